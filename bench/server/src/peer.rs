@@ -1,0 +1,88 @@
+//! The servers that are measured.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use axum::{Router, routing};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+const KEY: &str = "wk_bench0000000000000000000000000";
+
+/// A server under load.
+pub(crate) struct Peer {
+    /// Its name in the report.
+    pub(crate) name: &'static str,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// The whole request, head and body, that every connection repeats.
+    pub(crate) request: Vec<u8>,
+    /// Held so that the process ends with the benchmark.
+    _child: Option<Child>,
+}
+
+impl Peer {
+    /// axum reading the body and answering one word: the ceiling for any durable answer on this machine.
+    pub(crate) async fn hello() -> Result<Self> {
+        let app = Router::new().route(
+            "/v1/events",
+            routing::post(
+                |body: String| async move { if body.is_empty() { "empty" } else { "hello" } },
+            ),
+        );
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok(Self { name: "hello", address, request: request(), _child: None })
+    }
+
+    /// The real server on a fresh embedded database in `folder`.
+    pub(crate) async fn lamplight(folder: &Path) -> Result<Self> {
+        let binary =
+            std::env::var("LAMPLIGHT_BIN").unwrap_or_else(|_| "target/release/lamplight".into());
+        let mut child = Command::new(&binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder.join("data"))
+            .env("LAMPLIGHT_WRITE_KEY", KEY)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("failed to start {binary}"))?;
+        let stdout = child.stdout.take().context("the server has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        while let Some(line) = lines.next_line().await? {
+            if let Some(address) = line.split("listening on http://").nth(1) {
+                let address = address.trim().parse()?;
+                // What it prints further on is read and forgotten, so that it never waits for us.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self {
+                    name: "lamplight",
+                    address,
+                    request: request(),
+                    _child: Some(child),
+                });
+            }
+        }
+        bail!("{binary} ended before it listened")
+    }
+}
+
+/// Ten events of some 300 bytes, as a page would post them.
+fn request() -> Vec<u8> {
+    let event = serde_json::json!({
+        "name": "product_viewed",
+        "ts": 1_790_000_000_000_u64,
+        "properties": { "sku": "A-1029-blue", "price": 49.9, "list": "spring", "position": 7, "note": "n".repeat(120) },
+        "context": { "page": "https://shop.example/products/a-1029", "locale": "en-GB" },
+    });
+    let body = serde_json::Value::from(vec![event; 10]).to_string();
+    format!(
+        "POST /v1/events?key={KEY} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}

@@ -1,0 +1,62 @@
+// Writes `npm/dist`.
+//
+//   node npm/build.mjs --wasm <dir> [--out <dir>]
+//
+// `--wasm` names the directory with `lamplight_sdk.js` and `lamplight_sdk_bg.wasm`, as written by
+// `wasm-bindgen --target web` and then, for the .wasm, by `wasm-opt -Oz`. `--out` is `npm/dist` by default.
+// Prints what a page downloads, in bytes: raw and brotli.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { brotliCompressSync, constants } from 'node:zlib'
+import { build } from 'esbuild'
+import { shorten } from './names.mjs'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
+if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
+const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
+const module = shorten(readFileSync(join(wasm, 'lamplight_sdk_bg.wasm')), readFileSync(join(wasm, 'lamplight_sdk.js'), 'utf8'))
+
+rmSync(out, { recursive: true, force: true })
+mkdirSync(out, { recursive: true })
+await build({
+  entryPoints: { index: join(here, 'src/index.ts'), slim: join(here, 'src/entries/slim.ts') },
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  plugins: [{ name: 'module', setup: (build) => addModule(build) }],
+})
+writeFileSync(join(out, 'lamplight.wasm'), module.wasm)
+writeTypes()
+for (const name of ['index.js', 'slim.js', 'lamplight.wasm']) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
+
+/** `lamplight:glue` is wasm-bindgen's JavaScript; `lamplight:wasm` the bytes, as a string of as many characters. */
+function addModule(build) {
+  build.onResolve({ filter: /^lamplight:/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
+  build.onLoad({ filter: /glue$/, namespace: 'module' }, () => ({ contents: module.javascript, loader: 'js' }))
+  build.onLoad({ filter: /wasm$/, namespace: 'module' }, () => ({
+    // A third smaller than base64 once compressed. Escaped to ASCII, so that no charset can spoil it.
+    contents: `export default ${JSON.stringify(module.wasm.toString('latin1'))}`,
+    loader: 'js',
+  }))
+}
+
+function writeTypes() {
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  const flags = ['--declaration', '--emitDeclarationOnly', '--outDir', out]
+  const { status } = spawnSync(process.execPath, [tsc, '-p', join(here, 'tsconfig.json'), ...flags], { stdio: 'inherit' })
+  if (status !== 0) throw new Error('failed to write the types')
+  // What only the build knows; nothing that is exported refers to it.
+  for (const name of ['load', 'client', 'notes', 'json']) rmSync(join(out, `${name}.d.ts`))
+}
+
+function size(bytes) {
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 }
+  return `${bytes.length} bytes, ${brotliCompressSync(bytes, { params }).length} brotli`
+}

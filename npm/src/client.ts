@@ -1,0 +1,148 @@
+// A thin face on the module: no timers, no retries, no storage and no queue here.
+import { messageOf, objectJson } from './json.ts'
+import { Desk } from './notes.ts'
+import type { Handle, HandleClass } from './load.ts'
+import type { Lamplight, MetricOptions, Monitor, Notes, Options, Properties, Reason, Report, Stats, Tracked, TrackOptions } from './types.ts'
+
+/** What became of an event, by the code that the module gives. */
+const REASONS: (Reason | undefined)[] = [undefined, 'storage_full', 'storage_blocked', 'storage_share', 'quota', 'too_large', 'closed', 'busy']
+
+export class Client implements Lamplight {
+  readonly #desk = new Desk()
+  /** Absent where there is no page, and after the module failed. */
+  #handle: Handle | undefined
+  #producer = ''
+  #lastError: string | undefined
+
+  constructor(options: Options, module: () => HandleClass | undefined) {
+    const url = checked(options)
+    this.#safely(() => {
+      const Handle = module()
+      if (!Handle) return
+      const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
+      this.#handle = new Handle(
+        url, options.key, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, liveness !== 'beat',
+        (name: string, json: string) => this.#desk.hear(name, json),
+      )
+      this.#producer = this.#handle.producer()
+    })
+  }
+
+  track(name: string, properties?: object, options: TrackOptions = {}): Tracked {
+    return this.#safely((): Tracked => {
+      if (!this.#handle) return lost('unavailable')
+      const report = (message: string) => this.#desk.tell('error', { message: `track('${name}'): ${message}` })
+      const json = (value: unknown) => objectJson(value, report)
+      const packed = this.#handle.track(
+        typeof name === 'string' ? name : messageOf(name), options.ts ?? Date.now(), json(properties),
+        options.type ?? '', json(options.user), json(options.monitor),
+      )
+      const [seq, reason] = [Math.floor(packed / 8), REASONS[packed % 8]]
+      // The module was just calling a web API that the page has replaced by one that tracks.
+      if (reason === 'busy') queueMicrotask(() => this.track(name, properties, options))
+      if (seq === 0) return lost(reason ?? 'unavailable')
+      const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
+      return reason ? { ...made, reason } : made
+    }) ?? lost('unavailable')
+  }
+
+  page(properties?: Properties): Tracked {
+    const { href: url, pathname: path } = globalThis.location ?? {}
+    const { title, referrer } = globalThis.document ?? {}
+    return this.track('page', { url, path, title, referrer, ...properties })
+  }
+
+  increment(metric: string, by = 1, options?: MetricOptions): Tracked {
+    return this.#metric('increment', metric, by, options)
+  }
+
+  gauge(metric: string, value: number, options?: MetricOptions): Tracked {
+    return this.#metric('gauge', metric, value, options)
+  }
+
+  timing(metric: string, ms: number, options?: MetricOptions): Tracked {
+    return this.#metric('timer', metric, ms, options)
+  }
+
+  timer(metric: string, options?: MetricOptions): () => Tracked {
+    const startedMs = performance.now()
+    return () => this.timing(metric, performance.now() - startedMs, options)
+  }
+
+  identify(id: string | number): void {
+    this.#safely(() => this.#handle?.identify(String(id)))
+  }
+
+  reset(): void {
+    this.#safely(() => this.#handle?.identify(''))
+  }
+
+  flush(): Promise<Report> {
+    if (!this.#handle) return Promise.resolve({ sent: 0, queued: 0 })
+    const flushed = this.#desk.flushed()
+    this.#safely(() => this.#handle?.flush())
+    return flushed
+  }
+
+  delivered(id: string): Promise<void> {
+    const [producer, seq] = id.split('-')
+    if (!this.#handle || producer !== this.#producer) return Promise.reject(new Error(`event '${id}' is not of this page`))
+    return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#desk.delivered(id) : Promise.resolve()
+  }
+
+  stats(): Stats {
+    const text = this.#safely(() => this.#handle?.stats())
+    const stats: Stats = text ? JSON.parse(text) : {
+      producer: '', made: 0, queued: 0, queuedBytes: 0, stored: 0, foreign: 0, sent: 0, adopted: 0, requests: 0, backoffMs: 0,
+      dropped: { quota: 0, rejected: 0, too_large: 0, opted_out: 0 }, lock: { phase: 'idle', history: [] },
+    }
+    return this.#lastError ? { ...stats, lastError: this.#lastError } : stats
+  }
+
+  on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
+    return this.#desk.on(name, listener)
+  }
+
+  close(): void {
+    this.#safely(() => this.#handle?.close())
+  }
+
+  #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {
+    const { properties, unit, tags, ...rest } = options
+    return this.track(metric, properties, { ...rest, monitor: { kind, value, unit, tags } as Monitor })
+  }
+
+  /** A host page is never broken by us: what goes wrong in the module ends the client, not the caller. */
+  #safely<Result>(act: () => Result): Result | undefined {
+    try {
+      return act()
+    } catch (error) {
+      this.#lastError = messageOf(error)
+      this.#handle = undefined
+      this.#desk.tell('error', { message: this.#lastError })
+      return undefined
+    }
+  }
+}
+
+function lost(reason: Reason): Tracked {
+  return { id: '', seq: 0, stored: false, reason }
+}
+
+/** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
+function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage }: Options): string {
+  if (typeof key !== 'string' || !key) throw new TypeError("lamplight: option 'key' must be a write key, such as 'wk_…'")
+  if (liveness !== undefined && liveness !== 'auto' && liveness !== 'beat') throw new TypeError("lamplight: option 'liveness' must be 'auto' or 'beat'")
+  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes })) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31)) {
+      throw new TypeError(`lamplight: option '${name}' must be a whole number above 0`)
+    }
+  }
+  try {
+    const base = new URL(url, globalThis.location?.href)
+    if (!/^https?:$/.test(base.protocol)) throw new TypeError(base.protocol)
+    return `${base.href.replace(/[?#].*$/, '').replace(/\/+$/, '')}${path}?key=${encodeURIComponent(key)}`
+  } catch {
+    throw new TypeError(`lamplight: option 'url' must be the server's address, such as 'https://t.example.com', not '${url}'`)
+  }
+}

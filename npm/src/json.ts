@@ -1,0 +1,51 @@
+// JSON text of whatever a page puts into properties. Never throws: what JSON cannot hold becomes a marker.
+const DEPTH_MAX = 32
+
+/** The text of an object, or '' for nothing. `report` hears what could not be kept. */
+export function objectJson(value: unknown, report: (message: string) => void): string {
+  if (value === undefined || value === null) return ''
+  let text: string | undefined
+  try {
+    text = JSON.stringify(value)
+  } catch (error) {
+    report(`some properties could not be kept: ${messageOf(error)}`)
+    text = JSON.stringify(copy(value, []))
+  }
+  if (text?.startsWith('{')) return text
+  report('properties must be an object')
+  return text === undefined ? '' : `{"value":${text}}`
+}
+
+export function messageOf(error: unknown): string {
+  try {
+    return String((error as Error)?.message ?? error)
+  } catch {
+    return 'an error without a message'
+  }
+}
+
+function copy(value: unknown, above: readonly unknown[]): unknown {
+  if (typeof value === 'bigint') return String(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (above.includes(value)) return '[circular]'
+  if (above.length === DEPTH_MAX) return '[too deep]'
+  const here = [...above, value]
+  try {
+    const { toJSON } = value as { toJSON?: unknown }
+    if (typeof toJSON === 'function') return copy(toJSON.call(value), here)
+    if (Array.isArray(value)) return value.map((item) => copy(item, here))
+    const out: Record<string, unknown> = {}
+    for (const key of Object.keys(value)) out[key] = member(value as Record<string, unknown>, key, here)
+    return out
+  } catch {
+    return '[unreadable]'
+  }
+}
+
+function member(object: Record<string, unknown>, key: string, above: readonly unknown[]): unknown {
+  try {
+    return copy(object[key], above)
+  } catch {
+    return '[unreadable]'
+  }
+}

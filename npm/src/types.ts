@@ -1,0 +1,173 @@
+/** What can be said about an event: anything that JSON can hold. What it cannot hold is replaced or left out. */
+export type Properties = Record<string, unknown>
+
+export interface Options {
+  /** The server's origin or base, such as `https://t.example.com`. */
+  url: string
+  /** The write key, `wk_…`. */
+  key: string
+  /** The path that events are posted to, for servers that moved it away from blockers' lists. Default `/v1/events`. */
+  path?: string
+  /** Least time between two sends that are not full, in milliseconds. Default 500. */
+  intervalMs?: number
+  /** Most events in a batch. Default 100. */
+  maxEvents?: number
+  /** Most bytes of events in a batch. Default 60,000. */
+  maxBytes?: number
+  /** What every storage key begins with. Default: `ll:` and a hash of the write key. */
+  namespace?: string
+  /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
+  liveness?: 'auto' | 'beat'
+  storage?: {
+    /** Most bytes of this page's events in localStorage. Default 1 MiB. */
+    maxBytes?: number
+  }
+}
+
+export interface TrackOptions {
+  /** Which way the event goes. Default `default`. */
+  type?: 'default' | 'critical' | 'monitor'
+  /** Who it is about, instead of whom `identify` named. */
+  user?: { id?: string | number; anonymous_id?: string }
+  /** An engineering metric on the event. */
+  monitor?: Monitor
+  /** When it happened, in milliseconds since 1970. Default: now. */
+  ts?: number
+}
+
+export interface Monitor {
+  kind: 'increment' | 'gauge' | 'timer'
+  /** Default: the event's name. */
+  metric?: string
+  /** Default 1 for an increment. Timers are in milliseconds. */
+  value?: number
+  unit?: string
+  tags?: Record<string, string>
+  [metadata: string]: unknown
+}
+
+export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
+  properties?: Properties
+  unit?: string
+  tags?: Record<string, string>
+}
+
+/** Why an event is not in storage. The last four did not even stay in memory; the server is told of the numbered ones. */
+export type Reason =
+  | 'storage_full'
+  | 'storage_blocked'
+  | 'storage_share'
+  | 'busy'
+  | 'quota'
+  | 'too_large'
+  | 'closed'
+  | 'unavailable'
+
+export interface Tracked {
+  /** `<producer>-<seq>`, the event's name for ever. Empty when it got no number. */
+  id: string
+  /** Its number on this page, from 1. 0 when it got none. */
+  seq: number
+  /** It is in localStorage and survives the page. */
+  stored: boolean
+  reason?: Reason
+}
+
+/** Events that a 2xx answered. */
+export interface Delivered {
+  producer: string
+  ids: string[]
+  count: number
+}
+
+/** An event that was given up, counted, and declared to the server. */
+export interface Dropped {
+  producer: string
+  id: string
+  reason: 'quota' | 'rejected' | 'too_large' | 'opted_out'
+}
+
+export interface Failure {
+  message: string
+  /** The HTTP status of a failed request, 0 when there was no answer. */
+  status?: number
+  /** How long nothing is sent now. */
+  waitMs?: number
+}
+
+/** How a `flush()` ended. */
+export interface Report {
+  /** Events delivered since it was asked for. */
+  sent: number
+  /** Events still queued. */
+  queued: number
+  /** The status that ended it early. */
+  status?: number
+}
+
+export interface Stats {
+  producer: string
+  /** Events numbered. */
+  made: number
+  /** Events without a 2xx. */
+  queued: number
+  queuedBytes: number
+  /** Bytes of ours in localStorage, keys included. */
+  stored: number
+  /** Other tabs' events in localStorage, as last seen. */
+  foreign: number
+  /** Own events delivered. */
+  sent: number
+  /** Events of gone tabs delivered. */
+  adopted: number
+  dropped: Record<Dropped['reason'], number>
+  requests: number
+  /** Why the last request was sent. */
+  lastFlush?: 'interval' | 'full' | 'hidden' | 'manual' | 'adopted' | 'recovered'
+  lastError?: string
+  /** How much longer nothing is sent. */
+  backoffMs: number
+  lock: {
+    phase: 'idle' | 'knocking' | 'claiming' | 'checking' | 'held' | 'releasing'
+    /** The producer that works for gone tabs. */
+    holder?: string
+    /** The last holders, oldest first; `since` is when this tab first saw each. */
+    history: { since: number; epoch: number; holder: string }[]
+  }
+}
+
+export interface Notes {
+  delivered: Delivered
+  adopted: Delivered
+  dropped: Dropped
+  error: Failure
+}
+
+/** `Events` names your events and their properties, for typed `track` calls: `init<{ signed_up: { plan: string } }>(…)`. */
+export interface Lamplight<Events extends object = Record<string, Properties>> {
+  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws. */
+  track<Name extends keyof Events & string>(name: Name, properties?: Events[Name], options?: TrackOptions): Tracked
+  /** Tracks `page` with the address, the title and the referrer. */
+  page(properties?: Properties): Tracked
+  /** Adds `by` (default 1) to a count. */
+  increment(metric: string, by?: number, options?: MetricOptions): Tracked
+  /** Sets a level. */
+  gauge(metric: string, value: number, options?: MetricOptions): Tracked
+  /** Records a duration in milliseconds. */
+  timing(metric: string, ms: number, options?: MetricOptions): Tracked
+  /** Starts a duration; the function that comes back records it. */
+  timer(metric: string, options?: MetricOptions): () => Tracked
+  /** Names the user of later events. */
+  identify(id: string | number): void
+  /** Forgets the user. */
+  reset(): void
+  /** Sends what waits now. Resolves when all of it was answered, or when sending must wait. */
+  flush(): Promise<Report>
+  /** Resolves when a 2xx for the event was read; rejects when the event was given up. */
+  delivered(id: string): Promise<void>
+  stats(): Stats
+  /** Listens; the function that comes back stops that. */
+  on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void
+  /** Sends what it can, and stops. What is in localStorage is delivered by another tab or the next page. */
+  close(): void
+}

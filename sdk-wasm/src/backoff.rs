@@ -1,0 +1,108 @@
+//! How long to wait after a failure.
+
+/// The shortest wait after a failure, in milliseconds.
+pub const STEP_MS_MIN: u64 = 1_000;
+/// The longest wait after a failure that named no time, in milliseconds.
+pub const STEP_MS_MAX: u64 = 60_000;
+/// The longest `Retry-After` that is believed, in milliseconds.
+const ASKED_MS_MAX: u64 = 3_600_000;
+
+/// How long to hold back after an answer that was not a 2xx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Full jitter: a random time up to a bound that doubles with each failure.
+    Jitter,
+    /// The longest step: only a person can mend this.
+    Longest,
+    /// As long as the server asked, in milliseconds.
+    Asked(u64),
+}
+
+/// Whether, and until when, nothing is sent.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+    until_ms: u64,
+    /// The server named the time; nothing but that time ends the wait.
+    asked: bool,
+}
+
+impl Backoff {
+    /// When the wait ends, if there is one.
+    pub fn until_ms(&self) -> Option<u64> {
+        (self.failures > 0).then_some(self.until_ms)
+    }
+
+    /// Whether nothing may be sent at `now_ms`.
+    pub fn is_waiting(&self, now_ms: u64) -> bool {
+        self.failures > 0 && now_ms < self.until_ms
+    }
+
+    /// Whether the last answer was a failure.
+    pub fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// Notes a failure; says for how many milliseconds nothing is sent.
+    pub fn failed(&mut self, now_ms: u64, hold: Hold, random: u32) -> u64 {
+        self.failures += 1;
+        self.asked = matches!(hold, Hold::Asked(_));
+        let wait_ms = match hold {
+            Hold::Jitter => {
+                let bound_ms = (STEP_MS_MIN << self.failures.min(6)).min(STEP_MS_MAX);
+                STEP_MS_MIN + u64::from(random) % (bound_ms - STEP_MS_MIN + 1)
+            }
+            Hold::Longest => STEP_MS_MAX,
+            // Tabs that were all told the same time must not all come at it.
+            Hold::Asked(ms) => ms.min(ASKED_MS_MAX) + u64::from(random) % STEP_MS_MIN,
+        };
+        self.until_ms = now_ms + wait_ms;
+        wait_ms
+    }
+
+    /// Notes a success: nothing is held back any more.
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Ends the wait early, because the network is back; a time that the server named is kept to.
+    pub fn hurry(&mut self, now_ms: u64) {
+        if !self.asked {
+            self.until_ms = now_ms;
+        }
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn every_wait_lies_between_one_second_and_sixty(failures in 1usize..200, random: u32) {
+            let mut backoff = Backoff::default();
+            for _ in 0..failures {
+                let wait_ms = backoff.failed(5, Hold::Jitter, random);
+                proptest::prop_assert!((STEP_MS_MIN..=STEP_MS_MAX).contains(&wait_ms));
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_that_the_server_named_is_kept_to_though_the_network_is_back() {
+        let mut backoff = Backoff::default();
+        backoff.failed(0, Hold::Asked(7_000), 0);
+        backoff.hurry(10);
+        assert!(backoff.is_waiting(6_999));
+        assert!(!backoff.is_waiting(7_000));
+    }
+
+    #[test]
+    fn a_success_ends_the_wait() {
+        let mut backoff = Backoff::default();
+        backoff.failed(0, Hold::Longest, 0);
+        backoff.succeeded();
+        assert_eq!(backoff.until_ms(), None);
+        assert!(!backoff.is_waiting(1));
+    }
+}

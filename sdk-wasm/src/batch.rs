@@ -1,0 +1,87 @@
+//! What to send: the envelope around the stored texts, and what it says about producers.
+
+use lamplight_wire::batch::{ProducerNote, push_batch};
+use lamplight_wire::limits::RANGES_MAX;
+use lamplight_wire::reason::DropReason;
+use lamplight_wire::{Producer, Ranges};
+
+/// Numbers given up, by reason.
+pub type Dropped = Vec<(DropReason, Ranges)>;
+
+/// Adds numbers to those given up for `reason`.
+pub fn give_up(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
+    match dropped.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, ranges)) => ranges.union(seqs),
+        None => dropped.push((reason, seqs.clone())),
+    }
+}
+
+/// Takes away what was declared.
+pub fn settle(dropped: &mut Dropped, declared: &Dropped) {
+    for (reason, seqs) in declared {
+        for (known, ranges) in &mut *dropped {
+            if known == reason {
+                *ranges = ranges.minus(seqs);
+            }
+        }
+    }
+    dropped.retain(|(_, ranges)| !ranges.is_empty());
+}
+
+/// As much of `dropped` as one batch may declare.
+pub fn declarable(dropped: &Dropped) -> Dropped {
+    let first = |ranges: &Ranges| ranges.as_slice().iter().take(RANGES_MAX).copied().collect();
+    dropped.iter().map(|(reason, ranges)| (*reason, first(ranges))).collect()
+}
+
+/// What a batch says about one producer.
+pub fn note(next: u64, dropped: &Dropped) -> ProducerNote {
+    let code = |reason: DropReason| String::from(reason.code());
+    let dropped = dropped.iter().map(|(reason, ranges)| (code(*reason), ranges.clone())).collect();
+    ProducerNote { next, dropped }
+}
+
+/// A batch's text. `texts` are the events' texts, separated by commas, exactly as they were stored.
+pub fn body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)], texts: &str) -> String {
+    let mut body = String::with_capacity(texts.len() + 256);
+    // Texts joined by commas are an array's inside, just as one text is.
+    let events = (!texts.is_empty()).then_some(texts);
+    push_batch(&mut body, sent_at_ms, notes, events.into_iter());
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lamplight_wire::batch::Body;
+
+    #[test]
+    fn a_batch_reads_back_with_its_events_and_what_was_given_up() {
+        let producer = Producer::from_bits(5);
+        let mut dropped = Dropped::new();
+        give_up(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
+        let text = body(1, &[(producer, note(10, &dropped))], r#"{"name":"a"},{"name":"b"}"#);
+        let read = Body::read(&text).unwrap();
+        assert_eq!(read.events, [r#"{"name":"a"}"#, r#"{"name":"b"}"#]);
+        assert_eq!(read.producers, [(producer, note(10, &dropped))]);
+    }
+
+    #[test]
+    fn a_batch_without_events_still_declares() {
+        let text = body(1, &[(Producer::from_bits(5), note(10, &Dropped::new()))], "");
+        let read = Body::read(&text).unwrap();
+        assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
+    }
+
+    #[test]
+    fn what_was_declared_is_not_declared_again() {
+        let mut dropped = Dropped::new();
+        give_up(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
+        let declared = declarable(&dropped);
+        give_up(&mut dropped, DropReason::Quota, &[(12, 12)].into_iter().collect());
+        settle(&mut dropped, &declared);
+        assert_eq!(dropped, [(DropReason::Quota, [(12, 12)].into_iter().collect())]);
+        settle(&mut dropped, &[(DropReason::Quota, [(1, 20)].into_iter().collect())].to_vec());
+        assert!(dropped.is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! What `web-sys` and `js-sys` do not have: Web Locks, which are not in their stable part; promises answered by functions
+//! that are made once and bound to what they are for; and calls that must be caught, because a page can replace or forbid
+//! what stands behind them.
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    #[derive(Clone)]
+    pub(super) type Promise;
+    #[wasm_bindgen(constructor)]
+    pub(super) fn with(executor: &mut dyn FnMut(js_sys::Function)) -> Promise;
+    #[wasm_bindgen(method)]
+    pub(super) fn then(this: &Promise, done: &JsValue, failed: &JsValue) -> Promise;
+    // Asked for by name, because a function is wanted, not a call.
+    #[wasm_bindgen(thread_local_v2, js_namespace = Promise, js_name = resolve)]
+    static PROMISE_RESOLVE: js_sys::Function;
+    #[wasm_bindgen(thread_local_v2, js_name = Promise)]
+    static PROMISE: JsValue;
+
+    // A page may have replaced it by one that throws.
+    #[wasm_bindgen(catch)]
+    pub(super) fn fetch(url: &str, init: &web_sys::RequestInit) -> Result<Promise, JsValue>;
+    // Storage may be forbidden while the page runs.
+    #[wasm_bindgen(js_namespace = Object, js_name = keys, catch)]
+    pub(super) fn object_keys(object: &web_sys::Storage) -> Result<js_sys::Array, JsValue>;
+
+    /// The page's function that hears notes: `(name, json) => void`.
+    #[derive(Debug)]
+    pub type Listener;
+    #[wasm_bindgen(method, catch, js_name = call)]
+    pub(super) fn tell(
+        this: &Listener,
+        this_arg: &JsValue,
+        name: &str,
+        json: &str,
+    ) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(thread_local_v2, js_name = navigator)]
+    static NAVIGATOR: Navigator;
+    type Navigator;
+    #[wasm_bindgen(method, getter)]
+    fn locks(this: &Navigator) -> Option<LockManager>;
+    pub(super) type LockManager;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn request(
+        this: &LockManager,
+        name: &str,
+        granted: &JsValue,
+    ) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub(super) fn query(this: &LockManager) -> Result<Promise, JsValue>;
+    pub(super) type LockSnapshot;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn held(this: &LockSnapshot) -> Vec<LockInfo>;
+    pub(super) type LockInfo;
+    #[wasm_bindgen(method, getter)]
+    pub(super) fn name(this: &LockInfo) -> String;
+}
+
+/// The page's lock manager, in secure contexts of browsers that have one.
+pub(super) fn locks() -> Option<LockManager> {
+    NAVIGATOR.with(Navigator::locks)
+}
+
+/// A function that returns `value`, whatever it is called with.
+pub(super) fn constant(value: &JsValue) -> JsValue {
+    PROMISE.with(|promise| PROMISE_RESOLVE.with(|resolve| resolve.bind1(promise, value).into()))
+}

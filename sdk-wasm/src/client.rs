@@ -1,0 +1,245 @@
+//! The client: one page's queue, sender and adopter, without any input or output of its own.
+//!
+//! Everything it does to the world goes through the [`Ports`]. Results come back by methods: [`Client::answered`],
+//! [`Client::alive`], [`Client::page`]; and [`Client::next_wake_ms`] says when [`Client::woke`] is to be called.
+//! The browser and the simulation drive exactly this code.
+
+mod adoption;
+mod delivery;
+mod making;
+mod pages;
+mod report;
+
+use lamplight_wire::Producer;
+
+use crate::adopt::{Orphans, Others, Patience};
+use crate::backoff::{Backoff, STEP_MS_MAX};
+use crate::batch::Dropped;
+use crate::flush::{Decision, Situation, decide};
+use crate::keys::Keys;
+use crate::lag::Lag;
+use crate::lease::Lease;
+use crate::lock::Lock;
+use crate::mark::{BEAT_MS, Mark};
+use crate::notes::Note;
+use crate::options::Options;
+use crate::ports::Ports;
+use crate::queue::{Queue, Room};
+use adoption::Parked;
+use delivery::Request;
+use report::Counts;
+
+pub use making::{Outcome, Track, Tracked};
+
+/// How soon after the start other tabs' keys are looked at for the first time, in milliseconds.
+const FIRST_SCAN_MS: u64 = 200;
+
+/// One page's client.
+#[derive(Debug)]
+pub struct Client<P: Ports> {
+    ports: P,
+    options: Options,
+    keys: Keys,
+    producer: Producer,
+    /// The last number given.
+    seq: u64,
+    user_json: String,
+    queue: Queue,
+    /// Numbers given up that no 2xx has acknowledged yet.
+    dropped: Dropped,
+    counts: Counts,
+
+    backoff: Backoff,
+    requests: Vec<Request>,
+    last_request: u32,
+    last_sent_ms: Option<u64>,
+    /// Most events in the next batch: fewer than the option while a broken event is searched for.
+    events_max: usize,
+    /// How many events were delivered before the flush that the page asked for.
+    flush_from: Option<u64>,
+
+    beat: u64,
+    beat_due_ms: Option<u64>,
+    is_marked: bool,
+
+    others: Others,
+    orphans: Vec<Orphans>,
+    parked: Vec<Parked>,
+    scan_due_ms: u64,
+    lock: Lock,
+    lease: Lease,
+    lag: Lag,
+
+    /// The page was left or frozen, or the client closed: no timer runs.
+    is_asleep: bool,
+    is_closed: bool,
+    notes: Vec<Note>,
+}
+
+impl<P: Ports> Client<P> {
+    /// Starts a client: mints its producer and marks it alive. Nothing is written to storage yet.
+    pub fn new(mut ports: P, options: Options) -> Self {
+        let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.bits()));
+        let producer = Producer::from_bits(bits);
+        let room = Room {
+            storage_bytes_max: options.storage_bytes_max,
+            memory_bytes_max: options.memory_bytes_max,
+            settle_ms: options.settle_ms,
+        };
+        let patience = Patience {
+            adopt_after_ms: options.adopt_after_ms,
+            beat_stale_ms: options.beat_stale_ms,
+        };
+        if options.liveness {
+            ports.hold(producer);
+        }
+        Self {
+            keys: Keys::new(&options.namespace),
+            producer,
+            seq: 0,
+            user_json: String::new(),
+            queue: Queue::new(producer, room),
+            dropped: Dropped::new(),
+            counts: Counts::default(),
+            backoff: Backoff::default(),
+            requests: Vec::new(),
+            last_request: 0,
+            last_sent_ms: None,
+            events_max: options.events_max,
+            flush_from: None,
+            beat: 0,
+            beat_due_ms: None,
+            is_marked: false,
+            others: Others::new(patience),
+            orphans: Vec::new(),
+            parked: Vec::new(),
+            scan_due_ms: ports.monotonic_ms() + FIRST_SCAN_MS,
+            lock: Lock::new(producer),
+            lease: Lease::new(producer, options.lease_stale_ms),
+            lag: Lag::default(),
+            is_asleep: false,
+            is_closed: false,
+            notes: Vec::new(),
+            ports,
+            options,
+        }
+    }
+
+    /// This page's producer.
+    pub const fn producer(&self) -> Producer {
+        self.producer
+    }
+
+    /// The ports, for a simulation that must reach its own.
+    pub const fn ports(&mut self) -> &mut P {
+        &mut self.ports
+    }
+
+    /// Asks for everything that waits to be sent now. A [`Note::Flushed`] tells when that is done, or why it cannot be.
+    pub fn flush(&mut self) {
+        self.flush_from.get_or_insert(self.counts.sent);
+        self.end_flush();
+    }
+
+    /// When [`Client::woke`] wants to be called, by the monotonic clock.
+    pub fn next_wake_ms(&mut self) -> Option<u64> {
+        let due_ms = if self.is_asleep { None } else { self.due_ms() };
+        self.lag.armed(due_ms);
+        due_ms
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        let now_ms = self.ports.monotonic_ms();
+        let flush = match decide(&self.situation(now_ms)) {
+            Decision::Nothing => None,
+            Decision::WaitUntil(at_ms) => Some(at_ms),
+            Decision::Send(_) => Some(now_ms),
+        };
+        [
+            flush,
+            self.requests.iter().map(|request| request.deadline_ms).min(),
+            self.queue.due_ms(),
+            self.beat_due_ms,
+            Some(self.scan_due_ms),
+            self.lock.due_ms(),
+            self.lease_due_ms(now_ms),
+            self.adoption_due_ms(now_ms),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does everything that is due.
+    pub fn woke(&mut self) {
+        let now_ms = self.ports.monotonic_ms();
+        self.lag.woke(now_ms);
+        if self.is_asleep {
+            return;
+        }
+        self.time_out(now_ms);
+        self.queue.tend(&mut self.ports, &self.keys, now_ms);
+        self.beat(now_ms);
+        self.scan(now_ms);
+        self.step_lock(now_ms);
+        self.tend_lease(now_ms);
+        if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
+            self.send_own(reason);
+        }
+        self.send_adopted(now_ms);
+        self.end_flush();
+    }
+
+    fn situation(&self, now_ms: u64) -> Situation {
+        Situation {
+            now_ms,
+            events: self.queue.waiting(),
+            bytes: self.queue.waiting_bytes(),
+            has_declarations: !self.dropped.is_empty(),
+            in_flight: !self.requests.is_empty(),
+            backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
+                // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.
+                let yields = self.lease.is_others(now_ms);
+                if yields { until_ms + STEP_MS_MAX } else { until_ms }
+            }),
+            last_sent_ms: self.last_sent_ms,
+            manual: self.flush_from.is_some(),
+            interval_ms: self.options.interval_ms,
+            events_max: self.events_max,
+            bytes_max: self.options.batch_bytes_max,
+        }
+    }
+
+    /// Moves the mark's beat on while events wait.
+    fn beat(&mut self, now_ms: u64) {
+        if self.beat_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
+            return;
+        }
+        self.beat_due_ms = (!self.queue.is_empty()).then_some(now_ms + BEAT_MS);
+        if !self.queue.is_empty() || !self.dropped.is_empty() {
+            self.write_mark(false);
+        }
+    }
+
+    fn write_mark(&mut self, gone: bool) {
+        self.beat += 1;
+        let mark = Mark { gone, next: self.seq + 1 };
+        // A mark that storage refuses only means that others take longer to see that this page is gone.
+        self.is_marked |=
+            self.ports.set(&self.keys.mark(self.producer), &mark.write(self.beat)).is_ok();
+    }
+
+    /// Removes the mark once there is nothing left that it speaks of.
+    fn drop_mark(&mut self) {
+        if self.is_marked && self.queue.is_empty() && self.dropped.is_empty() {
+            self.ports.remove(&self.keys.mark(self.producer));
+            self.is_marked = false;
+            self.beat_due_ms = None;
+        }
+    }
+
+    /// What there is to tell the page's code since the last call.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+}

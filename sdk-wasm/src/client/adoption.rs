@@ -1,0 +1,246 @@
+//! Working for producers whose page is gone: scan, lock, lease, send.
+
+use lamplight_wire::reason::DropReason;
+use lamplight_wire::{Producer, Ranges};
+
+use super::Client;
+use super::delivery::{Cargo, ranges};
+use crate::adopt::Orphans;
+use crate::batch::{self, Dropped};
+use crate::flush::Reason;
+use crate::lock::{Access, Phase, Register, Waits};
+use crate::notes::Note;
+use crate::ports::Ports;
+
+/// How often other tabs' keys are looked at, in milliseconds: while there is something to look for, and else.
+const SCAN_MS: u64 = 2_500;
+const SCAN_QUIET_MS: u64 = 4_000;
+
+/// Where storage is too full for the lock, one in so many tries works without it.
+const LONE_ODDS: u32 = 4;
+
+/// What one request carries of one gone producer.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    producer: Producer,
+    seqs: Ranges,
+    declared: Dropped,
+}
+
+/// Events of a gone producer that the server can never take. Their keys go once that is declared.
+#[derive(Debug)]
+pub(super) struct Parked {
+    producer: Producer,
+    dropped: Dropped,
+}
+
+impl<P: Ports> Client<P> {
+    /// Tells which producers are alive, after [`crate::ports::Liveness::look`].
+    pub fn alive(&mut self, alive: &[Producer]) {
+        self.others.alive(alive);
+        self.lease.alive(alive);
+        self.find_orphans();
+    }
+
+    /// Looks at all keys, when that is due.
+    pub(super) fn scan(&mut self, now_ms: u64) {
+        if now_ms < self.scan_due_ms {
+            return;
+        }
+        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+        let was_others = self.lease.is_others(now_ms);
+        self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
+        if was_others && self.lease.holder().is_none() {
+            // Given back: whoever tried for all has got through, or has left.
+            self.backoff.hurry(now_ms);
+        }
+        let is_quiet = self.others.is_empty() && self.queue.is_empty();
+        self.scan_due_ms = now_ms + if is_quiet { SCAN_QUIET_MS } else { SCAN_MS };
+        let holder_is_known = self.lease.is_mine() || self.lease.holder().is_none();
+        if self.options.liveness && (self.others.wants_look(now_ms) || !holder_is_known) {
+            self.ports.look();
+        }
+        self.find_orphans();
+    }
+
+    /// Works out whom to work for, and knocks at the lock if somebody must and nobody does.
+    fn find_orphans(&mut self) {
+        let now_ms = self.ports.monotonic_ms();
+        self.orphans = self.others.orphans(now_ms);
+        if self.lease.is_mine() {
+            return;
+        }
+        if self.has_work_for_all() && !self.lease.is_others(now_ms) && !self.is_asleep {
+            let settle_ms = self.lag.settle_ms(self.options.settle_ms);
+            self.lock.want(now_ms, Waits::from_settle(settle_ms));
+        } else {
+            self.lock.release(now_ms);
+        }
+    }
+
+    /// Whether one tab should work for all: somebody's events are left behind, or the server fails and one should try
+    /// it again, not each.
+    fn has_work_for_all(&self) -> bool {
+        !self.orphans.is_empty() || (self.backoff.is_failing() && !self.queue.is_empty())
+    }
+
+    /// Does the lock's one access of this task, and its section if that gave us the lock.
+    pub(super) fn step_lock(&mut self, now_ms: u64) {
+        let Some(access) = self.lock.access(now_ms) else { return };
+        let mut is_refused = false;
+        let value = match access {
+            Access::Read(Register::X) => self.ports.get(&self.keys.lock_x()),
+            Access::Read(Register::Y) => self.ports.get(&self.keys.lock_y()),
+            Access::Write(register, text) => {
+                let key = match register {
+                    Register::X => self.keys.lock_x(),
+                    Register::Y => self.keys.lock_y(),
+                };
+                is_refused = self.ports.set(&key, &text).is_err();
+                None
+            }
+            Access::RemoveY => {
+                self.ports.remove(&self.keys.lock_y());
+                None
+            }
+        };
+        let random = self.ports.bits();
+        self.lock.took(self.ports.monotonic_ms(), value.as_deref(), random);
+        let is_full = is_refused || self.lock.is_unusable();
+        if is_full && !random.is_multiple_of(LONE_ODDS) {
+            // Not every tab at once; the next scan tries again.
+            self.lock.release(now_ms);
+        } else if is_full || self.lock.phase() == Phase::Held {
+            let wall_ms = self.ports.wall_ms();
+            self.lease.take(&mut self.ports, &self.keys, now_ms, wall_ms);
+            self.lock.release(now_ms);
+        }
+    }
+
+    /// Keeps the lease while there is work, and gives it back after.
+    pub(super) fn tend_lease(&mut self, now_ms: u64) {
+        if !self.lease.is_mine() {
+            return;
+        }
+        let wall_ms = self.ports.wall_ms();
+        if !self.has_work_for_all() {
+            self.lease.release(&mut self.ports, &self.keys, now_ms, wall_ms);
+        } else if self.lease.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+            self.lease.beat(&mut self.ports, &self.keys, now_ms, wall_ms);
+        }
+    }
+
+    /// When the lease is to be given back, or its beat moved on.
+    pub(super) fn lease_due_ms(&self, now_ms: u64) -> Option<u64> {
+        let due_ms = self.lease.due_ms()?;
+        Some(if self.has_work_for_all() { due_ms } else { now_ms })
+    }
+
+    /// When there is something to send for others.
+    pub(super) fn adoption_due_ms(&self, now_ms: u64) -> Option<u64> {
+        if !self.lease.is_mine() || self.orphans.is_empty() || !self.requests.is_empty() {
+            return None;
+        }
+        Some(self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
+    }
+
+    /// Sends a batch for others, if this tab has the lease and nothing of its own is in flight.
+    pub(super) fn send_adopted(&mut self, now_ms: u64) {
+        if self.adoption_due_ms(now_ms) != Some(now_ms) {
+            return;
+        }
+        let mut texts = String::new();
+        let mut adopted = Vec::new();
+        let mut notes = Vec::new();
+        let mut events = 0;
+        for orphans in self.orphans.clone() {
+            let is_full = events > 0 && texts.len() >= self.options.batch_bytes_max;
+            if is_full || events >= self.events_max {
+                break;
+            }
+            let declared = self.parked_of(orphans.producer);
+            let seqs = self.read_orphans(&orphans, &declared, &mut events, &mut texts);
+            notes.push((orphans.producer, batch::note(orphans.next, &declared)));
+            adopted.push(Adopted { producer: orphans.producer, seqs, declared });
+        }
+        if !adopted.is_empty() {
+            let id = self.last_request.wrapping_add(1);
+            self.post(id, Reason::Adopted, events, &texts, &notes, Cargo::Adopted(adopted));
+        }
+    }
+
+    /// Appends the texts of as many of `orphans` as still fit; says which.
+    fn read_orphans(
+        &mut self,
+        orphans: &Orphans,
+        declared: &Dropped,
+        events: &mut usize,
+        texts: &mut String,
+    ) -> Ranges {
+        let (mut read, mut missing) = (Vec::new(), Vec::new());
+        let all = orphans.seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to);
+        for seq in all.filter(|seq| !declared.iter().any(|(_, parked)| parked.contains(*seq))) {
+            let Some(text) = self.ports.get(&self.keys.event(orphans.producer, seq)) else {
+                missing.push(seq);
+                continue;
+            };
+            let is_full = texts.len() + text.len() > self.options.batch_bytes_max;
+            if *events >= self.events_max || (*events > 0 && is_full) {
+                break;
+            }
+            if *events > 0 {
+                texts.push(',');
+            }
+            texts.push_str(&text);
+            *events += 1;
+            read.push(seq);
+        }
+        self.others.forget(orphans.producer, &ranges(&missing));
+        ranges(&read)
+    }
+
+    /// Removes what a 2xx answered, and a producer's mark with its last event.
+    pub(super) fn accepted_adopted(&mut self, adopted: Vec<Adopted>) {
+        for Adopted { producer, seqs, declared } in adopted {
+            let mut gone = seqs.clone();
+            for (_, parked) in &declared {
+                gone.union(parked);
+            }
+            for (from, to) in gone.as_slice() {
+                for seq in *from..=*to {
+                    self.ports.remove(&self.keys.event(producer, seq));
+                }
+            }
+            if self.others.forget(producer, &gone) {
+                self.ports.remove(&self.keys.mark(producer));
+                self.others.forget_producer(producer);
+                self.parked.retain(|parked| parked.producer != producer);
+            }
+            self.counts.adopted += seqs.count();
+            if !seqs.is_empty() {
+                self.notes.push(Note::Adopted { producer, seqs });
+            }
+        }
+        self.orphans = self.others.orphans(self.ports.monotonic_ms());
+    }
+
+    /// Gives up the only event of a request.
+    pub(super) fn park_adopted(&mut self, adopted: Vec<Adopted>, reason: DropReason) {
+        for Adopted { producer, seqs, .. } in adopted {
+            let Some(seq) = seqs.last() else { continue };
+            self.counts.dropped[reason as usize] += 1;
+            self.notes.push(Note::Dropped { producer, seq, reason });
+            let known = self.parked.iter().position(|parked| parked.producer == producer);
+            let at = known.unwrap_or_else(|| {
+                self.parked.push(Parked { producer, dropped: Dropped::new() });
+                self.parked.len() - 1
+            });
+            batch::give_up(&mut self.parked[at].dropped, reason, &seqs);
+        }
+    }
+
+    fn parked_of(&self, producer: Producer) -> Dropped {
+        let parked = self.parked.iter().find(|parked| parked.producer == producer);
+        parked.map(|parked| parked.dropped.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,145 @@
+//! Making events: number, text, place.
+
+use lamplight_wire::event::EventParts;
+use lamplight_wire::reason::DropReason;
+use lamplight_wire::{Ranges, json, limits};
+
+use super::Client;
+use crate::batch;
+use crate::mark::BEAT_MS;
+use crate::notes::Note;
+use crate::ports::{Ports, Refusal};
+use crate::queue::Kept;
+
+/// An event as the page's code gives it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Track<'a> {
+    /// What happened.
+    pub name: &'a str,
+    /// When, in milliseconds since 1970; now, when absent.
+    pub ts_ms: Option<u64>,
+    /// The `properties` object's JSON text, or empty.
+    pub properties_json: &'a str,
+    /// The type, or empty for `default`.
+    pub kind: &'a str,
+    /// The `user` object's JSON text, or empty for the one that [`Client::identify`] set.
+    pub user_json: &'a str,
+    /// The `monitor` object's JSON text, or empty.
+    pub monitor_json: &'a str,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in storage.
+    Stored,
+    /// It is in memory; storage is full.
+    StorageFull,
+    /// It is in memory; there is no storage.
+    StorageBlocked,
+    /// It is in memory; our share of storage is used up.
+    StorageShare,
+    /// It was given up and counted: memory is full too.
+    Quota,
+    /// It was given up and counted: it is over a limit.
+    TooLarge,
+    /// It got no number: the client is closed, or out of numbers.
+    Closed,
+}
+
+/// The number an event got, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracked {
+    /// Its number; 0 when it got none.
+    pub seq: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl<P: Ports> Client<P> {
+    /// Sets the `user` of later events: an `id`, or nobody when absent.
+    pub fn identify(&mut self, id: Option<&str>) {
+        self.user_json.clear();
+        if let Some(id) = id {
+            self.user_json.push_str("{\"id\":");
+            json::push_string(&mut self.user_json, id);
+            self.user_json.push('}');
+        }
+    }
+
+    /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
+    pub fn track(&mut self, event: &Track<'_>) -> Tracked {
+        if self.is_closed || self.seq == limits::SEQ_MAX {
+            return Tracked { seq: 0, outcome: Outcome::Closed };
+        }
+        self.seq += 1;
+        let seq = self.seq;
+        let Some(text) = self.write(event) else {
+            self.give_up(DropReason::TooLarge, seq);
+            return Tracked { seq, outcome: Outcome::TooLarge };
+        };
+        let now_ms = self.ports.monotonic_ms();
+        let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
+        let outcome = match kept {
+            Kept::Stored => Outcome::Stored,
+            Kept::Refused(Refusal::Full) => Outcome::StorageFull,
+            Kept::Refused(Refusal::Blocked) => Outcome::StorageBlocked,
+            Kept::OverShare => Outcome::StorageShare,
+            Kept::Dropped => {
+                self.give_up(DropReason::Quota, seq);
+                Outcome::Quota
+            }
+        };
+        if outcome == Outcome::Stored {
+            self.beat_due_ms.get_or_insert(now_ms + BEAT_MS);
+        } else {
+            // Should the page die with what only memory has, the mark still tells that the number was given out.
+            self.write_mark(false);
+            self.beat_due_ms = Some(now_ms + BEAT_MS);
+        }
+        Tracked { seq, outcome }
+    }
+
+    /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
+    fn write(&self, event: &Track<'_>) -> Option<String> {
+        let mut escaped = String::new();
+        let mut properties_json = event.properties_json;
+        if !properties_json.is_ascii() {
+            json::push_ascii(&mut escaped, properties_json);
+            properties_json = &escaped;
+        }
+        let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
+        if event.name.len() > limits::NAME_BYTES_MAX
+            || properties_json.len() > limits::PROPERTIES_BYTES_MAX
+            || rest > limits::PROPERTIES_BYTES_MAX / 4
+        {
+            return None;
+        }
+        let own_user = event.user_json.is_empty();
+        let mut text = String::with_capacity(properties_json.len() + event.name.len() + rest + 160);
+        let parts = EventParts {
+            name: event.name,
+            ts: event.ts_ms.unwrap_or_else(|| self.ports.wall_ms()),
+            producer: self.producer,
+            seq: self.seq,
+            properties_json,
+            kind: event.kind,
+            user_json: if own_user { &self.user_json } else { event.user_json },
+            session: "",
+            context_json: "",
+            monitor_json: event.monitor_json,
+        };
+        parts.push_to(&mut text);
+        Some(text)
+    }
+
+    pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {
+        let mut seqs = Ranges::new();
+        seqs.insert(seq);
+        batch::give_up(&mut self.dropped, reason, &seqs);
+        self.counts.dropped[reason as usize] += 1;
+        self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
+        // The mark tells an adopter how far the numbers went, should this page not live to declare it.
+        self.beat_due_ms = Some(self.ports.monotonic_ms());
+    }
+}

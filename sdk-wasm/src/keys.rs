@@ -1,0 +1,110 @@
+//! How storage keys are spelled.
+//!
+//! | key | value | written by | removed by |
+//! |---|---|---|---|
+//! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | its producer or an adopter, after a 2xx |
+//! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
+//! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
+//! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
+
+use lamplight_wire::producer::PRODUCER_CHARS;
+use lamplight_wire::{Producer, json};
+
+use crate::text;
+
+/// The keys of one namespace.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    namespace: String,
+}
+
+/// What a key of ours says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// An event's text.
+    Event(Producer, u64),
+    /// A producer's mark.
+    Mark(Producer),
+}
+
+impl Keys {
+    /// The keys that begin with `namespace`.
+    pub fn new(namespace: &str) -> Self {
+        Self { namespace: String::from(namespace) }
+    }
+
+    /// What every key begins with.
+    pub fn prefix(&self) -> String {
+        self.with(":")
+    }
+
+    /// Where an event's text stands.
+    pub fn event(&self, producer: Producer, seq: u64) -> String {
+        let mut key = self.with(":q:");
+        producer.push_to(&mut key);
+        key.push(':');
+        json::push_integer(&mut key, seq);
+        key
+    }
+
+    /// Where a producer's mark stands.
+    pub fn mark(&self, producer: Producer) -> String {
+        let mut key = self.with(":p:");
+        producer.push_to(&mut key);
+        key
+    }
+
+    /// The lock's register for who came last.
+    pub fn lock_x(&self) -> String {
+        self.with(":l:x")
+    }
+
+    /// The lock's register for who holds it.
+    pub fn lock_y(&self) -> String {
+        self.with(":l:y")
+    }
+
+    /// Where the lease stands.
+    pub fn lease(&self) -> String {
+        self.with(":l:lease")
+    }
+
+    /// What a key says; `None` when it is none of a producer's.
+    pub fn parse(&self, key: &str) -> Option<Key> {
+        let rest = key.strip_prefix(self.namespace.as_str())?;
+        if let Some(rest) = rest.strip_prefix(":q:") {
+            let (producer, seq) = text::cut(rest, b':')?;
+            return Some(Key::Event(Producer::parse(producer)?, text::number(seq)?));
+        }
+        Some(Key::Mark(Producer::parse(rest.strip_prefix(":p:")?)?))
+    }
+
+    fn with(&self, rest: &str) -> String {
+        let mut key =
+            String::with_capacity(self.namespace.len() + rest.len() + PRODUCER_CHARS + 12);
+        key.push_str(&self.namespace);
+        key.push_str(rest);
+        key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_as_what_it_says() {
+        let keys = Keys::new("ll:7");
+        let producer = Producer::from_bits(42);
+        assert_eq!(keys.parse(&keys.event(producer, 17)), Some(Key::Event(producer, 17)));
+        assert_eq!(keys.parse(&keys.mark(producer)), Some(Key::Mark(producer)));
+    }
+
+    #[test]
+    fn keys_of_the_lock_and_of_others_say_nothing() {
+        let keys = Keys::new("ll:7");
+        for key in [&keys.lock_x(), &keys.lease(), "ll:70:p:x", "ll:7:q:short:1", "cart", ""] {
+            assert_eq!(keys.parse(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! How late this tab's timers run.
+
+/// The longest lag that counts, in milliseconds: the timers of a hidden tab run once a second or once a minute.
+const LAG_MS_MAX: u64 = 2_000;
+
+/// The measured lag of the event loop.
+#[derive(Debug, Default)]
+pub struct Lag {
+    armed_ms: Option<u64>,
+    worst_ms: u64,
+}
+
+impl Lag {
+    /// Notes when the timer is to fire.
+    pub fn armed(&mut self, due_ms: Option<u64>) {
+        self.armed_ms = due_ms;
+    }
+
+    /// Notes that it fired, or that something else woke the client.
+    pub fn woke(&mut self, now_ms: u64) {
+        let Some(late_ms) = self.armed_ms.and_then(|due_ms| now_ms.checked_sub(due_ms)) else {
+            return;
+        };
+        // The worst counts, and is forgotten slowly.
+        let faded_ms = self.worst_ms - self.worst_ms.div_ceil(8);
+        self.worst_ms = late_ms.min(LAG_MS_MAX).max(faded_ms);
+    }
+
+    /// The settle time that this lag asks for: ten times it, and at least `least_ms`.
+    pub fn settle_ms(&self, least_ms: u64) -> u64 {
+        least_ms.max(10 * self.worst_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_settle_time_grows_with_the_lag_and_shrinks_again() {
+        let mut lag = Lag::default();
+        assert_eq!(lag.settle_ms(250), 250);
+        lag.armed(Some(1_000));
+        lag.woke(1_100);
+        assert_eq!(lag.settle_ms(250), 1_000);
+        for _ in 0..40 {
+            lag.armed(Some(2_000));
+            lag.woke(2_000);
+        }
+        assert_eq!(lag.settle_ms(250), 250);
+    }
+}

@@ -1,0 +1,278 @@
+//! The tab lock: Lamport's fast mutex as a pure step machine.
+//!
+//! Algorithm 1 (the timing form) of L. Lamport, "A Fast Mutual Exclusion Algorithm", ACM Transactions on
+//! Computer Systems 5(1), 1987:
+//!
+//! ```text
+//! start: x := i;
+//!        if y ≠ 0 then goto start;
+//!        y := i;
+//!        if x ≠ i then delay; if y ≠ i then goto start;
+//!        critical section;
+//!        y := 0
+//! ```
+//!
+//! built for what localStorage is, a register whose writes others see late: one access per task; a settle time
+//! T after each write before anything is read; `y` is read once more just before acting; a wait that overshoots
+//! by more than T means that the tab was paused, so everything starts again.
+//!
+//! The lock saves work and is never what correctness rests on: two holders cost a duplicate on the wire.
+
+use lamplight_wire::{Producer, json};
+
+use crate::text;
+
+/// The longest section between holding and releasing, in milliseconds.
+pub const SECTION_MS_MAX: u64 = 500;
+
+/// After so many claims that nobody overwrote and that are gone all the same, storage is to blame.
+const VANISHED_MAX: u32 = 4;
+
+/// One of the two shared registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Register {
+    /// Who came last.
+    X,
+    /// Who holds the lock, or is about to.
+    Y,
+}
+
+/// The one storage access of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Read the register and tell its value.
+    Read(Register),
+    /// Write this text into the register.
+    Write(Register, String),
+    /// Remove register Y.
+    RemoveY,
+}
+
+/// Where in the algorithm a tab is. Each name is the access that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Wants nothing.
+    Idle,
+    /// `x := i`.
+    WriteX,
+    /// `if y ≠ 0`, after the settle time.
+    ReadY,
+    /// `y := i`, in the next task.
+    WriteY,
+    /// `if x ≠ i`, after the settle time.
+    ReadX,
+    /// `if y ≠ i`: in the next task when nobody else came, else after the delay.
+    CheckY,
+    /// The section may run.
+    Held,
+    /// Before `y := 0`: is it still ours?
+    ReleaseCheck,
+    /// `y := 0`.
+    Release,
+}
+
+impl Phase {
+    /// The name that `stats()` shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::WriteX | Self::ReadY => "knocking",
+            Self::WriteY | Self::ReadX => "claiming",
+            Self::CheckY => "checking",
+            Self::Held => "held",
+            Self::ReleaseCheck | Self::Release => "releasing",
+        }
+    }
+}
+
+/// How long the lock's waits are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Waits {
+    /// The settle time T, in milliseconds.
+    pub settle_ms: u64,
+    /// The delay D on contention, in milliseconds.
+    pub delay_ms: u64,
+}
+
+impl Waits {
+    /// The waits for a settle time: D is T and the longest section.
+    pub const fn from_settle(settle_ms: u64) -> Self {
+        Self { settle_ms, delay_ms: settle_ms + SECTION_MS_MAX }
+    }
+}
+
+/// One tab's side of the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lock {
+    me: Producer,
+    attempt: u64,
+    waits: Waits,
+    phase: Phase,
+    due_ms: u64,
+    /// Somebody else's `y` as last read, and when it was first read so.
+    seen: Option<(String, u64)>,
+    /// How many claims in a row were gone when they were checked, with nobody else's in their place.
+    vanished: u32,
+}
+
+impl Lock {
+    /// The side of the tab named `me`, which wants nothing yet.
+    pub const fn new(me: Producer) -> Self {
+        let waits = Waits::from_settle(0);
+        Self { me, attempt: 0, waits, phase: Phase::Idle, due_ms: 0, seen: None, vanished: 0 }
+    }
+
+    /// Where it is.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether storage does not keep what is written, because it is full: then no lock can be had here.
+    pub const fn is_unusable(&self) -> bool {
+        self.vanished >= VANISHED_MAX
+    }
+
+    /// When the next access is due, by the monotonic clock.
+    pub fn due_ms(&self) -> Option<u64> {
+        (!matches!(self.phase, Phase::Idle | Phase::Held)).then_some(self.due_ms)
+    }
+
+    /// Starts to acquire, unless it already does.
+    pub fn want(&mut self, now_ms: u64, waits: Waits) {
+        if self.phase == Phase::Idle {
+            self.waits = waits;
+            self.restart(now_ms);
+        }
+    }
+
+    /// Gives the lock back, or stops acquiring it.
+    pub fn release(&mut self, now_ms: u64) {
+        self.due_ms = now_ms;
+        if self.is_unusable() {
+            // Sending makes room: try again as usual next time.
+            self.vanished = 0;
+        }
+        self.phase = match self.phase {
+            // `y` may be ours already.
+            Phase::ReadX | Phase::CheckY | Phase::Held | Phase::ReleaseCheck | Phase::Release => {
+                Phase::ReleaseCheck
+            }
+            Phase::Idle | Phase::WriteX | Phase::ReadY | Phase::WriteY => Phase::Idle,
+        };
+    }
+
+    /// The access that is due at `now_ms`, if one is. Do it and tell [`Lock::took`] in the same task.
+    pub fn access(&mut self, now_ms: u64) -> Option<Access> {
+        if self.due_ms()? > now_ms {
+            return None;
+        }
+        if self.overshot(now_ms) {
+            self.restart(now_ms);
+        }
+        Some(match self.phase {
+            Phase::WriteX => Access::Write(Register::X, self.name()),
+            Phase::WriteY => Access::Write(Register::Y, self.name()),
+            Phase::ReadX => Access::Read(Register::X),
+            Phase::Release => Access::RemoveY,
+            _ => Access::Read(Register::Y),
+        })
+    }
+
+    /// Takes what the access read (`None` for an empty register and after a write) and goes on.
+    /// `random` spreads the back-off. When [`Lock::phase`] is then [`Phase::Held`], the section runs now.
+    pub fn took(&mut self, now_ms: u64, value: Option<&str>, random: u32) {
+        if self.overshot(now_ms) {
+            self.restart(now_ms);
+            return;
+        }
+        let mine = value == Some(self.name().as_str());
+        let is_free = self.phase == Phase::ReadY && self.is_free(value, now_ms);
+        if self.phase == Phase::CheckY {
+            // Storage over its quota puts back what was there before: nothing, or the dead holder's text.
+            let before = self.seen.as_ref().map(|(text, _)| text.as_str());
+            let is_put_back = value.is_none() || value == before;
+            self.vanished = if is_put_back { self.vanished + 1 } else { 0 };
+        }
+        match self.phase {
+            Phase::WriteX => self.go(Phase::ReadY, now_ms + self.waits.settle_ms),
+            Phase::ReadY if is_free => self.go(Phase::WriteY, now_ms),
+            Phase::WriteY => self.go(Phase::ReadX, now_ms + self.waits.settle_ms),
+            Phase::ReadX if mine => self.go(Phase::CheckY, now_ms),
+            Phase::ReadX => self.go(Phase::CheckY, now_ms + self.waits.delay_ms),
+            Phase::CheckY if mine => self.phase = Phase::Held,
+            Phase::ReadY | Phase::CheckY => {
+                let settle_ms = self.waits.settle_ms;
+                let spread_ms = u64::from(random) % (3 * settle_ms + 1);
+                self.restart(now_ms + settle_ms + spread_ms);
+            }
+            Phase::ReleaseCheck if self.is_own(value) => self.go(Phase::Release, now_ms),
+            Phase::ReleaseCheck | Phase::Release => self.phase = Phase::Idle,
+            Phase::Idle | Phase::Held => {}
+        }
+    }
+
+    fn go(&mut self, phase: Phase, due_ms: u64) {
+        self.phase = phase;
+        self.due_ms = due_ms;
+    }
+
+    fn restart(&mut self, due_ms: u64) {
+        self.attempt += 1;
+        self.go(Phase::WriteX, due_ms);
+    }
+
+    /// Whether the tab was paused in a wait that others rely on. Starting late and releasing late harm nobody.
+    fn overshot(&self, now_ms: u64) -> bool {
+        !matches!(self.phase, Phase::WriteX | Phase::ReleaseCheck | Phase::Release)
+            && self.due_ms().is_some_and(|due_ms| now_ms > due_ms + self.waits.settle_ms)
+    }
+
+    /// `<producer>.<attempt>.<T>`: the attempt makes every claim a new text, T tells others how long one lasts.
+    fn name(&self) -> String {
+        let mut name = String::new();
+        self.me.push_to(&mut name);
+        for part in [self.attempt, self.waits.settle_ms] {
+            name.push('.');
+            json::push_integer(&mut name, part);
+        }
+        name
+    }
+
+    fn is_own(&self, value: Option<&str>) -> bool {
+        value.and_then(parse).is_some_and(|(holder, _)| holder == self.me)
+    }
+
+    /// Whether nobody alive has `y`: it is empty, left by an earlier attempt of ours, or a dead holder's.
+    /// A holder is dead when its text has stood still for longer than a live one can let it.
+    fn is_free(&mut self, value: Option<&str>, now_ms: u64) -> bool {
+        let Some(value) = value.filter(|value| !self.is_own(Some(value))) else {
+            self.seen = None;
+            return true;
+        };
+        match &self.seen {
+            Some((seen, since_ms)) if seen == value => {
+                let settle_ms = parse(value).map_or(0, |(_, settle_ms)| settle_ms);
+                now_ms > since_ms + stale_ms(settle_ms.max(self.waits.settle_ms))
+            }
+            _ => {
+                self.seen = Some((String::from(value), now_ms));
+                false
+            }
+        }
+    }
+}
+
+/// Who made a claim, and with which settle time.
+fn parse(name: &str) -> Option<(Producer, u64)> {
+    let (holder, rest) = text::cut(name, b'.')?;
+    let (_, settle_ms) = text::cut(rest, b'.')?;
+    Some((Producer::parse(holder)?, text::number(settle_ms)?))
+}
+
+/// A claim lasts T to settle, D on contention, the section, and an overshoot below T for each of the three.
+const fn stale_ms(settle_ms: u64) -> u64 {
+    5 * settle_ms + 2 * SECTION_MS_MAX
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+use super::*;
+
+const WAITS: Waits = Waits::from_settle(250);
+
+/// Runs one lock alone against registers until it holds or `until_ms`; returns when it held.
+fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> Option<u64> {
+    let mut x = None;
+    lock.want(from_ms, WAITS);
+    while let Some(now_ms) = lock.due_ms().filter(|due_ms| *due_ms <= until_ms) {
+        let value = match lock.access(now_ms).unwrap() {
+            Access::Read(Register::X) => x.clone(),
+            Access::Read(Register::Y) => y.clone(),
+            Access::Write(Register::X, text) => {
+                x = Some(text);
+                None
+            }
+            Access::Write(Register::Y, text) => {
+                *y = Some(text);
+                None
+            }
+            Access::RemoveY => {
+                *y = None;
+                None
+            }
+        };
+        lock.took(now_ms, value.as_deref(), 7);
+        if lock.phase() == Phase::Held {
+            return Some(now_ms);
+        }
+    }
+    None
+}
+
+#[test]
+fn alone_it_takes_two_settle_times() {
+    let mut lock = Lock::new(Producer::from_bits(1));
+    assert_eq!(run(&mut lock, &mut None, 1_000, 9_000), Some(1_500));
+}
+
+#[test]
+fn release_empties_the_register() {
+    let (mut lock, mut y) = (Lock::new(Producer::from_bits(1)), None);
+    run(&mut lock, &mut y, 0, 9_000);
+    lock.release(600);
+    assert_eq!(run(&mut lock, &mut y, 600, 700), None);
+    assert_eq!((lock.phase(), y), (Phase::Idle, None));
+}
+
+#[test]
+fn release_leaves_a_register_that_is_no_longer_ours() {
+    let (mut lock, mut y) = (Lock::new(Producer::from_bits(1)), None);
+    run(&mut lock, &mut y, 0, 9_000);
+    let other = Some(Producer::from_bits(2).to_string() + ".1.250");
+    y.clone_from(&other);
+    lock.release(600);
+    run(&mut lock, &mut y, 600, 700);
+    assert_eq!((lock.phase(), y), (Phase::Idle, other));
+}
+
+#[test]
+fn a_dead_holder_is_passed_by_within_four_seconds() {
+    let mut lock = Lock::new(Producer::from_bits(1));
+    let mut y = Some(Producer::from_bits(2).to_string() + ".9.250");
+    let held_ms = run(&mut lock, &mut y, 0, 60_000).unwrap();
+    assert!((2_250..4_500).contains(&held_ms), "{held_ms}");
+}
+
+#[test]
+fn a_pause_between_two_steps_starts_again() {
+    let mut lock = Lock::new(Producer::from_bits(1));
+    lock.want(0, WAITS);
+    lock.access(0).unwrap();
+    lock.took(0, None, 0);
+    lock.access(250).unwrap();
+    lock.took(250, None, 0);
+    assert_eq!(lock.phase(), Phase::WriteY);
+    let access = lock.access(900).unwrap();
+    assert!(matches!(access, Access::Write(Register::X, _)), "{access:?}");
+}

@@ -1,0 +1,51 @@
+//! A producer's mark in storage: that it lives, or that it is gone, and how far it has numbered.
+
+use lamplight_wire::json;
+
+use crate::text;
+
+/// How often a page with waiting events moves its beat, in milliseconds.
+pub const BEAT_MS: u64 = 15_000;
+
+/// What a mark says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// The page said that it goes.
+    pub gone: bool,
+    /// The number its next event will get.
+    pub next: u64,
+}
+
+impl Mark {
+    /// `<beat>:<next>`, or `gone:<next>`.
+    pub fn write(self, beat: u64) -> String {
+        let mut text = String::new();
+        if self.gone {
+            text.push_str("gone");
+        } else {
+            json::push_integer(&mut text, beat);
+        }
+        text.push(':');
+        json::push_integer(&mut text, self.next);
+        text
+    }
+
+    /// Reads a mark. A text that is none says nothing: alive, and nothing known.
+    pub fn parse(text: &str) -> Self {
+        let (beat, next) = text::cut(text, b':').unwrap_or_default();
+        Self { gone: beat == "gone", next: text::number(next).unwrap_or(0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_reads_back() {
+        for mark in [Mark { gone: false, next: 7 }, Mark { gone: true, next: 1 }] {
+            assert_eq!(Mark::parse(&mark.write(3)), mark);
+        }
+        assert_eq!(Mark::parse("nonsense"), Mark { gone: false, next: 0 });
+    }
+}

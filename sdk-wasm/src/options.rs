@@ -1,0 +1,74 @@
+//! How a client is set up.
+
+/// How a client is set up. The defaults are what the documentation promises.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What every storage key begins with. Tabs with the same one work for each other.
+    pub namespace: String,
+    /// Least time between two sends that are not full, in milliseconds.
+    pub interval_ms: u64,
+    /// Most events in one batch; so many queued ones are sent without waiting.
+    pub events_max: usize,
+    /// Most bytes of events in one batch; so many queued ones are sent without waiting.
+    pub batch_bytes_max: usize,
+    /// Most bytes of this producer's events in storage.
+    pub storage_bytes_max: usize,
+    /// Most bytes of events that wait in memory only, once storage takes no more.
+    pub memory_bytes_max: usize,
+    /// Whether to ask the browser which tabs are alive. Without it only beats tell.
+    pub liveness: bool,
+    /// The least settle time of the tab lock, in milliseconds, and the age at which own keys are read back.
+    pub settle_ms: u64,
+    /// How far apart two scans must have seen a key before it is adopted, in milliseconds.
+    pub adopt_after_ms: u64,
+    /// How long a beat stands still before its producer counts as gone, in milliseconds. Hidden tabs may run
+    /// one timer a minute.
+    pub beat_stale_ms: u64,
+    /// How long a lease's beat stands still before the lease counts as free, in milliseconds.
+    pub lease_stale_ms: u64,
+    /// How long an answer may take, in milliseconds.
+    pub answer_ms_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            namespace: String::from("ll"),
+            interval_ms: 500,
+            events_max: 100,
+            batch_bytes_max: 60 * 1000,
+            storage_bytes_max: 1024 * 1024,
+            memory_bytes_max: 4 * 1024 * 1024,
+            liveness: true,
+            settle_ms: 250,
+            adopt_after_ms: 5_000,
+            beat_stale_ms: 300_000,
+            lease_stale_ms: 30_000,
+            answer_ms_max: 30_000,
+        }
+    }
+}
+
+/// The namespace for a write key, so that two keys on one origin never mix: `ll:` and a short hash.
+///
+/// The hash is 32-bit FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); it tells keys apart, it hides nothing.
+pub fn namespace_of(write_key: &str) -> String {
+    let mut hash = 0x811c_9dc5_u32;
+    for byte in write_key.bytes() {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    }
+    let mut namespace = String::from("ll:");
+    lamplight_wire::json::push_integer(&mut namespace, u64::from(hash));
+    namespace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_write_keys_have_two_namespaces() {
+        assert_ne!(namespace_of("wk_one"), namespace_of("wk_two"));
+        assert_eq!(namespace_of("wk_one"), namespace_of("wk_one"));
+    }
+}

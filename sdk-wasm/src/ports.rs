@@ -1,0 +1,95 @@
+//! What the core asks of the world. The browser implements these in `browser/`, the simulation in `tests/sim/`.
+
+use lamplight_wire::Producer;
+
+/// Why storage did not take a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The origin's quota is used up.
+    Full,
+    /// There is no storage here: a sandboxed frame, a private mode, a policy.
+    Blocked,
+}
+
+/// The origin's `localStorage`, or a model of it.
+///
+/// Nothing more is assumed of it than what real browsers give: own writes are seen at once and others' at
+/// some later time, one tab's writes arrive in order, the last arrival wins per key, all copies converge.
+pub trait Storage {
+    /// The value under `key`, as this tab's copy has it.
+    fn get(&self, key: &str) -> Option<String>;
+    /// Writes `value` under `key`.
+    ///
+    /// # Errors
+    /// [`Refusal`], when the value was not taken; the old one then stays.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal>;
+    /// Removes `key`. A key that this tab's copy does not have may stay for others.
+    fn remove(&mut self, key: &str);
+    /// All keys that begin with `prefix`, in any order.
+    fn keys(&self, prefix: &str) -> Vec<String>;
+}
+
+/// Time, of two kinds.
+pub trait Clock {
+    /// Milliseconds since 1970. May jump; only ever written into events and batches.
+    fn wall_ms(&self) -> u64;
+    /// Milliseconds since some start, never backwards. Every wait is measured by it.
+    fn monotonic_ms(&self) -> u64;
+}
+
+/// Randomness good enough to name producers by.
+pub trait Rng {
+    /// 32 random bits.
+    fn bits(&mut self) -> u32;
+}
+
+/// Sends requests. What comes of one is told by `Client::answered`.
+pub trait Transport {
+    /// Starts a POST of `body`. With `keepalive` it is to outlive the page.
+    fn send(&mut self, request: u32, body: String, keepalive: bool);
+    /// Gives a request up. No answer to it is told any more.
+    fn abort(&mut self, request: u32);
+}
+
+/// Tells which producers' pages are alive, where the browser can (Web Locks).
+pub trait Liveness {
+    /// Holds the mark of `producer` for as long as the page lives or until [`Liveness::release`].
+    fn hold(&mut self, producer: Producer);
+    /// Gives the mark back.
+    fn release(&mut self);
+    /// Asks who is alive; the list is told by `Client::alive`. `false` where nobody can tell.
+    fn look(&mut self) -> bool;
+}
+
+/// Everything the core needs, in one value.
+pub trait Ports: Storage + Clock + Rng + Transport + Liveness {}
+
+impl<P: Storage + Clock + Rng + Transport + Liveness> Ports for P {}
+
+/// The server's answer to one request, or the lack of one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// The HTTP status; 0 when there was no answer.
+    pub status: u16,
+    /// The body's text; empty when there was none or it could not be read.
+    pub body: String,
+    /// What `Retry-After` says, in milliseconds from now.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What happens to the page around us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// It can no longer be seen; this may be the last that we hear (`visibilitychange`).
+    Hidden,
+    /// It can be seen again.
+    Visible,
+    /// Its tasks stop, perhaps for ever (`freeze`).
+    Frozen,
+    /// It is left, perhaps into the back/forward cache (`pagehide`).
+    Left,
+    /// It is back from the back/forward cache or from being frozen (`pageshow`, `resume`).
+    Back,
+    /// The browser believes that it has a network again (`online`).
+    Online,
+}

@@ -1,0 +1,312 @@
+//! This page's own events that no 2xx has answered yet: each in storage under its own key, and in memory.
+
+use lamplight_wire::{Producer, Ranges};
+
+use crate::keys::Keys;
+use crate::ports::{Refusal, Storage};
+
+/// How many keys are read back in one task, so that a long backlog never makes a long task.
+const READ_BACK_MAX: usize = 500;
+
+/// Where a new event went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Into storage: it survives the page.
+    Stored,
+    /// Into memory, because storage refused it; it is offered to storage once more.
+    Refused(Refusal),
+    /// Into memory, because our own share of storage is used up.
+    OverShare,
+    /// Nowhere: memory's share is used up as well.
+    Dropped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Storage,
+    /// In memory, and storage is to be asked once more.
+    Retry,
+    Memory,
+}
+
+#[derive(Debug)]
+struct Entry {
+    seq: u64,
+    text: String,
+    place: Place,
+    /// The request that carries it, or 0.
+    request: u32,
+    /// When to read its key back; 0 when that is done or needless.
+    read_back_ms: u64,
+    /// Given up by the server's word; leaves once that is declared.
+    parked: bool,
+}
+
+impl Entry {
+    fn is_waiting(&self) -> bool {
+        self.request == 0 && !self.parked
+    }
+}
+
+/// How much room the queue may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Most bytes in storage, keys included.
+    pub storage_bytes_max: usize,
+    /// Most bytes of events that are in memory only.
+    pub memory_bytes_max: usize,
+    /// After how long a new key is read back, in milliseconds.
+    pub settle_ms: u64,
+}
+
+/// One producer's unanswered events.
+#[derive(Debug)]
+pub struct Queue {
+    producer: Producer,
+    room: Room,
+    /// Ascending by seq.
+    entries: Vec<Entry>,
+    waiting: usize,
+    waiting_bytes: usize,
+    stored_bytes: usize,
+    memory_bytes: usize,
+    /// Something waits for its second chance with storage.
+    has_retries: bool,
+    read_back_due_ms: Option<u64>,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub const fn new(producer: Producer, room: Room) -> Self {
+        Self {
+            producer,
+            room,
+            entries: Vec::new(),
+            waiting: 0,
+            waiting_bytes: 0,
+            stored_bytes: 0,
+            memory_bytes: 0,
+            has_retries: false,
+            read_back_due_ms: None,
+        }
+    }
+
+    /// Unanswered events, those in flight included.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether every event was answered.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Events that are not in flight and not given up.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Their bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Bytes in storage, keys included.
+    pub fn stored_bytes(&self) -> usize {
+        self.stored_bytes
+    }
+
+    /// Bytes of events that are in memory only.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
+    }
+
+    /// Whether the event `seq` is still here.
+    pub fn contains(&self, seq: u64) -> bool {
+        let at = self.entries.partition_point(|entry| entry.seq < seq);
+        self.entries.get(at).is_some_and(|entry| entry.seq == seq)
+    }
+
+    /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
+    /// is in storage.
+    pub fn push(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &Keys,
+        now_ms: u64,
+        seq: u64,
+        text: String,
+    ) -> Kept {
+        let key = keys.event(self.producer, seq);
+        let bytes = key.len() + text.len();
+        let kept = if self.stored_bytes + bytes > self.room.storage_bytes_max {
+            Kept::OverShare
+        } else {
+            storage.set(&key, &text).map_or_else(Kept::Refused, |()| Kept::Stored)
+        };
+        if kept != Kept::Stored && self.memory_bytes + text.len() > self.room.memory_bytes_max {
+            return Kept::Dropped;
+        }
+        let mut read_back_ms = 0;
+        let place = match kept {
+            Kept::Stored => {
+                self.stored_bytes += bytes;
+                read_back_ms = now_ms + self.room.settle_ms;
+                self.read_back_due_ms.get_or_insert(read_back_ms);
+                Place::Storage
+            }
+            Kept::Refused(Refusal::Full) => {
+                self.has_retries = true;
+                Place::Retry
+            }
+            _ => Place::Memory,
+        };
+        if place != Place::Storage {
+            self.memory_bytes += text.len();
+        }
+        self.waiting += 1;
+        self.waiting_bytes += text.len();
+        self.entries.push(Entry { seq, text, place, request: 0, read_back_ms, parked: false });
+        kept
+    }
+
+    /// When storage wants to be looked at again.
+    pub fn due_ms(&self) -> Option<u64> {
+        if self.has_retries { Some(0) } else { self.read_back_due_ms }
+    }
+
+    /// Gives refused events their second chance, and reads new keys back: Chromium reverts writes over the quota
+    /// without a word. What is missing and unanswered is written again.
+    pub fn tend(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+        let (mut reads, mut next_ms) = (0, None);
+        let is_due = self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+        if !self.has_retries && !is_due {
+            return;
+        }
+        for entry in &mut self.entries {
+            let retries = entry.place == Place::Retry;
+            let reads_back = entry.read_back_ms != 0;
+            if !retries && !reads_back {
+                continue;
+            }
+            if !retries && (entry.read_back_ms > now_ms || reads == READ_BACK_MAX) {
+                next_ms = Some(entry.read_back_ms);
+                break;
+            }
+            let key = keys.event(self.producer, entry.seq);
+            if retries {
+                entry.place = Place::Memory;
+            } else {
+                reads += 1;
+                entry.read_back_ms = 0;
+                if storage.get(&key).is_some() {
+                    continue;
+                }
+                entry.place = Place::Memory;
+                self.stored_bytes -= key.len() + entry.text.len();
+                self.memory_bytes += entry.text.len();
+            }
+            let bytes = key.len() + entry.text.len();
+            let has_room = self.stored_bytes + bytes <= self.room.storage_bytes_max;
+            if has_room && storage.set(&key, &entry.text).is_ok() {
+                entry.place = Place::Storage;
+                self.stored_bytes += bytes;
+                self.memory_bytes -= entry.text.len();
+            }
+        }
+        self.has_retries = false;
+        self.read_back_due_ms = next_ms;
+    }
+
+    /// Puts events into `request`, as many as fit, and appends their texts to `texts`, separated by commas: first
+    /// those that only memory has, then the oldest. At least one, if any waits. Says how many.
+    pub fn pick(
+        &mut self,
+        request: u32,
+        events_max: usize,
+        bytes_max: usize,
+        only_unstored: bool,
+        texts: &mut String,
+    ) -> usize {
+        let mut picked = 0;
+        for stored in [false, true] {
+            if stored && only_unstored {
+                break;
+            }
+            for entry in &mut self.entries {
+                if !entry.is_waiting() || (entry.place == Place::Storage) != stored {
+                    continue;
+                }
+                let is_full =
+                    texts.len() + 1 + entry.text.len() > bytes_max || picked == events_max;
+                if picked > 0 && is_full {
+                    return picked;
+                }
+                if picked > 0 {
+                    texts.push(',');
+                }
+                texts.push_str(&entry.text);
+                entry.request = request;
+                picked += 1;
+                self.waiting -= 1;
+                self.waiting_bytes -= entry.text.len();
+            }
+        }
+        picked
+    }
+
+    /// Puts the events of `request` back among those that wait.
+    pub fn put_back(&mut self, request: u32) {
+        for entry in &mut self.entries {
+            if entry.request == request {
+                entry.request = 0;
+                self.waiting += 1;
+                self.waiting_bytes += entry.text.len();
+            }
+        }
+    }
+
+    /// Removes the events of `request`, which a 2xx answered, and says which they were.
+    pub fn accepted(&mut self, storage: &mut impl Storage, keys: &Keys, request: u32) -> Ranges {
+        self.remove(storage, keys, |entry| entry.request == request)
+    }
+
+    /// Gives up the only event of `request`: it is not sent again. Says which it was.
+    pub fn park(&mut self, request: u32) -> Option<u64> {
+        let entry = self.entries.iter_mut().find(|entry| entry.request == request)?;
+        entry.parked = true;
+        entry.request = 0;
+        Some(entry.seq)
+    }
+
+    /// Removes events that were given up, once a 2xx answered their declaration.
+    pub fn declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
+        self.remove(storage, keys, |entry| entry.parked && seqs.contains(entry.seq));
+    }
+
+    fn remove(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &Keys,
+        leaves: impl Fn(&Entry) -> bool,
+    ) -> Ranges {
+        let mut left = Ranges::new();
+        let producer = self.producer;
+        let (stored_bytes, memory_bytes) = (&mut self.stored_bytes, &mut self.memory_bytes);
+        self.entries.retain(|entry| {
+            if !leaves(entry) {
+                return true;
+            }
+            left.insert(entry.seq);
+            if entry.place == Place::Storage {
+                let key = keys.event(producer, entry.seq);
+                *stored_bytes -= key.len() + entry.text.len();
+                storage.remove(&key);
+            } else {
+                *memory_bytes -= entry.text.len();
+            }
+            false
+        });
+        left
+    }
+}

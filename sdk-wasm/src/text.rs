@@ -1,0 +1,46 @@
+//! Reading the short ASCII texts that stand in storage and in answers.
+//!
+//! The standard library's searchers and number parser know far more cases, and cost three kilobytes of module.
+
+/// The parts before and after the first `at`; `None` when there is none.
+pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = text.bytes().position(|byte| byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
+/// A number in decimal, and nothing else.
+pub(crate) fn number(text: &str) -> Option<u64> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
+    if text.is_empty() { None } else { text.bytes().try_fold(0, add) }
+}
+
+/// Whether `text` has `part` in it.
+pub(crate) fn has(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_at_the_first_place() {
+        assert_eq!(cut("a:b:c", b':'), Some(("a", "b:c")));
+        assert_eq!(cut("abc", b':'), None);
+    }
+
+    #[test]
+    fn only_plain_decimals_are_numbers() {
+        assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+        for text in ["", "-1", "+1", " 1", "1.5", "18446744073709551616", "x"] {
+            assert_eq!(number(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_found_anywhere() {
+        assert!(has("abc", "bc") && has("abc", "abc"));
+        assert!(!has("abc", "cb") && !has("", "a"));
+    }
+}

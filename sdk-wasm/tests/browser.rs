@@ -1,0 +1,169 @@
+//! The module in a real browser: real localStorage, real timers, real Web Locks, and a port where nobody listens.
+//!
+//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm`.
+#![cfg(target_arch = "wasm32")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so"
+)]
+
+use std::rc::Rc;
+
+use gloo_timers::future::TimeoutFuture;
+use lamplight_sdk::browser::{Browser, Shell};
+use lamplight_sdk::client::{Client, Outcome, Track};
+use lamplight_sdk::keys::Keys;
+use lamplight_sdk::lock::{Access, Lock, Phase, Register, Waits};
+use lamplight_sdk::options::Options;
+use lamplight_sdk::ports::{Clock, Storage};
+use lamplight_wire::Producer;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// The discard port of loopback: requests to it fail at once, as they do without a network.
+const NOBODY: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
+
+fn start(namespace: &str) -> Rc<Shell> {
+    let options = Options { namespace: namespace.into(), ..Options::default() };
+    Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into())
+}
+
+fn stats(shell: &Rc<Shell>) -> serde_json::Value {
+    let json = shell.with(|client| client.stats_json()).expect("the client is free");
+    serde_json::from_str(&json).expect("stats are JSON")
+}
+
+fn producer(shell: &Rc<Shell>) -> Producer {
+    shell.with(|client| client.producer()).expect("the client is free")
+}
+
+fn track(shell: &Rc<Shell>, name: &str) -> Outcome {
+    let event = Track { name, properties_json: "{\"city\":\"Zürich\"}", ..Track::default() };
+    shell.with(|client| client.track(&event)).expect("the client is free").outcome
+}
+
+/// Closes the client and removes what a test left behind.
+fn clear(shells: &[Rc<Shell>], namespace: &str) {
+    for shell in shells {
+        shell.with(Client::close);
+    }
+    let mut storage = Browser::new(namespace);
+    for key in storage.keys(namespace) {
+        storage.remove(&key);
+    }
+}
+
+#[wasm_bindgen_test]
+fn an_event_is_in_local_storage_when_track_returns() {
+    let shell = start("t-stored");
+    let (storage, keys) = (Browser::new("t-stored"), Keys::new("t-stored"));
+    for seq in 1..=3 {
+        assert_eq!(track(&shell, "opened"), Outcome::Stored);
+        let text = storage.get(&keys.event(producer(&shell), seq)).expect("the key is there");
+        assert!(text.is_ascii(), "{text}");
+        let event: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        assert_eq!(event["seq"], seq);
+        assert_eq!(event["properties"]["city"], "Zürich");
+    }
+    clear(&[shell], "t-stored");
+}
+
+#[wasm_bindgen_test]
+async fn keys_stay_and_sending_backs_off_while_nobody_answers() {
+    let shell = start("t-nobody");
+    for _ in 0..5 {
+        track(&shell, "opened");
+    }
+    TimeoutFuture::new(1_500).await;
+    assert_eq!(Browser::new("t-nobody").keys("t-nobody:q:").len(), 5);
+    let stats = stats(&shell);
+    assert_eq!(stats["queued"], 5, "{stats}");
+    assert_eq!(stats["sent"], 0, "{stats}");
+    assert_eq!(stats["lastError"], "no answer", "{stats}");
+    let requests = stats["requests"].as_u64().expect("a count");
+    assert!((1..=3).contains(&requests), "{stats}");
+    clear(&[shell], "t-nobody");
+}
+
+/// Drives a lock over real storage until it holds, is idle, or the time is over.
+async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64) {
+    let end_ms = browser.monotonic_ms() + for_ms;
+    while let Some(due_ms) = lock.due_ms().filter(|due_ms| *due_ms < end_ms) {
+        let wait_ms = due_ms.saturating_sub(browser.monotonic_ms());
+        TimeoutFuture::new(u32::try_from(wait_ms).expect("a short wait")).await;
+        let now_ms = browser.monotonic_ms();
+        let Some(access) = lock.access(now_ms) else { continue };
+        let value = match access {
+            Access::Read(Register::X) => browser.get(&keys.lock_x()),
+            Access::Read(Register::Y) => browser.get(&keys.lock_y()),
+            Access::Write(register, name) => {
+                let key = if register == Register::X { keys.lock_x() } else { keys.lock_y() };
+                browser.set(&key, &name).expect("storage takes it");
+                None
+            }
+            Access::RemoveY => {
+                browser.remove(&keys.lock_y());
+                None
+            }
+        };
+        lock.took(now_ms, value.as_deref(), 5);
+        if lock.phase() == Phase::Held {
+            return;
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_lock_goes_from_one_to_the_next_over_real_storage() {
+    let (mut browser, keys) = (Browser::new("t-lock"), Keys::new("t-lock"));
+    let waits = Waits::from_settle(60);
+    let mut first = Lock::new(Producer::from_bits(1));
+    let mut second = Lock::new(Producer::from_bits(2));
+
+    first.want(browser.monotonic_ms(), waits);
+    drive(&mut first, &mut browser, &keys, 5_000).await;
+    assert_eq!(first.phase(), Phase::Held);
+
+    second.want(browser.monotonic_ms(), waits);
+    drive(&mut second, &mut browser, &keys, 600).await;
+    assert_ne!(second.phase(), Phase::Held, "two hold it");
+
+    first.release(browser.monotonic_ms());
+    drive(&mut first, &mut browser, &keys, 600).await;
+    assert_eq!(first.phase(), Phase::Idle);
+    drive(&mut second, &mut browser, &keys, 5_000).await;
+    assert_eq!(second.phase(), Phase::Held);
+    clear(&[], "t-lock");
+}
+
+#[wasm_bindgen_test]
+async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
+    const NAMESPACE: &str = "t-adopt";
+    let (mut storage, keys) = (Browser::new(NAMESPACE), Keys::new(NAMESPACE));
+    // Its page holds no Web Lock: it is gone, though it did not say so.
+    let gone = Producer::from_bits(9);
+    for seq in 1..=4 {
+        storage.set(&keys.event(gone, seq), "{}").expect("storage takes it");
+    }
+    let (alive, adopter) = (start(NAMESPACE), start(NAMESPACE));
+    track(&alive, "opened");
+
+    let mut taken = None;
+    for _ in 0..24 {
+        TimeoutFuture::new(500).await;
+        let stats = stats(&adopter);
+        taken = stats["lock"]["holder"].as_str().map(String::from);
+        if taken.is_some() {
+            assert_eq!(stats["foreign"], 5, "{stats}");
+            break;
+        }
+    }
+    let taken = taken.expect("nobody took the lease within 12 s");
+    assert!([&alive, &adopter].iter().any(|shell| producer(shell).to_string() == taken));
+    assert_eq!(storage.keys(&format!("{NAMESPACE}:q:")).len(), 5, "nothing leaves before a 2xx");
+    clear(&[alive, adopter], NAMESPACE);
+}

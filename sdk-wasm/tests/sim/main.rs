@@ -1,0 +1,119 @@
+//! Seeded simulation of many tabs: the real client over a model of real localStorage and of a bad network.
+//!
+//! `LAMPLIGHT_SIM_SEED=<n>` runs one seed, `LAMPLIGHT_SIM_SEEDS=<n>` that many from 1 up.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on should say so, and one that can says what it saw"
+)]
+#![allow(
+    clippy::struct_excessive_bools,
+    clippy::too_many_lines,
+    clippy::match_bool,
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "a world is a list of switches and of what happens, easiest to read in one place"
+)]
+
+mod chance;
+mod ports;
+mod server;
+mod storage;
+mod verdict;
+mod world;
+
+use ports::Mutant;
+use verdict::Verdict;
+use world::{Setup, World};
+
+fn seeds(default: u64) -> std::ops::RangeInclusive<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    match number("LAMPLIGHT_SIM_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("LAMPLIGHT_SIM_SEEDS").unwrap_or(default),
+    }
+}
+
+fn run_all(default: u64, setup: &Setup) -> Verdict {
+    let mut all = Verdict::default();
+    for seed in seeds(default) {
+        let verdict = World::new(seed, setup).run();
+        if let Some(fault) = verdict.faults.first() {
+            panic!(
+                "seed {seed}: {fault} (and {} more)\nrun it alone with LAMPLIGHT_SIM_SEED={seed}",
+                verdict.faults.len() - 1
+            );
+        }
+        all.add(verdict);
+    }
+    println!("{all}");
+    all
+}
+
+/// How many of some seeds a broken client is caught in.
+fn caught(setup: &Setup, fault: &str) -> usize {
+    let is_caught = |seed: &u64| {
+        World::new(*seed, setup).run().faults.iter().any(|known| known.contains(fault))
+    };
+    let caught = (1..=20).filter(is_caught).count();
+    println!("{:?}: {fault} in {caught} of 20 seeds", setup.mutant);
+    caught
+}
+
+#[test]
+fn every_stored_event_is_accepted_once_the_world_calms_down_and_one_tab_lives() {
+    let all = run_all(150, &Setup::default());
+    assert!(all.promised > 10_000, "the world was too quiet to tell: {all}");
+    assert!(all.adopted > 500, "too little was adopted to tell: {all}");
+}
+
+#[test]
+fn the_same_holds_when_no_browser_tells_which_tabs_live() {
+    run_all(60, &Setup { liveness: false, ..Setup::default() });
+}
+
+#[test]
+fn the_same_holds_when_the_quota_is_used_up() {
+    let all = run_all(60, &Setup { quota: 30_000, ..Setup::default() });
+    assert!(all.unstored > 100, "the quota was never reached: {all}");
+}
+
+#[test]
+fn an_event_that_the_server_can_never_take_holds_nothing_up() {
+    let all = run_all(60, &Setup { poison: true, ..Setup::default() });
+    assert!(all.rejected > 20, "nothing was rejected: {all}");
+}
+
+#[test]
+fn while_no_tab_dies_and_no_answer_is_lost_nothing_is_sent_twice() {
+    let all = run_all(40, &Setup { calm: true, ..Setup::default() });
+    assert_eq!(all.duplicates, 0, "{all}");
+}
+
+#[test]
+fn removing_before_the_server_answered_is_caught() {
+    let setup = Setup { mutant: Mutant::EarlyAnswer, ..Setup::default() };
+    assert!(caught(&setup, "removed without having been accepted") >= 15);
+    assert!(caught(&setup, "was never accepted") >= 15);
+}
+
+#[test]
+fn keys_that_two_tabs_write_are_caught() {
+    let setup = Setup { mutant: Mutant::SharedKeys, ..Setup::default() };
+    // Only what a dead tab leaves is read from storage, so not every world has a loss.
+    assert!(caught(&setup, "was never accepted") >= 4);
+}
+
+#[test]
+fn adopting_at_the_first_sight_of_a_key_sends_measurably_more_twice() {
+    let twice = |adopt_after_ms| {
+        let setup = Setup { adopt_after_ms, brief: true, ..Setup::default() };
+        (1..=60).map(|seed| World::new(seed, &setup).run().needless).sum::<u64>()
+    };
+    let (patient, hasty) = (twice(5_000), twice(0));
+    println!("needless duplicates: {patient} with two scans, {hasty} with one");
+    assert!(hasty > 2 * patient, "{hasty} is not measurably more than {patient}");
+}

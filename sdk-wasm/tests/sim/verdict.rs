@@ -1,0 +1,62 @@
+//! What a run showed.
+
+use std::fmt;
+
+/// What one run, or many, showed.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// What must never be.
+    pub(crate) faults: Vec<String>,
+    /// Events whose `track` returned `stored: true`.
+    pub(crate) promised: u64,
+    /// Events that went to memory only, or nowhere.
+    pub(crate) unstored: u64,
+    /// Events that `track` called stored, whose write the browser then took back without a word, and whose tab died
+    /// before it could help: the one loss that nothing in a page can prevent.
+    pub(crate) taken_back: u64,
+    /// Distinct events accepted.
+    pub(crate) accepted: u64,
+    /// Events accepted through an adopter.
+    pub(crate) adopted: u64,
+    /// Events declared as rejected.
+    pub(crate) rejected: u64,
+    /// Times an event was accepted again.
+    pub(crate) duplicates: u64,
+    /// Those of them after a tab had read that the event was accepted.
+    pub(crate) needless: u64,
+    pub(crate) requests: u64,
+}
+
+impl Verdict {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.faults.extend(other.faults);
+        self.promised += other.promised;
+        self.unstored += other.unstored;
+        self.taken_back += other.taken_back;
+        self.accepted += other.accepted;
+        self.adopted += other.adopted;
+        self.rejected += other.rejected;
+        self.duplicates += other.duplicates;
+        self.needless += other.needless;
+        self.requests += other.requests;
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} promised, {} unstored, {} taken back, {} accepted ({} by an adopter), {} rejected, \
+             {} duplicates on the wire ({} needless), {} requests",
+            self.promised,
+            self.unstored,
+            self.taken_back,
+            self.accepted,
+            self.adopted,
+            self.rejected,
+            self.duplicates,
+            self.needless,
+            self.requests
+        )
+    }
+}

@@ -1,0 +1,378 @@
+//! The world: tabs that come and go, and time.
+
+mod fate;
+mod judge;
+
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
+
+use lamplight_sdk::client::Client;
+use lamplight_sdk::notes::Note;
+use lamplight_sdk::ports::{Answer, Page};
+use lamplight_wire::Producer;
+
+use crate::chance::Chance;
+use crate::ports::{Mutant, Posted, Shared, TabPorts};
+use crate::server::{Id, Ledger, Mood};
+use crate::storage::{Model, Tab};
+use crate::verdict::Verdict;
+
+/// How long the world is wild, in milliseconds.
+const WILD_MS: u64 = 60_000;
+/// How long it may take after that until everything has arrived: a beat's patience, and some adoptions.
+const CALM_MS: u64 = 600_000;
+
+/// What kind of world.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) quota: usize,
+    pub(crate) liveness: bool,
+    pub(crate) adopt_after_ms: u64,
+    /// Some events can never be taken.
+    pub(crate) poison: bool,
+    /// Nothing dies, nothing is lost, nothing is slow.
+    pub(crate) calm: bool,
+    /// The server is well, and tabs come, say little, wait for their answers and go.
+    pub(crate) brief: bool,
+    pub(crate) mutant: Mutant,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            quota: 5_000_000,
+            liveness: true,
+            adopt_after_ms: 5_000,
+            poison: false,
+            calm: false,
+            brief: false,
+            mutant: Mutant::None,
+        }
+    }
+}
+
+/// Something that happens at some time.
+#[derive(Debug)]
+enum Event {
+    Open,
+    Track(Tab),
+    Page(Tab, Page),
+    Pause(Tab),
+    Crash(Tab),
+    CrashSoon(Tab),
+    Mood,
+    Wake(Tab),
+    Arrive(Posted),
+    Answer(Tab, u32, Answer),
+    Listed(Tab),
+    Settle,
+}
+
+struct Slot {
+    client: Client<TabPorts>,
+    paused_until_ms: u64,
+    wake_ms: Option<u64>,
+    is_frozen: bool,
+}
+
+/// The whole of it.
+pub(crate) struct World {
+    setup: Setup,
+    shared: Rc<RefCell<Shared>>,
+    slots: BTreeMap<Tab, Slot>,
+    last_tab: Tab,
+    agenda: BinaryHeap<Reverse<(u64, u64)>>,
+    events: BTreeMap<u64, Event>,
+    last_event: u64,
+    mood: Mood,
+    is_wild: bool,
+    promised: BTreeSet<Id>,
+    poisoned: BTreeSet<Id>,
+    verdict: Verdict,
+    /// Events that live tabs know to be delivered.
+    settle_ms: Option<u64>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, setup: &Setup) -> Self {
+        let shared = Shared {
+            now_ms: 1_000,
+            chance: Chance::new(seed),
+            storage: Model::new(setup.quota, !setup.calm),
+            ledger: Ledger::default(),
+            faults: Vec::new(),
+            posted: Vec::new(),
+            early: Vec::new(),
+            held: BTreeMap::new(),
+            looks: BTreeSet::new(),
+            dead: BTreeSet::new(),
+            accesses_left: BTreeMap::new(),
+            adopted: BTreeSet::new(),
+        };
+        Self {
+            setup: setup.clone(),
+            shared: Rc::new(RefCell::new(shared)),
+            slots: BTreeMap::new(),
+            last_tab: 0,
+            agenda: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            last_event: 0,
+            mood: Mood::Well,
+            is_wild: true,
+            promised: BTreeSet::new(),
+            poisoned: BTreeSet::new(),
+            verdict: Verdict::default(),
+            settle_ms: None,
+        }
+    }
+
+    /// Runs to the end and judges.
+    pub(crate) fn run(mut self) -> Verdict {
+        let (tabs, within_ms) = if self.setup.brief {
+            (30, WILD_MS)
+        } else {
+            (self.chance(|chance| chance.between(1, 6)), 3_000)
+        };
+        for _ in 0..tabs {
+            let after_ms = self.chance(|chance| chance.between(0, within_ms));
+            self.after(after_ms, Event::Open);
+        }
+        self.after(1_000, Event::Mood);
+        self.advance(WILD_MS);
+        self.calm_down();
+        let mut left_ms = CALM_MS;
+        while left_ms > 0 && self.has_events_left() {
+            self.advance(5_000);
+            left_ms -= 5_000;
+        }
+        self.judge()
+    }
+
+    fn chance<R>(&self, ask: impl FnOnce(&mut Chance) -> R) -> R {
+        ask(&mut self.shared.borrow_mut().chance)
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.shared.borrow().now_ms
+    }
+
+    fn after(&mut self, ms: u64, event: Event) {
+        self.last_event += 1;
+        self.agenda.push(Reverse((self.now_ms() + ms, self.last_event)));
+        self.events.insert(self.last_event, event);
+    }
+
+    fn advance(&mut self, ms: u64) {
+        let end_ms = self.now_ms() + ms;
+        while let Some(Reverse((at_ms, number))) = self.agenda.peek().copied() {
+            if at_ms > end_ms {
+                break;
+            }
+            self.agenda.pop();
+            let Some(event) = self.events.remove(&number) else { continue };
+            self.shared.borrow_mut().now_ms = at_ms;
+            self.happen(event);
+        }
+        self.shared.borrow_mut().now_ms = end_ms;
+    }
+
+    fn happen(&mut self, event: Event) {
+        let is_planned = matches!(
+            event,
+            Event::Open
+                | Event::Track(_)
+                | Event::Page(..)
+                | Event::Pause(_)
+                | Event::Crash(_)
+                | Event::CrashSoon(_)
+                | Event::Mood
+        );
+        if is_planned && !self.is_wild {
+            return;
+        }
+        match event {
+            Event::Open => {
+                self.open();
+            }
+            Event::Mood => {
+                self.mood = match self.setup.calm || self.setup.brief {
+                    true => Mood::Well,
+                    false => self.chance(Mood::any),
+                };
+                let after_ms = self.chance(|chance| chance.between(500, 12_000));
+                self.after(after_ms, Event::Mood);
+            }
+            Event::Settle => {
+                self.settle_ms = None;
+                let Shared { storage, chance, now_ms, .. } = &mut *self.shared.borrow_mut();
+                storage.settle(*now_ms, chance);
+            }
+            Event::Arrive(posted) => self.arrive(posted),
+            Event::Crash(tab) => self.crash(tab),
+            Event::CrashSoon(tab) => {
+                let left = self.chance(|chance| chance.between(0, 40));
+                self.shared.borrow_mut().accesses_left.insert(tab, left);
+            }
+            Event::Pause(tab) => {
+                let ms = self.chance(|chance| chance.between(100, 20_000));
+                let until_ms = self.now_ms() + ms;
+                if let Some(slot) = self.slots.get_mut(&tab) {
+                    slot.paused_until_ms = until_ms;
+                }
+            }
+            Event::Track(tab) => self.task(tab, Event::Track(tab), Self::track),
+            Event::Page(tab, page) => self.task(tab, Event::Page(tab, page), |world, tab| {
+                if let Some(slot) = world.slots.get_mut(&tab) {
+                    slot.is_frozen = matches!(page, Page::Frozen | Page::Left);
+                    slot.client.page(page);
+                }
+            }),
+            Event::Wake(tab) => self.task(tab, Event::Wake(tab), |world, tab| {
+                if let Some(slot) = world.slots.get_mut(&tab) {
+                    slot.wake_ms = None;
+                    slot.client.woke();
+                }
+            }),
+            Event::Answer(tab, request, answer) => {
+                let again = Event::Answer(tab, request, answer.clone());
+                self.task(tab, again, |world, tab| {
+                    if let Some(slot) = world.slots.get_mut(&tab) {
+                        slot.client.answered(request, &answer);
+                    }
+                });
+            }
+            Event::Listed(tab) => self.task(tab, Event::Listed(tab), |world, tab| {
+                let held = &world.shared.borrow().held;
+                let alive: Vec<Producer> = held.values().copied().collect();
+                if let Some(slot) = world.slots.get_mut(&tab) {
+                    slot.client.alive(&alive);
+                }
+            }),
+        }
+        self.follow_up();
+    }
+
+    /// Runs a task of a tab, unless the tab is paused: then `event` comes again after the pause.
+    fn task(&mut self, tab: Tab, event: Event, act: impl FnOnce(&mut Self, Tab)) {
+        let now_ms = self.now_ms();
+        let Some(slot) = self.slots.get(&tab) else { return };
+        let is_back = matches!(event, Event::Page(_, Page::Back));
+        if slot.is_frozen && !is_back {
+            // A frozen page runs no tasks; its timers fire when it is back.
+            if !matches!(event, Event::Track(_)) {
+                self.after(1_000, event);
+            }
+            return;
+        }
+        if slot.paused_until_ms > now_ms {
+            let ms = slot.paused_until_ms - now_ms;
+            self.after(ms, event);
+            return;
+        }
+        self.shared.borrow_mut().storage.begin_task(tab, now_ms);
+        act(self, tab);
+    }
+
+    /// Carries out what tasks left behind.
+    fn follow_up(&mut self) {
+        let dead: Vec<Tab> = self.shared.borrow().dead.iter().copied().collect();
+        for tab in dead {
+            self.crash(tab);
+        }
+        let posted = std::mem::take(&mut self.shared.borrow_mut().posted);
+        for posted in posted {
+            let ms = self.chance(|chance| chance.between(5, 200));
+            self.verdict.requests += 1;
+            self.after(ms, Event::Arrive(posted));
+        }
+        let early = std::mem::take(&mut self.shared.borrow_mut().early);
+        for (tab, request, answer) in early {
+            self.after(1, Event::Answer(tab, request, answer));
+        }
+        let looks = std::mem::take(&mut self.shared.borrow_mut().looks);
+        for tab in looks {
+            let ms = self.chance(|chance| chance.between(1, 20));
+            self.after(ms, Event::Listed(tab));
+        }
+        let due_ms = self.shared.borrow().storage.due_ms();
+        if due_ms < self.settle_ms.or(Some(u64::MAX)) && due_ms.is_some() {
+            self.settle_ms = due_ms;
+            let ms = due_ms.unwrap_or(0).saturating_sub(self.now_ms());
+            self.after(ms, Event::Settle);
+        }
+        let tabs: Vec<Tab> = self.slots.keys().copied().collect();
+        for tab in tabs {
+            self.arm(tab);
+            self.hear(tab);
+        }
+    }
+
+    fn arm(&mut self, tab: Tab) {
+        let skew_ms = Self::skew_ms(tab) % 977;
+        let lag_ms = self.chance(|chance| match chance.between(0, 100) {
+            0..3 => chance.between(50, 1_500),
+            _ => chance.between(0, 6),
+        });
+        let now_ms = self.now_ms();
+        let Some(slot) = self.slots.get_mut(&tab) else { return };
+        let Some(due_ms) = slot.client.next_wake_ms() else { return };
+        let at_ms = due_ms.saturating_sub(skew_ms).max(now_ms);
+        if slot.wake_ms.is_none_or(|wake_ms| wake_ms > at_ms) {
+            slot.wake_ms = Some(at_ms);
+            let ms = at_ms - now_ms + if self.setup.calm { 0 } else { lag_ms };
+            self.after(ms, Event::Wake(tab));
+        }
+    }
+
+    fn hear(&mut self, tab: Tab) {
+        let Some(slot) = self.slots.get_mut(&tab) else { return };
+        for note in slot.client.take_notes() {
+            let (producer, seqs, is_adopted) = match note {
+                Note::Adopted { producer, seqs } => (producer, seqs, true),
+                Note::Delivered { producer, seqs } => (producer, seqs, false),
+                _ => continue,
+            };
+            let shared = &mut *self.shared.borrow_mut();
+            for (from, to) in seqs.as_slice() {
+                let ids = (*from..=*to).map(|seq| (producer, seq));
+                shared.ledger.acknowledged.extend(ids.clone());
+                if is_adopted {
+                    shared.adopted.extend(ids);
+                }
+            }
+        }
+    }
+
+    fn skew_ms(tab: Tab) -> u64 {
+        (tab as u64).wrapping_mul(7_919) % 100_000
+    }
+
+    /// The server is well again, and a single tab is left: a new one, or one that lived through it all.
+    fn calm_down(&mut self) {
+        self.is_wild = false;
+        self.mood = Mood::Well;
+        self.shared.borrow_mut().storage.slow = false;
+        self.shared.borrow_mut().accesses_left.clear();
+        let is_awake = |slot: &Slot| !slot.is_frozen && slot.paused_until_ms == 0;
+        let survivor = self.slots.iter().find(|(_, slot)| is_awake(slot)).map(|(tab, _)| *tab);
+        let keeps = self.setup.calm || self.chance(|chance| chance.percent(40));
+        let tabs: Vec<Tab> = self.slots.keys().copied().collect();
+        for tab in tabs {
+            let stays = self.setup.calm || (keeps && Some(tab) == survivor);
+            if !stays {
+                self.crash(tab);
+            }
+        }
+        if self.slots.is_empty() {
+            self.open();
+        }
+    }
+
+    fn has_events_left(&self) -> bool {
+        let shared = self.shared.borrow();
+        let is_event = |key: &String| key.starts_with("sim:q:") || key.starts_with("sim:p:");
+        shared.storage.due_ms().is_some() || shared.storage.truth().keys().any(is_event)
+    }
+}

@@ -1,0 +1,135 @@
+//! What becomes of a tab, from its opening to its end.
+
+use std::rc::Rc;
+
+use lamplight_sdk::client::{Client, Outcome, Track};
+use lamplight_sdk::options::Options;
+use lamplight_sdk::ports::Page;
+
+use super::{Event, Slot, WILD_MS, World};
+use crate::ports::{Mutant, Posted, Shared, TabPorts};
+use crate::server::POISON;
+use crate::storage::Tab;
+
+impl World {
+    pub(super) fn open(&mut self) -> Tab {
+        self.last_tab += 1;
+        let tab = self.last_tab;
+        self.shared.borrow_mut().storage.open(tab);
+        let ports = TabPorts {
+            tab,
+            mutant: self.setup.mutant,
+            liveness: self.setup.liveness,
+            skew_ms: Self::skew_ms(tab),
+            shared: Rc::clone(&self.shared),
+        };
+        let options = Options {
+            namespace: "sim".into(),
+            liveness: self.setup.liveness,
+            adopt_after_ms: self.setup.adopt_after_ms,
+            memory_bytes_max: 20_000,
+            ..Options::default()
+        };
+        let slot = Slot {
+            client: Client::new(ports, options),
+            paused_until_ms: 0,
+            wake_ms: None,
+            is_frozen: false,
+        };
+        self.slots.insert(tab, slot);
+        if self.is_wild {
+            self.plan(tab);
+        }
+        self.follow_up();
+        tab
+    }
+
+    /// What will become of a new tab.
+    pub(super) fn plan(&mut self, tab: Tab) {
+        if self.setup.brief {
+            self.after(10, Event::Track(tab));
+            let ms = self.chance(|chance| chance.between(1_000, 6_000));
+            self.after(ms, Event::Page(tab, Page::Left));
+            self.after(ms + 1, Event::Crash(tab));
+            return;
+        }
+        for _ in 0..self.chance(|chance| chance.between(1, 12)) {
+            let ms = self.chance(|chance| chance.between(0, WILD_MS));
+            self.after(ms, Event::Track(tab));
+        }
+        if self.setup.calm {
+            return;
+        }
+        let ms = self.chance(|chance| chance.between(100, WILD_MS));
+        let more_ms = self.chance(|chance| chance.between(10, 10_000));
+        match self.chance(|chance| chance.between(0, 8)) {
+            0 => self.after(ms, Event::Crash(tab)),
+            1 => self.after(ms, Event::CrashSoon(tab)),
+            2 => self.after(ms, Event::Pause(tab)),
+            3 => {
+                self.after(ms, Event::Page(tab, Page::Hidden));
+                self.after(ms + more_ms, Event::Page(tab, Page::Visible));
+            }
+            4 => {
+                self.after(ms, Event::Page(tab, Page::Frozen));
+                self.after(ms + more_ms, Event::Page(tab, Page::Back));
+            }
+            5 => {
+                self.after(ms, Event::Page(tab, Page::Left));
+                self.after(ms + more_ms, Event::Page(tab, Page::Back));
+            }
+            6 => {
+                self.after(ms, Event::Page(tab, Page::Left));
+                self.after(ms + 1, Event::Crash(tab));
+            }
+            _ => self.after(ms, Event::Page(tab, Page::Online)),
+        }
+    }
+
+    pub(super) fn track(&mut self, tab: Tab) {
+        for _ in 0..self.chance(|chance| chance.between(1, 60)) {
+            let is_poison = self.setup.poison && self.chance(|chance| chance.percent(2));
+            let name = if is_poison { POISON } else { "clicked" };
+            let Some(slot) = self.slots.get_mut(&tab) else { return };
+            let event = Track { name, properties_json: "{\"a\":[1,2,3]}", ..Track::default() };
+            let tracked = slot.client.track(&event);
+            let id = (slot.client.producer(), tracked.seq);
+            if self.shared.borrow().dead.contains(&tab) {
+                // The call did not return: nothing was promised.
+                return;
+            }
+            if is_poison {
+                self.poisoned.insert(id);
+            } else if tracked.outcome == Outcome::Stored {
+                self.promised.insert(id);
+            } else {
+                self.verdict.unstored += 1;
+            }
+        }
+    }
+
+    pub(super) fn arrive(&mut self, posted: Posted) {
+        let is_cut_off = !self.slots.contains_key(&posted.tab) && !posted.keepalive;
+        if is_cut_off && self.chance(|chance| chance.percent(50)) {
+            return;
+        }
+        let mood = self.mood;
+        let answer = {
+            let Shared { ledger, chance, .. } = &mut *self.shared.borrow_mut();
+            ledger.take(mood, chance, &posted.body)
+        };
+        if let Some(answer) = answer.filter(|_| self.setup.mutant != Mutant::EarlyAnswer) {
+            let ms = self.chance(|chance| chance.between(5, 200));
+            self.after(ms, Event::Answer(posted.tab, posted.request, answer));
+        }
+    }
+
+    pub(super) fn crash(&mut self, tab: Tab) {
+        let Shared { storage, held, dead, accesses_left, .. } = &mut *self.shared.borrow_mut();
+        storage.close(tab);
+        held.remove(&tab);
+        dead.remove(&tab);
+        accesses_left.remove(&tab);
+        self.slots.remove(&tab);
+    }
+}

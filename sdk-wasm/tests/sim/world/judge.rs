@@ -1,0 +1,44 @@
+//! The end: what a run showed.
+
+use std::collections::BTreeSet;
+
+use lamplight_wire::Producer;
+
+use super::World;
+use crate::ports::event_of;
+use crate::verdict::Verdict;
+
+impl World {
+    pub(super) fn judge(mut self) -> Verdict {
+        let shared = &mut *self.shared.borrow_mut();
+        let verdict = &mut self.verdict;
+        verdict.faults.append(&mut shared.faults);
+        let ledger = &shared.ledger;
+        let alive: BTreeSet<Producer> =
+            self.slots.values().map(|slot| slot.client.producer()).collect();
+        for (producer, seq) in &self.promised {
+            let is_accepted = ledger.accepted.contains_key(&(*producer, *seq));
+            let was_taken_back =
+                shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
+            if !is_accepted && was_taken_back && !alive.contains(producer) {
+                verdict.taken_back += 1;
+            } else if !is_accepted {
+                verdict.faults.push(format!("{producer}-{seq} was stored and was never accepted"));
+            }
+        }
+        for key in shared.storage.truth().keys() {
+            if let Some((producer, seq)) = event_of(key) {
+                verdict.faults.push(format!("{producer}-{seq} is still in storage"));
+            } else if key.starts_with("sim:p:") {
+                verdict.faults.push(format!("the mark {key} is still in storage"));
+            }
+        }
+        verdict.promised = self.promised.len() as u64;
+        verdict.accepted = ledger.accepted.len() as u64;
+        verdict.adopted = shared.adopted.len() as u64;
+        verdict.rejected = self.poisoned.intersection(&ledger.declared).count() as u64;
+        verdict.needless = ledger.needless;
+        verdict.duplicates = ledger.accepted.values().map(|times| times - 1).sum();
+        self.verdict
+    }
+}

@@ -1,0 +1,157 @@
+//! `GET /api/events/{id}`.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use lamplight_wire::Producer;
+use lamplight_wire::limits::ID_BYTES_MAX;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::event_json::{EventJson, event_id};
+use super::params::Params;
+use super::receipt_json::ReceiptJson;
+use super::timeline::{self, Entry};
+use super::{check_token, json};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::store::{EventRef, EventTrace, IN_FLIGHT_MS, RefusedEvent, RowId, Verdict};
+
+#[derive(Serialize)]
+struct RefusedJson<'a> {
+    id: String,
+    event_id: String,
+    source: &'a str,
+    producer: Option<String>,
+    seq: Option<u64>,
+    received: i64,
+    payload: String,
+    index: u32,
+    state: &'static str,
+    reason: Option<&'a str>,
+    detail: Option<&'a str>,
+    receipt: Option<ReceiptJson>,
+    timeline: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct MissingJson {
+    event_id: String,
+    producer: String,
+    seq: u64,
+    state: &'static str,
+    reason: Option<String>,
+    last_heard: i64,
+    timeline: Vec<Entry>,
+}
+
+/// `GET /api/events/{id}`: all that is known about one event, by its row's id or by the name its client knows it by.
+pub async fn event(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match read(&app, &headers, &id, query.as_deref()).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Response, Problem> {
+    check_token(app, headers)?;
+    Params::read(query)?.finish("none")?;
+    let trace = match refer(id) {
+        Some(event) => app.store.event(event).await?,
+        None => None,
+    };
+    match trace {
+        Some(EventTrace::Stored { event, repeats }) => {
+            let receipt = app.intake.receipt(event.row.payload).await?.map(ReceiptJson::new);
+            let timeline = timeline::stored(&event, &repeats);
+            Ok(json(&EventJson::new(&event.row).traced(receipt, timeline)))
+        }
+        Some(EventTrace::Refused { event, repeats }) => {
+            let receipt = app.intake.receipt(event.payload).await?.map(ReceiptJson::new);
+            Ok(json(&refused(&event, receipt, timeline::refused(&event, &repeats))))
+        }
+        Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
+            let verdict = aged(verdict, last_heard_ms, app.clock.now_ms());
+            Ok(json(&missing(producer, seq, verdict, reason, last_heard_ms)))
+        }
+        None => Err(Problem::not_found(
+            "no event has this id: it was not made, or not processed yet (see `queue` in /api/totals), or its producer \
+             was never heard from",
+        )),
+    }
+}
+
+/// What `id` names. A client's own name that looks like one of ours is taken for ours.
+fn refer(id: &str) -> Option<EventRef> {
+    if let Ok(id) = Uuid::try_parse(id) {
+        return Some(EventRef::Row(RowId(id)));
+    }
+    if let Some((producer, seq)) = id.rsplit_once('-')
+        && let (Some(producer), Ok(seq)) = (Producer::parse(producer), seq.parse())
+    {
+        return Some(EventRef::Number(producer, seq));
+    }
+    (1..=ID_BYTES_MAX).contains(&id.len()).then(|| EventRef::Named(id.to_owned()))
+}
+
+fn refused(
+    event: &RefusedEvent,
+    receipt: Option<ReceiptJson>,
+    timeline: Vec<Entry>,
+) -> RefusedJson<'_> {
+    RefusedJson {
+        id: event.id.to_string(),
+        event_id: event_id(event.number, event.event_id.as_deref(), event.id),
+        source: &event.source,
+        producer: event.number.map(|(producer, _)| producer.to_string()),
+        seq: event.number.map(|(_, seq)| seq),
+        received: event.received_ms,
+        payload: event.payload.to_string(),
+        index: event.index,
+        state: event.outcome.name(),
+        reason: event.reason.as_deref(),
+        detail: event.detail.as_deref(),
+        receipt,
+        timeline,
+    }
+}
+
+/// A hole is lost once its producer's browser had its time to come back.
+fn aged(verdict: Verdict, last_heard_ms: i64, now_ms: i64) -> Verdict {
+    let is_late = last_heard_ms < now_ms.saturating_sub(IN_FLIGHT_MS);
+    if verdict == Verdict::InFlight && is_late { Verdict::Lost } else { verdict }
+}
+
+fn missing(
+    producer: Producer,
+    seq: u64,
+    verdict: Verdict,
+    reason: Option<String>,
+    last_heard_ms: i64,
+) -> MissingJson {
+    let state = verdict.name();
+    MissingJson {
+        event_id: format!("{producer}-{seq}"),
+        producer: producer.to_string(),
+        seq,
+        state,
+        last_heard: last_heard_ms,
+        timeline: vec![
+            Entry::new(None, "client", "made"),
+            Entry::new(Some(last_heard_ms), "client", state).reason(reason.clone(), None),
+        ],
+        reason,
+    }
+}

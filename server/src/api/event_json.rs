@@ -1,0 +1,116 @@
+//! An event as the API gives it.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::receipt_json::ReceiptJson;
+use super::timeline::Entry;
+use crate::outcome::Outcome;
+use crate::store::{EventRow, RowId};
+
+/// JSON text that is given as it was received.
+#[derive(Debug)]
+pub(super) struct Verbatim<'a>(&'a str);
+
+impl Serialize for Verbatim<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct UserJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anonymous_id: Option<&'a str>,
+}
+
+/// An event as the API gives it: what the client sent under the client's names, and what Lamplight knows beside.
+#[derive(Debug, Serialize)]
+pub(super) struct EventJson<'a> {
+    id: String,
+    /// The name its client knows it by.
+    event_id: String,
+    name: &'a str,
+    r#type: &'a str,
+    source: &'a str,
+    /// When, by the client's clock.
+    ts: Option<i64>,
+    /// When, corrected by the client's skew.
+    time: i64,
+    received: i64,
+    day: String,
+    user: Option<UserJson<'a>>,
+    session: Option<&'a str>,
+    producer: Option<String>,
+    seq: Option<u64>,
+    payload: String,
+    index: u32,
+    properties: Option<Verbatim<'a>>,
+    context: Option<Verbatim<'a>>,
+    monitor: Option<Verbatim<'a>>,
+    state: &'static str,
+    /// How its payload arrived; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptJson>,
+    /// What happened to it; not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    timeline: Vec<Entry>,
+}
+
+impl<'a> EventJson<'a> {
+    pub(super) fn new(row: &'a EventRow) -> Self {
+        let has_user = row.user_id.is_some() || row.anonymous_id.is_some();
+        let user = has_user.then_some(UserJson {
+            id: row.user_id.as_deref(),
+            anonymous_id: row.anonymous_id.as_deref(),
+        });
+        Self {
+            id: row.id.to_string(),
+            event_id: event_id(row.number, row.event_id.as_deref(), row.id),
+            name: &row.name,
+            r#type: &row.kind,
+            source: &row.source,
+            ts: row.ts_ms,
+            time: row.time_ms,
+            received: row.received_ms,
+            day: day(row.created_day),
+            user,
+            session: row.session.as_deref(),
+            producer: row.number.map(|(producer, _)| producer.to_string()),
+            seq: row.number.map(|(_, seq)| seq),
+            payload: row.payload.to_string(),
+            index: row.index,
+            properties: row.properties_json.as_deref().map(Verbatim),
+            context: row.context_json.as_deref().map(Verbatim),
+            monitor: row.monitor_json.as_deref().map(Verbatim),
+            state: Outcome::Stored.name(),
+            receipt: None,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// The event with all that is known about it.
+    pub(super) fn traced(self, receipt: Option<ReceiptJson>, timeline: Vec<Entry>) -> Self {
+        Self { receipt, timeline, ..self }
+    }
+}
+
+/// The name a client knows an event by: `<producer>-<seq>`, the one it gave, or else its row's.
+pub(super) fn event_id(
+    number: Option<(lamplight_wire::Producer, u64)>,
+    named: Option<&str>,
+    row: RowId,
+) -> String {
+    match (number, named) {
+        (Some((producer, seq)), _) => format!("{producer}-{seq}"),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => row.to_string(),
+    }
+}
+
+fn day(day: u32) -> String {
+    format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100)
+}

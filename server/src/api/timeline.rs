@@ -1,0 +1,67 @@
+//! What happened to an event, in order.
+
+use serde::Serialize;
+
+use crate::store::{RefusedEvent, Repeat, StoredEvent};
+
+/// One thing that happened.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    /// When, in milliseconds since 1970, if anyone said.
+    at: Option<i64>,
+    stage: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Entry {
+    pub(super) fn new(at: Option<i64>, stage: &'static str, what: &'static str) -> Self {
+        Self { at, stage, state: what, attempt: None, reason: None, detail: None }
+    }
+
+    pub(super) fn reason(self, reason: Option<String>, detail: Option<String>) -> Self {
+        Self { reason, detail, ..self }
+    }
+
+    fn attempt(self, attempt: u32) -> Self {
+        Self { attempt: Some(attempt), ..self }
+    }
+}
+
+pub(super) fn stored(event: &StoredEvent, repeats: &[Repeat]) -> Vec<Entry> {
+    let row = &event.row;
+    // The corrected time, so that the entries are on one clock.
+    let mut timeline = vec![
+        Entry::new(row.ts_ms.map(|_| row.time_ms), "client", "made"),
+        Entry::new(Some(row.received_ms), "intake", "received"),
+        Entry::new(Some(event.applied_ms), "process", "processed").attempt(event.attempt),
+        Entry::new(Some(event.applied_ms), "events", "stored"),
+    ];
+    timeline.extend(repeats.iter().map(repeat));
+    timeline
+}
+
+pub(super) fn refused(event: &RefusedEvent, repeats: &[Repeat]) -> Vec<Entry> {
+    let ended = Entry::new(Some(event.applied_ms), "process", event.outcome.name())
+        .reason(event.reason.clone(), event.detail.clone());
+    let mut timeline = vec![
+        Entry::new(None, "client", "made"),
+        Entry::new(Some(event.received_ms), "intake", "received"),
+        ended,
+    ];
+    timeline.extend(repeats.iter().map(repeat));
+    timeline
+}
+
+fn repeat(repeat: &Repeat) -> Entry {
+    let detail = format!(
+        "arrived again at {} in payload {}; the first arrival counts",
+        repeat.received_ms, repeat.payload
+    );
+    Entry::new(Some(repeat.applied_ms), "process", "duplicate").reason(None, Some(detail))
+}

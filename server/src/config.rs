@@ -1,0 +1,110 @@
+//! Configuration: flags, then environment variables, then defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
+/// table of events, in one binary with an embedded database.
+#[derive(Debug, Parser)]
+#[command(name = "lamplight", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    ///
+    /// Makes the data directory and its keys at the first start and prints the keys once.
+    Serve(ServeArgs),
+    /// Run the server with a page to try it on, at /demo/
+    ///
+    /// For one's own machine only: it listens on loopback addresses, and the page gets a token that may read
+    /// everything.
+    Demo(ServeArgs),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "LAMPLIGHT_LISTEN",
+        default_value = "127.0.0.1:8787",
+        value_name = "IP:PORT"
+    )]
+    pub listen: SocketAddr,
+    /// Directory for the databases, made if it is not there
+    #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Keys that come from outside.
+    #[command(flatten)]
+    pub keys: KeyArgs,
+}
+
+/// Keys that come from outside. Those that are missing at the first start are made.
+///
+/// A key given later is added and is valid beside the ones that are there, so that a container whose secret
+/// changes just works. Nothing here takes a key away.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Keys (made and printed at the first start unless given)")]
+pub struct KeyArgs {
+    /// A write key, for web pages: may send events, and is public
+    #[arg(long, env = "LAMPLIGHT_WRITE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub write_key: Option<String>,
+    /// A file with it
+    #[arg(
+        long,
+        env = "LAMPLIGHT_WRITE_KEY_FILE",
+        value_name = "FILE",
+        conflicts_with = "write_key"
+    )]
+    pub write_key_file: Option<PathBuf>,
+    /// A secret key, for backends: may send to /v1/logs
+    #[arg(long, env = "LAMPLIGHT_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
+    pub secret_key: Option<String>,
+    /// A file with it
+    #[arg(
+        long,
+        env = "LAMPLIGHT_SECRET_KEY_FILE",
+        value_name = "FILE",
+        conflicts_with = "secret_key"
+    )]
+    pub secret_key_file: Option<PathBuf>,
+    /// An admin token: may read everything under /api
+    #[arg(long, env = "LAMPLIGHT_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub admin_token: Option<String>,
+    /// A file with it
+    #[arg(
+        long,
+        env = "LAMPLIGHT_ADMIN_TOKEN_FILE",
+        value_name = "FILE",
+        conflicts_with = "admin_token"
+    )]
+    pub admin_token_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_need_no_configuration() {
+        let cli = Cli::parse_from(["lamplight", "serve"]);
+        let Command::Serve(args) = cli.command else { panic!("serve is not serve") };
+        assert_eq!(args.listen.to_string(), "127.0.0.1:8787");
+        assert_eq!(args.data, PathBuf::from("./lamplight-data"));
+    }
+}

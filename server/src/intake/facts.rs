@@ -1,0 +1,60 @@
+//! What is kept about how a request arrived.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use http::HeaderMap;
+use http::header::{HeaderName, ORIGIN, USER_AGENT};
+
+/// Longest header value that is kept, in bytes.
+const HEADER_BYTES_MAX: usize = 512;
+
+/// What is kept about how a request arrived.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) user_agent: Option<String>,
+    pub(super) origin: Option<String>,
+    pub(super) client: Option<String>,
+}
+
+pub(super) fn facts(headers: &HeaderMap, peer: Option<IpAddr>) -> Facts {
+    Facts {
+        user_agent: header(headers, &USER_AGENT),
+        origin: header(headers, &ORIGIN),
+        client: peer.map(network),
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(value.get(..HEADER_BYTES_MAX).unwrap_or(value).to_owned())
+}
+
+/// The network that an address is in, /24 or /48: enough to tell a country, too little to tell a person.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_cut_to_its_network() {
+        for (address, want) in [
+            ("203.0.113.77", "203.0.113.0/24"),
+            ("::ffff:203.0.113.77", "203.0.113.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), want);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The intake stage: a request becomes a payload on disk, and only then a 2xx (I1).
+//!
+//! Checks, in order: key, content type and encoding, size while it arrives, size while it unpacks, depth, JSON,
+//! number of events. Nothing is looked up, enriched or parsed further: an event's own faults become its outcome later.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use lamplight_wire::{batch, limits};
+use tokio::sync::Semaphore;
+
+use crate::app::App;
+use crate::credentials;
+use crate::listen::Peer;
+use crate::store::{Encoding, Key, KeyKind, NewPayload, PayloadId, Receipt};
+use crate::unpack::unpack;
+
+mod budget;
+mod facts;
+mod receive;
+mod refusal;
+
+use budget::Budget;
+use facts::facts;
+use refusal::Refusal;
+
+/// Bodies up to this size that are not packed are checked at once; others where they hold up nobody.
+const CHECK_AT_ONCE_BYTES_MAX: usize = 64 * 1024;
+
+/// Limits that all requests share.
+#[derive(Debug)]
+pub struct IntakeLimits {
+    /// Memory for bodies that are being received.
+    receiving: Budget,
+    /// Bodies being unpacked at a time. Each may take 8 MiB.
+    unpacking: Arc<Semaphore>,
+}
+
+impl Default for IntakeLimits {
+    fn default() -> Self {
+        Self { receiving: Budget::new(64 * 1024 * 1024), unpacking: Arc::new(Semaphore::new(4)) }
+    }
+}
+
+/// `POST /v1/events`: events from anywhere, with a write key.
+pub async fn events(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(&app, request, KeyKind::Write).await
+}
+
+/// `POST /v1/logs`: events from backends, with a secret key.
+pub async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(&app, request, KeyKind::Secret).await
+}
+
+async fn take(app: &App, request: Request, kind: KeyKind) -> Response {
+    let (head, mut body) = request.into_parts();
+    match stage(app, &head, &mut body, kind).await {
+        Ok((payload, events)) => accepted(payload, events),
+        Err(refusal) => {
+            if refusal.leaves_body() {
+                receive::discard(body).await;
+            }
+            refusal.problem().into_response()
+        }
+    }
+}
+
+async fn stage(
+    app: &App,
+    head: &Parts,
+    body: &mut Body,
+    kind: KeyKind,
+) -> Result<(PayloadId, u32), Refusal> {
+    let key = check_key(app, head, kind)?;
+    check_content_type(&head.headers)?;
+    let encoding = content_encoding(&head.headers)?;
+    if app.is_draining() {
+        return Err(Refusal::Draining);
+    }
+    let (body, _share) = receive::receive(body, &app.intake_limits.receiving).await?;
+    let (events, unpacked_bytes) = check(app, encoding, &body).await?;
+    let received_ms = app.clock.now_ms();
+    let id = PayloadId(app.entropy.uuid_v7(received_ms)?);
+    let facts = facts(&head.headers, head.extensions.get::<Peer>().map(|peer| peer.0.ip()));
+    let receipt = Receipt {
+        id,
+        received_ms,
+        key_id: key.id.clone(),
+        source: key.source.clone(),
+        encoding,
+        events,
+        unpacked_bytes,
+        user_agent: facts.user_agent,
+        origin: facts.origin,
+        client: facts.client,
+    };
+    app.intake.stage(NewPayload { receipt, body }).await?;
+    Ok((id, events))
+}
+
+fn check_key(app: &App, head: &Parts, kind: KeyKind) -> Result<Arc<Key>, Refusal> {
+    let text = credentials::find(&head.headers, head.uri.query()).ok_or(Refusal::KeyMissing)?;
+    let key = app.keyring.find(&text).ok_or(Refusal::KeyUnknown)?;
+    match (key.kind, kind) {
+        _ if key.disabled_ms.is_some() => Err(Refusal::KeyDisabled),
+        (is, wanted) if is == wanted => Ok(key),
+        (KeyKind::Secret, KeyKind::Write) => Err(Refusal::KeyWrongKind(
+            "it is a secret key, which belongs on backends and to /v1/logs; use a write key here",
+        )),
+        (_, KeyKind::Write) => Err(Refusal::KeyWrongKind("it is not a write key")),
+        _ => Err(Refusal::KeyWrongKind("it is not a secret key")),
+    }
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
+    let known = |essence: &str| {
+        ["application/json", "text/plain"].iter().any(|known| essence.eq_ignore_ascii_case(known))
+    };
+    if essence.is_some_and(known) { Ok(()) } else { Err(Refusal::ContentType) }
+}
+
+fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
+    let value = value.to_str().map_err(|_| Refusal::ContentEncoding)?.trim().to_ascii_lowercase();
+    Encoding::from_name(&value).ok_or(Refusal::ContentEncoding)
+}
+
+/// The number of events in a body, and its size once unpacked.
+async fn check(app: &App, encoding: Encoding, body: &Bytes) -> Result<(u32, u32), Refusal> {
+    if encoding == Encoding::Identity && body.len() <= CHECK_AT_ONCE_BYTES_MAX {
+        return count(encoding, body);
+    }
+    let turn = Arc::clone(&app.intake_limits.unpacking).acquire_owned().await;
+    let turn = turn.map_err(|_| Refusal::Draining)?;
+    let body = body.clone();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        count(encoding, &body)
+    })
+    .await?
+}
+
+fn count(encoding: Encoding, body: &[u8]) -> Result<(u32, u32), Refusal> {
+    let text = unpack(encoding, body, limits::UNPACKED_BYTES_MAX)?;
+    let events = batch::Body::read(&text)?.events.len();
+    // Both are within limits that fit.
+    Ok((u32::try_from(events).unwrap_or(u32::MAX), u32::try_from(text.len()).unwrap_or(u32::MAX)))
+}
+
+fn accepted(payload: PayloadId, events: u32) -> Response {
+    let text = format!(r#"{{"status":"OK","payload":"{payload}","events":{events}}}"#);
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

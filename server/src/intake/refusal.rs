@@ -1,0 +1,123 @@
+//! Why intake does not take a request, and what it answers. Each changes nothing.
+
+use http::StatusCode;
+use lamplight_wire::batch::BodyError;
+use lamplight_wire::limits::{BODY_BYTES_MAX, EVENTS_MAX, UNPACKED_BYTES_MAX};
+
+use crate::entropy::EntropyError;
+use crate::problem::Problem;
+use crate::store::StoreError;
+use crate::unpack::UnpackError;
+
+/// Why a request is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(
+        "find a key: send it as ?key=…, as Authorization: Bearer …, or as the user name of HTTP Basic"
+    )]
+    KeyMissing,
+    #[error("accept the key: nobody made it, or it was deleted; check it against the server's")]
+    KeyUnknown,
+    #[error("accept the key: it was disabled")]
+    KeyDisabled,
+    #[error("accept the key: {0}")]
+    KeyWrongKind(&'static str),
+    #[error("read the body: its content type is not one of application/json, text/plain")]
+    ContentType,
+    #[error("read the body: its content encoding is not one of identity, gzip")]
+    ContentEncoding,
+    #[error("take the body: it has more than {BODY_BYTES_MAX} bytes; send fewer events at a time")]
+    TooLarge,
+    #[error("take the body: it did not arrive within 30 seconds")]
+    TooSlow,
+    #[error("read the body: the connection ended within it")]
+    Cut,
+    #[error("take the body: too much is being received already; try again")]
+    Busy { retry_after_s: u32 },
+    #[error("take the body: the server is shutting down; try again")]
+    Draining,
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    #[error("read the body")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Refusal {
+    /// Whether the rest of the body should be read before answering.
+    pub(super) fn leaves_body(&self) -> bool {
+        !matches!(self, Self::TooSlow | Self::Cut)
+    }
+
+    pub(super) fn problem(self) -> Problem {
+        let (status, code) = self.status();
+        match &self {
+            Self::Store(
+                StoreError::Full { retry_after_s, .. } | StoreError::Down { retry_after_s },
+            ) => Problem::new(
+                status,
+                code,
+                "the server cannot write to its disk fast enough, or at all; try again",
+            )
+            .retry_after_s(*retry_after_s),
+            Self::Store(_) | Self::Entropy(_) | Self::Task(_) => Problem::internal(&self),
+            Self::Body(error) => Problem::new(status, code, error.to_string()),
+            Self::Busy { retry_after_s } => Problem::new(status, code, format!("failed to {self}"))
+                .retry_after_s(*retry_after_s),
+            Self::Draining => {
+                Problem::new(status, code, format!("failed to {self}")).retry_after_s(2).close()
+            }
+            Self::TooLarge | Self::TooSlow | Self::Cut => {
+                Problem::new(status, code, format!("failed to {self}")).close()
+            }
+            _ => Problem::new(status, code, format!("failed to {self}")),
+        }
+    }
+
+    fn status(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key_missing"),
+            Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key_unknown"),
+            Self::KeyDisabled => (StatusCode::FORBIDDEN, "key_disabled"),
+            Self::KeyWrongKind(_) => (StatusCode::FORBIDDEN, "key_wrong_kind"),
+            Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unsupported"),
+            Self::ContentEncoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Unpack(UnpackError::TooLarge(UNPACKED_BYTES_MAX)) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large_unpacked")
+            }
+            Self::Unpack(UnpackError::TooLarge(_)) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+            }
+            Self::Unpack(UnpackError::Broken { .. }) => {
+                (StatusCode::BAD_REQUEST, "body_not_unpackable")
+            }
+            Self::Unpack(UnpackError::NotUtf8(_)) | Self::Body(BodyError::NotJson(_)) => {
+                (StatusCode::BAD_REQUEST, "body_not_json")
+            }
+            Self::Body(BodyError::NotEvents(_)) => (StatusCode::BAD_REQUEST, "body_not_events"),
+            Self::Body(BodyError::TooMany) => (StatusCode::PAYLOAD_TOO_LARGE, "too_many_events"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
+            Self::Cut => (StatusCode::BAD_REQUEST, "body_cut"),
+            Self::Busy { .. } | Self::Store(StoreError::Full { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "overloaded")
+            }
+            Self::Store(StoreError::Down { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "not_writable")
+            }
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            Self::Store(_) | Self::Entropy(_) | Self::Task(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            }
+        }
+    }
+}
+
+const _: () = assert!(EVENTS_MAX == 1_000, "the text of BodyError::TooMany says how many");

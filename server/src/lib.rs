@@ -1,0 +1,61 @@
+//! The Lamplight server: durable intake, exact processing, an inspectable table of events.
+//!
+//! # Path of an event
+//!
+//! ```text
+//! POST ─► intake ─► intake.db: payloads, payload_queue ─► process ─► store.db: events, outcomes, producers ─► api
+//! ```
+//!
+//! 1. **[`intake`]** checks key, limits and shape, appends the raw body exactly as it came, and answers after the sync.
+//! 2. **[`process`]** leases payloads, plans them (pure: bytes in, [`store::Plan`] out), applies the plans, settles.
+//! 3. **[`api`]** shows events, how every arrival ended, and which events were made and never arrived.
+//!
+//! Stages never import each other; they meet in the two traits of [`store`], so each can crash, restart and be
+//! tested alone. Only `store/sqlite` speaks SQL. Time and randomness are arguments ([`clock`], [`entropy`]).
+//!
+//! # Exactly once across two databases
+//!
+//! Payloads and what comes of them are in two databases with one writer each, and no transaction spans both. So
+//! that each payload still counts exactly once:
+//!
+//! - [`store::Store::apply`] is **one transaction** that writes rows, outcomes, ledgers, counters and, last, the payload's
+//!   row in `applied`. For a payload that has that row it does nothing.
+//! - Only then [`store::Intake::settle`] removes the payload from the queue, with the lease token it was leased with.
+//!
+//! A crash before `apply` committed leaves no trace of it. A crash between the two leaves the payload in the queue; it is
+//! leased again and applying it again does nothing. The same holds when the two are a replicated log and PostgreSQL.
+//!
+//! # Invariants
+//!
+//! - **I1** A 2xx means that the payload is on disk: `Intake::stage` returns after the sync.
+//! - **I2** An event is in `events` at most once: by its producer's ledger, by `event_ids`, and asserted by a unique index.
+//! - **I3** Every staged event ends in exactly one outcome, stored, duplicate or invalid, the last with a reason.
+//! - **I4** Only the current lease can settle: `settle` and `release` change nothing unless the token holds every ticket.
+//! - **I5** Nothing leaves a page's queue before its 2xx. (The SDK's part; the server's is to answer nothing early.)
+//! - **I6** No later stage delays an earlier one: each has its own writer and its own queue.
+//! - **I7** Every queue, batch, retry, page and buffer has a limit, named where it is used.
+#![forbid(unsafe_code)]
+#![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
+
+pub mod api;
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod credentials;
+pub mod data_dir;
+pub mod demo;
+pub mod entropy;
+pub mod first_keys;
+pub mod intake;
+pub mod keyring;
+pub mod lease;
+pub mod listen;
+pub mod outcome;
+pub mod problem;
+pub mod process;
+pub mod router;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+pub mod unpack;
+pub mod welcome;

@@ -1,0 +1,204 @@
+//! The process stage: leased payloads become rows, outcomes and ledgers, each payload exactly once.
+//!
+//! Lease, plan, apply, settle. A crash between apply and settle is harmless: the payload is leased again and
+//! applying it again does nothing. A payload that fails is given back with a growing delay; none is ever dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::entropy::{Entropy, EntropyError};
+use crate::lease::LeaseToken;
+use crate::store::{
+    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
+};
+
+mod parse;
+mod row_id;
+
+pub use parse::{ParseError, plan};
+pub use row_id::row_id;
+
+/// Payloads in one transaction, at most.
+const PAYLOADS_MAX: u32 = 256;
+/// Their unpacked bytes, at most. One payload is always taken.
+const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a worker may take. Far longer than it ever should.
+const LEASE_MS: i64 = 60_000;
+/// How long to sleep when nothing is due, at most: work that comes round again announces itself to nobody.
+const IDLE: Duration = Duration::from_secs(1);
+/// Delay before the second attempt; it doubles from there.
+const RETRY_MS: i64 = 1_000;
+/// The longest delay between attempts.
+const RETRY_MS_MAX: i64 = 300_000;
+
+/// A step of processing failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// No lease token could be made.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// A database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Planning ended early, which only a bug makes it do.
+    #[error("plan leased payloads")]
+    Plan(#[source] tokio::task::JoinError),
+}
+
+/// Processes payloads until it is told to stop.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where payloads come from.
+    pub intake: Arc<dyn Intake>,
+    /// Where what they become goes.
+    pub store: Arc<dyn Store>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes lease tokens.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Worker {
+    /// Works until `stop` holds true. Finishes what it has leased before it returns.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let rest = match self.round().await {
+                Ok(0) => IDLE,
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "processing paused");
+                    IDLE
+                }
+            };
+            tokio::select! {
+                () = self.intake.staged() => {}
+                () = tokio::time::sleep(rest) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Processes what is due now, up to the limits of one transaction. Gives the number of payloads leased.
+    ///
+    /// # Errors
+    /// [`ProcessError`]. Whatever was leased then comes round again.
+    pub async fn round(&self) -> Result<usize, ProcessError> {
+        let leased = self
+            .intake
+            .lease(LeaseAsk {
+                token: LeaseToken(self.entropy.bits()?),
+                now_ms: self.clock.now_ms(),
+                lease_ms: LEASE_MS,
+                payloads_max: PAYLOADS_MAX,
+                unpacked_bytes_max: UNPACKED_BYTES_MAX,
+            })
+            .await?;
+        let Some(lease) = leased.first().map(|payload| payload.lease) else { return Ok(0) };
+        let count = leased.len();
+        let work = tokio::task::spawn_blocking(move || Work::plan(&leased));
+        let work = work.await.map_err(ProcessError::Plan)?;
+        let (done, failed) = self.apply(work).await;
+        let now_ms = self.clock.now_ms();
+        if !failed.is_empty() {
+            let failed = failed.into_iter().map(|failed| failed.due(now_ms)).collect();
+            self.intake.release(lease, failed, now_ms).await?;
+        }
+        if !done.is_empty() {
+            self.intake.settle(lease, done, now_ms).await?;
+        }
+        Ok(count)
+    }
+
+    /// Applies all plans together; if the store refuses that, each alone, so that one cannot hold up the others.
+    async fn apply(&self, work: Work) -> (Vec<Ticket>, Vec<Failure>) {
+        let Work { planned, mut failed } = work;
+        let now_ms = self.clock.now_ms();
+        let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
+        match self.store.apply(all, now_ms).await {
+            Ok(_) => return (planned.iter().map(|planned| planned.ticket).collect(), failed),
+            Err(error @ StoreError::Database { .. }) if planned.len() > 1 => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "applying payloads one by one"
+                );
+            }
+            Err(error) => {
+                failed.extend(planned.iter().map(|planned| planned.failed(&error)));
+                return (Vec::new(), failed);
+            }
+        }
+        let mut done = Vec::new();
+        for planned in planned {
+            match self.store.apply(vec![Arc::clone(&planned.plan)], now_ms).await {
+                Ok(_) => done.push(planned.ticket),
+                Err(error) => failed.push(planned.failed(&error)),
+            }
+        }
+        (done, failed)
+    }
+}
+
+/// Leased payloads, planned as far as they can be.
+struct Work {
+    planned: Vec<Planned>,
+    failed: Vec<Failure>,
+}
+
+struct Planned {
+    ticket: Ticket,
+    attempts: u32,
+    plan: Arc<Plan>,
+}
+
+struct Failure {
+    ticket: Ticket,
+    attempts: u32,
+    error: String,
+}
+
+impl Work {
+    fn plan(leased: &[LeasedPayload]) -> Self {
+        let (mut planned, mut failed) = (Vec::with_capacity(leased.len()), Vec::new());
+        for payload in leased {
+            let (ticket, attempts) = (payload.ticket, payload.attempts);
+            match plan(payload) {
+                Ok(plan) => planned.push(Planned { ticket, attempts, plan: Arc::new(plan) }),
+                Err(error) => failed.push(Failure::new(ticket, attempts, &error)),
+            }
+        }
+        Self { planned, failed }
+    }
+}
+
+impl Planned {
+    fn failed(&self, error: &StoreError) -> Failure {
+        Failure::new(self.ticket, self.attempts, error)
+    }
+}
+
+impl Failure {
+    fn new(ticket: Ticket, attempts: u32, error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let text =
+            causes.fold(format!("failed to {error}"), |text, cause| format!("{text}: {cause}"));
+        tracing::error!(
+            ticket = ticket.0,
+            attempts,
+            error = text,
+            "a payload waits for another attempt"
+        );
+        Self { ticket, attempts, error: text }
+    }
+
+    fn due(self, now_ms: i64) -> FailedPayload {
+        let delay_ms = RETRY_MS.saturating_mul(1 << self.attempts.min(20)).min(RETRY_MS_MAX);
+        FailedPayload {
+            ticket: self.ticket,
+            due_ms: now_ms.saturating_add(delay_ms),
+            error: self.error,
+        }
+    }
+}

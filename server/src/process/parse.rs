@@ -1,0 +1,221 @@
+//! From a payload's bytes to a plan. Pure: the same bytes always give the same plan.
+
+use std::borrow::Cow;
+
+use lamplight_wire::batch::{Body, BodyError};
+use lamplight_wire::event::{self, Event};
+use lamplight_wire::{Producer, limits};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::row_id::row_id;
+use crate::store::{EventColumns, Fate, Identity, LeasedPayload, Plan, PlannedEvent};
+use crate::unpack::{UnpackError, unpack};
+
+/// A payload that intake took cannot be read. Intake had read it: this is a fault of ours or of the disk's,
+/// so the payload is kept and tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// It does not unpack.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// It is not a batch.
+    #[error("read the payload: {0}")]
+    Body(#[from] BodyError),
+}
+
+/// The years 1 to 9999: a corrected time that leaves them cannot be shown.
+const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// Decides about every event of a payload.
+///
+/// # Errors
+/// [`ParseError`], when the payload is not what intake took.
+pub fn plan(payload: &LeasedPayload) -> Result<Plan, ParseError> {
+    let receipt = &payload.receipt;
+    let text = unpack(receipt.encoding, &payload.body, limits::UNPACKED_BYTES_MAX)?;
+    let body = Body::read(&text)?;
+    let skew_ms = body.sent_at_ms.map(|sent_at| receipt.received_ms.saturating_sub(sent_at));
+    let events = (0..)
+        .zip(&body.events)
+        .map(|(index, text)| {
+            let (identity, fate) = decide(text, receipt.received_ms, skew_ms);
+            let id = row_id(receipt.id, receipt.received_ms, index);
+            PlannedEvent { id, index, identity, fate }
+        })
+        .collect();
+    Ok(Plan {
+        payload: receipt.id,
+        received_ms: receipt.received_ms,
+        created_day: day(receipt.received_ms),
+        source: receipt.source.clone(),
+        attempt: payload.attempts + 1,
+        notes: body.producers,
+        events,
+    })
+}
+
+fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (Identity, Fate) {
+    match Event::read(text) {
+        Ok(event) => columns(event, received_ms, skew_ms),
+        Err(invalid) => {
+            let fate = Fate::Refuse { reason: invalid.reason, detail: invalid.detail };
+            (identity_of_refused(text), fate)
+        }
+    }
+}
+
+fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (Identity, Fate) {
+    let identity = match event.identity {
+        event::Identity::Numbered(producer, seq) => Identity::Numbered(producer, seq),
+        event::Identity::Named(name) => Identity::Named(name.into_owned()),
+        event::Identity::Anonymous => Identity::Anonymous,
+    };
+    let time_ms = match (event.ts_ms, skew_ms) {
+        (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),
+        (Some(ts_ms), None) => ts_ms,
+        (None, _) => received_ms,
+    };
+    let columns = EventColumns {
+        kind: event.kind,
+        name: event.name.into_owned(),
+        ts_ms: event.ts_ms,
+        time_ms: time_ms.clamp(*TIME_MS.start(), *TIME_MS.end()),
+        user_id: event.user.id,
+        anonymous_id: event.user.anonymous_id,
+        session: event.session.map(Cow::into_owned),
+        properties_json: event.properties_json.map(str::to_owned),
+        context_json: event.context_json.map(str::to_owned),
+        monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
+    };
+    (identity, Fate::Store(Box::new(columns)))
+}
+
+#[derive(Deserialize)]
+struct Names<'a> {
+    #[serde(borrow)]
+    producer: Option<&'a RawValue>,
+    #[serde(borrow)]
+    seq: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+}
+
+/// Who made an event that cannot be stored. Its number did arrive, so it must not look like a hole, and if
+/// it comes again that is a duplicate.
+fn identity_of_refused(text: &str) -> Identity {
+    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else { return Identity::Anonymous };
+    let producer: Option<Producer> = names
+        .producer
+        .and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok())
+        .and_then(|name| Producer::parse(&name));
+    let seq = names
+        .seq
+        .and_then(|json| serde_json::from_str::<u64>(json.get()).ok())
+        .filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
+    let name = names
+        .id
+        .and_then(|json| serde_json::from_str::<String>(json.get()).ok())
+        .filter(|name| (1..=limits::ID_BYTES_MAX).contains(&name.len()));
+    match (names.producer.is_some() || names.seq.is_some(), producer, seq, name) {
+        (_, Some(producer), Some(seq), _) => Identity::Numbered(producer, seq),
+        (false, _, _, Some(name)) => Identity::Named(name),
+        _ => Identity::Anonymous,
+    }
+}
+
+/// The day of a time, UTC, as the number `YYYYMMDD`; 0 for a time outside the years 1 to 9999.
+fn day(ms: i64) -> u32 {
+    let Ok(time) = jiff::Timestamp::from_millisecond(ms) else { return 0 };
+    let date = jiff::tz::Offset::UTC.to_datetime(time).date();
+    let (year, month, day) =
+        (i32::from(date.year()), i32::from(date.month()), i32::from(date.day()));
+    u32::try_from(year * 10_000 + month * 100 + day).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::{Lease, LeaseToken};
+    use crate::store::{Encoding, PayloadId, Receipt, Ticket};
+    use lamplight_wire::reason::InvalidReason;
+    use uuid::Uuid;
+
+    const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+    fn leased(body: &str) -> LeasedPayload {
+        LeasedPayload {
+            lease: Lease { token: LeaseToken(1), until_ms: 0 },
+            ticket: Ticket(1),
+            attempts: 0,
+            receipt: Receipt {
+                id: PayloadId(Uuid::from_u128(7)),
+                received_ms: 1_700_000_000_000,
+                key_id: "wk_1".into(),
+                source: "web".into(),
+                encoding: Encoding::Identity,
+                events: 1,
+                unpacked_bytes: 1,
+                user_agent: None,
+                origin: None,
+                client: None,
+            },
+            body: body.to_owned().into(),
+        }
+    }
+
+    fn only(body: &str) -> PlannedEvent {
+        let mut plan = plan(&leased(body)).unwrap();
+        assert_eq!(plan.events.len(), 1);
+        plan.events.remove(0)
+    }
+
+    fn stored(body: &str) -> EventColumns {
+        match only(body).fate {
+            Fate::Store(columns) => *columns,
+            Fate::Refuse { detail, .. } => panic!("{detail}"),
+        }
+    }
+
+    #[test]
+    fn the_stored_time_is_corrected_by_the_clients_skew() {
+        let columns =
+            stored(r#"{"v":1,"sent_at":1699999999000,"events":[{"name":"a","ts":1699999998500}]}"#);
+        assert_eq!((columns.ts_ms, columns.time_ms), (Some(1_699_999_998_500), 1_699_999_999_500));
+    }
+
+    #[test]
+    fn without_sent_at_the_clients_time_stands_and_without_any_the_time_of_receipt() {
+        assert_eq!(stored(r#"[{"name":"a","ts":5}]"#).time_ms, 5);
+        let columns = stored(r#"{"name":"a"}"#);
+        assert_eq!((columns.ts_ms, columns.time_ms), (None, 1_700_000_000_000));
+    }
+
+    #[test]
+    fn texts_are_kept_as_received() {
+        let columns = stored(r#"[{"name":"a","properties":{ "b" : 1.50,"c":"\u00e9" }}]"#);
+        assert_eq!(columns.properties_json.as_deref(), Some(r#"{ "b" : 1.50,"c":"\u00e9" }"#));
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_stored_keeps_its_number_or_its_name() {
+        let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
+        assert_eq!(event.identity, Identity::Numbered(Producer::parse(P).unwrap(), 3));
+        assert!(matches!(event.fate, Fate::Refuse { reason: InvalidReason::NameMissing, .. }));
+        assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, Identity::Named("x".into()));
+        assert_eq!(only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity, Identity::Anonymous);
+        assert_eq!(only(r#"[{"name":7}]"#).identity, Identity::Anonymous);
+    }
+
+    #[test]
+    fn the_day_is_the_day_of_receipt() {
+        assert_eq!(plan(&leased("[]")).unwrap().created_day, 20_231_114);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_gives_a_plan_or_an_error(text in ".*") {
+            let _ = plan(&leased(&text));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Starting, running and stopping.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::clock::{Clock, SystemClock};
+use crate::config::ServeArgs;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::demo::Demo;
+use crate::entropy::{Entropy, EntropyError, SystemEntropy};
+use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
+use crate::keyring::Keyring;
+use crate::process::Worker;
+use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
+use crate::store::{Intake, Store};
+use crate::welcome::welcome;
+use crate::{listen, router};
+
+/// Workers of the process stage. While one waits for a sync, another plans.
+const WORKERS: usize = 2;
+/// How long open requests may take to end after a stop. With the next two, 10 s in all.
+const REQUESTS_GRACE: Duration = Duration::from_secs(5);
+/// How long workers may take to finish what they have leased.
+const WORKERS_GRACE: Duration = Duration::from_secs(3);
+/// How long the databases may take to put everything in its final place.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The keys cannot be set up.
+    #[error(transparent)]
+    Keys(#[from] FirstKeysError),
+    /// Someone listens there already.
+    #[error(
+        "listen on {0}: something is listening there already. Stop it, or choose another address with --listen"
+    )]
+    InUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The demo hands out a token that may read everything.
+    #[error(
+        "run the demo on {0}: it is for one's own machine and listens on loopback addresses only"
+    )]
+    DemoNotLoopback(SocketAddr),
+    /// No token could be made for the demo page.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// What to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The server.
+    Serve,
+    /// The server and a page to try it on.
+    Demo,
+}
+
+/// Runs until `stop` ends, then finishes what was begun and returns.
+///
+/// # Errors
+/// [`StartError`]. Once the server has started, it does not fail.
+pub async fn run(
+    args: &ServeArgs,
+    mode: Mode,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    if mode == Mode::Demo && !args.listen.ip().is_loopback() {
+        return Err(StartError::DemoNotLoopback(args.listen));
+    }
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+        (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let dir = DataDir::open(&args.data)?;
+    // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
+    let (listener, address) = bind(args.listen).await?;
+    let limits = WriterLimits::default();
+    let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&dir.intake_db(), limits)?);
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
+
+    let (stopping, stopped) = watch::channel(false);
+    let mut workers = JoinSet::new();
+    for _ in 0..WORKERS {
+        let worker = Worker {
+            intake: Arc::clone(&intake),
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        };
+        workers.spawn(worker.run(stopped.clone()));
+    }
+    let app = Arc::new(App::new(
+        Arc::clone(&intake),
+        Arc::clone(&store),
+        Keyring::new(keys.all.iter().cloned()),
+        clock,
+        entropy,
+    ));
+    let demo = match mode {
+        Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
+        Mode::Serve => None,
+    };
+    let router = router::router(&app, demo.as_ref());
+    let (closing, closed) = watch::channel(false);
+    let serving = tokio::spawn(listen::serve(listener, router, closed, REQUESTS_GRACE));
+    greet(address, &dir, &keys, mode);
+
+    stop.await;
+    tracing::info!("stopping");
+    app.drain();
+    closing.send_replace(true);
+    let _ = serving.await;
+    stopping.send_replace(true);
+    if tokio::time::timeout(WORKERS_GRACE, async { while workers.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "workers did not finish in time; what they had leased is done at the next start"
+        );
+    }
+    let closing = async { tokio::join!(intake.close(), store.close()) };
+    if tokio::time::timeout(CLOSE_GRACE, closing).await.is_err() {
+        tracing::warn!("the databases did not close in time; the next start puts that right");
+    }
+    tracing::info!("stopped");
+    drop(dir);
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::InUse(address),
+        _ => StartError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn greet(address: SocketAddr, dir: &DataDir, keys: &FirstKeys, mode: Mode) {
+    let has_demo = mode == Mode::Demo;
+    if let Err(error) = welcome(&mut std::io::stdout(), address, dir.path(), keys, has_demo) {
+        tracing::warn!(%error, "failed to print where the server listens");
+    }
+}
+
+/// Ends when the process is asked to stop: SIGTERM, or Ctrl-C.
+pub async fn stop_signal() {
+    let interrupt = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::warn!(%error, "failed to wait for Ctrl-C");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "failed to wait for SIGTERM");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,123 @@
+//! What the stages meet in: two small traits, and the data that crosses them.
+//!
+//! [`Intake`] keeps raw payloads and the table of those that are still to be processed. [`Store`] keeps
+//! what came of them. Every backend passes the same suite (`tests/store_suite.rs`). The two never share a
+//! transaction, so a backend may keep them on different machines: see "Path of an event" in [`crate`].
+//!
+//! Methods return boxed futures, so that a backend is chosen when the server starts.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+mod error;
+mod event;
+pub mod key;
+pub mod ledger;
+pub mod ledger_text;
+mod payload;
+mod plan;
+mod producer;
+pub mod sqlite;
+mod totals;
+
+pub use error::StoreError;
+pub use event::{
+    EventFilter, EventPage, EventQuery, EventRef, EventRow, EventTrace, Position, RefusedEvent,
+    Repeat, StoredEvent,
+};
+pub use key::{Key, KeyKind};
+pub use payload::{
+    Backlog, Encoding, FailedPayload, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Receipt,
+    Ticket,
+};
+pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId};
+pub use producer::{
+    IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
+};
+pub use totals::Totals;
+
+/// The answer of a backend.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Keeps raw payloads, durably, and the work that they still are.
+pub trait Intake: Send + Sync + 'static {
+    /// Stages a payload. **It is on disk, synced, when this returns `Ok`** (I1).
+    ///
+    /// Dropping the future does not take the payload back.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] and [`StoreError::Down`] are for the caller's client to wait out.
+    fn stage(&self, payload: NewPayload) -> Answer<'_, ()>;
+
+    /// Leases payloads that are due, the longest waiting first, within the limits that are asked for.
+    fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>>;
+
+    /// Ends work on leased payloads. It is durable when this returns `Ok`.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of `tickets` (I4).
+    fn settle(
+        &self,
+        lease: crate::lease::Lease,
+        tickets: Vec<Ticket>,
+        now_ms: i64,
+    ) -> Answer<'_, ()>;
+
+    /// Gives leased payloads back after a failure, each to be due again later. Never drops one (I3).
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of them (I4).
+    fn release(
+        &self,
+        lease: crate::lease::Lease,
+        failed: Vec<FailedPayload>,
+        now_ms: i64,
+    ) -> Answer<'_, ()>;
+
+    /// What is known about how a payload arrived.
+    fn receipt(&self, id: PayloadId) -> Answer<'_, Option<Receipt>>;
+
+    /// How much waits to be processed.
+    fn backlog(&self) -> Answer<'_, Backlog>;
+
+    /// Returns when payloads were staged since the last call, or may have been.
+    fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Whether it takes payloads now.
+    fn is_up(&self) -> bool;
+
+    /// Finishes what is queued, writes everything to its final place and stops.
+    fn close(&self) -> Answer<'_, ()>;
+}
+
+/// Keeps events, how each arrival ended, and what producers said.
+pub trait Store: Send + Sync + 'static {
+    /// Applies payloads, each exactly once however often it is given: rows, outcomes, ledgers, counters and
+    /// the mark that it was applied are one transaction. It is durable when this returns `Ok`.
+    fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
+
+    /// Every key.
+    fn keys(&self) -> Answer<'_, Vec<Key>>;
+
+    /// Adds keys; one whose hash is there already stays as it is.
+    fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()>;
+
+    /// The counts of everything applied so far.
+    fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;
+
+    /// A page of events, newest first.
+    fn events(&self, query: EventQuery) -> Answer<'_, EventPage>;
+
+    /// All that is known about one event.
+    fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>>;
+
+    /// A page of producers, the one heard from last first.
+    fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;
+
+    /// Whether it takes writes now.
+    fn is_up(&self) -> bool;
+
+    /// Finishes what is queued, writes everything to its final place and stops.
+    fn close(&self) -> Answer<'_, ()>;
+}

@@ -1,0 +1,164 @@
+//! Applying payloads: the one place that writes events.
+//!
+//! Runs inside one transaction, so a payload is applied wholly or not at all, and its row in `applied`
+//! makes the second time do nothing.
+
+use std::sync::Arc;
+
+use lamplight_wire::reason::InvalidReason;
+use rusqlite::{Connection, params};
+
+use super::columns::producer_bytes;
+use super::ledgers::Ledgers;
+use super::outcomes::{self, Ending};
+use super::totals;
+use crate::outcome::Outcome;
+use crate::store::ledger::{Arrival, RANGES_MAX};
+use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent};
+
+/// Applies `plans` in order.
+pub(super) fn apply(
+    connection: &Connection,
+    plans: &[Arc<Plan>],
+    now_ms: i64,
+) -> rusqlite::Result<Vec<Applied>> {
+    let mut ledgers = Ledgers::default();
+    let mut sums = totals::Sums::default();
+    let mut applied = Vec::with_capacity(plans.len());
+    for plan in plans {
+        applied.push(apply_one(connection, plan, now_ms, &mut ledgers, &mut sums)?);
+    }
+    ledgers.save(connection, &mut sums)?;
+    totals::add(connection, &sums)?;
+    Ok(applied)
+}
+
+fn apply_one(
+    connection: &Connection,
+    plan: &Plan,
+    now_ms: i64,
+    ledgers: &mut Ledgers,
+    sums: &mut totals::Sums,
+) -> rusqlite::Result<Applied> {
+    let id = plan.payload.0.as_bytes().as_slice();
+    let already =
+        connection.prepare_cached("SELECT 1 FROM applied WHERE payload_id = ?1")?.exists([id])?;
+    if already {
+        return Ok(Applied { already: true, ..Applied::default() });
+    }
+    for (producer, note) in &plan.notes {
+        let ledger = ledgers.load(connection, *producer, plan)?;
+        ledger.hear(plan.received_ms);
+        ledger.note(note);
+    }
+    let mut done = Applied::default();
+    for event in &plan.events {
+        match apply_event(connection, plan, event, now_ms, ledgers, sums)? {
+            Outcome::Stored => done.stored += 1,
+            Outcome::Duplicate => done.duplicates += 1,
+            Outcome::Invalid => done.invalid += 1,
+        }
+    }
+    // Every event of the payload ended in exactly one outcome (I3).
+    debug_assert_eq!(done.stored + done.duplicates + done.invalid, plan.events.len() as u64);
+    sums.ended(&done);
+    connection
+        .prepare_cached("INSERT INTO applied VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![id, now_ms, plan.attempt, done.stored, done.duplicates, done.invalid])?;
+    Ok(done)
+}
+
+fn apply_event(
+    connection: &Connection,
+    plan: &Plan,
+    event: &PlannedEvent,
+    now_ms: i64,
+    ledgers: &mut Ledgers,
+    sums: &mut totals::Sums,
+) -> rusqlite::Result<Outcome> {
+    let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
+    match arrive(connection, plan, event, ledgers)? {
+        Arrival::Again => end(Ending::Duplicate),
+        Arrival::TooScattered => {
+            sums.unnumbered += 1;
+            let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
+            end(Ending::Invalid { reason: InvalidReason::ProducerInvalid, detail: &detail })
+        }
+        Arrival::First => {
+            if !matches!(event.identity, Identity::Numbered(..)) {
+                sums.unnumbered += 1;
+            }
+            match &event.fate {
+                Fate::Store(columns) => insert(connection, plan, event, columns),
+                Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
+            }
+        }
+    }
+}
+
+/// Whether this is the event's first arrival (I2).
+fn arrive(
+    connection: &Connection,
+    plan: &Plan,
+    event: &PlannedEvent,
+    ledgers: &mut Ledgers,
+) -> rusqlite::Result<Arrival> {
+    match &event.identity {
+        Identity::Numbered(producer, seq) => {
+            let ledger = ledgers.load(connection, *producer, plan)?;
+            ledger.hear(plan.received_ms);
+            Ok(ledger.arrive(*seq))
+        }
+        Identity::Named(name) => {
+            let added = connection
+                .prepare_cached(
+                    "INSERT INTO event_ids (event_id, source, id, received_ms) VALUES (?1, ?2, ?3, ?4) \
+                     ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![name, plan.source, event.id.0.as_bytes(), plan.received_ms])?;
+            Ok(if added == 1 { Arrival::First } else { Arrival::Again })
+        }
+        Identity::Anonymous => Ok(Arrival::First),
+    }
+}
+
+fn insert(
+    connection: &Connection,
+    plan: &Plan,
+    event: &PlannedEvent,
+    columns: &EventColumns,
+) -> rusqlite::Result<Outcome> {
+    let (producer, seq, event_id) = match &event.identity {
+        Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
+        Identity::Named(name) => (None, None, Some(name.as_str())),
+        Identity::Anonymous => (None, None, None),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
+             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, properties) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+        )?
+        .execute(params![
+            event.id.0.as_bytes(),
+            columns.kind.name(),
+            columns.name,
+            plan.source,
+            columns.ts_ms,
+            columns.time_ms,
+            plan.received_ms,
+            plan.created_day,
+            columns.user_id,
+            columns.anonymous_id,
+            columns.session,
+            producer,
+            seq,
+            event_id,
+            plan.payload.0.as_bytes(),
+            event.index,
+            columns.monitor_json,
+            columns.context_json,
+            columns.properties_json,
+        ])?;
+    Ok(Outcome::Stored)
+}

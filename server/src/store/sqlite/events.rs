@@ -1,0 +1,171 @@
+//! Pages of events. Every list is read along one index from where the last page ended; conditions that the
+//! index does not answer are tested row by row, over a limited number of rows.
+
+use lamplight_wire::event::Kind;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+use uuid::Uuid;
+
+use super::columns::{number, payload_id, producer_bytes, row_id};
+use crate::store::{EventFilter, EventPage, EventQuery, EventRow, Position, RowId};
+
+/// Most rows looked at for one page.
+const SCAN_ROWS_MAX: u32 = 20_000;
+/// A page ends early once its JSON columns have this many bytes.
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What [`event_row`] reads, in its order.
+pub(super) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
+     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor";
+
+/// A page of events, newest first.
+pub(super) fn page(connection: &Connection, query: &EventQuery) -> rusqlite::Result<EventPage> {
+    let (sql, values) = statement(query);
+    let by_seq = query.filter.producer.is_some();
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut page = EventPage::default();
+    let (mut looked_at, mut bytes, mut last) = (0, 0, None);
+    while let Some(row) = rows.next()? {
+        let is_full = page.events.len() >= query.limit as usize || bytes >= PAGE_BYTES_MAX;
+        if is_full || looked_at >= SCAN_ROWS_MAX {
+            page.next = last;
+            break;
+        }
+        looked_at += 1;
+        last =
+            Some(if by_seq { Position::Seq(row.get(12)?) } else { Position::Row(row_id(row, 0)?) });
+        if row.get::<_, Option<bool>>(19)? == Some(true) {
+            let event = event_row(row)?;
+            bytes += event.json_bytes();
+            page.events.push(event);
+        }
+    }
+    Ok(page)
+}
+
+/// A statement that gives rows of the right index in order, each with whether all conditions hold.
+fn statement(query: &EventQuery) -> (String, Vec<Value>) {
+    let filter = &query.filter;
+    let (mut seek, mut check) = (Conditions::default(), Conditions::default());
+    let index = index(filter);
+    if let Some(producer) = filter.producer {
+        seek.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
+    }
+    let mut text = |field: &str, value: &Option<String>, index_is: &str| {
+        if let Some(value) = value {
+            let side = if index == index_is { &mut seek } else { &mut check };
+            side.push(&format!("{field} = ?"), [Value::Text(value.clone())]);
+        }
+    };
+    text("user_id", &filter.user, "events_user");
+    text("name", &filter.name, "events_name");
+    text("source", &filter.source, "");
+    if let Some(kind) = filter.kind {
+        let is = [Value::Text(kind.name().to_owned())];
+        if index == "events_type" {
+            // Said in the index's own words, so that SQLite sees that it may use it.
+            seek.push("type <> 'default' AND type = ?", is);
+        } else {
+            check.push("type = ?", is);
+        }
+    }
+    for (path, value) in &filter.properties {
+        push_property(&mut check, path, value);
+    }
+    push_span(&mut seek, query);
+    let order = if filter.producer.is_some() { "seq" } else { "id" };
+    let tests = check.sql.join(" AND ");
+    let tests = if tests.is_empty() { "1" } else { tests.as_str() };
+    let seeks = seek.sql.join(" AND ");
+    let sql = format!(
+        "SELECT {COLUMNS}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY {order} DESC"
+    );
+    // The tests stand first in the text.
+    (sql, check.values.into_iter().chain(seek.values).collect())
+}
+
+/// The index that leaves the fewest rows to look at.
+fn index(filter: &EventFilter) -> &'static str {
+    match filter {
+        EventFilter { producer: Some(_), .. } => "events_number",
+        EventFilter { user: Some(_), .. } => "events_user",
+        EventFilter { name: Some(_), .. } => "events_name",
+        EventFilter { kind: Some(Kind::Critical | Kind::Monitor), .. } => "events_type",
+        _ => "events_id",
+    }
+}
+
+/// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span of ids.
+fn push_span(seek: &mut Conditions, query: &EventQuery) {
+    let filter = &query.filter;
+    let from = filter.from_ms.map_or(Uuid::nil(), first_id_at);
+    seek.push("id >= ?", [Value::Blob(from.as_bytes().to_vec())]);
+    if let Some(to) = filter.to_ms {
+        seek.push("id < ?", [Value::Blob(first_id_at(to).as_bytes().to_vec())]);
+    }
+    match query.after {
+        Some(Position::Row(RowId(id))) => {
+            seek.push("id < ?", [Value::Blob(id.as_bytes().to_vec())]);
+        }
+        Some(Position::Seq(seq)) => {
+            seek.push("seq < ?", [Value::Integer(i64::try_from(seq).unwrap_or(i64::MAX))]);
+        }
+        None => {}
+    }
+}
+
+fn first_id_at(ms: i64) -> Uuid {
+    let ms = u128::from(u64::try_from(ms).unwrap_or(0).min((1 << 48) - 1));
+    Uuid::from_u128(ms << 80)
+}
+
+/// Text is compared as text, whatever escapes it was sent with; anything else by its JSON text.
+fn push_property(check: &mut Conditions, path: &[String], value: &str) {
+    let path: String =
+        path.iter().fold("$".into(), |path, key| path + ".\"" + &key.replace('"', "") + "\"");
+    let path = Value::Text(path);
+    let value = Value::Text(value.to_owned());
+    check.push(
+        "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) = ? \
+         ELSE (properties -> ?) = ? END",
+        [path.clone(), path.clone(), value.clone(), path, value],
+    );
+}
+
+#[derive(Debug, Default)]
+struct Conditions {
+    sql: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push(sql.to_owned());
+        self.values.extend(values);
+    }
+}
+
+/// Reads an event from [`COLUMNS`].
+pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        id: row_id(row, 0)?,
+        kind: row.get(1)?,
+        name: row.get(2)?,
+        source: row.get(3)?,
+        ts_ms: row.get(4)?,
+        time_ms: row.get(5)?,
+        received_ms: row.get(6)?,
+        created_day: row.get(7)?,
+        user_id: row.get(8)?,
+        anonymous_id: row.get(9)?,
+        session: row.get(10)?,
+        number: number(row, 11)?,
+        event_id: row.get(13)?,
+        payload: payload_id(row, 14)?,
+        index: row.get(15)?,
+        properties_json: row.get(16)?,
+        context_json: row.get(17)?,
+        monitor_json: row.get(18)?,
+    })
+}

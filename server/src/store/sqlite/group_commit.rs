@@ -1,0 +1,294 @@
+//! Group commit: the writer thread of one database.
+//!
+//! It takes everything that is queued, runs it in one transaction, commits (one sync), and answers all. There is
+//! no timer: while one sync runs, the next group gathers. A commit that fails is never retried on the same pages
+//! (after a failed `fsync` the kernel may have forgotten them): the connection is closed, everyone is
+//! refused, and the writer goes on only with a fresh connection that has proven a write.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use super::writer::{Change, Guard, Host, Inbox, Shared, Step};
+use crate::store::StoreError;
+
+/// Most steps in one transaction.
+const GROUP_STEPS_MAX: usize = 4_096;
+/// Most bytes of steps in one transaction.
+const GROUP_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long to wait before opening a failed database again, at first and at most.
+const REOPEN_MS: (u64, u64) = (250, 5_000);
+
+/// Whether no later step can be trusted to be written either.
+pub(super) fn is_disks_fault(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseBusy
+        )
+    )
+}
+
+/// The writer thread.
+pub(super) struct Thread<H> {
+    steps: Receiver<Inbox>,
+    shared: Arc<Shared>,
+    host: H,
+}
+
+impl<H: Host> Thread<H> {
+    pub(super) fn new(steps: Receiver<Inbox>, shared: Arc<Shared>, host: H) -> Self {
+        Self { steps, shared, host }
+    }
+
+    pub(super) fn run(mut self, connection: Connection) {
+        let mut connection = Some(connection);
+        while let Ok(first) = self.steps.recv() {
+            let (mut group, close) = self.gather(first);
+            if let Some(open) = &connection
+                && let Err(error) = self.commit(open, &mut group)
+            {
+                self.shared.up.store(false, Ordering::Release);
+                tracing::error!(%error, steps = group.len(), "failed to commit; opening the database afresh");
+                for step in &mut group {
+                    step.fail(StoreError::Down { retry_after_s: 2 });
+                }
+                connection = None;
+            }
+            for step in group {
+                step.answer();
+            }
+            if let Some(answer) = close {
+                self.finish(connection, answer);
+                return;
+            }
+            if connection.is_none() {
+                match self.reopen() {
+                    Some(fresh) => connection = Some(fresh),
+                    None => return,
+                }
+            }
+        }
+    }
+
+    /// Everything that is queued, up to the limits of one transaction.
+    fn gather(&self, first: Inbox) -> (Vec<Box<dyn Step>>, Option<oneshot::Sender<()>>) {
+        let mut waiting = VecDeque::from([first]);
+        let (mut group, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = waiting.pop_front() {
+            match next {
+                Inbox::Close(answer) => return (group, Some(answer)),
+                Inbox::Step(step) => {
+                    bytes += step.bytes();
+                    group.push(step);
+                }
+            }
+            if group.len() < GROUP_STEPS_MAX && bytes < GROUP_BYTES_MAX {
+                waiting.extend(self.steps.try_recv().ok());
+            }
+        }
+        (group, None)
+    }
+
+    fn commit(
+        &mut self,
+        connection: &Connection,
+        group: &mut [Box<dyn Step>],
+    ) -> rusqlite::Result<()> {
+        let mut change = Change::default();
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for step in group.iter_mut() {
+            match step.guard() {
+                Guard::Shared => step.run(connection, &mut change)?,
+                Guard::Alone => run_alone(connection, step.as_mut(), &mut change)?,
+            }
+        }
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        self.note_pace(group);
+        self.host.committed(change);
+        Ok(())
+    }
+
+    /// A full queue drains in about this long: what it holds over what one commit takes, at some 20 ms each.
+    fn note_pace(&self, group: &[Box<dyn Step>]) {
+        let taken: u64 = group.iter().map(|step| step.bytes()).sum();
+        let queued = self.shared.queued_bytes.load(Ordering::Relaxed);
+        let commits = queued / taken.max(64 * 1024);
+        let seconds = u32::try_from(commits / 50).unwrap_or(u32::MAX).clamp(1, 30);
+        self.shared.retry_after_s.store(seconds, Ordering::Relaxed);
+    }
+
+    /// Opens the database until it takes a write again. `None` when everyone has gone.
+    fn reopen(&mut self) -> Option<Connection> {
+        let mut wait_ms = REOPEN_MS.0;
+        loop {
+            match self.steps.recv_timeout(Duration::from_millis(wait_ms)) {
+                Ok(Inbox::Step(mut step)) => {
+                    step.fail(StoreError::Down { retry_after_s: 2 });
+                    step.answer();
+                    continue;
+                }
+                Ok(Inbox::Close(_)) | Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            match self.host.open() {
+                Ok(connection) => {
+                    tracing::info!("the database takes writes again");
+                    self.shared.up.store(true, Ordering::Release);
+                    return Some(connection);
+                }
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "failed to open the database afresh"
+                    );
+                    wait_ms = (wait_ms * 2).min(REOPEN_MS.1);
+                }
+            }
+        }
+    }
+
+    fn finish(self, connection: Option<Connection>, answer: oneshot::Sender<()>) {
+        self.shared.up.store(false, Ordering::Release);
+        if let Some(connection) = connection {
+            let checkpoint =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            if let Err(error) = checkpoint {
+                tracing::warn!(%error, "failed to write the log into the database; the next start does it");
+            }
+        }
+        let _ = answer.send(());
+    }
+}
+
+fn run_alone(
+    connection: &Connection,
+    step: &mut dyn Step,
+    change: &mut Change,
+) -> rusqlite::Result<()> {
+    let before = *change;
+    connection.prepare_cached("SAVEPOINT step")?.execute([])?;
+    if let Err(error) = step.run(connection, change) {
+        if is_disks_fault(&error) {
+            return Err(error);
+        }
+        *change = before;
+        connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE step")?.execute([])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::OpenError;
+    use super::super::connection::{Layout, open_writer};
+    use super::super::writer::{Writer, WriterLimits};
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicBool;
+
+    struct SmallDisk {
+        path: PathBuf,
+        is_small: Arc<AtomicBool>,
+    }
+
+    impl Host for SmallDisk {
+        fn open(&mut self) -> Result<Connection, OpenError> {
+            let connection = open_writer(&self.path, Layout { page_bytes: 4096, cache_kib: 64 })?;
+            let pages = if self.is_small.load(Ordering::SeqCst) { 4 } else { 10_000 };
+            connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).unwrap();
+            connection.execute_batch("CREATE TABLE IF NOT EXISTS kept (text TEXT)").unwrap();
+            Ok(connection)
+        }
+
+        fn committed(&mut self, _change: Change) {}
+    }
+
+    fn start(limits: WriterLimits, is_small: &Arc<AtomicBool>) -> (tempfile::TempDir, Writer) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut host = SmallDisk { path: dir.path().join("db"), is_small: Arc::clone(is_small) };
+        let connection = host.open().unwrap();
+        (dir, Writer::start("writer", limits, connection, host).unwrap())
+    }
+
+    fn keep(writer: &Writer, text: String) -> impl Future<Output = Result<usize, StoreError>> {
+        writer.write("keep", Guard::Shared, text.len() as u64, move |connection, _| {
+            connection.execute("INSERT INTO kept VALUES (?1)", [text])
+        })
+    }
+
+    async fn kept(writer: &Writer) -> i64 {
+        let count = writer.write("count", Guard::Alone, 0, |connection, _| {
+            connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))
+        });
+        count.await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_everyone_until_a_fresh_connection_can_write() {
+        let is_small = Arc::new(AtomicBool::new(true));
+        let (_dir, writer) = start(WriterLimits::default(), &is_small);
+        keep(&writer, "small".into()).await.unwrap();
+        let error = keep(&writer, "x".repeat(100_000)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Down { .. }), "{error}");
+        assert!(!writer.is_up());
+        assert!(matches!(keep(&writer, "small".into()).await, Err(StoreError::Down { .. })));
+        is_small.store(false, Ordering::SeqCst);
+        while !writer.is_up() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        keep(&writer, "x".repeat(100_000)).await.unwrap();
+        assert_eq!(kept(&writer).await, 2, "what was answered with an error is not there");
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_alone_leaves_its_group_alone() {
+        let (_dir, writer) = start(WriterLimits::default(), &Arc::default());
+        let fails = writer.write("fail", Guard::Alone, 0, |connection, _| {
+            connection.execute("INSERT INTO kept VALUES ('half')", [])?;
+            connection.execute("INSERT INTO nowhere VALUES (1)", [])
+        });
+        let (failed, good) = tokio::join!(fails, keep(&writer, "good".into()));
+        assert!(matches!(failed, Err(StoreError::Database { doing: "fail", .. })));
+        good.unwrap();
+        assert!(writer.is_up());
+        assert_eq!(kept(&writer).await, 1);
+    }
+
+    #[tokio::test]
+    async fn beyond_the_limit_of_queued_bytes_a_write_is_refused_at_once() {
+        let (_dir, writer) = start(WriterLimits { queued_bytes_max: 10 }, &Arc::default());
+        let error = keep(&writer, "x".repeat(11)).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full { retry_after_s: 1.., .. }), "{error}");
+        keep(&writer, "x".repeat(10)).await.unwrap();
+        keep(&writer, "x".repeat(10)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_closed_writer_finishes_what_is_queued_and_takes_no_more() {
+        let (dir, writer) = start(WriterLimits::default(), &Arc::default());
+        let last = keep(&writer, "last".into());
+        let (last, closed) = tokio::join!(last, writer.close());
+        last.unwrap();
+        closed.unwrap();
+        assert!(matches!(keep(&writer, "late".into()).await, Err(StoreError::Down { .. })));
+        let connection = Connection::open(dir.path().join("db")).unwrap();
+        let kept: i64 =
+            connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1);
+    }
+}

@@ -1,0 +1,131 @@
+//! Both databases, made to break off where a crash could.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use lamplight_server::lease::Lease;
+use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::{
+    Answer, Applied, Backlog, EventPage, EventQuery, EventRef, EventTrace, FailedPayload, Intake,
+    Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery,
+    Receipt, Store, StoreError, Ticket, Totals,
+};
+
+/// Where processing breaks off.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Break {
+    Nowhere,
+    BeforeApply,
+    AfterApply,
+    BeforeSettle,
+    AfterSettle,
+}
+
+/// Both databases, breaking off where they are told to.
+pub(crate) struct Breaking {
+    pub(crate) intake: SqliteIntake,
+    pub(crate) store: SqliteStore,
+    at: AtomicU8,
+}
+
+fn broken<T: Send + 'static>() -> Answer<'static, T> {
+    Box::pin(async { Err(StoreError::Down { retry_after_s: 1 }) })
+}
+
+impl Breaking {
+    pub(crate) fn open(dir: &tempfile::TempDir) -> Arc<Self> {
+        let limits = WriterLimits::default();
+        Arc::new(Self {
+            intake: SqliteIntake::open(&dir.path().join("intake.db"), limits).unwrap(),
+            store: SqliteStore::open(&dir.path().join("store.db"), limits).unwrap(),
+            at: AtomicU8::new(0),
+        })
+    }
+
+    /// From here on it breaks off there.
+    pub(crate) fn break_off(&self, at: Break) {
+        self.at.store(at as u8, Ordering::SeqCst);
+    }
+
+    fn breaks(&self, at: Break) -> bool {
+        self.at.load(Ordering::SeqCst) == at as u8
+    }
+}
+
+impl Intake for Breaking {
+    fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
+        self.intake.stage(payload)
+    }
+    fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>> {
+        self.intake.lease(ask)
+    }
+    fn settle(&self, lease: Lease, tickets: Vec<Ticket>, now_ms: i64) -> Answer<'_, ()> {
+        if self.breaks(Break::BeforeSettle) {
+            return broken();
+        }
+        let breaks = self.breaks(Break::AfterSettle);
+        let settled = self.intake.settle(lease, tickets, now_ms);
+        Box::pin(async move {
+            settled.await?;
+            if breaks { broken().await } else { Ok(()) }
+        })
+    }
+    fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
+        self.intake.release(lease, failed, now_ms)
+    }
+    fn receipt(&self, id: PayloadId) -> Answer<'_, Option<Receipt>> {
+        self.intake.receipt(id)
+    }
+    fn backlog(&self) -> Answer<'_, Backlog> {
+        self.intake.backlog()
+    }
+    fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.intake.staged()
+    }
+    fn is_up(&self) -> bool {
+        true
+    }
+    fn close(&self) -> Answer<'_, ()> {
+        self.intake.close()
+    }
+}
+
+impl Store for Breaking {
+    fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
+        if self.breaks(Break::BeforeApply) {
+            return broken();
+        }
+        let breaks = self.breaks(Break::AfterApply);
+        let applied = self.store.apply(plans, now_ms);
+        Box::pin(async move {
+            let applied = applied.await?;
+            if breaks { broken().await } else { Ok(applied) }
+        })
+    }
+    fn keys(&self) -> Answer<'_, Vec<Key>> {
+        self.store.keys()
+    }
+    fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
+        self.store.add_keys(keys)
+    }
+    fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
+        self.store.totals(now_ms)
+    }
+    fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {
+        self.store.events(query)
+    }
+    fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
+        self.store.event(event)
+    }
+    fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
+        self.store.producers(query)
+    }
+    fn is_up(&self) -> bool {
+        true
+    }
+    fn close(&self) -> Answer<'_, ()> {
+        self.store.close()
+    }
+}

@@ -1,0 +1,224 @@
+//! The real binary, on a free port, and a plain client for it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub(crate) const WRITE_KEY: &str = "wk_test_write_key";
+pub(crate) const SECRET_KEY: &str = "sk_test_secret_key_long";
+pub(crate) const ADMIN_TOKEN: &str = "at_test_admin_token_long";
+
+/// A running server. Killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) output: String,
+    agent: ureq::Agent,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The stable code of a problem, all of whose shape is checked.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let json = self.json();
+        assert_eq!(json["status"], self.status);
+        let code = json["code"].as_str().unwrap().to_owned();
+        assert_eq!(json["type"], format!("urn:lamplight:problem:{code}"));
+        assert!(!json["title"].as_str().unwrap().is_empty());
+        assert!(json["detail"].as_str().unwrap().len() > 10);
+        code
+    }
+}
+
+/// The command that runs the server on a free port with known keys.
+pub(crate) fn command(subcommand: &str, data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lamplight"));
+    command
+        .arg(subcommand)
+        .args(["--listen", "127.0.0.1:0", "--data"])
+        .arg(data)
+        .env("LAMPLIGHT_WRITE_KEY", WRITE_KEY)
+        .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
+        .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN)
+        .stdin(Stdio::null());
+    command
+}
+
+impl Server {
+    pub(crate) fn serve(data: &Path) -> Self {
+        Self::start(command("serve", data))
+    }
+
+    pub(crate) fn demo(data: &Path) -> Self {
+        Self::start(command("demo", data))
+    }
+
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut output = String::new();
+        lines.read_line(&mut output).unwrap();
+        let url = output
+            .strip_prefix("lamplight is listening on ")
+            .unwrap_or_else(|| panic!("it said {output:?}"))
+            .trim()
+            .to_owned();
+        while !output.contains("Stop with Ctrl-C") {
+            assert!(lines.read_line(&mut output).unwrap() > 0, "it said {output:?}");
+        }
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_mins(1)))
+            .build()
+            .into();
+        Self { child, url, output, agent }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    pub(crate) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        reply(request.call().unwrap())
+    }
+
+    pub(crate) fn options(&self, path: &str) -> Reply {
+        reply(self.agent.options(format!("{}{path}", self.url)).call().unwrap())
+    }
+
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        self.try_post(path, headers, body).unwrap()
+    }
+
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Reply, ureq::Error> {
+        let mut request = self.agent.post(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send(body).map(reply)
+    }
+
+    /// Sends events the way a page does.
+    pub(crate) fn send(&self, body: &str) -> Reply {
+        let path = format!("/v1/events?key={WRITE_KEY}");
+        self.post(&path, &[("content-type", "text/plain")], body.as_bytes())
+    }
+
+    /// Reads with the admin token.
+    pub(crate) fn read(&self, path: &str) -> Reply {
+        self.get(path, &[("authorization", &format!("Bearer {ADMIN_TOKEN}"))])
+    }
+
+    pub(crate) fn totals(&self) -> Value {
+        let reply = self.read("/api/totals");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    }
+
+    /// Waits until nothing waits to be processed, and gives the totals.
+    pub(crate) fn settled(&self) -> Value {
+        let begun = now();
+        loop {
+            let totals = self.totals();
+            if totals["queue"]["depth"] == 0 {
+                return totals;
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "still waiting: {totals}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Every event there is, through all pages.
+    pub(crate) fn all_events(&self) -> Vec<Value> {
+        let (mut events, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = self.read(&format!("/api/events?limit=500{cursor}")).json();
+            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return events,
+            }
+        }
+    }
+
+    /// Sends raw bytes on a connection of its own and gives all that comes back until it ends.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answer = Vec::new();
+        // A reset after the answer is as good an end as any.
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The end that no process can prepare for.
+    pub(crate) fn kill_9(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and gives its exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
+    Reply {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        text: response.body_mut().read_to_string().unwrap(),
+    }
+}
+
+// Tests wait for real time to pass.
+#[allow(clippy::disallowed_methods)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

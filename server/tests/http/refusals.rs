@@ -1,0 +1,175 @@
+//! Every way a request can be refused. None changes anything.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::answers::gzip;
+use crate::harness::{ADMIN_TOKEN, Reply, SECRET_KEY, Server, WRITE_KEY};
+
+/// Runs `refuse` and checks that it changed nothing, and that even a refusal can be read by a page.
+fn refused(refuse: impl FnOnce(&Server) -> Reply, status: u16, code: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let before = server.totals();
+    let reply = refuse(&server);
+    assert_eq!((reply.status, reply.problem().as_str()), (status, code), "{reply:?}");
+    assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+    assert!(reply.header("x-request-id").is_some());
+    assert_eq!(server.totals(), before, "a refusal changes nothing");
+}
+
+fn post(headers: &[(&str, &str)], body: &[u8]) -> impl FnOnce(&Server) -> Reply {
+    move |server| server.post(&format!("/v1/events?key={WRITE_KEY}"), headers, body)
+}
+
+fn text(body: &str) -> impl FnOnce(&Server) -> Reply {
+    move |server| server.send(body)
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const GZIP: (&str, &str) = ("content-encoding", "gzip");
+
+#[test]
+fn a_missing_key_is_401() {
+    refused(|server| server.post("/v1/events", &[JSON], b"[]"), 401, "key_missing");
+}
+
+#[test]
+fn an_unknown_key_is_401() {
+    refused(|server| server.post("/v1/events?key=wk_nobody", &[JSON], b"[]"), 401, "key_unknown");
+}
+
+#[test]
+fn a_key_of_another_kind_is_403() {
+    for (path, key) in [
+        ("/v1/events", SECRET_KEY),
+        ("/v1/events", ADMIN_TOKEN),
+        ("/v1/logs", WRITE_KEY),
+        ("/v1/logs", ADMIN_TOKEN),
+    ] {
+        let send = |server: &Server| server.post(&format!("{path}?key={key}"), &[JSON], b"[]");
+        refused(send, 403, "key_wrong_kind");
+    }
+}
+
+#[test]
+fn another_content_type_or_none_is_415() {
+    for kind in ["application/x-www-form-urlencoded", "application/jsonp", "text/html", ""] {
+        refused(post(&[("content-type", kind)], b"[]"), 415, "content_type_unsupported");
+    }
+}
+
+#[test]
+fn another_content_encoding_is_415() {
+    for encoding in ["br", "zstd", "deflate", "gzip, gzip"] {
+        let headers = [JSON, ("content-encoding", encoding)];
+        refused(post(&headers, b"[]"), 415, "content_encoding_unsupported");
+    }
+}
+
+#[test]
+fn what_is_not_json_is_400() {
+    for body in ["", " ", "{", "[1,]", "[{\"name\":\"a\"}", "nonsense", "[] []"] {
+        refused(text(body), 400, "body_not_json");
+    }
+    refused(post(&[JSON], b"[{\"name\":\"\xff\"}]"), 400, "body_not_json");
+}
+
+#[test]
+fn json_of_another_shape_is_400() {
+    for body in ["1", "null", "\"a\"", "[1]", "[[]]", "{}", "{\"events\":1}", "{\"events\":[1]}"] {
+        refused(text(body), 400, "body_not_events");
+    }
+    refused(
+        text(&format!("[{{\"name\":\"a\",\"properties\":{}}}]", "[".repeat(100))),
+        400,
+        "body_not_events",
+    );
+}
+
+#[test]
+fn a_body_that_does_not_unpack_is_400() {
+    refused(post(&[JSON, GZIP], b"[]"), 400, "body_not_unpackable");
+    let mut cut = gzip(b"[{\"name\":\"a\"}]");
+    cut.truncate(cut.len() - 9);
+    refused(post(&[JSON, GZIP], &cut), 400, "body_not_unpackable");
+}
+
+#[test]
+fn a_body_over_1_mib_is_413_and_the_client_gets_to_read_that() {
+    let large = vec![b' '; 1024 * 1024 + 1];
+    refused(post(&[JSON], &large), 413, "body_too_large");
+    refused(post(&[JSON], &vec![b' '; 5 << 20]), 413, "body_too_large");
+}
+
+#[test]
+fn a_body_over_1_mib_is_413_although_it_did_not_say_how_long_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut request = format!(
+        "POST /v1/events?key={WRITE_KEY} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for _ in 0..20 {
+        request.extend(format!("{:x}\r\n", 64 * 1024).bytes());
+        request.extend(vec![b' '; 64 * 1024]);
+        request.extend(b"\r\n");
+    }
+    request.extend(b"0\r\n\r\n");
+    let answer = server.raw(&request);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("body_too_large"), "{answer}");
+}
+
+#[test]
+fn a_body_over_8_mib_once_unpacked_is_413() {
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    assert!(bomb.len() < 100_000);
+    refused(post(&[JSON, GZIP], &bomb), 413, "body_too_large_unpacked");
+}
+
+#[test]
+fn more_than_1000_events_are_413() {
+    let body = format!("[{}]", vec!["{}"; 1001].join(","));
+    refused(text(&body), 413, "too_many_events");
+}
+
+#[test]
+fn another_method_is_405_and_another_address_404() {
+    let get = |server: &Server| {
+        let reply = server.get("/v1/events", &[]);
+        assert_eq!(reply.header("allow"), Some("POST,OPTIONS"));
+        reply
+    };
+    refused(get, 405, "method_not_allowed");
+    refused(|server| server.post("/v1/nothing", &[JSON], b"[]"), 404, "not_found");
+}
+
+#[test]
+fn a_body_that_stops_coming_is_408_after_30_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let request = format!(
+        "POST /v1/events?key={WRITE_KEY} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\n["
+    );
+    let answer = server.raw(request.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("body_timeout"), "{answer}");
+    assert_eq!(server.totals()["received"], 0);
+}
+
+#[test]
+fn a_client_that_leaves_within_its_body_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    let head = format!(
+        "POST /v1/events?key={WRITE_KEY} HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 10\r\n\r\n[]"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
+    assert_eq!(server.settled()["received"], 0);
+}

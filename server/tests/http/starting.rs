@@ -1,0 +1,140 @@
+//! Starting and stopping, and what is said when it cannot be done.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::harness::{Server, command};
+
+fn bare(args: &[&str], data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lamplight"));
+    command.args(args).arg("--data").arg(data);
+    command
+}
+
+fn fails(mut command: Command) -> String {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    assert!(!status.success());
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert!(stderr.starts_with("error: failed to "), "{stderr}");
+    stderr
+}
+
+#[test]
+fn keys_are_made_and_shown_at_the_first_start_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let serve = || bare(&["serve", "--listen", "127.0.0.1:0"], dir.path());
+    let first = Server::start(serve());
+    let key = |text: &str, prefix: &str| {
+        let at = text.find(prefix)?;
+        Some(text[at..].split_whitespace().next().unwrap().to_owned())
+    };
+    let (write, secret, admin) = (
+        key(&first.output, "wk_").unwrap(),
+        key(&first.output, "sk_").unwrap(),
+        key(&first.output, "at_").unwrap(),
+    );
+    let read = |server: &Server| {
+        server.get("/api/totals", &[("authorization", &format!("Bearer {admin}"))]).status
+    };
+    assert_eq!(read(&first), 200);
+    assert_eq!(first.stop(), Some(0));
+
+    let second = Server::start(serve());
+    assert!(second.output.contains(&write), "a write key is public");
+    assert!(!second.output.contains(&secret) && !second.output.contains(&admin));
+    assert_eq!(read(&second), 200);
+    for file in ["store.db", "store.db-wal"] {
+        let bytes = std::fs::read(dir.path().join(file)).unwrap_or_default();
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!holds(&secret) && !holds(&admin), "{file} holds a secret");
+    }
+}
+
+#[test]
+fn a_key_given_later_is_valid_beside_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    Server::serve(dir.path()).stop();
+    let file = dir.path().join("token");
+    std::fs::write(&file, "at_another_token_from_a_file\n").unwrap();
+    let mut later = command("serve", dir.path());
+    later.env_remove("LAMPLIGHT_ADMIN_TOKEN").env("LAMPLIGHT_ADMIN_TOKEN_FILE", &file);
+    let server = Server::start(later);
+    let read = |token: &str| {
+        server.get("/api/totals", &[("authorization", &format!("Bearer {token}"))]).status
+    };
+    assert_eq!(read("at_another_token_from_a_file"), 200);
+    assert_eq!(read(crate::harness::ADMIN_TOKEN), 200);
+}
+
+#[test]
+fn a_short_secret_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut short = command("serve", dir.path());
+    short.env("LAMPLIGHT_ADMIN_TOKEN", "hunter2");
+    assert!(fails(short).contains("use the given admin token: it must have 20 to 256 bytes"));
+}
+
+#[test]
+fn a_taken_port_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Server::serve(&dir.path().join("a"));
+    let taken = bare(&["serve", "--listen", first.address()], &dir.path().join("b"));
+    assert!(fails(taken).contains("something is listening there already"));
+}
+
+#[test]
+fn a_data_directory_in_use_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let _first = Server::serve(dir.path());
+    assert!(fails(command("serve", dir.path())).contains("another lamplight is using it"));
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    let said = fails(command("serve", &dir.path().join("file")));
+    assert!(said.contains("make data directory") && said.contains("--data"), "{said}");
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_told_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    Server::serve(dir.path()).stop();
+    let path = dir.path().join("store.db");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    database.execute("UPDATE refinery_schema_history SET version = 99", []).unwrap();
+    drop(database);
+    let before = std::fs::read(&path).unwrap();
+    assert!(fails(command("serve", dir.path())).contains("a newer lamplight wrote it (schema 99"));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_stop_finishes_what_was_begun_and_ends_with_0() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let sent = server.send(r#"[{"name":"a"}]"#);
+    assert_eq!(sent.status, 200);
+    assert_eq!(server.stop(), Some(0));
+    for log in ["intake.db-wal", "store.db-wal"] {
+        let length = std::fs::metadata(dir.path().join(log)).map_or(0, |file| file.len());
+        assert_eq!(length, 0, "everything is in its final place");
+    }
+    assert_eq!(Server::serve(dir.path()).settled()["stored"], 1);
+}
+
+#[test]
+fn help_and_version_are_there() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_lamplight")).args(args).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(
+        run(&["--help"]).contains("serve") && run(&["serve", "--help"]).contains("LAMPLIGHT_DATA")
+    );
+    assert_eq!(run(&["--version"]), format!("lamplight {}\n", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,128 @@
+//! Payloads and plans to try the laws with.
+
+use std::sync::Arc;
+
+use lamplight_server::lease::LeaseToken;
+use lamplight_server::process::row_id;
+use lamplight_server::store::{
+    Encoding, EventColumns, Fate, Identity, LeaseAsk, NewPayload, PayloadId, Plan, PlannedEvent,
+    Receipt,
+};
+use lamplight_wire::batch::ProducerNote;
+use lamplight_wire::event::Kind;
+use lamplight_wire::reason::InvalidReason;
+use lamplight_wire::{Producer, Ranges};
+use uuid::Uuid;
+
+/// When the laws begin.
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+
+/// The payload with this number.
+pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
+    let receipt = Receipt {
+        id: PayloadId(Uuid::from_u128(number)),
+        received_ms: NOW,
+        key_id: "wk_1".into(),
+        source: "web".into(),
+        encoding: Encoding::Identity,
+        events: 2,
+        unpacked_bytes: u32::try_from(body.len()).unwrap(),
+        user_agent: Some("agent".into()),
+        origin: None,
+        client: Some("203.0.113.0/24".into()),
+    };
+    NewPayload { receipt, body: body.to_owned().into() }
+}
+
+/// A lease of up to `payloads_max`, for a minute.
+pub(crate) fn ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
+    let token = LeaseToken(token);
+    LeaseAsk { token, now_ms, lease_ms: 60_000, payloads_max, unpacked_bytes_max: 1 << 20 }
+}
+
+/// The producer with this number.
+pub(crate) fn producer(number: u128) -> Producer {
+    Producer::from_bits(number)
+}
+
+/// A plan for the payload with this number.
+pub(crate) fn plan(number: u128, events: Vec<(Identity, Fate)>) -> Plan {
+    let payload = PayloadId(Uuid::from_u128(number));
+    let received_ms = NOW + i64::try_from(number).unwrap();
+    let events = (0..)
+        .zip(events)
+        .map(|(index, (identity, fate))| PlannedEvent {
+            id: row_id(payload, received_ms, index),
+            index,
+            identity,
+            fate,
+        })
+        .collect();
+    Plan {
+        payload,
+        received_ms,
+        created_day: 20_231_114,
+        source: "web".into(),
+        attempt: 1,
+        notes: Vec::new(),
+        events,
+    }
+}
+
+/// `plan`, saying this about a producer.
+pub(crate) fn noting(
+    mut plan: Plan,
+    producer: Producer,
+    next: u64,
+    dropped: &[(&str, (u64, u64))],
+) -> Plan {
+    let dropped = dropped
+        .iter()
+        .map(|(reason, range)| ((*reason).to_owned(), Ranges::from_iter([*range])))
+        .collect();
+    plan.notes.push((producer, ProducerNote { next, dropped }));
+    plan
+}
+
+/// An event that can be stored.
+pub(crate) fn good(name: &str) -> Fate {
+    Fate::Store(Box::new(EventColumns {
+        kind: Kind::Default,
+        name: name.to_owned(),
+        ts_ms: Some(NOW - 5),
+        time_ms: NOW,
+        user_id: None,
+        anonymous_id: None,
+        session: None,
+        properties_json: None,
+        context_json: None,
+        monitor_json: None,
+    }))
+}
+
+/// An event that can be stored, with some columns changed.
+pub(crate) fn good_with(name: &str, change: impl FnOnce(&mut EventColumns)) -> Fate {
+    let Fate::Store(mut columns) = good(name) else { unreachable!() };
+    change(&mut columns);
+    Fate::Store(columns)
+}
+
+/// An event that cannot be stored.
+pub(crate) fn bad() -> Fate {
+    Fate::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into() }
+}
+
+/// The event with this number of that producer.
+pub(crate) fn number(producer: u128, seq: u64) -> Identity {
+    Identity::Numbered(Producer::from_bits(producer), seq)
+}
+
+/// The event of this name.
+pub(crate) fn named(name: &str) -> Identity {
+    Identity::Named(name.to_owned())
+}
+
+/// Plans as `apply` takes them.
+pub(crate) fn shared(plans: impl IntoIterator<Item = Plan>) -> Vec<Arc<Plan>> {
+    plans.into_iter().map(Arc::new).collect()
+}

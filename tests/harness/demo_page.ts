@@ -1,0 +1,65 @@
+// The demo page, worked by its buttons.
+import { expect, type BrowserContext, type Page } from '@playwright/test'
+
+export type State = 'idle' | 'holds' | 'on_the_way' | 'broken' | 'unknown'
+
+export interface Equation {
+  made: number
+  stored: number
+  duplicates: number
+  holes: number
+}
+
+export class DemoPage {
+  readonly page: Page
+
+  private constructor(page: Page) {
+    this.page = page
+  }
+
+  static async open(context: BrowserContext, url: string): Promise<DemoPage> {
+    const page = await context.newPage()
+    await page.goto(`${url}/demo/`)
+    return new DemoPage(page)
+  }
+
+  press(name: string): Promise<void> {
+    return this.page.getByRole('button', { name, exact: true }).click()
+  }
+
+  /** The server's behaviour, by the words on the page. */
+  choose(name: string): Promise<void> {
+    return this.page.getByRole('radio', { name, exact: true }).check()
+  }
+
+  /** Presses the button and returns the tabs that opened. */
+  async openTabs(button: string, count: number): Promise<Page[]> {
+    const opened: Page[] = []
+    const collect = (page: Page): void => void opened.push(page)
+    this.page.context().on('page', collect)
+    await this.press(button)
+    await expect.poll(() => opened.length, { message: 'tabs opened' }).toBe(count)
+    this.page.context().off('page', collect)
+    for (const tab of opened) await expect(tab.locator('#producer')).not.toHaveText('–')
+    await this.page.bringToFront()
+    return opened
+  }
+
+  async expectState(state: State, withinMs: number): Promise<void> {
+    await expect(this.page.locator('#equation')).toHaveAttribute('data-state', state, { timeout: withinMs })
+  }
+
+  async equation(): Promise<Equation> {
+    const figure = async (id: string): Promise<number> => Number((await this.page.locator(`#${id}`).innerText()).replaceAll(',', ''))
+    return {
+      made: await figure('made'),
+      stored: await figure('stored'),
+      duplicates: await figure('duplicates'),
+      holes: await figure('holes'),
+    }
+  }
+
+  doneSteps(): Promise<number> {
+    return this.page.locator('#steps .done').count()
+  }
+}

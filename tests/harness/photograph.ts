@@ -1,0 +1,21 @@
+// Pictures of a page in light and dark, narrow and wide, for people to look at: results/*.png.
+import type { Page } from '@playwright/test'
+import { fileURLToPath } from 'node:url'
+
+const RESULTS = fileURLToPath(new URL('../results', import.meta.url))
+const WIDTHS = [1280, 1600]
+const SCHEMES = ['light', 'dark'] as const
+
+export async function photograph(page: Page, name: string): Promise<void> {
+  const viewport = page.viewportSize()
+  for (const colorScheme of SCHEMES) {
+    for (const width of WIDTHS) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.setViewportSize({ width, height: 900 })
+      await page.evaluate(() => scrollTo(0, 0))
+      await page.screenshot({ path: `${RESULTS}/${name}-${colorScheme}-${width}.png`, fullPage: true })
+    }
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null })
+  if (viewport) await page.setViewportSize(viewport)
+}

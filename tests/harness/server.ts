@@ -1,0 +1,127 @@
+// The real server: one process, its own data directory, killed as hard as a test wants.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Api } from './api.ts'
+
+export const WRITE_KEY = 'wk_0123456789abcdefghjkmnpqrs'
+export const SECRET_KEY = 'sk_0123456789abcdefghjkmnpqrs'
+export const ADMIN_TOKEN = 'at_0123456789abcdefghjkmnpqrs'
+
+const START_MS_MAX = 15_000
+const STOP_MS_MAX = 10_000
+
+export type Command = 'serve' | 'demo'
+
+/** The first keys, as the environment gives them. */
+export interface Keys {
+  LAMPLIGHT_WRITE_KEY: string
+  LAMPLIGHT_SECRET_KEY?: string
+  LAMPLIGHT_ADMIN_TOKEN: string
+}
+
+const KEYS: Keys = {
+  LAMPLIGHT_WRITE_KEY: WRITE_KEY,
+  LAMPLIGHT_SECRET_KEY: SECRET_KEY,
+  LAMPLIGHT_ADMIN_TOKEN: ADMIN_TOKEN,
+}
+
+export class Server {
+  readonly api: Api
+  readonly url: string
+  readonly #command: Command
+  readonly #data: string
+  readonly #keys: Keys
+  #process: ChildProcess
+  #log: () => string
+
+  private constructor(command: Command, data: string, keys: Keys, running: Running) {
+    this.#command = command
+    this.#keys = keys
+    this.#data = data
+    this.url = running.url
+    this.#process = running.process
+    this.#log = running.log
+    this.api = new Api(running.url, keys.LAMPLIGHT_ADMIN_TOKEN)
+  }
+
+  /** Starts on a free port with an empty data directory. */
+  static async start(command: Command = 'serve', keys: Keys = KEYS): Promise<Server> {
+    const data = await mkdtemp(join(tmpdir(), 'lamplight-e2e-'))
+    return new Server(command, data, keys, await run(command, '127.0.0.1:0', data, keys))
+  }
+
+  /** `kill -9`, and waits until the process is gone. */
+  async kill(): Promise<void> {
+    await end(this.#process, 'SIGKILL')
+  }
+
+  /** Starts again on the same port and the same data. */
+  async restart(): Promise<void> {
+    const { process, log } = await run(this.#command, new URL(this.url).host, this.#data, this.#keys)
+    const before = this.#log
+    this.#process = process
+    this.#log = () => before() + log()
+  }
+
+  async remove(): Promise<void> {
+    await end(this.#process, 'SIGTERM')
+    await rm(this.#data, { recursive: true, force: true })
+  }
+
+  log(): string {
+    return this.#log()
+  }
+}
+
+interface Running {
+  url: string
+  process: ChildProcess
+  log: () => string
+}
+
+/** Where the server is: `LAMPLIGHT_BIN`, or the release build. */
+export function binary(): string {
+  const path = process.env['LAMPLIGHT_BIN'] ?? fileURLToPath(new URL('../../target/release/lamplight', import.meta.url))
+  if (!existsSync(path)) throw new Error(`no server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
+  return path
+}
+
+async function run(command: Command, listen: string, data: string, keys: Keys): Promise<Running> {
+  const env = { ...process.env, ...keys }
+  const child = spawn(binary(), [command, '--listen', listen, '--data', data], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  let text = ''
+  const log = (): string => text
+  const url = await new Promise<string>((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`failed to start the server: ${why}\n${text}`))
+    const timer = setTimeout(() => fail(`silent for ${START_MS_MAX} ms`), START_MS_MAX)
+    const read = (chunk: Buffer): void => {
+      text += chunk.toString()
+      const found = /listening on (http:\/\/\S+)/.exec(text)?.[1]
+      if (!found) return
+      clearTimeout(timer)
+      resolve(found.replace(/\/$/, ''))
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.once('error', (error) => fail(error.message))
+    child.once('exit', (code, signal) => fail(`it ended with ${code ?? signal}`))
+  }).catch(async (error: unknown) => {
+    await end(child, 'SIGKILL')
+    throw error
+  })
+  return { url, process: child, log }
+}
+
+/** Ends the process by the signal; one that ignores it is killed. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  child.kill(signal)
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
+  await gone
+  clearTimeout(timer)
+}

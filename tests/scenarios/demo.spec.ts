@@ -1,0 +1,107 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DemoPage } from '../harness/demo_page.ts'
+import { photograph } from '../harness/photograph.ts'
+import { killRenderer, separateRenderers } from '../harness/renderer.ts'
+import { expect, test } from '../harness/test.ts'
+
+test.use({ command: 'demo', viewport: { width: 1280, height: 900 } })
+
+test('the demo: five tabs, hammered, server cut off, tabs closed and one killed, server back: the equation holds', async ({ context, server }) => {
+  test.setTimeout(150_000)
+  const demo = await DemoPage.open(context, server.url)
+  await demo.expectState('idle', 10_000)
+  await photograph(demo.page, 'demo-1-idle')
+
+  const tabs = await demo.openTabs('Open five', 5)
+  const pids = await separateRenderers(tabs)
+  await demo.page.bringToFront()
+  await demo.press('50 a second')
+  await sleep(2_000)
+  await demo.press('500 a second')
+  await sleep(1_000)
+  // Not on through the outage: what storage has no room for is not promised.
+  await demo.press('Stop')
+  await demo.choose('is cut off')
+  await demo.press('1,000 at once')
+  await demo.press('50 a second')
+  await sleep(1_500)
+  await tabs[0]?.close()
+  await killRenderer(tabs[1]!, pids[1]!)
+  await demo.press('Stop')
+  await demo.expectState('on_the_way', 5_000)
+  // A tab that is too busy to say goodbye in time is killed by the browser itself.
+  await expect(demo.page.locator('#tabs tr:is([data-life=killed], [data-life=closed])')).toHaveCount(2)
+  await photograph(demo.page, 'demo-2-cut-off')
+
+  await demo.choose('answers')
+  await demo.expectState('holds', 60_000)
+  const equation = await demo.equation()
+  expect(equation.made).toBeGreaterThan(2_000)
+  expect(equation).toEqual({ made: equation.made, stored: equation.made, duplicates: 0, holes: 0 })
+  await expect.poll(() => demo.doneSteps()).toBe(6)
+  await photograph(demo.page, 'demo-3-holds')
+
+  await demo.page.reload()
+  await demo.expectState('holds', 10_000)
+  expect(await demo.equation(), 'a reload keeps the sum').toEqual(equation)
+  const totals = await server.api.totals()
+  expect(totals).toMatchObject({ stored: equation.made, made: equation.made, lost: 0, declared: 0, in_flight: 0 })
+})
+
+test('all tabs closed during an outage: one tab opened later adopts everything', async ({ context, server }) => {
+  test.setTimeout(120_000)
+  const demo = await DemoPage.open(context, server.url)
+  await demo.openTabs('Open a tab', 1)
+  await demo.openTabs('Open a tab', 1)
+  await demo.choose('says 503')
+  await demo.press('1,000 at once')
+  await expect(demo.page.locator('#made')).toHaveText('2,000')
+  await demo.press('Close all')
+  await expect(demo.page.locator('#tabs tr[data-life=closed]')).toHaveCount(2)
+  await demo.expectState('on_the_way', 5_000)
+  await demo.choose('answers')
+  await demo.openTabs('Open a tab', 1)
+  await demo.expectState('holds', 60_000)
+  expect(await demo.equation()).toEqual({ made: 2_000, stored: 2_000, duplicates: 0, holes: 0 })
+})
+
+test('a dashboard opened on old data begins at nothing and still holds', async ({ browser, context, server }) => {
+  const first = await DemoPage.open(context, server.url)
+  await first.openTabs('Open a tab', 1)
+  await first.press('1,000 at once')
+  await first.expectState('holds', 30_000)
+
+  const other = await browser.newContext()
+  const demo = await DemoPage.open(other, server.url)
+  await demo.expectState('idle', 10_000)
+  await demo.openTabs('Open a tab', 1)
+  await demo.press('1,000 at once')
+  await demo.expectState('holds', 30_000)
+  expect((await demo.equation()).made).toBe(1_000)
+  await other.close()
+})
+
+test('every event in the tail opens as JSON', async ({ context, server }) => {
+  const demo = await DemoPage.open(context, server.url)
+  const [tab] = await demo.openTabs('Open a tab', 1)
+  await tab!.getByRole('button', { name: 'Track one event' }).click()
+  await demo.page.bringToFront()
+  await demo.page.getByRole('button', { name: 'JSON of clicked 1' }).click()
+  await expect(demo.page.locator('#event-json')).toContainText('"timeline"')
+  await photograph(demo.page, 'demo-4-event')
+})
+
+test('the comparison puts the same load on arrays in localStorage and on Lamplight, and Lamplight keeps all of it', async ({ context, server }) => {
+  const demo = await DemoPage.open(context, server.url)
+  await demo.openTabs('Open five', 5)
+  await demo.press('Compare')
+  const lost = demo.page.locator('#compare-lamplight .lost')
+  await expect(lost).not.toHaveText('–', { timeout: 60_000 })
+  await photograph(demo.page, 'demo-5-compared')
+  await expect(lost).toHaveText('0')
+  expect(Number(await demo.page.locator('#compare-lamplight .made').innerText())).toBeGreaterThan(100)
+  for (const way of ['array', 'mutex', 'web_locks']) {
+    await expect(demo.page.locator(`#compare-${way} .kept`)).not.toHaveText('–')
+  }
+  await demo.expectState('holds', 30_000)
+})

@@ -1,0 +1,216 @@
+//! Reading a request body. Only its shape is checked: an event's own faults become its outcome later.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::ProducerNote;
+use crate::{Producer, Ranges, limits};
+
+/// Why a body is not a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyError {
+    /// The text is not JSON; where and why, in the parser's words, which quote no values.
+    NotJson(String),
+    /// It is JSON, but not an array of events, an event, or a batch object.
+    NotEvents(String),
+    /// It holds more than [`limits::EVENTS_MAX`] events.
+    TooMany,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson(why) => write!(f, "the body is not JSON: {why}"),
+            Self::NotEvents(why) => write!(
+                f,
+                "the body is not an array of events, one event object, or a batch object: {why}"
+            ),
+            Self::TooMany => write!(f, "the body holds more than {} events", limits::EVENTS_MAX),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// A request body of any of the three forms, opened as far as intake needs it.
+#[derive(Debug, Clone, Default)]
+pub struct Body<'a> {
+    /// When it was sent, in milliseconds since 1970 by the client's clock, if the client said.
+    pub sent_at_ms: Option<i64>,
+    /// What it says about producers.
+    pub producers: Vec<(Producer, ProducerNote)>,
+    /// The JSON text of each event, in order. Each is an object.
+    pub events: Vec<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    sent_at: Option<i64>,
+    #[serde(default)]
+    producers: BTreeMap<String, Note>,
+    #[serde(borrow)]
+    events: Option<Events<'a>>,
+    name: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Note {
+    #[serde(default)]
+    next: u64,
+    #[serde(default)]
+    dropped: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+impl<'a> Body<'a> {
+    /// Reads a body of any of the three forms.
+    ///
+    /// # Errors
+    /// [`BodyError`], when it is none of them or over a limit.
+    pub fn read(text: &'a str) -> Result<Self, BodyError> {
+        let text = text.trim_ascii();
+        check_depth(text)?;
+        match text.as_bytes().first() {
+            Some(b'[') => {
+                let events: Events<'a> = serde_json::from_str(text).map_err(|e| explain(&e))?;
+                Ok(Self { events: events.checked()?, ..Self::default() })
+            }
+            Some(b'{') => Self::read_object(text),
+            Some(_) => match serde_json::from_str::<IgnoredAny>(text) {
+                Ok(_) => Err(BodyError::NotEvents("it is a single plain value".into())),
+                Err(error) => Err(explain(&error)),
+            },
+            None => Err(BodyError::NotJson("it is empty".into())),
+        }
+    }
+
+    fn read_object(text: &'a str) -> Result<Self, BodyError> {
+        let envelope: Envelope<'a> = serde_json::from_str(text).map_err(|e| explain(&e))?;
+        let Some(events) = envelope.events else {
+            return if envelope.name.is_some() {
+                Ok(Self { events: vec![text], ..Self::default() })
+            } else {
+                Err(BodyError::NotEvents("the object has neither `events` nor `name`".into()))
+            };
+        };
+        if envelope.producers.len() > limits::PRODUCERS_MAX {
+            return Err(BodyError::NotEvents(format!(
+                "`producers` names more than {}",
+                limits::PRODUCERS_MAX
+            )));
+        }
+        let producers =
+            envelope.producers.into_iter().map(checked_note).collect::<Result<_, _>>()?;
+        Ok(Self { sent_at_ms: envelope.sent_at, producers, events: events.checked()? })
+    }
+}
+
+fn checked_note((name, note): (String, Note)) -> Result<(Producer, ProducerNote), BodyError> {
+    let wrong = |why: &str| BodyError::NotEvents(format!("in `producers`: {why}"));
+    let producer = Producer::parse(&name)
+        .ok_or_else(|| wrong("a key is not 26 characters of Crockford base32"))?;
+    // `next` may be one past the last number there can be.
+    if note.next > limits::SEQ_MAX + 1 {
+        return Err(wrong("`next` is over the limit"));
+    }
+    let mut dropped = Vec::with_capacity(note.dropped.len());
+    for (reason, pairs) in note.dropped {
+        if reason.is_empty() || reason.len() > limits::REASON_BYTES_MAX {
+            return Err(wrong("a reason is empty or too long"));
+        }
+        if pairs.len() > limits::RANGES_MAX {
+            return Err(wrong("too many ranges for one reason"));
+        }
+        if pairs.iter().any(|(from, to)| *from < 1 || from > to || *to > limits::SEQ_MAX) {
+            return Err(wrong("a range is not [from, to] with 1 <= from <= to"));
+        }
+        dropped.push((reason, pairs.into_iter().collect::<Ranges>()));
+    }
+    Ok((producer, ProducerNote { next: note.next, dropped }))
+}
+
+fn explain(error: &serde_json::Error) -> BodyError {
+    match error.classify() {
+        serde_json::error::Category::Data => BodyError::NotEvents(error.to_string()),
+        _ => BodyError::NotJson(error.to_string()),
+    }
+}
+
+/// Refuses nesting beyond the limit before any parser sees it. Strings are skipped; whether the text is
+/// JSON at all is the parser's business.
+fn check_depth(text: &str) -> Result<(), BodyError> {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > limits::DEPTH_MAX {
+            return Err(BodyError::NotEvents(format!(
+                "it nests deeper than {} levels at byte {at}",
+                limits::DEPTH_MAX
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The elements of an array, at most one more than the limit: a body of a million tiny ones costs nothing.
+#[derive(Debug, Default)]
+struct Events<'a>(Vec<&'a RawValue>);
+
+impl<'a> Events<'a> {
+    fn checked(self) -> Result<Vec<&'a str>, BodyError> {
+        if self.0.len() > limits::EVENTS_MAX {
+            return Err(BodyError::TooMany);
+        }
+        let texts: Vec<&'a str> = self.0.into_iter().map(RawValue::get).collect();
+        match texts.iter().position(|text| !text.starts_with('{')) {
+            Some(index) => Err(BodyError::NotEvents(format!("event {index} is not an object"))),
+            None => Ok(texts),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(EventsVisitor)
+    }
+}
+
+struct EventsVisitor;
+
+impl<'de> Visitor<'de> for EventsVisitor {
+    type Value = Events<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut events = Vec::new();
+        while let Some(event) = elements.next_element::<&'de RawValue>()? {
+            events.push(event);
+            if events.len() > limits::EVENTS_MAX {
+                // Over the limit: read on without keeping, so that broken JSON is still told as such.
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                break;
+            }
+        }
+        Ok(Events(events))
+    }
+}

@@ -1,0 +1,68 @@
+//! One event: how the browser writes it and how the server reads it.
+
+use crate::{Producer, json};
+
+#[cfg(feature = "serde")]
+mod read;
+#[cfg(feature = "serde")]
+pub use read::{Event, Identity, Invalid, Kind, User};
+
+/// The parts of an event that the SDK writes. Every `*_json` part is a JSON text, taken as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct EventParts<'a> {
+    /// What happened.
+    pub name: &'a str,
+    /// When, in milliseconds since 1970 by the client's clock.
+    pub ts: u64,
+    /// Who made it.
+    pub producer: Producer,
+    /// Its number there, from 1.
+    pub seq: u64,
+    /// Members after those above: `properties`, `type`, `user`, `session`, `context`, `monitor`, in this order,
+    /// each absent when empty.
+    pub properties_json: &'a str,
+    /// The event's type, or empty for `default`.
+    pub kind: &'a str,
+    /// The `user` object, or empty.
+    pub user_json: &'a str,
+    /// The browser session, or empty.
+    pub session: &'a str,
+    /// The `context` object, or empty.
+    pub context_json: &'a str,
+    /// The `monitor` object, or empty.
+    pub monitor_json: &'a str,
+}
+
+impl EventParts<'_> {
+    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent.
+    pub fn push_to(&self, out: &mut String) {
+        out.push_str("{\"name\":");
+        json::push_string(out, self.name);
+        out.push_str(",\"ts\":");
+        json::push_integer(out, self.ts);
+        out.push_str(",\"producer\":\"");
+        self.producer.push_to(out);
+        out.push_str("\",\"seq\":");
+        json::push_integer(out, self.seq);
+        push_member(out, ",\"properties\":", self.properties_json);
+        if !self.kind.is_empty() {
+            out.push_str(",\"type\":");
+            json::push_string(out, self.kind);
+        }
+        push_member(out, ",\"user\":", self.user_json);
+        if !self.session.is_empty() {
+            out.push_str(",\"session\":");
+            json::push_string(out, self.session);
+        }
+        push_member(out, ",\"context\":", self.context_json);
+        push_member(out, ",\"monitor\":", self.monitor_json);
+        out.push('}');
+    }
+}
+
+fn push_member(out: &mut String, key: &str, value_json: &str) {
+    if !value_json.is_empty() {
+        out.push_str(key);
+        json::push_ascii(out, value_json);
+    }
+}

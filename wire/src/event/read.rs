@@ -1,0 +1,285 @@
+//! Reading an event. Whatever is wrong with it becomes a reason, never a failed request.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::monitor::Monitor;
+use crate::reason::InvalidReason;
+use crate::{Producer, limits};
+
+/// Why an event is not stored: a stable reason and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The stable reason.
+    pub reason: InvalidReason,
+    /// What was wrong and what to do, for people. Never quotes values of `properties`.
+    pub detail: String,
+}
+
+impl Invalid {
+    pub(crate) fn new(reason: InvalidReason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+/// Which way an event goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A product event.
+    Default,
+    /// Stays in the database only.
+    Critical,
+    /// An engineering metric.
+    Monitor,
+}
+
+impl Kind {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Critical => "critical",
+            Self::Monitor => "monitor",
+        }
+    }
+}
+
+/// What tells an event from every other one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity<'a> {
+    /// Numbered by its producer: deduplicated for ever.
+    Numbered(Producer, u64),
+    /// Named by a client that does not number.
+    Named(Cow<'a, str>),
+    /// Neither: its place in its payload is its name, so a resent payload is a new event.
+    Anonymous,
+}
+
+/// Who an event is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// The id that the app knows the user by.
+    pub id: Option<String>,
+    /// An id for a user who is not known.
+    pub anonymous_id: Option<String>,
+}
+
+/// An event that can be stored. Texts ending in `json` are as received.
+#[derive(Debug, Clone)]
+pub struct Event<'a> {
+    /// What happened.
+    pub name: Cow<'a, str>,
+    /// When, in milliseconds since 1970 by the client's clock, if the client said.
+    pub ts_ms: Option<i64>,
+    /// What tells it from every other event.
+    pub identity: Identity<'a>,
+    /// Which way it goes.
+    pub kind: Kind,
+    /// Who it is about.
+    pub user: User,
+    /// The browser session.
+    pub session: Option<Cow<'a, str>>,
+    /// The `properties` object.
+    pub properties_json: Option<&'a str>,
+    /// The `context` object.
+    pub context_json: Option<&'a str>,
+    /// The `monitor` object, read, and beside it the text with all its metadata.
+    pub monitor: Option<(Monitor, &'a str)>,
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    ts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    properties: Option<&'a RawValue>,
+    #[serde(borrow)]
+    producer: Option<Cow<'a, str>>,
+    seq: Option<u64>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user: Option<RawUser<'a>>,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow)]
+    monitor: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawUser<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    anonymous_id: Option<&'a RawValue>,
+}
+
+impl<'a> Event<'a> {
+    /// Reads one event from its JSON text.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn read(text: &'a str) -> Result<Self, Invalid> {
+        let raw: Raw<'a> = serde_json::from_str(text)
+            .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?;
+        let name = checked_name(raw.name)?;
+        let monitor = match raw.monitor {
+            Some(json) => Some((Monitor::read(json.get())?, json.get())),
+            None => None,
+        };
+        let user = raw.user.unwrap_or(RawUser { id: None, anonymous_id: None });
+        Ok(Self {
+            name,
+            ts_ms: raw.ts.map(|ts| checked_ts(ts.get())).transpose()?,
+            identity: checked_identity(raw.producer.as_deref(), raw.seq, raw.id)?,
+            kind: checked_kind(raw.kind.as_deref(), monitor.is_some())?,
+            user: User {
+                id: checked_user_id("user.id", user.id)?,
+                anonymous_id: checked_user_id("user.anonymous_id", user.anonymous_id)?,
+            },
+            session: raw.session,
+            properties_json: checked_properties(raw.properties)?,
+            context_json: checked_context(raw.context)?,
+            monitor,
+        })
+    }
+}
+
+fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
+    match name {
+        None => Err(Invalid::new(InvalidReason::NameMissing, "`name` is missing; it is required")),
+        Some(name) if name.is_empty() => {
+            Err(Invalid::new(InvalidReason::NameMissing, "`name` is empty; give it 1 to 200 bytes"))
+        }
+        Some(name) if name.len() > limits::NAME_BYTES_MAX => Err(Invalid::new(
+            InvalidReason::NameTooLong,
+            format!(
+                "`name` has {} bytes; at most {} are taken",
+                name.len(),
+                limits::NAME_BYTES_MAX
+            ),
+        )),
+        Some(name) => Ok(name),
+    }
+}
+
+/// The years 1 to 9999, so that every time that is stored can be shown.
+const TS_MS: std::ops::RangeInclusive<f64> = -62_135_596_800_000.0..=253_402_300_799_999.0;
+
+fn checked_ts(json: &str) -> Result<i64, Invalid> {
+    let wrong = || {
+        Invalid::new(
+            InvalidReason::TsInvalid,
+            "`ts` is neither milliseconds since 1970 nor RFC 3339 text such as 2026-01-31T12:00:00Z",
+        )
+    };
+    if json.starts_with('"') {
+        let text: String = serde_json::from_str(json).map_err(|_| wrong())?;
+        let time: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+        return Ok(time.as_millisecond());
+    }
+    let ms: f64 = serde_json::from_str(json).map_err(|_| wrong())?;
+    if !TS_MS.contains(&ms) {
+        return Err(wrong());
+    }
+    // Checked to lie within the years 1 to 9999; a fraction of a millisecond is cut.
+    #[allow(clippy::cast_possible_truncation)]
+    Ok(ms as i64)
+}
+
+fn checked_identity<'a>(
+    producer: Option<&str>,
+    seq: Option<u64>,
+    id: Option<Cow<'a, str>>,
+) -> Result<Identity<'a>, Invalid> {
+    if producer.is_some() || seq.is_some() {
+        let producer = producer.and_then(Producer::parse);
+        let seq = seq.filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
+        return match (producer, seq) {
+            (Some(producer), Some(seq)) => Ok(Identity::Numbered(producer, seq)),
+            _ => Err(Invalid::new(
+                InvalidReason::ProducerInvalid,
+                format!(
+                    "`producer` and `seq` go together: 26 characters of Crockford base32 and an integer from 1 to {}; \
+                     a client that does not number its events leaves both out",
+                    limits::SEQ_MAX
+                ),
+            )),
+        };
+    }
+    match id {
+        None => Ok(Identity::Anonymous),
+        Some(id) if (1..=limits::ID_BYTES_MAX).contains(&id.len()) => Ok(Identity::Named(id)),
+        Some(id) => Err(Invalid::new(
+            InvalidReason::IdInvalid,
+            format!("`id` has {} bytes; 1 to {} are taken", id.len(), limits::ID_BYTES_MAX),
+        )),
+    }
+}
+
+fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> {
+    match kind {
+        // A `monitor` object implies the type: nobody writes both and means the default.
+        None | Some("default") if has_monitor => Ok(Kind::Monitor),
+        None | Some("default") => Ok(Kind::Default),
+        Some("critical") => Ok(Kind::Critical),
+        Some("monitor" | "datadog") => Ok(Kind::Monitor),
+        Some(other) => Err(Invalid::new(
+            InvalidReason::TypeUnknown,
+            format!(
+                "`type` {:?} is not one of default, critical, monitor",
+                other.chars().take(40).collect::<String>()
+            ),
+        )),
+    }
+}
+
+/// Ids are text; a number is taken as its digits, because many databases number their users.
+fn checked_user_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
+    let Some(json) = json.map(RawValue::get) else { return Ok(None) };
+    let wrong = || {
+        Invalid::new(InvalidReason::Malformed, format!("`{field}` is neither text nor an integer"))
+    };
+    if json.starts_with('"') {
+        return serde_json::from_str(json).map(Some).map_err(|_| wrong());
+    }
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(Some(json.to_owned()));
+    }
+    Err(wrong())
+}
+
+fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {
+    match json.map(RawValue::get) {
+        None => Ok(None),
+        Some(json) if !json.starts_with('{') => {
+            Err(Invalid::new(InvalidReason::PropertiesInvalid, "`properties` is not an object"))
+        }
+        Some(json) if json.len() > limits::PROPERTIES_BYTES_MAX => Err(Invalid::new(
+            InvalidReason::PropertiesTooLarge,
+            format!(
+                "`properties` has {} bytes of JSON; at most {} are taken",
+                json.len(),
+                limits::PROPERTIES_BYTES_MAX
+            ),
+        )),
+        Some(json) => Ok(Some(json)),
+    }
+}
+
+fn checked_context(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {
+    match json.map(RawValue::get) {
+        None => Ok(None),
+        Some(json) if json.starts_with('{') => Ok(Some(json)),
+        Some(_) => Err(Invalid::new(InvalidReason::Malformed, "`context` is not an object")),
+    }
+}

@@ -1,0 +1,28 @@
+//! The contract between Lamplight's browser SDK and its server.
+//!
+//! What both ends must agree on lives here and nowhere else: field names, limits, reason codes, how a
+//! producer's name is spelled, how a set of sequence numbers is kept, and how a batch is written and read.
+//!
+//! Writing needs nothing but `String`, so the browser module stays small. Reading typed forms needs
+//! the feature `serde`, which only the server turns on.
+//!
+//! Readers ignore fields they do not know. Fields are only ever added.
+//!
+//! The golden files in `tests/wire/` are read by the test suites of this crate, the server and the npm package.
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod event;
+pub mod json;
+pub mod limits;
+#[cfg(feature = "serde")]
+pub mod monitor;
+pub mod producer;
+pub mod ranges;
+pub mod reason;
+
+pub use producer::Producer;
+pub use ranges::Ranges;
+
+/// The version this crate writes into the `v` field of a batch.
+pub const VERSION: u32 = 1;

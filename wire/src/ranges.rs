@@ -1,0 +1,201 @@
+//! A set of sequence numbers, kept as ranges.
+
+/// A set of numbers from 1 up, kept as sorted, disjoint, non-adjacent inclusive ranges.
+///
+/// One structure is both the exact dedup (a number already in the set is a duplicate) and the proof of
+/// completeness (a number below the end that is not in the set is a hole). A producer whose
+/// events all arrived takes one range, however many events there were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ranges(Vec<(u64, u64)>);
+
+impl Ranges {
+    /// The empty set.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The ranges, ascending, both ends included.
+    pub fn as_slice(&self) -> &[(u64, u64)] {
+        &self.0
+    }
+
+    /// Whether the set has no numbers.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many numbers are in the set.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(from, to)| to - from + 1).sum()
+    }
+
+    /// The largest number in the set.
+    pub fn last(&self) -> Option<u64> {
+        self.0.last().map(|range| range.1)
+    }
+
+    /// Whether `seq` is in the set.
+    pub fn contains(&self, seq: u64) -> bool {
+        let at = self.0.partition_point(|range| range.1 < seq);
+        self.0.get(at).is_some_and(|range| range.0 <= seq)
+    }
+
+    /// Adds `seq`; says whether it was new.
+    pub fn insert(&mut self, seq: u64) -> bool {
+        if self.contains(seq) {
+            return false;
+        }
+        self.insert_range(seq, seq);
+        true
+    }
+
+    /// Adds every number from `from` to `to`, both included. Does nothing when `from > to`.
+    pub fn insert_range(&mut self, from: u64, to: u64) {
+        if from > to {
+            return;
+        }
+        // Every range that overlaps or touches [from, to] melts into one.
+        let first = self.0.partition_point(|range| range.1.saturating_add(1) < from);
+        let after = self.0.partition_point(|range| range.0 <= to.saturating_add(1));
+        let melted = match self.0.get(first..after) {
+            Some([start, .., end]) => (start.0.min(from), end.1.max(to)),
+            Some([only]) => (only.0.min(from), only.1.max(to)),
+            _ => (from, to),
+        };
+        if first == after {
+            self.0.insert(first, melted);
+        } else {
+            self.0[first] = melted;
+            self.0.drain(first + 1..after);
+        }
+    }
+
+    /// Adds every number of `other`.
+    pub fn union(&mut self, other: &Self) {
+        for (from, to) in &other.0 {
+            self.insert_range(*from, *to);
+        }
+    }
+
+    /// The numbers from 1 up to but not including `end` that are not in the set.
+    #[must_use]
+    pub fn holes(&self, end: u64) -> Self {
+        let mut holes = Vec::new();
+        let mut next = 1;
+        for (from, to) in &self.0 {
+            if *from >= end {
+                break;
+            }
+            if next < *from {
+                holes.push((next, from - 1));
+            }
+            next = to + 1;
+        }
+        if next < end {
+            holes.push((next, end - 1));
+        }
+        Self(holes)
+    }
+
+    /// The numbers that are in this set and not in `other`.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut rest = Self::new();
+        for (from, to) in &self.0 {
+            let mut next = *from;
+            let at = other.0.partition_point(|range| range.1 < *from);
+            for (taken_from, taken_to) in other.0.get(at..).unwrap_or_default() {
+                if taken_from > to {
+                    break;
+                }
+                if next < *taken_from {
+                    rest.0.push((next, taken_from - 1));
+                }
+                next = taken_to + 1;
+            }
+            if next <= *to {
+                rest.0.push((next, *to));
+            }
+        }
+        rest
+    }
+
+    /// Appends the JSON form, `[[from,to],…]`, to `out`.
+    pub fn push_json(&self, out: &mut String) {
+        out.push('[');
+        for (index, (from, to)) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            out.push('[');
+            crate::json::push_integer(out, *from);
+            out.push(',');
+            crate::json::push_integer(out, *to);
+            out.push(']');
+        }
+        out.push(']');
+    }
+}
+
+impl FromIterator<(u64, u64)> for Ranges {
+    fn from_iter<I: IntoIterator<Item = (u64, u64)>>(pairs: I) -> Self {
+        let mut ranges = Self::new();
+        for (from, to) in pairs {
+            ranges.insert_range(from, to);
+        }
+        ranges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn model(ranges: &Ranges) -> BTreeSet<u64> {
+        ranges.as_slice().iter().flat_map(|(from, to)| *from..=*to).collect()
+    }
+
+    fn pairs() -> impl Strategy<Value = Vec<(u64, u64)>> {
+        prop::collection::vec((1u64..60, 0u64..6).prop_map(|(from, len)| (from, from + len)), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_plain_set_holds(pairs in pairs(), seqs in prop::collection::vec(1u64..70, 0..40)) {
+            let mut ranges: Ranges = pairs.iter().copied().collect();
+            let mut plain: BTreeSet<u64> = pairs.iter().flat_map(|(from, to)| *from..=*to).collect();
+            for seq in seqs {
+                prop_assert_eq!(ranges.insert(seq), plain.insert(seq));
+            }
+            prop_assert_eq!(model(&ranges), plain.clone());
+            prop_assert_eq!(ranges.count(), plain.len() as u64);
+            prop_assert_eq!(ranges.last(), plain.last().copied());
+            for pair in ranges.as_slice().windows(2) {
+                prop_assert!(pair[0].1 + 1 < pair[1].0, "ranges touch or are out of order");
+            }
+            for seq in 0..80 {
+                prop_assert_eq!(ranges.contains(seq), plain.contains(&seq));
+            }
+        }
+
+        #[test]
+        fn holes_are_exactly_what_is_missing_below_the_end(pairs in pairs(), end in 1u64..80) {
+            let ranges: Ranges = pairs.into_iter().collect();
+            let want: BTreeSet<u64> = (1..end).filter(|seq| !ranges.contains(*seq)).collect();
+            prop_assert_eq!(model(&ranges.holes(end)), want);
+        }
+
+        #[test]
+        fn minus_and_union_are_those_of_plain_sets(a in pairs(), b in pairs()) {
+            let (a, b): (Ranges, Ranges) = (a.into_iter().collect(), b.into_iter().collect());
+            let difference: BTreeSet<u64> = model(&a).difference(&model(&b)).copied().collect();
+            prop_assert_eq!(model(&a.minus(&b)), difference);
+            let mut both = a.clone();
+            both.union(&b);
+            let sum: BTreeSet<u64> = model(&a).union(&model(&b)).copied().collect();
+            prop_assert_eq!(model(&both), sum);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The golden files of `tests/wire/`, held against this crate.
+#![cfg(feature = "serde")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so"
+)]
+
+use std::path::Path;
+
+use lamplight_wire::batch::{Body, BodyError, ProducerNote, push_batch};
+use lamplight_wire::event::{Event, EventParts, Identity};
+use lamplight_wire::reason::{DropReason, InvalidReason};
+use lamplight_wire::{Producer, Ranges, limits};
+use serde_json::Value;
+
+fn golden(name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/wire").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn limits_are_those_of_the_golden_file() {
+    let want = golden("limits.json");
+    let have = serde_json::json!({
+        "NAME_BYTES_MAX": limits::NAME_BYTES_MAX,
+        "ID_BYTES_MAX": limits::ID_BYTES_MAX,
+        "PROPERTIES_BYTES_MAX": limits::PROPERTIES_BYTES_MAX,
+        "BODY_BYTES_MAX": limits::BODY_BYTES_MAX,
+        "UNPACKED_BYTES_MAX": limits::UNPACKED_BYTES_MAX,
+        "EVENTS_MAX": limits::EVENTS_MAX,
+        "DEPTH_MAX": limits::DEPTH_MAX,
+        "SEQ_MAX": limits::SEQ_MAX,
+        "PRODUCERS_MAX": limits::PRODUCERS_MAX,
+        "RANGES_MAX": limits::RANGES_MAX,
+        "REASON_BYTES_MAX": limits::REASON_BYTES_MAX,
+        "KEEPALIVE_BYTES_MAX": limits::KEEPALIVE_BYTES_MAX,
+    });
+    assert_eq!(have, want);
+}
+
+#[test]
+fn reason_codes_are_those_of_the_golden_file() {
+    let want = golden("reasons.json");
+    let drop: Vec<&str> = DropReason::ALL.iter().map(|reason| reason.code()).collect();
+    let invalid: Vec<&str> = InvalidReason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(serde_json::json!({ "drop": drop, "invalid": invalid }), want);
+    for reason in DropReason::ALL {
+        assert_eq!(DropReason::from_code(reason.code()), Some(reason));
+    }
+}
+
+#[test]
+fn producers_are_spelled_as_in_the_golden_file() {
+    let golden = golden("producers.json");
+    for case in golden["spelled"].as_array().unwrap() {
+        let producer = Producer::from_bits(u128::from_str_radix(text(&case["bits"]), 16).unwrap());
+        assert_eq!(producer.to_string(), text(&case["name"]));
+        assert_eq!(Producer::parse(text(&case["name"])), Some(producer));
+    }
+    for name in golden["refused"].as_array().unwrap() {
+        assert_eq!(Producer::parse(text(name)), None, "{name}");
+    }
+}
+
+#[test]
+fn events_read_as_in_the_golden_file() {
+    for case in golden("events.json").as_array().unwrap() {
+        let (title, want) = (text(&case["case"]), &case["want"]);
+        let json = case["event"].to_string();
+        let event = match Event::read(&json) {
+            Err(invalid) => {
+                assert_eq!(
+                    invalid.reason.code(),
+                    want["invalid"].as_str().unwrap_or("valid"),
+                    "{title}"
+                );
+                assert!(!invalid.detail.is_empty(), "{title}");
+                continue;
+            }
+            Ok(event) => event,
+        };
+        assert_eq!(event.kind.name(), want["kind"].as_str().unwrap_or("invalid"), "{title}");
+        let identity = match &event.identity {
+            Identity::Numbered(producer, seq) => format!("{producer}-{seq}"),
+            Identity::Named(id) => id.to_string(),
+            Identity::Anonymous => "anonymous".to_owned(),
+        };
+        assert_eq!(identity, text(&want["identity"]), "{title}");
+        assert_eq!(event.user.id.as_deref(), want["user"].as_str(), "{title}");
+        if let Some(ts_ms) = want["ts_ms"].as_i64() {
+            assert_eq!(event.ts_ms, Some(ts_ms), "{title}");
+        }
+        if let Some(value) = want["value"].as_f64() {
+            assert!((event.monitor.unwrap().0.value - value).abs() < 1e-9, "{title}");
+        }
+    }
+}
+
+#[test]
+fn events_over_a_limit_are_invalid() {
+    let reason = |json: String| Event::read(&json).map(|_| ()).map_err(|invalid| invalid.reason);
+    let name = |bytes: usize| format!(r#"{{"name":"{}"}}"#, "n".repeat(bytes));
+    assert_eq!(reason(name(limits::NAME_BYTES_MAX)), Ok(()));
+    assert_eq!(reason(name(limits::NAME_BYTES_MAX + 1)), Err(InvalidReason::NameTooLong));
+    let properties = |bytes: usize| {
+        format!(
+            r#"{{"name":"n","properties":{{"a":"{}"}}}}"#,
+            "x".repeat(bytes - r#"{"a":""}"#.len())
+        )
+    };
+    assert_eq!(reason(properties(limits::PROPERTIES_BYTES_MAX)), Ok(()));
+    assert_eq!(
+        reason(properties(limits::PROPERTIES_BYTES_MAX + 1)),
+        Err(InvalidReason::PropertiesTooLarge)
+    );
+    let id = |bytes: usize| format!(r#"{{"name":"n","id":"{}"}}"#, "i".repeat(bytes));
+    assert_eq!(reason(id(limits::ID_BYTES_MAX)), Ok(()));
+    assert_eq!(reason(id(limits::ID_BYTES_MAX + 1)), Err(InvalidReason::IdInvalid));
+}
+
+/// The text of a case: literal, or pieces each repeated so many times.
+fn body_text(case: &Value) -> String {
+    if let Some(body) = case["body"].as_str() {
+        return body.to_owned();
+    }
+    case["body_repeat"]
+        .as_array()
+        .unwrap()
+        .chunks(2)
+        .map(|piece| text(&piece[0]).repeat(usize::try_from(piece[1].as_u64().unwrap()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn bodies_open_as_in_the_golden_file() {
+    for case in golden("bodies.json").as_array().unwrap() {
+        let (title, want) = (text(&case["case"]), &case["want"]);
+        let body_text = body_text(case);
+        let code = match Body::read(&body_text) {
+            Ok(body) => {
+                assert_eq!(Some(body.events.len() as u64), want["events"].as_u64(), "{title}");
+                assert_eq!(body.sent_at_ms, want["sent_at"].as_i64(), "{title}");
+                assert_eq!(
+                    body.producers.len() as u64,
+                    want["producers"].as_u64().unwrap_or(0),
+                    "{title}"
+                );
+                continue;
+            }
+            Err(BodyError::NotJson(_)) => "body_not_json",
+            Err(BodyError::NotEvents(_)) => "body_not_events",
+            Err(BodyError::TooMany) => "too_many_events",
+        };
+        assert_eq!(Some(code), want["code"].as_str(), "{title}");
+    }
+}
+
+#[test]
+fn a_batch_is_written_as_in_the_golden_file_and_reads_back() {
+    let golden = golden("batch.json");
+    let events: Vec<String> = golden["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| {
+            let mut out = String::new();
+            EventParts {
+                name: text(&event["name"]),
+                ts: event["ts"].as_u64().unwrap(),
+                producer: Producer::parse(text(&event["producer"])).unwrap(),
+                seq: event["seq"].as_u64().unwrap(),
+                properties_json: text(&event["properties_json"]),
+                kind: text(&event["kind"]),
+                user_json: text(&event["user_json"]),
+                session: text(&event["session"]),
+                context_json: text(&event["context_json"]),
+                monitor_json: text(&event["monitor_json"]),
+            }
+            .push_to(&mut out);
+            out
+        })
+        .collect();
+    let producers: Vec<(Producer, ProducerNote)> = golden["producers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| {
+            let dropped = note["dropped"].as_array().unwrap().iter().map(|entry| {
+                let ranges: Vec<(u64, u64)> = serde_json::from_value(entry[1].clone()).unwrap();
+                (text(&entry[0]).to_owned(), ranges.into_iter().collect::<Ranges>())
+            });
+            (
+                Producer::parse(text(&note["producer"])).unwrap(),
+                ProducerNote { next: note["next"].as_u64().unwrap(), dropped: dropped.collect() },
+            )
+        })
+        .collect();
+
+    let mut out = String::new();
+    let sent_at_ms = golden["sent_at_ms"].as_u64().unwrap();
+    push_batch(&mut out, sent_at_ms, &producers, events.iter().map(String::as_str));
+    assert_eq!(out, text(&golden["text"]));
+
+    let body = Body::read(&out).unwrap();
+    assert_eq!(body.sent_at_ms, Some(i64::try_from(sent_at_ms).unwrap()));
+    assert_eq!(body.events, events);
+    let mut read = body.producers;
+    read.sort_by_key(|(producer, _)| std::cmp::Reverse(*producer));
+    assert_eq!(read, producers);
+    let first = Event::read(body.events[0]).unwrap();
+    assert_eq!(first.name, text(&golden["events"][0]["name"]));
+}

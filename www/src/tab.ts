@@ -1,0 +1,151 @@
+// A tab of the demo: a Lamplight client that does as it is told, and announces each event before it makes it.
+import { init, type Lamplight } from 'lamplight'
+import { lifeLockName, openChannel, type Message } from './channel.ts'
+import { byId, setText } from './element.ts'
+import { format } from './equation.ts'
+import { Hammer } from './hammer.ts'
+import { CHANCE, Rival } from './rivals.ts'
+import { readConfig } from './server.ts'
+import { readStatus } from './status.ts'
+
+const STATUS_EVERY_MS = 500
+/** A browser may refuse to close a window that a person opened; it then goes on. */
+const CLOSE_MS_MAX = 2_000
+
+class DemoTab {
+  readonly #id = newId()
+  readonly #lamplight: Lamplight
+  readonly #hammer = new Hammer()
+  readonly #channel = openChannel((message) => this.#hear(message))
+  #made = 0
+  #returned = 0
+  #unstored = 0
+  #isLeaving = false
+  #rival: Pick<Rival, 'made' | 'beat' | 'end'> | undefined
+
+  constructor(lamplight: Lamplight) {
+    this.#lamplight = lamplight
+    holdForLife(lifeLockName(this.#id))
+    lamplight.on('adopted', (report) => {
+      this.#channel.say({ kind: 'adopted', tab: this.#id, producer: report.producer, count: report.count })
+    })
+    addEventListener('pagehide', () => this.#sayGoodbye())
+    addEventListener('pageshow', () => this.#sayStatus())
+    byId('track-one').addEventListener('click', () => this.#make('clicked', 1))
+    byId('track-thousand').addEventListener('click', () => this.#burst(1_000))
+    setInterval(() => this.#sayStatus(), STATUS_EVERY_MS)
+    this.#sayStatus()
+  }
+
+  #hear(message: Message): void {
+    switch (message.kind) {
+      case 'roll_call':
+        this.#sayStatus()
+        break
+      case 'name':
+        if (message.tab === this.#id) this.#setNumber(message.number)
+        break
+      case 'tick':
+        this.#make('hammered', this.#hammer.due(performance.now(), message.perSecond))
+        break
+      case 'burst':
+        this.#burst(message.count)
+        break
+      case 'compare':
+        this.#rival = message.way === 'lamplight' ? this.#itself() : new Rival(this.#id, message.way)
+        break
+      case 'beat':
+        this.#rival?.beat()
+        break
+      case 'compare_end':
+        this.#rival?.end()
+        this.#channel.say({ kind: 'compared', tab: this.#id, made: this.#rival?.made ?? 0 })
+        this.#rival = undefined
+        break
+      case 'close':
+        if (message.tab === undefined || message.tab === this.#id) this.#close()
+        break
+    }
+  }
+
+  /** Returns how long the calls of `track()` took, announcements left out. */
+  #make(name: string, count: number): number {
+    if (count === 0) return 0
+    let tookMs = 0
+    for (let index = 0; index < count; index += 1) {
+      this.#made += 1
+      this.#channel.say({ kind: 'making', tab: this.#id, made: this.#made })
+      const properties = { n: this.#made, tab: document.title, visible: !document.hidden }
+      const startedMs = performance.now()
+      const { stored } = this.#lamplight.track(name, properties)
+      tookMs += performance.now() - startedMs
+      if (!stored) this.#unstored += 1
+    }
+    this.#returned = this.#made
+    this.#channel.say({ kind: 'returned', tab: this.#id, made: this.#made, returned: this.#returned })
+    return tookMs
+  }
+
+  /** Lamplight in a comparison, at the pace of its rivals. */
+  #itself(): Pick<Rival, 'made' | 'beat' | 'end'> {
+    const part = {
+      made: 0,
+      beat: () => {
+        if (Math.random() > CHANCE) return
+        part.made += 1
+        this.#make('compared', 1)
+      },
+      end: () => undefined,
+    }
+    return part
+  }
+
+  #burst(count: number): void {
+    const tookMs = this.#make('burst', count)
+    const each = Math.round((tookMs * 1_000) / count)
+    setText(byId('timing'), `${format(count)} calls of track() took ${tookMs.toFixed(1)} ms, ${each} µs each.`)
+    this.#sayStatus()
+  }
+
+  #sayStatus(): void {
+    if (this.#isLeaving) return
+    const status = readStatus(this.#lamplight, this.#unstored)
+    this.#channel.say({ kind: 'status', tab: this.#id, made: this.#made, returned: this.#returned, status })
+    setText(byId('made'), format(this.#made))
+    setText(byId('waiting'), format(status.waiting))
+    setText(byId('sent'), format(status.sent))
+    setText(byId('adopted'), format(status.adopted))
+    setText(byId('lock'), status.lockPhase)
+    setText(byId('error'), status.lastError || 'none')
+    setText(byId('producer'), status.producer)
+  }
+
+  /** Chromium closes such a window without a `pagehide`, so the goodbye comes first. */
+  #close(): void {
+    this.#sayGoodbye()
+    this.#isLeaving = true
+    window.close()
+    setTimeout(() => (this.#isLeaving = false), CLOSE_MS_MAX)
+  }
+
+  #sayGoodbye(): void {
+    this.#channel.say({ kind: 'goodbye', tab: this.#id, made: this.#made, returned: this.#returned })
+  }
+
+  #setNumber(number: number): void {
+    document.title = `Tab ${number}`
+    setText(byId('title'), `Tab ${number}`)
+  }
+}
+
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Held until the process is gone. Pages served over plain HTTP from another machine have no Web Locks. */
+function holdForLife(name: string): void {
+  navigator.locks?.request(name, () => new Promise(() => undefined)).catch(() => undefined)
+}
+
+const config = await readConfig()
+new DemoTab(init({ url: config.url, key: config.key }))

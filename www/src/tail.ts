@@ -1,0 +1,70 @@
+import { byId, make, setText } from './element.ts'
+import { format } from './equation.ts'
+import type { EventRow, EventStory, Server } from './server.ts'
+import { clockTime } from './time.ts'
+import type { Witness } from './witness.ts'
+
+/** The server's newest events, each opening as JSON with all that happened to it. */
+export class Tail {
+  readonly #server: Server
+  readonly #witness: Witness
+  readonly #dialog = byId<HTMLDialogElement>('event')
+  #rows = new Map<string, HTMLTableRowElement>()
+
+  constructor(server: Server, witness: Witness) {
+    this.#server = server
+    this.#witness = witness
+    byId('event-close').addEventListener('click', () => this.#dialog.close())
+  }
+
+  show(events: EventRow[]): void {
+    byId('tail-empty').hidden = events.length > 0
+    const isFirst = this.#rows.size === 0
+    const rows = new Map(events.map((event) => [event.id, this.#rows.get(event.id) ?? this.#row(event, !isFirst)]))
+    const body = byId('tail')
+    // Rows that stay are left where they are, so that focus and selection survive.
+    for (const [id, row] of this.#rows) if (!rows.has(id)) row.remove()
+    let before = body.firstElementChild
+    for (const row of rows.values()) {
+      if (row === before) before = before.nextElementSibling
+      else body.insertBefore(row, before)
+    }
+    this.#rows = rows
+  }
+
+  #row(event: EventRow, isNew: boolean): HTMLTableRowElement {
+    const number = event.producer ? this.#witness.numberOf(event.producer) : undefined
+    const from = number === undefined ? (event.producer ? `…${event.producer.slice(-6)}` : 'elsewhere') : `Tab ${number}`
+    const open = make('button', { type: 'button', class: 'plain', 'aria-label': `JSON of ${event.name} ${event.seq ?? ''}` }, 'JSON')
+    open.addEventListener('click', () => void this.#open(event))
+    return make(
+      'tr',
+      isNew ? { class: 'new' } : {},
+      make('td', {}, make('time', {}, clockTime(event.received))),
+      make('th', { scope: 'row' }, event.name),
+      make('td', {}, from),
+      make('td', { class: 'n' }, event.seq === undefined || event.seq === null ? '' : format(event.seq)),
+      make('td', { class: 'properties' }, make('code', {}, JSON.stringify(event.properties ?? {}))),
+      make('td', {}, open),
+    )
+  }
+
+  async #open(event: EventRow): Promise<void> {
+    setText(byId('event-title'), `${event.name} ${event.seq ?? ''}`)
+    setText(byId('event-json'), 'Asking the server…')
+    byId('event-timeline').replaceChildren()
+    this.#dialog.showModal()
+    try {
+      const story = await this.#server.event(event.id)
+      setText(byId('event-json'), JSON.stringify(story, null, 2))
+      byId('event-timeline').replaceChildren(...story.timeline.map(entry))
+    } catch (error) {
+      setText(byId('event-json'), String(error))
+    }
+  }
+}
+
+function entry({ at, stage, state, detail }: EventStory['timeline'][number]): HTMLLIElement {
+  const time = make('time', {}, at === null ? '' : clockTime(at))
+  return make('li', {}, time, make('strong', {}, state), make('span', {}, detail ?? stage))
+}

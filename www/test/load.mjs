@@ -1,0 +1,9 @@
+// Loads a TypeScript module of the page into Node, for tests of what needs no page.
+import { build } from 'esbuild'
+import { fileURLToPath } from 'node:url'
+
+export async function load(name) {
+  const entry = fileURLToPath(new URL(`../src/${name}`, import.meta.url))
+  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, format: 'esm', target: 'es2022' })
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+}

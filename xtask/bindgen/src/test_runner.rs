@@ -1,0 +1,6 @@
+//! `wasm-bindgen-test-runner`, from the crate that the workspace's lock file pins.
+#![forbid(unsafe_code)]
+
+fn main() -> anyhow::Result<()> {
+    wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(std::env::args_os())
+}

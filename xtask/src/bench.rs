@@ -1,0 +1,42 @@
+//! `cargo xtask bench`: peers side by side in one run, ratios printed.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::{browsers, build, node, step, wasm};
+
+/// A benchmark.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Which {
+    /// What `track` and `init` cost a page, in a real Chromium
+    Client,
+    /// What a durable answer costs the server, beside a bare hello and the disk's own sync time
+    Server,
+}
+
+/// Builds what is measured and runs the benchmark.
+pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
+    build::run(root)?;
+    let server = wasm::target(root).join("release/lamplight");
+    match which {
+        Which::Client => step::run(
+            "client benchmark",
+            node::node(&root.join("bench/client"))
+                .env("LAMPLIGHT_CHROMIUM", browsers::chromium()?.browser)
+                .env("LAMPLIGHT_BIN", server)
+                .arg("track.mjs"),
+        ),
+        Which::Server => step::run(
+            "server benchmark",
+            step::cargo(root).env("LAMPLIGHT_BIN", server).args([
+                "run",
+                "--release",
+                "--quiet",
+                "--package",
+                "lamplight-bench",
+            ]),
+        ),
+    }
+}

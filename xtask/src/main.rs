@@ -1,0 +1,70 @@
+//! The developer commands. `cargo xtask --help` lists them.
+#![forbid(unsafe_code)]
+// Talking to the person at the terminal is what this program is for.
+#![allow(clippy::print_stdout)]
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod browsers;
+mod build;
+mod check;
+mod demo;
+mod node;
+mod rust_target;
+mod size;
+mod step;
+mod test;
+mod wasm;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Lamplight's developer commands")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the SDK and the server, start the server on the embedded database and serve the demo page
+    Demo {
+        /// Arguments for `lamplight demo`, such as `--listen 127.0.0.1:9000`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run everything that proves the project works, browsers included
+    Test {
+        /// Run only this part; may be given several times
+        #[arg(long, value_enum)]
+        only: Vec<test::Part>,
+    },
+    /// Build the npm package into npm/dist, the demo page, and the server at target/release/lamplight
+    Build,
+    /// Check formatting, lints, documentation, types and the repository's own rules
+    Check,
+    /// Print what a page downloads, in brotli bytes, entry by entry
+    Size,
+    /// Run a benchmark and print its ratios
+    Bench {
+        /// Which one
+        #[arg(value_enum)]
+        which: bench::Which,
+    },
+}
+
+fn main() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("failed to find the workspace: xtask has no parent folder")?;
+    match Cli::parse().command {
+        Command::Demo { args } => demo::run(root, &args),
+        Command::Test { only } => test::run(root, &only),
+        Command::Build => build::run(root),
+        Command::Check => check::run(root),
+        Command::Size => size::run(root),
+        Command::Bench { which } => bench::run(root, which),
+    }
+}
