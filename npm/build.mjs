@@ -5,15 +5,14 @@
 // `--wasm` names the directory with `lamplight_sdk.js` and `lamplight_sdk_bg.wasm`, as written by
 // `wasm-bindgen --target web` and then, for the .wasm, by `wasm-opt -Oz`. `--out` is `npm/dist` by default.
 // Prints what a page downloads, in bytes: raw and brotli.
-import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { build } from 'esbuild'
 import { shorten } from './names.mjs'
+import { writeTypes } from './types.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
@@ -33,7 +32,7 @@ await build({
   plugins: [{ name: 'module', setup: (build) => addModule(build) }],
 })
 writeFileSync(join(out, 'lamplight.wasm'), module.wasm)
-writeTypes()
+writeTypes(out)
 for (const name of ['index.js', 'slim.js', 'lamplight.wasm']) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 /** `lamplight:glue` is wasm-bindgen's JavaScript; `lamplight:wasm` the bytes, as a string of as many characters. */
@@ -45,15 +44,6 @@ function addModule(build) {
     contents: `export default ${JSON.stringify(module.wasm.toString('latin1'))}`,
     loader: 'js',
   }))
-}
-
-function writeTypes() {
-  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
-  const flags = ['--declaration', '--emitDeclarationOnly', '--outDir', out]
-  const { status } = spawnSync(process.execPath, [tsc, '-p', join(here, 'tsconfig.json'), ...flags], { stdio: 'inherit' })
-  if (status !== 0) throw new Error('failed to write the types')
-  // What only the build knows; nothing that is exported refers to it.
-  for (const name of ['load', 'client', 'notes', 'json']) rmSync(join(out, `${name}.d.ts`))
 }
 
 function size(bytes) {
