@@ -25,6 +25,11 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Object, js_name = keys, catch)]
     pub(super) fn object_keys(object: &web_sys::Storage) -> Result<js_sys::Array, JsValue>;
 
+    // With texts that are JavaScript's already.
+    pub(super) type Items;
+    #[wasm_bindgen(method, catch, js_name = setItem)]
+    pub(super) fn set(this: &Items, key: &js_sys::JsString, value: &str) -> Result<(), JsValue>;
+
     /// The page's function that hears notes: `(name, json) => void`.
     #[derive(Debug)]
     pub type Listener;
