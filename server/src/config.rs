@@ -43,6 +43,9 @@ pub struct ServeArgs {
     /// Directory for the databases, made if it is not there
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
+    /// Take no more events once the data directory's disk has less room than this, in MiB
+    #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
+    pub disk_floor_mib: u32,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,

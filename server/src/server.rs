@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::ServeArgs;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
+use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
@@ -99,6 +100,10 @@ pub async fn run(
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
 
+    let floor_bytes = u64::from(args.disk_floor_mib) << 20;
+    let disk = Arc::new(Disk::new(dir.path().to_owned(), floor_bytes));
+    let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
+
     let (stopping, stopped) = watch::channel(false);
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
@@ -116,6 +121,7 @@ pub async fn run(
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
+        Arc::clone(&disk),
     ));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -128,7 +134,8 @@ pub async fn run(
 
     stop.await;
     tracing::info!("stopping");
-    app.drain();
+    let grace = REQUESTS_GRACE + WORKERS_GRACE + CLOSE_GRACE;
+    app.drain(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
     closing.send_replace(true);
     let _ = serving.await;
     stopping.send_replace(true);
@@ -144,9 +151,22 @@ pub async fn run(
     if tokio::time::timeout(CLOSE_GRACE, closing).await.is_err() {
         tracing::warn!("the databases did not close in time; the next start puts that right");
     }
+    measuring.abort();
     tracing::info!("stopped");
     drop(dir);
     Ok(())
+}
+
+/// Measures the disk's room again and again.
+async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
+    loop {
+        let (disk, now_ms) = (Arc::clone(&disk), clock.now_ms());
+        let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
+        if let Ok(Err(error)) = measured {
+            tracing::warn!(%error, "failed to measure the room on the disk");
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -107,6 +107,10 @@ impl Store for Breaking {
     fn keys(&self) -> Answer<'_, Vec<Key>> {
         self.store.keys()
     }
+    fn change_key(&self, key: Key) -> Answer<'_, bool> {
+        self.store.change_key(key)
+    }
+
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
         self.store.add_keys(keys)
     }

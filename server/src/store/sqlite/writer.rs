@@ -152,7 +152,7 @@ impl Writer {
     }
 
     fn down(&self) -> StoreError {
-        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed).max(2) }
+        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed) }
     }
 }
 
