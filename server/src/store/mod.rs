@@ -1,7 +1,7 @@
 //! What the stages meet in: two small traits, and the data that crosses them.
 //!
 //! [`Intake`] keeps raw payloads and the table of those that are still to be processed. [`Store`] keeps
-//! what came of them. Every backend passes the same suite (`tests/store_suite.rs`). The two never share a
+//! what came of them. Every backend passes the same suite (`tests/store_suite`). The two never share a
 //! transaction, so a backend may keep them on different machines: see "Path of an event" in [`crate`].
 //!
 //! Methods return boxed futures, so that a backend is chosen when the server starts.
@@ -20,6 +20,7 @@ mod plan;
 mod producer;
 pub mod sqlite;
 mod totals;
+pub mod week;
 
 pub use error::StoreError;
 pub use event::{
@@ -36,6 +37,7 @@ pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
 };
 pub use totals::Totals;
+pub use week::Week;
 
 /// The answer of a backend.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;

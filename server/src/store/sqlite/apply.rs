@@ -9,36 +9,62 @@ use lamplight_wire::reason::InvalidReason;
 use rusqlite::{Connection, params};
 
 use super::columns::producer_bytes;
+use super::files::Files;
 use super::ledgers::Ledgers;
+use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
 use super::totals;
+use super::week_catalog::Added;
 use crate::outcome::Outcome;
 use crate::store::ledger::{Arrival, RANGES_MAX};
-use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent};
+use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, Week};
 
-/// Applies `plans` in order.
+/// Nothing was changed, because the week's file is not open for writing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closed;
+
+/// What one transaction gathers and writes last.
+#[derive(Debug, Default)]
+struct Gathered {
+    ledgers: Ledgers,
+    sums: totals::Sums,
+    added: Added,
+}
+
+/// Applies `plans`, all of `week`, in order.
 pub(super) fn apply(
-    connection: &Connection,
+    files: &mut Files,
+    week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
-) -> rusqlite::Result<Vec<Applied>> {
-    let mut ledgers = Ledgers::default();
-    let mut sums = totals::Sums::default();
+) -> rusqlite::Result<Result<Vec<Applied>, Closed>> {
+    let Files { store, weeks } = files;
+    if !weeks.has(week) {
+        return Ok(Err(Closed));
+    }
+    let mut gathered = Gathered::default();
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
-        applied.push(apply_one(connection, plan, now_ms, &mut ledgers, &mut sums)?);
+        applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    ledgers.save(connection, &mut sums)?;
-    totals::add(connection, &sums)?;
-    Ok(applied)
+    let Gathered { ledgers, mut sums, added } = gathered;
+    ledgers.save(store, &mut sums)?;
+    totals::add(store, &sums)?;
+    added.count(store)?;
+    Ok(Ok(applied))
+}
+
+/// The week that a plan's rows go to. All of a payload was received at once.
+pub(super) fn week_of(plan: &Plan) -> Week {
+    Week::of_ms(plan.received_ms)
 }
 
 fn apply_one(
     connection: &Connection,
+    weeks: &mut OpenWeeks,
     plan: &Plan,
     now_ms: i64,
-    ledgers: &mut Ledgers,
-    sums: &mut totals::Sums,
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<Applied> {
     let id = plan.payload.0.as_bytes().as_slice();
     let already =
@@ -47,13 +73,13 @@ fn apply_one(
         return Ok(Applied { already: true, ..Applied::default() });
     }
     for (producer, note) in &plan.notes {
-        let ledger = ledgers.load(connection, *producer, plan)?;
+        let ledger = gathered.ledgers.load(connection, *producer, plan)?;
         ledger.hear(plan.received_ms);
         ledger.note(note);
     }
     let mut done = Applied::default();
     for event in &plan.events {
-        match apply_event(connection, plan, event, now_ms, ledgers, sums)? {
+        match apply_event(connection, weeks, plan, event, now_ms, gathered)? {
             Outcome::Stored => done.stored += 1,
             Outcome::Duplicate => done.duplicates += 1,
             Outcome::Invalid => done.invalid += 1,
@@ -61,7 +87,14 @@ fn apply_one(
     }
     // Every event of the payload ended in exactly one outcome (I3).
     debug_assert_eq!(done.stored + done.duplicates + done.invalid, plan.events.len() as u64);
-    sums.ended(&done);
+    if done.stored > 0
+        && let Some((first, last)) = plan.events.first().zip(plan.events.last())
+    {
+        let open = weeks.writable(week_of(plan))?;
+        open.writes(first.id, last.id)?;
+        gathered.added.add(week_of(plan), open.batch(), done.stored);
+    }
+    gathered.sums.ended(&done);
     connection
         .prepare_cached("INSERT INTO applied VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![id, now_ms, plan.attempt, done.stored, done.duplicates, done.invalid])?;
@@ -70,12 +103,13 @@ fn apply_one(
 
 fn apply_event(
     connection: &Connection,
+    weeks: &mut OpenWeeks,
     plan: &Plan,
     event: &PlannedEvent,
     now_ms: i64,
-    ledgers: &mut Ledgers,
-    sums: &mut totals::Sums,
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
+    let Gathered { ledgers, sums, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -89,7 +123,10 @@ fn apply_event(
                 sums.unnumbered += 1;
             }
             match &event.fate {
-                Fate::Store(columns) => insert(connection, plan, event, columns),
+                Fate::Store(columns) => {
+                    let open = weeks.writable(week_of(plan))?;
+                    insert(open.connection(), plan, event, columns)
+                }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
             }
         }

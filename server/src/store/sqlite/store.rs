@@ -1,17 +1,19 @@
-//! `store.db`: events, outcomes, ledgers, counters and keys.
+//! `store.db`: outcomes, ledgers, counters and keys; and, in a file for each week beside it, the events.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
+use super::apply::{self, Closed};
 use super::connection::{Layout, Step, migrate, open_writer};
-use super::readers::Readers;
+use super::database::Database;
+use super::files::Files;
+use super::open_weeks::OpenWeeks;
+use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{OpenError, apply, events, keys, producers, totals, trace};
+use super::{OpenError, event_pages, keys, producers, totals, trace};
 use crate::store::{
     Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Key, Plan, ProducerPage,
-    ProducerQuery, Store, Totals,
+    ProducerQuery, Store, StoreError, Totals, Week,
 };
 
 const SCHEMA: [Step; 2] = [
@@ -19,41 +21,77 @@ const SCHEMA: [Step; 2] = [
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
 ];
 
-const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 16 * 1024 };
+const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
-    readers: Readers,
+    writer: Writer<Files>,
+    readers: WeekReaders,
 }
 
 impl SqliteStore {
-    /// Opens the database, or makes it.
+    /// Opens the database at `path` and the files of events beside it, or makes them.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path, limits: WriterLimits) -> Result<Self, OpenError> {
-        let mut connection = open_writer(path, LAYOUT)?;
-        migrate(&mut connection, path, &SCHEMA)?;
-        let host = StoreHost { path: path.to_owned() };
-        let writer = Writer::start("store-writer", limits, connection, host)
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let mut store = open_writer(path, LAYOUT)?;
+        migrate(&mut store, path, &SCHEMA)?;
+        let weeks = OpenWeeks::open(&store, &folder)?;
+        let host = StoreHost { path: path.to_owned(), folder: folder.clone() };
+        let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()) })
+        Ok(Self { writer, readers: WeekReaders::new(path.to_owned(), folder) })
+    }
+
+    /// Applies plans of one week; its file is opened in a transaction before.
+    async fn apply_week(
+        &self,
+        plans: Arc<[Arc<Plan>]>,
+        now_ms: i64,
+    ) -> Result<Vec<Applied>, StoreError> {
+        let Some(week) = plans.first().map(|plan| apply::week_of(plan)) else {
+            return Ok(Vec::new());
+        };
+        loop {
+            let plans = Arc::clone(&plans);
+            let applied = self.writer.write("apply payloads", Guard::Alone, 0, move |files, _| {
+                apply::apply(files, week, &plans, now_ms)
+            });
+            match applied.await? {
+                Ok(applied) => return Ok(applied),
+                Err(Closed) => self.admit(week).await?,
+            }
+        }
+    }
+
+    async fn admit(&self, week: Week) -> Result<(), StoreError> {
+        let admitted = self.writer.write(
+            "open a week's file of events",
+            Guard::Alone,
+            0,
+            move |files: &mut Files, _| files.weeks.admit(&files.store, week),
+        );
+        admitted.await
     }
 }
 
 struct StoreHost {
     path: PathBuf,
+    folder: PathBuf,
 }
 
 impl Host for StoreHost {
-    fn open(&mut self) -> Result<Connection, OpenError> {
-        let connection = open_writer(&self.path, LAYOUT)?;
-        connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|source| OpenError::Sqlite { path: self.path.clone(), source })?;
-        Ok(connection)
+    type Database = Files;
+
+    fn open(&mut self) -> Result<Files, OpenError> {
+        let sqlite = |source| OpenError::Sqlite { path: self.path.clone(), source };
+        let mut store = open_writer(&self.path, LAYOUT)?;
+        store.checkpoint().map_err(sqlite)?;
+        let weeks = OpenWeeks::open(&store, &self.folder)?;
+        Ok(Files { store, weeks })
     }
 
     fn committed(&mut self, _change: Change) {}
@@ -61,18 +99,23 @@ impl Host for StoreHost {
 
 impl Store for SqliteStore {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
-        Box::pin(self.writer.write("apply payloads", Guard::Alone, 0, move |connection, _| {
-            apply::apply(connection, &plans, now_ms)
-        }))
+        Box::pin(async move {
+            // Nearly always one run.
+            let mut applied = Vec::with_capacity(plans.len());
+            for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
+                applied.extend(self.apply_week(run.into(), now_ms).await?);
+            }
+            Ok(applied)
+        })
     }
 
     fn keys(&self) -> Answer<'_, Vec<Key>> {
-        Box::pin(self.readers.read("read the keys", keys::all))
+        Box::pin(self.readers.read("read the keys", |connection| keys::all(connection)))
     }
 
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
-        Box::pin(self.writer.write("add keys", Guard::Alone, 0, move |connection, _| {
-            keys.iter().try_for_each(|key| keys::add(connection, key))
+        Box::pin(self.writer.write("add keys", Guard::Alone, 0, move |files, _| {
+            keys.iter().try_for_each(|key| keys::add(files, key))
         }))
     }
 
@@ -91,14 +134,12 @@ impl Store for SqliteStore {
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {
         Box::pin(
-            self.readers.read("read events", move |connection| events::page(connection, &query)),
+            self.readers.read("read events", move |reading| event_pages::page(reading, &query)),
         )
     }
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
-        Box::pin(
-            self.readers.read("trace an event", move |connection| trace::find(connection, &event)),
-        )
+        Box::pin(self.readers.read("trace an event", move |reading| trace::find(reading, &event)))
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
