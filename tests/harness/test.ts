@@ -27,7 +27,7 @@ export const test = base.extend<World>({
     await site.close()
   },
   openTab: async ({ context, server, site }, use) => {
-    await use(() => Client.open(context, site, server.url))
+    await use(() => Client.openPage(context, site, server.url))
   },
 })
 

@@ -19,7 +19,7 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
   const ids: string[] = []
 
   const openLoaded = async (): Promise<Client> => {
-    const tab = await Client.open(context, site, cutter.url)
+    const tab = await Client.openPage(context, site, cutter.url)
     await tab.startLoad('chaos')
     return tab
   }
