@@ -19,6 +19,6 @@ export default defineConfig<Choice>({
   projects: [
     { name: 'chromium' },
     { name: 'firefox', testMatch: EVERY_ENGINE, use: { engineName: 'firefox' } },
-    { name: 'webkit', testMatch: 'every_engine/tabs*', use: { engineName: 'webkit' } },
+    { name: 'webkit', testMatch: EVERY_ENGINE, use: { engineName: 'webkit' } },
   ],
 })

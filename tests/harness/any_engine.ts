@@ -21,13 +21,13 @@ interface World {
 
 export const test = base.extend<Choice & World>({
   engineName: ['chromium', { option: true }],
-  engine: async ({ engineName }, use) => {
-    const engine = await ENGINES[engineName].start()
+  engine: async ({ engineName, site }, use) => {
+    const engine = await ENGINES[engineName].start(site)
     await use(engine)
     await engine.close()
   },
-  openClient: async ({ engine, server, site }, use) => {
-    await use(async () => TabClient.open(await engine.openTab(), site, server.url))
+  openClient: async ({ engine, server }, use) => {
+    await use(async () => TabClient.open(await engine.openTab(), server.url))
   },
 })
 

@@ -2,6 +2,7 @@
 import type { BrowserContext, Page } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { ChromiumTab } from './engines/chromium.ts'
+import type { Meeting } from './meeting.ts'
 import type { Site } from './site.ts'
 import { TabClient } from './tab_client.ts'
 
@@ -78,16 +79,16 @@ export class Client extends TabClient {
     })
   }
 
-  /** Ends the load and stands still in a synchronous request to `/meet/<meeting>`, which carries all ids. */
-  stopLoadAndStandStill(meeting: string): void {
-    this.page
-      .evaluate((name) => {
+  /** Ends the load and stands still in a synchronous request to the meeting, which carries all ids. */
+  async stopLoadAndStandStill(meeting: Meeting): Promise<void> {
+    await this.page.evaluate((url) => {
+      setTimeout(() => {
         clearInterval(window.load.timer)
         const request = new XMLHttpRequest()
-        request.open('POST', `/meet/${name}`, false)
+        request.open('POST', url, false)
         request.send(JSON.stringify(window.load.made))
-      }, meeting)
-      .catch(() => undefined)
+      })
+    }, meeting.url)
   }
 
   /** Ends the load and reloads the page in one task. Returns the ids of all that was made. */

@@ -12,11 +12,10 @@ export function firefoxPath(): string {
 }
 
 /** WebKitGTK's MiniBrowser is no command: it lies beside the library. */
-export function webkitPaths(): { browser: string; driver: string; screen: string } {
+export function webkitPaths(): { browser: string; screen: string } {
   const library = readdirSync('/usr/lib').map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1/MiniBrowser')).find(isExecutable)
   return {
     browser: found('WebKitGTK', 'LAMPLIGHT_WEBKIT', library),
-    driver: found('WebKitWebDriver', 'LAMPLIGHT_WEBKIT_DRIVER', onPath('WebKitWebDriver')),
     screen: found('Xvfb', 'LAMPLIGHT_XVFB', onPath('Xvfb')),
   }
 }

@@ -1,6 +1,7 @@
 // A Lamplight client in a page of the site, in any browser.
 import type { Lamplight, Options, Stats } from 'lamplight'
 import type { Tab } from './engines/tab.ts'
+import type { Meeting } from './meeting.ts'
 import { WRITE_KEY } from './server.ts'
 import { Site } from './site.ts'
 
@@ -25,8 +26,7 @@ export class TabClient {
   }
 
   /** A client in a tab that shows a page of the site, which sends to `url`. */
-  static async open(tab: Tab, site: Site, url: string, options: Partial<Options> = {}): Promise<TabClient> {
-    await tab.goto(site.origin)
+  static async open(tab: Tab, url: string, options: Partial<Options> = {}): Promise<TabClient> {
     const client = new TabClient(tab)
     await client.init(url, options)
     return client
@@ -62,10 +62,10 @@ export class TabClient {
   }
 
   /**
-   * Tracks and then stands still in a synchronous request to `/meet/<meeting>`, which carries what was made.
+   * Tracks and then stands still in a synchronous request to the meeting, which carries what was made.
    * The page never moves again: it is there to be killed.
    */
-  async trackAndStandStill(count: number, name: string, meeting: string): Promise<void> {
+  async trackAndStandStill(count: number, name: string, meeting: Meeting): Promise<void> {
     await this.tab.evaluate(
       (order) => {
         setTimeout(() => {
@@ -74,11 +74,11 @@ export class TabClient {
             return { id, seq, stored }
           })
           const request = new XMLHttpRequest()
-          request.open('POST', `/meet/${order.meeting}`, false)
+          request.open('POST', order.url, false)
           request.send(JSON.stringify(made))
         })
       },
-      { count, name, meeting },
+      { count, name, url: meeting.url },
     )
   }
 

@@ -2,6 +2,7 @@
 import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from '@playwright/test'
 import { chromiumPath } from '../programs.ts'
 import { rendererPid } from '../renderer.ts'
+import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
 /** The browser's own traffic would only disturb. */
@@ -17,10 +18,6 @@ export class ChromiumTab implements Tab {
 
   constructor(page: Page) {
     this.page = page
-  }
-
-  async goto(url: string): Promise<void> {
-    await this.page.goto(url)
   }
 
   evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
@@ -39,20 +36,23 @@ export class ChromiumTab implements Tab {
 export class Chromium implements Engine {
   readonly #browser: Browser
   readonly #context: BrowserContext
+  readonly #site: Site
 
-  private constructor(browser: Browser, context: BrowserContext) {
+  private constructor(browser: Browser, context: BrowserContext, site: Site) {
     this.#browser = browser
     this.#context = context
+    this.#site = site
   }
 
-  static async start(): Promise<Chromium> {
+  static async start(site: Site): Promise<Chromium> {
     const browser = await chromium.launch(launchOptions())
-    return new Chromium(browser, await browser.newContext())
+    return new Chromium(browser, await browser.newContext(), site)
   }
 
-  /** A page that the context opens has a renderer process of its own. */
   async openTab(): Promise<Tab> {
-    return new ChromiumTab(await this.#context.newPage())
+    const page = await this.#context.newPage()
+    await page.goto(this.#site.origin)
+    return new ChromiumTab(page)
   }
 
   close(): Promise<void> {

@@ -2,6 +2,7 @@
 import { launch, type Browser, type Page } from 'puppeteer-core'
 import { burn, burner, descendants } from '../processes.ts'
 import { firefoxPath } from '../programs.ts'
+import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
 /** A content process for each tab, and none kept ready that would later become one. */
@@ -20,10 +21,6 @@ class FirefoxTab implements Tab {
     this.#browserPid = browserPid
   }
 
-  async goto(url: string): Promise<void> {
-    await this.#page.goto(url)
-  }
-
   evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
     return this.#page.evaluate(act as (argument: unknown) => Result | Promise<Result>, argument)
   }
@@ -39,19 +36,24 @@ class FirefoxTab implements Tab {
 
 export class Firefox implements Engine {
   readonly #browser: Browser
+  readonly #site: Site
 
-  private constructor(browser: Browser) {
+  private constructor(browser: Browser, site: Site) {
     this.#browser = browser
+    this.#site = site
   }
 
-  static async start(): Promise<Firefox> {
-    return new Firefox(await launch({ browser: 'firefox', executablePath: firefoxPath(), headless: true, extraPrefsFirefox: PROCESSES }))
+  static async start(site: Site): Promise<Firefox> {
+    const browser = await launch({ browser: 'firefox', executablePath: firefoxPath(), headless: true, extraPrefsFirefox: PROCESSES })
+    return new Firefox(browser, site)
   }
 
   async openTab(): Promise<Tab> {
     const pid = this.#browser.process()?.pid
     if (pid === undefined) throw new Error('Firefox has no process')
-    return new FirefoxTab(await this.#browser.newPage(), pid)
+    const page = await this.#browser.newPage()
+    await page.goto(this.#site.origin)
+    return new FirefoxTab(page, pid)
   }
 
   close(): Promise<void> {

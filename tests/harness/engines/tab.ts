@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Tab {
-  goto(url: string): Promise<void>
   /** Runs `act` in the page. Both the argument and the result cross as JSON. */
   evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result>
   /** The process that runs the page. */
@@ -11,6 +10,7 @@ export interface Tab {
 }
 
 export interface Engine {
+  /** A page of the site, in a process of its own. */
   openTab(): Promise<Tab>
   close(): Promise<void>
 }

@@ -10,10 +10,10 @@ const EVENTS = form(250, 1_000)
 
 /** Every tab tracks, and stands still in the very task of its last `track()`. */
 async function lastWords(site: Site, tabs: TabClient[], events: number): Promise<Made[]> {
-  const meetings = tabs.map(async (tab, index) => {
-    const meeting = site.meet(`tab-${index}`)
-    await tab.trackAndStandStill(events, 'last_words', `tab-${index}`)
-    return meeting
+  const meetings = tabs.map(async (tab) => {
+    const meeting = await site.meet()
+    await tab.trackAndStandStill(events, 'last_words', meeting)
+    return meeting.words
   })
   return (await Promise.all(meetings)).flatMap((text) => JSON.parse(text) as Made[])
 }
