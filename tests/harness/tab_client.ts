@@ -65,7 +65,16 @@ export class TabClient {
    * Tracks and then stands still in a synchronous request to the meeting, which carries what was made.
    * The page never moves again: it is there to be killed.
    */
-  async trackAndStandStill(count: number, name: string, meeting: Meeting): Promise<void> {
+  trackAndStandStill(count: number, name: string, meeting: Meeting): Promise<void> {
+    return this.#trackAndMeet(count, name, meeting, true)
+  }
+
+  /** Tracks and tells the meeting at once what was made, while the page goes on. */
+  trackAndTell(count: number, name: string, meeting: Meeting): Promise<void> {
+    return this.#trackAndMeet(count, name, meeting, false)
+  }
+
+  async #trackAndMeet(count: number, name: string, meeting: Meeting, standsStill: boolean): Promise<void> {
     await this.tab.evaluate(
       (order) => {
         setTimeout(() => {
@@ -74,11 +83,11 @@ export class TabClient {
             return { id, seq, stored }
           })
           const request = new XMLHttpRequest()
-          request.open('POST', order.url, false)
+          request.open('POST', order.url, !order.standsStill)
           request.send(JSON.stringify(made))
         })
       },
-      { count, name, url: meeting.url },
+      { count, name, url: meeting.url, standsStill },
     )
   }
 
