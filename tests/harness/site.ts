@@ -10,7 +10,7 @@ import { Remote } from './remote.ts'
 
 const PACKAGE = process.env['LAMPLIGHT_NPM'] ?? fileURLToPath(new URL('../../npm', import.meta.url))
 const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
-const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; img-src data:"
+const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
 /** Served at `/without-wasm`. */
 const CSP_WITHOUT_WASM = CSP.replace(" 'wasm-unsafe-eval'", '')
 const TYPES: Record<string, string> = {
@@ -38,10 +38,10 @@ export class Site {
     return new Site(http)
   }
 
-  /** The path of the package's module for browsers, as its `exports` name it. */
-  static entry(): string {
+  /** The path of one of the package's modules for browsers, as its `exports` name it. */
+  static entry(name = '.'): string {
     const { exports } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { exports: unknown }
-    return normalize(`/lamplight/${resolve((exports as Record<string, unknown>)['.'])}`)
+    return normalize(`/lamplight/${resolve((exports as Record<string, unknown>)[name])}`)
   }
 
   /** Where a page of the site can stand still. */
@@ -79,7 +79,9 @@ export class Site {
     }
     try {
       const file = await readFile(join(PACKAGE, normalize(pathname.slice('/lamplight'.length))))
-      response.writeHead(200, { 'content-type': TYPES[extname(pathname)] ?? 'text/plain' }).end(file)
+      // A sandboxed frame is of no origin, and may load the package as well.
+      const headers = { 'content-type': TYPES[extname(pathname)] ?? 'text/plain', 'access-control-allow-origin': '*' }
+      response.writeHead(200, headers).end(file)
     } catch {
       response.writeHead(404).end()
     }
