@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
-use crate::store::{Intake, Store};
+use crate::store::{Deliveries, Intake, Store};
 
 /// What every request can reach.
 pub struct App {
@@ -15,6 +15,8 @@ pub struct App {
     pub intake: Arc<dyn Intake>,
     /// What came of them.
     pub store: Arc<dyn Store>,
+    /// What is owed to sinks.
+    pub deliveries: Arc<dyn Deliveries>,
     /// Who may do what.
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
@@ -31,13 +33,14 @@ impl App {
     pub fn new(
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
+        deliveries: Arc<dyn Deliveries>,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let intake_limits = IntakeLimits::default();
         let draining = AtomicBool::new(false);
-        Self { intake, store, keyring, intake_limits, clock, entropy, draining }
+        Self { intake, store, deliveries, keyring, intake_limits, clock, entropy, draining }
     }
 
     /// From here on no payload is taken.

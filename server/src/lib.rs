@@ -39,10 +39,12 @@
 
 pub mod api;
 pub mod app;
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod data_dir;
+pub mod deliver;
 pub mod demo;
 pub mod entropy;
 pub mod first_keys;
@@ -55,6 +57,7 @@ pub mod problem;
 pub mod process;
 pub mod router;
 pub mod server;
+pub mod sinks;
 pub mod store;
 pub mod telemetry;
 pub mod unpack;

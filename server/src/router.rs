@@ -28,6 +28,9 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/events", get(api::events))
         .route("/api/events/{id}", get(api::event))
         .route("/api/producers", get(api::producers))
+        .route("/api/sinks/{name}/pause", post(api::pause))
+        .route("/api/sinks/{name}/resume", post(api::resume))
+        .route("/api/deliveries/retry", post(api::retry))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {

@@ -13,13 +13,15 @@ use crate::app::App;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeArgs;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::deliver;
 use crate::demo::Demo;
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
 use crate::process::Worker;
+use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Intake, Store};
+use crate::store::{Deliveries, Intake, Store, StoreError};
 use crate::welcome::welcome;
 use crate::{listen, router};
 
@@ -44,6 +46,12 @@ pub enum StartError {
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
+    /// A sink cannot be set up.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Someone listens there already.
     #[error(
         "listen on {0}: something is listening there already. Stop it, or choose another address with --listen"
@@ -96,11 +104,17 @@ pub async fn run(
     let (listener, address) = bind(args.listen).await?;
     let limits = WriterLimits::default();
     let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&dir.intake_db(), limits)?);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    let sqlite = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    let deliveries: Arc<dyn Deliveries> = Arc::clone(&sqlite) as Arc<dyn Deliveries>;
+    let store: Arc<dyn Store> = sqlite;
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
 
     let (stopping, stopped) = watch::channel(false);
     let mut workers = JoinSet::new();
+    // Before anything is stored, so that everything is routed.
+    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
+        workers.spawn(worker.run(stopped.clone()));
+    }
     for _ in 0..WORKERS {
         let worker = Worker {
             intake: Arc::clone(&intake),
@@ -113,6 +127,7 @@ pub async fn run(
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
+        deliveries,
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
@@ -147,6 +162,29 @@ pub async fn run(
     tracing::info!("stopped");
     drop(dir);
     Ok(())
+}
+
+/// One worker for each sink. From here on, what is stored is routed to them.
+async fn deliverers(
+    args: &ServeArgs,
+    deliveries: &Arc<dyn Deliveries>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Vec<deliver::Worker>, StartError> {
+    let mut workers = Vec::with_capacity(args.sinks.len());
+    for named in &args.sinks {
+        workers.push(deliver::Worker {
+            name: named.name.as_str().into(),
+            sink: sinks::open(&named.name, &named.config)?,
+            deliveries: Arc::clone(deliveries),
+            retry: named.config.retry(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        });
+    }
+    let routes = args.sinks.iter().map(|named| named.config.route(&named.name)).collect();
+    deliveries.set_routes(routes).await?;
+    Ok(workers)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

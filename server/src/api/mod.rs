@@ -21,12 +21,16 @@ mod events;
 mod params;
 mod producers;
 mod receipt_json;
+mod retry;
+mod sinks;
 mod timeline;
 mod totals;
 
 pub use event::event;
 pub use events::events;
 pub use producers::producers;
+pub use retry::retry;
+pub use sinks::{pause, resume};
 pub use totals::totals;
 
 /// `GET /readyz`: 200 when payloads are taken and processed.
@@ -45,6 +49,15 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Lets only holders of an admin or viewer token pass.
 fn check_token(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    check_kind(app, headers, &[KeyKind::Admin, KeyKind::Viewer])
+}
+
+/// Lets only holders of an admin token pass.
+fn check_admin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    check_kind(app, headers, &[KeyKind::Admin])
+}
+
+fn check_kind(app: &App, headers: &HeaderMap, kinds: &[KeyKind]) -> Result<(), Problem> {
     let Some(token) = credentials::bearer(headers) else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -56,7 +69,12 @@ fn check_token(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
         Some(key) if key.disabled_ms.is_some() => {
             Err(Problem::new(StatusCode::FORBIDDEN, "token_disabled", "this token was disabled"))
         }
-        Some(key) if matches!(key.kind, KeyKind::Admin | KeyKind::Viewer) => Ok(()),
+        Some(key) if kinds.contains(&key.kind) => Ok(()),
+        Some(key) if key.kind == KeyKind::Viewer => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "token_wrong_kind",
+            "this token may only read; changing something takes an admin token",
+        )),
         Some(_) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "token_wrong_kind",

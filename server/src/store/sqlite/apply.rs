@@ -11,34 +11,47 @@ use rusqlite::{Connection, params};
 use super::columns::producer_bytes;
 use super::ledgers::Ledgers;
 use super::outcomes::{self, Ending};
+use super::routed::{Queuing, Routes};
 use super::totals;
 use crate::outcome::Outcome;
 use crate::store::ledger::{Arrival, RANGES_MAX};
 use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent};
 
-/// Applies `plans` in order.
+/// What one transaction gathers and writes once, at its end.
+struct Gathered {
+    ledgers: Ledgers,
+    sums: totals::Sums,
+    queuing: Queuing,
+}
+
+/// Applies `plans` in order. Gives beside what came of each how many deliveries were queued.
 pub(super) fn apply(
     connection: &Connection,
     plans: &[Arc<Plan>],
     now_ms: i64,
-) -> rusqlite::Result<Vec<Applied>> {
-    let mut ledgers = Ledgers::default();
-    let mut sums = totals::Sums::default();
+    routes: &Routes,
+) -> rusqlite::Result<(Vec<Applied>, i64)> {
+    let mut gathered = Gathered {
+        ledgers: Ledgers::default(),
+        sums: totals::Sums::default(),
+        queuing: routes.begin(),
+    };
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
-        applied.push(apply_one(connection, plan, now_ms, &mut ledgers, &mut sums)?);
+        applied.push(apply_one(connection, plan, now_ms, &mut gathered)?);
     }
+    let Gathered { ledgers, mut sums, queuing } = gathered;
     ledgers.save(connection, &mut sums)?;
     totals::add(connection, &sums)?;
-    Ok(applied)
+    let queued = queuing.save(connection)?;
+    Ok((applied, queued))
 }
 
 fn apply_one(
     connection: &Connection,
     plan: &Plan,
     now_ms: i64,
-    ledgers: &mut Ledgers,
-    sums: &mut totals::Sums,
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<Applied> {
     let id = plan.payload.0.as_bytes().as_slice();
     let already =
@@ -47,13 +60,13 @@ fn apply_one(
         return Ok(Applied { already: true, ..Applied::default() });
     }
     for (producer, note) in &plan.notes {
-        let ledger = ledgers.load(connection, *producer, plan)?;
+        let ledger = gathered.ledgers.load(connection, *producer, plan)?;
         ledger.hear(plan.received_ms);
         ledger.note(note);
     }
     let mut done = Applied::default();
     for event in &plan.events {
-        match apply_event(connection, plan, event, now_ms, ledgers, sums)? {
+        match apply_event(connection, plan, event, now_ms, gathered)? {
             Outcome::Stored => done.stored += 1,
             Outcome::Duplicate => done.duplicates += 1,
             Outcome::Invalid => done.invalid += 1,
@@ -61,7 +74,7 @@ fn apply_one(
     }
     // Every event of the payload ended in exactly one outcome (I3).
     debug_assert_eq!(done.stored + done.duplicates + done.invalid, plan.events.len() as u64);
-    sums.ended(&done);
+    gathered.sums.ended(&done);
     connection
         .prepare_cached("INSERT INTO applied VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute(params![id, now_ms, plan.attempt, done.stored, done.duplicates, done.invalid])?;
@@ -73,23 +86,26 @@ fn apply_event(
     plan: &Plan,
     event: &PlannedEvent,
     now_ms: i64,
-    ledgers: &mut Ledgers,
-    sums: &mut totals::Sums,
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
-    match arrive(connection, plan, event, ledgers)? {
+    match arrive(connection, plan, event, &mut gathered.ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
         Arrival::TooScattered => {
-            sums.unnumbered += 1;
+            gathered.sums.unnumbered += 1;
             let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
             end(Ending::Invalid { reason: InvalidReason::ProducerInvalid, detail: &detail })
         }
         Arrival::First => {
             if !matches!(event.identity, Identity::Numbered(..)) {
-                sums.unnumbered += 1;
+                gathered.sums.unnumbered += 1;
             }
             match &event.fate {
-                Fate::Store(columns) => insert(connection, plan, event, columns),
+                Fate::Store(columns) => {
+                    insert(connection, plan, event, columns)?;
+                    gathered.queuing.add(connection, event.id, columns, now_ms)?;
+                    Ok(Outcome::Stored)
+                }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
             }
         }
@@ -127,7 +143,7 @@ fn insert(
     plan: &Plan,
     event: &PlannedEvent,
     columns: &EventColumns,
-) -> rusqlite::Result<Outcome> {
+) -> rusqlite::Result<()> {
     let (producer, seq, event_id) = match &event.identity {
         Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
         Identity::Named(name) => (None, None, Some(name.as_str())),
@@ -160,5 +176,5 @@ fn insert(
             columns.context_json,
             columns.properties_json,
         ])?;
-    Ok(Outcome::Stored)
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use lamplight_wire::event::Kind;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use super::columns::{number, payload_id, producer_bytes, row_id};
@@ -115,7 +115,8 @@ fn push_span(seek: &mut Conditions, query: &EventQuery) {
     }
 }
 
-fn first_id_at(ms: i64) -> Uuid {
+/// The lowest id of a row received at `ms`.
+pub(super) fn first_id_at(ms: i64) -> Uuid {
     let ms = u128::from(u64::try_from(ms).unwrap_or(0).min((1 << 48) - 1));
     Uuid::from_u128(ms << 80)
 }
@@ -144,6 +145,14 @@ impl Conditions {
         self.sql.push(sql.to_owned());
         self.values.extend(values);
     }
+}
+
+/// The event with this id.
+pub(super) fn by_id(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventRow>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE id = ?1"))?
+        .query_row([id.0.as_bytes()], event_row)
+        .optional()
 }
 
 /// Reads an event from [`COLUMNS`].

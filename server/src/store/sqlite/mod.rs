@@ -5,6 +5,8 @@
 mod apply;
 mod columns;
 mod connection;
+mod dead_letters;
+mod deliveries;
 mod events;
 mod group_commit;
 mod intake;
@@ -14,6 +16,8 @@ mod outcomes;
 mod producers;
 mod queue;
 mod readers;
+mod routed;
+mod sinks;
 mod store;
 mod totals;
 mod trace;

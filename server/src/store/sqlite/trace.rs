@@ -73,11 +73,7 @@ fn by_row(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventTr
 }
 
 fn stored(connection: &Connection, id: RowId) -> rusqlite::Result<Option<StoredEvent>> {
-    let row = connection
-        .prepare_cached(&format!("SELECT {} FROM events WHERE id = ?1", events::COLUMNS))?
-        .query_row([id.0.as_bytes()], events::event_row)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
+    let Some(row) = events::by_id(connection, id)? else { return Ok(None) };
     let (applied_ms, attempt) = connection
         .prepare_cached("SELECT applied_ms, attempt FROM applied WHERE payload_id = ?1")?
         .query_row([row.payload.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
