@@ -52,6 +52,9 @@ pub struct ServeArgs {
     /// File with further configuration, among it sinks; ./lamplight.toml is read if it is there
     #[arg(long, env = "LAMPLIGHT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Take no more events once the data directory's disk has less room than this, in MiB
+    #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
+    pub disk_floor_mib: u32,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,

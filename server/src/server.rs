@@ -15,6 +15,7 @@ use crate::config::ServeArgs;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::deliver;
 use crate::demo::Demo;
+use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
@@ -102,16 +103,15 @@ pub async fn run(
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
-    let limits = WriterLimits::default();
-    let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&dir.intake_db(), limits)?);
-    let sqlite = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
-    let deliveries: Arc<dyn Deliveries> = Arc::clone(&sqlite) as Arc<dyn Deliveries>;
-    let store: Arc<dyn Store> = sqlite;
+    let (intake, store, deliveries) = open(&dir)?;
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
+
+    let floor_bytes = u64::from(args.disk_floor_mib) << 20;
+    let disk = Arc::new(Disk::new(dir.path().to_owned(), floor_bytes));
+    let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
     let mut workers = JoinSet::new();
-    // Before anything is stored, so that everything is routed.
     for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
         workers.spawn(worker.run(stopped.clone()));
     }
@@ -131,6 +131,7 @@ pub async fn run(
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
+        Arc::clone(&disk),
     ));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -143,7 +144,8 @@ pub async fn run(
 
     stop.await;
     tracing::info!("stopping");
-    app.drain();
+    let grace = REQUESTS_GRACE + WORKERS_GRACE + CLOSE_GRACE;
+    app.drain(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
     closing.send_replace(true);
     let _ = serving.await;
     stopping.send_replace(true);
@@ -159,12 +161,22 @@ pub async fn run(
     if tokio::time::timeout(CLOSE_GRACE, closing).await.is_err() {
         tracing::warn!("the databases did not close in time; the next start puts that right");
     }
+    measuring.abort();
     tracing::info!("stopped");
     drop(dir);
     Ok(())
 }
 
-/// One worker for each sink. From here on, what is stored is routed to them.
+type Opened = (Arc<dyn Intake>, Arc<dyn Store>, Arc<dyn Deliveries>);
+
+fn open(dir: &DataDir) -> Result<Opened, OpenError> {
+    let limits = WriterLimits::default();
+    let intake = SqliteIntake::open(&dir.intake_db(), limits)?;
+    let store = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    Ok((Arc::new(intake), Arc::clone(&store) as Arc<dyn Store>, store))
+}
+
+/// One worker for each sink. From here on, what is stored is routed to them, so this comes before anything is.
 async fn deliverers(
     args: &ServeArgs,
     deliveries: &Arc<dyn Deliveries>,
@@ -185,6 +197,18 @@ async fn deliverers(
     let routes = args.sinks.iter().map(|named| named.config.route(&named.name)).collect();
     deliveries.set_routes(routes).await?;
     Ok(workers)
+}
+
+/// Measures the disk's room again and again.
+async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
+    loop {
+        let (disk, now_ms) = (Arc::clone(&disk), clock.now_ms());
+        let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
+        if let Ok(Err(error)) = measured {
+            tracing::warn!(%error, "failed to measure the room on the disk");
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

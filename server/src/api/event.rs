@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use lamplight_wire::Producer;
 use lamplight_wire::limits::ID_BYTES_MAX;
 use serde::Serialize;
@@ -87,11 +87,27 @@ async fn read(
             let verdict = aged(verdict, last_heard_ms, app.clock.now_ms());
             Ok(json(&missing(producer, seq, verdict, reason, last_heard_ms)))
         }
+        Some(EventTrace::Removed { removed_ms }) => Err(gone(removed_ms)),
         None => Err(Problem::not_found(
             "no event has this id: it was not made, or not processed yet (see `queue` in /api/totals), or its producer \
              was never heard from",
         )),
     }
+}
+
+fn gone(removed_ms: i64) -> Problem {
+    let day = jiff::Timestamp::from_millisecond(removed_ms).map_or_else(
+        |_| "earlier".to_owned(),
+        |time| format!("on {}", jiff::tz::Offset::UTC.to_datetime(time).date()),
+    );
+    Problem::new(
+        StatusCode::GONE,
+        "removed",
+        format!(
+            "the events that were received in this one's week were removed {day}, to keep within --keep-days or \
+             --keep-bytes"
+        ),
+    )
 }
 
 /// What `id` names. A client's own name that looks like one of ours is taken for ours.

@@ -12,13 +12,11 @@ use serde_json::Value;
 
 use super::event::refer;
 use super::params::bad;
-use super::{check_admin, json};
+use super::{BODY_BYTES_MAX, check_admin, json};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::store::{EventTrace, RETRY_MAX, RetryAsk, RowId};
 
-/// Most bytes of a request.
-const BODY_BYTES_MAX: usize = 16 * 1024;
 /// Longest time over which attempts may be spread.
 const OVER_S_MAX: u32 = 24 * 60 * 60;
 

@@ -186,6 +186,11 @@ pub enum EventTrace {
         /// Its later arrivals, oldest first, at most a hundred.
         repeats: Vec<Repeat>,
     },
+    /// It was stored, or may have been: the events of its week were removed to keep within the retention.
+    Removed {
+        /// When its week was removed, in milliseconds since 1970.
+        removed_ms: i64,
+    },
     /// Its producer made it and it did not arrive.
     Missing {
         /// Who made it.

@@ -5,7 +5,7 @@
 use lamplight_wire::Ranges;
 use lamplight_wire::batch::ProducerNote;
 
-use super::{IN_FLIGHT_MS, Verdict};
+use super::{IN_FLIGHT_MS, Verdict, Week};
 
 /// Most ranges a ledger keeps for arrived numbers, and for given-up ones per reason. A real page has a
 /// handful; a client that made numbers up could otherwise make every write of its ledger slower than the last.
@@ -73,6 +73,11 @@ impl Ledger {
     pub fn hear(&mut self, heard_ms: i64) {
         self.first_heard_ms = self.first_heard_ms.min(heard_ms);
         self.last_heard_ms = self.last_heard_ms.max(heard_ms);
+    }
+
+    /// The weeks that it was first and last heard from in: none of its events was received outside of them.
+    pub fn heard_weeks(&self) -> (Week, Week) {
+        (Week::of_ms(self.first_heard_ms), Week::of_ms(self.last_heard_ms))
     }
 
     /// The number arrived.

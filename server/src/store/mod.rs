@@ -23,6 +23,7 @@ mod producer;
 pub mod routing;
 pub mod sqlite;
 mod totals;
+pub mod week;
 
 pub use deliveries::{
     Deliveries, DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket,
@@ -34,7 +35,7 @@ pub use event::{
     EventFilter, EventPage, EventQuery, EventRef, EventRow, EventTrace, Position, RefusedEvent,
     Repeat, StoredEvent,
 };
-pub use key::{Key, KeyKind};
+pub use key::{Key, KeyKind, KeyRules};
 pub use payload::{
     Backlog, Encoding, FailedPayload, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Receipt,
     Ticket,
@@ -45,6 +46,7 @@ pub use producer::{
 };
 pub use routing::{NamePattern, Route};
 pub use totals::Totals;
+pub use week::Week;
 
 /// The answer of a backend.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -111,6 +113,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds keys; one whose hash is there already stays as it is.
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()>;
+
+    /// Writes the rules of a key that is there, and whether it is disabled. Gives whether it is there.
+    fn change_key(&self, key: Key) -> Answer<'_, bool>;
 
     /// The counts of everything applied so far.
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;

@@ -1,12 +1,13 @@
 //! Both databases, made to break off where a crash could.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::lease::Lease;
-use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Answer, Applied, Backlog, EventPage, EventQuery, EventRef, EventTrace, FailedPayload, Intake,
     Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery,
@@ -35,13 +36,14 @@ fn broken<T: Send + 'static>() -> Answer<'static, T> {
 }
 
 impl Breaking {
-    pub(crate) fn open(dir: &tempfile::TempDir) -> Arc<Self> {
+    /// Opens what is in `folder`. Fails only if its disk does.
+    pub(crate) fn open(folder: &Path) -> Result<Arc<Self>, OpenError> {
         let limits = WriterLimits::default();
-        Arc::new(Self {
-            intake: SqliteIntake::open(&dir.path().join("intake.db"), limits).unwrap(),
-            store: SqliteStore::open(&dir.path().join("store.db"), limits).unwrap(),
+        Ok(Arc::new(Self {
+            intake: SqliteIntake::open(&folder.join("intake.db"), limits)?,
+            store: SqliteStore::open(&folder.join("store.db"), limits)?,
             at: AtomicU8::new(0),
-        })
+        }))
     }
 
     /// From here on it breaks off there.
@@ -107,6 +109,10 @@ impl Store for Breaking {
     fn keys(&self) -> Answer<'_, Vec<Key>> {
         self.store.keys()
     }
+    fn change_key(&self, key: Key) -> Answer<'_, bool> {
+        self.store.change_key(key)
+    }
+
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
         self.store.add_keys(keys)
     }

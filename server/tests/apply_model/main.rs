@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say so")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 
+use lamplight_faulty_disk::Disk;
 use lamplight_server::clock::Clock;
 use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::Worker;
+use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, Receipt, Store,
 };
@@ -58,6 +60,14 @@ enum Step {
     Round(Break),
     Wait(i64),
     Restart,
+    CrashAfter(u64, Crash),
+}
+
+/// What a crash takes: the process, or with it everything that was not synced.
+#[derive(Debug, Clone, Copy)]
+enum Crash {
+    Kill,
+    PowerCut(u64),
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
@@ -68,6 +78,11 @@ fn sent() -> impl Strategy<Value = Sent> {
     ]
 }
 
+/// Some waits end in another week, whose events are in another file.
+fn wait() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0i64..90_000, 1 => Just(WEEK_MS)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let broken = prop_oneof![
         2 => Just(Break::Nowhere),
@@ -76,11 +91,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Break::BeforeSettle),
         1 => Just(Break::AfterSettle),
     ];
+    let crash = prop_oneof![1 => Just(Crash::Kill), 2 => any::<u64>().prop_map(Crash::PowerCut)];
     prop_oneof![
-        4 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
-        4 => broken.prop_map(Step::Round),
-        2 => (0i64..90_000).prop_map(Step::Wait),
+        6 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
+        6 => broken.prop_map(Step::Round),
+        3 => wait().prop_map(Step::Wait),
         1 => Just(Step::Restart),
+        2 => (0u64..40, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),
     ]
 }
 
@@ -94,45 +111,107 @@ impl Clock for SetClock {
 }
 
 struct World {
-    dir: tempfile::TempDir,
-    parts: Arc<Breaking>,
+    root: tempfile::TempDir,
+    /// How often it was started on what a crash left.
+    starts: u32,
+    disk: Disk,
+    parts: Option<Arc<Breaking>>,
     clock: Arc<SetClock>,
-    arrived: Mutex<Vec<Sent>>,
+    /// How the crash that is to come leaves the disk.
+    crash: Crash,
     payloads: u128,
+    /// Payloads that were answered: they are on disk (I1).
+    answered: BTreeMap<PayloadId, Vec<Sent>>,
+    /// Payloads whose answer a crash took: they may be.
+    unsure: BTreeMap<PayloadId, Vec<Sent>>,
 }
 
 impl World {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let parts = Breaking::open(&dir);
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("0");
+        std::fs::create_dir(&folder).unwrap();
+        let disk = Disk::watch(&folder).unwrap();
+        let parts = Some(Breaking::open(&folder).unwrap());
         let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000)));
-        Self { dir, parts, clock, arrived: Mutex::default(), payloads: 0 }
+        let (answered, unsure) = (BTreeMap::new(), BTreeMap::new());
+        let crash = Crash::Kill;
+        Self { root, starts: 0, disk, parts, clock, crash, payloads: 0, answered, unsure }
+    }
+
+    fn parts(&self) -> &Arc<Breaking> {
+        self.parts.as_ref().unwrap()
     }
 
     async fn take(&mut self, step: Step) {
         match step {
             Step::Send(events) => self.send(events).await,
             Step::Round(at) => {
-                self.parts.break_off(at);
+                self.parts().break_off(at);
                 // A round that breaks off says so; what matters is what it left behind.
                 let _ = self.worker().round().await;
-                self.parts.break_off(Break::Nowhere);
+                self.parts().break_off(Break::Nowhere);
             }
             Step::Wait(ms) => {
                 self.clock.0.fetch_add(ms, Ordering::SeqCst);
             }
-            Step::Restart => {
-                self.parts.intake.close().await.unwrap();
-                self.parts.store.close().await.unwrap();
-                self.parts = Breaking::open(&self.dir);
+            Step::Restart => self.restart().await,
+            Step::CrashAfter(operations, crash) => {
+                self.crash = crash;
+                self.disk.cut_after(operations);
+            }
+        }
+        if self.disk.is_cut() {
+            self.recover().await;
+        }
+    }
+
+    async fn restart(&mut self) {
+        self.stop().await;
+        match Breaking::open(&self.folder()) {
+            Ok(parts) => self.parts = Some(parts),
+            Err(error) => assert!(self.disk.is_cut(), "{error:?}"),
+        }
+    }
+
+    async fn stop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            let _ = parts.intake.close().await;
+            let _ = parts.store.close().await;
+        }
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        self.root.path().join(self.starts.to_string())
+    }
+
+    /// Starts again on what the crash left. No human is there, so it must work.
+    async fn recover(&mut self) {
+        self.starts += 1;
+        let folder = self.folder();
+        std::fs::create_dir(&folder).unwrap();
+        match self.crash {
+            Crash::Kill => self.disk.after_kill(&folder).unwrap(),
+            Crash::PowerCut(seed) => self.disk.after_power_cut(seed, &folder).unwrap(),
+        }
+        self.stop().await;
+        self.disk = Disk::watch(&folder).unwrap();
+        self.parts = Some(Breaking::open(&folder).unwrap());
+        for id in self.answered.keys() {
+            let receipt = self.parts().intake.receipt(*id).await.unwrap();
+            assert!(receipt.is_some(), "{id} was answered and is lost");
+        }
+        for (id, events) in std::mem::take(&mut self.unsure) {
+            if self.parts().intake.receipt(id).await.unwrap().is_some() {
+                self.answered.insert(id, events);
             }
         }
     }
 
     fn worker(&self) -> Worker {
         Worker {
-            intake: Arc::clone(&self.parts) as Arc<dyn Intake>,
-            store: Arc::clone(&self.parts) as Arc<dyn Store>,
+            intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
+            store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
         }
@@ -140,10 +219,11 @@ impl World {
 
     async fn send(&mut self, events: Vec<Sent>) {
         self.payloads += 1;
+        let id = PayloadId(Uuid::from_u128(self.payloads));
         let texts: Vec<String> = events.iter().map(Sent::json).collect();
         let body = format!("[{}]", texts.join(","));
         let receipt = Receipt {
-            id: PayloadId(Uuid::from_u128(self.payloads)),
+            id,
             received_ms: self.clock.now_ms(),
             key_id: "wk_1".into(),
             source: "web".into(),
@@ -154,30 +234,36 @@ impl World {
             origin: None,
             client: None,
         };
-        self.parts.intake.stage(NewPayload { receipt, body: body.into() }).await.unwrap();
-        self.arrived.lock().unwrap().extend(events);
+        match self.parts().intake.stage(NewPayload { receipt, body: body.into() }).await {
+            Ok(()) => self.answered.insert(id, events),
+            Err(_) => self.unsure.insert(id, events),
+        };
     }
 
     async fn settle_all(&mut self) {
+        // A crash that is still to come comes now.
+        self.disk.cut();
+        self.recover().await;
         for _ in 0..200 {
-            if self.parts.intake.backlog().await.unwrap().payloads == 0 {
+            if self.parts().intake.backlog().await.unwrap().payloads == 0 {
                 return;
             }
             self.take(Step::Round(Break::Nowhere)).await;
             self.take(Step::Wait(60_000)).await;
         }
-        panic!("work is left that nothing finishes");
+        let backlog = self.parts().intake.backlog().await.unwrap();
+        panic!("work is left that nothing finishes: {backlog:?}");
     }
 
     async fn check(&self) {
-        let arrived = self.arrived.lock().unwrap().clone();
+        let arrived: Vec<Sent> = self.answered.values().flatten().cloned().collect();
         let named: BTreeSet<&Sent> =
             arrived.iter().filter(|sent| !matches!(sent, Sent::Anonymous(_))).collect();
         let anonymous: Vec<&Sent> =
             arrived.iter().filter(|sent| matches!(sent, Sent::Anonymous(_))).collect();
         let first: Vec<&Sent> = named.iter().copied().chain(anonymous).collect();
         let good = first.iter().filter(|sent| sent.is_good()).count();
-        let totals = self.parts.store.totals(self.clock.now_ms()).await.unwrap();
+        let totals = self.parts().store.totals(self.clock.now_ms()).await.unwrap();
         assert_eq!(totals.stored, good as u64);
         assert_eq!(totals.invalid, (first.len() - good) as u64);
         assert_eq!(totals.duplicates, (arrived.len() - first.len()) as u64);
@@ -188,7 +274,7 @@ impl World {
 
         let query = EventQuery { filter: EventFilter::default(), after: None, limit: 100_000 };
         let mut rows: BTreeMap<Sent, u32> = BTreeMap::new();
-        for event in self.parts.store.events(query).await.unwrap().events {
+        for event in self.parts().store.events(query).await.unwrap().events {
             let sent = match (event.number, event.event_id) {
                 (Some((producer, seq)), _) => Sent::Numbered(producer.bits(), seq),
                 (None, Some(id)) => Sent::Named(id.trim_start_matches("id").parse().unwrap()),
@@ -215,21 +301,34 @@ fn holes_of(named: &BTreeSet<&Sent>) -> u64 {
     seqs.values().map(|(last, count)| last - count).sum()
 }
 
+/// The number in an environment variable, which asks for more than the usual run does.
+fn from_env(name: &str, usual: u32) -> u32 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+fn run(steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new();
+        for step in steps {
+            world.take(step).await;
+        }
+        world.settle_all().await;
+        world.check().await;
+    });
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: from_env("LAMPLIGHT_POWER_CUTS", 48),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_event_ends_exactly_once_wherever_processing_breaks_off(
         steps in prop::collection::vec(step(), 1..25),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut world = World::new();
-            for step in steps {
-                world.take(step).await;
-            }
-            world.settle_all().await;
-            world.check().await;
-        });
+        run(steps);
     }
 }

@@ -12,6 +12,7 @@ mod harness;
 mod answers;
 mod demo;
 mod golden;
+mod limits;
 mod reading;
 mod refusals;
 mod starting;

@@ -9,46 +9,68 @@ use lamplight_wire::reason::InvalidReason;
 use rusqlite::{Connection, params};
 
 use super::columns::producer_bytes;
+use super::files::Files;
 use super::ledgers::Ledgers;
+use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
 use super::routed::{Queuing, Routes};
 use super::totals;
+use super::week_catalog::Added;
 use crate::outcome::Outcome;
 use crate::store::ledger::{Arrival, RANGES_MAX};
-use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent};
+use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, Week};
 
-/// What one transaction gathers and writes once, at its end.
+/// Nothing was changed, because the week's file is not open for writing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Closed;
+
+/// What one transaction gathers and writes last.
+#[derive(Debug)]
 struct Gathered {
     ledgers: Ledgers,
     sums: totals::Sums,
+    added: Added,
     queuing: Queuing,
 }
 
-/// Applies `plans` in order. Gives beside what came of each how many deliveries were queued.
+/// Applies `plans`, all of `week`, in order. Gives beside what came of each how many deliveries were queued.
 pub(super) fn apply(
-    connection: &Connection,
+    files: &mut Files,
+    week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
     routes: &Routes,
-) -> rusqlite::Result<(Vec<Applied>, i64)> {
+) -> rusqlite::Result<Result<(Vec<Applied>, i64), Closed>> {
+    let Files { store, weeks } = files;
+    if !weeks.has(week) {
+        return Ok(Err(Closed));
+    }
     let mut gathered = Gathered {
         ledgers: Ledgers::default(),
         sums: totals::Sums::default(),
+        added: Added::default(),
         queuing: routes.begin(),
     };
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
-        applied.push(apply_one(connection, plan, now_ms, &mut gathered)?);
+        applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, mut sums, queuing } = gathered;
-    ledgers.save(connection, &mut sums)?;
-    totals::add(connection, &sums)?;
-    let queued = queuing.save(connection)?;
-    Ok((applied, queued))
+    let Gathered { ledgers, mut sums, added, queuing } = gathered;
+    ledgers.save(store, &mut sums)?;
+    totals::add(store, &sums)?;
+    added.count(store)?;
+    let queued = queuing.save(store)?;
+    Ok(Ok((applied, queued)))
+}
+
+/// The week that a plan's rows go to. All of a payload was received at once.
+pub(super) fn week_of(plan: &Plan) -> Week {
+    Week::of_ms(plan.received_ms)
 }
 
 fn apply_one(
     connection: &Connection,
+    weeks: &mut OpenWeeks,
     plan: &Plan,
     now_ms: i64,
     gathered: &mut Gathered,
@@ -66,7 +88,7 @@ fn apply_one(
     }
     let mut done = Applied::default();
     for event in &plan.events {
-        match apply_event(connection, plan, event, now_ms, gathered)? {
+        match apply_event(connection, weeks, plan, event, now_ms, gathered)? {
             Outcome::Stored => done.stored += 1,
             Outcome::Duplicate => done.duplicates += 1,
             Outcome::Invalid => done.invalid += 1,
@@ -74,6 +96,13 @@ fn apply_one(
     }
     // Every event of the payload ended in exactly one outcome (I3).
     debug_assert_eq!(done.stored + done.duplicates + done.invalid, plan.events.len() as u64);
+    if done.stored > 0
+        && let Some((first, last)) = plan.events.first().zip(plan.events.last())
+    {
+        let open = weeks.writable(week_of(plan))?;
+        open.writes(first.id, last.id)?;
+        gathered.added.add(week_of(plan), open.batch(), done.stored);
+    }
     gathered.sums.ended(&done);
     connection
         .prepare_cached("INSERT INTO applied VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -83,27 +112,30 @@ fn apply_one(
 
 fn apply_event(
     connection: &Connection,
+    weeks: &mut OpenWeeks,
     plan: &Plan,
     event: &PlannedEvent,
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
+    let Gathered { ledgers, sums, queuing, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
-    match arrive(connection, plan, event, &mut gathered.ledgers)? {
+    match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
         Arrival::TooScattered => {
-            gathered.sums.unnumbered += 1;
+            sums.unnumbered += 1;
             let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
             end(Ending::Invalid { reason: InvalidReason::ProducerInvalid, detail: &detail })
         }
         Arrival::First => {
             if !matches!(event.identity, Identity::Numbered(..)) {
-                gathered.sums.unnumbered += 1;
+                sums.unnumbered += 1;
             }
             match &event.fate {
                 Fate::Store(columns) => {
-                    insert(connection, plan, event, columns)?;
-                    gathered.queuing.add(connection, event.id, columns, now_ms)?;
+                    let open = weeks.writable(week_of(plan))?;
+                    insert(open.connection(), plan, event, columns)?;
+                    queuing.add(connection, event.id, columns, now_ms)?;
                     Ok(Outcome::Stored)
                 }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),

@@ -115,7 +115,8 @@ pub(super) fn migrate(
     if found > known {
         return Err(OpenError::Newer { path: path.to_owned(), found, known });
     }
-    Runner::new(&migrations).run(connection).map_err(failed)?;
+    // Grouped: the steps and the note that they were taken are one transaction, so that a crash leaves all or none.
+    Runner::new(&migrations).set_grouped(true).run(connection).map_err(failed)?;
     Ok(())
 }
 

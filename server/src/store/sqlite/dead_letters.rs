@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::columns::row_id;
 use super::deliveries::{self, Line};
-use super::events::first_id_at;
 use super::sinks::{self, Moved};
+use crate::store::week::first_row_at;
 use crate::store::{DeliveryState, DeliveryTicket, RETRY_MAX, RetryAsk, RetryCount, RowId};
 
 struct DeadLetter {
@@ -68,10 +68,10 @@ fn find(
         and(" AND event_id = ?", blob(event.0));
     }
     if let Some(from_ms) = ask.from_ms {
-        and(" AND event_id >= ?", blob(first_id_at(from_ms)));
+        and(" AND event_id >= ?", blob(first_row_at(from_ms).0));
     }
     if let Some(to_ms) = ask.to_ms {
-        and(" AND event_id < ?", blob(first_id_at(to_ms)));
+        and(" AND event_id < ?", blob(first_row_at(to_ms).0));
     }
     let room = i64::from(RETRY_MAX) + 1 - i64::try_from(found.len()).unwrap_or(i64::MAX);
     and(" ORDER BY event_id LIMIT ?", Value::Integer(room.max(0)));

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, Row, params};
 
 use super::columns::row_id;
+use super::week_readers::Reading;
 use super::{events, sinks};
 use crate::lease::Lease;
 use crate::store::{
     DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket, LeasedDelivery,
-    Reason, RowId, SettledDelivery, Settlement,
+    Reason, RowId, SettledDelivery, Settlement, Week,
 };
 
 /// Most steps of deliveries that are shown of one event.
@@ -141,17 +142,26 @@ fn due(
         .collect()
 }
 
-/// Reads the events of what was leased.
+/// Reads the events of what was leased, from their weeks' files.
 pub(super) fn read(
-    connection: &Connection,
-    taken: Vec<Taken>,
+    reading: &Reading<'_>,
+    taken: &[Taken],
 ) -> rusqlite::Result<Vec<LeasedDelivery>> {
-    taken
-        .into_iter()
-        .map(|Taken { ticket, .. }| {
-            Ok(LeasedDelivery { ticket, row: events::by_id(connection, ticket.event)? })
-        })
-        .collect()
+    let week = |taken: &Taken| Week::of_row(taken.ticket.event);
+    let mut leased = Vec::with_capacity(taken.len());
+    for run in taken.chunk_by(|a, b| week(a) == week(b)) {
+        let rows = reading.week(week(&run[0]), |events| {
+            run.iter()
+                .map(|taken| events::by_id(events, taken.ticket.event))
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        // Without the file, the events of that week are gone.
+        let rows = rows.unwrap_or_else(|| vec![None; run.len()]);
+        leased.extend(
+            run.iter().zip(rows).map(|(taken, row)| LeasedDelivery { ticket: taken.ticket, row }),
+        );
+    }
+    Ok(leased)
 }
 
 /// Ends work on leased deliveries. Gives false, and has then changed something, when the lease does not hold all.

@@ -1,4 +1,4 @@
-//! Pages of events. Every list is read along one index from where the last page ended; conditions that the
+//! Events in one file. Every list is read along one index from where the last page ended; conditions that the
 //! index does not answer are tested row by row, over a limited number of rows.
 
 use lamplight_wire::event::Kind;
@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use super::columns::{number, payload_id, producer_bytes, row_id};
-use crate::store::{EventFilter, EventPage, EventQuery, EventRow, Position, RowId};
+use crate::store::week::first_row_at;
+use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
 
 /// Most rows looked at for one page.
 const SCAN_ROWS_MAX: u32 = 20_000;
@@ -18,30 +19,66 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(super) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
      anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor";
 
-/// A page of events, newest first.
-pub(super) fn page(connection: &Connection, query: &EventQuery) -> rusqlite::Result<EventPage> {
+/// How much one page may still cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Events that still fit.
+    events: usize,
+    /// Rows that may still be looked at.
+    rows: u32,
+    /// Bytes of JSON that still fit.
+    bytes: usize,
+}
+
+impl Budget {
+    /// What a page of `limit` events may cost.
+    pub(super) fn new(limit: u32) -> Self {
+        Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.events == 0 || self.rows == 0 || self.bytes == 0
+    }
+}
+
+/// What was found in one file of events.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The events, newest first.
+    pub(super) events: Vec<EventRow>,
+    /// The last row that was looked at.
+    pub(super) last: Option<Position>,
+    /// Whether the budget was spent before all was looked at.
+    pub(super) has_more: bool,
+}
+
+/// The events of one file that `query` asks for, as far as `budget` reaches.
+pub(super) fn scan(
+    connection: &Connection,
+    query: &EventQuery,
+    budget: &mut Budget,
+) -> rusqlite::Result<Found> {
     let (sql, values) = statement(query);
     let by_seq = query.filter.producer.is_some();
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
-    let mut page = EventPage::default();
-    let (mut looked_at, mut bytes, mut last) = (0, 0, None);
+    let mut found = Found::default();
     while let Some(row) = rows.next()? {
-        let is_full = page.events.len() >= query.limit as usize || bytes >= PAGE_BYTES_MAX;
-        if is_full || looked_at >= SCAN_ROWS_MAX {
-            page.next = last;
+        if budget.is_spent() {
+            found.has_more = true;
             break;
         }
-        looked_at += 1;
-        last =
+        budget.rows -= 1;
+        found.last =
             Some(if by_seq { Position::Seq(row.get(12)?) } else { Position::Row(row_id(row, 0)?) });
         if row.get::<_, Option<bool>>(19)? == Some(true) {
             let event = event_row(row)?;
-            bytes += event.json_bytes();
-            page.events.push(event);
+            budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
+            budget.events -= 1;
+            found.events.push(event);
         }
     }
-    Ok(page)
+    Ok(found)
 }
 
 /// A statement that gives rows of the right index in order, each with whether all conditions hold.
@@ -99,10 +136,10 @@ fn index(filter: &EventFilter) -> &'static str {
 /// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span of ids.
 fn push_span(seek: &mut Conditions, query: &EventQuery) {
     let filter = &query.filter;
-    let from = filter.from_ms.map_or(Uuid::nil(), first_id_at);
+    let from = filter.from_ms.map_or(Uuid::nil(), |ms| first_row_at(ms).0);
     seek.push("id >= ?", [Value::Blob(from.as_bytes().to_vec())]);
     if let Some(to) = filter.to_ms {
-        seek.push("id < ?", [Value::Blob(first_id_at(to).as_bytes().to_vec())]);
+        seek.push("id < ?", [Value::Blob(first_row_at(to).0.as_bytes().to_vec())]);
     }
     match query.after {
         Some(Position::Row(RowId(id))) => {
@@ -113,12 +150,6 @@ fn push_span(seek: &mut Conditions, query: &EventQuery) {
         }
         None => {}
     }
-}
-
-/// The lowest id of a row received at `ms`.
-pub(super) fn first_id_at(ms: i64) -> Uuid {
-    let ms = u128::from(u64::try_from(ms).unwrap_or(0).min((1 << 48) - 1));
-    Uuid::from_u128(ms << 80)
 }
 
 /// Text is compared as text, whatever escapes it was sent with; anything else by its JSON text.

@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
+use super::database::Database;
 use super::writer::{Change, Guard, Host, Inbox, Shared, Step};
 use crate::store::StoreError;
 
@@ -23,6 +24,9 @@ const GROUP_STEPS_MAX: usize = 4_096;
 const GROUP_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// How long to wait before opening a failed database again, at first and at most.
 const REOPEN_MS: (u64, u64) = (250, 5_000);
+
+/// What is written in one transaction.
+type Group<H> = Vec<Box<dyn Step<<H as Host>::Database>>>;
 
 /// Whether no later step can be trusted to be written either.
 pub(super) fn is_disks_fault(error: &rusqlite::Error) -> bool {
@@ -43,22 +47,22 @@ pub(super) fn is_disks_fault(error: &rusqlite::Error) -> bool {
 }
 
 /// The writer thread.
-pub(super) struct Thread<H> {
-    steps: Receiver<Inbox>,
+pub(super) struct Thread<H: Host> {
+    steps: Receiver<Inbox<H::Database>>,
     shared: Arc<Shared>,
     host: H,
 }
 
 impl<H: Host> Thread<H> {
-    pub(super) fn new(steps: Receiver<Inbox>, shared: Arc<Shared>, host: H) -> Self {
+    pub(super) fn new(steps: Receiver<Inbox<H::Database>>, shared: Arc<Shared>, host: H) -> Self {
         Self { steps, shared, host }
     }
 
-    pub(super) fn run(mut self, connection: Connection) {
-        let mut connection = Some(connection);
+    pub(super) fn run(mut self, database: H::Database) {
+        let mut database = Some(database);
         while let Ok(first) = self.steps.recv() {
             let (mut group, close) = self.gather(first);
-            if let Some(open) = &connection
+            if let Some(open) = &mut database
                 && let Err(error) = self.commit(open, &mut group)
             {
                 self.shared.up.store(false, Ordering::Release);
@@ -66,18 +70,18 @@ impl<H: Host> Thread<H> {
                 for step in &mut group {
                     step.fail(StoreError::Down { retry_after_s: 2 });
                 }
-                connection = None;
+                database = None;
             }
             for step in group {
                 step.answer();
             }
             if let Some(answer) = close {
-                self.finish(connection, answer);
+                self.finish(database, answer);
                 return;
             }
-            if connection.is_none() {
+            if database.is_none() {
                 match self.reopen() {
-                    Some(fresh) => connection = Some(fresh),
+                    Some(fresh) => database = Some(fresh),
                     None => return,
                 }
             }
@@ -85,7 +89,7 @@ impl<H: Host> Thread<H> {
     }
 
     /// Everything that is queued, up to the limits of one transaction.
-    fn gather(&self, first: Inbox) -> (Vec<Box<dyn Step>>, Option<oneshot::Sender<()>>) {
+    fn gather(&self, first: Inbox<H::Database>) -> (Group<H>, Option<oneshot::Sender<()>>) {
         let mut waiting = VecDeque::from([first]);
         let (mut group, mut bytes) = (Vec::new(), 0);
         while let Some(next) = waiting.pop_front() {
@@ -105,25 +109,25 @@ impl<H: Host> Thread<H> {
 
     fn commit(
         &mut self,
-        connection: &Connection,
-        group: &mut [Box<dyn Step>],
+        database: &mut H::Database,
+        group: &mut [Box<dyn Step<H::Database>>],
     ) -> rusqlite::Result<()> {
         let mut change = Change::default();
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        database.begin()?;
         for step in group.iter_mut() {
             match step.guard() {
-                Guard::Shared => step.run(connection, &mut change)?,
-                Guard::Alone => run_alone(connection, step.as_mut(), &mut change)?,
+                Guard::Shared => step.run(database, &mut change)?,
+                Guard::Alone => run_alone(database, step.as_mut(), &mut change)?,
             }
         }
-        connection.prepare_cached("COMMIT")?.execute([])?;
+        database.commit()?;
         self.note_pace(group);
         self.host.committed(change);
         Ok(())
     }
 
     /// A full queue drains in about this long: what it holds over what one commit takes, at some 20 ms each.
-    fn note_pace(&self, group: &[Box<dyn Step>]) {
+    fn note_pace(&self, group: &[Box<dyn Step<H::Database>>]) {
         let taken: u64 = group.iter().map(|step| step.bytes()).sum();
         let queued = self.shared.queued_bytes.load(Ordering::Relaxed);
         let commits = queued / taken.max(64 * 1024);
@@ -132,12 +136,15 @@ impl<H: Host> Thread<H> {
     }
 
     /// Opens the database until it takes a write again. `None` when everyone has gone.
-    fn reopen(&mut self) -> Option<Connection> {
+    fn reopen(&mut self) -> Option<H::Database> {
         let mut wait_ms = REOPEN_MS.0;
         loop {
+            // Whoever comes next is told when it is tried next.
+            let retry_after_s = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+            self.shared.retry_after_s.store(retry_after_s, Ordering::Relaxed);
             match self.steps.recv_timeout(Duration::from_millis(wait_ms)) {
                 Ok(Inbox::Step(mut step)) => {
-                    step.fail(StoreError::Down { retry_after_s: 2 });
+                    step.fail(StoreError::Down { retry_after_s });
                     step.answer();
                     continue;
                 }
@@ -145,10 +152,10 @@ impl<H: Host> Thread<H> {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             match self.host.open() {
-                Ok(connection) => {
+                Ok(database) => {
                     tracing::info!("the database takes writes again");
                     self.shared.up.store(true, Ordering::Release);
-                    return Some(connection);
+                    return Some(database);
                 }
                 Err(error) => {
                     tracing::error!(
@@ -161,35 +168,32 @@ impl<H: Host> Thread<H> {
         }
     }
 
-    fn finish(self, connection: Option<Connection>, answer: oneshot::Sender<()>) {
+    fn finish(self, database: Option<H::Database>, answer: oneshot::Sender<()>) {
         self.shared.up.store(false, Ordering::Release);
-        if let Some(connection) = connection {
-            let checkpoint =
-                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            if let Err(error) = checkpoint {
-                tracing::warn!(%error, "failed to write the log into the database; the next start does it");
-            }
+        if let Some(mut database) = database
+            && let Err(error) = database.checkpoint()
+        {
+            tracing::warn!(%error, "failed to write the log into the database; the next start does it");
         }
         let _ = answer.send(());
     }
 }
 
-fn run_alone(
-    connection: &Connection,
-    step: &mut dyn Step,
+fn run_alone<D: Database>(
+    database: &mut D,
+    step: &mut dyn Step<D>,
     change: &mut Change,
 ) -> rusqlite::Result<()> {
     let before = *change;
-    connection.prepare_cached("SAVEPOINT step")?.execute([])?;
-    if let Err(error) = step.run(connection, change) {
+    database.begin_step()?;
+    if let Err(error) = step.run(database, change) {
         if is_disks_fault(&error) {
             return Err(error);
         }
         *change = before;
-        connection.prepare_cached("ROLLBACK TO step")?.execute([])?;
+        database.undo_step()?;
     }
-    connection.prepare_cached("RELEASE step")?.execute([])?;
-    Ok(())
+    database.end_step()
 }
 
 #[cfg(test)]
@@ -198,6 +202,7 @@ mod tests {
     use super::super::connection::{Layout, open_writer};
     use super::super::writer::{Writer, WriterLimits};
     use super::*;
+    use rusqlite::Connection;
     use std::path::PathBuf;
     use std::sync::atomic::AtomicBool;
 
@@ -207,6 +212,7 @@ mod tests {
     }
 
     impl Host for SmallDisk {
+        type Database = Connection;
         fn open(&mut self) -> Result<Connection, OpenError> {
             let connection = open_writer(&self.path, Layout { page_bytes: 4096, cache_kib: 64 })?;
             let pages = if self.is_small.load(Ordering::SeqCst) { 4 } else { 10_000 };
@@ -218,20 +224,26 @@ mod tests {
         fn committed(&mut self, _change: Change) {}
     }
 
-    fn start(limits: WriterLimits, is_small: &Arc<AtomicBool>) -> (tempfile::TempDir, Writer) {
+    fn start(
+        limits: WriterLimits,
+        is_small: &Arc<AtomicBool>,
+    ) -> (tempfile::TempDir, Writer<Connection>) {
         let dir = tempfile::tempdir().unwrap();
         let mut host = SmallDisk { path: dir.path().join("db"), is_small: Arc::clone(is_small) };
         let connection = host.open().unwrap();
         (dir, Writer::start("writer", limits, connection, host).unwrap())
     }
 
-    fn keep(writer: &Writer, text: String) -> impl Future<Output = Result<usize, StoreError>> {
+    fn keep(
+        writer: &Writer<Connection>,
+        text: String,
+    ) -> impl Future<Output = Result<usize, StoreError>> {
         writer.write("keep", Guard::Shared, text.len() as u64, move |connection, _| {
             connection.execute("INSERT INTO kept VALUES (?1)", [text])
         })
     }
 
-    async fn kept(writer: &Writer) -> i64 {
+    async fn kept(writer: &Writer<Connection>) -> i64 {
         let count = writer.write("count", Guard::Alone, 0, |connection, _| {
             connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0))
         });

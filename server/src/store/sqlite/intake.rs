@@ -36,7 +36,7 @@ struct Gauges {
 /// The embedded intake.
 #[derive(Debug)]
 pub struct SqliteIntake {
-    writer: Writer,
+    writer: Writer<Connection>,
     readers: Readers,
     gauges: Arc<Gauges>,
     staged: Arc<Notify>,
@@ -83,6 +83,8 @@ impl IntakeHost {
 }
 
 impl Host for IntakeHost {
+    type Database = Connection;
+
     fn open(&mut self) -> Result<Connection, OpenError> {
         let connection = open_writer(&self.path, LAYOUT)?;
         // Copying the log into the database and emptying it writes and syncs both files.

@@ -1,17 +1,23 @@
-//! The embedded backend: two SQLite files, one writer thread each, read-only connections beside them.
+//! The embedded backend: SQLite files, two writer threads, read-only connections beside them.
 //!
-//! The only code that speaks SQL. `intake.db` keeps raw payloads, `store.db` what came of them.
+//! The only code that speaks SQL. `intake.db` keeps raw payloads; `store.db` what came of them, but for the
+//! events, of which each week has a file, `events-<week>.db`.
 
 mod apply;
 mod columns;
 mod connection;
+mod database;
 mod dead_letters;
 mod deliveries;
+mod delivering;
+mod event_pages;
 mod events;
+mod files;
 mod group_commit;
 mod intake;
 mod keys;
 mod ledgers;
+mod open_weeks;
 mod outcomes;
 mod producers;
 mod queue;
@@ -21,6 +27,8 @@ mod sinks;
 mod store;
 mod totals;
 mod trace;
+mod week_catalog;
+mod week_readers;
 mod writer;
 
 pub use connection::OpenError;

@@ -4,42 +4,36 @@ use lamplight_wire::Producer;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::columns::{column_error, number, payload_id, producer_bytes, row_id};
-use super::{events, ledgers};
+use super::week_readers::Reading;
+use super::{events, ledgers, week_catalog as catalog};
 use crate::outcome::Outcome;
-use crate::store::{EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Verdict};
+use crate::store::ledger::Ledger;
+use crate::store::{EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Verdict, Week};
 
 /// Most later arrivals that a trace lists.
 const REPEATS_MAX: u32 = 100;
+
+/// Most weeks that are searched for one producer's event. A producer is a page's life: it has one or two.
+const WEEKS_MAX: usize = 64;
 
 const REFUSED: &str = "SELECT id, state, reason, detail, source, producer, seq, event_id, payload_id, payload_index, \
      received_ms, applied_ms FROM outcomes";
 
 /// Finds an event by any of its names.
 pub(super) fn find(
-    connection: &Connection,
+    reading: &Reading<'_>,
     event: &EventRef,
 ) -> rusqlite::Result<Option<EventTrace>> {
     match event {
-        EventRef::Row(id) => by_row(connection, *id),
-        EventRef::Number(producer, seq) => {
-            let id = first_arrival(
-                connection,
-                "SELECT id FROM events WHERE producer = ?1 AND seq = ?2 UNION ALL \
-                 SELECT id FROM outcomes WHERE producer = ?1 AND seq = ?2 AND state = 'invalid' LIMIT 1",
-                params![producer_bytes(*producer), seq],
-            )?;
-            match id {
-                Some(id) => by_row(connection, id),
-                None => missing(connection, *producer, *seq),
-            }
-        }
+        EventRef::Row(id) => by_row(reading, *id),
+        EventRef::Number(producer, seq) => by_number(reading, *producer, *seq),
         EventRef::Named(name) => {
-            let id = first_arrival(
-                connection,
+            let found = first_arrival(
+                reading,
                 "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY received_ms LIMIT 1",
                 params![name],
             )?;
-            id.map_or(Ok(None), |id| by_row(connection, id))
+            found.map_or(Ok(None), |id| by_row(reading, id))
         }
     }
 }
@@ -52,32 +46,76 @@ fn first_arrival(
     connection.prepare_cached(sql)?.query_row(params, |row| row_id(row, 0)).optional()
 }
 
-fn by_row(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventTrace>> {
-    if let Some(event) = stored(connection, id)? {
+fn by_number(
+    reading: &Reading<'_>,
+    producer: Producer,
+    seq: u64,
+) -> rusqlite::Result<Option<EventTrace>> {
+    let Some(ledger) = ledgers::find(reading, producer)? else { return Ok(None) };
+    if !ledger.received.contains(seq) {
+        return Ok(missing(&ledger, producer, seq));
+    }
+    let refused = first_arrival(
+        reading,
+        "SELECT id FROM outcomes WHERE producer = ?1 AND seq = ?2 AND state = 'invalid' LIMIT 1",
+        params![producer_bytes(producer), seq],
+    )?;
+    if let Some(id) = refused {
+        return by_row(reading, id);
+    }
+    let heard = ledger.heard_weeks();
+    for week in catalog::between(reading, heard, WEEKS_MAX)? {
+        let stored = reading.week(week, |events| {
+            first_arrival(
+                events,
+                "SELECT id FROM events WHERE producer = ?1 AND seq = ?2",
+                params![producer_bytes(producer), seq],
+            )
+        })?;
+        if let Some(id) = stored.flatten() {
+            return by_row(reading, id);
+        }
+    }
+    removed(reading, heard)
+}
+
+fn by_row(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<EventTrace>> {
+    if let Some(event) = stored(reading, id)? {
         let row = &event.row;
-        let repeats = repeats(connection, row.number, row.event_id.as_deref(), &row.source, id)?;
+        let repeats = repeats(reading, row.number, row.event_id.as_deref(), &row.source, id)?;
         return Ok(Some(EventTrace::Stored { event: Box::new(event), repeats }));
     }
-    let refused = connection
+    let refused = reading
         .prepare_cached(&format!("{REFUSED} WHERE id = ?1"))?
         .query_row([id.0.as_bytes()], refused)
         .optional()?;
-    let Some(event) = refused else { return Ok(None) };
+    let Some(event) = refused else {
+        return removed(reading, (Week::of_row(id), Week::of_row(id)));
+    };
     let repeats = match event.outcome {
         Outcome::Invalid => {
-            repeats(connection, event.number, event.event_id.as_deref(), &event.source, id)?
+            repeats(reading, event.number, event.event_id.as_deref(), &event.source, id)?
         }
         Outcome::Duplicate | Outcome::Stored => Vec::new(),
     };
     Ok(Some(EventTrace::Refused { event: Box::new(event), repeats }))
 }
 
-fn stored(connection: &Connection, id: RowId) -> rusqlite::Result<Option<StoredEvent>> {
-    let Some(row) = events::by_id(connection, id)? else { return Ok(None) };
-    let (applied_ms, attempt) = connection
+/// Whether an event that is nowhere may have been in a week that is no longer there.
+fn removed(store: &Connection, weeks: (Week, Week)) -> rusqlite::Result<Option<EventTrace>> {
+    let removed_ms = catalog::removed_between(store, weeks)?;
+    Ok(removed_ms.map(|removed_ms| EventTrace::Removed { removed_ms }))
+}
+
+/// An event in its week's file. One whose payload is not applied does not count, and is not there.
+fn stored(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<StoredEvent>> {
+    let row = reading.week(Week::of_row(id), |events| events::by_id(events, id))?;
+    let Some(row) = row.flatten() else { return Ok(None) };
+    let applied = reading
         .prepare_cached("SELECT applied_ms, attempt FROM applied WHERE payload_id = ?1")?
-        .query_row([row.payload.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Some(StoredEvent { row, applied_ms, attempt }))
+        .query_row([row.payload.0.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(applied.map(|(applied_ms, attempt)| StoredEvent { row, applied_ms, attempt }))
 }
 
 fn refused(row: &Row<'_>) -> rusqlite::Result<RefusedEvent> {
@@ -132,14 +170,9 @@ fn repeats(
 }
 
 /// What its producer's ledger says about a number that did not arrive.
-fn missing(
-    connection: &Connection,
-    producer: Producer,
-    seq: u64,
-) -> rusqlite::Result<Option<EventTrace>> {
-    let Some(ledger) = ledgers::find(connection, producer)? else { return Ok(None) };
-    if seq > ledger.made() || ledger.received.contains(seq) {
-        return Ok(None);
+fn missing(ledger: &Ledger, producer: Producer, seq: u64) -> Option<EventTrace> {
+    if seq == 0 || seq > ledger.made() {
+        return None;
     }
     let reason = ledger
         .declared()
@@ -147,5 +180,5 @@ fn missing(
         .find_map(|(reason, ranges)| ranges.contains(seq).then_some(reason));
     let verdict = if reason.is_some() { Verdict::Declared } else { Verdict::InFlight };
     let last_heard_ms = ledger.last_heard_ms;
-    Ok(Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }))
+    Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms })
 }

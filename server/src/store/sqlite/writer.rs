@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::OpenError;
+use super::database::Database;
 use super::group_commit::{Thread, is_disks_fault};
 use crate::store::StoreError;
 
@@ -38,8 +38,10 @@ pub(super) struct Change {
 
 /// What is different between the writers of two databases.
 pub(super) trait Host: Send + 'static {
+    /// What its steps write to.
+    type Database: Database;
     /// Opens the database afresh, proves that it takes a write, and counts what it holds.
-    fn open(&mut self) -> Result<Connection, OpenError>;
+    fn open(&mut self) -> Result<Self::Database, OpenError>;
     /// A transaction was committed.
     fn committed(&mut self, change: Change);
 }
@@ -54,17 +56,17 @@ pub(super) enum Guard {
 }
 
 /// A write that waits for its turn.
-pub(super) trait Step: Send {
+pub(super) trait Step<D>: Send {
     fn bytes(&self) -> u64;
     fn guard(&self) -> Guard;
-    fn run(&mut self, connection: &Connection, change: &mut Change) -> rusqlite::Result<()>;
+    fn run(&mut self, database: &mut D, change: &mut Change) -> rusqlite::Result<()>;
     fn fail(&mut self, error: StoreError);
     fn answer(self: Box<Self>);
 }
 
 /// What a writer thread is sent.
-pub(super) enum Inbox {
-    Step(Box<dyn Step>),
+pub(super) enum Inbox<D> {
+    Step(Box<dyn Step<D>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -78,19 +80,19 @@ pub(super) struct Shared {
 }
 
 /// The way to a writer thread.
-#[derive(Debug, Clone)]
-pub(super) struct Writer {
-    inbox: Sender<Inbox>,
+#[derive(Debug)]
+pub(super) struct Writer<D> {
+    inbox: Sender<Inbox<D>>,
     shared: Arc<Shared>,
 }
 
-impl Writer {
+impl<D: Database> Writer<D> {
     /// Starts the thread on a database that `host` has opened already.
     pub(super) fn start(
         name: &str,
         limits: WriterLimits,
-        connection: Connection,
-        host: impl Host,
+        database: D,
+        host: impl Host<Database = D>,
     ) -> std::io::Result<Self> {
         let (inbox, steps) = channel();
         let shared = Arc::new(Shared {
@@ -100,7 +102,7 @@ impl Writer {
             limits,
         });
         let thread = Thread::new(steps, Arc::clone(&shared), host);
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || thread.run(connection))?;
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || thread.run(database))?;
         Ok(Self { inbox, shared })
     }
 
@@ -116,7 +118,7 @@ impl Writer {
         doing: &'static str,
         guard: Guard,
         bytes: u64,
-        step: impl FnOnce(&Connection, &mut Change) -> rusqlite::Result<T> + Send + 'static,
+        step: impl FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let queued = self.queue(doing, guard, bytes, step);
         let down = self.down();
@@ -128,7 +130,7 @@ impl Writer {
         doing: &'static str,
         guard: Guard,
         bytes: u64,
-        step: impl FnOnce(&Connection, &mut Change) -> rusqlite::Result<T> + Send + 'static,
+        step: impl FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         if !self.is_up() {
             return Err(self.down());
@@ -154,7 +156,7 @@ impl Writer {
     }
 
     fn down(&self) -> StoreError {
-        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed).max(2) }
+        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed) }
     }
 }
 
@@ -191,9 +193,9 @@ struct Pending<T, F> {
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F> Step for Pending<T, F>
+impl<D, T: Send, F> Step<D> for Pending<T, F>
 where
-    F: FnOnce(&Connection, &mut Change) -> rusqlite::Result<T> + Send,
+    F: FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send,
 {
     fn bytes(&self) -> u64 {
         self.held.bytes
@@ -203,9 +205,9 @@ where
         self.guard
     }
 
-    fn run(&mut self, connection: &Connection, change: &mut Change) -> rusqlite::Result<()> {
+    fn run(&mut self, database: &mut D, change: &mut Change) -> rusqlite::Result<()> {
         let Some(step) = self.step.take() else { return Ok(()) };
-        match step(connection, change) {
+        match step(database, change) {
             Ok(value) => {
                 self.outcome = Some(Ok(value));
                 Ok(())

@@ -1,0 +1,188 @@
+//! The files of events that are open for writing, one a week.
+//!
+//! A file is committed before store.db is, and what it holds counts only once store.db has its batch number: see
+//! "Two files, one outcome" in ARCHITECTURE.md. Only files that store.db calls open can hold rows that do not count.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use super::OpenError;
+use super::connection::{Layout, Step, migrate, open_writer};
+use super::database::Database;
+use super::week_catalog as catalog;
+use crate::store::{RowId, Week};
+
+/// Most files open for writing. Payloads come in the order of time, so one or two would nearly always do.
+const OPEN_MAX: usize = 4;
+
+pub(super) const SCHEMA: [Step; 1] =
+    [("V1__events", include_str!("../../../migrations/sqlite/week/V1__events.sql"))];
+
+const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
+
+/// Where the events of `week` are.
+pub(super) fn path(folder: &Path, week: Week) -> PathBuf {
+    folder.join(format!("events-{week}.db"))
+}
+
+/// The files that are open for writing.
+#[derive(Debug)]
+pub(super) struct OpenWeeks {
+    folder: PathBuf,
+    /// The one used last stands last.
+    open: Vec<OpenWeek>,
+}
+
+/// One file that is open for writing.
+#[derive(Debug)]
+pub(super) struct OpenWeek {
+    week: Week,
+    connection: Connection,
+    /// The number of the last batch that counts.
+    counted: i64,
+    /// Whether a transaction is open.
+    is_dirty: bool,
+}
+
+impl OpenWeeks {
+    /// Opens what `store` calls open and deletes the rows in it that do not count.
+    pub(super) fn open(store: &Connection, folder: &Path) -> Result<Self, OpenError> {
+        let sqlite = |source| OpenError::Sqlite { path: folder.to_owned(), source };
+        let mut open = Vec::new();
+        for (week, counted) in catalog::open(store).map_err(sqlite)? {
+            let mut opened = OpenWeek::open(folder, week, counted)?;
+            let undone = opened.undo_uncounted().map_err(sqlite)?;
+            if undone > 0 {
+                tracing::info!(%week, rows = undone, "a commit had not finished; its events are processed again");
+            }
+            open.push(opened);
+        }
+        Ok(Self { folder: folder.to_owned(), open })
+    }
+
+    /// Whether events of `week` can be written.
+    pub(super) fn has(&self, week: Week) -> bool {
+        self.open.iter().any(|open| open.week == week)
+    }
+
+    /// Opens the file of `week`, making it if need be, for the transactions **after** this one: that it may hold rows
+    /// that do not count must be on disk before it can.
+    pub(super) fn admit(&mut self, store: &Connection, week: Week) -> rusqlite::Result<()> {
+        if self.has(week) {
+            return Ok(());
+        }
+        while self.open.len() >= OPEN_MAX
+            && let Some(at) = self.open.iter().position(|open| !open.is_dirty)
+        {
+            // Its last batch was counted in an earlier transaction.
+            let mut sealed = self.open.remove(at);
+            catalog::seal(store, sealed.week)?;
+            sealed.connection.checkpoint()?;
+        }
+        let counted = catalog::begin(store, week)?;
+        let mut opened = OpenWeek::open(&self.folder, week, counted).map_err(inner)?;
+        opened.undo_uncounted()?;
+        self.open.push(opened);
+        Ok(())
+    }
+
+    /// The file of `week`, ready to be written to in the current transaction.
+    pub(super) fn writable(&mut self, week: Week) -> rusqlite::Result<&OpenWeek> {
+        let at = self.open.iter().position(|open| open.week == week);
+        let mut open = self.open.remove(at.ok_or(rusqlite::Error::QueryReturnedNoRows)?);
+        if !open.is_dirty {
+            open.connection.begin()?;
+            open.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
+            open.connection.begin_step()?;
+            open.is_dirty = true;
+        }
+        self.open.push(open);
+        self.open.last().ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    fn dirty(&mut self) -> impl Iterator<Item = &mut OpenWeek> {
+        self.open.iter_mut().filter(|open| open.is_dirty)
+    }
+
+    pub(super) fn begin_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.begin_step())
+    }
+
+    pub(super) fn undo_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.undo_step())
+    }
+
+    pub(super) fn end_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.end_step())
+    }
+
+    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+        for open in self.dirty() {
+            open.connection.commit()?;
+            open.counted += 1;
+            open.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.open.iter_mut().try_for_each(|open| open.connection.checkpoint())
+    }
+}
+
+impl OpenWeek {
+    fn open(folder: &Path, week: Week, counted: i64) -> Result<Self, OpenError> {
+        let path = path(folder, week);
+        let mut connection = open_writer(&path, LAYOUT)?;
+        migrate(&mut connection, &path, &SCHEMA)?;
+        Ok(Self { week, connection, counted, is_dirty: false })
+    }
+
+    /// Deletes the rows of a batch that store.db does not count. Gives how many there were.
+    fn undo_uncounted(&mut self) -> rusqlite::Result<usize> {
+        self.connection.begin()?;
+        let spans: Vec<([u8; 16], [u8; 16])> = self
+            .connection
+            .prepare_cached("SELECT first_id, last_id FROM batch WHERE number > ?1")?
+            .query_map([self.counted], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut undone = 0;
+        for (first, last) in spans {
+            undone += self
+                .connection
+                .prepare_cached("DELETE FROM events WHERE id BETWEEN ?1 AND ?2")?
+                .execute(params![first, last])?;
+        }
+        self.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
+        self.connection.commit()?;
+        Ok(undone)
+    }
+
+    /// Says that this transaction writes rows with ids in a span. Anything else in the span is not touched, and
+    /// must not be there before.
+    pub(super) fn writes(&self, first: RowId, last: RowId) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO batch (number, first_id, last_id) VALUES (?1, ?2, ?3)")?
+            .execute(params![self.batch(), first.0.as_bytes(), last.0.as_bytes()])?;
+        Ok(())
+    }
+
+    /// The number of the batch that the current transaction writes.
+    pub(super) fn batch(&self) -> i64 {
+        self.counted + 1
+    }
+
+    /// Where to write.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// The error as steps of a transaction give it.
+fn inner(error: OpenError) -> rusqlite::Error {
+    match error {
+        OpenError::Sqlite { source, .. } => source,
+        error => rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
+    }
+}

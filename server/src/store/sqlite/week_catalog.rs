@@ -1,0 +1,89 @@
+//! The table `weeks` of store.db: which files of events there are, and what of each counts.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::Week;
+
+fn week(number: u32) -> Week {
+    Week::from_number(number)
+}
+
+/// The files that may hold rows that do not count, each with the number of its last batch that does.
+pub(super) fn open(store: &Connection) -> rusqlite::Result<Vec<(Week, i64)>> {
+    store
+        .prepare_cached("SELECT week, batch FROM weeks WHERE state = 'open' ORDER BY week")?
+        .query_map([], |row| Ok((week(row.get(0)?), row.get(1)?)))?
+        .collect()
+}
+
+/// Rows that do not count may be written from the next transaction on. Gives the number of the last batch that counts.
+pub(super) fn begin(store: &Connection, week: Week) -> rusqlite::Result<i64> {
+    store
+        .prepare_cached(
+            "INSERT INTO weeks (week, state, batch, events) VALUES (?1, 'open', 0, 0) \
+             ON CONFLICT (week) DO UPDATE SET state = 'open', removed_ms = NULL RETURNING batch",
+        )?
+        .query_row([week.number()], |row| row.get(0))
+}
+
+/// Everything in the file counts.
+pub(super) fn seal(store: &Connection, week: Week) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("UPDATE weeks SET state = 'sealed' WHERE week = ?1")?
+        .execute([week.number()])?;
+    Ok(())
+}
+
+/// Rows that were added to weeks in one transaction, and their batches.
+#[derive(Debug, Default)]
+pub(super) struct Added(BTreeMap<Week, (i64, u64)>);
+
+impl Added {
+    /// `events` rows were added.
+    pub(super) fn add(&mut self, week: Week, batch: i64, events: u64) {
+        let added = self.0.entry(week).or_default();
+        *added = (batch, added.1 + events);
+    }
+
+    /// Makes the rows count, once the transaction is committed.
+    pub(super) fn count(&self, store: &Connection) -> rusqlite::Result<()> {
+        for (week, (batch, events)) in &self.0 {
+            store
+                .prepare_cached(
+                    "UPDATE weeks SET batch = ?2, events = events + ?3 WHERE week = ?1",
+                )?
+                .execute(params![week.number(), batch, events])?;
+        }
+        Ok(())
+    }
+}
+
+/// The weeks between two, both included, that have files, newest first.
+pub(super) fn between(
+    store: &Connection,
+    (oldest, newest): (Week, Week),
+    limit: usize,
+) -> rusqlite::Result<Vec<Week>> {
+    store
+        .prepare_cached(
+            "SELECT week FROM weeks WHERE week BETWEEN ?1 AND ?2 AND state <> 'removed' ORDER BY week DESC LIMIT ?3",
+        )?
+        .query_map(params![oldest.number(), newest.number(), limit], |row| Ok(week(row.get(0)?)))?
+        .collect()
+}
+
+/// When the last week between two, both included, was removed, if one was.
+pub(super) fn removed_between(
+    store: &Connection,
+    (oldest, newest): (Week, Week),
+) -> rusqlite::Result<Option<i64>> {
+    store
+        .prepare_cached(
+            "SELECT max(removed_ms) FROM weeks WHERE week BETWEEN ?1 AND ?2 AND state = 'removed'",
+        )?
+        .query_row(params![oldest.number(), newest.number()], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}
