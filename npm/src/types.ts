@@ -19,7 +19,7 @@ export interface Options {
   /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
   liveness?: 'auto' | 'beat'
   storage?: {
-    /** Most bytes of this page's events in localStorage. Default 1 MiB. */
+    /** Most bytes of events in localStorage, of all the origin's pages together. Default 1 MiB. */
     maxBytes?: number
   }
 }

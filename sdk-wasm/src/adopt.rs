@@ -45,6 +45,8 @@ struct Foreign {
     mark_changed_ms: u64,
     /// It was not in the last list of live producers.
     is_unlisted: bool,
+    /// The bytes of each event, key included, ascending by number. Keys are written once, so one look is enough.
+    sizes: Vec<(u64, usize)>,
 }
 
 /// Everything known of other producers.
@@ -65,6 +67,11 @@ impl Others {
         self.foreign.iter().map(|foreign| foreign.seqs().map_or(0, Ranges::count)).sum()
     }
 
+    /// How many bytes they take in storage, keys included.
+    pub fn bytes(&self) -> usize {
+        self.foreign.iter().flat_map(|foreign| &foreign.sizes).map(|(_, bytes)| bytes).sum()
+    }
+
     /// Whether the last scan saw nothing of others.
     pub fn is_empty(&self) -> bool {
         self.foreign.is_empty()
@@ -79,8 +86,13 @@ impl Others {
         for name in storage.keys(&keys.prefix()) {
             match keys.parse(&name) {
                 Some(Key::Event(producer, seq)) if producer != me => {
-                    if let Some(scan) = self.of(producer, now_ms).scans.last_mut() {
+                    let foreign = self.of(producer, now_ms);
+                    if let Some(scan) = foreign.scans.last_mut() {
                         scan.seqs.insert(seq);
+                    }
+                    let at = foreign.sizes.partition_point(|(known, _)| *known < seq);
+                    if foreign.sizes.get(at).is_none_or(|(known, _)| *known != seq) {
+                        foreign.sizes.insert(at, (seq, name.len() + storage.size(&name)));
                     }
                 }
                 Some(Key::Mark(producer)) if producer != me => {
@@ -101,7 +113,10 @@ impl Others {
             let is_old = |scan: &&Scan| scan.at_ms + adopt_after_ms <= now_ms;
             let old = foreign.scans.iter().filter(is_old).count();
             foreign.scans.drain(..old.saturating_sub(1));
-            is_marked || foreign.seqs().is_some_and(|seqs| !seqs.is_empty())
+            let Foreign { scans, sizes, .. } = foreign;
+            let seqs = scans.last().map(|scan| &scan.seqs);
+            sizes.retain(|(seq, _)| seqs.is_some_and(|seqs| seqs.contains(*seq)));
+            is_marked || !sizes.is_empty()
         });
     }
 
@@ -139,7 +154,9 @@ impl Others {
     /// Forgets numbers that were answered, or whose keys turned out to be gone. Says whether none are left.
     pub fn forget(&mut self, producer: Producer, seqs: &Ranges) -> bool {
         let foreign = self.foreign.iter_mut().find(|foreign| foreign.producer == producer);
-        let Some(scan) = foreign.and_then(|foreign| foreign.scans.last_mut()) else { return true };
+        let Some(foreign) = foreign else { return true };
+        foreign.sizes.retain(|(seq, _)| !seqs.contains(*seq));
+        let Some(scan) = foreign.scans.last_mut() else { return true };
         scan.seqs = scan.seqs.minus(seqs);
         scan.seqs.is_empty()
     }
@@ -158,6 +175,7 @@ impl Others {
                 mark: None,
                 mark_changed_ms: now_ms,
                 is_unlisted: false,
+                sizes: Vec::new(),
             });
             self.foreign.len() - 1
         });
@@ -204,6 +222,9 @@ mod tests {
     impl Storage for Plain {
         fn get(&self, key: &str) -> Option<String> {
             self.0.get(key).cloned()
+        }
+        fn size(&self, key: &str) -> usize {
+            self.0.get(key).map_or(0, String::len)
         }
         fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
             self.0.insert(key.into(), value.into());

@@ -178,6 +178,9 @@ impl<P: Ports> Client<P> {
             return;
         }
         self.time_out(now_ms);
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
         self.queue.tend(&mut self.ports, &self.keys, now_ms);
         self.beat(now_ms);
         self.scan(now_ms);

@@ -11,7 +11,7 @@ pub struct Options {
     pub events_max: usize,
     /// Most bytes of events in one batch; so many queued ones are sent without waiting.
     pub batch_bytes_max: usize,
-    /// Most bytes of this producer's events in storage.
+    /// Most bytes of events in storage, of all pages of the namespace together, those that are gone included.
     pub storage_bytes_max: usize,
     /// Most bytes of events that wait in memory only, once storage takes no more.
     pub memory_bytes_max: usize,

@@ -18,6 +18,8 @@ pub enum Refusal {
 pub trait Storage {
     /// The value under `key`, as this tab's copy has it.
     fn get(&self, key: &str) -> Option<String>;
+    /// How many characters the value under `key` has, without copying it; 0 when there is none.
+    fn size(&self, key: &str) -> usize;
     /// Writes `value` under `key`.
     ///
     /// # Errors

@@ -28,6 +28,9 @@ impl Storage for Tab {
     fn get(&self, key: &str) -> Option<String> {
         self.origin.borrow().values.get(key).cloned()
     }
+    fn size(&self, key: &str) -> usize {
+        self.origin.borrow().values.get(key).map_or(0, String::len)
+    }
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         self.origin.borrow_mut().values.insert(key.into(), value.into());
         Ok(())

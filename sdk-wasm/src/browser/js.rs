@@ -25,6 +25,10 @@ extern "C" {
     #[wasm_bindgen(js_namespace = Object, js_name = keys, catch)]
     pub(super) fn object_keys(object: &web_sys::Storage) -> Result<js_sys::Array, JsValue>;
 
+    type TextStorage;
+    #[wasm_bindgen(method, catch, js_name = getItem)]
+    fn item(this: &TextStorage, key: &str) -> Result<Option<js_sys::JsString>, JsValue>;
+
     /// The page's function that hears notes: `(name, json) => void`.
     #[derive(Debug)]
     pub type Listener;
@@ -56,6 +60,11 @@ extern "C" {
     pub(super) type LockInfo;
     #[wasm_bindgen(method, getter)]
     pub(super) fn name(this: &LockInfo) -> String;
+}
+
+/// A value that stays on JavaScript's side.
+pub(super) fn item(storage: &web_sys::Storage, key: &str) -> Option<js_sys::JsString> {
+    storage.unchecked_ref::<TextStorage>().item(key).ok().flatten()
 }
 
 /// The page's lock manager, in secure contexts of browsers that have one.

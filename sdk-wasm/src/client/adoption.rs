@@ -42,12 +42,18 @@ impl<P: Ports> Client<P> {
         self.find_orphans();
     }
 
+    /// Looks at all keys, and at how much of our share others take.
+    pub(super) fn look(&mut self, now_ms: u64) {
+        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+        self.queue.looked(self.others.bytes());
+    }
+
     /// Looks at all keys, when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
         if now_ms < self.scan_due_ms {
             return;
         }
-        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+        self.look(now_ms);
         let was_others = self.lease.is_others(now_ms);
         self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
         if was_others && self.lease.holder().is_none() {

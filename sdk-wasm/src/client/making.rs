@@ -79,6 +79,9 @@ impl<P: Ports> Client<P> {
             return Tracked { seq, outcome: Outcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
             Kept::Stored => Outcome::Stored,

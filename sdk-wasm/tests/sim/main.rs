@@ -82,6 +82,12 @@ fn the_same_holds_when_the_quota_is_used_up() {
 }
 
 #[test]
+fn tabs_fill_their_share_together_and_go_over_it_by_a_bounded_amount() {
+    let all = run_all(60, &Setup { share: 6_000, prompt: true, ..Setup::default() });
+    assert!(all.unstored > 1_000 && all.peak > 5_000, "the share was never reached: {all}");
+}
+
+#[test]
 fn an_event_that_the_server_can_never_take_holds_nothing_up() {
     let all = run_all(60, &Setup { poison: true, ..Setup::default() });
     assert!(all.rejected > 20, "nothing was rejected: {all}");
@@ -105,6 +111,13 @@ fn keys_that_two_tabs_write_are_caught() {
     let setup = Setup { mutant: Mutant::SharedKeys, ..Setup::default() };
     // Only what a dead tab leaves is read from storage, so not every world has a loss.
     assert!(caught(&setup, "was never accepted") >= 4);
+}
+
+#[test]
+fn a_share_for_each_tab_instead_of_one_for_all_is_caught() {
+    let setup =
+        Setup { mutant: Mutant::Weightless, share: 6_000, prompt: true, ..Setup::default() };
+    assert!(caught(&setup, "our events take") >= 3);
 }
 
 #[test]

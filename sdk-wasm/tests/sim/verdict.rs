@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     /// Those of them after a tab had read that the event was accepted.
     pub(crate) needless: u64,
     pub(crate) requests: u64,
+    /// The most bytes that events ever took in storage.
+    pub(crate) peak: usize,
 }
 
 impl Verdict {
@@ -39,6 +41,7 @@ impl Verdict {
         self.duplicates += other.duplicates;
         self.needless += other.needless;
         self.requests += other.requests;
+        self.peak = self.peak.max(other.peak);
     }
 }
 
@@ -47,7 +50,8 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "{} promised, {} unstored, {} taken back, {} accepted ({} by an adopter), {} rejected, \
-             {} duplicates on the wire ({} needless), {} requests",
+             {} duplicates on the wire ({} needless), {} requests, \
+             {} bytes at most",
             self.promised,
             self.unstored,
             self.taken_back,
@@ -56,7 +60,8 @@ impl fmt::Display for Verdict {
             self.rejected,
             self.duplicates,
             self.needless,
-            self.requests
+            self.requests,
+            self.peak
         )
     }
 }

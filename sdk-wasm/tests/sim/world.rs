@@ -28,6 +28,10 @@ const CALM_MS: u64 = 600_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) quota: usize,
+    /// Our share of it.
+    pub(crate) share: usize,
+    /// What one tab writes the others see within milliseconds.
+    pub(crate) prompt: bool,
     pub(crate) liveness: bool,
     pub(crate) adopt_after_ms: u64,
     /// Some events can never be taken.
@@ -43,6 +47,8 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             quota: 5_000_000,
+            share: 1_000_000,
+            prompt: false,
             liveness: true,
             adopt_after_ms: 5_000,
             poison: false,
@@ -100,7 +106,7 @@ impl World {
         let shared = Shared {
             now_ms: 1_000,
             chance: Chance::new(seed),
-            storage: Model::new(setup.quota, !setup.calm),
+            storage: Model::new(setup.quota, !setup.calm && !setup.prompt),
             ledger: Ledger::default(),
             faults: Vec::new(),
             posted: Vec::new(),
@@ -208,6 +214,12 @@ impl World {
                 self.settle_ms = None;
                 let Shared { storage, chance, now_ms, .. } = &mut *self.shared.borrow_mut();
                 storage.settle(*now_ms, chance);
+                let (bytes, unseen) = (storage.events_bytes(), storage.unseen_bytes(*now_ms));
+                self.verdict.peak = self.verdict.peak.max(bytes);
+                let bound = self.setup.share + self.last_tab * self.setup.share / 8 + unseen;
+                if bytes > bound {
+                    self.verdict.faults.push(format!("our events take {bytes} bytes of {bound}"));
+                }
             }
             Event::Arrive(posted) => self.arrive(posted),
             Event::Crash(tab) => self.crash(tab),

@@ -27,6 +27,7 @@ impl World {
             namespace: "sim".into(),
             liveness: self.setup.liveness,
             adopt_after_ms: self.setup.adopt_after_ms,
+            storage_bytes_max: self.setup.share,
             memory_bytes_max: 20_000,
             ..Options::default()
         };
