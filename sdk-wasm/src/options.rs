@@ -15,6 +15,8 @@ pub struct Options {
     pub storage_bytes_max: usize,
     /// Most bytes of events that wait in memory only, once storage takes no more.
     pub memory_bytes_max: usize,
+    /// Most bytes of events in the overflow, of all pages of the namespace together.
+    pub overflow_bytes_max: u64,
     /// Whether to ask the browser which tabs are alive. Without it only beats tell.
     pub liveness: bool,
     /// The least settle time of the tab lock, in milliseconds, and the age at which own keys are read back.
@@ -39,6 +41,7 @@ impl Default for Options {
             batch_bytes_max: 60 * 1000,
             storage_bytes_max: 1024 * 1024,
             memory_bytes_max: 4 * 1024 * 1024,
+            overflow_bytes_max: 50 * 1024 * 1024,
             liveness: true,
             settle_ms: 250,
             adopt_after_ms: 5_000,

@@ -1,12 +1,18 @@
-//! This page's own events that no 2xx has answered yet: each in storage under its own key, and in memory.
+//! This page's own events that no 2xx has answered yet: each in storage under its own key and in memory; or in a block.
 
+mod blocks;
+mod compact;
 mod share;
 mod tend;
 
 use lamplight_wire::{Producer, Ranges};
 
+use crate::block::Name;
 use crate::keys::Keys;
 use crate::ports::{Refusal, Storage};
+pub(crate) use blocks::SPILLING;
+use blocks::{Block, GATHER_MS};
+use compact::Fresh;
 use share::Share;
 
 /// Where a new event went.
@@ -28,6 +34,10 @@ enum Place {
     /// In memory, and storage is to be asked once more.
     Retry,
     Memory,
+    /// In a block in storage.
+    Chunk,
+    /// In a block in the overflow.
+    Overflow,
 }
 
 #[derive(Debug)]
@@ -44,6 +54,10 @@ struct Entry {
 }
 
 impl Entry {
+    const fn new(seq: u64, text: String, place: Place) -> Self {
+        Self { seq, text, place, request: 0, read_back_ms: 0, parked: false }
+    }
+
     fn is_waiting(&self) -> bool {
         self.request == 0 && !self.parked
     }
@@ -75,6 +89,16 @@ pub struct Queue {
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
     move_in_due_ms: Option<u64>,
+    /// In the order in which they were written.
+    blocks: Vec<Block>,
+    last_block: u64,
+    fresh: Option<Fresh>,
+    compact_after_ms: u64,
+    /// The block that is being written into the overflow, and its events.
+    spilling: Option<(Name, Ranges)>,
+    spill_due_ms: Option<u64>,
+    /// The origin has no room left: what we have in storage goes out too.
+    retreats: bool,
 }
 
 impl Queue {
@@ -90,17 +114,24 @@ impl Queue {
             has_retries: false,
             read_back_due_ms: None,
             move_in_due_ms: None,
+            blocks: Vec::new(),
+            last_block: 0,
+            fresh: None,
+            compact_after_ms: 0,
+            spilling: None,
+            spill_due_ms: None,
+            retreats: false,
         }
     }
 
     /// Unanswered events, those in flight included.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + usize::try_from(self.events_out()).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.events_out() == 0
     }
 
     /// Events that are not in flight and not given up.
@@ -126,7 +157,7 @@ impl Queue {
     /// Whether the event `seq` is still here.
     pub fn contains(&self, seq: u64) -> bool {
         let at = self.entries.partition_point(|entry| entry.seq < seq);
-        self.entries.get(at).is_some_and(|entry| entry.seq == seq)
+        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || self.is_out(seq)
     }
 
     /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
@@ -159,16 +190,18 @@ impl Queue {
             }
             Kept::Refused(Refusal::Full) => {
                 self.has_retries = true;
+                self.retreats = true;
                 Place::Retry
             }
             _ => Place::Memory,
         };
         if place != Place::Storage {
             self.share.memory += text.len();
+            self.spill_due_ms.get_or_insert(now_ms + GATHER_MS);
         }
         self.waiting += 1;
         self.waiting_bytes += text.len();
-        self.entries.push(Entry { seq, text, place, request: 0, read_back_ms, parked: false });
+        self.entries.push(Entry { read_back_ms, ..Entry::new(seq, text, place) });
         kept
     }
 
@@ -188,7 +221,8 @@ impl Queue {
                 break;
             }
             for entry in &mut self.entries {
-                if !entry.is_waiting() || (entry.place == Place::Storage) != stored {
+                let outside = matches!(entry.place, Place::Memory | Place::Retry);
+                if !entry.is_waiting() || outside == stored {
                     continue;
                 }
                 let is_full =
@@ -217,6 +251,9 @@ impl Queue {
                 self.waiting += 1;
                 self.waiting_bytes += entry.text.len();
             }
+        }
+        if self.share.memory > 0 {
+            self.spill_due_ms.get_or_insert(0);
         }
     }
 
@@ -252,15 +289,18 @@ impl Queue {
                 return true;
             }
             left.insert(entry.seq);
-            if entry.place == Place::Storage {
-                let key = keys.event(producer, entry.seq);
-                share.stored -= key.len() + entry.text.len();
-                storage.remove(&key);
-            } else {
-                share.memory -= entry.text.len();
+            match entry.place {
+                Place::Storage => {
+                    let key = keys.event(producer, entry.seq);
+                    share.stored -= key.len() + entry.text.len();
+                    storage.remove(&key);
+                }
+                Place::Memory | Place::Retry => share.memory -= entry.text.len(),
+                Place::Chunk | Place::Overflow => {}
             }
             false
         });
+        self.leave_blocks(storage, keys, &left);
         self.has_room();
         left
     }

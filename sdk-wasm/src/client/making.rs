@@ -86,7 +86,10 @@ impl<P: Ports> Client<P> {
         let outcome = match kept {
             Kept::Stored => Outcome::Stored,
             Kept::Refused(Refusal::Full) => Outcome::StorageFull,
-            Kept::Refused(Refusal::Blocked) => Outcome::StorageBlocked,
+            Kept::Refused(Refusal::Blocked) => {
+                self.is_alone(now_ms);
+                Outcome::StorageBlocked
+            }
             Kept::OverShare => Outcome::StorageShare,
             Kept::Dropped => {
                 self.give_up(DropReason::Quota, seq);

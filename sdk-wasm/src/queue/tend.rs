@@ -16,7 +16,8 @@ impl Queue {
         if self.has_retries {
             return Some(0);
         }
-        [self.read_back_due_ms, self.move_in_due_ms].into_iter().flatten().min()
+        let fresh_ms = self.fresh.as_ref().map(|fresh| fresh.read_back_ms);
+        [self.read_back_due_ms, self.move_in_due_ms, fresh_ms].into_iter().flatten().min()
     }
 
     /// Whether so much was written that the others' bytes must be looked at before more is.
@@ -44,6 +45,7 @@ impl Queue {
         if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.read_back(storage, keys, now_ms);
         }
+        self.settle_block(storage, keys, now_ms);
         if self.move_in_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.move_in(storage, keys, now_ms);
         }
@@ -70,6 +72,8 @@ impl Queue {
                 }
                 self.share.stored -= key.len() + entry.text.len();
                 self.share.memory += entry.text.len();
+                self.retreats = true;
+                self.spill_due_ms.get_or_insert(now_ms);
             }
             entry.place = Place::Memory;
             if store(entry, &mut self.share, storage, &key).is_err() {
@@ -96,6 +100,7 @@ impl Queue {
                 }
                 Ok(false) | Err(Refusal::Blocked) => return,
                 Err(Refusal::Full) => {
+                    self.retreats = true;
                     self.move_in_due_ms = Some(now_ms + REFUSED_MS);
                     return;
                 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::chance::Chance;
+use crate::overflow::events_of;
+use crate::server::Id;
 
 /// The longest that a write takes to the browser, and again to another tab.
 const DELAY_MS_MAX: u64 = 5_000;
@@ -50,6 +52,8 @@ pub(crate) struct Model {
     /// The bytes of what was written or removed lately, and when.
     recent: Vec<(u64, usize)>,
     unseen_max: usize,
+    /// How many blocks were written.
+    pub(crate) compacted: u64,
     pub(crate) quota: usize,
     /// Delays of seconds happen.
     pub(crate) slow: bool,
@@ -63,6 +67,7 @@ impl Model {
             outgoing: Vec::new(),
             reverted: BTreeSet::new(),
             recent: Vec::new(),
+            compacted: 0,
             unseen_max: 0,
             quota,
             slow,
@@ -83,6 +88,20 @@ impl Model {
         self.copies[&tab].values.get(key).cloned()
     }
 
+    /// The events of the block under `key`, if it is one that the tab's copy has.
+    pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<Id> {
+        let text = self.copies[&tab].values.get(key);
+        match (key.strip_prefix("sim:b:"), text) {
+            (Some(name), Some(text)) => events_of(name, text),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn block_holds(&self, tab: Tab, id: Id) -> bool {
+        let blocks = self.copies[&tab].values.range(String::from("sim:b:")..String::from("sim:c"));
+        blocks.map(|(key, _)| key).any(|key| self.events_in_block(tab, key).contains(&id))
+    }
+
     pub(crate) fn keys(&self, tab: Tab) -> Vec<String> {
         self.copies[&tab].values.keys().cloned().collect()
     }
@@ -92,9 +111,17 @@ impl Model {
         &self.truth
     }
 
+    /// How many bytes everything takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.truth.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
     /// How many bytes events take, keys included.
     pub(crate) fn events_bytes(&self) -> usize {
-        let events = self.truth.iter().filter(|(key, _)| key.starts_with("sim:q:"));
+        let events = self
+            .truth
+            .iter()
+            .filter(|(key, _)| key.starts_with("sim:q:") || key.starts_with("sim:b:"));
         events.map(|(key, value)| key.len() + value.len()).sum()
     }
 
@@ -123,6 +150,7 @@ impl Model {
             return false;
         }
         self.recent.push((now_ms, key.len() + value.len()));
+        self.compacted += u64::from(key.starts_with("sim:b:"));
         self.mutate(tab, now_ms, chance, key, Some(value));
         true
     }

@@ -14,6 +14,10 @@ pub(crate) struct Verdict {
     /// Events that `track` called stored, whose write the browser then took back without a word, and whose tab died
     /// before it could help: the one loss that nothing in a page can prevent.
     pub(crate) taken_back: u64,
+    /// Events that were in the overflow at some time.
+    pub(crate) overflowed: u64,
+    /// Blocks that were written into storage.
+    pub(crate) compacted: u64,
     /// Distinct events accepted.
     pub(crate) accepted: u64,
     /// Events accepted through an adopter.
@@ -35,6 +39,8 @@ impl Verdict {
         self.promised += other.promised;
         self.unstored += other.unstored;
         self.taken_back += other.taken_back;
+        self.overflowed += other.overflowed;
+        self.compacted += other.compacted;
         self.accepted += other.accepted;
         self.adopted += other.adopted;
         self.rejected += other.rejected;
@@ -49,12 +55,14 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} promised, {} unstored, {} taken back, {} accepted ({} by an adopter), {} rejected, \
+            "{} promised, {} unstored, {} taken back, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
              {} duplicates on the wire ({} needless), {} requests, \
              {} bytes at most",
             self.promised,
             self.unstored,
             self.taken_back,
+            self.overflowed,
+            self.compacted,
             self.accepted,
             self.adopted,
             self.rejected,

@@ -20,15 +20,28 @@ impl World {
             let is_accepted = ledger.accepted.contains_key(&(*producer, *seq));
             let was_taken_back =
                 shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
-            if !is_accepted && was_taken_back && !alive.contains(producer) {
+            let was_held = shared.database.held.contains(&(*producer, *seq));
+            if !is_accepted && !was_held && was_taken_back && !alive.contains(producer) {
                 verdict.taken_back += 1;
             } else if !is_accepted {
                 verdict.faults.push(format!("{producer}-{seq} was stored and was never accepted"));
             }
         }
+        for (producer, seq) in &shared.database.held {
+            if !ledger.knows((*producer, *seq)) {
+                verdict.faults.push(format!("{producer}-{seq} was in a block and never accepted"));
+            }
+        }
+        for name in shared.database.blocks.keys() {
+            verdict.faults.push(format!("the block {name} is still in the overflow"));
+        }
+        verdict.overflowed = shared.database.held.len() as u64;
+        verdict.compacted = shared.storage.compacted;
         for key in shared.storage.truth().keys() {
             if let Some((producer, seq)) = event_of(key) {
                 verdict.faults.push(format!("{producer}-{seq} is still in storage"));
+            } else if key.starts_with("sim:b:") {
+                verdict.faults.push(format!("the block {key} is still in storage"));
             } else if key.starts_with("sim:p:") {
                 verdict.faults.push(format!("the mark {key} is still in storage"));
             }
