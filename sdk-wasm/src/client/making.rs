@@ -11,10 +11,13 @@ use crate::notes::Note;
 use crate::ports::{Ports, Refusal};
 use crate::queue::Kept;
 
+/// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
+const UNNAMED: &str = "unnamed";
+
 /// An event as the page's code gives it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Track<'a> {
-    /// What happened.
+    /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
     /// When, in milliseconds since 1970; now, when absent.
     pub ts_ms: Option<u64>,
@@ -124,7 +127,7 @@ impl<P: Ports> Client<P> {
         let own_user = event.user_json.is_empty();
         let mut text = String::with_capacity(properties_json.len() + event.name.len() + rest + 160);
         let parts = EventParts {
-            name: event.name,
+            name: if event.name.is_empty() { UNNAMED } else { event.name },
             ts: event.ts_ms.unwrap_or_else(|| self.ports.wall_ms()),
             producer: self.producer,
             seq: self.seq,

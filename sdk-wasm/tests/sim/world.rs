@@ -2,6 +2,7 @@
 
 mod fate;
 mod judge;
+mod setup;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -15,66 +16,17 @@ use lamplight_wire::Producer;
 
 use crate::chance::Chance;
 use crate::overflow::{Asked, Database};
-use crate::ports::{Mutant, Posted, Shared, TabPorts};
+use crate::ports::{Posted, Shared, TabPorts};
 use crate::server::{Id, Ledger, Mood};
 use crate::storage::{Model, Tab};
 use crate::verdict::Verdict;
+pub(crate) use setup::Setup;
 
 /// How long the world is wild, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
 const WILD_MS: u64 = 60_000;
 /// How long it may take after that until everything has arrived: a beat's patience, and some adoptions.
 const CALM_MS: u64 = 1_500_000;
-
-/// What kind of world.
-#[derive(Debug, Clone)]
-pub(crate) struct Setup {
-    pub(crate) quota: usize,
-    /// Our share of it.
-    pub(crate) share: usize,
-    /// What one tab writes the others see within milliseconds.
-    pub(crate) prompt: bool,
-    pub(crate) liveness: bool,
-    pub(crate) adopt_after_ms: u64,
-    /// Some events can never be taken.
-    pub(crate) poison: bool,
-    /// Nothing dies, nothing is lost, nothing is slow.
-    pub(crate) calm: bool,
-    /// The server is well, and tabs come, say little, wait for their answers and go.
-    pub(crate) brief: bool,
-    /// Some tabs are workers, or have their storage blocked.
-    pub(crate) workers: bool,
-    /// The database fails at everything, always.
-    pub(crate) no_database: bool,
-    /// The host page fills the origin's quota now and then.
-    pub(crate) crowded: bool,
-    /// The server is away all the time, and tabs have much to say.
-    pub(crate) outage: bool,
-    /// Whoever holds the lease is frozen for ten minutes.
-    pub(crate) frozen: bool,
-    pub(crate) mutant: Mutant,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            quota: 5_000_000,
-            share: 1_000_000,
-            prompt: false,
-            liveness: true,
-            adopt_after_ms: 5_000,
-            poison: false,
-            calm: false,
-            brief: false,
-            workers: false,
-            no_database: false,
-            crowded: false,
-            outage: false,
-            frozen: false,
-            mutant: Mutant::None,
-        }
-    }
-}
 
 /// Something that happens at some time.
 #[derive(Debug)]
@@ -440,40 +392,5 @@ impl World {
 
     fn skew_ms(tab: Tab) -> u64 {
         (tab as u64).wrapping_mul(7_919) % 100_000
-    }
-
-    /// The server is well again, and a single tab is left: a new one, or one that lived through it all.
-    fn calm_down(&mut self) {
-        self.is_wild = false;
-        self.mood = Mood::Well;
-        self.shared.borrow_mut().storage.slow = false;
-        self.shared.borrow_mut().accesses_left.clear();
-        self.shared.borrow_mut().database.is_broken = self.setup.no_database;
-        self.shared.borrow_mut().storage.quota = self.setup.quota;
-        let is_awake =
-            |slot: &Slot| !slot.is_frozen && slot.paused_until_ms == 0 && !slot.is_blocked;
-        let survivor = self.slots.iter().find(|(_, slot)| is_awake(slot)).map(|(tab, _)| *tab);
-        let keeps = self.setup.calm || self.chance(|chance| chance.percent(40));
-        let tabs: Vec<Tab> = self.slots.keys().copied().collect();
-        for tab in tabs {
-            let is_held = self.setup.frozen && self.slots[&tab].paused_until_ms > 300_000;
-            let stays = self.setup.calm || is_held || (keeps && Some(tab) == survivor);
-            if !stays {
-                self.crash(tab);
-            }
-        }
-        let is_page = |slot: &Slot| !slot.is_blocked && slot.paused_until_ms == 0;
-        if !self.slots.values().any(is_page) {
-            self.open();
-        }
-    }
-
-    fn has_events_left(&self) -> bool {
-        let shared = self.shared.borrow();
-        let is_event = |key: &String| !key.starts_with("sim:l:");
-        if !shared.database.blocks.is_empty() {
-            return true;
-        }
-        shared.storage.due_ms().is_some() || shared.storage.truth().keys().any(is_event)
     }
 }
