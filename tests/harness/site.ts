@@ -60,6 +60,10 @@ export class Site {
       this.#waiting.get(pathname.slice('/meet/'.length))?.(await bodyOf(request))
       return
     }
+    if (pathname === '/worker.js') {
+      response.writeHead(200, { 'content-type': 'text/javascript' }).end(worker())
+      return
+    }
     if (!pathname.startsWith('/lamplight/')) {
       const policy = pathname === '/without-wasm' ? CSP_WITHOUT_WASM : CSP
       response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': policy }).end(BLANK)
@@ -72,6 +76,16 @@ export class Site {
       response.writeHead(404).end()
     }
   }
+}
+
+/** A worker with a client in it: told `{ options, count, name }`, it tracks and answers with what `track()` gave back. */
+function worker(): string {
+  return `import { init } from '${Site.entry()}'
+let lamplight
+onmessage = ({ data: { options, count, name } }) => {
+  lamplight ??= init(options)
+  postMessage(Array.from({ length: count }, (_, at) => lamplight.track(name, { at })))
+}`
 }
 
 /** The first of the conditions that a browser without a bundler would take. */
