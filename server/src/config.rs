@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::retention::Rules;
+
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
 /// table of events, in one binary with an embedded database.
 #[derive(Debug, Parser)]
@@ -46,6 +48,47 @@ pub struct ServeArgs {
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// How long things are kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Args)]
+#[command(
+    next_help_heading = "Retention (events go by whole weeks; what producers sent stays known)"
+)]
+pub struct RetentionArgs {
+    /// Days to keep events for [default: for ever]
+    #[arg(long, env = "LAMPLIGHT_KEEP_DAYS", value_name = "DAYS")]
+    pub keep_days: Option<u32>,
+    /// Bytes that events may take; the oldest weeks go first, the newest never [default: any number]
+    #[arg(long, env = "LAMPLIGHT_KEEP_BYTES", value_name = "BYTES")]
+    pub keep_bytes: Option<u64>,
+    /// Days to keep raw payloads for once they are processed; they can be replayed for so long
+    #[arg(long, env = "LAMPLIGHT_KEEP_PAYLOAD_DAYS", default_value_t = 14, value_name = "DAYS")]
+    pub keep_payload_days: u32,
+    /// Days in which a second event of the same `id` is a duplicate, for clients that do not number events
+    #[arg(
+        long,
+        env = "LAMPLIGHT_KEEP_ID_DAYS",
+        default_value_t = 30,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(7..)
+    )]
+    pub keep_id_days: u32,
+}
+
+impl RetentionArgs {
+    /// What they say.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            events_days: self.keep_days,
+            events_bytes: self.keep_bytes,
+            payload_days: self.keep_payload_days,
+            id_days: self.keep_id_days,
+        }
+    }
 }
 
 /// Keys that come from outside. Those that are missing at the first start are made.

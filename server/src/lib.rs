@@ -53,6 +53,7 @@ pub mod listen;
 pub mod outcome;
 pub mod problem;
 pub mod process;
+pub mod retention;
 pub mod router;
 pub mod server;
 pub mod store;

@@ -18,6 +18,7 @@ use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
 use crate::process::Worker;
+use crate::retention::Retention;
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Intake, Store};
 use crate::welcome::welcome;
@@ -110,6 +111,13 @@ pub async fn run(
         };
         workers.spawn(worker.run(stopped.clone()));
     }
+    let retention = Retention {
+        intake: Arc::clone(&intake),
+        store: Arc::clone(&store),
+        clock: Arc::clone(&clock),
+        rules: args.retention.rules(),
+    };
+    workers.spawn(retention.run(stopped));
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),

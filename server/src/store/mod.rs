@@ -18,6 +18,7 @@ pub mod ledger_text;
 mod payload;
 mod plan;
 mod producer;
+mod retention;
 pub mod sqlite;
 mod totals;
 pub mod week;
@@ -36,6 +37,7 @@ pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId}
 pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
 };
+pub use retention::{Keep, Pruned};
 pub use totals::Totals;
 pub use week::Week;
 
@@ -83,6 +85,10 @@ pub trait Intake: Send + Sync + 'static {
     /// How much waits to be processed.
     fn backlog(&self) -> Answer<'_, Backlog>;
 
+    /// Deletes payloads that are settled and were received before `before_ms`, the oldest first, a limited number of
+    /// them. Gives how many; fewer than before may be left.
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64>;
+
     /// Returns when payloads were staged since the last call, or may have been.
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
@@ -113,6 +119,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// All that is known about one event.
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>>;
+
+    /// Lets go of what is not to be kept: whole weeks of events, and a limited number of other rows. Producers' ledgers
+    /// stay. What went is durable when this returns `Ok`.
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned>;
 
     /// A page of producers, the one heard from last first.
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;

@@ -10,8 +10,8 @@ use lamplight_server::lease::Lease;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Answer, Applied, Backlog, EventPage, EventQuery, EventRef, EventTrace, FailedPayload, Intake,
-    Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery,
-    Receipt, Store, StoreError, Ticket, Totals,
+    Keep, Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery,
+    Pruned, Receipt, Store, StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -83,6 +83,9 @@ impl Intake for Breaking {
     fn backlog(&self) -> Answer<'_, Backlog> {
         self.intake.backlog()
     }
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        self.intake.prune(before_ms)
+    }
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.intake.staged()
     }
@@ -120,6 +123,9 @@ impl Store for Breaking {
     }
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
         self.store.event(event)
+    }
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned> {
+        self.store.retain(keep)
     }
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
         self.store.producers(query)

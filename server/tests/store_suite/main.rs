@@ -8,6 +8,8 @@
 
 mod backend;
 mod intake_laws;
+mod retention_laws;
 mod sample;
 mod store_laws;
 mod trace_laws;
+mod week_laws;

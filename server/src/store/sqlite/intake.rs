@@ -193,6 +193,12 @@ impl Intake for SqliteIntake {
         })
     }
 
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
+            queue::prune(connection, before_ms)
+        }))
+    }
+
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.staged.notified())
     }

@@ -19,6 +19,7 @@ mod outcomes;
 mod producers;
 mod queue;
 mod readers;
+mod retention;
 mod store;
 mod totals;
 mod trace;

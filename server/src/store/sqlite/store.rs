@@ -10,10 +10,12 @@ use super::files::Files;
 use super::open_weeks::OpenWeeks;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{OpenError, event_pages, keys, producers, totals, trace};
+use super::{
+    OpenError, event_pages, keys, producers, retention, totals, trace, week_catalog as catalog,
+};
 use crate::store::{
-    Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Key, Plan, ProducerPage,
-    ProducerQuery, Store, StoreError, Totals, Week,
+    Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Keep, Key, Plan, ProducerPage,
+    ProducerQuery, Pruned, Store, StoreError, Totals, Week,
 };
 
 const SCHEMA: [Step; 1] =
@@ -26,6 +28,7 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 pub struct SqliteStore {
     writer: Writer<Files>,
     readers: WeekReaders,
+    folder: PathBuf,
 }
 
 impl SqliteStore {
@@ -41,7 +44,8 @@ impl SqliteStore {
         let host = StoreHost { path: path.to_owned(), folder: folder.clone() };
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: WeekReaders::new(path.to_owned(), folder) })
+        let readers = WeekReaders::new(path.to_owned(), folder.clone());
+        Ok(Self { writer, readers, folder })
     }
 
     /// Applies plans of one week; its file is opened in a transaction before.
@@ -73,6 +77,44 @@ impl SqliteStore {
             move |files: &mut Files, _| files.weeks.admit(&files.store, week),
         );
         admitted.await
+    }
+}
+
+impl SqliteStore {
+    async fn retain_all(&self, keep: Keep) -> Result<Pruned, StoreError> {
+        let folder = self.folder.clone();
+        let due = self.readers.read("find what is not kept", move |reading| {
+            Ok((retention::due(reading, &folder, &keep)?, catalog::removed(reading)?))
+        });
+        let (due, removed) = due.await?;
+        for week in &due {
+            let week = *week;
+            let removing =
+                self.writer.write("remove a week of events", Guard::Alone, 0, move |files, _| {
+                    retention::remove(files, week, keep.now_ms)
+                });
+            removing.await?;
+            tracing::info!(%week, "removed a week of events, to keep within the retention");
+        }
+        self.delete_files([removed, due.clone()].concat()).await?;
+        let pruned = self
+            .writer
+            .write("prune", Guard::Alone, 0, move |files, _| retention::prune(files, &keep));
+        Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
+    }
+
+    /// Deletes the files of weeks that were removed. The writer does it, so that none of them is begun again meanwhile.
+    async fn delete_files(&self, weeks: Vec<Week>) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        self.readers.forget();
+        let deleted =
+            self.writer.write("delete files of events", Guard::Alone, 0, move |files, _| {
+                files.weeks.delete_removed(&folder, &weeks)
+            });
+        let deleted = deleted.await;
+        // A read that began before the removal may have opened one again.
+        self.readers.forget();
+        deleted
     }
 }
 
@@ -139,6 +181,10 @@ impl Store for SqliteStore {
             self.readers
                 .read("read producers", move |connection| producers::page(connection, &query)),
         )
+    }
+
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned> {
+        Box::pin(self.retain_all(keep))
     }
 
     fn is_up(&self) -> bool {
