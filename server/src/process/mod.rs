@@ -16,9 +16,11 @@ use crate::store::{
 };
 
 mod parse;
+mod replay;
 mod row_id;
 
 pub use parse::{ParseError, plan};
+pub use replay::Replayer;
 pub use row_id::row_id;
 
 /// Payloads in one transaction, at most.
@@ -164,7 +166,7 @@ impl Work {
         let (mut planned, mut failed) = (Vec::with_capacity(leased.len()), Vec::new());
         for payload in leased {
             let (ticket, attempts) = (payload.ticket, payload.attempts);
-            match plan(payload) {
+            match plan(&payload.receipt, &payload.body, attempts + 1) {
                 Ok(plan) => planned.push(Planned { ticket, attempts, plan: Arc::new(plan) }),
                 Err(error) => failed.push(Failure::new(ticket, attempts, &error)),
             }

@@ -159,7 +159,8 @@ fn arrive(
     }
 }
 
-fn insert(
+/// Writes the row of an event.
+pub(super) fn insert(
     connection: &Connection,
     plan: &Plan,
     event: &PlannedEvent,

@@ -19,6 +19,8 @@ mod outcomes;
 mod producers;
 mod queue;
 mod readers;
+mod reapply;
+mod replays;
 mod retention;
 mod store;
 mod totals;

@@ -11,11 +11,12 @@ use super::open_weeks::OpenWeeks;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
-    OpenError, event_pages, keys, producers, retention, totals, trace, week_catalog as catalog,
+    OpenError, event_pages, keys, producers, reapply, retention, totals, trace,
+    week_catalog as catalog,
 };
 use crate::store::{
     Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Keep, Key, Plan, ProducerPage,
-    ProducerQuery, Pruned, Store, StoreError, Totals, Week,
+    ProducerQuery, Pruned, Replayed, Store, StoreError, Totals, Week,
 };
 
 const SCHEMA: [Step; 1] =
@@ -48,22 +49,17 @@ impl SqliteStore {
         Ok(Self { writer, readers, folder })
     }
 
-    /// Applies plans of one week; its file is opened in a transaction before.
-    async fn apply_week(
+    /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
+    async fn in_week<T: Send + 'static>(
         &self,
-        plans: Arc<[Arc<Plan>]>,
-        now_ms: i64,
-    ) -> Result<Vec<Applied>, StoreError> {
-        let Some(week) = plans.first().map(|plan| apply::week_of(plan)) else {
-            return Ok(Vec::new());
-        };
+        doing: &'static str,
+        week: Week,
+        step: impl Fn(&mut Files) -> rusqlite::Result<Result<T, Closed>> + Clone + Send + 'static,
+    ) -> Result<T, StoreError> {
         loop {
-            let plans = Arc::clone(&plans);
-            let applied = self.writer.write("apply payloads", Guard::Alone, 0, move |files, _| {
-                apply::apply(files, week, &plans, now_ms)
-            });
-            match applied.await? {
-                Ok(applied) => return Ok(applied),
+            let step = step.clone();
+            match self.writer.write(doing, Guard::Alone, 0, move |files, _| step(files)).await? {
+                Ok(value) => return Ok(value),
                 Err(Closed) => self.admit(week).await?,
             }
         }
@@ -143,9 +139,30 @@ impl Store for SqliteStore {
             // Nearly always one run.
             let mut applied = Vec::with_capacity(plans.len());
             for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
-                applied.extend(self.apply_week(run.into(), now_ms).await?);
+                let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                let more = self.in_week("apply payloads", week, move |files| {
+                    apply::apply(files, week, &run, now_ms)
+                });
+                applied.extend(more.await?);
             }
             Ok(applied)
+        })
+    }
+
+    fn reapply(&self, plans: Vec<Arc<Plan>>) -> Answer<'_, Replayed> {
+        Box::pin(async move {
+            let mut done = Replayed::default();
+            for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
+                let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                done += self
+                    .in_week("apply payloads again", week, move |files| {
+                        reapply::reapply(files, week, &run)
+                    })
+                    .await?;
+            }
+            Ok(done)
         })
     }
 

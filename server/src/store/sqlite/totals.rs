@@ -26,6 +26,12 @@ impl Sums {
         self.invalid += applied.invalid.cast_signed();
     }
 
+    /// Events that had been refused are stored after all.
+    pub(super) fn accepted(&mut self, events: u64) {
+        self.stored += events.cast_signed();
+        self.invalid -= events.cast_signed();
+    }
+
     /// A ledger changed.
     pub(super) fn moved(&mut self, before: ledger::Sums, after: ledger::Sums) {
         self.made += after.made.cast_signed() - before.made.cast_signed();
