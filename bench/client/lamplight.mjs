@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 export const KEY = 'wk_bench0000000000000000000000000'
-export const TOKEN = 'at_bench0000000000000000000000000'
+const TOKEN = 'at_bench0000000000000000000000000'
 
-/** Starts the server; returns its URL and how to stop it. */
+/** Starts the server; returns its URL, its totals, and how to stop it. */
 export async function startServer() {
   const data = mkdtempSync(join(tmpdir(), 'lamplight-bench-'))
   const child = spawn(process.env.LAMPLIGHT_BIN ?? '../../target/release/lamplight', ['serve', '--listen', '127.0.0.1:0', '--data', data], {
@@ -28,5 +28,14 @@ export async function startServer() {
     await ended
     rmSync(data, { recursive: true, force: true })
   }
-  return { url, stop }
+  const totals = async () => (await fetch(`${url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
+  /** Waits until the totals are as wanted. */
+  const until = async (isDone, ms) => {
+    for (const end = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      const now = await totals()
+      if (isDone(now)) return now
+      if (performance.now() > end) throw new Error(`after ${ms} ms the server still says ${JSON.stringify(now)}`)
+    }
+  }
+  return { url, stop, totals, until }
 }

@@ -1,90 +1,126 @@
-// What `track()` costs a page, beside a bare localStorage.setItem of the same event, turn by turn in one real Chromium.
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { chromium } from '@playwright/test'
-import { KEY, TOKEN, startServer } from './lamplight.mjs'
-import { serveSite } from './site.mjs'
+// What `track()` costs a page, beside a bare `localStorage.setItem(key, JSON.stringify(event))` of the same event under
+// a key of the same length, turn by turn in one page.
+import { open } from './browser.mjs'
+import { quantile, summary } from './quantiles.mjs'
 
-const site = await serveSite()
-const server = await startServer()
-const browser = await chromium.launch({ executablePath: process.env.LAMPLIGHT_CHROMIUM, args: ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic'] })
-const page = await browser.newPage()
-let requests = 0
-page.on('request', (request) => { if (request.method() === 'POST') requests += 1 })
-await page.goto(site.origin)
-await page.waitForFunction(() => globalThis.lamplightInit)
-
-const measured = await page.evaluate(measure, { url: server.url, key: KEY })
-const totals = await (await fetch(`${server.url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
-await browser.close()
-site.stop()
-await server.stop()
-
-const report = { ...measured, requestsOfBurst: requests - measured.requestsBefore, totals }
-report.requests = requests
-delete report.requestsBefore
-print(report)
-mkdirSync('../results', { recursive: true })
-writeFileSync('../results/track.json', JSON.stringify(report, null, 2))
-
-/** Runs in the page. */
-async function measure({ url, key }) {
-  const rounds = 20
-  const perRound = 100
-  const properties = (i) => ({ sku: `A-${i}`, price: 49.9, list: 'spring', position: i, note: 'n'.repeat(200) })
-  const startedInit = performance.now()
-  const lamplight = globalThis.lamplightInit({ url, key })
-  const initMs = performance.now() - startedInit
-
-  const times = { track: [], setItem: [] }
-  for (let round = 0; round < rounds; round += 1) {
-    for (let i = 0; i < perRound; i += 1) {
-      const started = performance.now()
-      lamplight.track('product_viewed', properties(i))
-      times.track.push(performance.now() - started)
-    }
-    await lamplight.flush()
-    for (let i = 0; i < perRound; i += 1) {
-      const started = performance.now()
-      localStorage.setItem(`bare:${i}`, JSON.stringify({ name: 'product_viewed', ts: Date.now(), seq: i, properties: properties(i) }))
-      times.setItem.push(performance.now() - started)
-    }
-    for (let i = 0; i < perRound; i += 1) localStorage.removeItem(`bare:${i}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-
-  // One burst of 1,000 in one task: its own length, what it writes, and how many requests carry it.
-  let written = 0
-  const setItem = Storage.prototype.setItem
-  Storage.prototype.setItem = function (name, value) {
-    written += name.length + value.length
-    setItem.call(this, name, value)
-  }
-  const requestsBefore = lamplight.stats().requests
-  const startedBurst = performance.now()
-  let eventBytes = 0
-  for (let i = 0; i < 1000; i += 1) {
-    lamplight.track('product_viewed', properties(i))
-    eventBytes += JSON.stringify({ name: 'product_viewed', ts: 1790000000000, properties: properties(i) }).length
-  }
-  const burstMs = performance.now() - startedBurst
-  while (lamplight.stats().queued > 0) await lamplight.flush()
-  Storage.prototype.setItem = setItem
-
-  const at = (list, share) => list.sort((a, b) => a - b)[Math.floor((list.length - 1) * share)] * 1000
+/** Measures; returns what is to be kept as data. */
+export async function benchTrack(browser, origin, options) {
+  const context = await browser.newContext()
+  const page = await open(context, origin)
+  const raw = await page.evaluate(measure, options)
+  await context.close()
+  const ratio = (share, of) => Math.round((quantile(raw[of].track, share) / quantile(raw[of].setItem, share)) * 100) / 100
   return {
-    initMs,
-    trackP50us: at(times.track, 0.5), trackP99us: at(times.track, 0.99),
-    setItemP50us: at(times.setItem, 0.5), setItemP99us: at(times.setItem, 0.99),
-    burstMs, writtenPerEventByte: written / eventBytes, writtenOfBurst: written, requestsBefore,
+    initMs: raw.initMs,
+    microseconds: {
+      // Ten calls at a time, because the browser's clock ticks in 5 µs: each value is a call's share of its ten.
+      track: summary(raw.tens.track),
+      setItem: summary(raw.tens.setItem),
+      // Call by call, for the tail. The first accesses of a task pay for the browser's messages, with or without us.
+      trackCall: summary(raw.calls.track),
+      setItemCall: summary(raw.calls.setItem),
+      // One call in a task of its own, as most of a page's events come.
+      trackAlone: summary(raw.alone.track),
+      setItemAlone: summary(raw.alone.setItem),
+    },
+    ratioOfMedians: ratio(0.5, 'tens'),
+    ratioOfP99: ratio(0.99, 'calls'),
+    ratioAlone: ratio(0.5, 'alone'),
+    burst: {
+      events: 1000,
+      taskMs: summary(raw.bursts.map(({ trackMs }) => trackMs)),
+      bareTaskMs: summary(raw.bursts.map(({ bareMs }) => bareMs)),
+      requests: summary(raw.bursts.map(({ requests }) => requests)),
+      bytesWritten: summary(raw.bursts.map(({ written }) => written)),
+      bytesWrittenPerEventByte: Math.round((raw.bursts[0].written / raw.bursts[0].eventBytes) * 100) / 100,
+    },
   }
 }
 
-function print(report) {
-  const us = (value) => `${value.toFixed(0)} µs`
-  console.log(`track()        p50 ${us(report.trackP50us)}   p99 ${us(report.trackP99us)}`)
-  console.log(`bare setItem   p50 ${us(report.setItemP50us)}   p99 ${us(report.setItemP99us)}`)
-  console.log(`ratio of p50   ${(report.trackP50us / report.setItemP50us).toFixed(2)}`)
-  console.log(`init           ${report.initMs.toFixed(1)} ms`)
-  console.log(`burst of 1,000 ${report.burstMs.toFixed(1)} ms in one task, ${report.requestsOfBurst} requests, ${report.writtenOfBurst} bytes written (${report.writtenPerEventByte.toFixed(2)} per event byte)`)
-  console.log(`server         made ${report.totals.made}, stored ${report.totals.stored}, duplicates ${report.totals.duplicates}, holes ${report.totals.in_flight + report.totals.declared + report.totals.lost}`)
+/** Runs in the page. */
+async function measure({ url, key }) {
+  const rounds = 40
+  const tens = 10
+  const properties = (i) => ({ sku: `A-${i}`, price: 49.9, list: 'spring', position: i, note: 'n'.repeat(200) })
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+  const startedInit = performance.now()
+  const lamplight = globalThis.lamplightInit({ url, key })
+  const initMs = performance.now() - startedInit
+  const { producer } = lamplight.stats()
+  const bareKey = (i) => `ba:1234567890:q:${producer}:${i}`
+  const bare = (i) => localStorage.setItem(bareKey(i), JSON.stringify({ name: 'product_viewed', ts: Date.now(), producer, seq: i, properties: properties(i) }))
+  const track = (i) => lamplight.track('product_viewed', properties(i))
+  const settle = async () => {
+    while (lamplight.stats().queued > 0) {
+      await lamplight.flush()
+      await pause(5)
+    }
+    await pause(20)
+  }
+  const clear = async (count) => {
+    for (let i = 0; i < count; i += 1) localStorage.removeItem(bareKey(i))
+    await pause(25)
+  }
+
+  const all = { tens: { track: [], setItem: [] }, calls: { track: [], setItem: [] }, alone: { track: [], setItem: [] } }
+  const run = (name, act) => {
+    for (let ten = 0; ten < tens; ten += 1) {
+      const started = performance.now()
+      for (let i = 0; i < 10; i += 1) act(ten * 10 + i)
+      all.tens[name].push((performance.now() - started) * 100)
+    }
+  }
+  const runCalls = (name, act) => {
+    for (let i = 0; i < 10 * tens; i += 1) {
+      const started = performance.now()
+      act(i)
+      all.calls[name].push((performance.now() - started) * 1000)
+    }
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    for (const turn of [run, runCalls]) {
+      turn('track', track)
+      await settle()
+      turn('setItem', bare)
+      await clear(10 * tens)
+    }
+  }
+
+  for (let i = 0; i < 300; i += 1) {
+    for (const [name, act] of [['track', track], ['setItem', bare]]) {
+      await pause(7)
+      const started = performance.now()
+      act(i)
+      all.alone[name].push((performance.now() - started) * 1000)
+    }
+  }
+  await settle()
+  await clear(300)
+
+  // Bursts of 1,000 in one task: its length, what it writes, and how many requests carry it.
+  const bursts = []
+  const { setItem } = Storage.prototype
+  for (let round = 0; round < 5; round += 1) {
+    let written = 0
+    Storage.prototype.setItem = function (name, value) {
+      written += name.length + value.length
+      setItem.call(this, name, value)
+    }
+    let eventBytes = 0
+    for (let i = 0; i < 1000; i += 1) eventBytes += JSON.stringify({ name: 'product_viewed', ts: 1790000000000, properties: properties(i) }).length
+    const requestsBefore = lamplight.stats().requests
+    const started = performance.now()
+    for (let i = 0; i < 1000; i += 1) track(i)
+    const trackMs = performance.now() - started
+    await settle()
+    Storage.prototype.setItem = setItem
+    const requests = lamplight.stats().requests - requestsBefore
+    const startedBare = performance.now()
+    for (let i = 0; i < 1000; i += 1) bare(i)
+    const bareMs = performance.now() - startedBare
+    await clear(1000)
+    bursts.push({ trackMs, bareMs, written, requests, eventBytes })
+  }
+  lamplight.close()
+  return { ...all, bursts, initMs }
 }

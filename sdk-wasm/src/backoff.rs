@@ -4,6 +4,9 @@
 pub const STEP_MS_MIN: u64 = 1_000;
 /// The longest wait after a failure that named no time, in milliseconds.
 pub const STEP_MS_MAX: u64 = 60_000;
+/// The longest wait of the tab that tries for all, in milliseconds: it is one request per browser, and whoever waits
+/// for the server's recovery should not wait long after it. A server that is too busy for that says `Retry-After`.
+pub const PROBE_MS_MAX: u64 = 5_000;
 /// The longest `Retry-After` that is believed, in milliseconds.
 const ASKED_MS_MAX: u64 = 3_600_000;
 
@@ -43,13 +46,14 @@ impl Backoff {
         self.failures > 0
     }
 
-    /// Notes a failure; says for how many milliseconds nothing is sent.
-    pub fn failed(&mut self, now_ms: u64, hold: Hold, random: u32) -> u64 {
+    /// Notes a failure; says for how many milliseconds nothing is sent: at most `longest_ms`, unless the server or a
+    /// refused key asks for more.
+    pub fn failed(&mut self, now_ms: u64, hold: Hold, longest_ms: u64, random: u32) -> u64 {
         self.failures += 1;
         self.asked = matches!(hold, Hold::Asked(_));
         let wait_ms = match hold {
             Hold::Jitter => {
-                let bound_ms = (STEP_MS_MIN << self.failures.min(6)).min(STEP_MS_MAX);
+                let bound_ms = (STEP_MS_MIN << self.failures.min(6)).min(longest_ms);
                 STEP_MS_MIN + u64::from(random) % (bound_ms - STEP_MS_MIN + 1)
             }
             Hold::Longest => STEP_MS_MAX,
@@ -63,6 +67,13 @@ impl Backoff {
     /// Notes a success: nothing is held back any more.
     pub fn succeeded(&mut self) {
         *self = Self::default();
+    }
+
+    /// Waits no longer than `longest_ms` from now on; a time that the server named is kept to.
+    pub fn shorten(&mut self, now_ms: u64, longest_ms: u64) {
+        if !self.asked {
+            self.until_ms = self.until_ms.min(now_ms + longest_ms);
+        }
     }
 
     /// Ends the wait early, because the network is back; a time that the server named is kept to.
@@ -79,11 +90,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_wait_lies_between_one_second_and_sixty(failures in 1usize..200, random: u32) {
+        fn every_wait_lies_between_one_second_and_the_longest_step(failures in 1usize..200, random: u32) {
             let mut backoff = Backoff::default();
             for _ in 0..failures {
-                let wait_ms = backoff.failed(5, Hold::Jitter, random);
-                proptest::prop_assert!((STEP_MS_MIN..=STEP_MS_MAX).contains(&wait_ms));
+                for longest_ms in [PROBE_MS_MAX, STEP_MS_MAX] {
+                    let wait_ms = backoff.failed(5, Hold::Jitter, longest_ms, random);
+                    proptest::prop_assert!((STEP_MS_MIN..=longest_ms).contains(&wait_ms));
+                }
             }
         }
     }
@@ -91,16 +104,27 @@ mod tests {
     #[test]
     fn a_time_that_the_server_named_is_kept_to_though_the_network_is_back() {
         let mut backoff = Backoff::default();
-        backoff.failed(0, Hold::Asked(7_000), 0);
+        backoff.failed(0, Hold::Asked(7_000), STEP_MS_MAX, 0);
         backoff.hurry(10);
         assert!(backoff.is_waiting(6_999));
         assert!(!backoff.is_waiting(7_000));
     }
 
     #[test]
+    fn whoever_tries_for_all_waits_no_longer_than_that_but_for_the_server_s_word() {
+        let mut backoff = Backoff::default();
+        backoff.failed(0, Hold::Longest, STEP_MS_MAX, 0);
+        backoff.shorten(10, PROBE_MS_MAX);
+        assert_eq!(backoff.until_ms(), Some(10 + PROBE_MS_MAX));
+        backoff.failed(10, Hold::Asked(60_000), STEP_MS_MAX, 0);
+        backoff.shorten(10, PROBE_MS_MAX);
+        assert_eq!(backoff.until_ms(), Some(60_010));
+    }
+
+    #[test]
     fn a_success_ends_the_wait() {
         let mut backoff = Backoff::default();
-        backoff.failed(0, Hold::Longest, 0);
+        backoff.failed(0, Hold::Longest, STEP_MS_MAX, 0);
         backoff.succeeded();
         assert_eq!(backoff.until_ms(), None);
         assert!(!backoff.is_waiting(1));

@@ -23,6 +23,8 @@ pub struct Browser {
     performance: Option<web_sys::Performance>,
     storage: Option<web_sys::Storage>,
     namespace: String,
+    /// What all keys of this page's events begin with, as Rust's text and as JavaScript's.
+    prefix: (String, js_sys::JsString),
     outbox: Outbox,
     mark: Mark,
     /// Hears who is alive, once the shell is there to listen.
@@ -39,6 +41,7 @@ impl Browser {
             storage: window.as_ref().and_then(|window| window.local_storage().ok().flatten()),
             window,
             namespace: String::from(namespace),
+            prefix: (String::new(), js_sys::JsString::from("")),
             outbox: Outbox::default(),
             mark: Mark::default(),
             listed: wasm_bindgen::JsValue::UNDEFINED,

@@ -130,6 +130,25 @@ fn after_a_first_failure_each_only_the_holder_of_the_lease_tries_again() {
 }
 
 #[test]
+fn the_first_request_after_the_server_s_recovery_comes_within_five_seconds() {
+    for outage_ms in [10_000, 60_000, 600_000] {
+        let mut tabs = Tabs::open(4);
+        tabs.pass(outage_ms, &failure());
+        let requests: usize = tabs.pass(5_000, &failure()).iter().sum();
+        assert!((1..=5).contains(&requests), "{requests} after {outage_ms} ms");
+    }
+}
+
+#[test]
+fn a_server_that_names_a_time_is_not_asked_before() {
+    let mut tabs = Tabs::open(4);
+    let asked = Answer { status: 503, retry_after_ms: Some(30_000), ..Answer::default() };
+    tabs.pass(1_000, &asked);
+    let requests: usize = tabs.pass(28_000, &asked).iter().sum();
+    assert_eq!(requests, 0);
+}
+
+#[test]
 fn when_the_holder_gets_through_all_send_within_a_scan() {
     let mut tabs = Tabs::open(8);
     tabs.pass(30_000, &failure());

@@ -1,9 +1,10 @@
 //! What every request can reach.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::clock::Clock;
+use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
@@ -23,7 +24,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Makes names and keys.
     pub entropy: Arc<dyn Entropy>,
-    draining: AtomicBool,
+    /// The room on the disk.
+    pub disk: Arc<Disk>,
+    /// When the process will be gone, in milliseconds since 1970; 0 until it was asked to stop.
+    gone_ms: AtomicI64,
 }
 
 impl App {
@@ -34,19 +38,28 @@ impl App {
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        disk: Arc<Disk>,
     ) -> Self {
         let intake_limits = IntakeLimits::default();
-        let draining = AtomicBool::new(false);
-        Self { intake, store, keyring, intake_limits, clock, entropy, draining }
+        let gone_ms = AtomicI64::new(0);
+        Self { intake, store, keyring, intake_limits, clock, entropy, disk, gone_ms }
     }
 
-    /// From here on no payload is taken.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+    /// From here on no payload is taken; in `grace_ms` the process is gone.
+    pub fn drain(&self, grace_ms: i64) {
+        let gone_ms = self.clock.now_ms().saturating_add(grace_ms).max(1);
+        self.gone_ms.store(gone_ms, Ordering::Release);
     }
 
     /// Whether the server is shutting down.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.gone_ms.load(Ordering::Acquire) != 0
+    }
+
+    /// When a client may try again, if the server is shutting down: once this process is gone and another may run.
+    pub fn drained_retry_after_s(&self) -> Option<u32> {
+        let gone_ms = self.gone_ms.load(Ordering::Acquire);
+        let left_ms = gone_ms.saturating_sub(self.clock.now_ms());
+        (gone_ms != 0).then(|| u32::try_from(left_ms.div_euclid(1_000) + 1).unwrap_or(1).max(1))
     }
 }

@@ -29,6 +29,37 @@ pub enum Command {
     /// For one's own machine only: it listens on loopback addresses, and the page gets a token that may read
     /// everything.
     Demo(ServeArgs),
+    /// Process payloads again that were processed before
+    ///
+    /// Brings rows back that are gone, brings up to date what enrichment added, and stores what was refused and can be stored
+    /// now. No event gets a second row, however often it is replayed. For a directory that no server is using; a
+    /// server takes POST /api/replay.
+    Replay(ReplayArgs),
+}
+
+/// What to replay.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Directory with the databases
+    #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Replay what was received at this time or later: milliseconds since 1970, or such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub from: i64,
+    /// Replay what was received before this time
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub to: i64,
+    /// Only count
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn time_ms(text: &str) -> Result<i64, String> {
+    text.parse().or_else(|_| {
+        text.parse::<jiff::Timestamp>()
+            .map(jiff::Timestamp::as_millisecond)
+            .map_err(|_| "neither milliseconds since 1970 nor such as 2026-01-31T12:00:00Z".into())
+    })
 }
 
 /// How to run.
@@ -45,6 +76,9 @@ pub struct ServeArgs {
     /// Directory for the databases, made if it is not there
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
+    /// Take no more events once the data directory's disk has less room than this, in MiB
+    #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
+    pub disk_floor_mib: u32,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,

@@ -5,35 +5,45 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 
+use crate::intake::Meter;
 use crate::store::Key;
 use crate::store::key::hash;
 
+/// A key on the ring.
+#[derive(Debug)]
+pub struct HeldKey {
+    /// The key.
+    pub key: Key,
+    /// How much was sent with it lately.
+    pub meter: Meter,
+}
+
 /// The keys that are valid, and those that were.
 #[derive(Debug, Default)]
-pub struct Keyring(RwLock<HashMap<[u8; 8], Arc<Key>>>);
+pub struct Keyring(RwLock<HashMap<[u8; 8], Arc<HeldKey>>>);
 
 impl Keyring {
     /// A ring of `keys`.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         let ring = Self::default();
-        keys.into_iter().for_each(|key| ring.add(key));
+        keys.into_iter().for_each(|key| ring.put(key));
         ring
     }
 
-    /// Adds a key, for as long as this process runs.
-    pub fn add(&self, key: Key) {
+    /// Puts a key on the ring, in place of the one with its text, for as long as this process runs.
+    pub fn put(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(place(&key.hash), Arc::new(key));
+        keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
     }
 
     /// The key with this text.
     ///
     /// How long it takes tells at most a few bits of the text's SHA-256, which help nobody to find a key.
-    pub fn find(&self, text: &str) -> Option<Arc<Key>> {
+    pub fn find(&self, text: &str) -> Option<Arc<HeldKey>> {
         let hash = hash(text);
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keys.get(&place(&hash))?;
-        bool::from(key.hash.ct_eq(&hash)).then(|| Arc::clone(key))
+        let held = keys.get(&place(&hash))?;
+        bool::from(held.key.hash.ct_eq(&hash)).then(|| Arc::clone(held))
     }
 }
 

@@ -17,10 +17,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
-/// Most connections at a time. Further ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 8_192;
+use crate::open_files::connections;
+use crate::patient::Patient;
+
+/// Most connections at a time, if the system allows so many. Further ones wait to be accepted.
+const CONNECTIONS_MAX: u64 = 8_192;
 /// How long a request's head may take, or a connection may idle.
-const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of an answer that waits for it.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// Most of a request's head that is kept in memory, in bytes.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to pause when the system cannot give a connection, for want of file descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,7 +51,8 @@ pub async fn serve(
     grace: Duration,
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places =
+        Arc::new(Semaphore::new(usize::try_from(connections(CONNECTIONS_MAX)).unwrap_or(1)));
     let stopped = async {
         // An error means that whoever could stop us is gone, which stops us, too.
         drop(stop.wait_for(|stop| *stop).await);
@@ -88,7 +96,8 @@ fn connect(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(Patient::new(stream, WRITE_PATIENCE)), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         let _place = place;

@@ -6,25 +6,30 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use lamplight_server::config::{Cli, Command};
+use lamplight_server::replay_command::replay;
 use lamplight_server::server::{Mode, run, stop_signal};
 use lamplight_server::telemetry;
 
 fn main() -> ExitCode {
-    let (args, mode) = match Cli::parse().command {
-        Command::Serve(args) => (args, Mode::Serve),
-        Command::Demo(args) => (args, Mode::Demo),
-    };
+    let command = Cli::parse().command;
     telemetry::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail("start", &error),
     };
-    let ran = runtime.block_on(run(&args, mode, stop_signal()));
+    let ran: Result<(), Box<dyn Error>> = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => run(&args, Mode::Serve, stop_signal()).await?,
+            Command::Demo(args) => run(&args, Mode::Demo, stop_signal()).await?,
+            Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
+        }
+        Ok(())
+    });
     // A read that is still running must not hold up the end.
     runtime.shutdown_background();
     match ran {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail("", &error),
+        Err(error) => fail("", &*error),
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Problem {
     pub retry_after_s: Option<u32>,
     /// Whether the connection cannot be used any further.
     pub close: bool,
+    /// What went wrong inside, for the log only.
+    pub cause: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +32,8 @@ struct Json<'a> {
     status: u16,
     detail: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 impl Problem {
@@ -39,7 +43,7 @@ impl Problem {
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, detail: detail.into(), retry_after_s: None, close: false }
+        Self { status, code, detail: detail.into(), retry_after_s: None, close: false, cause: None }
     }
 
     /// The client may try again after this long.
@@ -61,26 +65,34 @@ impl Problem {
 
     /// The server is at fault, or its disk. The cause goes to the log, not to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error, "a request failed");
-        Self::new(
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let cause =
+            causes.fold(format!("failed to {error}"), |text, cause| format!("{text}: {cause}"));
+        let problem = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the server failed; its log says why. Try again, or tell whoever runs it",
-        )
+            "the server failed; its log says why, under the request id. Try again, or tell whoever runs it",
+        );
+        Self { cause: Some(cause), ..problem }
     }
-}
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+    /// The answer's text, which names the request if its id is known.
+    pub fn body(&self, request_id: Option<&str>) -> Body {
         let json = Json {
             r#type: format!("urn:lamplight:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Problem"),
             status: self.status.as_u16(),
             detail: &self.detail,
             code: self.code,
+            request_id,
         };
-        let mut response =
-            Response::new(Body::from(serde_json::to_string(&json).unwrap_or_default()));
+        Body::from(serde_json::to_string(&json).unwrap_or_default())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(self.body(None));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -95,6 +107,8 @@ impl IntoResponse for Problem {
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        // Whoever knows the request's id writes it in.
+        response.extensions_mut().insert(self);
         response
     }
 }

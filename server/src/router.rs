@@ -7,13 +7,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
 use http::header;
 
 use crate::app::App;
 use crate::demo::{self, Demo};
 use crate::problem::Problem;
-use crate::{api, intake};
+use crate::{api, intake, request_id};
 
 /// The routes of `lamplight serve`, and those of `lamplight demo` when `demo` is given.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
@@ -28,6 +28,9 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/events", get(api::events))
         .route("/api/events/{id}", get(api::event))
         .route("/api/producers", get(api::producers))
+        .route("/api/keys", get(api::keys).post(api::make_key))
+        .route("/api/keys/{id}", patch(api::change_key))
+        .route("/api/replay", get(api::replays).post(api::begin_replay))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {
@@ -51,7 +54,10 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
 async fn preflight() -> Response {
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type, Content-Encoding"),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, Content-Encoding, X-Request-Id",
+        ),
         (header::ACCESS_CONTROL_MAX_AGE, "86400"),
     ];
     (StatusCode::NO_CONTENT, headers).into_response()
@@ -61,12 +67,18 @@ async fn preflight() -> Response {
 async fn stamp(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let is_intake = request.uri().path().starts_with("/v1/");
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let id = request_id::of(request.headers(), &*app.entropy);
     let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let id = id.as_ref().and_then(|id| id.to_str().ok());
+        if let Some(cause) = &problem.cause {
+            tracing::error!(request_id = id, error = cause, "a request failed");
+        }
+        *response.body_mut() = problem.body(id);
+    }
     let headers = response.headers_mut();
-    if let Ok(bits) = app.entropy.bits()
-        && let Ok(id) = HeaderValue::try_from(format!("{bits:032x}"))
-    {
-        headers.insert("x-request-id", id);
+    if let Some(id) = id {
+        headers.insert(request_id::HEADER, id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_intake {

@@ -14,11 +14,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::ServeArgs;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::demo::Demo;
+use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
-use crate::process::Worker;
-use crate::retention::Retention;
+use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use crate::retention::{Retention, Rules};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Intake, Store};
 use crate::welcome::welcome;
@@ -100,30 +101,19 @@ pub async fn run(
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
 
+    let floor_bytes = u64::from(args.disk_floor_mib) << 20;
+    let disk = Arc::new(Disk::new(dir.path().to_owned(), floor_bytes));
+    let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
+
     let (stopping, stopped) = watch::channel(false);
-    let mut workers = JoinSet::new();
-    for _ in 0..WORKERS {
-        let worker = Worker {
-            intake: Arc::clone(&intake),
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        };
-        workers.spawn(worker.run(stopped.clone()));
-    }
-    let retention = Retention {
-        intake: Arc::clone(&intake),
-        store: Arc::clone(&store),
-        clock: Arc::clone(&clock),
-        rules: args.retention.rules(),
-    };
-    workers.spawn(retention.run(stopped));
+    let mut workers = work(&intake, &store, &clock, &entropy, args.retention.rules(), &stopped);
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
+        Arc::clone(&disk),
     ));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -136,7 +126,8 @@ pub async fn run(
 
     stop.await;
     tracing::info!("stopping");
-    app.drain();
+    let grace = REQUESTS_GRACE + WORKERS_GRACE + CLOSE_GRACE;
+    app.drain(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
     closing.send_replace(true);
     let _ = serving.await;
     stopping.send_replace(true);
@@ -152,9 +143,58 @@ pub async fn run(
     if tokio::time::timeout(CLOSE_GRACE, closing).await.is_err() {
         tracing::warn!("the databases did not close in time; the next start puts that right");
     }
+    measuring.abort();
     tracing::info!("stopped");
     drop(dir);
     Ok(())
+}
+
+/// Measures the disk's room again and again.
+async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
+    loop {
+        let (disk, now_ms) = (Arc::clone(&disk), clock.now_ms());
+        let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
+        if let Ok(Err(error)) = measured {
+            tracing::warn!(%error, "failed to measure the room on the disk");
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
+}
+
+/// Starts what runs beside requests: the process stage, replays and retention.
+fn work(
+    intake: &Arc<dyn Intake>,
+    store: &Arc<dyn Store>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+    rules: Rules,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..WORKERS {
+        let worker = Worker {
+            intake: Arc::clone(intake),
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        };
+        tasks.spawn(worker.run(stopped.clone()));
+    }
+    let replayer = Replayer {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        payloads_max: REPLAY_PAYLOADS_MAX,
+    };
+    tasks.spawn(replayer.run(stopped.clone()));
+    let retention = Retention {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        rules,
+    };
+    tasks.spawn(retention.run(stopped.clone()));
+    tasks
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -3,9 +3,16 @@
 use crate::{Producer, Ranges, VERSION, json};
 
 #[cfg(feature = "serde")]
+mod notes;
+#[cfg(feature = "serde")]
 mod read;
 #[cfg(feature = "serde")]
 pub use read::{Body, BodyError};
+
+/// How a gzip stream begins (RFC 1952, section 2.3.1). A body without `Content-Encoding` that begins with these bytes
+/// is taken as gzip: JSON never begins so, and a page that sets the header would have to ask for permission first
+/// (Fetch standard, "CORS-safelisted request-header").
+pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// What a client says about one producer: how far it has numbered, and which numbers it gave up.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

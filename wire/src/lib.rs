@@ -6,6 +6,10 @@
 //! Writing needs nothing but `String`, so the browser module stays small. Reading typed forms needs
 //! the feature `serde`, which only the server turns on.
 //!
+//! A request body is UTF-8 JSON, packed with gzip, br or zstd if `Content-Encoding` says so. Without that header a body that
+//! begins with gzip's magic number ([`batch::GZIP_MAGIC`]) is gzip all the same, so that a page can
+//! pack its batches without a CORS preflight.
+//!
 //! Readers ignore fields they do not know. Fields are only ever added.
 //!
 //! The golden files in `tests/wire/` are read by the test suites of this crate, the server and the npm package.

@@ -21,6 +21,8 @@ pub const SEQ_MAX: u64 = u32::MAX as u64;
 pub const PRODUCERS_MAX: usize = 1_000;
 /// Most ranges one producer may declare dropped, per reason, in one batch.
 pub const RANGES_MAX: usize = 1_000;
+/// Most reasons for which one producer may declare numbers dropped, in one batch.
+pub const REASONS_MAX: usize = 64;
 /// Longest code of a drop reason, in bytes.
 pub const REASON_BYTES_MAX: usize = 32;
 /// How many bytes of `keepalive` requests a browser lets be in flight at once

@@ -38,6 +38,7 @@ fn limits_are_those_of_the_golden_file() {
         "SEQ_MAX": limits::SEQ_MAX,
         "PRODUCERS_MAX": limits::PRODUCERS_MAX,
         "RANGES_MAX": limits::RANGES_MAX,
+        "REASONS_MAX": limits::REASONS_MAX,
         "REASON_BYTES_MAX": limits::REASON_BYTES_MAX,
         "KEEPALIVE_BYTES_MAX": limits::KEEPALIVE_BYTES_MAX,
     });

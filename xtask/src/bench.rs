@@ -26,7 +26,7 @@ pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
             node::node(&root.join("bench/client"))
                 .env("LAMPLIGHT_CHROMIUM", browsers::chromium()?.browser)
                 .env("LAMPLIGHT_BIN", server)
-                .arg("track.mjs"),
+                .arg("client.mjs"),
         ),
         Which::Server => step::run(
             "server benchmark",

@@ -21,9 +21,29 @@ extern "C" {
     // A page may have replaced it by one that throws.
     #[wasm_bindgen(catch)]
     pub(super) fn fetch(url: &str, init: &web_sys::RequestInit) -> Result<Promise, JsValue>;
+    // Not in every browser: then the name itself throws.
+    pub(super) type CompressionStream;
+    #[wasm_bindgen(constructor, catch)]
+    pub(super) fn new(format: &str) -> Result<CompressionStream, JsValue>;
+    /// A `Response` of our own making: the shortest way from a text to a stream, and from a stream to bytes.
+    type Stream;
+    #[wasm_bindgen(constructor, js_class = "Response", catch)]
+    fn of(body: &JsValue) -> Result<Stream, JsValue>;
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &Stream) -> Pipe;
+    #[wasm_bindgen(method, js_name = arrayBuffer)]
+    fn bytes(this: &Stream) -> Promise;
+    type Pipe;
+    #[wasm_bindgen(method, catch, js_name = pipeThrough)]
+    fn through(this: &Pipe, stream: &CompressionStream) -> Result<JsValue, JsValue>;
     // Storage may be forbidden while the page runs.
     #[wasm_bindgen(js_namespace = Object, js_name = keys, catch)]
     pub(super) fn object_keys(object: &web_sys::Storage) -> Result<js_sys::Array, JsValue>;
+
+    // With texts that are JavaScript's already.
+    pub(super) type Items;
+    #[wasm_bindgen(method, catch, js_name = setItem)]
+    pub(super) fn set(this: &Items, key: &js_sys::JsString, value: &str) -> Result<(), JsValue>;
 
     /// The page's function that hears notes: `(name, json) => void`.
     #[derive(Debug)]
@@ -66,4 +86,11 @@ pub(super) fn locks() -> Option<LockManager> {
 /// A function that returns `value`, whatever it is called with.
 pub(super) fn constant(value: &JsValue) -> JsValue {
     PROMISE.with(|promise| PROMISE_RESOLVE.with(|resolve| resolve.bind1(promise, value).into()))
+}
+
+/// The gzip form of `text`, made off the page's own thread.
+pub(super) fn packed(text: &str) -> Result<Promise, JsValue> {
+    let gzip = CompressionStream::new("gzip")?;
+    let stream = Stream::of(&text.into())?.body().through(&gzip)?;
+    Ok(Stream::of(&stream)?.bytes())
 }

@@ -7,6 +7,7 @@ use gloo_timers::callback::Timeout;
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortController, Window};
 
+use super::transport::Post;
 use super::{Browser, Listener, page};
 use crate::client::Client;
 use crate::options::Options;
@@ -32,6 +33,7 @@ pub struct Shell {
 struct Ears {
     page: Heard,
     listed: Heard,
+    packed: Heard,
     head: Heard,
     text: Heard,
     failed: Heard,
@@ -61,6 +63,14 @@ impl Shell {
                     let alive = client.ports().alive(&snapshot);
                     client.alive(&alive);
                 });
+            }),
+            packed: shell.hear(|shell, id, bytes| {
+                let post = shell.with(|client| client.ports().outbox.packed(request_id(&id)));
+                if let Some(Some(post)) = post {
+                    // Where packing failed, the text itself will do.
+                    let is_packed = bytes.is_instance_of::<js_sys::ArrayBuffer>();
+                    shell.fetch(&post, is_packed.then_some(&bytes));
+                }
             }),
             head: shell.hear(|shell, id, response| {
                 let text = shell
@@ -114,25 +124,40 @@ impl Shell {
         self.arm(&mut client);
         drop(client);
         for post in posts {
-            let Ok(controller) = AbortController::new() else {
-                self.end(post.id, None);
-                continue;
-            };
-            let started = post.start(&self.url, &controller);
-            if let Ok(mut client) = self.client.try_borrow_mut() {
-                client.ports().outbox.started(post.id, controller);
-            }
-            match (started, self.ears.get()) {
-                (Ok(promise), Some(ears)) => {
-                    let id = JsValue::from(post.id);
-                    promise.then(&bound(&ears.head, &id), &bound(&ears.failed, &id));
-                }
-                _ => self.end(post.id, None),
-            }
+            self.send(post);
         }
         for note in notes {
             // What the page's own listener throws is not ours to handle here.
             let _ = self.listener.tell(&JsValue::UNDEFINED, note.name(), &note.to_json());
+        }
+    }
+
+    /// Sends a request, if that pays after packing its body.
+    fn send(self: &Rc<Self>, post: Post) {
+        let packed = if post.is_worth_packing() { post.pack().ok() } else { None };
+        let (Some(packed), Some(ears)) = (packed, self.ears.get()) else {
+            return self.fetch(&post, None);
+        };
+        let packed_ear = bound(&ears.packed, &JsValue::from(post.id));
+        if let Ok(mut client) = self.client.try_borrow_mut() {
+            client.ports().outbox.packing(post);
+        }
+        packed.then(&packed_ear, &packed_ear);
+    }
+
+    /// Calls `fetch` with the body, or with its packed form.
+    fn fetch(self: &Rc<Self>, post: &Post, packed: Option<&JsValue>) {
+        let Ok(controller) = AbortController::new() else { return self.end(post.id, None) };
+        let started = post.start(&self.url, &controller, packed);
+        if let Ok(mut client) = self.client.try_borrow_mut() {
+            client.ports().outbox.started(post.id, controller);
+        }
+        match (started, self.ears.get()) {
+            (Ok(promise), Some(ears)) => {
+                let id = JsValue::from(post.id);
+                promise.then(&bound(&ears.head, &id), &bound(&ears.failed, &id));
+            }
+            _ => self.end(post.id, None),
         }
     }
 

@@ -1,7 +1,11 @@
 //! `localStorage`.
 
+use js_sys::JsString;
+use wasm_bindgen::{JsCast, JsValue};
+
 use super::{Browser, js};
 use crate::ports::{Refusal, Storage};
+use crate::text;
 
 impl Storage for Browser {
     fn get(&self, key: &str) -> Option<String> {
@@ -10,7 +14,17 @@ impl Storage for Browser {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         let storage = self.storage.as_ref().ok_or(Refusal::Blocked)?;
-        storage.set_item(key, value).map_err(|_| Refusal::Full)
+        let items: &js::Items = storage.unchecked_ref();
+        let name = match numbered(key) {
+            Some((prefix, number)) => {
+                if self.prefix.0 != prefix {
+                    self.prefix = (String::from(prefix), JsString::from(prefix));
+                }
+                self.prefix.1.concat(&JsValue::from(number))
+            }
+            None => JsString::from(key),
+        };
+        items.set(&name, value).map_err(|_| Refusal::Full)
     }
 
     fn remove(&mut self, key: &str) {
@@ -30,4 +44,12 @@ impl Storage for Browser {
             .filter(|name| name.starts_with(prefix))
             .collect()
     }
+}
+
+/// A key that ends in a number, as what stands before it and the number: the first part is the same for all events of
+/// a page and crosses into JavaScript once.
+fn numbered(key: &str) -> Option<(&str, u32)> {
+    let at = key.bytes().rposition(|byte| byte == b':')?;
+    let (prefix, number) = key.split_at_checked(at + 1)?;
+    Some((prefix, u32::try_from(text::number(number)?).ok()?))
 }

@@ -6,6 +6,9 @@ use super::{Browser, js};
 use crate::ports::{Answer, Transport};
 use crate::text;
 
+/// From how many bytes on a body is packed: a batch of small events then still goes out in the task that made it.
+const PACK_BYTES_MIN: usize = 8 * 1024;
+
 /// A request that the client wants sent.
 #[derive(Debug)]
 pub(super) struct Post {
@@ -21,6 +24,7 @@ pub(super) struct Post {
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     pub(super) posts: Vec<Post>,
+    packing: Vec<Post>,
     under_way: Vec<UnderWay>,
 }
 
@@ -38,6 +42,7 @@ impl Transport for Browser {
 
     fn abort(&mut self, request: u32) {
         self.outbox.posts.retain(|post| post.id != request);
+        self.outbox.packing.retain(|post| post.id != request);
         if let Some(under_way) = self.outbox.take(request) {
             under_way.controller.abort();
         }
@@ -45,15 +50,35 @@ impl Transport for Browser {
 }
 
 impl Post {
-    /// Calls `fetch`. The text goes out as `text/plain`, so that no preflight is asked for.
+    /// Whether it is worth its while to pack the body first. Never what is to outlive the page: there may be no later
+    /// task to send it in.
+    pub(super) fn is_worth_packing(&self) -> bool {
+        !self.keepalive && self.body.len() >= PACK_BYTES_MIN
+    }
+
+    /// Begins to pack the body.
+    pub(super) fn pack(&self) -> Result<js::Promise, JsValue> {
+        js::packed(&self.body)
+    }
+
+    /// Calls `fetch` with the body, or with its packed form. Both go out as `text/plain`, and the packed one without
+    /// naming its encoding, which it tells by its first bytes: so that no preflight is asked for.
     pub(super) fn start(
         &self,
         url: &str,
         controller: &web_sys::AbortController,
+        packed: Option<&JsValue>,
     ) -> Result<js::Promise, JsValue> {
         let init = web_sys::RequestInit::new();
         init.set_method("POST");
-        init.set_body(&self.body.as_str().into());
+        if let Some(packed) = packed {
+            let headers = web_sys::Headers::new()?;
+            headers.append("content-type", "text/plain")?;
+            init.set_headers(&headers);
+            init.set_body(packed);
+        } else {
+            init.set_body(&self.body.as_str().into());
+        }
         init.set_credentials(web_sys::RequestCredentials::Omit);
         init.set_signal(Some(&controller.signal()));
         // Not in `web-sys`; setting a member of a new object cannot fail.
@@ -63,6 +88,17 @@ impl Post {
 }
 
 impl Outbox {
+    /// Keeps a request while its body is being packed.
+    pub(super) fn packing(&mut self, post: Post) {
+        self.packing.push(post);
+    }
+
+    /// Hands out a request whose body was packed; `None` when it was given up meanwhile.
+    pub(super) fn packed(&mut self, id: u32) -> Option<Post> {
+        let at = self.packing.iter().position(|post| post.id == id)?;
+        Some(self.packing.swap_remove(at))
+    }
+
     /// Notes that a request is under way.
     pub(super) fn started(&mut self, id: u32, controller: web_sys::AbortController) {
         self.under_way.push(UnderWay { id, controller, answer: Answer::default() });

@@ -6,6 +6,7 @@ use lamplight_wire::{Producer, Ranges};
 use super::Client;
 use super::delivery::{Cargo, ranges};
 use crate::adopt::Orphans;
+use crate::backoff::PROBE_MS_MAX;
 use crate::batch::{self, Dropped};
 use crate::flush::Reason;
 use crate::lock::{Access, Phase, Register, Waits};
@@ -112,7 +113,9 @@ impl<P: Ports> Client<P> {
             self.lock.release(now_ms);
         } else if is_full || self.lock.phase() == Phase::Held {
             let wall_ms = self.ports.wall_ms();
-            self.lease.take(&mut self.ports, &self.keys, now_ms, wall_ms);
+            if self.lease.take(&mut self.ports, &self.keys, now_ms, wall_ms) {
+                self.backoff.shorten(now_ms, PROBE_MS_MAX);
+            }
             self.lock.release(now_ms);
         }
     }

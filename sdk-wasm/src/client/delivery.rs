@@ -7,7 +7,7 @@ use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
 use super::adoption::Adopted;
-use crate::backoff::Hold;
+use crate::backoff::{Hold, PROBE_MS_MAX, STEP_MS_MAX};
 use crate::batch::{self, Dropped};
 use crate::flush::Reason;
 use crate::notes::Note;
@@ -173,7 +173,8 @@ impl<P: Ports> Client<P> {
     fn keep(&mut self, request: &Request, hold: Hold, status: u16) {
         self.put_back(request);
         let (now_ms, random) = (self.ports.monotonic_ms(), self.ports.bits());
-        let wait_ms = self.backoff.failed(now_ms, hold, random);
+        let longest_ms = if self.lease.is_mine() { PROBE_MS_MAX } else { STEP_MS_MAX };
+        let wait_ms = self.backoff.failed(now_ms, hold, longest_ms, random);
         self.counts.last_error = Some(status);
         self.notes.push(Note::Failed { status, wait_ms });
     }

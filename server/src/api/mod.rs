@@ -12,27 +12,37 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::credentials;
+use crate::keyring::HeldKey;
 use crate::problem::Problem;
 use crate::store::{KeyKind, StoreError};
 
 mod event;
 mod event_json;
 mod events;
+mod keys;
 mod params;
 mod producers;
 mod receipt_json;
+mod replay;
 mod timeline;
 mod totals;
 
 pub use event::event;
 pub use events::events;
+pub use keys::{change_key, keys, make_key};
 pub use producers::producers;
+pub use replay::{begin_replay, replays};
 pub use totals::totals;
+
+/// Largest request body of the API, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// `GET /readyz`: 200 when payloads are taken and processed.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let why = if app.is_draining() {
         "the server is shutting down"
+    } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
+        "the disk is nearly full"
     } else if !app.intake.is_up() {
         "the database of payloads does not take writes"
     } else if !app.store.is_up() {
@@ -43,8 +53,21 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).retry_after_s(1).into_response()
 }
 
+/// Lets only holders of an admin token pass.
+fn check_admin(app: &App, headers: &HeaderMap) -> Result<Arc<HeldKey>, Problem> {
+    let held = check_token(app, headers)?;
+    if held.key.kind == KeyKind::Admin {
+        return Ok(held);
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "token_read_only",
+        "this token may only read; this call takes an admin token",
+    ))
+}
+
 /// Lets only holders of an admin or viewer token pass.
-fn check_token(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_token(app: &App, headers: &HeaderMap) -> Result<Arc<HeldKey>, Problem> {
     let Some(token) = credentials::bearer(headers) else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -53,10 +76,10 @@ fn check_token(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
         ));
     };
     match app.keyring.find(token) {
-        Some(key) if key.disabled_ms.is_some() => {
+        Some(held) if held.key.disabled_ms.is_some() => {
             Err(Problem::new(StatusCode::FORBIDDEN, "token_disabled", "this token was disabled"))
         }
-        Some(key) if matches!(key.kind, KeyKind::Admin | KeyKind::Viewer) => Ok(()),
+        Some(held) if matches!(held.key.kind, KeyKind::Admin | KeyKind::Viewer) => Ok(held),
         Some(_) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             "token_wrong_kind",
@@ -75,6 +98,18 @@ fn json(value: &impl Serialize) -> Response {
         Ok(text) => ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text)
             .into_response(),
         Err(error) => Problem::internal(&error).into_response(),
+    }
+}
+
+/// Reads a request body of the API, which is small.
+fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let refused = |detail| Err(Problem::new(StatusCode::BAD_REQUEST, "body_invalid", detail));
+    if body.len() > BODY_BYTES_MAX {
+        return refused(format!("the body has more than {BODY_BYTES_MAX} bytes"));
+    }
+    match serde_json::from_slice(body) {
+        Ok(value) => Ok(value),
+        Err(error) => refused(format!("the body is not what this call takes: {error}")),
     }
 }
 

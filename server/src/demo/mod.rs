@@ -41,7 +41,7 @@ impl Demo {
     /// When no token could be made.
     pub fn new(app: &App, write_key: Option<&str>) -> Result<Self, EntropyError> {
         let token = new_text(KeyKind::Viewer, &*app.entropy)?;
-        app.keyring.add(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
+        app.keyring.put(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
         let config_json =
             serde_json::json!({ "url": "", "key": write_key, "token": token }).to_string();
         Ok(Self { config_json, token, fault: std::sync::Mutex::default() })

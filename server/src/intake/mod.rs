@@ -1,7 +1,7 @@
 //! The intake stage: a request becomes a payload on disk, and only then a 2xx (I1).
 //!
-//! Checks, in order: key, content type and encoding, size while it arrives, size while it unpacks, depth, JSON,
-//! number of events. Nothing is looked up, enriched or parsed further: an event's own faults become its outcome later.
+//! Checks, in order: key, its origins, content type and encoding, room on the disk, the key's rate, size and pace while it
+//! arrives, size while it unpacks, depth, JSON, number of events. Nothing is looked up, enriched or parsed further: an event's own faults become its outcome later.
 
 use std::sync::Arc;
 
@@ -17,17 +17,21 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::credentials;
+use crate::keyring::HeldKey;
 use crate::listen::Peer;
-use crate::store::{Encoding, Key, KeyKind, NewPayload, PayloadId, Receipt};
+use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, Receipt};
 use crate::unpack::unpack;
 
 mod budget;
 mod facts;
+mod origin;
+mod rate;
 mod receive;
 mod refusal;
 
 use budget::Budget;
 use facts::facts;
+pub use rate::Meter;
 use refusal::Refusal;
 
 /// Bodies up to this size that are not packed are checked at once; others where they hold up nobody.
@@ -77,15 +81,24 @@ async fn stage(
     body: &mut Body,
     kind: KeyKind,
 ) -> Result<(PayloadId, u32), Refusal> {
-    let key = check_key(app, head, kind)?;
+    let owner = check_key(app, head, kind)?;
+    let HeldKey { key, meter } = &*owner;
+    if !origin::is_allowed(&key.rules.origins, &head.headers) {
+        return Err(Refusal::OriginNotAllowed);
+    }
     check_content_type(&head.headers)?;
     let encoding = content_encoding(&head.headers)?;
-    if app.is_draining() {
-        return Err(Refusal::Draining);
+    check_open(app)?;
+    if let Some(retry_after_s) = meter.wait_s(&key.rules, app.clock.now_ms()) {
+        return Err(Refusal::TooFast { retry_after_s });
     }
-    let (body, _share) = receive::receive(body, &app.intake_limits.receiving).await?;
+    let (body, _share) =
+        receive::receive(body, &app.intake_limits.receiving, app.clock.now_ms()).await?;
+    meter.charge_bytes(&key.rules, body.len() as u64, app.clock.now_ms());
+    let encoding = encoding_of(encoding, &body);
     let (events, unpacked_bytes) = check(app, encoding, &body).await?;
     let received_ms = app.clock.now_ms();
+    meter.charge_events(&key.rules, u64::from(events), received_ms);
     let id = PayloadId(app.entropy.uuid_v7(received_ms)?);
     let facts = facts(&head.headers, head.extensions.get::<Peer>().map(|peer| peer.0.ip()));
     let receipt = Receipt {
@@ -104,12 +117,23 @@ async fn stage(
     Ok((id, events))
 }
 
-fn check_key(app: &App, head: &Parts, kind: KeyKind) -> Result<Arc<Key>, Refusal> {
+/// Whether anything is taken at all just now.
+fn check_open(app: &App) -> Result<(), Refusal> {
+    if let Some(retry_after_s) = app.drained_retry_after_s() {
+        return Err(Refusal::Draining { retry_after_s });
+    }
+    match app.disk.retry_after_s(app.clock.now_ms()) {
+        Some(retry_after_s) => Err(Refusal::DiskLow { retry_after_s }),
+        None => Ok(()),
+    }
+}
+
+fn check_key(app: &App, head: &Parts, kind: KeyKind) -> Result<Arc<HeldKey>, Refusal> {
     let text = credentials::find(&head.headers, head.uri.query()).ok_or(Refusal::KeyMissing)?;
-    let key = app.keyring.find(&text).ok_or(Refusal::KeyUnknown)?;
-    match (key.kind, kind) {
-        _ if key.disabled_ms.is_some() => Err(Refusal::KeyDisabled),
-        (is, wanted) if is == wanted => Ok(key),
+    let owner = app.keyring.find(&text).ok_or(Refusal::KeyUnknown)?;
+    match (owner.key.kind, kind) {
+        _ if owner.key.disabled_ms.is_some() => Err(Refusal::KeyDisabled),
+        (is, wanted) if is == wanted => Ok(owner),
         (KeyKind::Secret, KeyKind::Write) => Err(Refusal::KeyWrongKind(
             "it is a secret key, which belongs on backends and to /v1/logs; use a write key here",
         )),
@@ -127,10 +151,20 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if essence.is_some_and(known) { Ok(()) } else { Err(Refusal::ContentType) }
 }
 
-fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
-    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
+/// How the body says it is packed, if it does.
+fn content_encoding(headers: &HeaderMap) -> Result<Option<Encoding>, Refusal> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(None) };
     let value = value.to_str().map_err(|_| Refusal::ContentEncoding)?.trim().to_ascii_lowercase();
-    Encoding::from_name(&value).ok_or(Refusal::ContentEncoding)
+    Encoding::from_name(&value).map(Some).ok_or(Refusal::ContentEncoding)
+}
+
+/// How a body is packed: as its header says, or, if there is none, as its first bytes say.
+fn encoding_of(said: Option<Encoding>, body: &[u8]) -> Encoding {
+    match said {
+        Some(encoding) => encoding,
+        None if body.starts_with(&batch::GZIP_MAGIC) => Encoding::Gzip,
+        None => Encoding::Identity,
+    }
 }
 
 /// The number of events in a body, and its size once unpacked.
@@ -139,7 +173,8 @@ async fn check(app: &App, encoding: Encoding, body: &Bytes) -> Result<(u32, u32)
         return count(encoding, body);
     }
     let turn = Arc::clone(&app.intake_limits.unpacking).acquire_owned().await;
-    let turn = turn.map_err(|_| Refusal::Draining)?;
+    // Nobody closes it, so there is always a turn to wait for.
+    let turn = turn.map_err(|_| Refusal::Cut)?;
     let body = body.clone();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;

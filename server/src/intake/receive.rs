@@ -10,33 +10,48 @@ use lamplight_wire::limits::BODY_BYTES_MAX;
 use super::Refusal;
 use super::budget::{Budget, Share};
 
-/// How long a body may take to arrive.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a body may take to arrive, whatever its size. Beyond that it must keep the rate below.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+/// The slowest that a body may arrive on average: less than the slowest mobile network gives.
+const BYTES_PER_S_MIN: u64 = 4 * 1024;
 /// What is read and thrown away, at most, of a body that was refused, so that the client gets to read
 /// the answer: to close a connection with unread bytes resets it, and a reset tells the client nothing.
 const DISCARD_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Receives a whole body.
-pub(super) async fn receive(body: &mut Body, budget: &Budget) -> Result<(Bytes, Share), Refusal> {
+pub(super) async fn receive(
+    body: &mut Body,
+    budget: &Budget,
+    now_ms: i64,
+) -> Result<(Bytes, Share), Refusal> {
     if http_body::Body::size_hint(body).lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::TooLarge);
     }
-    tokio::time::timeout(BODY_TIMEOUT, collect(body, budget)).await.unwrap_or(Err(Refusal::TooSlow))
+    collect(body, budget, now_ms).await
 }
 
-async fn collect(body: &mut Body, budget: &Budget) -> Result<(Bytes, Share), Refusal> {
+/// How long after the first wait a body must have ended of which so much has arrived.
+fn patience(received_bytes: usize) -> Duration {
+    BODY_PATIENCE + Duration::from_millis(received_bytes as u64 * 1_000 / BYTES_PER_S_MIN)
+}
+
+async fn collect(body: &mut Body, budget: &Budget, now_ms: i64) -> Result<(Bytes, Share), Refusal> {
     let mut share = budget.share();
     // Most bodies come in one piece, which is then used as it is.
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = body.frame().await {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let until = begun + patience(first.len() + joined.len());
+        let frame = tokio::time::timeout_at(until, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| Refusal::TooSlow)? else { break };
         let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
         let before = first.len() + joined.len();
         if before + data.len() > BODY_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
         if !share.grow(data.len() as u64) {
-            return Err(Refusal::Busy { retry_after_s: 1 });
+            return Err(Refusal::Busy { retry_after_s: budget.retry_after_s(now_ms) });
         }
         if before == 0 {
             first = data;
@@ -91,16 +106,52 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let whole = chunks.concat();
             let budget = Budget::new(1 << 20);
-            let received = runtime.block_on(async { receive(&mut body(chunks), &budget).await });
+            let received = runtime.block_on(async { receive(&mut body(chunks), &budget, 0).await });
             proptest::prop_assert_eq!(&received.unwrap().0[..], &whole[..]);
         }
+    }
+
+    struct Slow(tokio::sync::mpsc::Receiver<Bytes>);
+    impl http_body::Body for Slow {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            self.0.poll_recv(context).map(|data| Some(Ok(http_body::Frame::data(data?))))
+        }
+    }
+
+    /// A body of which 4 KiB come each time so much time has passed, and which never ends.
+    async fn received_slowly(every: Duration) -> Duration {
+        let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+        tokio::spawn(async move {
+            while sender.send(Bytes::from_static(&[b' '; 4096])).await.is_ok() {
+                tokio::time::sleep(every).await;
+            }
+        });
+        let begun = tokio::time::Instant::now();
+        let mut body = Body::new(Slow(receiver));
+        let refused = receive(&mut body, &Budget::new(1 << 30), 0).await;
+        assert!(matches!(refused, Err(Refusal::TooSlow | Refusal::TooLarge)), "{refused:?}");
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_as_slow_as_the_slowest_rate_and_no_slower() {
+        // 4 KiB a second: it comes to the limit of size. Half of that: the 10 s of patience are used up after 20 s.
+        assert_eq!(received_slowly(Duration::from_secs(1)).await.as_secs(), 256);
+        assert_eq!(received_slowly(Duration::from_secs(2)).await.as_secs(), 20);
+        assert_eq!(received_slowly(Duration::from_hours(1)).await.as_secs(), 11);
     }
 
     #[tokio::test]
     async fn without_memory_to_receive_it_a_body_is_refused_and_takes_none() {
         let budget = Budget::new(10);
-        let refused = receive(&mut body(vec![vec![0; 6], vec![0; 6]]), &budget).await;
+        let refused = receive(&mut body(vec![vec![0; 6], vec![0; 6]]), &budget, 0).await;
         assert!(matches!(refused, Err(Refusal::Busy { .. })));
-        receive(&mut body(vec![vec![0; 10]]), &budget).await.unwrap();
+        receive(&mut body(vec![vec![0; 10]]), &budget, 0).await.unwrap();
     }
 }

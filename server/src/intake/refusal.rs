@@ -22,20 +22,29 @@ pub(super) enum Refusal {
     KeyDisabled,
     #[error("accept the key: {0}")]
     KeyWrongKind(&'static str),
+    #[error(
+        "accept the key: it is for pages of certain origins, and this request's Origin is none of them; \
+         add the origin to the key, or use another key"
+    )]
+    OriginNotAllowed,
+    #[error("take the body: this key has sent more than it may; try again")]
+    TooFast { retry_after_s: u32 },
     #[error("read the body: its content type is not one of application/json, text/plain")]
     ContentType,
-    #[error("read the body: its content encoding is not one of identity, gzip")]
+    #[error("read the body: its content encoding is not one of identity, gzip, br, zstd")]
     ContentEncoding,
     #[error("take the body: it has more than {BODY_BYTES_MAX} bytes; send fewer events at a time")]
     TooLarge,
-    #[error("take the body: it did not arrive within 30 seconds")]
+    #[error("take the body: it came too slowly")]
     TooSlow,
     #[error("read the body: the connection ended within it")]
     Cut,
     #[error("take the body: too much is being received already; try again")]
     Busy { retry_after_s: u32 },
     #[error("take the body: the server is shutting down; try again")]
-    Draining,
+    Draining { retry_after_s: u32 },
+    #[error("take the body: the server's disk is nearly full; try again")]
+    DiskLow { retry_after_s: u32 },
     #[error(transparent)]
     Unpack(#[from] UnpackError),
     #[error(transparent)]
@@ -67,10 +76,16 @@ impl Refusal {
             .retry_after_s(*retry_after_s),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => Problem::internal(&self),
             Self::Body(error) => Problem::new(status, code, error.to_string()),
-            Self::Busy { retry_after_s } => Problem::new(status, code, format!("failed to {self}"))
-                .retry_after_s(*retry_after_s),
-            Self::Draining => {
-                Problem::new(status, code, format!("failed to {self}")).retry_after_s(2).close()
+            Self::Busy { retry_after_s }
+            | Self::TooFast { retry_after_s }
+            | Self::DiskLow { retry_after_s } => {
+                Problem::new(status, code, format!("failed to {self}"))
+                    .retry_after_s(*retry_after_s)
+            }
+            Self::Draining { retry_after_s } => {
+                Problem::new(status, code, format!("failed to {self}"))
+                    .retry_after_s(*retry_after_s)
+                    .close()
             }
             Self::TooLarge | Self::TooSlow | Self::Cut => {
                 Problem::new(status, code, format!("failed to {self}")).close()
@@ -85,6 +100,8 @@ impl Refusal {
             Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key_unknown"),
             Self::KeyDisabled => (StatusCode::FORBIDDEN, "key_disabled"),
             Self::KeyWrongKind(_) => (StatusCode::FORBIDDEN, "key_wrong_kind"),
+            Self::OriginNotAllowed => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::TooFast { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::ContentType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unsupported"),
             Self::ContentEncoding => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported")
@@ -112,7 +129,8 @@ impl Refusal {
             Self::Store(StoreError::Down { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_writable")
             }
-            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            Self::Draining { .. } => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            Self::DiskLow { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disk_low"),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

@@ -20,7 +20,7 @@ mod replay;
 mod row_id;
 
 pub use parse::{ParseError, plan};
-pub use replay::Replayer;
+pub use replay::{PAYLOADS_MAX as REPLAY_PAYLOADS_MAX, Replayer};
 pub use row_id::row_id;
 
 /// Payloads in one transaction, at most.

@@ -53,6 +53,17 @@ pub fn hash(text: &str) -> KeyHash {
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// What a key's holder may do at most. Without rules a key has no limits but those of the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyRules {
+    /// Pages of these origins only; of any when empty.
+    pub origins: Vec<String>,
+    /// Bytes of bodies a second, as they arrive.
+    pub bytes_per_s: Option<u64>,
+    /// Events a second.
+    pub events_per_s: Option<u64>,
+}
+
 /// A key as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
@@ -70,6 +81,8 @@ pub struct Key {
     pub made_ms: i64,
     /// When it was disabled, if it was.
     pub disabled_ms: Option<i64>,
+    /// What its holder may do at most.
+    pub rules: KeyRules,
 }
 
 impl Key {
@@ -78,6 +91,7 @@ impl Key {
         let hash = hash(text);
         let id = format!("{}{}", kind.prefix(), HEXLOWER.encode(&hash[..6]));
         let public_text = (kind == KeyKind::Write).then(|| text.to_owned());
-        Self { id, kind, source: source.to_owned(), hash, public_text, made_ms, disabled_ms: None }
+        let (source, rules) = (source.to_owned(), KeyRules::default());
+        Self { id, kind, source, hash, public_text, made_ms, disabled_ms: None, rules }
     }
 }

@@ -29,7 +29,7 @@ pub use event::{
     EventFilter, EventPage, EventQuery, EventRef, EventRow, EventTrace, Position, RefusedEvent,
     Repeat, StoredEvent,
 };
-pub use key::{Key, KeyKind};
+pub use key::{Key, KeyKind, KeyRules};
 pub use payload::{
     Backlog, Encoding, FailedPayload, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Receipt,
     Ticket,
@@ -149,6 +149,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds keys; one whose hash is there already stays as it is.
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()>;
+
+    /// Writes the rules of a key that is there, and whether it is disabled. Gives whether it is there.
+    fn change_key(&self, key: Key) -> Answer<'_, bool>;
 
     /// The counts of everything applied so far.
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;

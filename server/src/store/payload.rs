@@ -22,6 +22,10 @@ pub enum Encoding {
     Identity,
     /// gzip (RFC 1952).
     Gzip,
+    /// Brotli (RFC 7932).
+    Brotli,
+    /// Zstandard (RFC 8878).
+    Zstd,
 }
 
 impl Encoding {
@@ -30,12 +34,16 @@ impl Encoding {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
         }
     }
 
     /// The encoding with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Identity, Self::Gzip].into_iter().find(|it| it.name() == name)
+        [Self::Identity, Self::Gzip, Self::Brotli, Self::Zstd]
+            .into_iter()
+            .find(|it| it.name() == name)
     }
 }
 

@@ -10,8 +10,9 @@ use lamplight_server::lease::Lease;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Answer, Applied, Backlog, EventPage, EventQuery, EventRef, EventTrace, FailedPayload, Intake,
-    Keep, Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery,
-    Pruned, Receipt, Store, StoreError, Ticket, Totals,
+    Keep, KeptPayload, Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, PayloadSpan, Plan,
+    ProducerPage, ProducerQuery, Pruned, Receipt, Replay, ReplayId, Replayed, SpanCount, Store,
+    StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -83,6 +84,39 @@ impl Intake for Breaking {
     fn backlog(&self) -> Answer<'_, Backlog> {
         self.intake.backlog()
     }
+    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
+        self.intake.count(span)
+    }
+    fn payloads(
+        &self,
+        span: PayloadSpan,
+        after: Option<PayloadId>,
+        payloads_max: u32,
+        unpacked_bytes_max: u64,
+    ) -> Answer<'_, Vec<KeptPayload>> {
+        self.intake.payloads(span, after, payloads_max, unpacked_bytes_max)
+    }
+    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
+        self.intake.begin_replay(span, now_ms)
+    }
+    fn replays(&self) -> Answer<'_, Vec<Replay>> {
+        self.intake.replays()
+    }
+    fn next_replay(&self) -> Answer<'_, Option<Replay>> {
+        self.intake.next_replay()
+    }
+    fn advance_replay(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool> {
+        if self.breaks(Break::BeforeSettle) {
+            return broken();
+        }
+        self.intake.advance_replay(replay, after, done, ended_ms)
+    }
     fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
         self.intake.prune(before_ms)
     }
@@ -109,9 +143,24 @@ impl Store for Breaking {
             if breaks { broken().await } else { Ok(applied) }
         })
     }
+    fn reapply(&self, plans: Vec<Arc<Plan>>) -> Answer<'_, Replayed> {
+        if self.breaks(Break::BeforeApply) {
+            return broken();
+        }
+        let breaks = self.breaks(Break::AfterApply);
+        let applied = self.store.reapply(plans);
+        Box::pin(async move {
+            let applied = applied.await?;
+            if breaks { broken().await } else { Ok(applied) }
+        })
+    }
     fn keys(&self) -> Answer<'_, Vec<Key>> {
         self.store.keys()
     }
+    fn change_key(&self, key: Key) -> Answer<'_, bool> {
+        self.store.change_key(key)
+    }
+
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
         self.store.add_keys(keys)
     }

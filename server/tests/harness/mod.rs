@@ -117,6 +117,27 @@ impl Server {
         self.try_post(path, headers, body).unwrap()
     }
 
+    /// Any other request.
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let reply_of = if body.is_empty() {
+            self.agent.run(request.body(()).unwrap())
+        } else {
+            self.agent.run(request.body(body).unwrap())
+        };
+        reply(reply_of.unwrap())
+    }
+
     pub(crate) fn try_post(
         &self,
         path: &str,

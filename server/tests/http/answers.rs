@@ -70,19 +70,36 @@ fn backends_send_with_a_secret_key_to_their_own_address() {
     assert_eq!(server.read("/api/events?type=monitor").json()["events"][0]["monitor"]["value"], 3);
 }
 
+fn brotli(text: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    brotli::CompressorWriter::new(&mut packed, 4096, 5, 22).write_all(text).unwrap();
+    packed
+}
+
 #[test]
 fn a_packed_body_is_taken_and_kept_packed() {
     let (_dir, server) = server();
-    let body = gzip(format!("[{}]", vec![r#"{"name":"a"}"#; 1000].join(",")).as_bytes());
+    let text = format!("[{}]", vec![r#"{"name":"a"}"#; 1000].join(","));
     let path = format!("/v1/events?key={WRITE_KEY}");
-    let headers = [("content-type", "text/plain"), ("content-encoding", "gzip")];
-    let reply = server.post(&path, &headers, &body);
-    assert_eq!((reply.status, &reply.json()["events"]), (200, &1000.into()));
-    assert_eq!(server.settled()["stored"], 1000);
-    let id =
-        server.read("/api/events?limit=1").json()["events"][0]["id"].as_str().unwrap().to_owned();
-    let receipt = &server.read(&format!("/api/events/{id}")).json()["receipt"];
-    assert_eq!((&receipt["encoding"], &receipt["events"]), (&"gzip".into(), &1000.into()));
+    let plain = ("content-type", "text/plain");
+    for (header, is, body) in [
+        (Some("gzip"), "gzip", gzip(text.as_bytes())),
+        (Some("br"), "br", brotli(text.as_bytes())),
+        (Some("zstd"), "zstd", zstd::stream::encode_all(text.as_bytes(), 3).unwrap()),
+        // As pages send it, who would have to ask first to set the header.
+        (None, "gzip", gzip(text.as_bytes())),
+    ] {
+        let headers: Vec<_> =
+            [plain].into_iter().chain(header.map(|it| ("content-encoding", it))).collect();
+        let reply = server.post(&path, &headers, &body);
+        assert_eq!((reply.status, &reply.json()["events"]), (200, &1000.into()), "{is}");
+        server.settled();
+        let page = server.read("/api/events?limit=1").json();
+        let id = page["events"][0]["id"].as_str().unwrap().to_owned();
+        let receipt = &server.read(&format!("/api/events/{id}")).json()["receipt"];
+        assert_eq!((&receipt["encoding"], &receipt["events"]), (&is.into(), &1000.into()));
+    }
+    assert_eq!(server.settled()["stored"], 4000);
 }
 
 #[test]
@@ -121,7 +138,7 @@ fn a_browser_may_ask_first() {
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
         assert_eq!(reply.header("access-control-allow-methods"), Some("POST"));
         let allowed = reply.header("access-control-allow-headers").unwrap();
-        assert_eq!(allowed, "Authorization, Content-Type, Content-Encoding");
+        assert_eq!(allowed, "Authorization, Content-Type, Content-Encoding, X-Request-Id");
         assert_eq!(reply.header("access-control-max-age"), Some("86400"));
         assert!(reply.header("access-control-expose-headers").unwrap().contains("Retry-After"));
     }

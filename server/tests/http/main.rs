@@ -12,6 +12,8 @@ mod harness;
 mod answers;
 mod demo;
 mod golden;
+mod limits;
 mod reading;
 mod refusals;
+mod replaying;
 mod starting;

@@ -1,6 +1,5 @@
 //! Reading a request body. Only its shape is checked: an event's own faults become its outcome later.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -8,7 +7,8 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::ProducerNote;
-use crate::{Producer, Ranges, limits};
+use super::notes::Notes;
+use crate::{Producer, limits};
 
 /// Why a body is not a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,18 +51,10 @@ pub struct Body<'a> {
 struct Envelope<'a> {
     sent_at: Option<i64>,
     #[serde(default)]
-    producers: BTreeMap<String, Note>,
+    producers: Notes,
     #[serde(borrow)]
     events: Option<Events<'a>>,
     name: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Note {
-    #[serde(default)]
-    next: u64,
-    #[serde(default)]
-    dropped: BTreeMap<String, Vec<(u64, u64)>>,
 }
 
 impl<'a> Body<'a> {
@@ -96,40 +88,9 @@ impl<'a> Body<'a> {
                 Err(BodyError::NotEvents("the object has neither `events` nor `name`".into()))
             };
         };
-        if envelope.producers.len() > limits::PRODUCERS_MAX {
-            return Err(BodyError::NotEvents(format!(
-                "`producers` names more than {}",
-                limits::PRODUCERS_MAX
-            )));
-        }
-        let producers =
-            envelope.producers.into_iter().map(checked_note).collect::<Result<_, _>>()?;
+        let Notes(producers) = envelope.producers;
         Ok(Self { sent_at_ms: envelope.sent_at, producers, events: events.checked()? })
     }
-}
-
-fn checked_note((name, note): (String, Note)) -> Result<(Producer, ProducerNote), BodyError> {
-    let wrong = |why: &str| BodyError::NotEvents(format!("in `producers`: {why}"));
-    let producer = Producer::parse(&name)
-        .ok_or_else(|| wrong("a key is not 26 characters of Crockford base32"))?;
-    // `next` may be one past the last number there can be.
-    if note.next > limits::SEQ_MAX + 1 {
-        return Err(wrong("`next` is over the limit"));
-    }
-    let mut dropped = Vec::with_capacity(note.dropped.len());
-    for (reason, pairs) in note.dropped {
-        if reason.is_empty() || reason.len() > limits::REASON_BYTES_MAX {
-            return Err(wrong("a reason is empty or too long"));
-        }
-        if pairs.len() > limits::RANGES_MAX {
-            return Err(wrong("too many ranges for one reason"));
-        }
-        if pairs.iter().any(|(from, to)| *from < 1 || from > to || *to > limits::SEQ_MAX) {
-            return Err(wrong("a range is not [from, to] with 1 <= from <= to"));
-        }
-        dropped.push((reason, pairs.into_iter().collect::<Ranges>()));
-    }
-    Ok((producer, ProducerNote { next: note.next, dropped }))
 }
 
 fn explain(error: &serde_json::Error) -> BodyError {

@@ -139,9 +139,12 @@ impl<H: Host> Thread<H> {
     fn reopen(&mut self) -> Option<H::Database> {
         let mut wait_ms = REOPEN_MS.0;
         loop {
+            // Whoever comes next is told when it is tried next.
+            let retry_after_s = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+            self.shared.retry_after_s.store(retry_after_s, Ordering::Relaxed);
             match self.steps.recv_timeout(Duration::from_millis(wait_ms)) {
                 Ok(Inbox::Step(mut step)) => {
-                    step.fail(StoreError::Down { retry_after_s: 2 });
+                    step.fail(StoreError::Down { retry_after_s });
                     step.answer();
                     continue;
                 }

@@ -3,13 +3,14 @@
 use rusqlite::{Connection, params};
 
 use super::columns::column_error;
-use crate::store::{Key, KeyKind};
+use crate::store::{Key, KeyKind, KeyRules};
 
 /// Every key, the oldest first.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
     connection
         .prepare_cached(
-            "SELECT id, kind, source, hash, public_text, made_ms, disabled_ms FROM keys ORDER BY made_ms, id",
+            "SELECT id, kind, source, hash, public_text, made_ms, disabled_ms, origins_json, bytes_per_s, events_per_s \
+             FROM keys ORDER BY made_ms, id",
         )?
         .query_map([], |row| {
             let kind: String = row.get(1)?;
@@ -21,6 +22,11 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
                 public_text: row.get(4)?,
                 made_ms: row.get(5)?,
                 disabled_ms: row.get(6)?,
+                rules: KeyRules {
+                    origins: read_origins(row.get(7)?)?,
+                    bytes_per_s: row.get(8)?,
+                    events_per_s: row.get(9)?,
+                },
             })
         })?
         .collect()
@@ -30,7 +36,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
 pub(super) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            "INSERT INTO keys (id, kind, source, hash, public_text, made_ms, disabled_ms, origins_json, bytes_per_s, \
+             events_per_s) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             key.id,
@@ -39,7 +46,35 @@ pub(super) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
             key.hash,
             key.public_text,
             key.made_ms,
-            key.disabled_ms
+            key.disabled_ms,
+            write_origins(&key.rules.origins),
+            key.rules.bytes_per_s,
+            key.rules.events_per_s
         ])?;
     Ok(())
+}
+
+/// Writes what can change of `key`. Gives whether it is there.
+pub(super) fn change(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE keys SET disabled_ms = ?2, origins_json = ?3, bytes_per_s = ?4, events_per_s = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            key.id,
+            key.disabled_ms,
+            write_origins(&key.rules.origins),
+            key.rules.bytes_per_s,
+            key.rules.events_per_s
+        ])?;
+    Ok(changed == 1)
+}
+
+fn write_origins(origins: &[String]) -> Option<String> {
+    (!origins.is_empty()).then(|| serde_json::Value::from(origins).to_string())
+}
+
+fn read_origins(json: Option<String>) -> rusqlite::Result<Vec<String>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    serde_json::from_str(&json).map_err(|_| column_error(7, "origins_json"))
 }

@@ -19,8 +19,10 @@ use crate::store::{
     ProducerQuery, Pruned, Replayed, Store, StoreError, Totals, Week,
 };
 
-const SCHEMA: [Step; 1] =
-    [("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql"))];
+const SCHEMA: [Step; 2] = [
+    ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
+    ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
+];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 
@@ -173,6 +175,12 @@ impl Store for SqliteStore {
     fn add_keys(&self, keys: Vec<Key>) -> Answer<'_, ()> {
         Box::pin(self.writer.write("add keys", Guard::Alone, 0, move |files, _| {
             keys.iter().try_for_each(|key| keys::add(files, key))
+        }))
+    }
+
+    fn change_key(&self, key: Key) -> Answer<'_, bool> {
+        Box::pin(self.writer.write("change a key", Guard::Alone, 0, move |connection, _| {
+            keys::change(connection, &key)
         }))
     }
 

@@ -154,7 +154,7 @@ impl<D: Database> Writer<D> {
     }
 
     fn down(&self) -> StoreError {
-        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed).max(2) }
+        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed) }
     }
 }
 

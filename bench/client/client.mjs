@@ -1,0 +1,42 @@
+// `cargo xtask bench client`: everything that the SDK costs a page, in one run, printed and kept as data.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { launch } from './browser.mjs'
+import { KEY, startServer } from './lamplight.mjs'
+import { serveSite } from './site.mjs'
+import { benchAdoption, benchDuplicates } from './tabs.mjs'
+import { benchTrack } from './track.mjs'
+
+const site = await serveSite()
+const server = await startServer()
+const browser = await launch()
+const options = { url: server.url, key: KEY }
+const report = {
+  track: await benchTrack(browser, site.origin, options),
+  duplicates: await benchDuplicates(browser, site.origin, options, server),
+  adoptionSeconds: await benchAdoption(browser, site.origin, options, server),
+}
+report.totals = await server.totals()
+await browser.close()
+site.stop()
+await server.stop()
+
+print(report)
+mkdirSync('../results', { recursive: true })
+writeFileSync('../results/client.json', JSON.stringify(report, null, 2))
+
+function print({ track, duplicates, adoptionSeconds, totals }) {
+  const { microseconds: us, burst } = track
+  const rows = [
+    ['track(), p50 of tens', `${us.track.p50} µs`, `bare setItem ${us.setItem.p50} µs: ${track.ratioOfMedians} times (goal 1.5)`],
+    ['track(), p99 of calls', `${us.trackCall.p99} µs`, `bare setItem ${us.setItemCall.p99} µs: ${track.ratioOfP99} times (goal 100 µs)`],
+    ['track(), alone in a task', `${us.trackAlone.p50} µs`, `p99 ${us.trackAlone.p99}; bare setItem ${us.setItemAlone.p50}, p99 ${us.setItemAlone.p99} µs: ${track.ratioAlone} times`],
+    ['init()', `${track.initMs.toFixed(1)} ms`, 'goal 10 ms'],
+    ['1,000 in one task', `${burst.taskMs.p50} ms`, `bare setItem ${burst.bareTaskMs.p50} ms (goal 50 ms)`],
+    ['  bytes written', `${burst.bytesWritten.p50}`, `${burst.bytesWrittenPerEventByte} per event byte (goal 1.5; 500,000 per 1,000 events of 300 B)`],
+    ['  requests', `${burst.requests.p50}`, 'goal 10 or so'],
+    ['sent twice, 4 tabs', `${duplicates.duplicatesOnTheWire} of ${duplicates.made}`, `${(duplicates.share * 100).toFixed(2)}% (goal 0.1%), ${duplicates.processes} processes`],
+    ['a killed tab\'s events', `${adoptionSeconds.p50} s`, `at most ${adoptionSeconds.max} s of ${adoptionSeconds.n} (goal 10 s)`],
+    ['server', `${totals.stored} stored`, `made ${totals.made}, holes ${totals.in_flight + totals.declared + totals.lost}`],
+  ]
+  for (const [what, value, beside] of rows) console.log(`${what.padEnd(28)}${value.padEnd(16)}${beside}`)
+}

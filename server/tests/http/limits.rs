@@ -1,0 +1,180 @@
+//! How much a key, a page or the disk lets in, and who may set that.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, command, now};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+fn server() -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    (dir, server)
+}
+
+fn admin(server: &Server, method: &str, path: &str, body: &Value) -> Reply {
+    let authorization = format!("Bearer {ADMIN_TOKEN}");
+    server.call(
+        method,
+        path,
+        &[("authorization", &authorization), JSON],
+        body.to_string().as_bytes(),
+    )
+}
+
+fn make(server: &Server, body: &Value) -> (String, String) {
+    let reply = admin(server, "POST", "/api/keys", body);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    let key = reply.json();
+    (key["id"].as_str().unwrap().to_owned(), key["key"].as_str().unwrap().to_owned())
+}
+
+fn send(server: &Server, key: &str, origin: Option<&str>, body: &str) -> Reply {
+    let mut headers = vec![JSON];
+    headers.extend(origin.map(|origin| ("origin", origin)));
+    server.post(&format!("/v1/events?key={key}"), &headers, body.as_bytes())
+}
+
+#[test]
+fn a_key_that_sends_too_fast_is_429_and_told_when_to_come_back() {
+    let (_dir, server) = server();
+    let (id, key) = make(&server, &json!({"kind": "write", "source": "shop", "events_per_s": 100}));
+    let batch = format!("[{}]", vec![r#"{"name":"a"}"#; 600].join(","));
+    assert_eq!(send(&server, &key, None, &batch).status, 200, "a burst is let in");
+    let refused = send(&server, &key, None, "[]");
+    assert_eq!((refused.status, refused.problem().as_str()), (429, "rate_limited"));
+    let wait_s: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=2).contains(&wait_s), "{refused:?}");
+    assert_eq!(server.send("[]").status, 200, "another key is not concerned");
+    std::thread::sleep(Duration::from_secs(wait_s));
+    assert_eq!(send(&server, &key, None, "[]").status, 200);
+    let lifted = admin(
+        &server,
+        "PATCH",
+        &format!("/api/keys/{id}"),
+        &json!({"events_per_s": null, "bytes_per_s": 10}),
+    );
+    assert_eq!(
+        (&lifted.json()["events_per_s"], &lifted.json()["bytes_per_s"]),
+        (&Value::Null, &10.into())
+    );
+    assert_eq!(send(&server, &key, None, &batch).status, 200);
+    let refused = send(&server, &key, None, "[]");
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("56")));
+}
+
+#[test]
+fn a_key_for_certain_origins_takes_nothing_from_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let origins = json!(["https://shop.example", "https://*.shop.example"]);
+    let (_, key) = make(&server, &json!({"kind": "write", "source": "shop", "origins": origins}));
+    let is_as_meant = |server: &Server| {
+        for origin in ["https://shop.example", "https://www.shop.example"] {
+            assert_eq!(send(server, &key, Some(origin), "[]").status, 200);
+        }
+        for origin in [None, Some("https://evil.example"), Some("null")] {
+            let refused = send(server, &key, origin, "[]");
+            assert_eq!((refused.status, refused.problem().as_str()), (403, "origin_not_allowed"));
+            assert!(refused.json()["detail"].as_str().unwrap().contains("Origin"));
+            assert_eq!(
+                refused.header("access-control-allow-origin"),
+                Some("*"),
+                "a page may read why"
+            );
+        }
+    };
+    is_as_meant(&server);
+    assert_eq!(server.stop(), Some(0));
+    is_as_meant(&Server::serve(dir.path()));
+}
+
+#[test]
+fn keys_are_made_listed_changed_and_disabled_by_admins_only() {
+    let (_dir, server) = server();
+    let (id, viewer) = make(&server, &json!({"kind": "viewer", "source": "wall"}));
+    let bearer = format!("Bearer {viewer}");
+    let as_viewer = [("authorization", bearer.as_str()), JSON];
+    assert_eq!(server.get("/api/events", &as_viewer[..1]).status, 200);
+    let path = format!("/api/keys/{id}");
+    for (method, path, body) in
+        [("GET", "/api/keys", ""), ("POST", "/api/keys", "{}"), ("PATCH", &*path, "{}")]
+    {
+        let refused = server.call(method, path, &as_viewer, body.as_bytes());
+        assert_eq!((refused.status, refused.problem().as_str()), (403, "token_read_only"));
+        assert_eq!(server.call(method, path, &[JSON], body.as_bytes()).status, 401);
+    }
+    let listed = admin(&server, "GET", "/api/keys", &Value::Null);
+    assert!(listed.text.contains(WRITE_KEY), "a write key is public");
+    for secret in [viewer.as_str(), ADMIN_TOKEN] {
+        assert!(!listed.text.contains(secret), "a secret is kept nowhere");
+    }
+    assert_eq!(admin(&server, "PATCH", &path, &json!({"disabled": true})).status, 200);
+    let refused = server.get("/api/events", &as_viewer[..1]);
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "token_disabled"));
+    let own = listed.json()["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["kind"] == "admin")
+        .unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let refused = admin(&server, "PATCH", &format!("/api/keys/{own}"), &json!({"disabled": true}));
+    assert_eq!((refused.status, refused.problem().as_str()), (409, "key_in_use"));
+}
+
+#[test]
+fn rules_that_make_no_sense_are_refused() {
+    let (_dir, server) = server();
+    for (body, code) in [
+        (json!({"kind": "odd", "source": "a"}), "key_invalid"),
+        (json!({"kind": "write", "source": ""}), "key_invalid"),
+        (json!({"kind": "write", "source": "a", "events_per_s": 0}), "key_invalid"),
+        (json!({"kind": "viewer", "source": "a", "events_per_s": 5}), "key_invalid"),
+        (json!({"kind": "write", "source": "a", "origins": ["shop.example"]}), "key_invalid"),
+        (
+            json!({"kind": "write", "source": "a", "origins": ["https://shop.example/page"]}),
+            "key_invalid",
+        ),
+        (json!({"kind": "write", "source": "a", "unknown": 1}), "body_invalid"),
+        (json!([]), "body_invalid"),
+    ] {
+        let reply = admin(&server, "POST", "/api/keys", &body);
+        assert_eq!((reply.status, reply.problem().as_str()), (400, code), "{body}");
+    }
+    let reply = admin(&server, "PATCH", "/api/keys/wk_nobody", &json!({}));
+    assert_eq!((reply.status, reply.problem().as_str()), (404, "not_found"));
+}
+
+#[test]
+fn a_disk_that_is_nearly_full_stops_intake_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = command("serve", dir.path());
+    command.args(["--disk-floor-mib", "4294967295"]);
+    let server = Server::start(command);
+    let begun = now();
+    while server.get("/readyz", &[]).status != 503 {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+    let refused = server.send(r#"[{"name":"a"}]"#);
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "disk_low"));
+    assert!((2..=60).contains(&refused.header("retry-after").unwrap().parse::<u32>().unwrap()));
+    assert_eq!(server.totals()["received"], 0);
+}
+
+#[test]
+fn a_request_keeps_its_id_in_the_answer_and_in_a_problem() {
+    let (_dir, server) = server();
+    let path = format!("/v1/events?key={WRITE_KEY}");
+    let reply = server.post(&path, &[JSON, ("x-request-id", "page-7.1")], b"[]");
+    assert_eq!((reply.status, reply.header("x-request-id")), (200, Some("page-7.1")));
+    let reply = server.post(&path, &[JSON, ("x-request-id", "page-7.2")], b"{");
+    assert_eq!((reply.status, &reply.json()["request_id"]), (400, &"page-7.2".into()));
+    let reply = server.get("/nowhere", &[("x-request-id", "with spaces")]);
+    assert_eq!(reply.json()["request_id"], *reply.header("x-request-id").unwrap());
+    assert_eq!(reply.header("x-request-id").unwrap().len(), 32);
+}

@@ -1,0 +1,124 @@
+//! Reading what a batch says about producers, never keeping more than the limits.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::ProducerNote;
+use crate::{Producer, Ranges, limits};
+
+/// The `producers` object. Reading stops at the first thing that is over a limit, before anything is built of it.
+#[derive(Debug, Default)]
+pub(super) struct Notes(pub(super) Vec<(Producer, ProducerNote)>);
+
+impl<'de> Deserialize<'de> for Notes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = Entries::<Note> {
+            at_most: limits::PRODUCERS_MAX,
+            what: "producers",
+            value: PhantomData,
+        };
+        let notes = deserializer.deserialize_map(entries)?;
+        notes.into_iter().map(checked).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn checked<E: Error>((name, note): (String, Note)) -> Result<(Producer, ProducerNote), E> {
+    let wrong = |why: &str| E::custom(format_args!("in `producers`: {why}"));
+    let producer = Producer::parse(&name)
+        .ok_or_else(|| wrong("a key is not 26 characters of Crockford base32"))?;
+    // `next` may be one past the last number there can be.
+    if note.next > limits::SEQ_MAX + 1 {
+        return Err(wrong("`next` is over the limit"));
+    }
+    let mut dropped = Vec::with_capacity(note.dropped.0.len());
+    for (reason, Pairs(pairs)) in note.dropped.0 {
+        if reason.is_empty() || reason.len() > limits::REASON_BYTES_MAX {
+            return Err(wrong("a reason is empty or too long"));
+        }
+        if pairs.iter().any(|(from, to)| *from < 1 || from > to || *to > limits::SEQ_MAX) {
+            return Err(wrong("a range is not [from, to] with 1 <= from <= to"));
+        }
+        dropped.push((reason, pairs.into_iter().collect::<Ranges>()));
+    }
+    Ok((producer, ProducerNote { next: note.next, dropped }))
+}
+
+#[derive(Deserialize)]
+struct Note {
+    #[serde(default)]
+    next: u64,
+    #[serde(default)]
+    dropped: Dropped,
+}
+
+#[derive(Default)]
+struct Dropped(Vec<(String, Pairs)>);
+
+impl<'de> Deserialize<'de> for Dropped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries =
+            Entries::<Pairs> { at_most: limits::REASONS_MAX, what: "reasons", value: PhantomData };
+        deserializer.deserialize_map(entries).map(Self)
+    }
+}
+
+/// The members of an object, at most so many. A name that comes again counts for its last value.
+struct Entries<T> {
+    at_most: usize,
+    what: &'static str,
+    value: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+    type Value = Vec<(String, T)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object of at most {} {}", self.at_most, self.what)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+        let mut entries = std::collections::BTreeMap::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if entries.len() >= self.at_most && !entries.contains_key(&name) {
+                return Err(A::Error::invalid_length(entries.len() + 1, &self));
+            }
+            entries.insert(name, members.next_value()?);
+        }
+        Ok(entries.into_iter().collect())
+    }
+}
+
+struct Pairs(Vec<(u64, u64)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PairsVisitor).map(Self)
+    }
+}
+
+struct PairsVisitor;
+
+impl<'de> Visitor<'de> for PairsVisitor {
+    type Value = Vec<(u64, u64)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of at most {} ranges [from, to]", limits::RANGES_MAX)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut pairs = Vec::new();
+        while pairs.len() < limits::RANGES_MAX {
+            match elements.next_element()? {
+                Some(pair) => pairs.push(pair),
+                None => return Ok(pairs),
+            }
+        }
+        match elements.next_element::<IgnoredAny>()? {
+            None => Ok(pairs),
+            Some(_) => Err(A::Error::invalid_length(limits::RANGES_MAX + 1, &self)),
+        }
+    }
+}
