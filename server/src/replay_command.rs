@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ReplayArgs;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::process::enrich::GeoError;
 use crate::process::{ProcessError, REPLAY_PAYLOADS_MAX, Replayer};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Intake, PayloadSpan, ReplayId, Store, StoreError};
@@ -25,6 +26,9 @@ pub enum ReplayError {
     /// A database refused.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file of places cannot be used.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// Processing failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -57,7 +61,15 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
     writeln!(out, "{} payloads with {} events{more}", count.payloads, count.events)?;
     if !args.dry_run {
         let id = intake.begin_replay(span, SystemClock.now_ms()).await?;
-        run(&intake, &store, id, out).await?;
+        let enrichers = Arc::new(args.enrichment.enrichers()?);
+        let replayer = Replayer {
+            intake: Arc::clone(&intake),
+            store: Arc::clone(&store),
+            clock: Arc::new(SystemClock),
+            payloads_max: REPLAY_PAYLOADS_MAX,
+            enrichers,
+        };
+        run(&replayer, id, out).await?;
     }
     intake.close().await?;
     store.close().await?;
@@ -65,18 +77,8 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
 }
 
 /// Replays until the replay is done, and those that were asked for before it.
-async fn run(
-    intake: &Arc<dyn Intake>,
-    store: &Arc<dyn Store>,
-    id: ReplayId,
-    out: &mut impl Write,
-) -> Result<(), ReplayError> {
-    let replayer = Replayer {
-        intake: Arc::clone(intake),
-        store: Arc::clone(store),
-        clock: Arc::new(SystemClock),
-        payloads_max: REPLAY_PAYLOADS_MAX,
-    };
+async fn run(replayer: &Replayer, id: ReplayId, out: &mut impl Write) -> Result<(), ReplayError> {
+    let intake = &replayer.intake;
     while intake.next_replay().await?.is_some_and(|next| next.id <= id) {
         replayer.round().await?;
     }

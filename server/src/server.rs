@@ -18,8 +18,9 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
+use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
-use crate::retention::{Retention, Rules};
+use crate::retention::Retention;
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Intake, Store};
 use crate::welcome::welcome;
@@ -43,6 +44,9 @@ pub enum StartError {
     /// A database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The file of places cannot be used.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
@@ -93,6 +97,7 @@ pub async fn run(
     }
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
         (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let enrichers = Arc::new(args.enrichment.enrichers()?);
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
@@ -106,7 +111,7 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let mut workers = work(&intake, &store, &clock, &entropy, args.retention.rules(), &stopped);
+    let mut workers = work(args, enrichers, (&intake, &store), (&clock, &entropy), &stopped);
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
@@ -163,11 +168,10 @@ async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
 
 /// Starts what runs beside requests: the process stage, replays and retention.
 fn work(
-    intake: &Arc<dyn Intake>,
-    store: &Arc<dyn Store>,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-    rules: Rules,
+    args: &ServeArgs,
+    enrichers: Arc<Enrichers>,
+    (intake, store): (&Arc<dyn Intake>, &Arc<dyn Store>),
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
     stopped: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -177,6 +181,7 @@ fn work(
             store: Arc::clone(store),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
+            enrichers: Arc::clone(&enrichers),
         };
         tasks.spawn(worker.run(stopped.clone()));
     }
@@ -185,13 +190,14 @@ fn work(
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         payloads_max: REPLAY_PAYLOADS_MAX,
+        enrichers,
     };
     tasks.spawn(replayer.run(stopped.clone()));
     let retention = Retention {
         intake: Arc::clone(intake),
         store: Arc::clone(store),
         clock: Arc::clone(clock),
-        rules,
+        rules: args.retention.rules(),
     };
     tasks.spawn(retention.run(stopped.clone()));
     tasks

@@ -1,4 +1,4 @@
-//! From a payload's bytes to a plan. Pure: the same bytes always give the same plan.
+//! From a payload's bytes to a plan. Pure: the same bytes and enrichers always give the same plan.
 
 use std::borrow::Cow;
 
@@ -9,6 +9,7 @@ use lamplight_wire::{Producer, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::enrich::Enrichers;
 use super::row_id::row_id;
 use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Receipt};
 use crate::unpack::{UnpackError, unpack};
@@ -32,14 +33,23 @@ const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300
 ///
 /// # Errors
 /// [`ParseError`], when the payload is not what intake took.
-pub fn plan(receipt: &Receipt, body: &Bytes, attempt: u32) -> Result<Plan, ParseError> {
+pub fn plan(
+    receipt: &Receipt,
+    body: &Bytes,
+    attempt: u32,
+    enrichers: &Enrichers,
+) -> Result<Plan, ParseError> {
     let text = unpack(receipt.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
     let skew_ms = body.sent_at_ms.map(|sent_at| receipt.received_ms.saturating_sub(sent_at));
+    let shared = enrichers.shared(receipt);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, fate) = decide(text, receipt.received_ms, skew_ms);
+            let (identity, mut fate) = decide(text, receipt.received_ms, skew_ms);
+            if let Fate::Store(columns) = &mut fate {
+                columns.enrichment_json = enrichers.enrich(&shared, columns);
+            }
             let id = row_id(receipt.id, receipt.received_ms, index);
             PlannedEvent { id, index, identity, fate }
         })
@@ -87,6 +97,7 @@ fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (Identit
         properties_json: event.properties_json.map(str::to_owned),
         context_json: event.context_json.map(str::to_owned),
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
+        enrichment_json: None,
     };
     (identity, Fate::Store(Box::new(columns)))
 }
@@ -155,7 +166,7 @@ mod tests {
             origin: None,
             client: None,
         };
-        plan(&receipt, &body.to_owned().into(), 1)
+        plan(&receipt, &body.to_owned().into(), 1, &Enrichers::default())
     }
 
     fn only(body: &str) -> PlannedEvent {

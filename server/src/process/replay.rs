@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::ProcessError;
+use super::enrich::Enrichers;
 use super::parse::plan;
 use crate::clock::Clock;
 use crate::store::{Intake, KeptPayload, Plan, Replayed, Store};
@@ -30,6 +31,8 @@ pub struct Replayer {
     pub clock: Arc<dyn Clock>,
     /// Payloads in one transaction, at most: [`PAYLOADS_MAX`], or fewer.
     pub payloads_max: u32,
+    /// What is added to events.
+    pub enrichers: Arc<Enrichers>,
 }
 
 impl Replayer {
@@ -72,7 +75,8 @@ impl Replayer {
             self.intake.advance_replay(replay, after, Replayed::default(), ended_ms).await?;
             return Ok(true);
         };
-        let planned = tokio::task::spawn_blocking(move || plan_all(&page));
+        let enrichers = Arc::clone(&self.enrichers);
+        let planned = tokio::task::spawn_blocking(move || plan_all(&page, &enrichers));
         let (plans, unreadable) = planned.await.map_err(ProcessError::Plan)?;
         let mut done = self.store.reapply(plans).await?;
         done += Replayed { payloads: unreadable, skipped: unreadable, ..Replayed::default() };
@@ -81,10 +85,10 @@ impl Replayer {
     }
 }
 
-fn plan_all(page: &[KeptPayload]) -> (Vec<Arc<Plan>>, u64) {
+fn plan_all(page: &[KeptPayload], enrichers: &Enrichers) -> (Vec<Arc<Plan>>, u64) {
     let (mut plans, mut unreadable) = (Vec::with_capacity(page.len()), 0);
     for payload in page {
-        match plan(&payload.receipt, &payload.body, 1) {
+        match plan(&payload.receipt, &payload.body, 1, enrichers) {
             Ok(plan) => plans.push(Arc::new(plan)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;

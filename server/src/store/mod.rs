@@ -18,6 +18,7 @@ pub mod ledger_text;
 mod payload;
 mod plan;
 mod producer;
+mod profile;
 mod replay;
 mod retention;
 pub mod sqlite;
@@ -38,6 +39,7 @@ pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId}
 pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
 };
+pub use profile::{Profile, ProfileNote, profile_key};
 pub use replay::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
 pub use retention::{Keep, Pruned};
 pub use totals::Totals;

@@ -235,6 +235,7 @@ impl World {
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
+            enrichers: Arc::default(),
         }
     }
 
@@ -244,6 +245,7 @@ impl World {
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             payloads_max: 3,
+            enrichers: Arc::default(),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod backend;
 mod intake_laws;
+mod profile_laws;
 mod retention_laws;
 mod sample;
 mod store_laws;

@@ -108,6 +108,7 @@ pub(crate) fn good(name: &str) -> Fate {
         properties_json: None,
         context_json: None,
         monitor_json: None,
+        enrichment_json: None,
     }))
 }
 

@@ -92,3 +92,10 @@ CREATE TABLE keys (
   made_ms        INTEGER NOT NULL,
   disabled_ms    INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- What is known about users from what was said earlier.
+CREATE TABLE profiles (
+  key            TEXT    NOT NULL PRIMARY KEY,
+  said_ms        INTEGER NOT NULL,
+  json           TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -13,6 +13,7 @@ use super::files::Files;
 use super::ledgers::Ledgers;
 use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
+use super::profiles::Profiles;
 use super::totals;
 use super::week_catalog::Added;
 use crate::outcome::Outcome;
@@ -27,6 +28,7 @@ pub(super) struct Closed;
 #[derive(Debug, Default)]
 struct Gathered {
     ledgers: Ledgers,
+    profiles: Profiles,
     sums: totals::Sums,
     added: Added,
 }
@@ -47,8 +49,9 @@ pub(super) fn apply(
     for plan in plans {
         applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, mut sums, added } = gathered;
+    let Gathered { ledgers, profiles, mut sums, added } = gathered;
     ledgers.save(store, &mut sums)?;
+    profiles.save(store)?;
     totals::add(store, &sums)?;
     added.count(store)?;
     Ok(Ok(applied))
@@ -109,7 +112,7 @@ fn apply_event(
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
-    let Gathered { ledgers, sums, .. } = gathered;
+    let Gathered { ledgers, profiles, sums, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -125,7 +128,8 @@ fn apply_event(
             match &event.fate {
                 Fate::Store(columns) => {
                     let open = weeks.writable(week_of(plan))?;
-                    insert(open.connection(), plan, event, columns)
+                    let profile = profiles.hear(connection, columns)?;
+                    insert(open.connection(), plan, event, columns, profile)
                 }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
             }
@@ -165,6 +169,7 @@ pub(super) fn insert(
     plan: &Plan,
     event: &PlannedEvent,
     columns: &EventColumns,
+    profile: Option<&str>,
 ) -> rusqlite::Result<Outcome> {
     let (producer, seq, event_id) = match &event.identity {
         Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
@@ -174,8 +179,8 @@ pub(super) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, properties) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile, properties) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             event.id.0.as_bytes(),
@@ -196,6 +201,8 @@ pub(super) fn insert(
             event.index,
             columns.monitor_json,
             columns.context_json,
+            columns.enrichment_json,
+            profile,
             columns.properties_json,
         ])?;
     Ok(Outcome::Stored)

@@ -17,6 +17,7 @@ mod ledgers;
 mod open_weeks;
 mod outcomes;
 mod producers;
+mod profiles;
 mod queue;
 mod readers;
 mod reapply;

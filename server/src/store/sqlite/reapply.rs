@@ -13,6 +13,7 @@ use super::apply::{Closed, insert, week_of};
 use super::columns::row_id;
 use super::files::Files;
 use super::open_weeks::OpenWeek;
+use super::profiles::Profiles;
 use super::week_catalog::{self as catalog, Added};
 use super::{ledgers, totals};
 use crate::outcome::Outcome;
@@ -35,15 +36,17 @@ pub(super) fn reapply(
     }
     let open = weeks.writable(week)?;
     let (mut sums, mut added) = (totals::Sums::default(), Added::default());
+    let mut profiles = Profiles::default();
     for plan in plans {
         done += match ended(store, plan)? {
-            Some(endings) => reapply_one(store, open, plan, &endings, &mut sums)?,
+            Some(endings) => reapply_one(store, open, plan, &endings, (&mut profiles, &mut sums))?,
             None => Replayed { skipped: 1, ..Replayed::default() },
         };
     }
     // Rows that are restored were counted when they were first stored.
     added.add(week, open.batch(), done.accepted);
     added.count(store)?;
+    profiles.save(store)?;
     totals::add(store, &sums)?;
     Ok(Ok(done))
 }
@@ -73,7 +76,7 @@ fn reapply_one(
     open: &OpenWeek,
     plan: &Plan,
     endings: &HashMap<RowId, Outcome>,
-    sums: &mut totals::Sums,
+    (profiles, sums): (&mut Profiles, &mut totals::Sums),
 ) -> rusqlite::Result<Replayed> {
     debug_assert!(plan.events.iter().all(|event| Week::of_row(event.id) == week_of(plan)));
     let mut done = Replayed::default();
@@ -81,16 +84,16 @@ fn reapply_one(
         let Fate::Store(columns) = &event.fate else { continue };
         match endings.get(&event.id) {
             Some(Outcome::Invalid) if is_its_arrival(store, plan, event)? => {
-                accept(store, open, plan, event, columns)?;
+                let profile = profiles.hear(store, columns)?;
+                accept(store, open, plan, event, columns, profile)?;
                 done.accepted += 1;
             }
             Some(_) => {}
-            None if is_there(open, event)? => {
-                done.rewritten += 1;
-            }
+            None if rewrite(open, event, columns)? => done.rewritten += 1,
             None => {
                 open.writes(event.id, event.id)?;
-                insert(open.connection(), plan, event, columns)?;
+                let profile = profiles.hear(store, columns)?;
+                insert(open.connection(), plan, event, columns, profile)?;
                 done.restored += 1;
             }
         }
@@ -121,9 +124,10 @@ fn accept(
     plan: &Plan,
     event: &PlannedEvent,
     columns: &EventColumns,
+    profile: Option<&str>,
 ) -> rusqlite::Result<()> {
     open.writes(event.id, event.id)?;
-    insert(open.connection(), plan, event, columns)?;
+    insert(open.connection(), plan, event, columns, profile)?;
     store.prepare_cached("DELETE FROM outcomes WHERE id = ?1")?.execute([event.id.0.as_bytes()])?;
     store
         .prepare_cached(
@@ -133,8 +137,15 @@ fn accept(
     Ok(())
 }
 
-fn is_there(open: &OpenWeek, event: &PlannedEvent) -> rusqlite::Result<bool> {
-    open.connection()
-        .prepare_cached("SELECT 1 FROM events WHERE id = ?1")?
-        .exists([event.id.0.as_bytes()])
+/// Brings what enrichers added up to date. Gives whether the row is there.
+fn rewrite(
+    open: &OpenWeek,
+    event: &PlannedEvent,
+    columns: &EventColumns,
+) -> rusqlite::Result<bool> {
+    let rewritten = open
+        .connection()
+        .prepare_cached("UPDATE events SET enrichment = ?2 WHERE id = ?1")?
+        .execute(params![event.id.0.as_bytes(), columns.enrichment_json])?;
+    Ok(rewritten == 1)
 }
