@@ -11,6 +11,9 @@ mod sinks;
 pub use file::ConfigError;
 pub use sinks::NamedSink;
 
+use crate::process::enrich::{Enrichers, Geo, GeoError};
+use crate::retention::Rules;
+
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
 /// table of events, in one binary with an embedded database.
 #[derive(Debug, Parser)]
@@ -33,6 +36,40 @@ pub enum Command {
     /// For one's own machine only: it listens on loopback addresses, and the page gets a token that may read
     /// everything.
     Demo(ServeArgs),
+    /// Process payloads again that were processed before
+    ///
+    /// Brings rows back that are gone, brings up to date what enrichment added, and stores what was refused and can be stored
+    /// now. No event gets a second row, however often it is replayed. For a directory that no server is using; a
+    /// server takes POST /api/replay.
+    Replay(ReplayArgs),
+}
+
+/// What to replay.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Directory with the databases
+    #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// Replay what was received at this time or later: milliseconds since 1970, or such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub from: i64,
+    /// Replay what was received before this time
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub to: i64,
+    /// What is added to events.
+    #[command(flatten)]
+    pub enrichment: EnrichmentArgs,
+    /// Only count
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn time_ms(text: &str) -> Result<i64, String> {
+    text.parse().or_else(|_| {
+        text.parse::<jiff::Timestamp>()
+            .map(jiff::Timestamp::as_millisecond)
+            .map_err(|_| "neither milliseconds since 1970 nor such as 2026-01-31T12:00:00Z".into())
+    })
 }
 
 /// How to run.
@@ -58,6 +95,12 @@ pub struct ServeArgs {
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// How long things are kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+    /// What is added to events.
+    #[command(flatten)]
+    pub enrichment: EnrichmentArgs,
     /// Where events are passed on to. Only the file has these.
     #[arg(skip)]
     pub sinks: Vec<NamedSink>,
@@ -72,7 +115,7 @@ pub struct ServeArgs {
 pub fn load() -> Result<Command, ConfigError> {
     let matches = Cli::command().get_matches();
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    let (Command::Serve(args) | Command::Demo(args)) = &mut command;
+    let (Command::Serve(args) | Command::Demo(args)) = &mut command else { return Ok(command) };
     let given = matches.subcommand().map(|(_, given)| given);
     args.complete(given, &|name| std::env::var(name).ok())?;
     Ok(command)
@@ -125,6 +168,82 @@ impl KeyArgs {
                 *key = file_key.map(|key| key.reveal().to_owned());
                 *path = file_path;
             }
+        }
+    }
+}
+
+/// What is added to events.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Enrichment (what is added to events stands apart from what came)")]
+pub struct EnrichmentArgs {
+    /// A MaxMind database (.mmdb), such as GeoLite2 City: adds country, region, city and time zone of the client's network
+    #[arg(long, env = "LAMPLIGHT_GEO_FILE", value_name = "FILE")]
+    pub geo_file: Option<PathBuf>,
+    /// A property that every event gets, such as `environment=production`; can be given again
+    #[arg(
+        long = "add-property",
+        env = "LAMPLIGHT_ADD_PROPERTIES",
+        value_delimiter = ',',
+        value_name = "NAME=VALUE",
+        value_parser = property
+    )]
+    pub add_properties: Vec<(String, String)>,
+}
+
+impl EnrichmentArgs {
+    /// The enrichers that they ask for.
+    ///
+    /// # Errors
+    /// [`GeoError`], if the file cannot be used.
+    pub fn enrichers(&self) -> Result<Enrichers, GeoError> {
+        let fixed =
+            self.add_properties.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let geo = self.geo_file.as_deref().map(Geo::open).transpose()?;
+        Ok(Enrichers { geo, fixed: fixed.collect() })
+    }
+}
+
+fn property(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is not NAME=VALUE".into()),
+    }
+}
+
+/// How long things are kept.
+#[derive(Debug, Clone, Args)]
+#[command(
+    next_help_heading = "Retention (events go by whole weeks; what producers sent stays known)"
+)]
+pub struct RetentionArgs {
+    /// Days to keep events for [default: for ever]
+    #[arg(long, env = "LAMPLIGHT_KEEP_DAYS", value_name = "DAYS")]
+    pub keep_days: Option<u32>,
+    /// Bytes that events may take; the oldest weeks go first, the newest never [default: any number]
+    #[arg(long, env = "LAMPLIGHT_KEEP_BYTES", value_name = "BYTES")]
+    pub keep_bytes: Option<u64>,
+    /// Days to keep raw payloads for once they are processed; they can be replayed for so long
+    #[arg(long, env = "LAMPLIGHT_KEEP_PAYLOAD_DAYS", default_value_t = 14, value_name = "DAYS")]
+    pub keep_payload_days: u32,
+    /// Days in which a second event of the same `id` is a duplicate, for clients that do not number events
+    #[arg(
+        long,
+        env = "LAMPLIGHT_KEEP_ID_DAYS",
+        default_value_t = 30,
+        value_name = "DAYS",
+        value_parser = clap::value_parser!(u32).range(7..)
+    )]
+    pub keep_id_days: u32,
+}
+
+impl RetentionArgs {
+    /// What they say.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            events_days: self.keep_days,
+            events_bytes: self.keep_bytes,
+            payload_days: self.keep_payload_days,
+            id_days: self.keep_id_days,
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
-use crate::process::Worker;
+use crate::process::enrich::{Enrichers, GeoError};
+use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use crate::retention::Retention;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Deliveries, Intake, Store, StoreError};
@@ -44,6 +46,9 @@ pub enum StartError {
     /// A database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The file of places cannot be used.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
@@ -100,6 +105,7 @@ pub async fn run(
     }
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
         (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let enrichers = Arc::new(args.enrichment.enrichers()?);
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
@@ -111,17 +117,9 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let mut workers = JoinSet::new();
-    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
-        workers.spawn(worker.run(stopped.clone()));
-    }
-    for _ in 0..WORKERS {
-        let worker = Worker {
-            intake: Arc::clone(&intake),
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-        };
+    let delivering = deliverers(args, &deliveries, &clock, &entropy).await?;
+    let mut workers = work(args, enrichers, (&intake, &store), (&clock, &entropy), &stopped);
+    for worker in delivering {
         workers.spawn(worker.run(stopped.clone()));
     }
     let app = Arc::new(App::new(
@@ -209,6 +207,43 @@ async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
         }
         tokio::time::sleep(MEASURE_EVERY).await;
     }
+}
+
+/// Starts what runs beside requests: the process stage, replays and retention.
+fn work(
+    args: &ServeArgs,
+    enrichers: Arc<Enrichers>,
+    (intake, store): (&Arc<dyn Intake>, &Arc<dyn Store>),
+    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..WORKERS {
+        let worker = Worker {
+            intake: Arc::clone(intake),
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            enrichers: Arc::clone(&enrichers),
+        };
+        tasks.spawn(worker.run(stopped.clone()));
+    }
+    let replayer = Replayer {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        payloads_max: REPLAY_PAYLOADS_MAX,
+        enrichers,
+    };
+    tasks.spawn(replayer.run(stopped.clone()));
+    let retention = Retention {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        rules: args.retention.rules(),
+    };
+    tasks.spawn(retention.run(stopped.clone()));
+    tasks
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

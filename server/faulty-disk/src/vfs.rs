@@ -140,7 +140,7 @@ unsafe fn patched(
         methods.xSync = Some(sync);
         // Writing through mapped memory would pass us by.
         methods.iVersion = methods.iVersion.min(2);
-        Box::leak(Box::new(Patched { methods, real })) as *const Patched as usize
+        std::ptr::from_ref(Box::leak(Box::new(Patched { methods, real }))) as usize
     });
     *table as *const ffi::sqlite3_io_methods
 }

@@ -15,4 +15,5 @@ mod golden;
 mod limits;
 mod reading;
 mod refusals;
+mod replaying;
 mod starting;

@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::readers::Readers;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{OpenError, queue};
+use super::{OpenError, queue, replays};
 use crate::lease::Lease;
 use crate::store::{
-    Answer, Backlog, FailedPayload, Intake, LeaseAsk, LeasedPayload, NewPayload, PayloadId,
-    Receipt, StoreError, Ticket,
+    Answer, Backlog, FailedPayload, Intake, KeptPayload, LeaseAsk, LeasedPayload, NewPayload,
+    PayloadId, PayloadSpan, Receipt, Replay, ReplayId, Replayed, SpanCount, StoreError, Ticket,
 };
 
 const SCHEMA: [Step; 1] =
@@ -191,6 +191,55 @@ impl Intake for SqliteIntake {
             let rest = self.readers.read("read the queue", queue::backlog);
             Ok(Backlog { payloads, events, ..rest.await? })
         })
+    }
+
+    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
+        let read = move |connection: &Connection| replays::count(connection, span);
+        Box::pin(self.readers.read("count payloads", read))
+    }
+
+    fn payloads(
+        &self,
+        span: PayloadSpan,
+        after: Option<PayloadId>,
+        payloads_max: u32,
+        unpacked_bytes_max: u64,
+    ) -> Answer<'_, Vec<KeptPayload>> {
+        Box::pin(self.readers.read("read payloads", move |connection| {
+            replays::page(connection, span, after, (payloads_max, unpacked_bytes_max))
+        }))
+    }
+
+    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
+        Box::pin(self.writer.write("begin a replay", Guard::Alone, 0, move |connection, _| {
+            replays::begin(connection, span, now_ms)
+        }))
+    }
+
+    fn replays(&self) -> Answer<'_, Vec<Replay>> {
+        Box::pin(self.readers.read("read replays", replays::list))
+    }
+
+    fn next_replay(&self) -> Answer<'_, Option<Replay>> {
+        Box::pin(self.readers.read("read replays", replays::next))
+    }
+
+    fn advance_replay(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool> {
+        Box::pin(self.writer.write("go on with a replay", Guard::Alone, 0, move |connection, _| {
+            replays::advance(connection, &replay, after, done, ended_ms)
+        }))
+    }
+
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
+            queue::prune(connection, before_ms)
+        }))
     }
 
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
