@@ -337,6 +337,6 @@ proptest! {
         world.known.retain(|_, known| !known.parked);
         prop_assert_eq!(world.known.len(), 0);
         world.erase();
-        prop_assert!(world.blocks.is_empty() || world.queue.len() > 0, "a block is left");
+        prop_assert!(world.blocks.is_empty() || !world.queue.is_empty(), "a block is left");
     }
 }

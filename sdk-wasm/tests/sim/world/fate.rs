@@ -97,7 +97,7 @@ impl World {
         for _ in 0..self.chance(|chance| chance.between(1, 60)) {
             let is_poison = self.setup.poison && self.chance(|chance| chance.percent(2));
             // No server takes an empty name; what is sent is held against the contract.
-            let is_unnamed = self.promised.len() % 13 == 0;
+            let is_unnamed = self.promised.len().is_multiple_of(13);
             let name = match is_poison {
                 true => POISON,
                 false if is_unnamed => "",
