@@ -172,7 +172,8 @@ impl Queue {
 
     /// The oldest block whose texts memory does not have, once memory has room for them.
     pub fn wants_back(&self) -> Option<Name> {
-        let held = self.entries.iter().filter(|entry| entry.place == Place::Overflow);
+        let is_held = |entry: &&Entry| entry.place == Place::Overflow && !entry.parked;
+        let held = self.entries.iter().filter(is_held);
         if held.map(|entry| entry.text.len()).sum::<usize>() > block::BYTES_MAX / 2 {
             return None;
         }

@@ -123,6 +123,8 @@ fn a_host_page_that_fills_the_quota_costs_nothing_that_is_promised() {
 fn a_long_outage_is_compacted_and_then_sent_whole() {
     let all = run_all(12, &Setup { outage: true, ..Setup::default() });
     assert!(all.compacted > 20, "too few backlogs were long enough to tell: {all}");
+    let (written, events) = all.written;
+    assert!(written * 2 <= events * 5, "compaction writes too much: {all}");
 }
 
 #[test]
@@ -140,6 +142,11 @@ fn an_event_that_the_server_can_never_take_holds_nothing_up() {
 fn while_no_tab_dies_and_no_answer_is_lost_nothing_is_sent_twice() {
     let all = run_all(40, &Setup { calm: true, ..Setup::default() });
     assert_eq!(all.duplicates, 0, "{all}");
+    let (written, events) = all.written;
+    assert!(
+        written * 2 <= events * 3,
+        "more than 1.5 bytes were written for a byte of events: {all}"
+    );
 }
 
 #[test]

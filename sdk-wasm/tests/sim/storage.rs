@@ -52,6 +52,8 @@ pub(crate) struct Model {
     /// The bytes of what was written or removed lately, and when.
     recent: Vec<(u64, usize)>,
     unseen_max: usize,
+    /// Bytes written in all, and those of them that were events under a key of their own.
+    pub(crate) written: (u64, u64),
     /// How many blocks were written.
     pub(crate) compacted: u64,
     pub(crate) quota: usize,
@@ -67,6 +69,7 @@ impl Model {
             outgoing: Vec::new(),
             reverted: BTreeSet::new(),
             recent: Vec::new(),
+            written: (0, 0),
             compacted: 0,
             unseen_max: 0,
             quota,
@@ -150,6 +153,9 @@ impl Model {
             return false;
         }
         self.recent.push((now_ms, key.len() + value.len()));
+        let bytes = (key.len() + value.len()) as u64;
+        self.written.0 += bytes;
+        self.written.1 += if key.starts_with("sim:q:") { bytes } else { 0 };
         self.compacted += u64::from(key.starts_with("sim:b:"));
         self.mutate(tab, now_ms, chance, key, Some(value));
         true

@@ -29,6 +29,8 @@ pub(crate) struct Verdict {
     /// Those of them after a tab had read that the event was accepted.
     pub(crate) needless: u64,
     pub(crate) requests: u64,
+    /// Bytes written into storage in all, and those of them that were events under a key of their own.
+    pub(crate) written: (u64, u64),
     /// The most bytes that events ever took in storage.
     pub(crate) peak: usize,
 }
@@ -47,6 +49,8 @@ impl Verdict {
         self.duplicates += other.duplicates;
         self.needless += other.needless;
         self.requests += other.requests;
+        self.written.0 += other.written.0;
+        self.written.1 += other.written.1;
         self.peak = self.peak.max(other.peak);
     }
 }
@@ -57,7 +61,8 @@ impl fmt::Display for Verdict {
             f,
             "{} promised, {} unstored, {} taken back, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
              {} duplicates on the wire ({} needless), {} requests, \
-             {} bytes at most",
+             {} bytes at most, \
+             {} bytes written for {} of events",
             self.promised,
             self.unstored,
             self.taken_back,
@@ -69,7 +74,9 @@ impl fmt::Display for Verdict {
             self.duplicates,
             self.needless,
             self.requests,
-            self.peak
+            self.peak,
+            self.written.0,
+            self.written.1
         )
     }
 }

@@ -96,7 +96,13 @@ impl World {
     pub(super) fn track(&mut self, tab: Tab) {
         for _ in 0..self.chance(|chance| chance.between(1, 60)) {
             let is_poison = self.setup.poison && self.chance(|chance| chance.percent(2));
-            let name = if is_poison { POISON } else { "clicked" };
+            // No server takes an empty name; what is sent is held against the contract.
+            let is_unnamed = self.promised.len().is_multiple_of(13);
+            let name = match is_poison {
+                true => POISON,
+                false if is_unnamed => "",
+                false => "clicked",
+            };
             let Some(slot) = self.slots.get_mut(&tab) else { return };
             let event = Track { name, properties_json: "{\"a\":[1,2,3]}", ..Track::default() };
             let tracked = slot.client.track(&event);

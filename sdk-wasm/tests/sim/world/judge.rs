@@ -73,6 +73,7 @@ impl World {
             verdict.faults.push(format!("the block {name} is still in the overflow"));
         }
         verdict.overflowed = shared.database.held.len() as u64;
+        verdict.written = shared.storage.written;
         verdict.compacted = shared.storage.compacted;
         for key in shared.storage.truth().keys() {
             if let Some((producer, seq)) = event_of(key) {
