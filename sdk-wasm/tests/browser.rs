@@ -1,6 +1,6 @@
 //! The module in a real browser: real localStorage, real timers, real Web Locks, and a port where nobody listens.
 //!
-//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm`.
+//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm` (or `--firefox`).
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::unwrap_used,
