@@ -54,7 +54,7 @@ async fn retry_after_is_kept_and_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failures_cuts_and_slow_reads_lose_and_double_nothing() {
-    let api = MixpanelApi::start(|number| match scatter(number) % 8 {
+    let api = MixpanelApi::start(|number| match scatter(number) % 16 {
         0 => Fault::Status(502),
         1 => Fault::Status(503),
         2 => Fault::Cut,
