@@ -9,7 +9,7 @@ const REASONS: (Reason | undefined)[] = [undefined, 'storage_full', 'storage_blo
 
 export class Client implements Lamplight {
   readonly #desk = new Desk()
-  /** Absent where there is no page, and after the module failed. */
+  /** Absent where there is neither a page nor a worker, and after the module failed. */
   #handle: Handle | undefined
   #producer = ''
   #lastError: string | undefined
@@ -21,7 +21,8 @@ export class Client implements Lamplight {
       if (!Handle) return
       const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
       this.#handle = new Handle(
-        url, options.key, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, liveness !== 'beat',
+        url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0,
+        storage?.overflowMaxBytes ?? 0, liveness !== 'beat',
         (name: string, json: string) => this.#desk.hear(name, json),
       )
       this.#producer = this.#handle.producer()
@@ -32,6 +33,7 @@ export class Client implements Lamplight {
     return this.#safely((): Tracked => {
       if (!this.#handle) return lost('unavailable')
       const report = (message: string) => this.#desk.tell('error', { message: `track('${name}'): ${message}` })
+      if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
       const json = (value: unknown) => objectJson(value, report)
       const packed = this.#handle.track(
         typeof name === 'string' ? name : messageOf(name), options.ts ?? Date.now(), json(properties),
@@ -94,6 +96,7 @@ export class Client implements Lamplight {
     const text = this.#safely(() => this.#handle?.stats())
     const stats: Stats = text ? JSON.parse(text) : {
       producer: '', made: 0, queued: 0, queuedBytes: 0, stored: 0, foreign: 0, sent: 0, adopted: 0, requests: 0, backoffMs: 0,
+      overflow: { events: 0, bytes: 0 },
       dropped: { quota: 0, rejected: 0, too_large: 0, opted_out: 0 }, lock: { phase: 'idle', history: [] },
     }
     return this.#lastError ? { ...stats, lastError: this.#lastError } : stats
@@ -133,7 +136,7 @@ function lost(reason: Reason): Tracked {
 function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage }: Options): string {
   if (typeof key !== 'string' || !key) throw new TypeError("lamplight: option 'key' must be a write key, such as 'wk_…'")
   if (liveness !== undefined && liveness !== 'auto' && liveness !== 'beat') throw new TypeError("lamplight: option 'liveness' must be 'auto' or 'beat'")
-  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes })) {
+  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31)) {
       throw new TypeError(`lamplight: option '${name}' must be a whole number above 0`)
     }

@@ -14,13 +14,20 @@ export interface Options {
   maxEvents?: number
   /** Most bytes of events in a batch. Default 60,000. */
   maxBytes?: number
-  /** What every storage key begins with. Default: `ll:` and a hash of the write key. */
+  /**
+   * What every storage key begins with, and the name of the overflow's database. Default: `ll:` and a hash of the address
+   * that events are posted to, so that a new write key also sends what was kept under the old one. Pages of one origin that
+   * send to one server under different keys need a namespace each: what a gone tab left is sent under the key of whoever
+   * finds it.
+   */
   namespace?: string
   /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
   liveness?: 'auto' | 'beat'
   storage?: {
-    /** Most bytes of this page's events in localStorage. Default 1 MiB. */
+    /** Most bytes of events in localStorage, of all the origin's pages together. Default 1 MiB. */
     maxBytes?: number
+    /** Most bytes of events in IndexedDB, which takes what localStorage has no room for. Default 50 MiB. */
+    overflowMaxBytes?: number
   }
 }
 
@@ -68,7 +75,10 @@ export interface Tracked {
   id: string
   /** Its number on this page, from 1. 0 when it got none. */
   seq: number
-  /** It is in localStorage and survives the page. */
+  /**
+   * It is in localStorage and survives the page. One that is not is written into IndexedDB a moment later, if there is room;
+   * from then on it survives as well (`stats().overflow`). That is how every event is kept in a worker.
+   */
   stored: boolean
   reason?: Reason
 }
@@ -114,7 +124,9 @@ export interface Stats {
   queuedBytes: number
   /** Bytes of ours in localStorage, keys included. */
   stored: number
-  /** Other tabs' events in localStorage, as last seen. */
+  /** Own events in IndexedDB, and the bytes of their blocks. */
+  overflow: { events: number; bytes: number }
+  /** Other tabs' events, as last seen. */
   foreign: number
   /** Own events delivered. */
   sent: number
@@ -145,7 +157,7 @@ export interface Notes {
 
 /** `Events` names your events and their properties, for typed `track` calls: `init<{ signed_up: { plan: string } }>(…)`. */
 export interface Lamplight<Events extends object = Record<string, Properties>> {
-  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws. */
+  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws; an empty name becomes `unnamed`. */
   track<Name extends keyof Events & string>(name: Name, properties?: Events[Name], options?: TrackOptions): Tracked
   /** Tracks `page` with the address, the title and the referrer. */
   page(properties?: Properties): Tracked

@@ -22,20 +22,23 @@ impl Handle {
     #[allow(clippy::too_many_arguments)]
     pub fn new(
         url: &str,
-        key: &str,
         namespace: &str,
         interval_ms: u32,
         events_max: u32,
         batch_bytes_max: u32,
         storage_bytes_max: u32,
+        overflow_bytes_max: u32,
         liveness: bool,
         listener: Listener,
     ) -> Self {
         let mut options = Options { liveness, ..Options::default() };
         options.namespace =
-            if namespace.is_empty() { namespace_of(key) } else { String::from(namespace) };
+            if namespace.is_empty() { namespace_of(url) } else { String::from(namespace) };
         if interval_ms > 0 {
             options.interval_ms = u64::from(interval_ms);
+        }
+        if overflow_bytes_max > 0 {
+            options.overflow_bytes_max = u64::from(overflow_bytes_max);
         }
         for (option, value) in [
             (&mut options.events_max, events_max),

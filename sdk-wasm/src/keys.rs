@@ -3,6 +3,7 @@
 //! | key | value | written by | removed by |
 //! |---|---|---|---|
 //! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | its producer or an adopter, after a 2xx |
+//! | `<ns>:b:<block's name>` | a block of events | their producer, once | its producer or an adopter, after a 2xx for all |
 //! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
@@ -10,6 +11,7 @@
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};
 
+use crate::block;
 use crate::text;
 
 /// The keys of one namespace.
@@ -23,6 +25,8 @@ pub struct Keys {
 pub enum Key {
     /// An event's text.
     Event(Producer, u64),
+    /// A block of events.
+    Block(block::Name),
     /// A producer's mark.
     Mark(Producer),
 }
@@ -44,6 +48,13 @@ impl Keys {
         producer.push_to(&mut key);
         key.push(':');
         json::push_integer(&mut key, seq);
+        key
+    }
+
+    /// Where a block stands.
+    pub fn block(&self, name: block::Name) -> String {
+        let mut key = self.with(":b:");
+        name.push_to(&mut key);
         key
     }
 
@@ -76,6 +87,9 @@ impl Keys {
             let (producer, seq) = text::cut(rest, b':')?;
             return Some(Key::Event(Producer::parse(producer)?, text::number(seq)?));
         }
+        if let Some(name) = rest.strip_prefix(":b:") {
+            return Some(Key::Block(block::Name::parse(name)?));
+        }
         Some(Key::Mark(Producer::parse(rest.strip_prefix(":p:")?)?))
     }
 
@@ -97,6 +111,8 @@ mod tests {
         let keys = Keys::new("ll:7");
         let producer = Producer::from_bits(42);
         assert_eq!(keys.parse(&keys.event(producer, 17)), Some(Key::Event(producer, 17)));
+        let name = block::Name { producer, number: 1, events: 2, bytes: 3 };
+        assert_eq!(keys.parse(&keys.block(name)), Some(Key::Block(name)));
         assert_eq!(keys.parse(&keys.mark(producer)), Some(Key::Mark(producer)));
     }
 

@@ -29,6 +29,9 @@ impl Storage for Moody {
     fn get(&self, key: &str) -> Option<String> {
         self.values.get(key).cloned()
     }
+    fn size(&self, key: &str) -> usize {
+        self.values.get(key).map_or(0, String::len)
+    }
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         if self.refuses {
             return Err(Refusal::Full);

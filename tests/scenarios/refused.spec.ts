@@ -54,7 +54,7 @@ test('a blocker that cuts off every request makes nothing lost: status 0 keeps e
   await expectExactlyOnce(server, made.map((one) => one.id))
 })
 
-test('a mix of 500, 502, 503, 404, 429, resets and another's 400, with the browser online all the time, loses nothing and doubles nothing', async ({ front, openBehindFront, server }) => {
+test('a mix of 500, 502, 503, 404, 429, resets and foreign 400s, with the browser online all the time, loses nothing and doubles nothing', async ({ front, openBehindFront, server }) => {
   test.setTimeout(150_000)
   const tabs = [await openBehindFront(), await openBehindFront()]
   // A success now and then, or the waits between tries would grow beyond a test's patience.

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortController, Window};
+use web_sys::AbortController;
 
 use super::transport::Post;
-use super::{Browser, Listener, page};
+use super::{Browser, Listener, global, page};
 use crate::client::Client;
 use crate::options::Options;
 
@@ -22,7 +22,8 @@ type Heard = Closure<dyn Fn(JsValue, JsValue)>;
 pub struct Shell {
     client: RefCell<Client<Browser>>,
     url: String,
-    window: Option<Window>,
+    /// The overflow's database has the same name.
+    namespace: String,
     listener: Listener,
     /// The timer, and when it fires by the monotonic clock.
     timer: RefCell<Option<(u64, Timeout)>>,
@@ -37,24 +38,25 @@ struct Ears {
     head: Heard,
     text: Heard,
     failed: Heard,
+    worked: Heard,
 }
 
 impl Shell {
     /// Starts a client that posts to `url` and tells `listener` what happens.
     pub fn start(url: &str, options: Options, listener: Listener) -> Rc<Self> {
         let browser = Browser::new(&options.namespace);
+        let namespace = options.namespace.clone();
         let shell = Rc::new(Self {
             client: RefCell::new(Client::new(browser, options)),
             url: String::from(url),
-            window: web_sys::window(),
+            namespace,
             listener,
             timer: RefCell::new(None),
             ears: OnceCell::new(),
         });
         let ears = shell.ears.get_or_init(|| Ears {
             page: shell.hear(|shell, event, _| {
-                let event = shell.window.as_ref().and_then(|window| page::read(window, &event));
-                if let Some(event) = event {
+                if let Some(event) = page::read(&global(), &event) {
                     shell.with(|client| client.page(event));
                 }
             }),
@@ -81,11 +83,14 @@ impl Shell {
                 }
             }),
             text: shell.hear(|shell, id, text| shell.end(request_id(&id), text.as_string())),
+            // A failure's reason is no text.
+            worked: shell.hear(|shell, id, told| {
+                let told = told.as_string();
+                shell.with(|client| client.worked(request_id(&id), told.as_deref()));
+            }),
             failed: shell.hear(|shell, id, _| shell.end(request_id(&id), None)),
         });
-        if let Some(window) = &shell.window {
-            page::listen(window, ears.page.as_ref());
-        }
+        page::listen(&global(), ears.page.as_ref());
         let listed = ears.listed.as_ref().clone();
         shell.with(|client| client.ports().listed = listed);
         shell
@@ -120,9 +125,16 @@ impl Shell {
     fn follow_up(self: &Rc<Self>) {
         let Ok(mut client) = self.client.try_borrow_mut() else { return };
         let posts = std::mem::take(&mut client.ports().outbox.posts);
+        let errands = std::mem::take(&mut client.ports().errands);
         let notes = client.take_notes();
         self.arm(&mut client);
         drop(client);
+        for errand in errands {
+            if let Some(ears) = self.ears.get() {
+                let worked = bound(&ears.worked, &JsValue::from(errand.id));
+                errand.start(&self.namespace).then(&worked, &worked);
+            }
+        }
         for post in posts {
             self.send(post);
         }

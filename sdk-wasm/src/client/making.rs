@@ -11,10 +11,13 @@ use crate::notes::Note;
 use crate::ports::{Ports, Refusal};
 use crate::queue::Kept;
 
+/// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
+const UNNAMED: &str = "unnamed";
+
 /// An event as the page's code gives it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Track<'a> {
-    /// What happened.
+    /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
     /// When, in milliseconds since 1970; now, when absent.
     pub ts_ms: Option<u64>,
@@ -79,11 +82,17 @@ impl<P: Ports> Client<P> {
             return Tracked { seq, outcome: Outcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
             Kept::Stored => Outcome::Stored,
             Kept::Refused(Refusal::Full) => Outcome::StorageFull,
-            Kept::Refused(Refusal::Blocked) => Outcome::StorageBlocked,
+            Kept::Refused(Refusal::Blocked) => {
+                self.is_alone(now_ms);
+                Outcome::StorageBlocked
+            }
             Kept::OverShare => Outcome::StorageShare,
             Kept::Dropped => {
                 self.give_up(DropReason::Quota, seq);
@@ -118,7 +127,7 @@ impl<P: Ports> Client<P> {
         let own_user = event.user_json.is_empty();
         let mut text = String::with_capacity(properties_json.len() + event.name.len() + rest + 160);
         let parts = EventParts {
-            name: event.name,
+            name: if event.name.is_empty() { UNNAMED } else { event.name },
             ts: event.ts_ms.unwrap_or_else(|| self.ports.wall_ms()),
             producer: self.producer,
             seq: self.seq,
