@@ -139,6 +139,9 @@ impl ServeArgs {
         if let Some(data) = file.data.filter(|_| is_default("data")) {
             self.data = data;
         }
+        if let Some(mib) = file.disk_floor_mib.filter(|_| is_default("disk_floor_mib")) {
+            self.disk_floor_mib = mib;
+        }
         self.keys.complete(file.keys);
         self.sinks = sinks::read(file.sinks, env)?;
         Ok(())

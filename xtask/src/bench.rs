@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: peers side by side in one run, ratios printed.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -14,6 +15,8 @@ pub(crate) enum Which {
     Client,
     /// What a durable answer costs the server, beside a bare hello and the disk's own sync time
     Server,
+    /// How fast a backlog leaves for a sink, beside the same requests prepared in advance
+    Sinks,
 }
 
 /// Builds what is measured and runs the benchmark.
@@ -28,15 +31,21 @@ pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
                 .env("LAMPLIGHT_BIN", server)
                 .arg("client.mjs"),
         ),
-        Which::Server => step::run(
-            "server benchmark",
-            step::cargo(root).env("LAMPLIGHT_BIN", server).args([
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "lamplight-bench",
-            ]),
-        ),
+        Which::Server => step::run("server benchmark", &mut bench(root, &server, "intake")),
+        Which::Sinks => step::run("sinks benchmark", &mut bench(root, &server, "sinks")),
     }
+}
+
+fn bench(root: &Path, server: &Path, what: &str) -> Command {
+    let mut command = step::cargo(root);
+    command.env("LAMPLIGHT_BIN", server).args([
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "lamplight-bench",
+        "--",
+        what,
+    ]);
+    command
 }

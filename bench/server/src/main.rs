@@ -1,4 +1,5 @@
-//! Durable intake beside a bare axum hello and the disk's own sync time, turn by turn in one run.
+//! Durable intake beside a bare axum hello and the disk's own sync time, turn by turn in one run; or, given the
+//! argument `sinks`, a backlog that leaves for a sink.
 #![forbid(unsafe_code)]
 // A benchmark measures time and prints what it found.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
@@ -12,6 +13,7 @@ mod disk;
 mod load;
 mod peer;
 mod report;
+mod sinks;
 
 use load::Load;
 use peer::Peer;
@@ -24,8 +26,11 @@ const TURN: Duration = Duration::from_secs(4);
 #[tokio::main]
 async fn main() -> Result<()> {
     let data = tempfile::Builder::new().prefix("lamplight-bench-").tempdir_in(".")?;
+    if std::env::args().nth(1).as_deref() == Some("sinks") {
+        return sinks::run(data.path()).await;
+    }
     let hello = Peer::hello().await?;
-    let lamplight = Peer::lamplight(data.path()).await?;
+    let lamplight = Peer::lamplight(data.path(), None).await?;
     let mut report = Report::default();
     for connections in CONNECTIONS {
         for _ in 0..ROUNDS {

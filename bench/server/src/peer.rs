@@ -11,6 +11,10 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 const KEY: &str = "wk_bench0000000000000000000000000";
+/// The server's secret key.
+pub(crate) const SECRET_KEY: &str = "sk_bench0000000000000000000000000";
+/// The server's admin token.
+pub(crate) const ADMIN_TOKEN: &str = "at_bench0000000000000000000000000";
 
 /// A server under load.
 pub(crate) struct Peer {
@@ -39,14 +43,25 @@ impl Peer {
         Ok(Self { name: "hello", address, request: request(), _child: None })
     }
 
+    /// Whatever listens at `address`.
+    pub(crate) fn bare(name: &'static str, address: SocketAddr, request: Vec<u8>) -> Self {
+        Self { name, address, request, _child: None }
+    }
+
     /// The real server on a fresh embedded database in `folder`.
-    pub(crate) async fn lamplight(folder: &Path) -> Result<Self> {
+    pub(crate) async fn lamplight(folder: &Path, config: Option<&Path>) -> Result<Self> {
         let binary =
             std::env::var("LAMPLIGHT_BIN").unwrap_or_else(|_| "target/release/lamplight".into());
-        let mut child = Command::new(&binary)
+        let mut command = Command::new(&binary);
+        if let Some(config) = config {
+            command.env("LAMPLIGHT_CONFIG", config);
+        }
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.join("data"))
             .env("LAMPLIGHT_WRITE_KEY", KEY)
+            .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
+            .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)

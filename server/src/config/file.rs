@@ -50,6 +50,7 @@ pub enum ConfigError {
 pub(super) struct FileConfig {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
+    pub(super) disk_floor_mib: Option<u32>,
     pub(super) keys: FileKeys,
     pub(super) sinks: BTreeMap<String, toml::Table>,
 }
