@@ -23,6 +23,8 @@ mod keys;
 mod params;
 mod producers;
 mod receipt_json;
+mod retry;
+mod sinks;
 mod timeline;
 mod totals;
 
@@ -30,6 +32,8 @@ pub use event::event;
 pub use events::events;
 pub use keys::{change_key, keys, make_key};
 pub use producers::producers;
+pub use retry::retry;
+pub use sinks::{pause, resume};
 pub use totals::totals;
 
 /// Largest request body of the API, in bytes.
