@@ -3,10 +3,11 @@ declare module 'lamplight:glue' {
   export class Handle {
     constructor(
       url: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number,
-      storageMaxBytes: number, overflowMaxBytes: number, liveness: boolean, listener: (name: string, json: string) => void,
+      storageMaxBytes: number, overflowMaxBytes: number, liveness: boolean, listener: (name: string, json: string) => boolean | void,
     )
     producer(): string
     track(name: string, ts: number, properties: string, type: string, user: string, monitor: string): number
+    context(json: string): void
     identify(id: string): void
     flush(): void
     queued(seq: number): boolean

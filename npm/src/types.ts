@@ -29,6 +29,41 @@ export interface Options {
     /** Most bytes of events in IndexedDB, which takes what localStorage has no room for. Default 50 MiB. */
     overflowMaxBytes?: number
   }
+  /** What the user allows. While `pending`, events stay in memory, without a number, and nothing is written. Default `granted`. */
+  consent?: Consent
+  /** Marks events of users whose browser asks not to be tracked (Global Privacy Control); the server forwards those to nobody. Default true. */
+  respectGpc?: boolean
+  /** What part of events is kept, from 0 to 1. Those left out never get a number. Metrics are scaled up by it at the server. Default 1. */
+  sampleRate?: number
+  /** The version of your app, in every event's context. */
+  release?: string
+  /** More members for every event's context; `false` for no context at all. */
+  context?: Properties | false
+  /** Changes an event before it is numbered, or takes it out by returning `null`. */
+  beforeEnqueue?: (event: Draft) => Draft | null
+  /** Asked before every request. `false` holds the batch back: its events stay queued and are tried again later. */
+  beforeSend?: (batch: { bytes: number }) => boolean | void
+}
+
+/** What the user allows. */
+export type Consent = 'granted' | 'denied' | 'pending'
+
+/** An event before it is numbered, as hooks see it. */
+export interface Draft extends Pick<TrackOptions, 'type' | 'user' | 'monitor'> {
+  name: string
+  properties?: Properties
+  /** When it happened, in milliseconds since 1970. */
+  ts: number
+}
+
+/** Something that sees every event, or watches the page. See `lamplight.use`. */
+export interface Plugin {
+  /** For messages about it. */
+  name: string
+  /** Called once, when it is added. */
+  setup?(lamplight: Lamplight): void
+  /** As the option of the same name; plugins are asked in the order in which they were added. */
+  beforeEnqueue?(event: Draft): Draft | null
 }
 
 export interface TrackOptions {
@@ -69,6 +104,12 @@ export type Reason =
   | 'too_large'
   | 'closed'
   | 'unavailable'
+  /** It waits, without a number, until the user decides. */
+  | 'consent_pending'
+  | 'consent_denied'
+  | 'sampled_out'
+  /** A hook took it out. */
+  | 'filtered'
 
 export interface Tracked {
   /** `<producer>-<seq>`, the event's name for ever. Empty when it got no number. */
@@ -169,10 +210,14 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   timing(metric: string, ms: number, options?: MetricOptions): Tracked
   /** Starts a duration; the function that comes back records it. */
   timer(metric: string, options?: MetricOptions): () => Tracked
-  /** Names the user of later events. */
-  identify(id: string | number): void
-  /** Forgets the user. */
+  /** Names the user of later events, on this page and those after it. `traits` go to the user's profile. */
+  identify(id: string | number, traits?: Properties): Tracked
+  /** Forgets the user and ends the session: later events are somebody else's. */
   reset(): void
+  /** Says what the user allows. `granted` keeps what waited; `denied` forgets it, and later events with it. */
+  setConsent(consent: Consent): void
+  /** Adds a plugin. */
+  use(plugin: Plugin): void
   /** Sends what waits now. Resolves when all of it was answered, or when sending must wait. */
   flush(): Promise<Report>
   /** Resolves when a 2xx for the event was read; rejects when the event was given up. */

@@ -90,7 +90,12 @@ impl Handle {
         packed
     }
 
-    /// Sets the user of later events; nobody when empty.
+    /// Sets the `context` object of later events, as JSON text; none when empty.
+    pub fn context(&self, json: &str) {
+        self.shell.with(|client| client.set_context(json));
+    }
+
+    /// Names the person of later events; forgets the person when empty.
     pub fn identify(&self, id: &str) {
         self.shell.with(|client| client.identify((!id.is_empty()).then_some(id)));
     }

@@ -24,8 +24,10 @@ use crate::lock::Lock;
 use crate::mark::{BEAT_MS, Mark};
 use crate::notes::Note;
 use crate::options::Options;
+use crate::person::Person;
 use crate::ports::Ports;
 use crate::queue::{Queue, Room};
+use crate::session::Session;
 use adoption::Parked;
 use delivery::Request;
 use overflow::Desk;
@@ -45,7 +47,10 @@ pub struct Client<P: Ports> {
     producer: Producer,
     /// The last number given.
     seq: u64,
-    user_json: String,
+    person: Person,
+    session: Session,
+    /// The `context` object of later events, or empty.
+    context_json: String,
     queue: Queue,
     /// Numbers given up that no 2xx has acknowledged yet.
     dropped: Dropped,
@@ -101,7 +106,9 @@ impl<P: Ports> Client<P> {
             keys: Keys::new(&options.namespace),
             producer,
             seq: 0,
-            user_json: String::new(),
+            person: Person::default(),
+            session: Session::default(),
+            context_json: String::new(),
             queue: Queue::new(producer, room),
             dropped: Dropped::new(),
             counts: Counts::default(),

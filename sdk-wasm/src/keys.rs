@@ -6,6 +6,8 @@
 //! | `<ns>:b:<block's name>` | a block of events | their producer, once | its producer or an adopter, after a 2xx for all |
 //! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
+//! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::session`] |
+//! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::person`] |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
 
 use lamplight_wire::producer::PRODUCER_CHARS;
@@ -78,6 +80,16 @@ impl Keys {
     /// Where the lease stands.
     pub fn lease(&self) -> String {
         self.with(":l:lease")
+    }
+
+    /// Where the browser session stands.
+    pub fn session(&self) -> String {
+        self.with(":s")
+    }
+
+    /// Where the person stands.
+    pub fn person(&self) -> String {
+        self.with(":u")
     }
 
     /// What a key says; `None` when it is none of a producer's.

@@ -57,7 +57,7 @@ extern "C" {
         this_arg: &JsValue,
         name: &str,
         json: &str,
-    ) -> Result<(), JsValue>;
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(thread_local_v2, js_name = navigator)]
     static NAVIGATOR: Navigator;

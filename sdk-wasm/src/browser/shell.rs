@@ -10,6 +10,7 @@ use web_sys::AbortController;
 use super::transport::Post;
 use super::{Browser, Listener, global, page};
 use crate::client::Client;
+use crate::notes::push_number;
 use crate::options::Options;
 
 /// The longest time that `setTimeout` is asked for, in milliseconds.
@@ -146,6 +147,9 @@ impl Shell {
 
     /// Sends a request, if that pays after packing its body.
     fn send(self: &Rc<Self>, post: Post) {
+        if self.is_held_back(&post) {
+            return self.end(post.id, None);
+        }
         let packed = if post.is_worth_packing() { post.pack().ok() } else { None };
         let (Some(packed), Some(ears)) = (packed, self.ears.get()) else {
             return self.fetch(&post, None);
@@ -155,6 +159,15 @@ impl Shell {
             client.ports().outbox.packing(post);
         }
         packed.then(&packed_ear, &packed_ear);
+    }
+
+    /// Whether the page's code does not want the batch sent now.
+    fn is_held_back(&self, post: &Post) -> bool {
+        let mut json = String::new();
+        push_number(&mut json, "{\"bytes\":", post.bytes() as u64);
+        json.push('}');
+        let answer = self.listener.tell(&JsValue::UNDEFINED, "sending", &json);
+        answer.is_ok_and(|answer| answer == JsValue::FALSE)
     }
 
     /// Calls `fetch` with the body, or with its packed form.
