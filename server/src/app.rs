@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
-use crate::store::{Intake, Store};
+use crate::store::{Deliveries, Intake, Store};
 
 /// What every request can reach.
 pub struct App {
@@ -16,6 +16,8 @@ pub struct App {
     pub intake: Arc<dyn Intake>,
     /// What came of them.
     pub store: Arc<dyn Store>,
+    /// What is owed to sinks.
+    pub deliveries: Arc<dyn Deliveries>,
     /// Who may do what.
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
@@ -35,6 +37,7 @@ impl App {
     pub fn new(
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
+        deliveries: Arc<dyn Deliveries>,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -42,7 +45,7 @@ impl App {
     ) -> Self {
         let intake_limits = IntakeLimits::default();
         let gone_ms = AtomicI64::new(0);
-        Self { intake, store, keyring, intake_limits, clock, entropy, disk, gone_ms }
+        Self { intake, store, deliveries, keyring, intake_limits, clock, entropy, disk, gone_ms }
     }
 
     /// From here on no payload is taken; in `grace_ms` the process is gone.

@@ -1,12 +1,21 @@
-//! Configuration: flags, then environment variables, then defaults.
+//! Configuration: flags, then environment variables, then `lamplight.toml`, then defaults.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::process::enrich::{Enrichers, Geo, GeoError};
-use crate::retention::Rules;
+mod enrichment;
+mod file;
+mod replay;
+mod retention;
+mod sinks;
+
+pub use enrichment::EnrichmentArgs;
+pub use file::ConfigError;
+pub use replay::ReplayArgs;
+pub use retention::RetentionArgs;
+pub use sinks::NamedSink;
 
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
 /// table of events, in one binary with an embedded database.
@@ -38,34 +47,6 @@ pub enum Command {
     Replay(ReplayArgs),
 }
 
-/// What to replay.
-#[derive(Debug, Clone, Args)]
-pub struct ReplayArgs {
-    /// Directory with the databases
-    #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
-    pub data: PathBuf,
-    /// Replay what was received at this time or later: milliseconds since 1970, or such as 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time_ms)]
-    pub from: i64,
-    /// Replay what was received before this time
-    #[arg(long, value_name = "TIME", value_parser = time_ms)]
-    pub to: i64,
-    /// What is added to events.
-    #[command(flatten)]
-    pub enrichment: EnrichmentArgs,
-    /// Only count
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-fn time_ms(text: &str) -> Result<i64, String> {
-    text.parse().or_else(|_| {
-        text.parse::<jiff::Timestamp>()
-            .map(jiff::Timestamp::as_millisecond)
-            .map_err(|_| "neither milliseconds since 1970 nor such as 2026-01-31T12:00:00Z".into())
-    })
-}
-
 /// How to run.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
@@ -80,6 +61,9 @@ pub struct ServeArgs {
     /// Directory for the databases, made if it is not there
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
+    /// File with further configuration, among it sinks; ./lamplight.toml is read if it is there
+    #[arg(long, env = "LAMPLIGHT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Take no more events once the data directory's disk has less room than this, in MiB
     #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
     pub disk_floor_mib: u32,
@@ -92,80 +76,76 @@ pub struct ServeArgs {
     /// What is added to events.
     #[command(flatten)]
     pub enrichment: EnrichmentArgs,
+    /// Where events are passed on to. Only the file has these.
+    #[arg(skip)]
+    pub sinks: Vec<NamedSink>,
 }
 
-/// What is added to events.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Enrichment (what is added to events stands apart from what came)")]
-pub struct EnrichmentArgs {
-    /// A MaxMind database (.mmdb), such as GeoLite2 City: adds country, region, city and time zone of the client's network
-    #[arg(long, env = "LAMPLIGHT_GEO_FILE", value_name = "FILE")]
-    pub geo_file: Option<PathBuf>,
-    /// A property that every event gets, such as `environment=production`; can be given again
-    #[arg(
-        long = "add-property",
-        env = "LAMPLIGHT_ADD_PROPERTIES",
-        value_delimiter = ',',
-        value_name = "NAME=VALUE",
-        value_parser = property
-    )]
-    pub add_properties: Vec<(String, String)>,
+/// Reads the command line, the environment and the file.
+///
+/// Ends the process when the command line is wrong, or asks for help.
+///
+/// # Errors
+/// [`ConfigError`], when the file is wrong. No value of a secret is in it.
+pub fn load() -> Result<Command, ConfigError> {
+    let matches = Cli::command().get_matches();
+    let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    if let Command::Serve(args) | Command::Demo(args) = &mut command {
+        let given = matches.subcommand().map(|(_, given)| given);
+        args.complete(given, &|name| std::env::var(name).ok())?;
+    }
+    Ok(command)
 }
 
-impl EnrichmentArgs {
-    /// The enrichers that they ask for.
-    ///
-    /// # Errors
-    /// [`GeoError`], if the file cannot be used.
-    pub fn enrichers(&self) -> Result<Enrichers, GeoError> {
-        let fixed =
-            self.add_properties.iter().map(|(name, value)| (name.clone(), value.clone().into()));
-        let geo = self.geo_file.as_deref().map(Geo::open).transpose()?;
-        Ok(Enrichers { geo, fixed: fixed.collect() })
+impl ServeArgs {
+    /// Takes from the file what neither flags nor environment gave.
+    fn complete(
+        &mut self,
+        given: Option<&ArgMatches>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), ConfigError> {
+        let Some(file) = file::read(self.config.as_deref())? else { return Ok(()) };
+        let is_default = |name: &str| {
+            given.and_then(|given| given.value_source(name))
+                == Some(clap::parser::ValueSource::DefaultValue)
+        };
+        if let Some(listen) = file.listen.filter(|_| is_default("listen")) {
+            self.listen = listen;
+        }
+        if let Some(data) = file.data.filter(|_| is_default("data")) {
+            self.data = data;
+        }
+        self.keys.complete(file.keys);
+        self.retention.complete(&file.retention, &is_default);
+        self.enrichment.complete(file.enrichment);
+        self.sinks = sinks::read(file.sinks, env)?;
+        Ok(())
     }
 }
 
-fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it is not NAME=VALUE".into()),
-    }
-}
-
-/// How long things are kept.
-#[derive(Debug, Clone, Args)]
-#[command(
-    next_help_heading = "Retention (events go by whole weeks; what producers sent stays known)"
-)]
-pub struct RetentionArgs {
-    /// Days to keep events for [default: for ever]
-    #[arg(long, env = "LAMPLIGHT_KEEP_DAYS", value_name = "DAYS")]
-    pub keep_days: Option<u32>,
-    /// Bytes that events may take; the oldest weeks go first, the newest never [default: any number]
-    #[arg(long, env = "LAMPLIGHT_KEEP_BYTES", value_name = "BYTES")]
-    pub keep_bytes: Option<u64>,
-    /// Days to keep raw payloads for once they are processed; they can be replayed for so long
-    #[arg(long, env = "LAMPLIGHT_KEEP_PAYLOAD_DAYS", default_value_t = 14, value_name = "DAYS")]
-    pub keep_payload_days: u32,
-    /// Days in which a second event of the same `id` is a duplicate, for clients that do not number events
-    #[arg(
-        long,
-        env = "LAMPLIGHT_KEEP_ID_DAYS",
-        default_value_t = 30,
-        value_name = "DAYS",
-        value_parser = clap::value_parser!(u32).range(7..)
-    )]
-    pub keep_id_days: u32,
-}
-
-impl RetentionArgs {
-    /// What they say.
-    pub fn rules(&self) -> Rules {
-        Rules {
-            events_days: self.keep_days,
-            events_bytes: self.keep_bytes,
-            payload_days: self.keep_payload_days,
-            id_days: self.keep_id_days,
+impl KeyArgs {
+    /// A key and the file with it are one thing: whoever gives one of them means it instead of both.
+    fn complete(&mut self, file: file::FileKeys) {
+        let pairs = [
+            (&mut self.write_key, &mut self.write_key_file, file.write_key, file.write_key_file),
+            (
+                &mut self.secret_key,
+                &mut self.secret_key_file,
+                file.secret_key,
+                file.secret_key_file,
+            ),
+            (
+                &mut self.admin_token,
+                &mut self.admin_token_file,
+                file.admin_token,
+                file.admin_token_file,
+            ),
+        ];
+        for (key, path, file_key, file_path) in pairs {
+            if key.is_none() && path.is_none() {
+                *key = file_key.map(|key| key.reveal().to_owned());
+                *path = file_path;
+            }
         }
     }
 }
@@ -215,11 +195,54 @@ pub struct KeyArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    fn completed(text: &str, flags: &[&str]) -> ServeArgs {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lamplight.toml");
+        std::fs::write(&path, text).unwrap();
+        let line = ["lamplight", "serve", "--config", path.to_str().unwrap()];
+        let matches = Cli::command().get_matches_from(line.iter().chain(flags));
+        let Command::Serve(mut args) = Cli::from_arg_matches(&matches).unwrap().command else {
+            panic!("serve is not serve")
+        };
+        args.complete(matches.subcommand().map(|(_, given)| given), &|_| None).unwrap();
+        args
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let text = "listen = '127.0.0.1:1'\ndata = '/d'\n[keys]\nwrite_key = 'wk_file_key'\nadmin_token_file = 't'";
+        let args = completed(text, &["--listen", "127.0.0.1:2", "--write-key", "wk_flag_key"]);
+        assert_eq!(args.listen.to_string(), "127.0.0.1:2");
+        assert_eq!(args.data, PathBuf::from("/d"));
+        assert_eq!(args.keys.write_key.as_deref(), Some("wk_flag_key"));
+        assert_eq!(args.keys.admin_token_file, Some("t".into()));
+    }
+
+    #[test]
+    fn retention_and_enrichment_come_from_flags_then_from_the_file() {
+        let text = "[retention]\nevents_days = 90\npayload_days = 3\nid_days = 8\n\
+                    [enrichment]\ngeo_file = 'g'\nproperties = { release = '7' }";
+        let args = completed(text, &["--keep-days", "30"]);
+        let rules = args.retention.rules();
+        assert_eq!((rules.events_days, rules.payload_days, rules.id_days), (Some(30), 3, 8));
+        assert_eq!(args.enrichment.geo_file, Some("g".into()));
+        assert_eq!(args.enrichment.add_properties, [("release".to_owned(), "7".to_owned())]);
+        let args = completed(text, &["--add-property", "region=eu"]);
+        assert_eq!(args.retention.rules().events_days, Some(90));
+        assert_eq!(args.enrichment.add_properties, [("region".to_owned(), "eu".to_owned())]);
+    }
+
+    #[test]
+    fn the_example_of_a_file_is_a_right_one() {
+        let args = completed(include_str!("../lamplight.example.toml"), &[]);
+        let kinds: Vec<&str> = args.sinks.iter().map(|sink| sink.config.kind()).collect();
+        assert_eq!(kinds, ["file", "webhook", "datadog", "mixpanel"]);
     }
 
     #[test]

@@ -4,14 +4,16 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use lamplight_server::config::{Cli, Command};
+use lamplight_server::config::{self, Command};
 use lamplight_server::replay_command::replay;
 use lamplight_server::server::{Mode, run, stop_signal};
 use lamplight_server::telemetry;
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = match config::load() {
+        Ok(command) => command,
+        Err(error) => return fail("", &error),
+    };
     telemetry::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -24,6 +24,8 @@ mod params;
 mod producers;
 mod receipt_json;
 mod replay;
+mod retry;
+mod sinks;
 mod timeline;
 mod totals;
 
@@ -32,6 +34,8 @@ pub use events::events;
 pub use keys::{change_key, keys, make_key};
 pub use producers::producers;
 pub use replay::{begin_replay, replays};
+pub use retry::retry;
+pub use sinks::{pause, resume};
 pub use totals::totals;
 
 /// Largest request body of the API, in bytes.

@@ -78,7 +78,7 @@ impl Replayer {
         let enrichers = Arc::clone(&self.enrichers);
         let planned = tokio::task::spawn_blocking(move || plan_all(&page, &enrichers));
         let (plans, unreadable) = planned.await.map_err(ProcessError::Plan)?;
-        let mut done = self.store.reapply(plans).await?;
+        let mut done = self.store.reapply(plans, self.clock.now_ms()).await?;
         done += Replayed { payloads: unreadable, skipped: unreadable, ..Replayed::default() };
         self.intake.advance_replay(replay, Some(last), done, None).await?;
         Ok(true)

@@ -1,8 +1,9 @@
-//! What the stages meet in: two small traits, and the data that crosses them.
+//! What the stages meet in: three small traits, and the data that crosses them.
 //!
 //! [`Intake`] keeps raw payloads and the table of those that are still to be processed. [`Store`] keeps
-//! what came of them. Every backend passes the same suite (`tests/store_suite`). The two never share a
-//! transaction, so a backend may keep them on different machines: see "Path of an event" in [`crate`].
+//! what came of them, and [`Deliveries`], kept beside it, what is owed to sinks. Every backend passes the same suite
+//! (`tests/store_suite`). The first never shares a transaction with the others, so a backend may keep them on different
+//! machines: see "Path of an event" in [`crate`].
 //!
 //! Methods return boxed futures, so that a backend is chosen when the server starts.
 
@@ -10,6 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+mod deliveries;
 mod error;
 mod event;
 pub mod key;
@@ -21,10 +23,16 @@ mod producer;
 mod profile;
 mod replay;
 mod retention;
+pub mod routing;
 pub mod sqlite;
 mod totals;
 pub mod week;
 
+pub use deliveries::{
+    Deliveries, DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket,
+    LeasedDelivery, RETRY_MAX, Reason, RetryAsk, RetryCount, SettledDelivery, Settlement,
+    SinkCondition, SinkRow,
+};
 pub use error::StoreError;
 pub use event::{
     EventFilter, EventPage, EventQuery, EventRef, EventRow, EventTrace, Position, RefusedEvent,
@@ -42,6 +50,7 @@ pub use producer::{
 pub use profile::{Profile, ProfileNote, profile_key};
 pub use replay::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
 pub use retention::{Keep, Pruned};
+pub use routing::{NamePattern, Route};
 pub use totals::Totals;
 pub use week::Week;
 
@@ -142,9 +151,9 @@ pub trait Store: Send + Sync + 'static {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
 
     /// Applies payloads again that were applied before: rows that are gone come back, what enrichment added is brought up to
-    /// date, what was refused and can be stored now is stored. No event gets a second row, however often this is done and
+    /// date, what was refused and can be stored now is stored, and is owed to sinks like any other. No event gets a second row, however often this is done and
     /// wherever it breaks off. It is durable when this returns `Ok`.
-    fn reapply(&self, plans: Vec<Arc<Plan>>) -> Answer<'_, Replayed>;
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed>;
 
     /// Every key.
     fn keys(&self) -> Answer<'_, Vec<Key>>;

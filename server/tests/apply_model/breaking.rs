@@ -143,12 +143,12 @@ impl Store for Breaking {
             if breaks { broken().await } else { Ok(applied) }
         })
     }
-    fn reapply(&self, plans: Vec<Arc<Plan>>) -> Answer<'_, Replayed> {
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
         if self.breaks(Break::BeforeApply) {
             return broken();
         }
         let breaks = self.breaks(Break::AfterApply);
-        let applied = self.store.reapply(plans);
+        let applied = self.store.reapply(plans, now_ms);
         Box::pin(async move {
             let applied = applied.await?;
             if breaks { broken().await } else { Ok(applied) }

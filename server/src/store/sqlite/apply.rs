@@ -14,6 +14,7 @@ use super::ledgers::Ledgers;
 use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
 use super::profiles::Profiles;
+use super::routed::{Queuing, Routes};
 use super::totals;
 use super::week_catalog::Added;
 use crate::outcome::Outcome;
@@ -25,36 +26,45 @@ use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, We
 pub(super) struct Closed;
 
 /// What one transaction gathers and writes last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gathered {
     ledgers: Ledgers,
     profiles: Profiles,
     sums: totals::Sums,
     added: Added,
+    queuing: Queuing,
 }
 
-/// Applies `plans`, all of `week`, in order.
+/// Applies `plans`, all of `week`, in order. Gives beside what came of each how many deliveries were queued.
 pub(super) fn apply(
     files: &mut Files,
     week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
-) -> rusqlite::Result<Result<Vec<Applied>, Closed>> {
+    routes: &Routes,
+) -> rusqlite::Result<Result<(Vec<Applied>, i64), Closed>> {
     let Files { store, weeks } = files;
     if !weeks.has(week) {
         return Ok(Err(Closed));
     }
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered {
+        ledgers: Ledgers::default(),
+        profiles: Profiles::default(),
+        sums: totals::Sums::default(),
+        added: Added::default(),
+        queuing: routes.begin(),
+    };
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
         applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, profiles, mut sums, added } = gathered;
+    let Gathered { ledgers, profiles, mut sums, added, queuing } = gathered;
     ledgers.save(store, &mut sums)?;
     profiles.save(store)?;
     totals::add(store, &sums)?;
     added.count(store)?;
-    Ok(Ok(applied))
+    let queued = queuing.save(store)?;
+    Ok(Ok((applied, queued)))
 }
 
 /// The week that a plan's rows go to. All of a payload was received at once.
@@ -112,7 +122,7 @@ fn apply_event(
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
-    let Gathered { ledgers, profiles, sums, .. } = gathered;
+    let Gathered { ledgers, profiles, sums, queuing, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -129,7 +139,9 @@ fn apply_event(
                 Fate::Store(columns) => {
                     let open = weeks.writable(week_of(plan))?;
                     let profile = profiles.hear(connection, columns)?;
-                    insert(open.connection(), plan, event, columns, profile)
+                    insert(open.connection(), plan, event, columns, profile)?;
+                    queuing.add(connection, event.id, columns, now_ms)?;
+                    Ok(Outcome::Stored)
                 }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
             }
@@ -170,7 +182,7 @@ pub(super) fn insert(
     event: &PlannedEvent,
     columns: &EventColumns,
     profile: Option<&str>,
-) -> rusqlite::Result<Outcome> {
+) -> rusqlite::Result<()> {
     let (producer, seq, event_id) = match &event.identity {
         Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
         Identity::Named(name) => (None, None, Some(name.as_str())),
@@ -205,5 +217,5 @@ pub(super) fn insert(
             profile,
             columns.properties_json,
         ])?;
-    Ok(Outcome::Stored)
+    Ok(())
 }

@@ -14,41 +14,53 @@ use super::columns::row_id;
 use super::files::Files;
 use super::open_weeks::OpenWeek;
 use super::profiles::Profiles;
+use super::routed::{Queuing, Routes};
 use super::week_catalog::{self as catalog, Added};
 use super::{ledgers, totals};
 use crate::outcome::Outcome;
 use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Replayed, RowId, Week};
 
-/// Applies `plans`, all of `week`, again, in order.
+/// What one transaction gathers and writes last.
+struct Gathered {
+    profiles: Profiles,
+    queuing: Queuing,
+    now_ms: i64,
+}
+
+/// Applies `plans`, all of `week`, again, in order. Gives beside what that did how many deliveries were queued.
 pub(super) fn reapply(
     files: &mut Files,
     week: Week,
     plans: &[Arc<Plan>],
-) -> rusqlite::Result<Result<Replayed, Closed>> {
+    now_ms: i64,
+    routes: &Routes,
+) -> rusqlite::Result<Result<(Replayed, i64), Closed>> {
     let Files { store, weeks } = files;
     let mut done = Replayed { payloads: plans.len() as u64, ..Replayed::default() };
     if catalog::removed_between(store, (week, week))?.is_some() {
         done.skipped = done.payloads;
-        return Ok(Ok(done));
+        return Ok(Ok((done, 0)));
     }
     if !weeks.has(week) {
         return Ok(Err(Closed));
     }
     let open = weeks.writable(week)?;
     let (mut sums, mut added) = (totals::Sums::default(), Added::default());
-    let mut profiles = Profiles::default();
+    let mut gathered = Gathered { profiles: Profiles::default(), queuing: routes.begin(), now_ms };
     for plan in plans {
         done += match ended(store, plan)? {
-            Some(endings) => reapply_one(store, open, plan, &endings, (&mut profiles, &mut sums))?,
+            Some(endings) => reapply_one(store, open, plan, &endings, &mut gathered)?,
             None => Replayed { skipped: 1, ..Replayed::default() },
         };
     }
     // Rows that are restored were counted when they were first stored.
     added.add(week, open.batch(), done.accepted);
+    sums.accepted(done.accepted);
     added.count(store)?;
-    profiles.save(store)?;
+    gathered.profiles.save(store)?;
+    let queued = gathered.queuing.save(store)?;
     totals::add(store, &sums)?;
-    Ok(Ok(done))
+    Ok(Ok((done, queued)))
 }
 
 /// How the arrivals of a payload ended that are not in `events`. `None` if that is not, or no longer, known.
@@ -76,7 +88,7 @@ fn reapply_one(
     open: &OpenWeek,
     plan: &Plan,
     endings: &HashMap<RowId, Outcome>,
-    (profiles, sums): (&mut Profiles, &mut totals::Sums),
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<Replayed> {
     debug_assert!(plan.events.iter().all(|event| Week::of_row(event.id) == week_of(plan)));
     let mut done = Replayed::default();
@@ -84,21 +96,21 @@ fn reapply_one(
         let Fate::Store(columns) = &event.fate else { continue };
         match endings.get(&event.id) {
             Some(Outcome::Invalid) if is_its_arrival(store, plan, event)? => {
-                let profile = profiles.hear(store, columns)?;
+                let profile = gathered.profiles.hear(store, columns)?;
                 accept(store, open, plan, event, columns, profile)?;
+                gathered.queuing.add(store, event.id, columns, gathered.now_ms)?;
                 done.accepted += 1;
             }
             Some(_) => {}
             None if rewrite(open, event, columns)? => done.rewritten += 1,
             None => {
                 open.writes(event.id, event.id)?;
-                let profile = profiles.hear(store, columns)?;
+                let profile = gathered.profiles.hear(store, columns)?;
                 insert(open.connection(), plan, event, columns, profile)?;
                 done.restored += 1;
             }
         }
     }
-    sums.accepted(done.accepted);
     Ok(done)
 }
 

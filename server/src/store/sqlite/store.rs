@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::apply::{self, Closed};
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::database::Database;
 use super::files::Files;
 use super::open_weeks::OpenWeeks;
+use super::routed::Routes;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
-    OpenError, event_pages, keys, producers, reapply, retention, totals, trace,
+    OpenError, deliveries, event_pages, keys, producers, reapply, retention, totals, trace,
     week_catalog as catalog,
 };
 use crate::store::{
@@ -19,9 +22,10 @@ use crate::store::{
     ProducerQuery, Pruned, Replayed, Store, StoreError, Totals, Week,
 };
 
-const SCHEMA: [Step; 2] = [
+const SCHEMA: [Step; 3] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
+    ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -29,13 +33,16 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer<Files>,
-    readers: WeekReaders,
+    pub(super) writer: Writer<Files>,
+    pub(super) readers: WeekReaders,
+    pub(super) routes: Routes,
+    pub(super) queued: watch::Sender<u64>,
     folder: PathBuf,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path` and the files of events beside it, or makes them.
+    /// Opens the database at `path` and the files of events beside it, or makes them. Leases of an earlier process
+    /// end: it is gone, or the lock on the data directory would not have been given.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -43,12 +50,16 @@ impl SqliteStore {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let mut store = open_writer(path, LAYOUT)?;
         migrate(&mut store, path, &SCHEMA)?;
+        deliveries::release_all(&store)
+            .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
         let weeks = OpenWeeks::open(&store, &folder)?;
-        let host = StoreHost { path: path.to_owned(), folder: folder.clone() };
+        let queued = watch::Sender::new(0);
+        let host =
+            StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
-        Ok(Self { writer, readers, folder })
+        Ok(Self { writer, readers, routes: Routes::default(), queued, folder })
     }
 
     /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
@@ -56,11 +67,16 @@ impl SqliteStore {
         &self,
         doing: &'static str,
         week: Week,
-        step: impl Fn(&mut Files) -> rusqlite::Result<Result<T, Closed>> + Clone + Send + 'static,
+        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, Closed>>
+        + Clone
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         loop {
             let step = step.clone();
-            match self.writer.write(doing, Guard::Alone, 0, move |files, _| step(files)).await? {
+            let done =
+                self.writer.write(doing, Guard::Alone, 0, move |files, change| step(files, change));
+            match done.await? {
                 Ok(value) => return Ok(value),
                 Err(Closed) => self.admit(week).await?,
             }
@@ -119,6 +135,7 @@ impl SqliteStore {
 struct StoreHost {
     path: PathBuf,
     folder: PathBuf,
+    queued: watch::Sender<u64>,
 }
 
 impl Host for StoreHost {
@@ -132,7 +149,11 @@ impl Host for StoreHost {
         Ok(Files { store, weeks })
     }
 
-    fn committed(&mut self, _change: Change) {}
+    fn committed(&mut self, change: Change) {
+        if change.deliveries > 0 {
+            self.queued.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
 }
 
 impl Store for SqliteStore {
@@ -143,8 +164,13 @@ impl Store for SqliteStore {
             for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
                 let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
-                let more = self.in_week("apply payloads", week, move |files| {
-                    apply::apply(files, week, &run, now_ms)
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads", week, move |files, change| {
+                    let applied = apply::apply(files, week, &run, now_ms, &routes)?;
+                    Ok(applied.map(|(applied, queued)| {
+                        change.deliveries += queued;
+                        applied
+                    }))
                 });
                 applied.extend(more.await?);
             }
@@ -152,17 +178,21 @@ impl Store for SqliteStore {
         })
     }
 
-    fn reapply(&self, plans: Vec<Arc<Plan>>) -> Answer<'_, Replayed> {
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
         Box::pin(async move {
             let mut done = Replayed::default();
             for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
                 let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
-                done += self
-                    .in_week("apply payloads again", week, move |files| {
-                        reapply::reapply(files, week, &run)
-                    })
-                    .await?;
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads again", week, move |files, change| {
+                    let replayed = reapply::reapply(files, week, &run, now_ms, &routes)?;
+                    Ok(replayed.map(|(replayed, queued)| {
+                        change.deliveries += queued;
+                        replayed
+                    }))
+                });
+                done += more.await?;
             }
             Ok(done)
         })
