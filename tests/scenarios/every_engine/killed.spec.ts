@@ -14,8 +14,8 @@ const HEIRS_MAX = { chromium: 1, firefox: 3, webkit: 1 }
 const PATIENCE_MS = 30_000
 
 /**
- * From the last words to the end, in milliseconds. The pages run nothing in it. Firefox hands the writes of a task on to the
- * process that stores them without waiting, and a kill in the same millisecond can overtake them on a busy machine.
+ * From the last words to the end, in milliseconds. The pages run nothing in it. No promise is made here for writes that the
+ * browser has not yet handed on to the process that stores them; `kill_matrix` has the case without this wait, in Chromium.
  */
 const HANDED_ON_MS = 1_000
 
