@@ -188,6 +188,7 @@ pub(crate) fn event(name: &str) -> EventColumns {
         properties_json: Some(r#"{"plan":"pro"}"#.into()),
         context_json: None,
         monitor_json: None,
+        enrichment_json: None,
     }
 }
 
@@ -231,5 +232,7 @@ pub(crate) fn row() -> EventRow {
             r#"{"page":"https://a.example/b","utm":{"source":"x"},"locale":"de"}"#.into(),
         ),
         monitor_json: None,
+        enrichment_json: Some(r#"{"geo":{"country":"DE"}}"#.into()),
+        profile_json: None,
     }
 }

@@ -123,6 +123,7 @@ mod tests {
             properties_json: None,
             context_json: None,
             monitor_json: None,
+            enrichment_json: None,
         }
     }
 
