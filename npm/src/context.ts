@@ -18,7 +18,7 @@ export class Context {
       screen: screen && `${screen.width}x${screen.height}`,
       // Without its query, which may carry what was searched for.
       referrer: document?.referrer.split('?')[0] || undefined,
-      campaign: campaign(globalThis.location.search),
+      utm: campaign(globalThis.location.search),
       gpc: gpc || undefined,
       ...context,
     }
@@ -30,8 +30,8 @@ export class Context {
     if (!this.#fixed || href === this.#href) return undefined
     this.#href = href
     const { origin, pathname, hash } = globalThis.location
-    // Neither the query nor what stands in the hash: either may carry secrets.
-    return { page: { url: origin + pathname, path: pathname, route: hash.startsWith('#/') ? hash : undefined }, ...this.#fixed }
+    // Without the query, which may carry secrets, and of the hash only what is a route.
+    return { page: origin + pathname + (hash.startsWith('#/') ? hash.split('?')[0] : ''), ...this.#fixed }
   }
 }
 

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod enrichment;
 mod file;
+mod replay;
+mod retention;
 mod sinks;
 
+pub use enrichment::EnrichmentArgs;
 pub use file::ConfigError;
+pub use replay::ReplayArgs;
+pub use retention::RetentionArgs;
 pub use sinks::NamedSink;
-
-use crate::process::enrich::{Enrichers, Geo, GeoError};
-use crate::retention::Rules;
 
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
 /// table of events, in one binary with an embedded database.
@@ -42,34 +45,6 @@ pub enum Command {
     /// now. No event gets a second row, however often it is replayed. For a directory that no server is using; a
     /// server takes POST /api/replay.
     Replay(ReplayArgs),
-}
-
-/// What to replay.
-#[derive(Debug, Clone, Args)]
-pub struct ReplayArgs {
-    /// Directory with the databases
-    #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
-    pub data: PathBuf,
-    /// Replay what was received at this time or later: milliseconds since 1970, or such as 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time_ms)]
-    pub from: i64,
-    /// Replay what was received before this time
-    #[arg(long, value_name = "TIME", value_parser = time_ms)]
-    pub to: i64,
-    /// What is added to events.
-    #[command(flatten)]
-    pub enrichment: EnrichmentArgs,
-    /// Only count
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-fn time_ms(text: &str) -> Result<i64, String> {
-    text.parse().or_else(|_| {
-        text.parse::<jiff::Timestamp>()
-            .map(jiff::Timestamp::as_millisecond)
-            .map_err(|_| "neither milliseconds since 1970 nor such as 2026-01-31T12:00:00Z".into())
-    })
 }
 
 /// How to run.
@@ -115,9 +90,10 @@ pub struct ServeArgs {
 pub fn load() -> Result<Command, ConfigError> {
     let matches = Cli::command().get_matches();
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    let (Command::Serve(args) | Command::Demo(args)) = &mut command else { return Ok(command) };
-    let given = matches.subcommand().map(|(_, given)| given);
-    args.complete(given, &|name| std::env::var(name).ok())?;
+    if let Command::Serve(args) | Command::Demo(args) = &mut command {
+        let given = matches.subcommand().map(|(_, given)| given);
+        args.complete(given, &|name| std::env::var(name).ok())?;
+    }
     Ok(command)
 }
 
@@ -143,6 +119,8 @@ impl ServeArgs {
             self.disk_floor_mib = mib;
         }
         self.keys.complete(file.keys);
+        self.retention.complete(&file.retention, &is_default);
+        self.enrichment.complete(file.enrichment);
         self.sinks = sinks::read(file.sinks, env)?;
         Ok(())
     }
@@ -171,82 +149,6 @@ impl KeyArgs {
                 *key = file_key.map(|key| key.reveal().to_owned());
                 *path = file_path;
             }
-        }
-    }
-}
-
-/// What is added to events.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Enrichment (what is added to events stands apart from what came)")]
-pub struct EnrichmentArgs {
-    /// A MaxMind database (.mmdb), such as GeoLite2 City: adds country, region, city and time zone of the client's network
-    #[arg(long, env = "LAMPLIGHT_GEO_FILE", value_name = "FILE")]
-    pub geo_file: Option<PathBuf>,
-    /// A property that every event gets, such as `environment=production`; can be given again
-    #[arg(
-        long = "add-property",
-        env = "LAMPLIGHT_ADD_PROPERTIES",
-        value_delimiter = ',',
-        value_name = "NAME=VALUE",
-        value_parser = property
-    )]
-    pub add_properties: Vec<(String, String)>,
-}
-
-impl EnrichmentArgs {
-    /// The enrichers that they ask for.
-    ///
-    /// # Errors
-    /// [`GeoError`], if the file cannot be used.
-    pub fn enrichers(&self) -> Result<Enrichers, GeoError> {
-        let fixed =
-            self.add_properties.iter().map(|(name, value)| (name.clone(), value.clone().into()));
-        let geo = self.geo_file.as_deref().map(Geo::open).transpose()?;
-        Ok(Enrichers { geo, fixed: fixed.collect() })
-    }
-}
-
-fn property(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it is not NAME=VALUE".into()),
-    }
-}
-
-/// How long things are kept.
-#[derive(Debug, Clone, Args)]
-#[command(
-    next_help_heading = "Retention (events go by whole weeks; what producers sent stays known)"
-)]
-pub struct RetentionArgs {
-    /// Days to keep events for [default: for ever]
-    #[arg(long, env = "LAMPLIGHT_KEEP_DAYS", value_name = "DAYS")]
-    pub keep_days: Option<u32>,
-    /// Bytes that events may take; the oldest weeks go first, the newest never [default: any number]
-    #[arg(long, env = "LAMPLIGHT_KEEP_BYTES", value_name = "BYTES")]
-    pub keep_bytes: Option<u64>,
-    /// Days to keep raw payloads for once they are processed; they can be replayed for so long
-    #[arg(long, env = "LAMPLIGHT_KEEP_PAYLOAD_DAYS", default_value_t = 14, value_name = "DAYS")]
-    pub keep_payload_days: u32,
-    /// Days in which a second event of the same `id` is a duplicate, for clients that do not number events
-    #[arg(
-        long,
-        env = "LAMPLIGHT_KEEP_ID_DAYS",
-        default_value_t = 30,
-        value_name = "DAYS",
-        value_parser = clap::value_parser!(u32).range(7..)
-    )]
-    pub keep_id_days: u32,
-}
-
-impl RetentionArgs {
-    /// What they say.
-    pub fn rules(&self) -> Rules {
-        Rules {
-            events_days: self.keep_days,
-            events_bytes: self.keep_bytes,
-            payload_days: self.keep_payload_days,
-            id_days: self.keep_id_days,
         }
     }
 }
@@ -323,6 +225,20 @@ mod tests {
         assert_eq!(args.data, PathBuf::from("/d"));
         assert_eq!(args.keys.write_key.as_deref(), Some("wk_flag_key"));
         assert_eq!(args.keys.admin_token_file, Some("t".into()));
+    }
+
+    #[test]
+    fn retention_and_enrichment_come_from_flags_then_from_the_file() {
+        let text = "[retention]\nevents_days = 90\npayload_days = 3\nid_days = 8\n\
+                    [enrichment]\ngeo_file = 'g'\nproperties = { release = '7' }";
+        let args = completed(text, &["--keep-days", "30"]);
+        let rules = args.retention.rules();
+        assert_eq!((rules.events_days, rules.payload_days, rules.id_days), (Some(30), 3, 8));
+        assert_eq!(args.enrichment.geo_file, Some("g".into()));
+        assert_eq!(args.enrichment.add_properties, [("release".to_owned(), "7".to_owned())]);
+        let args = completed(text, &["--add-property", "region=eu"]);
+        assert_eq!(args.retention.rules().events_days, Some(90));
+        assert_eq!(args.enrichment.add_properties, [("region".to_owned(), "eu".to_owned())]);
     }
 
     #[test]

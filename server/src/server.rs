@@ -117,9 +117,8 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let delivering = deliverers(args, &deliveries, &clock, &entropy).await?;
     let mut workers = work(args, enrichers, (&intake, &store), (&clock, &entropy), &stopped);
-    for worker in delivering {
+    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
         workers.spawn(worker.run(stopped.clone()));
     }
     let app = Arc::new(App::new(

@@ -28,7 +28,7 @@ test('when neither storage nor the overflow has room, what a killed tab had in m
   const survivor = await openTab()
   // One block would not fit.
   const storage = { maxBytes: 20_000, overflowMaxBytes: 1_000 }
-  const victim = await Client.open(context, site, server.url, { storage })
+  const victim = await Client.openPage(context, site, server.url, { storage })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   await server.kill()
   const made = await victim.trackMany(500, 'crowded')

@@ -4,9 +4,9 @@ import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
 interface Row {
-  user: { id?: string; anonymous_id?: string } | null
+  user?: { id?: string; anonymous_id?: string } | null
   session: string | null
-  context: { page?: { path?: string }; campaign?: Record<string, string>; gpc?: boolean; release?: string; plan?: string } | null
+  context: { page?: string; utm?: Record<string, string>; gpc?: boolean; release?: string; plan?: string } | null
 }
 
 /** The rows with this name, whole, oldest first. */
@@ -49,9 +49,9 @@ test('an event says where its page is and where the visit came from, and nothing
   await page.evaluate(() => history.pushState({}, '', '/cart?token=secret'))
   await tab.track('moved')
   const [landed] = await rows(server, 'landed', 1)
-  expect(landed?.context).toMatchObject({ page: { path: '/' }, campaign: { source: 'news', campaign: 'may' }, release: '2.1.0', plan: 'free' })
+  expect(landed?.context).toMatchObject({ page: `${site.origin}/`, utm: { source: 'news', campaign: 'may' }, release: '2.1.0', plan: 'free' })
   const [moved] = await rows(server, 'moved', 1)
-  expect(moved?.context?.page?.path).toBe('/cart')
+  expect(moved?.context?.page).toBe(`${site.origin}/cart`)
   expect(JSON.stringify([landed, moved])).not.toContain('secret')
 })
 

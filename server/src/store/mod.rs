@@ -151,7 +151,7 @@ pub trait Store: Send + Sync + 'static {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
 
     /// Applies payloads again that were applied before: rows that are gone come back, what enrichment added is brought up to
-    /// date, what was refused and can be stored now is stored. No event gets a second row, however often this is done and
+    /// date, what was refused and can be stored now is stored, and is owed to sinks like any other. No event gets a second row, however often this is done and
     /// wherever it breaks off. It is durable when this returns `Ok`.
     fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed>;
 

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
+use super::checkpoint::Checkpointer;
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::readers::Readers;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
@@ -40,6 +41,7 @@ pub struct SqliteIntake {
     readers: Readers,
     gauges: Arc<Gauges>,
     staged: Arc<Notify>,
+    checkpointer: Mutex<Option<Checkpointer>>,
 }
 
 impl SqliteIntake {
@@ -61,9 +63,10 @@ impl SqliteIntake {
         migrate(&mut connection, path, &SCHEMA)?;
         queue::release_all(&connection).map_err(sqlite)?;
         host.count(&connection).map_err(sqlite)?;
-        let writer = Writer::start("intake-writer", limits, connection, host)
-            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged })
+        let thread = |source| OpenError::Thread { path: path.to_owned(), source };
+        let writer = Writer::start("intake-writer", limits, connection, host).map_err(thread)?;
+        let checkpointer = Mutex::new(Some(Checkpointer::start(path).map_err(thread)?));
+        Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged, checkpointer })
     }
 }
 
@@ -252,6 +255,7 @@ impl Intake for SqliteIntake {
 
     fn close(&self) -> Answer<'_, ()> {
         self.readers.close();
+        self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(self.writer.close())
     }
 }

@@ -4,6 +4,7 @@
 //! events, of which each week has a file, `events-<week>.db`.
 
 mod apply;
+mod checkpoint;
 mod columns;
 mod connection;
 mod database;

@@ -14,13 +14,20 @@ use super::columns::row_id;
 use super::files::Files;
 use super::open_weeks::OpenWeek;
 use super::profiles::Profiles;
-use super::routed::Routes;
+use super::routed::{Queuing, Routes};
 use super::week_catalog::{self as catalog, Added};
 use super::{ledgers, totals};
 use crate::outcome::Outcome;
 use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Replayed, RowId, Week};
 
-/// Applies `plans`, all of `week`, again, in order.
+/// What one transaction gathers and writes last.
+struct Gathered {
+    profiles: Profiles,
+    queuing: Queuing,
+    now_ms: i64,
+}
+
+/// Applies `plans`, all of `week`, again, in order. Gives beside what that did how many deliveries were queued.
 pub(super) fn reapply(
     files: &mut Files,
     week: Week,
@@ -39,27 +46,21 @@ pub(super) fn reapply(
     }
     let open = weeks.writable(week)?;
     let (mut sums, mut added) = (totals::Sums::default(), Added::default());
-    let (mut profiles, mut queuing) = (Profiles::default(), routes.begin());
+    let mut gathered = Gathered { profiles: Profiles::default(), queuing: routes.begin(), now_ms };
     for plan in plans {
         done += match ended(store, plan)? {
-            Some(endings) => {
-                let (again, accepted) =
-                    reapply_one(store, open, plan, &endings, (&mut profiles, &mut sums))?;
-                // Only what was never stored before: the others were passed on when they were.
-                for (event, columns) in accepted {
-                    queuing.add(store, event, columns, now_ms)?;
-                }
-                again
-            }
+            Some(endings) => reapply_one(store, open, plan, &endings, &mut gathered)?,
             None => Replayed { skipped: 1, ..Replayed::default() },
         };
     }
     // Rows that are restored were counted when they were first stored.
     added.add(week, open.batch(), done.accepted);
+    sums.accepted(done.accepted);
     added.count(store)?;
-    profiles.save(store)?;
+    gathered.profiles.save(store)?;
+    let queued = gathered.queuing.save(store)?;
     totals::add(store, &sums)?;
-    Ok(Ok((done, queuing.save(store)?)))
+    Ok(Ok((done, queued)))
 }
 
 /// How the arrivals of a payload ended that are not in `events`. `None` if that is not, or no longer, known.
@@ -82,37 +83,35 @@ fn ended(store: &Connection, plan: &Plan) -> rusqlite::Result<Option<HashMap<Row
     Ok((endings.len() as u64 == duplicates + invalid).then_some(endings))
 }
 
-/// Gives what was done, and the events that are stored now and were refused before.
-fn reapply_one<'plan>(
+fn reapply_one(
     store: &Connection,
     open: &OpenWeek,
-    plan: &'plan Plan,
+    plan: &Plan,
     endings: &HashMap<RowId, Outcome>,
-    (profiles, sums): (&mut Profiles, &mut totals::Sums),
-) -> rusqlite::Result<(Replayed, Vec<(RowId, &'plan EventColumns)>)> {
+    gathered: &mut Gathered,
+) -> rusqlite::Result<Replayed> {
     debug_assert!(plan.events.iter().all(|event| Week::of_row(event.id) == week_of(plan)));
-    let (mut done, mut accepted) = (Replayed::default(), Vec::new());
+    let mut done = Replayed::default();
     for event in &plan.events {
         let Fate::Store(columns) = &event.fate else { continue };
         match endings.get(&event.id) {
             Some(Outcome::Invalid) if is_its_arrival(store, plan, event)? => {
-                let profile = profiles.hear(store, columns)?;
+                let profile = gathered.profiles.hear(store, columns)?;
                 accept(store, open, plan, event, columns, profile)?;
+                gathered.queuing.add(store, event.id, columns, gathered.now_ms)?;
                 done.accepted += 1;
-                accepted.push((event.id, &**columns));
             }
             Some(_) => {}
             None if rewrite(open, event, columns)? => done.rewritten += 1,
             None => {
                 open.writes(event.id, event.id)?;
-                let profile = profiles.hear(store, columns)?;
+                let profile = gathered.profiles.hear(store, columns)?;
                 insert(open.connection(), plan, event, columns, profile)?;
                 done.restored += 1;
             }
         }
     }
-    sums.accepted(done.accepted);
-    Ok((done, accepted))
+    Ok(done)
 }
 
 /// Whether the arrival that was refused is the one that counts for its event: another one may have come since.

@@ -62,25 +62,21 @@ impl SqliteStore {
         Ok(Self { writer, readers, routes: Routes::default(), queued, folder })
     }
 
-    /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open. Beside
-    /// its value the step gives how many deliveries it queued.
+    /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
     async fn in_week<T: Send + 'static>(
         &self,
         doing: &'static str,
         week: Week,
-        step: impl Fn(&mut Files) -> rusqlite::Result<Result<(T, i64), Closed>> + Clone + Send + 'static,
+        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, Closed>>
+        + Clone
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         loop {
             let step = step.clone();
-            let run = move |files: &mut Files, change: &mut Change| {
-                step(files).map(|done| {
-                    done.map(|(value, queued)| {
-                        change.deliveries += queued;
-                        value
-                    })
-                })
-            };
-            match self.writer.write(doing, Guard::Alone, 0, run).await? {
+            let done =
+                self.writer.write(doing, Guard::Alone, 0, move |files, change| step(files, change));
+            match done.await? {
                 Ok(value) => return Ok(value),
                 Err(Closed) => self.admit(week).await?,
             }
@@ -169,8 +165,12 @@ impl Store for SqliteStore {
                 let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
                 let routes = self.routes.clone();
-                let more = self.in_week("apply payloads", week, move |files| {
-                    apply::apply(files, week, &run, now_ms, &routes)
+                let more = self.in_week("apply payloads", week, move |files, change| {
+                    let applied = apply::apply(files, week, &run, now_ms, &routes)?;
+                    Ok(applied.map(|(applied, queued)| {
+                        change.deliveries += queued;
+                        applied
+                    }))
                 });
                 applied.extend(more.await?);
             }
@@ -185,11 +185,14 @@ impl Store for SqliteStore {
                 let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
                 let routes = self.routes.clone();
-                done += self
-                    .in_week("apply payloads again", week, move |files| {
-                        reapply::reapply(files, week, &run, now_ms, &routes)
-                    })
-                    .await?;
+                let more = self.in_week("apply payloads again", week, move |files, change| {
+                    let replayed = reapply::reapply(files, week, &run, now_ms, &routes)?;
+                    Ok(replayed.map(|(replayed, queued)| {
+                        change.deliveries += queued;
+                        replayed
+                    }))
+                });
+                done += more.await?;
             }
             Ok(done)
         })
