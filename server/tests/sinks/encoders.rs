@@ -30,6 +30,9 @@ fn metric(json: &str) -> EventRow {
 fn mixpanel_import() {
     assert_snapshot!(mixpanel::encode::event(&row()).unwrap());
     assert_snapshot!(mixpanel::encode::event(&bare()).unwrap());
+    let context = r#"{"page":{"url":"https://a.example/b","path":"/b"},"campaign":{"source":"x","medium":"y"},"referrer":"https://c.example/","release":"7","screen":"1x1"}"#;
+    let from_sdk = EventRow { context_json: Some(context.into()), ..bare() };
+    assert_snapshot!(mixpanel::encode::event(&from_sdk).unwrap());
     assert_eq!(mixpanel::encode::event(&row()), mixpanel::encode::event(&row()));
 }
 

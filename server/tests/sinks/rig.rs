@@ -232,7 +232,7 @@ pub(crate) fn row() -> EventRow {
             r#"{"page":"https://a.example/b","utm":{"source":"x"},"locale":"de"}"#.into(),
         ),
         monitor_json: None,
-        enrichment_json: None,
+        enrichment_json: Some(r#"{"geo":{"country":"DE"}}"#.into()),
         profile_json: None,
     }
 }

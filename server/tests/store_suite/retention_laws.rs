@@ -1,10 +1,13 @@
 //! The laws of retention: what goes, what stays, and how it is told.
 
+use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::row_id;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    EventFilter, EventQuery, EventRef, EventTrace, Identity, Keep, PayloadId, Store, Ticket, Week,
+    DeliveryAsk, DeliveryEnding, EventFilter, EventQuery, EventRef, EventTrace, Identity, Keep,
+    PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Store, Ticket, Week,
 };
+use lamplight_wire::event::Kind;
 use uuid::Uuid;
 
 use crate::backend::Backend;
@@ -19,6 +22,7 @@ crate::laws!(
     names_are_forgotten_after_their_time_and_not_before,
     a_removal_outlives_the_process,
     only_payloads_that_are_settled_go,
+    what_was_owed_of_events_that_went_goes_with_them,
 );
 
 const KEEP_ALL: Keep = Keep {
@@ -178,4 +182,37 @@ async fn only_payloads_that_are_settled_go(Backend { intake, .. }: Backend) {
         let receipt = intake.receipt(PayloadId(Uuid::from_u128(number))).await.unwrap();
         assert_eq!(receipt.is_some(), is_there, "{number}");
     }
+}
+
+async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
+    let Backend { store, deliveries, .. } = &backend;
+    let (only, except) = (Vec::new(), Vec::new());
+    let types = vec![Kind::Default];
+    let route = Route { sink: "a".into(), kind: "file", types, only, except };
+    deliveries.set_routes(vec![route]).await.unwrap();
+    four_weeks(&**store).await;
+    let ask = |token, now_ms, events_max| DeliveryAsk {
+        sink: "a".into(),
+        token: LeaseToken(token),
+        now_ms,
+        lease_ms: 1_000,
+        events_max,
+        bytes_max: 1 << 20,
+    };
+    // Of the first week one is given up and one still owed, and so are all of the others.
+    let (lease, leased) = deliveries.lease_deliveries(ask(1, at(3), 1)).await.unwrap();
+    let (ticket, ending) = (leased[0].ticket, DeliveryEnding::Dead(Reason::new("refused", "")));
+    let settled = vec![SettledDelivery { ticket, ending }];
+    let (sink, now_ms) = ("a".into(), at(3));
+    let settlement = Settlement { sink, lease, deliveries: settled, condition: None, now_ms };
+    deliveries.settle_deliveries(settlement).await.unwrap();
+    assert_eq!(retain(&**store, old(1)).await, 1);
+    assert_eq!(deliveries.steps(ticket.event).await.unwrap(), []);
+    let again = RetryAsk { sink: Some("a".into()), now_ms: at(3), ..RetryAsk::default() };
+    assert_eq!(deliveries.retry_dead(again).await.unwrap().count, 0);
+    let row = deliveries.sinks().await.unwrap().remove(0);
+    assert_eq!((row.waiting, row.dead, row.dropped), (7, 0, 1));
+    let (_, leased) = deliveries.lease_deliveries(ask(2, at(3), 100)).await.unwrap();
+    let gone = leased.iter().filter(|delivery| delivery.row.is_none()).count();
+    assert_eq!((leased.len(), gone), (7, 1), "what is still owed is given without its event");
 }

@@ -274,6 +274,22 @@ pub(super) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Deletes what happened to deliveries of events before `from`, at most `rows_max` steps. What is still owed stays in
+/// the queue, and is dropped when it is leased. Gives how many rows are gone.
+pub(super) fn forget(
+    connection: &Connection,
+    from: RowId,
+    rows_max: u32,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM deliveries WHERE (event_id, sink, step) IN \
+             (SELECT event_id, sink, step FROM deliveries WHERE event_id < ?1 \
+              ORDER BY event_id, sink, step LIMIT ?2)",
+        )?
+        .execute(params![from.0.as_bytes(), rows_max])
+}
+
 /// Every step of every delivery of an event.
 pub(super) fn steps(connection: &Connection, event: RowId) -> rusqlite::Result<Vec<DeliveryStep>> {
     connection

@@ -10,8 +10,9 @@ use uuid::Uuid;
 use super::files::Files;
 use super::open_weeks::path;
 use super::week_catalog as catalog;
+use super::{dead_letters, deliveries};
 use crate::store::week::first_row_at;
-use crate::store::{Keep, Pruned, Week};
+use crate::store::{Keep, Pruned, RowId, Week};
 
 /// Most rows of one table that go in one transaction.
 const ROWS_MAX: u32 = 2_000;
@@ -63,6 +64,8 @@ pub(super) fn prune(store: &Connection, keep: &Keep) -> rusqlite::Result<Pruned>
         ] {
             rows += store.prepare_cached(sql)?.execute(params![from.as_bytes(), ROWS_MAX])?;
         }
+        rows += deliveries::forget(store, RowId(from), ROWS_MAX)?;
+        rows += dead_letters::forget(store, RowId(from), ROWS_MAX)?;
     }
     Ok(Pruned { weeks: 0, rows: rows as u64 })
 }
