@@ -61,6 +61,8 @@ struct Foreign {
     mark_changed_ms: u64,
     /// It was not in the last list of live producers.
     is_unlisted: bool,
+    /// Until when it is left to others.
+    shunned_until_ms: u64,
     /// The bytes of each event, key included, ascending by number. Keys are written once, so one look is enough.
     sizes: Vec<(u64, usize)>,
     blocks: Vec<Found>,
@@ -219,6 +221,7 @@ impl Others {
             let mark = foreign.mark();
             let is_gone =
                 mark.gone || foreign.is_unlisted || foreign.is_still(now_ms, self.patience);
+            let is_gone = is_gone && now_ms >= foreign.shunned_until_ms;
             let blocks = foreign.blocks.iter().filter(|found| found.is_settled(self.patience));
             let blocks: Vec<Found> = blocks.copied().collect();
             let seqs = foreign.settled(self.patience);
@@ -251,6 +254,14 @@ impl Others {
         }
     }
 
+    /// Leaves a producer to others until then.
+    pub fn shun(&mut self, producer: Producer, until_ms: u64) {
+        if let Some(foreign) = self.foreign.iter_mut().find(|foreign| foreign.producer == producer)
+        {
+            foreign.shunned_until_ms = until_ms;
+        }
+    }
+
     /// Forgets a producer of which nothing is left.
     pub fn forget_producer(&mut self, producer: Producer) {
         self.foreign.retain(|foreign| foreign.producer != producer);
@@ -265,6 +276,7 @@ impl Others {
                 mark: None,
                 mark_changed_ms: now_ms,
                 is_unlisted: false,
+                shunned_until_ms: 0,
                 sizes: Vec::new(),
                 blocks: Vec::new(),
                 wants_list: false,

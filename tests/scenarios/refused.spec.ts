@@ -93,9 +93,10 @@ test('after 20 s of resets while the browser is online, sending goes on by itsel
   expect(await tab.page.evaluate(() => navigator.onLine)).toBe(true)
   front.conduct = 'passes'
   const backMs = Date.now()
-  await expect.poll(() => front.posts.some((post) => post.passed), { timeout: 65_000 }).toBe(true)
+  await expect.poll(() => front.posts.some((post) => post.passed), { timeout: 30_000 }).toBe(true)
   const waitedMs = front.posts.find((post) => post.passed)!.atMs - backMs
   console.log(`first send ${waitedMs} ms after the server came back, ${front.posts.length} requests in all`)
   await expectExactlyOnce(server, made.map((one) => one.id))
-  expect(waitedMs, 'the longest step of the back-off').toBeLessThan(60_000)
+  // Five seconds at most between two tries, and what a busy machine adds.
+  expect(waitedMs, 'the tab that tries for all waits five seconds at most').toBeLessThan(6_500)
 })

@@ -17,6 +17,10 @@ use crate::ports::Ports;
 const SCAN_MS: u64 = 2_500;
 const SCAN_QUIET_MS: u64 = 4_000;
 
+/// For how long a producer is left to others whose keys are listed and cannot be read, in milliseconds. Either they were
+/// just removed, or this tab's copy of storage is at odds with itself, as Firefox's can be after a process was killed.
+const SHUN_MS: u64 = 60_000;
+
 /// Where storage is too full for the lock, one in so many tries works without it.
 const LONE_ODDS: u32 = 4;
 
@@ -164,7 +168,7 @@ impl<P: Ports> Client<P> {
         let mut texts = String::new();
         let mut adopted = Vec::new();
         let mut notes = Vec::new();
-        let mut events = 0;
+        let (mut events, mut is_blind) = (0, false);
         for orphans in self.orphans.clone() {
             if !self.is_sendable(&orphans) {
                 continue;
@@ -175,9 +179,17 @@ impl<P: Ports> Client<P> {
             }
             let declared = self.parked_of(orphans.producer);
             let seqs = self.read_orphans(&orphans, &declared, &mut events, &mut texts);
+            if seqs.is_empty() && declared.is_empty() && !orphans.seqs.is_empty() {
+                self.others.shun(orphans.producer, now_ms + SHUN_MS);
+                is_blind = true;
+                continue;
+            }
             let next = orphans.next.max(seqs.last().unwrap_or(0) + 1);
             notes.push((orphans.producer, batch::note(next, &declared)));
             adopted.push(Adopted { producer: orphans.producer, seqs, declared });
+        }
+        if is_blind {
+            self.orphans = self.others.orphans(now_ms);
         }
         if !adopted.is_empty() {
             let id = self.last_request.wrapping_add(1);
