@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::delivering;
 use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
@@ -55,9 +56,11 @@ pub(crate) async fn run(folder: &Path) {
         let limits = WriterLimits::default();
         let intake = SqliteIntake::open(&folder.join("intake.db"), limits).unwrap();
         let store = SqliteStore::open(&folder.join("store.db"), limits).unwrap();
+        delivering::route(&store).await;
         let plans = receive(&intake, NOW + round * WEEK_MS).await;
         store.apply(plans.clone(), NOW).await.unwrap();
         store.reapply(plans, NOW).await.unwrap();
+        delivering::deliver(&store, NOW + round * WEEK_MS).await;
         read(&store).await;
         replay(&intake).await;
         let keep = Keep {

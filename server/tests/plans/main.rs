@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+mod delivering;
 mod everything;
 
 /// What reads a whole table or index on purpose, and why that is little.
