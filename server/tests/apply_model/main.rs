@@ -379,3 +379,17 @@ proptest! {
         run(steps);
     }
 }
+
+/// The log of a file may be there from before the crash while the file itself is not: SQLite syncs the folder all the same.
+#[test]
+fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
+    let first = vec![Sent::Numbered(1, 1)];
+    for seed in 0..32 {
+        run(vec![
+            Step::Send(first.clone()),
+            Step::CrashAfter(10, Crash::PowerCut(seed)),
+            Step::Round(Break::AfterApply),
+            Step::Round(Break::Nowhere),
+        ]);
+    }
+}
