@@ -5,6 +5,7 @@
 use lamplight_wire::json::push_string;
 use serde_json::value::RawValue;
 
+use super::added;
 use crate::sinks::event_json::members;
 use crate::store::{EventRow, Reason};
 
@@ -33,8 +34,17 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     push_member(&mut out, "$user_id", row.user_id.as_deref());
     push_member(&mut out, "$device_id", row.anonymous_id.as_deref());
     let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
-    for (name, value) in known_context(&context).into_iter().filter(|(name, _)| !is_given(name)) {
-        push_raw(&mut out, &name, value);
+    // What the page said itself comes before what its context says, and that before what enrichers found.
+    let mut around = known_context(&context);
+    for (name, value) in added::properties(row.enrichment_json.as_deref()) {
+        if !around.iter().any(|(known, _)| *known == name) {
+            around.push((name, value));
+        }
+    }
+    for (name, value) in around {
+        if !is_given(&name) && !RESERVED.contains(&name.as_str()) {
+            push_raw(&mut out, &name, value);
+        }
     }
     if !is_given("session") {
         push_member(&mut out, "session", row.session.as_deref());
