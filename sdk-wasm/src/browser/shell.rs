@@ -12,6 +12,7 @@ use super::{Browser, Listener, global, page};
 use crate::client::Client;
 use crate::notes::push_number;
 use crate::options::Options;
+use crate::ports::Answer;
 
 /// The longest time that `setTimeout` is asked for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
@@ -148,7 +149,7 @@ impl Shell {
     /// Sends a request, if that pays after packing its body.
     fn send(self: &Rc<Self>, post: Post) {
         if self.is_held_back(&post) {
-            return self.end(post.id, None);
+            return self.give_back(post.id);
         }
         let packed = if post.is_worth_packing() { post.pack().ok() } else { None };
         let (Some(packed), Some(ears)) = (packed, self.ears.get()) else {
@@ -159,6 +160,11 @@ impl Shell {
             client.ports().outbox.packing(post);
         }
         packed.then(&packed_ear, &packed_ear);
+    }
+
+    /// Ends a request that was never started.
+    fn give_back(self: &Rc<Self>, id: u32) {
+        self.with(|client| client.answered(id, &Answer::default()));
     }
 
     /// Whether the page's code does not want the batch sent now.
@@ -172,7 +178,7 @@ impl Shell {
 
     /// Calls `fetch` with the body, or with its packed form.
     fn fetch(self: &Rc<Self>, post: &Post, packed: Option<&JsValue>) {
-        let Ok(controller) = AbortController::new() else { return self.end(post.id, None) };
+        let Ok(controller) = AbortController::new() else { return self.give_back(post.id) };
         let started = post.start(&self.url, &controller, packed);
         if let Ok(mut client) = self.client.try_borrow_mut() {
             client.ports().outbox.started(post.id, controller);
