@@ -18,6 +18,7 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
+use crate::pace::Pace;
 use crate::process::Worker;
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Intake, Store};
@@ -105,6 +106,7 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
+    let process_pace = Arc::new(Pace::default());
     let mut workers = JoinSet::new();
     for _ in 0..WORKERS {
         let worker = Worker {
@@ -112,6 +114,7 @@ pub async fn run(
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
+            pace: Arc::clone(&process_pace),
         };
         workers.spawn(worker.run(stopped.clone()));
     }
@@ -122,6 +125,7 @@ pub async fn run(
         clock,
         entropy,
         Arc::clone(&disk),
+        process_pace,
     ));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::entropy::{Entropy, EntropyError};
 use crate::lease::LeaseToken;
+use crate::pace::Pace;
 use crate::store::{
     FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
 };
@@ -59,6 +60,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens.
     pub entropy: Arc<dyn Entropy>,
+    /// Keeps how fast it goes.
+    pub pace: Arc<Pace>,
 }
 
 impl Worker {
@@ -98,6 +101,8 @@ impl Worker {
             .await?;
         let Some(lease) = leased.first().map(|payload| payload.lease) else { return Ok(0) };
         let count = leased.len();
+        let (events, begun_ms) =
+            (leased.iter().map(|it| u64::from(it.receipt.events)).sum(), self.clock.now_ms());
         let work = tokio::task::spawn_blocking(move || Work::plan(&leased));
         let work = work.await.map_err(ProcessError::Plan)?;
         let (done, failed) = self.apply(work).await;
@@ -109,6 +114,7 @@ impl Worker {
         if !done.is_empty() {
             self.intake.settle(lease, done, now_ms).await?;
         }
+        self.pace.note(events, begun_ms, self.clock.now_ms());
         Ok(count)
     }
 

@@ -18,6 +18,7 @@ pub mod ledger_text;
 mod payload;
 mod plan;
 mod producer;
+mod query;
 pub mod sqlite;
 mod totals;
 pub mod week;
@@ -35,6 +36,10 @@ pub use payload::{
 pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId};
 pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
+};
+pub use query::{
+    Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
+    SqlError, SqlQuery, SqlTable,
 };
 pub use totals::Totals;
 pub use week::Week;
@@ -116,6 +121,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// All that is known about one event.
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>>;
+
+    /// A page of arrivals that are not in `events`, newest first.
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage>;
+
+    /// Counts events by a key. Looks at a limited number of rows, the newest first, and says where it ended.
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate>;
+
+    /// Runs a statement that only reads. Dropping the future stops it.
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>>;
+
+    /// Where the order in which events are stored ends now.
+    fn live_end(&self) -> Answer<'_, LivePosition>;
+
+    /// The events stored after `after` that match, at most `limit` of them, in the order in which they were stored.
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail>;
+
+    /// Counts up whenever this process has stored something.
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
 
     /// A page of producers, the one heard from last first.
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;

@@ -3,6 +3,7 @@
 //! The only code that speaks SQL. `intake.db` keeps raw payloads; `store.db` what came of them, but for the
 //! events, of which each week has a file, `events-<week>.db`.
 
+mod aggregate;
 mod apply;
 mod columns;
 mod connection;
@@ -16,9 +17,14 @@ mod keys;
 mod ledgers;
 mod open_weeks;
 mod outcomes;
+#[cfg(test)]
+mod plans;
 mod producers;
 mod queue;
 mod readers;
+mod recent;
+mod refused;
+mod sql;
 mod store;
 mod totals;
 mod trace;

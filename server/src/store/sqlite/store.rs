@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Semaphore, watch};
 
 use super::apply::{self, Closed};
 use super::connection::{Layout, Step, migrate, open_writer};
@@ -10,15 +13,19 @@ use super::files::Files;
 use super::open_weeks::OpenWeeks;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{OpenError, event_pages, keys, producers, totals, trace};
+use super::{
+    OpenError, aggregate, event_pages, keys, producers, recent, refused, sql, totals, trace,
+};
 use crate::store::{
-    Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Key, Plan, ProducerPage,
-    ProducerQuery, Store, StoreError, Totals, Week,
+    Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
+    EventTrace, Key, LivePosition, LiveTail, Plan, ProducerPage, ProducerQuery, RefusedPage,
+    RefusedQuery, SqlError, SqlQuery, SqlTable, Store, StoreError, Totals, Week,
 };
 
-const SCHEMA: [Step; 2] = [
+const SCHEMA: [Step; 3] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
+    ("V3__recent", include_str!("../../../migrations/sqlite/store/V3__recent.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -28,6 +35,10 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 pub struct SqliteStore {
     writer: Writer<Files>,
     readers: WeekReaders,
+    path: PathBuf,
+    changes: watch::Sender<u64>,
+    /// Statements that people wrote run one at a time.
+    sql_turn: Arc<Semaphore>,
 }
 
 impl SqliteStore {
@@ -43,7 +54,13 @@ impl SqliteStore {
         let host = StoreHost { path: path.to_owned(), folder: folder.clone() };
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: WeekReaders::new(path.to_owned(), folder) })
+        Ok(Self {
+            writer,
+            readers: WeekReaders::new(path.to_owned(), folder),
+            path: path.to_owned(),
+            changes: watch::Sender::new(0),
+            sql_turn: Arc::new(Semaphore::new(1)),
+        })
     }
 
     /// Applies plans of one week; its file is opened in a transaction before.
@@ -97,6 +114,16 @@ impl Host for StoreHost {
     fn committed(&mut self, _change: Change) {}
 }
 
+/// Says, when it is dropped, that nobody waits any more.
+#[derive(Debug, Default)]
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Store for SqliteStore {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
         Box::pin(async move {
@@ -105,6 +132,7 @@ impl Store for SqliteStore {
             for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
                 applied.extend(self.apply_week(run.into(), now_ms).await?);
             }
+            self.changes.send_modify(|count| *count = count.wrapping_add(1));
             Ok(applied)
         })
     }
@@ -140,6 +168,51 @@ impl Store for SqliteStore {
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
         Box::pin(self.readers.read("trace an event", move |reading| trace::find(reading, &event)))
+    }
+
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
+        Box::pin(
+            self.readers.read("read refused events", move |reading| refused::page(reading, &query)),
+        )
+    }
+
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
+        Box::pin(
+            self.readers
+                .read("count events", move |reading| aggregate::over_weeks(reading, &query)),
+        )
+    }
+
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
+        let (path, turn) = (self.path.clone(), Arc::clone(&self.sql_turn));
+        Box::pin(async move {
+            let down = StoreError::Down { retry_after_s: 1 };
+            let turn = turn.acquire_owned().await.map_err(|_| down.clone())?;
+            let gone = StopOnDrop::default();
+            let is_gone = Arc::clone(&gone.0);
+            let ran = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                sql::run(&path, &query, is_gone)
+            });
+            match ran.await {
+                Ok(ran) => ran.map_err(|error| StoreError::database("run a statement", error)),
+                Err(_) => Err(down),
+            }
+        })
+    }
+
+    fn live_end(&self) -> Answer<'_, LivePosition> {
+        Box::pin(self.readers.read("find the end of the live view", |reading| recent::end(reading)))
+    }
+
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
+        Box::pin(self.readers.read("follow the live view", move |reading| {
+            recent::tail(reading, &filter, after, limit)
+        }))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
