@@ -1,0 +1,115 @@
+//! What must hold for any bytes.
+
+use lamplight_server::lease::{Lease, LeaseToken};
+use lamplight_server::process::plan;
+use lamplight_server::store::{Encoding, LeasedPayload, PayloadId, Receipt, Ticket};
+use lamplight_server::unpack::{UnpackError, unpack};
+use lamplight_wire::batch::Body;
+use lamplight_wire::event::Event;
+use lamplight_wire::{Producer, limits};
+use uuid::Uuid;
+
+const RECEIVED_MS: i64 = 1_700_000_000_000;
+/// Low, so that mutations reach it.
+const UNPACKED_BYTES_MAX: usize = 256 * 1024;
+
+fn leased(bytes: &[u8], encoding: Encoding) -> LeasedPayload {
+    LeasedPayload {
+        lease: Lease { token: LeaseToken(1), until_ms: 0 },
+        ticket: Ticket(1),
+        attempts: 0,
+        receipt: Receipt {
+            id: PayloadId(Uuid::from_u128(7)),
+            received_ms: RECEIVED_MS,
+            key_id: "wk_1".into(),
+            source: "web".into(),
+            encoding,
+            events: 1,
+            unpacked_bytes: 1,
+            user_agent: None,
+            origin: None,
+            client: None,
+        },
+        body: bytes.to_vec().into(),
+    }
+}
+
+/// What intake takes, processing can plan, with as many events; what intake refuses, it refuses again.
+pub(crate) fn body(bytes: &[u8]) {
+    let text = unpack(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
+    let planned = plan(&leased(bytes, Encoding::Identity));
+    let Ok(text) = text else {
+        assert!(planned.is_err());
+        return;
+    };
+    match Body::read(&text) {
+        Ok(body) => {
+            let plan = planned.expect("what was answered with 200 can be processed");
+            assert_eq!(plan.events.len(), body.events.len());
+            assert!(body.events.len() <= limits::EVENTS_MAX);
+            assert!(body.producers.len() <= limits::PRODUCERS_MAX);
+            for text in &body.events {
+                assert!(
+                    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|it| it.is_object())
+                );
+            }
+            for (_, note) in &body.producers {
+                assert!(note.next <= limits::SEQ_MAX + 1);
+                for (reason, ranges) in &note.dropped {
+                    assert!((1..=limits::REASON_BYTES_MAX).contains(&reason.len()));
+                    assert!(ranges.last().is_none_or(|last| last <= limits::SEQ_MAX));
+                }
+            }
+        }
+        Err(error) => {
+            assert!(planned.is_err());
+            assert!(error.to_string().len() < 512, "an answer quotes no payload: {error}");
+        }
+    }
+}
+
+/// Whatever it is called, it unpacks to at most the limit, or to an error.
+pub(crate) fn packed(bytes: &[u8]) {
+    for encoding in [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd] {
+        match unpack(encoding, bytes, UNPACKED_BYTES_MAX) {
+            Ok(text) => assert!(text.len() <= UNPACKED_BYTES_MAX),
+            Err(UnpackError::TooLarge(limit)) => assert_eq!(limit, UNPACKED_BYTES_MAX),
+            Err(UnpackError::NotUtf8(at)) => assert!(at <= UNPACKED_BYTES_MAX),
+            Err(error @ UnpackError::Broken { .. }) => assert!(error.to_string().len() < 512),
+        }
+    }
+}
+
+/// An event is read, within its limits, or refused in words of ours.
+pub(crate) fn event(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Event::read(text) {
+        Ok(event) => {
+            assert!((1..=limits::NAME_BYTES_MAX).contains(&event.name.len()));
+            assert!(
+                event.properties_json.is_none_or(|json| json.len() <= limits::PROPERTIES_BYTES_MAX)
+            );
+        }
+        Err(invalid) => assert!(!invalid.detail.is_empty() && invalid.detail.len() < 1024),
+    }
+}
+
+/// A name that is read is spelled the same again.
+pub(crate) fn names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(producer) = Producer::parse(text) {
+        assert_eq!(producer.to_string(), text);
+    }
+    if let Ok(pairs) = serde_json::from_str::<Vec<(u64, u64)>>(text) {
+        let is_in_order = |(from, to): &(u64, u64)| {
+            (1..=limits::SEQ_MAX).contains(from) && from <= to && *to <= limits::SEQ_MAX
+        };
+        let pairs: Vec<(u64, u64)> = pairs.into_iter().filter(is_in_order).collect();
+        let ranges: lamplight_wire::Ranges = pairs.iter().copied().collect();
+        for (from, to) in &pairs {
+            assert!(ranges.contains(*from) && ranges.contains(*to));
+        }
+        let apart = ranges.as_slice().windows(2).all(|pair| pair[0].1 + 1 < pair[1].0);
+        assert!(apart, "ranges that touch are one: {:?}", ranges.as_slice());
+    }
+}
