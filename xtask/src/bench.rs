@@ -12,12 +12,12 @@ use crate::{browsers, build, node, step, wasm};
 pub(crate) enum Which {
     /// What `track` and `init` cost a page, in a real Chromium
     Client,
-    /// What a durable answer costs the server, beside a bare hello and the disk's own sync time
+    /// What a durable answer costs the server, beside Node with PostgreSQL, a bare hello and the disk's own sync time
     Server,
 }
 
 /// Builds what is measured and runs the benchmark.
-pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
+pub(crate) fn run(root: &Path, which: Which, args: &[String]) -> Result<()> {
     build::run(root)?;
     let server = wasm::target(root).join("release/lamplight");
     match which {
@@ -26,17 +26,15 @@ pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
             node::node(&root.join("bench/client"))
                 .env("LAMPLIGHT_CHROMIUM", browsers::chromium()?.browser)
                 .env("LAMPLIGHT_BIN", server)
-                .arg("client.mjs"),
+                .arg("client.mjs")
+                .args(args),
         ),
         Which::Server => step::run(
             "server benchmark",
-            step::cargo(root).env("LAMPLIGHT_BIN", server).args([
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "lamplight-bench",
-            ]),
+            step::cargo(root)
+                .env("LAMPLIGHT_BIN", server)
+                .args(["run", "--release", "--quiet", "--package", "lamplight-bench", "--"])
+                .args(args),
         ),
     }
 }
