@@ -1,8 +1,12 @@
 import { defineConfig } from '@playwright/test'
-import { chromiumPath } from './harness/chromium.ts'
+import { launchOptions } from './harness/engines/chromium.ts'
+import type { Choice } from './harness/any_engine.ts'
+
+/** The scenarios that every browser runs; all others are Chromium's. */
+const EVERY_ENGINE = 'every_engine/**'
 
 /** One at a time: the tests count renderer processes and measure who has the processor. */
-export default defineConfig({
+export default defineConfig<Choice>({
   testDir: 'scenarios',
   outputDir: 'results/failures',
   workers: 1,
@@ -11,18 +15,10 @@ export default defineConfig({
   timeout: 90_000,
   expect: { timeout: 30_000 },
   reporter: [['list']],
-  use: {
-    trace: 'off',
-    launchOptions: {
-      executablePath: chromiumPath(),
-      chromiumSandbox: process.getuid?.() !== 0,
-      args: [
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-        '--no-first-run',
-        '--disable-quic',
-      ],
-    },
-  },
+  use: { trace: 'off', launchOptions: launchOptions() },
+  projects: [
+    { name: 'chromium' },
+    { name: 'firefox', testMatch: EVERY_ENGINE, use: { engineName: 'firefox' } },
+    { name: 'webkit', testMatch: EVERY_ENGINE, use: { engineName: 'webkit' } },
+  ],
 })

@@ -1,15 +1,13 @@
 // Builds the demo page into dist/: two pages, one script each, one style sheet. The server embeds that folder.
 import { build } from 'esbuild'
-import { cp, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const dist = here('dist')
 
-await rm(dist, { recursive: true, force: true })
-await mkdir(dist, { recursive: true })
-
-await build({
+const { outputFiles } = await build({
   entryPoints: [here('src/dashboard.ts'), here('src/tab.ts')],
   outdir: dist,
   bundle: true,
@@ -18,13 +16,17 @@ await build({
   minify: true,
   charset: 'utf8',
   legalComments: 'none',
+  write: false,
 })
 
-for (const file of ['index.html', 'tab.html', 'demo.css', 'lamp.svg']) {
-  await cp(here(`src/${file}`), `${dist}/${file}`)
-}
+const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]))
+for (const name of ['index.html', 'tab.html', 'demo.css', 'lamp.svg']) files.set(name, await readFile(here(`src/${name}`)))
 
-for (const file of (await readdir(dist)).sort()) {
-  const { size } = await stat(`${dist}/${file}`)
-  console.log(`${String(size).padStart(8)}  www/dist/${file}`)
+await mkdir(dist, { recursive: true })
+for (const name of await readdir(dist)) if (!files.has(name)) await rm(`${dist}/${name}`, { recursive: true })
+for (const [name, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  const before = await readFile(`${dist}/${name}`).catch(() => undefined)
+  // What is written anew makes Cargo compile the server anew.
+  if (!before?.equals(bytes)) await writeFile(`${dist}/${name}`, bytes)
+  console.log(`${String(bytes.length).padStart(8)}  www/dist/${name}`)
 }

@@ -11,7 +11,7 @@ use crate::entropy::Entropy;
 use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
 use crate::pace::Pace;
-use crate::store::{Intake, Store};
+use crate::store::{Deliveries, Intake, Store};
 
 /// What every request can reach.
 pub struct App {
@@ -19,6 +19,8 @@ pub struct App {
     pub intake: Arc<dyn Intake>,
     /// What came of them.
     pub store: Arc<dyn Store>,
+    /// What is owed to sinks.
+    pub deliveries: Arc<dyn Deliveries>,
     /// Who may do what.
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
@@ -48,6 +50,7 @@ impl App {
     pub fn new(
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
+        deliveries: Arc<dyn Deliveries>,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -59,6 +62,7 @@ impl App {
         Self {
             intake,
             store,
+            deliveries,
             keyring,
             intake_limits,
             clock,

@@ -1,9 +1,15 @@
-//! Configuration: flags, then environment variables, then defaults.
+//! Configuration: flags, then environment variables, then `lamplight.toml`, then defaults.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+mod file;
+mod sinks;
+
+pub use file::ConfigError;
+pub use sinks::NamedSink;
 
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
 /// table of events, in one binary with an embedded database.
@@ -43,12 +49,84 @@ pub struct ServeArgs {
     /// Directory for the databases, made if it is not there
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
+    /// File with further configuration, among it sinks; ./lamplight.toml is read if it is there
+    #[arg(long, env = "LAMPLIGHT_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Take no more events once the data directory's disk has less room than this, in MiB
     #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
     pub disk_floor_mib: u32,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// Where events are passed on to. Only the file has these.
+    #[arg(skip)]
+    pub sinks: Vec<NamedSink>,
+}
+
+/// Reads the command line, the environment and the file.
+///
+/// Ends the process when the command line is wrong, or asks for help.
+///
+/// # Errors
+/// [`ConfigError`], when the file is wrong. No value of a secret is in it.
+pub fn load() -> Result<Command, ConfigError> {
+    let matches = Cli::command().get_matches();
+    let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
+    let (Command::Serve(args) | Command::Demo(args)) = &mut command;
+    let given = matches.subcommand().map(|(_, given)| given);
+    args.complete(given, &|name| std::env::var(name).ok())?;
+    Ok(command)
+}
+
+impl ServeArgs {
+    /// Takes from the file what neither flags nor environment gave.
+    fn complete(
+        &mut self,
+        given: Option<&ArgMatches>,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), ConfigError> {
+        let Some(file) = file::read(self.config.as_deref())? else { return Ok(()) };
+        let is_default = |name: &str| {
+            given.and_then(|given| given.value_source(name))
+                == Some(clap::parser::ValueSource::DefaultValue)
+        };
+        if let Some(listen) = file.listen.filter(|_| is_default("listen")) {
+            self.listen = listen;
+        }
+        if let Some(data) = file.data.filter(|_| is_default("data")) {
+            self.data = data;
+        }
+        self.keys.complete(file.keys);
+        self.sinks = sinks::read(file.sinks, env)?;
+        Ok(())
+    }
+}
+
+impl KeyArgs {
+    /// A key and the file with it are one thing: whoever gives one of them means it instead of both.
+    fn complete(&mut self, file: file::FileKeys) {
+        let pairs = [
+            (&mut self.write_key, &mut self.write_key_file, file.write_key, file.write_key_file),
+            (
+                &mut self.secret_key,
+                &mut self.secret_key_file,
+                file.secret_key,
+                file.secret_key_file,
+            ),
+            (
+                &mut self.admin_token,
+                &mut self.admin_token_file,
+                file.admin_token,
+                file.admin_token_file,
+            ),
+        ];
+        for (key, path, file_key, file_path) in pairs {
+            if key.is_none() && path.is_none() {
+                *key = file_key.map(|key| key.reveal().to_owned());
+                *path = file_path;
+            }
+        }
+    }
 }
 
 /// Keys that come from outside. Those that are missing at the first start are made.
@@ -96,11 +174,40 @@ pub struct KeyArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    fn completed(text: &str, flags: &[&str]) -> ServeArgs {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lamplight.toml");
+        std::fs::write(&path, text).unwrap();
+        let line = ["lamplight", "serve", "--config", path.to_str().unwrap()];
+        let matches = Cli::command().get_matches_from(line.iter().chain(flags));
+        let Command::Serve(mut args) = Cli::from_arg_matches(&matches).unwrap().command else {
+            panic!("serve is not serve")
+        };
+        args.complete(matches.subcommand().map(|(_, given)| given), &|_| None).unwrap();
+        args
+    }
+
+    #[test]
+    fn a_flag_beats_the_file_and_the_file_beats_the_default() {
+        let text = "listen = '127.0.0.1:1'\ndata = '/d'\n[keys]\nwrite_key = 'wk_file_key'\nadmin_token_file = 't'";
+        let args = completed(text, &["--listen", "127.0.0.1:2", "--write-key", "wk_flag_key"]);
+        assert_eq!(args.listen.to_string(), "127.0.0.1:2");
+        assert_eq!(args.data, PathBuf::from("/d"));
+        assert_eq!(args.keys.write_key.as_deref(), Some("wk_flag_key"));
+        assert_eq!(args.keys.admin_token_file, Some("t".into()));
+    }
+
+    #[test]
+    fn the_example_of_a_file_is_a_right_one() {
+        let args = completed(include_str!("../lamplight.example.toml"), &[]);
+        let kinds: Vec<&str> = args.sinks.iter().map(|sink| sink.config.kind()).collect();
+        assert_eq!(kinds, ["file", "webhook", "datadog", "mixpanel"]);
     }
 
     #[test]

@@ -39,10 +39,12 @@
 
 pub mod api;
 pub mod app;
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod data_dir;
+pub mod deliver;
 pub mod demo;
 pub mod disk;
 pub mod entropy;
@@ -60,6 +62,7 @@ pub mod process;
 pub mod request_id;
 pub mod router;
 pub mod server;
+pub mod sinks;
 pub mod store;
 pub mod telemetry;
 pub mod unpack;

@@ -4,15 +4,15 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use lamplight_server::config::{Cli, Command};
+use lamplight_server::config::{self, Command};
 use lamplight_server::server::{Mode, run, stop_signal};
 use lamplight_server::telemetry;
 
 fn main() -> ExitCode {
-    let (args, mode) = match Cli::parse().command {
-        Command::Serve(args) => (args, Mode::Serve),
-        Command::Demo(args) => (args, Mode::Demo),
+    let (args, mode) = match config::load() {
+        Ok(Command::Serve(args)) => (args, Mode::Serve),
+        Ok(Command::Demo(args)) => (args, Mode::Demo),
+        Err(error) => return fail("", &error),
     };
     telemetry::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

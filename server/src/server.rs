@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock::{Clock, SystemClock};
 use crate::config::ServeArgs;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::deliver;
 use crate::demo::Demo;
 use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
@@ -20,8 +21,9 @@ use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
 use crate::pace::Pace;
 use crate::process::Worker;
+use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Intake, Store};
+use crate::store::{Deliveries, Intake, Store, StoreError};
 use crate::welcome::welcome;
 use crate::{listen, router};
 
@@ -46,6 +48,12 @@ pub enum StartError {
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
+    /// A sink cannot be set up.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Someone listens there already.
     #[error(
         "listen on {0}: something is listening there already. Stop it, or choose another address with --listen"
@@ -96,9 +104,7 @@ pub async fn run(
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
-    let limits = WriterLimits::default();
-    let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&dir.intake_db(), limits)?);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    let (intake, store, deliveries) = open(&dir)?;
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
 
     let floor_bytes = u64::from(args.disk_floor_mib) << 20;
@@ -108,6 +114,9 @@ pub async fn run(
     let (stopping, stopped) = watch::channel(false);
     let process_pace = Arc::new(Pace::default());
     let mut workers = JoinSet::new();
+    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
+        workers.spawn(worker.run(stopped.clone()));
+    }
     for _ in 0..WORKERS {
         let worker = Worker {
             intake: Arc::clone(&intake),
@@ -121,6 +130,7 @@ pub async fn run(
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
+        deliveries,
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
@@ -159,6 +169,38 @@ pub async fn run(
     tracing::info!("stopped");
     drop(dir);
     Ok(())
+}
+
+type Opened = (Arc<dyn Intake>, Arc<dyn Store>, Arc<dyn Deliveries>);
+
+fn open(dir: &DataDir) -> Result<Opened, OpenError> {
+    let limits = WriterLimits::default();
+    let intake = SqliteIntake::open(&dir.intake_db(), limits)?;
+    let store = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    Ok((Arc::new(intake), Arc::clone(&store) as Arc<dyn Store>, store))
+}
+
+/// One worker for each sink. From here on, what is stored is routed to them, so this comes before anything is.
+async fn deliverers(
+    args: &ServeArgs,
+    deliveries: &Arc<dyn Deliveries>,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Vec<deliver::Worker>, StartError> {
+    let mut workers = Vec::with_capacity(args.sinks.len());
+    for named in &args.sinks {
+        workers.push(deliver::Worker {
+            name: named.name.as_str().into(),
+            sink: sinks::open(&named.name, &named.config)?,
+            deliveries: Arc::clone(deliveries),
+            retry: named.config.retry(),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        });
+    }
+    let routes = args.sinks.iter().map(|named| named.config.route(&named.name)).collect();
+    deliveries.set_routes(routes).await?;
+    Ok(workers)
 }
 
 /// Measures the disk's room again and again.

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Api } from './api.ts'
+import { end } from './child.ts'
 
 export const WRITE_KEY = 'wk_0123456789abcdefghjkmnpqrs'
 export const SECRET_KEY = 'sk_0123456789abcdefghjkmnpqrs'
 export const ADMIN_TOKEN = 'at_0123456789abcdefghjkmnpqrs'
 
 const START_MS_MAX = 15_000
-const STOP_MS_MAX = 10_000
 
 export type Command = 'serve' | 'demo'
 
@@ -114,14 +114,4 @@ async function run(command: Command, listen: string, data: string, keys: Keys): 
     throw error
   })
   return { url, process: child, log }
-}
-
-/** Ends the process by the signal; one that ignores it is killed. */
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  child.kill(signal)
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX)
-  await gone
-  clearTimeout(timer)
 }

@@ -5,10 +5,12 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Meeting } from './meeting.ts'
+import { Remote } from './remote.ts'
 
 const PACKAGE = process.env['LAMPLIGHT_NPM'] ?? fileURLToPath(new URL('../../npm', import.meta.url))
 const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
-const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; img-src data:"
+const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
 /** Served at `/without-wasm`. */
 const CSP_WITHOUT_WASM = CSP.replace(" 'wasm-unsafe-eval'", '')
 const TYPES: Record<string, string> = {
@@ -21,7 +23,8 @@ const TYPES: Record<string, string> = {
 export class Site {
   readonly origin: string
   readonly #http: HttpServer
-  #waiting = new Map<string, (body: string) => void>()
+  #meetings: Meeting[] = []
+  #remotes: Remote[] = []
 
   private constructor(http: HttpServer) {
     this.#http = http
@@ -35,39 +38,50 @@ export class Site {
     return new Site(http)
   }
 
-  /** The path of the package's module for browsers, as its `exports` name it. */
-  static entry(): string {
+  /** The path of one of the package's modules for browsers, as its `exports` name it. */
+  static entry(name = '.'): string {
     const { exports } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { exports: unknown }
-    return normalize(`/lamplight/${resolve((exports as Record<string, unknown>)['.'])}`)
+    return normalize(`/lamplight/${resolve((exports as Record<string, unknown>)[name])}`)
   }
 
-  /**
-   * What a page sends to `/meet/<name>` in a synchronous request. The request is never answered, so the page
-   * stands still inside it: whoever kills the page now kills it before it could run another task.
-   */
-  meet(name: string): Promise<string> {
-    return new Promise((resolve) => this.#waiting.set(name, resolve))
+  /** Where a page of the site can stand still. */
+  async meet(): Promise<Meeting> {
+    const meeting = await Meeting.start()
+    this.#meetings.push(meeting)
+    return meeting
+  }
+
+  /** A page of the site that the site steers. */
+  remote(): Remote {
+    const remote = new Remote(String(this.#remotes.length), BLANK)
+    this.#remotes.push(remote)
+    return remote
   }
 
   async close(): Promise<void> {
+    for (const meeting of this.#meetings) meeting.close()
     this.#http.closeAllConnections()
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', this.origin)
-    if (pathname.startsWith('/meet/')) {
-      this.#waiting.get(pathname.slice('/meet/'.length))?.(await bodyOf(request))
+    const policy = pathname === '/without-wasm' ? CSP_WITHOUT_WASM : CSP
+    const remote = this.#remotes.find(({ path }) => pathname === path || pathname.startsWith(`${path}/`))
+    if (remote) {
+      response.setHeader('content-security-policy', policy)
+      await remote.answer(request, response)
       return
     }
     if (!pathname.startsWith('/lamplight/')) {
-      const policy = pathname === '/without-wasm' ? CSP_WITHOUT_WASM : CSP
       response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': policy }).end(BLANK)
       return
     }
     try {
       const file = await readFile(join(PACKAGE, normalize(pathname.slice('/lamplight'.length))))
-      response.writeHead(200, { 'content-type': TYPES[extname(pathname)] ?? 'text/plain' }).end(file)
+      // A sandboxed frame is of no origin, and may load the package as well.
+      const headers = { 'content-type': TYPES[extname(pathname)] ?? 'text/plain', 'access-control-allow-origin': '*' }
+      response.writeHead(200, headers).end(file)
     } catch {
       response.writeHead(404).end()
     }
@@ -81,10 +95,4 @@ function resolve(target: unknown): string {
   const next = conditions['browser'] ?? conditions['import'] ?? conditions['default']
   if (next === undefined) throw new Error(`no entry for browsers in the exports of ${PACKAGE}`)
   return resolve(next)
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const chunk of request) text += String(chunk)
-  return text
 }

@@ -1,6 +1,8 @@
 // What every scenario starts with: a server and a site of its own, both gone afterwards.
 import { test as base, type TestInfo } from '@playwright/test'
+import type { Options } from 'lamplight'
 import { Client } from './client.ts'
+import { Front } from './front.ts'
 import { Server, type Command } from './server.ts'
 import { Site } from './site.ts'
 
@@ -9,8 +11,12 @@ interface World {
   command: Command
   server: Server
   site: Site
+  /** What can stand between the tabs and the server. */
+  front: Front
   /** Opens a tab of the site with a client in it. */
   openTab: () => Promise<Client>
+  /** The same, with a client that reaches the server only through the front. */
+  openBehindFront: (options?: Partial<Options>) => Promise<Client>
 }
 
 export const test = base.extend<World>({
@@ -26,8 +32,16 @@ export const test = base.extend<World>({
     await use(site)
     await site.close()
   },
+  front: async ({ server }, use) => {
+    const front = await Front.start(server.url)
+    await use(front)
+    await front.close()
+  },
   openTab: async ({ context, server, site }, use) => {
-    await use(() => Client.open(context, site, server.url))
+    await use(() => Client.openPage(context, site, server.url))
+  },
+  openBehindFront: async ({ context, front, site }, use) => {
+    await use((options) => Client.openPage(context, site, front.url, options))
   },
 })
 

@@ -19,7 +19,7 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
   const ids: string[] = []
 
   const openLoaded = async (): Promise<Client> => {
-    const tab = await Client.open(context, site, cutter.url)
+    const tab = await Client.openPage(context, site, cutter.url)
     await tab.startLoad('chaos')
     return tab
   }
@@ -32,13 +32,13 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
       await sleep(random.below(1_500))
       await server.restart()
     },
-    async killTab(round: number): Promise<void> {
+    async killTab(): Promise<void> {
       const index = random.below(TABS)
       const tab = tabs[index]!
       const pid = await rendererPid(tab.page)
-      const meeting = site.meet(`round-${round}`)
-      tab.stopLoadAndStandStill(`round-${round}`)
-      ids.push(...(JSON.parse(await meeting) as string[]))
+      const meeting = await site.meet()
+      await tab.stopLoadAndStandStill(meeting)
+      ids.push(...(JSON.parse(await meeting.words) as string[]))
       await killRenderer(tab.page, pid)
       tabs[index] = await openLoaded()
     },
@@ -59,7 +59,7 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
     const choices = Object.keys(acts) as (keyof typeof acts)[]
     for (let round = 0; round < ROUNDS; round += 1) {
       await sleep(random.below(600))
-      await acts[choices[random.below(choices.length)]!](round)
+      await acts[choices[random.below(choices.length)]!]()
     }
     for (const tab of tabs) ids.push(...(await tab.stopLoad()))
     expect(ids.length).toBeGreaterThan(1_000)

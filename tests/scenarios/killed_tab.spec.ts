@@ -8,9 +8,9 @@ const EVENTS = 100
 
 /** Kills the tab inside the task of its last `track()`: no timer, no handler and no request of its own ever runs. */
 async function trackAndDie(tab: Client, pid: number, site: Site): Promise<Made[]> {
-  const meeting = site.meet('last-words')
-  tab.trackAndStandStill(EVENTS, 'last_words', 'last-words')
-  const made = JSON.parse(await meeting) as Made[]
+  const meeting = await site.meet()
+  await tab.trackAndStandStill(EVENTS, 'last_words', meeting)
+  const made = JSON.parse(await meeting.words) as Made[]
   await killRenderer(tab.page, pid)
   return made
 }
@@ -48,10 +48,10 @@ test('three tabs killed at once leave their events to one tab, and none is store
   const victims = [await openTab(), await openTab(), await openTab()]
   const [, ...pids] = await separateRenderers([survivor, ...victims].map((tab) => tab.page))
   await server.kill()
-  const meetings = victims.map((victim, index) => {
-    const meeting = site.meet(`victim-${index}`)
-    victim.trackAndStandStill(EVENTS, 'last_words', `victim-${index}`)
-    return meeting
+  const meetings = victims.map(async (victim) => {
+    const meeting = await site.meet()
+    await victim.trackAndStandStill(EVENTS, 'last_words', meeting)
+    return meeting.words
   })
   const made = (await Promise.all(meetings)).flatMap((text) => JSON.parse(text) as Made[])
   await Promise.all(victims.map((victim, index) => killRenderer(victim.page, pids[index] ?? 0)))

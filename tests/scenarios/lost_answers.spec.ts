@@ -6,7 +6,7 @@ import { WireCutter } from '../harness/wire_cutter.ts'
 test('answers that get lost on the way back make the tabs send again, and the server store nothing twice', async ({ context, server, site }) => {
   const cutter = await WireCutter.start(server.url)
   try {
-    const tabs = [await Client.open(context, site, cutter.url), await Client.open(context, site, cutter.url)]
+    const tabs = [await Client.openPage(context, site, cutter.url), await Client.openPage(context, site, cutter.url)]
     cutter.wire = 'loses_answers'
     const made = (await Promise.all(tabs.map((tab) => tab.trackInSteps(300, 10, 'unanswered')))).flat()
     await expect.poll(() => cutter.answersLost, { message: 'answers lost' }).toBeGreaterThanOrEqual(4)

@@ -5,7 +5,7 @@ import { expect, test } from '../harness/test.ts'
 
 test('events that storage had no room for say so, and when their tab is killed the server shows them as holes', async ({ context, openTab, server, site }) => {
   const survivor = await openTab()
-  const victim = await Client.open(context, site, server.url, { storage: { maxBytes: 20_000 } })
+  const victim = await Client.openPage(context, site, server.url, { storage: { maxBytes: 20_000 } })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   await server.kill()
   const made = await victim.trackMany(500, 'crowded')

@@ -3,63 +3,72 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+use clap::ValueEnum;
 
 use crate::step;
 
-/// A browser and the `WebDriver` that belongs to it.
-pub(crate) struct Chromium {
-    /// The browser.
-    pub(crate) browser: PathBuf,
-    /// Its driver.
-    pub(crate) driver: PathBuf,
+mod chromium;
+mod firefox;
+mod webkit;
+
+pub(crate) use chromium::chromium;
+pub(crate) use firefox::{firefox, geckodriver};
+
+/// A browser engine that tabs are opened in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// Chromium or Chrome
+    Chromium,
+    /// Firefox
+    Firefox,
+    /// WebKit, as WebKitGTK; on Linux only
+    Webkit,
 }
 
-/// Finds Chromium (or Chrome) and its driver, installing Debian's packages when run as root there.
-pub(crate) fn chromium() -> Result<Chromium> {
-    if let Some(found) = find() {
-        return Ok(found);
+impl Engine {
+    /// Those that run on this system.
+    pub(crate) fn all() -> &'static [Self] {
+        if cfg!(target_os = "linux") {
+            &[Self::Chromium, Self::Firefox, Self::Webkit]
+        } else {
+            &[Self::Chromium, Self::Firefox]
+        }
     }
-    if is_root() && on_path("apt-get").is_some() {
-        step::run("refresh the package lists", Command::new("apt-get").args(["update", "-qq"]))?;
-        step::run(
-            "install Chromium",
-            Command::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args([
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "-o",
-                "DPkg::Lock::Timeout=300",
-                "chromium",
-                "chromium-driver",
-            ]),
-        )?;
+
+    /// Its name in the end-to-end tests.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+            Self::Webkit => "webkit",
+        }
     }
-    match find() {
-        Some(found) => Ok(found),
-        None => bail!(
-            "Chromium (or Chrome) and its chromedriver are needed for the browser tests. Install them:\n  \
-             Debian, Ubuntu: sudo apt-get install chromium chromium-driver\n  \
-             macOS:          brew install --cask google-chrome chromedriver\n  \
-             elsewhere:      Chrome, and the chromedriver of the same version\n\
-             or say where they are with LAMPLIGHT_CHROMIUM and CHROMEDRIVER."
-        ),
+
+    /// Finds or installs it; says by which environment variables the end-to-end tests find it.
+    pub(crate) fn ensure(self) -> Result<Vec<(&'static str, PathBuf)>> {
+        match self {
+            Self::Chromium => Ok(vec![("LAMPLIGHT_CHROMIUM", chromium()?.browser)]),
+            Self::Firefox => Ok(vec![("LAMPLIGHT_FIREFOX", firefox()?)]),
+            Self::Webkit => webkit::webkit(),
+        }
     }
 }
 
-fn find() -> Option<Chromium> {
-    let browser = from_env("LAMPLIGHT_CHROMIUM").or_else(|| {
-        ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome"]
-            .into_iter()
-            .find_map(on_path)
-            .or_else(|| {
-                let app = Path::new("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
-                app.is_file().then(|| app.to_owned())
-            })
-    })?;
-    let driver = from_env("CHROMEDRIVER").or_else(|| on_path("chromedriver"))?;
-    Some(Chromium { browser, driver })
+/// Installs Debian's packages when run as root there, and does nothing elsewhere.
+fn install(what: &str, packages: &[&str]) -> Result<()> {
+    if !is_root() || on_path("apt-get").is_none() {
+        return Ok(());
+    }
+    step::run("refresh the package lists", Command::new("apt-get").args(["update", "-qq"]))?;
+    step::run(
+        &format!("install {what}"),
+        Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "-y", "-qq", "--no-install-recommends"])
+            .args(["-o", "DPkg::Lock::Timeout=300"])
+            .args(packages),
+    )
 }
 
 fn from_env(name: &str) -> Option<PathBuf> {
@@ -70,6 +79,12 @@ fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|folder| folder.join(name))
         .find(|path| path.is_file())
+}
+
+/// The first of `names` on the path, or `app` where macOS keeps its programs.
+fn program(names: &[&str], app: &str) -> Option<PathBuf> {
+    let found = names.iter().copied().find_map(on_path);
+    found.or_else(|| Path::new(app).is_file().then(|| PathBuf::from(app)))
 }
 
 fn is_root() -> bool {

@@ -40,6 +40,9 @@ enum Command {
         /// Run only this part; may be given several times
         #[arg(long, value_enum)]
         only: Vec<test::Part>,
+        /// Run browser tests only in this engine; may be given several times. Default: all that this system has
+        #[arg(long, value_enum)]
+        engine: Vec<browsers::Engine>,
     },
     /// Build the npm package into npm/dist, the demo page, and the server at target/release/lamplight
     Build,
@@ -64,7 +67,7 @@ fn main() -> Result<()> {
         .context("failed to find the workspace: xtask has no parent folder")?;
     match Cli::parse().command {
         Command::Demo { args } => demo::run(root, &args),
-        Command::Test { only } => test::run(root, &only),
+        Command::Test { only, engine } => test::run(root, &only, &engine),
         Command::Build => build::run(root),
         Command::Check => check::run(root),
         Command::Size => size::run(root),

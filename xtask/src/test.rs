@@ -1,47 +1,53 @@
 //! `cargo xtask test`: everything that proves the project works.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 
-use crate::{browsers, build, node, rust_target, step, wasm};
+use crate::browsers::{self, Engine};
+use crate::{build, node, rust_target, step, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// The Rust suites: contract, SDK core with its simulation, server
     Rust,
-    /// The browser module's own tests, in headless Chromium
+    /// The browser module's own tests, in headless Chromium and Firefox
     Wasm,
     /// The tests of the npm package and of the demo page, in Node
     Npm,
-    /// Real tabs of a real Chromium against the real server
+    /// Real tabs of real browsers against the real server
     EndToEnd,
 }
 
 impl Part {
     const ALL: [Self; 4] = [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd];
 
-    fn run(self, root: &Path) -> Result<()> {
+    fn run(self, root: &Path, engines: &[Engine]) -> Result<()> {
         match self {
             Self::Rust => rust(root),
-            Self::Wasm => wasm_in_chromium(root),
+            Self::Wasm => wasm_in_browsers(root, engines),
             Self::Npm => npm(root),
-            Self::EndToEnd => end_to_end(root),
+            Self::EndToEnd => end_to_end(root, engines, "test"),
         }
     }
 }
 
-/// Runs the named parts, or all; says at the end which failed.
-pub(crate) fn run(root: &Path, only: &[Part]) -> Result<()> {
+/// Runs the named parts in the named engines, or all; says at the end which failed.
+pub(crate) fn run(root: &Path, only: &[Part], engines: &[Engine]) -> Result<()> {
     let parts = if only.is_empty() { &Part::ALL[..] } else { only };
+    let engines = if engines.is_empty() { Engine::all() } else { engines };
+    // Before anything is built: what is missing and cannot be installed is said at once.
+    if parts.contains(&Part::EndToEnd) {
+        environment(engines)?;
+    }
     if parts != [Part::Rust] {
         build::run(root)?;
     }
     let mut failed = Vec::new();
     for part in parts {
-        if let Err(error) = part.run(root) {
+        if let Err(error) = part.run(root, engines) {
             println!("\n{error:#}");
             failed.push(format!("{part:?}"));
         }
@@ -66,17 +72,31 @@ fn rust(root: &Path) -> Result<()> {
     )
 }
 
-fn wasm_in_chromium(root: &Path) -> Result<()> {
+fn wasm_in_browsers(root: &Path, engines: &[Engine]) -> Result<()> {
     rust_target::ensure(root)?;
-    let chromium = browsers::chromium()?;
     let runner = wasm::bindgen_tools(root)?.join("wasm-bindgen-test-runner");
-    step::run(
-        "browser module in headless Chromium",
-        step::cargo(root)
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
-            .env("CHROMEDRIVER", chromium.driver)
-            .args(["test", "--package", "lamplight-sdk", "--target", rust_target::WASM]),
-    )
+    for engine in engines {
+        let (variable, driver) = match engine {
+            Engine::Chromium => ("CHROMEDRIVER", browsers::chromium()?.driver),
+            Engine::Firefox => {
+                browsers::firefox()?;
+                ("GECKODRIVER", browsers::geckodriver(root)?)
+            }
+            // The test runner drives no WebKitGTK; the scenarios do.
+            Engine::Webkit => continue,
+        };
+        step::run(
+            &format!("browser module in headless {}", engine.name()),
+            step::cargo(root)
+                .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner)
+                // The first driver that is named is taken.
+                .env_remove("CHROMEDRIVER")
+                .env_remove("GECKODRIVER")
+                .env(variable, driver)
+                .args(["test", "--package", "lamplight-sdk", "--target", rust_target::WASM]),
+        )?;
+    }
+    Ok(())
 }
 
 fn npm(root: &Path) -> Result<()> {
@@ -84,13 +104,18 @@ fn npm(root: &Path) -> Result<()> {
     step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))
 }
 
-fn end_to_end(root: &Path) -> Result<()> {
-    let chromium = browsers::chromium()?;
-    step::run(
-        "end to end",
-        node::npm(root)
-            .env("LAMPLIGHT_CHROMIUM", chromium.browser)
-            .env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"))
-            .args(["test", "--workspace", "tests"]),
-    )
+/// Runs the scenarios in `engines`, by the script of that name.
+pub(crate) fn end_to_end(root: &Path, engines: &[Engine], script: &str) -> Result<()> {
+    let mut scenarios = node::npm(root);
+    scenarios.env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"));
+    scenarios.envs(environment(engines)?);
+    scenarios.args(["run", "--silent", script, "--workspace", "tests", "--"]);
+    scenarios.args(engines.iter().map(|engine| format!("--project={}", engine.name())));
+    step::run("end to end", &mut scenarios)
+}
+
+/// Finds or installs the browsers; says by which variables the scenarios find them.
+pub(crate) fn environment(engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
+    let found = engines.iter().map(|engine| engine.ensure()).collect::<Result<Vec<_>>>()?;
+    Ok(found.into_iter().flatten().collect())
 }

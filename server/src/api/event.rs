@@ -59,7 +59,8 @@ async fn read(
     match trace {
         Some(EventTrace::Stored { event, repeats }) => {
             let receipt = app.intake.receipt(event.row.payload).await?.map(ReceiptJson::new);
-            let timeline = timeline::stored(&event, &repeats);
+            let steps = app.deliveries.steps(event.row.id).await?;
+            let timeline = timeline::stored(&event, &repeats, &steps);
             Ok(json(&EventJson::new(&event.row).traced(receipt, timeline)))
         }
         Some(EventTrace::Refused { event, repeats }) => {
@@ -95,7 +96,7 @@ fn gone(removed_ms: i64) -> Problem {
 }
 
 /// What `id` names. A client's own name that looks like one of ours is taken for ours.
-fn refer(id: &str) -> Option<EventRef> {
+pub(super) fn refer(id: &str) -> Option<EventRef> {
     if let Ok(id) = Uuid::try_parse(id) {
         return Some(EventRef::Row(RowId(id)));
     }

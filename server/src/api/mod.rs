@@ -28,6 +28,8 @@ mod producers;
 mod queues;
 mod receipt_json;
 mod refused_json;
+mod retry;
+mod sinks;
 mod sql;
 mod timeline;
 mod totals;
@@ -39,6 +41,8 @@ pub use keys::{change_key, keys, make_key};
 pub use live::live;
 pub use producers::producers;
 pub use queues::queues;
+pub use retry::retry;
+pub use sinks::{pause, resume};
 pub use sql::query;
 pub use totals::totals;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::store::{RefusedEvent, Repeat, StoredEvent};
+use crate::store::{DeliveryStep, RefusedEvent, Repeat, StoredEvent};
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
@@ -11,17 +11,32 @@ pub(super) struct Entry {
     at: Option<i64>,
     stage: &'static str,
     state: &'static str,
+    /// Of a delivery, to which sink.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sink: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// When the next attempt is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<i64>,
 }
 
 impl Entry {
     pub(super) fn new(at: Option<i64>, stage: &'static str, what: &'static str) -> Self {
-        Self { at, stage, state: what, attempt: None, reason: None, detail: None }
+        Self {
+            at,
+            stage,
+            state: what,
+            sink: None,
+            attempt: None,
+            reason: None,
+            detail: None,
+            due: None,
+        }
     }
 
     pub(super) fn reason(self, reason: Option<String>, detail: Option<String>) -> Self {
@@ -33,7 +48,11 @@ impl Entry {
     }
 }
 
-pub(super) fn stored(event: &StoredEvent, repeats: &[Repeat]) -> Vec<Entry> {
+pub(super) fn stored(
+    event: &StoredEvent,
+    repeats: &[Repeat],
+    steps: &[DeliveryStep],
+) -> Vec<Entry> {
     let row = &event.row;
     // The corrected time, so that the entries are on one clock.
     let mut timeline = vec![
@@ -42,6 +61,7 @@ pub(super) fn stored(event: &StoredEvent, repeats: &[Repeat]) -> Vec<Entry> {
         Entry::new(Some(event.applied_ms), "process", "processed").attempt(event.attempt),
         Entry::new(Some(event.applied_ms), "events", "stored"),
     ];
+    timeline.extend(steps.iter().map(delivery));
     timeline.extend(repeats.iter().map(repeat));
     timeline
 }
@@ -56,6 +76,16 @@ pub(super) fn refused(event: &RefusedEvent, repeats: &[Repeat]) -> Vec<Entry> {
     ];
     timeline.extend(repeats.iter().map(repeat));
     timeline
+}
+
+fn delivery(step: &DeliveryStep) -> Entry {
+    Entry {
+        sink: Some(step.sink.clone()),
+        attempt: (step.attempt > 0).then_some(step.attempt),
+        due: step.due_ms,
+        ..Entry::new(Some(step.at_ms), "deliver", step.state.name())
+            .reason(step.reason.clone(), step.detail.clone())
+    }
 }
 
 fn repeat(repeat: &Repeat) -> Entry {

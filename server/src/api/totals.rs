@@ -9,6 +9,7 @@ use http::HeaderMap;
 use serde::Serialize;
 
 use super::params::Params;
+use super::sinks::SinkJson;
 use super::{check_token, json};
 use crate::app::App;
 use crate::problem::Problem;
@@ -24,7 +25,7 @@ struct TotalsJson {
     declared: u64,
     lost: u64,
     queue: QueueJson,
-    sinks: BTreeMap<String, u64>,
+    sinks: BTreeMap<String, SinkJson>,
 }
 
 /// Payloads that are on disk and not processed. Their events are in none of the counts yet.
@@ -57,6 +58,7 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Tot
     // The queue first: a payload settled in between is counted twice for a moment, never missed.
     let backlog = app.intake.backlog().await?;
     let totals = app.store.totals(now_ms).await?;
+    let sinks = app.deliveries.sinks().await?;
     let age_ms = |since_ms: i64| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0);
     Ok(TotalsJson {
         made: totals.made,
@@ -74,6 +76,9 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Tot
             failing: backlog.failing,
             last_error: backlog.last_error,
         },
-        sinks: BTreeMap::new(),
+        sinks: sinks
+            .into_iter()
+            .map(|row| (row.name.clone(), SinkJson::new(row, now_ms)))
+            .collect(),
     })
 }

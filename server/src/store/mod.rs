@@ -1,8 +1,9 @@
-//! What the stages meet in: two small traits, and the data that crosses them.
+//! What the stages meet in: three small traits, and the data that crosses them.
 //!
 //! [`Intake`] keeps raw payloads and the table of those that are still to be processed. [`Store`] keeps
-//! what came of them. Every backend passes the same suite (`tests/store_suite`). The two never share a
-//! transaction, so a backend may keep them on different machines: see "Path of an event" in [`crate`].
+//! what came of them, and [`Deliveries`], kept beside it, what is owed to sinks. Every backend passes the same suite
+//! (`tests/store_suite`). The first never shares a transaction with the others, so a backend may keep them on different
+//! machines: see "Path of an event" in [`crate`].
 //!
 //! Methods return boxed futures, so that a backend is chosen when the server starts.
 
@@ -10,6 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+mod deliveries;
 mod error;
 mod event;
 pub mod key;
@@ -19,10 +21,16 @@ mod payload;
 mod plan;
 mod producer;
 mod query;
+pub mod routing;
 pub mod sqlite;
 mod totals;
 pub mod week;
 
+pub use deliveries::{
+    Deliveries, DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket,
+    LeasedDelivery, RETRY_MAX, Reason, RetryAsk, RetryCount, SettledDelivery, Settlement,
+    SinkCondition, SinkRow,
+};
 pub use error::StoreError;
 pub use event::{
     EventFilter, EventPage, EventQuery, EventRef, EventRow, EventTrace, Position, RefusedEvent,
@@ -41,6 +49,7 @@ pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,
 };
+pub use routing::{NamePattern, Route};
 pub use totals::Totals;
 pub use week::Week;
 

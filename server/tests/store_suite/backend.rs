@@ -3,40 +3,39 @@
 use std::sync::Arc;
 
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
-use lamplight_server::store::{Intake, Store};
+use lamplight_server::store::{Deliveries, Intake, Store};
 
 /// One backend, fresh, with its data in a temporary place.
 pub(crate) struct Backend {
     dir: tempfile::TempDir,
     pub(crate) intake: Arc<dyn Intake>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) deliveries: Arc<dyn Deliveries>,
 }
 
 impl Backend {
     /// The embedded one.
     pub(crate) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (intake, store) = open(&dir);
-        Self { dir, intake, store }
+        open(dir)
     }
 
     /// The same data after its process is gone.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { dir, intake, store } = self;
+        let Self { dir, intake, store, deliveries } = self;
         intake.close().await.unwrap();
         store.close().await.unwrap();
-        drop((intake, store));
-        let (intake, store) = open(&dir);
-        Self { dir, intake, store }
+        drop((intake, store, deliveries));
+        open(dir)
     }
 }
 
-fn open(dir: &tempfile::TempDir) -> (Arc<dyn Intake>, Arc<dyn Store>) {
+fn open(dir: tempfile::TempDir) -> Backend {
     let limits = WriterLimits::default();
-    (
-        Arc::new(SqliteIntake::open(&dir.path().join("intake.db"), limits).unwrap()),
-        Arc::new(SqliteStore::open(&dir.path().join("store.db"), limits).unwrap()),
-    )
+    let intake = Arc::new(SqliteIntake::open(&dir.path().join("intake.db"), limits).unwrap());
+    let store = Arc::new(SqliteStore::open(&dir.path().join("store.db"), limits).unwrap());
+    let deliveries: Arc<dyn Deliveries> = Arc::clone(&store) as Arc<dyn Deliveries>;
+    Backend { dir, intake, store, deliveries }
 }
 
 /// Runs each law on each backend.

@@ -1,4 +1,4 @@
-//! The laws of `Intake` and `Store`, written against the traits and run on every backend.
+//! The laws of `Intake`, `Store` and `Deliveries`, written against the traits and run on every backend.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +7,7 @@
 )]
 
 mod backend;
+mod delivery_laws;
 mod intake_laws;
 mod sample;
 mod store_laws;

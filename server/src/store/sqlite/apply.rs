@@ -13,6 +13,7 @@ use super::files::Files;
 use super::ledgers::Ledgers;
 use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
+use super::routed::{Queuing, Routes};
 use super::week_catalog::Added;
 use super::{recent, totals};
 use crate::outcome::Outcome;
@@ -24,34 +25,42 @@ use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, We
 pub(super) struct Closed;
 
 /// What one transaction gathers and writes last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Gathered {
     ledgers: Ledgers,
     sums: totals::Sums,
     added: Added,
+    queuing: Queuing,
 }
 
-/// Applies `plans`, all of `week`, in order.
+/// Applies `plans`, all of `week`, in order. Gives beside what came of each how many deliveries were queued.
 pub(super) fn apply(
     files: &mut Files,
     week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
-) -> rusqlite::Result<Result<Vec<Applied>, Closed>> {
+    routes: &Routes,
+) -> rusqlite::Result<Result<(Vec<Applied>, i64), Closed>> {
     let Files { store, weeks } = files;
     if !weeks.has(week) {
         return Ok(Err(Closed));
     }
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered {
+        ledgers: Ledgers::default(),
+        sums: totals::Sums::default(),
+        added: Added::default(),
+        queuing: routes.begin(),
+    };
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
         applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, mut sums, added } = gathered;
+    let Gathered { ledgers, mut sums, added, queuing } = gathered;
     ledgers.save(store, &mut sums)?;
     totals::add(store, &sums)?;
     added.count(store)?;
-    Ok(Ok(applied))
+    let queued = queuing.save(store)?;
+    Ok(Ok((applied, queued)))
 }
 
 /// The week that a plan's rows go to. All of a payload was received at once.
@@ -110,7 +119,7 @@ fn apply_event(
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
-    let Gathered { ledgers, sums, .. } = gathered;
+    let Gathered { ledgers, sums, queuing, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -126,7 +135,9 @@ fn apply_event(
             match &event.fate {
                 Fate::Store(columns) => {
                     let open = weeks.writable(week_of(plan))?;
-                    insert(open.connection(), plan, event, columns)
+                    insert(open.connection(), plan, event, columns)?;
+                    queuing.add(connection, event.id, columns, now_ms)?;
+                    Ok(Outcome::Stored)
                 }
                 Fate::Refuse { reason, detail } => end(Ending::Invalid { reason: *reason, detail }),
             }
@@ -165,7 +176,7 @@ fn insert(
     plan: &Plan,
     event: &PlannedEvent,
     columns: &EventColumns,
-) -> rusqlite::Result<Outcome> {
+) -> rusqlite::Result<()> {
     let (producer, seq, event_id) = match &event.identity {
         Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
         Identity::Named(name) => (None, None, Some(name.as_str())),
@@ -198,5 +209,5 @@ fn insert(
             columns.context_json,
             columns.properties_json,
         ])?;
-    Ok(Outcome::Stored)
+    Ok(())
 }

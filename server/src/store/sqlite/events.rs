@@ -3,7 +3,7 @@
 
 use lamplight_wire::event::Kind;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use super::columns::{number, payload_id, producer_bytes, row_id};
@@ -193,6 +193,14 @@ impl Conditions {
         self.sql.push(sql.to_owned());
         self.values.extend(values);
     }
+}
+
+/// The event with this id.
+pub(super) fn by_id(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventRow>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE id = ?1"))?
+        .query_row([id.0.as_bytes()], event_row)
+        .optional()
 }
 
 /// Reads an event from [`COLUMNS`].

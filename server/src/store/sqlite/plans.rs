@@ -16,7 +16,7 @@ use crate::store::{
 const WEEK: &str = include_str!("../../../migrations/sqlite/week/V1__events.sql");
 const STORE: [&str; 2] = [
     include_str!("../../../migrations/sqlite/store/V1__events.sql"),
-    include_str!("../../../migrations/sqlite/store/V3__recent.sql"),
+    include_str!("../../../migrations/sqlite/store/V4__recent.sql"),
 ];
 
 /// Fails unless every step of the plan searches an index.

@@ -11,10 +11,12 @@ use super::connection::{Layout, Step, migrate, open_writer};
 use super::database::Database;
 use super::files::Files;
 use super::open_weeks::OpenWeeks;
+use super::routed::Routes;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
-    OpenError, aggregate, event_pages, keys, producers, recent, refused, sql, totals, trace,
+    OpenError, aggregate, deliveries, event_pages, keys, producers, recent, refused, sql, totals,
+    trace,
 };
 use crate::store::{
     Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
@@ -22,10 +24,11 @@ use crate::store::{
     RefusedQuery, SqlError, SqlQuery, SqlTable, Store, StoreError, Totals, Week,
 };
 
-const SCHEMA: [Step; 3] = [
+const SCHEMA: [Step; 4] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
-    ("V3__recent", include_str!("../../../migrations/sqlite/store/V3__recent.sql")),
+    ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
+    ("V4__recent", include_str!("../../../migrations/sqlite/store/V4__recent.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -33,8 +36,10 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer<Files>,
-    readers: WeekReaders,
+    pub(super) writer: Writer<Files>,
+    pub(super) readers: WeekReaders,
+    pub(super) routes: Routes,
+    pub(super) queued: watch::Sender<u64>,
     path: PathBuf,
     changes: watch::Sender<u64>,
     /// Statements that people wrote run one at a time.
@@ -42,7 +47,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database at `path` and the files of events beside it, or makes them.
+    /// Opens the database at `path` and the files of events beside it, or makes them. Leases of an earlier process
+    /// end: it is gone, or the lock on the data directory would not have been given.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -50,13 +56,20 @@ impl SqliteStore {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let mut store = open_writer(path, LAYOUT)?;
         migrate(&mut store, path, &SCHEMA)?;
+        deliveries::release_all(&store)
+            .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
         let weeks = OpenWeeks::open(&store, &folder)?;
-        let host = StoreHost { path: path.to_owned(), folder: folder.clone() };
+        let queued = watch::Sender::new(0);
+        let host =
+            StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let readers = WeekReaders::new(path.to_owned(), folder);
         Ok(Self {
             writer,
-            readers: WeekReaders::new(path.to_owned(), folder),
+            readers,
+            routes: Routes::default(),
+            queued,
             path: path.to_owned(),
             changes: watch::Sender::new(0),
             sql_turn: Arc::new(Semaphore::new(1)),
@@ -73,10 +86,15 @@ impl SqliteStore {
             return Ok(Vec::new());
         };
         loop {
-            let plans = Arc::clone(&plans);
-            let applied = self.writer.write("apply payloads", Guard::Alone, 0, move |files, _| {
-                apply::apply(files, week, &plans, now_ms)
-            });
+            let (plans, routes) = (Arc::clone(&plans), self.routes.clone());
+            let applied =
+                self.writer.write("apply payloads", Guard::Alone, 0, move |files, change| {
+                    let applied = apply::apply(files, week, &plans, now_ms, &routes)?;
+                    Ok(applied.map(|(applied, queued)| {
+                        change.deliveries += queued;
+                        applied
+                    }))
+                });
             match applied.await? {
                 Ok(applied) => return Ok(applied),
                 Err(Closed) => self.admit(week).await?,
@@ -98,6 +116,7 @@ impl SqliteStore {
 struct StoreHost {
     path: PathBuf,
     folder: PathBuf,
+    queued: watch::Sender<u64>,
 }
 
 impl Host for StoreHost {
@@ -111,7 +130,11 @@ impl Host for StoreHost {
         Ok(Files { store, weeks })
     }
 
-    fn committed(&mut self, _change: Change) {}
+    fn committed(&mut self, change: Change) {
+        if change.deliveries > 0 {
+            self.queued.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
 }
 
 /// Says, when it is dropped, that nobody waits any more.

@@ -110,12 +110,7 @@ fn removed(store: &Connection, weeks: (Week, Week)) -> rusqlite::Result<Option<E
 
 /// An event in its week's file. One whose payload is not applied does not count, and is not there.
 fn stored(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<StoredEvent>> {
-    let row = reading.week(Week::of_row(id), |events| {
-        events
-            .prepare_cached(&format!("SELECT {} FROM events WHERE id = ?1", events::COLUMNS))?
-            .query_row([id.0.as_bytes()], events::event_row)
-            .optional()
-    })?;
+    let row = reading.week(Week::of_row(id), |events| events::by_id(events, id))?;
     let Some(row) = row.flatten() else { return Ok(None) };
     let applied = reading
         .prepare_cached("SELECT applied_ms, attempt FROM applied WHERE payload_id = ?1")?

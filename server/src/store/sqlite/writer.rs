@@ -32,6 +32,8 @@ pub(super) struct Change {
     pub(super) payloads: i64,
     /// Events in them.
     pub(super) events: i64,
+    /// Deliveries queued.
+    pub(super) deliveries: i64,
 }
 
 /// What is different between the writers of two databases.

@@ -1,0 +1,76 @@
+//! From what a sink said about an event to what becomes of its delivery. Pure.
+
+use crate::backoff::RetryPolicy;
+use crate::sinks::Verdict;
+use crate::store::{DeliveryEnding, DeliveryTicket, Reason, SettledDelivery};
+
+/// The circumstances of one attempt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Attempt {
+    pub(super) retry: RetryPolicy,
+    pub(super) now_ms: i64,
+    /// For how long the sink as a whole is left alone.
+    pub(super) rest_ms: i64,
+    pub(super) random: u64,
+}
+
+/// What becomes of each delivery of a batch.
+pub(super) fn endings(
+    attempt: &Attempt,
+    tickets: Vec<DeliveryTicket>,
+    verdicts: Vec<Verdict>,
+) -> impl Iterator<Item = SettledDelivery> {
+    let attempt = *attempt;
+    tickets.into_iter().zip(verdicts).enumerate().map(move |(index, (ticket, verdict))| {
+        // Each delivery of a batch gets a wait of its own (the increment of SplitMix64 spreads neighbours).
+        let random =
+            attempt.random.wrapping_add((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let ending = ending(&Attempt { random, ..attempt }, &ticket, verdict);
+        SettledDelivery { ticket, ending }
+    })
+}
+
+fn ending(attempt: &Attempt, ticket: &DeliveryTicket, verdict: Verdict) -> DeliveryEnding {
+    match verdict {
+        Verdict::Sent => DeliveryEnding::Sent,
+        Verdict::Reject(reason) => DeliveryEnding::Dead(reason),
+        Verdict::Drop(reason) => DeliveryEnding::Dropped(reason),
+        Verdict::Retry(reason) => {
+            let age_ms = attempt.now_ms.saturating_sub(ticket.queued_ms);
+            if ticket.attempts >= attempt.retry.attempts_max || age_ms >= attempt.retry.horizon_ms {
+                return DeliveryEnding::Dead(reason);
+            }
+            let delay_ms = attempt.retry.delay_ms(ticket.attempts, attempt.random);
+            let wait_ms = delay_ms.max(attempt.rest_ms);
+            DeliveryEnding::RetryAt(attempt.now_ms.saturating_add(wait_ms), reason)
+        }
+    }
+}
+
+/// A delivery that is settled without being sent.
+pub(super) fn dropped(ticket: DeliveryTicket, code: &'static str, detail: &str) -> SettledDelivery {
+    SettledDelivery { ticket, ending: DeliveryEnding::Dropped(Reason::new(code, detail)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RowId;
+    use uuid::Uuid;
+
+    fn after(attempts: u32, age_ms: i64) -> DeliveryEnding {
+        let attempt =
+            Attempt { retry: RetryPolicy::default(), now_ms: age_ms, rest_ms: 7_000, random: 0 };
+        let event = RowId(Uuid::nil());
+        let ticket = DeliveryTicket { event, queued_ms: 0, attempts, steps: 1, bytes: 1 };
+        ending(&attempt, &ticket, Verdict::Retry(Reason::new("timeout", "")))
+    }
+
+    #[test]
+    fn a_failed_attempt_comes_again_until_there_were_too_many_or_it_is_too_old() {
+        let reason = Reason::new("timeout", "");
+        assert_eq!(after(1, 5), DeliveryEnding::RetryAt(7_005, reason.clone()));
+        assert_eq!(after(20, 5), DeliveryEnding::Dead(reason.clone()));
+        assert_eq!(after(1, RetryPolicy::default().horizon_ms), DeliveryEnding::Dead(reason));
+    }
+}

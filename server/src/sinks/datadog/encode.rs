@@ -1,0 +1,162 @@
+//! Metrics as DogStatsD takes them (<https://docs.datadoghq.com/extend/dogstatsd/datagram_shell>). Pure.
+//!
+//! Not the crate `cadence`: its client gives a metric away to be sent some time, and what is wanted here is to know of
+//! each event in which datagram it went and whether that one was sent.
+
+use std::fmt::Write;
+
+use lamplight_wire::monitor::{Monitor, MonitorKind};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Timers;
+use crate::sinks::event_json::members;
+use crate::store::{EventRow, Reason};
+
+/// Above this age a metric does not belong to the moment it arrives at, in milliseconds.
+pub const LATE_MS: i64 = 10_000;
+/// Longest name of a metric, in bytes (Datadog's naming policy).
+const NAME_BYTES_MAX: usize = 200;
+/// Longest tag, in characters (Datadog's tagging policy).
+const TAG_CHARS_MAX: usize = 200;
+/// Most tags of one metric.
+const TAGS_MAX: usize = 32;
+
+/// How metrics are written.
+#[derive(Debug, Clone, Default)]
+pub struct Style {
+    /// What every name begins with.
+    pub prefix: String,
+    /// Tags of every metric, clean.
+    pub tags: Vec<String>,
+    /// What a timer is.
+    pub timers: Timers,
+}
+
+impl Style {
+    /// A style with everything cleaned.
+    pub fn new(prefix: &str, tags: &[String], timers: Timers) -> Self {
+        let tags = tags.iter().map(|tag| clean_tag(tag)).filter(|tag| !tag.is_empty()).collect();
+        Self { prefix: prefix.to_owned(), tags, timers }
+    }
+
+    /// The event's metric, without a line break.
+    ///
+    /// # Errors
+    /// Why it is no metric, or none that Datadog would count right.
+    pub fn line(&self, row: &EventRow, now_ms: i64) -> Result<String, Reason> {
+        let no = |code, detail: &str| Err(Reason::new(code, detail));
+        let Some(json) = row.monitor_json.as_deref() else {
+            return no("no_metric", "the event has no `monitor` object");
+        };
+        let monitor =
+            Monitor::read(json).map_err(|invalid| Reason::new("unreadable", &invalid.detail))?;
+        let name = monitor.metric.as_deref().unwrap_or(&row.name);
+        let Some(name) = clean_name(&format!("{}{name}", self.prefix)) else {
+            return no(
+                "no_name",
+                "nothing of the metric's name is left without what Datadog does not take",
+            );
+        };
+        let is_late = now_ms.saturating_sub(row.time_ms) > LATE_MS;
+        if is_late && monitor.kind == MonitorKind::Timer {
+            return no(
+                "late",
+                "it is older than 10 s, and timers cannot be sent with a time of their own",
+            );
+        }
+        if !monitor.value.is_finite() {
+            return no("no_value", "its value is too large");
+        }
+        Ok(self.write(&name, &monitor, json, is_late.then_some(row.time_ms / 1_000)))
+    }
+
+    fn write(&self, name: &str, monitor: &Monitor, json: &str, late_s: Option<i64>) -> String {
+        let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
+        let mut value = monitor.value;
+        // What has a time of its own is not added up by the agent, which therefore does not weigh it either.
+        if is_sampled && late_s.is_some() {
+            value /= monitor.rate;
+        }
+        let mut line = String::with_capacity(128);
+        let _ = write!(line, "{name}:{}|", Number(value));
+        line.push_str(match (monitor.kind, self.timers) {
+            (MonitorKind::Increment, _) => "c",
+            (MonitorKind::Gauge, _) => "g",
+            (MonitorKind::Timer, Timers::Distribution) => "d",
+            (MonitorKind::Timer, Timers::Timer) => "ms",
+        });
+        if is_sampled && late_s.is_none() {
+            let _ = write!(line, "|@{}", Number(monitor.rate));
+        }
+        let mut separator = "|#";
+        for tag in self.tags.iter().cloned().chain(tags(json)).take(TAGS_MAX) {
+            line.push_str(separator);
+            line.push_str(&tag);
+            separator = ",";
+        }
+        if let Some(seconds) = late_s {
+            let _ = write!(line, "|T{seconds}");
+        }
+        line
+    }
+}
+
+/// A number that every agent reads: digits while there are few of them, an exponent otherwise.
+struct Number(f64);
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.0.abs();
+        if size == 0.0 {
+            f.write_str("0")
+        } else if (1e-6..1e15).contains(&size) {
+            write!(f, "{}", self.0)
+        } else {
+            write!(f, "{:e}", self.0)
+        }
+    }
+}
+
+/// The name with everything replaced that is no ASCII letter, digit, underscore or dot. It begins with a letter.
+fn clean_name(name: &str) -> Option<String> {
+    let clean: String = name
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' })
+        .skip_while(|letter| !letter.is_ascii_alphabetic())
+        .take(NAME_BYTES_MAX)
+        .collect();
+    (!clean.is_empty()).then_some(clean)
+}
+
+/// The tag without what ends a tag, the tags, or the line.
+fn clean_tag(tag: &str) -> String {
+    tag.chars()
+        .filter(|letter| !matches!(letter, '|' | ',' | '#') && !letter.is_control())
+        .take(TAG_CHARS_MAX)
+        .collect()
+}
+
+/// The metric's own tags: those members of `tags` that are texts, numbers or booleans.
+fn tags(json: &str) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Tagged<'a> {
+        #[serde(borrow)]
+        tags: Option<&'a RawValue>,
+    }
+    let tagged = serde_json::from_str::<Tagged<'_>>(json).ok();
+    let Some(tags) = tagged.and_then(|tagged| tagged.tags) else { return Vec::new() };
+    let value = |json: &RawValue| match serde_json::from_str(json.get()).ok()? {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Some(json.get().to_owned()),
+        _ => None,
+    };
+    members(tags.get())
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(name, json)| Some((name, value(json)?)))
+        // The first colon ends a tag's name.
+        .map(|(name, value)| clean_tag(&format!("{}:{value}", name.replace(':', "_"))))
+        .filter(|tag| !tag.starts_with(':'))
+        .collect()
+}

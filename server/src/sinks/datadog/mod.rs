@@ -1,0 +1,93 @@
+//! Datadog, through an agent's DogStatsD: metrics by UDP or a Unix socket.
+//!
+//! A datagram has no answer, so "sent" means that it left this machine, or reached the agent's socket. Nothing is sent
+//! twice: what is counted twice is worse than what is not counted. What was dropped, and why, is in the event's timeline.
+
+mod config;
+pub mod encode;
+mod send;
+
+use std::sync::Arc;
+
+pub use config::{Config, Timers};
+use encode::Style;
+use send::{Agent, Target};
+pub use send::{Datagram, pack};
+
+use crate::sinks::{Health, Limits, Report, Sending, Sink, Verdict};
+use crate::store::{EventRow, Reason};
+
+/// Most events in one batch.
+const EVENTS_MAX: u32 = 1_000;
+/// Most bytes of events in one batch.
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// An agent's DogStatsD.
+#[derive(Debug)]
+pub struct Datadog {
+    agent: Agent,
+    style: Style,
+    datagram_bytes_max: usize,
+}
+
+impl Datadog {
+    /// The agent that `config` names. It need not be there yet.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let target = match (&config.address, &config.socket) {
+            (Some(address), None) => Target::Udp(address.clone()),
+            (None, Some(path)) => Target::Unix(path.clone()),
+            _ => return Err("give either its address or its socket".into()),
+        };
+        Ok(Self {
+            datagram_bytes_max: target.datagram_bytes_max(),
+            agent: Agent::new(target),
+            style: Style::new(&config.prefix, &config.tags, config.timers),
+        })
+    }
+
+    async fn send_all(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
+        let mut report = Report::all(events.len(), &Verdict::Sent, Health::Up);
+        let mut lines = Vec::with_capacity(events.len());
+        for (at, row) in events.iter().enumerate() {
+            match self.style.line(row, now_ms) {
+                Ok(line) => lines.push((at, line)),
+                Err(reason) => report.verdicts[at] = Verdict::Drop(reason),
+            }
+        }
+        let (datagrams, too_long) = pack(lines, self.datagram_bytes_max);
+        let detail =
+            format!("it takes more than the {} bytes of a datagram", self.datagram_bytes_max);
+        let reason = Reason::new("too_large", &detail);
+        for at in too_long {
+            report.verdicts[at] = Verdict::Drop(reason.clone());
+        }
+        for datagram in datagrams {
+            let failed = match &report.health {
+                Health::Busy(reason, _) => Some(reason.clone()),
+                _ => self.agent.send(datagram.text.as_bytes()).await.err(),
+            };
+            if let Some(reason) = failed {
+                for at in datagram.events {
+                    report.verdicts[at] = Verdict::Drop(reason.clone());
+                }
+                // The rest of the batch is not tried, or a silent agent would hold it up for minutes.
+                report.health = Health::Busy(reason, None);
+            }
+        }
+        report
+    }
+}
+
+impl Sink for Datadog {
+    fn limits(&self) -> Limits {
+        let (events_max, bytes_max) = (EVENTS_MAX, BYTES_MAX);
+        Limits { events_max, bytes_max, lanes: 1, is_at_most_once: true }
+    }
+
+    fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
+        Box::pin(self.send_all(events, now_ms))
+    }
+}

@@ -1,0 +1,138 @@
+//! Packing metrics into datagrams, and sending those.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::store::Reason;
+
+/// How long the agent may take to make room for a datagram.
+const SEND: Duration = Duration::from_secs(1);
+
+/// Where an agent listens.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// Host and port.
+    Udp(String),
+    /// Path of a Unix socket.
+    Unix(PathBuf),
+}
+
+impl Target {
+    /// Most bytes of a datagram that this way takes whole (Datadog's client libraries have the same).
+    pub(super) const fn datagram_bytes_max(&self) -> usize {
+        match self {
+            Self::Udp(_) => 1_432,
+            Self::Unix(_) => 8_192,
+        }
+    }
+}
+
+/// Lines that go together in one datagram.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Datagram {
+    /// Its bytes.
+    pub text: String,
+    /// The places of its events in the batch.
+    pub events: Vec<usize>,
+}
+
+/// Packs lines into datagrams, in order. Gives beside them the places of lines too long for any.
+pub fn pack(
+    lines: impl IntoIterator<Item = (usize, String)>,
+    bytes_max: usize,
+) -> (Vec<Datagram>, Vec<usize>) {
+    let (mut datagrams, mut too_long) = (Vec::<Datagram>::new(), Vec::new());
+    for (at, line) in lines {
+        if line.len() > bytes_max {
+            too_long.push(at);
+            continue;
+        }
+        match datagrams.last_mut() {
+            Some(last) if last.text.len() + 1 + line.len() <= bytes_max => {
+                last.text.push('\n');
+                last.text.push_str(&line);
+                last.events.push(at);
+            }
+            _ => datagrams.push(Datagram { text: line, events: vec![at] }),
+        }
+    }
+    (datagrams, too_long)
+}
+
+#[derive(Debug)]
+enum Socket {
+    Udp(tokio::net::UdpSocket),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixDatagram),
+}
+
+/// The way to an agent. It is opened when first needed, and again after an error.
+#[derive(Debug)]
+pub(super) struct Agent {
+    target: Target,
+    open: RwLock<Option<Arc<Socket>>>,
+}
+
+impl Agent {
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, open: RwLock::new(None) }
+    }
+
+    /// Sends one datagram, once.
+    pub(super) async fn send(&self, datagram: &[u8]) -> Result<(), Reason> {
+        let Ok(sent) = tokio::time::timeout(SEND, self.try_send(datagram)).await else {
+            return Err(Reason::new("agent_busy", "the agent made no room within 1 s"));
+        };
+        sent.map_err(|error| {
+            *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
+            Reason::new("agent_unreachable", &error.to_string())
+        })
+    }
+
+    async fn try_send(&self, datagram: &[u8]) -> std::io::Result<()> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let socket = if let Some(socket) = open {
+            socket
+        } else {
+            let socket = Arc::new(connect(&self.target).await?);
+            let kept = Some(Arc::clone(&socket));
+            *self.open.write().unwrap_or_else(PoisonError::into_inner) = kept;
+            socket
+        };
+        match &*socket {
+            Socket::Udp(socket) => socket.send(datagram).await?,
+            #[cfg(unix)]
+            Socket::Unix(socket) => socket.send(datagram).await?,
+        };
+        Ok(())
+    }
+}
+
+async fn connect(target: &Target) -> std::io::Result<Socket> {
+    match target {
+        Target::Udp(address) => {
+            let mut last = std::io::Error::other("the agent's name has no address");
+            for address in tokio::net::lookup_host(address).await? {
+                let any: std::net::SocketAddr = match address {
+                    std::net::SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+                    std::net::SocketAddr::V6(_) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
+                };
+                let socket = tokio::net::UdpSocket::bind(any).await?;
+                match socket.connect(address).await {
+                    Ok(()) => return Ok(Socket::Udp(socket)),
+                    Err(error) => last = error,
+                }
+            }
+            Err(last)
+        }
+        #[cfg(unix)]
+        Target::Unix(path) => {
+            let socket = tokio::net::UnixDatagram::unbound()?;
+            socket.connect(path)?;
+            Ok(Socket::Unix(socket))
+        }
+        #[cfg(not(unix))]
+        Target::Unix(_) => Err(std::io::ErrorKind::Unsupported.into()),
+    }
+}

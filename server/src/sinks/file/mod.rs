@@ -1,0 +1,66 @@
+//! A file of JSON lines, rotated by size, at least once.
+//!
+//! By default a batch is synced before its events count as sent. A crash between the two writes it again, so a reader
+//! that must not count twice looks at the `id` of each line. A line is there wholly or not at all: what a crash left of
+//! one is cut off at the next opening.
+
+mod config;
+pub mod encode;
+mod send;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use config::{Config, Sync};
+use send::Log;
+
+use crate::sinks::{Health, Limits, Report, Sending, Sink, Verdict};
+use crate::store::{EventRow, Reason};
+
+/// Most events in one batch.
+const EVENTS_MAX: u32 = 1_000;
+/// Most bytes of events in one batch.
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// A file of JSON lines.
+#[derive(Debug)]
+pub struct File {
+    log: Arc<Mutex<Log>>,
+}
+
+impl File {
+    /// The file that `config` names. It is opened when first needed.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        if config.path.file_name().is_none() {
+            return Err("its path does not end in the name of a file".into());
+        }
+        let Config { path, rotate_bytes, keep, sync, .. } = config.clone();
+        Ok(Self { log: Arc::new(Mutex::new(Log::new(path, rotate_bytes, keep, sync))) })
+    }
+}
+
+impl Sink for File {
+    fn limits(&self) -> Limits {
+        let (events_max, bytes_max) = (EVENTS_MAX, BYTES_MAX);
+        Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false }
+    }
+
+    fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
+        let (log, count) = (Arc::clone(&self.log), events.len());
+        Box::pin(async move {
+            let appending = tokio::task::spawn_blocking(move || {
+                let lines = encode::lines(&events);
+                log.lock().unwrap_or_else(PoisonError::into_inner).append(&lines, now_ms)
+            });
+            let failed = match appending.await {
+                Ok(Ok(())) => return Report::all(count, &Verdict::Sent, Health::Up),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            let reason = Reason::new("not_written", &failed);
+            Report::all(count, &Verdict::Retry(reason.clone()), Health::Busy(reason, None))
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Appending lines to a file, and moving it aside when it is full.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::config::Sync;
+
+/// How much is read at a time in search of the last whole line.
+const STEP_BYTES: u64 = 64 * 1024;
+
+/// A file that grows by whole lines.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    rotate_bytes: u64,
+    keep: usize,
+    sync: Sync,
+    open: Option<(File, u64)>,
+}
+
+impl Log {
+    pub(super) fn new(path: PathBuf, rotate_bytes: u64, keep: usize, sync: Sync) -> Self {
+        Self { path, rotate_bytes: rotate_bytes.max(1), keep, sync, open: None }
+    }
+
+    /// Appends `lines`. After an error the file is opened again, without what was written of them.
+    pub(super) fn append(&mut self, lines: &str, now_ms: i64) -> io::Result<()> {
+        let appended = self.try_append(lines, now_ms);
+        if appended.is_err() {
+            self.open = None;
+        }
+        appended
+    }
+
+    fn try_append(&mut self, lines: &str, now_ms: i64) -> io::Result<()> {
+        let (mut file, mut bytes) = match self.open.take() {
+            Some(open) => open,
+            None => open(&self.path)?,
+        };
+        if bytes > 0 && bytes + lines.len() as u64 > self.rotate_bytes {
+            drop(file);
+            self.rotate(now_ms)?;
+            (file, bytes) = open(&self.path)?;
+        }
+        if let Err(error) = file.write_all(lines.as_bytes()) {
+            // Part of a line may stand there. What cannot be taken back now is taken back at the next opening.
+            let _ = file.set_len(bytes);
+            return Err(error);
+        }
+        if self.sync == Sync::Batch {
+            file.sync_data()?;
+        }
+        self.open = Some((file, bytes + lines.len() as u64));
+        Ok(())
+    }
+
+    /// Moves the file aside under a name that says when, and deletes the oldest of those beyond the limit.
+    fn rotate(&self, now_ms: i64) -> io::Result<()> {
+        for number in 0.. {
+            let aside = self.aside(now_ms, number);
+            if !aside.try_exists()? {
+                fs::rename(&self.path, aside)?;
+                break;
+            }
+        }
+        let mut old = self.old()?;
+        let surplus = if self.keep == 0 { 0 } else { old.len().saturating_sub(self.keep) };
+        old.sort();
+        old.iter().take(surplus).try_for_each(fs::remove_file)
+    }
+
+    /// `events.ndjson` becomes `events.20260131T120000.000.0.ndjson`, which sorts by time.
+    fn aside(&self, now_ms: i64, number: u32) -> PathBuf {
+        let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
+        let (stem, end) = self.names();
+        self.path.with_file_name(format!(
+            "{stem}.{}.{:03}.{number:03}{end}",
+            time.strftime("%Y%m%dT%H%M%S"),
+            now_ms.rem_euclid(1_000)
+        ))
+    }
+
+    fn names(&self) -> (String, String) {
+        let text = |part: Option<&std::ffi::OsStr>| {
+            part.map(|part| part.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let end = text(self.path.extension());
+        let end = if end.is_empty() { end } else { format!(".{end}") };
+        (text(self.path.file_stem()), end)
+    }
+
+    /// The files that were moved aside: those whose names are made like theirs.
+    fn old(&self) -> io::Result<Vec<PathBuf>> {
+        let (stem, end) = self.names();
+        let is_aside = |name: &str| {
+            name.strip_prefix(&format!("{stem}."))
+                .and_then(|rest| rest.strip_suffix(&end))
+                .is_some_and(|middle| {
+                    middle.len() == "20260131T120000.000.000".len()
+                        && middle.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'T' | b'.'))
+                })
+        };
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::read_dir(folder.unwrap_or(Path::new(".")))?
+            .filter_map(|entry| match entry {
+                Ok(entry) => {
+                    is_aside(&entry.file_name().to_string_lossy()).then(|| Ok(entry.path()))
+                }
+                Err(error) => Some(Err(error)),
+            })
+            .collect()
+    }
+}
+
+/// Opens the file to append to it, cutting off a last line that was not written to its end.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let whole = whole_lines(&mut file, length)?;
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    file.seek(SeekFrom::Start(whole))?;
+    Ok((file, whole))
+}
+
+/// The length of the file up to the end of its last whole line.
+fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
+    let mut end = length;
+    let mut buffer = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(STEP_BYTES);
+        file.seek(SeekFrom::Start(start))?;
+        buffer.clear();
+        Read::by_ref(file).take(end - start).read_to_end(&mut buffer)?;
+        if let Some(at) = buffer.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}

@@ -1,0 +1,131 @@
+//! Events as Mixpanel takes them (<https://developer.mixpanel.com/reference/import-events>). Pure: the same event
+//! always gives the same bytes, because Mixpanel tells a repeated event from a new one by (event, time, distinct_id,
+//! `$insert_id`).
+
+use lamplight_wire::json::push_string;
+use serde_json::value::RawValue;
+
+use crate::sinks::event_json::members;
+use crate::store::{EventRow, Reason};
+
+/// Properties that mean something to Mixpanel, and so are never taken from the page.
+const RESERVED: [&str; 6] =
+    ["time", "distinct_id", "$insert_id", "token", "$user_id", "$device_id"];
+/// Members of `context` that Mixpanel has a name for.
+const CONTEXT: [(&str, &str); 4] = [
+    ("page", "$current_url"),
+    ("referrer", "$referrer"),
+    ("locale", "locale"),
+    ("release", "release"),
+];
+
+/// The event for `/import`.
+///
+/// # Errors
+/// When what the page sent cannot be read. Its events are checked before they are stored, but not to their depths.
+pub fn event(row: &EventRow) -> Result<String, Reason> {
+    let given = read(row.properties_json.as_deref())?;
+    let context = read(row.context_json.as_deref())?;
+    let mut out = String::with_capacity(row.json_bytes() + 320);
+    out.push_str("{\"event\":");
+    push_string(&mut out, &row.name);
+    out.push_str(",\"properties\":{\"time\":");
+    out.push_str(&row.time_ms.to_string());
+    out.push_str(",\"distinct_id\":");
+    push_string(&mut out, distinct_id(row));
+    // 36 characters of [0-9a-f-], made from payload and index, so the same in every attempt.
+    out.push_str(",\"$insert_id\":\"");
+    out.push_str(&row.id.to_string());
+    out.push('"');
+    // Both ids on one event are how Mixpanel learns that they are one person (Simplified ID Merge).
+    push_member(&mut out, "$user_id", row.user_id.as_deref());
+    push_member(&mut out, "$device_id", row.anonymous_id.as_deref());
+    let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
+    for (name, value) in known_context(&context).into_iter().filter(|(name, _)| !is_given(name)) {
+        push_raw(&mut out, &name, value);
+    }
+    if !is_given("session") {
+        push_member(&mut out, "session", row.session.as_deref());
+    }
+    for (name, value) in given.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())) {
+        push_raw(&mut out, name, value);
+    }
+    out.push_str("}}");
+    Ok(out)
+}
+
+/// The update of the user's profile for `/engage`, if the event is one that says who the user is.
+///
+/// # Errors
+/// When what the page sent cannot be read.
+pub fn profile(row: &EventRow, token: &str) -> Result<Option<String>, Reason> {
+    let Some(user) = row.user_id.as_deref().filter(|_| is_identify(row)) else { return Ok(None) };
+    let traits = read(row.properties_json.as_deref())?;
+    if traits.is_empty() {
+        return Ok(None);
+    }
+    let mut out = String::with_capacity(row.json_bytes() + 160);
+    out.push_str("{\"$token\":");
+    push_string(&mut out, token);
+    out.push_str(",\"$distinct_id\":");
+    push_string(&mut out, user);
+    // Or the server's own place would be taken for the user's.
+    out.push_str(",\"$ip\":\"0\",\"$set\":{");
+    for (index, (name, value)) in traits.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        push_string(&mut out, name);
+        out.push(':');
+        out.push_str(value.get());
+    }
+    out.push_str("}}");
+    Ok(Some(out))
+}
+
+fn is_identify(row: &EventRow) -> bool {
+    matches!(row.name.as_str(), "identify" | "$identify")
+}
+
+/// Empty for an event that is about nobody, which Mixpanel takes as such.
+fn distinct_id(row: &EventRow) -> &str {
+    row.user_id.as_deref().or(row.anonymous_id.as_deref()).unwrap_or_default()
+}
+
+fn read(json: Option<&str>) -> Result<Vec<(String, &RawValue)>, Reason> {
+    members(json.unwrap_or("{}")).map_err(|error| Reason::new("unreadable", &error.to_string()))
+}
+
+/// What the context says that Mixpanel has a name for, each name once.
+fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a RawValue)> {
+    let mut known = Vec::new();
+    for (name, value) in context {
+        if let Some((_, theirs)) = CONTEXT.iter().find(|(ours, _)| ours == name) {
+            known.push(((*theirs).to_owned(), *value));
+        } else if name == "utm" {
+            let inner = members(value.get()).unwrap_or_default();
+            known.extend(inner.into_iter().map(|(name, value)| (format!("utm_{name}"), value)));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    known.retain(|(name, value)| {
+        !value.get().starts_with(['{', '[']) && value.get() != "null" && seen.insert(name.clone())
+    });
+    known
+}
+
+fn push_member(out: &mut String, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        out.push_str(",\"");
+        out.push_str(name);
+        out.push_str("\":");
+        push_string(out, value);
+    }
+}
+
+fn push_raw(out: &mut String, name: &str, value: &RawValue) {
+    out.push(',');
+    push_string(out, name);
+    out.push(':');
+    out.push_str(value.get());
+}

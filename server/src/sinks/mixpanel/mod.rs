@@ -1,0 +1,89 @@
+//! Mixpanel: events to `/import`, the traits of `identify` to `/engage`.
+//!
+//! The limits are the smaller of those its documentation names in different places: 2,000 events and 2 MB, unpacked, a
+//! request. Every answer is either about the request (try again, stop) or about single events, and a partial 400 says
+//! about which.
+
+mod config;
+pub mod encode;
+mod send;
+
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use reqwest::Client;
+
+pub use config::{Config, Region};
+
+use crate::sinks::{Limits, Sending, Sink, http};
+use crate::store::EventRow;
+
+/// Most events a request may have.
+pub const EVENTS_MAX: u32 = 2_000;
+/// Most bytes of JSON a request may have.
+pub const REQUEST_BYTES_MAX: usize = 2_000_000;
+
+/// A Mixpanel project.
+#[derive(Debug)]
+pub struct Mixpanel {
+    client: Client,
+    import_url: String,
+    engage_url: String,
+    authorization: String,
+    token: String,
+    limits: Limits,
+}
+
+impl Mixpanel {
+    /// The project that `config` names.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let Config { events_max, parallel, .. } = config;
+        if !(1..=EVENTS_MAX).contains(events_max) || !(1..=16).contains(parallel) {
+            return Err(format!("events_max must be 1 to {EVENTS_MAX}, and parallel 1 to 16"));
+        }
+        let token = config.token.reveal().to_owned();
+        if token.is_empty() {
+            return Err("its token is empty".into());
+        }
+        let (user, project) =
+            match (&config.service_account, &config.service_account_secret, &config.project_id) {
+                (None, None, None) => (format!("{token}:"), String::new()),
+                (Some(name), Some(secret), Some(project)) => {
+                    let number: u64 = project.parse().map_err(|_| "project_id is not a number")?;
+                    (format!("{name}:{}", secret.reveal()), format!("&project_id={number}"))
+                }
+                _ => {
+                    let why = "service_account, service_account_secret and project_id go together";
+                    return Err(why.into());
+                }
+            };
+        let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
+        reqwest::Url::parse(base).map_err(|_| "its url is none")?;
+        Ok(Self {
+            client: http::client(config.timeout_ms)?,
+            import_url: format!("{base}/import?strict=1{project}"),
+            engage_url: format!("{base}/engage?verbose=1"),
+            authorization: format!("Basic {}", BASE64.encode(user.as_bytes())),
+            token,
+            limits: Limits {
+                events_max: *events_max,
+                bytes_max: REQUEST_BYTES_MAX as u64,
+                lanes: *parallel as usize,
+                is_at_most_once: false,
+            },
+        })
+    }
+}
+
+impl Sink for Mixpanel {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
+        Box::pin(send::send(self, events, now_ms))
+    }
+}

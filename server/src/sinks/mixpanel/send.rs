@@ -1,0 +1,251 @@
+//! Sending a batch: as many requests as the limits ask for, and what each answer says about each event.
+
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use serde::Deserialize;
+
+use super::{EVENTS_MAX, Mixpanel, REQUEST_BYTES_MAX, encode};
+use crate::sinks::http::{self, Answer, Meaning};
+use crate::sinks::pieces::Pieces;
+use crate::sinks::{Health, Report, Verdict};
+use crate::store::{EventRow, Reason};
+
+/// The answer to a request of which some events were refused.
+#[derive(Debug, Deserialize)]
+struct Partial {
+    num_records_imported: Option<usize>,
+    #[serde(default)]
+    failed_records: Vec<FailedRecord>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FailedRecord {
+    index: Option<usize>,
+    insert_id: Option<String>,
+    field: Option<String>,
+    message: Option<String>,
+}
+
+/// A batch as JSON texts, each with the place of its event.
+#[derive(Debug, Default)]
+struct Encoded {
+    events: Vec<(usize, String)>,
+    profiles: Vec<(usize, String)>,
+    unreadable: Vec<(usize, Reason)>,
+}
+
+impl Encoded {
+    fn new(rows: &[EventRow], token: &str) -> Self {
+        let mut encoded = Self::default();
+        for (at, row) in rows.iter().enumerate() {
+            match (encode::event(row), encode::profile(row, token)) {
+                (Ok(event), _) if event.len() + 2 > REQUEST_BYTES_MAX => {
+                    let detail = format!("it has {} bytes as Mixpanel takes it", event.len());
+                    encoded.unreadable.push((at, Reason::new("too_large", &detail)));
+                }
+                (Ok(event), Ok(profile)) => {
+                    encoded.events.push((at, event));
+                    encoded.profiles.extend(profile.map(|profile| (at, profile)));
+                }
+                (Err(reason), _) | (_, Err(reason)) => encoded.unreadable.push((at, reason)),
+            }
+        }
+        encoded
+    }
+}
+
+/// Sends `rows`: events first, then the profiles of those that were taken.
+pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
+    let (count, token) = (rows.len(), mixpanel.token.clone());
+    let encoding = tokio::task::spawn_blocking(move || Encoded::new(&rows, &token));
+    let encoded = encoding.await.unwrap_or_default();
+    let unsent = Verdict::Retry(Reason::new("unsent", "a request before it failed"));
+    let mut report = Report::all(count, &unsent, Health::Up);
+    for (at, reason) in encoded.unreadable {
+        report.verdicts[at] = Verdict::Reject(reason);
+    }
+    import(mixpanel, Arc::new(encoded.events), now_ms, &mut report).await;
+    let mut profiles = encoded.profiles;
+    profiles.retain(|(at, _)| report.verdicts[*at] == Verdict::Sent);
+    if !profiles.is_empty() {
+        engage(mixpanel, Arc::new(profiles), now_ms, &mut report).await;
+    }
+    report
+}
+
+/// JSON texts, each with the place of its event in the batch.
+type Texts = Arc<Vec<(usize, String)>>;
+
+async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut Report) {
+    let mut pieces = cut(&events);
+    while let Some(piece) = pieces.next() {
+        let part = &events[piece.clone()];
+        let answer = post(mixpanel, &mixpanel.import_url, &events, &piece, now_ms).await;
+        let verdicts = match read(answer, &mut report.health) {
+            Read::Taken => vec![Verdict::Sent; part.len()],
+            Read::Failed(reason) => vec![Verdict::Retry(reason); part.len()],
+            Read::Refused(answer) => match partial(&answer, part) {
+                Some(verdicts) => verdicts,
+                None if pieces.halve(&piece) => continue,
+                None => vec![Verdict::Reject(http::reason(&answer)); part.len()],
+            },
+        };
+        for ((at, _), verdict) in part.iter().zip(verdicts) {
+            report.verdicts[*at] = verdict;
+        }
+        if report.health != Health::Up {
+            return;
+        }
+    }
+}
+
+/// Updates profiles. `/engage` does not say which of several updates it refused, so they are halved until one is left.
+async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut Report) {
+    // What is not reached after a failure must come again, with its event, which Mixpanel knows already then.
+    let unsent = Reason::new("profile_unsent", "a request before that of its profile failed");
+    for (at, _) in profiles.iter() {
+        report.verdicts[*at] = Verdict::Retry(unsent.clone());
+    }
+    if report.health != Health::Up {
+        return;
+    }
+    let mut pieces = cut(&profiles);
+    while let Some(piece) = pieces.next() {
+        let part = &profiles[piece.clone()];
+        let answer = post(mixpanel, &mixpanel.engage_url, &profiles, &piece, now_ms).await;
+        let verdict = match read(answer, &mut report.health) {
+            Read::Taken => Verdict::Sent,
+            Read::Failed(reason) => Verdict::Retry(reason),
+            Read::Refused(_) if pieces.halve(&piece) => continue,
+            Read::Refused(answer) => {
+                Verdict::Reject(Reason::new("profile_refused", &http::reason(&answer).detail))
+            }
+        };
+        for (at, _) in part {
+            report.verdicts[*at] = verdict.clone();
+        }
+        if report.health != Health::Up {
+            return;
+        }
+    }
+}
+
+fn cut(texts: &[(usize, String)]) -> Pieces {
+    // A comma for each, and the brackets.
+    let sizes = texts.iter().map(|(_, text)| text.len() + 1);
+    Pieces::cut(sizes, EVENTS_MAX as usize, REQUEST_BYTES_MAX - 2)
+}
+
+/// What an answer says about a whole request.
+enum Read {
+    Taken,
+    Failed(Reason),
+    Refused(Answer),
+}
+
+fn read(answer: Result<Answer, Reason>, health: &mut Health) -> Read {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(reason) => {
+            *health = Health::Busy(reason.clone(), None);
+            return Read::Failed(reason);
+        }
+    };
+    let reason = http::reason(&answer);
+    match http::meaning(answer.status) {
+        Meaning::Taken if is_no(&answer) => return Read::Refused(answer),
+        Meaning::Taken => return Read::Taken,
+        Meaning::Refused | Meaning::TooLarge => return Read::Refused(answer),
+        Meaning::Busy => *health = Health::Busy(reason.clone(), answer.retry_after_ms),
+        Meaning::Stop => *health = Health::Stopped(reason.clone()),
+    }
+    Read::Failed(reason)
+}
+
+/// `/engage` can say 200 and, in its body, that nothing was done.
+fn is_no(answer: &Answer) -> bool {
+    #[derive(Deserialize)]
+    struct Verbose {
+        status: u8,
+    }
+    serde_json::from_slice::<Verbose>(&answer.body).is_ok_and(|verbose| verbose.status == 0)
+}
+
+/// Which events of a refused request were taken all the same. `None` when the answer does not say.
+fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<Verdict>> {
+    let partial: Partial = serde_json::from_slice(&answer.body).ok()?;
+    if partial.failed_records.is_empty() {
+        return None;
+    }
+    let mut verdicts = vec![Verdict::Sent; part.len()];
+    let mut failed = 0;
+    for record in partial.failed_records {
+        let at = record.index.filter(|at| *at < part.len() && is_about(&record, &part[*at].1));
+        let at = at.or_else(|| part.iter().position(|(_, text)| is_about(&record, text)))?;
+        let (field, message) =
+            (record.field.unwrap_or_default(), record.message.unwrap_or_default());
+        failed += usize::from(verdicts[at] == Verdict::Sent);
+        verdicts[at] = Verdict::Reject(Reason::new("refused", &format!("{field}: {message}")));
+    }
+    if partial.num_records_imported.is_some_and(|imported| imported + failed != part.len()) {
+        // It took fewer than it does not complain about. Sending the others again does no harm.
+        let reason = Reason::new("unclear", "Mixpanel neither took nor refused it");
+        for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Sent) {
+            *verdict = Verdict::Retry(reason.clone());
+        }
+    }
+    Some(verdicts)
+}
+
+/// Whether the record is about this event. One without an id is about the one at its index.
+fn is_about(record: &FailedRecord, text: &str) -> bool {
+    match record.insert_id.as_deref().filter(|id| !id.is_empty()) {
+        // Ours is the first in the text; a page may have put others into its properties.
+        Some(id) => text
+            .split_once("\"$insert_id\":\"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .is_some_and(|(ours, _)| ours == id),
+        None => record.index.is_some(),
+    }
+}
+
+async fn post(
+    mixpanel: &Mixpanel,
+    url: &str,
+    texts: &Texts,
+    piece: &Range<usize>,
+    now_ms: i64,
+) -> Result<Answer, Reason> {
+    let (texts, piece) = (Arc::clone(texts), piece.clone());
+    // Packing 2 MB takes too long for a thread that answers requests.
+    let body = match tokio::task::spawn_blocking(move || body(&texts[piece])).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(error)) => return Err(Reason::new("not_packed", &error.to_string())),
+        Err(error) => return Err(Reason::new("not_packed", &error.to_string())),
+    };
+    let request = mixpanel
+        .client
+        .post(url)
+        .header(AUTHORIZATION, &mixpanel.authorization)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONTENT_ENCODING, "gzip")
+        .body(body);
+    http::post(request, now_ms).await
+}
+
+/// The texts as one JSON array, packed. Without a time in its header, so that the same texts give the same bytes.
+fn body(part: &[(usize, String)]) -> std::io::Result<Bytes> {
+    let mut packer = GzEncoder::new(Vec::with_capacity(64 * 1024), Compression::fast());
+    for (index, (_, text)) in part.iter().enumerate() {
+        packer.write_all(if index == 0 { b"[" } else { b"," })?;
+        packer.write_all(text.as_bytes())?;
+    }
+    packer.write_all(b"]")?;
+    Ok(packer.finish()?.into())
+}

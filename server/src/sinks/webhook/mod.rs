@@ -1,0 +1,62 @@
+//! A webhook: signed batches of JSON to any URL, at least once.
+//!
+//! The receiver knows an event that comes again by its `id`, and checks the signature as Standard Webhooks says: HMAC
+//! over `webhook-id`, `webhook-timestamp` and the body.
+
+mod config;
+pub mod encode;
+mod send;
+
+use std::sync::Arc;
+
+pub use config::Config;
+use hmac::Hmac;
+use reqwest::{Client, Url};
+use sha2::Sha256;
+
+use crate::sinks::{Limits, Sending, Sink, http};
+use crate::store::EventRow;
+
+/// Most bytes of a request, unless a single event has more.
+const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+
+/// A webhook.
+pub struct Webhook {
+    client: Client,
+    url: Url,
+    signer: Hmac<Sha256>,
+    limits: Limits,
+}
+
+impl Webhook {
+    /// The webhook that `config` names.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn new(config: &Config) -> Result<Self, String> {
+        if !(1..=1_000).contains(&config.events_max) {
+            return Err("events_max must be 1 to 1,000".into());
+        }
+        let url = Url::parse(config.url.reveal()).map_err(|_| "its url is none")?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("its url is neither http nor https".into());
+        }
+        let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
+        Ok(Self {
+            client: http::client(config.timeout_ms)?,
+            url,
+            signer: encode::signer(config.secret.reveal())?,
+            limits: Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false },
+        })
+    }
+}
+
+impl Sink for Webhook {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
+        Box::pin(send::send(self, events, now_ms))
+    }
+}

@@ -1,0 +1,62 @@
+//! Sending a batch, and what the answer says about it.
+
+use std::sync::Arc;
+
+use reqwest::header::CONTENT_TYPE;
+
+use super::{REQUEST_BYTES_MAX, Webhook, encode};
+use crate::sinks::http::{self, Meaning};
+use crate::sinks::pieces::Pieces;
+use crate::sinks::{Health, Report, Verdict};
+use crate::store::{EventRow, Reason};
+
+/// Sends `rows`. A request that is refused is halved until what cannot be taken stands alone.
+pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
+    let unsent = Verdict::Retry(Reason::new("unsent", "a request before it failed"));
+    let mut report = Report::all(rows.len(), &unsent, Health::Up);
+    let sizes = rows.iter().map(|row| row.json_bytes() + 400);
+    let mut pieces = Pieces::cut(sizes, webhook.limits.events_max as usize, REQUEST_BYTES_MAX);
+    while let Some(piece) = pieces.next() {
+        let verdict = match post(webhook, &rows[piece.clone()], now_ms).await {
+            Err(reason) => {
+                report.health = Health::Busy(reason.clone(), None);
+                Verdict::Retry(reason)
+            }
+            Ok(answer) => {
+                let reason = http::reason(&answer);
+                match http::meaning(answer.status) {
+                    Meaning::Taken => Verdict::Sent,
+                    Meaning::TooLarge | Meaning::Refused if pieces.halve(&piece) => continue,
+                    Meaning::TooLarge | Meaning::Refused => Verdict::Reject(reason),
+                    Meaning::Busy => {
+                        report.health = Health::Busy(reason.clone(), answer.retry_after_ms);
+                        Verdict::Retry(reason)
+                    }
+                    Meaning::Stop => {
+                        report.health = Health::Stopped(reason.clone());
+                        Verdict::Retry(reason)
+                    }
+                }
+            }
+        };
+        report.verdicts[piece].fill(verdict);
+        if report.health != Health::Up {
+            break;
+        }
+    }
+    report
+}
+
+async fn post(webhook: &Webhook, rows: &[EventRow], now_ms: i64) -> Result<http::Answer, Reason> {
+    let (id, time_s, body) = (encode::id(rows), now_ms / 1_000, encode::body(rows));
+    let signature = encode::signature(&webhook.signer, &id, time_s, &body);
+    let request = webhook
+        .client
+        .post(webhook.url.clone())
+        .header(CONTENT_TYPE, "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", time_s)
+        .header("webhook-signature", signature)
+        .body(body);
+    http::post(request, now_ms).await
+}

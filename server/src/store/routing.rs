@@ -1,0 +1,104 @@
+//! Which sinks an event goes to, decided once, when its row is written. Pure.
+
+use lamplight_wire::event::Kind;
+use serde::Deserialize;
+
+/// An event's name, or its beginning followed by `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// The pattern with this text. A `*` anywhere but at the end is a letter like any other.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => self.0 == name,
+        }
+    }
+}
+
+/// Which events one sink wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// The sink's name in the configuration.
+    pub sink: String,
+    /// What kind of sink it is, for people.
+    pub kind: &'static str,
+    /// Events of these types.
+    pub types: Vec<Kind>,
+    /// If there are any, only events whose name matches one of these.
+    pub only: Vec<NamePattern>,
+    /// No events whose name matches one of these.
+    pub except: Vec<NamePattern>,
+}
+
+impl Route {
+    /// Whether the sink wants an event of this type and name.
+    pub fn wants(&self, kind: Kind, name: &str) -> bool {
+        let matches = |patterns: &[NamePattern]| patterns.iter().any(|it| it.matches(name));
+        self.types.contains(&kind)
+            && (self.only.is_empty() || matches(&self.only))
+            && !matches(&self.except)
+    }
+}
+
+/// Whether the event's context carries the mark of Global Privacy Control (W3C, `navigator.globalPrivacyControl`):
+/// its user asked that it be passed on to nobody.
+pub fn has_privacy_mark(context_json: Option<&str>) -> bool {
+    #[derive(Deserialize)]
+    struct Context {
+        gpc: Option<bool>,
+    }
+    // Few contexts have the mark; the others are not parsed. A `gpc` that is no boolean counts as the mark: whoever
+    // wrote it meant something by it, and passing on what must not be cannot be undone.
+    context_json.is_some_and(|json| {
+        (json.contains("gpc") || json.contains('\\'))
+            && serde_json::from_str::<Context>(json)
+                .map_or(true, |context| context.gpc == Some(true))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(types: &[Kind], only: &[&str], except: &[&str]) -> Route {
+        let patterns =
+            |texts: &[&str]| texts.iter().map(|text| NamePattern::new(*text)).collect::<Vec<_>>();
+        Route {
+            sink: "s".into(),
+            kind: "file",
+            types: types.to_vec(),
+            only: patterns(only),
+            except: patterns(except),
+        }
+    }
+
+    #[test]
+    fn an_event_goes_by_its_type_and_its_name() {
+        let all = route(&[Kind::Default], &[], &[]);
+        assert!(all.wants(Kind::Default, "a") && !all.wants(Kind::Critical, "a"));
+        assert!(!all.wants(Kind::Monitor, "a"));
+        let some = route(&[Kind::Default, Kind::Critical], &["paid", "cart_*"], &["cart_debug*"]);
+        for (name, wanted) in
+            [("paid", true), ("paid2", false), ("cart_add", true), ("cart_debug_x", false)]
+        {
+            assert_eq!(some.wants(Kind::Critical, name), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_privacy_mark_is_seen_however_it_is_written() {
+        for json in [r#"{"gpc":true}"#, r#"{"page":"/","\u0067pc": true}"#, r#"{"gpc":1}"#] {
+            assert!(has_privacy_mark(Some(json)), "{json}");
+        }
+        for json in [r#"{"gpc":false}"#, r#"{"page":"/gpc"}"#, r#"{"x":{"gpc":true}}"#, "{}"] {
+            assert!(!has_privacy_mark(Some(json)), "{json}");
+        }
+        assert!(!has_privacy_mark(None));
+    }
+}

@@ -1,0 +1,126 @@
+//! Sinks: their state, and their counts.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::store::{Route, SinkCondition, SinkRow};
+
+/// How a transaction moves the counts of one sink.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Moved {
+    pub(super) waiting: i64,
+    pub(super) sent: i64,
+    pub(super) dead: i64,
+    pub(super) dropped: i64,
+}
+
+/// Writes down which sinks there are. Gives each with its number.
+pub(super) fn set(
+    connection: &Connection,
+    routes: Vec<Route>,
+) -> rusqlite::Result<Vec<(i64, Route)>> {
+    connection.execute(
+        "UPDATE sinks SET is_configured = 0, stopped = NULL, rests_until_ms = NULL, rests_why = NULL",
+        [],
+    )?;
+    routes
+        .into_iter()
+        .map(|route| {
+            let id = connection
+                .prepare_cached(
+                    "INSERT INTO sinks (name, kind, is_configured) VALUES (?1, ?2, 1) \
+                     ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, is_configured = 1 RETURNING id",
+                )?
+                .query_row(params![route.sink, route.kind], |row| row.get(0))?;
+            Ok((id, route))
+        })
+        .collect()
+}
+
+/// The number of the sink with this name.
+pub(super) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM sinks WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Its number, if it is neither paused nor stopped.
+pub(super) fn running(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM sinks WHERE name = ?1 AND paused_ms IS NULL AND stopped IS NULL",
+        )?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Adds to the counts of a sink.
+pub(super) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE sinks SET waiting = waiting + ?2, sent = sent + ?3, dead = dead + ?4, \
+             dropped = dropped + ?5 WHERE id = ?1",
+        )?
+        .execute(params![sink, moved.waiting, moved.sent, moved.dead, moved.dropped])?;
+    Ok(())
+}
+
+/// Writes down what the sink can do now.
+pub(super) fn note(
+    connection: &Connection,
+    sink: i64,
+    condition: &SinkCondition,
+) -> rusqlite::Result<()> {
+    let why = |reason: &crate::store::Reason| format!("{}: {}", reason.code, reason.detail);
+    let (stopped, rests_until_ms, rests_why) = match condition {
+        SinkCondition::Up => (None, None, None),
+        SinkCondition::Resting(until_ms, reason) => (None, Some(*until_ms), Some(why(reason))),
+        SinkCondition::Stopped(reason) => (Some(why(reason)), None, None),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE sinks SET stopped = ?2, rests_until_ms = ?3, rests_why = ?4 WHERE id = ?1",
+        )?
+        .execute(params![sink, stopped, rests_until_ms, rests_why])?;
+    Ok(())
+}
+
+/// Pauses a sink, or resumes it. Gives whether it is there.
+pub(super) fn pause(
+    connection: &Connection,
+    name: &str,
+    paused_ms: Option<i64>,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE sinks SET paused_ms = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(paused_ms, ?2) END, \
+             stopped = CASE WHEN ?2 IS NULL THEN NULL ELSE stopped END WHERE name = ?1",
+        )?
+        .execute(params![name, paused_ms])?;
+    Ok(changed == 1)
+}
+
+/// Every sink, by name.
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<SinkRow>> {
+    connection
+        .prepare_cached(
+            "SELECT name, kind, is_configured, paused_ms, stopped, rests_until_ms, rests_why, waiting, sent, dead, \
+             dropped FROM sinks ORDER BY name",
+        )?
+        .query_map([], |row| {
+            let until_ms: Option<i64> = row.get(5)?;
+            Ok(SinkRow {
+                name: row.get(0)?,
+                kind: row.get(1)?,
+                is_configured: row.get(2)?,
+                paused_ms: row.get(3)?,
+                stopped: row.get(4)?,
+                rests: until_ms.zip(row.get(6)?),
+                waiting: row.get(7)?,
+                sent: row.get(8)?,
+                dead: row.get(9)?,
+                dropped: row.get(10)?,
+            })
+        })?
+        .collect()
+}

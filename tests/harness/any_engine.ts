@@ -1,0 +1,34 @@
+// What a scenario starts with that every browser runs: a server and a site of its own, and the browser of the project.
+import { Chromium } from './engines/chromium.ts'
+import { Firefox } from './engines/firefox.ts'
+import type { Engine } from './engines/tab.ts'
+import { Webkit } from './engines/webkit.ts'
+import { TabClient } from './tab_client.ts'
+import { test as base } from './test.ts'
+
+const ENGINES = { chromium: Chromium, firefox: Firefox, webkit: Webkit }
+
+export interface Choice {
+  /** Which browser; a project's choice. */
+  engineName: keyof typeof ENGINES
+}
+
+interface World {
+  engine: Engine
+  /** Opens a tab of the site with a client in it. */
+  openClient: () => Promise<TabClient>
+}
+
+export const test = base.extend<Choice & World>({
+  engineName: ['chromium', { option: true }],
+  engine: async ({ engineName, site }, use) => {
+    const engine = await ENGINES[engineName].start(site)
+    await use(engine)
+    await engine.close()
+  },
+  openClient: async ({ engine, server }, use) => {
+    await use(async () => TabClient.open(await engine.openTab(), server.url))
+  },
+})
+
+export { expect } from '@playwright/test'

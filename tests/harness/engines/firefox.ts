@@ -1,0 +1,62 @@
+// Firefox through Puppeteer, by WebDriver BiDi.
+import { launch, type Browser, type Page } from 'puppeteer-core'
+import { burn, burner, descendants } from '../processes.ts'
+import { firefoxPath } from '../programs.ts'
+import type { Site } from '../site.ts'
+import type { Engine, Tab } from './tab.ts'
+
+/** A content process for each tab, and none kept ready that would later become one. */
+const PROCESSES = {
+  'dom.ipc.processCount': 16,
+  'dom.ipc.processCount.webIsolated': 16,
+  'dom.ipc.processPrelaunch.enabled': false,
+}
+
+class FirefoxTab implements Tab {
+  readonly #page: Page
+  readonly #browserPid: number
+
+  constructor(page: Page, browserPid: number) {
+    this.#page = page
+    this.#browserPid = browserPid
+  }
+
+  evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
+    return this.#page.evaluate(act as (argument: unknown) => Result | Promise<Result>, argument)
+  }
+
+  pid(): Promise<number> {
+    return burner(async () => descendants(this.#browserPid), (ms) => this.evaluate(burn, ms))
+  }
+
+  close(): Promise<void> {
+    return this.#page.close()
+  }
+}
+
+export class Firefox implements Engine {
+  readonly #browser: Browser
+  readonly #site: Site
+
+  private constructor(browser: Browser, site: Site) {
+    this.#browser = browser
+    this.#site = site
+  }
+
+  static async start(site: Site): Promise<Firefox> {
+    const browser = await launch({ browser: 'firefox', executablePath: firefoxPath(), headless: true, extraPrefsFirefox: PROCESSES })
+    return new Firefox(browser, site)
+  }
+
+  async openTab(): Promise<Tab> {
+    const pid = this.#browser.process()?.pid
+    if (pid === undefined) throw new Error('Firefox has no process')
+    const page = await this.#browser.newPage()
+    await page.goto(this.#site.origin)
+    return new FirefoxTab(page, pid)
+  }
+
+  close(): Promise<void> {
+    return this.#browser.close()
+  }
+}

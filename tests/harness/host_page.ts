@@ -1,0 +1,42 @@
+// What the page around Lamplight does with localStorage for itself. Runs in the page.
+
+/** Fills localStorage until no more than `leave` characters are free. */
+export function fillStorage(leave: number): void {
+  const text = 'h'.repeat(65_536)
+  let size = text.length
+  let number = 0
+  while (size > 0) {
+    try {
+      localStorage.setItem(`host:${number}`, text.slice(0, size))
+      number += 1
+    } catch {
+      size = Math.floor(size / 2)
+    }
+  }
+  let freed = 0
+  while (freed < leave && number > 0) {
+    number -= 1
+    const key = `host:${number}`
+    freed += key.length + (localStorage.getItem(key) ?? '').length
+    localStorage.removeItem(key)
+  }
+  if (freed > leave) localStorage.setItem('host:rest', text.slice(0, Math.min(text.length, freed - leave - 'host:rest'.length)))
+}
+
+/** Takes away what `fillStorage` put there. */
+export function emptyStorage(): void {
+  for (const key of Object.keys(localStorage)) if (key.startsWith('host:')) localStorage.removeItem(key)
+}
+
+/** Writes `count` values of a kilobyte, as a shop keeps its cart. Says how many failed. */
+export function keepCart(count: number): number {
+  let failed = 0
+  for (let index = 0; index < count; index += 1) {
+    try {
+      localStorage.setItem(`cart:${index}`, 'c'.repeat(1_000))
+    } catch {
+      failed += 1
+    }
+  }
+  return failed
+}

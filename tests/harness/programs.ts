@@ -1,0 +1,41 @@
+// Where the browsers are. `cargo xtask test` names them; without it they are looked for.
+import { accessSync, constants, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** The Chromium to drive: `LAMPLIGHT_CHROMIUM`, or the first found on the PATH, or the one Playwright installed. */
+export function chromiumPath(): string | undefined {
+  return process.env['LAMPLIGHT_CHROMIUM'] ?? onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+}
+
+export function firefoxPath(): string {
+  return found('Firefox', 'LAMPLIGHT_FIREFOX', onPath('firefox-esr', 'firefox'))
+}
+
+/** WebKitGTK's MiniBrowser is no command: it lies beside the library. */
+export function webkitPaths(): { browser: string; screen: string } {
+  const library = readdirSync('/usr/lib').map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1/MiniBrowser')).find(isExecutable)
+  return {
+    browser: found('WebKitGTK', 'LAMPLIGHT_WEBKIT', library),
+    screen: found('Xvfb', 'LAMPLIGHT_XVFB', onPath('Xvfb')),
+  }
+}
+
+function found(what: string, variable: string, path: string | undefined): string {
+  const chosen = process.env[variable] ?? path
+  if (!chosen) throw new Error(`${what} was not found: install it (cargo xtask test does), or name it with ${variable}`)
+  return chosen
+}
+
+function onPath(...names: string[]): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,62 @@
+import type { Client } from '../harness/client.ts'
+import { killRenderer, rendererPid } from '../harness/renderer.ts'
+import type { Server } from '../harness/server.ts'
+import { expect, test } from '../harness/test.ts'
+
+const EVENTS = 10_000
+const PER_TASK = 250
+/** About 300 bytes an event. */
+const PROPERTIES = { page: '/checkout/payment', plan: 'pro', note: 'x'.repeat(120) }
+
+async function trackAll(tab: Client): Promise<void> {
+  for (let made = 0; made < EVENTS; made += PER_TASK) await tab.trackMany(PER_TASK, 'outage', PROPERTIES)
+}
+
+/** Each number is stored or shown by name of its reason: none is silent. */
+async function expectAccountedFor(server: Server, known: { declared: number; inFlight: number }): Promise<void> {
+  const totals = await server.api.totals()
+  expect(totals).toMatchObject({ made: EVENTS, invalid: 0, lost: 0, declared: known.declared, in_flight: known.inFlight })
+  expect(totals.stored).toBe(EVENTS - known.declared - known.inFlight)
+  const rows = await server.api.events()
+  expect(new Set(rows.map((row) => `${row.producer}-${row.seq}`)).size, 'rows are distinct').toBe(rows.length)
+  expect(rows.length).toBe(totals.stored)
+}
+
+test('10,000 events in one outage all arrive, or stats() and the server count the rest alike, by reason', async ({ openTab, server }) => {
+  test.setTimeout(180_000)
+  const tab = await openTab()
+  await server.kill()
+  await trackAll(tab)
+  await server.restart()
+  await expect.poll(async () => (await tab.stats()).queued, { timeout: 120_000 }).toBe(0)
+  const { made, dropped } = await tab.stats()
+  expect(made).toBe(EVENTS)
+  const declared = Object.values(dropped).reduce((sum, count) => sum + count, 0)
+  await expect.poll(async () => (await server.api.totals()).stored, { timeout: 60_000 }).toBe(EVENTS - declared)
+  await expect.poll(async () => (await server.api.totals()).declared).toBe(declared)
+  await expectAccountedFor(server, { declared, inFlight: 0 })
+  console.log(`10,000 in one outage: ${EVENTS - declared} stored, ${declared} declared as given up`)
+})
+
+test('10,000 events in one outage, then the tab is killed: the next tab delivers what was kept, and the server names every number that is missing', async ({ openTab, server }) => {
+  test.setTimeout(180_000)
+  const tab = await openTab()
+  const pid = await rendererPid(tab.page)
+  await server.kill()
+  await trackAll(tab)
+  // The mark that tells how far the numbers went is written now and then, not with every event.
+  await expect.poll(() => tab.page.evaluate(() => Object.keys(localStorage).some((key) => /^ll:[^:]+:p:/.test(key)))).toBe(true)
+  await tab.page.waitForTimeout(6_000)
+  await killRenderer(tab.page, pid)
+  await server.restart()
+  const heir = await openTab()
+  await expect.poll(async () => (await server.api.totals()).made, { timeout: 60_000 }).toBe(EVENTS)
+  await expect.poll(() => heir.waiting(), { timeout: 90_000 }).toBe(0)
+  await expect.poll(async () => (await server.api.totals()).queue.depth).toBe(0)
+  const { in_flight: inFlight, stored, declared } = await server.api.totals()
+  expect(stored).toBeGreaterThan(1_000)
+  await expectAccountedFor(server, { declared, inFlight })
+  const holes = (await server.api.producers()).flatMap((one) => one.holes).reduce((sum, [from, to]) => sum + to - from + 1, 0)
+  expect(holes, 'numbers that the server names').toBeGreaterThanOrEqual(inFlight)
+  console.log(`10,000 in one outage and killed: ${stored} stored, ${inFlight} shown as holes`)
+})
