@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tokio::sync::{Semaphore, watch};
+
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
 use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
+use crate::pace::Pace;
 use crate::store::{Deliveries, Intake, Store};
 
 /// What every request can reach.
@@ -26,14 +29,25 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Makes names and keys.
     pub entropy: Arc<dyn Entropy>,
+    /// How fast payloads are taken.
+    pub intake_pace: Pace,
+    /// How fast they are processed.
+    pub process_pace: Arc<Pace>,
+    /// How many follow the live view.
+    pub live_places: Arc<Semaphore>,
     /// The room on the disk.
     pub disk: Arc<Disk>,
     /// When the process will be gone, in milliseconds since 1970; 0 until it was asked to stop.
     gone_ms: AtomicI64,
+    draining: watch::Sender<bool>,
 }
+
+/// Most clients that follow the live view at a time.
+const LIVE_CLIENTS_MAX: usize = 64;
 
 impl App {
     /// An app over these parts.
+    #[allow(clippy::too_many_arguments, reason = "the parts of a server, each once, at its start")]
     pub fn new(
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
@@ -42,16 +56,37 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         disk: Arc<Disk>,
+        process_pace: Arc<Pace>,
     ) -> Self {
         let intake_limits = IntakeLimits::default();
         let gone_ms = AtomicI64::new(0);
-        Self { intake, store, deliveries, keyring, intake_limits, clock, entropy, disk, gone_ms }
+        Self {
+            intake,
+            store,
+            deliveries,
+            keyring,
+            intake_limits,
+            clock,
+            entropy,
+            intake_pace: Pace::default(),
+            process_pace,
+            live_places: Arc::new(Semaphore::new(LIVE_CLIENTS_MAX)),
+            disk,
+            gone_ms,
+            draining: watch::Sender::new(false),
+        }
     }
 
     /// From here on no payload is taken; in `grace_ms` the process is gone.
     pub fn drain(&self, grace_ms: i64) {
         let gone_ms = self.clock.now_ms().saturating_add(grace_ms).max(1);
         self.gone_ms.store(gone_ms, Ordering::Release);
+        self.draining.send_replace(true);
+    }
+
+    /// Turns true when the server is asked to stop: what would go on for ever ends then.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
     }
 
     /// Whether the server is shutting down.

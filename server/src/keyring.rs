@@ -45,6 +45,13 @@ impl Keyring {
         let held = keys.get(&place(&hash))?;
         bool::from(held.key.hash.ct_eq(&hash)).then(|| Arc::clone(held))
     }
+
+    /// Whether a key that was found before may still be used as it was.
+    pub fn is_valid(&self, held: &HeldKey) -> bool {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let now = keys.get(&place(&held.key.hash));
+        now.is_some_and(|now| now.key.kind == held.key.kind && now.key.disabled_ms.is_none())
+    }
 }
 
 fn place(hash: &[u8; 32]) -> [u8; 8] {

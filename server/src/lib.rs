@@ -58,6 +58,7 @@ pub mod lease;
 pub mod listen;
 mod open_files;
 pub mod outcome;
+pub mod pace;
 mod patient;
 pub mod problem;
 pub mod process;

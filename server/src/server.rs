@@ -19,6 +19,7 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
+use crate::pace::Pace;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
@@ -117,7 +118,9 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let mut workers = work(args, enrichers, (&intake, &store), (&clock, &entropy), &stopped);
+    let process_pace = Arc::new(Pace::default());
+    let mut workers =
+        work(args, enrichers, (&intake, &store), (&clock, &entropy), (&process_pace, &stopped));
     for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
         workers.spawn(worker.run(stopped.clone()));
     }
@@ -129,6 +132,7 @@ pub async fn run(
         clock,
         entropy,
         Arc::clone(&disk),
+        process_pace,
     ));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -214,7 +218,7 @@ fn work(
     enrichers: Arc<Enrichers>,
     (intake, store): (&Arc<dyn Intake>, &Arc<dyn Store>),
     (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
-    stopped: &watch::Receiver<bool>,
+    (process_pace, stopped): (&Arc<Pace>, &watch::Receiver<bool>),
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for _ in 0..WORKERS {
@@ -224,6 +228,7 @@ fn work(
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             enrichers: Arc::clone(&enrichers),
+            pace: Arc::clone(process_pace),
         };
         tasks.spawn(worker.run(stopped.clone()));
     }

@@ -59,6 +59,9 @@ enum Command {
         /// Which one
         #[arg(value_enum)]
         which: bench::Which,
+        /// Arguments for it, such as `--rows 50000000` for the server's
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
     },
 }
 
@@ -73,6 +76,6 @@ fn main() -> Result<()> {
         Command::Build => build::run(root),
         Command::Check => check::run(root),
         Command::Size => size::run(root),
-        Command::Bench { which } => bench::run(root, which),
+        Command::Bench { which, args } => bench::run(root, which, &args),
     }
 }

@@ -1,5 +1,6 @@
-//! Durable intake beside a bare axum hello and the disk's own sync time, turn by turn in one run; or, given the
-//! argument `sinks`, a backlog that leaves for a sink.
+//! Durable intake beside Node with PostgreSQL, a bare axum hello and the disk's own sync time; processing beside a bare
+//! loop of inserts; what the server costs while idle and overloaded; or a backlog that leaves for a sink. Turn by turn in
+//! one run.
 #![forbid(unsafe_code)]
 // A benchmark measures time and prints what it found.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
@@ -8,39 +9,118 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::Parser;
 
 mod disk;
+mod footprint;
 mod load;
 mod peer;
+mod postgres;
+mod process;
 mod report;
 mod sinks;
 
 use load::Load;
 use peer::Peer;
-use report::{Report, Row};
+use process::{Bench, Identity, bare_inserts};
+use report::{Process, Report, Row};
 
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;
-const TURN: Duration = Duration::from_secs(4);
+
+#[derive(Parser)]
+#[command(about = "What a durable answer costs the server, beside its peers")]
+struct Args {
+    /// Fill a store with this many events first, and measure processing and lookups there beside an empty one
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: u64,
+    /// How long one turn of one peer takes, in seconds
+    #[arg(long, default_value_t = 4)]
+    turn_s: u64,
+    /// Measure only this
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    Intake,
+    Process,
+    Footprint,
+    /// A backlog that leaves for a sink; only when it is asked for
+    Sinks,
+}
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let args = Args::parse();
+    let does = |part| args.only.is_none_or(|only| only == part);
     let data = tempfile::Builder::new().prefix("lamplight-bench-").tempdir_in(".")?;
-    if std::env::args().nth(1).as_deref() == Some("sinks") {
+    // Other users have to get to their part of it.
+    std::process::Command::new("chmod").arg("711").arg(data.path()).status()?;
+    if args.only == Some(Part::Sinks) {
         return sinks::run(data.path()).await;
     }
-    let hello = Peer::hello().await?;
-    let lamplight = Peer::lamplight(data.path(), None).await?;
     let mut report = Report::default();
+    if does(Part::Intake) {
+        intake(&mut report, data.path(), Duration::from_secs(args.turn_s)).await?;
+    }
+    if does(Part::Process) {
+        report.process = Some(process(&mut report, data.path(), args.rows).await?);
+    }
+    if does(Part::Footprint) {
+        report.footprint = Some(footprint::measure(data.path()).await?);
+    }
+    report.print();
+    report.save(Path::new("bench/results/server.json"))
+}
+
+async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()> {
+    let mut peers = vec![Peer::hello().await?, Peer::lamplight(folder, None).await?];
+    match Peer::node_pg(folder).await {
+        Ok(peer) => peers.push(peer),
+        Err(error) => println!("not beside Node with PostgreSQL: {error:#}"),
+    }
     for connections in CONNECTIONS {
         for _ in 0..ROUNDS {
-            report.add_sync(disk::sync_time(data.path())?);
-            for peer in [&hello, &lamplight] {
-                let outcome = Load { connections, turn: TURN }.run(peer).await?;
+            report.add_sync(disk::sync_time(folder)?);
+            for peer in &peers {
+                let outcome = Load { connections, turn }.run(peer).await?;
                 report.add(Row { peer: peer.name, connections, outcome });
             }
         }
     }
-    report.print();
-    report.save(Path::new("bench/results/server.json"))
+    Ok(())
+}
+
+async fn process(report: &mut Report, folder: &Path, rows: u64) -> Result<Process> {
+    let mut empty = Bench::open(&folder.join("empty"))?;
+    let (mut bare, mut numbered, mut anonymous, mut among) = (vec![], vec![], vec![], vec![]);
+    println!("filling a store with {rows} events");
+    let mut full = Bench::open(&folder.join("full"))?;
+    let filled_per_s = full.fill(rows).await?;
+    for round in 0..ROUNDS {
+        report.add_sync(disk::sync_time(folder)?);
+        bare.push(bare_inserts(&folder.join(format!("bare-{round}")))?);
+        numbered.push(empty.process(Identity::Numbered).await?);
+        anonymous.push(empty.process(Identity::Anonymous).await?);
+        among.push(full.process(Identity::Numbered).await?);
+    }
+    let (lookup_p50, lookup_p99) = full.look_up(rows).await?;
+    empty.close().await?;
+    full.close().await?;
+    let median = |mut rates: Vec<f64>| {
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    };
+    Ok(Process {
+        rows,
+        fill: filled_per_s,
+        bare: median(bare),
+        numbered: median(numbered),
+        anonymous: median(anonymous),
+        among: median(among),
+        lookup_p50,
+        lookup_p99,
+    })
 }

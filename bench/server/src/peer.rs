@@ -10,6 +10,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
+use crate::postgres::Postgres;
+
 const KEY: &str = "wk_bench0000000000000000000000000";
 /// The server's secret key.
 pub(crate) const SECRET_KEY: &str = "sk_bench0000000000000000000000000";
@@ -25,7 +27,9 @@ pub(crate) struct Peer {
     /// The whole request, head and body, that every connection repeats.
     pub(crate) request: Vec<u8>,
     /// Held so that the process ends with the benchmark.
-    _child: Option<Child>,
+    child: Option<Child>,
+    /// Held so that its database ends after it.
+    _postgres: Option<Postgres>,
 }
 
 impl Peer {
@@ -40,50 +44,83 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(Self { name: "hello", address, request: request(), _child: None })
+        Ok(Self { name: "hello", address, request: request(), child: None, _postgres: None })
     }
 
     /// Whatever listens at `address`.
     pub(crate) fn bare(name: &'static str, address: SocketAddr, request: Vec<u8>) -> Self {
-        Self { name, address, request, _child: None }
+        Self { name, address, request, child: None, _postgres: None }
     }
 
     /// The real server on a fresh embedded database in `folder`.
     pub(crate) async fn lamplight(folder: &Path, config: Option<&Path>) -> Result<Self> {
-        let binary =
-            std::env::var("LAMPLIGHT_BIN").unwrap_or_else(|_| "target/release/lamplight".into());
-        let mut command = Command::new(&binary);
+        let mut command = Command::new(binary());
         if let Some(config) = config {
             command.env("LAMPLIGHT_CONFIG", config);
         }
-        let mut child = command
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.join("data"))
             .env("LAMPLIGHT_WRITE_KEY", KEY)
             .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
-            .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .with_context(|| format!("failed to start {binary}"))?;
-        let stdout = child.stdout.take().context("the server has no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(line) = lines.next_line().await? {
-            if let Some(address) = line.split("listening on http://").nth(1) {
-                let address = address.trim().parse()?;
-                // What it prints further on is read and forgotten, so that it never waits for us.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Ok(Self {
-                    name: "lamplight",
-                    address,
-                    request: request(),
-                    _child: Some(child),
-                });
-            }
-        }
-        bail!("{binary} ended before it listened")
+            .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
+        let (child, address) = start(&mut command).await?;
+        Ok(Self {
+            name: "lamplight",
+            address,
+            request: request(),
+            child: Some(child),
+            _postgres: None,
+        })
     }
+
+    /// fastify with one INSERT for each request into a PostgreSQL in `folder`.
+    pub(crate) async fn node_pg(folder: &Path) -> Result<Self> {
+        let folder = folder.join("postgres");
+        std::fs::create_dir_all(&folder)?;
+        let postgres = Postgres::start(&folder)?;
+        let mut command = Command::new("node");
+        command.arg("bench/server-peers/fastify-pg.mjs").env("PGHOST", &postgres.socket);
+        let (child, address) = start(&mut command).await?;
+        Ok(Self {
+            name: "node_pg",
+            address,
+            request: request(),
+            child: Some(child),
+            _postgres: Some(postgres),
+        })
+    }
+
+    /// The id of its process, if it has one of its own.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref()?.id()
+    }
+}
+
+/// The server that is measured.
+pub(crate) fn binary() -> String {
+    std::env::var("LAMPLIGHT_BIN").unwrap_or_else(|_| "target/release/lamplight".into())
+}
+
+/// Starts a server and waits until it says where it listens.
+async fn start(command: &mut Command) -> Result<(Child, SocketAddr)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("failed to start {command:?}"))?;
+    let stdout = child.stdout.take().context("the server has no output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some(address) = line.split("listening on http://").nth(1) {
+            let address = address.trim().parse()?;
+            // What it prints further on is read and forgotten, so that it never waits for us.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok((child, address));
+        }
+    }
+    bail!("{command:?} ended before it listened")
 }
 
 /// Ten events of some 300 bytes, as a page would post them.

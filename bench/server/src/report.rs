@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 
+use crate::footprint::Footprint;
 use crate::load::Outcome;
 
 /// One turn of one peer.
@@ -17,11 +19,39 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
 }
 
-/// All turns.
+/// How fast payloads are processed, in events a second.
+pub(crate) struct Process {
+    /// How many events the filled store holds.
+    pub(crate) rows: u64,
+    /// How fast it was filled.
+    pub(crate) fill: f64,
+    /// A bare loop of prepared inserts.
+    pub(crate) bare: f64,
+    /// Events that are deduplicated, on an empty store.
+    pub(crate) numbered: f64,
+    /// Events that are not.
+    pub(crate) anonymous: f64,
+    /// Events that are deduplicated, on the filled store.
+    pub(crate) among: f64,
+    /// Looking an event up on the filled store.
+    pub(crate) lookup_p50: Duration,
+    /// The 99th of a hundred.
+    pub(crate) lookup_p99: Duration,
+}
+
+/// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
     syncs: Vec<Duration>,
+    /// Processing, if it was measured.
+    pub(crate) process: Option<Process>,
+    /// What the server costs, if it was measured.
+    pub(crate) footprint: Option<Footprint>,
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 impl Report {
@@ -43,60 +73,78 @@ impl Report {
             .map(|row| of(&row.outcome))
             .collect();
         values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or_default()
+        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
-    fn lines(&self) -> Vec<serde_json::Value> {
+    fn levels(&self) -> Vec<Value> {
         let mut levels: Vec<usize> = self.rows.iter().map(|row| row.connections).collect();
         levels.dedup();
-        levels
-            .into_iter()
-            .map(|connections| {
-                let of = |peer, of: fn(&Outcome) -> f64| self.median(peer, connections, of);
-                let rate: fn(&Outcome) -> f64 = |outcome| outcome.rate;
-                let p50: fn(&Outcome) -> f64 = |outcome| outcome.p50.as_secs_f64() * 1e3;
-                let p99: fn(&Outcome) -> f64 = |outcome| outcome.p99.as_secs_f64() * 1e3;
-                let refused: usize = self.rows.iter().map(|row| row.outcome.refused).sum();
-                serde_json::json!({
-                    "connections": connections,
-                    "hello_per_s": of("hello", rate),
-                    "lamplight_per_s": of("lamplight", rate),
-                    "ratio": of("lamplight", rate) / of("hello", rate),
-                    "hello_p50_ms": of("hello", p50),
-                    "lamplight_p50_ms": of("lamplight", p50),
-                    "lamplight_p99_ms": of("lamplight", p99),
-                    "refused": refused,
-                })
-            })
-            .collect()
+        levels.into_iter().map(|connections| self.level(connections)).collect()
+    }
+
+    fn level(&self, connections: usize) -> Value {
+        let of = |peer, of: fn(&Outcome) -> f64| self.median(peer, connections, of);
+        let rate = |peer| of(peer, |outcome| outcome.rate);
+        let p50 = |peer| of(peer, |outcome| ms(outcome.p50));
+        let p99 = |peer| of(peer, |outcome| ms(outcome.p99));
+        let at_level = self.rows.iter().filter(|row| row.connections == connections);
+        let refused: usize = at_level.map(|row| row.outcome.refused).sum();
+        json!({
+            "connections": connections,
+            "hello_per_s": rate("hello"),
+            "lamplight_per_s": rate("lamplight"),
+            "node_pg_per_s": rate("node_pg"),
+            "of_hello": rate("lamplight") / rate("hello"),
+            "of_node_pg": rate("lamplight") / rate("node_pg"),
+            "hello_p50_ms": p50("hello"),
+            "lamplight_p50_ms": p50("lamplight"),
+            "node_pg_p50_ms": p50("node_pg"),
+            "lamplight_p99_ms": p99("lamplight"),
+            "node_pg_p99_ms": p99("node_pg"),
+            "p99_of_node_pg": p99("lamplight") / p99("node_pg"),
+            "refused": refused,
+        })
     }
 
     fn sync_ms(&self) -> f64 {
         let mut syncs = self.syncs.clone();
         syncs.sort_unstable();
-        syncs.get(syncs.len() / 2).map_or(0.0, |sync| sync.as_secs_f64() * 1e3)
+        syncs.get(syncs.len() / 2).map_or(f64::NAN, |sync| ms(*sync))
     }
 
-    /// Prints the table.
+    /// Prints the tables.
     pub(crate) fn print(&self) {
+        println!("medians of the turns; the disk's own sync: {:.2} ms", self.sync_ms());
+        if !self.rows.is_empty() {
+            self.print_levels();
+        }
+        if let Some(process) = &self.process {
+            print_process(process);
+        }
+        if let Some(footprint) = &self.footprint {
+            print_footprint(footprint);
+        }
+    }
+
+    fn print_levels(&self) {
+        println!("\nPOSTs of 10 events, each answered once it is on disk");
         println!(
-            "POSTs of 10 events, medians of the turns; the disk's own sync: {:.2} ms",
-            self.sync_ms()
+            "connections   hello/s  durable/s  node+pg/s  of hello  of node+pg   p50/p99 durable   p50/p99 node+pg  refused"
         );
-        println!(
-            "connections   hello/s   durable/s   ratio   hello p50   durable p50   durable p99   refused"
-        );
-        for line in self.lines() {
-            let number = |key: &str| line[key].as_f64().unwrap_or_default();
+        for line in self.levels() {
+            let number = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
             println!(
-                "{:>11} {:>9.0} {:>11.0} {:>6.0}% {:>8.2} ms {:>10.2} ms {:>10.2} ms {:>9}",
+                "{:>11} {:>9.0} {:>10.0} {:>10.0} {:>8.0}% {:>10.1}x {:>7.2}/{:>5.2} ms {:>9.2}/{:>6.2} ms {:>7}",
                 line["connections"],
                 number("hello_per_s"),
                 number("lamplight_per_s"),
-                number("ratio") * 100.0,
-                number("hello_p50_ms"),
+                number("node_pg_per_s"),
+                number("of_hello") * 100.0,
+                number("of_node_pg"),
                 number("lamplight_p50_ms"),
                 number("lamplight_p99_ms"),
+                number("node_pg_p50_ms"),
+                number("node_pg_p99_ms"),
                 line["refused"],
             );
         }
@@ -106,8 +154,76 @@ impl Report {
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let folder = path.parent().context("failed to save the report: no folder")?;
         std::fs::create_dir_all(folder)?;
-        let report = serde_json::json!({ "sync_ms": self.sync_ms(), "levels": self.lines() });
+        let report = json!({
+            "sync_ms": self.sync_ms(),
+            "levels": self.levels(),
+            "process": self.process.as_ref().map(process_json),
+            "footprint": self.footprint.as_ref().map(footprint_json),
+        });
         std::fs::write(path, serde_json::to_string_pretty(&report)?)
             .with_context(|| format!("failed to write {}", path.display()))
     }
+}
+
+fn print_process(process: &Process) {
+    println!("\nprocessing, in events a second");
+    let share = |part: f64, of: f64| part / of * 100.0;
+    println!("  bare prepared inserts of the same rows   {:>9.0}", process.bare);
+    println!(
+        "  processed, numbered (deduplicated)       {:>9.0}   {:.0}% of bare inserts",
+        process.numbered,
+        share(process.numbered, process.bare)
+    );
+    println!(
+        "  processed, not numbered                  {:>9.0}   dedup costs {:.0}%",
+        process.anonymous,
+        100.0 - share(process.numbered, process.anonymous)
+    );
+    println!(
+        "  processed, {:>11} rows present      {:>9.0}   {:.0}% of the rate on an empty store",
+        process.rows,
+        process.among,
+        share(process.among, process.numbered)
+    );
+    println!("  that store was filled at                 {:>9.0}", process.fill);
+    println!(
+        "  looking one of its events up             p50 {:.2} ms, p99 {:.2} ms",
+        ms(process.lookup_p50),
+        ms(process.lookup_p99)
+    );
+}
+
+fn print_footprint(footprint: &Footprint) {
+    println!("\nfootprint");
+    println!("  start to first durable answer   {:.0} ms", ms(footprint.first_answer));
+    println!("  idle memory                     {:.1} MiB", footprint.idle_mib);
+    println!(
+        "  most memory under overload      {:.1} MiB, {:.0} answers/s, {} told to come back",
+        footprint.overload_mib, footprint.overload_rate, footprint.overload_refused
+    );
+    println!("  binary                          {:.1} MiB", footprint.binary_mib);
+}
+
+fn process_json(process: &Process) -> Value {
+    json!({
+        "rows": process.rows,
+        "fill_per_s": process.fill,
+        "bare_per_s": process.bare,
+        "numbered_per_s": process.numbered,
+        "anonymous_per_s": process.anonymous,
+        "among_rows_per_s": process.among,
+        "lookup_p50_ms": ms(process.lookup_p50),
+        "lookup_p99_ms": ms(process.lookup_p99),
+    })
+}
+
+fn footprint_json(footprint: &Footprint) -> Value {
+    json!({
+        "first_answer_ms": ms(footprint.first_answer),
+        "idle_mib": footprint.idle_mib,
+        "overload_mib": footprint.overload_mib,
+        "overload_per_s": footprint.overload_rate,
+        "overload_refused": footprint.overload_refused,
+        "binary_mib": footprint.binary_mib,
+    })
 }

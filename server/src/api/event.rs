@@ -10,31 +10,15 @@ use lamplight_wire::limits::ID_BYTES_MAX;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::event_json::{EventJson, event_id};
+use super::event_json::EventJson;
 use super::params::Params;
 use super::receipt_json::ReceiptJson;
+use super::refused_json::RefusedJson;
 use super::timeline::{self, Entry};
 use super::{check_token, json};
 use crate::app::App;
 use crate::problem::Problem;
-use crate::store::{EventRef, EventTrace, IN_FLIGHT_MS, RefusedEvent, RowId, Verdict};
-
-#[derive(Serialize)]
-struct RefusedJson<'a> {
-    id: String,
-    event_id: String,
-    source: &'a str,
-    producer: Option<String>,
-    seq: Option<u64>,
-    received: i64,
-    payload: String,
-    index: u32,
-    state: &'static str,
-    reason: Option<&'a str>,
-    detail: Option<&'a str>,
-    receipt: Option<ReceiptJson>,
-    timeline: Vec<Entry>,
-}
+use crate::store::{EventRef, EventTrace, IN_FLIGHT_MS, RowId, Verdict};
 
 #[derive(Serialize)]
 struct MissingJson {
@@ -81,7 +65,8 @@ async fn read(
         }
         Some(EventTrace::Refused { event, repeats }) => {
             let receipt = app.intake.receipt(event.payload).await?.map(ReceiptJson::new);
-            Ok(json(&refused(&event, receipt, timeline::refused(&event, &repeats))))
+            let timeline = timeline::refused(&event, &repeats);
+            Ok(json(&RefusedJson::new(&event).traced(receipt, timeline)))
         }
         Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
             let verdict = aged(verdict, last_heard_ms, app.clock.now_ms());
@@ -121,28 +106,6 @@ pub(super) fn refer(id: &str) -> Option<EventRef> {
         return Some(EventRef::Number(producer, seq));
     }
     (1..=ID_BYTES_MAX).contains(&id.len()).then(|| EventRef::Named(id.to_owned()))
-}
-
-fn refused(
-    event: &RefusedEvent,
-    receipt: Option<ReceiptJson>,
-    timeline: Vec<Entry>,
-) -> RefusedJson<'_> {
-    RefusedJson {
-        id: event.id.to_string(),
-        event_id: event_id(event.number, event.event_id.as_deref(), event.id),
-        source: &event.source,
-        producer: event.number.map(|(producer, _)| producer.to_string()),
-        seq: event.number.map(|(_, seq)| seq),
-        received: event.received_ms,
-        payload: event.payload.to_string(),
-        index: event.index,
-        state: event.outcome.name(),
-        reason: event.reason.as_deref(),
-        detail: event.detail.as_deref(),
-        receipt,
-        timeline,
-    }
 }
 
 /// A hole is lost once its producer's browser had its time to come back.

@@ -6,65 +6,69 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use lamplight_wire::Producer;
-use lamplight_wire::event::Kind;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::event_json::EventJson;
-use super::params::{Params, bad};
-use super::{check_token, json};
+use super::params::Params;
+use super::refused_json::RefusedJson;
+use super::{check_token, filter, json};
 use crate::app::App;
+use crate::outcome::Outcome;
 use crate::problem::Problem;
-use crate::store::{EventFilter, EventPage, EventQuery, Position, RowId};
+use crate::store::{EventPage, EventQuery, Position, RefusedPage, RefusedQuery, RowId};
 
-const KNOWN: &str = "name, type, source, user, producer, from, to, prop.<path>, limit, cursor";
-/// Most properties that one request may ask for.
-const PROPERTIES_MAX: usize = 8;
-/// Most keys that lead to a property.
-const PATH_KEYS_MAX: usize = 16;
+const KNOWN: &str =
+    "name, type, source, user, producer, state, from, to, prop.<path>, limit, cursor";
 
 #[derive(Serialize)]
-struct PageJson<'a> {
-    events: Vec<EventJson<'a>>,
+struct PageJson<'a, T> {
+    events: &'a [T],
     next: Option<String>,
 }
 
-/// `GET /api/events`: a page of events, newest first. `from` and `to` are times of receipt.
+/// What a list of events shows.
+enum Page {
+    Stored(EventPage),
+    Refused(RefusedPage),
+}
+
+/// `GET /api/events`: a page of events, newest first. `from` and `to` are times of receipt. `state` is `stored` unless
+/// given: `duplicate` and `invalid` list arrivals that are not in the table.
 pub async fn events(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     match read(&app, &headers, query.as_deref()).await {
-        Ok(page) => json(&PageJson {
-            events: page.events.iter().map(EventJson::new).collect(),
-            next: page.next.map(write_cursor),
-        }),
+        Ok(Page::Stored(page)) => {
+            let events: Vec<EventJson<'_>> = page.events.iter().map(EventJson::new).collect();
+            json(&PageJson { events: &events, next: page.next.map(write_cursor) })
+        }
+        Ok(Page::Refused(page)) => {
+            let events: Vec<RefusedJson<'_>> = page.events.iter().map(RefusedJson::new).collect();
+            json(&PageJson { events: &events, next: page.next.map(|id| id.to_string()) })
+        }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<EventPage, Problem> {
+async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Page, Problem> {
     check_token(app, headers)?;
-    let query = read_query(Params::read(query)?)?;
-    Ok(app.store.events(query).await?)
+    let mut params = Params::read(query)?;
+    let state = params.value("state", "one of stored, duplicate, invalid", Outcome::from_name)?;
+    match state {
+        None | Some(Outcome::Stored) => {
+            Ok(Page::Stored(app.store.events(read_query(params)?).await?))
+        }
+        Some(outcome) => {
+            Ok(Page::Refused(app.store.refused(read_refused(params, outcome)?).await?))
+        }
+    }
 }
 
 fn read_query(mut params: Params<'_>) -> Result<EventQuery, Problem> {
-    let filter = EventFilter {
-        name: params.text("name"),
-        kind: params.value("type", "one of default, critical, monitor", |text| {
-            [Kind::Default, Kind::Critical, Kind::Monitor]
-                .into_iter()
-                .find(|kind| kind.name() == text)
-        })?,
-        source: params.text("source"),
-        user: params.text("user"),
-        producer: params.value("producer", "26 characters of Crockford base32", Producer::parse)?,
-        from_ms: params.time_ms("from")?,
-        to_ms: params.time_ms("to")?,
-        properties: properties(params.prefixed("prop."))?,
-    };
+    let filter = filter::read(&mut params)?;
     let by_seq = filter.producer.is_some();
     let after = params.value("cursor", "the `next` of a page with the same filters", |text| {
         read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(_)))
@@ -74,22 +78,23 @@ fn read_query(mut params: Params<'_>) -> Result<EventQuery, Problem> {
     Ok(query)
 }
 
-fn properties(given: Vec<(String, String)>) -> Result<Vec<(Vec<String>, String)>, Problem> {
-    if given.len() > PROPERTIES_MAX {
-        return Err(bad(format!("at most {PROPERTIES_MAX} parameters may begin with `prop.`")));
-    }
-    given
-        .into_iter()
-        .map(|(path, value)| {
-            let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
-            if keys.len() > PATH_KEYS_MAX || keys.iter().any(|key| key.is_empty() || key.contains('"')) {
-                return Err(bad(format!(
-                    "after `prop.` comes 1 to {PATH_KEYS_MAX} keys with dots between them, none empty, none with quotes"
-                )));
-            }
-            Ok((keys, value))
-        })
-        .collect()
+/// Of an arrival that was refused only this is kept apart from its payload.
+fn read_refused(mut params: Params<'_>, outcome: Outcome) -> Result<RefusedQuery, Problem> {
+    let query = RefusedQuery {
+        outcome,
+        source: params.text("source"),
+        producer: params.value("producer", "26 characters of Crockford base32", Producer::parse)?,
+        from_ms: params.time_ms("from")?,
+        to_ms: params.time_ms("to")?,
+        after: params.value("cursor", "the `next` of a page with the same filters", |text| {
+            Uuid::try_parse(text).ok().map(RowId)
+        })?,
+        limit: params.limit()?,
+    };
+    params.finish(
+        "state, source, producer, from, to, limit, cursor for events that are not stored",
+    )?;
+    Ok(query)
 }
 
 fn write_cursor(position: Position) -> String {

@@ -16,26 +16,36 @@ use crate::keyring::HeldKey;
 use crate::problem::Problem;
 use crate::store::{KeyKind, StoreError};
 
+mod aggregate;
 mod event;
 mod event_json;
 mod events;
+mod filter;
 mod keys;
+mod live;
 mod params;
 mod producers;
+mod queues;
 mod receipt_json;
+mod refused_json;
 mod replay;
 mod retry;
 mod sinks;
+mod sql;
 mod timeline;
 mod totals;
 
+pub use aggregate::aggregate;
 pub use event::event;
 pub use events::events;
 pub use keys::{change_key, keys, make_key};
+pub use live::live;
 pub use producers::producers;
+pub use queues::queues;
 pub use replay::{begin_replay, replays};
 pub use retry::retry;
 pub use sinks::{pause, resume};
+pub use sql::query;
 pub use totals::totals;
 
 /// Largest request body of the API, in bytes.

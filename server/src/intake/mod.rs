@@ -114,6 +114,7 @@ async fn stage(
         client: facts.client,
     };
     app.intake.stage(NewPayload { receipt, body }).await?;
+    app.intake_pace.note(u64::from(events), received_ms, app.clock.now_ms());
     Ok((id, events))
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::entropy::{Entropy, EntropyError};
 use crate::lease::LeaseToken;
+use crate::pace::Pace;
 use crate::store::{
     FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
 };
@@ -65,6 +66,8 @@ pub struct Worker {
     pub entropy: Arc<dyn Entropy>,
     /// What is added to events.
     pub enrichers: Arc<Enrichers>,
+    /// Keeps how fast it goes.
+    pub pace: Arc<Pace>,
 }
 
 impl Worker {
@@ -105,6 +108,8 @@ impl Worker {
         let Some(lease) = leased.first().map(|payload| payload.lease) else { return Ok(0) };
         let count = leased.len();
         let enrichers = Arc::clone(&self.enrichers);
+        let (events, begun_ms) =
+            (leased.iter().map(|it| u64::from(it.receipt.events)).sum(), self.clock.now_ms());
         let work = tokio::task::spawn_blocking(move || Work::plan(&leased, &enrichers));
         let work = work.await.map_err(ProcessError::Plan)?;
         let (done, failed) = self.apply(work).await;
@@ -116,6 +121,7 @@ impl Worker {
         if !done.is_empty() {
             self.intake.settle(lease, done, now_ms).await?;
         }
+        self.pace.note(events, begun_ms, self.clock.now_ms());
         Ok(count)
     }
 

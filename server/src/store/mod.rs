@@ -21,6 +21,7 @@ mod payload;
 mod plan;
 mod producer;
 mod profile;
+mod query;
 mod replay;
 mod retention;
 pub mod routing;
@@ -48,6 +49,10 @@ pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
 };
 pub use profile::{Profile, ProfileNote, profile_key};
+pub use query::{
+    Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
+    SqlError, SqlQuery, SqlTable,
+};
 pub use replay::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
 pub use retention::{Keep, Pruned};
 pub use routing::{NamePattern, Route};
@@ -176,6 +181,23 @@ pub trait Store: Send + Sync + 'static {
     /// Lets go of what is not to be kept: whole weeks of events, and a limited number of other rows. Producers' ledgers
     /// stay. What went is durable when this returns `Ok`.
     fn retain(&self, keep: Keep) -> Answer<'_, Pruned>;
+    /// A page of arrivals that are not in `events`, newest first.
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage>;
+
+    /// Counts events by a key. Looks at a limited number of rows, the newest first, and says where it ended.
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate>;
+
+    /// Runs a statement that only reads. Dropping the future stops it.
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>>;
+
+    /// Where the order in which events are stored ends now.
+    fn live_end(&self) -> Answer<'_, LivePosition>;
+
+    /// The events stored after `after` that match, at most `limit` of them, in the order in which they were stored.
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail>;
+
+    /// Counts up whenever this process has stored something.
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64>;
 
     /// A page of producers, the one heard from last first.
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;

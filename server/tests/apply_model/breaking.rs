@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use lamplight_server::lease::Lease;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Answer, Applied, Backlog, EventPage, EventQuery, EventRef, EventTrace, FailedPayload, Intake,
-    Keep, KeptPayload, Key, LeaseAsk, LeasedPayload, NewPayload, PayloadId, PayloadSpan, Plan,
-    ProducerPage, ProducerQuery, Pruned, Receipt, Replay, ReplayId, Replayed, SpanCount, Store,
-    StoreError, Ticket, Totals,
+    Aggregate, AggregateQuery, Answer, Applied, Backlog, EventFilter, EventPage, EventQuery,
+    EventRef, EventTrace, FailedPayload, Intake, Keep, KeptPayload, Key, LeaseAsk, LeasedPayload,
+    LivePosition, LiveTail, NewPayload, PayloadId, PayloadSpan, Plan, ProducerPage, ProducerQuery,
+    Pruned, Receipt, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed, SpanCount, SqlError,
+    SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -157,6 +158,30 @@ impl Store for Breaking {
     fn keys(&self) -> Answer<'_, Vec<Key>> {
         self.store.keys()
     }
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
+        self.store.refused(query)
+    }
+
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
+        self.store.aggregate(query)
+    }
+
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
+        self.store.sql(query)
+    }
+
+    fn live_end(&self) -> Answer<'_, LivePosition> {
+        self.store.live_end()
+    }
+
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
+        self.store.live(filter, after, limit)
+    }
+
+    fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.store.changes()
+    }
+
     fn change_key(&self, key: Key) -> Answer<'_, bool> {
         self.store.change_key(key)
     }

@@ -235,6 +235,7 @@ impl World {
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
+            pace: Arc::default(),
             enrichers: Arc::default(),
         }
     }

@@ -10,9 +10,11 @@
 mod harness;
 
 mod answers;
+mod counting;
 mod demo;
 mod golden;
 mod limits;
+mod live;
 mod reading;
 mod refusals;
 mod replaying;

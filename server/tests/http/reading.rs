@@ -19,7 +19,15 @@ fn names(page: &Value) -> Vec<&str> {
 #[test]
 fn reading_takes_an_admin_token() {
     let (_dir, server) = server();
-    for path in ["/api/totals", "/api/events", "/api/events/x", "/api/producers"] {
+    for path in [
+        "/api/totals",
+        "/api/events",
+        "/api/events/x",
+        "/api/producers",
+        "/api/aggregate",
+        "/api/queues",
+        "/api/live",
+    ] {
         let missing = server.get(path, &[]);
         assert_eq!((missing.status, missing.problem().as_str()), (401, "token_missing"));
         for (token, status, code) in [

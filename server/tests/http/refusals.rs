@@ -175,6 +175,26 @@ fn a_body_that_stops_coming_is_408_after_10_seconds() {
 }
 
 #[test]
+fn a_head_that_stops_coming_ends_the_connection_after_30_seconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let begun = crate::harness::now();
+    let answer = server.raw(b"POST /v1/events HTTP/1.1\r\nhost: x\r\nx-slow: ");
+    assert!(!answer.contains("200 OK"), "{answer}");
+    assert!((29..38).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_head_that_is_too_large_is_431() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let head =
+        format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx-large: {}\r\n\r\n", "x".repeat(64 << 10));
+    let answer = server.raw(head.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+#[test]
 fn a_client_that_leaves_within_its_body_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());

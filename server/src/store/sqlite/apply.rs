@@ -15,8 +15,8 @@ use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
 use super::profiles::Profiles;
 use super::routed::{Queuing, Routes};
-use super::totals;
 use super::week_catalog::Added;
+use super::{recent, totals};
 use crate::outcome::Outcome;
 use crate::store::ledger::{Arrival, RANGES_MAX};
 use crate::store::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, Week};
@@ -105,6 +105,7 @@ fn apply_one(
     {
         let open = weeks.writable(week_of(plan))?;
         open.writes(first.id, last.id)?;
+        recent::add(connection, first.id, last.id)?;
         gathered.added.add(week_of(plan), open.batch(), done.stored);
     }
     gathered.sums.ended(&done);

@@ -78,7 +78,7 @@ fn by_number(
 }
 
 /// The weeks that the filter's times of receipt are in.
-fn span(filter: &EventFilter) -> (Week, Week) {
+pub(super) fn span(filter: &EventFilter) -> (Week, Week) {
     let oldest = Week::of_ms(filter.from_ms.unwrap_or(0));
     let newest = Week::of_ms(filter.to_ms.map_or(i64::MAX, |to_ms| to_ms.saturating_sub(1)));
     (oldest, newest)

@@ -84,12 +84,25 @@ pub(super) fn scan(
 }
 
 /// A statement that gives rows of the right index in order, each with whether all conditions hold.
-fn statement(query: &EventQuery) -> (String, Vec<Value>) {
-    let filter = &query.filter;
-    let (mut seek, mut check) = (Conditions::default(), Conditions::default());
-    let index = index(filter);
+pub(super) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
+    let mut seek = Conditions::default();
+    push_span(&mut seek, query);
+    let order = if query.filter.producer.is_some() { "seq" } else { "id" };
+    select((COLUMNS, Vec::new()), &query.filter, (index(&query.filter), order), seek)
+}
+
+/// A statement that gives `columns` of the rows that `seek` finds in an index, the last in order first, and after
+/// them whether all of `filter` that the index does not answer holds.
+pub(super) fn select(
+    (columns, mut values): (&str, Vec<Value>),
+    filter: &EventFilter,
+    (index, order): (&str, &str),
+    mut seek: Conditions,
+) -> (String, Vec<Value>) {
+    let mut check = Conditions::default();
     if let Some(producer) = filter.producer {
-        seek.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
+        let side = if index == "events_number" { &mut seek } else { &mut check };
+        side.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
     }
     let mut text = |field: &str, value: &Option<String>, index_is: &str| {
         if let Some(value) = value {
@@ -112,20 +125,20 @@ fn statement(query: &EventQuery) -> (String, Vec<Value>) {
     for (path, value) in &filter.properties {
         push_property(&mut check, path, value);
     }
-    push_span(&mut seek, query);
-    let order = if filter.producer.is_some() { "seq" } else { "id" };
     let tests = check.sql.join(" AND ");
     let tests = if tests.is_empty() { "1" } else { tests.as_str() };
     let seeks = seek.sql.join(" AND ");
     let sql = format!(
-        "SELECT {COLUMNS}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY {order} DESC"
+        "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY {order} DESC"
     );
-    // The tests stand first in the text.
-    (sql, check.values.into_iter().chain(seek.values).collect())
+    // In the order in which they stand in the text.
+    values.extend(check.values);
+    values.extend(seek.values);
+    (sql, values)
 }
 
 /// The index that leaves the fewest rows to look at.
-fn index(filter: &EventFilter) -> &'static str {
+pub(super) fn index(filter: &EventFilter) -> &'static str {
     match filter {
         EventFilter { producer: Some(_), .. } => "events_number",
         EventFilter { user: Some(_), .. } => "events_user",
@@ -136,7 +149,7 @@ fn index(filter: &EventFilter) -> &'static str {
 }
 
 /// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span of ids.
-fn push_span(seek: &mut Conditions, query: &EventQuery) {
+pub(super) fn push_span(seek: &mut Conditions, query: &EventQuery) {
     let filter = &query.filter;
     let from = filter.from_ms.map_or(Uuid::nil(), |ms| first_row_at(ms).0);
     seek.push("id >= ?", [Value::Blob(from.as_bytes().to_vec())]);
@@ -156,9 +169,7 @@ fn push_span(seek: &mut Conditions, query: &EventQuery) {
 
 /// Text is compared as text, whatever escapes it was sent with; anything else by its JSON text.
 fn push_property(check: &mut Conditions, path: &[String], value: &str) {
-    let path: String =
-        path.iter().fold("$".into(), |path, key| path + ".\"" + &key.replace('"', "") + "\"");
-    let path = Value::Text(path);
+    let path = Value::Text(json_path(path));
     let value = Value::Text(value.to_owned());
     check.push(
         "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) = ? \
@@ -167,14 +178,20 @@ fn push_property(check: &mut Conditions, path: &[String], value: &str) {
     );
 }
 
+/// The path to a property as SQLite writes it.
+pub(super) fn json_path(path: &[String]) -> String {
+    path.iter().fold("$".into(), |path, key| path + ".\"" + &key.replace('"', "") + "\"")
+}
+
+/// Conditions that must all hold, and the values in them.
 #[derive(Debug, Default)]
-struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Value>,
+pub(super) struct Conditions {
+    pub(super) sql: Vec<String>,
+    pub(super) values: Vec<Value>,
 }
 
 impl Conditions {
-    fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+    pub(super) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push(sql.to_owned());
         self.values.extend(values);
     }

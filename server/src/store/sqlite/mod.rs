@@ -3,6 +3,7 @@
 //! The only code that speaks SQL. `intake.db` keeps raw payloads; `store.db` what came of them, but for the
 //! events, of which each week has a file, `events-<week>.db`.
 
+mod aggregate;
 mod apply;
 mod checkpoint;
 mod columns;
@@ -20,15 +21,20 @@ mod keys;
 mod ledgers;
 mod open_weeks;
 mod outcomes;
+#[cfg(test)]
+mod plans;
 mod producers;
 mod profiles;
 mod queue;
 mod readers;
 mod reapply;
+mod recent;
+mod refused;
 mod replays;
 mod retention;
 mod routed;
 mod sinks;
+mod sql;
 mod store;
 mod totals;
 mod trace;

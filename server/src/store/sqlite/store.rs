@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::apply::{self, Closed};
 use super::connection::{Layout, Step, migrate, open_writer};
@@ -14,18 +15,21 @@ use super::routed::Routes;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
-    OpenError, deliveries, event_pages, keys, producers, reapply, retention, totals, trace,
-    week_catalog as catalog,
+    OpenError, aggregate, deliveries, event_pages, keys, producers, reapply, recent, refused,
+    retention, sql, totals, trace, week_catalog as catalog,
 };
 use crate::store::{
-    Answer, Applied, EventPage, EventQuery, EventRef, EventTrace, Keep, Key, Plan, ProducerPage,
-    ProducerQuery, Pruned, Replayed, Store, StoreError, Totals, Week,
+    Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
+    EventTrace, Keep, Key, LivePosition, LiveTail, Plan, ProducerPage, ProducerQuery, Pruned,
+    RefusedPage, RefusedQuery, Replayed, SqlError, SqlQuery, SqlTable, Store, StoreError, Totals,
+    Week,
 };
 
-const SCHEMA: [Step; 3] = [
+const SCHEMA: [Step; 4] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
+    ("V4__recent", include_str!("../../../migrations/sqlite/store/V4__recent.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -38,6 +42,10 @@ pub struct SqliteStore {
     pub(super) routes: Routes,
     pub(super) queued: watch::Sender<u64>,
     folder: PathBuf,
+    path: PathBuf,
+    changes: watch::Sender<u64>,
+    /// Statements that people wrote run one at a time.
+    sql_turn: Arc<Semaphore>,
 }
 
 impl SqliteStore {
@@ -59,7 +67,16 @@ impl SqliteStore {
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
-        Ok(Self { writer, readers, routes: Routes::default(), queued, folder })
+        Ok(Self {
+            writer,
+            readers,
+            routes: Routes::default(),
+            queued,
+            folder,
+            path: path.to_owned(),
+            changes: watch::Sender::new(0),
+            sql_turn: Arc::new(Semaphore::new(1)),
+        })
     }
 
     /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
@@ -156,6 +173,16 @@ impl Host for StoreHost {
     }
 }
 
+/// Says, when it is dropped, that nobody waits any more.
+#[derive(Debug, Default)]
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Store for SqliteStore {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
         Box::pin(async move {
@@ -174,6 +201,7 @@ impl Store for SqliteStore {
                 });
                 applied.extend(more.await?);
             }
+            self.changes.send_modify(|count| *count = count.wrapping_add(1));
             Ok(applied)
         })
     }
@@ -229,6 +257,51 @@ impl Store for SqliteStore {
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
         Box::pin(self.readers.read("trace an event", move |reading| trace::find(reading, &event)))
+    }
+
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
+        Box::pin(
+            self.readers.read("read refused events", move |reading| refused::page(reading, &query)),
+        )
+    }
+
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
+        Box::pin(
+            self.readers
+                .read("count events", move |reading| aggregate::over_weeks(reading, &query)),
+        )
+    }
+
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
+        let (path, turn) = (self.path.clone(), Arc::clone(&self.sql_turn));
+        Box::pin(async move {
+            let down = StoreError::Down { retry_after_s: 1 };
+            let turn = turn.acquire_owned().await.map_err(|_| down.clone())?;
+            let gone = StopOnDrop::default();
+            let is_gone = Arc::clone(&gone.0);
+            let ran = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                sql::run(&path, &query, is_gone)
+            });
+            match ran.await {
+                Ok(ran) => ran.map_err(|error| StoreError::database("run a statement", error)),
+                Err(_) => Err(down),
+            }
+        })
+    }
+
+    fn live_end(&self) -> Answer<'_, LivePosition> {
+        Box::pin(self.readers.read("find the end of the live view", |reading| recent::end(reading)))
+    }
+
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
+        Box::pin(self.readers.read("follow the live view", move |reading| {
+            recent::tail(reading, &filter, after, limit)
+        }))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {

@@ -13,11 +13,12 @@ use crate::store::{EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEven
 /// Most later arrivals that a trace lists.
 const REPEATS_MAX: u32 = 100;
 
-/// Most weeks that are searched for one event. A producer is a page's life: it has one or two.
-const WEEKS_MAX: usize = 64;
+/// What [`refused`] reads, in its order.
+pub(super) const REFUSED_COLUMNS: &str = "id, state, reason, detail, source, producer, seq, event_id, payload_id, \
+     payload_index, received_ms, applied_ms";
 
-const REFUSED: &str = "SELECT id, state, reason, detail, source, producer, seq, event_id, payload_id, payload_index, \
-     received_ms, applied_ms FROM outcomes";
+/// Most weeks that are searched for one producer's event. A producer is a page's life: it has one or two.
+const WEEKS_MAX: usize = 64;
 
 /// Finds an event by any of its names.
 pub(super) fn find(
@@ -101,7 +102,7 @@ fn by_row(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<EventTrac
         return Ok(Some(EventTrace::Stored { event: Box::new(event), repeats }));
     }
     let refused = reading
-        .prepare_cached(&format!("{REFUSED} WHERE id = ?1"))?
+        .prepare_cached(&format!("SELECT {REFUSED_COLUMNS} FROM outcomes WHERE id = ?1"))?
         .query_row([id.0.as_bytes()], refused)
         .optional()?;
     let Some(event) = refused else {
@@ -133,7 +134,8 @@ fn stored(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<StoredEve
     Ok(applied.map(|(applied_ms, attempt)| StoredEvent { row, applied_ms, attempt }))
 }
 
-fn refused(row: &Row<'_>) -> rusqlite::Result<RefusedEvent> {
+/// Reads an arrival from [`REFUSED_COLUMNS`].
+pub(super) fn refused(row: &Row<'_>) -> rusqlite::Result<RefusedEvent> {
     let state: String = row.get(1)?;
     Ok(RefusedEvent {
         id: row_id(row, 0)?,

@@ -1,0 +1,77 @@
+//! What the server costs while it does nothing, how soon it answers, and what an overload does to its memory.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::load::Load;
+use crate::peer::{Peer, binary};
+
+/// Connections that each have a request in flight at ten times the highest level that is measured.
+const OVERLOAD_CONNECTIONS: usize = 2_560;
+
+/// What was found.
+pub(crate) struct Footprint {
+    /// From the start of the process to the first durable answer, of a fresh data directory.
+    pub(crate) first_answer: Duration,
+    /// Resident memory after that, with nothing to do.
+    pub(crate) idle_mib: f64,
+    /// The most resident memory it ever had in ten seconds of overload.
+    pub(crate) overload_mib: f64,
+    /// Answers other than 200 under overload: requests that were told to come back.
+    pub(crate) overload_refused: usize,
+    /// Answers a second under overload.
+    pub(crate) overload_rate: f64,
+    /// The size of the program.
+    pub(crate) binary_mib: f64,
+}
+
+/// Measures it, in `folder`.
+pub(crate) async fn measure(folder: &Path) -> Result<Footprint> {
+    let mut firsts = Vec::new();
+    for turn in 0..5 {
+        let started = Instant::now();
+        let peer = Peer::lamplight(&folder.join(format!("start-{turn}")), None).await?;
+        answer(&peer).await?;
+        firsts.push(started.elapsed());
+    }
+    firsts.sort_unstable();
+    let peer = Peer::lamplight(&folder.join("memory"), None).await?;
+    answer(&peer).await?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let idle_mib = resident_mib(&peer, "VmRSS:")?;
+    let load = Load { connections: OVERLOAD_CONNECTIONS, turn: Duration::from_secs(10) };
+    let overload = load.run(&peer).await?;
+    #[allow(clippy::cast_precision_loss)]
+    let binary_mib = std::fs::metadata(binary())?.len() as f64 / f64::from(1 << 20);
+    Ok(Footprint {
+        first_answer: firsts[firsts.len() / 2],
+        idle_mib,
+        overload_mib: resident_mib(&peer, "VmHWM:")?,
+        overload_refused: overload.refused,
+        overload_rate: overload.rate,
+        binary_mib,
+    })
+}
+
+/// Sends one request and waits for its answer.
+async fn answer(peer: &Peer) -> Result<()> {
+    let mut stream = TcpStream::connect(peer.address).await?;
+    stream.write_all(&peer.request).await?;
+    let mut answer = [0; 64];
+    let read = stream.read(&mut answer).await?;
+    anyhow::ensure!(answer[..read].starts_with(b"HTTP/1.1 200"), "the first answer is not 200");
+    Ok(())
+}
+
+/// A figure of the process, as Linux counts it (proc(5)).
+fn resident_mib(peer: &Peer, field: &str) -> Result<f64> {
+    let pid = peer.pid().context("the server has no process")?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with(field)).context("no such figure")?;
+    let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    Ok(kib / 1024.0)
+}

@@ -1,0 +1,260 @@
+//! The process stage in this process: how fast staged payloads become rows, beside a bare loop of prepared inserts of
+//! the same rows, and how both fare when many rows are there.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use lamplight_server::clock::{Clock, SystemClock};
+use lamplight_server::entropy::SystemEntropy;
+use lamplight_server::process::enrich::Enrichers;
+use lamplight_server::process::{Worker, plan};
+use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::{
+    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, Receipt, Store,
+};
+use lamplight_wire::Producer;
+use rusqlite::{Connection, params};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+const WEEK_SCHEMA: &str = include_str!("../../../server/migrations/sqlite/week/V1__events.sql");
+/// Payloads that are processed in one turn.
+const PAYLOADS: u64 = 10_000;
+/// Events in each.
+const EVENTS: u64 = 10;
+/// Payloads that a worker applies at once; the bare loop commits as often.
+const BATCH: usize = 256;
+/// Events of one payload when a store is filled.
+const FILL_EVENTS: u64 = 1_000;
+/// Over how long the events of a filled store were received: ten weeks.
+const FILL_SPAN_MS: u64 = 70 * 24 * 60 * 60 * 1000;
+const LOOKUPS: u64 = 2_000;
+
+/// How payloads are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// By producer and number, as the SDK does: every event is deduplicated.
+    Numbered,
+    /// Not at all.
+    Anonymous,
+}
+
+/// Both databases of one server.
+pub(crate) struct Bench {
+    intake: Arc<dyn Intake>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    /// How many payloads were made so far: no two are ever the same.
+    made: u64,
+}
+
+impl Bench {
+    /// Opens databases in `folder`.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let limits = WriterLimits { queued_bytes_max: 1 << 30 };
+        Ok(Self {
+            intake: Arc::new(SqliteIntake::open(&folder.join("intake.db"), limits)?),
+            store: Arc::new(SqliteStore::open(&folder.join("store.db"), limits)?),
+            clock: Arc::new(SystemClock),
+            made: 0,
+        })
+    }
+
+    /// Stages payloads, then lets the workers process them alone. Gives events a second.
+    pub(crate) async fn process(&mut self, identity: Identity) -> Result<f64> {
+        let mut staging = Vec::new();
+        for _ in 0..PAYLOADS {
+            self.made += 1;
+            let payload = payload(self.made, EVENTS, self.clock.now_ms(), identity);
+            staging.push(self.intake.stage(payload));
+        }
+        for staged in staging {
+            staged.await?;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let started = Instant::now();
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let worker = Worker {
+                    intake: Arc::clone(&self.intake),
+                    store: Arc::clone(&self.store),
+                    clock: Arc::clone(&self.clock),
+                    entropy: Arc::new(SystemEntropy),
+                    pace: Arc::default(),
+                    enrichers: Arc::default(),
+                };
+                tokio::spawn(worker.run(stopped.clone()))
+            })
+            .collect();
+        while self.intake.backlog().await?.payloads > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let rate = per_second(PAYLOADS * EVENTS, started.elapsed());
+        stop.send_replace(true);
+        for worker in workers {
+            worker.await?;
+        }
+        Ok(rate)
+    }
+
+    /// Stores at least `rows` events, received over ten weeks until now. Gives rows a second.
+    pub(crate) async fn fill(&mut self, rows: u64) -> Result<f64> {
+        let started = Instant::now();
+        let (payloads, now_ms) = (rows.div_ceil(FILL_EVENTS), self.clock.now_ms());
+        let begin_ms = now_ms - i64::try_from(FILL_SPAN_MS)?;
+        let mut done = 0;
+        while done < payloads {
+            let group = (payloads - done).min(32);
+            let plans = (done..done + group)
+                .map(|at| {
+                    let received_ms = begin_ms + i64::try_from(FILL_SPAN_MS * at / payloads)?;
+                    Ok(Arc::new(planned(at + 1, FILL_EVENTS, received_ms, Identity::Numbered)?))
+                })
+                .collect::<Result<_>>()?;
+            self.store.apply(plans, now_ms).await?;
+            done += group;
+            if done * FILL_EVENTS % 1_000_000 < group * FILL_EVENTS {
+                let rate = per_second(done * FILL_EVENTS, started.elapsed());
+                println!("  {} of {rows} rows, {rate:.0} rows/s", done * FILL_EVENTS);
+            }
+        }
+        // What follows must be new.
+        self.made = self.made.max(payloads);
+        Ok(per_second(payloads * FILL_EVENTS, started.elapsed()))
+    }
+
+    /// Looks events up by producer and number, spread over all that `fill` stored. Gives the median and the 99th of
+    /// a hundred.
+    pub(crate) async fn look_up(&self, rows: u64) -> Result<(Duration, Duration)> {
+        let payloads = rows.div_ceil(FILL_EVENTS);
+        let mut times = Vec::new();
+        for at in 0..LOOKUPS {
+            // A step that has no factor in common with anything here goes everywhere.
+            let payload = at.wrapping_mul(7_919_999_983) % payloads + 1;
+            let event = EventRef::Number(producer(payload), at % FILL_EVENTS + 1);
+            let started = Instant::now();
+            let found = self.store.event(event).await?;
+            times.push(started.elapsed());
+            found.context("an event that was stored is not found")?;
+        }
+        times.sort_unstable();
+        Ok((times[times.len() / 2], times[times.len() * 99 / 100]))
+    }
+
+    /// Puts everything in its final place.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.intake.close().await?;
+        self.store.close().await?;
+        Ok(())
+    }
+}
+
+/// A loop of prepared inserts of the same rows into the same table, which commits as often. Gives rows a second.
+pub(crate) fn bare_inserts(folder: &Path) -> Result<f64> {
+    std::fs::create_dir_all(folder)?;
+    let plans: Vec<Plan> = (1..=PAYLOADS)
+        .map(|at| planned(at, EVENTS, SystemClock.now_ms(), Identity::Numbered))
+        .collect::<Result<_>>()?;
+    let connection = Connection::open(folder.join("bare.db"))?;
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    connection.execute_batch(WEEK_SCHEMA)?;
+    let started = Instant::now();
+    for batch in plans.chunks(BATCH) {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for plan in batch {
+            insert(&connection, plan)?;
+        }
+        connection.execute_batch("COMMIT")?;
+    }
+    Ok(per_second(PAYLOADS * EVENTS, started.elapsed()))
+}
+
+fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, anonymous_id, \
+         session, producer, seq, event_id, payload_id, payload_index, monitor, context, properties) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL, ?14, ?15, ?16, ?17, ?18)",
+    )?;
+    for event in &plan.events {
+        let Fate::Store(columns) = &event.fate else { continue };
+        let number = match &event.identity {
+            lamplight_server::store::Identity::Numbered(producer, seq) => {
+                Some((producer.bits().to_be_bytes(), i64::try_from(*seq)?))
+            }
+            _ => None,
+        };
+        statement.execute(params![
+            event.id.0.as_bytes(),
+            columns.kind.name(),
+            columns.name,
+            plan.source,
+            columns.ts_ms,
+            columns.time_ms,
+            plan.received_ms,
+            plan.created_day,
+            columns.user_id,
+            columns.anonymous_id,
+            columns.session,
+            number.map(|(producer, _)| producer),
+            number.map(|(_, seq)| seq),
+            plan.payload.0.as_bytes(),
+            event.index,
+            columns.monitor_json,
+            columns.context_json,
+            columns.properties_json,
+        ])?;
+    }
+    Ok(())
+}
+
+fn producer(payload: u64) -> Producer {
+    // Spread as random names are, which is what an index has to cope with.
+    Producer::from_bits(u128::from(payload).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+}
+
+/// The payload with this number: one page's events.
+fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> NewPayload {
+    let name = producer(number);
+    let events_json: Vec<String> = (1..=events)
+        .map(|seq| {
+            let numbered = match identity {
+                Identity::Numbered => format!(r#""producer":"{name}","seq":{seq},"#),
+                Identity::Anonymous => String::new(),
+            };
+            format!(
+                r#"{{"name":"product_viewed","ts":{received_ms},{numbered}"user":{{"id":"user-{}"}},"properties":{{"sku":"A-1029-blue","price":49.9,"list":"spring","position":{seq},"note":"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"}}}}"#,
+                number % 100_000
+            )
+        })
+        .collect();
+    let body = format!("[{}]", events_json.join(","));
+    // The time, as in every id that intake makes, and the number.
+    let time = u128::try_from(received_ms).unwrap_or(0) << 80;
+    let receipt = Receipt {
+        id: PayloadId(Uuid::from_u128(time | u128::from(number))),
+        received_ms,
+        key_id: "wk_bench".into(),
+        source: "web".into(),
+        encoding: Encoding::Identity,
+        events: u32::try_from(events).unwrap_or(u32::MAX),
+        unpacked_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
+        user_agent: None,
+        origin: None,
+        client: None,
+    };
+    NewPayload { receipt, body: body.into() }
+}
+
+fn planned(number: u64, events: u64, received_ms: i64, identity: Identity) -> Result<Plan> {
+    let NewPayload { receipt, body } = payload(number, events, received_ms, identity);
+    plan(&receipt, &body, 1, &Enrichers::default()).context("failed to plan a payload of ours")
+}
+
+fn per_second(count: u64, time: Duration) -> f64 {
+    #[allow(clippy::cast_precision_loss)]
+    let count = count as f64;
+    count / time.as_secs_f64()
+}

@@ -1,0 +1,124 @@
+//! `GET /api/queues`.
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use serde::Serialize;
+
+use super::params::Params;
+use super::{check_token, json};
+use crate::app::App;
+use crate::pace::PaceSums;
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+struct QueuesJson {
+    stages: Vec<StageJson>,
+    disk: DiskJson,
+}
+
+/// One stage.
+#[derive(Serialize)]
+struct StageJson {
+    name: &'static str,
+    /// `up`, or why not.
+    state: &'static str,
+    /// Payloads that wait for it.
+    depth: u64,
+    /// Events in them.
+    events: u64,
+    /// For how long the oldest has waited.
+    oldest_ms: u64,
+    /// Payloads of them that failed at least once.
+    failing: u64,
+    last_error: Option<String>,
+    /// Over the last minute.
+    events_per_s: f64,
+    /// How long a batch takes.
+    batch_ms: QuantilesJson,
+}
+
+#[derive(Serialize)]
+struct QuantilesJson {
+    p50: u32,
+    p95: u32,
+}
+
+#[derive(Serialize)]
+struct DiskJson {
+    free_bytes: u64,
+    floor_bytes: u64,
+}
+
+/// `GET /api/queues`: what waits where, and how fast it goes.
+pub async fn queues(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match read(&app, &headers, query.as_deref()).await {
+        Ok(queues) => json(&queues),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<QueuesJson, Problem> {
+    check_token(app, headers)?;
+    Params::read(query)?.finish("none")?;
+    let now_ms = app.clock.now_ms();
+    let backlog = app.intake.backlog().await?;
+    let oldest_ms = backlog.oldest_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+    let intake = StageJson {
+        name: "intake",
+        state: intake_state(app, now_ms),
+        depth: 0,
+        events: 0,
+        oldest_ms: 0,
+        failing: 0,
+        last_error: None,
+        ..StageJson::pace(app.intake_pace.sums(now_ms))
+    };
+    let process = StageJson {
+        name: "process",
+        state: if app.store.is_up() { "up" } else { "not_writable" },
+        depth: backlog.payloads,
+        events: backlog.events,
+        oldest_ms: u64::try_from(oldest_ms).unwrap_or(0),
+        failing: backlog.failing,
+        last_error: backlog.last_error,
+        ..StageJson::pace(app.process_pace.sums(now_ms))
+    };
+    let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
+    Ok(QueuesJson { stages: vec![intake, process], disk })
+}
+
+fn intake_state(app: &App, now_ms: i64) -> &'static str {
+    if app.is_draining() {
+        "shutting_down"
+    } else if app.disk.retry_after_s(now_ms).is_some() {
+        "disk_low"
+    } else if app.intake.is_up() {
+        "up"
+    } else {
+        "not_writable"
+    }
+}
+
+impl StageJson {
+    /// A stage of which nothing is known but its pace.
+    fn pace(sums: PaceSums) -> Self {
+        Self {
+            name: "",
+            state: "",
+            depth: 0,
+            events: 0,
+            oldest_ms: 0,
+            failing: 0,
+            last_error: None,
+            events_per_s: (sums.events_per_s * 10.0).round() / 10.0,
+            batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
+        }
+    }
+}

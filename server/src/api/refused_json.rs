@@ -1,0 +1,55 @@
+//! An arrival that is not in the table of events, as the API gives it.
+
+use serde::Serialize;
+
+use super::event_json::event_id;
+use super::receipt_json::ReceiptJson;
+use super::timeline::Entry;
+use crate::store::RefusedEvent;
+
+/// An arrival that is not in the table of events.
+#[derive(Debug, Serialize)]
+pub(super) struct RefusedJson<'a> {
+    id: String,
+    event_id: String,
+    source: &'a str,
+    producer: Option<String>,
+    seq: Option<u64>,
+    received: i64,
+    payload: String,
+    index: u32,
+    state: &'static str,
+    reason: Option<&'a str>,
+    detail: Option<&'a str>,
+    /// How its payload arrived; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptJson>,
+    /// What happened to it; not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    timeline: Vec<Entry>,
+}
+
+impl<'a> RefusedJson<'a> {
+    pub(super) fn new(event: &'a RefusedEvent) -> Self {
+        Self {
+            id: event.id.to_string(),
+            event_id: event_id(event.number, event.event_id.as_deref(), event.id),
+            source: &event.source,
+            producer: event.number.map(|(producer, _)| producer.to_string()),
+            seq: event.number.map(|(_, seq)| seq),
+            received: event.received_ms,
+            payload: event.payload.to_string(),
+            index: event.index,
+            state: event.outcome.name(),
+            reason: event.reason.as_deref(),
+            detail: event.detail.as_deref(),
+            receipt: None,
+            timeline: Vec::new(),
+        }
+    }
+
+    /// The arrival with all that is known about it.
+    pub(super) fn traced(self, receipt: Option<ReceiptJson>, timeline: Vec<Entry>) -> Self {
+        Self { receipt, timeline, ..self }
+    }
+}

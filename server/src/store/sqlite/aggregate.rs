@@ -1,0 +1,144 @@
+//! Counting events by a key, along the same indexes as lists of them, over a limited number of rows.
+
+use std::collections::HashMap;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::columns::row_id;
+use super::event_pages::span;
+use super::events::{Conditions, index, json_path, push_span, select};
+use super::week_catalog as catalog;
+use super::week_readers::Reading;
+use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping};
+
+/// Most rows looked at for one count.
+const SCAN_ROWS_MAX: u64 = 2_000_000;
+/// Most files that are read for one count: more than a quarter of a year has.
+const WEEKS_MAX: usize = 16;
+/// Most keys that are counted apart. Events under yet another one are counted together.
+const KEYS_MAX: usize = 50_000;
+/// Most counts that are given.
+const ROWS_MAX: usize = 1_000;
+
+/// A property as text: a text itself, and anything else as its JSON text.
+const PROPERTY: &str = "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
+     ELSE properties -> ? END";
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+/// A count that goes on from one file of events to the next.
+#[derive(Debug, Default)]
+struct Tally {
+    counts: HashMap<Option<String>, u64>,
+    other: u64,
+    looked_at: u64,
+    from_ms: Option<i64>,
+}
+
+impl Tally {
+    /// Whether the limit of rows was reached.
+    fn is_full(&self) -> bool {
+        self.from_ms.is_some()
+    }
+
+    fn count(&mut self, key: Option<String>) {
+        if let Some(count) = self.counts.get_mut(&key) {
+            *count += 1;
+        } else if self.counts.len() < KEYS_MAX {
+            self.counts.insert(key, 1);
+        } else {
+            self.other += 1;
+        }
+    }
+
+    /// The largest counts.
+    fn finish(self) -> Aggregate {
+        let Self { counts, mut other, from_ms, .. } = self;
+        let mut rows: Vec<(Option<String>, u64)> = counts.into_iter().collect();
+        rows.sort_unstable_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then(a.cmp(b)));
+        other += rows.iter().skip(ROWS_MAX).map(|(_, count)| count).sum::<u64>();
+        rows.truncate(ROWS_MAX);
+        Aggregate { rows, other, from_ms }
+    }
+}
+
+/// Counts events, the newest first. The span of time bounds how many files are read.
+pub(super) fn over_weeks(
+    reading: &Reading<'_>,
+    query: &AggregateQuery,
+) -> rusqlite::Result<Aggregate> {
+    let mut tally = Tally::default();
+    for week in catalog::between(reading, span(&query.filter), WEEKS_MAX)? {
+        reading.week(week, |events| count(events, query, &mut tally))?;
+        if tally.is_full() {
+            break;
+        }
+    }
+    Ok(tally.finish())
+}
+
+/// Counts the events of one file, the newest first.
+fn count(
+    connection: &Connection,
+    query: &AggregateQuery,
+    tally: &mut Tally,
+) -> rusqlite::Result<()> {
+    let (sql, values) = statement(query);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        if tally.looked_at >= SCAN_ROWS_MAX {
+            // One millisecond is not counted whole: the count begins after it.
+            tally.from_ms = Some(ms_of(row_id(row, 0)?.0.as_u128()).saturating_add(1));
+            break;
+        }
+        tally.looked_at += 1;
+        if row.get::<_, Option<bool>>(2)? != Some(true) {
+            continue;
+        }
+        let key = match &query.by {
+            Grouping::Name | Grouping::Kind | Grouping::Property(_) => row.get(1)?,
+            Grouping::Day => Some(day(row.get(1)?)),
+            Grouping::Hour => Some(hour(row.get(1)?)),
+        };
+        tally.count(key);
+    }
+    Ok(())
+}
+
+pub(super) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
+    let filter = &query.filter;
+    let (key, values) = match &query.by {
+        Grouping::Name => ("name", Vec::new()),
+        Grouping::Kind => ("type", Vec::new()),
+        Grouping::Day | Grouping::Hour => ("received_ms", Vec::new()),
+        Grouping::Property(path) => {
+            let path = Value::Text(json_path(path));
+            (PROPERTY, vec![path.clone(), path.clone(), path])
+        }
+    };
+    let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
+    let mut seek = Conditions::default();
+    push_span(&mut seek, &list);
+    let order = if filter.producer.is_some() { "seq" } else { "id" };
+    select((&format!("id, {key}"), values), filter, (index(filter), order), seek)
+}
+
+/// The time in a row's id.
+fn ms_of(id: u128) -> i64 {
+    i64::try_from(id >> 80).unwrap_or(i64::MAX)
+}
+
+fn day(ms: i64) -> String {
+    utc(ms, "%Y-%m-%d")
+}
+
+fn hour(ms: i64) -> String {
+    utc(ms - ms.rem_euclid(HOUR_MS), "%Y-%m-%dT%H:%M:%SZ")
+}
+
+fn utc(ms: i64, format: &str) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |time| time.strftime(format).to_string())
+}

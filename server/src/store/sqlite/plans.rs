@@ -1,0 +1,131 @@
+//! The plan of every query about events that can be asked over HTTP: none reads more than a bounded part of a table,
+//! and none sorts.
+
+use lamplight_wire::Producer;
+use lamplight_wire::event::Kind;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use uuid::Uuid;
+
+use super::{aggregate, events, recent, refused};
+use crate::outcome::Outcome;
+use crate::store::{
+    AggregateQuery, EventFilter, EventQuery, Grouping, Position, RefusedQuery, RowId,
+};
+
+const WEEK: &str = include_str!("../../../migrations/sqlite/week/V1__events.sql");
+const STORE: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/store/V1__events.sql"),
+    include_str!("../../../migrations/sqlite/store/V4__recent.sql"),
+];
+
+/// Fails unless every step of the plan searches an index.
+fn check(connection: &Connection, (sql, values): (String, Vec<Value>)) {
+    let steps = plan(connection, (&sql, values));
+    assert!(is_bounded(&steps), "{sql}\n{steps:#?}");
+}
+
+fn is_bounded(steps: &[String]) -> bool {
+    !steps.is_empty() && steps.iter().all(|step| step.starts_with("SEARCH"))
+}
+
+fn plan(connection: &Connection, (sql, values): (&str, Vec<Value>)) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.query_map(params_from_iter(values), |row| row.get(3)).unwrap();
+    steps.collect::<Result<_, _>>().unwrap()
+}
+
+/// Every combination of the parts that a filter can have.
+fn filters() -> impl Iterator<Item = EventFilter> {
+    (0..256_u32).map(|bits| {
+        let has = |bit: u32| bits >> bit & 1 == 1;
+        let text = |bit: u32| has(bit).then(|| "x".to_owned());
+        EventFilter {
+            name: text(0),
+            kind: has(1).then_some(if has(7) { Kind::Default } else { Kind::Critical }),
+            source: text(2),
+            user: text(3),
+            producer: has(4).then(|| Producer::from_bits(1)),
+            from_ms: has(5).then_some(1),
+            to_ms: has(6).then_some(2),
+            properties: text(7).map(|value| (vec!["a".to_owned()], value)).into_iter().collect(),
+        }
+    })
+}
+
+#[test]
+fn every_list_of_events_searches_an_index_in_its_order() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(WEEK).unwrap();
+    for filter in filters() {
+        let after = match filter.producer {
+            Some(_) => Position::Seq(5),
+            None => Position::Row(RowId(Uuid::from_u128(5))),
+        };
+        for after in [None, Some(after)] {
+            let query = EventQuery { filter: filter.clone(), after, limit: 10 };
+            check(&connection, events::statement(&query));
+        }
+    }
+}
+
+#[test]
+fn every_count_of_events_searches_an_index() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(WEEK).unwrap();
+    for filter in filters() {
+        let property = Grouping::Property(vec!["a".into(), "b".into()]);
+        for by in [Grouping::Name, Grouping::Kind, Grouping::Day, Grouping::Hour, property] {
+            check(
+                &connection,
+                aggregate::statement(&AggregateQuery { filter: filter.clone(), by }),
+            );
+        }
+    }
+}
+
+#[test]
+fn every_part_of_the_live_view_searches_an_index() {
+    let week = Connection::open_in_memory().unwrap();
+    week.execute_batch(WEEK).unwrap();
+    let (first, last) = (RowId(Uuid::from_u128(1)), RowId(Uuid::from_u128(2)));
+    for filter in filters() {
+        check(&week, recent::statement(&filter, (first, last)));
+    }
+    let store = Connection::open_in_memory().unwrap();
+    store.execute_batch(&STORE.concat()).unwrap();
+    check(&store, (recent::PAYLOADS.to_owned(), vec![1.into(), 2.into()]));
+    check(&store, (recent::FORGET.to_owned(), vec![1.into()]));
+}
+
+#[test]
+fn every_list_of_refused_arrivals_searches_an_index_in_its_order() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(&STORE.concat()).unwrap();
+    for bits in 0..32_u32 {
+        let has = |bit: u32| bits >> bit & 1 == 1;
+        let query = RefusedQuery {
+            outcome: Outcome::Invalid,
+            source: has(0).then(|| "x".to_owned()),
+            producer: has(1).then(|| Producer::from_bits(1)),
+            from_ms: has(2).then_some(1),
+            to_ms: has(3).then_some(2),
+            after: has(4).then(|| RowId(Uuid::from_u128(5))),
+            limit: 10,
+        };
+        check(&connection, refused::statement(&query));
+    }
+}
+
+#[test]
+fn a_scan_and_a_sort_are_seen() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(WEEK).unwrap();
+    for sql in [
+        "SELECT * FROM events WHERE session = 'x'",
+        "SELECT * FROM events WHERE id > x'00' ORDER BY session",
+        "SELECT count(*) FROM events",
+    ] {
+        assert!(!is_bounded(&plan(&connection, (sql, Vec::new()))), "{sql}");
+    }
+}

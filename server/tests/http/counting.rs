@@ -1,0 +1,237 @@
+//! Counts, queues and SQL over HTTP.
+
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN_TOKEN, Reply, Server, now};
+
+const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+
+fn server() -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    (dir, server)
+}
+
+fn counts(server: &Server, query: &str) -> Vec<(Value, u64)> {
+    let reply = server.read(&format!("/api/aggregate?{query}"));
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let json = reply.json();
+    assert_eq!((&json["complete"], &json["other"]), (&true.into(), &0.into()));
+    let rows = json["rows"].as_array().unwrap();
+    rows.iter().map(|row| (row["key"].clone(), row["count"].as_u64().unwrap())).collect()
+}
+
+/// A span of time around now, for requests.
+fn around_now() -> String {
+    let ms = std::fs::metadata("/proc/self").unwrap().modified().unwrap();
+    let ms = ms.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    format!("from={}&to={}", ms - 3_600_000, ms + 3_600_000)
+}
+
+#[test]
+fn events_are_counted_by_any_key_within_a_span() {
+    let (_dir, server) = server();
+    server.send(
+        r#"[{"name":"a","properties":{"plan":"pro","n":1}},{"name":"a","properties":{"plan":"pro","n":{"x":[1]}}},
+            {"name":"b","type":"critical","properties":{"plan":"fr\u00e9e"}},{"name":"b","user":{"id":"ann"}}]"#,
+    );
+    server.settled();
+    let span = around_now();
+    let by = |by: &str| counts(&server, &format!("by={by}&{span}"));
+    assert_eq!(by("name"), [("a".into(), 2), ("b".into(), 2)]);
+    assert_eq!(by("type"), [("default".into(), 3), ("critical".into(), 1)]);
+    assert_eq!(by("prop.plan"), [("pro".into(), 2), (Value::Null, 1), ("frée".into(), 1)]);
+    assert_eq!(by("prop.n.x"), [(Value::Null, 3), ("[1]".into(), 1)]);
+    assert_eq!(by("prop.n&prop.plan=pro")[1].0, r#"{"x":[1]}"#);
+    assert_eq!(by("name&user=ann"), [("b".into(), 1)]);
+    assert_eq!(by("name&type=critical"), [("b".into(), 1)]);
+    for (by_day, letters) in [(by("day"), 10), (by("hour"), 20)] {
+        assert_eq!(by_day.iter().map(|(_, count)| count).sum::<u64>(), 4);
+        assert_eq!(by_day[0].0.as_str().unwrap().len(), letters);
+    }
+    assert_eq!(counts(&server, "by=name&from=0&to=1000"), []);
+}
+
+#[test]
+fn a_count_takes_a_bounded_span_and_a_known_key() {
+    let (_dir, server) = server();
+    for query in [
+        "by=name",
+        "by=name&from=0",
+        "by=name&to=5",
+        "by=name&from=0&to=999999999999",
+        "by=name&from=5&to=0",
+        "from=0&to=5",
+        "by=odd&from=0&to=5",
+        "by=prop.&from=0&to=5",
+    ] {
+        let reply = server.read(&format!("/api/aggregate?{query}"));
+        assert_eq!((reply.status, reply.problem().as_str()), (400, "parameter_invalid"), "{query}");
+    }
+}
+
+#[test]
+fn arrivals_that_were_refused_are_listed_by_state_in_pages() {
+    let (_dir, server) = server();
+    let good = format!(r#"{{"name":"a","producer":"{P}","seq":1}}"#);
+    server.send(&format!(
+        r#"[{good},{good},{good},{{"name":"","producer":"{P}","seq":2}},{{"name":""}}]"#
+    ));
+    server.settled();
+    let list = |query: &str| {
+        let json = server.read(&format!("/api/events?{query}")).json();
+        json["events"].as_array().unwrap().clone()
+    };
+    assert_eq!(list("state=stored").len(), 1);
+    assert_eq!(list("state=duplicate").len(), 2);
+    assert_eq!(list("state=invalid").len(), 2);
+    assert_eq!(list("state=invalid&source=web").len(), 2);
+    assert_eq!(list("state=invalid&source=other").len(), 0);
+    assert_eq!(list("state=invalid&to=5").len(), 0);
+    let numbered = list(&format!("state=invalid&producer={P}"));
+    assert_eq!((numbered.len(), &numbered[0]["reason"]), (1, &"name_missing".into()));
+    let first = server.read("/api/events?state=duplicate&limit=1").json();
+    let cursor = first["next"].as_str().unwrap();
+    let second =
+        server.read(&format!("/api/events?state=duplicate&limit=1&cursor={cursor}")).json();
+    assert_ne!(first["events"][0]["id"], second["events"][0]["id"]);
+    let refused = server.read("/api/events?state=invalid&name=a");
+    assert_eq!((refused.status, refused.problem().as_str()), (400, "parameter_unknown"));
+}
+
+#[test]
+fn queues_say_what_waits_and_how_fast_it_goes() {
+    let (_dir, server) = server();
+    server.send(&format!("[{}]", vec![r#"{"name":"a"}"#; 100].join(",")));
+    server.settled();
+    let queues = server.read("/api/queues").json();
+    for (at, name) in ["intake", "process"].into_iter().enumerate() {
+        let stage = &queues["stages"][at];
+        assert_eq!((&stage["name"], &stage["state"]), (&name.into(), &"up".into()));
+        assert_eq!((&stage["depth"], &stage["failing"]), (&0.into(), &0.into()));
+        assert!(stage["events_per_s"].as_f64().unwrap() > 0.0, "{stage}");
+        assert!(
+            stage["batch_ms"]["p95"].as_u64().unwrap()
+                >= stage["batch_ms"]["p50"].as_u64().unwrap()
+        );
+    }
+    assert!(queues["disk"]["free_bytes"].as_u64().unwrap() > 0);
+}
+
+fn ask(server: &Server, sql: &str) -> Reply {
+    let authorization = format!("Bearer {ADMIN_TOKEN}");
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    server.post("/api/query", &headers, json!({ "sql": sql }).to_string().as_bytes())
+}
+
+#[test]
+fn a_statement_reads_events_and_everything_beside_them() {
+    let (_dir, server) = server();
+    assert_eq!(ask(&server, "SELECT count(*) FROM events").json()["rows"], json!([[0]]));
+    server.send(r#"[{"name":"a","properties":{"n":1.5}},{"name":"b"}]"#);
+    server.settled();
+    let table =
+        ask(&server, "SELECT name, properties ->> 'n' AS n, length(id) FROM events ORDER BY name")
+            .json();
+    assert_eq!(table["columns"], json!(["name", "n", "length(id)"]));
+    assert_eq!(table["rows"], json!([["a", 1.5, 16], ["b", null, 16]]));
+    assert_eq!((&table["truncated"], table["weeks"].as_array().unwrap().len()), (&false.into(), 1));
+    assert_eq!(ask(&server, "SELECT stored FROM totals").json()["rows"], json!([[2]]));
+    let id = ask(&server, "SELECT id FROM events LIMIT 1").json()["rows"][0][0]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        server.read(&format!("/api/events/{id}")).status,
+        200,
+        "an id as given leads to its event"
+    );
+    let schema = ask(&server, "SELECT name FROM sqlite_schema WHERE type = 'table'").json();
+    assert!(schema["rows"].as_array().unwrap().len() > 5);
+}
+
+#[test]
+fn a_statement_that_does_more_than_read_is_refused_and_changes_nothing() {
+    let (dir, server) = server();
+    server.send(r#"[{"name":"a"}]"#);
+    let before = server.settled();
+    let outside = dir.path().join("outside.db");
+    for sql in [
+        "DELETE FROM applied",
+        "DELETE FROM week0.events",
+        "INSERT INTO totals VALUES (2, 0, 0, 0, 0, 0, 0, 0)",
+        "UPDATE producers SET made = 0 RETURNING made",
+        "WITH x AS (SELECT 1) INSERT INTO recent SELECT 9, 9, 9",
+        "DROP TABLE keys",
+        "CREATE TABLE x (y)",
+        "CREATE TEMP TABLE x AS SELECT 1",
+        "CREATE TEMP TRIGGER x AFTER INSERT ON keys BEGIN SELECT 1; END",
+        "ALTER TABLE keys ADD COLUMN x",
+        "ATTACH ':memory:' AS x",
+        &format!("ATTACH '{}' AS x", outside.display()),
+        &format!("VACUUM INTO '{}'", outside.display()),
+        "VACUUM",
+        "DETACH week0",
+        "PRAGMA query_only = OFF",
+        "PRAGMA journal_mode = DELETE",
+        "PRAGMA writable_schema = ON",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA temp_store_directory = '/'",
+        "SELECT * FROM pragma_journal_mode",
+        "BEGIN IMMEDIATE",
+        "SAVEPOINT x",
+        "ANALYZE",
+        "REINDEX",
+        "SELECT load_extension('x')",
+        "SELECT hash FROM keys",
+        "SELECT k.public_text FROM main.keys AS k",
+        "SELECT (SELECT hash FROM keys LIMIT 1) FROM events",
+    ] {
+        let reply = ask(&server, sql);
+        let code = reply.problem();
+        assert!(
+            (reply.status == 403 && code == "sql_not_read_only")
+                || (reply.status == 400 && code == "sql_invalid"),
+            "{sql}: {reply:?}"
+        );
+    }
+    assert!(!outside.exists());
+    assert_eq!(server.settled(), before);
+    assert_eq!(server.send(r#"[{"name":"b"}]"#).status, 200, "the databases are as they were");
+    assert_eq!(server.settled()["stored"], 2);
+}
+
+#[test]
+fn two_statements_and_nonsense_are_told() {
+    let (_dir, server) = server();
+    for sql in ["", "SELEC 1", "SELECT 1; SELECT 2", "SELECT nothing FROM events", "SELECT ?1, x"] {
+        let reply = ask(&server, sql);
+        assert_eq!(
+            (reply.status, reply.problem().as_str()),
+            (400, "sql_invalid"),
+            "{sql}: {reply:?}"
+        );
+    }
+    let reply =
+        server.post("/api/query", &[("authorization", &format!("Bearer {ADMIN_TOKEN}"))], b"{}");
+    assert_eq!((reply.status, reply.problem().as_str()), (400, "body_invalid"));
+}
+
+#[test]
+fn a_statement_without_end_is_stopped_and_one_with_many_rows_is_cut() {
+    let (_dir, server) = server();
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)";
+    let table = ask(&server, &format!("{endless} SELECT x FROM n")).json();
+    assert_eq!(
+        (table["rows"].as_array().unwrap().len(), &table["truncated"]),
+        (10_000, &true.into())
+    );
+    let wide = ask(&server, &format!("{endless} SELECT printf('%100000d', x) FROM n"));
+    assert!(wide.text.len() < 10 << 20 && wide.json()["truncated"] == true);
+    let huge = ask(&server, "SELECT printf('%1000000000d', 1)");
+    assert_eq!((huge.status, huge.problem().as_str()), (400, "sql_invalid"));
+    let begun = now();
+    let late = ask(&server, &format!("{endless} SELECT count(*) FROM n"));
+    assert_eq!((late.status, late.problem().as_str()), (422, "sql_too_slow"));
+    assert!((9..20).contains(&begun.elapsed().as_secs()));
+}

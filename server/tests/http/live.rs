@@ -1,0 +1,161 @@
+//! The live view: a stream that misses nothing, also across a restart.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{ADMIN_TOKEN, Server};
+
+/// A client that follows.
+struct Follower {
+    lines: BufReader<TcpStream>,
+    last_id: String,
+}
+
+impl Follower {
+    fn follow(server: &Server, query: &str, last_id: Option<&str>) -> Self {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let last = last_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
+        let head = format!(
+            "GET /api/live?{query} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n{last}\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut follower = Self { lines: BufReader::new(stream), last_id: String::new() };
+        let first = follower.line().unwrap();
+        assert!(first.starts_with("HTTP/1.1 200"), "{first}");
+        while !follower.line().unwrap().starts_with("retry:") {}
+        follower
+    }
+
+    /// The next line, or `None` at the end.
+    fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        let read = self.lines.read_line(&mut line).unwrap();
+        (read > 0).then(|| line.trim_end().to_owned())
+    }
+
+    /// The next event's kind and data, or `None` at the end.
+    fn next(&mut self) -> Option<(String, Value)> {
+        let mut kind = String::new();
+        loop {
+            let line = self.line()?;
+            if let Some(id) = line.strip_prefix("id: ") {
+                id.clone_into(&mut self.last_id);
+            } else if let Some(is) = line.strip_prefix("event: ") {
+                is.clone_into(&mut kind);
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                return Some((kind, serde_json::from_str(data).unwrap()));
+            }
+        }
+    }
+
+    fn names(&mut self, count: usize) -> Vec<String> {
+        (0..count)
+            .map(|_| {
+                let (kind, data) = self.next().expect("the stream goes on");
+                assert_eq!(kind, "event");
+                data["name"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+}
+
+fn send(server: &Server, names: &[&str]) {
+    let events: Vec<String> = names
+        .iter()
+        .map(|name| format!(r#"{{"name":"{name}",{}"properties":{{}}}}"#, "\n"))
+        .collect();
+    assert_eq!(server.send(&format!("[{}]", events.join(","))).status, 200);
+}
+
+#[test]
+fn what_is_stored_is_seen_at_once_and_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    send(&server, &["before"]);
+    server.settled();
+    let mut all = Follower::follow(&server, "", None);
+    let mut some = Follower::follow(&server, "name=c", None);
+    send(&server, &["a", "b", "c"]);
+    send(&server, &["d", "c"]);
+    let mut seen = all.names(5);
+    seen.sort();
+    assert_eq!(seen, ["a", "b", "c", "c", "d"]);
+    assert_eq!(some.names(2), ["c", "c"]);
+}
+
+#[test]
+fn a_client_that_comes_back_goes_on_where_it_was_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut follower = Follower::follow(&server, "", None);
+    send(&server, &["a", "b", "c"]);
+    assert_eq!(follower.names(2), ["a", "b"]);
+    let last_id = follower.last_id.clone();
+    drop(follower);
+    send(&server, &["d"]);
+    server.settled();
+    server.kill_9();
+    let server = Server::serve(dir.path());
+    send(&server, &["e"]);
+    server.settled();
+    let mut follower = Follower::follow(&server, "", Some(&last_id));
+    assert_eq!(follower.names(3), ["c", "d", "e"]);
+    let mut follower = Follower::follow(&server, &format!("after={last_id}"), None);
+    assert_eq!(follower.names(3), ["c", "d", "e"]);
+}
+
+#[test]
+fn a_place_that_is_not_known_is_told_as_a_gap_and_not_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    send(&server, &["a"]);
+    server.settled();
+    let mut follower = Follower::follow(&server, "", Some("999999.0"));
+    assert_eq!(follower.next().unwrap().0, "gap");
+    assert_eq!(follower.names(1), ["a"], "all that is still known follows");
+}
+
+#[test]
+fn a_stop_ends_every_stream_and_waits_for_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut followers: Vec<Follower> =
+        (0..5).map(|_| Follower::follow(&server, "", None)).collect();
+    let begun = crate::harness::now();
+    assert_eq!(server.stop(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    for follower in &mut followers {
+        assert!(follower.next().is_none());
+    }
+}
+
+#[test]
+fn only_so_many_may_follow_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let followers: Vec<Follower> = (0..64).map(|_| Follower::follow(&server, "", None)).collect();
+    let refused = server.read("/api/live");
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "live_full"));
+    assert_eq!(refused.header("retry-after"), Some("5"));
+    drop(followers);
+    let begun = crate::harness::now();
+    let has_place = |server: &Server| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        write!(
+            stream,
+            "GET /api/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\r\n"
+        )
+        .unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line.contains(" 200 ")
+    };
+    while !has_place(&server) {
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
