@@ -28,6 +28,8 @@ export async function benchTrack(browser, origin, options) {
     ratioAlone: ratio(0.5, 'alone'),
     burst: {
       events: 1000,
+      callMicroseconds: summary(raw.bursts.flatMap(({ calls }) => calls)),
+      bareCallMicroseconds: summary(raw.bursts.flatMap(({ bareCalls }) => bareCalls)),
       taskMs: summary(raw.bursts.map(({ trackMs }) => trackMs)),
       bareTaskMs: summary(raw.bursts.map(({ bareMs }) => bareMs)),
       requests: summary(raw.bursts.map(({ requests }) => requests)),
@@ -112,16 +114,26 @@ async function measure({ url, key }) {
     for (let i = 0; i < 1000; i += 1) eventBytes += JSON.stringify(event(i)).length
     const requestsBefore = lamplight.stats().requests
     const started = performance.now()
-    for (let i = 0; i < 1000; i += 1) track(i)
+    const calls = []
+    for (let i = 0; i < 1000; i += 1) {
+      const startedCall = performance.now()
+      track(i)
+      calls.push((performance.now() - startedCall) * 1000)
+    }
     const trackMs = performance.now() - started
     await settle()
     Storage.prototype.setItem = setItem
     const requests = lamplight.stats().requests - requestsBefore
     const startedBare = performance.now()
-    for (let i = 0; i < 1000; i += 1) bare(i)
+    const bareCalls = []
+    for (let i = 0; i < 1000; i += 1) {
+      const startedCall = performance.now()
+      bare(i)
+      bareCalls.push((performance.now() - startedCall) * 1000)
+    }
     const bareMs = performance.now() - startedBare
     await clear(1000)
-    bursts.push({ trackMs, bareMs, written, requests, eventBytes })
+    bursts.push({ trackMs, bareMs, calls, bareCalls, written, requests, eventBytes })
   }
   lamplight.close()
   return { ...all, bursts, initMs }
