@@ -19,7 +19,6 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
-use crate::pace::Pace;
 use crate::process::Worker;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
@@ -112,19 +111,8 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let process_pace = Arc::new(Pace::default());
     let mut workers = JoinSet::new();
     for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
-        workers.spawn(worker.run(stopped.clone()));
-    }
-    for _ in 0..WORKERS {
-        let worker = Worker {
-            intake: Arc::clone(&intake),
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
-            pace: Arc::clone(&process_pace),
-        };
         workers.spawn(worker.run(stopped.clone()));
     }
     let app = Arc::new(App::new(
@@ -135,8 +123,10 @@ pub async fn run(
         clock,
         entropy,
         Arc::clone(&disk),
-        process_pace,
     ));
+    for _ in 0..WORKERS {
+        workers.spawn(processor(&app).run(stopped.clone()));
+    }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
         Mode::Serve => None,
@@ -169,6 +159,17 @@ pub async fn run(
     tracing::info!("stopped");
     drop(dir);
     Ok(())
+}
+
+/// A worker of the process stage.
+fn processor(app: &App) -> Worker {
+    Worker {
+        intake: Arc::clone(&app.intake),
+        store: Arc::clone(&app.store),
+        clock: Arc::clone(&app.clock),
+        entropy: Arc::clone(&app.entropy),
+        pace: Arc::clone(&app.process_pace),
+    }
 }
 
 type Opened = (Arc<dyn Intake>, Arc<dyn Store>, Arc<dyn Deliveries>);
