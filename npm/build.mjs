@@ -38,7 +38,7 @@ for (const name of ['index.js', 'slim.js', 'lamplight.wasm']) console.log(name.p
 /** `lamplight:glue` is wasm-bindgen's JavaScript; `lamplight:wasm` the bytes, as a string of as many characters. */
 function addModule(build) {
   build.onResolve({ filter: /^lamplight:/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
-  build.onLoad({ filter: /glue$/, namespace: 'module' }, () => ({ contents: module.javascript, loader: 'js' }))
+  build.onLoad({ filter: /glue$/, namespace: 'module' }, () => ({ contents: module.javascript, loader: 'js', resolveDir: wasm }))
   build.onLoad({ filter: /wasm$/, namespace: 'module' }, () => ({
     // A third smaller than base64 once compressed. Escaped to ASCII, so that no charset can spoil it.
     contents: `export default ${JSON.stringify(module.wasm.toString('latin1'))}`,

@@ -14,7 +14,7 @@ export default defineConfig<Choice>({
   forbidOnly: true,
   timeout: 90_000,
   expect: { timeout: 30_000 },
-  reporter: [['list']],
+  reporter: [['list'], ['./harness/tally_reporter.ts']],
   use: { trace: 'off', launchOptions: launchOptions() },
   projects: [
     { name: 'chromium' },

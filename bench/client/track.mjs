@@ -41,14 +41,16 @@ export async function benchTrack(browser, origin, options) {
 async function measure({ url, key }) {
   const rounds = 40
   const tens = 10
-  const properties = (i) => ({ sku: `A-${i}`, price: 49.9, list: 'spring', position: i, note: 'n'.repeat(200) })
+  const properties = (i) => ({ sku: `A-${i}`, price: 49.9, list: 'spring', position: i, note: 'n'.repeat(60) })
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
   const startedInit = performance.now()
-  const lamplight = globalThis.lamplightInit({ url, key })
+  const lamplight = globalThis.lamplightInit({ url, key, context: false })
   const initMs = performance.now() - startedInit
   const { producer } = lamplight.stats()
   const bareKey = (i) => `ba:1234567890:q:${producer}:${i}`
-  const bare = (i) => localStorage.setItem(bareKey(i), JSON.stringify({ name: 'product_viewed', ts: Date.now(), producer, seq: i, properties: properties(i) }))
+  // The same members as the stored event has, and as many bytes.
+  const event = (i) => ({ name: 'product_viewed', ts: Date.now(), producer, seq: i, properties: properties(i), user: { anonymous_id: 'abcdefghijkl' }, session: 'abcdefghijkl' })
+  const bare = (i) => localStorage.setItem(bareKey(i), JSON.stringify(event(i)))
   const track = (i) => lamplight.track('product_viewed', properties(i))
   const settle = async () => {
     while (lamplight.stats().queued > 0) {
@@ -107,7 +109,7 @@ async function measure({ url, key }) {
       setItem.call(this, name, value)
     }
     let eventBytes = 0
-    for (let i = 0; i < 1000; i += 1) eventBytes += JSON.stringify({ name: 'product_viewed', ts: 1790000000000, properties: properties(i) }).length
+    for (let i = 0; i < 1000; i += 1) eventBytes += JSON.stringify(event(i)).length
     const requestsBefore = lamplight.stats().requests
     const started = performance.now()
     for (let i = 0; i < 1000; i += 1) track(i)

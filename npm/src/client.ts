@@ -1,49 +1,50 @@
 // A thin face on the module: no timers, no retries, no storage and no queue here.
+import { Context } from './context.ts'
+import { Gate } from './gate.ts'
 import { messageOf, objectJson } from './json.ts'
 import { Desk } from './notes.ts'
 import type { Handle, HandleClass } from './load.ts'
-import type { Lamplight, MetricOptions, Monitor, Notes, Options, Properties, Reason, Report, Stats, Tracked, TrackOptions } from './types.ts'
+import type {
+  Consent, Draft, Lamplight, MetricOptions, Monitor, Notes, Options, Plugin, Properties, Reason, Report, Stats, Tracked, TrackOptions,
+} from './types.ts'
 
 /** What became of an event, by the code that the module gives. */
 const REASONS: (Reason | undefined)[] = [undefined, 'storage_full', 'storage_blocked', 'storage_share', 'quota', 'too_large', 'closed', 'busy']
 
 export class Client implements Lamplight {
-  readonly #desk = new Desk()
-  /** Absent where there is no page, and after the module failed. */
+  readonly #desk: Desk
+  readonly #gate: Gate
+  readonly #context: Context
+  readonly #start: () => void
+  /** Absent where there is neither a page nor a worker, while nobody consented, and after the module failed. */
   #handle: Handle | undefined
   #producer = ''
+  /** Whom `identify` named, perhaps before anybody consented. */
+  #id = ''
   #lastError: string | undefined
 
   constructor(options: Options, module: () => HandleClass | undefined) {
     const url = checked(options)
-    this.#safely(() => {
+    this.#desk = new Desk(options.beforeSend)
+    this.#gate = new Gate(options)
+    this.#context = new Context(options)
+    this.#start = () => {
       const Handle = module()
       if (!Handle) return
       const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
       this.#handle = new Handle(
-        url, options.key, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, liveness !== 'beat',
+        url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0,
+        storage?.overflowMaxBytes ?? 0, liveness !== 'beat',
         (name: string, json: string) => this.#desk.hear(name, json),
       )
       this.#producer = this.#handle.producer()
-    })
+      if (this.#id) this.#handle.identify(this.#id)
+    }
+    if (this.#gate.consent === 'granted') this.#safely(this.#start)
   }
 
-  track(name: string, properties?: object, options: TrackOptions = {}): Tracked {
-    return this.#safely((): Tracked => {
-      if (!this.#handle) return lost('unavailable')
-      const report = (message: string) => this.#desk.tell('error', { message: `track('${name}'): ${message}` })
-      const json = (value: unknown) => objectJson(value, report)
-      const packed = this.#handle.track(
-        typeof name === 'string' ? name : messageOf(name), options.ts ?? Date.now(), json(properties),
-        options.type ?? '', json(options.user), json(options.monitor),
-      )
-      const [seq, reason] = [Math.floor(packed / 8), REASONS[packed % 8]]
-      // The module was just calling a web API that the page has replaced by one that tracks.
-      if (reason === 'busy') queueMicrotask(() => this.track(name, properties, options))
-      if (seq === 0) return lost(reason ?? 'unavailable')
-      const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
-      return reason ? { ...made, reason } : made
-    }) ?? lost('unavailable')
+  track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
+    return this.#safely(() => this.#pass({ ts: Date.now(), ...options, name, properties })) ?? lost('unavailable')
   }
 
   page(properties?: Properties): Tracked {
@@ -69,12 +70,35 @@ export class Client implements Lamplight {
     return () => this.timing(metric, performance.now() - startedMs, options)
   }
 
-  identify(id: string | number): void {
-    this.#safely(() => this.#handle?.identify(String(id)))
+  identify(id: string | number, traits?: Properties): Tracked {
+    this.#id = String(id)
+    this.#safely(() => this.#handle?.identify(this.#id))
+    return this.track('identify', traits)
   }
 
   reset(): void {
+    this.#id = ''
     this.#safely(() => this.#handle?.identify(''))
+  }
+
+  setConsent(consent: Consent): void {
+    this.#gate.consent = consent
+    if (consent === 'pending') return
+    const waiting = this.#gate.takePending()
+    if (consent === 'denied') return
+    this.#safely(() => {
+      if (!this.#handle) this.#start()
+      for (const draft of waiting) this.#pass(draft)
+    })
+  }
+
+  use({ name, setup, beforeEnqueue }: Plugin): void {
+    try {
+      if (beforeEnqueue) this.#gate.add(beforeEnqueue)
+      setup?.(this)
+    } catch (error) {
+      this.#desk.tell('error', { message: `plugin '${name}': ${messageOf(error)}` })
+    }
   }
 
   flush(): Promise<Report> {
@@ -94,6 +118,7 @@ export class Client implements Lamplight {
     const text = this.#safely(() => this.#handle?.stats())
     const stats: Stats = text ? JSON.parse(text) : {
       producer: '', made: 0, queued: 0, queuedBytes: 0, stored: 0, foreign: 0, sent: 0, adopted: 0, requests: 0, backoffMs: 0,
+      overflow: { events: 0, bytes: 0 },
       dropped: { quota: 0, rejected: 0, too_large: 0, opted_out: 0 }, lock: { phase: 'idle', history: [] },
     }
     return this.#lastError ? { ...stats, lastError: this.#lastError } : stats
@@ -110,6 +135,32 @@ export class Client implements Lamplight {
   #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {
     const { properties, unit, tags, ...rest } = options
     return this.track(metric, properties, { ...rest, monitor: { kind, value, unit, tags } as Monitor })
+  }
+
+  /** Keeps an event, if it may be kept. */
+  #pass(draft: Draft): Tracked {
+    const report = (message: string) => this.#desk.tell('error', { message: `track('${draft.name}'): ${message}` })
+    const kept = this.#gate.pass(draft, report)
+    return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
+  }
+
+  #keep(draft: Draft, report: (message: string) => void): Tracked {
+    const handle = this.#handle
+    if (!handle) return lost('unavailable')
+    const { name, ts, properties, type = '', user, monitor } = draft
+    if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
+    const context = this.#context.changed()
+    if (context) handle.context(objectJson(context, report))
+    const packed = handle.track(
+      typeof name === 'string' ? name : messageOf(name), ts, objectJson(properties, report), type, objectJson(user, report),
+      objectJson(monitor, report),
+    )
+    const [seq, reason] = [Math.floor(packed / 8), REASONS[packed % 8]]
+    // The module was just calling a web API that the page has replaced by one that tracks.
+    if (reason === 'busy') queueMicrotask(() => this.#safely(() => this.#keep(draft, report)))
+    if (seq === 0) return lost(reason ?? 'unavailable')
+    const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
+    return reason ? { ...made, reason } : made
   }
 
   /** A host page is never broken by us: what goes wrong in the module ends the client, not the caller. */
@@ -130,10 +181,12 @@ function lost(reason: Reason): Tracked {
 }
 
 /** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
-function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage }: Options): string {
+function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage, consent, sampleRate }: Options): string {
   if (typeof key !== 'string' || !key) throw new TypeError("lamplight: option 'key' must be a write key, such as 'wk_…'")
   if (liveness !== undefined && liveness !== 'auto' && liveness !== 'beat') throw new TypeError("lamplight: option 'liveness' must be 'auto' or 'beat'")
-  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes })) {
+  if (consent !== undefined && !['granted', 'denied', 'pending'].includes(consent)) throw new TypeError("lamplight: option 'consent' must be 'granted', 'denied' or 'pending'")
+  if (sampleRate !== undefined && !(sampleRate >= 0 && sampleRate <= 1)) throw new TypeError("lamplight: option 'sampleRate' must be a number from 0 to 1")
+  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31)) {
       throw new TypeError(`lamplight: option '${name}' must be a whole number above 0`)
     }

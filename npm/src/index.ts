@@ -16,7 +16,7 @@ import type { Lamplight, Options, Properties } from './types.ts'
 
 export type * from './types.ts'
 
-/** Starts a client. Throws only when the options cannot work. Where there is no page (Node), every method does nothing. */
+/** Starts a client. Throws only when the options cannot work. In a page or a worker; elsewhere (Node), every method does nothing. */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
   return new Client(options, () => load(unpacked)) as Lamplight<Events>
 }

@@ -2,11 +2,12 @@
 declare module 'lamplight:glue' {
   export class Handle {
     constructor(
-      url: string, key: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number,
-      storageMaxBytes: number, liveness: boolean, listener: (name: string, json: string) => void,
+      url: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number,
+      storageMaxBytes: number, overflowMaxBytes: number, liveness: boolean, listener: (name: string, json: string) => boolean | void,
     )
     producer(): string
     track(name: string, ts: number, properties: string, type: string, user: string, monitor: string): number
+    context(json: string): void
     identify(id: string): void
     flush(): void
     queued(seq: number): boolean

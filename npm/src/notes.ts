@@ -1,6 +1,6 @@
 // What the module tells, in the form in which the page's code hears it.
 import { messageOf } from './json.ts'
-import type { Delivered, Dropped, Failure, Notes, Report } from './types.ts'
+import type { Delivered, Dropped, Failure, Notes, Options, Report } from './types.ts'
 
 interface Raw {
   producer: string
@@ -9,15 +9,21 @@ interface Raw {
   reason: Dropped['reason']
   status: number
   waitMs: number
+  bytes: number
 }
 
 type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
 
 /** Listeners, and promises that wait for a note. */
 export class Desk {
+  readonly #beforeSend: Options['beforeSend']
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, { done: () => void; failed: (error: Error) => void }>()
+
+  constructor(beforeSend: Options['beforeSend']) {
+    this.#beforeSend = beforeSend
+  }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
     const all: Set<(note: Notes[Name]) => void> = (this.#listeners[name] ??= new Set() as never)
@@ -33,10 +39,12 @@ export class Desk {
     return new Promise((done, failed) => this.#waiting.set(id, { done, failed }))
   }
 
-  /** Hears a note from the module. */
-  hear(name: string, json: string): void {
+  /** Hears a note from the module. `false` to one that a batch is about to be sent holds it back. */
+  hear(name: string, json: string): boolean | void {
     const raw = JSON.parse(json) as Raw
-    if (name === 'flushed') {
+    if (name === 'sending') {
+      return this.#beforeSend?.(raw)
+    } else if (name === 'flushed') {
       for (const resolve of this.#flushes.splice(0)) resolve(raw as unknown as Report)
     } else if (name === 'error') {
       const message = raw.status ? `the server answered ${raw.status}` : 'the server did not answer'

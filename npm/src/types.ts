@@ -14,14 +14,56 @@ export interface Options {
   maxEvents?: number
   /** Most bytes of events in a batch. Default 60,000. */
   maxBytes?: number
-  /** What every storage key begins with. Default: `ll:` and a hash of the write key. */
+  /**
+   * What every storage key begins with, and the name of the overflow's database. Default: `ll:` and a hash of the address
+   * that events are posted to, so that a new write key also sends what was kept under the old one. Pages of one origin that
+   * send to one server under different keys need a namespace each: what a gone tab left is sent under the key of whoever
+   * finds it.
+   */
   namespace?: string
   /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
   liveness?: 'auto' | 'beat'
   storage?: {
-    /** Most bytes of this page's events in localStorage. Default 1 MiB. */
+    /** Most bytes of events in localStorage, of all the origin's pages together. Default 1 MiB. */
     maxBytes?: number
+    /** Most bytes of events in IndexedDB, which takes what localStorage has no room for. Default 50 MiB. */
+    overflowMaxBytes?: number
   }
+  /** What the user allows. While `pending`, events stay in memory, without a number, and nothing is written. Default `granted`. */
+  consent?: Consent
+  /** Marks events of users whose browser asks not to be tracked (Global Privacy Control); the server forwards those to nobody. Default true. */
+  respectGpc?: boolean
+  /** What part of events is kept, from 0 to 1. Those left out never get a number. Metrics are scaled up by it at the server. Default 1. */
+  sampleRate?: number
+  /** The version of your app, in every event's context. */
+  release?: string
+  /** More members for every event's context; `false` for no context at all. */
+  context?: Properties | false
+  /** Changes an event before it is numbered, or takes it out by returning `null`. */
+  beforeEnqueue?: (event: Draft) => Draft | null
+  /** Asked before every request. `false` holds the batch back: its events stay queued and are tried again later. */
+  beforeSend?: (batch: { bytes: number }) => boolean | void
+}
+
+/** What the user allows. */
+export type Consent = 'granted' | 'denied' | 'pending'
+
+/** An event before it is numbered, as hooks see it. */
+export interface Draft extends Pick<TrackOptions, 'type' | 'user' | 'monitor'> {
+  name: string
+  properties?: Properties
+  /** When it happened, in milliseconds since 1970. */
+  ts: number
+}
+
+/** Something that sees every event, or watches the page. See `lamplight.use`. */
+export interface Plugin {
+  /** For messages about it. */
+  name: string
+  /** Called once, when it is added. */
+  setup?(lamplight: Lamplight): void
+  /** As the option of the same name; plugins are asked in the order in which they were added. */
+  beforeEnqueue?(event: Draft): Draft | null
 }
 
 export interface TrackOptions {
@@ -62,13 +104,22 @@ export type Reason =
   | 'too_large'
   | 'closed'
   | 'unavailable'
+  /** It waits, without a number, until the user decides. */
+  | 'consent_pending'
+  | 'consent_denied'
+  | 'sampled_out'
+  /** A hook took it out. */
+  | 'filtered'
 
 export interface Tracked {
   /** `<producer>-<seq>`, the event's name for ever. Empty when it got no number. */
   id: string
   /** Its number on this page, from 1. 0 when it got none. */
   seq: number
-  /** It is in localStorage and survives the page. */
+  /**
+   * It is in localStorage and survives the page. One that is not is written into IndexedDB a moment later, if there is room;
+   * from then on it survives as well (`stats().overflow`). That is how every event is kept in a worker.
+   */
   stored: boolean
   reason?: Reason
 }
@@ -114,7 +165,9 @@ export interface Stats {
   queuedBytes: number
   /** Bytes of ours in localStorage, keys included. */
   stored: number
-  /** Other tabs' events in localStorage, as last seen. */
+  /** Own events in IndexedDB, and the bytes of their blocks. */
+  overflow: { events: number; bytes: number }
+  /** Other tabs' events, as last seen. */
   foreign: number
   /** Own events delivered. */
   sent: number
@@ -145,7 +198,7 @@ export interface Notes {
 
 /** `Events` names your events and their properties, for typed `track` calls: `init<{ signed_up: { plan: string } }>(…)`. */
 export interface Lamplight<Events extends object = Record<string, Properties>> {
-  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws. */
+  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws; an empty name becomes `unnamed`. */
   track<Name extends keyof Events & string>(name: Name, properties?: Events[Name], options?: TrackOptions): Tracked
   /** Tracks `page` with the address, the title and the referrer. */
   page(properties?: Properties): Tracked
@@ -157,10 +210,14 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   timing(metric: string, ms: number, options?: MetricOptions): Tracked
   /** Starts a duration; the function that comes back records it. */
   timer(metric: string, options?: MetricOptions): () => Tracked
-  /** Names the user of later events. */
-  identify(id: string | number): void
-  /** Forgets the user. */
+  /** Names the user of later events, on this page and those after it. `traits` go to the user's profile. */
+  identify(id: string | number, traits?: Properties): Tracked
+  /** Forgets the user and ends the session: later events are somebody else's. */
   reset(): void
+  /** Says what the user allows. `granted` keeps what waited; `denied` forgets it, and later events with it. */
+  setConsent(consent: Consent): void
+  /** Adds a plugin. */
+  use(plugin: Plugin): void
   /** Sends what waits now. Resolves when all of it was answered, or when sending must wait. */
   flush(): Promise<Report>
   /** Resolves when a 2xx for the event was read; rejects when the event was given up. */

@@ -32,6 +32,7 @@ test('options that cannot work are told at init, by name', () => {
     [{ url: 'ftp://t.example.com' }, /'url' must be/],
     [{ intervalMs: -1 }, /'intervalMs' must be a whole number above 0/],
     [{ maxEvents: 1.5 }, /'maxEvents' must be/],
+    [{ storage: { overflowMaxBytes: 0 } }, /'storage.overflowMaxBytes' must be/],
     [{ storage: { maxBytes: Number.NaN } }, /'storage.maxBytes' must be/],
     [{ liveness: 'never' }, /'liveness' must be/],
   ]) {

@@ -2,19 +2,35 @@
 
 use lamplight_wire::{Producer, Ranges};
 
+use crate::block;
 use crate::keys::{Key, Keys};
 use crate::mark::Mark;
 use crate::ports::Storage;
+use crate::text;
 
 /// Events of one producer that may be sent in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orphans {
     /// Whose they are.
     pub producer: Producer,
-    /// Their numbers; none when only the mark is left.
+    /// Their numbers, of those with a key each; none when only the mark or blocks are left.
     pub seqs: Ranges,
+    /// Their blocks.
+    pub blocks: Vec<Found>,
     /// One more than the largest number known to be made.
     pub next: u64,
+}
+
+/// A block of another producer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: block::Name,
+    /// It is in storage, not in the overflow.
+    pub in_storage: bool,
+    /// When it was first and last seen there, with no look between that did not see it.
+    first_ms: u64,
+    last_ms: u64,
 }
 
 /// The rules' times, in milliseconds.
@@ -45,6 +61,13 @@ struct Foreign {
     mark_changed_ms: u64,
     /// It was not in the last list of live producers.
     is_unlisted: bool,
+    /// Until when it is left to others.
+    shunned_until_ms: u64,
+    /// The bytes of each event, key included, ascending by number. Keys are written once, so one look is enough.
+    sizes: Vec<(u64, usize)>,
+    blocks: Vec<Found>,
+    /// The mark speaks of blocks in the overflow that nobody has looked for yet.
+    wants_list: bool,
 }
 
 /// Everything known of other producers.
@@ -62,7 +85,28 @@ impl Others {
 
     /// How many events of others the last scan saw.
     pub fn events(&self) -> u64 {
-        self.foreign.iter().map(|foreign| foreign.seqs().map_or(0, Ranges::count)).sum()
+        let blocks = self.blocks().map(|found| found.name.events).sum::<u64>();
+        self.foreign.iter().map(|foreign| foreign.sizes.len() as u64).sum::<u64>() + blocks
+    }
+
+    /// How many bytes they take in storage, keys included.
+    pub fn bytes(&self) -> usize {
+        let events = self.foreign.iter().flat_map(|foreign| &foreign.sizes).map(|(_, bytes)| bytes);
+        events.sum::<usize>() + self.block_bytes(true)
+    }
+
+    /// How many bytes their blocks in the overflow have.
+    pub fn overflow_bytes(&self) -> u64 {
+        self.block_bytes(false) as u64
+    }
+
+    fn block_bytes(&self, in_storage: bool) -> usize {
+        let blocks = self.blocks().filter(|found| found.in_storage == in_storage);
+        blocks.map(|found| found.name.bytes).sum()
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Found> {
+        self.foreign.iter().flat_map(|foreign| &foreign.blocks)
     }
 
     /// Whether the last scan saw nothing of others.
@@ -79,9 +123,17 @@ impl Others {
         for name in storage.keys(&keys.prefix()) {
             match keys.parse(&name) {
                 Some(Key::Event(producer, seq)) if producer != me => {
-                    if let Some(scan) = self.of(producer, now_ms).scans.last_mut() {
+                    let foreign = self.of(producer, now_ms);
+                    if let Some(scan) = foreign.scans.last_mut() {
                         scan.seqs.insert(seq);
                     }
+                    let at = foreign.sizes.partition_point(|(known, _)| *known < seq);
+                    if foreign.sizes.get(at).is_none_or(|(known, _)| *known != seq) {
+                        foreign.sizes.insert(at, (seq, name.len() + storage.size(&name)));
+                    }
+                }
+                Some(Key::Block(name)) if name.producer != me => {
+                    self.of(name.producer, now_ms).found(name, true, now_ms);
                 }
                 Some(Key::Mark(producer)) if producer != me => {
                     self.of(producer, now_ms);
@@ -96,19 +148,60 @@ impl Others {
             let mark = is_marked.then(|| storage.get(&keys.mark(foreign.producer))).flatten();
             if mark != foreign.mark {
                 foreign.mark = mark;
+                foreign.wants_list = foreign.mark().overflows;
                 foreign.mark_changed_ms = now_ms;
             }
             let is_old = |scan: &&Scan| scan.at_ms + adopt_after_ms <= now_ms;
             let old = foreign.scans.iter().filter(is_old).count();
             foreign.scans.drain(..old.saturating_sub(1));
-            is_marked || foreign.seqs().is_some_and(|seqs| !seqs.is_empty())
+            let Foreign { scans, sizes, .. } = foreign;
+            let seqs = scans.last().map(|scan| &scan.seqs);
+            sizes.retain(|(seq, _)| seqs.is_some_and(|seqs| seqs.contains(*seq)));
+            foreign.keep_found(true, now_ms);
+            is_marked || !foreign.sizes.is_empty() || !foreign.blocks.is_empty()
         });
+    }
+
+    /// Takes the list of all blocks in the overflow.
+    pub fn listed(&mut self, names: &str, me: Producer, now_ms: u64) {
+        let mut rest = names;
+        while !rest.is_empty() {
+            let (name, after) = text::cut(rest, b'\n').unwrap_or((rest, ""));
+            rest = after;
+            if let Some(name) = block::Name::parse(name).filter(|name| name.producer != me) {
+                self.of(name.producer, now_ms).found(name, false, now_ms);
+            }
+        }
+        for foreign in &mut self.foreign {
+            foreign.keep_found(false, now_ms);
+            foreign.wants_list = false;
+        }
+    }
+
+    /// Whether a mark speaks of blocks in the overflow that nobody has looked for.
+    pub fn wants_list(&self) -> bool {
+        self.foreign.iter().any(|foreign| foreign.wants_list)
+    }
+
+    /// When the overflow is to be looked at again for what the last look found there, if it found anything.
+    pub fn next_list_ms(&self, quiet_ms: u64) -> Option<u64> {
+        let overflow = self.blocks().filter(|found| !found.in_storage);
+        let next = overflow.map(|found| {
+            let wait_ms = if found.is_settled(self.patience) {
+                quiet_ms
+            } else {
+                self.patience.adopt_after_ms
+            };
+            found.last_ms + wait_ms
+        });
+        next.min()
     }
 
     /// Whether somebody's events are old enough to adopt and only the list of live producers can tell the rest.
     pub fn wants_look(&self, now_ms: u64) -> bool {
         self.foreign.iter().any(|foreign| {
-            foreign.settled(self.patience).is_some()
+            (foreign.settled(self.patience).is_some()
+                || foreign.blocks.iter().any(|found| found.is_settled(self.patience)))
                 && !foreign.mark().gone
                 && !foreign.is_still(now_ms, self.patience)
         })
@@ -128,10 +221,18 @@ impl Others {
             let mark = foreign.mark();
             let is_gone =
                 mark.gone || foreign.is_unlisted || foreign.is_still(now_ms, self.patience);
-            let Some(seqs) = foreign.settled(self.patience).filter(|_| is_gone) else { continue };
+            let is_gone = is_gone && now_ms >= foreign.shunned_until_ms;
+            let blocks = foreign.blocks.iter().filter(|found| found.is_settled(self.patience));
+            let blocks: Vec<Found> = blocks.copied().collect();
+            let seqs = foreign.settled(self.patience);
+            let is_bare = seqs.is_some() && foreign.blocks.is_empty() && !foreign.wants_list;
+            let seqs = seqs.unwrap_or_default();
+            if !is_gone || (seqs.is_empty() && blocks.is_empty() && !is_bare) {
+                continue;
+            }
             let last = foreign.seqs().and_then(Ranges::last).unwrap_or(0);
             let next = mark.next.max(last + 1);
-            orphans.push(Orphans { producer: foreign.producer, seqs, next });
+            orphans.push(Orphans { producer: foreign.producer, seqs, blocks, next });
         }
         orphans
     }
@@ -139,9 +240,26 @@ impl Others {
     /// Forgets numbers that were answered, or whose keys turned out to be gone. Says whether none are left.
     pub fn forget(&mut self, producer: Producer, seqs: &Ranges) -> bool {
         let foreign = self.foreign.iter_mut().find(|foreign| foreign.producer == producer);
-        let Some(scan) = foreign.and_then(|foreign| foreign.scans.last_mut()) else { return true };
+        let Some(foreign) = foreign else { return true };
+        foreign.sizes.retain(|(seq, _)| !seqs.contains(*seq));
+        let Some(scan) = foreign.scans.last_mut() else { return true };
         scan.seqs = scan.seqs.minus(seqs);
-        scan.seqs.is_empty()
+        scan.seqs.is_empty() && foreign.blocks.is_empty() && !foreign.wants_list
+    }
+
+    /// Forgets a block that was answered, or that turned out to be gone.
+    pub fn forget_block(&mut self, name: block::Name) {
+        for foreign in &mut self.foreign {
+            foreign.blocks.retain(|found| found.name != name);
+        }
+    }
+
+    /// Leaves a producer to others until then.
+    pub fn shun(&mut self, producer: Producer, until_ms: u64) {
+        if let Some(foreign) = self.foreign.iter_mut().find(|foreign| foreign.producer == producer)
+        {
+            foreign.shunned_until_ms = until_ms;
+        }
     }
 
     /// Forgets a producer of which nothing is left.
@@ -158,6 +276,10 @@ impl Others {
                 mark: None,
                 mark_changed_ms: now_ms,
                 is_unlisted: false,
+                shunned_until_ms: 0,
+                sizes: Vec::new(),
+                blocks: Vec::new(),
+                wants_list: false,
             });
             self.foreign.len() - 1
         });
@@ -165,7 +287,27 @@ impl Others {
     }
 }
 
+impl Found {
+    /// Two looks far enough apart saw it, and none between did not.
+    const fn is_settled(&self, patience: Patience) -> bool {
+        self.first_ms + patience.adopt_after_ms <= self.last_ms
+    }
+}
+
 impl Foreign {
+    fn found(&mut self, name: block::Name, in_storage: bool, now_ms: u64) {
+        let is_it = |found: &&mut Found| found.name == name && found.in_storage == in_storage;
+        match self.blocks.iter_mut().find(is_it) {
+            Some(found) => found.last_ms = now_ms,
+            None => self.blocks.push(Found { name, in_storage, first_ms: now_ms, last_ms: now_ms }),
+        }
+    }
+
+    /// Forgets blocks that this look did not see.
+    fn keep_found(&mut self, in_storage: bool, now_ms: u64) {
+        self.blocks.retain(|found| found.in_storage != in_storage || found.last_ms == now_ms);
+    }
+
     /// What the last scan saw.
     fn seqs(&self) -> Option<&Ranges> {
         self.scans.last().map(|scan| &scan.seqs)
@@ -193,79 +335,4 @@ impl Foreign {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ports::Refusal;
-    use std::collections::BTreeMap;
-
-    #[derive(Default)]
-    struct Plain(BTreeMap<String, String>);
-
-    impl Storage for Plain {
-        fn get(&self, key: &str) -> Option<String> {
-            self.0.get(key).cloned()
-        }
-        fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
-            self.0.insert(key.into(), value.into());
-            Ok(())
-        }
-        fn remove(&mut self, key: &str) {
-            self.0.remove(key);
-        }
-        fn keys(&self, prefix: &str) -> Vec<String> {
-            self.0.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
-        }
-    }
-
-    const ME: Producer = Producer::from_bits(1);
-    const OTHER: Producer = Producer::from_bits(2);
-    const PATIENCE: Patience = Patience { adopt_after_ms: 5_000, beat_stale_ms: 300_000 };
-
-    fn seqs(pairs: &[(u64, u64)]) -> Ranges {
-        pairs.iter().copied().collect()
-    }
-
-    #[test]
-    fn a_key_is_adopted_only_when_two_scans_five_seconds_apart_saw_it() {
-        let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-        let mut others = Others::new(PATIENCE);
-        storage.set(&keys.event(OTHER, 1), "{}").unwrap();
-        storage.set(&keys.mark(OTHER), "gone:4").unwrap();
-        others.scan(&storage, &keys, ME, 0);
-        storage.set(&keys.event(OTHER, 2), "{}").unwrap();
-        others.scan(&storage, &keys, ME, 2_500);
-        assert_eq!(others.orphans(2_500), []);
-        others.scan(&storage, &keys, ME, 5_000);
-        let one = Orphans { producer: OTHER, seqs: seqs(&[(1, 1)]), next: 4 };
-        assert_eq!(others.orphans(5_000), [one]);
-        others.scan(&storage, &keys, ME, 7_500);
-        let both = Orphans { producer: OTHER, seqs: seqs(&[(1, 2)]), next: 4 };
-        assert_eq!(others.orphans(7_500), [both]);
-    }
-
-    #[test]
-    fn events_of_a_live_page_are_left_alone() {
-        let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-        let mut others = Others::new(PATIENCE);
-        storage.set(&keys.event(OTHER, 1), "{}").unwrap();
-        others.scan(&storage, &keys, ME, 0);
-        others.scan(&storage, &keys, ME, 5_000);
-        assert!(others.wants_look(5_000));
-        others.alive(&[OTHER]);
-        assert_eq!(others.orphans(5_000), []);
-        others.alive(&[]);
-        assert_eq!(others.orphans(5_000).len(), 1);
-    }
-
-    #[test]
-    fn a_beat_that_stands_still_for_long_is_a_page_that_is_gone() {
-        let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-        let mut others = Others::new(PATIENCE);
-        storage.set(&keys.event(OTHER, 1), "{}").unwrap();
-        for (at_ms, beat) in [(0, "1:2"), (250_000, "2:2"), (549_999, "2:2"), (550_000, "2:2")] {
-            storage.set(&keys.mark(OTHER), beat).unwrap();
-            others.scan(&storage, &keys, ME, at_ms);
-            assert_eq!(others.orphans(at_ms).len(), usize::from(at_ms == 550_000), "{at_ms}");
-        }
-    }
-}
+mod tests;

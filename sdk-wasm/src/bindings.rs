@@ -22,20 +22,23 @@ impl Handle {
     #[allow(clippy::too_many_arguments)]
     pub fn new(
         url: &str,
-        key: &str,
         namespace: &str,
         interval_ms: u32,
         events_max: u32,
         batch_bytes_max: u32,
         storage_bytes_max: u32,
+        overflow_bytes_max: u32,
         liveness: bool,
         listener: Listener,
     ) -> Self {
         let mut options = Options { liveness, ..Options::default() };
         options.namespace =
-            if namespace.is_empty() { namespace_of(key) } else { String::from(namespace) };
+            if namespace.is_empty() { namespace_of(url) } else { String::from(namespace) };
         if interval_ms > 0 {
             options.interval_ms = u64::from(interval_ms);
+        }
+        if overflow_bytes_max > 0 {
+            options.overflow_bytes_max = u64::from(overflow_bytes_max);
         }
         for (option, value) in [
             (&mut options.events_max, events_max),
@@ -87,7 +90,12 @@ impl Handle {
         packed
     }
 
-    /// Sets the user of later events; nobody when empty.
+    /// Sets the `context` object of later events, as JSON text; none when empty.
+    pub fn context(&self, json: &str) {
+        self.shell.with(|client| client.set_context(json));
+    }
+
+    /// Names the person of later events; forgets the person when empty.
     pub fn identify(&self, id: &str) {
         self.shell.with(|client| client.identify((!id.is_empty()).then_some(id)));
     }

@@ -1,12 +1,13 @@
 //! The client: one page's queue, sender and adopter, without any input or output of its own.
 //!
 //! Everything it does to the world goes through the [`Ports`]. Results come back by methods: [`Client::answered`],
-//! [`Client::alive`], [`Client::page`]; and [`Client::next_wake_ms`] says when [`Client::woke`] is to be called.
+//! [`Client::alive`], [`Client::worked`], [`Client::page`]; and [`Client::next_wake_ms`] says when [`Client::woke`] is to be called.
 //! The browser and the simulation drive exactly this code.
 
 mod adoption;
 mod delivery;
 mod making;
+mod overflow;
 mod pages;
 mod report;
 
@@ -23,10 +24,13 @@ use crate::lock::Lock;
 use crate::mark::{BEAT_MS, Mark};
 use crate::notes::Note;
 use crate::options::Options;
+use crate::person::Person;
 use crate::ports::Ports;
 use crate::queue::{Queue, Room};
+use crate::session::Session;
 use adoption::Parked;
 use delivery::Request;
+use overflow::Desk;
 use report::Counts;
 
 pub use making::{Outcome, Track, Tracked};
@@ -43,7 +47,10 @@ pub struct Client<P: Ports> {
     producer: Producer,
     /// The last number given.
     seq: u64,
-    user_json: String,
+    person: Person,
+    session: Session,
+    /// The `context` object of later events, or empty.
+    context_json: String,
     queue: Queue,
     /// Numbers given up that no 2xx has acknowledged yet.
     dropped: Dropped,
@@ -66,6 +73,8 @@ pub struct Client<P: Ports> {
     orphans: Vec<Orphans>,
     parked: Vec<Parked>,
     scan_due_ms: u64,
+    /// The overflow's.
+    desk: Desk,
     lock: Lock,
     lease: Lease,
     lag: Lag,
@@ -97,7 +106,9 @@ impl<P: Ports> Client<P> {
             keys: Keys::new(&options.namespace),
             producer,
             seq: 0,
-            user_json: String::new(),
+            person: Person::default(),
+            session: Session::default(),
+            context_json: String::new(),
             queue: Queue::new(producer, room),
             dropped: Dropped::new(),
             counts: Counts::default(),
@@ -114,6 +125,7 @@ impl<P: Ports> Client<P> {
             orphans: Vec::new(),
             parked: Vec::new(),
             scan_due_ms: ports.monotonic_ms() + FIRST_SCAN_MS,
+            desk: Desk::new(ports.monotonic_ms()),
             lock: Lock::new(producer),
             lease: Lease::new(producer, options.lease_stale_ms),
             lag: Lag::default(),
@@ -164,6 +176,7 @@ impl<P: Ports> Client<P> {
             self.lock.due_ms(),
             self.lease_due_ms(now_ms),
             self.adoption_due_ms(now_ms),
+            Some(self.overflow_due_ms(now_ms)),
         ]
         .into_iter()
         .flatten()
@@ -178,7 +191,13 @@ impl<P: Ports> Client<P> {
             return;
         }
         self.time_out(now_ms);
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
         self.queue.tend(&mut self.ports, &self.keys, now_ms);
+        if self.backoff.is_failing() {
+            self.queue.compact(&mut self.ports, &self.keys, now_ms);
+        }
         self.beat(now_ms);
         self.scan(now_ms);
         self.step_lock(now_ms);
@@ -187,6 +206,7 @@ impl<P: Ports> Client<P> {
             self.send_own(reason);
         }
         self.send_adopted(now_ms);
+        self.tend_overflow(now_ms);
         self.end_flush();
     }
 
@@ -223,7 +243,7 @@ impl<P: Ports> Client<P> {
 
     fn write_mark(&mut self, gone: bool) {
         self.beat += 1;
-        let mark = Mark { gone, next: self.seq + 1 };
+        let mark = Mark { gone, next: self.seq + 1, overflows: self.queue.overflows() };
         // A mark that storage refuses only means that others take longer to see that this page is gone.
         self.is_marked |=
             self.ports.set(&self.keys.mark(self.producer), &mark.write(self.beat)).is_ok();

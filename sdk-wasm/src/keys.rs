@@ -3,13 +3,17 @@
 //! | key | value | written by | removed by |
 //! |---|---|---|---|
 //! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | its producer or an adopter, after a 2xx |
+//! | `<ns>:b:<block's name>` | a block of events | their producer, once | its producer or an adopter, after a 2xx for all |
 //! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
+//! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::session`] |
+//! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::person`] |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
 
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};
 
+use crate::block;
 use crate::text;
 
 /// The keys of one namespace.
@@ -23,6 +27,8 @@ pub struct Keys {
 pub enum Key {
     /// An event's text.
     Event(Producer, u64),
+    /// A block of events.
+    Block(block::Name),
     /// A producer's mark.
     Mark(Producer),
 }
@@ -44,6 +50,13 @@ impl Keys {
         producer.push_to(&mut key);
         key.push(':');
         json::push_integer(&mut key, seq);
+        key
+    }
+
+    /// Where a block stands.
+    pub fn block(&self, name: block::Name) -> String {
+        let mut key = self.with(":b:");
+        name.push_to(&mut key);
         key
     }
 
@@ -69,12 +82,25 @@ impl Keys {
         self.with(":l:lease")
     }
 
+    /// Where the browser session stands.
+    pub fn session(&self) -> String {
+        self.with(":s")
+    }
+
+    /// Where the person stands.
+    pub fn person(&self) -> String {
+        self.with(":u")
+    }
+
     /// What a key says; `None` when it is none of a producer's.
     pub fn parse(&self, key: &str) -> Option<Key> {
         let rest = key.strip_prefix(self.namespace.as_str())?;
         if let Some(rest) = rest.strip_prefix(":q:") {
             let (producer, seq) = text::cut(rest, b':')?;
             return Some(Key::Event(Producer::parse(producer)?, text::number(seq)?));
+        }
+        if let Some(name) = rest.strip_prefix(":b:") {
+            return Some(Key::Block(block::Name::parse(name)?));
         }
         Some(Key::Mark(Producer::parse(rest.strip_prefix(":p:")?)?))
     }
@@ -97,6 +123,8 @@ mod tests {
         let keys = Keys::new("ll:7");
         let producer = Producer::from_bits(42);
         assert_eq!(keys.parse(&keys.event(producer, 17)), Some(Key::Event(producer, 17)));
+        let name = block::Name { producer, number: 1, events: 2, bytes: 3 };
+        assert_eq!(keys.parse(&keys.block(name)), Some(Key::Block(name)));
         assert_eq!(keys.parse(&keys.mark(producer)), Some(Key::Mark(producer)));
     }
 

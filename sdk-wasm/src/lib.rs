@@ -4,7 +4,7 @@
 //!
 //! [`client`] numbers it and writes it into [`queue`], one storage key per event → [`flush`] says when to send →
 //! [`batch`] says what → [`send`] reads the answer, [`backoff`] says how long to hold back after a failure. Only a 2xx
-//! removes an event from storage.
+//! removes an event from storage. What storage has no room for goes into the overflow, [`block`] by block.
 //!
 //! Events of pages that are gone are found by [`adopt`]; [`lock`] and [`lease`] see to it that one tab
 //! sends them, not all.
@@ -32,6 +32,7 @@ pub mod browser;
 pub mod adopt;
 pub mod backoff;
 pub mod batch;
+pub mod block;
 pub mod client;
 pub mod flush;
 pub mod keys;
@@ -41,7 +42,9 @@ pub mod lock;
 pub mod mark;
 pub mod notes;
 pub mod options;
+pub mod person;
 pub mod ports;
 pub mod queue;
 pub mod send;
+pub mod session;
 mod text;

@@ -14,10 +14,12 @@ pub struct Mark {
     pub gone: bool,
     /// The number its next event will get.
     pub next: u64,
+    /// It has blocks in the overflow.
+    pub overflows: bool,
 }
 
 impl Mark {
-    /// `<beat>:<next>`, or `gone:<next>`.
+    /// `<beat>:<next>` or `gone:<next>`, and `:b` after that if there are blocks in the overflow.
     pub fn write(self, beat: u64) -> String {
         let mut text = String::new();
         if self.gone {
@@ -27,13 +29,17 @@ impl Mark {
         }
         text.push(':');
         json::push_integer(&mut text, self.next);
+        if self.overflows {
+            text.push_str(":b");
+        }
         text
     }
 
     /// Reads a mark. A text that is none says nothing: alive, and nothing known.
     pub fn parse(text: &str) -> Self {
-        let (beat, next) = text::cut(text, b':').unwrap_or_default();
-        Self { gone: beat == "gone", next: text::number(next).unwrap_or(0) }
+        let (beat, rest) = text::cut(text, b':').unwrap_or_default();
+        let (next, more) = text::cut(rest, b':').unwrap_or((rest, ""));
+        Self { gone: beat == "gone", next: text::number(next).unwrap_or(0), overflows: more == "b" }
     }
 }
 
@@ -43,9 +49,10 @@ mod tests {
 
     #[test]
     fn a_mark_reads_back() {
-        for mark in [Mark { gone: false, next: 7 }, Mark { gone: true, next: 1 }] {
+        for (gone, next, overflows) in [(false, 7, true), (true, 1, false)] {
+            let mark = Mark { gone, next, overflows };
             assert_eq!(Mark::parse(&mark.write(3)), mark);
         }
-        assert_eq!(Mark::parse("nonsense"), Mark { gone: false, next: 0 });
+        assert_eq!(Mark::parse("nonsense"), Mark { gone: false, next: 0, overflows: false });
     }
 }

@@ -1,5 +1,7 @@
 //! How a client is set up.
 
+use crate::text;
+
 /// How a client is set up. The defaults are what the documentation promises.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -11,10 +13,12 @@ pub struct Options {
     pub events_max: usize,
     /// Most bytes of events in one batch; so many queued ones are sent without waiting.
     pub batch_bytes_max: usize,
-    /// Most bytes of this producer's events in storage.
+    /// Most bytes of events in storage, of all pages of the namespace together, those that are gone included.
     pub storage_bytes_max: usize,
     /// Most bytes of events that wait in memory only, once storage takes no more.
     pub memory_bytes_max: usize,
+    /// Most bytes of events in the overflow, of all pages of the namespace together.
+    pub overflow_bytes_max: u64,
     /// Whether to ask the browser which tabs are alive. Without it only beats tell.
     pub liveness: bool,
     /// The least settle time of the tab lock, in milliseconds, and the age at which own keys are read back.
@@ -39,6 +43,7 @@ impl Default for Options {
             batch_bytes_max: 60 * 1000,
             storage_bytes_max: 1024 * 1024,
             memory_bytes_max: 4 * 1024 * 1024,
+            overflow_bytes_max: 50 * 1024 * 1024,
             liveness: true,
             settle_ms: 250,
             adopt_after_ms: 5_000,
@@ -49,12 +54,14 @@ impl Default for Options {
     }
 }
 
-/// The namespace for a write key, so that two keys on one origin never mix: `ll:` and a short hash.
+/// The namespace for an address to post to: `ll:` and a short hash of it, without its query and so without its write
+/// key. Events kept under a key that was since replaced are then sent under the new one, and those for another server never.
 ///
-/// The hash is 32-bit FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); it tells keys apart, it hides nothing.
-pub fn namespace_of(write_key: &str) -> String {
+/// The hash is 32-bit FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); it tells addresses apart, it hides nothing.
+pub fn namespace_of(url: &str) -> String {
+    let (address, _) = text::cut(url, b'?').unwrap_or((url, ""));
     let mut hash = 0x811c_9dc5_u32;
-    for byte in write_key.bytes() {
+    for byte in address.bytes() {
         hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     }
     let mut namespace = String::from("ll:");
@@ -67,8 +74,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_write_keys_have_two_namespaces() {
-        assert_ne!(namespace_of("wk_one"), namespace_of("wk_two"));
-        assert_eq!(namespace_of("wk_one"), namespace_of("wk_one"));
+    fn a_new_write_key_keeps_the_namespace_and_another_server_has_its_own() {
+        let one = namespace_of("https://t.example.com/v1/events?key=wk_one");
+        assert_eq!(one, namespace_of("https://t.example.com/v1/events?key=wk_two"));
+        assert_ne!(one, namespace_of("https://u.example.com/v1/events?key=wk_one"));
     }
 }

@@ -18,6 +18,8 @@ pub enum Refusal {
 pub trait Storage {
     /// The value under `key`, as this tab's copy has it.
     fn get(&self, key: &str) -> Option<String>;
+    /// How many characters the value under `key` has, without copying it; 0 when there is none.
+    fn size(&self, key: &str) -> usize;
     /// Writes `value` under `key`.
     ///
     /// # Errors
@@ -61,10 +63,29 @@ pub trait Liveness {
     fn look(&mut self) -> bool;
 }
 
-/// Everything the core needs, in one value.
-pub trait Ports: Storage + Clock + Rng + Transport + Liveness {}
+/// One thing to do with the overflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// Tell all blocks' names, separated by line breaks.
+    List,
+    /// Tell the text of the block with this name; an empty one when there is none.
+    Read(String),
+    /// Keep a text under a name. Told to be done once that has been committed.
+    Write(String, String),
+    /// Remove the block with this name.
+    Erase(String),
+}
 
-impl<P: Storage + Clock + Rng + Transport + Liveness> Ports for P {}
+/// `IndexedDB`, or a model of it: room for blocks that storage has not. One piece of work at a time.
+pub trait Overflow {
+    /// Starts a piece of work. What comes of it is told by `Client::worked`, perhaps never.
+    fn work(&mut self, id: u32, work: Work);
+}
+
+/// Everything the core needs, in one value.
+pub trait Ports: Storage + Clock + Rng + Transport + Liveness + Overflow {}
+
+impl<P: Storage + Clock + Rng + Transport + Liveness + Overflow> Ports for P {}
 
 /// The server's answer to one request, or the lack of one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

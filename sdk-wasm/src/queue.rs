@@ -1,12 +1,19 @@
-//! This page's own events that no 2xx has answered yet: each in storage under its own key, and in memory.
+//! This page's own events that no 2xx has answered yet: each in storage under its own key and in memory; or in a block.
+
+mod blocks;
+mod compact;
+mod share;
+mod tend;
 
 use lamplight_wire::{Producer, Ranges};
 
+use crate::block::Name;
 use crate::keys::Keys;
 use crate::ports::{Refusal, Storage};
-
-/// How many keys are read back in one task, so that a long backlog never makes a long task.
-const READ_BACK_MAX: usize = 500;
+pub(crate) use blocks::SPILLING;
+use blocks::{Block, GATHER_MS};
+use compact::Fresh;
+use share::Share;
 
 /// Where a new event went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +34,10 @@ enum Place {
     /// In memory, and storage is to be asked once more.
     Retry,
     Memory,
+    /// In a block in storage.
+    Chunk,
+    /// In a block in the overflow.
+    Overflow,
 }
 
 #[derive(Debug)]
@@ -43,6 +54,10 @@ struct Entry {
 }
 
 impl Entry {
+    const fn new(seq: u64, text: String, place: Place) -> Self {
+        Self { seq, text, place, request: 0, read_back_ms: 0, parked: false }
+    }
+
     fn is_waiting(&self) -> bool {
         self.request == 0 && !self.parked
     }
@@ -51,7 +66,7 @@ impl Entry {
 /// How much room the queue may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
-    /// Most bytes in storage, keys included.
+    /// Most bytes of all pages' events in storage, keys included.
     pub storage_bytes_max: usize,
     /// Most bytes of events that are in memory only.
     pub memory_bytes_max: usize,
@@ -68,11 +83,22 @@ pub struct Queue {
     entries: Vec<Entry>,
     waiting: usize,
     waiting_bytes: usize,
-    stored_bytes: usize,
-    memory_bytes: usize,
+    share: Share,
     /// Something waits for its second chance with storage.
     has_retries: bool,
     read_back_due_ms: Option<u64>,
+    /// When events that only memory has are offered to storage again.
+    move_in_due_ms: Option<u64>,
+    /// In the order in which they were written.
+    blocks: Vec<Block>,
+    last_block: u64,
+    fresh: Option<Fresh>,
+    compact_after_ms: u64,
+    /// The block that is being written into the overflow, and its events.
+    spilling: Option<(Name, Ranges)>,
+    spill_due_ms: Option<u64>,
+    /// The origin has no room left: what we have in storage goes out too.
+    retreats: bool,
 }
 
 impl Queue {
@@ -84,21 +110,28 @@ impl Queue {
             entries: Vec::new(),
             waiting: 0,
             waiting_bytes: 0,
-            stored_bytes: 0,
-            memory_bytes: 0,
+            share: Share::new(room.storage_bytes_max),
             has_retries: false,
             read_back_due_ms: None,
+            move_in_due_ms: None,
+            blocks: Vec::new(),
+            last_block: 0,
+            fresh: None,
+            compact_after_ms: 0,
+            spilling: None,
+            spill_due_ms: None,
+            retreats: false,
         }
     }
 
     /// Unanswered events, those in flight included.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() + usize::try_from(self.events_out()).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.events_out() == 0
     }
 
     /// Events that are not in flight and not given up.
@@ -113,18 +146,18 @@ impl Queue {
 
     /// Bytes in storage, keys included.
     pub fn stored_bytes(&self) -> usize {
-        self.stored_bytes
+        self.share.stored
     }
 
     /// Bytes of events that are in memory only.
     pub fn memory_bytes(&self) -> usize {
-        self.memory_bytes
+        self.share.memory
     }
 
     /// Whether the event `seq` is still here.
     pub fn contains(&self, seq: u64) -> bool {
         let at = self.entries.partition_point(|entry| entry.seq < seq);
-        self.entries.get(at).is_some_and(|entry| entry.seq == seq)
+        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || self.is_out(seq)
     }
 
     /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
@@ -139,83 +172,37 @@ impl Queue {
     ) -> Kept {
         let key = keys.event(self.producer, seq);
         let bytes = key.len() + text.len();
-        let kept = if self.stored_bytes + bytes > self.room.storage_bytes_max {
-            Kept::OverShare
-        } else {
+        let kept = if self.share.fits(bytes) {
             storage.set(&key, &text).map_or_else(Kept::Refused, |()| Kept::Stored)
+        } else {
+            Kept::OverShare
         };
-        if kept != Kept::Stored && self.memory_bytes + text.len() > self.room.memory_bytes_max {
+        if kept != Kept::Stored && self.share.memory + text.len() > self.room.memory_bytes_max {
             return Kept::Dropped;
         }
         let mut read_back_ms = 0;
         let place = match kept {
             Kept::Stored => {
-                self.stored_bytes += bytes;
+                self.share.wrote(bytes);
                 read_back_ms = now_ms + self.room.settle_ms;
                 self.read_back_due_ms.get_or_insert(read_back_ms);
                 Place::Storage
             }
             Kept::Refused(Refusal::Full) => {
                 self.has_retries = true;
+                self.retreats = true;
                 Place::Retry
             }
             _ => Place::Memory,
         };
         if place != Place::Storage {
-            self.memory_bytes += text.len();
+            self.share.memory += text.len();
+            self.spill_due_ms.get_or_insert(now_ms + GATHER_MS);
         }
         self.waiting += 1;
         self.waiting_bytes += text.len();
-        self.entries.push(Entry { seq, text, place, request: 0, read_back_ms, parked: false });
+        self.entries.push(Entry { read_back_ms, ..Entry::new(seq, text, place) });
         kept
-    }
-
-    /// When storage wants to be looked at again.
-    pub fn due_ms(&self) -> Option<u64> {
-        if self.has_retries { Some(0) } else { self.read_back_due_ms }
-    }
-
-    /// Gives refused events their second chance, and reads new keys back: Chromium reverts writes over the quota
-    /// without a word. What is missing and unanswered is written again.
-    pub fn tend(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
-        let (mut reads, mut next_ms) = (0, None);
-        let is_due = self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
-        if !self.has_retries && !is_due {
-            return;
-        }
-        for entry in &mut self.entries {
-            let retries = entry.place == Place::Retry;
-            let reads_back = entry.read_back_ms != 0;
-            if !retries && !reads_back {
-                continue;
-            }
-            if !retries && (entry.read_back_ms > now_ms || reads == READ_BACK_MAX) {
-                next_ms = Some(entry.read_back_ms);
-                break;
-            }
-            let key = keys.event(self.producer, entry.seq);
-            if retries {
-                entry.place = Place::Memory;
-            } else {
-                reads += 1;
-                entry.read_back_ms = 0;
-                if storage.get(&key).is_some() {
-                    continue;
-                }
-                entry.place = Place::Memory;
-                self.stored_bytes -= key.len() + entry.text.len();
-                self.memory_bytes += entry.text.len();
-            }
-            let bytes = key.len() + entry.text.len();
-            let has_room = self.stored_bytes + bytes <= self.room.storage_bytes_max;
-            if has_room && storage.set(&key, &entry.text).is_ok() {
-                entry.place = Place::Storage;
-                self.stored_bytes += bytes;
-                self.memory_bytes -= entry.text.len();
-            }
-        }
-        self.has_retries = false;
-        self.read_back_due_ms = next_ms;
     }
 
     /// Puts events into `request`, as many as fit, and appends their texts to `texts`, separated by commas: first
@@ -234,7 +221,8 @@ impl Queue {
                 break;
             }
             for entry in &mut self.entries {
-                if !entry.is_waiting() || (entry.place == Place::Storage) != stored {
+                let outside = matches!(entry.place, Place::Memory | Place::Retry);
+                if !entry.is_waiting() || outside == stored {
                     continue;
                 }
                 let is_full =
@@ -264,6 +252,9 @@ impl Queue {
                 self.waiting_bytes += entry.text.len();
             }
         }
+        if self.share.memory > 0 {
+            self.spill_due_ms.get_or_insert(0);
+        }
     }
 
     /// Removes the events of `request`, which a 2xx answered, and says which they were.
@@ -292,21 +283,25 @@ impl Queue {
     ) -> Ranges {
         let mut left = Ranges::new();
         let producer = self.producer;
-        let (stored_bytes, memory_bytes) = (&mut self.stored_bytes, &mut self.memory_bytes);
+        let share = &mut self.share;
         self.entries.retain(|entry| {
             if !leaves(entry) {
                 return true;
             }
             left.insert(entry.seq);
-            if entry.place == Place::Storage {
-                let key = keys.event(producer, entry.seq);
-                *stored_bytes -= key.len() + entry.text.len();
-                storage.remove(&key);
-            } else {
-                *memory_bytes -= entry.text.len();
+            match entry.place {
+                Place::Storage => {
+                    let key = keys.event(producer, entry.seq);
+                    share.stored -= key.len() + entry.text.len();
+                    storage.remove(&key);
+                }
+                Place::Memory | Place::Retry => share.memory -= entry.text.len(),
+                Place::Chunk | Place::Overflow => {}
             }
             false
         });
+        self.leave_blocks(storage, keys, &left);
+        self.has_room();
         left
     }
 }

@@ -1,6 +1,6 @@
 //! The module in a real browser: real localStorage, real timers, real Web Locks, and a port where nobody listens.
 //!
-//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm`.
+//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm` (or `--firefox`).
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::unwrap_used,
@@ -9,15 +9,17 @@
     reason = "a test that cannot go on should say so"
 )]
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo_timers::future::TimeoutFuture;
-use lamplight_sdk::browser::{Browser, Shell};
+use lamplight_sdk::block::lines;
+use lamplight_sdk::browser::{Browser, Shell, do_work};
 use lamplight_sdk::client::{Client, Outcome, Track};
 use lamplight_sdk::keys::Keys;
 use lamplight_sdk::lock::{Access, Lock, Phase, Register, Waits};
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::{Clock, Storage};
+use lamplight_sdk::ports::{Clock, Storage, Work};
 use lamplight_wire::Producer;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -166,4 +168,93 @@ async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
     assert!([&alive, &adopter].iter().any(|shell| producer(shell).to_string() == taken));
     assert_eq!(storage.keys(&format!("{NAMESPACE}:q:")).len(), 5, "nothing leaves before a 2xx");
     clear(&[alive, adopter], NAMESPACE);
+}
+
+/// Does one piece of work with the real database, through a client that has nothing else to do.
+async fn database(name: &str, work: Work) -> Option<String> {
+    let (told, said) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
+    let (told_too, said_too) = (Rc::clone(&told), Rc::clone(&said));
+    do_work(name, work, move |answer| {
+        *told_too.borrow_mut() = answer;
+        said_too.set(true);
+    });
+    while !said.get() {
+        TimeoutFuture::new(5).await;
+    }
+    told.take()
+}
+
+#[wasm_bindgen_test]
+async fn the_database_keeps_lists_gives_and_erases_texts() {
+    const NAME: &str = "t-database";
+    assert_eq!(database(NAME, Work::List).await.as_deref(), Some(""), "there is none yet");
+    let write = |name: &str, text: &str| Work::Write(name.into(), text.into());
+    assert_eq!(database(NAME, write("b", "two")).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, write("a", "one\nmore")).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, Work::List).await.as_deref(), Some("a\nb"));
+    assert_eq!(database(NAME, Work::Read("a".into())).await.as_deref(), Some("one\nmore"));
+    assert_eq!(database(NAME, Work::Erase("a".into())).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, Work::Read("a".into())).await.as_deref(), Some(""));
+    delete_database(NAME).await;
+    // Its connection was closed by that; the next work opens it anew.
+    assert_eq!(database(NAME, write("c", "three")).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, Work::List).await.as_deref(), Some("c"));
+    delete_database(NAME).await;
+}
+
+#[wasm_bindgen_test]
+async fn what_storage_has_no_room_for_is_in_the_database_within_a_second() {
+    const NAMESPACE: &str = "t-overflow";
+    let options =
+        Options { namespace: NAMESPACE.into(), storage_bytes_max: 2_000, ..Options::default() };
+    let shell = Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into());
+    let outcomes: Vec<Outcome> = (0..40).map(|_| track(&shell, "opened")).collect();
+    assert_eq!(outcomes.first(), Some(&Outcome::Stored));
+    assert_eq!(outcomes.last(), Some(&Outcome::StorageShare));
+    TimeoutFuture::new(1_000).await;
+    assert_all_durable(&shell, NAMESPACE, 40).await;
+    clear(&[shell], NAMESPACE);
+    delete_database(NAMESPACE).await;
+}
+
+#[wasm_bindgen_test]
+async fn without_local_storage_events_survive_in_the_database() {
+    const NAMESPACE: &str = "t-blocked";
+    let options = Options { namespace: NAMESPACE.into(), ..Options::default() };
+    let shell = Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into());
+    shell.with(|client| client.ports().block_storage()).expect("the client is free");
+    for _ in 0..20 {
+        assert_eq!(track(&shell, "opened"), Outcome::StorageBlocked);
+    }
+    TimeoutFuture::new(3_000).await;
+    assert_all_durable(&shell, NAMESPACE, 20).await;
+    clear(&[shell], NAMESPACE);
+    delete_database(NAMESPACE).await;
+}
+
+/// Every event is in storage or in a block, whatever memory has.
+async fn assert_all_durable(shell: &Rc<Shell>, namespace: &str, count: usize) {
+    let stored = Browser::new(namespace).keys(&format!("{namespace}:q:"));
+    let names = database(namespace, Work::List).await.expect("the database lists");
+    let mut seqs: Vec<u64> =
+        stored.iter().filter_map(|key| key.rsplit(':').next()?.parse().ok()).collect();
+    for name in names.lines() {
+        let text = database(namespace, Work::Read(name.into())).await.expect("it reads");
+        for (seq, event) in lines(&text) {
+            let event: serde_json::Value = serde_json::from_str(&event).expect("it is JSON");
+            assert_eq!(event["seq"], seq);
+            seqs.push(seq);
+        }
+    }
+    seqs.sort_unstable();
+    seqs.dedup();
+    assert_eq!(seqs.len(), count, "{:?}", stats(shell));
+    let stats = stats(shell);
+    assert!(stats["overflow"]["events"].as_u64() > Some(0), "{stats}");
+}
+
+/// Deletes a database, as a user does who clears a site's data.
+async fn delete_database(name: &str) {
+    js_sys::eval(&format!("indexedDB.deleteDatabase('{name}')")).expect("it can be asked for");
+    TimeoutFuture::new(100).await;
 }

@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use lamplight_sdk::client::{Client, Track};
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::{Answer, Clock, Liveness, Refusal, Rng, Storage, Transport};
+use lamplight_sdk::ports::{
+    Answer, Clock, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work,
+};
 use lamplight_wire::Producer;
 
 /// What the tabs share: a storage that all see at once, and the time.
@@ -27,6 +29,9 @@ struct Tab {
 impl Storage for Tab {
     fn get(&self, key: &str) -> Option<String> {
         self.origin.borrow().values.get(key).cloned()
+    }
+    fn size(&self, key: &str) -> usize {
+        self.origin.borrow().values.get(key).map_or(0, String::len)
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         self.origin.borrow_mut().values.insert(key.into(), value.into());
@@ -63,6 +68,10 @@ impl Transport for Tab {
         self.sent.push(request);
     }
     fn abort(&mut self, _request: u32) {}
+}
+
+impl Overflow for Tab {
+    fn work(&mut self, _id: u32, _work: Work) {}
 }
 
 impl Liveness for Tab {

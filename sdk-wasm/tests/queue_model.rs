@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use lamplight_sdk::block::{self, Name};
 use lamplight_sdk::keys::Keys;
 use lamplight_sdk::ports::{Refusal, Storage};
 use lamplight_sdk::queue::{Kept, Queue, Room};
@@ -16,7 +17,7 @@ use lamplight_wire::{Producer, Ranges};
 use proptest::prelude::*;
 
 const ME: Producer = Producer::from_bits(7);
-const ROOM: Room = Room { storage_bytes_max: 2_000, memory_bytes_max: 400, settle_ms: 10 };
+const ROOM: Room = Room { storage_bytes_max: 2_000, memory_bytes_max: 150_000, settle_ms: 10 };
 
 /// Storage that refuses, or loses without a word, when told to.
 #[derive(Default)]
@@ -28,6 +29,9 @@ struct Moody {
 impl Storage for Moody {
     fn get(&self, key: &str) -> Option<String> {
         self.values.get(key).cloned()
+    }
+    fn size(&self, key: &str) -> usize {
+        self.values.get(key).map_or(0, String::len)
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         if self.refuses {
@@ -46,12 +50,30 @@ impl Storage for Moody {
 
 #[derive(Debug, Clone)]
 enum Call {
-    Push { bytes: usize, refuses: bool },
-    Pick { events_max: usize, bytes_max: usize },
-    Answer { accepted: bool },
+    Push {
+        bytes: usize,
+        refuses: bool,
+    },
+    Pick {
+        events_max: usize,
+        bytes_max: usize,
+    },
+    Answer {
+        accepted: bool,
+    },
     Park,
-    Lose { nth: usize },
-    Tend { refuses: bool },
+    Lose {
+        nth: usize,
+    },
+    Tend {
+        refuses: bool,
+    },
+    /// A block goes out, and its transaction is committed or aborted.
+    Spill {
+        done: bool,
+    },
+    BringBack,
+    Erase,
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
@@ -64,6 +86,10 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         1 => Just(Call::Park),
         1 => (0usize..10).prop_map(|nth| Call::Lose { nth }),
         1 => any::<bool>().prop_map(|refuses| Call::Tend { refuses }),
+        1 => (15_000usize..40_000).prop_map(|bytes| Call::Push { bytes, refuses: false }),
+        2 => prop::bool::weighted(0.8).prop_map(|done| Call::Spill { done }),
+        1 => Just(Call::BringBack),
+        1 => Just(Call::Erase),
     ];
     prop::collection::vec(call, 1..80)
 }
@@ -74,6 +100,16 @@ struct Known {
     text: String,
     request: u32,
     parked: bool,
+    /// The block it is in, and whether memory has its text as well.
+    block: Option<(Name, bool)>,
+}
+
+impl Known {
+    /// It can be sent: memory has it, and it is neither in flight nor given up.
+    fn waits(&self) -> bool {
+        let is_out = self.block.is_some_and(|(_, has_text)| !has_text);
+        self.request == 0 && !self.parked && !is_out
+    }
 }
 
 struct World {
@@ -84,6 +120,8 @@ struct World {
     seq: u64,
     request: u32,
     now_ms: u64,
+    /// The overflow.
+    blocks: Vec<(Name, String)>,
 }
 
 impl World {
@@ -96,6 +134,7 @@ impl World {
             seq: 0,
             request: 0,
             now_ms: 0,
+            blocks: Vec::new(),
         }
     }
 
@@ -116,6 +155,62 @@ impl World {
                 self.queue.tend(&mut self.storage, &self.keys, self.now_ms);
                 self.storage.refuses = false;
             }
+            Call::Spill { done } => self.spill(*done),
+            Call::BringBack => self.bring_back(),
+            Call::Erase => self.erase(),
+        }
+    }
+
+    fn spill(&mut self, done: bool) {
+        let Some((name, text)) = self.queue.spill() else { return };
+        let held: usize = self
+            .known
+            .values()
+            .filter(|known| known.block.is_some_and(|(_, has_text)| has_text))
+            .map(|known| known.text.len())
+            .sum();
+        let events = block::lines(&text);
+        for (seq, text) in &events {
+            let known = self.known.get(seq).expect("what goes out was pushed and is unanswered");
+            assert_eq!((&known.text, known.request, known.parked), (text, 0, false));
+            assert_eq!(known.block, None, "it is out already");
+        }
+        let oldest = |known: &Known| known.request == 0 && !known.parked && known.block.is_none();
+        let first = self.known.iter().find(|(_, known)| oldest(known)).map(|(seq, _)| *seq);
+        assert_eq!(events.first().map(|(seq, _)| *seq), first, "the oldest go first");
+        self.queue.spilled(&mut self.storage, &self.keys, self.now_ms, done);
+        if done {
+            let has_text = held + text.len() <= block::BYTES_MAX;
+            for (seq, _) in &events {
+                let known = self.known.get_mut(seq).expect("it is known");
+                known.block = Some((name, has_text));
+                let key = self.keys.event(ME, *seq);
+                assert_eq!(self.storage.get(&key), None, "it is in two places");
+            }
+            self.blocks.push((name, text));
+        }
+    }
+
+    fn bring_back(&mut self) {
+        let Some(name) = self.queue.wants_back() else { return };
+        let (_, text) = self.blocks.iter().find(|(known, _)| *known == name).expect("it is there");
+        self.queue.brought_back(name, text);
+        for known in self.known.values_mut() {
+            if known.block.is_some_and(|(block, _)| block == name) {
+                known.block = Some((name, true));
+            }
+        }
+    }
+
+    fn erase(&mut self) {
+        while let Some(name) = self.queue.spent() {
+            let is_left = self
+                .known
+                .values()
+                .any(|known| known.block.is_some_and(|(block, _)| block == name));
+            assert!(!is_left, "erased before all of it was answered");
+            self.blocks.retain(|(block, _)| *block != name);
+            self.queue.erased(name);
         }
     }
 
@@ -131,7 +226,7 @@ impl World {
             assert_eq!(self.storage.get(&key).as_ref(), Some(&text), "stored means stored");
         }
         if kept != Kept::Dropped {
-            self.known.insert(self.seq, Known { text, request: 0, parked: false });
+            self.known.insert(self.seq, Known { text, request: 0, parked: false, block: None });
         }
     }
 
@@ -141,7 +236,7 @@ impl World {
         let picked = self.queue.pick(self.request, events_max, bytes_max, false, &mut texts);
         assert!(picked <= events_max);
         assert!(picked <= 1 || texts.len() <= bytes_max, "{} > {bytes_max}", texts.len());
-        let waits = self.known.values().any(|known| known.request == 0 && !known.parked);
+        let waits = self.known.values().any(Known::waits);
         assert_eq!(picked > 0, waits, "at least one, if any waits");
         // The texts say themselves which they are.
         for text in texts.split("},").filter(|text| !text.is_empty()) {
@@ -200,7 +295,7 @@ impl World {
         for seq in 1..=self.seq {
             assert_eq!(self.queue.contains(seq), self.known.contains_key(&seq), "{seq}");
         }
-        let waiting = || self.known.values().filter(|known| known.request == 0 && !known.parked);
+        let waiting = || self.known.values().filter(|known| known.waits());
         assert_eq!(self.queue.waiting(), waiting().count());
         assert_eq!(
             self.queue.waiting_bytes(),
@@ -232,5 +327,16 @@ proptest! {
         world.call(&Call::Tend { refuses: false });
         world.call(&Call::Tend { refuses: false });
         world.check();
+        // Whatever happened, everything can be sent in the end, and nothing is left anywhere.
+        for _ in 0..2 * calls.len() {
+            world.bring_back();
+            world.call(&Call::Answer { accepted: true });
+            world.pick(usize::MAX, usize::MAX);
+            world.call(&Call::Answer { accepted: true });
+        }
+        world.known.retain(|_, known| !known.parked);
+        prop_assert_eq!(world.known.len(), 0);
+        world.erase();
+        prop_assert!(world.blocks.is_empty() || !world.queue.is_empty(), "a block is left");
     }
 }

@@ -47,6 +47,7 @@ const LIVE_CLIENTS_MAX: usize = 64;
 
 impl App {
     /// An app over these parts.
+    #[allow(clippy::too_many_arguments, reason = "the parts of a server, each once, at its start")]
     pub fn new(
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,

@@ -5,10 +5,16 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+mod enrichment;
 mod file;
+mod replay;
+mod retention;
 mod sinks;
 
+pub use enrichment::EnrichmentArgs;
 pub use file::ConfigError;
+pub use replay::ReplayArgs;
+pub use retention::RetentionArgs;
 pub use sinks::NamedSink;
 
 /// Browser telemetry that never loses an event silently: durable intake, exact processing, an inspectable
@@ -33,6 +39,12 @@ pub enum Command {
     /// For one's own machine only: it listens on loopback addresses, and the page gets a token that may read
     /// everything.
     Demo(ServeArgs),
+    /// Process payloads again that were processed before
+    ///
+    /// Brings rows back that are gone, brings up to date what enrichment added, and stores what was refused and can be stored
+    /// now. No event gets a second row, however often it is replayed. For a directory that no server is using; a
+    /// server takes POST /api/replay.
+    Replay(ReplayArgs),
 }
 
 /// How to run.
@@ -58,6 +70,12 @@ pub struct ServeArgs {
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
+    /// How long things are kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+    /// What is added to events.
+    #[command(flatten)]
+    pub enrichment: EnrichmentArgs,
     /// Where events are passed on to. Only the file has these.
     #[arg(skip)]
     pub sinks: Vec<NamedSink>,
@@ -72,9 +90,10 @@ pub struct ServeArgs {
 pub fn load() -> Result<Command, ConfigError> {
     let matches = Cli::command().get_matches();
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    let (Command::Serve(args) | Command::Demo(args)) = &mut command;
-    let given = matches.subcommand().map(|(_, given)| given);
-    args.complete(given, &|name| std::env::var(name).ok())?;
+    if let Command::Serve(args) | Command::Demo(args) = &mut command {
+        let given = matches.subcommand().map(|(_, given)| given);
+        args.complete(given, &|name| std::env::var(name).ok())?;
+    }
     Ok(command)
 }
 
@@ -96,7 +115,12 @@ impl ServeArgs {
         if let Some(data) = file.data.filter(|_| is_default("data")) {
             self.data = data;
         }
+        if let Some(mib) = file.disk_floor_mib.filter(|_| is_default("disk_floor_mib")) {
+            self.disk_floor_mib = mib;
+        }
         self.keys.complete(file.keys);
+        self.retention.complete(&file.retention, &is_default);
+        self.enrichment.complete(file.enrichment);
         self.sinks = sinks::read(file.sinks, env)?;
         Ok(())
     }
@@ -201,6 +225,20 @@ mod tests {
         assert_eq!(args.data, PathBuf::from("/d"));
         assert_eq!(args.keys.write_key.as_deref(), Some("wk_flag_key"));
         assert_eq!(args.keys.admin_token_file, Some("t".into()));
+    }
+
+    #[test]
+    fn retention_and_enrichment_come_from_flags_then_from_the_file() {
+        let text = "[retention]\nevents_days = 90\npayload_days = 3\nid_days = 8\n\
+                    [enrichment]\ngeo_file = 'g'\nproperties = { release = '7' }";
+        let args = completed(text, &["--keep-days", "30"]);
+        let rules = args.retention.rules();
+        assert_eq!((rules.events_days, rules.payload_days, rules.id_days), (Some(30), 3, 8));
+        assert_eq!(args.enrichment.geo_file, Some("g".into()));
+        assert_eq!(args.enrichment.add_properties, [("release".to_owned(), "7".to_owned())]);
+        let args = completed(text, &["--add-property", "region=eu"]);
+        assert_eq!(args.retention.rules().events_days, Some(90));
+        assert_eq!(args.enrichment.add_properties, [("region".to_owned(), "eu".to_owned())]);
     }
 
     #[test]

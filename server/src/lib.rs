@@ -4,13 +4,16 @@
 //!
 //! ```text
 //! POST ─► intake ─► intake.db: payloads, payload_queue ─► process ─► store.db: events, outcomes, producers ─► api
+//!                                                                       └ deliveries, delivery_queue ─► deliver ─► sinks
 //! ```
 //!
 //! 1. **[`intake`]** checks key, limits and shape, appends the raw body exactly as it came, and answers after the sync.
 //! 2. **[`process`]** leases payloads, plans them (pure: bytes in, [`store::Plan`] out), applies the plans, settles.
-//! 3. **[`api`]** shows events, how every arrival ended, and which events were made and never arrived.
+//! 3. **[`deliver`]** leases what is owed to each of the [`sinks`], made in the transaction that stored the event, sends
+//!    and settles; what a sink cannot take now comes again, what it can never take is a dead letter.
+//! 4. **[`api`]** shows events, how every arrival ended, and which events were made and never arrived.
 //!
-//! Stages never import each other; they meet in the two traits of [`store`], so each can crash, restart and be
+//! Stages never import each other; they meet in the traits of [`store`], so each can crash, restart and be
 //! tested alone. Only `store/sqlite` speaks SQL. Time and randomness are arguments ([`clock`], [`entropy`]).
 //!
 //! # Exactly once across two databases
@@ -32,7 +35,7 @@
 //! - **I3** Every staged event ends in exactly one outcome, stored, duplicate or invalid, the last with a reason.
 //! - **I4** Only the current lease can settle: `settle` and `release` change nothing unless the token holds every ticket.
 //! - **I5** Nothing leaves a page's queue before its 2xx. (The SDK's part; the server's is to answer nothing early.)
-//! - **I6** No later stage delays an earlier one: each has its own writer and its own queue.
+//! - **I6** No later stage delays an earlier one, and no sink another: each has its own queue and its own workers.
 //! - **I7** Every queue, batch, retry, page and buffer has a limit, named where it is used.
 #![forbid(unsafe_code)]
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
@@ -59,7 +62,9 @@ pub mod pace;
 mod patient;
 pub mod problem;
 pub mod process;
+pub mod replay_command;
 pub mod request_id;
+pub mod retention;
 pub mod router;
 pub mod server;
 pub mod sinks;

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lamplight_server::config::{self, Command};
+use lamplight_server::replay_command::replay;
 use lamplight_server::server::{Mode, run, stop_signal};
 use lamplight_server::telemetry;
 
 fn main() -> ExitCode {
-    let (args, mode) = match config::load() {
-        Ok(Command::Serve(args)) => (args, Mode::Serve),
-        Ok(Command::Demo(args)) => (args, Mode::Demo),
+    let command = match config::load() {
+        Ok(command) => command,
         Err(error) => return fail("", &error),
     };
     telemetry::start();
@@ -19,12 +19,19 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail("start", &error),
     };
-    let ran = runtime.block_on(run(&args, mode, stop_signal()));
+    let ran: Result<(), Box<dyn Error>> = runtime.block_on(async {
+        match command {
+            Command::Serve(args) => run(&args, Mode::Serve, stop_signal()).await?,
+            Command::Demo(args) => run(&args, Mode::Demo, stop_signal()).await?,
+            Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
+        }
+        Ok(())
+    });
     // A read that is still running must not hold up the end.
     runtime.shutdown_background();
     match ran {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail("", &error),
+        Err(error) => fail("", &*error),
     }
 }
 

@@ -37,6 +37,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/deliveries/retry", post(api::retry))
         .route("/api/keys", get(api::keys).post(api::make_key))
         .route("/api/keys/{id}", patch(api::change_key))
+        .route("/api/replay", get(api::replays).post(api::begin_replay))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {

@@ -19,7 +19,9 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
-use crate::process::Worker;
+use crate::process::enrich::{Enrichers, GeoError};
+use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use crate::retention::Retention;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Deliveries, Intake, Store, StoreError};
@@ -44,6 +46,9 @@ pub enum StartError {
     /// A database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The file of places cannot be used.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
@@ -100,6 +105,7 @@ pub async fn run(
     }
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
         (Arc::new(SystemClock), Arc::new(SystemEntropy));
+    let enrichers = Arc::new(args.enrichment.enrichers()?);
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
@@ -111,10 +117,8 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let mut workers = JoinSet::new();
-    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
-        workers.spawn(worker.run(stopped.clone()));
-    }
+    // Routes first: what is stored before they are set would never leave for a sink.
+    let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
@@ -124,8 +128,9 @@ pub async fn run(
         entropy,
         Arc::clone(&disk),
     ));
-    for _ in 0..WORKERS {
-        workers.spawn(processor(&app).run(stopped.clone()));
+    let mut workers = work(args, enrichers, &app, &stopped);
+    for worker in deliverers {
+        workers.spawn(worker.run(stopped.clone()));
     }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -159,17 +164,6 @@ pub async fn run(
     tracing::info!("stopped");
     drop(dir);
     Ok(())
-}
-
-/// A worker of the process stage.
-fn processor(app: &App) -> Worker {
-    Worker {
-        intake: Arc::clone(&app.intake),
-        store: Arc::clone(&app.store),
-        clock: Arc::clone(&app.clock),
-        entropy: Arc::clone(&app.entropy),
-        pace: Arc::clone(&app.process_pace),
-    }
 }
 
 type Opened = (Arc<dyn Intake>, Arc<dyn Store>, Arc<dyn Deliveries>);
@@ -214,6 +208,44 @@ async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
         }
         tokio::time::sleep(MEASURE_EVERY).await;
     }
+}
+
+/// Starts what runs beside requests: the process stage, replays and retention.
+fn work(
+    args: &ServeArgs,
+    enrichers: Arc<Enrichers>,
+    app: &App,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let App { intake, store, clock, entropy, process_pace, .. } = app;
+    let mut tasks = JoinSet::new();
+    for _ in 0..WORKERS {
+        let worker = Worker {
+            intake: Arc::clone(intake),
+            store: Arc::clone(store),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            enrichers: Arc::clone(&enrichers),
+            pace: Arc::clone(process_pace),
+        };
+        tasks.spawn(worker.run(stopped.clone()));
+    }
+    let replayer = Replayer {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        payloads_max: REPLAY_PAYLOADS_MAX,
+        enrichers,
+    };
+    tasks.spawn(replayer.run(stopped.clone()));
+    let retention = Retention {
+        intake: Arc::clone(intake),
+        store: Arc::clone(store),
+        clock: Arc::clone(clock),
+        rules: args.retention.rules(),
+    };
+    tasks.spawn(retention.run(stopped.clone()));
+    tasks
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -17,6 +17,7 @@ mod harness;
 
 use harness::{Server, WRITE_KEY};
 
+/// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` says so.
 const ROUNDS: u64 = 6;
 const SENDERS: u64 = 4;
 const BATCH: u64 = 7;
@@ -101,7 +102,9 @@ fn check(server: &Server, pages: &[Page]) {
 fn what_was_acknowledged_survives_kill_9_exactly_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut pages: Vec<Page> = (0..SENDERS).map(Page::new).collect();
-    for round in 0..ROUNDS {
+    let rounds = std::env::var("LAMPLIGHT_KILL_ROUNDS")
+        .map_or(ROUNDS, |text| text.parse().expect("LAMPLIGHT_KILL_ROUNDS is a number"));
+    for round in 0..rounds {
         let server = Server::serve(dir.path());
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -136,6 +139,10 @@ fn what_was_acknowledged_survives_kill_9_exactly_once() {
     {
         assert_eq!(totals[name], want, "{name}: {totals}");
     }
+    println!(
+        "{rounds} kills: {made} events made, {} stored, {} sent again and dropped",
+        totals["stored"], totals["duplicates"]
+    );
 }
 
 fn signal(server: &Server, signal: &str) {

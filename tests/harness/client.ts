@@ -32,6 +32,11 @@ export class Client extends TabClient {
   static async openPage(context: BrowserContext, site: Site, url: string, options: Partial<Options> = {}): Promise<Client> {
     const page = await context.newPage()
     await page.goto(site.origin)
+    return Client.in(page, url, options)
+  }
+
+  /** A client in a page that the test has opened itself. */
+  static async in(page: Page, url: string, options: Partial<Options> = {}): Promise<Client> {
     const client = new Client(page)
     await client.init(url, options)
     return client

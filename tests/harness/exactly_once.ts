@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@playwright/test'
 import type { EventRow } from './api.ts'
 import type { Server } from './server.ts'
+import { tally } from './tally.ts'
 
 const ARRIVE_MS = 60_000
 const POLL_MS = 200
@@ -17,6 +18,8 @@ export async function expectExactlyOnce(server: Server, ids: string[], withinMs 
 
   const rows = await server.api.events()
   const { twice, unknown, missing } = compare(rows, ids)
+  const { stored, duplicates } = await server.api.totals()
+  tally({ made: ids.length, stored, sentTwice: duplicates, storedTwice: twice.length, lost: missing.length })
   expect({ twice: told(twice), unknown: told(unknown), missing: told(missing) }).toEqual({ twice: 'none', unknown: 'none', missing: 'none' })
 
   const totals = await server.api.totals()

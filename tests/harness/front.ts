@@ -29,10 +29,11 @@ export const OVERLOADED: Reply = { status: 503, headers: { 'retry-after': '1' },
 
 export class Front {
   readonly url: string
-  conduct: Conduct = 'passes'
   readonly posts: Post[] = []
   readonly #http: HttpServer
   readonly #server: URL
+  #conduct: Conduct = 'passes'
+  #hanging: IncomingMessage[] = []
 
   private constructor(http: HttpServer, serverUrl: string) {
     this.#http = http
@@ -47,13 +48,19 @@ export class Front {
     return new Front(http, serverUrl)
   }
 
+  /** Requests that hang are cut off when that changes, as by a server that starts anew. */
+  set conduct(conduct: Conduct) {
+    this.#conduct = conduct
+    for (const request of this.#hanging.splice(0)) request.socket.resetAndDestroy()
+  }
+
   async close(): Promise<void> {
     this.#http.closeAllConnections()
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { conduct } = this
+    const conduct = this.#conduct
     const chunks: Buffer[] = []
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -63,8 +70,8 @@ export class Front {
     }
     const body = Buffer.concat(chunks)
     if (request.method === 'POST') this.posts.push({ ...read(body), atMs: Date.now(), passed: conduct === 'passes' })
-    if (conduct === 'hangs') return
-    if (conduct === 'resets') request.socket.resetAndDestroy()
+    if (conduct === 'hangs') this.#hanging.push(request)
+    else if (conduct === 'resets') request.socket.resetAndDestroy()
     else if (conduct === 'passes') this.#pass(request, body, response)
     else response.writeHead(conduct.status, { ...CORS, ...conduct.headers }).end(conduct.body ?? '')
   }

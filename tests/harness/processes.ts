@@ -1,10 +1,12 @@
-// Which process runs a page: the one that burns the processor when the page is asked to.
+// Which process runs a page.
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const BURN_MS = 150
-/** Less than this is noise. */
-const GAIN_MS_MIN = 80
-const TRIES = 10
+/** A process that stands still for this long, and several times what an answer took before, keeps its page from answering. */
+const STILL_MS_MIN = 500
+const STILL_FACTOR = 5
+const TRIES = 4
 /** Linux counts processor time in hundredths of a second, whatever the kernel's own tick is. */
 const TICK_MS = 10
 
@@ -17,27 +19,35 @@ export function burn(ms: number): void {
   while (performance.now() < end);
 }
 
-/** The process whose usage grew by far the most while `burnFor` burned, twice in a row: others are busy at times as well. */
-export async function burner(usage: () => Promise<Usage>, burnFor: (ms: number) => Promise<unknown>): Promise<number> {
-  let suspect: number | undefined
+/**
+ * The process that runs a page. The busiest while the page burns is asked first, and it is the one if the page answers
+ * nothing while that process stands still: that tells on a busy machine as well.
+ */
+export async function runner(usage: () => Promise<Usage>, burnFor: (ms: number) => Promise<unknown>): Promise<number> {
   for (let turn = 1; turn <= TRIES; turn += 1) {
     const before = await usage()
     await burnFor(BURN_MS * turn)
-    const found = busiest(before, await usage())
-    if (found !== undefined && found === suspect) return found
-    suspect = found
+    const gains = [...(await usage())].map(([pid, ms]) => ({ pid, gainMs: ms - (before.get(pid) ?? ms) })).sort((a, b) => b.gainMs - a.gainMs)
+    for (const { pid } of gains) if (await silences(pid, () => burnFor(0))) return pid
   }
-  throw new Error('failed to tell which process runs the page: the machine is too busy')
+  throw new Error('failed to tell which process runs the page')
 }
 
-function busiest(before: Usage, after: Usage): number | undefined {
-  const gains = [...after].map(([pid, ms]) => ({ pid, gainMs: ms - (before.get(pid) ?? ms) })).sort((a, b) => b.gainMs - a.gainMs)
-  const [first, second] = gains
-  return first && first.gainMs >= GAIN_MS_MIN && first.gainMs >= 3 * (second?.gainMs ?? 0) ? first.pid : undefined
+/** Whether nothing is answered while the process stands still. */
+async function silences(pid: number, ask: () => Promise<unknown>): Promise<boolean> {
+  const askedMs = performance.now()
+  await ask()
+  const stillMs = Math.max(STILL_MS_MIN, STILL_FACTOR * (performance.now() - askedMs))
+  process.kill(pid, 'SIGSTOP')
+  const answer = ask()
+  const isSilent = await Promise.race([answer.then(() => false), sleep(stillMs, true)])
+  process.kill(pid, 'SIGCONT')
+  await answer
+  return isSilent
 }
 
-/** The usage of all processes below `root`, `root` left out. From `/proc`, so on Linux only. */
-export function descendants(root: number): Usage {
+/** The usage of all processes below `root` whose command line fits. From `/proc`, so on Linux only. */
+export function descendants(root: number, fits: RegExp): Usage {
   const parents = new Map<number, number>()
   const usage: Usage = new Map()
   for (const name of readdirSync('/proc')) {
@@ -49,7 +59,16 @@ export function descendants(root: number): Usage {
     usage.set(pid, (Number(fields[11]) + Number(fields[12])) * TICK_MS)
   }
   const isBelow = (pid: number | undefined): boolean => pid !== undefined && pid > 1 && (pid === root || isBelow(parents.get(pid)))
-  return new Map([...usage].filter(([pid]) => pid !== root && isBelow(pid)))
+  return new Map([...usage].filter(([pid]) => pid !== root && isBelow(pid) && fits.test(commandOf(pid))))
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    // It ended meanwhile.
+    return ''
+  }
 }
 
 /** The fields of `/proc/<pid>/stat` after the name, which may itself hold spaces. */

@@ -1,6 +1,6 @@
 // Which process runs a page of Chromium, and how to kill it. `page.close()` is no death: it still runs handlers and sends beacons.
 import type { Browser, Page } from '@playwright/test'
-import { burn, burner, type Usage } from './processes.ts'
+import { burn, runner, type Usage } from './processes.ts'
 
 interface Process {
   type: string
@@ -18,7 +18,7 @@ async function renderers(browser: Browser): Promise<Usage> {
 export async function rendererPid(page: Page): Promise<number> {
   const browser = page.context().browser()
   if (!browser) throw new Error('the page has no browser')
-  return burner(() => renderers(browser), (ms) => page.evaluate(burn, ms))
+  return runner(() => renderers(browser), (ms) => page.evaluate(burn, ms))
 }
 
 /** Each page's process; throws unless every page has its own. */

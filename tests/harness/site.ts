@@ -73,6 +73,10 @@ export class Site {
       await remote.answer(request, response)
       return
     }
+    if (pathname === '/worker.js') {
+      response.writeHead(200, { 'content-type': 'text/javascript' }).end(worker())
+      return
+    }
     if (!pathname.startsWith('/lamplight/')) {
       response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': policy }).end(BLANK)
       return
@@ -86,6 +90,16 @@ export class Site {
       response.writeHead(404).end()
     }
   }
+}
+
+/** A worker with a client in it: told `{ options, count, name }`, it tracks and answers with what `track()` gave back. */
+function worker(): string {
+  return `import { init } from '${Site.entry()}'
+let lamplight
+onmessage = ({ data: { options, count, name } }) => {
+  lamplight ??= init(options)
+  postMessage(Array.from({ length: count }, (_, at) => lamplight.track(name, { at })))
+}`
 }
 
 /** The first of the conditions that a browser without a bundler would take. */

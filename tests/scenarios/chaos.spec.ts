@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../harness/client.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
+import { form } from '../harness/form.ts'
 import { Random, seed } from '../harness/random.ts'
 import { killRenderer, rendererPid } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 import { WireCutter } from '../harness/wire_cutter.ts'
 
-const ROUNDS = 14
+const ROUNDS = form(14, 120)
 const TABS = 3
 
 test('whatever is killed, cut or reloaded, in whatever order, each event is stored once', async ({ context, server, site }, info) => {
-  test.setTimeout(240_000)
+  test.setTimeout(240_000 + ROUNDS * 10_000)
   const startSeed = seed()
   info.annotations.push({ type: 'seed', description: String(startSeed) })
   console.log(`chaos: to see it again, set LAMPLIGHT_SEED=${startSeed}`)

@@ -17,10 +17,12 @@ async function setClocks(context: BrowserContext): Promise<void> {
   })
 }
 
-function jump(page: Page, byMs: number): Promise<void> {
-  return page.evaluate((ms) => {
+async function jump(page: Page, byMs: number): Promise<void> {
+  const nowMs = await page.evaluate((ms) => {
     window.skewMs = ms
+    return Date.now()
   }, byMs)
+  expect(Math.abs(nowMs - Date.now() - byMs), 'the page has the new time').toBeLessThan(5_000)
 }
 
 declare global {

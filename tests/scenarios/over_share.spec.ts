@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../harness/client.ts'
+import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('events that storage had no room for say so, and when their tab is killed the server shows them as holes', async ({ context, openTab, server, site }) => {
+test('events that storage had no room for say so, and survive their killed tab in the overflow', async ({ context, openTab, server, site }) => {
   const survivor = await openTab()
   const victim = await Client.openPage(context, site, server.url, { storage: { maxBytes: 20_000 } })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
@@ -12,12 +13,50 @@ test('events that storage had no room for say so, and when their tab is killed t
   const stored = made.filter((one) => one.stored)
   expect(stored.length).toBeGreaterThan(50)
   expect(stored.length).toBeLessThan(500)
+  await expect
+    .poll(() => victim.page.evaluate(() => window.lamplight.stats().overflow.events + Math.floor(window.lamplight.stats().stored / 200)))
+    .toBeGreaterThan(400)
+  await sleep(1_000)
+  await killRenderer(victim.page, pid ?? 0)
+
+  await server.restart()
+  await expectExactlyOnce(server, made.map((one) => one.id), 80_000)
+  expect(await victimBlocks(survivor)).toBe(0)
+})
+
+test('when neither storage nor the overflow has room, what a killed tab had in memory is a hole, not silence', async ({ context, openTab, server, site }) => {
+  const survivor = await openTab()
+  // One block would not fit.
+  const storage = { maxBytes: 20_000, overflowMaxBytes: 1_000 }
+  const victim = await Client.openPage(context, site, server.url, { storage })
+  const [, pid] = await separateRenderers([survivor.page, victim.page])
+  await server.kill()
+  const made = await victim.trackMany(500, 'crowded')
+  const stored = made.filter((one) => one.stored)
   await sleep(1_000)
   await killRenderer(victim.page, pid ?? 0)
 
   await server.restart()
   await expect.poll(async () => (await server.api.totals()).stored).toBe(stored.length)
   await expect.poll(() => survivor.waiting()).toBe(0)
-  const totals = await server.api.totals()
-  expect(totals, 'what was made and died is a hole, not silence').toMatchObject({ made: 500, in_flight: 500 - stored.length })
+  expect(await server.api.totals()).toMatchObject({ made: 500, in_flight: 500 - stored.length })
 })
+
+/** How many blocks are left in the overflow. */
+async function victimBlocks(tab: Client): Promise<number> {
+  return tab.page.evaluate(async () => {
+    let blocks = 0
+    for (const { name } of await indexedDB.databases()) {
+      const database = await new Promise<IDBDatabase>((resolve) => {
+        const request = indexedDB.open(name ?? '')
+        request.onsuccess = () => resolve(request.result)
+      })
+      blocks += await new Promise<number>((resolve) => {
+        const request = database.transaction('blocks').objectStore('blocks').count()
+        request.onsuccess = () => resolve(request.result)
+      })
+      database.close()
+    }
+    return blocks
+  })
+}

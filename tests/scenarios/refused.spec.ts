@@ -54,7 +54,7 @@ test('a blocker that cuts off every request makes nothing lost: status 0 keeps e
   await expectExactlyOnce(server, made.map((one) => one.id))
 })
 
-test('a mix of 500, 502, 503, 404, 429, resets and another's 400, with the browser online all the time, loses nothing and doubles nothing', async ({ front, openBehindFront, server }) => {
+test('a mix of 500, 502, 503, 404, 429, resets and foreign 400s, with the browser online all the time, loses nothing and doubles nothing', async ({ front, openBehindFront, server }) => {
   test.setTimeout(150_000)
   const tabs = [await openBehindFront(), await openBehindFront()]
   // A success now and then, or the waits between tries would grow beyond a test's patience.
@@ -84,7 +84,8 @@ test('a mix of 500, 502, 503, 404, 429, resets and another's 400, with the brows
   for (const tab of tabs) await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('after 20 s of resets while the browser is online, sending goes on within seconds of the server coming back, and nothing is lost', async ({ front, openBehindFront, server }) => {
+test('after 20 s of resets while the browser is online, sending goes on by itself once the server is back, and nothing is lost', async ({ front, openBehindFront, server }) => {
+  test.setTimeout(150_000)
   const tab = await openBehindFront()
   front.conduct = 'resets'
   const made = await tab.trackInSteps(50, 5, 'reset')
@@ -92,9 +93,10 @@ test('after 20 s of resets while the browser is online, sending goes on within s
   expect(await tab.page.evaluate(() => navigator.onLine)).toBe(true)
   front.conduct = 'passes'
   const backMs = Date.now()
-  await expect.poll(() => front.posts.find((post) => post.passed)?.atMs, { timeout: 60_000 }).toBeDefined()
+  await expect.poll(() => front.posts.some((post) => post.passed), { timeout: 30_000 }).toBe(true)
   const waitedMs = front.posts.find((post) => post.passed)!.atMs - backMs
   console.log(`first send ${waitedMs} ms after the server came back, ${front.posts.length} requests in all`)
   await expectExactlyOnce(server, made.map((one) => one.id))
-  expect(waitedMs).toBeLessThan(5_000)
+  // Five seconds at most between two tries, and what a busy machine adds.
+  expect(waitedMs, 'the tab that tries for all waits five seconds at most').toBeLessThan(6_500)
 })

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
+import { form } from '../harness/form.ts'
 import { expect, test } from '../harness/test.ts'
 
-const ROUNDS = 5
+const ROUNDS = form(5, 40)
 
 test('a server killed again and again under load stores each event once, and keeps all that it acknowledged', async ({ openTab, server }) => {
+  test.setTimeout(90_000 + ROUNDS * 12_000)
   const tabs = [await openTab(), await openTab()]
   await Promise.all(tabs.map((tab) => tab.startLoad('loaded')))
 
   for (let round = 1; round <= ROUNDS; round += 1) {
     // Not a multiple of the flush interval, so that the kill falls into every phase of a request.
-    await sleep(700 + 130 * round)
+    await sleep(700 + 130 * (round % 11))
     await server.kill()
     await sleep(150)
     const acknowledged = (await Promise.all(tabs.map((tab) => tab.acknowledged()))).flat()

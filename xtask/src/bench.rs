@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: peers side by side in one run, ratios printed.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -14,6 +15,8 @@ pub(crate) enum Which {
     Client,
     /// What a durable answer costs the server, beside Node with PostgreSQL, a bare hello and the disk's own sync time
     Server,
+    /// How fast a backlog leaves for a sink, beside the same requests prepared in advance
+    Sinks,
 }
 
 /// Builds what is measured and runs the benchmark.
@@ -29,12 +32,22 @@ pub(crate) fn run(root: &Path, which: Which, args: &[String]) -> Result<()> {
                 .arg("client.mjs")
                 .args(args),
         ),
-        Which::Server => step::run(
-            "server benchmark",
-            step::cargo(root)
-                .env("LAMPLIGHT_BIN", server)
-                .args(["run", "--release", "--quiet", "--package", "lamplight-bench", "--"])
-                .args(args),
-        ),
+        Which::Server => step::run("server benchmark", bench(root, &server).args(args)),
+        Which::Sinks => {
+            step::run("sinks benchmark", bench(root, &server).args(["--only", "sinks"]).args(args))
+        }
     }
+}
+
+fn bench(root: &Path, server: &Path) -> Command {
+    let mut command = step::cargo(root);
+    command.env("LAMPLIGHT_BIN", server).args([
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "lamplight-bench",
+        "--",
+    ]);
+    command
 }

@@ -18,6 +18,7 @@ mod rust_target;
 mod size;
 mod step;
 mod test;
+mod torture;
 mod wasm;
 
 #[derive(Parser)]
@@ -44,6 +45,9 @@ enum Command {
         #[arg(long, value_enum)]
         engine: Vec<browsers::Engine>,
     },
+    /// Run the long forms of the proofs, for hours of doubt: tabs and servers killed hundreds of times, thousands of
+    /// simulated worlds. Prints a table of what was counted
+    Torture(torture::Extent),
     /// Build the npm package into npm/dist, the demo page, and the server at target/release/lamplight
     Build,
     /// Check formatting, lints, documentation, types and the repository's own rules
@@ -68,6 +72,7 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Demo { args } => demo::run(root, &args),
         Command::Test { only, engine } => test::run(root, &only, &engine),
+        Command::Torture(extent) => torture::run(root, &extent),
         Command::Build => build::run(root),
         Command::Check => check::run(root),
         Command::Size => size::run(root),

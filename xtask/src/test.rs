@@ -29,7 +29,7 @@ impl Part {
             Self::Rust => rust(root),
             Self::Wasm => wasm_in_browsers(root, engines),
             Self::Npm => npm(root),
-            Self::EndToEnd => end_to_end(root, engines, "test"),
+            Self::EndToEnd => end_to_end(root, engines, Form::Short),
         }
     }
 }
@@ -104,9 +104,25 @@ fn npm(root: &Path) -> Result<()> {
     step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))
 }
 
-/// Runs the scenarios in `engines`, by the script of that name.
-pub(crate) fn end_to_end(root: &Path, engines: &[Engine], script: &str) -> Result<()> {
+/// How long scenarios go on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// All of them, in minutes
+    Short,
+    /// Those that have a long form, in it
+    Full,
+}
+
+/// Runs the scenarios in `engines`.
+pub(crate) fn end_to_end(root: &Path, engines: &[Engine], form: Form) -> Result<()> {
     let mut scenarios = node::npm(root);
+    let script = match form {
+        Form::Short => "test",
+        Form::Full => {
+            scenarios.env("LAMPLIGHT_FORM", "full");
+            "torture"
+        }
+    };
     scenarios.env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"));
     scenarios.envs(environment(engines)?);
     scenarios.args(["run", "--silent", script, "--workspace", "tests", "--"]);

@@ -34,12 +34,12 @@ pub(crate) async fn measure(folder: &Path) -> Result<Footprint> {
     let mut firsts = Vec::new();
     for turn in 0..5 {
         let started = Instant::now();
-        let peer = Peer::lamplight(&folder.join(format!("start-{turn}"))).await?;
+        let peer = Peer::lamplight(&folder.join(format!("start-{turn}")), None).await?;
         answer(&peer).await?;
         firsts.push(started.elapsed());
     }
     firsts.sort_unstable();
-    let peer = Peer::lamplight(&folder.join("memory")).await?;
+    let peer = Peer::lamplight(&folder.join("memory"), None).await?;
     answer(&peer).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let idle_mib = resident_mib(&peer, "VmRSS:")?;

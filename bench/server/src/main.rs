@@ -1,5 +1,6 @@
 //! Durable intake beside Node with PostgreSQL, a bare axum hello and the disk's own sync time; processing beside a bare
-//! loop of inserts; what the server costs while idle and overloaded. Turn by turn in one run.
+//! loop of inserts; what the server costs while idle and overloaded; or a backlog that leaves for a sink. Turn by turn in
+//! one run.
 #![forbid(unsafe_code)]
 // A benchmark measures time and prints what it found.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
@@ -17,6 +18,7 @@ mod peer;
 mod postgres;
 mod process;
 mod report;
+mod sinks;
 
 use load::Load;
 use peer::Peer;
@@ -45,6 +47,8 @@ enum Part {
     Intake,
     Process,
     Footprint,
+    /// A backlog that leaves for a sink; only when it is asked for
+    Sinks,
 }
 
 #[tokio::main]
@@ -54,6 +58,9 @@ async fn main() -> Result<()> {
     let data = tempfile::Builder::new().prefix("lamplight-bench-").tempdir_in(".")?;
     // Other users have to get to their part of it.
     std::process::Command::new("chmod").arg("711").arg(data.path()).status()?;
+    if args.only == Some(Part::Sinks) {
+        return sinks::run(data.path()).await;
+    }
     let mut report = Report::default();
     if does(Part::Intake) {
         intake(&mut report, data.path(), Duration::from_secs(args.turn_s)).await?;
@@ -69,7 +76,7 @@ async fn main() -> Result<()> {
 }
 
 async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()> {
-    let mut peers = vec![Peer::hello().await?, Peer::lamplight(folder).await?];
+    let mut peers = vec![Peer::hello().await?, Peer::lamplight(folder, None).await?];
     match Peer::node_pg(folder).await {
         Ok(peer) => peers.push(peer),
         Err(error) => println!("not beside Node with PostgreSQL: {error:#}"),

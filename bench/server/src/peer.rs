@@ -13,7 +13,10 @@ use tokio::process::{Child, Command};
 use crate::postgres::Postgres;
 
 const KEY: &str = "wk_bench0000000000000000000000000";
-const TOKEN: &str = "at_bench0000000000000000000000000";
+/// The server's secret key.
+pub(crate) const SECRET_KEY: &str = "sk_bench0000000000000000000000000";
+/// The server's admin token.
+pub(crate) const ADMIN_TOKEN: &str = "at_bench0000000000000000000000000";
 
 /// A server under load.
 pub(crate) struct Peer {
@@ -44,14 +47,23 @@ impl Peer {
         Ok(Self { name: "hello", address, request: request(), child: None, _postgres: None })
     }
 
+    /// Whatever listens at `address`.
+    pub(crate) fn bare(name: &'static str, address: SocketAddr, request: Vec<u8>) -> Self {
+        Self { name, address, request, child: None, _postgres: None }
+    }
+
     /// The real server on a fresh embedded database in `folder`.
-    pub(crate) async fn lamplight(folder: &Path) -> Result<Self> {
+    pub(crate) async fn lamplight(folder: &Path, config: Option<&Path>) -> Result<Self> {
         let mut command = Command::new(binary());
+        if let Some(config) = config {
+            command.env("LAMPLIGHT_CONFIG", config);
+        }
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.join("data"))
             .env("LAMPLIGHT_WRITE_KEY", KEY)
-            .env("LAMPLIGHT_ADMIN_TOKEN", TOKEN);
+            .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
+            .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
         let (child, address) = start(&mut command).await?;
         Ok(Self {
             name: "lamplight",

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use lamplight_server::clock::{Clock, SystemClock};
 use lamplight_server::entropy::SystemEntropy;
+use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, Intake, LeasedPayload, NewPayload, PayloadId, Plan, Receipt, Store,
-    Ticket,
+    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, Receipt, Store,
 };
 use lamplight_wire::Producer;
 use rusqlite::{Connection, params};
@@ -84,6 +84,7 @@ impl Bench {
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
                     pace: Arc::default(),
+                    enrichers: Arc::default(),
                 };
                 tokio::spawn(worker.run(stopped.clone()))
             })
@@ -249,12 +250,7 @@ fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> Ne
 
 fn planned(number: u64, events: u64, received_ms: i64, identity: Identity) -> Result<Plan> {
     let NewPayload { receipt, body } = payload(number, events, received_ms, identity);
-    let lease = lamplight_server::lease::Lease {
-        token: lamplight_server::lease::LeaseToken(0),
-        until_ms: i64::MAX,
-    };
-    let leased = LeasedPayload { lease, ticket: Ticket(0), attempts: 0, receipt, body };
-    plan(&leased).context("failed to plan a payload of ours")
+    plan(&receipt, &body, 1, &Enrichers::default()).context("failed to plan a payload of ours")
 }
 
 fn per_second(count: u64, time: Duration) -> f64 {

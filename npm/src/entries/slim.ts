@@ -8,14 +8,14 @@
  * ```
  */
 import { Client } from '../client.ts'
-import { hasPage, load as instantiate } from '../load.ts'
+import { canRun, load as instantiate } from '../load.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
 
 /** Fetches and compiles the module, from `address` if your bundler puts the file elsewhere. */
 export async function load(address: URL | string = new URL('./lamplight.wasm', import.meta.url)) {
-  const module = hasPage() ? await WebAssembly.compileStreaming(fetch(address)) : undefined
+  const module = canRun() ? await WebAssembly.compileStreaming(fetch(address)) : undefined
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
     return new Client(options, () => module && instantiate(() => module)) as Lamplight<Events>
   }

@@ -44,6 +44,9 @@ extern "C" {
     pub(super) type Items;
     #[wasm_bindgen(method, catch, js_name = setItem)]
     pub(super) fn set(this: &Items, key: &js_sys::JsString, value: &str) -> Result<(), JsValue>;
+    type TextStorage;
+    #[wasm_bindgen(method, catch, js_name = getItem)]
+    fn item(this: &TextStorage, key: &str) -> Result<Option<js_sys::JsString>, JsValue>;
 
     /// The page's function that hears notes: `(name, json) => void`.
     #[derive(Debug)]
@@ -54,7 +57,7 @@ extern "C" {
         this_arg: &JsValue,
         name: &str,
         json: &str,
-    ) -> Result<(), JsValue>;
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(thread_local_v2, js_name = navigator)]
     static NAVIGATOR: Navigator;
@@ -76,6 +79,11 @@ extern "C" {
     pub(super) type LockInfo;
     #[wasm_bindgen(method, getter)]
     pub(super) fn name(this: &LockInfo) -> String;
+}
+
+/// A value that stays on JavaScript's side.
+pub(super) fn item(storage: &web_sys::Storage, key: &str) -> Option<js_sys::JsString> {
+    storage.unchecked_ref::<TextStorage>().item(key).ok().flatten()
 }
 
 /// The page's lock manager, in secure contexts of browsers that have one.

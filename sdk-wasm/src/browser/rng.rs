@@ -6,7 +6,7 @@ use crate::ports::Rng;
 impl Rng for Browser {
     fn bits(&mut self) -> u32 {
         let mut bytes = [0; 4];
-        let crypto = self.window.as_ref().and_then(|window| window.crypto().ok());
+        let crypto = self.global.crypto().ok();
         let filled = crypto.map(|crypto| crypto.get_random_values_with_u8_array(&mut bytes));
         if matches!(filled, Some(Ok(_))) {
             return u32::from_le_bytes(bytes);

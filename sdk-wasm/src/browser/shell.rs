@@ -5,12 +5,14 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortController, Window};
+use web_sys::AbortController;
 
 use super::transport::Post;
-use super::{Browser, Listener, page};
+use super::{Browser, Listener, global, page};
 use crate::client::Client;
+use crate::notes::push_number;
 use crate::options::Options;
+use crate::ports::Answer;
 
 /// The longest time that `setTimeout` is asked for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
@@ -22,7 +24,8 @@ type Heard = Closure<dyn Fn(JsValue, JsValue)>;
 pub struct Shell {
     client: RefCell<Client<Browser>>,
     url: String,
-    window: Option<Window>,
+    /// The overflow's database has the same name.
+    namespace: String,
     listener: Listener,
     /// The timer, and when it fires by the monotonic clock.
     timer: RefCell<Option<(u64, Timeout)>>,
@@ -37,24 +40,25 @@ struct Ears {
     head: Heard,
     text: Heard,
     failed: Heard,
+    worked: Heard,
 }
 
 impl Shell {
     /// Starts a client that posts to `url` and tells `listener` what happens.
     pub fn start(url: &str, options: Options, listener: Listener) -> Rc<Self> {
         let browser = Browser::new(&options.namespace);
+        let namespace = options.namespace.clone();
         let shell = Rc::new(Self {
             client: RefCell::new(Client::new(browser, options)),
             url: String::from(url),
-            window: web_sys::window(),
+            namespace,
             listener,
             timer: RefCell::new(None),
             ears: OnceCell::new(),
         });
         let ears = shell.ears.get_or_init(|| Ears {
             page: shell.hear(|shell, event, _| {
-                let event = shell.window.as_ref().and_then(|window| page::read(window, &event));
-                if let Some(event) = event {
+                if let Some(event) = page::read(&global(), &event) {
                     shell.with(|client| client.page(event));
                 }
             }),
@@ -81,11 +85,14 @@ impl Shell {
                 }
             }),
             text: shell.hear(|shell, id, text| shell.end(request_id(&id), text.as_string())),
+            // A failure's reason is no text.
+            worked: shell.hear(|shell, id, told| {
+                let told = told.as_string();
+                shell.with(|client| client.worked(request_id(&id), told.as_deref()));
+            }),
             failed: shell.hear(|shell, id, _| shell.end(request_id(&id), None)),
         });
-        if let Some(window) = &shell.window {
-            page::listen(window, ears.page.as_ref());
-        }
+        page::listen(&global(), ears.page.as_ref());
         let listed = ears.listed.as_ref().clone();
         shell.with(|client| client.ports().listed = listed);
         shell
@@ -120,9 +127,16 @@ impl Shell {
     fn follow_up(self: &Rc<Self>) {
         let Ok(mut client) = self.client.try_borrow_mut() else { return };
         let posts = std::mem::take(&mut client.ports().outbox.posts);
+        let errands = std::mem::take(&mut client.ports().errands);
         let notes = client.take_notes();
         self.arm(&mut client);
         drop(client);
+        for errand in errands {
+            if let Some(ears) = self.ears.get() {
+                let worked = bound(&ears.worked, &JsValue::from(errand.id));
+                errand.start(&self.namespace).then(&worked, &worked);
+            }
+        }
         for post in posts {
             self.send(post);
         }
@@ -134,6 +148,9 @@ impl Shell {
 
     /// Sends a request, if that pays after packing its body.
     fn send(self: &Rc<Self>, post: Post) {
+        if self.is_held_back(&post) {
+            return self.give_back(post.id);
+        }
         let packed = if post.is_worth_packing() { post.pack().ok() } else { None };
         let (Some(packed), Some(ears)) = (packed, self.ears.get()) else {
             return self.fetch(&post, None);
@@ -145,9 +162,23 @@ impl Shell {
         packed.then(&packed_ear, &packed_ear);
     }
 
+    /// Ends a request that was never started.
+    fn give_back(self: &Rc<Self>, id: u32) {
+        self.with(|client| client.answered(id, &Answer::default()));
+    }
+
+    /// Whether the page's code does not want the batch sent now.
+    fn is_held_back(&self, post: &Post) -> bool {
+        let mut json = String::new();
+        push_number(&mut json, "{\"bytes\":", post.bytes() as u64);
+        json.push('}');
+        let answer = self.listener.tell(&JsValue::UNDEFINED, "sending", &json);
+        answer.is_ok_and(|answer| answer == JsValue::FALSE)
+    }
+
     /// Calls `fetch` with the body, or with its packed form.
     fn fetch(self: &Rc<Self>, post: &Post, packed: Option<&JsValue>) {
-        let Ok(controller) = AbortController::new() else { return self.end(post.id, None) };
+        let Ok(controller) = AbortController::new() else { return self.give_back(post.id) };
         let started = post.start(&self.url, &controller, packed);
         if let Ok(mut client) = self.client.try_borrow_mut() {
             client.ports().outbox.started(post.id, controller);

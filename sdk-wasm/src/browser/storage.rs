@@ -12,6 +12,11 @@ impl Storage for Browser {
         self.storage.as_ref()?.get_item(key).ok().flatten()
     }
 
+    fn size(&self, key: &str) -> usize {
+        let item = self.storage.as_ref().and_then(|storage| js::item(storage, key));
+        item.map_or(0, |text| text.length() as usize)
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
         let storage = self.storage.as_ref().ok_or(Refusal::Blocked)?;
         let items: &js::Items = storage.unchecked_ref();

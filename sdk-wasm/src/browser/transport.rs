@@ -56,6 +56,11 @@ impl Post {
         !self.keepalive && self.body.len() >= PACK_BYTES_MIN
     }
 
+    /// The body's bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+
     /// Begins to pack the body.
     pub(super) fn pack(&self) -> Result<js::Promise, JsValue> {
         js::packed(&self.body)

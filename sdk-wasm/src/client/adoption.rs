@@ -17,6 +17,10 @@ use crate::ports::Ports;
 const SCAN_MS: u64 = 2_500;
 const SCAN_QUIET_MS: u64 = 4_000;
 
+/// For how long a producer is left to others whose keys are listed and cannot be read, in milliseconds. Either they were
+/// just removed, or this tab's copy of storage is at odds with itself, as Firefox's can be after a process was killed.
+const SHUN_MS: u64 = 60_000;
+
 /// Where storage is too full for the lock, one in so many tries works without it.
 const LONE_ODDS: u32 = 4;
 
@@ -43,12 +47,18 @@ impl<P: Ports> Client<P> {
         self.find_orphans();
     }
 
+    /// Looks at all keys, and at how much of our share others take.
+    pub(super) fn look(&mut self, now_ms: u64) {
+        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+        self.queue.looked(self.others.bytes());
+    }
+
     /// Looks at all keys, when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
         if now_ms < self.scan_due_ms {
             return;
         }
-        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+        self.look(now_ms);
         let was_others = self.lease.is_others(now_ms);
         self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
         if was_others && self.lease.holder().is_none() {
@@ -65,9 +75,10 @@ impl<P: Ports> Client<P> {
     }
 
     /// Works out whom to work for, and knocks at the lock if somebody must and nobody does.
-    fn find_orphans(&mut self) {
+    pub(super) fn find_orphans(&mut self) {
         let now_ms = self.ports.monotonic_ms();
         self.orphans = self.others.orphans(now_ms);
+        self.check_borrowed();
         if self.lease.is_mine() {
             return;
         }
@@ -141,7 +152,8 @@ impl<P: Ports> Client<P> {
 
     /// When there is something to send for others.
     pub(super) fn adoption_due_ms(&self, now_ms: u64) -> Option<u64> {
-        if !self.lease.is_mine() || self.orphans.is_empty() || !self.requests.is_empty() {
+        let has_some = || self.orphans.iter().any(|orphans| self.is_sendable(orphans));
+        if !self.lease.is_mine() || !self.requests.is_empty() || !has_some() {
             return None;
         }
         Some(self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
@@ -152,19 +164,32 @@ impl<P: Ports> Client<P> {
         if self.adoption_due_ms(now_ms) != Some(now_ms) {
             return;
         }
+        self.borrow_from_storage();
         let mut texts = String::new();
         let mut adopted = Vec::new();
         let mut notes = Vec::new();
-        let mut events = 0;
+        let (mut events, mut is_blind) = (0, false);
         for orphans in self.orphans.clone() {
+            if !self.is_sendable(&orphans) {
+                continue;
+            }
             let is_full = events > 0 && texts.len() >= self.options.batch_bytes_max;
             if is_full || events >= self.events_max {
                 break;
             }
             let declared = self.parked_of(orphans.producer);
             let seqs = self.read_orphans(&orphans, &declared, &mut events, &mut texts);
-            notes.push((orphans.producer, batch::note(orphans.next, &declared)));
+            if seqs.is_empty() && declared.is_empty() && !orphans.seqs.is_empty() {
+                self.others.shun(orphans.producer, now_ms + SHUN_MS);
+                is_blind = true;
+                continue;
+            }
+            let next = orphans.next.max(seqs.last().unwrap_or(0) + 1);
+            notes.push((orphans.producer, batch::note(next, &declared)));
             adopted.push(Adopted { producer: orphans.producer, seqs, declared });
+        }
+        if is_blind {
+            self.orphans = self.others.orphans(now_ms);
         }
         if !adopted.is_empty() {
             let id = self.last_request.wrapping_add(1);
@@ -181,22 +206,36 @@ impl<P: Ports> Client<P> {
         texts: &mut String,
     ) -> Ranges {
         let (mut read, mut missing) = (Vec::new(), Vec::new());
-        let all = orphans.seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to);
-        for seq in all.filter(|seq| !declared.iter().any(|(_, parked)| parked.contains(*seq))) {
-            let Some(text) = self.ports.get(&self.keys.event(orphans.producer, seq)) else {
-                missing.push(seq);
-                continue;
-            };
+        let is_parked = |seq: &u64| declared.iter().any(|(_, parked)| parked.contains(*seq));
+        let mut add = |seq: u64, text: &str| {
             let is_full = texts.len() + text.len() > self.options.batch_bytes_max;
             if *events >= self.events_max || (*events > 0 && is_full) {
-                break;
+                return false;
             }
             if *events > 0 {
                 texts.push(',');
             }
-            texts.push_str(&text);
+            texts.push_str(text);
             *events += 1;
             read.push(seq);
+            true
+        };
+        let borrowed = self.desk.borrowed.iter().filter(|lent| lent.producer() == orphans.producer);
+        let lines = borrowed.flat_map(|lent| &lent.lines).filter(|(seq, _)| !is_parked(seq));
+        let (mut goes_on, mut lent) = (true, Ranges::new());
+        for (seq, text) in lines {
+            lent.insert(*seq);
+            goes_on = goes_on && add(*seq, text);
+        }
+        let all = orphans.seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to);
+        for seq in all.filter(|seq| !is_parked(seq) && !lent.contains(*seq)) {
+            if !goes_on {
+                break;
+            }
+            match self.ports.get(&self.keys.event(orphans.producer, seq)) {
+                Some(text) => goes_on = add(seq, &text),
+                None => missing.push(seq),
+            }
         }
         self.others.forget(orphans.producer, &ranges(&missing));
         ranges(&read)
@@ -214,6 +253,12 @@ impl<P: Ports> Client<P> {
                     self.ports.remove(&self.keys.event(producer, seq));
                 }
             }
+            if let Some(lent) =
+                self.desk.borrowed.as_mut().filter(|lent| lent.producer() == producer)
+            {
+                lent.lines.retain(|(seq, _)| !gone.contains(*seq));
+            }
+            self.give_back_empty();
             if self.others.forget(producer, &gone) {
                 self.ports.remove(&self.keys.mark(producer));
                 self.others.forget_producer(producer);

@@ -11,10 +11,13 @@ use crate::notes::Note;
 use crate::ports::{Ports, Refusal};
 use crate::queue::Kept;
 
+/// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
+const UNNAMED: &str = "unnamed";
+
 /// An event as the page's code gives it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Track<'a> {
-    /// What happened.
+    /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
     /// When, in milliseconds since 1970; now, when absent.
     pub ts_ms: Option<u64>,
@@ -57,14 +60,20 @@ pub struct Tracked {
 }
 
 impl<P: Ports> Client<P> {
-    /// Sets the `user` of later events: an `id`, or nobody when absent.
+    /// Names the person of later events, on this page and those after it; forgets the person when absent.
     pub fn identify(&mut self, id: Option<&str>) {
-        self.user_json.clear();
         if let Some(id) = id {
-            self.user_json.push_str("{\"id\":");
-            json::push_string(&mut self.user_json, id);
-            self.user_json.push('}');
+            self.person.identify(&mut self.ports, &self.keys, id);
+        } else {
+            self.person.reset(&mut self.ports, &self.keys);
+            self.session.end(&mut self.ports, &self.keys);
         }
+    }
+
+    /// Sets the `context` object of later events, as JSON text; none when empty.
+    pub fn set_context(&mut self, context_json: &str) {
+        self.context_json.clear();
+        json::push_ascii(&mut self.context_json, context_json);
     }
 
     /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
@@ -79,11 +88,17 @@ impl<P: Ports> Client<P> {
             return Tracked { seq, outcome: Outcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
             Kept::Stored => Outcome::Stored,
             Kept::Refused(Refusal::Full) => Outcome::StorageFull,
-            Kept::Refused(Refusal::Blocked) => Outcome::StorageBlocked,
+            Kept::Refused(Refusal::Blocked) => {
+                self.is_alone(now_ms);
+                Outcome::StorageBlocked
+            }
             Kept::OverShare => Outcome::StorageShare,
             Kept::Dropped => {
                 self.give_up(DropReason::Quota, seq);
@@ -101,7 +116,7 @@ impl<P: Ports> Client<P> {
     }
 
     /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
-    fn write(&self, event: &Track<'_>) -> Option<String> {
+    fn write(&mut self, event: &Track<'_>) -> Option<String> {
         let mut escaped = String::new();
         let mut properties_json = event.properties_json;
         if !properties_json.is_ascii() {
@@ -115,18 +130,25 @@ impl<P: Ports> Client<P> {
         {
             return None;
         }
-        let own_user = event.user_json.is_empty();
-        let mut text = String::with_capacity(properties_json.len() + event.name.len() + rest + 160);
+        let now_ms = self.ports.wall_ms();
+        let session = self.session.touch(&mut self.ports, &self.keys, now_ms);
+        let user_json = match event.user_json {
+            "" => self.person.json(&mut self.ports, &self.keys),
+            given => given,
+        };
+        let around = user_json.len() + self.context_json.len() + 200;
+        let mut text =
+            String::with_capacity(properties_json.len() + event.name.len() + rest + around);
         let parts = EventParts {
-            name: event.name,
-            ts: event.ts_ms.unwrap_or_else(|| self.ports.wall_ms()),
+            name: if event.name.is_empty() { UNNAMED } else { event.name },
+            ts: event.ts_ms.unwrap_or(now_ms),
             producer: self.producer,
             seq: self.seq,
             properties_json,
             kind: event.kind,
-            user_json: if own_user { &self.user_json } else { event.user_json },
-            session: "",
-            context_json: "",
+            user_json,
+            session,
+            context_json: &self.context_json,
             monitor_json: event.monitor_json,
         };
         parts.push_to(&mut text);

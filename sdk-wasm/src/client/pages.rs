@@ -3,6 +3,7 @@
 use super::Client;
 use super::delivery::Cargo;
 use crate::ports::{Page, Ports};
+use crate::queue::SPILLING;
 
 impl<P: Ports> Client<P> {
     /// Tells what happens to the page.
@@ -38,6 +39,8 @@ impl<P: Ports> Client<P> {
     /// answer is read. In a wait after failures only what no key holds is worth a try.
     fn say_goodbye(&mut self, now_ms: u64) {
         if !self.is_asleep {
+            // What is being written into a block may not get there.
+            self.queue.put_back(SPILLING);
             let only_unstored = self.backoff.is_waiting(now_ms);
             self.send_last(only_unstored);
         }

@@ -68,6 +68,10 @@ impl<P: Ports> Client<P> {
             out.push_str(",\"lastFlush\":");
             json::push_string(&mut out, reason.name());
         }
+        let (events, bytes) = self.queue.overflowed();
+        push_number(&mut out, ",\"overflow\":{\"events\":", events);
+        push_number(&mut out, ",\"bytes\":", bytes);
+        out.push('}');
         out.push_str(",\"dropped\":{");
         for (at, reason) in DropReason::ALL.into_iter().enumerate() {
             if at > 0 {

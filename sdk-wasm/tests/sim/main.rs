@@ -19,6 +19,7 @@
 )]
 
 mod chance;
+mod overflow;
 mod ports;
 mod server;
 mod storage;
@@ -43,14 +44,20 @@ fn run_all(default: u64, setup: &Setup) -> Verdict {
         let verdict = World::new(seed, setup).run();
         if let Some(fault) = verdict.faults.first() {
             panic!(
-                "seed {seed}: {fault} (and {} more)\nrun it alone with LAMPLIGHT_SIM_SEED={seed}",
-                verdict.faults.len() - 1
+                "seed {seed}: {fault} (and {} more; the last: {:?})\nrun it alone with LAMPLIGHT_SIM_SEED={seed}",
+                verdict.faults.len() - 1,
+                verdict.faults.last()
             );
         }
         all.add(verdict);
     }
     println!("{all}");
     all
+}
+
+/// Storage takes little, and all that it cannot take stays in memory.
+fn only_storage() -> Setup {
+    Setup { share: 40_000, prompt: true, no_database: true, outage: true, ..Setup::default() }
 }
 
 /// How many of some seeds a broken client is caught in.
@@ -82,6 +89,50 @@ fn the_same_holds_when_the_quota_is_used_up() {
 }
 
 #[test]
+fn tabs_fill_their_share_together_and_go_over_it_by_a_bounded_amount() {
+    let all = run_all(15, &only_storage());
+    assert!(all.unstored > 1_000 && all.peak > 30_000, "the share was never reached: {all}");
+}
+
+#[test]
+fn what_storage_has_no_room_for_goes_through_the_overflow() {
+    let all = run_all(30, &Setup { share: 6_000, ..Setup::default() });
+    assert!(all.overflowed > 2_000, "too little went through the overflow to tell: {all}");
+}
+
+#[test]
+fn workers_and_pages_without_storage_lose_nothing_that_a_block_has() {
+    let all = run_all(30, &Setup { workers: true, ..Setup::default() });
+    assert!(all.overflowed > 1_000, "too little went through the overflow to tell: {all}");
+}
+
+#[test]
+fn the_same_holds_without_storage_and_without_word_of_live_tabs() {
+    let setup = Setup { workers: true, liveness: false, share: 6_000, ..Setup::default() };
+    let all = run_all(20, &setup);
+    assert!(all.overflowed > 1_000, "too little went through the overflow to tell: {all}");
+}
+
+#[test]
+fn a_host_page_that_fills_the_quota_costs_nothing_that_is_promised() {
+    let all = run_all(30, &Setup { crowded: true, ..Setup::default() });
+    assert!(all.overflowed > 300, "too little went through the overflow to tell: {all}");
+}
+
+#[test]
+fn a_long_outage_is_compacted_and_then_sent_whole() {
+    let all = run_all(12, &Setup { outage: true, ..Setup::default() });
+    assert!(all.compacted > 20, "too few backlogs were long enough to tell: {all}");
+    let (written, events) = all.written;
+    assert!(written * 2 <= events * 5, "compaction writes too much: {all}");
+}
+
+#[test]
+fn a_holder_that_is_frozen_for_ten_minutes_holds_nothing_up() {
+    run_all(20, &Setup { frozen: true, ..Setup::default() });
+}
+
+#[test]
 fn an_event_that_the_server_can_never_take_holds_nothing_up() {
     let all = run_all(60, &Setup { poison: true, ..Setup::default() });
     assert!(all.rejected > 20, "nothing was rejected: {all}");
@@ -91,6 +142,11 @@ fn an_event_that_the_server_can_never_take_holds_nothing_up() {
 fn while_no_tab_dies_and_no_answer_is_lost_nothing_is_sent_twice() {
     let all = run_all(40, &Setup { calm: true, ..Setup::default() });
     assert_eq!(all.duplicates, 0, "{all}");
+    let (written, events) = all.written;
+    assert!(
+        written * 2 <= events * 3,
+        "more than 1.5 bytes were written for a byte of events: {all}"
+    );
 }
 
 #[test]
@@ -105,6 +161,23 @@ fn keys_that_two_tabs_write_are_caught() {
     let setup = Setup { mutant: Mutant::SharedKeys, ..Setup::default() };
     // Only what a dead tab leaves is read from storage, so not every world has a loss.
     assert!(caught(&setup, "was never accepted") >= 4);
+}
+
+#[test]
+fn removing_keys_before_their_block_is_in_the_overflow_is_caught() {
+    let setup = Setup { mutant: Mutant::EarlyWord, share: 6_000, ..Setup::default() };
+    assert!(caught(&setup, "removed without having been accepted") >= 10);
+}
+
+#[test]
+fn a_share_for_each_tab_instead_of_one_for_all_takes_measurably_more() {
+    let peaks = |mutant| {
+        let setup = Setup { mutant, ..only_storage() };
+        (1..=20).map(|seed| World::new(seed, &setup).run().peak).sum::<usize>() / 20
+    };
+    let (shared, each) = (peaks(Mutant::None), peaks(Mutant::Weightless));
+    println!("bytes at most, on average: {shared} in one share, {each} in one for each tab");
+    assert!(each * 4 > shared * 5, "{each} is not measurably more than {shared}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use lamplight_sdk::ports::{Answer, Clock, Liveness, Refusal, Rng, Storage, Trans
 use lamplight_wire::Producer;
 
 use crate::chance::Chance;
+use crate::overflow::{Asked, Database};
 use crate::server::{Id, Ledger};
 use crate::storage::{Model, Tab};
 
@@ -19,6 +20,10 @@ pub(crate) enum Mutant {
     EarlyAnswer,
     /// All tabs write their events under the same keys.
     SharedKeys,
+    /// The overflow tells that a block is there as soon as it is given one.
+    EarlyWord,
+    /// What other tabs wrote seems to take no room.
+    Weightless,
 }
 
 /// A request that was handed to the network.
@@ -47,6 +52,11 @@ pub(crate) struct Shared {
     /// A tab dies after so many more accesses to storage.
     pub(crate) accesses_left: BTreeMap<Tab, u64>,
     pub(crate) adopted: BTreeSet<Id>,
+    pub(crate) database: Database,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) early_words: Vec<(Tab, u32)>,
+    /// How far the wall clock was set forward, in milliseconds.
+    pub(crate) clock_set_ms: u64,
 }
 
 /// One tab's ports.
@@ -55,6 +65,8 @@ pub(crate) struct TabPorts {
     pub(crate) tab: Tab,
     pub(crate) mutant: Mutant,
     pub(crate) liveness: bool,
+    /// It is a worker, or its storage is blocked.
+    pub(crate) is_blocked: bool,
     /// The wall clock's error: no two tabs agree.
     pub(crate) skew_ms: u64,
     pub(crate) shared: Rc<RefCell<Shared>>,
@@ -94,6 +106,9 @@ pub(crate) fn event_of(key: &str) -> Option<Id> {
 
 impl Storage for TabPorts {
     fn get(&self, key: &str) -> Option<String> {
+        if self.is_blocked {
+            return None;
+        }
         let text = self.shared.borrow().storage.get(self.tab, &self.place(key))?;
         match self.mutant {
             Mutant::SharedKeys => text.strip_prefix(key)?.strip_prefix(' ').map(Into::into),
@@ -101,7 +116,17 @@ impl Storage for TabPorts {
         }
     }
 
+    fn size(&self, key: &str) -> usize {
+        if self.mutant == Mutant::Weightless {
+            return 0;
+        }
+        self.shared.borrow().storage.get(self.tab, &self.place(key)).map_or(0, |text| text.len())
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        if self.is_blocked {
+            return Err(Refusal::Blocked);
+        }
         if !self.access() {
             return Err(Refusal::Full);
         }
@@ -118,18 +143,24 @@ impl Storage for TabPorts {
     }
 
     fn remove(&mut self, key: &str) {
-        if !self.access() {
+        if self.is_blocked || !self.access() {
             return;
         }
         let shared = &mut *self.shared.borrow_mut();
         if let Some((producer, seq)) = event_of(key) {
-            let is_known = shared.ledger.accepted.contains_key(&(producer, seq))
-                || shared.ledger.declared.contains(&(producer, seq));
-            if !is_known {
+            let id = (producer, seq);
+            let is_kept = || shared.database.holds(id) || shared.storage.block_holds(self.tab, id);
+            if !shared.ledger.knows(id) && !is_kept() {
                 shared.faults.push(format!(
                     "{producer}-{seq} was removed without having been accepted, at {} ms",
                     shared.now_ms
                 ));
+            }
+        }
+        for (producer, seq) in shared.storage.events_in_block(self.tab, key) {
+            let id = (producer, seq);
+            if !shared.ledger.knows(id) && !shared.database.holds(id) {
+                shared.faults.push(format!("{producer}-{seq} was removed with its block"));
             }
         }
         let place = self.place(key);
@@ -137,6 +168,9 @@ impl Storage for TabPorts {
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {
+        if self.is_blocked {
+            return Vec::new();
+        }
         let shared = self.shared.borrow();
         let mut keys = shared.storage.keys(self.tab);
         if self.mutant == Mutant::SharedKeys {
@@ -152,7 +186,8 @@ impl Storage for TabPorts {
 
 impl Clock for TabPorts {
     fn wall_ms(&self) -> u64 {
-        1_800_000_000_000 + self.skew_ms + self.shared.borrow().now_ms
+        let shared = self.shared.borrow();
+        1_800_000_000_000 + self.skew_ms + shared.now_ms + shared.clock_set_ms
     }
 
     fn monotonic_ms(&self) -> u64 {

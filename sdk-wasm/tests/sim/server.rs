@@ -63,6 +63,11 @@ fn answer(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Answer
 }
 
 impl Ledger {
+    /// Whether an event was accepted, or declared as given up.
+    pub(crate) fn knows(&self, id: Id) -> bool {
+        self.accepted.contains_key(&id) || self.declared.contains(&id)
+    }
+
     /// Takes a request. `None` when its answer is lost, or the request was.
     pub(crate) fn take(&mut self, mood: Mood, chance: &mut Chance, body: &str) -> Option<Answer> {
         match mood {

@@ -3,6 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use crate::chance::Chance;
+use crate::overflow::events_of;
+use crate::server::Id;
+
+/// The longest that a write takes to the browser, and again to another tab.
+const DELAY_MS_MAX: u64 = 5_000;
 
 /// A tab's process, by its index.
 pub(crate) type Tab = usize;
@@ -44,6 +49,13 @@ pub(crate) struct Model {
     outgoing: Vec<(u64, Mutation)>,
     /// Keys whose write the browser took back without a word, because it was over the quota.
     pub(crate) reverted: BTreeSet<String>,
+    /// The bytes of what was written or removed lately, and when.
+    recent: Vec<(u64, usize)>,
+    unseen_max: usize,
+    /// Bytes written in all, and those of them that were events under a key of their own.
+    pub(crate) written: (u64, u64),
+    /// How many blocks were written.
+    pub(crate) compacted: u64,
     pub(crate) quota: usize,
     /// Delays of seconds happen.
     pub(crate) slow: bool,
@@ -56,6 +68,10 @@ impl Model {
             copies: BTreeMap::new(),
             outgoing: Vec::new(),
             reverted: BTreeSet::new(),
+            recent: Vec::new(),
+            written: (0, 0),
+            compacted: 0,
+            unseen_max: 0,
             quota,
             slow,
         }
@@ -75,6 +91,20 @@ impl Model {
         self.copies[&tab].values.get(key).cloned()
     }
 
+    /// The events of the block under `key`, if it is one that the tab's copy has.
+    pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<Id> {
+        let text = self.copies[&tab].values.get(key);
+        match (key.strip_prefix("sim:b:"), text) {
+            (Some(name), Some(text)) => events_of(name, text),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn block_holds(&self, tab: Tab, id: Id) -> bool {
+        let blocks = self.copies[&tab].values.range(String::from("sim:b:")..String::from("sim:c"));
+        blocks.map(|(key, _)| key).any(|key| self.events_in_block(tab, key).contains(&id))
+    }
+
     pub(crate) fn keys(&self, tab: Tab) -> Vec<String> {
         self.copies[&tab].values.keys().cloned().collect()
     }
@@ -82,6 +112,29 @@ impl Model {
     /// Everything, once all has arrived.
     pub(crate) fn truth(&self) -> &BTreeMap<String, String> {
         &self.truth
+    }
+
+    /// How many bytes everything takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.truth.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// How many bytes events take, keys included.
+    pub(crate) fn events_bytes(&self) -> usize {
+        let events = self
+            .truth
+            .iter()
+            .filter(|(key, _)| key.starts_with("sim:q:") || key.starts_with("sim:b:"));
+        events.map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// The most bytes that were ever written or removed so lately that some tab, or the browser, did not know it yet.
+    pub(crate) fn unseen_bytes(&mut self, now_ms: u64) -> usize {
+        let delay_ms_max = if self.slow { DELAY_MS_MAX } else { 10 };
+        self.recent.retain(|(at_ms, _)| at_ms + 2 * delay_ms_max >= now_ms);
+        let bytes = self.recent.iter().map(|(_, bytes)| bytes).sum();
+        self.unseen_max = self.unseen_max.max(bytes);
+        self.unseen_max
     }
 
     /// Writes; `false` over the quota as far as this tab's copy can tell.
@@ -99,13 +152,19 @@ impl Model {
         if taken - before + key.len() + value.len() > self.quota {
             return false;
         }
+        self.recent.push((now_ms, key.len() + value.len()));
+        let bytes = (key.len() + value.len()) as u64;
+        self.written.0 += bytes;
+        self.written.1 += if key.starts_with("sim:q:") { bytes } else { 0 };
+        self.compacted += u64::from(key.starts_with("sim:b:"));
         self.mutate(tab, now_ms, chance, key, Some(value));
         true
     }
 
     /// Removes. A key that this tab's copy does not have stays for others.
     pub(crate) fn remove(&mut self, tab: Tab, now_ms: u64, chance: &mut Chance, key: &str) {
-        if self.copies[&tab].values.contains_key(key) {
+        if let Some(value) = self.copies[&tab].values.get(key) {
+            self.recent.push((now_ms, key.len() + value.len()));
             self.mutate(tab, now_ms, chance, key, None);
         }
     }
@@ -193,7 +252,7 @@ impl Model {
 
     fn delay_ms(&self, chance: &mut Chance) -> u64 {
         match chance.between(0, 100) {
-            0..2 if self.slow => chance.between(500, 5_000),
+            0..2 if self.slow => chance.between(500, DELAY_MS_MAX),
             2..10 if self.slow => chance.between(10, 300),
             _ => chance.between(1, 10),
         }

@@ -14,6 +14,10 @@ pub(crate) struct Verdict {
     /// Events that `track` called stored, whose write the browser then took back without a word, and whose tab died
     /// before it could help: the one loss that nothing in a page can prevent.
     pub(crate) taken_back: u64,
+    /// Events that were in the overflow at some time.
+    pub(crate) overflowed: u64,
+    /// Blocks that were written into storage.
+    pub(crate) compacted: u64,
     /// Distinct events accepted.
     pub(crate) accepted: u64,
     /// Events accepted through an adopter.
@@ -25,6 +29,10 @@ pub(crate) struct Verdict {
     /// Those of them after a tab had read that the event was accepted.
     pub(crate) needless: u64,
     pub(crate) requests: u64,
+    /// Bytes written into storage in all, and those of them that were events under a key of their own.
+    pub(crate) written: (u64, u64),
+    /// The most bytes that events ever took in storage.
+    pub(crate) peak: usize,
 }
 
 impl Verdict {
@@ -33,12 +41,17 @@ impl Verdict {
         self.promised += other.promised;
         self.unstored += other.unstored;
         self.taken_back += other.taken_back;
+        self.overflowed += other.overflowed;
+        self.compacted += other.compacted;
         self.accepted += other.accepted;
         self.adopted += other.adopted;
         self.rejected += other.rejected;
         self.duplicates += other.duplicates;
         self.needless += other.needless;
         self.requests += other.requests;
+        self.written.0 += other.written.0;
+        self.written.1 += other.written.1;
+        self.peak = self.peak.max(other.peak);
     }
 }
 
@@ -46,17 +59,24 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} promised, {} unstored, {} taken back, {} accepted ({} by an adopter), {} rejected, \
-             {} duplicates on the wire ({} needless), {} requests",
+            "{} promised, {} unstored, {} taken back, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
+             {} duplicates on the wire ({} needless), {} requests, \
+             {} bytes at most, \
+             {} bytes written for {} of events",
             self.promised,
             self.unstored,
             self.taken_back,
+            self.overflowed,
+            self.compacted,
             self.accepted,
             self.adopted,
             self.rejected,
             self.duplicates,
             self.needless,
-            self.requests
+            self.requests,
+            self.peak,
+            self.written.0,
+            self.written.1
         )
     }
 }

@@ -2,6 +2,7 @@
 
 mod fate;
 mod judge;
+mod setup;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -14,44 +15,18 @@ use lamplight_sdk::ports::{Answer, Page};
 use lamplight_wire::Producer;
 
 use crate::chance::Chance;
-use crate::ports::{Mutant, Posted, Shared, TabPorts};
+use crate::overflow::{Asked, Database};
+use crate::ports::{Posted, Shared, TabPorts};
 use crate::server::{Id, Ledger, Mood};
 use crate::storage::{Model, Tab};
 use crate::verdict::Verdict;
+pub(crate) use setup::Setup;
 
 /// How long the world is wild, in milliseconds.
+const DAY_MS: u64 = 86_400_000;
 const WILD_MS: u64 = 60_000;
 /// How long it may take after that until everything has arrived: a beat's patience, and some adoptions.
-const CALM_MS: u64 = 600_000;
-
-/// What kind of world.
-#[derive(Debug, Clone)]
-pub(crate) struct Setup {
-    pub(crate) quota: usize,
-    pub(crate) liveness: bool,
-    pub(crate) adopt_after_ms: u64,
-    /// Some events can never be taken.
-    pub(crate) poison: bool,
-    /// Nothing dies, nothing is lost, nothing is slow.
-    pub(crate) calm: bool,
-    /// The server is well, and tabs come, say little, wait for their answers and go.
-    pub(crate) brief: bool,
-    pub(crate) mutant: Mutant,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            quota: 5_000_000,
-            liveness: true,
-            adopt_after_ms: 5_000,
-            poison: false,
-            calm: false,
-            brief: false,
-            mutant: Mutant::None,
-        }
-    }
-}
+const CALM_MS: u64 = 1_500_000;
 
 /// Something that happens at some time.
 #[derive(Debug)]
@@ -67,6 +42,15 @@ enum Event {
     Arrive(Posted),
     Answer(Tab, u32, Answer),
     Listed(Tab),
+    Work(Asked),
+    Worked(Tab, u32, Option<String>),
+    /// The database starts or stops to fail.
+    Database,
+    /// The wall clock is set by up to a day, either way.
+    SetClock,
+    /// The host page fills the quota, or makes room.
+    Host,
+    Freeze,
     Settle,
 }
 
@@ -75,6 +59,7 @@ struct Slot {
     paused_until_ms: u64,
     wake_ms: Option<u64>,
     is_frozen: bool,
+    is_blocked: bool,
 }
 
 /// The whole of it.
@@ -100,7 +85,7 @@ impl World {
         let shared = Shared {
             now_ms: 1_000,
             chance: Chance::new(seed),
-            storage: Model::new(setup.quota, !setup.calm),
+            storage: Model::new(setup.quota, !setup.calm && !setup.prompt),
             ledger: Ledger::default(),
             faults: Vec::new(),
             posted: Vec::new(),
@@ -110,6 +95,10 @@ impl World {
             dead: BTreeSet::new(),
             accesses_left: BTreeMap::new(),
             adopted: BTreeSet::new(),
+            database: Database { is_broken: setup.no_database, ..Database::default() },
+            asked: Vec::new(),
+            early_words: Vec::new(),
+            clock_set_ms: DAY_MS,
         };
         Self {
             setup: setup.clone(),
@@ -140,6 +129,10 @@ impl World {
             self.after(after_ms, Event::Open);
         }
         self.after(1_000, Event::Mood);
+        self.after(2_000, Event::Database);
+        self.after(3_000, Event::SetClock);
+        self.after(4_000, Event::Host);
+        self.after(30_000, Event::Freeze);
         self.advance(WILD_MS);
         self.calm_down();
         let mut left_ms = CALM_MS;
@@ -188,6 +181,10 @@ impl World {
                 | Event::Crash(_)
                 | Event::CrashSoon(_)
                 | Event::Mood
+                | Event::Database
+                | Event::SetClock
+                | Event::Host
+                | Event::Freeze
         );
         if is_planned && !self.is_wild {
             return;
@@ -199,6 +196,7 @@ impl World {
             Event::Mood => {
                 self.mood = match self.setup.calm || self.setup.brief {
                     true => Mood::Well,
+                    false if self.setup.outage => Mood::Unreachable,
                     false => self.chance(Mood::any),
                 };
                 let after_ms = self.chance(|chance| chance.between(500, 12_000));
@@ -208,6 +206,12 @@ impl World {
                 self.settle_ms = None;
                 let Shared { storage, chance, now_ms, .. } = &mut *self.shared.borrow_mut();
                 storage.settle(*now_ms, chance);
+                let (bytes, unseen) = (storage.events_bytes(), storage.unseen_bytes(*now_ms));
+                self.verdict.peak = self.verdict.peak.max(bytes);
+                let bound = self.setup.share + self.last_tab * self.setup.share / 8 + unseen;
+                if bytes > bound {
+                    self.verdict.faults.push(format!("our events take {bytes} bytes of {bound}"));
+                }
             }
             Event::Arrive(posted) => self.arrive(posted),
             Event::Crash(tab) => self.crash(tab),
@@ -243,6 +247,35 @@ impl World {
                     }
                 });
             }
+            Event::Work(asked) => self.work(asked),
+            Event::Worked(tab, id, told) => {
+                let again = Event::Worked(tab, id, told.clone());
+                self.task(tab, again, |world, tab| {
+                    if let Some(slot) = world.slots.get_mut(&tab) {
+                        slot.client.worked(id, told.as_deref());
+                    }
+                });
+            }
+            Event::Database => {
+                let fails = self.setup.no_database
+                    || !self.setup.calm && self.chance(|chance| chance.percent(15));
+                self.shared.borrow_mut().database.is_broken = fails;
+                let after_ms = self.chance(|chance| chance.between(2_000, 10_000));
+                self.after(after_ms, Event::Database);
+            }
+            Event::SetClock => {
+                let set_ms = self.chance(|chance| chance.between(0, 2 * DAY_MS));
+                self.shared.borrow_mut().clock_set_ms = set_ms;
+                let after_ms = self.chance(|chance| chance.between(2_000, 20_000));
+                self.after(after_ms, Event::SetClock);
+            }
+            Event::Host if self.setup.crowded => {
+                let fills = self.chance(|chance| chance.percent(60));
+                let storage = &mut self.shared.borrow_mut().storage;
+                storage.quota = if fills { storage.bytes() } else { self.setup.quota };
+            }
+            Event::Host => {}
+            Event::Freeze => self.freeze_holder(),
             Event::Listed(tab) => self.task(tab, Event::Listed(tab), |world, tab| {
                 let held = &world.shared.borrow().held;
                 let alive: Vec<Producer> = held.values().copied().collect();
@@ -290,6 +323,18 @@ impl World {
         let early = std::mem::take(&mut self.shared.borrow_mut().early);
         for (tab, request, answer) in early {
             self.after(1, Event::Answer(tab, request, answer));
+        }
+        let asked = std::mem::take(&mut self.shared.borrow_mut().asked);
+        for asked in asked {
+            let ms = self.chance(|chance| match chance.between(0, 20) {
+                0 => chance.between(100, 3_000),
+                _ => chance.between(1, 40),
+            });
+            self.after(ms, Event::Work(asked));
+        }
+        let early_words = std::mem::take(&mut self.shared.borrow_mut().early_words);
+        for (tab, id) in early_words {
+            self.after(0, Event::Worked(tab, id, Some(String::new())));
         }
         let looks = std::mem::take(&mut self.shared.borrow_mut().looks);
         for tab in looks {
@@ -347,32 +392,5 @@ impl World {
 
     fn skew_ms(tab: Tab) -> u64 {
         (tab as u64).wrapping_mul(7_919) % 100_000
-    }
-
-    /// The server is well again, and a single tab is left: a new one, or one that lived through it all.
-    fn calm_down(&mut self) {
-        self.is_wild = false;
-        self.mood = Mood::Well;
-        self.shared.borrow_mut().storage.slow = false;
-        self.shared.borrow_mut().accesses_left.clear();
-        let is_awake = |slot: &Slot| !slot.is_frozen && slot.paused_until_ms == 0;
-        let survivor = self.slots.iter().find(|(_, slot)| is_awake(slot)).map(|(tab, _)| *tab);
-        let keeps = self.setup.calm || self.chance(|chance| chance.percent(40));
-        let tabs: Vec<Tab> = self.slots.keys().copied().collect();
-        for tab in tabs {
-            let stays = self.setup.calm || (keeps && Some(tab) == survivor);
-            if !stays {
-                self.crash(tab);
-            }
-        }
-        if self.slots.is_empty() {
-            self.open();
-        }
-    }
-
-    fn has_events_left(&self) -> bool {
-        let shared = self.shared.borrow();
-        let is_event = |key: &String| key.starts_with("sim:q:") || key.starts_with("sim:p:");
-        shared.storage.due_ms().is_some() || shared.storage.truth().keys().any(is_event)
     }
 }

@@ -96,7 +96,7 @@ impl Disk {
             let is_there = match (image.is_entered, image.is_deleted) {
                 (true, false) => true,
                 (false, true) => false,
-                (true, true) | (false, false) => random.next() % 2 == 0,
+                (true, true) | (false, false) => random.next().is_multiple_of(2),
             };
             if is_there {
                 save(folder, path, &image.left(|| random.next() % 8 < kept_of_8))?;
@@ -168,7 +168,9 @@ impl Disk {
 
 fn sync_folder(files: &mut BTreeMap<PathBuf, Image>) {
     files.retain(|_, image| !image.is_deleted);
-    files.values_mut().for_each(|image| image.is_entered = true);
+    for image in files.values_mut() {
+        image.is_entered = true;
+    }
 }
 
 fn save(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {

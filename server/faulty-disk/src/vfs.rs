@@ -107,15 +107,16 @@ unsafe extern "C" fn open(
             (*file).pMethods = std::ptr::null();
             return ffi::SQLITE_CANTOPEN;
         }
-        let is_new = path.as_ref().is_some_and(|path| !path.exists());
         let Some(real) = (*real_vfs()).xOpen else { return ffi::SQLITE_CANTOPEN };
         let opened = real(vfs, name, file, flags, out_flags);
         if opened == ffi::SQLITE_OK
             && let Some((path, disk)) = path.zip(disk)
         {
             disk.opened(&path);
+            // As the real one does (`isNewJrnl` in os_unix.c), whether the file was there or not.
             let is_log = flags & (ffi::SQLITE_OPEN_WAL | ffi::SQLITE_OPEN_MAIN_JOURNAL) != 0;
-            let watched = Watched { disk, path, enters: is_log && is_new };
+            let enters = is_log && flags & ffi::SQLITE_OPEN_CREATE != 0;
+            let watched = Watched { disk, path, enters };
             let mut mounted = mounted();
             let mounted = mounted.get_or_insert_default();
             mounted.files.insert(file as usize, watched);
@@ -140,7 +141,7 @@ unsafe fn patched(
         methods.xSync = Some(sync);
         // Writing through mapped memory would pass us by.
         methods.iVersion = methods.iVersion.min(2);
-        Box::leak(Box::new(Patched { methods, real })) as *const Patched as usize
+        std::ptr::from_ref(Box::leak(Box::new(Patched { methods, real }))) as usize
     });
     *table as *const ffi::sqlite3_io_methods
 }

@@ -51,6 +51,10 @@ pub(super) struct EventJson<'a> {
     properties: Option<Verbatim<'a>>,
     context: Option<Verbatim<'a>>,
     monitor: Option<Verbatim<'a>>,
+    /// What enrichers added, one member each.
+    enrichment: Option<Verbatim<'a>>,
+    /// What was known about its user when it was stored.
+    profile: Option<Verbatim<'a>>,
     state: &'static str,
     /// How its payload arrived; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +90,8 @@ impl<'a> EventJson<'a> {
             properties: row.properties_json.as_deref().map(Verbatim),
             context: row.context_json.as_deref().map(Verbatim),
             monitor: row.monitor_json.as_deref().map(Verbatim),
+            enrichment: row.enrichment_json.as_deref().map(Verbatim),
+            profile: row.profile_json.as_deref().map(Verbatim),
             state: Outcome::Stored.name(),
             receipt: None,
             timeline: Vec::new(),

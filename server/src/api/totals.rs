@@ -19,6 +19,8 @@ struct TotalsJson {
     made: u64,
     received: u64,
     stored: u64,
+    /// Of those stored, the ones that retention has removed since.
+    removed: u64,
     duplicates: u64,
     invalid: u64,
     in_flight: u64,
@@ -64,6 +66,7 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Tot
         made: totals.made,
         received: totals.received,
         stored: totals.stored,
+        removed: totals.removed,
         duplicates: totals.duplicates,
         invalid: totals.invalid,
         in_flight: totals.in_flight,

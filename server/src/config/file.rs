@@ -50,7 +50,10 @@ pub enum ConfigError {
 pub(super) struct FileConfig {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
+    pub(super) disk_floor_mib: Option<u32>,
     pub(super) keys: FileKeys,
+    pub(super) retention: FileRetention,
+    pub(super) enrichment: FileEnrichment,
     pub(super) sinks: BTreeMap<String, toml::Table>,
 }
 
@@ -64,6 +67,37 @@ pub(super) struct FileKeys {
     pub(super) secret_key_file: Option<PathBuf>,
     pub(super) admin_token: Option<Secret>,
     pub(super) admin_token_file: Option<PathBuf>,
+}
+
+/// `[retention]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileRetention {
+    pub(super) events_days: Option<u32>,
+    pub(super) events_bytes: Option<u64>,
+    pub(super) payload_days: Option<u32>,
+    pub(super) id_days: Option<IdDays>,
+}
+
+/// Within the limit that the flag has, too.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "u32")]
+pub(super) struct IdDays(pub(super) u32);
+
+impl TryFrom<u32> for IdDays {
+    type Error = &'static str;
+
+    fn try_from(days: u32) -> Result<Self, Self::Error> {
+        if days >= 7 { Ok(Self(days)) } else { Err("id_days must be 7 or more") }
+    }
+}
+
+/// `[enrichment]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileEnrichment {
+    pub(super) geo_file: Option<PathBuf>,
+    pub(super) properties: BTreeMap<String, String>,
 }
 
 /// Reads the file at `path`, which must be there, or the one at the usual place, which need not.

@@ -11,6 +11,8 @@ pub(super) struct Attempt {
     pub(super) now_ms: i64,
     /// For how long the sink as a whole is left alone.
     pub(super) rest_ms: i64,
+    /// Whether the sink stopped for a reason that a person must see to. That is no event's fault and kills none.
+    pub(super) is_stopped: bool,
     pub(super) random: u64,
 }
 
@@ -37,7 +39,9 @@ fn ending(attempt: &Attempt, ticket: &DeliveryTicket, verdict: Verdict) -> Deliv
         Verdict::Drop(reason) => DeliveryEnding::Dropped(reason),
         Verdict::Retry(reason) => {
             let age_ms = attempt.now_ms.saturating_sub(ticket.queued_ms);
-            if ticket.attempts >= attempt.retry.attempts_max || age_ms >= attempt.retry.horizon_ms {
+            let is_spent =
+                ticket.attempts >= attempt.retry.attempts_max || age_ms >= attempt.retry.horizon_ms;
+            if is_spent && !attempt.is_stopped {
                 return DeliveryEnding::Dead(reason);
             }
             let delay_ms = attempt.retry.delay_ms(ticket.attempts, attempt.random);
@@ -58,9 +62,9 @@ mod tests {
     use crate::store::RowId;
     use uuid::Uuid;
 
-    fn after(attempts: u32, age_ms: i64) -> DeliveryEnding {
-        let attempt =
-            Attempt { retry: RetryPolicy::default(), now_ms: age_ms, rest_ms: 7_000, random: 0 };
+    fn after(attempts: u32, age_ms: i64, is_stopped: bool) -> DeliveryEnding {
+        let retry = RetryPolicy::default();
+        let attempt = Attempt { retry, now_ms: age_ms, rest_ms: 7_000, is_stopped, random: 0 };
         let event = RowId(Uuid::nil());
         let ticket = DeliveryTicket { event, queued_ms: 0, attempts, steps: 1, bytes: 1 };
         ending(&attempt, &ticket, Verdict::Retry(Reason::new("timeout", "")))
@@ -68,9 +72,15 @@ mod tests {
 
     #[test]
     fn a_failed_attempt_comes_again_until_there_were_too_many_or_it_is_too_old() {
-        let reason = Reason::new("timeout", "");
-        assert_eq!(after(1, 5), DeliveryEnding::RetryAt(7_005, reason.clone()));
-        assert_eq!(after(20, 5), DeliveryEnding::Dead(reason.clone()));
-        assert_eq!(after(1, RetryPolicy::default().horizon_ms), DeliveryEnding::Dead(reason));
+        let (reason, horizon_ms) = (Reason::new("timeout", ""), RetryPolicy::default().horizon_ms);
+        assert_eq!(after(1, 5, false), DeliveryEnding::RetryAt(7_005, reason.clone()));
+        assert_eq!(after(20, 5, false), DeliveryEnding::Dead(reason.clone()));
+        assert_eq!(after(1, horizon_ms, false), DeliveryEnding::Dead(reason));
+    }
+
+    #[test]
+    fn wrong_credentials_kill_no_event_however_often_they_are_tried() {
+        let horizon_ms = RetryPolicy::default().horizon_ms;
+        assert!(matches!(after(50, horizon_ms, true), DeliveryEnding::RetryAt(..)));
     }
 }

@@ -146,10 +146,27 @@ impl Lane {
             self.circuit(|circuit| judge(&report.health, circuit, now_ms, random))
         };
         let rest_ms = self.circuit(|circuit| circuit.rest_ms(now_ms));
-        let attempt = Attempt { retry: self.worker.retry, now_ms, rest_ms, random };
+        let is_stopped = matches!(report.health, Health::Stopped(_));
+        let attempt = Attempt { retry: self.worker.retry, now_ms, rest_ms, is_stopped, random };
+        self.tell(condition.as_ref());
         let deliveries =
             endings(&attempt, tickets, report.verdicts).chain(left_out).collect::<Vec<_>>();
         self.settle(lease, deliveries, condition).await
+    }
+
+    /// Logs what changed, without what the sink said, which may quote events.
+    fn tell(&self, condition: Option<&SinkCondition>) {
+        let sink = &*self.worker.name;
+        match condition {
+            Some(SinkCondition::Stopped(reason)) => {
+                tracing::error!(sink, reason = reason.code, "a sink stopped; /api/totals says why");
+            }
+            Some(SinkCondition::Resting(_, reason)) => {
+                tracing::warn!(sink, reason = reason.code, "a sink rests");
+            }
+            Some(SinkCondition::Up) => tracing::info!(sink, "a sink takes events again"),
+            None => {}
+        }
     }
 
     async fn send(&self, events: Vec<EventRow>) -> Report {

@@ -16,10 +16,14 @@ use crate::store::{
     FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
 };
 
+pub mod enrich;
 mod parse;
+mod replay;
 mod row_id;
 
+use enrich::Enrichers;
 pub use parse::{ParseError, plan};
+pub use replay::{PAYLOADS_MAX as REPLAY_PAYLOADS_MAX, Replayer};
 pub use row_id::row_id;
 
 /// Payloads in one transaction, at most.
@@ -60,6 +64,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens.
     pub entropy: Arc<dyn Entropy>,
+    /// What is added to events.
+    pub enrichers: Arc<Enrichers>,
     /// Keeps how fast it goes.
     pub pace: Arc<Pace>,
 }
@@ -101,9 +107,10 @@ impl Worker {
             .await?;
         let Some(lease) = leased.first().map(|payload| payload.lease) else { return Ok(0) };
         let count = leased.len();
+        let enrichers = Arc::clone(&self.enrichers);
         let (events, begun_ms) =
             (leased.iter().map(|it| u64::from(it.receipt.events)).sum(), self.clock.now_ms());
-        let work = tokio::task::spawn_blocking(move || Work::plan(&leased));
+        let work = tokio::task::spawn_blocking(move || Work::plan(&leased, &enrichers));
         let work = work.await.map_err(ProcessError::Plan)?;
         let (done, failed) = self.apply(work).await;
         let now_ms = self.clock.now_ms();
@@ -166,11 +173,11 @@ struct Failure {
 }
 
 impl Work {
-    fn plan(leased: &[LeasedPayload]) -> Self {
+    fn plan(leased: &[LeasedPayload], enrichers: &Enrichers) -> Self {
         let (mut planned, mut failed) = (Vec::with_capacity(leased.len()), Vec::new());
         for payload in leased {
             let (ticket, attempts) = (payload.ticket, payload.attempts);
-            match plan(payload) {
+            match plan(&payload.receipt, &payload.body, attempts + 1, enrichers) {
                 Ok(plan) => planned.push(Planned { ticket, attempts, plan: Arc::new(plan) }),
                 Err(error) => failed.push(Failure::new(ticket, attempts, &error)),
             }

@@ -1,15 +1,17 @@
-//! From a payload's bytes to a plan. Pure: the same bytes always give the same plan.
+//! From a payload's bytes to a plan. Pure: the same bytes and enrichers always give the same plan.
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
 use lamplight_wire::event::{self, Event};
 use lamplight_wire::{Producer, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::enrich::Enrichers;
 use super::row_id::row_id;
-use crate::store::{EventColumns, Fate, Identity, LeasedPayload, Plan, PlannedEvent};
+use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Receipt};
 use crate::unpack::{UnpackError, unpack};
 
 /// A payload that intake took cannot be read. Intake had read it: this is a fault of ours or of the disk's,
@@ -31,15 +33,23 @@ const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300
 ///
 /// # Errors
 /// [`ParseError`], when the payload is not what intake took.
-pub fn plan(payload: &LeasedPayload) -> Result<Plan, ParseError> {
-    let receipt = &payload.receipt;
-    let text = unpack(receipt.encoding, &payload.body, limits::UNPACKED_BYTES_MAX)?;
+pub fn plan(
+    receipt: &Receipt,
+    body: &Bytes,
+    attempt: u32,
+    enrichers: &Enrichers,
+) -> Result<Plan, ParseError> {
+    let text = unpack(receipt.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
     let skew_ms = body.sent_at_ms.map(|sent_at| receipt.received_ms.saturating_sub(sent_at));
+    let shared = enrichers.shared(receipt);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, fate) = decide(text, receipt.received_ms, skew_ms);
+            let (identity, mut fate) = decide(text, receipt.received_ms, skew_ms);
+            if let Fate::Store(columns) = &mut fate {
+                columns.enrichment_json = enrichers.enrich(&shared, columns);
+            }
             let id = row_id(receipt.id, receipt.received_ms, index);
             PlannedEvent { id, index, identity, fate }
         })
@@ -49,7 +59,7 @@ pub fn plan(payload: &LeasedPayload) -> Result<Plan, ParseError> {
         received_ms: receipt.received_ms,
         created_day: day(receipt.received_ms),
         source: receipt.source.clone(),
-        attempt: payload.attempts + 1,
+        attempt,
         notes: body.producers,
         events,
     })
@@ -87,6 +97,7 @@ fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (Identit
         properties_json: event.properties_json.map(str::to_owned),
         context_json: event.context_json.map(str::to_owned),
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
+        enrichment_json: None,
     };
     (identity, Fate::Store(Box::new(columns)))
 }
@@ -136,36 +147,30 @@ fn day(ms: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lease::{Lease, LeaseToken};
-    use crate::store::{Encoding, PayloadId, Receipt, Ticket};
+    use crate::store::{Encoding, PayloadId};
     use lamplight_wire::reason::InvalidReason;
     use uuid::Uuid;
 
     const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-    fn leased(body: &str) -> LeasedPayload {
-        LeasedPayload {
-            lease: Lease { token: LeaseToken(1), until_ms: 0 },
-            ticket: Ticket(1),
-            attempts: 0,
-            receipt: Receipt {
-                id: PayloadId(Uuid::from_u128(7)),
-                received_ms: 1_700_000_000_000,
-                key_id: "wk_1".into(),
-                source: "web".into(),
-                encoding: Encoding::Identity,
-                events: 1,
-                unpacked_bytes: 1,
-                user_agent: None,
-                origin: None,
-                client: None,
-            },
-            body: body.to_owned().into(),
-        }
+    fn planned(body: &str) -> Result<Plan, ParseError> {
+        let receipt = Receipt {
+            id: PayloadId(Uuid::from_u128(7)),
+            received_ms: 1_700_000_000_000,
+            key_id: "wk_1".into(),
+            source: "web".into(),
+            encoding: Encoding::Identity,
+            events: 1,
+            unpacked_bytes: 1,
+            user_agent: None,
+            origin: None,
+            client: None,
+        };
+        plan(&receipt, &body.to_owned().into(), 1, &Enrichers::default())
     }
 
     fn only(body: &str) -> PlannedEvent {
-        let mut plan = plan(&leased(body)).unwrap();
+        let mut plan = planned(body).unwrap();
         assert_eq!(plan.events.len(), 1);
         plan.events.remove(0)
     }
@@ -209,13 +214,13 @@ mod tests {
 
     #[test]
     fn the_day_is_the_day_of_receipt() {
-        assert_eq!(plan(&leased("[]")).unwrap().created_day, 20_231_114);
+        assert_eq!(planned("[]").unwrap().created_day, 20_231_114);
     }
 
     proptest::proptest! {
         #[test]
         fn any_text_gives_a_plan_or_an_error(text in ".*") {
-            let _ = plan(&leased(&text));
+            let _ = planned(&text);
         }
     }
 }

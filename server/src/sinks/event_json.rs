@@ -30,6 +30,8 @@ pub(super) fn push_event(out: &mut String, row: &EventRow) {
     push_raw(out, "properties", row.properties_json.as_deref());
     push_raw(out, "context", row.context_json.as_deref());
     push_raw(out, "monitor", row.monitor_json.as_deref());
+    push_raw(out, "enrichment", row.enrichment_json.as_deref());
+    push_raw(out, "profile", row.profile_json.as_deref());
     out.push('}');
 }
 

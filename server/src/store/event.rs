@@ -45,13 +45,19 @@ pub struct EventRow {
     pub context_json: Option<String>,
     /// The `monitor` object, as received.
     pub monitor_json: Option<String>,
+    /// What enrichers added, one member each.
+    pub enrichment_json: Option<String>,
+    /// What was known about its user when it was stored.
+    pub profile_json: Option<String>,
 }
 
 impl EventRow {
     /// How much text its JSON columns have.
     pub fn json_bytes(&self) -> usize {
+        let added = [&self.enrichment_json, &self.profile_json];
         [&self.properties_json, &self.context_json, &self.monitor_json]
             .into_iter()
+            .chain(added)
             .flatten()
             .map(String::len)
             .sum()

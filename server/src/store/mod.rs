@@ -20,7 +20,10 @@ pub mod ledger_text;
 mod payload;
 mod plan;
 mod producer;
+mod profile;
 mod query;
+mod replay;
+mod retention;
 pub mod routing;
 pub mod sqlite;
 mod totals;
@@ -45,10 +48,13 @@ pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId}
 pub use producer::{
     IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
 };
+pub use profile::{Profile, ProfileNote, profile_key};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,
 };
+pub use replay::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
+pub use retention::{Keep, Pruned};
 pub use routing::{NamePattern, Route};
 pub use totals::Totals;
 pub use week::Week;
@@ -97,6 +103,42 @@ pub trait Intake: Send + Sync + 'static {
     /// How much waits to be processed.
     fn backlog(&self) -> Answer<'_, Backlog>;
 
+    /// Counts the payloads of a span, up to a limit.
+    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount>;
+
+    /// Payloads of a span after one of them, in the order of their ids, at most `payloads_max` and about
+    /// `unpacked_bytes_max`; at least one if there is any.
+    fn payloads(
+        &self,
+        span: PayloadSpan,
+        after: Option<PayloadId>,
+        payloads_max: u32,
+        unpacked_bytes_max: u64,
+    ) -> Answer<'_, Vec<KeptPayload>>;
+
+    /// Asks for a replay. It is durable when this returns `Ok`, and is done some time after.
+    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId>;
+
+    /// Replays, the newest first, a limited number of them.
+    fn replays(&self) -> Answer<'_, Vec<Replay>>;
+
+    /// The oldest replay that is not finished.
+    fn next_replay(&self) -> Answer<'_, Option<Replay>>;
+
+    /// Writes down that `replay` got to `after` and did `done` on the way, and, if it is finished, when. Changes nothing and
+    /// gives `false` if someone else moved it meanwhile.
+    fn advance_replay(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool>;
+
+    /// Deletes payloads that are settled and were received before `before_ms`, the oldest first, a limited number of
+    /// them. Gives how many; fewer than before may be left.
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64>;
+
     /// Returns when payloads were staged since the last call, or may have been.
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
@@ -112,6 +154,11 @@ pub trait Store: Send + Sync + 'static {
     /// Applies payloads, each exactly once however often it is given: rows, outcomes, ledgers, counters and
     /// the mark that it was applied are one transaction. It is durable when this returns `Ok`.
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
+
+    /// Applies payloads again that were applied before: rows that are gone come back, what enrichment added is brought up to
+    /// date, what was refused and can be stored now is stored, and is owed to sinks like any other. No event gets a second row, however often this is done and
+    /// wherever it breaks off. It is durable when this returns `Ok`.
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed>;
 
     /// Every key.
     fn keys(&self) -> Answer<'_, Vec<Key>>;
@@ -131,6 +178,9 @@ pub trait Store: Send + Sync + 'static {
     /// All that is known about one event.
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>>;
 
+    /// Lets go of what is not to be kept: whole weeks of events, and a limited number of other rows. Producers' ledgers
+    /// stay. What went is durable when this returns `Ok`.
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned>;
     /// A page of arrivals that are not in `events`, newest first.
     fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage>;
 

@@ -53,6 +53,8 @@ pub struct EventColumns {
     pub context_json: Option<String>,
     /// The `monitor` object.
     pub monitor_json: Option<String>,
+    /// What enrichers added, one member each.
+    pub enrichment_json: Option<String>,
 }
 
 /// What an event becomes if this is its first arrival.

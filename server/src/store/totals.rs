@@ -9,8 +9,10 @@ pub struct Totals {
     pub made: u64,
     /// Arrivals of events.
     pub received: u64,
-    /// Events in `events`.
+    /// Events that were written to `events`.
     pub stored: u64,
+    /// Those of them that were removed since, with their weeks, to keep within the retention.
+    pub removed: u64,
     /// Arrivals of events that had arrived before.
     pub duplicates: u64,
     /// Events that cannot be stored.

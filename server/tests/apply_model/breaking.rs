@@ -10,9 +10,10 @@ use lamplight_server::lease::Lease;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, Applied, Backlog, EventFilter, EventPage, EventQuery,
-    EventRef, EventTrace, FailedPayload, Intake, Key, LeaseAsk, LeasedPayload, LivePosition,
-    LiveTail, NewPayload, PayloadId, Plan, ProducerPage, ProducerQuery, Receipt, RefusedPage,
-    RefusedQuery, SqlError, SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
+    EventRef, EventTrace, FailedPayload, Intake, Keep, KeptPayload, Key, LeaseAsk, LeasedPayload,
+    LivePosition, LiveTail, NewPayload, PayloadId, PayloadSpan, Plan, ProducerPage, ProducerQuery,
+    Pruned, Receipt, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed, SpanCount, SqlError,
+    SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -84,6 +85,42 @@ impl Intake for Breaking {
     fn backlog(&self) -> Answer<'_, Backlog> {
         self.intake.backlog()
     }
+    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
+        self.intake.count(span)
+    }
+    fn payloads(
+        &self,
+        span: PayloadSpan,
+        after: Option<PayloadId>,
+        payloads_max: u32,
+        unpacked_bytes_max: u64,
+    ) -> Answer<'_, Vec<KeptPayload>> {
+        self.intake.payloads(span, after, payloads_max, unpacked_bytes_max)
+    }
+    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
+        self.intake.begin_replay(span, now_ms)
+    }
+    fn replays(&self) -> Answer<'_, Vec<Replay>> {
+        self.intake.replays()
+    }
+    fn next_replay(&self) -> Answer<'_, Option<Replay>> {
+        self.intake.next_replay()
+    }
+    fn advance_replay(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool> {
+        if self.breaks(Break::BeforeSettle) {
+            return broken();
+        }
+        self.intake.advance_replay(replay, after, done, ended_ms)
+    }
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        self.intake.prune(before_ms)
+    }
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.intake.staged()
     }
@@ -102,6 +139,17 @@ impl Store for Breaking {
         }
         let breaks = self.breaks(Break::AfterApply);
         let applied = self.store.apply(plans, now_ms);
+        Box::pin(async move {
+            let applied = applied.await?;
+            if breaks { broken().await } else { Ok(applied) }
+        })
+    }
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
+        if self.breaks(Break::BeforeApply) {
+            return broken();
+        }
+        let breaks = self.breaks(Break::AfterApply);
+        let applied = self.store.reapply(plans, now_ms);
         Box::pin(async move {
             let applied = applied.await?;
             if breaks { broken().await } else { Ok(applied) }
@@ -149,6 +197,9 @@ impl Store for Breaking {
     }
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
         self.store.event(event)
+    }
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned> {
+        self.store.retain(keep)
     }
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
         self.store.producers(query)

@@ -1,43 +1,39 @@
 //! What must hold for any bytes.
 
-use lamplight_server::lease::{Lease, LeaseToken};
+use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
-use lamplight_server::store::{Encoding, LeasedPayload, PayloadId, Receipt, Ticket};
+use lamplight_server::store::{Encoding, PayloadId, Receipt};
 use lamplight_server::unpack::{UnpackError, unpack};
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::Event;
 use lamplight_wire::{Producer, limits};
 use uuid::Uuid;
 
+const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 const RECEIVED_MS: i64 = 1_700_000_000_000;
 /// Low, so that mutations reach it.
 const UNPACKED_BYTES_MAX: usize = 256 * 1024;
 
-fn leased(bytes: &[u8], encoding: Encoding) -> LeasedPayload {
-    LeasedPayload {
-        lease: Lease { token: LeaseToken(1), until_ms: 0 },
-        ticket: Ticket(1),
-        attempts: 0,
-        receipt: Receipt {
-            id: PayloadId(Uuid::from_u128(7)),
-            received_ms: RECEIVED_MS,
-            key_id: "wk_1".into(),
-            source: "web".into(),
-            encoding,
-            events: 1,
-            unpacked_bytes: 1,
-            user_agent: None,
-            origin: None,
-            client: None,
-        },
-        body: bytes.to_vec().into(),
+fn receipt(encoding: Encoding) -> Receipt {
+    Receipt {
+        id: PayloadId(Uuid::from_u128(7)),
+        received_ms: RECEIVED_MS,
+        key_id: "wk_1".into(),
+        source: "web".into(),
+        encoding,
+        events: 1,
+        unpacked_bytes: 1,
+        user_agent: Some(USER_AGENT.into()),
+        origin: None,
+        client: None,
     }
 }
 
 /// What intake takes, processing can plan, with as many events; what intake refuses, it refuses again.
 pub(crate) fn body(bytes: &[u8]) {
     let text = unpack(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
-    let planned = plan(&leased(bytes, Encoding::Identity));
+    let body = bytes.to_vec().into();
+    let planned = plan(&receipt(Encoding::Identity), &body, 1, &Enrichers::default());
     let Ok(text) = text else {
         assert!(planned.is_err());
         return;

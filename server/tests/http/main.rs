@@ -17,4 +17,5 @@ mod limits;
 mod live;
 mod reading;
 mod refusals;
+mod replaying;
 mod starting;

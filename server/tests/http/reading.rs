@@ -46,7 +46,7 @@ fn reading_takes_an_admin_token() {
 fn totals_begin_at_nothing_and_have_every_count() {
     let (_dir, server) = server();
     let want = json!({
-        "made": 0, "received": 0, "stored": 0, "duplicates": 0, "invalid": 0, "in_flight": 0, "declared": 0, "lost": 0,
+        "made": 0, "received": 0, "stored": 0, "removed": 0, "duplicates": 0, "invalid": 0, "in_flight": 0, "declared": 0, "lost": 0,
         "queue": {"depth": 0, "events": 0, "oldest_ms": 0, "failing": 0, "last_error": null}, "sinks": {},
     });
     assert_eq!(server.totals(), want);

@@ -23,6 +23,7 @@ laws!(
     a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery,
     leases_end_with_the_process,
     counts_always_add_up,
+    when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be,
 );
 
 fn route(sink: &str, types: &[Kind]) -> Route {
@@ -309,4 +310,21 @@ async fn counts_always_add_up(backend: Backend) {
     backend.deliveries.settle_deliveries(settlement).await.unwrap();
     let row = sink(&backend, "a").await;
     assert_eq!((row.waiting, row.sent, row.dead, row.dropped), (2, 1, 1, 1));
+}
+
+async fn when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be(backend: Backend) {
+    two_sinks(&backend).await;
+    store(&backend, 1, &["1", "2", "3", "4", "5", "6", "7", "8"]).await;
+    let all = lease(&backend, "a", 1, NOW).await;
+    let again = DeliveryEnding::RetryAt(NOW + 1, Reason::new("timeout", ""));
+    settle(&backend, "a", all, &again, NOW).await.unwrap();
+    let ask = DeliveryAsk {
+        sink: "a".into(),
+        token: LeaseToken(2),
+        now_ms: NOW + 1,
+        lease_ms: 1_000,
+        events_max: 6,
+        bytes_max: 1 << 20,
+    };
+    assert_eq!(backend.deliveries.lease_deliveries(ask).await.unwrap().1.len(), 6);
 }

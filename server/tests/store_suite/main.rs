@@ -9,6 +9,9 @@
 mod backend;
 mod delivery_laws;
 mod intake_laws;
+mod profile_laws;
+mod retention_laws;
 mod sample;
 mod store_laws;
 mod trace_laws;
+mod week_laws;

@@ -14,6 +14,13 @@ use lamplight_wire::reason::InvalidReason;
 use lamplight_wire::{Producer, Ranges};
 use uuid::Uuid;
 
+/// The id of the payload with this number: of itself alone near the beginning, of its time, too, in other weeks.
+pub(crate) fn payload_at(received_ms: i64, number: u128) -> PayloadId {
+    let is_near = (NOW..NOW + 1_000).contains(&received_ms);
+    let ms = if is_near { 0 } else { u128::try_from(received_ms).unwrap() };
+    PayloadId(Uuid::from_u128(ms << 80 | number))
+}
+
 /// When the laws begin.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
@@ -47,8 +54,12 @@ pub(crate) fn producer(number: u128) -> Producer {
 
 /// A plan for the payload with this number.
 pub(crate) fn plan(number: u128, events: Vec<(Identity, Fate)>) -> Plan {
-    let payload = PayloadId(Uuid::from_u128(number));
-    let received_ms = NOW + i64::try_from(number).unwrap();
+    plan_at(NOW + i64::try_from(number).unwrap(), number, events)
+}
+
+/// A plan for the payload with this number, received then. Its id begins with that time, as real ones do.
+pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(Identity, Fate)>) -> Plan {
+    let payload = payload_at(received_ms, number);
     let events = (0..)
         .zip(events)
         .map(|(index, (identity, fate))| PlannedEvent {
@@ -97,6 +108,7 @@ pub(crate) fn good(name: &str) -> Fate {
         properties_json: None,
         context_json: None,
         monitor_json: None,
+        enrichment_json: None,
     }))
 }
 

@@ -1,6 +1,6 @@
 // Firefox through Puppeteer, by WebDriver BiDi.
 import { launch, type Browser, type Page } from 'puppeteer-core'
-import { burn, burner, descendants } from '../processes.ts'
+import { burn, descendants, runner } from '../processes.ts'
 import { firefoxPath } from '../programs.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
@@ -11,6 +11,9 @@ const PROCESSES = {
   'dom.ipc.processCount.webIsolated': 16,
   'dom.ipc.processPrelaunch.enabled': false,
 }
+
+/** The command lines of processes that run pages. */
+const PAGES = / tab$/
 
 class FirefoxTab implements Tab {
   readonly #page: Page
@@ -26,7 +29,7 @@ class FirefoxTab implements Tab {
   }
 
   pid(): Promise<number> {
-    return burner(async () => descendants(this.#browserPid), (ms) => this.evaluate(burn, ms))
+    return runner(async () => descendants(this.#browserPid, PAGES), (ms) => this.evaluate(burn, ms))
   }
 
   close(): Promise<void> {

@@ -6,11 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { end } from '../child.ts'
-import { burn, burner, descendants } from '../processes.ts'
+import { burn, descendants, runner } from '../processes.ts'
 import { webkitPaths } from '../programs.ts'
 import type { Remote } from '../remote.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
+
+/** The command lines of processes that run pages. */
+const PAGES = /WebKitWebProcess/
 
 class WebkitTab implements Tab {
   readonly #remote: Remote
@@ -26,7 +29,7 @@ class WebkitTab implements Tab {
   }
 
   pid(): Promise<number> {
-    return burner(async () => descendants(this.#browserPid), (ms) => this.evaluate(burn, ms))
+    return runner(async () => descendants(this.#browserPid, PAGES), (ms) => this.evaluate(burn, ms))
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,7 @@ use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::Page;
 
 use super::{Event, Slot, WILD_MS, World};
+use crate::overflow::Asked;
 use crate::ports::{Mutant, Posted, Shared, TabPorts};
 use crate::server::POISON;
 use crate::storage::Tab;
@@ -16,8 +17,11 @@ impl World {
         self.last_tab += 1;
         let tab = self.last_tab;
         self.shared.borrow_mut().storage.open(tab);
+        let is_blocked =
+            self.setup.workers && self.is_wild && self.chance(|chance| chance.percent(40));
         let ports = TabPorts {
             tab,
+            is_blocked,
             mutant: self.setup.mutant,
             liveness: self.setup.liveness,
             skew_ms: Self::skew_ms(tab),
@@ -27,6 +31,7 @@ impl World {
             namespace: "sim".into(),
             liveness: self.setup.liveness,
             adopt_after_ms: self.setup.adopt_after_ms,
+            storage_bytes_max: self.setup.share,
             memory_bytes_max: 20_000,
             ..Options::default()
         };
@@ -35,6 +40,7 @@ impl World {
             paused_until_ms: 0,
             wake_ms: None,
             is_frozen: false,
+            is_blocked,
         };
         self.slots.insert(tab, slot);
         if self.is_wild {
@@ -53,7 +59,8 @@ impl World {
             self.after(ms + 1, Event::Crash(tab));
             return;
         }
-        for _ in 0..self.chance(|chance| chance.between(1, 12)) {
+        let often = if self.setup.outage { 40 } else { 12 };
+        for _ in 0..self.chance(|chance| chance.between(1, often)) {
             let ms = self.chance(|chance| chance.between(0, WILD_MS));
             self.after(ms, Event::Track(tab));
         }
@@ -89,7 +96,13 @@ impl World {
     pub(super) fn track(&mut self, tab: Tab) {
         for _ in 0..self.chance(|chance| chance.between(1, 60)) {
             let is_poison = self.setup.poison && self.chance(|chance| chance.percent(2));
-            let name = if is_poison { POISON } else { "clicked" };
+            // No server takes an empty name; what is sent is held against the contract.
+            let is_unnamed = self.promised.len().is_multiple_of(13);
+            let name = match is_poison {
+                true => POISON,
+                false if is_unnamed => "",
+                false => "clicked",
+            };
             let Some(slot) = self.slots.get_mut(&tab) else { return };
             let event = Track { name, properties_json: "{\"a\":[1,2,3]}", ..Track::default() };
             let tracked = slot.client.track(&event);
@@ -105,6 +118,30 @@ impl World {
             } else {
                 self.verdict.unstored += 1;
             }
+        }
+    }
+
+    /// The database does what a tab asked for. What a killed tab had handed over may still be done.
+    pub(super) fn work(&mut self, asked: Asked) {
+        let Asked { tab, id, work } = asked;
+        if !self.slots.contains_key(&tab) && self.chance(|chance| chance.percent(50)) {
+            return;
+        }
+        let told = self.shared.borrow_mut().transact(&work);
+        let ms = self.chance(|chance| chance.between(1, 20));
+        self.after(ms, Event::Worked(tab, id, told));
+    }
+
+    /// Freezes whoever holds the lease for ten minutes, or whoever is first.
+    pub(super) fn freeze_holder(&mut self) {
+        if !self.setup.frozen {
+            return;
+        }
+        let holder = self.slots.iter().find(|(_, slot)| slot.client.holds_lease());
+        let frozen = holder.or_else(|| self.slots.iter().next()).map(|(tab, _)| *tab);
+        let until_ms = self.now_ms() + 600_000;
+        if let Some(slot) = frozen.and_then(|tab| self.slots.get_mut(&tab)) {
+            slot.paused_until_ms = until_ms;
         }
     }
 

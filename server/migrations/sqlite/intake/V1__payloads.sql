@@ -29,3 +29,19 @@ CREATE TABLE payload_queue (
   last_error     TEXT,
   PRIMARY KEY (due_ms, position)
 ) STRICT, WITHOUT ROWID;
+
+-- Replays, and how far each is: everything in the span up to `after_id` is done.
+CREATE TABLE replays (
+  id             INTEGER PRIMARY KEY,
+  first_id       BLOB    NOT NULL,
+  last_id        BLOB    NOT NULL,
+  after_id       BLOB,
+  payloads       INTEGER NOT NULL DEFAULT 0,
+  rewritten      INTEGER NOT NULL DEFAULT 0,
+  restored       INTEGER NOT NULL DEFAULT 0,
+  accepted       INTEGER NOT NULL DEFAULT 0,
+  skipped        INTEGER NOT NULL DEFAULT 0,
+  begun_ms       INTEGER NOT NULL,
+  ended_ms       INTEGER
+) STRICT;
+CREATE INDEX replays_open ON replays (id) WHERE ended_ms IS NULL;

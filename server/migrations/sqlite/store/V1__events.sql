@@ -6,7 +6,8 @@ CREATE TABLE weeks (
   state          TEXT    NOT NULL CHECK (state IN ('open', 'sealed', 'removed')),
   batch          INTEGER NOT NULL,
   events         INTEGER NOT NULL,
-  removed_ms     INTEGER
+  removed_ms     INTEGER,
+  removed_events INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- The files that may hold rows that do not count.
 CREATE INDEX weeks_open ON weeks (week) WHERE state = 'open';
@@ -56,6 +57,8 @@ CREATE TABLE event_ids (
   received_ms    INTEGER NOT NULL,
   PRIMARY KEY (event_id, source)
 ) STRICT, WITHOUT ROWID;
+-- The oldest ones are forgotten.
+CREATE INDEX event_ids_received ON event_ids (received_ms);
 
 -- Payloads whose events are all in the tables above. What makes applying one twice harmless.
 CREATE TABLE applied (
@@ -88,4 +91,11 @@ CREATE TABLE keys (
   public_text    TEXT,
   made_ms        INTEGER NOT NULL,
   disabled_ms    INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- What is known about users from what was said earlier.
+CREATE TABLE profiles (
+  key            TEXT    NOT NULL PRIMARY KEY,
+  said_ms        INTEGER NOT NULL,
+  json           TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;

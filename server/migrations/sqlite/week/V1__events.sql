@@ -17,6 +17,8 @@ CREATE TABLE events (
   payload_index  INTEGER NOT NULL,
   monitor        TEXT,
   context        TEXT,
+  enrichment     TEXT,
+  profile        TEXT,
   properties     TEXT
 ) STRICT;
 CREATE UNIQUE INDEX events_id ON events (id);

@@ -5,20 +5,13 @@
 use lamplight_wire::json::push_string;
 use serde_json::value::RawValue;
 
+use super::added;
 use crate::sinks::event_json::members;
 use crate::store::{EventRow, Reason};
 
 /// Properties that mean something to Mixpanel, and so are never taken from the page.
 const RESERVED: [&str; 6] =
     ["time", "distinct_id", "$insert_id", "token", "$user_id", "$device_id"];
-/// Members of `context` that Mixpanel has a name for.
-const CONTEXT: [(&str, &str); 4] = [
-    ("page", "$current_url"),
-    ("referrer", "$referrer"),
-    ("locale", "locale"),
-    ("release", "release"),
-];
-
 /// The event for `/import`.
 ///
 /// # Errors
@@ -41,8 +34,17 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     push_member(&mut out, "$user_id", row.user_id.as_deref());
     push_member(&mut out, "$device_id", row.anonymous_id.as_deref());
     let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
-    for (name, value) in known_context(&context).into_iter().filter(|(name, _)| !is_given(name)) {
-        push_raw(&mut out, &name, value);
+    // What the page said itself comes before what its context says, and that before what enrichers found.
+    let mut around = known_context(&context);
+    for (name, value) in added::properties(row.enrichment_json.as_deref()) {
+        if !around.iter().any(|(known, _)| *known == name) {
+            around.push((name, value));
+        }
+    }
+    for (name, value) in around {
+        if !is_given(&name) && !RESERVED.contains(&name.as_str()) {
+            push_raw(&mut out, &name, value);
+        }
     }
     if !is_given("session") {
         push_member(&mut out, "session", row.session.as_deref());
@@ -96,15 +98,24 @@ fn read(json: Option<&str>) -> Result<Vec<(String, &RawValue)>, Reason> {
     members(json.unwrap_or("{}")).map_err(|error| Reason::new("unreadable", &error.to_string()))
 }
 
-/// What the context says that Mixpanel has a name for, each name once.
+/// What the context says that Mixpanel has a name for, each name once. The page's address and the campaign are objects
+/// when the SDK writes them.
 fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a RawValue)> {
     let mut known = Vec::new();
     for (name, value) in context {
-        if let Some((_, theirs)) = CONTEXT.iter().find(|(ours, _)| ours == name) {
-            known.push(((*theirs).to_owned(), *value));
-        } else if name == "utm" {
-            let inner = members(value.get()).unwrap_or_default();
-            known.extend(inner.into_iter().map(|(name, value)| (format!("utm_{name}"), value)));
+        let inner = members(value.get()).unwrap_or_default();
+        match name.as_str() {
+            "campaign" | "utm" => {
+                known.extend(inner.into_iter().map(|(name, value)| (format!("utm_{name}"), value)));
+            }
+            "page" => {
+                let url = inner.into_iter().find(|(name, _)| name == "url");
+                let url = url.map_or(*value, |(_, url)| url);
+                known.push(("$current_url".to_owned(), url));
+            }
+            "referrer" => known.push(("$referrer".to_owned(), *value)),
+            "locale" | "release" => known.push((name.clone(), *value)),
+            _ => {}
         }
     }
     let mut seen = std::collections::HashSet::new();

@@ -4,6 +4,7 @@
 //! request. Every answer is either about the request (try again, stop) or about single events, and a partial 400 says
 //! about which.
 
+mod added;
 mod config;
 pub mod encode;
 mod send;

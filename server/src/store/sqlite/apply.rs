@@ -13,6 +13,7 @@ use super::files::Files;
 use super::ledgers::Ledgers;
 use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
+use super::profiles::Profiles;
 use super::routed::{Queuing, Routes};
 use super::week_catalog::Added;
 use super::{recent, totals};
@@ -28,6 +29,7 @@ pub(super) struct Closed;
 #[derive(Debug)]
 struct Gathered {
     ledgers: Ledgers,
+    profiles: Profiles,
     sums: totals::Sums,
     added: Added,
     queuing: Queuing,
@@ -47,6 +49,7 @@ pub(super) fn apply(
     }
     let mut gathered = Gathered {
         ledgers: Ledgers::default(),
+        profiles: Profiles::default(),
         sums: totals::Sums::default(),
         added: Added::default(),
         queuing: routes.begin(),
@@ -55,8 +58,9 @@ pub(super) fn apply(
     for plan in plans {
         applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, mut sums, added, queuing } = gathered;
+    let Gathered { ledgers, profiles, mut sums, added, queuing } = gathered;
     ledgers.save(store, &mut sums)?;
+    profiles.save(store)?;
     totals::add(store, &sums)?;
     added.count(store)?;
     let queued = queuing.save(store)?;
@@ -119,7 +123,7 @@ fn apply_event(
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
-    let Gathered { ledgers, sums, queuing, .. } = gathered;
+    let Gathered { ledgers, profiles, sums, queuing, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -135,7 +139,8 @@ fn apply_event(
             match &event.fate {
                 Fate::Store(columns) => {
                     let open = weeks.writable(week_of(plan))?;
-                    insert(open.connection(), plan, event, columns)?;
+                    let profile = profiles.hear(connection, columns)?;
+                    insert(open.connection(), plan, event, columns, profile)?;
                     queuing.add(connection, event.id, columns, now_ms)?;
                     Ok(Outcome::Stored)
                 }
@@ -171,11 +176,13 @@ fn arrive(
     }
 }
 
-fn insert(
+/// Writes the row of an event.
+pub(super) fn insert(
     connection: &Connection,
     plan: &Plan,
     event: &PlannedEvent,
     columns: &EventColumns,
+    profile: Option<&str>,
 ) -> rusqlite::Result<()> {
     let (producer, seq, event_id) = match &event.identity {
         Identity::Numbered(producer, seq) => (Some(producer_bytes(*producer)), Some(*seq), None),
@@ -185,8 +192,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, properties) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile, properties) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             event.id.0.as_bytes(),
@@ -207,6 +214,8 @@ fn insert(
             event.index,
             columns.monitor_json,
             columns.context_json,
+            columns.enrichment_json,
+            profile,
             columns.properties_json,
         ])?;
     Ok(())

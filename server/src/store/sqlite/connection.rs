@@ -86,6 +86,16 @@ pub(super) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, Ope
     Ok(connection)
 }
 
+/// Opens `path`, which is there, for copying its log.
+pub(super) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
+    )?;
+    Ok(connection)
+}
+
 /// Opens `path` for reading only.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -115,3 +115,31 @@ fn revive(
     deliveries::push(connection, letter.sink, &ticket, due_ms.max(1))?;
     sinks::count(connection, letter.sink, Moved { waiting: 1, dead: -1, ..Moved::default() })
 }
+
+/// Deletes dead letters of events before `from`, which nothing can be sent of any more: at most `rows_max` of each sink.
+/// They count as dropped from then on. Gives how many are gone.
+pub(super) fn forget(
+    connection: &Connection,
+    from: RowId,
+    rows_max: u32,
+) -> rusqlite::Result<usize> {
+    let mut rows = 0;
+    for sink in sinks_of(connection, &RetryAsk::default())? {
+        let gone = connection
+            .prepare_cached(
+                "DELETE FROM dead_letters WHERE sink = ?1 AND event_id IN \
+                 (SELECT event_id FROM dead_letters WHERE sink = ?1 AND event_id < ?2 ORDER BY event_id LIMIT ?3)",
+            )?
+            .execute(params![sink, from.0.as_bytes(), rows_max])?;
+        let count = i64::try_from(gone).unwrap_or(i64::MAX);
+        if count > 0 {
+            sinks::count(
+                connection,
+                sink,
+                Moved { dead: -count, dropped: count, ..Moved::default() },
+            )?;
+        }
+        rows += gone;
+    }
+    Ok(rows)
+}

@@ -77,13 +77,14 @@ pub(super) struct Taken {
     ticket: DeliveryTicket,
 }
 
-/// Leases what is due. A quarter of the places goes to deliveries that come round again, so that neither they nor
-/// fresh ones wait for the others to run out.
+/// Leases what is due. A quarter of the places, and what fresh ones leave of the others, goes to deliveries that come
+/// round again, so that neither they nor fresh ones wait for the others to run out.
 pub(super) fn lease(connection: &Connection, ask: &DeliveryAsk) -> rusqlite::Result<Vec<Taken>> {
     let Some(sink) = sinks::running(connection, &ask.sink)? else { return Ok(Vec::new()) };
-    let again = due(connection, sink, (1, ask.now_ms), (ask.events_max / 4).max(1))?;
-    let fresh_max = ask.events_max.saturating_sub(u32::try_from(again.len()).unwrap_or(u32::MAX));
-    let fresh = due(connection, sink, (0, 0), fresh_max)?;
+    let places = ask.events_max as usize;
+    let mut again = due(connection, sink, (1, ask.now_ms), places)?;
+    let fresh = due(connection, sink, (0, 0), places - again.len().min((places / 4).max(1)))?;
+    again.truncate(places - fresh.len());
     let lease = lease_of(ask);
     let (mut bytes, mut taken) = (0, Vec::new());
     for row in again.into_iter().chain(fresh) {
@@ -122,7 +123,7 @@ fn due(
     connection: &Connection,
     sink: i64,
     span: (i64, i64),
-    limit: u32,
+    limit: usize,
 ) -> rusqlite::Result<Vec<Taken>> {
     connection
         .prepare_cached(
@@ -271,6 +272,22 @@ pub(super) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
         [],
     )?;
     Ok(())
+}
+
+/// Deletes what happened to deliveries of events before `from`, at most `rows_max` steps. What is still owed stays in
+/// the queue, and is dropped when it is leased. Gives how many rows are gone.
+pub(super) fn forget(
+    connection: &Connection,
+    from: RowId,
+    rows_max: u32,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM deliveries WHERE (event_id, sink, step) IN \
+             (SELECT event_id, sink, step FROM deliveries WHERE event_id < ?1 \
+              ORDER BY event_id, sink, step LIMIT ?2)",
+        )?
+        .execute(params![from.0.as_bytes(), rows_max])
 }
 
 /// Every step of every delivery of an event.

@@ -17,7 +17,9 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What [`event_row`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor";
+     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile";
+/// How many columns [`COLUMNS`] are: what is selected after them begins here.
+pub(super) const COLUMN_COUNT: usize = 21;
 
 /// How much one page may still cost.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +73,7 @@ pub(super) fn scan(
         budget.rows -= 1;
         found.last =
             Some(if by_seq { Position::Seq(row.get(12)?) } else { Position::Row(row_id(row, 0)?) });
-        if row.get::<_, Option<bool>>(19)? == Some(true) {
+        if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
             let event = event_row(row)?;
             budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
             budget.events -= 1;
@@ -224,5 +226,7 @@ pub(super) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         properties_json: row.get(16)?,
         context_json: row.get(17)?,
         monitor_json: row.get(18)?,
+        enrichment_json: row.get(19)?,
+        profile_json: row.get(20)?,
     })
 }

@@ -3,20 +3,21 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
+use super::checkpoint::Checkpointer;
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::readers::Readers;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{OpenError, queue};
+use super::{OpenError, queue, replays};
 use crate::lease::Lease;
 use crate::store::{
-    Answer, Backlog, FailedPayload, Intake, LeaseAsk, LeasedPayload, NewPayload, PayloadId,
-    Receipt, StoreError, Ticket,
+    Answer, Backlog, FailedPayload, Intake, KeptPayload, LeaseAsk, LeasedPayload, NewPayload,
+    PayloadId, PayloadSpan, Receipt, Replay, ReplayId, Replayed, SpanCount, StoreError, Ticket,
 };
 
 const SCHEMA: [Step; 1] =
@@ -40,6 +41,7 @@ pub struct SqliteIntake {
     readers: Readers,
     gauges: Arc<Gauges>,
     staged: Arc<Notify>,
+    checkpointer: Mutex<Option<Checkpointer>>,
 }
 
 impl SqliteIntake {
@@ -61,9 +63,10 @@ impl SqliteIntake {
         migrate(&mut connection, path, &SCHEMA)?;
         queue::release_all(&connection).map_err(sqlite)?;
         host.count(&connection).map_err(sqlite)?;
-        let writer = Writer::start("intake-writer", limits, connection, host)
-            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged })
+        let thread = |source| OpenError::Thread { path: path.to_owned(), source };
+        let writer = Writer::start("intake-writer", limits, connection, host).map_err(thread)?;
+        let checkpointer = Mutex::new(Some(Checkpointer::start(path).map_err(thread)?));
+        Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged, checkpointer })
     }
 }
 
@@ -193,6 +196,55 @@ impl Intake for SqliteIntake {
         })
     }
 
+    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
+        let read = move |connection: &Connection| replays::count(connection, span);
+        Box::pin(self.readers.read("count payloads", read))
+    }
+
+    fn payloads(
+        &self,
+        span: PayloadSpan,
+        after: Option<PayloadId>,
+        payloads_max: u32,
+        unpacked_bytes_max: u64,
+    ) -> Answer<'_, Vec<KeptPayload>> {
+        Box::pin(self.readers.read("read payloads", move |connection| {
+            replays::page(connection, span, after, (payloads_max, unpacked_bytes_max))
+        }))
+    }
+
+    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
+        Box::pin(self.writer.write("begin a replay", Guard::Alone, 0, move |connection, _| {
+            replays::begin(connection, span, now_ms)
+        }))
+    }
+
+    fn replays(&self) -> Answer<'_, Vec<Replay>> {
+        Box::pin(self.readers.read("read replays", replays::list))
+    }
+
+    fn next_replay(&self) -> Answer<'_, Option<Replay>> {
+        Box::pin(self.readers.read("read replays", replays::next))
+    }
+
+    fn advance_replay(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool> {
+        Box::pin(self.writer.write("go on with a replay", Guard::Alone, 0, move |connection, _| {
+            replays::advance(connection, &replay, after, done, ended_ms)
+        }))
+    }
+
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
+            queue::prune(connection, before_ms)
+        }))
+    }
+
     fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.staged.notified())
     }
@@ -203,6 +255,7 @@ impl Intake for SqliteIntake {
 
     fn close(&self) -> Answer<'_, ()> {
         self.readers.close();
+        self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(self.writer.close())
     }
 }

@@ -5,6 +5,7 @@
 
 mod aggregate;
 mod apply;
+mod checkpoint;
 mod columns;
 mod connection;
 mod database;
@@ -23,10 +24,14 @@ mod outcomes;
 #[cfg(test)]
 mod plans;
 mod producers;
+mod profiles;
 mod queue;
 mod readers;
+mod reapply;
 mod recent;
 mod refused;
+mod replays;
+mod retention;
 mod routed;
 mod sinks;
 mod sql;

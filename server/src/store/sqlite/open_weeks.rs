@@ -3,6 +3,7 @@
 //! A file is committed before store.db is, and what it holds counts only once store.db has its batch number: see
 //! "Two files, one outcome" in ARCHITECTURE.md. Only files that store.db calls open can hold rows that do not count.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::OpenError;
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::database::Database;
-use super::week_catalog as catalog;
+use super::week_catalog::{self as catalog, Begun};
 use crate::store::{RowId, Week};
 
 /// Most files open for writing. Payloads come in the order of time, so one or two would nearly always do.
@@ -24,6 +25,20 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 /// Where the events of `week` are.
 pub(super) fn path(folder: &Path, week: Week) -> PathBuf {
     folder.join(format!("events-{week}.db"))
+}
+
+/// Deletes the file of `week` with its log. One that a crash leaves behind is not used: the week is called removed.
+pub(super) fn delete(folder: &Path, week: Week) -> io::Result<()> {
+    let path = path(folder, week);
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        match std::fs::remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The files that are open for writing.
@@ -80,11 +95,31 @@ impl OpenWeeks {
             catalog::seal(store, sealed.week)?;
             sealed.connection.checkpoint()?;
         }
-        let counted = catalog::begin(store, week)?;
+        let Begun { counted, was_removed } = catalog::begin(store, week)?;
+        if was_removed {
+            delete(&self.folder, week).map_err(|error| disk(&error))?;
+        }
         let mut opened = OpenWeek::open(&self.folder, week, counted).map_err(inner)?;
         opened.undo_uncounted()?;
         self.open.push(opened);
         Ok(())
+    }
+
+    /// Takes every event of `week` away, once the transaction is committed. The file itself is deleted after that.
+    pub(super) fn remove(
+        &mut self,
+        store: &Connection,
+        week: Week,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        self.open.retain(|open| open.week != week);
+        catalog::remove(store, week, now_ms)
+    }
+
+    /// Deletes the files of weeks whose removal is committed, but for those that were begun again.
+    pub(super) fn delete_removed(&self, folder: &Path, weeks: &[Week]) -> rusqlite::Result<()> {
+        let gone = weeks.iter().filter(|week| !self.has(**week));
+        gone.copied().try_for_each(|week| delete(folder, week).map_err(|error| disk(&error)))
     }
 
     /// The file of `week`, ready to be written to in the current transaction.
@@ -177,6 +212,12 @@ impl OpenWeek {
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+/// A failure of the file system, as SQLite would tell it.
+fn disk(error: &io::Error) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_DELETE);
+    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
 }
 
 /// The error as steps of a transaction give it.

@@ -1,11 +1,18 @@
 //! The queue of payloads still to be processed: `payload_queue`.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::column_error;
 use crate::lease::Lease;
 use crate::store::{Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, Receipt, Ticket};
+
+/// Most payloads that are deleted in one transaction: answers wait for it.
+const PRUNED_MAX: u32 = 100;
+/// Most payloads that were tried and are not settled. With more of them, nothing is deleted.
+const HELD_MAX: u32 = 1_000;
 
 /// A row that was leased.
 #[derive(Debug, Clone, Copy)]
@@ -176,6 +183,41 @@ pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
         .transpose()?;
     let oldest_ms = fresh.into_iter().chain(tried).min();
     Ok(Backlog { payloads: 0, events: 0, oldest_ms, failing, last_error })
+}
+
+/// Deletes the oldest payloads if they are settled and were received before `before_ms`. Gives how many.
+pub(super) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result<u64> {
+    let oldest: Vec<(i64, i64)> = connection
+        .prepare_cached("SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1")?
+        .query_map([PRUNED_MAX + HELD_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let fresh: i64 = connection
+        .prepare_cached(
+            "SELECT position FROM payload_queue WHERE due_ms = 0 ORDER BY position LIMIT 1",
+        )?
+        .query_map([], |row| row.get(0))?
+        .next()
+        .transpose()?
+        .unwrap_or(i64::MAX);
+    let tried: HashSet<i64> = connection
+        .prepare_cached("SELECT position FROM payload_queue WHERE due_ms > 0 LIMIT ?1")?
+        .query_map([HELD_MAX], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    if tried.len() >= HELD_MAX as usize {
+        // Too much goes wrong to be tidying up.
+        return Ok(0);
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM payloads WHERE position = ?1")?;
+    let mut pruned = 0;
+    for (position, _) in oldest
+        .into_iter()
+        .take_while(|(position, received_ms)| *position < fresh && *received_ms < before_ms)
+        .filter(|(position, _)| !tried.contains(position))
+        .take(PRUNED_MAX as usize)
+    {
+        pruned += delete.execute([position])? as u64;
+    }
+    Ok(pruned)
 }
 
 /// Reads a receipt from the first ten columns that its readers select.

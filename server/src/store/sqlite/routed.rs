@@ -104,3 +104,45 @@ fn bytes(columns: &EventColumns) -> u64 {
     let texts: usize = texts.into_iter().flatten().map(String::len).sum();
     (columns.name.len() + texts) as u64 + ROW_BYTES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lamplight_wire::event::Kind;
+    use uuid::Uuid;
+
+    fn columns() -> EventColumns {
+        EventColumns {
+            kind: Kind::Default,
+            name: "a".into(),
+            ts_ms: None,
+            time_ms: 1,
+            user_id: None,
+            anonymous_id: None,
+            session: None,
+            properties_json: None,
+            context_json: None,
+            monitor_json: None,
+            enrichment_json: None,
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_written_again_is_owed_once() {
+        let connection = Connection::open_in_memory().unwrap();
+        let schema = include_str!("../../../migrations/sqlite/store/V3__deliveries.sql");
+        connection.execute_batch(schema).unwrap();
+        let (only, except) = (Vec::new(), Vec::new());
+        let types = vec![Kind::Default];
+        let route = Route { sink: "s".into(), kind: "file", types, only, except };
+        let routes = Routes::default();
+        routes.set(sinks::set(&connection, vec![route]).unwrap());
+        for want in [1, 0] {
+            let mut queuing = routes.begin();
+            queuing.add(&connection, RowId(Uuid::from_u128(1)), &columns(), 5).unwrap();
+            assert_eq!(queuing.save(&connection).unwrap(), want);
+        }
+        let owed = sinks::all(&connection).unwrap();
+        assert_eq!(owed[0].waiting, 1);
+    }
+}

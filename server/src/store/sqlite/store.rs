@@ -15,13 +15,14 @@ use super::routed::Routes;
 use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
-    OpenError, aggregate, deliveries, event_pages, keys, producers, recent, refused, sql, totals,
-    trace,
+    OpenError, aggregate, deliveries, event_pages, keys, producers, reapply, recent, refused,
+    retention, sql, totals, trace, week_catalog as catalog,
 };
 use crate::store::{
     Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
-    EventTrace, Key, LivePosition, LiveTail, Plan, ProducerPage, ProducerQuery, RefusedPage,
-    RefusedQuery, SqlError, SqlQuery, SqlTable, Store, StoreError, Totals, Week,
+    EventTrace, Keep, Key, LivePosition, LiveTail, Plan, ProducerPage, ProducerQuery, Pruned,
+    RefusedPage, RefusedQuery, Replayed, SqlError, SqlQuery, SqlTable, Store, StoreError, Totals,
+    Week,
 };
 
 const SCHEMA: [Step; 4] = [
@@ -40,6 +41,7 @@ pub struct SqliteStore {
     pub(super) readers: WeekReaders,
     pub(super) routes: Routes,
     pub(super) queued: watch::Sender<u64>,
+    folder: PathBuf,
     path: PathBuf,
     changes: watch::Sender<u64>,
     /// Statements that people wrote run one at a time.
@@ -64,39 +66,35 @@ impl SqliteStore {
             StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
-        let readers = WeekReaders::new(path.to_owned(), folder);
+        let readers = WeekReaders::new(path.to_owned(), folder.clone());
         Ok(Self {
             writer,
             readers,
             routes: Routes::default(),
             queued,
+            folder,
             path: path.to_owned(),
             changes: watch::Sender::new(0),
             sql_turn: Arc::new(Semaphore::new(1)),
         })
     }
 
-    /// Applies plans of one week; its file is opened in a transaction before.
-    async fn apply_week(
+    /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
+    async fn in_week<T: Send + 'static>(
         &self,
-        plans: Arc<[Arc<Plan>]>,
-        now_ms: i64,
-    ) -> Result<Vec<Applied>, StoreError> {
-        let Some(week) = plans.first().map(|plan| apply::week_of(plan)) else {
-            return Ok(Vec::new());
-        };
+        doing: &'static str,
+        week: Week,
+        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, Closed>>
+        + Clone
+        + Send
+        + 'static,
+    ) -> Result<T, StoreError> {
         loop {
-            let (plans, routes) = (Arc::clone(&plans), self.routes.clone());
-            let applied =
-                self.writer.write("apply payloads", Guard::Alone, 0, move |files, change| {
-                    let applied = apply::apply(files, week, &plans, now_ms, &routes)?;
-                    Ok(applied.map(|(applied, queued)| {
-                        change.deliveries += queued;
-                        applied
-                    }))
-                });
-            match applied.await? {
-                Ok(applied) => return Ok(applied),
+            let step = step.clone();
+            let done =
+                self.writer.write(doing, Guard::Alone, 0, move |files, change| step(files, change));
+            match done.await? {
+                Ok(value) => return Ok(value),
                 Err(Closed) => self.admit(week).await?,
             }
         }
@@ -110,6 +108,44 @@ impl SqliteStore {
             move |files: &mut Files, _| files.weeks.admit(&files.store, week),
         );
         admitted.await
+    }
+}
+
+impl SqliteStore {
+    async fn retain_all(&self, keep: Keep) -> Result<Pruned, StoreError> {
+        let folder = self.folder.clone();
+        let due = self.readers.read("find what is not kept", move |reading| {
+            Ok((retention::due(reading, &folder, &keep)?, catalog::removed(reading)?))
+        });
+        let (due, removed) = due.await?;
+        for week in &due {
+            let week = *week;
+            let removing =
+                self.writer.write("remove a week of events", Guard::Alone, 0, move |files, _| {
+                    retention::remove(files, week, keep.now_ms)
+                });
+            removing.await?;
+            tracing::info!(%week, "removed a week of events, to keep within the retention");
+        }
+        self.delete_files([removed, due.clone()].concat()).await?;
+        let pruned = self
+            .writer
+            .write("prune", Guard::Alone, 0, move |files, _| retention::prune(files, &keep));
+        Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
+    }
+
+    /// Deletes the files of weeks that were removed. The writer does it, so that none of them is begun again meanwhile.
+    async fn delete_files(&self, weeks: Vec<Week>) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        self.readers.forget();
+        let deleted =
+            self.writer.write("delete files of events", Guard::Alone, 0, move |files, _| {
+                files.weeks.delete_removed(&folder, &weeks)
+            });
+        let deleted = deleted.await;
+        // A read that began before the removal may have opened one again.
+        self.readers.forget();
+        deleted
     }
 }
 
@@ -153,10 +189,40 @@ impl Store for SqliteStore {
             // Nearly always one run.
             let mut applied = Vec::with_capacity(plans.len());
             for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
-                applied.extend(self.apply_week(run.into(), now_ms).await?);
+                let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads", week, move |files, change| {
+                    let applied = apply::apply(files, week, &run, now_ms, &routes)?;
+                    Ok(applied.map(|(applied, queued)| {
+                        change.deliveries += queued;
+                        applied
+                    }))
+                });
+                applied.extend(more.await?);
             }
             self.changes.send_modify(|count| *count = count.wrapping_add(1));
             Ok(applied)
+        })
+    }
+
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
+        Box::pin(async move {
+            let mut done = Replayed::default();
+            for run in plans.chunk_by(|a, b| apply::week_of(a) == apply::week_of(b)) {
+                let week = run.first().map_or(Week::from_number(0), |plan| apply::week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads again", week, move |files, change| {
+                    let replayed = reapply::reapply(files, week, &run, now_ms, &routes)?;
+                    Ok(replayed.map(|(replayed, queued)| {
+                        change.deliveries += queued;
+                        replayed
+                    }))
+                });
+                done += more.await?;
+            }
+            Ok(done)
         })
     }
 
@@ -243,6 +309,10 @@ impl Store for SqliteStore {
             self.readers
                 .read("read producers", move |connection| producers::page(connection, &query)),
         )
+    }
+
+    fn retain(&self, keep: Keep) -> Answer<'_, Pruned> {
+        Box::pin(self.retain_all(keep))
     }
 
     fn is_up(&self) -> bool {

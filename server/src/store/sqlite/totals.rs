@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::week_catalog as catalog;
 use crate::store::{Applied, IN_FLIGHT_MS, Totals, ledger};
 
 /// What a transaction adds to the counters.
@@ -23,6 +24,12 @@ impl Sums {
         self.stored += applied.stored.cast_signed();
         self.duplicates += applied.duplicates.cast_signed();
         self.invalid += applied.invalid.cast_signed();
+    }
+
+    /// Events that had been refused are stored after all.
+    pub(super) fn accepted(&mut self, events: u64) {
+        self.stored += events.cast_signed();
+        self.invalid -= events.cast_signed();
     }
 
     /// A ledger changed.
@@ -60,6 +67,7 @@ pub(super) fn read(connection: &Connection, now_ms: i64) -> rusqlite::Result<Tot
              WHERE missing > 0 AND last_heard_ms >= ?1",
         )?
         .query_row([now_ms.saturating_sub(IN_FLIGHT_MS)], |row| row.get(0))?;
+    let removed = catalog::removed_events(connection)?;
     connection
         .prepare_cached(
             "SELECT stored, duplicates, invalid, unnumbered, made, declared, missing FROM totals",
@@ -73,6 +81,7 @@ pub(super) fn read(connection: &Connection, now_ms: i64) -> rusqlite::Result<Tot
                 made: made + unnumbered,
                 received: stored + duplicates + invalid,
                 stored,
+                removed,
                 duplicates,
                 invalid,
                 in_flight,

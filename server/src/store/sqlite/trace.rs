@@ -28,15 +28,30 @@ pub(super) fn find(
     match event {
         EventRef::Row(id) => by_row(reading, *id),
         EventRef::Number(producer, seq) => by_number(reading, *producer, *seq),
-        EventRef::Named(name) => {
-            let found = first_arrival(
-                reading,
-                "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY received_ms LIMIT 1",
-                params![name],
-            )?;
-            found.map_or(Ok(None), |id| by_row(reading, id))
+        EventRef::Named(name) => by_name(reading, name),
+    }
+}
+
+/// Names are forgotten before the events are; then they are looked for where the events are.
+fn by_name(reading: &Reading<'_>, name: &str) -> rusqlite::Result<Option<EventTrace>> {
+    let known = first_arrival(
+        reading,
+        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY received_ms LIMIT 1",
+        params![name],
+    )?;
+    if let Some(id) = known {
+        return by_row(reading, id);
+    }
+    let all = (Week::from_number(0), Week::from_number(u32::MAX));
+    for week in catalog::between(reading, all, WEEKS_MAX)? {
+        let sql = "SELECT id FROM events WHERE event_id = ?1 ORDER BY source, id LIMIT 1";
+        let stored = reading.week(week, |events| first_arrival(events, sql, params![name]))?;
+        if let Some(id) = stored.flatten() {
+            return by_row(reading, id);
         }
     }
+    let sql = "SELECT id FROM outcomes WHERE event_id = ?1 AND state = 'invalid' LIMIT 1";
+    first_arrival(reading, sql, params![name])?.map_or(Ok(None), |id| by_row(reading, id))
 }
 
 fn first_arrival(

@@ -18,14 +18,55 @@ pub(super) fn open(store: &Connection) -> rusqlite::Result<Vec<(Week, i64)>> {
         .collect()
 }
 
-/// Rows that do not count may be written from the next transaction on. Gives the number of the last batch that counts.
-pub(super) fn begin(store: &Connection, week: Week) -> rusqlite::Result<i64> {
-    store
+/// What a file that is to be opened is known to hold.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    /// The number of the last batch that counts.
+    pub(super) counted: i64,
+    /// Whether the events of this week were removed, so that a file that is still there is not to be used.
+    pub(super) was_removed: bool,
+}
+
+/// Rows that do not count may be written from the next transaction on.
+pub(super) fn begin(store: &Connection, week: Week) -> rusqlite::Result<Begun> {
+    let removed_ms: Option<i64> = store
+        .prepare_cached("SELECT removed_ms FROM weeks WHERE week = ?1")?
+        .query_row([week.number()], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let counted = store
         .prepare_cached(
             "INSERT INTO weeks (week, state, batch, events) VALUES (?1, 'open', 0, 0) \
              ON CONFLICT (week) DO UPDATE SET state = 'open', removed_ms = NULL RETURNING batch",
         )?
-        .query_row([week.number()], |row| row.get(0))
+        .query_row([week.number()], |row| row.get(0))?;
+    Ok(Begun { counted, was_removed: removed_ms.is_some() })
+}
+
+/// From now on its events are gone.
+pub(super) fn remove(store: &Connection, week: Week, now_ms: i64) -> rusqlite::Result<()> {
+    store
+        .prepare_cached(
+            "UPDATE weeks SET state = 'removed', removed_ms = ?2, removed_events = removed_events + events, events = 0 \
+             WHERE week = ?1 AND state <> 'removed'",
+        )?
+        .execute(params![week.number(), now_ms])?;
+    Ok(())
+}
+
+/// The weeks that have no events any more, and may have files still.
+pub(super) fn removed(store: &Connection) -> rusqlite::Result<Vec<Week>> {
+    store
+        .prepare_cached("SELECT week FROM weeks WHERE state = 'removed' ORDER BY week")?
+        .query_map([], |row| Ok(week(row.get(0)?)))?
+        .collect()
+}
+
+/// How many events were removed with their weeks.
+pub(super) fn removed_events(store: &Connection) -> rusqlite::Result<u64> {
+    store
+        .prepare_cached("SELECT coalesce(sum(removed_events), 0) FROM weeks")?
+        .query_row([], |row| row.get(0))
 }
 
 /// Everything in the file counts.

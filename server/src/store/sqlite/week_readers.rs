@@ -40,6 +40,11 @@ impl WeekReaders {
         self.store.read(doing, move |store| read(&Reading { store, weeks: &weeks })).await
     }
 
+    /// Files are about to be deleted: no connection that is open now is used for another read.
+    pub(super) fn forget(&self) {
+        self.weeks.forget();
+    }
+
     /// Closes the idle connections, so that nothing holds a log back.
     pub(super) fn close(&self) {
         self.store.close();

@@ -1,0 +1,181 @@
+//! How fast a backlog leaves for Mixpanel, beside the same requests made in advance and sent by nobody in particular.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::routing::post;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::load::Load;
+use crate::peer::{ADMIN_TOKEN, Peer};
+
+/// Events of the backlog.
+const EVENTS: u64 = 200_000;
+/// Events of one POST to the server.
+const PAYLOAD_EVENTS: u64 = 500;
+/// Events of one request to Mixpanel, and requests under way: what the sink itself does.
+const REQUEST: (usize, usize) = (2_000, 4);
+/// How long the backlog may take.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// A stand-in that unpacks what it is sent and counts the events in it.
+struct StandIn {
+    address: SocketAddr,
+    events: Arc<AtomicU64>,
+}
+
+impl StandIn {
+    async fn start() -> Result<Self> {
+        let events = Arc::new(AtomicU64::new(0));
+        let app = Router::new()
+            .route("/import", post(count))
+            .layer(DefaultBodyLimit::max(4 << 20))
+            .with_state(Arc::clone(&events));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok(Self { address, events })
+    }
+}
+
+async fn count(State(events): State<Arc<AtomicU64>>, body: Bytes) -> &'static str {
+    let mut text = String::new();
+    if GzDecoder::new(&*body).read_to_string(&mut text).is_ok() {
+        let found = text.matches("\"$insert_id\":").count();
+        events.fetch_add(found as u64, Ordering::SeqCst);
+    }
+    r#"{"code":200,"status":"OK"}"#
+}
+
+/// Measures and prints.
+pub(crate) async fn run(folder: &Path) -> Result<()> {
+    let stand_in = StandIn::start().await?;
+    let config = folder.join("sinks.toml");
+    let url = format!("http://{}", stand_in.address);
+    std::fs::write(
+        &config,
+        format!("[sinks.mixpanel]\nkind = 'mixpanel'\ntoken = 'bench'\nurl = '{url}'\n"),
+    )?;
+    let server = Peer::lamplight(&folder.join("sinks"), Some(&config)).await?;
+    call(server.address, "POST", "/api/sinks/mixpanel/pause", "").await?;
+    for number in 0..EVENTS / PAYLOAD_EVENTS {
+        call(server.address, "POST", "/v1/logs", &payload(number)).await?;
+    }
+    settled(server.address).await?;
+
+    let started = Instant::now();
+    call(server.address, "POST", "/api/sinks/mixpanel/resume", "").await?;
+    while stand_in.events.load(Ordering::SeqCst) < EVENTS {
+        if started.elapsed() > PATIENCE {
+            bail!("the backlog did not leave within {PATIENCE:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let rate = EVENTS as f64 / started.elapsed().as_secs_f64();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let sink = &call(server.address, "GET", "/api/totals", "").await?["sinks"]["mixpanel"];
+    if sink["sent"] != EVENTS || stand_in.events.load(Ordering::SeqCst) != EVENTS {
+        bail!("not each event was sent once: {sink}");
+    }
+
+    let bare = Peer::bare("prepared", stand_in.address, prepared()?);
+    let bare = Load { connections: REQUEST.1, turn: Duration::from_secs(4) }.run(&bare).await?;
+    #[allow(clippy::cast_precision_loss)]
+    let bare_rate = bare.rate * REQUEST.0 as f64;
+    println!("Mixpanel sink, a backlog of {EVENTS} events into a stand-in on this machine");
+    println!("  events/s: {rate:.0} from the database; {bare_rate:.0} prepared in advance");
+    println!("  ratio:    {:.0}%", rate / bare_rate * 100.0);
+    let report =
+        json!({ "events_per_s": rate, "prepared_per_s": bare_rate, "ratio": rate / bare_rate });
+    std::fs::create_dir_all("bench/results")?;
+    std::fs::write("bench/results/sinks.json", serde_json::to_string_pretty(&report)?)
+        .context("failed to write bench/results/sinks.json")
+}
+
+fn payload(number: u64) -> String {
+    let events: Vec<Value> = (0..PAYLOAD_EVENTS)
+        .map(|at| {
+            json!({
+                "name": "product_viewed",
+                "user": { "id": format!("user-{}", (number * PAYLOAD_EVENTS + at) % 5_000) },
+                "properties": { "sku": "A-1029-blue", "price": 49.9, "list": "spring", "position": at, "note": "n".repeat(120) },
+                "context": { "page": "https://shop.example/products/a-1029", "locale": "en-GB" },
+            })
+        })
+        .collect();
+    Value::from(events).to_string()
+}
+
+/// The same request again and again: what the sink would send, packed once.
+fn prepared() -> Result<Vec<u8>> {
+    let events: Vec<Value> = (0..REQUEST.0)
+        .map(|at| {
+            json!({
+                "event": "product_viewed",
+                "properties": {
+                    "time": 1_790_000_000_000_u64, "distinct_id": format!("user-{at}"),
+                    "$insert_id": format!("0190aaaa-bbbb-7ccc-8ddd-{at:012}"), "$user_id": format!("user-{at}"),
+                    "$current_url": "https://shop.example/products/a-1029", "locale": "en-GB",
+                    "sku": "A-1029-blue", "price": 49.9, "list": "spring", "position": at, "note": "n".repeat(120),
+                },
+            })
+        })
+        .collect();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(Value::from(events).to_string().as_bytes())?;
+    let body = packer.finish()?;
+    let head = format!(
+        "POST /import?strict=1 HTTP/1.1\r\nHost: bench\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Ok([head.into_bytes(), body].concat())
+}
+
+async fn settled(address: SocketAddr) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let totals = call(address, "GET", "/api/totals", "").await?;
+        if totals["queue"]["depth"] == 0 && totals["stored"] == EVENTS {
+            return Ok(());
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("the server did not process {EVENTS} events within {PATIENCE:?}: {totals}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// One request with the admin token, or for events the secret key, on a connection of its own.
+async fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<Value> {
+    let token = if path.starts_with("/v1/") { crate::peer::SECRET_KEY } else { ADMIN_TOKEN };
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) =
+        answer.split_once("\r\n\r\n").context("the answer has no end of its head")?;
+    if !head.starts_with("HTTP/1.1 200") {
+        bail!("{method} {path} was answered with {answer}");
+    }
+    Ok(serde_json::from_str(body)?)
+}

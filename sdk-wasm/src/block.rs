@@ -1,0 +1,107 @@
+//! Blocks: up to a batch of one producer's events in one text, so that a long backlog is a few things, not thousands.
+//!
+//! A block stands in storage under a key of its own, or in the overflow. It is written once, by its producer. Each
+//! line is `<seq> <event's text>`: the texts are JSON in ASCII without line breaks, so no block is ever parsed further.
+
+use lamplight_wire::producer::PRODUCER_CHARS;
+use lamplight_wire::{Producer, json};
+
+use crate::text;
+
+/// Most events in a block.
+pub const EVENTS_MAX: usize = 100;
+/// Most bytes of events in a block, unless one alone has more.
+pub const BYTES_MAX: usize = 60 * 1000;
+
+/// A block's name, which also says how much there is in it: `<producer>:<number>:<events>:<bytes>`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// Whose events they are.
+    pub producer: Producer,
+    /// The how manieth block of the producer it is.
+    pub number: u64,
+    /// How many events were put into it.
+    pub events: u64,
+    /// The bytes of its text.
+    pub bytes: usize,
+}
+
+impl Name {
+    /// Appends the name to `out`.
+    pub fn push_to(self, out: &mut String) {
+        self.producer.push_to(out);
+        for part in [self.number, self.events, self.bytes as u64] {
+            out.push(':');
+            json::push_integer(out, part);
+        }
+    }
+
+    /// The name.
+    pub fn write(self) -> String {
+        let mut name = String::with_capacity(PRODUCER_CHARS + 20);
+        self.push_to(&mut name);
+        name
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (producer, rest) = text::cut(name, b':')?;
+        let (number, rest) = text::cut(rest, b':')?;
+        let (events, bytes) = text::cut(rest, b':')?;
+        Some(Self {
+            producer: Producer::parse(producer)?,
+            number: text::number(number)?,
+            events: text::number(events)?,
+            bytes: usize::try_from(text::number(bytes)?).ok()?,
+        })
+    }
+}
+
+/// Appends an event to a block's text.
+pub fn push_line(block: &mut String, seq: u64, event: &str) {
+    json::push_integer(block, seq);
+    block.push(' ');
+    block.push_str(event);
+    block.push('\n');
+}
+
+/// The events in a block's text. What is no event's line is left out.
+pub fn lines(block: &str) -> Vec<(u64, String)> {
+    let mut lines = Vec::new();
+    let mut rest = block;
+    while let Some((line, after)) = text::cut(rest, b'\n') {
+        rest = after;
+        if let Some((seq, event)) = text::cut(line, b' ')
+            && let Some(seq) = text::number(seq)
+        {
+            lines.push((seq, String::from(event)));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_back_and_nothing_else_does() {
+        let name = Name { producer: Producer::from_bits(8), number: 3, events: 100, bytes: 59_000 };
+        assert_eq!(Name::parse(&name.write()), Some(name));
+        for text in
+            ["", "x:1:2:3", "00000000000000000000000008:1:2", &format!("{}:4", name.write())]
+        {
+            assert_eq!(Name::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_reads_back_line_by_line() {
+        let mut block = String::new();
+        push_line(&mut block, 7, r#"{"name":"a b"}"#);
+        push_line(&mut block, 9, "{}");
+        let events = [(7, String::from(r#"{"name":"a b"}"#)), (9, String::from("{}"))];
+        assert_eq!(lines(&block), events);
+        assert_eq!(lines("broken\nx y\n7 {}"), [], "a line that was cut off is no event");
+    }
+}

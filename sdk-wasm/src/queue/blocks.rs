@@ -1,0 +1,214 @@
+//! Events of the queue that stand in blocks: in storage, where a long backlog is compacted, or in the overflow.
+//!
+//! The oldest go out first. A block in the overflow whose texts memory has no room for is `out`, and is read back when
+//! its turn to be sent comes.
+
+use lamplight_wire::Ranges;
+
+use super::{Entry, Place, Queue};
+use crate::block::{self, Name};
+use crate::keys::Keys;
+use crate::ports::Storage;
+
+/// The request of events that are being written into a block.
+pub(crate) const SPILLING: u32 = u32::MAX;
+/// Events that only memory has are gathered for so long before they are written into a block, in milliseconds.
+pub(super) const GATHER_MS: u64 = 50;
+
+/// A block of ours.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) name: Name,
+    pub(super) in_storage: bool,
+    /// Those of its events that no 2xx has answered yet.
+    pub(super) left: Ranges,
+    /// Memory does not have their texts.
+    is_out: bool,
+}
+
+impl Queue {
+    /// Whether there are blocks of ours in the overflow.
+    pub fn overflows(&self) -> bool {
+        self.overflow().next().is_some()
+    }
+
+    /// Unanswered events in the overflow, and the bytes of its blocks.
+    pub fn overflowed(&self) -> (u64, u64) {
+        self.overflow().fold((0, 0), |(events, bytes), block| {
+            (events + block.left.count(), bytes + block.name.bytes as u64)
+        })
+    }
+
+    /// Those of them whose texts memory does not have.
+    pub(super) fn events_out(&self) -> u64 {
+        self.overflow().filter(|block| block.is_out).map(|block| block.left.count()).sum()
+    }
+
+    pub(super) fn is_out(&self, seq: u64) -> bool {
+        self.overflow().any(|block| block.is_out && block.left.contains(seq))
+    }
+
+    fn overflow(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter(|block| !block.in_storage)
+    }
+
+    /// When events are to go out into the overflow, if any are.
+    pub fn spill_due_ms(&self) -> Option<u64> {
+        if self.spilling.is_some() { None } else { self.spill_due_ms }
+    }
+
+    /// Takes the oldest events that wait, to be written into a block, if there is a reason to: some are in memory only, or
+    /// the origin has no room left for what we have in storage. They are not sent until [`Queue::spilled`].
+    pub fn spill(&mut self) -> Option<(Name, String)> {
+        self.spill_due_ms = None;
+        let waits = |entry: &&mut Entry| entry.is_waiting() && entry.place != Place::Overflow;
+        let retreats = self.retreats;
+        let is_outside = |entry: &Entry| matches!(entry.place, Place::Memory | Place::Retry);
+        if !self.entries.iter_mut().filter(waits).any(|entry| retreats || is_outside(entry)) {
+            self.retreats = false;
+            return None;
+        }
+        let (text, seqs) = self.take(waits, SPILLING);
+        let name = self.name_block(&text, &seqs);
+        self.spilling = Some((name, seqs));
+        Some((name, text))
+    }
+
+    /// Puts those of `which` into one block's text, as many as fit.
+    pub(super) fn take(
+        &mut self,
+        which: impl Fn(&&mut Entry) -> bool,
+        request: u32,
+    ) -> (String, Ranges) {
+        let (mut text, mut seqs) = (String::new(), Ranges::new());
+        for entry in self.entries.iter_mut().filter(which).take(block::EVENTS_MAX) {
+            if !text.is_empty() && text.len() + entry.text.len() > block::BYTES_MAX {
+                break;
+            }
+            block::push_line(&mut text, entry.seq, &entry.text);
+            seqs.insert(entry.seq);
+            if request != 0 {
+                entry.request = request;
+                self.waiting -= 1;
+                self.waiting_bytes -= entry.text.len();
+            }
+        }
+        (text, seqs)
+    }
+
+    pub(super) fn name_block(&mut self, text: &str, seqs: &Ranges) -> Name {
+        self.last_block += 1;
+        let (number, bytes) = (self.last_block, text.len());
+        Name { producer: self.producer, number, events: seqs.count(), bytes }
+    }
+
+    /// The block of [`Queue::spill`] is in the overflow, or could not be put there. If it is, its events leave storage;
+    /// and memory, unless they are the next to be sent.
+    pub fn spilled(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64, done: bool) {
+        self.put_back(SPILLING);
+        self.spill_due_ms = Some(now_ms);
+        let Some((name, seqs)) = self.spilling.take().filter(|_| done) else { return };
+        // Some may have been sent meanwhile, because the page was about to go.
+        let (mut left, mut in_flight) = (Ranges::new(), false);
+        let mut held = 0;
+        let producer = self.producer;
+        for entry in &mut self.entries {
+            if entry.place == Place::Overflow {
+                held += entry.text.len();
+            }
+            if !seqs.contains(entry.seq) {
+                continue;
+            }
+            left.insert(entry.seq);
+            in_flight |= !entry.is_waiting();
+            match entry.place {
+                Place::Storage => {
+                    let key = keys.event(producer, entry.seq);
+                    self.share.stored -= key.len() + entry.text.len();
+                    storage.remove(&key);
+                }
+                Place::Memory | Place::Retry => self.share.memory -= entry.text.len(),
+                Place::Chunk | Place::Overflow => {}
+            }
+            entry.place = Place::Overflow;
+            entry.read_back_ms = 0;
+        }
+        self.leave_blocks(storage, keys, &left);
+        let is_out = !in_flight && held + name.bytes > block::BYTES_MAX;
+        if is_out {
+            let (waiting, waiting_bytes) = (&mut self.waiting, &mut self.waiting_bytes);
+            self.entries.retain(|entry| {
+                let stays = !left.contains(entry.seq);
+                if !stays {
+                    *waiting -= 1;
+                    *waiting_bytes -= entry.text.len();
+                }
+                stays
+            });
+        }
+        self.blocks.push(Block { name, in_storage: false, left, is_out });
+        self.has_room();
+    }
+
+    /// Takes events out of the blocks they stood in. A block in storage goes with its last one.
+    pub(super) fn leave_blocks(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
+        let share = &mut self.share;
+        self.blocks.retain_mut(|block| {
+            block.left = block.left.minus(seqs);
+            let stays = !block.in_storage || !block.left.is_empty();
+            if !stays {
+                let key = keys.block(block.name);
+                share.stored -= key.len() + block.name.bytes;
+                storage.remove(&key);
+            }
+            stays
+        });
+    }
+
+    /// Notes a block that stands in storage.
+    pub(super) fn stands_in_storage(&mut self, name: Name, left: Ranges) {
+        self.blocks.push(Block { name, in_storage: true, left, is_out: false });
+    }
+
+    /// The oldest block whose texts memory does not have, once memory has room for them.
+    pub fn wants_back(&self) -> Option<Name> {
+        let is_held = |entry: &&Entry| entry.place == Place::Overflow && !entry.parked;
+        let held = self.entries.iter().filter(is_held);
+        if held.map(|entry| entry.text.len()).sum::<usize>() > block::BYTES_MAX / 2 {
+            return None;
+        }
+        let out = self.overflow().find(|block| block.is_out && !block.left.is_empty());
+        out.map(|block| block.name)
+    }
+
+    /// Brings the texts of a block back.
+    pub fn brought_back(&mut self, name: Name, text: &str) {
+        let Some(block) = self.blocks.iter_mut().find(|block| block.name == name) else { return };
+        block.is_out = false;
+        let mut found = Ranges::new();
+        for (seq, text) in block::lines(text) {
+            let at = self.entries.partition_point(|entry| entry.seq < seq);
+            let is_here = self.entries.get(at).is_some_and(|entry| entry.seq == seq);
+            if !block.left.contains(seq) || is_here {
+                continue;
+            }
+            found.insert(seq);
+            self.waiting += 1;
+            self.waiting_bytes += text.len();
+            let place = Place::Overflow;
+            self.entries.insert(at, Entry::new(seq, text, place));
+        }
+        // What is not in it was answered for us by an adopter, or the user cleared the site's data.
+        block.left = found;
+    }
+
+    /// A block in the overflow of which every event was answered.
+    pub fn spent(&self) -> Option<Name> {
+        self.overflow().find(|block| block.left.is_empty()).map(|block| block.name)
+    }
+
+    /// The block is no longer in the overflow.
+    pub fn erased(&mut self, name: Name) {
+        self.blocks.retain(|block| block.name != name);
+    }
+}

@@ -1,0 +1,128 @@
+//! What the queue does in later tasks: look after what it wrote, and bring in what had to stay outside.
+
+use super::{Entry, Place, Queue, Share};
+use crate::keys::Keys;
+use crate::ports::{Refusal, Storage};
+
+/// How many keys are read back, or written, in one task, so that a long backlog never makes a long task.
+const READ_BACK_MAX: usize = 500;
+const MOVE_IN_MAX: usize = 100;
+/// How long storage that refused is left alone, in milliseconds.
+const REFUSED_MS: u64 = 5_000;
+
+impl Queue {
+    /// When storage wants to be looked at again.
+    pub fn due_ms(&self) -> Option<u64> {
+        if self.has_retries {
+            return Some(0);
+        }
+        let fresh_ms = self.fresh.as_ref().map(|fresh| fresh.read_back_ms);
+        [self.read_back_due_ms, self.move_in_due_ms, fresh_ms].into_iter().flatten().min()
+    }
+
+    /// Whether so much was written that the others' bytes must be looked at before more is.
+    pub const fn wants_look(&self) -> bool {
+        self.share.wants_look()
+    }
+
+    /// Notes how many bytes of our share other pages take.
+    pub fn looked(&mut self, foreign_bytes: usize) {
+        self.share.looked(foreign_bytes);
+        self.has_room();
+    }
+
+    /// Some of our share may have come free: what waits outside is offered to storage again.
+    pub(super) fn has_room(&mut self) {
+        if self.share.memory > 0 {
+            self.move_in_due_ms.get_or_insert(0);
+        }
+    }
+
+    /// Gives refused events their second chance; reads new keys back, and writes again what is missing and unanswered,
+    /// because Chromium reverts writes over the quota without a word; moves events that only memory has into
+    /// storage, as far as there is room.
+    pub fn tend(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+        if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
+            self.read_back(storage, keys, now_ms);
+        }
+        self.settle_block(storage, keys, now_ms);
+        if self.move_in_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
+            self.move_in(storage, keys, now_ms);
+        }
+    }
+
+    fn read_back(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+        let (mut reads, mut next_ms) = (0, None);
+        for entry in &mut self.entries {
+            let retries = entry.place == Place::Retry;
+            if !retries && entry.read_back_ms == 0 {
+                continue;
+            }
+            if !retries && (entry.read_back_ms > now_ms || reads == READ_BACK_MAX) {
+                let due_ms = entry.read_back_ms;
+                next_ms = Some(next_ms.map_or(due_ms, |next_ms: u64| next_ms.min(due_ms)));
+                continue;
+            }
+            let key = keys.event(self.producer, entry.seq);
+            if !retries {
+                reads += 1;
+                entry.read_back_ms = 0;
+                if storage.get(&key).is_some() {
+                    continue;
+                }
+                self.share.stored -= key.len() + entry.text.len();
+                self.share.memory += entry.text.len();
+                self.retreats = true;
+                self.spill_due_ms.get_or_insert(now_ms);
+            }
+            entry.place = Place::Memory;
+            if store(entry, &mut self.share, storage, &key).is_err() {
+                self.move_in_due_ms = Some(now_ms + REFUSED_MS);
+            }
+        }
+        self.has_retries = false;
+        self.read_back_due_ms = next_ms;
+    }
+
+    fn move_in(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+        self.move_in_due_ms = None;
+        let outside = self.entries.iter_mut().filter(|entry| entry.place == Place::Memory);
+        for (writes, entry) in outside.enumerate() {
+            if writes == MOVE_IN_MAX || self.share.wants_look() {
+                self.move_in_due_ms = Some(now_ms);
+                return;
+            }
+            let key = keys.event(self.producer, entry.seq);
+            match store(entry, &mut self.share, storage, &key) {
+                Ok(true) => {
+                    entry.read_back_ms = now_ms + self.room.settle_ms;
+                    self.read_back_due_ms.get_or_insert(entry.read_back_ms);
+                }
+                Ok(false) | Err(Refusal::Blocked) => return,
+                Err(Refusal::Full) => {
+                    self.retreats = true;
+                    self.move_in_due_ms = Some(now_ms + REFUSED_MS);
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Writes an event that only memory has, if our share has room for it. Says whether it did.
+fn store(
+    entry: &mut Entry,
+    share: &mut Share,
+    storage: &mut impl Storage,
+    key: &str,
+) -> Result<bool, Refusal> {
+    let bytes = key.len() + entry.text.len();
+    if !share.fits(bytes) {
+        return Ok(false);
+    }
+    storage.set(key, &entry.text)?;
+    entry.place = Place::Storage;
+    share.wrote(bytes);
+    share.memory -= entry.text.len();
+    Ok(true)
+}

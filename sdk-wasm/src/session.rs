@@ -1,0 +1,159 @@
+//! The browser session: a name that all tabs share until half an hour passes without an event.
+//!
+//! It groups events and decides nothing: that two tabs which wake at the same moment may name two sessions is harmless.
+
+use lamplight_wire::Producer;
+use lamplight_wire::json;
+
+use crate::keys::Keys;
+use crate::ports::{Rng, Storage};
+use crate::text;
+
+/// How long a session lives without an event, in milliseconds.
+pub const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
+/// How often its time in storage is moved on, in milliseconds.
+const WRITE_MS: u64 = 60_000;
+/// Characters of a session's name: 60 random bits.
+const NAME_CHARS: usize = 12;
+
+/// What one tab knows of the session. Times are wall times, because they are compared across page loads.
+#[derive(Debug, Default)]
+pub struct Session {
+    name: String,
+    last_ms: u64,
+    written_ms: u64,
+}
+
+impl Session {
+    /// The session that an event at `now_ms` belongs to.
+    pub fn touch<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) -> &str {
+        if self.name.is_empty() || !is_live(self.last_ms, now_ms) {
+            self.find(ports, keys, now_ms);
+        }
+        self.last_ms = now_ms;
+        if now_ms.abs_diff(self.written_ms) >= WRITE_MS {
+            self.written_ms = now_ms;
+            let mut value = String::new();
+            json::push_integer(&mut value, now_ms);
+            value.push(':');
+            value.push_str(&self.name);
+            // Without storage each page is a session of its own.
+            let _ = ports.set(&keys.session(), &value);
+        }
+        &self.name
+    }
+
+    /// Takes up the session that another page was in, or begins one.
+    fn find<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
+        let known = ports.get(&keys.session());
+        let known = known.as_deref().and_then(|value| text::cut(value, b':'));
+        if let Some((last_ms, name)) = known
+            && name.len() == NAME_CHARS
+            && text::number(last_ms).is_some_and(|last_ms| is_live(last_ms, now_ms))
+        {
+            self.name = String::from(name);
+        } else {
+            self.name = random_name(ports);
+            self.written_ms = 0;
+        }
+    }
+
+    /// Ends the session: the next event begins another.
+    pub fn end(&mut self, storage: &mut impl Storage, keys: &Keys) {
+        *self = Self::default();
+        storage.remove(&keys.session());
+    }
+}
+
+/// A clock that was set back ends no session.
+fn is_live(last_ms: u64, now_ms: u64) -> bool {
+    now_ms < last_ms.saturating_add(IDLE_MS_MAX)
+}
+
+/// A name of 60 random bits.
+pub(crate) fn random_name(rng: &mut impl Rng) -> String {
+    let bits = (u128::from(rng.bits()) << 32) | u128::from(rng.bits());
+    let mut name = String::new();
+    Producer::from_bits(bits).push_to(&mut name);
+    name.split_off(name.len() - NAME_CHARS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::Refusal;
+    use std::collections::BTreeMap;
+
+    #[derive(Default)]
+    struct Origin(BTreeMap<String, String>, u32);
+
+    impl Storage for Origin {
+        fn get(&self, key: &str) -> Option<String> {
+            self.0.get(key).cloned()
+        }
+        fn size(&self, key: &str) -> usize {
+            self.0.get(key).map_or(0, String::len)
+        }
+        fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+            self.0.insert(key.into(), value.into());
+            Ok(())
+        }
+        fn remove(&mut self, key: &str) {
+            self.0.remove(key);
+        }
+        fn keys(&self, _prefix: &str) -> Vec<String> {
+            self.0.keys().cloned().collect()
+        }
+    }
+
+    impl Rng for Origin {
+        fn bits(&mut self) -> u32 {
+            self.1 += 1;
+            self.1.wrapping_mul(2_654_435_761)
+        }
+    }
+
+    const START_MS: u64 = 1_800_000_000_000;
+
+    #[test]
+    fn tabs_share_a_session_until_half_an_hour_passes_without_an_event() {
+        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let (mut one, mut two) = (Session::default(), Session::default());
+        let first = one.touch(&mut origin, &keys, START_MS).to_owned();
+        assert_eq!(two.touch(&mut origin, &keys, START_MS + 20 * 60_000), first);
+        // The first tab slept; the second went on.
+        assert_eq!(one.touch(&mut origin, &keys, START_MS + 45 * 60_000), first);
+        assert_ne!(one.touch(&mut origin, &keys, START_MS + 75 * 60_000), first);
+    }
+
+    #[test]
+    fn an_event_a_minute_writes_once_a_minute_at_most() {
+        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let mut session = Session::default();
+        session.touch(&mut origin, &keys, START_MS);
+        let written = origin.get(&keys.session());
+        session.touch(&mut origin, &keys, START_MS + 59_999);
+        assert_eq!(origin.get(&keys.session()), written);
+        session.touch(&mut origin, &keys, START_MS + 60_000);
+        assert_ne!(origin.get(&keys.session()), written);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_ends_no_session_and_one_that_is_set_forward_begins_one() {
+        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let mut session = Session::default();
+        let first = session.touch(&mut origin, &keys, START_MS).to_owned();
+        assert_eq!(session.touch(&mut origin, &keys, START_MS - 86_400_000), first);
+        assert_ne!(session.touch(&mut origin, &keys, START_MS + 86_400_000), first);
+    }
+
+    #[test]
+    fn what_others_wrote_there_is_no_session() {
+        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        for value in ["", "x", "1:", ":abcdefghijkl", "1800000000000:short"] {
+            origin.set(&keys.session(), value).unwrap();
+            let mut session = Session::default();
+            assert_eq!(session.touch(&mut origin, &keys, START_MS).len(), NAME_CHARS, "{value}");
+        }
+    }
+}

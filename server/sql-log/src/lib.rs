@@ -1,0 +1,67 @@
+//! Every statement that SQLite runs in this process, for tests that judge them all.
+//!
+//! `https://sqlite.org/c3ref/auto_extension.html`, `https://sqlite.org/c3ref/trace_v2.html`.
+#![allow(unsafe_code, reason = "SQLite's interface for tracing is one of pointers to C functions")]
+
+use std::collections::BTreeSet;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::ffi;
+
+/// A statement, and the file it was run on.
+pub type Statement = (PathBuf, String);
+
+static STATEMENTS: Mutex<BTreeSet<Statement>> = Mutex::new(BTreeSet::new());
+
+/// Notes every statement of every connection that is opened from now on.
+///
+/// # Panics
+/// SQLite has no memory left for it.
+pub fn begin() {
+    // SAFETY: the function has the signature that SQLite calls it with, and lives for ever.
+    let registered = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
+    assert_eq!(registered, ffi::SQLITE_OK, "SQLite takes the extension");
+}
+
+/// The statements that were run on files in `folder`, each once, with their parameters as placeholders.
+pub fn statements(folder: &Path) -> Vec<Statement> {
+    let statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
+    statements.iter().filter(|(path, _)| path.starts_with(folder)).cloned().collect()
+}
+
+unsafe extern "C" fn opened(
+    connection: *mut ffi::sqlite3,
+    _message: *mut *mut c_char,
+    _api: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: SQLite passes a connection that is being opened; the function lives for ever.
+    unsafe {
+        let what = c_uint::try_from(ffi::SQLITE_TRACE_STMT).unwrap_or_default();
+        ffi::sqlite3_trace_v2(connection, what, Some(ran), std::ptr::null_mut())
+    }
+}
+
+unsafe extern "C" fn ran(
+    _what: c_uint,
+    _context: *mut c_void,
+    statement: *mut c_void,
+    _text: *mut c_void,
+) -> c_int {
+    // SAFETY: for this kind of trace SQLite passes a prepared statement that is about to run. Its text and the name of
+    // its file are C strings that live at least until this returns.
+    unsafe {
+        let statement = statement.cast::<ffi::sqlite3_stmt>();
+        let (sql, file) = (
+            ffi::sqlite3_sql(statement),
+            ffi::sqlite3_db_filename(ffi::sqlite3_db_handle(statement), c"main".as_ptr()),
+        );
+        if !sql.is_null() && !file.is_null() {
+            let sql = CStr::from_ptr(sql).to_string_lossy().into_owned();
+            let file = PathBuf::from(CStr::from_ptr(file).to_string_lossy().into_owned());
+            STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner).insert((file, sql));
+        }
+    }
+    0
+}

@@ -1,0 +1,161 @@
+//! Enrichers: what is added to an event beside what came.
+//!
+//! Each is a small pure step. What they add stands in a column of its own, one member per enricher; what came is never
+//! touched. One that fails says so in the member `errors` and lets the event pass. What needs to know earlier events, the
+//! user's profile, is joined on when the payload is applied: see `store::Profile`.
+
+mod agent;
+mod campaign;
+mod geo;
+
+use serde_json::{Map, Value};
+
+use crate::store::{EventColumns, Receipt};
+
+pub use geo::{Geo, GeoError};
+
+/// The enrichers, as configured.
+#[derive(Debug, Default)]
+pub struct Enrichers {
+    /// Where networks are, if a file says it.
+    pub geo: Option<Geo>,
+    /// Properties that every event gets.
+    pub fixed: Map<String, Value>,
+}
+
+/// What is added to every event of one payload.
+#[derive(Debug)]
+pub struct Shared {
+    members: Map<String, Value>,
+    json: Option<String>,
+}
+
+impl Enrichers {
+    /// What the request and the configuration say: the same for all events of a payload.
+    pub fn shared(&self, receipt: &Receipt) -> Shared {
+        let mut members = Map::new();
+        let mut errors = Map::new();
+        if !self.fixed.is_empty() {
+            members.insert("fixed".into(), Value::Object(self.fixed.clone()));
+        }
+        if let Some(text) = &receipt.user_agent {
+            keep(&mut members, &mut errors, "agent", agent::read(text));
+        }
+        if let Some((geo, client)) = self.geo.as_ref().zip(receipt.client.as_deref()) {
+            keep(&mut members, &mut errors, "geo", geo.find(client));
+        }
+        if !errors.is_empty() {
+            members.insert("errors".into(), Value::Object(errors));
+        }
+        let json = text(&members);
+        Shared { members, json }
+    }
+
+    /// All that is added to one event, as JSON.
+    pub fn enrich(&self, shared: &Shared, columns: &EventColumns) -> Option<String> {
+        let found = campaign::read(columns);
+        if found.is_empty() {
+            return shared.json.clone();
+        }
+        let mut members = shared.members.clone();
+        members.extend(found);
+        text(&members)
+    }
+}
+
+fn keep(
+    members: &mut Map<String, Value>,
+    errors: &mut Map<String, Value>,
+    name: &str,
+    found: Result<Option<Value>, String>,
+) {
+    match found {
+        Ok(Some(value)) => drop(members.insert(name.into(), value)),
+        Ok(None) => {}
+        Err(error) => drop(errors.insert(name.into(), error.into())),
+    }
+}
+
+fn text(members: &Map<String, Value>) -> Option<String> {
+    if members.is_empty() { None } else { serde_json::to_string(members).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Encoding, PayloadId};
+    use lamplight_wire::event::Kind;
+    use proptest::prelude::*;
+
+    fn receipt(agent: Option<&str>, client: Option<&str>) -> Receipt {
+        Receipt {
+            id: PayloadId(uuid::Uuid::nil()),
+            received_ms: 0,
+            key_id: String::new(),
+            source: "web".into(),
+            encoding: Encoding::Identity,
+            events: 1,
+            unpacked_bytes: 2,
+            user_agent: agent.map(str::to_owned),
+            origin: None,
+            client: client.map(str::to_owned),
+        }
+    }
+
+    fn event(context: Option<&str>) -> EventColumns {
+        EventColumns {
+            kind: Kind::Default,
+            name: "page".into(),
+            ts_ms: None,
+            time_ms: 0,
+            user_id: None,
+            anonymous_id: None,
+            session: None,
+            properties_json: None,
+            context_json: context.map(str::to_owned),
+            monitor_json: None,
+            enrichment_json: None,
+        }
+    }
+
+    fn added(enrichers: &Enrichers, receipt: &Receipt, event: &EventColumns) -> Value {
+        let text = enrichers.enrich(&enrichers.shared(receipt), event);
+        text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn nothing_known_adds_nothing() {
+        let added = added(&Enrichers::default(), &receipt(None, None), &event(None));
+        assert_eq!(added, Value::Null);
+    }
+
+    #[test]
+    fn each_enricher_adds_a_member_of_its_own() {
+        let fixed = serde_json::json!({ "release": "7" }).as_object().unwrap().clone();
+        let enrichers = Enrichers { fixed, geo: None };
+        let context = r#"{"referrer":"https://a.example/x","page":{"url":"https://b.example/?utm_source=s"}}"#;
+        let added = added(&enrichers, &receipt(Some("curl/8.0"), None), &event(Some(context)));
+        assert_eq!(added["fixed"], serde_json::json!({ "release": "7" }));
+        assert_eq!(added["referrer"]["host"], "a.example");
+        assert_eq!(added["utm"], serde_json::json!({ "source": "s" }));
+        assert_eq!(added["errors"], Value::Null);
+    }
+
+    #[test]
+    fn one_that_fails_says_so_and_lets_the_others_work() {
+        let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
+        let context = event(Some(r#"{"referrer":"https://a.example/"}"#));
+        let added = added(&enrichers, &receipt(None, Some("not a network")), &context);
+        assert!(added["errors"]["geo"].as_str().unwrap().contains("network"), "{added}");
+        assert_eq!(added["referrer"]["host"], "a.example");
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_and_no_context_fails_an_event(agent in ".*", client in ".*", context in ".*") {
+            let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
+            let receipt = receipt(Some(&agent), Some(&client));
+            let _ = added(&enrichers, &receipt, &event(Some(&context)));
+        }
+    }
+}

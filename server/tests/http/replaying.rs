@@ -1,0 +1,124 @@
+//! Replays, by the API and by the command line.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::harness::{ADMIN_TOKEN, Server, now};
+
+fn send(server: &Server, events: u64) {
+    for n in 0..events {
+        let body = format!(r#"[{{"name":"a","properties":{{"n":{n}}}}},{{"name":""}}]"#);
+        assert_eq!(server.send(&body).status, 200);
+    }
+}
+
+/// The properties of all events there are, in order.
+fn numbers(server: &Server) -> Vec<u64> {
+    let events = server.all_events();
+    let mut numbers: Vec<u64> =
+        events.iter().map(|event| event["properties"]["n"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn post(server: &Server, body: &Value) -> (u16, Value) {
+    let token = format!("Bearer {ADMIN_TOKEN}");
+    let headers = [("authorization", token.as_str()), ("content-type", "application/json")];
+    let reply = server.post("/api/replay", &headers, body.to_string().as_bytes());
+    (reply.status, reply.json())
+}
+
+fn lose_the_events(data: &Path) {
+    let mut lost = 0;
+    for entry in std::fs::read_dir(data).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with("events-") {
+            std::fs::remove_file(path).unwrap();
+            lost += 1;
+        }
+    }
+    assert!(lost > 0);
+}
+
+fn replay(data: &Path, more: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_lamplight"))
+        .args(["replay", "--from", "0", "--to", "2200-01-01T00:00:00Z", "--data"])
+        .arg(data)
+        .args(more)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text + &String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_replay_brings_lost_events_back_and_doubles_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    send(&server, 20);
+    let before = server.settled();
+    assert!(replay(dir.path(), &[]).contains("POST /api/replay"), "a server is using it");
+    server.stop();
+    lose_the_events(dir.path());
+
+    let counted = replay(dir.path(), &["--dry-run"]);
+    assert_eq!(counted, "20 payloads with 40 events\n");
+    let done = replay(dir.path(), &[]);
+    assert!(done.contains("20 payloads: 0 events rewritten, 20 restored, 0 accepted; 0"), "{done}");
+    let again = replay(dir.path(), &[]);
+    assert!(again.contains("20 payloads: 20 events rewritten, 0 restored"), "{again}");
+
+    let server = Server::serve(dir.path());
+    assert_eq!(numbers(&server), (0..20).collect::<Vec<_>>());
+    assert_eq!(server.settled(), before);
+}
+
+#[test]
+fn a_replay_by_the_api_is_counted_first_and_done_beside_new_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    send(&server, 10);
+    server.settled();
+    let all = json!({ "from": 0, "to": "2200-01-01T00:00:00Z", "dry_run": true });
+    let (status, counted) = post(&server, &all);
+    assert_eq!((status, &counted["payloads"], &counted["events"]), (200, &json!(10), &json!(20)));
+    assert_eq!(counted["replay"], Value::Null);
+    assert_eq!(server.read("/api/replay").json()["replays"], json!([]));
+
+    let (status, begun) = post(&server, &json!({ "from": 0, "to": 7_258_118_400_000_u64 }));
+    assert_eq!((status, &begun["payloads"]), (202, &json!(10)));
+    send(&server, 5);
+    let begun = now();
+    loop {
+        let replay = server.read("/api/replay").json()["replays"][0].clone();
+        if replay["state"] == "ended" {
+            assert_eq!((&replay["restored"], &replay["accepted"]), (&json!(0), &json!(0)));
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_mins(1), "still replaying: {replay}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.settled()["stored"], 15);
+    assert_eq!(server.all_events().len(), 15);
+}
+
+#[test]
+fn a_replay_of_nothing_in_particular_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    for body in [
+        json!({}),
+        json!({ "from": 5 }),
+        json!({ "from": 5, "to": 5 }),
+        json!({ "from": 1, "to": 2, "payload": "0192d5a0-0000-7000-8000-000000000000" }),
+        json!({ "payload": "x" }),
+        json!({ "from": "soon", "to": 9 }),
+        json!({ "from": 1, "to": 2, "dry": true }),
+    ] {
+        assert_eq!(post(&server, &body).0, 400, "{body}");
+    }
+    assert_eq!(server.post("/api/replay", &[], b"{}").status, 401);
+}
