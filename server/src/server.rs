@@ -19,7 +19,6 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
-use crate::pace::Pace;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
@@ -118,12 +117,8 @@ pub async fn run(
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    let process_pace = Arc::new(Pace::default());
-    let mut workers =
-        work(args, enrichers, (&intake, &store), (&clock, &entropy), (&process_pace, &stopped));
-    for worker in deliverers(args, &deliveries, &clock, &entropy).await? {
-        workers.spawn(worker.run(stopped.clone()));
-    }
+    // Routes first: what is stored before they are set would never leave for a sink.
+    let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
@@ -132,8 +127,11 @@ pub async fn run(
         clock,
         entropy,
         Arc::clone(&disk),
-        process_pace,
     ));
+    let mut workers = work(args, enrichers, &app, &stopped);
+    for worker in deliverers {
+        workers.spawn(worker.run(stopped.clone()));
+    }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
         Mode::Serve => None,
@@ -216,10 +214,10 @@ async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
 fn work(
     args: &ServeArgs,
     enrichers: Arc<Enrichers>,
-    (intake, store): (&Arc<dyn Intake>, &Arc<dyn Store>),
-    (clock, entropy): (&Arc<dyn Clock>, &Arc<dyn Entropy>),
-    (process_pace, stopped): (&Arc<Pace>, &watch::Receiver<bool>),
+    app: &App,
+    stopped: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
+    let App { intake, store, clock, entropy, process_pace, .. } = app;
     let mut tasks = JoinSet::new();
     for _ in 0..WORKERS {
         let worker = Worker {

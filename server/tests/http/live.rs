@@ -39,8 +39,10 @@ impl Follower {
 
     /// The next event's kind and data, or `None` at the end.
     fn next(&mut self) -> Option<(String, Value)> {
-        let mut kind = String::new();
+        let (mut kind, begun) = (String::new(), crate::harness::now());
         loop {
+            // Signs of life alone must not keep a test waiting for ever.
+            assert!(begun.elapsed() < Duration::from_secs(25), "no event comes");
             let line = self.line()?;
             if let Some(id) = line.strip_prefix("id: ") {
                 id.clone_into(&mut self.last_id);

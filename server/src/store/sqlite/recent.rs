@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::columns::row_id;
-use super::events::{COLUMNS, Conditions, event_row, select};
+use super::events::{COLUMN_COUNT, COLUMNS, Conditions, event_row, select};
 use super::week_readers::Reading;
 use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
 
@@ -92,7 +92,7 @@ fn events(
     let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        if row.get::<_, Option<bool>>(19)? == Some(true) {
+        if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
             let event = event_row(row)?;
             events.push((event.index, event));
         }
