@@ -98,7 +98,6 @@ export class Client extends TabClient {
 
   /** Ends the load and reloads the page in one task. Returns the ids of all that was made. */
   async stopLoadAndReload(): Promise<string[]> {
-    const reloaded = this.page.waitForEvent('load')
     await this.page.evaluate(() => {
       setTimeout(() => {
         clearInterval(window.load.timer)
@@ -106,7 +105,10 @@ export class Client extends TabClient {
         location.reload()
       })
     })
-    await reloaded
+    // Not the event `load`: on a busy machine the steering of the browser can miss it. By timer, because a tab in the
+    // background paints no frames.
+    const isFresh = () => window.load === undefined && document.readyState === 'complete'
+    await this.page.waitForFunction(isFresh, undefined, { polling: 100, timeout: 60_000 })
     return this.page.evaluate(() => JSON.parse(window.name) as string[])
   }
 }
