@@ -26,8 +26,10 @@ export class Context {
 
   /** The context, if it is not what it was the last time. */
   changed(): Properties | undefined {
-    const href = globalThis.location?.href
-    if (!this.#fixed || href === this.#href) return undefined
+    // Asked for on every event, and the address is not free to read.
+    if (!this.#fixed) return undefined
+    const { href } = globalThis.location
+    if (href === this.#href) return undefined
     this.#href = href
     const { origin, pathname, hash } = globalThis.location
     // Without the query, which may carry secrets, and of the hash only what is a route.
