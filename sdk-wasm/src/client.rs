@@ -198,6 +198,7 @@ impl<P: Ports> Client<P> {
         if self.backoff.is_failing() {
             self.queue.compact(&mut self.ports, &self.keys, now_ms);
         }
+        self.queue.relieve(now_ms, self.backoff.is_failing());
         self.beat(now_ms);
         self.scan(now_ms);
         self.step_lock(now_ms);
