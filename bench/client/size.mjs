@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const dist = join(root, 'npm/dist')
 const goalBytes = 15_000
 // What it weighs today, rounded up: it may only shrink.
-const limitBytes = 46_000
+const limitBytes = 23_600
 
 const brotli = (bytes) =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } }).length

@@ -44,11 +44,17 @@ impl Keys {
         self.with(":")
     }
 
-    /// Where an event's text stands.
-    pub fn event(&self, producer: Producer, seq: u64) -> String {
+    /// What the keys of a producer's events begin with.
+    pub fn events(&self, producer: Producer) -> String {
         let mut key = self.with(":q:");
         producer.push_to(&mut key);
         key.push(':');
+        key
+    }
+
+    /// Where an event's text stands.
+    pub fn event(&self, producer: Producer, seq: u64) -> String {
+        let mut key = self.events(producer);
         json::push_integer(&mut key, seq);
         key
     }

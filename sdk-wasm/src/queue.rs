@@ -2,6 +2,7 @@
 
 mod blocks;
 mod compact;
+mod hand;
 mod share;
 mod tend;
 
@@ -13,6 +14,7 @@ use crate::ports::{Refusal, Storage};
 pub(crate) use blocks::SPILLING;
 use blocks::{Block, GATHER_MS};
 use compact::Fresh;
+pub use hand::Handed;
 use share::Share;
 
 /// Where a new event went.
@@ -76,7 +78,7 @@ pub struct Room {
 
 /// One producer's unanswered events.
 #[derive(Debug)]
-pub struct Queue {
+pub struct Queue<const WHOLE: bool = true> {
     producer: Producer,
     room: Room,
     /// Ascending by seq.
@@ -101,7 +103,7 @@ pub struct Queue {
     retreats: bool,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// An empty queue.
     pub const fn new(producer: Producer, room: Room) -> Self {
         Self {
@@ -126,12 +128,13 @@ impl Queue {
 
     /// Unanswered events, those in flight included.
     pub fn len(&self) -> usize {
-        self.entries.len() + usize::try_from(self.events_out()).unwrap_or(usize::MAX)
+        let out = if WHOLE { self.events_out() } else { 0 };
+        self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.events_out() == 0
+        self.entries.is_empty() && (!WHOLE || self.events_out() == 0)
     }
 
     /// Events that are not in flight and not given up.
@@ -157,7 +160,7 @@ impl Queue {
     /// Whether the event `seq` is still here.
     pub fn contains(&self, seq: u64) -> bool {
         let at = self.entries.partition_point(|entry| entry.seq < seq);
-        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || self.is_out(seq)
+        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || WHOLE && self.is_out(seq)
     }
 
     /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
@@ -300,7 +303,9 @@ impl Queue {
             }
             false
         });
-        self.leave_blocks(storage, keys, &left);
+        if WHOLE {
+            self.leave_blocks(storage, keys, &left);
+        }
         self.has_room();
         left
     }

@@ -39,7 +39,7 @@ pub(super) struct Parked {
     dropped: Dropped,
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Tells which producers are alive, after [`crate::ports::Liveness::look`].
     pub fn alive(&mut self, alive: &[Producer]) {
         self.others.alive(alive);
@@ -49,8 +49,13 @@ impl<P: Ports> Client<P> {
 
     /// Looks at all keys, and at how much of our share others take.
     pub(super) fn look(&mut self, now_ms: u64) {
-        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
-        self.queue.looked(self.others.bytes());
+        let foreign_bytes = if WHOLE {
+            self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+            self.others.bytes()
+        } else {
+            self.foreign_bytes()
+        };
+        self.queue.looked(foreign_bytes);
     }
 
     /// Looks at all keys, when that is due.

@@ -80,7 +80,7 @@ impl Desk {
     }
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// When the overflow needs something.
     pub(super) fn overflow_due_ms(&self, now_ms: u64) -> u64 {
         if self.desk.task.is_some() {

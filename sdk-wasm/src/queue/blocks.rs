@@ -26,14 +26,17 @@ pub(super) struct Block {
     is_out: bool,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// Whether there are blocks of ours in the overflow.
     pub fn overflows(&self) -> bool {
-        self.overflow().next().is_some()
+        WHOLE && self.overflow().next().is_some()
     }
 
     /// Unanswered events in the overflow, and the bytes of its blocks.
     pub fn overflowed(&self) -> (u64, u64) {
+        if !WHOLE {
+            return (0, 0);
+        }
         self.overflow().fold((0, 0), |(events, bytes), block| {
             (events + block.left.count(), bytes + block.name.bytes as u64)
         })

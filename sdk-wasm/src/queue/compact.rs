@@ -24,7 +24,7 @@ pub(super) struct Fresh {
     pub(super) read_back_ms: u64,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// Writes the oldest events into one block in storage, if there are many. Their keys go once the block was read back:
     /// Chromium reverts writes over the quota without a word.
     pub fn compact(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
