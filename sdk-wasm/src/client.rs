@@ -207,6 +207,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         if WHOLE && self.backoff.is_failing() {
             self.queue.compact(&mut self.ports, &self.keys, now_ms);
         }
+        self.queue.relieve(now_ms, self.backoff.is_failing());
         self.beat(now_ms);
         if WHOLE {
             self.scan(now_ms);

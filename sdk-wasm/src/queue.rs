@@ -101,6 +101,8 @@ pub struct Queue<const WHOLE: bool = true> {
     spill_due_ms: Option<u64>,
     /// The origin has no room left: what we have in storage goes out too.
     retreats: bool,
+    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make room for new ones.
+    relieves: bool,
 }
 
 impl<const WHOLE: bool> Queue<WHOLE> {
@@ -123,6 +125,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             spilling: None,
             spill_due_ms: None,
             retreats: false,
+            relieves: false,
         }
     }
 

@@ -60,12 +60,22 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         if self.spilling.is_some() { None } else { self.spill_due_ms }
     }
 
+    /// While the server takes nothing, keeps a part of our share free by letting whole blocks of the oldest go out: an event that
+    /// finds room in storage survives a page that is killed at once, and one that must wait for the overflow does not.
+    pub fn relieve(&mut self, now_ms: u64, is_failing: bool) {
+        self.relieves =
+            is_failing && self.share.is_tight() && self.share.stored >= block::BYTES_MAX;
+        if self.relieves {
+            self.spill_due_ms.get_or_insert(now_ms);
+        }
+    }
+
     /// Takes the oldest events that wait, to be written into a block, if there is a reason to: some are in memory only, or
-    /// the origin has no room left for what we have in storage. They are not sent until [`Queue::spilled`].
+    /// storage is to be relieved of what we have there. They are not sent until [`Queue::spilled`].
     pub fn spill(&mut self) -> Option<(Name, String)> {
         self.spill_due_ms = None;
         let waits = |entry: &&mut Entry| entry.is_waiting() && entry.place != Place::Overflow;
-        let retreats = self.retreats;
+        let retreats = self.retreats || self.relieves;
         let is_outside = |entry: &Entry| matches!(entry.place, Place::Memory | Place::Retry);
         if !self.entries.iter_mut().filter(waits).any(|entry| retreats || is_outside(entry)) {
             self.retreats = false;
@@ -175,13 +185,12 @@ impl<const WHOLE: bool> Queue<WHOLE> {
 
     /// The oldest block whose texts memory does not have, once memory has room for them.
     pub fn wants_back(&self) -> Option<Name> {
+        // First, because it is asked for with every event, and mostly there is none.
+        let out = self.overflow().find(|block| block.is_out && !block.left.is_empty())?;
         let is_held = |entry: &&Entry| entry.place == Place::Overflow && !entry.parked;
         let held = self.entries.iter().filter(is_held);
-        if held.map(|entry| entry.text.len()).sum::<usize>() > block::BYTES_MAX / 2 {
-            return None;
-        }
-        let out = self.overflow().find(|block| block.is_out && !block.left.is_empty());
-        out.map(|block| block.name)
+        let has_room = held.map(|entry| entry.text.len()).sum::<usize>() <= block::BYTES_MAX / 2;
+        has_room.then_some(out.name)
     }
 
     /// Brings the texts of a block back.

@@ -4,6 +4,8 @@
 const LOOK_PART: usize = 8;
 /// A new page, which knows nothing of the others yet, looks before it has written this part.
 const FIRST_LOOK_PART: usize = 64;
+/// With less than this part of the share left, a new event may soon find no room.
+const TIGHT_PART: usize = 4;
 
 /// Bytes, keys included, by where they are.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ impl Share {
 
     pub(super) const fn fits(&self, bytes: usize) -> bool {
         self.stored + self.foreign + bytes <= self.bytes_max
+    }
+
+    pub(super) const fn is_tight(&self) -> bool {
+        self.stored + self.foreign > self.bytes_max - self.bytes_max / TIGHT_PART
     }
 
     pub(super) const fn wants_look(&self) -> bool {
