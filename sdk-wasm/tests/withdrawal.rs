@@ -138,8 +138,7 @@ impl World {
     fn track(&mut self, tab: usize, count: usize) {
         let padding = format!("{{\"padding\":\"{}\"}}", "x".repeat(200));
         for _ in 0..count {
-            let event =
-                Track { name: "opened", properties_json: &padding, ..Track::default() };
+            let event = Track { name: "opened", properties_json: &padding, ..Track::default() };
             assert!(self.clients[tab].track(&event).seq > 0);
         }
     }

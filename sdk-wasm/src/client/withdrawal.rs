@@ -12,10 +12,9 @@ use super::adoption::Adopted;
 use super::delivery::{Cargo, ranges};
 use crate::adopt::{Others, Patience};
 use crate::batch::{self, Dropped};
-use crate::block;
+use crate::block::{self, Name};
 use crate::flush::Reason;
 use crate::keys::Key;
-use crate::mark::Mark;
 use crate::notes::Note;
 use crate::person::Person;
 use crate::ports::Ports;
@@ -96,29 +95,24 @@ impl<P: Ports> Client<P> {
     /// memory.
     fn give_up_others(&mut self) {
         for name in self.ports.keys(&self.keys.prefix()) {
-            let (producer, seqs, next) = match self.keys.parse(&name) {
-                Some(Key::Event(producer, seq)) => (producer, vec![seq], 0),
-                Some(Key::Block(block)) => {
-                    let text = self.ports.get(&name).unwrap_or_default();
-                    let seqs = block::lines(&text).into_iter().map(|(seq, _)| seq);
-                    (block.producer, seqs.collect(), 0)
-                }
-                Some(Key::Mark(producer)) => {
-                    let mark = self.ports.get(&name).unwrap_or_default();
-                    (producer, Vec::new(), Mark::parse(&mark).next)
-                }
-                None => continue,
-            };
+            let Some(key) = self.keys.parse(&name) else { continue };
+            let (Key::Event(producer, _) | Key::Mark(producer) | Key::Block(Name { producer, .. })) =
+                key;
             if producer == self.producer {
                 continue;
             }
+            match key {
+                Key::Event(_, seq) => self.withdraw_of(producer, seq),
+                Key::Block(_) => {
+                    let text = self.ports.get(&name).unwrap_or_default();
+                    for (seq, _) in block::lines(&text) {
+                        self.withdraw_of(producer, seq);
+                    }
+                }
+                // How far its numbers went is known from what it left, or was told before.
+                Key::Mark(_) => {}
+            }
             self.ports.remove(&name);
-            for seq in seqs {
-                self.withdraw_of(producer, seq);
-            }
-            for withdrawn in self.withdrawn.iter_mut().filter(|known| known.producer == producer) {
-                withdrawn.next = withdrawn.next.max(next);
-            }
         }
         let patience = Patience {
             adopt_after_ms: self.options.adopt_after_ms,
