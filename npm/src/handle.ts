@@ -41,6 +41,18 @@ export class Handle {
     this.#host.enter((core) => core.identify(id))
   }
 
+  consent(): void {
+    this.#host.enter((core) => core.consent())
+  }
+
+  withdrawn(): boolean {
+    return this.#host.enter((core) => core.withdrawn())
+  }
+
+  withdraw(forgets: boolean): void {
+    this.#host.enter((core) => core.withdraw(forgets))
+  }
+
   flush(): void {
     this.#host.enter((core) => core.flush())
   }

@@ -11,6 +11,7 @@ mod making;
 mod overflow;
 mod pages;
 mod report;
+mod withdrawal;
 
 use lamplight_wire::Producer;
 
@@ -34,6 +35,7 @@ use delivery::Request;
 use growth::GROWTH_MS;
 use overflow::Desk;
 use report::Counts;
+use withdrawal::Withdrawn;
 
 pub use making::{Outcome, Track, Tracked};
 
@@ -45,6 +47,7 @@ const FIRST_SCAN_MS: u64 = 200;
 /// A page begins with a client that is not `WHOLE`: it makes and sends the page's own events, and what works for other
 /// pages or moves events out of storage is not compiled into it. It hands over to a whole one, see [`Client::take_over`].
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
 pub struct Client<P: Ports, const WHOLE: bool = true> {
     ports: P,
     options: Options,
@@ -86,6 +89,10 @@ pub struct Client<P: Ports, const WHOLE: bool = true> {
 
     /// When the rest of the client is asked for, by one that is not whole.
     growth_due_ms: u64,
+    /// Consent was withdrawn: nothing is kept, and nothing sent but what that concerns.
+    is_withdrawn: bool,
+    /// Gone and other tabs' numbers that went with it, as far as no 2xx has acknowledged them.
+    withdrawn: Vec<Withdrawn>,
     /// The page was left or frozen, or the client closed: no timer runs.
     is_asleep: bool,
     is_closed: bool,
@@ -113,8 +120,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             adopt_after_ms: options.adopt_after_ms,
             beat_stale_ms: options.beat_stale_ms,
         };
+        let keys = Keys::new(&options.namespace);
         Self {
-            keys: Keys::new(&options.namespace),
+            is_withdrawn: ports.get(&keys.withdrawn()).is_some(),
+            withdrawn: Vec::new(),
+            keys,
             producer,
             seq: 0,
             person: Person::default(),
@@ -167,7 +177,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// When [`Client::woke`] wants to be called, by the monotonic clock.
     pub fn next_wake_ms(&mut self) -> Option<u64> {
-        let due_ms = if self.is_asleep { None } else { Some(self.due_ms()) };
+        let due_ms = if self.is_asleep {
+            None
+        } else {
+            Some(self.due_ms()).filter(|due_ms| *due_ms < u64::MAX)
+        };
         self.lag.armed(due_ms);
         due_ms
     }
@@ -187,9 +201,15 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// When there is something to do for others, or with the overflow.
     fn work_due_ms(&self, now_ms: u64) -> u64 {
+        let scan = (!self.is_withdrawn).then_some(self.scan_due_ms);
         let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
-        let lock_ms = lock.into_iter().flatten().min().unwrap_or(u64::MAX);
-        lock_ms.min(self.scan_due_ms).min(self.overflow_due_ms(now_ms))
+        let work = [scan, self.withdrawal_due_ms(now_ms)]
+            .into_iter()
+            .chain(lock)
+            .flatten()
+            .min()
+            .unwrap_or(u64::MAX);
+        work.min(self.overflow_due_ms(now_ms))
     }
 
     /// Does everything that is due.
@@ -214,6 +234,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             self.step_lock(now_ms);
             self.tend_lease(now_ms);
         } else {
+            self.heed_withdrawal();
             self.grow(now_ms);
         }
         if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
@@ -221,6 +242,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
         if WHOLE {
             self.send_adopted(now_ms);
+            self.send_withdrawn(now_ms);
             self.tend_overflow(now_ms);
         }
         self.end_flush();

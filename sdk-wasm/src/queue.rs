@@ -5,6 +5,7 @@ mod compact;
 mod hand;
 mod share;
 mod tend;
+mod withdraw;
 
 use lamplight_wire::{Producer, Ranges};
 
