@@ -1,10 +1,11 @@
 // The module, instantiated once and only in a page or a worker of one.
-import { Handle, initSync } from 'lamplight:glue'
+import { initSync } from 'lamplight:glue'
+import { Handle } from './handle.ts'
 
 // Not among the types of a page.
 declare const WorkerGlobalScope: (new () => object) | undefined
 
-export type { Handle }
+export type { Handle } from './handle.ts'
 export type HandleClass = typeof Handle
 
 let isLoaded = false

@@ -12,7 +12,7 @@ test('the package holds the entries, their types, the module and the papers, and
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
   assert.deepEqual(packed.files.map((file) => file.path).sort(), [
     'LICENSE-APACHE', 'LICENSE-MIT', 'README.md',
-    'dist/entries/slim.d.ts', 'dist/index.d.ts', 'dist/index.js', 'dist/lamplight.wasm', 'dist/slim.js', 'dist/types.d.ts',
+    'dist/entries/slim.d.ts', 'dist/index.d.ts', 'dist/index.js', 'dist/lamplight.wasm', 'dist/slim.js', 'dist/types.d.ts', 'dist/whole.js',
     'package.json',
   ])
 })

@@ -164,14 +164,11 @@ impl Others {
 
     /// Takes the list of all blocks in the overflow.
     pub fn listed(&mut self, names: &str, me: Producer, now_ms: u64) {
-        let mut rest = names;
-        while !rest.is_empty() {
-            let (name, after) = text::cut(rest, b'\n').unwrap_or((rest, ""));
-            rest = after;
+        text::each_line(names, |name| {
             if let Some(name) = block::Name::parse(name).filter(|name| name.producer != me) {
                 self.of(name.producer, now_ms).found(name, false, now_ms);
             }
-        }
+        });
         for foreign in &mut self.foreign {
             foreign.keep_found(false, now_ms);
             foreign.wants_list = false;

@@ -36,6 +36,17 @@ impl Backoff {
         (self.failures > 0).then_some(self.until_ms)
     }
 
+    /// What [`Backoff::resume`] takes.
+    pub(crate) fn parts(&self) -> (u64, u64, bool) {
+        (u64::from(self.failures), self.until_ms, self.asked)
+    }
+
+    /// Goes on where another left off, on the same clock.
+    pub(crate) fn resume(&mut self, failures: u64, until_ms: u64, asked: bool) {
+        self.failures = u32::try_from(failures).unwrap_or(u32::MAX);
+        (self.until_ms, self.asked) = (until_ms, asked);
+    }
+
     /// Whether nothing may be sent at `now_ms`.
     pub fn is_waiting(&self, now_ms: u64) -> bool {
         self.failures > 0 && now_ms < self.until_ms

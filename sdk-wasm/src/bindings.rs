@@ -1,26 +1,27 @@
 //! What JavaScript calls: the only exports of the module. Texts and numbers cross, never objects.
 
-use std::rc::Rc;
-
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Listener, Shell};
+use crate::browser::{Browser, Shell};
 use crate::client::{Client, Outcome, Track};
 use crate::options::{Options, namespace_of};
+use crate::ports::{Answer, Page};
 
 /// A client, as JavaScript holds it.
 #[wasm_bindgen]
-pub struct Handle {
-    shell: Rc<Shell>,
+#[derive(Debug)]
+pub struct Core {
+    shell: &'static Shell,
 }
 
 #[wasm_bindgen]
-impl Handle {
-    /// Starts a client. Numbers that are 0 and texts that are empty stand for the defaults. `listener` hears every
-    /// note as `(name, json)`.
+impl Core {
+    /// Starts a client on the host with this number. Numbers that are 0 and texts that are empty stand for the defaults.
+    /// A whole one goes on from `state`, if another client handed some over.
     #[wasm_bindgen(constructor)]
     #[allow(clippy::too_many_arguments)]
     pub fn new(
+        host: u32,
         url: &str,
         namespace: &str,
         interval_ms: u32,
@@ -29,7 +30,7 @@ impl Handle {
         storage_bytes_max: u32,
         overflow_bytes_max: u32,
         liveness: bool,
-        listener: Listener,
+        state: &str,
     ) -> Self {
         let mut options = Options { liveness, ..Options::default() };
         options.namespace =
@@ -49,7 +50,7 @@ impl Handle {
                 *option = value as usize;
             }
         }
-        Self { shell: Shell::start(url, options, listener) }
+        Self::start(host, options, state)
     }
 
     /// This page's producer.
@@ -100,6 +101,21 @@ impl Handle {
         self.shell.with(|client| client.identify((!id.is_empty()).then_some(id)));
     }
 
+    /// Consent is given (again).
+    pub fn consent(&self) {
+        self.shell.with(Client::consent);
+    }
+
+    /// Whether consent was withdrawn in this browser.
+    pub fn withdrawn(&self) -> bool {
+        self.shell.with(|client| client.is_withdrawn()).unwrap_or_default()
+    }
+
+    /// Withdraws consent: deletes what waits, declares that; and deletes person and session, if it `forgets`.
+    pub fn withdraw(&self, forgets: bool) {
+        self.shell.with(|client| client.withdraw(forgets));
+    }
+
     /// Sends what waits now; the note `flushed` tells the end.
     pub fn flush(&self) {
         self.shell.with(Client::flush);
@@ -121,5 +137,86 @@ impl Handle {
     /// Sends what it can and stops.
     pub fn close(&self) {
         self.shell.with(Client::close);
+    }
+
+    /// The timer fired.
+    pub fn woke(&self) {
+        self.shell.with(Client::woke);
+    }
+
+    /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
+    /// asked for.
+    pub fn answered(&self, id: u32, status: u16, retry_after_ms: f64, body: String) {
+        // No server asks for more than fits.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let retry_after_ms = (retry_after_ms >= 0.0).then_some(retry_after_ms as u64);
+        self.shell.with(|client| client.answered(id, &Answer { status, body, retry_after_ms }));
+    }
+
+    /// Something happened to the page, by the numbers of `host.js`.
+    pub fn page(&self, event: u32) {
+        let event = match event {
+            0 => Page::Hidden,
+            1 => Page::Visible,
+            2 => Page::Frozen,
+            3 => Page::Left,
+            4 => Page::Back,
+            _ => Page::Online,
+        };
+        self.shell.with(|client| client.page(event));
+    }
+}
+
+impl Core {
+    /// The same, for callers in Rust.
+    pub fn start(host: u32, options: Options, state: &str) -> Self {
+        let browser = Browser::new(host, &options.namespace);
+        Self { shell: Shell::start(host, client(browser, options, state)) }
+    }
+
+    /// What drives the client.
+    pub const fn shell(&self) -> &'static Shell {
+        self.shell
+    }
+}
+
+#[cfg(not(feature = "whole"))]
+#[wasm_bindgen]
+impl Core {
+    /// Ends this client and tells what the whole one must know; nothing when it must be asked again later.
+    #[wasm_bindgen(js_name = handOver)]
+    pub fn hand_over(&self) -> Option<String> {
+        self.shell.with(Client::hand_over).flatten()
+    }
+}
+
+#[cfg(not(feature = "whole"))]
+fn client(browser: Browser, options: Options, _state: &str) -> Client<Browser, false> {
+    Client::new(browser, options)
+}
+
+#[cfg(feature = "whole")]
+#[wasm_bindgen]
+impl Core {
+    /// The Web Locks that are held, one to a line.
+    pub fn alive(&self, locks: &str) {
+        self.shell.with(|client| {
+            let alive = client.ports().alive(locks);
+            client.alive(&alive);
+        });
+    }
+
+    /// A piece of work for the overflow is done, or has failed.
+    pub fn worked(&self, id: u32, is_done: bool, told: &str) {
+        self.shell.with(|client| client.worked(id, is_done.then_some(told)));
+    }
+}
+
+#[cfg(feature = "whole")]
+fn client(browser: Browser, options: Options, state: &str) -> Client<Browser> {
+    if state.is_empty() {
+        Client::new(browser, options)
+    } else {
+        Client::take_over(browser, options, state)
     }
 }

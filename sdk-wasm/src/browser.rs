@@ -1,70 +1,53 @@
-//! The only code that knows a browser: the ports on web APIs, and the shell that wakes the client.
+//! The only code that knows a browser: the ports, on the few functions of `host.js`, and the shell that wakes the client.
 
-mod clock;
-mod js;
-mod liveness;
-mod overflow;
-mod page;
-mod rng;
+mod host;
+mod ports;
 mod shell;
-mod storage;
-mod transport;
 
-use wasm_bindgen::JsCast;
+#[cfg(feature = "whole")]
+use lamplight_wire::Producer;
 
-pub use js::Listener;
-pub use overflow::do_work;
+#[cfg(feature = "whole")]
+use crate::text;
+pub use host::{attach, open};
+pub use ports::do_work;
 pub use shell::Shell;
 
-use liveness::Mark;
-use overflow::Errand;
-use transport::Outbox;
-
-/// The page's or worker's own `localStorage`, clocks, `fetch`, Web Locks and `IndexedDB`.
+/// The page or worker that a client runs in, as its host knows it.
 #[derive(Debug)]
 pub struct Browser {
-    global: web_sys::Window,
-    performance: Option<web_sys::Performance>,
-    storage: Option<web_sys::Storage>,
+    host: u32,
     namespace: String,
-    /// What all keys of this page's events begin with, as Rust's text and as JavaScript's.
-    prefix: (String, js_sys::JsString),
-    outbox: Outbox,
-    /// Work for the overflow that has not been started.
-    errands: Vec<Errand>,
-    mark: Mark,
-    /// Hears who is alive, once the shell is there to listen.
-    listed: wasm_bindgen::JsValue,
+    /// What all keys of this page's events begin with, as the host was last told.
+    prefix: String,
 }
 
 impl Browser {
-    /// The ports of this page. Storage that the browser withholds counts as blocked.
-    pub fn new(namespace: &str) -> Self {
-        let global = global();
-        Self {
-            performance: global.performance(),
-            // A getter that throws where a policy forbids storage.
-            storage: global.local_storage().ok().flatten(),
-            global,
-            namespace: String::from(namespace),
-            prefix: (String::new(), js_sys::JsString::from("")),
-            outbox: Outbox::default(),
-            errands: Vec::new(),
-            mark: Mark::default(),
-            listed: wasm_bindgen::JsValue::UNDEFINED,
-        }
+    /// The ports on the host with this number. Storage that the browser withholds counts as blocked.
+    pub fn new(host: u32, namespace: &str) -> Self {
+        Self { host, namespace: String::from(namespace), prefix: String::new() }
     }
-}
 
-impl Browser {
     /// Has storage count as blocked from now on.
     pub fn block_storage(&mut self) {
-        self.storage = None;
+        host::block_storage(self.host);
     }
-}
 
-/// The page's window. In a worker its global scope, which has the same members but for those of a page: they read as
-/// missing, so it is treated as a window without a document and without `localStorage`.
-fn global() -> web_sys::Window {
-    js_sys::global().unchecked_into()
+    /// Reads the list of held locks, one to a line.
+    #[cfg(feature = "whole")]
+    pub(crate) fn alive(&self, locks: &str) -> Vec<Producer> {
+        let prefix = self.alive_prefix();
+        let mut alive = Vec::new();
+        text::each_line(locks, |lock| {
+            alive.extend(lock.strip_prefix(prefix.as_str()).and_then(Producer::parse));
+        });
+        alive
+    }
+
+    /// `<ns>:alive:`, before the producer's name.
+    fn alive_prefix(&self) -> String {
+        let mut prefix = self.namespace.clone();
+        prefix.push_str(":alive:");
+        prefix
+    }
 }

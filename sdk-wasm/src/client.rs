@@ -6,10 +6,12 @@
 
 mod adoption;
 mod delivery;
+mod growth;
 mod making;
 mod overflow;
 mod pages;
 mod report;
+mod withdrawal;
 
 use lamplight_wire::Producer;
 
@@ -30,8 +32,10 @@ use crate::queue::{Queue, Room};
 use crate::session::Session;
 use adoption::Parked;
 use delivery::Request;
+use growth::GROWTH_MS;
 use overflow::Desk;
 use report::Counts;
+use withdrawal::Withdrawn;
 
 pub use making::{Outcome, Track, Tracked};
 
@@ -39,8 +43,12 @@ pub use making::{Outcome, Track, Tracked};
 const FIRST_SCAN_MS: u64 = 200;
 
 /// One page's client.
+///
+/// A page begins with a client that is not `WHOLE`: it makes and sends the page's own events, and what works for other
+/// pages or moves events out of storage is not compiled into it. It hands over to a whole one, see [`Client::take_over`].
 #[derive(Debug)]
-pub struct Client<P: Ports> {
+#[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
+pub struct Client<P: Ports, const WHOLE: bool = true> {
     ports: P,
     options: Options,
     keys: Keys,
@@ -51,7 +59,7 @@ pub struct Client<P: Ports> {
     session: Session,
     /// The `context` object of later events, or empty.
     context_json: String,
-    queue: Queue,
+    queue: Queue<WHOLE>,
     /// Numbers given up that no 2xx has acknowledged yet.
     dropped: Dropped,
     counts: Counts,
@@ -79,17 +87,30 @@ pub struct Client<P: Ports> {
     lease: Lease,
     lag: Lag,
 
+    /// When the rest of the client is asked for, by one that is not whole.
+    growth_due_ms: u64,
+    /// Consent was withdrawn: nothing is kept, and nothing sent but what that concerns.
+    is_withdrawn: bool,
+    /// Gone and other tabs' numbers that went with it, as far as no 2xx has acknowledged them.
+    withdrawn: Vec<Withdrawn>,
     /// The page was left or frozen, or the client closed: no timer runs.
     is_asleep: bool,
     is_closed: bool,
     notes: Vec<Note>,
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Starts a client: mints its producer and marks it alive. Nothing is written to storage yet.
     pub fn new(mut ports: P, options: Options) -> Self {
         let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.bits()));
         let producer = Producer::from_bits(bits);
+        if options.liveness {
+            ports.hold(producer);
+        }
+        Self::start(ports, options, producer)
+    }
+
+    fn start(ports: P, options: Options, producer: Producer) -> Self {
         let room = Room {
             storage_bytes_max: options.storage_bytes_max,
             memory_bytes_max: options.memory_bytes_max,
@@ -99,11 +120,11 @@ impl<P: Ports> Client<P> {
             adopt_after_ms: options.adopt_after_ms,
             beat_stale_ms: options.beat_stale_ms,
         };
-        if options.liveness {
-            ports.hold(producer);
-        }
+        let keys = Keys::new(&options.namespace);
         Self {
-            keys: Keys::new(&options.namespace),
+            is_withdrawn: ports.get(&keys.withdrawn()).is_some(),
+            withdrawn: Vec::new(),
+            keys,
             producer,
             seq: 0,
             person: Person::default(),
@@ -129,6 +150,7 @@ impl<P: Ports> Client<P> {
             lock: Lock::new(producer),
             lease: Lease::new(producer, options.lease_stale_ms),
             lag: Lag::default(),
+            growth_due_ms: ports.monotonic_ms() + GROWTH_MS,
             is_asleep: false,
             is_closed: false,
             notes: Vec::new(),
@@ -155,32 +177,39 @@ impl<P: Ports> Client<P> {
 
     /// When [`Client::woke`] wants to be called, by the monotonic clock.
     pub fn next_wake_ms(&mut self) -> Option<u64> {
-        let due_ms = if self.is_asleep { None } else { self.due_ms() };
+        let due_ms = if self.is_asleep {
+            None
+        } else {
+            Some(self.due_ms()).filter(|due_ms| *due_ms < u64::MAX)
+        };
         self.lag.armed(due_ms);
         due_ms
     }
 
-    fn due_ms(&self) -> Option<u64> {
+    fn due_ms(&self) -> u64 {
         let now_ms = self.ports.monotonic_ms();
         let flush = match decide(&self.situation(now_ms)) {
             Decision::Nothing => None,
             Decision::WaitUntil(at_ms) => Some(at_ms),
             Decision::Send(_) => Some(now_ms),
         };
-        [
-            flush,
-            self.requests.iter().map(|request| request.deadline_ms).min(),
-            self.queue.due_ms(),
-            self.beat_due_ms,
-            Some(self.scan_due_ms),
-            self.lock.due_ms(),
-            self.lease_due_ms(now_ms),
-            self.adoption_due_ms(now_ms),
-            Some(self.overflow_due_ms(now_ms)),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let answer = self.requests.iter().map(|request| request.deadline_ms).min();
+        let own = [flush, answer, self.queue.due_ms(), self.beat_due_ms];
+        let own_ms = own.into_iter().flatten().min().unwrap_or(u64::MAX);
+        own_ms.min(if WHOLE { self.work_due_ms(now_ms) } else { self.growth_due_ms })
+    }
+
+    /// When there is something to do for others, or with the overflow.
+    fn work_due_ms(&self, now_ms: u64) -> u64 {
+        let scan = (!self.is_withdrawn).then_some(self.scan_due_ms);
+        let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
+        let work = [scan, self.withdrawal_due_ms(now_ms)]
+            .into_iter()
+            .chain(lock)
+            .flatten()
+            .min()
+            .unwrap_or(u64::MAX);
+        work.min(self.overflow_due_ms(now_ms))
     }
 
     /// Does everything that is due.
@@ -195,19 +224,30 @@ impl<P: Ports> Client<P> {
             self.look(now_ms);
         }
         self.queue.tend(&mut self.ports, &self.keys, now_ms);
-        if self.backoff.is_failing() {
-            self.queue.compact(&mut self.ports, &self.keys, now_ms);
+        if WHOLE {
+            let is_failing = self.backoff.is_failing();
+            if is_failing {
+                self.queue.compact(&mut self.ports, &self.keys, now_ms);
+            }
+            self.queue.relieve(now_ms, is_failing);
         }
-        self.queue.relieve(now_ms, self.backoff.is_failing());
         self.beat(now_ms);
-        self.scan(now_ms);
-        self.step_lock(now_ms);
-        self.tend_lease(now_ms);
+        if WHOLE {
+            self.scan(now_ms);
+            self.step_lock(now_ms);
+            self.tend_lease(now_ms);
+        } else {
+            self.heed_withdrawal();
+            self.grow(now_ms);
+        }
         if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
             self.send_own(reason);
         }
-        self.send_adopted(now_ms);
-        self.tend_overflow(now_ms);
+        if WHOLE {
+            self.send_adopted(now_ms);
+            self.send_withdrawn(now_ms);
+            self.tend_overflow(now_ms);
+        }
         self.end_flush();
     }
 
@@ -220,7 +260,7 @@ impl<P: Ports> Client<P> {
             in_flight: !self.requests.is_empty(),
             backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
                 // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.
-                let yields = self.lease.is_others(now_ms);
+                let yields = WHOLE && self.lease.is_others(now_ms);
                 if yields { until_ms + STEP_MS_MAX } else { until_ms }
             }),
             last_sent_ms: self.last_sent_ms,

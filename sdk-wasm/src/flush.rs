@@ -18,6 +18,10 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 6] =
+        [Self::Interval, Self::Full, Self::Hidden, Self::Manual, Self::Adopted, Self::Recovered];
+
     /// The name that `stats()` shows.
     pub const fn name(self) -> &'static str {
         match self {

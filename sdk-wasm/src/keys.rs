@@ -8,6 +8,7 @@
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
 //! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::session`] |
 //! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::person`] |
+//! | `<ns>:o` | consent was withdrawn in this browser | any tab | any tab that is given consent again |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
 
 use lamplight_wire::producer::PRODUCER_CHARS;
@@ -44,11 +45,17 @@ impl Keys {
         self.with(":")
     }
 
-    /// Where an event's text stands.
-    pub fn event(&self, producer: Producer, seq: u64) -> String {
+    /// What the keys of a producer's events begin with.
+    pub fn events(&self, producer: Producer) -> String {
         let mut key = self.with(":q:");
         producer.push_to(&mut key);
         key.push(':');
+        key
+    }
+
+    /// Where an event's text stands.
+    pub fn event(&self, producer: Producer, seq: u64) -> String {
+        let mut key = self.events(producer);
         json::push_integer(&mut key, seq);
         key
     }
@@ -90,6 +97,11 @@ impl Keys {
     /// Where the person stands.
     pub fn person(&self) -> String {
         self.with(":u")
+    }
+
+    /// Where it stands that consent was withdrawn.
+    pub fn withdrawn(&self) -> String {
+        self.with(":o")
     }
 
     /// What a key says; `None` when it is none of a producer's.

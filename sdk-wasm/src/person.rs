@@ -40,23 +40,33 @@ impl Person {
 
     fn find<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         let known = ports.get(&keys.person());
-        match known.as_deref().and_then(|value| text::cut(value, b':')) {
-            Some((anonymous, id)) if !anonymous.is_empty() => {
-                self.anonymous = String::from(anonymous);
-                self.id = String::from(id);
-                self.compose();
-            }
-            _ => {
-                self.anonymous = random_name(ports);
-                self.write(ports, keys);
-            }
+        if !self.resume(known.as_deref().unwrap_or_default()) {
+            self.anonymous = random_name(ports);
+            self.write(ports, keys);
         }
     }
 
-    fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    /// Takes up the person that another left; says whether there was one.
+    pub(crate) fn resume(&mut self, value: &str) -> bool {
+        let known = text::cut(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
+        if let Some((anonymous, id)) = known {
+            self.anonymous = String::from(anonymous);
+            self.id = String::from(id);
+            self.compose();
+        }
+        known.is_some()
+    }
+
+    /// The person as it stands in storage.
+    pub(crate) fn value(&self) -> String {
         let mut value = self.anonymous.clone();
         value.push(':');
         value.push_str(&self.id);
+        value
+    }
+
+    fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
+        let value = self.value();
         // Without storage the page has a person of its own.
         let _ = storage.set(&keys.person(), &value);
         self.compose();

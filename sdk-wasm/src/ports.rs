@@ -59,8 +59,8 @@ pub trait Liveness {
     fn hold(&mut self, producer: Producer);
     /// Gives the mark back.
     fn release(&mut self);
-    /// Asks who is alive; the list is told by `Client::alive`. `false` where nobody can tell.
-    fn look(&mut self) -> bool;
+    /// Asks who is alive; the list is told by `Client::alive`, where somebody can tell.
+    fn look(&mut self);
 }
 
 /// One thing to do with the overflow.
@@ -82,10 +82,16 @@ pub trait Overflow {
     fn work(&mut self, id: u32, work: Work);
 }
 
-/// Everything the core needs, in one value.
-pub trait Ports: Storage + Clock + Rng + Transport + Liveness + Overflow {}
+/// Fetches what a client that is not whole lacks.
+pub trait Growth {
+    /// Asks for a whole client, to take over when it is there: perhaps never. Asking again does no harm.
+    fn grow(&mut self);
+}
 
-impl<P: Storage + Clock + Rng + Transport + Liveness + Overflow> Ports for P {}
+/// Everything the core needs, in one value.
+pub trait Ports: Storage + Clock + Rng + Transport + Liveness + Overflow + Growth {}
+
+impl<P: Storage + Clock + Rng + Transport + Liveness + Overflow + Growth> Ports for P {}
 
 /// The server's answer to one request, or the lack of one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,8 +2,10 @@
 
 mod blocks;
 mod compact;
+mod hand;
 mod share;
 mod tend;
+mod withdraw;
 
 use lamplight_wire::{Producer, Ranges};
 
@@ -13,6 +15,7 @@ use crate::ports::{Refusal, Storage};
 pub(crate) use blocks::SPILLING;
 use blocks::{Block, GATHER_MS};
 use compact::Fresh;
+pub use hand::Handed;
 use share::Share;
 
 /// Where a new event went.
@@ -76,7 +79,7 @@ pub struct Room {
 
 /// One producer's unanswered events.
 #[derive(Debug)]
-pub struct Queue {
+pub struct Queue<const WHOLE: bool = true> {
     producer: Producer,
     room: Room,
     /// Ascending by seq.
@@ -103,7 +106,7 @@ pub struct Queue {
     relieves: bool,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// An empty queue.
     pub const fn new(producer: Producer, room: Room) -> Self {
         Self {
@@ -129,12 +132,13 @@ impl Queue {
 
     /// Unanswered events, those in flight included.
     pub fn len(&self) -> usize {
-        self.entries.len() + usize::try_from(self.events_out()).unwrap_or(usize::MAX)
+        let out = if WHOLE { self.events_out() } else { 0 };
+        self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.events_out() == 0
+        self.entries.is_empty() && (!WHOLE || self.events_out() == 0)
     }
 
     /// Events that are not in flight and not given up.
@@ -160,7 +164,7 @@ impl Queue {
     /// Whether the event `seq` is still here.
     pub fn contains(&self, seq: u64) -> bool {
         let at = self.entries.partition_point(|entry| entry.seq < seq);
-        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || self.is_out(seq)
+        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || WHOLE && self.is_out(seq)
     }
 
     /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
@@ -303,7 +307,9 @@ impl Queue {
             }
             false
         });
-        self.leave_blocks(storage, keys, &left);
+        if WHOLE {
+            self.leave_blocks(storage, keys, &left);
+        }
         self.has_room();
         left
     }

@@ -58,6 +58,16 @@ impl Session {
         }
     }
 
+    /// What [`Session::resume`] takes.
+    pub(crate) fn parts(&self) -> (u64, u64, &str) {
+        (self.last_ms, self.written_ms, &self.name)
+    }
+
+    /// Goes on where another left off.
+    pub(crate) fn resume(&mut self, last_ms: u64, written_ms: u64, name: &str) {
+        *self = Self { name: String::from(name), last_ms, written_ms };
+    }
+
     /// Ends the session: the next event begins another.
     pub fn end(&mut self, storage: &mut impl Storage, keys: &Keys) {
         *self = Self::default();

@@ -8,6 +8,18 @@ pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
+/// Calls `hear` with every line that is not empty.
+pub(crate) fn each_line<'a>(text: &'a str, mut hear: impl FnMut(&'a str)) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+        rest = after;
+        if !line.is_empty() {
+            hear(line);
+        }
+    }
+}
+
 /// A number in decimal, and nothing else.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));

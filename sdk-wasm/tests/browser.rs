@@ -9,12 +9,10 @@
     reason = "a test that cannot go on should say so"
 )]
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-
 use gloo_timers::future::TimeoutFuture;
+use lamplight_sdk::bindings::Core;
 use lamplight_sdk::block::lines;
-use lamplight_sdk::browser::{Browser, Shell, do_work};
+use lamplight_sdk::browser::{Browser, Shell, attach, do_work, open};
 use lamplight_sdk::client::{Client, Outcome, Track};
 use lamplight_sdk::keys::Keys;
 use lamplight_sdk::lock::{Access, Lock, Phase, Register, Waits};
@@ -22,6 +20,7 @@ use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{Clock, Storage, Work};
 use lamplight_wire::Producer;
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -29,31 +28,48 @@ wasm_bindgen_test_configure!(run_in_browser);
 /// The discard port of loopback: requests to it fail at once, as they do without a network.
 const NOBODY: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
 
-fn start(namespace: &str) -> Rc<Shell> {
-    let options = Options { namespace: namespace.into(), ..Options::default() };
-    Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into())
+/// A host whose listener says nothing.
+fn host() -> u32 {
+    open(NOBODY, js_sys::Function::new_no_args("").into())
 }
 
-fn stats(shell: &Rc<Shell>) -> serde_json::Value {
+/// Storage as this page has it.
+fn browser(namespace: &str) -> Browser {
+    Browser::new(host(), namespace)
+}
+
+fn start(options: Options) -> &'static Shell {
+    let host = host();
+    let core = Core::start(host, options, "");
+    let shell = core.shell();
+    attach(host, core.into());
+    shell
+}
+
+fn start_in(namespace: &str) -> &'static Shell {
+    start(Options { namespace: namespace.into(), ..Options::default() })
+}
+
+fn stats(shell: &Shell) -> serde_json::Value {
     let json = shell.with(|client| client.stats_json()).expect("the client is free");
     serde_json::from_str(&json).expect("stats are JSON")
 }
 
-fn producer(shell: &Rc<Shell>) -> Producer {
+fn producer(shell: &Shell) -> Producer {
     shell.with(|client| client.producer()).expect("the client is free")
 }
 
-fn track(shell: &Rc<Shell>, name: &str) -> Outcome {
+fn track(shell: &Shell, name: &str) -> Outcome {
     let event = Track { name, properties_json: "{\"city\":\"Zürich\"}", ..Track::default() };
     shell.with(|client| client.track(&event)).expect("the client is free").outcome
 }
 
 /// Closes the client and removes what a test left behind.
-fn clear(shells: &[Rc<Shell>], namespace: &str) {
+fn clear(shells: &[&Shell], namespace: &str) {
     for shell in shells {
         shell.with(Client::close);
     }
-    let mut storage = Browser::new(namespace);
+    let mut storage = browser(namespace);
     for key in storage.keys(namespace) {
         storage.remove(&key);
     }
@@ -61,11 +77,11 @@ fn clear(shells: &[Rc<Shell>], namespace: &str) {
 
 #[wasm_bindgen_test]
 fn an_event_is_in_local_storage_when_track_returns() {
-    let shell = start("t-stored");
-    let (storage, keys) = (Browser::new("t-stored"), Keys::new("t-stored"));
+    let shell = start_in("t-stored");
+    let (storage, keys) = (browser("t-stored"), Keys::new("t-stored"));
     for seq in 1..=3 {
-        assert_eq!(track(&shell, "opened"), Outcome::Stored);
-        let text = storage.get(&keys.event(producer(&shell), seq)).expect("the key is there");
+        assert_eq!(track(shell, "opened"), Outcome::Stored);
+        let text = storage.get(&keys.event(producer(shell), seq)).expect("the key is there");
         assert!(text.is_ascii(), "{text}");
         let event: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(event["seq"], seq);
@@ -76,13 +92,13 @@ fn an_event_is_in_local_storage_when_track_returns() {
 
 #[wasm_bindgen_test]
 async fn keys_stay_and_sending_backs_off_while_nobody_answers() {
-    let shell = start("t-nobody");
+    let shell = start_in("t-nobody");
     for _ in 0..5 {
-        track(&shell, "opened");
+        track(shell, "opened");
     }
     TimeoutFuture::new(1_500).await;
-    assert_eq!(Browser::new("t-nobody").keys("t-nobody:q:").len(), 5);
-    let stats = stats(&shell);
+    assert_eq!(browser("t-nobody").keys("t-nobody:q:").len(), 5);
+    let stats = stats(shell);
     assert_eq!(stats["queued"], 5, "{stats}");
     assert_eq!(stats["sent"], 0, "{stats}");
     assert_eq!(stats["lastError"], "no answer", "{stats}");
@@ -121,7 +137,7 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
 
 #[wasm_bindgen_test]
 async fn the_lock_goes_from_one_to_the_next_over_real_storage() {
-    let (mut browser, keys) = (Browser::new("t-lock"), Keys::new("t-lock"));
+    let (mut browser, keys) = (browser("t-lock"), Keys::new("t-lock"));
     let waits = Waits::from_settle(60);
     let mut first = Lock::new(Producer::from_bits(1));
     let mut second = Lock::new(Producer::from_bits(2));
@@ -145,19 +161,19 @@ async fn the_lock_goes_from_one_to_the_next_over_real_storage() {
 #[wasm_bindgen_test]
 async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
     const NAMESPACE: &str = "t-adopt";
-    let (mut storage, keys) = (Browser::new(NAMESPACE), Keys::new(NAMESPACE));
+    let (mut storage, keys) = (browser(NAMESPACE), Keys::new(NAMESPACE));
     // Its page holds no Web Lock: it is gone, though it did not say so.
     let gone = Producer::from_bits(9);
     for seq in 1..=4 {
         storage.set(&keys.event(gone, seq), "{}").expect("storage takes it");
     }
-    let (alive, adopter) = (start(NAMESPACE), start(NAMESPACE));
-    track(&alive, "opened");
+    let (alive, adopter) = (start_in(NAMESPACE), start_in(NAMESPACE));
+    track(alive, "opened");
 
     let mut taken = None;
     for _ in 0..24 {
         TimeoutFuture::new(500).await;
-        let stats = stats(&adopter);
+        let stats = stats(adopter);
         taken = stats["lock"]["holder"].as_str().map(String::from);
         if taken.is_some() {
             assert_eq!(stats["foreign"], 5, "{stats}");
@@ -165,23 +181,15 @@ async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
         }
     }
     let taken = taken.expect("nobody took the lease within 12 s");
-    assert!([&alive, &adopter].iter().any(|shell| producer(shell).to_string() == taken));
+    assert!([alive, adopter].iter().any(|shell| producer(shell).to_string() == taken));
     assert_eq!(storage.keys(&format!("{NAMESPACE}:q:")).len(), 5, "nothing leaves before a 2xx");
     clear(&[alive, adopter], NAMESPACE);
 }
 
-/// Does one piece of work with the real database, through a client that has nothing else to do.
+/// Does one piece of work with the real database.
 async fn database(name: &str, work: Work) -> Option<String> {
-    let (told, said) = (Rc::new(RefCell::new(None)), Rc::new(Cell::new(false)));
-    let (told_too, said_too) = (Rc::clone(&told), Rc::clone(&said));
-    do_work(name, work, move |answer| {
-        *told_too.borrow_mut() = answer;
-        said_too.set(true);
-    });
-    while !said.get() {
-        TimeoutFuture::new(5).await;
-    }
-    told.take()
+    let told: js_sys::Promise = do_work(name, &work).unchecked_into();
+    JsFuture::from(told).await.ok()?.as_string()
 }
 
 #[wasm_bindgen_test]
@@ -207,12 +215,12 @@ async fn what_storage_has_no_room_for_is_in_the_database_within_a_second() {
     const NAMESPACE: &str = "t-overflow";
     let options =
         Options { namespace: NAMESPACE.into(), storage_bytes_max: 2_000, ..Options::default() };
-    let shell = Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into());
-    let outcomes: Vec<Outcome> = (0..40).map(|_| track(&shell, "opened")).collect();
+    let shell = start(options);
+    let outcomes: Vec<Outcome> = (0..40).map(|_| track(shell, "opened")).collect();
     assert_eq!(outcomes.first(), Some(&Outcome::Stored));
     assert_eq!(outcomes.last(), Some(&Outcome::StorageShare));
     TimeoutFuture::new(1_000).await;
-    assert_all_durable(&shell, NAMESPACE, 40).await;
+    assert_all_durable(shell, NAMESPACE, 40).await;
     clear(&[shell], NAMESPACE);
     delete_database(NAMESPACE).await;
 }
@@ -221,20 +229,20 @@ async fn what_storage_has_no_room_for_is_in_the_database_within_a_second() {
 async fn without_local_storage_events_survive_in_the_database() {
     const NAMESPACE: &str = "t-blocked";
     let options = Options { namespace: NAMESPACE.into(), ..Options::default() };
-    let shell = Shell::start(NOBODY, options, js_sys::Function::new_no_args("").unchecked_into());
+    let shell = start(options);
     shell.with(|client| client.ports().block_storage()).expect("the client is free");
     for _ in 0..20 {
-        assert_eq!(track(&shell, "opened"), Outcome::StorageBlocked);
+        assert_eq!(track(shell, "opened"), Outcome::StorageBlocked);
     }
     TimeoutFuture::new(3_000).await;
-    assert_all_durable(&shell, NAMESPACE, 20).await;
+    assert_all_durable(shell, NAMESPACE, 20).await;
     clear(&[shell], NAMESPACE);
     delete_database(NAMESPACE).await;
 }
 
 /// Every event is in storage or in a block, whatever memory has.
-async fn assert_all_durable(shell: &Rc<Shell>, namespace: &str, count: usize) {
-    let stored = Browser::new(namespace).keys(&format!("{namespace}:q:"));
+async fn assert_all_durable(shell: &Shell, namespace: &str, count: usize) {
+    let stored = browser(namespace).keys(&format!("{namespace}:q:"));
     let names = database(namespace, Work::List).await.expect("the database lists");
     let mut seqs: Vec<u64> =
         stored.iter().filter_map(|key| key.rsplit(':').next()?.parse().ok()).collect();

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use lamplight_sdk::client::{Client, Track};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{
-    Answer, Clock, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work,
+    Answer, Clock, Growth, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work,
 };
 use lamplight_wire::Producer;
 
@@ -77,9 +77,11 @@ impl Overflow for Tab {
 impl Liveness for Tab {
     fn hold(&mut self, _producer: Producer) {}
     fn release(&mut self) {}
-    fn look(&mut self) -> bool {
-        false
-    }
+    fn look(&mut self) {}
+}
+
+impl Growth for Tab {
+    fn grow(&mut self) {}
 }
 
 struct Tabs {
@@ -93,7 +95,8 @@ impl Tabs {
         let origin = Rc::new(RefCell::new(Origin { now_ms: 1_000, ..Origin::default() }));
         let clients = (0..count).map(|_| {
             let tab = Tab { origin: Rc::clone(&origin), sent: Vec::new() };
-            let mut client = Client::new(tab, Options { liveness: false, ..Options::default() });
+            let mut client: Client<Tab> =
+                Client::new(tab, Options { liveness: false, ..Options::default() });
             client.track(&Track { name: "opened", ..Track::default() });
             client
         });

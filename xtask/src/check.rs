@@ -18,10 +18,16 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             .args(["--all-targets", "--", "-D", "warnings"]),
     )?;
     step::run(
-        "lints of the browser module",
+        "lints of the whole browser module",
         step::cargo(root)
             .args(["clippy", "--package", "lamplight-sdk", "--target", rust_target::WASM])
             .args(["--all-targets", "--", "-D", "warnings"]),
+    )?;
+    step::run(
+        "lints of the browser module that a page begins with",
+        step::cargo(root)
+            .args(["clippy", "--package", "lamplight-sdk", "--target", rust_target::WASM])
+            .args(["--no-default-features", "--lib", "--", "-D", "warnings"]),
     )?;
     step::run(
         "documentation",

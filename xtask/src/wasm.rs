@@ -1,4 +1,4 @@
-//! The browser module: Rust → wasm-bindgen → wasm-opt.
+//! The browser modules: Rust → wasm-bindgen → wasm-opt. There are two: the one that a page begins with, and the whole one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,43 +7,67 @@ use anyhow::{Context, Result};
 
 use crate::{node, rust_target, step};
 
-/// Builds the module and leaves it, with its JavaScript, in the returned folder.
+/// The modules' folders, and what of the crate is in each.
+const MODULES: [(&str, &[&str]); 2] = [("first", &["--no-default-features"]), ("whole", &[])];
+
+/// Builds the modules and leaves each, with its JavaScript, in a folder of the returned one.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     rust_target::ensure(root)?;
+    let has_source = rust_target::ensure_source(root);
     node::ensure(root)?;
     let tools = bindgen_tools(root)?;
-    step::run(
-        "build the browser module",
-        step::cargo(root).args([
-            "build",
-            "--package",
-            "lamplight-sdk",
-            "--target",
-            rust_target::WASM,
-            "--profile",
-            "wasm",
-        ]),
-    )?;
     let out = target(root).join("browser-module");
-    std::fs::create_dir_all(&out).with_context(|| format!("failed to create {}", out.display()))?;
+    for (name, features) in MODULES {
+        let folder = out.join(name);
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("failed to create {}", folder.display()))?;
+        module(root, &tools, &folder, features, has_source)
+            .with_context(|| format!("failed to build the {name} browser module"))?;
+    }
+    Ok(out)
+}
+
+fn module(
+    root: &Path,
+    tools: &Path,
+    out: &Path,
+    features: &[&str],
+    has_source: bool,
+) -> Result<()> {
+    // A folder of its own: these flags are for nothing else that is built.
+    let target = target(root).join("browser");
+    let mut cargo = step::cargo(root);
+    cargo
+        .args(["build", "--package", "lamplight-sdk", "--target", rust_target::WASM])
+        .args(["--profile", "wasm", "--target-dir"])
+        .arg(&target)
+        .args(features);
+    if has_source {
+        // The standard library without its texts for panics: they are a tenth of what a page downloads. Both flags are
+        // unstable, so they are used here, for packaging, and nowhere else.
+        cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+    }
+    step::run("build a browser module", &mut cargo)?;
     step::run(
         "write its JavaScript",
         Command::new(tools.join("wasm-bindgen"))
-            .arg(target(root).join(rust_target::WASM).join("wasm/lamplight_sdk.wasm"))
+            .arg(target.join(rust_target::WASM).join("wasm/lamplight_sdk.wasm"))
             .args(["--target", "web", "--no-typescript", "--out-dir"])
-            .arg(&out),
+            .arg(out),
     )?;
+    // As built, with the names of its functions: `cargo xtask size` says what takes the bytes.
     let module = out.join("lamplight_sdk_bg.wasm");
-    step::run(
-        "make it small",
-        Command::new(node::tool(root, "wasm-opt"))
-            .arg("-Oz")
-            .arg(&module)
-            .arg("-o")
-            .arg(&module)
-            .args(["--strip-debug", "--strip-producers", "--strip-target-features"]),
-    )?;
-    Ok(out)
+    let named = out.join("named.wasm");
+    std::fs::copy(&module, &named)
+        .with_context(|| format!("failed to copy {}", module.display()))?;
+    let optimise = |from: &Path, to: &Path, flags: &[&str]| {
+        let mut tool = Command::new(node::tool(root, "wasm-opt"));
+        tool.args(["-Oz", "--converge"]).arg(from).arg("-o").arg(to).args(flags);
+        step::run("make it small", &mut tool)
+    };
+    optimise(&named, &named, &["--debuginfo"])?;
+    optimise(&module, &module, &["--strip-debug", "--strip-producers", "--strip-target-features"])
 }
 
 /// Builds the wasm-bindgen tools at the version of the lock file; returns the folder they are in.

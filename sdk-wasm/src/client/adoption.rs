@@ -27,9 +27,9 @@ const LONE_ODDS: u32 = 4;
 /// What one request carries of one gone producer.
 #[derive(Debug)]
 pub(super) struct Adopted {
-    producer: Producer,
-    seqs: Ranges,
-    declared: Dropped,
+    pub(super) producer: Producer,
+    pub(super) seqs: Ranges,
+    pub(super) declared: Dropped,
 }
 
 /// Events of a gone producer that the server can never take. Their keys go once that is declared.
@@ -39,7 +39,7 @@ pub(super) struct Parked {
     dropped: Dropped,
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Tells which producers are alive, after [`crate::ports::Liveness::look`].
     pub fn alive(&mut self, alive: &[Producer]) {
         self.others.alive(alive);
@@ -49,15 +49,21 @@ impl<P: Ports> Client<P> {
 
     /// Looks at all keys, and at how much of our share others take.
     pub(super) fn look(&mut self, now_ms: u64) {
-        self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
-        self.queue.looked(now_ms, self.others.bytes());
+        let foreign_bytes = if WHOLE {
+            self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
+            self.others.bytes()
+        } else {
+            self.foreign_bytes()
+        };
+        self.queue.looked(now_ms, foreign_bytes);
     }
 
     /// Looks at all keys, when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
-        if now_ms < self.scan_due_ms {
+        if now_ms < self.scan_due_ms || self.is_withdrawn {
             return;
         }
+        self.heed_withdrawal();
         self.look(now_ms);
         let was_others = self.lease.is_others(now_ms);
         self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
@@ -264,6 +270,7 @@ impl<P: Ports> Client<P> {
                 self.others.forget_producer(producer);
                 self.parked.retain(|parked| parked.producer != producer);
             }
+            self.acknowledged(producer, &declared);
             self.counts.adopted += seqs.count();
             if !seqs.is_empty() {
                 self.notes.push(Note::Adopted { producer, seqs });

@@ -40,7 +40,7 @@ pub(super) enum Cargo {
     Adopted(Vec<Adopted>),
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Tells what came of a request. An answer to a request that was given up is ignored.
     pub fn answered(&mut self, id: u32, answer: &Answer) {
         let Some(at) = self.requests.iter().position(|request| request.id == id) else { return };
@@ -90,6 +90,7 @@ impl<P: Ports> Client<P> {
 
     /// Sends a batch of at most `bytes_max` bytes of events. Says whether anything was sent.
     fn send(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
+        self.heed_withdrawal();
         let id = self.last_request.wrapping_add(1);
         let mut texts = String::new();
         let events = self.queue.pick(id, self.events_max, bytes_max, only_unstored, &mut texts);
@@ -142,7 +143,11 @@ impl<P: Ports> Client<P> {
         self.backoff.succeeded();
         self.events_max = (self.events_max * 2).min(self.options.events_max);
         match request.cargo {
-            Cargo::Adopted(adopted) => self.accepted_adopted(adopted),
+            Cargo::Adopted(adopted) => {
+                if WHOLE {
+                    self.accepted_adopted(adopted);
+                }
+            }
             Cargo::Own(declared) => {
                 let seqs = self.queue.accepted(&mut self.ports, &self.keys, request.id);
                 batch::settle(&mut self.dropped, &declared);
@@ -166,15 +171,20 @@ impl<P: Ports> Client<P> {
                     self.give_up(reason, seq);
                 }
             }
-            Cargo::Adopted(adopted) => self.park_adopted(adopted, reason),
+            Cargo::Adopted(adopted) => {
+                if WHOLE {
+                    self.park_adopted(adopted, reason);
+                }
+            }
         }
     }
 
     fn keep(&mut self, request: &Request, hold: Hold, status: u16) {
         self.put_back(request);
         let (now_ms, random) = (self.ports.monotonic_ms(), self.ports.bits());
-        let longest_ms = if self.lease.is_mine() { PROBE_MS_MAX } else { STEP_MS_MAX };
+        let longest_ms = if WHOLE && self.lease.is_mine() { PROBE_MS_MAX } else { STEP_MS_MAX };
         let wait_ms = self.backoff.failed(now_ms, hold, longest_ms, random);
+        self.hurry_growth(now_ms);
         self.counts.last_error = Some(status);
         self.notes.push(Note::Failed { status, wait_ms });
     }

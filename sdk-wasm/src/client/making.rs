@@ -59,7 +59,7 @@ pub struct Tracked {
     pub outcome: Outcome,
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Names the person of later events, on this page and those after it; forgets the person when absent.
     pub fn identify(&mut self, id: Option<&str>) {
         if let Some(id) = id {
@@ -96,7 +96,9 @@ impl<P: Ports> Client<P> {
             Kept::Stored => Outcome::Stored,
             Kept::Refused(Refusal::Full) => Outcome::StorageFull,
             Kept::Refused(Refusal::Blocked) => {
-                self.is_alone(now_ms);
+                if WHOLE {
+                    self.is_alone(now_ms);
+                }
                 Outcome::StorageBlocked
             }
             Kept::OverShare => Outcome::StorageShare,
@@ -111,6 +113,7 @@ impl<P: Ports> Client<P> {
             // Should the page die with what only memory has, the mark still tells that the number was given out.
             self.write_mark(false);
             self.beat_due_ms = Some(now_ms + BEAT_MS);
+            self.hurry_growth(now_ms);
         }
         Tracked { seq, outcome }
     }

@@ -5,7 +5,7 @@ use super::delivery::Cargo;
 use crate::ports::{Page, Ports};
 use crate::queue::SPILLING;
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Tells what happens to the page.
     pub fn page(&mut self, event: Page) {
         let now_ms = self.ports.monotonic_ms();
@@ -69,9 +69,11 @@ impl<P: Ports> Client<P> {
     fn sleep(&mut self, now_ms: u64) {
         self.is_asleep = true;
         self.ports.release();
-        let wall_ms = self.ports.wall_ms();
-        self.lease.release(&mut self.ports, &self.keys, now_ms, wall_ms);
-        self.let_go_of_lock(now_ms);
+        if WHOLE {
+            let wall_ms = self.ports.wall_ms();
+            self.lease.release(&mut self.ports, &self.keys, now_ms, wall_ms);
+            self.let_go_of_lock(now_ms);
+        }
         self.end_flush();
     }
 

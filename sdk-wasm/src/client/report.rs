@@ -25,7 +25,7 @@ pub(super) struct Counts {
     pub(super) last_flush: Option<Reason>,
 }
 
-impl<P: Ports> Client<P> {
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Whether an own event still waits for its 2xx.
     pub fn is_queued(&self, seq: u64) -> bool {
         self.queue.contains(seq)
@@ -47,7 +47,7 @@ impl<P: Ports> Client<P> {
             (",\"queued\":", self.queue.len() as u64),
             (",\"queuedBytes\":", self.queue.waiting_bytes() as u64),
             (",\"stored\":", self.queue.stored_bytes() as u64),
-            (",\"foreign\":", self.others.events()),
+            (",\"foreign\":", if WHOLE { self.others.events() } else { 0 }),
             (",\"sent\":", self.counts.sent),
             (",\"adopted\":", self.counts.adopted),
             (",\"requests\":", self.counts.requests),

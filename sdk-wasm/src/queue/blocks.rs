@@ -23,17 +23,20 @@ pub(super) struct Block {
     /// Those of its events that no 2xx has answered yet.
     pub(super) left: Ranges,
     /// Memory does not have their texts.
-    is_out: bool,
+    pub(super) is_out: bool,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// Whether there are blocks of ours in the overflow.
     pub fn overflows(&self) -> bool {
-        self.overflow().next().is_some()
+        WHOLE && self.overflow().next().is_some()
     }
 
     /// Unanswered events in the overflow, and the bytes of its blocks.
     pub fn overflowed(&self) -> (u64, u64) {
+        if !WHOLE {
+            return (0, 0);
+        }
         self.overflow().fold((0, 0), |(events, bytes), block| {
             (events + block.left.count(), bytes + block.name.bytes as u64)
         })

@@ -19,12 +19,12 @@ const PAUSE_MS: u64 = 60_000;
 /// A block that was written, whose events still have their keys.
 #[derive(Debug)]
 pub(super) struct Fresh {
-    name: Name,
+    pub(super) name: Name,
     seqs: Ranges,
     pub(super) read_back_ms: u64,
 }
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// Writes the oldest events into one block in storage, if there are many. Their keys go once the block was read back:
     /// Chromium reverts writes over the quota without a word.
     pub fn compact(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {

@@ -10,7 +10,7 @@ const MOVE_IN_MAX: usize = 100;
 /// How long storage that refused is left alone, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
 
-impl Queue {
+impl<const WHOLE: bool> Queue<WHOLE> {
     /// When storage wants to be looked at again.
     pub fn due_ms(&self) -> Option<u64> {
         if self.has_retries {
@@ -53,7 +53,9 @@ impl Queue {
         if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.read_back(storage, keys, now_ms);
         }
-        self.settle_block(storage, keys, now_ms);
+        if WHOLE {
+            self.settle_block(storage, keys, now_ms);
+        }
         if self.move_in_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.move_in(storage, keys, now_ms);
         }

@@ -75,6 +75,7 @@ fn every_stored_event_is_accepted_once_the_world_calms_down_and_one_tab_lives() 
     let all = run_all(150, &Setup::default());
     assert!(all.promised > 10_000, "the world was too quiet to tell: {all}");
     assert!(all.adopted > 500, "too little was adopted to tell: {all}");
+    assert!(all.grown > 200, "too few pages grew to tell: {all}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use lamplight_sdk::ports::{Answer, Clock, Liveness, Refusal, Rng, Storage, Transport};
+use lamplight_sdk::ports::{Answer, Clock, Growth, Liveness, Refusal, Rng, Storage, Transport};
 use lamplight_wire::Producer;
 
 use crate::chance::Chance;
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) early: Vec<(Tab, u32, Answer)>,
     pub(crate) held: BTreeMap<Tab, Producer>,
     pub(crate) looks: BTreeSet<Tab>,
+    /// Tabs that asked for a whole client.
+    pub(crate) grows: BTreeSet<Tab>,
     /// Tabs that died in the middle of a task.
     pub(crate) dead: BTreeSet<Tab>,
     /// A tab dies after so many more accesses to storage.
@@ -60,7 +62,7 @@ pub(crate) struct Shared {
 }
 
 /// One tab's ports.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TabPorts {
     pub(crate) tab: Tab,
     pub(crate) mutant: Mutant,
@@ -229,10 +231,15 @@ impl Liveness for TabPorts {
         self.shared.borrow_mut().held.remove(&self.tab);
     }
 
-    fn look(&mut self) -> bool {
+    fn look(&mut self) {
         if self.liveness {
             self.shared.borrow_mut().looks.insert(self.tab);
         }
-        self.liveness
+    }
+}
+
+impl Growth for TabPorts {
+    fn grow(&mut self) {
+        self.shared.borrow_mut().grows.insert(self.tab);
     }
 }

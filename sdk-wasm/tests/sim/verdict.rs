@@ -31,6 +31,8 @@ pub(crate) struct Verdict {
     pub(crate) requests: u64,
     /// Bytes written into storage in all, and those of them that were events under a key of their own.
     pub(crate) written: (u64, u64),
+    /// Pages whose whole client took over.
+    pub(crate) grown: u64,
     /// The most bytes that events ever took in storage.
     pub(crate) peak: usize,
 }
@@ -49,6 +51,7 @@ impl Verdict {
         self.duplicates += other.duplicates;
         self.needless += other.needless;
         self.requests += other.requests;
+        self.grown += other.grown;
         self.written.0 += other.written.0;
         self.written.1 += other.written.1;
         self.peak = self.peak.max(other.peak);
@@ -60,7 +63,7 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "{} promised, {} unstored, {} taken back, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
-             {} duplicates on the wire ({} needless), {} requests, \
+             {} duplicates on the wire ({} needless), {} requests, {} grown, \
              {} bytes at most, \
              {} bytes written for {} of events",
             self.promised,
@@ -74,6 +77,7 @@ impl fmt::Display for Verdict {
             self.duplicates,
             self.needless,
             self.requests,
+            self.grown,
             self.peak,
             self.written.0,
             self.written.1

@@ -2,6 +2,7 @@
 
 mod fate;
 mod judge;
+mod page;
 mod setup;
 
 use std::cell::RefCell;
@@ -9,17 +10,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
-use lamplight_sdk::client::Client;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::ports::{Answer, Page};
 use lamplight_wire::Producer;
 
 use crate::chance::Chance;
 use crate::overflow::{Asked, Database};
-use crate::ports::{Posted, Shared, TabPorts};
+use crate::ports::{Posted, Shared};
 use crate::server::{Id, Ledger, Mood};
 use crate::storage::{Model, Tab};
 use crate::verdict::Verdict;
+use page::PageClient;
 pub(crate) use setup::Setup;
 
 /// How long the world is wild, in milliseconds.
@@ -42,6 +43,8 @@ enum Event {
     Arrive(Posted),
     Answer(Tab, u32, Answer),
     Listed(Tab),
+    /// What a page asked for is there: a whole client can take over.
+    Grow(Tab),
     Work(Asked),
     Worked(Tab, u32, Option<String>),
     /// The database starts or stops to fail.
@@ -55,7 +58,7 @@ enum Event {
 }
 
 struct Slot {
-    client: Client<TabPorts>,
+    client: PageClient,
     paused_until_ms: u64,
     wake_ms: Option<u64>,
     is_frozen: bool,
@@ -92,6 +95,7 @@ impl World {
             early: Vec::new(),
             held: BTreeMap::new(),
             looks: BTreeSet::new(),
+            grows: BTreeSet::new(),
             dead: BTreeSet::new(),
             accesses_left: BTreeMap::new(),
             adopted: BTreeSet::new(),
@@ -276,6 +280,7 @@ impl World {
             }
             Event::Host => {}
             Event::Freeze => self.freeze_holder(),
+            Event::Grow(tab) => self.task(tab, Event::Grow(tab), Self::grow),
             Event::Listed(tab) => self.task(tab, Event::Listed(tab), |world, tab| {
                 let held = &world.shared.borrow().held;
                 let alive: Vec<Producer> = held.values().copied().collect();
@@ -341,6 +346,7 @@ impl World {
             let ms = self.chance(|chance| chance.between(1, 20));
             self.after(ms, Event::Listed(tab));
         }
+        self.fetch_growth();
         let due_ms = self.shared.borrow().storage.due_ms();
         if due_ms < self.settle_ms.or(Some(u64::MAX)) && due_ms.is_some() {
             self.settle_ms = due_ms;
@@ -388,9 +394,5 @@ impl World {
                 }
             }
         }
-    }
-
-    fn skew_ms(tab: Tab) -> u64 {
-        (tab as u64).wrapping_mul(7_919) % 100_000
     }
 }

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use lamplight_sdk::client::{Client, Outcome, Track};
+use lamplight_sdk::client::{Outcome, Track};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::Page;
 
-use super::{Event, Slot, WILD_MS, World};
+use super::{Event, PageClient, Slot, WILD_MS, World};
 use crate::overflow::Asked;
 use crate::ports::{Mutant, Posted, Shared, TabPorts};
 use crate::server::POISON;
@@ -35,8 +35,13 @@ impl World {
             memory_bytes_max: 20_000,
             ..Options::default()
         };
+        // Some have what they need from the start, from the browser's cache.
+        let is_whole = self.chance(|chance| chance.percent(30));
         let slot = Slot {
-            client: Client::new(ports, options),
+            client: match is_whole {
+                true => PageClient::whole(ports, options),
+                false => PageClient::first(ports, options),
+            },
             paused_until_ms: 0,
             wake_ms: None,
             is_frozen: false,
@@ -168,5 +173,9 @@ impl World {
         dead.remove(&tab);
         accesses_left.remove(&tab);
         self.slots.remove(&tab);
+    }
+
+    pub(super) fn skew_ms(tab: Tab) -> u64 {
+        (tab as u64).wrapping_mul(7_919) % 100_000
     }
 }

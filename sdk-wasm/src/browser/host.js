@@ -1,0 +1,250 @@
+// The page or worker that the module runs in, as the module sees it: texts and numbers cross, never objects, so that the
+// glue between the two stays small. Each client has a host; the module knows it by its number here.
+export const hosts = []
+
+/** From how many characters on a body is packed: a batch of small events then still goes out in the task that made it. */
+const PACK_MIN = 8192
+
+/** What happens to a page, by the numbers that the module knows. `unload` and `beforeunload` would keep it out of the back/forward cache. */
+const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
+
+export class Host {
+  /** The module's client: hears what comes of things. */
+  core
+  /** Fetches the whole client: a promise of the function that has it go on from a state. */
+  whole
+  #growing
+  #goOn
+  #url
+  #listener
+  #storage
+  /** What all keys of this page's events begin with. */
+  #prefix = ''
+  #timer
+  #wakeMs = Infinity
+  /** Requests that were not given up, by number. */
+  #requests = new Map()
+  #endLock
+  /** How many calls into the module are under way: a web API that it uses may have been replaced by one that calls us. */
+  #depth = 0
+  /** What waits until the module is left. */
+  #jobs = []
+
+  /** `listener` hears every note as `(name, json)`. */
+  constructor(url, listener) {
+    this.#url = url
+    this.#listener = listener
+    try {
+      // A getter that throws where a policy forbids storage; not there in a worker.
+      this.#storage = globalThis.localStorage
+    } catch {}
+    const hear = (event) => this.#page(event)
+    for (const name of ['pagehide', 'pageshow', 'online']) addEventListener(name, hear)
+    for (const name of ['visibilitychange', 'freeze', 'resume']) globalThis.document?.addEventListener(name, hear)
+  }
+
+  /** Calls the module, then does what it left to do: it may not be called while it is busy. */
+  enter(act) {
+    this.#depth += 1
+    try {
+      return act(this.core)
+    } finally {
+      this.#depth -= 1
+      if (!this.#depth) this.#left()
+    }
+  }
+
+  #left() {
+    const state = this.#goOn && this.core.handOver()
+    // Nothing while the first client is not at rest: it is asked again after the next call.
+    if (state) {
+      const goOn = this.#goOn
+      this.#goOn = undefined
+      goOn(state)
+    }
+    while (!this.#depth && this.#jobs.length) this.#jobs.shift()()
+  }
+
+  /** Fetches the whole client, which takes over when it is there. Without it the first one goes on. */
+  grow() {
+    this.#growing ??= this.whole().then(
+      (goOn) => {
+        this.#goOn = goOn
+        this.enter(() => {})
+      },
+      () => (this.#growing = undefined),
+    )
+  }
+
+  #page({ type, persisted }) {
+    let what = PAGE[type]
+    if (type === 'visibilitychange') what = document.visibilityState === 'hidden' ? 0 : 1
+    // The first one of a page's life says nothing new.
+    if (type === 'pageshow' && persisted) what = 4
+    if (what >= 0) this.enter((core) => core.page(what))
+  }
+
+  blockStorage() {
+    this.#storage = undefined
+  }
+
+  get(key) {
+    try {
+      return this.#storage.getItem(key)
+    } catch {}
+  }
+
+  /** 0 when it is stored, 1 when there is no room, 2 when there is no storage. */
+  set(key, value) {
+    if (!this.#storage) return 2
+    try {
+      this.#storage.setItem(key, value)
+      return 0
+    } catch {
+      return 1
+    }
+  }
+
+  /** The same with a key that ends in a number: what stands before it crosses once. */
+  setNumbered(number, value) {
+    return this.set(this.#prefix + number, value)
+  }
+
+  prefix(prefix) {
+    this.#prefix = prefix
+  }
+
+  remove(key) {
+    try {
+      this.#storage.removeItem(key)
+    } catch {}
+  }
+
+  /** One call for all names: `key(i)` walks the table anew for each in some browsers. */
+  keys(prefix) {
+    try {
+      return Object.keys(this.#storage).filter((key) => key.startsWith(prefix)).join('\n')
+    } catch {
+      return ''
+    }
+  }
+
+  /** Sets the timer, unless it fires early enough already: firing too early does nothing. */
+  wake(waitMs) {
+    const atMs = performance.now() + waitMs
+    if (this.#wakeMs <= atMs) return
+    clearTimeout(this.#timer)
+    this.#wakeMs = atMs
+    this.#timer = setTimeout(() => {
+      this.#wakeMs = Infinity
+      this.enter((core) => core.woke())
+    }, waitMs)
+  }
+
+  note(name, json) {
+    this.#jobs.push(() => {
+      try {
+        this.#listener(name, json)
+      } catch {
+        // What the page's own listener throws is not ours to handle here.
+      }
+    })
+  }
+
+  /** Does no more than file it: a page may have replaced `fetch` by something that tracks events itself. */
+  post(id, body, keepalive) {
+    this.#jobs.push(() => this.#post(id, body, keepalive))
+  }
+
+  async #post(id, body, keepalive) {
+    const controller = new AbortController()
+    this.#requests.set(id, controller)
+    let [status, waitMs, text] = [0, -1, '']
+    try {
+      if (this.#listener('sending', `{"bytes":${body.length}}`) !== false) {
+        // Never what is to outlive the page: there may be no later task to send it in.
+        const packed = !keepalive && body.length >= PACK_MIN && (await pack(body))
+        if (!this.#requests.has(id)) return
+        const answer = await fetch(this.#url, {
+          method: 'POST',
+          body: packed || body,
+          // Without naming the encoding, which is told by the first bytes: so that no preflight is asked for.
+          headers: { 'content-type': 'text/plain' },
+          credentials: 'omit',
+          keepalive,
+          signal: controller.signal,
+        })
+        text = await answer.text()
+        status = answer.status
+        const asked = answer.headers.get('retry-after')
+        // Seconds, or a date (RFC 9110, 10.2.3).
+        if (asked) waitMs = /^\d+$/.test(asked) ? asked * 1000 : Math.max(0, Date.parse(asked) - Date.now())
+      }
+    } catch {
+      // A head without a body that could be read is no answer.
+      status = 0
+    }
+    if (this.#requests.delete(id)) this.enter((core) => core.answered(id, status, waitMs, text))
+  }
+
+  abort(id) {
+    this.#requests.get(id)?.abort()
+    this.#requests.delete(id)
+  }
+
+  /** Web Locks, as a sign of life only: they never guard storage. Refused in some frames: then beats tell. */
+  hold(name) {
+    const lived = new Promise((end) => (this.#endLock = end))
+    globalThis.navigator.locks?.request(name, () => lived).catch(() => {})
+  }
+
+  release() {
+    this.#endLock?.()
+  }
+
+  look() {
+    globalThis.navigator.locks?.query().then(
+      ({ held }) => this.enter((core) => core.alive(held.map(({ name }) => name).join('\n'))),
+      () => {},
+    )
+  }
+
+  /** `promise` is of what the overflow has to tell. */
+  told(id, promise) {
+    const tell = (isDone) => (text) => this.enter((core) => core.worked(id, isDone, isDone ? text : ''))
+    promise.then(tell(true), tell(false))
+  }
+}
+
+/** The gzip form of a text, made off the page's own thread; nothing where browsers cannot. */
+async function pack(text) {
+  try {
+    return await new Response(new Response(text).body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
+  } catch {}
+}
+
+// What the module imports.
+export const blockStorage = (at) => hosts[at].blockStorage()
+export const get = (at, key) => hosts[at].get(key)
+export const size = (at, key) => hosts[at].get(key)?.length ?? 0
+export const set = (at, key, value) => hosts[at].set(key, value)
+export const setNumbered = (at, number, value) => hosts[at].setNumbered(number, value)
+export const prefix = (at, text) => hosts[at].prefix(text)
+export const remove = (at, key) => hosts[at].remove(key)
+export const keys = (at, prefix) => hosts[at].keys(prefix)
+export const wallMs = () => Date.now()
+export const monotonicMs = () => performance.now()
+export const bits = () => crypto.getRandomValues(new Uint32Array(1))[0]
+export const wake = (at, waitMs) => hosts[at].wake(waitMs)
+export const note = (at, name, json) => hosts[at].note(name, json)
+export const post = (at, id, body, keepalive) => hosts[at].post(id, body, keepalive)
+export const abort = (at, id) => hosts[at].abort(id)
+export const hold = (at, name) => hosts[at].hold(name)
+export const release = (at) => hosts[at].release()
+export const look = (at) => hosts[at].look()
+export const grow = (at) => hosts[at].grow()
+export const told = (at, id, promise) => hosts[at].told(id, promise)
+
+/** For tests that are Rust's: a host whose client is already there. */
+export const open = (url, listener) => hosts.push(new Host(url, listener)) - 1
+export const attach = (at, core) => (hosts[at].core = core)

@@ -1,0 +1,46 @@
+//! What `host.js` offers: every function takes the host's number first, so that wasm-bindgen wraps and names each one. Texts and numbers cross, never objects, but for
+//! the one promise that the overflow makes.
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/src/browser/host.js")]
+extern "C" {
+    pub(super) fn get(host: u32, key: &str) -> Option<String>;
+    pub(super) fn size(host: u32, key: &str) -> u32;
+    pub(super) fn set(host: u32, key: &str, value: &str) -> u32;
+    #[wasm_bindgen(js_name = setNumbered)]
+    pub(super) fn set_numbered(host: u32, number: u32, value: &str) -> u32;
+    pub(super) fn prefix(host: u32, text: &str);
+    pub(super) fn remove(host: u32, key: &str);
+    pub(super) fn keys(host: u32, prefix: &str) -> String;
+    #[wasm_bindgen(js_name = wallMs)]
+    pub(super) fn wall_ms(host: u32) -> f64;
+    #[wasm_bindgen(js_name = monotonicMs)]
+    pub(super) fn monotonic_ms(host: u32) -> f64;
+    pub(super) fn bits(host: u32) -> u32;
+    pub(super) fn wake(host: u32, wait_ms: u32);
+    pub(super) fn note(host: u32, name: &str, json: &str);
+    pub(super) fn post(host: u32, id: u32, body: &str, keepalive: bool);
+    pub(super) fn abort(host: u32, id: u32);
+    pub(super) fn hold(host: u32, name: &str);
+    pub(super) fn release(host: u32);
+    pub(super) fn look(host: u32);
+    pub(super) fn grow(host: u32);
+    #[wasm_bindgen(js_name = blockStorage)]
+    pub(super) fn block_storage(host: u32);
+    pub(super) fn told(host: u32, id: u32, promise: JsValue);
+}
+
+// For tests that are Rust's: no JavaScript is there to make a host.
+#[wasm_bindgen(module = "/src/browser/host.js")]
+extern "C" {
+    /// Makes a host; its number.
+    pub fn open(url: &str, listener: JsValue) -> u32;
+    /// Has a host tell `core` what comes of things.
+    pub fn attach(host: u32, core: JsValue);
+}
+
+#[wasm_bindgen(module = "/src/browser/overflow.js")]
+extern "C" {
+    pub(super) fn overflow(database: &str, what: u32, key: &str, text: &str) -> JsValue;
+}

@@ -1,0 +1,175 @@
+//! From the client that a page begins with to the whole one: when it is asked for, and what it is told.
+//!
+//! The first one hands over at a moment without requests in flight, in one task, and does nothing after. Until then,
+//! or for ever if the whole one never comes, its events stay in storage like any page's.
+
+use lamplight_wire::reason::DropReason;
+use lamplight_wire::{Producer, Ranges, json};
+
+use super::Client;
+use crate::flush::Reason;
+use crate::mark::BEAT_MS;
+use crate::options::Options;
+use crate::ports::Ports;
+use crate::queue::Handed;
+use crate::text;
+
+/// How long after its start a page asks for the rest, in milliseconds: at a time when it is done with loading.
+pub(super) const GROWTH_MS: u64 = 3_000;
+/// The same when there is trouble that only a whole client can help with.
+const TROUBLE_MS: u64 = 100;
+/// How long until it asks again, in milliseconds.
+const AGAIN_MS: u64 = 60_000;
+
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+    /// Notes that there is work for a whole client.
+    pub(super) fn hurry_growth(&mut self, now_ms: u64) {
+        if !WHOLE && self.growth_due_ms <= now_ms + GROWTH_MS {
+            self.growth_due_ms = self.growth_due_ms.min(now_ms + TROUBLE_MS);
+        }
+    }
+
+    /// Asks for the rest, when that is due.
+    pub(super) fn grow(&mut self, now_ms: u64) {
+        if self.growth_due_ms <= now_ms {
+            self.growth_due_ms = now_ms + AGAIN_MS;
+            self.ports.grow();
+        }
+    }
+
+    /// How many bytes all but this page's own events take in storage, keys included.
+    pub(super) fn foreign_bytes(&self) -> usize {
+        let own = self.keys.events(self.producer);
+        let others = self.ports.keys(&self.keys.prefix()).into_iter();
+        let others = others.filter(|name| !name.starts_with(own.as_str()));
+        others.map(|name| name.len() + self.ports.size(&name)).sum()
+    }
+
+    /// Ends this client and tells all that a whole one must know to go on in its place; `None`, and nothing has
+    /// changed, while a request is in flight or the page sleeps: then try again after the next answer.
+    pub fn hand_over(&mut self) -> Option<String> {
+        if self.is_asleep || !self.requests.is_empty() || self.flush_from.is_some() {
+            return None;
+        }
+        let mut out = String::new();
+        let mut name = String::new();
+        self.producer.push_to(&mut name);
+        push_line(&mut out, b'p', [self.seq, self.events_max as u64], &name);
+        push_line(&mut out, b'c', [self.counts.sent, self.counts.requests], "");
+        let last_error = self.counts.last_error.map_or(0, |status| u64::from(status) + 1);
+        let last_flush = self.counts.last_flush.map_or("", Reason::name);
+        push_line(&mut out, b'l', [self.last_sent_ms.unwrap_or(0), last_error], last_flush);
+        let (failures, until_ms, asked) = self.backoff.parts();
+        push_line(&mut out, b'b', [failures, until_ms], if asked { "a" } else { "" });
+        push_line(&mut out, b'm', [self.beat, u64::from(self.is_marked)], "");
+        for reason in DropReason::ALL {
+            push_line(&mut out, b'n', [self.counts.dropped[reason as usize], 0], reason.code());
+        }
+        for (reason, seqs) in &self.dropped {
+            for (from, to) in seqs.as_slice() {
+                push_line(&mut out, b'd', [*from, *to], reason.code());
+            }
+        }
+        self.queue.hand_over(|handed| {
+            push_line(&mut out, b'e', [handed.seq, handed.state], &handed.text);
+        });
+        push_line(&mut out, b'x', [0, 0], &self.context_json);
+        let (last_ms, written_ms, session) = self.session.parts();
+        push_line(&mut out, b's', [last_ms, written_ms], session);
+        // Last, because a person's id is any text.
+        out.push_str(&self.person.value());
+        self.is_asleep = true;
+        self.is_closed = true;
+        Some(out)
+    }
+}
+
+impl<P: Ports> Client<P> {
+    /// Goes on in the place of a client that handed over `state`, in the same task. Its marks, its keys and what it
+    /// holds of `ports` are this one's now.
+    pub fn take_over(ports: P, options: Options, state: &str) -> Self {
+        let mut rest = state;
+        let Some((seqs, name)) = next_line(&mut rest, b'p') else {
+            return Self::new(ports, options);
+        };
+        let Some(producer) = Producer::parse(name) else { return Self::new(ports, options) };
+        let mut client = Self::start(ports, options, producer);
+        client.seq = seqs[0];
+        client.events_max = usize::try_from(seqs[1]).unwrap_or(1).max(1);
+        client.learn(rest);
+        let now_ms = client.ports.monotonic_ms();
+        if !client.queue.is_empty() || client.is_marked {
+            client.beat_due_ms = Some(now_ms + BEAT_MS);
+        }
+        client.scan_due_ms = now_ms;
+        if client.is_withdrawn {
+            // The first one gave up only what was its own.
+            client.give_up_others();
+        }
+        client
+    }
+
+    fn learn(&mut self, mut rest: &str) {
+        let now_ms = self.ports.monotonic_ms();
+        if let Some((counts, _)) = next_line(&mut rest, b'c') {
+            [self.counts.sent, self.counts.requests] = counts;
+        }
+        if let Some(([sent_ms, error], reason)) = next_line(&mut rest, b'l') {
+            self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
+            self.counts.last_error =
+                error.checked_sub(1).and_then(|error| u16::try_from(error).ok());
+            self.counts.last_flush = Reason::ALL.into_iter().find(|known| known.name() == reason);
+        }
+        if let Some(([failures, until_ms], asked)) = next_line(&mut rest, b'b') {
+            self.backoff.resume(failures, until_ms, !asked.is_empty());
+        }
+        if let Some(([beat, is_marked], _)) = next_line(&mut rest, b'm') {
+            (self.beat, self.is_marked) = (beat, is_marked > 0);
+        }
+        while let Some(([count, _], code)) = next_line(&mut rest, b'n') {
+            if let Some(reason) = DropReason::from_code(code) {
+                self.counts.dropped[reason as usize] = count;
+            }
+        }
+        while let Some(([from, to], code)) = next_line(&mut rest, b'd') {
+            if let Some(reason) = DropReason::from_code(code) {
+                let seqs: Ranges = [(from, to)].into_iter().collect();
+                crate::batch::give_up(&mut self.dropped, reason, &seqs);
+            }
+        }
+        while let Some(([seq, state], text)) = next_line(&mut rest, b'e') {
+            let text = String::from(text);
+            self.queue.take_over(&self.keys, now_ms, Handed { seq, state, text });
+        }
+        if let Some((_, context_json)) = next_line(&mut rest, b'x') {
+            self.context_json = String::from(context_json);
+        }
+        if let Some(([last_ms, written_ms], name)) = next_line(&mut rest, b's') {
+            self.session.resume(last_ms, written_ms, name);
+        }
+        self.person.resume(rest);
+    }
+}
+
+/// `<kind><number> <number> <text>`: the texts are ASCII without line breaks.
+fn push_line(out: &mut String, kind: u8, numbers: [u64; 2], text: &str) {
+    out.push(char::from(kind));
+    for number in numbers {
+        json::push_integer(out, number);
+        out.push(' ');
+    }
+    out.push_str(text);
+    out.push('\n');
+}
+
+/// The next line, if it is of this kind.
+fn next_line<'a>(rest: &mut &'a str, kind: u8) -> Option<([u64; 2], &'a str)> {
+    if rest.as_bytes().first() != Some(&kind) {
+        return None;
+    }
+    let (line, after) = text::cut(rest.get(1..)?, b'\n')?;
+    let (first, line) = text::cut(line, b' ')?;
+    let (second, text) = text::cut(line, b' ')?;
+    *rest = after;
+    Some(([text::number(first)?, text::number(second)?], text))
+}
