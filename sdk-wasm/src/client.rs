@@ -33,7 +33,7 @@ use adoption::Parked;
 use delivery::Request;
 use overflow::Desk;
 use report::Counts;
-use withdrawal::Withdrawn;
+use withdrawal::Withdrawal;
 
 pub use making::{Outcome, Track, Tracked};
 
@@ -81,10 +81,7 @@ pub struct Client<P: Ports> {
     lease: Lease,
     lag: Lag,
 
-    /// Consent was withdrawn: nothing is kept, and nothing sent but what that concerns.
-    is_withdrawn: bool,
-    /// Gone and other tabs' numbers that went with it, as far as no 2xx has acknowledged them.
-    withdrawn: Vec<Withdrawn>,
+    withdrawal: Withdrawal,
     /// The page was left or frozen, or the client closed: no timer runs.
     is_asleep: bool,
     is_closed: bool,
@@ -110,8 +107,7 @@ impl<P: Ports> Client<P> {
         }
         let keys = Keys::new(&options.namespace);
         Self {
-            is_withdrawn: ports.get(&keys.withdrawn()).is_some(),
-            withdrawn: Vec::new(),
+            withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
             keys,
             producer,
             seq: 0,
@@ -181,7 +177,7 @@ impl<P: Ports> Client<P> {
             self.requests.iter().map(|request| request.deadline_ms).min(),
             self.queue.due_ms(),
             self.beat_due_ms,
-            Some(self.scan_due_ms).filter(|_| !self.is_withdrawn),
+            Some(self.scan_due_ms).filter(|_| !self.is_withdrawn()),
             self.lock.due_ms(),
             self.lease_due_ms(now_ms),
             self.adoption_due_ms(now_ms),
