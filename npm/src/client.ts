@@ -52,10 +52,10 @@ export class Client implements Lamplight {
     return this.#safely(() => this.#pass({ ts: Date.now(), ...options, name, properties })) ?? lost('unavailable')
   }
 
-  page(properties?: Properties): Tracked {
+  page(properties?: Properties, options?: TrackOptions): Tracked {
     const { href: url, pathname: path } = globalThis.location ?? {}
     const { title, referrer } = globalThis.document ?? {}
-    return this.track('page', { url, path, title, referrer, ...properties })
+    return this.track('page', { url, path, title, referrer, ...properties }, options)
   }
 
   increment(metric: string, by = 1, options?: MetricOptions): Tracked {
@@ -75,7 +75,7 @@ export class Client implements Lamplight {
     return () => this.timing(metric, performance.now() - startedMs, options)
   }
 
-  identify(id: string | number, traits?: Properties): Tracked {
+  identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
     const given = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
     if (!given) {
       // Not a reset either: an id that is missing is most often a page that asked too early.
@@ -84,7 +84,7 @@ export class Client implements Lamplight {
     }
     this.#id = given
     this.#safely(() => this.#name())
-    return this.track('identify', traits)
+    return this.track('identify', traits, options)
   }
 
   reset(): void {

@@ -229,7 +229,7 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
   /** Tracks `page` with the address (`url`, `path`), the title and the referrer. Kept as any event. */
-  page(properties?: PageProperties<Events>): Tracked
+  page(properties?: PageProperties<Events>, options?: TrackOptions): Tracked
   /** Adds `by` (default 1) to a count. Kept as any event, with a `monitor` object. */
   increment(metric: string, by?: number, options?: MetricOptions): Tracked
   /** Sets a level. Kept as any event. */
@@ -242,7 +242,7 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * Names the user of later events, on this page and those after it, in every tab; and tracks `identify`. `traits` go to the
    * user's profile. An empty or missing id is refused (`invalid`) and changes nothing.
    */
-  identify(id: string | number, traits?: Properties): Tracked
+  identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked
   /** Forgets the user and ends the session: later events are somebody else's. What waits is still sent, as of the user before. */
   reset(): void
   /**

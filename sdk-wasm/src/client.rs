@@ -35,7 +35,7 @@ use delivery::Request;
 use growth::GROWTH_MS;
 use overflow::Desk;
 use report::Counts;
-use withdrawal::Withdrawn;
+use withdrawal::Withdrawal;
 
 pub use making::{Outcome, Track, Tracked};
 
@@ -89,10 +89,7 @@ pub struct Client<P: Ports, const WHOLE: bool = true> {
 
     /// When the rest of the client is asked for, by one that is not whole.
     growth_due_ms: u64,
-    /// Consent was withdrawn: nothing is kept, and nothing sent but what that concerns.
-    is_withdrawn: bool,
-    /// Gone and other tabs' numbers that went with it, as far as no 2xx has acknowledged them.
-    withdrawn: Vec<Withdrawn>,
+    withdrawal: Withdrawal,
     /// The page was left or frozen, or the client closed: no timer runs.
     is_asleep: bool,
     is_closed: bool,
@@ -122,8 +119,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         };
         let keys = Keys::new(&options.namespace);
         Self {
-            is_withdrawn: ports.get(&keys.withdrawn()).is_some(),
-            withdrawn: Vec::new(),
+            withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
             keys,
             producer,
             seq: 0,
@@ -201,7 +197,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// When there is something to do for others, or with the overflow.
     fn work_due_ms(&self, now_ms: u64) -> u64 {
-        let scan = (!self.is_withdrawn).then_some(self.scan_due_ms);
+        let scan = (!self.is_withdrawn()).then_some(self.scan_due_ms);
         let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
         let work = [scan, self.withdrawal_due_ms(now_ms)]
             .into_iter()

@@ -32,7 +32,7 @@ struct Origin {
 impl Origin {
     fn work(&mut self, work: Work) -> String {
         match work {
-            Work::List => self.blocks.keys().map(String::as_str).collect::<Vec<_>>().join("\n"),
+            Work::List => self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect(),
             Work::Read(name) => self.blocks.get(&name).cloned().unwrap_or_default(),
             Work::Write(name, text) => {
                 self.blocks.insert(name, text);

@@ -60,7 +60,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// Looks at all keys, when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
-        if now_ms < self.scan_due_ms || self.is_withdrawn {
+        if now_ms < self.scan_due_ms || self.is_withdrawn() {
             return;
         }
         self.heed_withdrawal();

@@ -102,7 +102,7 @@ impl<P: Ports> Client<P> {
             client.beat_due_ms = Some(now_ms + BEAT_MS);
         }
         client.scan_due_ms = now_ms;
-        if client.is_withdrawn {
+        if client.is_withdrawn() {
             // The first one gave up only what was its own.
             client.give_up_others();
         }

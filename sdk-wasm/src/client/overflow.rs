@@ -105,7 +105,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     }
 
     fn list_due_ms(&self) -> u64 {
-        match self.is_withdrawn {
+        match self.is_withdrawn() {
             true if self.desk.wants_withdrawal => 0,
             true => u64::MAX,
             false if self.others.wants_list() => 0,
@@ -222,7 +222,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
                     self.withdraw_of(name.producer, seq);
                 }
             }
-            Task::List if self.is_withdrawn => self.listed_to_withdraw(text),
+            Task::List if self.is_withdrawn() => self.listed_to_withdraw(text),
             Task::List => self.listed(text, now_ms),
         }
     }

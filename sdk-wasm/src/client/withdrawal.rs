@@ -23,10 +23,24 @@ use crate::session::Session;
 /// Most producers that one request speaks of.
 const PRODUCERS_MAX: usize = 20;
 
+/// Whether consent was withdrawn, and what that leaves to tell.
+#[derive(Debug)]
+pub(super) struct Withdrawal {
+    is_on: bool,
+    /// Gone and other tabs' numbers that were given up here, as far as no 2xx has acknowledged that.
+    untold: Vec<Withdrawn>,
+}
+
+impl Withdrawal {
+    pub(super) const fn new(is_on: bool) -> Self {
+        Self { is_on, untold: Vec::new() }
+    }
+}
+
 /// Numbers of another producer that were given up here.
 #[derive(Debug)]
-pub(super) struct Withdrawn {
-    pub(super) producer: Producer,
+struct Withdrawn {
+    producer: Producer,
     /// One more than the largest number known to be made.
     next: u64,
     dropped: Dropped,
@@ -35,14 +49,14 @@ pub(super) struct Withdrawn {
 impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Whether consent was withdrawn in this browser, and not given again since.
     pub const fn is_withdrawn(&self) -> bool {
-        self.is_withdrawn
+        self.withdrawal.is_on
     }
 
     /// Consent is given, here and for pages that start later.
     pub fn consent(&mut self) {
         self.ports.remove(&self.keys.withdrawn());
-        if self.is_withdrawn {
-            self.is_withdrawn = false;
+        if self.withdrawal.is_on {
+            self.withdrawal.is_on = false;
             self.scan_due_ms = self.ports.monotonic_ms();
         }
     }
@@ -71,13 +85,13 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// Does what another tab has asked of all.
     pub(super) fn heed_withdrawal(&mut self) {
-        if !self.is_withdrawn && self.ports.get(&self.keys.withdrawn()).is_some() {
+        if !self.withdrawal.is_on && self.ports.get(&self.keys.withdrawn()).is_some() {
             self.give_all_up();
         }
     }
 
     fn give_all_up(&mut self) {
-        self.is_withdrawn = true;
+        self.withdrawal.is_on = true;
         for request in std::mem::take(&mut self.requests) {
             self.ports.abort(request.id);
         }
@@ -134,19 +148,20 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// Notes a number of another producer's that was given up here.
     pub(super) fn withdraw_of(&mut self, producer: Producer, seq: u64) {
-        let known = self.withdrawn.iter().position(|withdrawn| withdrawn.producer == producer);
+        let known =
+            self.withdrawal.untold.iter().position(|withdrawn| withdrawn.producer == producer);
         let at = known.unwrap_or_else(|| {
-            self.withdrawn.push(Withdrawn { producer, next: 0, dropped: Dropped::new() });
-            self.withdrawn.len() - 1
+            self.withdrawal.untold.push(Withdrawn { producer, next: 0, dropped: Dropped::new() });
+            self.withdrawal.untold.len() - 1
         });
-        let withdrawn = &mut self.withdrawn[at];
+        let withdrawn = &mut self.withdrawal.untold[at];
         withdrawn.next = withdrawn.next.max(seq + 1);
         batch::give_up(&mut withdrawn.dropped, DropReason::OptedOut, &ranges(&[seq]));
     }
 
     /// When the server is to be told of others' numbers.
     pub(super) fn withdrawal_due_ms(&self, now_ms: u64) -> Option<u64> {
-        let is_due = !self.withdrawn.is_empty() && self.requests.is_empty();
+        let is_due = !self.withdrawal.untold.is_empty() && self.requests.is_empty();
         is_due.then(|| self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
     }
 
@@ -156,7 +171,9 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             return;
         }
         let (mut notes, mut cargo) = (Vec::new(), Vec::new());
-        for Withdrawn { producer, next, dropped } in self.withdrawn.iter().take(PRODUCERS_MAX) {
+        for Withdrawn { producer, next, dropped } in
+            self.withdrawal.untold.iter().take(PRODUCERS_MAX)
+        {
             let declared = batch::declarable(dropped);
             notes.push((*producer, batch::note(*next, &declared)));
             cargo.push(Adopted { producer: *producer, seqs: ranges(&[]), declared });
@@ -167,9 +184,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// A 2xx acknowledged that these numbers of another producer's were given up.
     pub(super) fn acknowledged(&mut self, producer: Producer, declared: &Dropped) {
-        for withdrawn in self.withdrawn.iter_mut().filter(|known| known.producer == producer) {
+        for withdrawn in
+            self.withdrawal.untold.iter_mut().filter(|known| known.producer == producer)
+        {
             batch::settle(&mut withdrawn.dropped, declared);
         }
-        self.withdrawn.retain(|withdrawn| !withdrawn.dropped.is_empty());
+        self.withdrawal.untold.retain(|withdrawn| !withdrawn.dropped.is_empty());
     }
 }
