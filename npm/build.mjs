@@ -22,18 +22,24 @@ const module = shorten(readFileSync(join(wasm, 'lamplight_sdk_bg.wasm')), readFi
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-await build({
-  entryPoints: { index: join(here, 'src/index.ts'), slim: join(here, 'src/entries/slim.ts') },
-  outdir: out,
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  target: 'es2022',
-  plugins: [{ name: 'module', setup: (build) => addModule(build) }],
-})
+// For `import`, and for `require`: of CommonJS code, and of test runners that know nothing else.
+for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
+  await build({
+    entryPoints: { index: join(here, 'src/index.ts'), slim: join(here, 'src/entries/slim.ts') },
+    outdir: out,
+    outExtension: { '.js': extension },
+    bundle: true,
+    minify: true,
+    format,
+    target: 'es2022',
+    // Where there is no address of a module, `slim` must be told that of the file.
+    logOverride: { 'empty-import-meta': 'silent' },
+    plugins: [{ name: 'module', setup: (build) => addModule(build) }],
+  })
+}
 writeFileSync(join(out, 'lamplight.wasm'), module.wasm)
 writeTypes(out)
-for (const name of ['index.js', 'slim.js', 'lamplight.wasm']) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
+for (const name of ['index.js', 'slim.js', 'lamplight.wasm', 'index.cjs', 'slim.cjs']) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 /** `lamplight:glue` is wasm-bindgen's JavaScript; `lamplight:wasm` the bytes, as a string of as many characters. */
 function addModule(build) {

@@ -12,7 +12,9 @@ test('the package holds the entries, their types, the module and the papers, and
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
   assert.deepEqual(packed.files.map((file) => file.path).sort(), [
     'LICENSE-APACHE', 'LICENSE-MIT', 'README.md',
-    'dist/entries/slim.d.ts', 'dist/index.d.ts', 'dist/index.js', 'dist/lamplight.wasm', 'dist/slim.js', 'dist/types.d.ts',
+    'dist/entries/slim.d.cts', 'dist/entries/slim.d.ts',
+    'dist/index.cjs', 'dist/index.d.cts', 'dist/index.d.ts', 'dist/index.js', 'dist/lamplight.wasm',
+    'dist/slim.cjs', 'dist/slim.js', 'dist/types.d.cts', 'dist/types.d.ts',
     'package.json',
   ])
 })
