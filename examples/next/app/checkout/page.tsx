@@ -1,0 +1,14 @@
+import { connection } from 'next/server'
+import { CheckOut } from '../check_out'
+
+/** Rendered by the server, for each request. */
+export default async function Checkout() {
+  await connection()
+  return (
+    <main>
+      <h1>Checkout</h1>
+      <p>Rendered at <time>{new Date().toISOString()}</time></p>
+      <CheckOut />
+    </main>
+  )
+}

@@ -1,0 +1,23 @@
+// The app's one client, made when this module is first imported. While the server renders, it does nothing.
+import { init } from 'lamplight'
+
+/** What the app tracks: a misspelled name or property does not compile. */
+interface Events {
+  page: { path: string }
+  signed_up: { plan: 'free' | 'pro' }
+}
+
+export const lamplight = init<Events>({
+  // Next puts these into the page's script, so they must be spelled out.
+  url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL!,
+  key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY!,
+})
+
+let shown = ''
+
+/** Counts a page view. React runs effects twice in strict mode, and a page that stays is not another view. */
+export function countView(path: string): void {
+  if (path === shown) return
+  shown = path
+  lamplight.page()
+}
