@@ -13,12 +13,16 @@ const INSTALL_MS_MAX = 180_000
 const RUN_MS_MAX = 180_000
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 5_000
+const TEXT_MAX = 6_000
 
 /** What is of this machine or of an earlier build. */
 const LEFT_BEHIND = /(^|[\\/])(node_modules|dist|\.next|out|next-env\.d\.ts)$/
 
 /** For every server of Vite: on loopback, and on the port that it was given or not at all. */
 export const VITE_ARGS = ['--host', '127.0.0.1', '--strictPort', '--port', '{port}']
+
+/** For every server of Next. */
+export const NEXT_ARGS = ['--hostname', '127.0.0.1', '--port', '{port}']
 
 export type Environment = Record<string, string>
 
@@ -114,7 +118,7 @@ function gather(child: ChildProcess): () => string {
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
   child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()))
-  return () => text
+  return () => (text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text)
 }
 
 async function freePort(): Promise<number> {
