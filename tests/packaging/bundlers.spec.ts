@@ -29,10 +29,13 @@ for (const entry of ['inline', 'slim']) {
   })
 }
 
-const BUNDLERS = { webpack: 'defer', esbuild: 'type="module"' }
+const BUNDLERS = {
+  webpack: { kind: 'defer', entries: ['inline', 'slim', 'required'] },
+  esbuild: { kind: 'type="module"', entries: ['inline', 'slim', 'required', 'required_slim'] },
+}
 
-for (const [bundler, kind] of Object.entries(BUNDLERS)) {
-  for (const entry of ['inline', 'slim', 'required']) {
+for (const [bundler, { kind, entries }] of Object.entries(BUNDLERS)) {
+  for (const entry of entries) {
     test(`${bundler}: a page with the ${entry} entry sends its events`, async ({ build, host, page, server }) => {
       const consumer = await build(PAGES, bundler)
       const url = await host(serveFolder(join(consumer.folder, 'dist', bundler), `<script ${kind} src="/${entry}.js"></script>`))
