@@ -1,8 +1,9 @@
 'use client'
+import { useLamplight } from 'lamplight/react'
 import { useState } from 'react'
-import { lamplight } from './lamplight'
 
 export function CheckOut() {
+  const lamplight = useLamplight()
   const [done, setDone] = useState(false)
   const checkOut = async () => {
     const stop = lamplight.timer('checkout.latency', { tags: { app: 'next' } })

@@ -2,8 +2,7 @@
 import { init } from 'lamplight'
 
 /** What the app tracks: a misspelled name or property does not compile. */
-interface Events {
-  page: { path: string }
+export interface Events {
   signed_up: { plan: 'free' | 'pro' }
 }
 
@@ -12,12 +11,3 @@ export const lamplight = init<Events>({
   url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL!,
   key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY!,
 })
-
-let shown = ''
-
-/** Counts a page view. React runs effects twice in strict mode, and a page that stays is not another view. */
-export function countView(path: string): void {
-  if (path === shown) return
-  shown = path
-  lamplight.page()
-}

@@ -1,7 +1,7 @@
 import Link from 'next/link'
 import type { ReactNode } from 'react'
-import { PageViews } from './page_views'
 import { Sent } from './sent'
+import { Telemetry } from './telemetry'
 
 export const metadata = { title: 'Lamplight with Next', icons: 'data:,' }
 
@@ -9,12 +9,13 @@ export default function Layout({ children }: { children: ReactNode }) {
   return (
     <html lang="en">
       <body>
-        <nav>
-          <Link href="/">Home</Link> <Link href="/checkout">Checkout</Link>
-        </nav>
-        {children}
-        <Sent />
-        <PageViews />
+        <Telemetry>
+          <nav>
+            <Link href="/">Home</Link> <Link href="/checkout">Checkout</Link>
+          </nav>
+          {children}
+          <Sent />
+        </Telemetry>
       </body>
     </html>
   )

@@ -1,6 +1,8 @@
 'use client'
-import { lamplight } from './lamplight'
+import { useTrack } from 'lamplight/react'
+import type { Events } from './lamplight'
 
 export function SignUp({ plan }: { plan: 'free' | 'pro' }) {
-  return <button onClick={() => lamplight.track('signed_up', { plan })}>Sign up</button>
+  const track = useTrack<Events>()
+  return <button onClick={() => track('signed_up', { plan })}>Sign up</button>
 }

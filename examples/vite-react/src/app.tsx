@@ -1,10 +1,9 @@
+import { useLamplight, useTrack } from 'lamplight/react'
 import { useEffect, useState } from 'react'
-import { Link, Route, Routes, useLocation } from 'react-router'
-import { countView, lamplight } from './lamplight'
+import { Link, Route, Routes } from 'react-router'
+import type { Events } from './lamplight'
 
 export function App() {
-  const { pathname } = useLocation()
-  useEffect(() => countView(pathname), [pathname])
   return (
     <>
       <nav>
@@ -20,15 +19,17 @@ export function App() {
 }
 
 function Home() {
+  const track = useTrack<Events>()
   return (
     <main>
       <h1>Lamplight with Vite and React</h1>
-      <button onClick={() => lamplight.track('signed_up', { plan: 'pro' })}>Sign up</button>
+      <button onClick={() => track('signed_up', { plan: 'pro' })}>Sign up</button>
     </main>
   )
 }
 
 function Checkout() {
+  const lamplight = useLamplight()
   const [done, setDone] = useState(false)
   const checkOut = async () => {
     const stop = lamplight.timer('checkout.latency', { tags: { app: 'vite-react' } })
@@ -39,15 +40,16 @@ function Checkout() {
   return (
     <main>
       <h1>Checkout</h1>
-      <button onClick={checkOut}>Check out</button>
-      {done && <p>Thank you.</p>}
+      {done ? <p>Thank you.</p> : <button onClick={checkOut}>Check out</button>}
+      <button data-track="help_asked" data-track-topic="payment">Help</button>
     </main>
   )
 }
 
 /** How many events of this page the server has on disk. */
 function Sent() {
+  const lamplight = useLamplight()
   const [sent, setSent] = useState(0)
-  useEffect(() => lamplight.on('delivered', () => setSent(lamplight.stats().sent)), [])
+  useEffect(() => lamplight.on('delivered', () => setSent(lamplight.stats().sent)), [lamplight])
   return <p>Sent: <output>{sent}</output></p>
 }

@@ -2,8 +2,7 @@
 import { init } from 'lamplight'
 
 /** What the app tracks: a misspelled name or property does not compile. */
-interface Events {
-  page: { path: string }
+export interface Events {
   signed_up: { plan: 'free' | 'pro' }
 }
 
@@ -11,12 +10,3 @@ export const lamplight = init<Events>({
   url: import.meta.env.VITE_LAMPLIGHT_URL,
   key: import.meta.env.VITE_LAMPLIGHT_KEY,
 })
-
-let shown = ''
-
-/** Counts a page view. React runs effects twice in strict mode, and a page that stays is not another view. */
-export function countView(path: string): void {
-  if (path === shown) return
-  shown = path
-  lamplight.page()
-}
