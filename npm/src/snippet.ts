@@ -2,8 +2,8 @@
  * The script that the server serves at `/lamplight.js`, for pages without a bundler.
  *
  * ```html
- * <script>window.lamplight ??= { q: [] };'track page identify reset increment gauge timing setConsent forget use on'.split(' ')
- *   .forEach((name) => { lamplight[name] ??= (...given) => { lamplight.q.push([name, Date.now(), given]) } })</script>
+ * <script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
+ *   l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>
  * <script async src="https://t.example.com/lamplight.js" data-key="wk_…" data-auto></script>
  * ```
  *
