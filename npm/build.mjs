@@ -32,19 +32,26 @@ const modulesAnd = (whole) => [{ name: 'modules', setup: (build) => addModules(b
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
-await build({
-  ...common,
-  entryPoints: {
-    index: join(here, 'src/index.ts'),
-    slim: join(here, 'src/entries/slim.ts'),
-    whole: join(here, 'src/whole.ts'),
-    ...Object.fromEntries(COMPANIONS.map((name) => [name, join(here, `src/${name}.ts`)])),
-  },
-  outdir: out,
-  format: 'esm',
-  plugins: modulesAnd('./whole.js'),
-  external: ['react', 'vue', 'svelte'],
-})
+// For `import`, and for `require`: of CommonJS code, and of test runners that know nothing else.
+for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
+  await build({
+    ...common,
+    entryPoints: {
+      index: join(here, 'src/index.ts'),
+      slim: join(here, 'src/entries/slim.ts'),
+      // Fetched by `import()`, from wherever.
+      ...(format === 'esm' && { whole: join(here, 'src/whole.ts') }),
+      ...Object.fromEntries(COMPANIONS.map((name) => [name, join(here, `src/${name}.ts`)])),
+    },
+    outdir: out,
+    outExtension: { '.js': extension },
+    format,
+    plugins: modulesAnd('./whole.js'),
+    external: ['react', 'vue', 'svelte'],
+    // Where there is no address of a module, `slim` must be told that of the file.
+    logOverride: { 'empty-import-meta': 'silent' },
+  })
+}
 const whole = readFileSync(join(out, 'whole.js'))
 // A classic script: it must know by which tag it was loaded. And a cached one must not get the whole module of another build.
 await build({

@@ -207,7 +207,7 @@ export interface Notes {
 /**
  * What `track` takes after the name: the properties may only be left out if none of them is required.
  */
-export type TrackArguments<Given> = object extends Given
+export type TrackArguments<Given> = {} extends Given
   ? [properties?: Given, options?: TrackOptions]
   : [properties: Given, options?: TrackOptions]
 

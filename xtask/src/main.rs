@@ -13,6 +13,7 @@ mod browsers;
 mod build;
 mod check;
 mod demo;
+mod example;
 mod node;
 mod rust_target;
 mod size;
@@ -35,6 +36,12 @@ enum Command {
         /// Arguments for `lamplight demo`, such as `--listen 127.0.0.1:9000`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
+    },
+    /// Build the SDK and the server, and run one of the examples with a server for its events
+    Example {
+        /// Which one
+        #[arg(value_enum)]
+        which: example::Example,
     },
     /// Run everything that proves the project works, browsers included
     Test {
@@ -71,6 +78,7 @@ fn main() -> Result<()> {
         .context("failed to find the workspace: xtask has no parent folder")?;
     match Cli::parse().command {
         Command::Demo { args } => demo::run(root, &args),
+        Command::Example { which } => example::run(root, which),
         Command::Test { only, engine } => test::run(root, &only, &engine),
         Command::Torture(extent) => torture::run(root, &extent),
         Command::Build => build::run(root),

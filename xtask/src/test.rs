@@ -19,10 +19,12 @@ pub(crate) enum Part {
     Npm,
     /// Real tabs of real browsers against the real server
     EndToEnd,
+    /// The packed npm package, installed and run with bundlers and frameworks, and the examples
+    Packaging,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd];
+    const ALL: [Self; 5] = [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd, Self::Packaging];
 
     fn run(self, root: &Path, engines: &[Engine]) -> Result<()> {
         match self {
@@ -30,6 +32,7 @@ impl Part {
             Self::Wasm => wasm_in_browsers(root, engines),
             Self::Npm => npm(root),
             Self::EndToEnd => end_to_end(root, engines, Form::Short),
+            Self::Packaging => packaging(root),
         }
     }
 }
@@ -41,6 +44,8 @@ pub(crate) fn run(root: &Path, only: &[Part], engines: &[Engine]) -> Result<()> 
     // Before anything is built: what is missing and cannot be installed is said at once.
     if parts.contains(&Part::EndToEnd) {
         environment(engines)?;
+    } else if parts.contains(&Part::Packaging) {
+        environment(&[Engine::Chromium])?;
     }
     if parts != [Part::Rust] {
         build::run(root)?;
@@ -102,6 +107,17 @@ fn wasm_in_browsers(root: &Path, engines: &[Engine]) -> Result<()> {
 fn npm(root: &Path) -> Result<()> {
     step::run("npm package", node::npm(root).args(["test", "--workspace", "npm"]))?;
     step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))
+}
+
+/// Runs the packed package where its users do.
+fn packaging(root: &Path) -> Result<()> {
+    step::run(
+        "packaging",
+        node::npm(root)
+            .env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"))
+            .envs(environment(&[Engine::Chromium])?)
+            .args(["run", "--silent", "packaging", "--workspace", "tests"]),
+    )
 }
 
 /// How long scenarios go on.

@@ -13,9 +13,13 @@ import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
 
-/** Fetches and compiles the module, from `address` if your bundler puts the file elsewhere. */
-export async function load(address: URL | string = new URL('./lamplight.wasm', import.meta.url)) {
-  const module = canRun() ? await WebAssembly.compileStreaming(fetch(address)) : undefined
+/**
+ * Fetches and compiles the module, from `address` if your bundler puts the file elsewhere. In a page, code that was brought in
+ * by `require` must name it: nothing else there says where the file is.
+ */
+export async function load(address?: URL | string) {
+  const source = () => fetch(address ?? new URL('./lamplight.wasm', import.meta.url))
+  const module = canRun() ? await WebAssembly.compileStreaming(source()) : undefined
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
     return new Client(options, () => module && instantiate(() => module)) as Lamplight<Events>
   }

@@ -1,0 +1,15 @@
+import { connection } from 'next/server'
+import { CheckOut } from '../check_out'
+
+/** Rendered by the server, for each request. Its button needs no script of its own. */
+export default async function Checkout() {
+  await connection()
+  return (
+    <main>
+      <h1>Checkout</h1>
+      <p>Rendered at <time>{new Date().toISOString()}</time></p>
+      <CheckOut />
+      <button data-track="help_asked" data-track-topic="payment">Help</button>
+    </main>
+  )
+}

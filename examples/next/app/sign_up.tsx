@@ -1,0 +1,8 @@
+'use client'
+import { useTrack } from 'lamplight/react'
+import type { Events } from './lamplight'
+
+export function SignUp({ plan }: { plan: 'free' | 'pro' }) {
+  const track = useTrack<Events>()
+  return <button onClick={() => track('signed_up', { plan })}>Sign up</button>
+}

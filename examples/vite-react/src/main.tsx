@@ -1,0 +1,17 @@
+import { auto } from 'lamplight/auto'
+import { LamplightProvider } from 'lamplight/react'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { BrowserRouter } from 'react-router'
+import { App } from './app'
+import { lamplight } from './lamplight'
+
+createRoot(document.getElementById('root')!).render(
+  <StrictMode>
+    <LamplightProvider client={lamplight} watch={auto}>
+      <BrowserRouter>
+        <App />
+      </BrowserRouter>
+    </LamplightProvider>
+  </StrictMode>,
+)

@@ -1,0 +1,163 @@
+// A project that uses the package: a copy outside the repository, where nothing of ours can be found but the tarball.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { cp, readFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { test } from '@playwright/test'
+import { npm } from './npm.ts'
+import type { Tarball } from './tarball.ts'
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const INSTALL_MS_MAX = 180_000
+const RUN_MS_MAX = 180_000
+const START_MS_MAX = 60_000
+const STOP_MS_MAX = 5_000
+const TEXT_MAX = 6_000
+
+/** What is of this machine or of an earlier build. */
+const LEFT_BEHIND = /(^|[\\/])(node_modules|dist|\.next|out|next-env\.d\.ts)$/
+
+/** For every server of Vite: on loopback, and on the port that it was given or not at all. */
+export const VITE_ARGS = ['--host', '127.0.0.1', '--strictPort', '--port', '{port}']
+
+/** For every server of Next. */
+export const NEXT_ARGS = ['--hostname', '127.0.0.1', '--port', '{port}']
+
+export type Environment = Record<string, string>
+
+/** A program that serves pages, such as a bundler's development server. */
+export interface Running {
+  url: string
+  stop: () => Promise<void>
+}
+
+export class Consumer {
+  readonly folder: string
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** Copies the project at `path` of the repository into `folder`, and runs `npm install <tarball>` there. */
+  static async install(path: string, folder: string, tarball: Tarball): Promise<Consumer> {
+    const consumer = new Consumer(folder)
+    await cp(join(REPOSITORY, path), folder, { recursive: true, filter: (source) => !LEFT_BEHIND.test(source) })
+    const before = await consumer.#locked()
+    await consumer.#finish(npm, ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball.path], {}, INSTALL_MS_MAX)
+    const after = await consumer.#locked()
+    if (JSON.stringify(after) !== JSON.stringify(before)) {
+      throw new Error(`package-lock.json of ${path} does not say what package.json asks for: run npm install in ${path}`)
+    }
+    return consumer
+  }
+
+  /** Lays what is in `path` of the repository over the project. */
+  async add(path: string): Promise<void> {
+    await cp(join(REPOSITORY, path), this.folder, { recursive: true })
+  }
+
+  /** Runs a script of its package.json to the end, and returns what it printed. */
+  run(script: string, environment: Environment = {}): Promise<string> {
+    return this.#finish(npm, ['run', '--silent', script], environment, RUN_MS_MAX)
+  }
+
+  /** Runs Node in the project to the end, and returns what it printed. */
+  node(...args: string[]): Promise<string> {
+    return this.#finish(process.execPath, args, {}, RUN_MS_MAX)
+  }
+
+  /** Starts a script that serves pages, and waits until it does. `{port}` in `args` stands for a free one. */
+  async serve(script: string, args: string[], environment: Environment = {}): Promise<Running> {
+    const port = await freePort()
+    const child = this.#start(npm, ['run', '--silent', script, '--', ...args.map((arg) => arg.replace('{port}', String(port)))], environment)
+    const text = gather(child)
+    const url = `http://127.0.0.1:${port}`
+    const stop = (): Promise<void> => endGroup(child)
+    try {
+      await test.step('start', () => answers(url, child))
+    } catch (error) {
+      await stop()
+      throw new Error(`npm run ${script} did not start: ${String(error)}\n${text()}`)
+    }
+    return { url, stop }
+  }
+
+  async #finish(program: string, args: string[], environment: Environment, msMax: number): Promise<string> {
+    const child = this.#start(program, args, environment)
+    const text = gather(child)
+    const ended = new Promise<string>((resolve, reject) => {
+      child.once('error', (error) => resolve(error.message))
+      child.once('close', (code, signal) => resolve(String(code ?? signal)))
+      setTimeout(() => reject(new Error(`silent for ${msMax} ms`)), msMax).unref()
+    })
+    const end = await ended.catch(async (error: unknown) => {
+      await endGroup(child)
+      return String(error)
+    })
+    if (end !== '0') throw new Error(`${program} ${args.join(' ')} in ${this.folder} ended with ${end}:\n${text()}`)
+    return text()
+  }
+
+  /** In a process group of its own, so that what it starts ends with it. */
+  #start(program: string, args: string[], environment: Environment): ChildProcess {
+    const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', FORCE_COLOR: '0', ...environment }
+    return spawn(program, args, { cwd: this.folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  }
+
+  /** The versions that its lock file names, but for ours. */
+  async #locked(): Promise<[string, unknown][]> {
+    const { packages } = JSON.parse(await readFile(join(this.folder, 'package-lock.json'), 'utf8')) as { packages: Record<string, { version?: string }> }
+    return Object.entries(packages)
+      .filter(([name]) => name !== '' && name !== 'node_modules/lamplight')
+      .map(([name, { version }]) => [name, version])
+  }
+}
+
+function gather(child: ChildProcess): () => string {
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()))
+  return () => (text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text)
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
+
+/** Waits until something answers at the address. */
+async function answers(url: string, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + START_MS_MAX
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
+    try {
+      await fetch(url, { signal: AbortSignal.timeout(START_MS_MAX) })
+      return
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+/** Ends the process and all it started. */
+async function endGroup(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined) return
+  const group = -child.pid
+  for (const [signal, msMax] of [['SIGTERM', STOP_MS_MAX], ['SIGKILL', STOP_MS_MAX]] as const) {
+    const deadline = Date.now() + msMax
+    while (Date.now() < deadline) {
+      try {
+        process.kill(group, Date.now() === deadline - msMax ? signal : 0)
+      } catch {
+        return
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    process.kill(group, signal)
+  }
+}

@@ -1,0 +1,4 @@
+import { init } from 'lamplight'
+import { visit } from './visit.js'
+
+visit(init, 'inline')

@@ -1,0 +1,4 @@
+const { init } = require('lamplight')
+const { visit } = require('./visit.js')
+
+visit(init, 'required')

@@ -1,0 +1,9 @@
+import { fileURLToPath } from 'node:url'
+
+// Three pages instead of one; nothing about Lamplight.
+export default {
+  mode: 'production',
+  entry: { inline: './src/inline.js', slim: './src/slim.js', required: './src/required.cjs' },
+  output: { path: fileURLToPath(new URL('dist/webpack', import.meta.url)) },
+  performance: false,
+}

@@ -1,0 +1,79 @@
+// The examples, as somebody uses them who has only their folder and the package.
+import type { Page } from '@playwright/test'
+import { WRITE_KEY, type Server } from '../harness/server.ts'
+import { NEXT_ARGS, VITE_ARGS, type Environment } from './consumer.ts'
+import { expect, test } from './test.ts'
+
+const VITE = 'examples/vite-react'
+const NEXT = 'examples/next'
+
+test('examples/vite-react, built: views, a click and a timing arrive', async ({ install, host, page, server }) => {
+  const consumer = await install(VITE)
+  await test.step('build', () => consumer.run('build', viteTo(server)))
+  const url = await host(consumer.serve('preview', VITE_ARGS))
+  await expectStory(page, url, server, 'vite-react')
+})
+
+test('examples/vite-react, in development with strict mode: no view counts twice', async ({ install, host, page, server }) => {
+  const consumer = await install(VITE)
+  const url = await host(consumer.serve('dev', VITE_ARGS, viteTo(server)))
+  await expectStory(page, url, server, 'vite-react')
+})
+
+test('examples/next, built: a static page and one that the server renders send their events', async ({ install, host, page, server }) => {
+  const consumer = await install(NEXT)
+  await consumer.add('tests/packaging/consumers/next_slim')
+  const printed = await test.step('build', () => consumer.run('build', nextTo(server)))
+  expect(printed).toMatch(/○ \/\n/)
+  expect(printed).toMatch(/ƒ \/checkout\n/)
+  const url = await host(consumer.serve('start', NEXT_ARGS))
+  await expectStory(page, url, server, 'next')
+
+  await page.goto(`${url}/checkout`)
+  await expect(page.getByRole('button', { name: 'Check out' })).toBeVisible()
+  await expect.poll(() => paths(server)).toEqual(['/', '/', '/checkout', '/checkout'])
+
+  await page.goto(`${url}/slim`)
+  await expect(page.getByText('stored: true')).toBeVisible()
+  await expect.poll(async () => (await server.api.events({ name: 'opened_slim' })).length).toBe(1)
+})
+
+test('examples/next, in development with strict mode: no view counts twice, and hydration is silent', async ({ install, host, page, server }) => {
+  const consumer = await install(NEXT)
+  const url = await host(consumer.serve('dev', NEXT_ARGS, nextTo(server)))
+  await expectStory(page, url, server, 'next')
+})
+
+function viteTo(server: Server): Environment {
+  return { VITE_LAMPLIGHT_URL: server.url, VITE_LAMPLIGHT_KEY: WRITE_KEY }
+}
+
+function nextTo(server: Server): Environment {
+  return { NEXT_PUBLIC_LAMPLIGHT_URL: server.url, NEXT_PUBLIC_LAMPLIGHT_KEY: WRITE_KEY }
+}
+
+/** Signs up, goes to the checkout, checks out and comes back; and finds just that at the server. */
+async function expectStory(page: Page, url: string, server: Server, app: string): Promise<void> {
+  await page.goto(url)
+  await page.getByRole('button', { name: 'Sign up' }).click()
+  await page.getByRole('link', { name: 'Checkout' }).click()
+  await page.getByRole('button', { name: 'Help' }).click()
+  await page.getByRole('button', { name: 'Check out' }).click()
+  await expect(page.getByText('Thank you.')).toBeVisible()
+  await page.getByRole('link', { name: 'Home' }).click()
+  await expect(page.getByRole('button', { name: 'Sign up' })).toBeVisible()
+  await expect(page.locator('output')).toHaveText('6')
+
+  await expect.poll(() => paths(server)).toEqual(['/', '/', '/checkout'])
+  const rows = (await server.api.events()).filter(({ name }) => name !== 'page')
+  expect(rows.map(({ name }) => name).sort()).toEqual(['checkout.latency', 'help_asked', 'signed_up'])
+  expect(rows.find(({ name }) => name === 'signed_up')?.properties).toEqual({ plan: 'pro' })
+  expect(rows.find(({ name }) => name === 'help_asked')?.properties).toEqual({ topic: 'payment' })
+  expect(rows.find(({ name }) => name === 'checkout.latency')?.monitor).toMatchObject({ kind: 'timer', tags: { app } })
+  expect(new Set(rows.map(({ producer }) => producer)).size).toBe(1)
+}
+
+/** The pages that were viewed. */
+async function paths(server: Server): Promise<unknown[]> {
+  return (await server.api.events({ name: 'page' })).map(({ properties }) => properties['path']).sort()
+}

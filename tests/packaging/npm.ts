@@ -1,0 +1,2 @@
+/** npm's name as a program. */
+export const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'

@@ -1,0 +1,34 @@
+// The tarball itself, by the linters that its users would point at it.
+import { readFile } from 'node:fs/promises'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { expect, test } from './test.ts'
+
+/** Files that pages load and no code imports. */
+const ASSETS = ['lamplight.wasm', 'package.json', 'snippet']
+
+const BYTES_MAX = 300_000
+
+test('the tarball is small, and holds nothing but the build and the papers', async ({ tarball }) => {
+  console.log(`the tarball has ${tarball.bytes} bytes in ${tarball.files.length} files`)
+  expect(tarball.bytes).toBeLessThan(BYTES_MAX)
+  const others = tarball.files.filter((path) => !/^dist\/[\w/]+\.(js|cjs|d\.ts|d\.cts|wasm)$/.test(path))
+  expect(others.sort()).toEqual(['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json'])
+})
+
+test('publint finds nothing to say', async ({ tarball }) => {
+  const bytes = new Uint8Array(await readFile(tarball.path))
+  const { messages, pkg } = await publint({ pack: { tarball: bytes.buffer }, level: 'suggestion', strict: true })
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+})
+
+test('the types are those of the code, for every way of importing it', async ({ tarball }) => {
+  const bytes = new Uint8Array(await readFile(tarball.path))
+  const analysis = await checkPackage(createPackageFromTarballData(bytes), { excludeEntrypoints: ASSETS })
+  if (!analysis.types) throw new Error('the package has no types')
+  // TypeScript's oldest resolution, which version 7 no longer has, knows no subpaths; the main entry works in it as well.
+  const problems = analysis.problems.filter(({ kind, ...where }) => !(kind === 'NoResolution' && 'resolutionKind' in where && where.resolutionKind === 'node10'))
+  expect(problems).toEqual([])
+  expect(Object.keys(analysis.entrypoints)).toContain('.')
+})

@@ -1,0 +1,59 @@
+// Nothing is exported that no test imports, and nothing is declared that is not there.
+import { readFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { declared, entriesOf, imported } from './surface.ts'
+import { expect, test } from './test.ts'
+
+const TYPES = 'tests/packaging/consumers/types'
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Whose imports count: all that is run or compiled by a test. */
+const TESTS = ['tests/harness', 'tests/scenarios', 'tests/packaging', 'npm/test', 'examples']
+
+test('code that uses every type compiles against the package, by import and by require', async ({ install }) => {
+  const consumer = await install(TYPES)
+  const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+  await test.step('compile', () => consumer.node(tsc, '--project', '.'))
+})
+
+test('every exported symbol is imported by a test', async ({ install }) => {
+  const used = new Set<string>()
+  for (const path of sources()) for (const name of imported(path, await readFile(join(REPOSITORY, path), 'utf8'))) used.add(name)
+  for (const { entry, types } of await entries(install)) {
+    const { values, types: interfaces } = declared(types)
+    // Entries share types: one that is proven by the main entry is proven.
+    const unused = [...values.filter((name) => !used.has(`${entry}#${name}`)), ...interfaces.filter((name) => !used.has(`${entry}#${name}`) && !used.has(`lamplight#${name}`))]
+    expect(unused, `${entry}: import and use these in ${TYPES}, or in a test of their own`).toEqual([])
+    console.log(`${entry}: ${values.length} values, ${interfaces.length} types, all used by tests`)
+  }
+})
+
+test('what the declarations promise is there, for import and for require', async ({ install }) => {
+  const consumer = await install(TYPES)
+  const list = 'console.log(JSON.stringify(Object.keys(found).sort()))'
+  for (const { entry, types } of await entries(install)) {
+    const { values } = declared(types)
+    const byImport = await consumer.node('--input-type=module', '-e', `import * as found from '${entry}'; ${list}`)
+    const byRequire = await consumer.node('--input-type=commonjs', '-e', `const found = require('${entry}'); ${list}`)
+    expect(JSON.parse(byImport), `import '${entry}'`).toEqual(values)
+    expect(JSON.parse(byRequire), `require('${entry}')`).toEqual(values)
+    expect(declared(types.replace(/\.d\.ts$/, '.d.cts')).values).toEqual(values)
+  }
+})
+
+async function entries(install: (path: string) => Promise<{ folder: string }>): Promise<{ entry: string; types: string }[]> {
+  const folder = join((await install(TYPES)).folder, 'node_modules/lamplight')
+  const { exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
+  const found = entriesOf(folder, exports)
+  expect(found.length).toBeGreaterThan(1)
+  return found
+}
+
+/** The tests' files, as far as they are, or will be, in the repository. */
+function sources(): string[] {
+  const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...TESTS], { cwd: REPOSITORY, encoding: 'utf8' })
+  return list.split('\n').filter((path) => /\.[cm]?[jt]sx?$/.test(path))
+}

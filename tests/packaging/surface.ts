@@ -1,0 +1,53 @@
+// What the package exports, by its own declarations; and what somebody's code imports.
+import { join } from 'node:path'
+import ts from 'typescript'
+
+export interface Surface {
+  /** What exists when the code runs. */
+  values: string[]
+  types: string[]
+}
+
+/** What the declarations at `path` export. */
+export function declared(path: string): Surface {
+  const program = ts.createProgram([path], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, noEmit: true })
+  const checker = program.getTypeChecker()
+  const source = program.getSourceFile(path)
+  const module = source && checker.getSymbolAtLocation(source)
+  if (!module) throw new Error(`${path} exports nothing`)
+  const surface: Surface = { values: [], types: [] }
+  for (const symbol of checker.getExportsOfModule(module)) {
+    const { flags } = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+    surface[flags & ts.SymbolFlags.Value ? 'values' : 'types'].push(symbol.name)
+  }
+  return { values: surface.values.sort(), types: surface.types.sort() }
+}
+
+/** What a source imports from the package by name, as `entry#name`. */
+export function imported(path: string, text: string): string[] {
+  const found: string[] = []
+  for (const statement of ts.createSourceFile(path, text, ts.ScriptTarget.ES2022).statements) {
+    if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) continue
+    const entry = statement.moduleSpecifier.text
+    const bindings = statement.importClause?.namedBindings
+    if (!/^lamplight(\/|$)/.test(entry) || !bindings || !ts.isNamedImports(bindings)) continue
+    for (const { name, propertyName } of bindings.elements) found.push(`${entry}#${(propertyName ?? name).text}`)
+  }
+  return found
+}
+
+/** The entries of an installed package that are code: their names, and where the declarations of each are. */
+export function entriesOf(folder: string, exports: Record<string, unknown>): { entry: string; types: string }[] {
+  return Object.entries(exports).flatMap(([path, target]) => {
+    const found = typesIn(target)
+    return found ? [{ entry: join('lamplight', path), types: join(folder, found) }] : []
+  })
+}
+
+/** The declarations that `import` takes. */
+function typesIn(target: unknown): string | undefined {
+  if (typeof target !== 'object' || target === null) return undefined
+  const conditions = target as Record<string, unknown>
+  const types = conditions['types']
+  return typeof types === 'string' ? types : typesIn(conditions['import'] ?? conditions['default'])
+}
