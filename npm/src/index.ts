@@ -3,7 +3,7 @@
  *
  * ```ts
  * import { init } from 'lamplight'
- * const lamplight = init({ url: 'https://t.example.com', key: 'wk_…' })
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
  * lamplight.track('signed_up', { plan: 'pro' })
  * ```
  *

@@ -4,7 +4,7 @@
  * ```ts
  * import { load } from 'lamplight/slim'
  * const init = await load()
- * const lamplight = init({ url: 'https://t.example.com', key: 'wk_…' })
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
  * ```
  */
 import { Client } from '../client.ts'

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Place, SHOWN_KEYS } from '../harness/docs/place.ts'
+import { typeErrors } from '../harness/docs/script.ts'
+import { documented, storiesOf } from '../harness/docs/snippet.ts'
+import { tell } from '../harness/docs/tell.ts'
+import { Server } from '../harness/server.ts'
+import { expect, test } from '../harness/test.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const TYPES = join(ROOT, 'tests/results/docs-types')
+
+const stories = documented().flatMap(storiesOf)
+
+for (const story of stories) {
+  const { at, language } = story.main
+  test(`what ${at} shows in ${language} does what it says`, async ({ page }) => {
+    const server = await Server.start('serve', SHOWN_KEYS)
+    const place = new Place(server)
+    try {
+      await tell(story, place, page)
+    } finally {
+      place.remove()
+      await server.remove()
+    }
+  })
+}
+
+test('every script in the documentation has right types', () => {
+  expect(typeErrors(stories, TYPES)).toEqual([])
+})
+
+test('every link within the documentation leads to something', () => {
+  const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'npm/README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+  const broken = pages.flatMap((path) => linksOf(path).filter(({ target, anchor }) => !leads(target, anchor)).map(({ text }) => `${path}: ${text}`))
+  expect(broken).toEqual([])
+})
+
+function linksOf(path: string): { text: string; target: string; anchor: string }[] {
+  const texts = [...readFileSync(join(ROOT, path), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)].map(([, text]) => text ?? '')
+  return texts.filter((text) => !/^\w+:/.test(text)).map((text) => {
+    const [file = '', anchor = ''] = text.split('#')
+    return { text, target: file ? relative(ROOT, join(ROOT, dirname(path), file)) : path, anchor }
+  })
+}
+
+/** As forges name headings: lower case, no punctuation, hyphens for spaces. */
+function leads(target: string, anchor: string): boolean {
+  try {
+    if (!anchor) return readdirSync(join(ROOT, dirname(target))).includes(target.split('/').at(-1) ?? '') || target === ''
+    const headings = [...readFileSync(join(ROOT, target), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+    return headings.includes(anchor)
+  } catch {
+    return false
+  }
+}
