@@ -8,6 +8,8 @@
  * ```
  *
  * This entry carries the WebAssembly module within itself, so `init` is synchronous: nobody awaits anything.
+ *
+ * @module lamplight
  */
 import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'

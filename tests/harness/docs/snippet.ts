@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** Where documentation stands: pages, and the source files whose comments become the reference. */
-const PLACES = ['README.md', 'npm/README.md', 'docs', 'npm/src', 'npm/src/entries']
+const PLACES = ['README.md', 'npm/README.md', 'docs', 'examples/rails', 'examples/ios', 'examples/android', 'npm/src', 'npm/src/entries']
 
 /** A fenced code block. */
 export interface Snippet {
