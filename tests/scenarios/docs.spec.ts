@@ -31,6 +31,20 @@ test('every script in the documentation has right types', () => {
   expect(typeErrors(stories, TYPES)).toEqual([])
 })
 
+test('the limits that docs/http.md names are those of the wire', () => {
+  const limits = JSON.parse(readFileSync(join(ROOT, 'tests/wire/limits.json'), 'utf8')) as Record<string, number>
+  const page = readFileSync(join(ROOT, 'docs/http.md'), 'utf8')
+  const said = {
+    NAME_BYTES_MAX: `1 to ${limits['NAME_BYTES_MAX']} bytes`,
+    ID_BYTES_MAX: `1 to ${limits['ID_BYTES_MAX']} bytes`,
+    PROPERTIES_BYTES_MAX: `at most ${Number(limits['PROPERTIES_BYTES_MAX']) / 1_024} KiB`,
+    BODY_BYTES_MAX: `more than ${Number(limits['BODY_BYTES_MAX']) / 1_048_576} MiB as sent`,
+    UNPACKED_BYTES_MAX: `${Number(limits['UNPACKED_BYTES_MAX']) / 1_048_576} MiB unpacked`,
+    EVENTS_MAX: `or ${Number(limits['EVENTS_MAX']).toLocaleString('en')} events`,
+  }
+  expect(Object.entries(said).filter(([, text]) => !page.includes(text))).toEqual([])
+})
+
 test('every link within the documentation leads to something', () => {
   const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'npm/README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
   const broken = pages.flatMap((path) => linksOf(path).filter(({ target, anchor }) => !leads(target, anchor)).map(({ text }) => `${path}: ${text}`))

@@ -57,8 +57,9 @@ export function snippetsOf(path: string): Snippet[] {
   let notes: Notes = {}
   for (const [index, raw] of readFileSync(join(ROOT, path), 'utf8').split('\n').entries()) {
     // In a source file, documentation is what stands in its comments.
-    const line = path.endsWith('.md') ? raw : /^ \*(?: |$)/.test(raw) ? raw.replace(/^ \* ?/, '') : undefined
+    const line = path.endsWith('.md') ? raw : /^ *\*(?: |$)/.test(raw) ? raw.replace(/^ *\* ?/, '') : undefined
     if (line === undefined) continue
+    if (/^\s+```/.test(line)) throw new Error(`${path}:${index + 1}: a code block begins at the start of its line, or it is not seen`)
     const fence = /^```(\w*)/.exec(line)
     if (open && fence) {
       found.push({ at: `${path}:${open.line}`, language: open.language, text: `${open.lines.join('\n')}\n`, notes })
