@@ -3,12 +3,14 @@
  *
  * ```ts
  * import { init } from 'lamplight'
- * const lamplight = init({ url: 'https://t.example.com', key: 'wk_…' })
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
  * lamplight.track('signed_up', { plan: 'pro' })
  * ```
  *
  * This entry carries the WebAssembly module that a page begins with, so `init` is synchronous: nobody awaits anything. What
  * else there is to do comes in a chunk of its own, once the page has loaded.
+ *
+ * @module lamplight
  */
 import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'

@@ -1,6 +1,7 @@
 /** What can be said about an event: anything that JSON can hold. What it cannot hold is replaced or left out. */
 export type Properties = Record<string, unknown>
 
+/** What `init` takes. Only `url` and `key` are required. */
 export interface Options {
   /** The server's origin or base, such as `https://t.example.com`. */
   url: string
@@ -23,6 +24,7 @@ export interface Options {
   namespace?: string
   /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
   liveness?: 'auto' | 'beat'
+  /** How much room events may take. */
   storage?: {
     /** Most bytes of events in localStorage, of all the origin's pages together. Default 1 MiB. */
     maxBytes?: number
@@ -72,6 +74,7 @@ export interface Plugin {
   beforeEnqueue?(event: Draft): Draft | null
 }
 
+/** What can be said about one event beside its name and properties. */
 export interface TrackOptions {
   /** Which way the event goes. Default `default`. */
   type?: 'default' | 'critical' | 'monitor'
@@ -83,7 +86,9 @@ export interface TrackOptions {
   ts?: number
 }
 
+/** An engineering metric. Members that are not named here are metadata, and are kept. */
 export interface Monitor {
+  /** A count, a level, or a duration. */
   kind: 'increment' | 'gauge' | 'timer'
   /** Default: the event's name. */
   metric?: string
@@ -94,6 +99,7 @@ export interface Monitor {
   [metadata: string]: unknown
 }
 
+/** What can be said about one metric. */
 export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
   properties?: Properties
   unit?: string
@@ -119,6 +125,7 @@ export type Reason =
   /** The call was wrong; a note on `error` says how. */
   | 'invalid'
 
+/** What became of an event at once. */
 export interface Tracked {
   /** `<producer>-<seq>`, the event's name for ever. Empty when it got no number. */
   id: string
@@ -146,6 +153,7 @@ export interface Dropped {
   reason: 'quota' | 'rejected' | 'too_large' | 'opted_out'
 }
 
+/** Something went wrong. Events that were not answered stay queued. */
 export interface Failure {
   message: string
   /** The HTTP status of a failed request, 0 when there was no answer. */
@@ -164,6 +172,7 @@ export interface Report {
   status?: number
 }
 
+/** Where this page's events are. Counted from the start of the page. */
 export interface Stats {
   producer: string
   /** Events numbered. */
@@ -181,13 +190,16 @@ export interface Stats {
   sent: number
   /** Events of gone tabs delivered. */
   adopted: number
+  /** Own events given up, by reason. */
   dropped: Record<Dropped['reason'], number>
+  /** Batches sent, answered or not. */
   requests: number
   /** Why the last request was sent. */
   lastFlush?: 'interval' | 'full' | 'hidden' | 'manual' | 'adopted' | 'recovered'
   lastError?: string
   /** How much longer nothing is sent. */
   backoffMs: number
+  /** The lock that decides which tab works for gone ones. */
   lock: {
     phase: 'idle' | 'knocking' | 'claiming' | 'checking' | 'held' | 'releasing'
     /** The producer that works for gone tabs. */
@@ -197,8 +209,11 @@ export interface Stats {
   }
 }
 
+/** What `on` listens to, by name. */
 export interface Notes {
+  /** Own events. */
   delivered: Delivered
+  /** Events that a gone tab left and this one sent. */
   adopted: Delivered
   dropped: Dropped
   error: Failure

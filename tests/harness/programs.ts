@@ -1,4 +1,4 @@
-// Where the browsers are. `cargo xtask test` names them; without it they are looked for.
+// Where other people's programs are. `cargo xtask test` names them; without it they are looked for.
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -9,6 +9,11 @@ export function chromiumPath(): string | undefined {
 
 export function firefoxPath(): string {
   return found('Firefox', 'LAMPLIGHT_FIREFOX', onPath('firefox-esr', 'firefox'))
+}
+
+/** Debian keeps it where only root's PATH leads. */
+export function nginxPath(): string {
+  return found('nginx', 'LAMPLIGHT_NGINX', onPath('nginx') ?? ['/usr/sbin/nginx'].find(isExecutable))
 }
 
 /** WebKitGTK's MiniBrowser is no command: it lies beside the library. */

@@ -1,4 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Place, SHOWN_KEYS } from '../harness/docs/place.ts'
+import { writeScripts } from '../harness/docs/script.ts'
+import { inShell } from '../harness/docs/shell.ts'
+import { Shop } from '../harness/docs/shop.ts'
+import { storiesOf } from '../harness/docs/snippet.ts'
 import { Server } from '../harness/server.ts'
 import { expect, test } from '../harness/test.ts'
 
@@ -28,6 +35,25 @@ test('the curl command of the README works as it stands there, and its events su
     await expect.poll(async () => (await server.api.totals()).stored).toBe(2)
     expect((await server.api.events()).map((row) => row.type).sort()).toEqual(['default', 'monitor'])
   } finally {
+    await server.remove()
+  }
+})
+
+test('the quickstart leads from npm install to an event in /api/events', async ({ page }) => {
+  const stories = storiesOf('README.md')
+  const [install, script, read] = ['npm install', 'import { init }', '/api/events?name='].map((part) => stories.find(({ main }) => main.text.includes(part)))
+  if (!install || !script || !read) throw new Error('the README has no quickstart')
+  const server = await Server.start('serve', SHOWN_KEYS)
+  const app = new Place(server, join(tmpdir(), 'lamplight-app-'))
+  try {
+    await inShell(install.main, app)
+    writeScripts(script, app)
+    const shop = await Shop.open(script, app)
+    await page.goto(`${shop.url}/main.html`)
+    await expect.poll(() => inShell(read.main, app)).toContain('"properties":{"plan":"pro"}')
+    await shop.close()
+  } finally {
+    app.remove()
     await server.remove()
   }
 })

@@ -48,6 +48,18 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         )?;
     }
     step::run(
+        "API reference",
+        node::npm(root).args([
+            "run",
+            "--silent",
+            "reference",
+            "--workspace",
+            "npm",
+            "--",
+            "--check",
+        ]),
+    )?;
+    step::run(
         "the repository's rules",
         node::npm(root).args(["run", "--silent", "tidy", "--workspace", "tests"]),
     )?;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::browsers::{self, Engine};
-use crate::{build, node, rust_target, step, wasm};
+use crate::{build, documentation, node, rust_target, step, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +44,7 @@ pub(crate) fn run(root: &Path, only: &[Part], engines: &[Engine]) -> Result<()> 
     // Before anything is built: what is missing and cannot be installed is said at once.
     if parts.contains(&Part::EndToEnd) {
         environment(engines)?;
+        documentation(engines)?;
     } else if parts.contains(&Part::Packaging) {
         environment(&[Engine::Chromium])?;
     }
@@ -133,7 +134,10 @@ pub(crate) enum Form {
 pub(crate) fn end_to_end(root: &Path, engines: &[Engine], form: Form) -> Result<()> {
     let mut scenarios = node::npm(root);
     let script = match form {
-        Form::Short => "test",
+        Form::Short => {
+            scenarios.envs(documentation(engines)?);
+            "test"
+        }
         Form::Full => {
             scenarios.env("LAMPLIGHT_FORM", "full");
             "torture"
@@ -150,4 +154,9 @@ pub(crate) fn end_to_end(root: &Path, engines: &[Engine], form: Form) -> Result<
 pub(crate) fn environment(engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
     let found = engines.iter().map(|engine| engine.ensure()).collect::<Result<Vec<_>>>()?;
     Ok(found.into_iter().flatten().collect())
+}
+
+/// Finds or installs what the documentation's snippets are run with, if the browser is among `engines` in which they run.
+fn documentation(engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
+    if engines.contains(&Engine::Chromium) { documentation::environment() } else { Ok(Vec::new()) }
 }

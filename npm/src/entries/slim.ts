@@ -4,8 +4,10 @@
  * ```ts
  * import { load } from 'lamplight/slim'
  * const init = await load()
- * const lamplight = init({ url: 'https://t.example.com', key: 'wk_…' })
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
  * ```
+ *
+ * @module lamplight/slim
  */
 import { Client } from '../client.ts'
 import { canRun, load as instantiate } from '../load.ts'

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use super::{from_env, install, on_path, program};
+use crate::programs::{from_env, install, on_path, program};
 
 /// A browser and the `WebDriver` that belongs to it.
 pub(crate) struct Chromium {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{from_env, install, on_path, program};
+use crate::programs::{from_env, install, on_path, program};
 use crate::step;
 
 /// The geckodriver that is built where none is installed.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use super::{from_env, install, on_path};
+use crate::programs::{from_env, install, on_path};
 
 /// The versions of the library, newest first, as they are spelled in its folder's name.
 const LIBRARIES: [&str; 2] = ["webkit2gtk-4.1", "webkit2gtk-4.0"];

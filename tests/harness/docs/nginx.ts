@@ -1,0 +1,61 @@
+// The real nginx with a `server` block of the documentation.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { end } from '../child.ts'
+import { nginxPath } from '../programs.ts'
+import type { Place } from './place.ts'
+import type { Snippet } from './snippet.ts'
+
+const START_MS_MAX = 10_000
+const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+
+export class Nginx {
+  readonly url: string
+  readonly #process: ChildProcess
+
+  private constructor(url: string, process: ChildProcess) {
+    this.url = url
+    this.#process = process
+  }
+
+  static async start({ text }: Snippet, place: Place): Promise<Nginx> {
+    const folder = join(place.folder, 'nginx')
+    mkdirSync(folder)
+    const port = await freePort()
+    const block = place.localized(text).replace(/listen 80;/, `listen 127.0.0.1:${port};`)
+    const temporary = TEMPORARY.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
+    const config = join(folder, 'nginx.conf')
+    writeFileSync(config, `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary}\n${block}}\n`)
+    const child = spawn(nginxPath(), ['-p', folder, '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', (chunk) => (said += String(chunk)))
+    const url = `http://127.0.0.1:${port}`
+    for (let waitedMs = 0; !(await answers(url)); waitedMs += 50) {
+      if (child.exitCode !== null || waitedMs > START_MS_MAX) {
+        await end(child, 'SIGKILL')
+        throw new Error(`nginx does not take it:\n${said}`)
+      }
+      await sleep(50)
+    }
+    return new Nginx(url, child)
+  }
+
+  close(): Promise<void> {
+    return end(this.#process, 'SIGTERM')
+  }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(() => true, () => false)
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise<void>((resolve) => probe.close(() => resolve()))
+  return port
+}

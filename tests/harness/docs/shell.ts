@@ -1,0 +1,98 @@
+// Commands of the documentation, run as they stand there, in a folder laid out like a clone of the repository.
+import { execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { binary } from '../server.ts'
+import { SHOWN_KEYS, type Place } from './place.ts'
+import { Registry } from './registry.ts'
+import type { Snippet } from './snippet.ts'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+const RUN_MS_MAX = 40_000
+
+/** Runs the commands; returns what they print. Those that go on by themselves are ended once they say what is waited for. */
+export async function inShell({ text, notes }: Snippet, place: Place): Promise<string> {
+  layOut(place.folder)
+  const registry = await Registry.start()
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    PATH: `${join(place.folder, '.bin')}${delimiter}${process.env['PATH']}`,
+    npm_config_registry: registry.url,
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_cache: join(place.folder, '.npm'),
+    LAMPLIGHT_LISTEN: '127.0.0.1:0',
+  }
+  for (const name of Object.keys(SHOWN_KEYS)) delete env[name]
+  try {
+    return await run(place.localized(text), place.folder, env, notes.until)
+  } finally {
+    await registry.close()
+  }
+}
+
+function run(script: string, cwd: string, env: NodeJS.ProcessEnv, until: string | undefined): Promise<string> {
+  // A group of its own, so that what the shell started ends with it.
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  let isDone = false
+  let isLate = false
+  const stop = (): void => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM')
+  }
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      isLate = true
+      stop()
+    }, RUN_MS_MAX)
+    const read = (chunk: Buffer): void => {
+      printed += chunk.toString()
+      if (!until || isDone || !printed.includes(until)) return
+      isDone = true
+      stop()
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      if (isLate) reject(new Error(`still running after ${RUN_MS_MAX} ms:\n${printed}`))
+      else if (isDone || (code === 0 && !until)) resolve(printed)
+      else reject(new Error(`ended with ${code ?? signal}:\n${printed}`))
+    })
+  })
+}
+
+/** What a clone has, and a `cargo` that only hands over what the real one has just built. */
+function layOut(folder: string): void {
+  if (existsSync(join(folder, '.bin'))) return
+  for (const name of ['npm', 'examples', 'server']) symlinkSync(join(ROOT, name), join(folder, name))
+  writeFileSync(join(folder, 'package.json'), '{"private":true}')
+  mkdirSync(join(folder, '.bin'))
+  const cargo = join(folder, '.bin/cargo')
+  writeFileSync(cargo, `#!/bin/sh
+set -eu
+[ "$1" = xtask ] || { echo "cargo $1 is not part of the documentation" >&2; exit 2; }
+case "$2" in
+  build) mkdir -p target/release && ln -sf '${binary()}' target/release/lamplight ;;
+  demo) exec '${binary()}' demo ;;
+  ${provenElsewhere().join('|')}) ;;
+  *) echo "there is no cargo xtask $2" >&2; exit 2 ;;
+esac
+`)
+  chmodSync(cargo, 0o755)
+}
+
+/** Commands of which this very test is a part: CI runs them. */
+function provenElsewhere(): string[] {
+  const commands = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^cargo xtask (\w+)/gm)].map(([, name]) => name ?? '')
+  if (!commands.includes('test')) throw new Error('.ci/run does not run the tests')
+  return commands
+}
+
+/** The package as it would be published, as a file in `folder`. */
+export function packed(folder: string): string {
+  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: join(ROOT, 'npm'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as [{ filename: string }]
+  return join(folder, filename)
+}
