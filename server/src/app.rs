@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,6 +13,10 @@ use crate::intake::IntakeLimits;
 use crate::keyring::Keyring;
 use crate::pace::Pace;
 use crate::store::{Deliveries, Intake, Store};
+use crate::waiting::Waiting;
+
+/// The pace of each sink, by its name.
+pub type SinkPaces = HashMap<Arc<str>, Arc<Pace>>;
 
 /// What every request can reach.
 pub struct App {
@@ -33,6 +38,10 @@ pub struct App {
     pub intake_pace: Pace,
     /// How fast they are processed.
     pub process_pace: Arc<Pace>,
+    /// How fast each sink takes what is owed to it.
+    pub sink_paces: SinkPaces,
+    /// Requests that wait for their payload to be on disk.
+    pub intake_waiting: Waiting,
     /// How many follow the live view.
     pub live_places: Arc<Semaphore>,
     /// The room on the disk.
@@ -52,6 +61,7 @@ impl App {
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
         deliveries: Arc<dyn Deliveries>,
+        sink_paces: SinkPaces,
         keyring: Keyring,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -69,6 +79,8 @@ impl App {
             entropy,
             intake_pace: Pace::default(),
             process_pace: Arc::default(),
+            sink_paces,
+            intake_waiting: Waiting::default(),
             live_places: Arc::new(Semaphore::new(LIVE_CLIENTS_MAX)),
             disk,
             gone_ms,

@@ -71,4 +71,5 @@ pub mod sinks;
 pub mod store;
 pub mod telemetry;
 pub mod unpack;
+pub mod waiting;
 pub mod welcome;

@@ -24,12 +24,13 @@ use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Deliveries, Intake, Store, StoreError};
+use crate::store::{Deliveries, Intake, SHARES, Share, Store, StoreError};
 use crate::welcome::welcome;
 use crate::{listen, router};
 
-/// Workers of the process stage. While one waits for a sync, another plans.
-const WORKERS: usize = 2;
+/// Fewest workers of the process stage: while one waits for a sync, another plans. On larger machines there is one a core,
+/// up to the number of shares.
+const WORKERS_MIN: u32 = 2;
 /// How long open requests may take to end after a stop. With the next two, 10 s in all.
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
 /// How long workers may take to finish what they have leased.
@@ -119,10 +120,12 @@ pub async fn run(
     let (stopping, stopped) = watch::channel(false);
     // Routes first: what is stored before they are set would never leave for a sink.
     let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
+    let sink_paces = deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.pace)));
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
         deliveries,
+        sink_paces.collect(),
         Keyring::new(keys.all.iter().cloned()),
         clock,
         entropy,
@@ -189,6 +192,7 @@ async fn deliverers(
             sink: sinks::open(&named.name, &named.config)?,
             deliveries: Arc::clone(deliveries),
             retry: named.config.retry(),
+            pace: Arc::default(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         });
@@ -219,8 +223,9 @@ fn work(
 ) -> JoinSet<()> {
     let App { intake, store, clock, entropy, process_pace, .. } = app;
     let mut tasks = JoinSet::new();
-    for _ in 0..WORKERS {
+    for share in Share::among(workers()) {
         let worker = Worker {
+            share,
             intake: Arc::clone(intake),
             store: Arc::clone(store),
             clock: Arc::clone(clock),
@@ -246,6 +251,11 @@ fn work(
     };
     tasks.spawn(retention.run(stopped.clone()));
     tasks
+}
+
+fn workers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(SHARES).clamp(WORKERS_MIN, SHARES)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -113,7 +113,9 @@ async fn stage(
         origin: facts.origin,
         client: facts.client,
     };
+    let place = app.intake_waiting.enter(received_ms, u64::from(events));
     app.intake.stage(NewPayload { receipt, body }).await?;
+    drop(place);
     app.intake_pace.note(u64::from(events), received_ms, app.clock.now_ms());
     Ok((id, events))
 }

@@ -13,7 +13,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::lease::LeaseToken;
 use crate::pace::Pace;
 use crate::store::{
-    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
+    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Share, Store, StoreError, Ticket,
 };
 
 pub mod enrich;
@@ -56,6 +56,8 @@ pub enum ProcessError {
 /// Processes payloads until it is told to stop.
 #[derive(Clone)]
 pub struct Worker {
+    /// Which of them. Workers with parts that do not overlap work beside each other.
+    pub share: Share,
     /// Where payloads come from.
     pub intake: Arc<dyn Intake>,
     /// Where what they become goes.
@@ -83,7 +85,7 @@ impl Worker {
                 }
             };
             tokio::select! {
-                () = self.intake.staged() => {}
+                () = self.intake.staged(self.share) => {}
                 () = tokio::time::sleep(rest) => {}
                 _ = stop.changed() => {}
             }
@@ -99,6 +101,7 @@ impl Worker {
             .intake
             .lease(LeaseAsk {
                 token: LeaseToken(self.entropy.bits()?),
+                share: self.share,
                 now_ms: self.clock.now_ms(),
                 lease_ms: LEASE_MS,
                 payloads_max: PAYLOADS_MAX,

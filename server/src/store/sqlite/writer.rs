@@ -32,6 +32,8 @@ pub(super) struct Change {
     pub(super) payloads: i64,
     /// Events in them.
     pub(super) events: i64,
+    /// The shares that payloads were added to, a bit each.
+    pub(super) staged_shares: u32,
     /// Deliveries queued.
     pub(super) deliveries: i64,
 }
