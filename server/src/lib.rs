@@ -60,6 +60,7 @@ mod open_files;
 pub mod outcome;
 pub mod pace;
 mod patient;
+pub mod priority;
 pub mod problem;
 pub mod process;
 pub mod replay_command;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,7 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
+use crate::priority::Background;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
@@ -78,6 +80,9 @@ pub enum StartError {
         "run the demo on {0}: it is for one's own machine and listens on loopback addresses only"
     )]
     DemoNotLoopback(SocketAddr),
+    /// The threads for what comes after the answer do not start.
+    #[error("start the threads that process and deliver")]
+    Threads(#[source] std::io::Error),
     /// No token could be made for the demo page.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -127,13 +132,16 @@ pub async fn run(
         deliveries,
         sink_paces.collect(),
         Keyring::new(keys.all.iter().cloned()),
+        args.client_network,
         clock,
         entropy,
         Arc::clone(&disk),
     ));
-    let mut workers = work(args, enrichers, &app, &stopped);
+    let background = Background::start().map_err(StartError::Threads)?;
+    let mut workers = JoinSet::new();
+    work(args, enrichers, &app, &stopped, &mut workers, background.handle());
     for worker in deliverers {
-        workers.spawn(worker.run(stopped.clone()));
+        workers.spawn_on(worker.run(stopped.clone()), background.handle());
     }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -220,9 +228,10 @@ fn work(
     enrichers: Arc<Enrichers>,
     app: &App,
     stopped: &watch::Receiver<bool>,
-) -> JoinSet<()> {
+    tasks: &mut JoinSet<()>,
+    background: &Handle,
+) {
     let App { intake, store, clock, entropy, process_pace, .. } = app;
-    let mut tasks = JoinSet::new();
     for share in Share::among(workers()) {
         let worker = Worker {
             share,
@@ -233,7 +242,7 @@ fn work(
             enrichers: Arc::clone(&enrichers),
             pace: Arc::clone(process_pace),
         };
-        tasks.spawn(worker.run(stopped.clone()));
+        tasks.spawn_on(worker.run(stopped.clone()), background);
     }
     let replayer = Replayer {
         intake: Arc::clone(intake),
@@ -242,15 +251,14 @@ fn work(
         payloads_max: REPLAY_PAYLOADS_MAX,
         enrichers,
     };
-    tasks.spawn(replayer.run(stopped.clone()));
+    tasks.spawn_on(replayer.run(stopped.clone()), background);
     let retention = Retention {
         intake: Arc::clone(intake),
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         rules: args.retention.rules(),
     };
-    tasks.spawn(retention.run(stopped.clone()));
-    tasks
+    tasks.spawn_on(retention.run(stopped.clone()), background);
 }
 
 fn workers() -> u32 {

@@ -94,6 +94,8 @@ impl IntakeHost {
 
 impl Host for IntakeHost {
     type Database = Connection;
+    /// Clients wait for what it writes.
+    const STANDS_BACK: bool = false;
 
     fn open(&mut self) -> Result<Connection, OpenError> {
         let connection = open_writer(&self.path, LAYOUT)?;

@@ -42,6 +42,8 @@ pub(super) struct Change {
 pub(super) trait Host: Send + 'static {
     /// What its steps write to.
     type Database: Database;
+    /// Whether its thread lets others go first.
+    const STANDS_BACK: bool;
     /// Opens the database afresh, proves that it takes a write, and counts what it holds.
     fn open(&mut self) -> Result<Self::Database, OpenError>;
     /// A transaction was committed.
