@@ -1,5 +1,6 @@
 //! What every request can reach.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,10 +9,14 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
-use crate::intake::IntakeLimits;
+use crate::intake::{ClientNetwork, IntakeLimits};
 use crate::keyring::Keyring;
 use crate::pace::Pace;
 use crate::store::{Deliveries, Intake, Store};
+use crate::waiting::Waiting;
+
+/// The pace of each sink, by its name.
+pub type SinkPaces = HashMap<Arc<str>, Arc<Pace>>;
 
 /// What every request can reach.
 pub struct App {
@@ -25,6 +30,8 @@ pub struct App {
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
     pub intake_limits: IntakeLimits,
+    /// What is kept of the addresses that events come from.
+    pub client_network: ClientNetwork,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes names and keys.
@@ -33,6 +40,10 @@ pub struct App {
     pub intake_pace: Pace,
     /// How fast they are processed.
     pub process_pace: Arc<Pace>,
+    /// How fast each sink takes what is owed to it.
+    pub sink_paces: SinkPaces,
+    /// Requests that wait for their payload to be on disk.
+    pub intake_waiting: Waiting,
     /// How many follow the live view.
     pub live_places: Arc<Semaphore>,
     /// The room on the disk.
@@ -52,7 +63,9 @@ impl App {
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
         deliveries: Arc<dyn Deliveries>,
+        sink_paces: SinkPaces,
         keyring: Keyring,
+        client_network: ClientNetwork,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         disk: Arc<Disk>,
@@ -65,10 +78,13 @@ impl App {
             deliveries,
             keyring,
             intake_limits,
+            client_network,
             clock,
             entropy,
             intake_pace: Pace::default(),
             process_pace: Arc::default(),
+            sink_paces,
+            intake_waiting: Waiting::default(),
             live_places: Arc::new(Semaphore::new(LIVE_CLIENTS_MAX)),
             disk,
             gone_ms,

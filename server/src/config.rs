@@ -7,12 +7,16 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 mod enrichment;
 mod file;
+mod print;
 mod replay;
 mod retention;
 mod sinks;
 
+use crate::intake::ClientNetwork;
+
 pub use enrichment::EnrichmentArgs;
 pub use file::ConfigError;
+pub use print::{Setting, print};
 pub use replay::ReplayArgs;
 pub use retention::RetentionArgs;
 pub use sinks::NamedSink;
@@ -45,6 +49,18 @@ pub enum Command {
     /// now. No event gets a second row, however often it is replayed. For a directory that no server is using; a
     /// server takes POST /api/replay.
     Replay(ReplayArgs),
+    /// What the configuration comes to
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every setting and where it comes from: a flag, an environment variable, the file, or the default
+    ///
+    /// Takes what `serve` takes. Secrets are not printed, only that they are there.
+    Print(ServeArgs),
 }
 
 /// How to run.
@@ -67,6 +83,15 @@ pub struct ServeArgs {
     /// Take no more events once the data directory's disk has less room than this, in MiB
     #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
     pub disk_floor_mib: u32,
+    /// What is kept of the addresses that events come from: their networks (/24, or /48 of IPv6), or nothing at all
+    #[arg(
+        long,
+        env = "LAMPLIGHT_CLIENT_NETWORK",
+        value_enum,
+        default_value_t = ClientNetwork::Cut,
+        value_name = "WHAT"
+    )]
+    pub client_network: ClientNetwork,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -79,6 +104,9 @@ pub struct ServeArgs {
     /// Where events are passed on to. Only the file has these.
     #[arg(skip)]
     pub sinks: Vec<NamedSink>,
+    /// All of the above, each with where it came from.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
 }
 
 /// Reads the command line, the environment and the file.
@@ -90,11 +118,24 @@ pub struct ServeArgs {
 pub fn load() -> Result<Command, ConfigError> {
     let matches = Cli::command().get_matches();
     let mut command = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).command;
-    if let Command::Serve(args) | Command::Demo(args) = &mut command {
-        let given = matches.subcommand().map(|(_, given)| given);
-        args.complete(given, &|name| std::env::var(name).ok())?;
+    if let Command::Serve(args)
+    | Command::Demo(args)
+    | Command::Config(ConfigCommand::Print(args)) = &mut command
+    {
+        args.complete(innermost(&matches), &|name| std::env::var(name).ok())?;
     }
     Ok(command)
+}
+
+/// What was given to the subcommand.
+fn innermost(matches: &ArgMatches) -> Option<&ArgMatches> {
+    let mut given = None;
+    let mut inner = matches.subcommand();
+    while let Some((_, matches)) = inner {
+        given = Some(matches);
+        inner = matches.subcommand();
+    }
+    given
 }
 
 impl ServeArgs {
@@ -104,7 +145,7 @@ impl ServeArgs {
         given: Option<&ArgMatches>,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(), ConfigError> {
-        let Some(file) = file::read(self.config.as_deref())? else { return Ok(()) };
+        let (file, table) = file::read(self.config.as_deref())?.unwrap_or_default();
         let is_default = |name: &str| {
             given.and_then(|given| given.value_source(name))
                 == Some(clap::parser::ValueSource::DefaultValue)
@@ -118,10 +159,14 @@ impl ServeArgs {
         if let Some(mib) = file.disk_floor_mib.filter(|_| is_default("disk_floor_mib")) {
             self.disk_floor_mib = mib;
         }
+        if let Some(kept) = file.client_network.filter(|_| is_default("client_network")) {
+            self.client_network = kept;
+        }
         self.keys.complete(file.keys);
         self.retention.complete(&file.retention, &is_default);
         self.enrichment.complete(file.enrichment);
         self.sinks = sinks::read(file.sinks, env)?;
+        self.settings = print::settings(self, given, &table, env);
         Ok(())
     }
 }
@@ -204,7 +249,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    fn completed(text: &str, flags: &[&str]) -> ServeArgs {
+    pub(super) fn completed(text: &str, flags: &[&str]) -> ServeArgs {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lamplight.toml");
         std::fs::write(&path, text).unwrap();
@@ -239,6 +284,40 @@ mod tests {
         let args = completed(text, &["--add-property", "region=eu"]);
         assert_eq!(args.retention.rules().events_days, Some(90));
         assert_eq!(args.enrichment.add_properties, [("region".to_owned(), "eu".to_owned())]);
+    }
+
+    #[test]
+    fn every_setting_is_printed_with_where_it_came_from_and_no_secret_is() {
+        let text = "data = '/d'\n[keys]\nadmin_token = 'at_very_secret'\n[retention]\nevents_days = 9\n\
+                    [sinks.hook]\nkind = 'webhook'\nurl = 'https://hidden.example/?hidden'\nsecret = 'hidden hidden hidden'\nevents_max = 7";
+        let args = completed(text, &["--listen", "127.0.0.1:2", "--secret-key", "sk_very_secret"]);
+        let mut printed = Vec::new();
+        print(&args.settings, &mut printed).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        for line in [
+            "listen = \"127.0.0.1:2\"  # flag",
+            "keys.secret_key = \"(hidden)\"  # flag",
+            "disk_floor_mib = 256  # default",
+            "# keys.write_key is not set",
+            "client_network = \"cut\"  # default",
+        ] {
+            assert!(printed.lines().any(|it| it == line), "{line}:\n{printed}");
+        }
+        for begin in [
+            "data = \"/d\"  # ",
+            "keys.admin_token = \"(hidden)\"  # ",
+            "retention.events_days = 9  # ",
+            "sinks.hook.events_max = 7  # ",
+            "sinks.hook.url = \"(hidden)\"  # ",
+        ] {
+            let line = printed.lines().find(|it| it.starts_with(begin));
+            assert!(line.is_some_and(|it| it.ends_with("lamplight.toml")), "{begin}:\n{printed}");
+        }
+        assert!(
+            !printed.contains("very_secret") && !printed.contains("hidden.example"),
+            "{printed}"
+        );
+        assert!(!printed.contains("hidden hidden"), "{printed}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use lamplight_server::config::{self, Command};
+use lamplight_server::config::{self, Command, ConfigCommand};
 use lamplight_server::replay_command::replay;
 use lamplight_server::server::{Mode, run, stop_signal};
 use lamplight_server::telemetry;
@@ -24,6 +24,9 @@ fn main() -> ExitCode {
             Command::Serve(args) => run(&args, Mode::Serve, stop_signal()).await?,
             Command::Demo(args) => run(&args, Mode::Demo, stop_signal()).await?,
             Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
+            Command::Config(ConfigCommand::Print(args)) => {
+                config::print(&args.settings, &mut std::io::stdout())?;
+            }
         }
         Ok(())
     });

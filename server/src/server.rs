@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,17 +20,19 @@ use crate::disk::{Disk, MEASURE_EVERY};
 use crate::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
 use crate::keyring::Keyring;
+use crate::priority::Background;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Deliveries, Intake, Store, StoreError};
+use crate::store::{Deliveries, Intake, SHARES, Share, Store, StoreError};
 use crate::welcome::welcome;
 use crate::{listen, router};
 
-/// Workers of the process stage. While one waits for a sync, another plans.
-const WORKERS: usize = 2;
+/// Fewest workers of the process stage: while one waits for a sync, another plans. On larger machines there is one a core,
+/// up to the number of shares.
+const WORKERS_MIN: u32 = 2;
 /// How long open requests may take to end after a stop. With the next two, 10 s in all.
 const REQUESTS_GRACE: Duration = Duration::from_secs(5);
 /// How long workers may take to finish what they have leased.
@@ -77,6 +80,9 @@ pub enum StartError {
         "run the demo on {0}: it is for one's own machine and listens on loopback addresses only"
     )]
     DemoNotLoopback(SocketAddr),
+    /// The threads for what comes after the answer do not start.
+    #[error("start the threads that process and deliver")]
+    Threads(#[source] std::io::Error),
     /// No token could be made for the demo page.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -119,18 +125,23 @@ pub async fn run(
     let (stopping, stopped) = watch::channel(false);
     // Routes first: what is stored before they are set would never leave for a sink.
     let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
+    let sink_paces = deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.pace)));
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
         deliveries,
+        sink_paces.collect(),
         Keyring::new(keys.all.iter().cloned()),
+        args.client_network,
         clock,
         entropy,
         Arc::clone(&disk),
     ));
-    let mut workers = work(args, enrichers, &app, &stopped);
+    let background = Background::start().map_err(StartError::Threads)?;
+    let mut workers = JoinSet::new();
+    work(args, enrichers, &app, &stopped, &mut workers, background.handle());
     for worker in deliverers {
-        workers.spawn(worker.run(stopped.clone()));
+        workers.spawn_on(worker.run(stopped.clone()), background.handle());
     }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
@@ -189,6 +200,7 @@ async fn deliverers(
             sink: sinks::open(&named.name, &named.config)?,
             deliveries: Arc::clone(deliveries),
             retry: named.config.retry(),
+            pace: Arc::default(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         });
@@ -216,11 +228,13 @@ fn work(
     enrichers: Arc<Enrichers>,
     app: &App,
     stopped: &watch::Receiver<bool>,
-) -> JoinSet<()> {
+    tasks: &mut JoinSet<()>,
+    background: &Handle,
+) {
     let App { intake, store, clock, entropy, process_pace, .. } = app;
-    let mut tasks = JoinSet::new();
-    for _ in 0..WORKERS {
+    for share in Share::among(workers()) {
         let worker = Worker {
+            share,
             intake: Arc::clone(intake),
             store: Arc::clone(store),
             clock: Arc::clone(clock),
@@ -228,7 +242,7 @@ fn work(
             enrichers: Arc::clone(&enrichers),
             pace: Arc::clone(process_pace),
         };
-        tasks.spawn(worker.run(stopped.clone()));
+        tasks.spawn_on(worker.run(stopped.clone()), background);
     }
     let replayer = Replayer {
         intake: Arc::clone(intake),
@@ -237,15 +251,19 @@ fn work(
         payloads_max: REPLAY_PAYLOADS_MAX,
         enrichers,
     };
-    tasks.spawn(replayer.run(stopped.clone()));
+    tasks.spawn_on(replayer.run(stopped.clone()), background);
     let retention = Retention {
         intake: Arc::clone(intake),
         store: Arc::clone(store),
         clock: Arc::clone(clock),
         rules: args.retention.rules(),
     };
-    tasks.spawn(retention.run(stopped.clone()));
-    tasks
+    tasks.spawn_on(retention.run(stopped.clone()), background);
+}
+
+fn workers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(SHARES).clamp(WORKERS_MIN, SHARES)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

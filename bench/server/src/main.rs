@@ -27,6 +27,10 @@ use report::{Process, Report, Row};
 
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;
+/// Workers of the process stage, as the server has them on two cores.
+const WORKERS: u32 = 2;
+/// Numbers of workers that are measured beside each other.
+const BY_WORKERS: [u32; 2] = [1, 4];
 
 #[derive(Parser)]
 #[command(about = "What a durable answer costs the server, beside its peers")]
@@ -95,32 +99,50 @@ async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()
 
 async fn process(report: &mut Report, folder: &Path, rows: u64) -> Result<Process> {
     let mut empty = Bench::open(&folder.join("empty"))?;
-    let (mut bare, mut numbered, mut anonymous, mut among) = (vec![], vec![], vec![], vec![]);
+    let mut rates = Rates::default();
     println!("filling a store with {rows} events");
     let mut full = Bench::open(&folder.join("full"))?;
     let filled_per_s = full.fill(rows).await?;
     for round in 0..ROUNDS {
         report.add_sync(disk::sync_time(folder)?);
-        bare.push(bare_inserts(&folder.join(format!("bare-{round}")))?);
-        numbered.push(empty.process(Identity::Numbered).await?);
-        anonymous.push(empty.process(Identity::Anonymous).await?);
-        among.push(full.process(Identity::Numbered).await?);
+        rates.bare.push(bare_inserts(&folder.join(format!("bare-{round}")))?);
+        rates.numbered.push(empty.process(Identity::Numbered, WORKERS).await?);
+        rates.anonymous.push(empty.process(Identity::Anonymous, WORKERS).await?);
+        rates.pages.push(empty.process(Identity::Pages, WORKERS).await?);
+        rates.among.push(full.process(Identity::Numbered, WORKERS).await?);
+        for (rates, workers) in rates.by_workers.iter_mut().zip(BY_WORKERS) {
+            rates.push(empty.process(Identity::Pages, workers).await?);
+        }
     }
     let (lookup_p50, lookup_p99) = full.look_up(rows).await?;
     empty.close().await?;
     full.close().await?;
-    let median = |mut rates: Vec<f64>| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    };
     Ok(Process {
         rows,
         fill: filled_per_s,
-        bare: median(bare),
-        numbered: median(numbered),
-        anonymous: median(anonymous),
-        among: median(among),
+        bare: median(rates.bare),
+        numbered: median(rates.numbered),
+        anonymous: median(rates.anonymous),
+        pages: median(rates.pages),
+        among: median(rates.among),
+        by_workers: rates.by_workers.map(median).into_iter().zip(BY_WORKERS).collect(),
         lookup_p50,
         lookup_p99,
     })
+}
+
+/// The rates of all rounds.
+#[derive(Default)]
+struct Rates {
+    bare: Vec<f64>,
+    numbered: Vec<f64>,
+    anonymous: Vec<f64>,
+    pages: Vec<f64>,
+    among: Vec<f64>,
+    by_workers: [Vec<f64>; BY_WORKERS.len()],
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
 }

@@ -12,7 +12,7 @@ use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, Receipt, Store,
+    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, Receipt, Share, Store,
 };
 use lamplight_wire::Producer;
 use rusqlite::{Connection, params};
@@ -26,6 +26,8 @@ const PAYLOADS: u64 = 10_000;
 const EVENTS: u64 = 10;
 /// Payloads that a worker applies at once; the bare loop commits as often.
 const BATCH: usize = 256;
+/// Pages that send in turn.
+const PAGES: u64 = 1_000;
 /// Events of one payload when a store is filled.
 const FILL_EVENTS: u64 = 1_000;
 /// Over how long the events of a filled store were received: ten weeks.
@@ -35,8 +37,10 @@ const LOOKUPS: u64 = 2_000;
 /// How payloads are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// By producer and number, as the SDK does: every event is deduplicated.
+    /// By producer and number, each payload by a producer that was never heard from before: the most that dedup can cost.
     Numbered,
+    /// By producer and number, by pages that are open for a while and send in turn, as they usually do.
+    Pages,
     /// Not at all.
     Anonymous,
 }
@@ -63,8 +67,8 @@ impl Bench {
         })
     }
 
-    /// Stages payloads, then lets the workers process them alone. Gives events a second.
-    pub(crate) async fn process(&mut self, identity: Identity) -> Result<f64> {
+    /// Stages payloads, then lets `workers` workers process them alone. Gives events a second.
+    pub(crate) async fn process(&mut self, identity: Identity, workers: u32) -> Result<f64> {
         let mut staging = Vec::new();
         for _ in 0..PAYLOADS {
             self.made += 1;
@@ -76,9 +80,10 @@ impl Bench {
         }
         let (stop, stopped) = watch::channel(false);
         let started = Instant::now();
-        let workers: Vec<_> = (0..2)
-            .map(|_| {
+        let workers: Vec<_> = Share::among(workers)
+            .map(|share| {
                 let worker = Worker {
+                    share,
                     intake: Arc::clone(&self.intake),
                     store: Arc::clone(&self.store),
                     clock: Arc::clone(&self.clock),
@@ -217,12 +222,15 @@ fn producer(payload: u64) -> Producer {
 
 /// The payload with this number: one page's events.
 fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> NewPayload {
-    let name = producer(number);
+    let (name, sent_before) = match identity {
+        Identity::Pages => (producer(u64::MAX - number % PAGES), number / PAGES * events),
+        _ => (producer(number), 0),
+    };
     let events_json: Vec<String> = (1..=events)
         .map(|seq| {
             let numbered = match identity {
-                Identity::Numbered => format!(r#""producer":"{name}","seq":{seq},"#),
                 Identity::Anonymous => String::new(),
+                _ => format!(r#""producer":"{name}","seq":{},"#, sent_before + seq),
             };
             format!(
                 r#"{{"name":"product_viewed","ts":{received_ms},{numbered}"user":{{"id":"user-{}"}},"properties":{{"sku":"A-1029-blue","price":49.9,"list":"spring","position":{seq},"note":"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"}}}}"#,

@@ -31,6 +31,10 @@ pub(crate) struct Process {
     pub(crate) numbered: f64,
     /// Events that are not.
     pub(crate) anonymous: f64,
+    /// Events that are deduplicated, of pages that were heard from before.
+    pub(crate) pages: f64,
+    /// The same, by other numbers of workers.
+    pub(crate) by_workers: Vec<(f64, u32)>,
     /// Events that are deduplicated, on the filled store.
     pub(crate) among: f64,
     /// Looking an event up on the filled store.
@@ -169,16 +173,24 @@ fn print_process(process: &Process) {
     println!("\nprocessing, in events a second");
     let share = |part: f64, of: f64| part / of * 100.0;
     println!("  bare prepared inserts of the same rows   {:>9.0}", process.bare);
-    println!(
-        "  processed, numbered (deduplicated)       {:>9.0}   {:.0}% of bare inserts",
-        process.numbered,
-        share(process.numbered, process.bare)
-    );
-    println!(
-        "  processed, not numbered                  {:>9.0}   dedup costs {:.0}%",
-        process.anonymous,
-        100.0 - share(process.numbered, process.anonymous)
-    );
+    println!("  processed, not numbered                  {:>9.0}", process.anonymous);
+    let numbered = [
+        ("numbered, pages that send in turn    ", process.pages),
+        ("numbered, a new page for each payload", process.numbered),
+    ];
+    for (what, rate) in numbered {
+        println!(
+            "  processed, {what} {rate:>9.0}   {:.0}% of bare inserts, dedup costs {:.0}%",
+            share(rate, process.bare),
+            100.0 - share(rate, process.anonymous)
+        );
+    }
+    for (rate, workers) in &process.by_workers {
+        println!(
+            "  pages that send in turn, {workers} worker(s)     {rate:>9.0}   {:.0}% of the rate of 2",
+            share(*rate, process.pages)
+        );
+    }
     println!(
         "  processed, {:>11} rows present      {:>9.0}   {:.0}% of the rate on an empty store",
         process.rows,
@@ -211,6 +223,8 @@ fn process_json(process: &Process) -> Value {
         "bare_per_s": process.bare,
         "numbered_per_s": process.numbered,
         "anonymous_per_s": process.anonymous,
+        "pages_per_s": process.pages,
+        "by_workers_per_s": process.by_workers.iter().map(|(rate, workers)| json!({"workers": workers, "per_s": rate})).collect::<Vec<_>>(),
         "among_rows_per_s": process.among,
         "lookup_p50_ms": ms(process.lookup_p50),
         "lookup_p99_ms": ms(process.lookup_p99),

@@ -8,14 +8,17 @@ use http::HeaderMap;
 use serde::Serialize;
 
 use super::params::Params;
+use super::sinks::condition;
 use super::{check_token, json};
 use crate::app::App;
 use crate::pace::PaceSums;
 use crate::problem::Problem;
+use crate::store::SinkRow;
 
 #[derive(Serialize)]
 struct QueuesJson {
     stages: Vec<StageJson>,
+    sinks: Vec<SinkQueueJson>,
     disk: DiskJson,
 }
 
@@ -25,7 +28,7 @@ struct StageJson {
     name: &'static str,
     /// `up`, or why not.
     state: &'static str,
-    /// Payloads that wait for it.
+    /// Payloads that wait for it: at `intake` for being on disk, at `process` for being processed.
     depth: u64,
     /// Events in them.
     events: u64,
@@ -44,6 +47,26 @@ struct StageJson {
 struct QuantilesJson {
     p50: u32,
     p95: u32,
+}
+
+/// What is owed to one sink.
+#[derive(Serialize)]
+struct SinkQueueJson {
+    name: String,
+    /// `running`, `resting`, `stopped`, `paused`, or `gone` from the configuration.
+    state: &'static str,
+    /// Why it rests or is stopped.
+    reason: Option<String>,
+    /// Events that wait for it.
+    depth: u64,
+    /// For how long the oldest has waited.
+    oldest_ms: u64,
+    /// Events of them that failed at least once; of very many, a part is looked at.
+    failing: u64,
+    /// That it took, over the last minute.
+    events_per_s: f64,
+    /// How long a batch takes.
+    batch_ms: QuantilesJson,
 }
 
 #[derive(Serialize)]
@@ -68,30 +91,54 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
     check_token(app, headers)?;
     Params::read(query)?.finish("none")?;
     let now_ms = app.clock.now_ms();
-    let backlog = app.intake.backlog().await?;
-    let oldest_ms = backlog.oldest_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+    let waiting = app.intake_waiting.sums();
     let intake = StageJson {
         name: "intake",
         state: intake_state(app, now_ms),
-        depth: 0,
-        events: 0,
-        oldest_ms: 0,
-        failing: 0,
-        last_error: None,
+        depth: waiting.requests,
+        events: waiting.events,
+        oldest_ms: age_ms(now_ms, waiting.oldest_ms),
         ..StageJson::pace(app.intake_pace.sums(now_ms))
     };
+    let backlog = app.intake.backlog().await?;
     let process = StageJson {
         name: "process",
         state: if app.store.is_up() { "up" } else { "not_writable" },
         depth: backlog.payloads,
         events: backlog.events,
-        oldest_ms: u64::try_from(oldest_ms).unwrap_or(0),
+        oldest_ms: age_ms(now_ms, backlog.oldest_ms),
         failing: backlog.failing,
         last_error: backlog.last_error,
         ..StageJson::pace(app.process_pace.sums(now_ms))
     };
+    let sinks = app.deliveries.sinks().await?;
+    let sinks = sinks.into_iter().map(|row| sink_queue(app, row, now_ms)).collect();
     let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
-    Ok(QueuesJson { stages: vec![intake, process], disk })
+    Ok(QueuesJson { stages: vec![intake, process], sinks, disk })
+}
+
+fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {
+    let (state, reason, _) = condition(&row, now_ms);
+    let pace = app.sink_paces.get(row.name.as_str());
+    let sums = pace.map(|pace| pace.sums(now_ms)).unwrap_or_default();
+    SinkQueueJson {
+        state,
+        reason: reason.map(str::to_owned),
+        depth: row.waiting,
+        oldest_ms: age_ms(now_ms, row.oldest_ms),
+        failing: row.failing,
+        events_per_s: rounded(sums.events_per_s),
+        batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
+        name: row.name,
+    }
+}
+
+fn age_ms(now_ms: i64, since_ms: Option<i64>) -> u64 {
+    since_ms.map_or(0, |since_ms| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0))
+}
+
+fn rounded(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
 }
 
 fn intake_state(app: &App, now_ms: i64) -> &'static str {
@@ -117,7 +164,7 @@ impl StageJson {
             oldest_ms: 0,
             failing: 0,
             last_error: None,
-            events_per_s: (sums.events_per_s * 10.0).round() / 10.0,
+            events_per_s: rounded(sums.events_per_s),
             batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
         }
     }

@@ -30,16 +30,22 @@ pub(super) struct SinkJson {
     dropped: u64,
 }
 
+/// The state of a sink, why it is in it, and until or since when.
+pub(super) fn condition(row: &SinkRow, now_ms: i64) -> (&'static str, Option<&str>, Option<i64>) {
+    let rests = row.rests.as_ref().filter(|(until_ms, _)| *until_ms > now_ms);
+    match (row.is_configured, row.paused_ms, &row.stopped, rests) {
+        (false, ..) => ("gone", None, None),
+        (_, Some(paused_ms), ..) => ("paused", None, Some(paused_ms)),
+        (_, _, Some(why), _) => ("stopped", Some(why), None),
+        (_, _, _, Some((until_ms, why))) => ("resting", Some(why), Some(*until_ms)),
+        _ => ("running", None, None),
+    }
+}
+
 impl SinkJson {
     pub(super) fn new(row: SinkRow, now_ms: i64) -> Self {
-        let rests = row.rests.filter(|(until_ms, _)| *until_ms > now_ms);
-        let (state, reason, at) = match (row.is_configured, row.paused_ms, row.stopped, rests) {
-            (false, ..) => ("gone", None, None),
-            (_, Some(paused_ms), ..) => ("paused", None, Some(paused_ms)),
-            (_, _, Some(why), _) => ("stopped", Some(why), None),
-            (_, _, _, Some((until_ms, why))) => ("resting", Some(why), Some(until_ms)),
-            _ => ("running", None, None),
-        };
+        let (state, reason, at) = condition(&row, now_ms);
+        let reason = reason.map(str::to_owned);
         let SinkRow { kind, waiting, sent, dead, dropped, .. } = row;
         Self { kind, state, reason, at, waiting, sent, dead, dropped }
     }

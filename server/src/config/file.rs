@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::intake::ClientNetwork;
 use crate::sinks::secret::Secret;
 
 /// Where the file is looked for unless it is named.
-const USUAL_PATH: &str = "lamplight.toml";
+pub(super) const USUAL_PATH: &str = "lamplight.toml";
 
 /// The configuration cannot be used. Never holds a value of it, which may be secret.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,7 @@ pub(super) struct FileConfig {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data: Option<PathBuf>,
     pub(super) disk_floor_mib: Option<u32>,
+    pub(super) client_network: Option<ClientNetwork>,
     pub(super) keys: FileKeys,
     pub(super) retention: FileRetention,
     pub(super) enrichment: FileEnrichment,
@@ -101,14 +103,16 @@ pub(super) struct FileEnrichment {
 }
 
 /// Reads the file at `path`, which must be there, or the one at the usual place, which need not.
-pub(super) fn read(path: Option<&Path>) -> Result<Option<FileConfig>, ConfigError> {
+/// Gives it also as it stands, with nothing left out.
+pub(super) fn read(path: Option<&Path>) -> Result<Option<(FileConfig, toml::Table)>, ConfigError> {
     let named = path.unwrap_or(Path::new(USUAL_PATH));
     let text = match std::fs::read_to_string(named) {
         Ok(text) => text,
         Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(ConfigError::Read { path: named.to_owned(), source }),
     };
-    toml::from_str(&text).map(Some).map_err(|error| {
+    let both = toml::from_str(&text).and_then(|config| Ok((config, toml::from_str(&text)?)));
+    both.map(Some).map_err(|error| {
         // Not the error's own text, which quotes the line.
         let start = error.span().map_or(0, |span| span.start).min(text.len());
         let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;

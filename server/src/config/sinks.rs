@@ -49,8 +49,8 @@ fn read_one(
     }
     let kind = table.get("kind").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
     for secret in SinkConfig::secrets(&kind) {
-        let variable = format!("LAMPLIGHT_SINK_{name}_{secret}").to_uppercase().replace('-', "_");
-        let from_file = env(&format!("{variable}_FILE"))
+        let [variable, file_variable] = variables(name, secret);
+        let from_file = env(&file_variable)
             .map(|path| {
                 std::fs::read_to_string(&path)
                     .map_err(|error| format!("its {secret} cannot be read from {path}: {error}"))
@@ -61,6 +61,13 @@ fn read_one(
         }
     }
     table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// The environment variables of a sink's secret: the one with it, and the one with the name of a file with it.
+pub(super) fn variables(sink: &str, secret: &str) -> [String; 2] {
+    let variable = format!("LAMPLIGHT_SINK_{sink}_{secret}").to_uppercase().replace('-', "_");
+    let file_variable = format!("{variable}_FILE");
+    [variable, file_variable]
 }
 
 #[cfg(test)]

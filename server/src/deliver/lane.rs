@@ -135,9 +135,14 @@ impl Lane {
     async fn deliver(&self, lease: Lease, batch: Batch) -> Result<(), DeliverError> {
         let Batch { tickets, events, left_out } = batch;
         let (sent, is_empty) = (events.len(), events.is_empty());
+        let begun_ms = self.worker.clock.now_ms();
         let report = self.send(events).await;
         debug_assert_eq!(report.verdicts.len(), sent, "one verdict for each event");
         let now_ms = self.worker.clock.now_ms();
+        if !is_empty {
+            let taken = report.verdicts.iter().filter(|it| **it == Verdict::Sent).count();
+            self.worker.pace.note(taken as u64, begun_ms, now_ms);
+        }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
         let random = self.worker.entropy.bits()? as u64;
         let condition = if is_empty {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use crate::backoff::RetryPolicy;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::pace::Pace;
 use crate::sinks::Sink;
 use crate::store::Deliveries;
 
@@ -33,6 +34,8 @@ pub struct Worker {
     pub deliveries: Arc<dyn Deliveries>,
     /// How often and how fast to try.
     pub retry: RetryPolicy,
+    /// Keeps how fast it goes.
+    pub pace: Arc<Pace>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens and jitter.

@@ -16,11 +16,32 @@ pub(super) struct Facts {
     pub(super) client: Option<String>,
 }
 
-pub(super) fn facts(headers: &HeaderMap, peer: Option<IpAddr>) -> Facts {
+/// What is kept of the address that a request came from. The address itself never is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientNetwork {
+    /// The network it is in, /24 or /48.
+    #[default]
+    Cut,
+    /// Nothing, so that no place can be told from it.
+    Drop,
+}
+
+impl ClientNetwork {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+pub(super) fn facts(headers: &HeaderMap, peer: Option<IpAddr>, kept: ClientNetwork) -> Facts {
     Facts {
         user_agent: header(headers, &USER_AGENT),
         origin: header(headers, &ORIGIN),
-        client: peer.map(network),
+        client: peer.filter(|_| kept == ClientNetwork::Cut).map(network),
     }
 }
 
@@ -46,6 +67,14 @@ fn network(address: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_dropped_if_it_is_to_be() {
+        let peer = "203.0.113.77".parse().ok();
+        let kept = |kept| facts(&HeaderMap::new(), peer, kept).client;
+        assert_eq!(kept(ClientNetwork::Cut).as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(kept(ClientNetwork::Drop), None);
+    }
 
     #[test]
     fn an_address_is_cut_to_its_network() {

@@ -30,6 +30,7 @@ mod receive;
 mod refusal;
 
 use budget::Budget;
+pub use facts::ClientNetwork;
 use facts::facts;
 pub use rate::Meter;
 use refusal::Refusal;
@@ -100,7 +101,8 @@ async fn stage(
     let received_ms = app.clock.now_ms();
     meter.charge_events(&key.rules, u64::from(events), received_ms);
     let id = PayloadId(app.entropy.uuid_v7(received_ms)?);
-    let facts = facts(&head.headers, head.extensions.get::<Peer>().map(|peer| peer.0.ip()));
+    let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+    let facts = facts(&head.headers, peer, app.client_network);
     let receipt = Receipt {
         id,
         received_ms,
@@ -113,7 +115,9 @@ async fn stage(
         origin: facts.origin,
         client: facts.client,
     };
+    let place = app.intake_waiting.enter(received_ms, u64::from(events));
     app.intake.stage(NewPayload { receipt, body }).await?;
+    drop(place);
     app.intake_pace.note(u64::from(events), received_ms, app.clock.now_ms());
     Ok((id, events))
 }

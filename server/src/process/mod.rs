@@ -13,7 +13,7 @@ use crate::entropy::{Entropy, EntropyError};
 use crate::lease::LeaseToken;
 use crate::pace::Pace;
 use crate::store::{
-    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Store, StoreError, Ticket,
+    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Share, Store, StoreError, Ticket,
 };
 
 pub mod enrich;
@@ -32,6 +32,8 @@ const PAYLOADS_MAX: u32 = 256;
 const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How long a worker may take. Far longer than it ever should.
 const LEASE_MS: i64 = 60_000;
+/// How long to let a batch gather after one that was not full: each costs three syncs, which answers wait beside.
+const LINGER: Duration = Duration::from_millis(50);
 /// How long to sleep when nothing is due, at most: work that comes round again announces itself to nobody.
 const IDLE: Duration = Duration::from_secs(1);
 /// Delay before the second attempt; it doubles from there.
@@ -53,9 +55,22 @@ pub enum ProcessError {
     Plan(#[source] tokio::task::JoinError),
 }
 
+/// What one round found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing was due.
+    Nothing,
+    /// All that was due.
+    All,
+    /// As much as one transaction holds; there may be more.
+    Full,
+}
+
 /// Processes payloads until it is told to stop.
 #[derive(Clone)]
 pub struct Worker {
+    /// Which of them. Workers with parts that do not overlap work beside each other.
+    pub share: Share,
     /// Where payloads come from.
     pub intake: Arc<dyn Intake>,
     /// Where what they become goes.
@@ -74,39 +89,44 @@ impl Worker {
     /// Works until `stop` holds true. Finishes what it has leased before it returns.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let rest = match self.round().await {
-                Ok(0) => IDLE,
-                Ok(_) => continue,
+            let (rest, wakes_early) = match self.round().await {
+                Ok(Found::Full) => continue,
+                Ok(Found::All) => (LINGER, false),
+                Ok(Found::Nothing) => (IDLE, true),
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "processing paused");
-                    IDLE
+                    (IDLE, false)
                 }
             };
             tokio::select! {
-                () = self.intake.staged() => {}
+                () = self.intake.staged(self.share), if wakes_early => {}
                 () = tokio::time::sleep(rest) => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
-    /// Processes what is due now, up to the limits of one transaction. Gives the number of payloads leased.
+    /// Processes what is due now, up to the limits of one transaction.
     ///
     /// # Errors
     /// [`ProcessError`]. Whatever was leased then comes round again.
-    pub async fn round(&self) -> Result<usize, ProcessError> {
+    pub async fn round(&self) -> Result<Found, ProcessError> {
         let leased = self
             .intake
             .lease(LeaseAsk {
                 token: LeaseToken(self.entropy.bits()?),
+                share: self.share,
                 now_ms: self.clock.now_ms(),
                 lease_ms: LEASE_MS,
                 payloads_max: PAYLOADS_MAX,
                 unpacked_bytes_max: UNPACKED_BYTES_MAX,
             })
             .await?;
-        let Some(lease) = leased.first().map(|payload| payload.lease) else { return Ok(0) };
-        let count = leased.len();
+        let Some(lease) = leased.first().map(|payload| payload.lease) else {
+            return Ok(Found::Nothing);
+        };
+        let bytes: u64 = leased.iter().map(|it| u64::from(it.receipt.unpacked_bytes)).sum();
+        let is_full = leased.len() >= PAYLOADS_MAX as usize || bytes >= UNPACKED_BYTES_MAX / 2;
         let enrichers = Arc::clone(&self.enrichers);
         let (events, begun_ms) =
             (leased.iter().map(|it| u64::from(it.receipt.events)).sum(), self.clock.now_ms());
@@ -122,7 +142,7 @@ impl Worker {
             self.intake.settle(lease, done, now_ms).await?;
         }
         self.pace.note(events, begun_ms, self.clock.now_ms());
-        Ok(count)
+        Ok(if is_full { Found::Full } else { Found::All })
     }
 
     /// Applies all plans together; if the store refuses that, each alone, so that one cannot hold up the others.

@@ -101,6 +101,14 @@ impl SinkConfig {
         }
     }
 
+    /// The members of a sink of this kind that may hold a secret, and so are shown to nobody.
+    pub fn hidden(kind: &str) -> &'static [&'static str] {
+        match kind {
+            "webhook" => &["secret", "url"],
+            _ => Self::secrets(kind),
+        }
+    }
+
     fn parts(&self) -> (&RouteConfig, Option<&RetryConfig>, Kind) {
         match self {
             Self::Mixpanel(it) => (&it.route, Some(&it.retry), Kind::Default),

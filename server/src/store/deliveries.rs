@@ -171,6 +171,10 @@ pub struct SinkRow {
     pub rests: Option<(i64, String)>,
     /// Deliveries that wait for an attempt, or are in one.
     pub waiting: u64,
+    /// Since when the oldest of those waits, in milliseconds since 1970.
+    pub oldest_ms: Option<i64>,
+    /// Those of them that failed at least once.
+    pub failing: u64,
     /// Deliveries that it has.
     pub sent: u64,
     /// Deliveries given up.

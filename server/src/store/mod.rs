@@ -25,6 +25,7 @@ mod query;
 mod replay;
 mod retention;
 pub mod routing;
+mod share;
 pub mod sqlite;
 mod totals;
 pub mod week;
@@ -56,6 +57,7 @@ pub use query::{
 pub use replay::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
 pub use retention::{Keep, Pruned};
 pub use routing::{NamePattern, Route};
+pub use share::{SHARES, Share};
 pub use totals::Totals;
 pub use week::Week;
 
@@ -139,8 +141,8 @@ pub trait Intake: Send + Sync + 'static {
     /// them. Gives how many; fewer than before may be left.
     fn prune(&self, before_ms: i64) -> Answer<'_, u64>;
 
-    /// Returns when payloads were staged since the last call, or may have been.
-    fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// Returns when payloads of `share` were staged since the last call, or may have been. One worker waits for each share.
+    fn staged(&self, share: Share) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
     /// Whether it takes payloads now.
     fn is_up(&self) -> bool;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::Share;
 use crate::lease::{Lease, LeaseToken};
 
 /// Names a payload: a `UUIDv7` made when it was received.
@@ -90,6 +91,8 @@ pub struct Ticket(pub i64);
 pub struct LeaseAsk {
     /// The token of the new lease.
     pub token: LeaseToken,
+    /// Of this part of the payloads.
+    pub share: Share,
     /// The time now.
     pub now_ms: i64,
     /// How long the lease is to last.

@@ -12,8 +12,8 @@ use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, Applied, Backlog, EventFilter, EventPage, EventQuery,
     EventRef, EventTrace, FailedPayload, Intake, Keep, KeptPayload, Key, LeaseAsk, LeasedPayload,
     LivePosition, LiveTail, NewPayload, PayloadId, PayloadSpan, Plan, ProducerPage, ProducerQuery,
-    Pruned, Receipt, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed, SpanCount, SqlError,
-    SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
+    Pruned, Receipt, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed, Share, SpanCount,
+    SqlError, SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -121,8 +121,8 @@ impl Intake for Breaking {
     fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
         self.intake.prune(before_ms)
     }
-    fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.intake.staged()
+    fn staged(&self, share: Share) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.intake.staged(share)
     }
     fn is_up(&self) -> bool {
         true

@@ -13,7 +13,8 @@ use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadSpan, Receipt, Store,
+    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadSpan, Receipt, Share,
+    Store,
 };
 use lamplight_wire::Producer;
 use proptest::prelude::*;
@@ -60,7 +61,9 @@ impl Sent {
 #[derive(Debug, Clone)]
 enum Step {
     Send(Vec<Sent>),
-    Round(Break),
+    /// As many payloads at once, of no events, as go to the same share, so that what follows is another worker's.
+    Burst,
+    Round(Share, Break),
     /// Asks for a replay of everything.
     Replay,
     /// Replays one page.
@@ -95,6 +98,11 @@ fn broken() -> impl Strategy<Value = Break> {
     ]
 }
 
+/// One of two workers.
+fn share() -> impl Strategy<Value = Share> {
+    prop::sample::select(Share::among(2).collect::<Vec<_>>())
+}
+
 /// Some waits end in another week, whose events are in another file.
 fn wait() -> impl Strategy<Value = i64> {
     prop_oneof![4 => 0i64..90_000, 1 => Just(WEEK_MS)]
@@ -104,7 +112,8 @@ fn step() -> impl Strategy<Value = Step> {
     let crash = prop_oneof![1 => Just(Crash::Kill), 2 => any::<u64>().prop_map(Crash::PowerCut)];
     prop_oneof![
         6 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
-        6 => broken().prop_map(Step::Round),
+        1 => Just(Step::Burst),
+        6 => (share(), broken()).prop_map(|(share, at)| Step::Round(share, at)),
         1 => Just(Step::Replay),
         3 => broken().prop_map(Step::ReplayRound),
         3 => wait().prop_map(Step::Wait),
@@ -157,11 +166,12 @@ impl World {
 
     async fn take(&mut self, step: Step) {
         match step {
-            Step::Send(events) => self.send(events).await,
-            Step::Round(at) => {
+            Step::Send(events) => self.send(vec![events]).await,
+            Step::Burst => self.send(vec![Vec::new(); 64]).await,
+            Step::Round(share, at) => {
                 self.parts().break_off(at);
                 // A round that breaks off says so; what matters is what it left behind.
-                let _ = self.worker().round().await;
+                let _ = self.worker(share).round().await;
                 self.parts().break_off(Break::Nowhere);
             }
             Step::Replay => {
@@ -229,8 +239,9 @@ impl World {
         }
     }
 
-    fn worker(&self) -> Worker {
+    fn worker(&self, share: Share) -> Worker {
         Worker {
+            share,
             intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
@@ -245,18 +256,34 @@ impl World {
             intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            payloads_max: 3,
+            payloads_max: 7,
             enrichers: Arc::default(),
         }
     }
 
-    async fn send(&mut self, events: Vec<Sent>) {
+    /// Stages payloads, all at once.
+    async fn send(&mut self, payloads: Vec<Vec<Sent>>) {
+        let new: Vec<_> = payloads.into_iter().map(|events| self.payload(events)).collect();
+        let parts = Arc::clone(self.parts());
+        let mut staging = Vec::new();
+        for (payload, events) in new {
+            let id = payload.receipt.id;
+            staging.push((id, events, parts.intake.stage(payload)));
+        }
+        for (id, events, staged) in staging {
+            match staged.await {
+                Ok(()) => self.answered.insert(id, events),
+                Err(_) => self.unsure.insert(id, events),
+            };
+        }
+    }
+
+    fn payload(&mut self, events: Vec<Sent>) -> (NewPayload, Vec<Sent>) {
         self.payloads += 1;
-        let id = PayloadId(Uuid::from_u128(self.payloads));
         let texts: Vec<String> = events.iter().map(Sent::json).collect();
         let body = format!("[{}]", texts.join(","));
         let receipt = Receipt {
-            id,
+            id: PayloadId(Uuid::from_u128(self.payloads)),
             received_ms: self.clock.now_ms(),
             key_id: "wk_1".into(),
             source: "web".into(),
@@ -267,10 +294,7 @@ impl World {
             origin: None,
             client: None,
         };
-        match self.parts().intake.stage(NewPayload { receipt, body: body.into() }).await {
-            Ok(()) => self.answered.insert(id, events),
-            Err(_) => self.unsure.insert(id, events),
-        };
+        (NewPayload { receipt, body: body.into() }, events)
     }
 
     /// Replays everything, twice: nothing changes.
@@ -294,7 +318,9 @@ impl World {
             if self.parts().intake.backlog().await.unwrap().payloads == 0 {
                 return;
             }
-            self.take(Step::Round(Break::Nowhere)).await;
+            for share in Share::among(2) {
+                self.take(Step::Round(share, Break::Nowhere)).await;
+            }
             self.take(Step::Wait(60_000)).await;
         }
         let backlog = self.parts().intake.backlog().await.unwrap();
@@ -389,8 +415,8 @@ fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
         run(vec![
             Step::Send(first.clone()),
             Step::CrashAfter(10, Crash::PowerCut(seed)),
-            Step::Round(Break::AfterApply),
-            Step::Round(Break::Nowhere),
+            Step::Round(Share::ALL, Break::AfterApply),
+            Step::Round(Share::ALL, Break::Nowhere),
         ]);
     }
 }

@@ -88,13 +88,7 @@ impl Server {
         while !output.contains("Stop with Ctrl-C") {
             assert!(lines.read_line(&mut output).unwrap() > 0, "it said {output:?}");
         }
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_global(Some(Duration::from_mins(1)))
-            .build()
-            .into();
-        Self { child, url, output, agent }
+        Self { child, url, output, agent: agent() }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -230,7 +224,17 @@ impl Drop for Server {
     }
 }
 
-fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
+/// A client that takes every answer as one.
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_mins(1)))
+        .build()
+        .into()
+}
+
+pub(crate) fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
     Reply {
         status: response.status().as_u16(),
         headers: response.headers().clone(),

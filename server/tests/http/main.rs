@@ -12,6 +12,7 @@ mod harness;
 mod answers;
 mod counting;
 mod demo;
+mod faults;
 mod golden;
 mod limits;
 mod live;

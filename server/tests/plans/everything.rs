@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use crate::delivering;
 use lamplight_server::lease::LeaseToken;
+use lamplight_server::outcome::Outcome;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Encoding, EventFilter, EventQuery, EventRef, FailedPayload, Intake, Keep, Key, KeyKind,
-    LeaseAsk, LeasedPayload, NewPayload, PayloadId, PayloadSpan, Plan, ProducerQuery, Receipt,
-    Replayed, Store, Verdict,
+    AggregateQuery, Encoding, EventFilter, EventQuery, EventRef, EventRow, FailedPayload, Grouping,
+    Intake, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload, PayloadId,
+    PayloadSpan, Plan, ProducerQuery, Receipt, RefusedQuery, Replayed, Share, Store, Verdict,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -86,6 +87,7 @@ async fn receive(intake: &SqliteIntake, now_ms: i64) -> Vec<Arc<Plan>> {
     }
     let ask = LeaseAsk {
         token: LeaseToken(1),
+        share: Share::ALL,
         now_ms,
         lease_ms: 1_000,
         payloads_max: 10,
@@ -147,9 +149,35 @@ async fn read(store: &SqliteStore) {
     ] {
         store.event(event).await.unwrap();
     }
+    count(store, &page.events[0]).await;
     let verdicts = [Verdict::Complete, Verdict::InFlight, Verdict::Declared, Verdict::Lost];
     for verdict in verdicts.into_iter().map(Some).chain([None]) {
         let query = ProducerQuery { verdict, source: None, after: None, limit: 5, now_ms: NOW };
         store.producers(query).await.unwrap();
     }
+}
+
+async fn count(store: &SqliteStore, event: &EventRow) {
+    for by in [Grouping::Name, Grouping::Day, Grouping::Property(vec!["a".into()])] {
+        let filter =
+            EventFilter { from_ms: Some(0), to_ms: Some(NOW * 2), ..EventFilter::default() };
+        store.aggregate(AggregateQuery { filter, by }).await.unwrap();
+    }
+    for outcome in [Outcome::Invalid, Outcome::Duplicate] {
+        let query = RefusedQuery {
+            outcome,
+            source: Some("web".into()),
+            producer: None,
+            from_ms: None,
+            to_ms: None,
+            after: None,
+            limit: 1,
+        };
+        store.refused(query.clone()).await.unwrap();
+        let (producer, after) = (Some(Producer::from_bits(7)), Some(event.id));
+        store.refused(RefusedQuery { producer, after, ..query }).await.unwrap();
+    }
+    store.live_end().await.unwrap();
+    let after = LivePosition { payload: 0, index: u32::MAX };
+    store.live(EventFilter::default(), after, 10).await.unwrap();
 }

@@ -51,10 +51,17 @@ async fn a_paused_sink_gets_nothing_until_it_is_resumed() {
         server.settled();
         std::thread::sleep(Duration::from_millis(1_300));
         let sink = until(server, "waiting", 2);
+        let queue = server.read("/api/queues").json()["sinks"][0].clone();
+        assert_eq!((&queue["name"], &queue["state"]), (&"mp".into(), &"paused".into()));
+        assert_eq!((&queue["depth"], &queue["failing"]), (&2.into(), &0.into()));
+        assert!(queue["oldest_ms"].as_u64().unwrap() >= 1_300, "{queue}");
         assert_eq!((&sink["state"], &sink["kind"]), (&"paused".into(), &"mixpanel".into()));
         assert_eq!(post(server, "/api/sinks/mp/resume", &json!({})).status, 200);
         let sink = until(server, "sent", 2);
         assert_eq!((&sink["state"], &sink["waiting"]), (&"running".into(), &0.into()));
+        let queue = server.read("/api/queues").json()["sinks"][0].clone();
+        assert_eq!((&queue["depth"], &queue["oldest_ms"]), (&0.into(), &0.into()));
+        assert!(queue["events_per_s"].as_f64().unwrap() > 0.0, "{queue}");
         assert_eq!(post(server, "/api/sinks/nobody/pause", &json!({})).problem(), "not_found");
     })
     .await;

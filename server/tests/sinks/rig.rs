@@ -63,6 +63,7 @@ impl Rig {
                 sink: open(name, config).unwrap(),
                 deliveries: Arc::clone(&self.store) as Arc<dyn Deliveries>,
                 retry: config.retry(),
+                pace: Arc::default(),
                 clock: Arc::new(SystemClock) as Arc<dyn Clock>,
                 entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
             };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lamplight_server::lease::{Lease, LeaseToken};
-use lamplight_server::store::{FailedPayload, Intake, StoreError, Ticket};
+use lamplight_server::store::{FailedPayload, Intake, LeaseAsk, SHARES, Share, StoreError, Ticket};
 
 use crate::backend::Backend;
 use crate::sample::{NOW, ask, payload};
@@ -21,8 +21,10 @@ crate::laws!(
     a_lease_takes_no_more_than_it_asks_for_but_always_one,
     the_longest_waiting_is_leased_first,
     failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round,
+    failures_alone_get_all_places,
+    workers_lease_what_is_theirs_and_together_everything,
     a_reopened_intake_has_everything_and_no_leases,
-    staging_wakes_whoever_waits,
+    staging_wakes_each_workers_share,
     a_receipt_is_found_before_and_after_its_payload_is_settled,
 );
 
@@ -142,11 +144,9 @@ async fn a_lease_takes_no_more_than_it_asks_for_but_always_one(Backend { intake,
     for number in 1..=4 {
         intake.stage(payload(number, &"x".repeat(100))).await.unwrap();
     }
-    let small = intake
-        .lease(lamplight_server::store::LeaseAsk { unpacked_bytes_max: 10, ..ask(1, NOW, 10) });
+    let small = intake.lease(LeaseAsk { unpacked_bytes_max: 10, ..ask(1, NOW, 10) });
     assert_eq!(small.await.unwrap().len(), 1);
-    let two = intake
-        .lease(lamplight_server::store::LeaseAsk { unpacked_bytes_max: 250, ..ask(2, NOW, 10) });
+    let two = intake.lease(LeaseAsk { unpacked_bytes_max: 250, ..ask(2, NOW, 10) });
     assert_eq!(two.await.unwrap().len(), 2);
     assert_eq!(intake.lease(ask(3, NOW, 1)).await.unwrap().len(), 1);
 }
@@ -169,6 +169,29 @@ async fn failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round(
     assert_eq!((leased.len(), fresh), (8, 6));
 }
 
+async fn failures_alone_get_all_places(Backend { intake, .. }: Backend) {
+    stage(&*intake, 1..=8).await;
+    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
+    let fail = |ticket| FailedPayload { ticket, due_ms: NOW + 1, error: "why".into() };
+    intake.release(held, tickets.into_iter().map(fail).collect(), NOW).await.unwrap();
+    assert_eq!(intake.lease(ask(2, NOW + 1, 8)).await.unwrap().len(), 8);
+}
+
+async fn workers_lease_what_is_theirs_and_together_everything(Backend { intake, .. }: Backend) {
+    stage(&*intake, 1..=600).await;
+    for workers in 1..=SHARES {
+        let mut leased = Vec::new();
+        for share in Share::among(workers) {
+            let now_ms = NOW + i64::from(workers) * 60_000;
+            let payloads = intake.lease(LeaseAsk { share, ..ask(1, now_ms, 600) }).await.unwrap();
+            assert!(!payloads.is_empty(), "nobody is left without work");
+            leased.extend(payloads.iter().map(|payload| payload.receipt.id.0.as_u128()));
+        }
+        leased.sort_unstable();
+        assert_eq!(leased, (1..=600).collect::<Vec<_>>(), "{workers} workers");
+    }
+}
+
 async fn a_reopened_intake_has_everything_and_no_leases(backend: Backend) {
     stage(&*backend.intake, 1..=3).await;
     let (held, tickets, _) = lease(&*backend.intake, 1, NOW).await;
@@ -184,12 +207,15 @@ async fn a_reopened_intake_has_everything_and_no_leases(backend: Backend) {
     assert!(matches!(stale, Err(StoreError::LeaseLost)));
 }
 
-async fn staging_wakes_whoever_waits(Backend { intake, .. }: Backend) {
-    let ((), woken) = tokio::join!(
-        stage(&*intake, 1..=1),
-        tokio::time::timeout(Duration::from_secs(10), intake.staged())
-    );
-    woken.unwrap();
+async fn staging_wakes_each_workers_share(Backend { intake, .. }: Backend) {
+    let woken = |share| tokio::time::timeout(Duration::from_secs(10), intake.staged(share));
+    let waits = async {
+        for share in Share::among(2) {
+            woken(share).await.unwrap();
+        }
+        woken(Share::ALL).await.unwrap();
+    };
+    tokio::join!(stage(&*intake, 1..=300), waits);
 }
 
 async fn a_receipt_is_found_before_and_after_its_payload_is_settled(

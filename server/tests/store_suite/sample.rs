@@ -6,7 +6,7 @@ use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::row_id;
 use lamplight_server::store::{
     Encoding, EventColumns, Fate, Identity, LeaseAsk, NewPayload, PayloadId, Plan, PlannedEvent,
-    Receipt,
+    Receipt, Share,
 };
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::event::Kind;
@@ -44,7 +44,14 @@ pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
 /// A lease of up to `payloads_max`, for a minute.
 pub(crate) fn ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
     let token = LeaseToken(token);
-    LeaseAsk { token, now_ms, lease_ms: 60_000, payloads_max, unpacked_bytes_max: 1 << 20 }
+    LeaseAsk {
+        token,
+        share: Share::ALL,
+        now_ms,
+        lease_ms: 60_000,
+        payloads_max,
+        unpacked_bytes_max: 1 << 20,
+    }
 }
 
 /// The producer with this number.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::connection::open_checkpointer;
+use crate::priority::stand_back;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
@@ -28,6 +29,7 @@ impl Checkpointer {
         let (stop, stopped) = channel::<()>();
         let path = path.to_owned();
         let run = move || {
+            stand_back();
             let mut work = Work { path, connection: None, copied: None };
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 if let Err(error) = work.copy() {

@@ -1,6 +1,6 @@
 //! The queue of deliveries and the log of what happened to each: `delivery_queue`, `deliveries`.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::row_id;
 use super::week_readers::Reading;
@@ -13,6 +13,9 @@ use crate::store::{
 
 /// Most steps of deliveries that are shown of one event.
 const STEPS_MAX: u32 = 1_000;
+
+/// Most deliveries that were tried which are looked at to tell how old they are.
+const TRIED_MAX: i64 = 10_000;
 
 /// One line of the log.
 pub(super) struct Line<'a> {
@@ -288,6 +291,24 @@ pub(super) fn forget(
               ORDER BY event_id, sink, step LIMIT ?2)",
         )?
         .execute(params![from.0.as_bytes(), rows_max])
+}
+
+/// Since when the oldest delivery of a sink waits, and how many failed at least once, of up to [`TRIED_MAX`] that were tried.
+pub(super) fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64)> {
+    let fresh_ms: Option<i64> = connection
+        .prepare_cached(
+            "SELECT queued_ms FROM delivery_queue WHERE sink = ?1 AND due_ms = 0 ORDER BY event_id LIMIT 1",
+        )?
+        .query_row([sink], |row| row.get(0))
+        .optional()?;
+    // Step 0 is how a delivery began, step 1 its first failure.
+    let (tried_ms, failing): (Option<i64>, u64) = connection
+        .prepare_cached(
+            "SELECT min(queued_ms), count(*) FILTER (WHERE steps > 1) FROM (SELECT queued_ms, steps \
+             FROM delivery_queue WHERE sink = ?1 AND due_ms > 0 ORDER BY due_ms, event_id LIMIT ?2)",
+        )?
+        .query_row([sink, TRIED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(([fresh_ms, tried_ms].into_iter().flatten().min(), failing))
 }
 
 /// Every step of every delivery of an event.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::database::Database;
 use super::writer::{Change, Guard, Host, Inbox, Shared, Step};
+use crate::priority::stand_back;
 use crate::store::StoreError;
 
 /// Most steps in one transaction.
@@ -59,6 +60,9 @@ impl<H: Host> Thread<H> {
     }
 
     pub(super) fn run(mut self, database: H::Database) {
+        if H::STANDS_BACK {
+            stand_back();
+        }
         let mut database = Some(database);
         while let Ok(first) = self.steps.recv() {
             let (mut group, close) = self.gather(first);
@@ -213,6 +217,7 @@ mod tests {
 
     impl Host for SmallDisk {
         type Database = Connection;
+        const STANDS_BACK: bool = false;
         fn open(&mut self) -> Result<Connection, OpenError> {
             let connection = open_writer(&self.path, Layout { page_bytes: 4096, cache_kib: 64 })?;
             let pages = if self.is_small.load(Ordering::SeqCst) { 4 } else { 10_000 };

@@ -1,10 +1,11 @@
 //! `intake.db`: raw payloads and the queue of those still to be processed.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
@@ -17,11 +18,17 @@ use super::{OpenError, queue, replays};
 use crate::lease::Lease;
 use crate::store::{
     Answer, Backlog, FailedPayload, Intake, KeptPayload, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadSpan, Receipt, Replay, ReplayId, Replayed, SpanCount, StoreError, Ticket,
+    PayloadId, PayloadSpan, Receipt, Replay, ReplayId, Replayed, SHARES, Share, SpanCount,
+    StoreError, Ticket,
 };
 
-const SCHEMA: [Step; 1] =
-    [("V1__payloads", include_str!("../../../migrations/sqlite/intake/V1__payloads.sql"))];
+const SCHEMA: [Step; 2] = [
+    ("V1__payloads", include_str!("../../../migrations/sqlite/intake/V1__payloads.sql")),
+    ("V2__shares", include_str!("../../../migrations/sqlite/intake/V2__shares.sql")),
+];
+
+/// Wakes whoever waits for a share.
+type Wakers = Arc<[Notify; SHARES as usize]>;
 
 /// Payloads are a few kilobytes: on small pages each would fill one and waste the rest of it. Measured at
 /// 2.9 kB each, pages of 16 KiB take 40 % more payloads a second than pages of 4 KiB.
@@ -40,7 +47,7 @@ pub struct SqliteIntake {
     writer: Writer<Connection>,
     readers: Readers,
     gauges: Arc<Gauges>,
-    staged: Arc<Notify>,
+    staged: Wakers,
     checkpointer: Mutex<Option<Checkpointer>>,
 }
 
@@ -53,7 +60,7 @@ impl SqliteIntake {
     pub fn open(path: &Path, limits: WriterLimits) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         let gauges = Arc::new(Gauges::default());
-        let staged = Arc::new(Notify::new());
+        let staged = Wakers::default();
         let host = IntakeHost {
             path: path.to_owned(),
             gauges: Arc::clone(&gauges),
@@ -73,7 +80,7 @@ impl SqliteIntake {
 struct IntakeHost {
     path: PathBuf,
     gauges: Arc<Gauges>,
-    staged: Arc<Notify>,
+    staged: Wakers,
 }
 
 impl IntakeHost {
@@ -87,6 +94,8 @@ impl IntakeHost {
 
 impl Host for IntakeHost {
     type Database = Connection;
+    /// Clients wait for what it writes.
+    const STANDS_BACK: bool = false;
 
     fn open(&mut self) -> Result<Connection, OpenError> {
         let connection = open_writer(&self.path, LAYOUT)?;
@@ -101,8 +110,10 @@ impl Host for IntakeHost {
     fn committed(&mut self, change: Change) {
         self.gauges.payloads.fetch_add(change.payloads, Ordering::Relaxed);
         self.gauges.events.fetch_add(change.events, Ordering::Relaxed);
-        if change.payloads > 0 {
-            self.staged.notify_one();
+        for (share, staged) in (0..).zip(self.staged.iter()) {
+            if change.staged_shares & 1 << share != 0 {
+                staged.notify_one();
+            }
         }
     }
 }
@@ -116,7 +127,7 @@ impl Intake for SqliteIntake {
             Guard::Shared,
             bytes,
             move |connection, change| {
-                stage(connection, &payload)?;
+                change.staged_shares |= 1 << stage(connection, &payload)?;
                 change.payloads += 1;
                 change.events += i64::from(payload.receipt.events);
                 Ok(())
@@ -245,8 +256,20 @@ impl Intake for SqliteIntake {
         }))
     }
 
-    fn staged(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(self.staged.notified())
+    fn staged(&self, share: Share) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let wakers = (0..).zip(self.staged.iter());
+        let mut waits: Vec<_> = wakers
+            .filter(|(number, _)| share.numbers().any(|it| it == *number))
+            .map(|(_, staged)| Box::pin(staged.notified()))
+            .collect();
+        Box::pin(poll_fn(move |context| {
+            // All of them are asked: each has to know whom to wake.
+            let woken = waits.iter_mut().filter_map(|wait| match wait.as_mut().poll(context) {
+                Poll::Ready(()) => Some(()),
+                Poll::Pending => None,
+            });
+            if woken.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        }))
     }
 
     fn is_up(&self) -> bool {
@@ -260,7 +283,8 @@ impl Intake for SqliteIntake {
     }
 }
 
-fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<()> {
+/// Appends a payload. Gives the share that it is dealt into.
+fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32> {
     let receipt = &payload.receipt;
     connection
         .prepare_cached(
@@ -280,7 +304,9 @@ fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<()> 
             receipt.client,
             payload.body.as_ref(),
         ])?;
-    queue::push(connection, connection.last_insert_rowid(), receipt)
+    let position = connection.last_insert_rowid();
+    queue::push(connection, position, receipt)?;
+    Ok(queue::share_of(position))
 }
 
 fn read_leased(

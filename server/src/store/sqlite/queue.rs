@@ -2,12 +2,17 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::columns::column_error;
 use crate::lease::Lease;
-use crate::store::{Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, Receipt, Ticket};
+use crate::store::{
+    Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, Receipt, SHARES, Share, Ticket,
+};
+
+/// Payloads that go to the same share one after the other.
+const RUN: i64 = 64;
 
 /// Most payloads that are deleted in one transaction: answers wait for it.
 const PRUNED_MAX: u32 = 100;
@@ -32,6 +37,11 @@ fn token(lease: Lease) -> [u8; 16] {
     lease.token.0.to_be_bytes()
 }
 
+/// The share that the payload at `position` is dealt into. The schema's V2 computes the same.
+pub(super) fn share_of(position: i64) -> u32 {
+    u32::try_from((position / RUN).rem_euclid(i64::from(SHARES))).unwrap_or(0)
+}
+
 /// Adds a payload that was just appended at `position`.
 pub(super) fn push(
     connection: &Connection,
@@ -40,53 +50,88 @@ pub(super) fn push(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO payload_queue (due_ms, position, received_ms, events, unpacked_bytes) \
-             VALUES (0, ?1, ?2, ?3, ?4)",
+            "INSERT INTO payload_queue (share, due_ms, position, received_ms, events, unpacked_bytes) \
+             VALUES (?1, 0, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![position, receipt.received_ms, receipt.events, receipt.unpacked_bytes])?;
+        .execute(params![
+            share_of(position),
+            position,
+            receipt.received_ms,
+            receipt.events,
+            receipt.unpacked_bytes
+        ])?;
     Ok(())
 }
 
-/// Leases what is due. A quarter of the places goes to payloads that come round again, so that
-/// neither they nor fresh ones wait for the others to run out.
+/// Leases what is due of a share. A quarter of the room, and what fresh payloads leave of the rest, goes to payloads that
+/// come round again, so that neither they nor fresh ones wait for the others to run out.
 pub(super) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<Vec<Taken>> {
-    let again = due(connection, (1, ask.now_ms), (ask.payloads_max / 4).max(1))?;
-    let fresh_max = ask.payloads_max.saturating_sub(u32::try_from(again.len()).unwrap_or(u32::MAX));
-    let fresh = due(connection, (0, 0), fresh_max)?;
-    let lease = lease_of(ask);
+    let places = ask.payloads_max as usize;
+    let mut again = due(connection, ask.share, (1, ask.now_ms), places)?;
+    let kept = again.len().min((places / 4).max(1));
+    let fresh = due(connection, ask.share, (0, 0), places - kept)?;
+    again.truncate(places - fresh.len());
+    let again_bytes_max =
+        if fresh.is_empty() { ask.unpacked_bytes_max } else { ask.unpacked_bytes_max / 4 };
     let (mut bytes, mut taken) = (0, Vec::new());
-    for row in again.into_iter().chain(fresh) {
-        bytes += row.unpacked_bytes;
-        if !taken.is_empty() && bytes > ask.unpacked_bytes_max {
-            break;
+    for (rows, bytes_max) in [(again, again_bytes_max), (fresh, ask.unpacked_bytes_max)] {
+        for row in rows {
+            if !taken.is_empty() && bytes + row.unpacked_bytes > bytes_max {
+                break;
+            }
+            bytes += row.unpacked_bytes;
+            take(connection, &row, lease_of(ask))?;
+            taken.push(row);
         }
-        let moved = connection
-            .prepare_cached(
-                "UPDATE payload_queue SET due_ms = ?3, lease_token = ?4, attempts = attempts + 1 \
-                 WHERE due_ms = ?1 AND position = ?2",
-            )?
-            .execute(params![row.due_ms, row.position, lease.until_ms, token(lease)])?;
-        debug_assert_eq!(moved, 1);
-        taken.push(row);
     }
     Ok(taken)
 }
 
-fn due(connection: &Connection, span: (i64, i64), limit: u32) -> rusqlite::Result<Vec<Taken>> {
-    connection
+fn take(connection: &Connection, row: &Taken, lease: Lease) -> rusqlite::Result<()> {
+    let moved = connection
         .prepare_cached(
-            "SELECT due_ms, position, unpacked_bytes, attempts FROM payload_queue \
-             WHERE due_ms BETWEEN ?1 AND ?2 ORDER BY due_ms, position LIMIT ?3",
+            "UPDATE payload_queue SET due_ms = ?4, lease_token = ?5, attempts = attempts + 1 \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3",
         )?
-        .query_map(params![span.0, span.1, limit], |row| {
+        .execute(params![
+            share_of(row.position),
+            row.due_ms,
+            row.position,
+            lease.until_ms,
+            token(lease)
+        ])?;
+    debug_assert_eq!(moved, 1);
+    Ok(())
+}
+
+/// What is due in a span of time, the longest waiting first.
+fn due(
+    connection: &Connection,
+    share: Share,
+    span: (i64, i64),
+    limit: usize,
+) -> rusqlite::Result<Vec<Taken>> {
+    let mut find = connection.prepare_cached(
+        "SELECT due_ms, position, unpacked_bytes, attempts FROM payload_queue \
+         WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
+    )?;
+    let mut due = Vec::new();
+    for number in share.numbers() {
+        let found = find.query_map(params![number, span.0, span.1, limit], |row| {
             Ok(Taken {
                 due_ms: row.get(0)?,
                 position: row.get(1)?,
                 unpacked_bytes: row.get(2)?,
                 attempts: row.get(3)?,
             })
-        })?
-        .collect()
+        })?;
+        for row in found {
+            due.push(row?);
+        }
+    }
+    due.sort_unstable_by_key(|row| (row.due_ms, row.position));
+    due.truncate(limit);
+    Ok(due)
 }
 
 /// Whether `lease` holds every one of `tickets`.
@@ -96,10 +141,12 @@ pub(super) fn holds(
     tickets: impl Iterator<Item = Ticket>,
 ) -> rusqlite::Result<bool> {
     let mut held = connection.prepare_cached(
-        "SELECT 1 FROM payload_queue WHERE due_ms = ?1 AND position = ?2 AND lease_token = ?3",
+        "SELECT 1 FROM payload_queue \
+         WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
     )?;
     for ticket in tickets {
-        if !held.exists(params![lease.until_ms, ticket.0, token(lease)])? {
+        let key = params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)];
+        if !held.exists(key)? {
             return Ok(false);
         }
     }
@@ -114,9 +161,13 @@ pub(super) fn settle(
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
-            "DELETE FROM payload_queue WHERE due_ms = ?1 AND position = ?2 AND lease_token = ?3 RETURNING events",
+            "DELETE FROM payload_queue \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4 RETURNING events",
         )?
-        .query_row(params![lease.until_ms, ticket.0, token(lease)], |row| row.get(0))
+        .query_row(
+            params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)],
+            |row| row.get(0),
+        )
 }
 
 /// Makes failed work due again.
@@ -127,10 +178,11 @@ pub(super) fn release(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE payload_queue SET due_ms = ?4, lease_token = NULL, last_error = ?5 \
-             WHERE due_ms = ?1 AND position = ?2 AND lease_token = ?3",
+            "UPDATE payload_queue SET due_ms = ?5, lease_token = NULL, last_error = ?6 \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
         )?
         .execute(params![
+            share_of(failed.ticket.0),
             lease.until_ms,
             failed.ticket.0,
             token(lease),
@@ -158,31 +210,44 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     )
 }
 
-/// What waits, but for the counts. Reads one fresh row and those that were tried before, which are few.
+/// What waits, but for the counts. Reads one fresh row a share and those that were tried before, which are few.
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
-    let fresh: Option<i64> = connection
+    let mut backlog = Backlog::default();
+    let mut last_failed_ms = None;
+    let mut tried = connection.prepare_cached(
+        "SELECT min(received_ms), count(last_error) FROM \
+         (SELECT received_ms, last_error FROM payload_queue WHERE share = ?1 AND due_ms > 0 LIMIT 10000)",
+    )?;
+    let mut failed = connection.prepare_cached(
+        "SELECT due_ms, last_error FROM payload_queue \
+         WHERE share = ?1 AND due_ms > 0 AND last_error IS NOT NULL ORDER BY due_ms DESC LIMIT 1",
+    )?;
+    for share in 0..SHARES {
+        let (tried_ms, failing): (Option<i64>, u64) =
+            tried.query_row([share], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        backlog.failing += failing;
+        let fresh_ms = first_fresh(connection, share)?.map(|(_, received_ms)| received_ms);
+        backlog.oldest_ms = [backlog.oldest_ms, tried_ms, fresh_ms].into_iter().flatten().min();
+        let failed: Option<(i64, String)> =
+            failed.query_row([share], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((due_ms, error)) = failed
+            && last_failed_ms.is_none_or(|last_ms| due_ms > last_ms)
+        {
+            (last_failed_ms, backlog.last_error) = (Some(due_ms), Some(error));
+        }
+    }
+    Ok(backlog)
+}
+
+/// The longest waiting payload of a share that was never tried: its place, and when it was received.
+fn first_fresh(connection: &Connection, share: u32) -> rusqlite::Result<Option<(i64, i64)>> {
+    connection
         .prepare_cached(
-            "SELECT received_ms FROM payload_queue WHERE due_ms = 0 ORDER BY position LIMIT 1",
+            "SELECT position, received_ms FROM payload_queue \
+             WHERE share = ?1 AND due_ms = 0 ORDER BY position LIMIT 1",
         )?
-        .query_map([], |row| row.get(0))?
-        .next()
-        .transpose()?;
-    let (tried, failing): (Option<i64>, u64) = connection
-        .prepare_cached(
-            "SELECT min(received_ms), count(last_error) FROM \
-             (SELECT received_ms, last_error FROM payload_queue WHERE due_ms > 0 LIMIT 10000)",
-        )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let last_error = connection
-        .prepare_cached(
-            "SELECT last_error FROM payload_queue WHERE due_ms > 0 AND last_error IS NOT NULL \
-             ORDER BY due_ms DESC LIMIT 1",
-        )?
-        .query_map([], |row| row.get(0))?
-        .next()
-        .transpose()?;
-    let oldest_ms = fresh.into_iter().chain(tried).min();
-    Ok(Backlog { payloads: 0, events: 0, oldest_ms, failing, last_error })
+        .query_row([share], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
 }
 
 /// Deletes the oldest payloads if they are settled and were received before `before_ms`. Gives how many.
@@ -191,18 +256,20 @@ pub(super) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
         .prepare_cached("SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1")?
         .query_map([PRUNED_MAX + HELD_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let fresh: i64 = connection
-        .prepare_cached(
-            "SELECT position FROM payload_queue WHERE due_ms = 0 ORDER BY position LIMIT 1",
-        )?
-        .query_map([], |row| row.get(0))?
-        .next()
-        .transpose()?
-        .unwrap_or(i64::MAX);
-    let tried: HashSet<i64> = connection
-        .prepare_cached("SELECT position FROM payload_queue WHERE due_ms > 0 LIMIT ?1")?
-        .query_map([HELD_MAX], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
+    let (mut fresh, mut tried) = (i64::MAX, HashSet::new());
+    let mut find_tried = connection.prepare_cached(
+        "SELECT position FROM payload_queue WHERE share = ?1 AND due_ms > 0 LIMIT ?2",
+    )?;
+    for share in 0..SHARES {
+        if let Some((position, _)) = first_fresh(connection, share)? {
+            fresh = fresh.min(position);
+        }
+        for position in
+            find_tried.query_map(params![share, HELD_MAX], |row| row.get::<_, i64>(0))?
+        {
+            tried.insert(position?);
+        }
+    }
     if tried.len() >= HELD_MAX as usize {
         // Too much goes wrong to be tidying up.
         return Ok(0);

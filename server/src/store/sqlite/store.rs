@@ -157,6 +157,7 @@ struct StoreHost {
 
 impl Host for StoreHost {
     type Database = Files;
+    const STANDS_BACK: bool = true;
 
     fn open(&mut self) -> Result<Files, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: self.path.clone(), source };

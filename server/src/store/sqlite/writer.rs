@@ -32,6 +32,8 @@ pub(super) struct Change {
     pub(super) payloads: i64,
     /// Events in them.
     pub(super) events: i64,
+    /// The shares that payloads were added to, a bit each.
+    pub(super) staged_shares: u32,
     /// Deliveries queued.
     pub(super) deliveries: i64,
 }
@@ -40,6 +42,8 @@ pub(super) struct Change {
 pub(super) trait Host: Send + 'static {
     /// What its steps write to.
     type Database: Database;
+    /// Whether its thread lets others go first.
+    const STANDS_BACK: bool;
     /// Opens the database afresh, proves that it takes a write, and counts what it holds.
     fn open(&mut self) -> Result<Self::Database, OpenError>;
     /// A transaction was committed.

@@ -1,0 +1,74 @@
+//! Who goes first when there is too little processor for everyone: those whose clients wait for an answer.
+//!
+//! What comes after the answer runs on threads that stand back. They use whatever is idle; when nothing is, they still get
+//! about a quarter of what each thread before them gets, so they slow down and never stop, and `/api/queues` shows by how
+//! much they are behind.
+
+use std::io;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// Added to the niceness of threads that stand back (nice(2)): weighs a third of the usual on Linux.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 5;
+
+/// Lets other threads go before the calling one from here on. On Linux only: elsewhere niceness is the whole process's.
+pub fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICER) {
+        tracing::debug!(%error, "failed to let other threads go first");
+    }
+}
+
+/// The threads for what comes after the answer.
+#[derive(Debug)]
+pub struct Background {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
+
+impl Background {
+    /// Starts them. One plans and waits; what blocks has threads of its own, which stand back, too.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start() -> io::Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("background").on_thread_start(stand_back);
+        let runtime = builder.enable_all().build()?;
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Where to run what comes after the answer.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // Not waited for: whoever ends the server has waited for its tasks already.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_the_answer_stands_back_and_nothing_else_does() {
+        let own = || rustix::process::getpriority_process(None).unwrap();
+        let before = own();
+        let background = Background::start().unwrap();
+        let there = background.handle();
+        let task = there.spawn(async move { own() });
+        let blocking = there.spawn_blocking(own);
+        let (task, blocking) =
+            there.block_on(async { (task.await.unwrap(), blocking.await.unwrap()) });
+        assert_eq!((task, blocking), (before + NICER, before + NICER));
+        assert_eq!(own(), before);
+    }
+}

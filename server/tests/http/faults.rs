@@ -1,0 +1,185 @@
+//! What clients are told when a disk fails, memory runs out, an event was removed, or too many connect. All but the last with
+//! the server's own parts in this process, where a disk can be made to fail.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lamplight_faulty_disk::Disk;
+use lamplight_server::app::{App, SinkPaces};
+use lamplight_server::clock::{Clock, SystemClock};
+use lamplight_server::entropy::SystemEntropy;
+use lamplight_server::intake::ClientNetwork;
+use lamplight_server::keyring::Keyring;
+use lamplight_server::process::{enrich::Enrichers, plan};
+use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::{
+    Deliveries, Encoding, Intake, Keep, Key, KeyKind, PayloadId, Receipt, Store,
+};
+use lamplight_server::{disk, listen, router};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, reply};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The server's parts, serving from this process.
+struct Inside {
+    runtime: Runtime,
+    app: Arc<App>,
+    url: String,
+    _stop: watch::Sender<bool>,
+}
+
+impl Inside {
+    fn start(folder: &Path, limits: WriterLimits) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let intake = SqliteIntake::open(&folder.join("intake.db"), limits).unwrap();
+        let store = SqliteStore::open(&folder.join("store.db"), WriterLimits::default()).unwrap();
+        let (intake, store): (Arc<dyn Intake>, _) = (Arc::new(intake), Arc::new(store));
+        let keys = [(KeyKind::Write, WRITE_KEY), (KeyKind::Admin, ADMIN_TOKEN)];
+        let app = Arc::new(App::new(
+            intake,
+            Arc::clone(&store) as Arc<dyn Store>,
+            store as Arc<dyn Deliveries>,
+            SinkPaces::new(),
+            Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
+            ClientNetwork::Cut,
+            Arc::new(SystemClock),
+            Arc::new(SystemEntropy),
+            Arc::new(disk::Disk::new(folder.to_owned(), 0)),
+        ));
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (stop, stopped) = watch::channel(false);
+        let router = router::router(&app, None);
+        runtime.spawn(listen::serve(listener, router, stopped, Duration::ZERO));
+        Self { runtime, app, url, _stop: stop }
+    }
+
+    fn send(&self, body: &str) -> Reply {
+        let url = format!("{}/v1/events?key={WRITE_KEY}", self.url);
+        reply(agent().post(url).header("content-type", "text/plain").send(body).unwrap())
+    }
+
+    fn read(&self, path: &str) -> Reply {
+        let bearer = format!("Bearer {ADMIN_TOKEN}");
+        let url = format!("{}{path}", self.url);
+        reply(agent().get(url).header("authorization", bearer).call().unwrap())
+    }
+}
+
+/// The seconds that a refusal says to wait.
+fn wait_s(reply: &Reply) -> u32 {
+    reply.header("retry-after").unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_sync_that_fails_refuses_everyone_and_loses_nothing_that_was_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("before");
+    std::fs::create_dir(&folder).unwrap();
+    let disk = Disk::watch(&folder).unwrap();
+    let server = Inside::start(&folder.canonicalize().unwrap(), WriterLimits::default());
+    assert_eq!(server.send(r#"[{"name":"kept"}]"#).status, 200);
+    assert_eq!(server.read("/readyz").status, 200);
+    disk.cut();
+    for _ in 0..3 {
+        let refused = server.send(r#"[{"name":"refused"}]"#);
+        assert_eq!((refused.status, refused.problem().as_str()), (503, "not_writable"));
+        assert!((1..=5).contains(&wait_s(&refused)), "{refused:?}");
+    }
+    let ready = server.read("/readyz");
+    assert_eq!((ready.status, ready.problem().as_str()), (503, "not_ready"));
+    assert!(!server.app.intake.is_up());
+    let after = dir.path().join("after");
+    std::fs::create_dir(&after).unwrap();
+    disk.after_power_cut(7, &after).unwrap();
+    let server = Inside::start(&after, WriterLimits::default());
+    let backlog = server.runtime.block_on(server.app.intake.backlog()).unwrap();
+    assert_eq!(backlog.payloads, 1, "what was answered, and not what was refused");
+    assert_eq!(server.send("[]").status, 200);
+}
+
+#[test]
+fn beyond_the_memory_for_what_waits_to_be_written_a_payload_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Inside::start(dir.path(), WriterLimits { queued_bytes_max: 700 });
+    let refused = server.send(&format!("[{}]", " ".repeat(300)));
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "overloaded"));
+    assert!((1..=30).contains(&wait_s(&refused)), "{refused:?}");
+    assert_eq!(server.send("[]").status, 200, "what fits is taken");
+}
+
+#[test]
+fn an_event_that_retention_removed_is_410_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Inside::start(dir.path(), WriterLimits::default());
+    let now_ms = SystemClock.now_ms();
+    let received_ms = now_ms - 30 * DAY_MS;
+    let receipt = Receipt {
+        id: PayloadId(Uuid::from_u128(7)),
+        received_ms,
+        key_id: "wk".into(),
+        source: "web".into(),
+        encoding: Encoding::Identity,
+        events: 1,
+        unpacked_bytes: 1,
+        user_agent: None,
+        origin: None,
+        client: None,
+    };
+    let plan = plan(&receipt, &r#"[{"name":"a"}]"#.into(), 1, &Enrichers::default()).unwrap();
+    let path = format!("/api/events/{}", plan.events[0].id);
+    let keep = Keep {
+        events_from_ms: Some(now_ms - 7 * DAY_MS),
+        events_bytes: None,
+        ids_from_ms: 0,
+        pending_from_ms: i64::MAX,
+        now_ms,
+    };
+    server.runtime.block_on(server.app.store.apply(vec![Arc::new(plan)], now_ms)).unwrap();
+    assert_eq!(server.read(&path).status, 200);
+    server.runtime.block_on(server.app.store.retain(keep)).unwrap();
+    let gone = server.read(&path);
+    assert_eq!((gone.status, gone.problem().as_str()), (410, "removed"));
+}
+
+/// The real server, allowed so few open files that it serves the fewest connections it ever does.
+fn with_64_connections(data: &Path) -> Server {
+    let inner = command("serve", data);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 320 && exec \"$0\" \"$@\""]).arg(inner.get_program());
+    limited.args(inner.get_args()).stdin(Stdio::null());
+    limited.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Server::start(limited)
+}
+
+#[test]
+fn a_connection_beyond_the_bound_waits_until_another_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = with_64_connections(dir.path());
+    let ask = |stream: &mut TcpStream| {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    };
+    let answers = |stream: &mut TcpStream, patience: Duration| {
+        stream.set_read_timeout(Some(patience)).unwrap();
+        stream.read(&mut [0; 12]).is_ok_and(|read| read > 0)
+    };
+    let connect = || TcpStream::connect(server.address()).unwrap();
+    let mut served: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
+    for stream in &mut served {
+        ask(stream);
+        assert!(answers(stream, Duration::from_secs(20)));
+    }
+    let mut late = connect();
+    ask(&mut late);
+    assert!(!answers(&mut late, Duration::from_millis(1_500)), "there is no place for it");
+    drop(served.pop());
+    assert!(answers(&mut late, Duration::from_secs(20)), "now there is");
+}
