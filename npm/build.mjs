@@ -88,8 +88,8 @@ function addModules(build, whole) {
   for (const [prefix, { javascript, wasm }] of Object.entries(modules)) {
     build.onLoad({ filter: new RegExp(`:${prefix}glue$`), namespace: 'module' }, () => ({ contents: javascript, loader: 'js', resolveDir: here }))
     build.onLoad({ filter: new RegExp(`:${prefix}wasm$`), namespace: 'module' }, () => ({
-      // A third smaller than base64 once compressed. Escaped to ASCII, so that no charset can spoil it.
-      contents: `export default ${JSON.stringify(wasm.toString('latin1'))}`,
+      // A third smaller than base64 once compressed; see `unpacked`. Escaped to ASCII, so that no charset can spoil it.
+      contents: `export default ${JSON.stringify(Buffer.from(wasm.map((byte) => byte + 35)).toString('latin1'))}`,
       loader: 'js',
     }))
   }

@@ -252,7 +252,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             now_ms,
             events: self.queue.waiting(),
             bytes: self.queue.waiting_bytes(),
-            has_declarations: !self.dropped.is_empty(),
+            has_declarations: WHOLE && !self.dropped.is_empty(),
             in_flight: !self.requests.is_empty(),
             backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
                 // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.

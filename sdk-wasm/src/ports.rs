@@ -29,6 +29,11 @@ pub trait Storage {
     fn remove(&mut self, key: &str);
     /// All keys that begin with `prefix`, in any order.
     fn keys(&self, prefix: &str) -> Vec<String>;
+    /// How many characters all keys that begin with `prefix` and not with `own` have, and their values.
+    fn size_besides(&self, prefix: &str, own: &str) -> usize {
+        let others = self.keys(prefix).into_iter().filter(|key| !key.starts_with(own));
+        others.map(|key| key.len() + self.size(&key)).sum()
+    }
 }
 
 /// Time, of two kinds.

@@ -129,6 +129,12 @@ export class Host {
     }
   }
 
+  sizeBesides(prefix, own) {
+    let size = 0
+    for (const key of this.keys(prefix).split('\n')) if (!key.startsWith(own)) size += key.length + (this.get(key)?.length ?? 0)
+    return size
+  }
+
   /** Sets the timer, unless it fires early enough already: firing too early does nothing. */
   wake(waitMs) {
     const atMs = performance.now() + waitMs
@@ -232,6 +238,7 @@ export const setNumbered = (at, number, value) => hosts[at].setNumbered(number, 
 export const prefix = (at, text) => hosts[at].prefix(text)
 export const remove = (at, key) => hosts[at].remove(key)
 export const keys = (at, prefix) => hosts[at].keys(prefix)
+export const sizeBesides = (at, prefix, own) => hosts[at].sizeBesides(prefix, own)
 export const wallMs = () => Date.now()
 export const monotonicMs = () => performance.now()
 export const bits = () => crypto.getRandomValues(new Uint32Array(1))[0]

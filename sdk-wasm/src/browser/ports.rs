@@ -42,6 +42,10 @@ impl Storage for Browser {
         text::each_line(&host::keys(self.host, prefix), |name| names.push(String::from(name)));
         names
     }
+
+    fn size_besides(&self, prefix: &str, own: &str) -> usize {
+        host::size_besides(self.host, prefix, own) as usize
+    }
 }
 
 /// A key that ends in a number, as what stands before it and the number: the first part is the same for all events of

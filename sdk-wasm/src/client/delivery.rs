@@ -47,14 +47,16 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         let request = self.requests.swap_remove(at);
         match classify(answer, request.events) {
             Verdict::Accepted => self.accepted(request),
-            Verdict::Halve => {
+            Verdict::Halve if WHOLE => {
                 self.events_max = (request.events / 2).max(1);
                 self.put_back(&request);
                 // Smaller at once: the server is well, only the batch is not.
                 self.last_sent_ms = None;
             }
-            Verdict::Park(reason) => self.park(request, reason),
+            Verdict::Park(reason) if WHOLE => self.park(request, reason),
             Verdict::Keep(hold) => self.keep(&request, hold, answer.status),
+            // The whole client, which is asked for by that, sees what is wrong.
+            _ => self.keep(&request, Hold::Jitter, answer.status),
         }
         self.end_flush();
     }
@@ -94,7 +96,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         let id = self.last_request.wrapping_add(1);
         let mut texts = String::new();
         let events = self.queue.pick(id, self.events_max, bytes_max, only_unstored, &mut texts);
-        let declared = batch::declarable(&self.dropped);
+        let declared = if WHOLE { batch::declarable(&self.dropped) } else { Dropped::new() };
         let keepalive = reason == Reason::Hidden;
         // While the page goes, declarations ride along; they are not worth a request of their own.
         if events == 0 && (declared.is_empty() || keepalive) {
@@ -104,7 +106,13 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             self.queue.put_back(id);
             return false;
         }
-        let notes = [(self.producer, batch::note(self.seq + 1, &declared))];
+        let next = self.seq + 1;
+        let note = if WHOLE {
+            batch::note(next, &declared)
+        } else {
+            ProducerNote { next, dropped: Vec::new() }
+        };
+        let notes = [(self.producer, note)];
         self.post(id, reason, events, &texts, &notes, Cargo::Own(declared));
         true
     }
@@ -150,9 +158,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             }
             Cargo::Own(declared) => {
                 let seqs = self.queue.accepted(&mut self.ports, &self.keys, request.id);
-                batch::settle(&mut self.dropped, &declared);
-                for (_, given_up) in &declared {
-                    self.queue.declared(&mut self.ports, &self.keys, given_up);
+                if WHOLE {
+                    batch::settle(&mut self.dropped, &declared);
+                    for (_, given_up) in &declared {
+                        self.queue.declared(&mut self.ports, &self.keys, given_up);
+                    }
                 }
                 self.counts.sent += seqs.count();
                 if !seqs.is_empty() {

@@ -39,10 +39,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// How many bytes all but this page's own events take in storage, keys included.
     pub(super) fn foreign_bytes(&self) -> usize {
-        let own = self.keys.events(self.producer);
-        let others = self.ports.keys(&self.keys.prefix()).into_iter();
-        let others = others.filter(|name| !name.starts_with(own.as_str()));
-        others.map(|name| name.len() + self.ports.size(&name)).sum()
+        self.ports.size_besides(&self.keys.prefix(), &self.keys.events(self.producer))
     }
 
     /// Ends this client and tells all that a whole one must know to go on in its place; `None`, and nothing has

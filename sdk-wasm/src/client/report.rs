@@ -36,7 +36,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.lease.is_mine()
     }
 
-    /// The state as JSON.
+    /// The state as JSON. Without `foreign`, `adopted`, `overflow` and `lock` when the client is not whole.
     pub fn stats_json(&self) -> String {
         let now_ms = self.ports.monotonic_ms();
         let mut out = String::from("{\"producer\":\"");
@@ -47,9 +47,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             (",\"queued\":", self.queue.len() as u64),
             (",\"queuedBytes\":", self.queue.waiting_bytes() as u64),
             (",\"stored\":", self.queue.stored_bytes() as u64),
-            (",\"foreign\":", if WHOLE { self.others.events() } else { 0 }),
             (",\"sent\":", self.counts.sent),
-            (",\"adopted\":", self.counts.adopted),
             (",\"requests\":", self.counts.requests),
             (",\"backoffMs\":", self.backoff.until_ms().unwrap_or(0).saturating_sub(now_ms)),
         ] {
@@ -68,10 +66,6 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             out.push_str(",\"lastFlush\":");
             json::push_string(&mut out, reason.name());
         }
-        let (events, bytes) = self.queue.overflowed();
-        push_number(&mut out, ",\"overflow\":{\"events\":", events);
-        push_number(&mut out, ",\"bytes\":", bytes);
-        out.push('}');
         out.push_str(",\"dropped\":{");
         for (at, reason) in DropReason::ALL.into_iter().enumerate() {
             if at > 0 {
@@ -80,19 +74,34 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             json::push_string(&mut out, reason.code());
             push_number(&mut out, ":", self.counts.dropped[reason as usize]);
         }
-        out.push_str("},\"lock\":{\"phase\":");
-        json::push_string(&mut out, self.lock.phase().name());
-        push_holder(&mut out, self.lease.holder());
+        out.push('}');
+        if WHOLE {
+            self.push_work(&mut out);
+        }
+        out.push('}');
+        out
+    }
+
+    /// What a client that is not whole knows nothing of: the page's code has zeros for it.
+    fn push_work(&self, out: &mut String) {
+        push_number(out, ",\"foreign\":", self.others.events());
+        push_number(out, ",\"adopted\":", self.counts.adopted);
+        let (events, bytes) = self.queue.overflowed();
+        push_number(out, ",\"overflow\":{\"events\":", events);
+        push_number(out, ",\"bytes\":", bytes);
+        out.push('}');
+        out.push_str(",\"lock\":{\"phase\":");
+        json::push_string(out, self.lock.phase().name());
+        push_holder(out, self.lease.holder());
         out.push_str(",\"history\":[");
         for (at, tenure) in self.lease.history().iter().enumerate() {
             out.push_str(if at > 0 { ",{" } else { "{" });
-            push_number(&mut out, "\"since\":", tenure.since_ms);
-            push_number(&mut out, ",\"epoch\":", tenure.epoch);
-            push_holder(&mut out, Some(tenure.holder));
+            push_number(out, "\"since\":", tenure.since_ms);
+            push_number(out, ",\"epoch\":", tenure.epoch);
+            push_holder(out, Some(tenure.holder));
             out.push('}');
         }
-        out.push_str("]}}");
-        out
+        out.push_str("]}");
     }
 }
 
