@@ -24,7 +24,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             self.empty_blocks(storage, keys);
         }
         (self.waiting, self.waiting_bytes) = (0, 0);
-        (self.has_retries, self.retreats) = (false, false);
+        (self.has_retries, self.retreats, self.relieves) = (false, false, false);
         (self.read_back_due_ms, self.move_in_due_ms, self.spill_due_ms) = (None, None, None);
         seqs
     }
