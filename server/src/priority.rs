@@ -15,9 +15,18 @@ const NICER: i32 = 5;
 /// Lets other threads go before the calling one from here on. On Linux only: elsewhere niceness is the whole process's.
 pub fn stand_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICER) {
+    if let Err(error) = try_stand_back() {
         tracing::debug!(%error, "failed to let other threads go first");
     }
+}
+
+/// Counts from the first thread of the process: a thread that is started by one that stands back stands back already.
+#[cfg(target_os = "linux")]
+fn try_stand_back() -> rustix::io::Result<()> {
+    use rustix::process::{getpid, getpriority_process, setpriority_process};
+
+    let usual = getpriority_process(Some(getpid()))?;
+    setpriority_process(None, usual + NICER)
 }
 
 /// The threads for what comes after the answer.
@@ -61,13 +70,13 @@ mod tests {
     #[test]
     fn what_comes_after_the_answer_stands_back_and_nothing_else_does() {
         let own = || rustix::process::getpriority_process(None).unwrap();
+        // The first thread of a process of tests has the usual niceness, too.
         let before = own();
         let background = Background::start().unwrap();
         let there = background.handle();
-        let task = there.spawn(async move { own() });
-        let blocking = there.spawn_blocking(own);
-        let (task, blocking) =
-            there.block_on(async { (task.await.unwrap(), blocking.await.unwrap()) });
+        let task = there.spawn(async move { (own(), tokio::task::spawn_blocking(own).await) });
+        let (task, blocking) = there.block_on(task).unwrap();
+        let blocking = blocking.unwrap();
         assert_eq!((task, blocking), (before + NICER, before + NICER));
         assert_eq!(own(), before);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -103,19 +104,12 @@ fn explain(error: &serde_json::Error) -> BodyError {
 /// Refuses nesting beyond the limit before any parser sees it. Strings are skipped; whether the text is
 /// JSON at all is the parser's business.
 fn check_depth(text: &str) -> Result<(), BodyError> {
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0usize);
+    while let Some(byte) = bytes.get(at) {
         match byte {
-            b'"' => in_string = true,
+            // Most of a body is strings, so they are skipped many bytes at a time.
+            b'"' => at = string_end(bytes, at + 1),
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
@@ -126,8 +120,22 @@ fn check_depth(text: &str) -> Result<(), BodyError> {
                 limits::DEPTH_MAX
             )));
         }
+        at += 1;
     }
     Ok(())
+}
+
+/// Where the string ends whose text begins at `at`: at its closing quote, or at the end of the body.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes.get(at) == Some(&b'"') {
+            return at;
+        }
+        // Whatever is escaped does not end it.
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// The elements of an array, at most one more than the limit: a body of a million tiny ones costs nothing.
@@ -173,5 +181,47 @@ impl<'de> Visitor<'de> for EventsVisitor {
             }
         }
         Ok(Events(events))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The same, a byte at a time.
+    fn depth(text: &str) -> usize {
+        let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+        for byte in text.bytes() {
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_string = !in_string,
+                (false, b'[' | b'{') => depth += 1,
+                (false, b']' | b'}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            deepest = deepest.max(depth);
+        }
+        deepest
+    }
+
+    proptest! {
+        #[test]
+        fn nesting_is_counted_outside_of_strings_only(
+            text in r#"(\[|\{|\[\[\[|"|\\|\\"|"a\[b\\"c"|\]|\}|é| ){0,120}"#,
+        ) {
+            let is_too_deep = depth(&text) > limits::DEPTH_MAX;
+            prop_assert_eq!(check_depth(&text).is_err(), is_too_deep);
+        }
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        for (deeper, is_too_deep) in [(0, false), (1, true)] {
+            let text = "[".repeat(limits::DEPTH_MAX + deeper);
+            assert_eq!(check_depth(&text).is_err(), is_too_deep);
+            assert_eq!(check_depth(&format!("[\"{text}\\\"{text}\"]")), Ok(()));
+        }
     }
 }

@@ -1,21 +1,36 @@
-//! Checkpoints beside a writer: a thread copies the write-ahead log into the database while the writer goes on.
+//! Checkpoints beside a writer: a thread copies write-ahead logs into their databases, and empties those that are left
+//! alone.
 //!
 //! Copying and syncing megabytes takes longer than an answer may wait. A passive checkpoint on a connection of its own holds
-//! nobody up; what it leaves for the writer's own checkpoint, when the log is at its limit, is next to nothing.
+//! nobody up; what it leaves for the writer's own checkpoint, when the log is at its limit, is next to nothing. A log that
+//! nothing was written to for a while is copied whole and truncated, so that an idle server holds no room for it and
+//! has little to read at its next start.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
 
 use super::connection::open_checkpointer;
+use super::open_weeks::is_week;
 use crate::priority::stand_back;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
-/// A log this small is left alone.
+/// A log this small is left alone while it is written to.
 const LOG_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// After so many looks at a log that nothing was written to it is emptied: ten seconds.
+const QUIET_LOOKS: u32 = 40;
+
+/// Which logs are copied when.
+pub(super) enum Logs {
+    /// That of this database, also while it is written to: answers wait for its writer.
+    Of(PathBuf),
+    /// Those of this database and of the files of events beside it, once they are left alone.
+    OfStore(PathBuf),
+}
 
 /// The thread. Ends when this is dropped.
 #[derive(Debug)]
@@ -24,18 +39,28 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Starts copying the log of the database at `path`, whenever it has grown.
-    pub(super) fn start(path: &Path) -> std::io::Result<Self> {
+    /// Starts looking after `logs`.
+    pub(super) fn start(logs: Logs) -> std::io::Result<Self> {
+        Self::start_with(logs, QUIET_LOOKS)
+    }
+
+    fn start_with(logs: Logs, quiet_looks: u32) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
-        let path = path.to_owned();
         let run = move || {
             stand_back();
-            let mut work = Work { path, connection: None, copied: None };
+            let mut watched: BTreeMap<PathBuf, Log> = BTreeMap::new();
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                if let Err(error) = work.copy() {
-                    // The writer finds out what is wrong with the disk; it has someone to tell.
-                    tracing::debug!(%error, "failed to copy the log into the database");
-                    work.connection = None;
+                let paths = logs.databases();
+                watched.retain(|path, _| paths.contains(path));
+                for path in paths {
+                    let log = watched.entry(path.clone()).or_default();
+                    if let Err(error) =
+                        log.look(&path, logs.are_copied_while_written(), quiet_looks)
+                    {
+                        // The writer finds out what is wrong with the disk; it has someone to tell.
+                        tracing::debug!(%error, "failed to copy a log into its database");
+                        log.connection = None;
+                    }
                 }
             }
         };
@@ -44,28 +69,62 @@ impl Checkpointer {
     }
 }
 
-struct Work {
-    path: PathBuf,
-    connection: Option<Connection>,
-    /// When the log was last written to, of what is copied already.
-    copied: Option<std::time::SystemTime>,
+impl Logs {
+    fn databases(&self) -> Vec<PathBuf> {
+        let store = match self {
+            Self::Of(path) => return vec![path.clone()],
+            Self::OfStore(path) => path,
+        };
+        let folder = store.parent().unwrap_or(Path::new("."));
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let weeks = files.map(|file| file.path()).filter(|path| is_week(path));
+        weeks.chain([store.clone()]).collect()
+    }
+
+    fn are_copied_while_written(&self) -> bool {
+        matches!(self, Self::Of(_))
+    }
 }
 
-impl Work {
-    fn copy(&mut self) -> rusqlite::Result<()> {
-        let mut log = self.path.clone().into_os_string();
+/// One log, as it was last seen.
+#[derive(Default)]
+struct Log {
+    /// Kept while the log is written to.
+    connection: Option<Connection>,
+    /// When it was last written to.
+    written: Option<SystemTime>,
+    /// Looks since then.
+    quiet_looks: u32,
+    /// When it was last written to, of what is copied already.
+    copied: Option<SystemTime>,
+}
+
+impl Log {
+    fn look(&mut self, database: &Path, copies: bool, quiet_looks: u32) -> rusqlite::Result<()> {
+        let mut log = database.to_owned().into_os_string();
         log.push("-wal");
         let Ok(log) = std::fs::metadata(log) else { return Ok(()) };
         let written = log.modified().ok();
-        if log.len() < LOG_BYTES_MIN || written == self.copied {
-            return Ok(());
+        self.quiet_looks = if written == self.written { self.quiet_looks + 1 } else { 0 };
+        self.written = written;
+        if log.len() > 0 && self.quiet_looks >= quiet_looks {
+            // Whoever is at work there is not waited for; the next look is as good.
+            self.quiet_looks = 0;
+            self.checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+            self.connection = None;
+        } else if copies && log.len() >= LOG_BYTES_MIN && written != self.copied {
+            self.checkpoint(database, "PRAGMA wal_checkpoint(PASSIVE)")?;
+            self.copied = written;
         }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, database: &Path, sql: &str) -> rusqlite::Result<()> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => open_checkpointer(&self.path)?,
+            None => open_checkpointer(database)?,
         };
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-        self.copied = written;
+        connection.query_row(sql, [], |_| Ok(()))?;
         self.connection = Some(connection);
         Ok(())
     }
@@ -86,7 +145,7 @@ mod tests {
         let path = dir.path().join("db");
         let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
         writer.execute_batch("CREATE TABLE kept (bytes BLOB)").unwrap();
-        let _checkpointer = Checkpointer::start(&path).unwrap();
+        let _checkpointer = Checkpointer::start(Logs::Of(path.clone())).unwrap();
         let keep = || writer.execute("INSERT INTO kept VALUES (zeroblob(1000000))", []).unwrap();
         keep();
         std::thread::sleep(2 * EVERY);
@@ -101,5 +160,33 @@ mod tests {
             std::thread::sleep(EVERY);
         }
         unreachable!("nothing copied the log");
+    }
+
+    #[test]
+    fn a_log_that_is_left_alone_is_emptied_and_its_writer_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events-1.db");
+        let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
+        let other =
+            open_writer(&dir.path().join("other.db"), Layout { page_bytes: 4096, cache_kib: 64 })
+                .unwrap();
+        for connection in [&writer, &other] {
+            connection.execute_batch("CREATE TABLE kept (x); INSERT INTO kept VALUES (1)").unwrap();
+        }
+        let logs = Logs::OfStore(dir.path().join("store.db"));
+        let _checkpointer = Checkpointer::start_with(logs, 2).unwrap();
+        let log_bytes = |name| std::fs::metadata(dir.path().join(name)).unwrap().len();
+        for _ in 0..100 {
+            std::thread::sleep(EVERY);
+            if log_bytes("events-1.db-wal") == 0 {
+                break;
+            }
+        }
+        assert_eq!(log_bytes("events-1.db-wal"), 0);
+        assert!(log_bytes("other.db-wal") > 0, "someone else's");
+        writer.execute("INSERT INTO kept VALUES (2)", []).unwrap();
+        let kept: i64 =
+            writer.query_row("SELECT count(*) FROM kept", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 2);
     }
 }

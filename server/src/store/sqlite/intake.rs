@@ -10,7 +10,7 @@ use std::task::Poll;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, Logs};
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::readers::Readers;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
@@ -72,7 +72,8 @@ impl SqliteIntake {
         host.count(&connection).map_err(sqlite)?;
         let thread = |source| OpenError::Thread { path: path.to_owned(), source };
         let writer = Writer::start("intake-writer", limits, connection, host).map_err(thread)?;
-        let checkpointer = Mutex::new(Some(Checkpointer::start(path).map_err(thread)?));
+        let checkpointer =
+            Mutex::new(Some(Checkpointer::start(Logs::Of(path.to_owned())).map_err(thread)?));
         Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged, checkpointer })
     }
 }

@@ -27,6 +27,12 @@ pub(super) fn path(folder: &Path, week: Week) -> PathBuf {
     folder.join(format!("events-{week}.db"))
 }
 
+/// Whether a file with this name is one that [`path`] names.
+pub(super) fn is_week(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.starts_with("events-") && name.ends_with(".db")
+}
+
 /// Deletes the file of `week` with its log. One that a crash leaves behind is not used: the week is called removed.
 pub(super) fn delete(folder: &Path, week: Week) -> io::Result<()> {
     let path = path(folder, week);

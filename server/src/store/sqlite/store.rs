@@ -1,12 +1,13 @@
 //! `store.db`: outcomes, ledgers, counters and keys; and, in a file for each week beside it, the events.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
 use super::apply::{self, Closed};
+use super::checkpoint::{Checkpointer, Logs};
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::database::Database;
 use super::files::Files;
@@ -44,6 +45,7 @@ pub struct SqliteStore {
     folder: PathBuf,
     path: PathBuf,
     changes: watch::Sender<u64>,
+    checkpointer: Mutex<Option<Checkpointer>>,
     /// Statements that people wrote run one at a time.
     sql_turn: Arc<Semaphore>,
 }
@@ -67,6 +69,8 @@ impl SqliteStore {
         let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
             .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
+        let checkpointer = Checkpointer::start(Logs::OfStore(path.to_owned()))
+            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         Ok(Self {
             writer,
             readers,
@@ -75,6 +79,7 @@ impl SqliteStore {
             folder,
             path: path.to_owned(),
             changes: watch::Sender::new(0),
+            checkpointer: Mutex::new(Some(checkpointer)),
             sql_turn: Arc::new(Semaphore::new(1)),
         })
     }
@@ -322,6 +327,7 @@ impl Store for SqliteStore {
 
     fn close(&self) -> Answer<'_, ()> {
         self.readers.close();
+        self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(self.writer.close())
     }
 }
