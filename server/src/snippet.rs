@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use axum::body::Body;
-use axum::extract::Query;
+use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
@@ -13,7 +13,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rust_embed::RustEmbed;
-use serde::Deserialize;
 
 use crate::problem::Problem;
 
@@ -39,21 +38,13 @@ pub async fn script(headers: HeaderMap) -> Response {
     answer(find(NAME, &headers), &headers)
 }
 
-/// Which build's module a script asks for: the first 16 hexadecimal digits of the file's SHA-256.
-#[derive(Deserialize)]
-pub struct Wanted {
-    #[serde(default)]
-    build: String,
-}
-
-/// `GET /lamplight-whole.js?build=…`: the rest of the script. Only for scripts of the same build, because the two hand a page's
-/// state over; a page whose cached script is older goes on without until it has loaded the new one.
-pub async fn whole(Query(wanted): Query<Wanted>, headers: HeaderMap) -> Response {
-    let is_ours = Files::get(WHOLE).is_none_or(|file| {
-        tag(&file.metadata.sha256_hash()).get(1..17).is_some_and(|build| build == wanted.build)
-    });
-    if !is_ours {
-        return Problem::not_found("this is not the server of that build; load /lamplight.js again")
+/// `GET /lamplight-whole.js?build=…`: the rest of the script. The build is the first 16 hexadecimal digits of the file's SHA-256:
+/// the two hand a page's state over, so they must be of one build. A page whose cached script is older goes on without.
+pub async fn whole(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let wanted = query.as_deref().and_then(|query| query.strip_prefix("build="));
+    let ours = Files::get(WHOLE).map(|file| tag(&file.metadata.sha256_hash()));
+    if ours.is_some_and(|ours| ours.get(1..17) != wanted) {
+        return Problem::not_found("the script is of another build; load /lamplight.js again")
             .into_response();
     }
     answer(find(WHOLE, &headers), &headers)
