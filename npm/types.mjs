@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** What only the build knows; nothing that is exported refers to it. */
-const INTERNAL = ['load', 'client', 'context', 'gate', 'notes', 'json']
+const INTERNAL = ['load', 'client', 'context', 'gate', 'notes', 'json', 'auto/clicks', 'auto/errors', 'auto/listen', 'auto/pages']
 
 /** Writes the declarations into the directory `out`. */
 export function writeTypes(out) {

@@ -25,8 +25,8 @@ export class Client implements Lamplight {
 
   constructor(options: Options, module: () => HandleClass | undefined) {
     const url = checked(options)
-    this.#desk = new Desk(options.beforeSend)
     this.#gate = new Gate(options)
+    this.#desk = new Desk(options.beforeSend, () => (this.#gate.consent = 'denied'))
     this.#context = new Context(options)
     this.#start = () => {
       const Handle = module()
@@ -38,19 +38,24 @@ export class Client implements Lamplight {
         (name: string, json: string) => this.#desk.hear(name, json),
       )
       this.#producer = this.#handle.producer()
-      if (this.#id) this.#handle.identify(this.#id)
+      this.#name()
     }
-    if (this.#gate.consent === 'granted') this.#safely(this.#start)
+    if (this.#gate.consent === 'pending') return
+    this.#safely(() => {
+      this.#start()
+      if (options.consent === 'granted') this.#handle?.consent()
+      else if (options.consent === 'denied' || this.#handle?.withdrawn()) this.#handle?.withdraw(false)
+    })
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
     return this.#safely(() => this.#pass({ ts: Date.now(), ...options, name, properties })) ?? lost('unavailable')
   }
 
-  page(properties?: Properties): Tracked {
+  page(properties?: Properties, options?: TrackOptions): Tracked {
     const { href: url, pathname: path } = globalThis.location ?? {}
     const { title, referrer } = globalThis.document ?? {}
-    return this.track('page', { url, path, title, referrer, ...properties })
+    return this.track('page', { url, path, title, referrer, ...properties }, options)
   }
 
   increment(metric: string, by = 1, options?: MetricOptions): Tracked {
@@ -70,10 +75,16 @@ export class Client implements Lamplight {
     return () => this.timing(metric, performance.now() - startedMs, options)
   }
 
-  identify(id: string | number, traits?: Properties): Tracked {
-    this.#id = String(id)
-    this.#safely(() => this.#handle?.identify(this.#id))
-    return this.track('identify', traits)
+  identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
+    const given = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
+    if (!given) {
+      // Not a reset either: an id that is missing is most often a page that asked too early.
+      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is no id; reset() forgets a user` })
+      return lost('invalid')
+    }
+    this.#id = given
+    this.#safely(() => this.#name())
+    return this.track('identify', traits, options)
   }
 
   reset(): void {
@@ -82,14 +93,22 @@ export class Client implements Lamplight {
   }
 
   setConsent(consent: Consent): void {
+    if (!isConsent(consent)) return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' is none of granted, denied, pending` })
+    if (consent === 'denied') return this.#withdraw(false)
     this.#gate.consent = consent
     if (consent === 'pending') return
     const waiting = this.#gate.takePending()
-    if (consent === 'denied') return
     this.#safely(() => {
       if (!this.#handle) this.#start()
+      this.#handle?.consent()
+      this.#name()
       for (const draft of waiting) this.#pass(draft)
     })
+  }
+
+  forget(): void {
+    this.#id = ''
+    this.#withdraw(true)
   }
 
   use({ name, setup, beforeEnqueue }: Plugin): void {
@@ -130,6 +149,21 @@ export class Client implements Lamplight {
 
   close(): void {
     this.#safely(() => this.#handle?.close())
+  }
+
+  /** Tells the module whom `identify` named, once that may be written down. */
+  #name(): void {
+    if (this.#id && this.#gate.consent === 'granted') this.#handle?.identify(this.#id)
+  }
+
+  #withdraw(forgets: boolean): void {
+    this.#gate.consent = 'denied'
+    this.#gate.takePending()
+    this.#safely(() => {
+      // Also where nobody consented: an earlier page may have left something.
+      if (!this.#handle) this.#start()
+      this.#handle?.withdraw(forgets)
+    })
   }
 
   #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {
@@ -180,11 +214,15 @@ function lost(reason: Reason): Tracked {
   return { id: '', seq: 0, stored: false, reason }
 }
 
+function isConsent(consent: unknown): consent is Consent {
+  return consent === 'granted' || consent === 'denied' || consent === 'pending'
+}
+
 /** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
 function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage, consent, sampleRate }: Options): string {
   if (typeof key !== 'string' || !key) throw new TypeError("lamplight: option 'key' must be a write key, such as 'wk_…'")
   if (liveness !== undefined && liveness !== 'auto' && liveness !== 'beat') throw new TypeError("lamplight: option 'liveness' must be 'auto' or 'beat'")
-  if (consent !== undefined && !['granted', 'denied', 'pending'].includes(consent)) throw new TypeError("lamplight: option 'consent' must be 'granted', 'denied' or 'pending'")
+  if (consent !== undefined && !isConsent(consent)) throw new TypeError("lamplight: option 'consent' must be 'granted', 'denied' or 'pending'")
   if (sampleRate !== undefined && !(sampleRate >= 0 && sampleRate <= 1)) throw new TypeError("lamplight: option 'sampleRate' must be a number from 0 to 1")
   for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31)) {

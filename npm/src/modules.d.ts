@@ -9,6 +9,9 @@ declare module 'lamplight:glue' {
     track(name: string, ts: number, properties: string, type: string, user: string, monitor: string): number
     context(json: string): void
     identify(id: string): void
+    consent(): void
+    withdrawn(): boolean
+    withdraw(forgets: boolean): void
     flush(): void
     queued(seq: number): boolean
     stats(): string

@@ -17,12 +17,15 @@ type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
 /** Listeners, and promises that wait for a note. */
 export class Desk {
   readonly #beforeSend: Options['beforeSend']
+  readonly #withdrawn: () => void
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, { done: () => void; failed: (error: Error) => void }>()
 
-  constructor(beforeSend: Options['beforeSend']) {
+  /** `withdrawn` hears that consent was withdrawn, here or in another tab. */
+  constructor(beforeSend: Options['beforeSend'], withdrawn: () => void) {
     this.#beforeSend = beforeSend
+    this.#withdrawn = withdrawn
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
@@ -46,6 +49,8 @@ export class Desk {
       return this.#beforeSend?.(raw)
     } else if (name === 'flushed') {
       for (const resolve of this.#flushes.splice(0)) resolve(raw as unknown as Report)
+    } else if (name === 'withdrawn') {
+      this.#withdrawn()
     } else if (name === 'error') {
       const message = raw.status ? `the server answered ${raw.status}` : 'the server did not answer'
       this.tell('error', { message, status: raw.status, waitMs: raw.waitMs } satisfies Failure)

@@ -31,7 +31,10 @@ export interface Options {
     /** Most bytes of events in IndexedDB, which takes what localStorage has no room for. Default 50 MiB. */
     overflowMaxBytes?: number
   }
-  /** What the user allows. While `pending`, events stay in memory, without a number, and nothing is written. Default `granted`. */
+  /**
+   * What the user allows, as far as this page knows; see `setConsent`. Without it, what was last said in this browser holds:
+   * `denied` after a `setConsent('denied')` or `forget()` that no `granted` followed, else `granted`.
+   */
   consent?: Consent
   /** Marks events of users whose browser asks not to be tracked (Global Privacy Control); the server forwards those to nobody. Default true. */
   respectGpc?: boolean
@@ -47,7 +50,10 @@ export interface Options {
   beforeSend?: (batch: { bytes: number }) => boolean | void
 }
 
-/** What the user allows. */
+/**
+ * What the user allows. `granted`: everything. `pending`: not known yet; events stay in memory, at most 1,000, without a
+ * number, and nothing is written or sent. `denied`: nothing; no event is kept or sent.
+ */
 export type Consent = 'granted' | 'denied' | 'pending'
 
 /** An event before it is numbered, as hooks see it. */
@@ -63,7 +69,7 @@ export interface Plugin {
   /** For messages about it. */
   name: string
   /** Called once, when it is added. */
-  setup?(lamplight: Lamplight): void
+  setup?(lamplight: AnyLamplight): void
   /** As the option of the same name; plugins are asked in the order in which they were added. */
   beforeEnqueue?(event: Draft): Draft | null
 }
@@ -116,6 +122,8 @@ export type Reason =
   | 'sampled_out'
   /** A hook took it out. */
   | 'filtered'
+  /** The call was wrong; a note on `error` says how. */
+  | 'invalid'
 
 /** What became of an event at once. */
 export interface Tracked {
@@ -211,36 +219,79 @@ export interface Notes {
   error: Failure
 }
 
-/** `Events` names your events and their properties, for typed `track` calls: `init<{ signed_up: { plan: string } }>(…)`. */
+/**
+ * What `track` takes after the name: the properties may only be left out if none of them is required.
+ */
+export type TrackArguments<Given> = {} extends Given
+  ? [properties?: Given, options?: TrackOptions]
+  : [properties: Given, options?: TrackOptions]
+
+/** What may be added to a page view: of your own event `page`, if your events have one, else anything. */
+export type PageProperties<Events> = 'page' extends keyof Events ? Partial<Events['page']> : Properties
+
+/**
+ * A client. No method throws, whatever it is given; what goes wrong is a note on `error`.
+ *
+ * `Events` names your events and their properties: `init<{ signed_up: { plan: string }; left: {} }>(…)`.
+ */
 export interface Lamplight<Events extends object = Record<string, Properties>> {
-  /** Keeps an event. When `stored` is true, it is in localStorage and will arrive. Never throws; an empty name becomes `unnamed`. */
-  track<Name extends keyof Events & string>(name: Name, properties?: Events[Name], options?: TrackOptions): Tracked
-  /** Tracks `page` with the address, the title and the referrer. */
-  page(properties?: Properties): Tracked
-  /** Adds `by` (default 1) to a count. */
+  /**
+   * Keeps an event. When `stored` is true, it is in localStorage and survives the page; it leaves storage only after the
+   * server's 2xx was read. Otherwise `reason` says where it is: in memory and soon in IndexedDB, or nowhere.
+   *
+   * Names have 1 to 200 bytes; an empty one becomes `unnamed`. Properties are kept as JSON, at most 32 KiB of it; a larger
+   * event is given up as `too_large`, which is counted and declared to the server.
+   */
+  track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
+  /** Tracks `page` with the address (`url`, `path`), the title and the referrer. Kept as any event. */
+  page(properties?: PageProperties<Events>, options?: TrackOptions): Tracked
+  /** Adds `by` (default 1) to a count. Kept as any event, with a `monitor` object. */
   increment(metric: string, by?: number, options?: MetricOptions): Tracked
-  /** Sets a level. */
+  /** Sets a level. Kept as any event. */
   gauge(metric: string, value: number, options?: MetricOptions): Tracked
-  /** Records a duration in milliseconds. */
+  /** Records a duration in milliseconds. Kept as any event. */
   timing(metric: string, ms: number, options?: MetricOptions): Tracked
-  /** Starts a duration; the function that comes back records it. */
+  /** Starts a duration; the function that comes back records it, each time that it is called. */
   timer(metric: string, options?: MetricOptions): () => Tracked
-  /** Names the user of later events, on this page and those after it. `traits` go to the user's profile. */
-  identify(id: string | number, traits?: Properties): Tracked
-  /** Forgets the user and ends the session: later events are somebody else's. */
+  /**
+   * Names the user of later events, on this page and those after it, in every tab; and tracks `identify`. `traits` go to the
+   * user's profile. An empty or missing id is refused (`invalid`) and changes nothing.
+   */
+  identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked
+  /** Forgets the user and ends the session: later events are somebody else's. What waits is still sent, as of the user before. */
   reset(): void
-  /** Says what the user allows. `granted` keeps what waited; `denied` forgets it, and later events with it. */
+  /**
+   * Says what the user allows, from now on.
+   *
+   * `granted` keeps what waited in memory, with its own times. `pending` lets later events wait; what is queued is sent.
+   * `denied` deletes what waits: in memory, in localStorage and in IndexedDB, of this tab, of the others that are open (as soon
+   * as they look, 4 s at most or when they are next shown) and of those that are gone. From then on nothing is kept or sent, but
+   * for one thing: the numbers of what was deleted are declared to the server as `opted_out`, so that nobody takes them for
+   * losses. localStorage is empty of events when this returns. `granted` and `denied` are remembered in this browser, for pages
+   * whose `init` says nothing about consent. The user's random name stays; `forget` deletes it.
+   */
   setConsent(consent: Consent): void
-  /** Adds a plugin. */
+  /**
+   * Deletes what this browser keeps of the user: as `setConsent('denied')`, and the user's id, random name and session too. What the
+   * server has already is not touched. One key stays, which remembers the decision.
+   */
+  forget(): void
+  /** Adds a plugin. Its `setup` is called at once. */
   use(plugin: Plugin): void
-  /** Sends what waits now. Resolves when all of it was answered, or when sending must wait. */
+  /**
+   * Sends what waits now. Resolves when all of it was answered, or when sending must wait (`status` says why); never
+   * rejects.
+   */
   flush(): Promise<Report>
-  /** Resolves when a 2xx for the event was read; rejects when the event was given up. */
+  /** Resolves when a 2xx for the event was read; rejects when the event was given up, or is none of this page's. */
   delivered(id: string): Promise<void>
-  /** Where this page's events are, now. */
+  /** How things stand. A snapshot, made anew by each call. */
   stats(): Stats
-  /** Listens; the function that comes back stops that. */
+  /** Listens; the function that comes back stops that. What a listener throws is written to the console and stops nothing. */
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void
   /** Sends what it can, and stops. What is in localStorage is delivered by another tab or the next page. */
   close(): void
 }
+
+/** A client whatever its events: what functions take that work with any. */
+export type AnyLamplight = Lamplight<any>

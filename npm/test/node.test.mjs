@@ -12,8 +12,17 @@ test('in Node every method does nothing and says so', async () => {
   assert.equal(lamplight.increment('clicks').stored, false)
   assert.equal(lamplight.timer('load')().stored, false)
   assert.equal(lamplight.page().stored, false)
-  lamplight.identify('u1')
+  assert.equal(lamplight.gauge('tabs', 3).stored, false)
+  assert.equal(lamplight.timing('load', 3).stored, false)
+  assert.equal(lamplight.identify('u1').reason, 'unavailable')
   lamplight.reset()
+  lamplight.setConsent('pending')
+  assert.equal(lamplight.track('opened').reason, 'consent_pending')
+  lamplight.forget()
+  assert.equal(lamplight.track('opened').reason, 'consent_denied')
+  lamplight.setConsent('granted')
+  assert.equal(lamplight.track('opened').reason, 'unavailable')
+  await assert.rejects(lamplight.delivered('x-1'), /not of this page/)
   assert.deepEqual(await lamplight.flush(), { sent: 0, queued: 0 })
   assert.equal(lamplight.stats().made, 0)
   lamplight.on('delivered', () => assert.fail('nothing is delivered'))()
@@ -23,6 +32,25 @@ test('in Node every method does nothing and says so', async () => {
 test('the slim entry is as quiet in Node', async () => {
   const start = await load()
   assert.equal(start(options).track('opened').reason, 'unavailable')
+})
+
+test('an id that is none is refused and told, and no reset', () => {
+  const lamplight = init(options)
+  const told = []
+  lamplight.on('error', ({ message }) => told.push(message))
+  for (const id of ['', '  ', null, undefined, Number.NaN, {}]) assert.equal(lamplight.identify(id).reason, 'invalid', String(id))
+  assert.equal(told.length, 6)
+  assert.match(told[0], /identify: '' is no id/)
+})
+
+test('consent that is none is refused and told, and what held before still holds', () => {
+  const lamplight = init({ ...options, consent: 'denied' })
+  const told = []
+  lamplight.on('error', ({ message }) => told.push(message))
+  for (const consent of ['yes', '', undefined, true]) lamplight.setConsent(consent)
+  assert.equal(told.length, 4)
+  assert.equal(lamplight.track('opened').reason, 'consent_denied')
+  assert.throws(() => init({ ...options, consent: 'yes' }), /'consent' must be/)
 })
 
 test('options that cannot work are told at init, by name', () => {

@@ -12,7 +12,9 @@ test('the package holds the entries, their types, the module and the papers, and
   const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
   assert.deepEqual(packed.files.map((file) => file.path).sort(), [
     'LICENSE-APACHE', 'LICENSE-MIT', 'README.md',
-    'dist/entries/slim.d.ts', 'dist/index.d.ts', 'dist/index.js', 'dist/lamplight.wasm', 'dist/slim.js', 'dist/types.d.ts',
+    'dist/auto.d.ts', 'dist/auto.js', 'dist/auto/vitals.d.ts', 'dist/entries/slim.d.ts', 'dist/index.d.ts', 'dist/index.js',
+    'dist/lamplight.wasm', 'dist/react.d.ts', 'dist/react.js', 'dist/slim.js', 'dist/snippet.d.ts', 'dist/snippet.js',
+    'dist/svelte.d.ts', 'dist/svelte.js', 'dist/types.d.ts', 'dist/vue.d.ts', 'dist/vue.js',
     'package.json',
   ])
 })

@@ -100,6 +100,21 @@ impl Handle {
         self.shell.with(|client| client.identify((!id.is_empty()).then_some(id)));
     }
 
+    /// Consent is given (again).
+    pub fn consent(&self) {
+        self.shell.with(Client::consent);
+    }
+
+    /// Whether consent was withdrawn in this browser.
+    pub fn withdrawn(&self) -> bool {
+        self.shell.with(|client| client.is_withdrawn()).unwrap_or_default()
+    }
+
+    /// Withdraws consent: deletes what waits, declares that; and deletes person and session, if it `forgets`.
+    pub fn withdraw(&self, forgets: bool) {
+        self.shell.with(|client| client.withdraw(forgets));
+    }
+
     /// Sends what waits now; the note `flushed` tells the end.
     pub fn flush(&self) {
         self.shell.with(Client::flush);

@@ -10,6 +10,7 @@ mod making;
 mod overflow;
 mod pages;
 mod report;
+mod withdrawal;
 
 use lamplight_wire::Producer;
 
@@ -32,6 +33,7 @@ use adoption::Parked;
 use delivery::Request;
 use overflow::Desk;
 use report::Counts;
+use withdrawal::Withdrawal;
 
 pub use making::{Outcome, Track, Tracked};
 
@@ -79,6 +81,7 @@ pub struct Client<P: Ports> {
     lease: Lease,
     lag: Lag,
 
+    withdrawal: Withdrawal,
     /// The page was left or frozen, or the client closed: no timer runs.
     is_asleep: bool,
     is_closed: bool,
@@ -102,8 +105,10 @@ impl<P: Ports> Client<P> {
         if options.liveness {
             ports.hold(producer);
         }
+        let keys = Keys::new(&options.namespace);
         Self {
-            keys: Keys::new(&options.namespace),
+            withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
+            keys,
             producer,
             seq: 0,
             person: Person::default(),
@@ -172,11 +177,12 @@ impl<P: Ports> Client<P> {
             self.requests.iter().map(|request| request.deadline_ms).min(),
             self.queue.due_ms(),
             self.beat_due_ms,
-            Some(self.scan_due_ms),
+            Some(self.scan_due_ms).filter(|_| !self.is_withdrawn()),
             self.lock.due_ms(),
             self.lease_due_ms(now_ms),
             self.adoption_due_ms(now_ms),
-            Some(self.overflow_due_ms(now_ms)),
+            self.withdrawal_due_ms(now_ms),
+            Some(self.overflow_due_ms(now_ms)).filter(|due_ms| *due_ms < u64::MAX),
         ]
         .into_iter()
         .flatten()
@@ -207,6 +213,7 @@ impl<P: Ports> Client<P> {
             self.send_own(reason);
         }
         self.send_adopted(now_ms);
+        self.send_withdrawn(now_ms);
         self.tend_overflow(now_ms);
         self.end_flush();
     }

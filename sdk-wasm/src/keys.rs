@@ -8,6 +8,7 @@
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
 //! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::session`] |
 //! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::person`] |
+//! | `<ns>:o` | consent was withdrawn in this browser | any tab | any tab that is given consent again |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
 
 use lamplight_wire::producer::PRODUCER_CHARS;
@@ -90,6 +91,11 @@ impl Keys {
     /// Where the person stands.
     pub fn person(&self) -> String {
         self.with(":u")
+    }
+
+    /// Where it stands that consent was withdrawn.
+    pub fn withdrawn(&self) -> String {
+        self.with(":o")
     }
 
     /// What a key says; `None` when it is none of a producer's.

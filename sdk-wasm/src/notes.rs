@@ -45,6 +45,8 @@ pub enum Note {
         /// The last failure's status, if a failure ended the flush.
         status: Option<u16>,
     },
+    /// Consent was withdrawn, here or in another tab.
+    Withdrawn,
 }
 
 impl Note {
@@ -56,6 +58,7 @@ impl Note {
             Self::Dropped { .. } => "dropped",
             Self::Failed { .. } => "error",
             Self::Flushed { .. } => "flushed",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
@@ -85,6 +88,7 @@ impl Note {
                     push_number(&mut out, ",\"status\":", u64::from(*status));
                 }
             }
+            Self::Withdrawn => {}
         }
         out.push('}');
         out

@@ -4,6 +4,7 @@ mod blocks;
 mod compact;
 mod share;
 mod tend;
+mod withdraw;
 
 use lamplight_wire::{Producer, Ranges};
 

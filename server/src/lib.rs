@@ -68,6 +68,7 @@ pub mod retention;
 pub mod router;
 pub mod server;
 pub mod sinks;
+pub mod snippet;
 pub mod store;
 pub mod telemetry;
 pub mod unpack;

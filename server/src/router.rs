@@ -13,7 +13,7 @@ use http::header;
 use crate::app::App;
 use crate::demo::{self, Demo};
 use crate::problem::Problem;
-use crate::{api, intake, request_id};
+use crate::{api, intake, request_id, snippet};
 
 /// The routes of `lamplight serve`, and those of `lamplight demo` when `demo` is given.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
@@ -38,6 +38,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/keys", get(api::keys).post(api::make_key))
         .route("/api/keys/{id}", patch(api::change_key))
         .route("/api/replay", get(api::replays).post(api::begin_replay))
+        .route("/lamplight.js", get(snippet::script))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {

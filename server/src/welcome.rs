@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::first_keys::FirstKeys;
+use crate::snippet;
 use crate::store::KeyKind;
 
 /// Says where the server listens, the keys made just now, and what to do next.
@@ -40,6 +41,14 @@ pub fn welcome(
         writeln!(out, "    import {{ init }} from 'lamplight'")?;
         writeln!(out, "    const lamplight = init({{ url: 'http://{address}', key: '{key}' }})")?;
         writeln!(out, "    lamplight.track('hello', {{ from: 'a page' }})\n")?;
+        if snippet::is_built() {
+            writeln!(out, "  Or without a bundler, with page views, marked clicks and errors:\n")?;
+            let source = format!("http://{address}/lamplight.js");
+            writeln!(
+                out,
+                "    <script async src=\"{source}\" data-key=\"{key}\" data-auto></script>\n"
+            )?;
+        }
     }
     writeln!(out, "  See what arrived:\n")?;
     let admin = keys.made.iter().find(|(kind, _)| *kind == KeyKind::Admin);

@@ -25,6 +25,7 @@ export class Site {
   readonly #http: HttpServer
   #meetings: Meeting[] = []
   #remotes: Remote[] = []
+  #files = new Map<string, string>()
 
   private constructor(http: HttpServer) {
     this.#http = http
@@ -58,6 +59,12 @@ export class Site {
     return remote
   }
 
+  /** Serves a page or a script of the test's own, without a policy. Returns its address. */
+  add(path: string, text: string): string {
+    this.#files.set(path, text)
+    return this.origin + path
+  }
+
   async close(): Promise<void> {
     for (const meeting of this.#meetings) meeting.close()
     this.#http.closeAllConnections()
@@ -71,6 +78,11 @@ export class Site {
     if (remote) {
       response.setHeader('content-security-policy', policy)
       await remote.answer(request, response)
+      return
+    }
+    const file = this.#files.get(pathname)
+    if (file !== undefined) {
+      response.writeHead(200, { 'content-type': `${TYPES[extname(pathname)] ?? 'text/html'}; charset=utf-8` }).end(file)
       return
     }
     if (pathname === '/worker.js') {

@@ -18,6 +18,7 @@ typed.track('signed_up', { seats: 3 })
 typed.track('signed_up', { plan: 'pro' }, { type: 'urgent' })
 
 const loose = init({ url: 'https://t.example.com', key: 'wk_x', storage: { maxBytes: 1_000 }, liveness: 'beat' })
+loose.track('alone')
 loose.track('anything', { at: 'all', nested: { a: [1, null] } })
 loose.increment('clicks', 2, { tags: { page: 'home' } })
 loose.gauge('tabs', 3)

@@ -27,9 +27,9 @@ const LONE_ODDS: u32 = 4;
 /// What one request carries of one gone producer.
 #[derive(Debug)]
 pub(super) struct Adopted {
-    producer: Producer,
-    seqs: Ranges,
-    declared: Dropped,
+    pub(super) producer: Producer,
+    pub(super) seqs: Ranges,
+    pub(super) declared: Dropped,
 }
 
 /// Events of a gone producer that the server can never take. Their keys go once that is declared.
@@ -55,9 +55,10 @@ impl<P: Ports> Client<P> {
 
     /// Looks at all keys, when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
-        if now_ms < self.scan_due_ms {
+        if now_ms < self.scan_due_ms || self.is_withdrawn() {
             return;
         }
+        self.heed_withdrawal();
         self.look(now_ms);
         let was_others = self.lease.is_others(now_ms);
         self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
@@ -264,6 +265,7 @@ impl<P: Ports> Client<P> {
                 self.others.forget_producer(producer);
                 self.parked.retain(|parked| parked.producer != producer);
             }
+            self.acknowledged(producer, &declared);
             self.counts.adopted += seqs.count();
             if !seqs.is_empty() {
                 self.notes.push(Note::Adopted { producer, seqs });

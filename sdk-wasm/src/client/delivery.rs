@@ -90,6 +90,7 @@ impl<P: Ports> Client<P> {
 
     /// Sends a batch of at most `bytes_max` bytes of events. Says whether anything was sent.
     fn send(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
+        self.heed_withdrawal();
         let id = self.last_request.wrapping_add(1);
         let mut texts = String::new();
         let events = self.queue.pick(id, self.events_max, bytes_max, only_unstored, &mut texts);

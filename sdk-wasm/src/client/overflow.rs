@@ -10,6 +10,7 @@ use crate::adopt::{Found, Orphans};
 use crate::block::{self, Name};
 use crate::mark::BEAT_MS;
 use crate::ports::{Ports, Work};
+use crate::text;
 
 /// When the overflow is first looked at, after the start, in milliseconds; how often where it is in use, or storage is
 /// blocked; and how often else, because not every page that left a block could leave a mark.
@@ -30,6 +31,8 @@ enum Task {
     BringBack(Name),
     Borrow(Name),
     Erase(Name),
+    /// Of others, because consent was withdrawn.
+    Withdraw(Name),
 }
 
 /// A block of a gone producer that is being sent.
@@ -62,6 +65,10 @@ pub(super) struct Desk {
     pub(super) borrowed: Option<Borrowed>,
     /// Others' blocks of which every event was answered.
     spent: Vec<Name>,
+    /// Others' blocks are to be looked for and withdrawn.
+    pub(super) wants_withdrawal: bool,
+    /// Those that were found.
+    withdrawing: Vec<Name>,
 }
 
 impl Desk {
@@ -76,6 +83,8 @@ impl Desk {
             is_alone: false,
             borrowed: None,
             spent: Vec::new(),
+            wants_withdrawal: false,
+            withdrawing: Vec::new(),
         }
     }
 }
@@ -89,13 +98,19 @@ impl<P: Ports> Client<P> {
         let spill = self.queue.spill_due_ms().filter(|_| self.overflow_has_room());
         let has_texts_to_fetch = self.queue.wants_back().is_some() || self.lends().is_some();
         let fetch = has_texts_to_fetch.then(|| self.backoff.until_ms().unwrap_or(now_ms));
-        let erase = self.spent().map(|_| now_ms);
+        let has_work = self.spent().is_some() || !self.desk.withdrawing.is_empty();
+        let erase = has_work.then_some(now_ms);
         let due_ms = [spill, fetch, erase].into_iter().flatten().min().unwrap_or(u64::MAX);
         due_ms.min(self.list_due_ms()).max(self.desk.pause_until_ms)
     }
 
     fn list_due_ms(&self) -> u64 {
-        if self.others.wants_list() { 0 } else { self.desk.list_due_ms }
+        match self.is_withdrawn() {
+            true if self.desk.wants_withdrawal => 0,
+            true => u64::MAX,
+            false if self.others.wants_list() => 0,
+            false => self.desk.list_due_ms,
+        }
     }
 
     fn overflow_has_room(&self) -> bool {
@@ -131,6 +146,8 @@ impl<P: Ports> Client<P> {
         let may_send = !self.backoff.is_waiting(now_ms);
         let (task, work) = if let Some(name) = self.spent() {
             (Task::Erase(name), Work::Erase(name.write()))
+        } else if let Some(name) = self.desk.withdrawing.last() {
+            (Task::Withdraw(*name), Work::Read(name.write()))
         } else if let Some((name, text)) = self.spill(now_ms) {
             (Task::Spill, Work::Write(name.write(), text))
         } else if let Some(name) = self.queue.wants_back().filter(|_| may_send) {
@@ -198,7 +215,27 @@ impl<P: Ports> Client<P> {
                 self.queue.erased(name);
                 self.desk.spent.retain(|spent| *spent != name);
             }
+            Task::Withdraw(name) => {
+                self.desk.withdrawing.retain(|known| *known != name);
+                self.desk.spent.push(name);
+                for (seq, _) in block::lines(text) {
+                    self.withdraw_of(name.producer, seq);
+                }
+            }
+            Task::List if self.is_withdrawn() => self.listed_to_withdraw(text),
             Task::List => self.listed(text, now_ms),
+        }
+    }
+
+    fn listed_to_withdraw(&mut self, names: &str) {
+        self.desk.wants_withdrawal = false;
+        let mut rest = names;
+        while !rest.is_empty() {
+            let (name, after) = text::cut(rest, b'\n').unwrap_or((rest, ""));
+            rest = after;
+            if let Some(name) = Name::parse(name).filter(|name| name.producer != self.producer) {
+                self.desk.withdrawing.push(name);
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Block {
     /// Those of its events that no 2xx has answered yet.
     pub(super) left: Ranges,
     /// Memory does not have their texts.
-    is_out: bool,
+    pub(super) is_out: bool,
 }
 
 impl Queue {

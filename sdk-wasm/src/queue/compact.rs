@@ -19,7 +19,7 @@ const PAUSE_MS: u64 = 60_000;
 /// A block that was written, whose events still have their keys.
 #[derive(Debug)]
 pub(super) struct Fresh {
-    name: Name,
+    pub(super) name: Name,
     seqs: Ranges,
     pub(super) read_back_ms: u64,
 }

@@ -1,0 +1,27 @@
+// Clicks on what the page has marked.
+import { listen } from './listen.ts'
+import type { AnyLamplight, Properties } from '../types.ts'
+
+const PREFIX = 'data-track-'
+
+export function watchClicks(lamplight: AnyLamplight): () => void {
+  const clicked = (event: MouseEvent): void => {
+    // Also inside open shadow roots.
+    const path = event.composedPath().filter((one): one is Element => one instanceof Element)
+    const marked = path.find((one) => one.hasAttribute('data-track') || one.hasAttribute(`${PREFIX}ignore`))
+    const name = marked?.getAttribute('data-track')
+    if (!marked || !name || path.some((one) => one.hasAttribute(`${PREFIX}ignore`))) return
+    // The middle button does something to links only.
+    if (event.type === 'auxclick' && (event.button !== 1 || !path.some((one) => one.matches('a[href]')))) return
+    lamplight.track(name, propertiesOf(marked))
+  }
+  // Before the page's own listeners, which may stop the event or leave the page.
+  return listen(document, ['click', 'auxclick'], clicked, true)
+}
+
+/** `data-track-item-id="7"` is `{ item_id: '7' }`. */
+function propertiesOf({ attributes }: Element): Properties | undefined {
+  const given = [...attributes].filter(({ name }) => name.startsWith(PREFIX))
+  if (!given.length) return undefined
+  return Object.fromEntries(given.map(({ name, value }) => [name.slice(PREFIX.length).replaceAll('-', '_'), value]))
+}

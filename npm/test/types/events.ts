@@ -1,0 +1,62 @@
+// Compiled, never run: a map of events types every call that names one.
+import { init, type AnyLamplight, type Lamplight, type Plugin } from 'lamplight'
+
+type Events = {
+  signed_up: { plan: 'free' | 'pro'; seats?: number }
+  searched: { words?: string }
+  left: {}
+  page: { section: 'shop' | 'help' }
+}
+
+const lamplight = init<Events>({ url: 'https://t.example.com', key: 'wk_x', consent: 'pending' })
+
+lamplight.track('signed_up', { plan: 'pro' })
+lamplight.track('signed_up', { plan: 'pro', seats: 3 }, { type: 'critical' })
+// @ts-expect-error: a required property is missing, with the whole object
+lamplight.track('signed_up')
+// @ts-expect-error: or alone
+lamplight.track('signed_up', {})
+// @ts-expect-error: no such plan
+lamplight.track('signed_up', { plan: 'gold' })
+// @ts-expect-error: no such property
+lamplight.track('signed_up', { plan: 'pro', colour: 'red' })
+// @ts-expect-error: no such event
+lamplight.track('signed_out')
+
+// Nothing is required of these.
+lamplight.track('searched')
+lamplight.track('searched', { words: 'lamp' })
+lamplight.track('searched', undefined, { ts: 1 })
+lamplight.track('left')
+// @ts-expect-error: of another type
+lamplight.track('searched', { words: 3 })
+
+lamplight.page()
+lamplight.page({ section: 'help' })
+// @ts-expect-error: no such section
+lamplight.page({ section: 'cellar' })
+init<{ opened: {} }>({ url: '/', key: 'wk_x' }).page({ any: 'thing' })
+
+// An interface does as well, and a client with its events goes wherever any client does.
+interface Opened { opened: { at: number } }
+const opened = init<Opened>({ url: '/', key: 'wk_x' })
+opened.track('opened', { at: 1 })
+// @ts-expect-error: unknown
+opened.track('closed', { at: 1 })
+const any: AnyLamplight = opened
+const watch: Plugin = { name: 'watch', setup: (client) => void client.track('anything', { at: 'all' }) }
+lamplight.use(watch)
+
+// The same type for a variable that is filled later.
+let later: Lamplight<Events> | undefined
+later = lamplight
+later.track('left')
+
+lamplight.setConsent('denied')
+// @ts-expect-error: no such state
+lamplight.setConsent('maybe')
+lamplight.forget()
+lamplight.identify(7, { plan: 'pro' })
+// @ts-expect-error: an id is required
+lamplight.identify()
+console.log(any)

@@ -1,0 +1,187 @@
+//! Consent that is withdrawn: nothing is kept any more, and nothing sent but which numbers that concerns.
+//!
+//! What is deleted here was made with consent, so the server is told of it as of anything given up: numbers that nobody
+//! declares would look like losses. The withdrawal itself stands in storage, where other tabs see it before they send
+//! again, and later pages when they start.
+
+use lamplight_wire::Producer;
+use lamplight_wire::reason::DropReason;
+
+use super::Client;
+use super::adoption::Adopted;
+use super::delivery::{Cargo, ranges};
+use crate::adopt::{Others, Patience};
+use crate::batch::{self, Dropped};
+use crate::block::{self, Name};
+use crate::flush::Reason;
+use crate::keys::Key;
+use crate::notes::Note;
+use crate::person::Person;
+use crate::ports::Ports;
+use crate::session::Session;
+
+/// Most producers that one request speaks of.
+const PRODUCERS_MAX: usize = 20;
+
+/// Whether consent was withdrawn, and what that leaves to tell.
+#[derive(Debug)]
+pub(super) struct Withdrawal {
+    is_on: bool,
+    /// Gone and other tabs' numbers that were given up here, as far as no 2xx has acknowledged that.
+    untold: Vec<Withdrawn>,
+}
+
+impl Withdrawal {
+    pub(super) const fn new(is_on: bool) -> Self {
+        Self { is_on, untold: Vec::new() }
+    }
+}
+
+/// Numbers of another producer that were given up here.
+#[derive(Debug)]
+struct Withdrawn {
+    producer: Producer,
+    /// One more than the largest number known to be made.
+    next: u64,
+    dropped: Dropped,
+}
+
+impl<P: Ports> Client<P> {
+    /// Whether consent was withdrawn in this browser, and not given again since.
+    pub const fn is_withdrawn(&self) -> bool {
+        self.withdrawal.is_on
+    }
+
+    /// Consent is given, here and for pages that start later.
+    pub fn consent(&mut self) {
+        self.ports.remove(&self.keys.withdrawn());
+        if self.withdrawal.is_on {
+            self.withdrawal.is_on = false;
+            self.scan_due_ms = self.ports.monotonic_ms();
+        }
+    }
+
+    /// Consent is withdrawn: every event of this browser that still waits is deleted, those of other tabs too, and declared
+    /// as `opted_out`. With `forgets`, person and session are deleted as well. When this returns, nothing of it stands in
+    /// storage; blocks in the overflow are erased in later tasks, of this page or the next one that withdraws.
+    pub fn withdraw(&mut self, forgets: bool) {
+        let _ = self.ports.set(&self.keys.withdrawn(), "1");
+        self.give_all_up();
+        if forgets {
+            self.person.reset(&mut self.ports, &self.keys);
+            self.session.end(&mut self.ports, &self.keys);
+        }
+        // At once, because many a page reloads right after.
+        let now_ms = self.ports.monotonic_ms();
+        if !self.backoff.is_waiting(now_ms) {
+            self.send_own(Reason::Manual);
+            self.send_withdrawn(now_ms);
+        }
+        self.end_flush();
+    }
+
+    /// Does what another tab has asked of all.
+    pub(super) fn heed_withdrawal(&mut self) {
+        if !self.withdrawal.is_on && self.ports.get(&self.keys.withdrawn()).is_some() {
+            self.give_all_up();
+        }
+    }
+
+    fn give_all_up(&mut self) {
+        self.withdrawal.is_on = true;
+        for request in std::mem::take(&mut self.requests) {
+            self.ports.abort(request.id);
+        }
+        let seqs = self.queue.withdraw(&mut self.ports, &self.keys);
+        for seq in seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to) {
+            self.give_up(DropReason::OptedOut, seq);
+        }
+        // Whoever comes to be named later is read from storage anew.
+        self.person = Person::default();
+        self.session = Session::default();
+        self.give_up_others();
+        self.desk.wants_withdrawal = true;
+        self.last_sent_ms = None;
+        self.notes.push(Note::Withdrawn);
+    }
+
+    /// Removes what other producers, gone or not, have in storage. A tab that lives does the same with what it has in
+    /// memory.
+    fn give_up_others(&mut self) {
+        for name in self.ports.keys(&self.keys.prefix()) {
+            let Some(key) = self.keys.parse(&name) else { continue };
+            let (Key::Event(producer, _) | Key::Mark(producer) | Key::Block(Name { producer, .. })) =
+                key;
+            if producer == self.producer {
+                continue;
+            }
+            match key {
+                Key::Event(_, seq) => self.withdraw_of(producer, seq),
+                Key::Block(_) => {
+                    let text = self.ports.get(&name).unwrap_or_default();
+                    for (seq, _) in block::lines(&text) {
+                        self.withdraw_of(producer, seq);
+                    }
+                }
+                // How far its numbers went is known from what it left, or was told before.
+                Key::Mark(_) => {}
+            }
+            self.ports.remove(&name);
+        }
+        let patience = Patience {
+            adopt_after_ms: self.options.adopt_after_ms,
+            beat_stale_ms: self.options.beat_stale_ms,
+        };
+        self.others = Others::new(patience);
+        self.orphans.clear();
+        self.parked.clear();
+        self.check_borrowed();
+        self.queue.looked(self.ports.monotonic_ms(), 0);
+    }
+
+    /// Notes a number of another producer's that was given up here.
+    pub(super) fn withdraw_of(&mut self, producer: Producer, seq: u64) {
+        let known =
+            self.withdrawal.untold.iter().position(|withdrawn| withdrawn.producer == producer);
+        let at = known.unwrap_or_else(|| {
+            self.withdrawal.untold.push(Withdrawn { producer, next: 0, dropped: Dropped::new() });
+            self.withdrawal.untold.len() - 1
+        });
+        let withdrawn = &mut self.withdrawal.untold[at];
+        withdrawn.next = withdrawn.next.max(seq + 1);
+        batch::give_up(&mut withdrawn.dropped, DropReason::OptedOut, &ranges(&[seq]));
+    }
+
+    /// When the server is to be told of others' numbers.
+    pub(super) fn withdrawal_due_ms(&self, now_ms: u64) -> Option<u64> {
+        let is_due = !self.withdrawal.untold.is_empty() && self.requests.is_empty();
+        is_due.then(|| self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
+    }
+
+    /// Tells the server of others' numbers, if nothing is in flight.
+    pub(super) fn send_withdrawn(&mut self, now_ms: u64) {
+        if self.withdrawal_due_ms(now_ms) != Some(now_ms) {
+            return;
+        }
+        let (mut notes, mut cargo) = (Vec::new(), Vec::new());
+        for Withdrawn { producer, next, dropped } in
+            self.withdrawal.untold.iter().take(PRODUCERS_MAX)
+        {
+            let declared = batch::declarable(dropped);
+            notes.push((*producer, batch::note(*next, &declared)));
+            cargo.push(Adopted { producer: *producer, seqs: ranges(&[]), declared });
+        }
+        let id = self.last_request.wrapping_add(1);
+        self.post(id, Reason::Manual, 0, "", &notes, Cargo::Adopted(cargo));
+    }
+
+    /// A 2xx acknowledged that these numbers of another producer's were given up.
+    pub(super) fn acknowledged(&mut self, producer: Producer, declared: &Dropped) {
+        for withdrawn in
+            self.withdrawal.untold.iter_mut().filter(|known| known.producer == producer)
+        {
+            batch::settle(&mut withdrawn.dropped, declared);
+        }
+        self.withdrawal.untold.retain(|withdrawn| !withdrawn.dropped.is_empty());
+    }
+}

@@ -1,0 +1,34 @@
+//! What the queue does when consent is withdrawn: nothing stays.
+
+use lamplight_wire::Ranges;
+
+use super::Queue;
+use crate::keys::Keys;
+use crate::ports::Storage;
+
+impl Queue {
+    /// Gives every event up, in memory and in storage; blocks in the overflow are then [`Queue::spent`]. Says which
+    /// numbers were neither answered nor given up before.
+    pub fn withdraw(&mut self, storage: &mut impl Storage, keys: &Keys) -> Ranges {
+        let mut seqs = Ranges::new();
+        for block in self.blocks.iter().filter(|block| block.is_out) {
+            seqs.union(&block.left);
+        }
+        for entry in self.entries.iter().filter(|entry| !entry.parked) {
+            seqs.insert(entry.seq);
+        }
+        self.remove(storage, keys, |_| true);
+        for block in &mut self.blocks {
+            block.left = Ranges::new();
+        }
+        if let Some(fresh) = self.fresh.take() {
+            // Gone with the events it was made of, though nothing has read it back yet.
+            self.stands_in_storage(fresh.name, Ranges::new());
+            self.leave_blocks(storage, keys, &Ranges::new());
+        }
+        (self.waiting, self.waiting_bytes) = (0, 0);
+        (self.has_retries, self.retreats, self.relieves) = (false, false, false);
+        (self.read_back_due_ms, self.move_in_due_ms, self.spill_due_ms) = (None, None, None);
+        seqs
+    }
+}

@@ -1,0 +1,88 @@
+import type { Page } from '@playwright/test'
+import { WRITE_KEY } from '../harness/server.ts'
+import type { Site } from '../harness/site.ts'
+import { expect, test } from '../harness/test.ts'
+
+/** As the documentation gives it. */
+const STUB = `<script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
+  l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>`
+
+/** Opens a page of the site that is made of this. */
+async function open(page: Page, site: Site, html: string): Promise<void> {
+  // Its `load` may wait for the script.
+  await page.goto(site.add('/tag.html', `<!doctype html><title>Tag</title>${html}`), { waitUntil: 'commit' })
+}
+
+test('a script tag is all that a page needs, and calls made before it came keep their order and their times', async ({ page, server, site }) => {
+  const script = `${server.url}/lamplight.js`
+  let come = (): void => {}
+  const held = new Promise<void>((resolve) => (come = resolve))
+  await page.route(script, async (route) => {
+    await held
+    await route.continue()
+  })
+  await open(page, site, `${STUB}
+    <script async src="${script}" data-key="${WRITE_KEY}" data-namespace="shop" data-release="3.1" data-auto="pages"></script>
+    <script>
+      const kept = lamplight
+      lamplight.identify('u-1', { plan: 'pro' })
+      lamplight.track('early', { n: 1 })
+      setTimeout(() => lamplight.track('early', { n: 2 }), 300)
+    </script>`)
+  await page.waitForTimeout(600)
+  const beforeMs = await page.evaluate(() => Date.now())
+  come()
+  await expect.poll(() => page.evaluate(() => 'stats' in window.lamplight)).toBe(true)
+  await page.evaluate(() => {
+    window.lamplight.track('late')
+    // Whoever kept what stood in for it goes on calling that.
+    new Function("kept.track('kept')")()
+  })
+  await expect.poll(async () => (await server.api.events()).length).toBe(6)
+  type Row = Awaited<ReturnType<typeof server.api.events>>[number] & { ts: number; context: { release: string }; user: { id?: string } }
+  const rows = ((await server.api.events()) as Row[]).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
+  expect(rows.map(({ name }) => name)).toEqual(['identify', 'early', 'early', 'page', 'late', 'kept'])
+  expect(rows.map(({ properties }) => properties?.['n'])).toEqual([undefined, 1, 2, undefined, undefined, undefined])
+  const [identified, first, second] = rows
+  expect(first?.user.id).toBe('u-1')
+  expect(first?.context.release).toBe('3.1')
+  expect((second?.ts ?? 0) - (first?.ts ?? 0)).toBeGreaterThanOrEqual(290)
+  expect(identified?.ts).toBeLessThan(beforeMs - 500)
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => !key.startsWith('shop:')))).toEqual([])
+})
+
+test('a second tag changes nothing, and a tag without a key breaks nothing', async ({ page, server, site }) => {
+  const broken: string[] = []
+  const said: string[] = []
+  page.on('pageerror', (error) => broken.push(error.message))
+  page.on('console', (message) => said.push(message.text()))
+  const tag = (rest: string): string => `<script src="${server.url}/lamplight.js" ${rest}></script>`
+  await open(page, site, `${tag('data-key=""')}${tag(`data-key="${WRITE_KEY}"`)}<script>const first = lamplight</script>${tag('data-key="wk_other"')}
+    <script>lamplight.track(first === lamplight ? 'same' : 'other')</script>`)
+  await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['same'])
+  expect(broken).toEqual([])
+  expect(said.join()).toContain("option 'key' must be a write key")
+})
+
+test('the script may be loaded by any page, is small on the way, and is asked for once', async ({ server }) => {
+  const url = `${server.url}/lamplight.js`
+  const answer = await fetch(url, { headers: { 'accept-encoding': 'br' } })
+  expect(answer.status).toBe(200)
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    'content-type': 'text/javascript; charset=utf-8',
+    'content-encoding': 'br',
+    'access-control-allow-origin': '*',
+    'cross-origin-resource-policy': 'cross-origin',
+    'x-content-type-options': 'nosniff',
+    'cache-control': expect.stringContaining('public, max-age='),
+  })
+  const text = await answer.text()
+  for (const encoding of ['gzip', 'identity']) {
+    const same = await fetch(url, { headers: { 'accept-encoding': encoding } })
+    expect(same.headers.get('content-encoding')).toBe(encoding === 'gzip' ? 'gzip' : null)
+    expect(await same.text()).toBe(text)
+  }
+  const again = await fetch(url, { headers: { 'accept-encoding': 'br', 'if-none-match': answer.headers.get('etag') ?? '' } })
+  expect(again.status).toBe(304)
+  expect(server.log()).toContain(`<script async src="${url}" data-key="${WRITE_KEY}" data-auto></script>`)
+})
