@@ -1,12 +1,18 @@
 /**
  * What a page need not track by hand: page views, clicks on marked elements, errors, and web vitals.
  *
+ * <!-- stores: page -->
  * ```ts
+ * import { init } from 'lamplight'
  * import { auto } from 'lamplight/auto'
+ *
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
  * const stop = auto(lamplight, { errors: { perMinute: 5 } })
  * ```
  *
  * Everything goes through the client that it is given, so consent, sampling and hooks apply as to any event.
+ *
+ * @module lamplight/auto
  */
 import { watchClicks } from './auto/clicks.ts'
 import { watchErrors } from './auto/errors.ts'
@@ -16,6 +22,7 @@ import type { AnyLamplight } from './types.ts'
 
 export type { Vital, Vitals } from './auto/vitals.ts'
 
+/** What is watched. */
 export interface AutoOptions {
   /**
    * Tracks `page` at the start and whenever the address changes, by the Navigation API or, where there is none, the

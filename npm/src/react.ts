@@ -1,15 +1,27 @@
-'use client'
 /**
  * Lamplight in React.
  *
+ * <!-- stores: signed_up; click: button -->
  * ```tsx
- * const lamplight = init<Events>({ url: 'https://t.example.com', key: 'wk_…' })
- * createRoot(root).render(<LamplightProvider client={lamplight}><App /></LamplightProvider>)
+ * import { createRoot } from 'react-dom/client'
+ * import { init } from 'lamplight'
+ * import { LamplightProvider, useTrack } from 'lamplight/react'
  *
- * const track = useTrack<Events>()
- * <button onClick={() => track('signed_up', { plan: 'pro' })}>
+ * type Events = { signed_up: { plan: string } }
+ * const lamplight = init<Events>({ url: 'https://t.example.com', key: 'wk_try_me_now' })
+ *
+ * function SignUp() {
+ *   const track = useTrack<Events>()
+ *   return <button onClick={() => track('signed_up', { plan: 'pro' })}>Sign up</button>
+ * }
+ * createRoot(document.body.appendChild(document.createElement('main'))).render(
+ *   <LamplightProvider client={lamplight}><SignUp /></LamplightProvider>,
+ * )
  * ```
+ *
+ * @module lamplight/react
  */
+'use client'
 import { createContext, createElement, useContext, useEffect, useMemo, type ReactElement, type ReactNode } from 'react'
 import type { AnyLamplight, Lamplight, Properties } from './types.ts'
 
@@ -18,6 +30,7 @@ const Given = createContext<AnyLamplight | undefined>(undefined)
 /** Clients by what makes them: React renders twice in its strict mode, and there is to be one client. */
 const made = new WeakMap<() => AnyLamplight, AnyLamplight>()
 
+/** What a provider takes. */
 export interface LamplightProviderProps {
   /**
    * A client; or a function outside of any component that makes one, which is called once, when first rendered. In server

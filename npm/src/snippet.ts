@@ -1,10 +1,12 @@
 /**
  * The script that the server serves at `/lamplight.js`, for pages without a bundler.
  *
+ * <!-- stores: page, opened -->
  * ```html
  * <script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
  *   l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>
- * <script async src="https://t.example.com/lamplight.js" data-key="wk_…" data-auto></script>
+ * <script async src="https://t.example.com/lamplight.js" data-key="wk_try_me_now" data-auto></script>
+ * <script>lamplight.track('opened', { early: true })</script>
  * ```
  *
  * The first tag keeps calls made before the script has arrived, which are then made in their order and with their own times. What
@@ -13,6 +15,8 @@
  * `data-url` (default: where the script came from), `data-path`, `data-namespace`, `data-release`, `data-consent`,
  * `data-sample-rate` and `data-respect-gpc` are the options of those names. `data-auto` watches the page as `lamplight/auto` does:
  * all of it, or what it names of `pages clicks errors`.
+ *
+ * @module lamplight/snippet
  */
 import { auto } from './auto.ts'
 import { init } from './index.ts'
@@ -20,7 +24,7 @@ import { messageOf } from './json.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
 /** A call that was made before: the method's name, when, and with what. */
-type Early = [name: string, ts: number, given: unknown[]]
+export type Early = [name: string, ts: number, given: unknown[]]
 
 declare global {
   interface Window {

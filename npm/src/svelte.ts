@@ -1,11 +1,8 @@
 /**
- * Lamplight in Svelte: a client in the context, and a store of how things stand.
+ * Lamplight in Svelte: a client in the context, and a store of how things stand. Call `setLamplight(init({ url, key }))` in the root
+ * component, `const lamplight = getLamplight<Events>()` in any below.
  *
- * ```ts
- * setLamplight(init({ url: 'https://t.example.com', key: 'wk_…' })) // in the root component
- * const lamplight = getLamplight<Events>()                         // in any below
- * lamplight.track('signed_up', { plan: 'pro' })
- * ```
+ * @module lamplight/svelte
  */
 import { getContext, hasContext, setContext } from 'svelte'
 import { readable, type Readable } from 'svelte/store'

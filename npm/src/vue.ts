@@ -1,12 +1,23 @@
 /**
  * Lamplight in Vue.
  *
+ * <!-- stores: signed_up; click: button -->
  * ```ts
- * createApp(App).use(createLamplight(init({ url: 'https://t.example.com', key: 'wk_…' }))).mount('#app')
+ * import { createApp, h } from 'vue'
+ * import { init } from 'lamplight'
+ * import { createLamplight, useLamplight } from 'lamplight/vue'
  *
- * const lamplight = useLamplight<Events>()
- * lamplight.track('signed_up', { plan: 'pro' })
+ * const SignUp = {
+ *   setup() {
+ *     const lamplight = useLamplight()
+ *     return () => h('button', { onClick: () => lamplight.track('signed_up', { plan: 'pro' }) }, 'Sign up')
+ *   },
+ * }
+ * const lamplight = init({ url: 'https://t.example.com', key: 'wk_try_me_now' })
+ * createApp(SignUp).use(createLamplight(lamplight)).mount(document.body)
  * ```
+ *
+ * @module lamplight/vue
  */
 import { hasInjectionContext, inject, type InjectionKey, type Plugin } from 'vue'
 import type { AnyLamplight, Lamplight, Properties } from './types.ts'

@@ -1,13 +1,20 @@
 // A registry that has one package: the one built here, packed as it would be published.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { packed } from './shell.ts'
+import { fileURLToPath } from 'node:url'
 
 const NAME = 'lamplight'
+const PACKAGE = fileURLToPath(new URL('../../../npm', import.meta.url))
+
+interface Packed {
+  version: string
+  tarball: Buffer
+}
 
 export class Registry {
   readonly url: string
@@ -22,11 +29,11 @@ export class Registry {
     const http = createServer()
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     const registry = new Registry(http)
-    let tarball: Buffer | undefined
+    let packed: Packed | undefined
     http.on('request', (request, response) => {
-      tarball ??= pack()
-      if (request.url === `/${NAME}`) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(registry.#description(tarball)))
-      else if (request.url === `/${NAME}.tgz`) response.writeHead(200).end(tarball)
+      packed ??= pack()
+      if (request.url === `/${NAME}`) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(registry.#description(packed)))
+      else if (request.url === `/${NAME}.tgz`) response.writeHead(200).end(packed.tarball)
       else response.writeHead(404).end('{}')
     })
     return registry
@@ -37,17 +44,20 @@ export class Registry {
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
 
-  #description(tarball: Buffer): unknown {
+  #description({ version, tarball }: Packed): unknown {
     const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
-    const version = { name: NAME, version: '0.1.0', dist: { tarball: `${this.url}/${NAME}.tgz`, integrity } }
-    return { name: NAME, 'dist-tags': { latest: version.version }, versions: { [version.version]: version } }
+    const dist = { tarball: `${this.url}/${NAME}.tgz`, integrity }
+    return { name: NAME, 'dist-tags': { latest: version }, versions: { [version]: { name: NAME, version, dist } } }
   }
 }
 
-function pack(): Buffer {
+function pack(): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-pack-'))
   try {
-    return readFileSync(packed(folder))
+    const printed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: PACKAGE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const [made] = JSON.parse(printed) as { filename: string; version: string }[]
+    if (!made) throw new Error('npm packed nothing')
+    return { version: made.version, tarball: readFileSync(join(folder, made.filename)) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -65,7 +65,7 @@ export function writeScripts({ files, main }: Story, place: Place): void {
 
 /** The module as a browser takes it, with the package in it. */
 export async function bundled(place: Place, name: string): Promise<string> {
-  const { outputFiles } = await build({ entryPoints: [join(place.folder, name)], bundle: true, write: false, format: 'esm', target: 'es2022', logLevel: 'silent' })
+  const { outputFiles } = await build({ entryPoints: [join(place.folder, name)], bundle: true, write: false, format: 'esm', target: 'es2022', jsx: 'automatic', logLevel: 'silent' })
   return outputFiles[0]?.text ?? ''
 }
 

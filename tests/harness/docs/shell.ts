@@ -1,5 +1,5 @@
 // Commands of the documentation, run as they stand there, in a folder laid out like a clone of the repository.
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -89,10 +89,4 @@ function provenElsewhere(): string[] {
   const commands = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^cargo xtask (\w+)/gm)].map(([, name]) => name ?? '')
   if (!commands.includes('test')) throw new Error('.ci/run does not run the tests')
   return commands
-}
-
-/** The package as it would be published, as a file in `folder`. */
-export function packed(folder: string): string {
-  const [{ filename }] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: join(ROOT, 'npm'), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })) as [{ filename: string }]
-  return join(folder, filename)
 }

@@ -10,7 +10,7 @@ import type { Story } from './snippet.ts'
 
 const PACKAGE = fileURLToPath(new URL('../../../npm', import.meta.url))
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A shop</title><link rel="icon" href="data:,"><p>A shop.'
+const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A shop</title><p>A shop.'
 
 /** Serves the files of a story, `/main.html` among them, and the package at `/node_modules/lamplight/`. */
 export class Shop {
@@ -44,6 +44,10 @@ export class Shop {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const path = new URL(request.url ?? '/', this.url).pathname.slice(1)
+    if (path === 'favicon.ico') {
+      response.writeHead(204).end()
+      return
+    }
     const content = this.#files.get(path) ?? fromPackage(path)
     if (content === undefined) response.writeHead(404).end()
     else response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/plain' }).end(content)
