@@ -34,6 +34,11 @@ test('the slim entry is as quiet in Node', async () => {
   assert.equal(start(options).track('opened').reason, 'unavailable')
 })
 
+test('the script does nothing where there is no page', async () => {
+  await import('lamplight/snippet')
+  assert.equal(typeof globalThis.lamplight, 'undefined')
+})
+
 test('an id that is none is refused and told, and no reset', () => {
   const lamplight = init(options)
   const told = []

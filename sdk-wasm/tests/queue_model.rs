@@ -74,6 +74,8 @@ enum Call {
     },
     BringBack,
     Erase,
+    /// Consent is withdrawn: nothing may stay anywhere.
+    Withdraw,
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
@@ -90,6 +92,7 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         2 => prop::bool::weighted(0.8).prop_map(|done| Call::Spill { done }),
         1 => Just(Call::BringBack),
         1 => Just(Call::Erase),
+        1 => Just(Call::Withdraw),
     ];
     prop::collection::vec(call, 1..80)
 }
@@ -161,7 +164,19 @@ impl World {
             Call::Spill { done } => self.spill(*done),
             Call::BringBack => self.bring_back(),
             Call::Erase => self.erase(),
+            Call::Withdraw => self.withdraw(),
         }
+    }
+
+    fn withdraw(&mut self) {
+        let open = self.known.iter().filter(|(_, known)| !known.parked);
+        let open: Ranges = open.map(|(seq, _)| (*seq, *seq)).collect();
+        assert_eq!(self.queue.withdraw(&mut self.storage, &self.keys), open);
+        assert!(self.storage.values.is_empty(), "{:?}", self.storage.values);
+        assert_eq!((self.queue.stored_bytes(), self.queue.memory_bytes()), (0, 0));
+        self.known.clear();
+        self.erase();
+        assert!(self.blocks.is_empty(), "a block is left in the overflow");
     }
 
     fn spill(&mut self, done: bool) {

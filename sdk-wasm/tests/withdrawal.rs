@@ -256,6 +256,7 @@ fn what_gone_tabs_left_goes_too_from_storage_and_from_the_overflow() {
     world.pass(30_000, &well());
     let (declared, events) = world.told();
     assert_eq!((declared, events), (305, 0));
+    assert!(world.bodies.len() <= 6, "{} requests to tell it", world.bodies.len());
     assert!(world.origin.borrow().blocks.is_empty());
     // And the lock's register, which names nobody.
     assert_eq!(world.keys(), ["l:x", "o"]);
@@ -292,6 +293,19 @@ fn other_tabs_that_live_do_the_same_before_they_send_again() {
     assert_eq!(world.told(), (6, 0));
     assert!(world.clients[two].take_notes().contains(&Note::Withdrawn));
     assert!(world.clients[two].is_withdrawn());
+}
+
+#[test]
+fn between_two_scans_nothing_is_sent_either() {
+    let mut world = World::new(Options::default());
+    let (one, two) = (world.open(), world.open());
+    world.track(two, 1);
+    world.pass(300, &well());
+    assert_eq!(world.told(), (0, 1));
+    world.track(two, 4);
+    world.clients[one].withdraw(false);
+    world.pass(1_000, &well());
+    assert_eq!(world.told(), (4, 1));
 }
 
 #[test]

@@ -64,6 +64,14 @@ test('a second tag changes nothing, and a tag without a key breaks nothing', asy
   expect(said.join()).toContain("option 'key' must be a write key")
 })
 
+test('the script works as a module too, and tracks what its tag names', async ({ page, server, site }) => {
+  await open(page, site, `<script type="module" crossorigin src="${server.url}/lamplight.js" data-key="${WRITE_KEY}" data-auto="clicks"></script>
+    <button data-track="pressed">Press</button>`)
+  await expect.poll(() => page.evaluate(() => typeof window.lamplight)).toBe('object')
+  await page.click('button')
+  await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['pressed'])
+})
+
 test('the script may be loaded by any page, is small on the way, and is asked for once', async ({ server }) => {
   const url = `${server.url}/lamplight.js`
   const answer = await fetch(url, { headers: { 'accept-encoding': 'br' } })

@@ -136,7 +136,7 @@ impl<P: Ports> Client<P> {
         self.orphans.clear();
         self.parked.clear();
         self.check_borrowed();
-        self.queue.looked(0);
+        self.queue.looked(self.ports.monotonic_ms(), 0);
     }
 
     /// Notes a number of another producer's that was given up here.

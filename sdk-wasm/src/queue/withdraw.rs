@@ -27,7 +27,7 @@ impl Queue {
             self.leave_blocks(storage, keys, &Ranges::new());
         }
         (self.waiting, self.waiting_bytes) = (0, 0);
-        (self.has_retries, self.retreats) = (false, false);
+        (self.has_retries, self.retreats, self.relieves) = (false, false, false);
         (self.read_back_due_ms, self.move_in_due_ms, self.spill_due_ms) = (None, None, None);
         seqs
     }
