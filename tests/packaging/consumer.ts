@@ -13,6 +13,8 @@ const INSTALL_MS_MAX = 180_000
 const RUN_MS_MAX = 180_000
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 5_000
+const PAUSE_MS = 50
+/** How much of what a program printed is shown when it fails. */
 const TEXT_MAX = 6_000
 
 /** What is of this machine or of an earlier build. */
@@ -139,25 +141,28 @@ async function answers(url: string, child: ChildProcess): Promise<void> {
       return
     } catch (error) {
       if (Date.now() > deadline) throw error
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
   }
 }
 
-/** Ends the process and all it started. */
-async function endGroup(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined) return
-  const group = -child.pid
-  for (const [signal, msMax] of [['SIGTERM', STOP_MS_MAX], ['SIGKILL', STOP_MS_MAX]] as const) {
-    const deadline = Date.now() + msMax
-    while (Date.now() < deadline) {
-      try {
-        process.kill(group, Date.now() === deadline - msMax ? signal : 0)
-      } catch {
-        return
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50))
+/** Ends the process and all it started; what ignores that is killed. */
+async function endGroup({ pid }: ChildProcess): Promise<void> {
+  if (pid === undefined) return
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    if (!reaches(pid, signal)) return
+    for (let leftMs = STOP_MS_MAX; leftMs > 0; leftMs -= PAUSE_MS) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      if (!reaches(pid, 0)) return
     }
-    process.kill(group, signal)
+  }
+}
+
+/** Sends a signal to a process group, or 0 to ask; says whether any of it was there. */
+function reaches(group: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-group, signal)
+  } catch {
+    return false
   }
 }

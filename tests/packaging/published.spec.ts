@@ -1,8 +1,10 @@
 // The tarball itself, by the linters that its users would point at it.
 import { readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
+import { PACKAGE } from './tarball.ts'
 import { expect, test } from './test.ts'
 
 /** Files that pages load and no code imports. */
@@ -15,6 +17,21 @@ test('the tarball is small, and holds nothing but the build and the papers', asy
   expect(tarball.bytes).toBeLessThan(BYTES_MAX)
   const others = tarball.files.filter((path) => !/^dist\/[\w/]+\.(js|cjs|d\.ts|d\.cts|wasm)$/.test(path))
   expect(others.sort()).toEqual(['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json'])
+})
+
+test('every file that a file of the package names lies in the package', async ({ tarball }) => {
+  const named: string[] = []
+  for (const path of tarball.files.filter((path) => /\.(c?js|d\.c?ts)$/.test(path))) {
+    const text = await readFile(join(PACKAGE, path), 'utf8')
+    for (const [, address = ''] of text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\(|\bnew URL\()\s*["'](\.{1,2}\/[^"']+)["']/g)) {
+      // Declarations name each other as code would; the code itself is bundled.
+      const file = /\.d\.c?ts$/.test(path) ? address.replace(/js$/, 'ts').replace(/\.(c?ts)$/, '.d.$1') : address
+      named.push(posix.join(posix.dirname(path), file))
+    }
+  }
+  expect(named).toContain('dist/lamplight.wasm')
+  expect(named).toContain('dist/types.d.cts')
+  expect(named.filter((path) => !tarball.files.includes(path))).toEqual([])
 })
 
 test('publint finds nothing to say', async ({ tarball }) => {

@@ -8,13 +8,16 @@ export interface Surface {
   types: string[]
 }
 
-/** What the declarations at `path` export. */
-export function declared(path: string): Surface {
-  const program = ts.createProgram([path], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, noEmit: true })
+/** What the declarations in each of the files export. */
+export function declared(paths: string[]): Map<string, Surface> {
+  const program = ts.createProgram(paths, { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, noEmit: true })
   const checker = program.getTypeChecker()
-  const source = program.getSourceFile(path)
+  return new Map(paths.map((path) => [path, exportsOf(checker, program.getSourceFile(path))]))
+}
+
+function exportsOf(checker: ts.TypeChecker, source: ts.SourceFile | undefined): Surface {
   const module = source && checker.getSymbolAtLocation(source)
-  if (!module) throw new Error(`${path} exports nothing`)
+  if (!module) throw new Error(`${source?.fileName ?? 'a file that is not there'} exports nothing`)
   const surface: Surface = { values: [], types: [] }
   for (const symbol of checker.getExportsOfModule(module)) {
     const { flags } = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
