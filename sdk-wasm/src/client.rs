@@ -191,13 +191,14 @@ impl<P: Ports> Client<P> {
             return;
         }
         self.time_out(now_ms);
-        if self.queue.wants_look() {
+        if self.queue.wants_look_again(now_ms) {
             self.look(now_ms);
         }
         self.queue.tend(&mut self.ports, &self.keys, now_ms);
         if self.backoff.is_failing() {
             self.queue.compact(&mut self.ports, &self.keys, now_ms);
         }
+        self.queue.relieve(now_ms, self.backoff.is_failing());
         self.beat(now_ms);
         self.scan(now_ms);
         self.step_lock(now_ms);

@@ -99,6 +99,8 @@ pub struct Queue {
     spill_due_ms: Option<u64>,
     /// The origin has no room left: what we have in storage goes out too.
     retreats: bool,
+    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make room for new ones.
+    relieves: bool,
 }
 
 impl Queue {
@@ -121,6 +123,7 @@ impl Queue {
             spilling: None,
             spill_due_ms: None,
             retreats: false,
+            relieves: false,
         }
     }
 

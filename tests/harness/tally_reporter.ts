@@ -1,27 +1,41 @@
-// Prints, after a run, what the scenarios counted.
+// Prints, after a run, what the scenarios counted, and last of all what went wrong: the end of a log is what is read first.
 import type { FullConfig, Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter'
 import { TALLY, type Tally } from './tally.ts'
 
 const COLUMNS: (keyof Tally)[] = ['made', 'stored', 'sentTwice', 'storedTwice', 'lost']
 const HEADINGS = ['made', 'stored', 'sent twice', 'stored twice', 'lost']
 const WIDTH = 13
+const MESSAGE_LINES = 6
+/** What colours a terminal. */
+const ANSI = /\x1b\[[0-9;]*m/g
 
 export default class TallyReporter implements Reporter {
   #rows: { name: string; tally: Tally; failed: boolean }[] = []
+  /** Each try that went wrong, with what it said. */
+  #wrong: string[] = []
 
   onBegin(_config: FullConfig, _suite: Suite): void {
     this.#rows = []
+    this.#wrong = []
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
+    const engine = test.parent.project()?.name ?? ''
+    if (result.status !== test.expectedStatus) {
+      const said = result.error?.message?.replace(ANSI, '').split('\n').slice(0, MESSAGE_LINES).join('\n    ')
+      this.#wrong.push(`${engine}: ${test.title}, try ${result.retry + 1}: ${result.status}\n    ${said}`)
+    }
     const last = result.annotations.filter(({ type }) => type === TALLY).at(-1)?.description
     if (!last) return
-    const engine = test.parent.project()?.name ?? ''
     this.#rows.push({ name: `${engine}: ${test.title}`, tally: JSON.parse(last) as Tally, failed: result.status !== 'passed' })
   }
 
   onEnd(): void {
-    if (this.#rows.length === 0) return
+    if (this.#rows.length > 0) this.#table()
+    for (const wrong of this.#wrong) console.log(`\nwent wrong: ${wrong}`)
+  }
+
+  #table(): void {
     const sum = (column: keyof Tally): number => this.#rows.reduce((total, { tally }) => total + tally[column], 0)
     console.log(`\nCounted at the server, in events:\n${HEADINGS.map((text) => text.padStart(WIDTH)).join('')}`)
     for (const { name, tally, failed } of this.#rows) {

@@ -24,6 +24,23 @@ test('events that storage had no room for say so, and survive their killed tab i
   expect(await victimBlocks(survivor)).toBe(0)
 })
 
+test('an outage that used up the share leaves room in storage: what is tracked after it is stored at once, and all survives a kill', async ({ context, openTab, server, site }) => {
+  const survivor = await openTab()
+  const victim = await Client.openPage(context, site, server.url, { storage: { maxBytes: 200_000 } })
+  const [, pid] = await separateRenderers([survivor.page, victim.page])
+  await server.kill()
+  const burst = await victim.trackMany(2_000, 'crowded')
+  expect(burst.at(-1)?.stored, 'the burst is more than the share').toBe(false)
+  await expect.poll(() => victim.page.evaluate(() => window.lamplight.stats().stored)).toBeLessThan(155_000)
+  const after = await victim.trackMany(100, 'after')
+  expect(after.filter((one) => !one.stored)).toEqual([])
+  await killRenderer(victim.page, pid ?? 0)
+
+  await server.restart()
+  await expectExactlyOnce(server, [...burst, ...after].map((one) => one.id), 80_000)
+  expect(await victimBlocks(survivor)).toBe(0)
+})
+
 test('when neither storage nor the overflow has room, what a killed tab had in memory is a hole, not silence', async ({ context, openTab, server, site }) => {
   const survivor = await openTab()
   // One block would not fit.

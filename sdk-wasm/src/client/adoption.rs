@@ -50,7 +50,7 @@ impl<P: Ports> Client<P> {
     /// Looks at all keys, and at how much of our share others take.
     pub(super) fn look(&mut self, now_ms: u64) {
         self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
-        self.queue.looked(self.others.bytes());
+        self.queue.looked(now_ms, self.others.bytes());
     }
 
     /// Looks at all keys, when that is due.

@@ -57,18 +57,32 @@ impl Queue {
         if self.spilling.is_some() { None } else { self.spill_due_ms }
     }
 
-    /// Takes the oldest events that wait, to be written into a block, if there is a reason to: some are in memory only, or
-    /// the origin has no room left for what we have in storage. They are not sent until [`Queue::spilled`].
+    /// While the server takes nothing, keeps a part of our share free by letting whole blocks of the oldest go out: an event that
+    /// finds room in storage survives a page that is killed at once, and one that must wait for the overflow does not.
+    pub fn relieve(&mut self, now_ms: u64, is_failing: bool) {
+        self.relieves = is_failing && self.share.is_tight();
+        if self.relieves {
+            self.spill_due_ms.get_or_insert(now_ms);
+        }
+    }
+
+    /// Takes events that wait, to be written into a block: first those that only memory has; else the oldest, if storage is to be
+    /// relieved of what we have there. They are not sent until [`Queue::spilled`].
     pub fn spill(&mut self) -> Option<(Name, String)> {
         self.spill_due_ms = None;
         let waits = |entry: &&mut Entry| entry.is_waiting() && entry.place != Place::Overflow;
-        let retreats = self.retreats;
-        let is_outside = |entry: &Entry| matches!(entry.place, Place::Memory | Place::Retry);
-        if !self.entries.iter_mut().filter(waits).any(|entry| retreats || is_outside(entry)) {
+        let is_outside = |entry: &&mut Entry| {
+            waits(entry) && matches!(entry.place, Place::Memory | Place::Retry)
+        };
+        let mut taken = self.take(is_outside, SPILLING);
+        if taken.0.is_empty() && (self.retreats || self.relieves) {
+            taken = self.take(waits, SPILLING);
+        }
+        let (text, seqs) = taken;
+        if text.is_empty() {
             self.retreats = false;
             return None;
         }
-        let (text, seqs) = self.take(waits, SPILLING);
         let name = self.name_block(&text, &seqs);
         self.spilling = Some((name, seqs));
         Some((name, text))
@@ -172,13 +186,12 @@ impl Queue {
 
     /// The oldest block whose texts memory does not have, once memory has room for them.
     pub fn wants_back(&self) -> Option<Name> {
+        // First, because it is asked for with every event, and mostly there is none.
+        let out = self.overflow().find(|block| block.is_out && !block.left.is_empty())?;
         let is_held = |entry: &&Entry| entry.place == Place::Overflow && !entry.parked;
         let held = self.entries.iter().filter(is_held);
-        if held.map(|entry| entry.text.len()).sum::<usize>() > block::BYTES_MAX / 2 {
-            return None;
-        }
-        let out = self.overflow().find(|block| block.is_out && !block.left.is_empty());
-        out.map(|block| block.name)
+        let has_room = held.map(|entry| entry.text.len()).sum::<usize>() <= block::BYTES_MAX / 2;
+        has_room.then_some(out.name)
     }
 
     /// Brings the texts of a block back.
