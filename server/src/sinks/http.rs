@@ -1,10 +1,12 @@
 //! HTTP as sinks need it: a client with limits, and what an answer means.
 
+use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Certificate, Client, RequestBuilder};
 
 use crate::store::Reason;
 
@@ -41,13 +43,20 @@ pub enum Meaning {
     Refused,
 }
 
-/// A client. Proxies are taken from the environment, certificates are checked against Mozilla's roots, redirects are
-/// not followed: they would carry events, and credentials, to a place that nobody configured.
+/// A client. Proxies are taken from the environment, certificates are checked against Mozilla's roots and those in
+/// `ca_file` (PEM), redirects are not followed: they would carry events, and credentials, to a place that nobody
+/// configured.
 ///
 /// # Errors
 /// When it cannot be made, for people.
-pub fn client(timeout_ms: u32) -> Result<Client, String> {
-    Client::builder()
+pub fn client(timeout_ms: u32, ca_file: Option<&Path>) -> Result<Client, String> {
+    let mut builder = Client::builder();
+    if let Some(path) = ca_file {
+        for authority in authorities(path)? {
+            builder = builder.add_root_certificate(authority);
+        }
+    }
+    builder
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
         .timeout(Duration::from_millis(u64::from(timeout_ms)))
@@ -55,6 +64,14 @@ pub fn client(timeout_ms: u32) -> Result<Client, String> {
         .user_agent(concat!("lamplight/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| error.without_url().to_string())
+}
+
+fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
+    let failed =
+        |why: &dyn Display| format!("its ca_file {} cannot be used: {why}", path.display());
+    let pem = std::fs::read(path).map_err(|error| failed(&error))?;
+    let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
+    if found.is_empty() { Err(failed(&"there is no certificate in it")) } else { Ok(found) }
 }
 
 /// Sends a request and reads the answer.

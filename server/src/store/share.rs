@@ -36,8 +36,7 @@ mod tests {
     #[test]
     fn each_share_is_exactly_one_workers_however_many_there_are() {
         for workers in 0..=SHARES + 2 {
-            let mut numbers: Vec<u32> =
-                Share::among(workers).flat_map(|share| share.numbers()).collect();
+            let mut numbers: Vec<u32> = Share::among(workers).flat_map(Share::numbers).collect();
             numbers.sort_unstable();
             assert_eq!(numbers, (0..SHARES).collect::<Vec<_>>(), "{workers} workers");
             assert!(Share::among(workers).all(|share| share.numbers().next().is_some()));

@@ -11,116 +11,21 @@ use lamplight_faulty_disk::Disk;
 use lamplight_server::clock::Clock;
 use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::{Replayer, Worker};
-use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadSpan, Receipt, Share,
     Store,
 };
-use lamplight_wire::Producer;
 use proptest::prelude::*;
 use uuid::Uuid;
 
 mod breaking;
+mod steps;
 
 use breaking::{Break, Breaking};
+use steps::{Crash, Sent, Step, step};
 
 const EVERYTHING: PayloadSpan =
     PayloadSpan { first: PayloadId(Uuid::nil()), last: PayloadId(Uuid::max()) };
-
-/// An event as a client may send it. Whether it can be stored depends on what it is called alone, so that the
-/// model need not know which arrival came first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Sent {
-    Numbered(u128, u64),
-    Named(u8),
-    Anonymous(bool),
-}
-
-impl Sent {
-    fn is_good(&self) -> bool {
-        match self {
-            Self::Numbered(_, seq) => seq % 5 != 0,
-            Self::Named(name) => name % 4 != 0,
-            Self::Anonymous(is_good) => *is_good,
-        }
-    }
-
-    fn json(&self) -> String {
-        let name = if self.is_good() { "e" } else { "" };
-        match self {
-            Self::Numbered(producer, seq) => {
-                let producer = Producer::from_bits(*producer);
-                format!(r#"{{"name":"{name}","producer":"{producer}","seq":{seq}}}"#)
-            }
-            Self::Named(id) => format!(r#"{{"name":"{name}","id":"id{id}"}}"#),
-            Self::Anonymous(_) => format!(r#"{{"name":"{name}"}}"#),
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Send(Vec<Sent>),
-    /// As many payloads at once, of no events, as go to the same share, so that what follows is another worker's.
-    Burst,
-    Round(Share, Break),
-    /// Asks for a replay of everything.
-    Replay,
-    /// Replays one page.
-    ReplayRound(Break),
-    Wait(i64),
-    Restart,
-    CrashAfter(u64, Crash),
-}
-
-/// What a crash takes: the process, or with it everything that was not synced.
-#[derive(Debug, Clone, Copy)]
-enum Crash {
-    Kill,
-    PowerCut(u64),
-}
-
-fn sent() -> impl Strategy<Value = Sent> {
-    prop_oneof![
-        6 => (1u128..4, 1u64..15).prop_map(|(producer, seq)| Sent::Numbered(producer, seq)),
-        2 => (0u8..8).prop_map(Sent::Named),
-        1 => any::<bool>().prop_map(Sent::Anonymous),
-    ]
-}
-
-fn broken() -> impl Strategy<Value = Break> {
-    prop_oneof![
-        2 => Just(Break::Nowhere),
-        1 => Just(Break::BeforeApply),
-        2 => Just(Break::AfterApply),
-        1 => Just(Break::BeforeSettle),
-        1 => Just(Break::AfterSettle),
-    ]
-}
-
-/// One of two workers.
-fn share() -> impl Strategy<Value = Share> {
-    prop::sample::select(Share::among(2).collect::<Vec<_>>())
-}
-
-/// Some waits end in another week, whose events are in another file.
-fn wait() -> impl Strategy<Value = i64> {
-    prop_oneof![4 => 0i64..90_000, 1 => Just(WEEK_MS)]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let crash = prop_oneof![1 => Just(Crash::Kill), 2 => any::<u64>().prop_map(Crash::PowerCut)];
-    prop_oneof![
-        6 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
-        1 => Just(Step::Burst),
-        6 => (share(), broken()).prop_map(|(share, at)| Step::Round(share, at)),
-        1 => Just(Step::Replay),
-        3 => broken().prop_map(Step::ReplayRound),
-        3 => wait().prop_map(Step::Wait),
-        1 => Just(Step::Restart),
-        2 => (0u64..40, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),
-    ]
-}
 
 #[derive(Debug, Default)]
 struct SetClock(AtomicI64);

@@ -172,14 +172,14 @@ fn a_connection_beyond_the_bound_waits_until_another_ends() {
         stream.read(&mut [0; 12]).is_ok_and(|read| read > 0)
     };
     let connect = || TcpStream::connect(server.address()).unwrap();
-    let mut served: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
-    for stream in &mut served {
+    let mut taken: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
+    for stream in &mut taken {
         ask(stream);
         assert!(answers(stream, Duration::from_secs(20)));
     }
     let mut late = connect();
     ask(&mut late);
     assert!(!answers(&mut late, Duration::from_millis(1_500)), "there is no place for it");
-    drop(served.pop());
+    drop(taken.pop());
     assert!(answers(&mut late, Duration::from_secs(20)), "now there is");
 }

@@ -20,4 +20,5 @@ mod mixpanel;
 mod mixpanel_api;
 mod mixpanel_faults;
 mod rig;
+mod tls;
 mod webhook;

@@ -1,5 +1,7 @@
 //! Configuration of a Mixpanel sink.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::sinks::config::{RetryConfig, RouteConfig};
@@ -52,6 +54,8 @@ pub struct Config {
     /// Requests under way at a time, 1 to 16.
     #[serde(default = "parallel")]
     pub parallel: u32,
+    /// A file with certificates of authorities (PEM) that are trusted beside Mozilla's.
+    pub ca_file: Option<PathBuf>,
     /// How long one request may take, in milliseconds.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u32,

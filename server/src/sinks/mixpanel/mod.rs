@@ -64,7 +64,7 @@ impl Mixpanel {
         let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
         reqwest::Url::parse(base).map_err(|_| "its url is none")?;
         Ok(Self {
-            client: http::client(config.timeout_ms)?,
+            client: http::client(config.timeout_ms, config.ca_file.as_deref())?,
             import_url: format!("{base}/import?strict=1{project}"),
             engage_url: format!("{base}/engage?verbose=1"),
             authorization: format!("Basic {}", BASE64.encode(user.as_bytes())),

@@ -1,5 +1,7 @@
 //! Configuration of a webhook.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 use crate::sinks::config::{RetryConfig, RouteConfig};
@@ -16,6 +18,8 @@ pub struct Config {
     /// Events in one request, 1 to 1,000.
     #[serde(default = "events_max")]
     pub events_max: u32,
+    /// A file with certificates of authorities (PEM) that are trusted beside Mozilla's.
+    pub ca_file: Option<PathBuf>,
     /// How long one request may take, in milliseconds.
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u32,

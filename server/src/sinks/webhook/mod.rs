@@ -43,7 +43,7 @@ impl Webhook {
         }
         let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
         Ok(Self {
-            client: http::client(config.timeout_ms)?,
+            client: http::client(config.timeout_ms, config.ca_file.as_deref())?,
             url,
             signer: encode::signer(config.secret.reveal())?,
             limits: Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false },

@@ -30,7 +30,7 @@ pub(super) fn path(folder: &Path, week: Week) -> PathBuf {
 /// Whether a file with this name is one that [`path`] names.
 pub(super) fn is_week(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("events-") && name.ends_with(".db")
+    name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
 }
 
 /// Deletes the file of `week` with its log. One that a crash leaves behind is not used: the week is called removed.
