@@ -2,8 +2,8 @@
 //
 //   node npm/build.mjs --wasm <dir> [--out <dir>]
 //
-// `--wasm` names the directory with the two modules, in `first` and `whole`: each `lamplight_sdk.js` and `lamplight_sdk_bg.wasm`,
-// as written by `wasm-bindgen --target web` and then, for the .wasm, by `wasm-opt -Oz`. `--out` is `npm/dist` by default.
+// `--wasm` names the directory with the two modules, in `first` and `whole`: each `lamplight_sdk_bg.wasm`,
+// as written by `wasm-bindgen --target web` and then by `wasm-opt -Oz`. `--out` is `npm/dist` by default.
 // Prints what a page downloads, in bytes: raw and brotli.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -11,13 +11,14 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import { build } from 'esbuild'
-import { shorten } from './names.mjs'
+import { Names, shorten } from './names.mjs'
 import { writeTypes } from './types.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
+const names = new Names()
 const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
 
 rmSync(out, { recursive: true, force: true })
@@ -29,32 +30,32 @@ await build({
   minify: true,
   format: 'esm',
   target: 'es2022',
+  // And names that are ours alone, of what the module and its host call each other.
+  mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed)$/,
+  mangleCache: names.cache,
   plugins: [{ name: 'module', setup: (build) => addModules(build) }],
 })
-writeFileSync(join(out, 'lamplight.wasm'), modules[''].wasm)
+writeFileSync(join(out, 'lamplight.wasm'), modules[''])
 writeTypes(out)
 for (const name of ['index.js', 'slim.js', 'whole.js', 'lamplight.wasm']) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 function moduleIn(folder) {
-  const read = (name) => readFileSync(join(wasm, folder, name))
-  return shorten(read('lamplight_sdk_bg.wasm'), read('lamplight_sdk.js').toString())
+  return shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
 }
 
 /**
- * `lamplight:glue` is wasm-bindgen's JavaScript of the module that a page begins with; `lamplight:wasm` its bytes, as a string
- * of as many characters; the same with `whole-` for the one that takes over. `lamplight:host` is what both of them import.
+ * `lamplight:wasm` is the module that a page begins with, as a string of as many characters as it has bytes; `lamplight:whole-wasm`
+ * the one that takes over. `lamplight:host` and `lamplight:overflow` are what they import.
  */
 function addModules(build) {
-  build.onResolve({ filter: /^lamplight:host$|\/host\.js$/ }, () => ({ path: join(here, '../sdk-wasm/src/browser/host.js'), sideEffects: false }))
-  build.onResolve({ filter: /\/overflow\.js$/ }, () => ({ path: join(here, '../sdk-wasm/src/browser/overflow.js'), sideEffects: false }))
-  build.onResolve({ filter: /^lamplight:(whole-)?(glue|wasm)$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
+  build.onResolve({ filter: /^lamplight:(host|overflow)$/ }, ({ path }) => ({ path: join(here, '../sdk-wasm/src/browser', `${path.slice(10)}.js`), sideEffects: false }))
+  build.onResolve({ filter: /^lamplight:(whole-)?wasm$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
   // A chunk of its own, in whatever a site's bundler makes of the package.
   build.onResolve({ filter: /^\.\/whole\.js$/ }, ({ path }) => ({ path, external: true }))
-  for (const [prefix, { javascript, wasm }] of Object.entries(modules)) {
-    build.onLoad({ filter: new RegExp(`:${prefix}glue$`), namespace: 'module' }, () => ({ contents: javascript, loader: 'js', resolveDir: here }))
+  for (const [prefix, wasm] of Object.entries(modules)) {
     build.onLoad({ filter: new RegExp(`:${prefix}wasm$`), namespace: 'module' }, () => ({
       // A third smaller than base64 once compressed; see `unpacked`. Escaped to ASCII, so that no charset can spoil it.
-      contents: `export default ${JSON.stringify(Buffer.from(wasm.map((byte) => byte + 35)).toString('latin1'))}`,
+      contents: `export default ${JSON.stringify(Buffer.from(wasm.map((byte) => byte + 33)).toString('latin1'))}`,
       loader: 'js',
     }))
   }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const here = dirname(fileURLToPath(import.meta.url))
 
 /** What only the build knows; nothing that is exported refers to it. */
-const INTERNAL = ['load', 'handle', 'unpack', 'whole', 'client', 'context', 'gate', 'notes', 'json']
+const INTERNAL = ['load', 'handle', 'glue', 'unpack', 'whole', 'client', 'context', 'gate', 'notes', 'json']
 
 /** Writes the declarations into the directory `out`. */
 export function writeTypes(out) {

@@ -8,7 +8,7 @@
  * ```
  */
 import { Client } from '../client.ts'
-import { canRun, load as instantiate } from '../load.ts'
+import { canRun } from '../load.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
@@ -17,6 +17,6 @@ export type * from '../types.ts'
 export async function load(address: URL | string = new URL('./lamplight.wasm', import.meta.url)) {
   const module = canRun() ? await WebAssembly.compileStreaming(fetch(address)) : undefined
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-    return new Client(options, () => module && instantiate(() => module)) as Lamplight<Events>
+    return new Client(options, () => module) as Lamplight<Events>
   }
 }
