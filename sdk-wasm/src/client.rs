@@ -220,7 +220,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             return;
         }
         self.time_out(now_ms);
-        if self.queue.wants_look() {
+        if self.queue.wants_look_again(now_ms) {
             self.look(now_ms);
         }
         self.queue.tend(&mut self.ports, &self.keys, now_ms);

@@ -148,4 +148,5 @@ function holdForLife(name: string): void {
 }
 
 const config = await readConfig()
-new DemoTab(init({ url: config.url, key: config.key }))
+// Five tabs, hammered with the server cut off, make more than the default share of localStorage holds.
+new DemoTab(init({ url: config.url, key: config.key, storage: { maxBytes: 3 * 1024 * 1024 } }))

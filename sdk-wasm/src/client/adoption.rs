@@ -55,7 +55,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         } else {
             self.foreign_bytes()
         };
-        self.queue.looked(foreign_bytes);
+        self.queue.looked(now_ms, foreign_bytes);
     }
 
     /// Looks at all keys, when that is due.

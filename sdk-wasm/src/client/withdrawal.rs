@@ -127,7 +127,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.parked.clear();
         self.check_borrowed();
         self.desk.wants_withdrawal = true;
-        self.queue.looked(0);
+        self.queue.looked(self.ports.monotonic_ms(), 0);
     }
 
     /// Notes a number of another producer's that was given up here.

@@ -63,25 +63,29 @@ impl<const WHOLE: bool> Queue<WHOLE> {
     /// While the server takes nothing, keeps a part of our share free by letting whole blocks of the oldest go out: an event that
     /// finds room in storage survives a page that is killed at once, and one that must wait for the overflow does not.
     pub fn relieve(&mut self, now_ms: u64, is_failing: bool) {
-        self.relieves =
-            is_failing && self.share.is_tight() && self.share.stored >= block::BYTES_MAX;
+        self.relieves = is_failing && self.share.is_tight();
         if self.relieves {
             self.spill_due_ms.get_or_insert(now_ms);
         }
     }
 
-    /// Takes the oldest events that wait, to be written into a block, if there is a reason to: some are in memory only, or
-    /// storage is to be relieved of what we have there. They are not sent until [`Queue::spilled`].
+    /// Takes events that wait, to be written into a block: first those that only memory has; else the oldest, if storage is to be
+    /// relieved of what we have there. They are not sent until [`Queue::spilled`].
     pub fn spill(&mut self) -> Option<(Name, String)> {
         self.spill_due_ms = None;
         let waits = |entry: &&mut Entry| entry.is_waiting() && entry.place != Place::Overflow;
-        let retreats = self.retreats || self.relieves;
-        let is_outside = |entry: &Entry| matches!(entry.place, Place::Memory | Place::Retry);
-        if !self.entries.iter_mut().filter(waits).any(|entry| retreats || is_outside(entry)) {
+        let is_outside = |entry: &&mut Entry| {
+            waits(entry) && matches!(entry.place, Place::Memory | Place::Retry)
+        };
+        let mut taken = self.take(is_outside, SPILLING);
+        if taken.0.is_empty() && (self.retreats || self.relieves) {
+            taken = self.take(waits, SPILLING);
+        }
+        let (text, seqs) = taken;
+        if text.is_empty() {
             self.retreats = false;
             return None;
         }
-        let (text, seqs) = self.take(waits, SPILLING);
         let name = self.name_block(&text, &seqs);
         self.spilling = Some((name, seqs));
         Some((name, text))

@@ -17,7 +17,10 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             return Some(0);
         }
         let fresh_ms = self.fresh.as_ref().map(|fresh| fresh.read_back_ms);
-        [self.read_back_due_ms, self.move_in_due_ms, fresh_ms].into_iter().flatten().min()
+        [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.look_due_ms()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether so much was written that the others' bytes must be looked at before more is.
@@ -25,9 +28,14 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         self.share.wants_look()
     }
 
+    /// The same, in a task of our own, where there is time to see whether others have made room.
+    pub fn wants_look_again(&self, now_ms: u64) -> bool {
+        self.wants_look() || self.share.look_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
+    }
+
     /// Notes how many bytes of our share other pages take.
-    pub fn looked(&mut self, foreign_bytes: usize) {
-        self.share.looked(foreign_bytes);
+    pub fn looked(&mut self, now_ms: u64, foreign_bytes: usize) {
+        self.share.looked(now_ms, foreign_bytes);
         self.has_room();
     }
 
