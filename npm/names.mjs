@@ -1,35 +1,44 @@
-// Shortens the names by which the module and wasm-bindgen's JavaScript know each other.
+// Shortens the names by which the module and its JavaScript know each other.
 //
-// They end in hashes, which do not compress, and every page would download each of them twice.
+// wasm-bindgen's end in hashes, which do not compress, and every page would download each of them twice.
 const IMPORTS = 2
 const EXPORTS = 7
 
-/** Renames in both; returns the new module and the new JavaScript. */
-export function shorten(wasm, javascript) {
-  const short = new Map()
-  const rename = (name) => {
-    if (!short.has(name)) short.set(name, `_${short.size.toString(36)}`)
-    return short.get(name)
+/** Short names, by the `wasm_…` names of `src/glue.ts`: the same for all modules, and for esbuild to put into the JavaScript. */
+export class Names {
+  /** For esbuild's `mangleCache`. */
+  cache = {}
+
+  /** The short name for a name of wasm-bindgen's. */
+  of(name) {
+    return (this.cache[`wasm_${plain(name)}`] ??= letters(Object.keys(this.cache).length))
   }
+}
+
+/** `get` of `__wbg_get_bdad09826d727966`, `track` of `core_track`, `malloc` of `__wbindgen_malloc`. */
+function plain(name) {
+  if (name.startsWith('./')) return 'imports'
+  return name.replace(/^__wbg_(.*)_[0-9a-f]{16}$/, '$1').replace(/^(__wbindgen_|core_)/, '')
+}
+
+function letters(number) {
+  const letter = String.fromCharCode(97 + (number % 26))
+  return number < 26 ? letter : letters(Math.floor(number / 26) - 1) + letter
+}
+
+/** The module with its imports and exports renamed. */
+export function shorten(wasm, names) {
   const out = [wasm.subarray(0, 8)]
   for (let at = 8; at < wasm.length; ) {
     const id = wasm[at]
     const [size, start] = number(wasm, at + 1)
     const body = wasm.subarray(start, start + size)
+    const rename = (name) => names.of(name)
     const section = id === IMPORTS ? imports(body, rename) : id === EXPORTS ? exports(body, rename) : body
     out.push(Buffer.from([id, ...leb(section.length)]), section)
     at = start + size
   }
-  // Longest first: one name may begin another.
-  const names = [...short.keys()].filter((name) => name !== 'memory').sort((a, b) => b.length - a.length)
-  let text = javascript
-  for (const name of names) {
-    const escaped = name.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&')
-    // As a member of the module or of what it imports; never a method that happens to have the same name.
-    text = text.replace(new RegExp(`(wasm\\.|")${escaped}(?![\\w$])`, 'g'), `$1${short.get(name)}`)
-    text = text.replace(new RegExp(`^(\\s+)${escaped}: `, 'gm'), `$1${short.get(name)}: `)
-  }
-  return { wasm: Buffer.concat(out), javascript: text }
+  return Buffer.concat(out)
 }
 
 /** Section 2 of the core specification: (module, name, kind and type)*. */

@@ -3,7 +3,8 @@ import { Context } from './context.ts'
 import { Gate } from './gate.ts'
 import { messageOf, objectJson } from './json.ts'
 import { Desk } from './notes.ts'
-import type { Handle, HandleClass } from './load.ts'
+import type { Core } from 'lamplight:host'
+import { open } from './handle.ts'
 import type {
   Consent, Draft, Lamplight, MetricOptions, Monitor, Notes, Options, Plugin, Properties, Reason, Report, Stats, Tracked, TrackOptions,
 } from './types.ts'
@@ -17,25 +18,25 @@ export class Client implements Lamplight {
   readonly #context: Context
   readonly #start: () => void
   /** Absent where there is neither a page nor a worker, while nobody consented, and after the module failed. */
-  #handle: Handle | undefined
+  #handle: Core | undefined
   #producer = ''
   /** Whom `identify` named, perhaps before anybody consented. */
   #id = ''
   #lastError: string | undefined
 
-  constructor(options: Options, module: () => HandleClass | undefined) {
+  constructor(options: Options, module: () => WebAssembly.Module | undefined) {
     const url = checked(options)
     this.#gate = new Gate(options)
     this.#desk = new Desk(options.beforeSend, () => (this.#gate.consent = 'denied'))
     this.#context = new Context(options)
     this.#start = () => {
-      const Handle = module()
-      if (!Handle) return
+      const compiled = module()
+      if (!compiled) return
       const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
-      this.#handle = new Handle(
-        url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0,
-        storage?.overflowMaxBytes ?? 0, liveness !== 'beat',
-        (name: string, json: string) => this.#desk.hear(name, json),
+      this.#handle = open(
+        compiled,
+        [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat'],
+        (name, json) => this.#desk.hear(name, json),
       )
       this.#producer = this.#handle.producer()
       this.#name()

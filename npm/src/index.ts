@@ -14,13 +14,15 @@
  */
 import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'
-import { load } from './load.ts'
+import { canRun } from './load.ts'
 import { unpacked } from './unpack.ts'
 import type { Lamplight, Options, Properties } from './types.ts'
 
 export type * from './types.ts'
 
+let module: WebAssembly.Module | undefined
+
 /** Starts a client. Throws only when the options cannot work. In a page or a worker; elsewhere (Node), every method does nothing. */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-  return new Client(options, () => load(() => unpacked(bytes))) as Lamplight<Events>
+  return new Client(options, () => (canRun() ? (module ??= new WebAssembly.Module(unpacked(bytes))) : undefined)) as Lamplight<Events>
 }

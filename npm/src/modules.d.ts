@@ -1,10 +1,7 @@
-// What the build puts together: wasm-bindgen's JavaScript, the host, and the modules' bytes.
-declare module 'lamplight:glue' {
-  export class Core {
-    constructor(
-      host: number, url: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number,
-      storageMaxBytes: number, overflowMaxBytes: number, liveness: boolean, state: string,
-    )
+// What the build puts together: the host, which is JavaScript for the module's own tests too, and the modules' bytes.
+declare module 'lamplight:host' {
+  /** A client in a module. */
+  export interface Core {
     producer(): string
     track(name: string, ts: number, properties: string, type: string, user: string, monitor: string): number
     context(json: string): void
@@ -16,28 +13,47 @@ declare module 'lamplight:glue' {
     queued(seq: number): boolean
     stats(): string
     close(): void
+    woke(): void
+    answered(id: number, status: number, waitMs: number, body: string): void
+    page(what: number): void
+    handOver(): string
+    /** These are of whole clients only. */
+    alive?(locks: string): void
+    worked?(id: number, isDone: boolean, text: string): void
   }
-  export function initSync(options: { module: BufferSource | WebAssembly.Module }): unknown
-}
 
-declare module 'lamplight:whole-glue' {
-  export * from 'lamplight:glue'
-}
-
-declare module 'lamplight:host' {
-  import type { Core } from 'lamplight:glue'
-  export const hosts: Host[]
   export class Host {
     constructor(url: string, listener: (name: string, json: string) => boolean | void)
     core: Core
     /** Fetches the whole module; what comes back has it go on from a state. */
     whole: () => Promise<(state: string) => void>
     enter<Result>(act: (core: Core) => Result): Result
+    get(key: string): string | null | undefined
+    set(key: string, value: string): number
+    setNumbered(number: number, value: string): number
+    prefix(prefix: string): void
+    remove(key: string): void
+    keys(prefix: string): string
+    sizeBesides(prefix: string, own: string): number
+    wake(waitMs: number): void
+    note(name: string, json: string): void
+    post(id: number, body: string, keepalive: boolean): void
+    abort(id: number): void
+    hold(name: string): void
+    release(): void
+    grow(): void
   }
+
+  export function lookAt(host: Host): void
+  export function tellOf(host: Host, id: number, promise: Promise<string>): void
+}
+
+declare module 'lamplight:overflow' {
+  export function overflow(database: string, what: number, key: string, text: string): Promise<string>
 }
 
 declare module 'lamplight:wasm' {
-  /** A string whose character codes are the module's bytes. */
+  /** A string whose character codes are the module's bytes, see `unpacked`. */
   const bytes: string
   export default bytes
 }

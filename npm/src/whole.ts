@@ -1,17 +1,26 @@
 // The whole module: what a page fetches once it has loaded. It also works for tabs that are gone, moves events out of
 // localStorage when that is full, and agrees with other tabs on who tries a server that fails.
-import { Core, initSync } from 'lamplight:whole-glue'
-import { hosts, type Host } from 'lamplight:host'
+import { lookAt, tellOf } from 'lamplight:host'
+import { overflow } from 'lamplight:overflow'
 import bytes from 'lamplight:whole-wasm'
+import type { More } from './glue.ts'
 import { unpacked } from './unpack.ts'
 
-let loaded: Promise<unknown> | undefined
+/** Compiled off the page's own thread, once. */
+export const module = WebAssembly.compile(unpacked(bytes))
 
-/** The class of whole clients, ready to take over on `host`, which the module knows by the number `at`. */
-export async function load(at: number, host: Host): Promise<typeof Core> {
-  hosts[at] = host
-  // Off the page's own thread.
-  loaded ??= WebAssembly.compile(unpacked(bytes)).then((module) => initSync({ module }))
-  await loaded
-  return Core
+/** What it needs and offers besides what the first one does. */
+export const more: More = {
+  imports: (host, read, giveTo) => ({
+    wasm_keys: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.keys(read(at, bytes))),
+    wasm_size: (_: number, at: number, bytes: number) => host.get(read(at, bytes))?.length ?? 0,
+    wasm_look: () => lookAt(host),
+    wasm_overflow: (name: number, nameBytes: number, what: number, key: number, keyBytes: number, at: number, bytes: number) =>
+      overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
+    wasm_told: (_: number, id: number, promise: Promise<string>) => tellOf(host, id, promise),
+  }),
+  exports: (wasm, core, give, given) => ({
+    alive: (locks) => wasm.wasm_alive(core, give(locks), given()),
+    worked: (id, isDone, text) => wasm.wasm_worked(core, id, isDone, give(text), given()),
+  }),
 }

@@ -16,6 +16,17 @@ pub fn give_up(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
     }
 }
 
+/// Adds a number above all those given up for `reason` before.
+pub fn give_up_next(dropped: &mut Dropped, reason: DropReason, seq: u64) {
+    if let Some((_, ranges)) = dropped.iter_mut().find(|(known, _)| *known == reason) {
+        ranges.append(seq);
+    } else {
+        let mut ranges = Ranges::new();
+        ranges.append(seq);
+        dropped.push((reason, ranges));
+    }
+}
+
 /// Takes away what was declared.
 pub fn settle(dropped: &mut Dropped, declared: &Dropped) {
     for (reason, seqs) in declared {

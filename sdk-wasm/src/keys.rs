@@ -45,6 +45,11 @@ impl Keys {
         self.with(":")
     }
 
+    /// What the keys of all events that have one each begin with, and those of all blocks.
+    pub fn of_events(&self) -> [String; 2] {
+        [self.with(":q:"), self.with(":b:")]
+    }
+
     /// What the keys of a producer's events begin with.
     pub fn events(&self, producer: Producer) -> String {
         let mut key = self.with(":q:");

@@ -266,7 +266,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
 
     /// Removes the events of `request`, which a 2xx answered, and says which they were.
     pub fn accepted(&mut self, storage: &mut impl Storage, keys: &Keys, request: u32) -> Ranges {
-        self.remove(storage, keys, |entry| entry.request == request)
+        self.remove(storage, keys, &|entry| entry.request == request)
     }
 
     /// Gives up the only event of `request`: it is not sent again. Says which it was.
@@ -279,14 +279,14 @@ impl<const WHOLE: bool> Queue<WHOLE> {
 
     /// Removes events that were given up, once a 2xx answered their declaration.
     pub fn declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
-        self.remove(storage, keys, |entry| entry.parked && seqs.contains(entry.seq));
+        self.remove(storage, keys, &|entry| entry.parked && seqs.contains(entry.seq));
     }
 
     fn remove(
         &mut self,
         storage: &mut impl Storage,
         keys: &Keys,
-        leaves: impl Fn(&Entry) -> bool,
+        leaves: &dyn Fn(&Entry) -> bool,
     ) -> Ranges {
         let mut left = Ranges::new();
         let producer = self.producer;
@@ -295,7 +295,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             if !leaves(entry) {
                 return true;
             }
-            left.insert(entry.seq);
+            left.append(entry.seq);
             match entry.place {
                 Place::Storage => {
                     let key = keys.event(producer, entry.seq);

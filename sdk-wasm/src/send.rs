@@ -21,9 +21,10 @@ pub enum Verdict {
 
 /// What an answer to a request with `events` events means. Only a 2xx whose body is Lamplight's counts as
 /// accepted, because captive portals and proxies answer 200 too; and only a Lamplight problem counts as the
-/// server's word on a single event, because proxies answer 400 too.
+/// server's word on a single event, because proxies answer 400 too. With 0 events, which stand for an unknown number, none is
+/// judged.
 pub fn classify(answer: &Answer, events: usize) -> Verdict {
-    let is_problem = text::has(&answer.body, "\"code\":");
+    let is_problem = events > 0 && text::has(&answer.body, "\"code\":");
     match answer.status {
         200..=299 if text::has(&answer.body, "\"status\":\"OK\"") => Verdict::Accepted,
         400 if is_problem && events > 1 => Verdict::Halve,

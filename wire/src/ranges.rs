@@ -70,6 +70,15 @@ impl Ranges {
         }
     }
 
+    /// Adds a number above all that are in the set; one that is not is left out. The shortest way to gather numbers in order.
+    pub fn append(&mut self, seq: u64) {
+        match self.0.last_mut() {
+            Some((_, last)) if *last + 1 == seq => *last = seq,
+            Some((_, last)) if *last >= seq => {}
+            _ => self.0.push((seq, seq)),
+        }
+    }
+
     /// Adds every number of `other`.
     pub fn union(&mut self, other: &Self) {
         for (from, to) in &other.0 {

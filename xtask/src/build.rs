@@ -1,6 +1,6 @@
 //! `cargo xtask build`: the npm package, the demo page and the server.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -16,13 +16,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The npm package.
-pub(crate) fn package(root: &Path) -> Result<()> {
-    let module = wasm::build(root)?;
+/// The npm package; returns the folder of the modules in it.
+pub(crate) fn package(root: &Path) -> Result<PathBuf> {
+    let modules = wasm::build(root)?;
     step::run(
         "build the npm package",
-        node::node(&root.join("npm")).arg("build.mjs").arg("--wasm").arg(module),
-    )
+        node::node(&root.join("npm")).arg("build.mjs").arg("--wasm").arg(&modules),
+    )?;
+    Ok(modules)
 }
 
 /// The demo page, which the server embeds.

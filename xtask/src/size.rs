@@ -6,8 +6,9 @@ use anyhow::Result;
 
 use crate::{build, node, step};
 
-/// Builds the package and prints the size table.
+/// Builds the package and prints the size table, and what takes the bytes.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    build::package(root)?;
-    step::run("sizes", node::node(&root.join("bench/client")).arg("size.mjs"))
+    let modules = build::package(root)?;
+    let mut sizes = node::node(&root.join("bench/client"));
+    step::run("sizes", sizes.arg("size.mjs").arg("--modules").arg(modules))
 }

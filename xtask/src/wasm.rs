@@ -63,7 +63,11 @@ fn module(
         .with_context(|| format!("failed to copy {}", module.display()))?;
     let optimise = |from: &Path, to: &Path, flags: &[&str]| {
         let mut tool = Command::new(node::tool(root, "wasm-opt"));
-        tool.args(["-Oz", "--converge"]).arg(from).arg("-o").arg(to).args(flags);
+        tool.args(["--flatten", "--rereloop", "-Oz", "--converge"])
+            .arg(from)
+            .arg("-o")
+            .arg(to)
+            .args(flags);
         step::run("make it small", &mut tool)
     };
     optimise(&named, &named, &["--debuginfo"])?;

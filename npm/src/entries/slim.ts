@@ -10,7 +10,7 @@
  * @module lamplight/slim
  */
 import { Client } from '../client.ts'
-import { canRun, load as instantiate } from '../load.ts'
+import { canRun } from '../load.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
@@ -23,6 +23,6 @@ export async function load(address?: URL | string) {
   const source = () => fetch(address ?? new URL('./lamplight.wasm', import.meta.url))
   const module = canRun() ? await WebAssembly.compileStreaming(source()) : undefined
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-    return new Client(options, () => module && instantiate(() => module)) as Lamplight<Events>
+    return new Client(options, () => module) as Lamplight<Events>
   }
 }

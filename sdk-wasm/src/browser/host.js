@@ -17,7 +17,7 @@ export class Host {
   #goOn
   #url
   #listener
-  #storage
+  storage
   /** What all keys of this page's events begin with. */
   #prefix = ''
   #timer
@@ -36,7 +36,7 @@ export class Host {
     this.#listener = listener
     try {
       // A getter that throws where a policy forbids storage; not there in a worker.
-      this.#storage = globalThis.localStorage
+      this.storage = globalThis.localStorage
     } catch {}
     const hear = (event) => this.#page(event)
     for (const name of ['pagehide', 'pageshow', 'online']) addEventListener(name, hear)
@@ -84,21 +84,17 @@ export class Host {
     if (what >= 0) this.enter((core) => core.page(what))
   }
 
-  blockStorage() {
-    this.#storage = undefined
-  }
-
   get(key) {
     try {
-      return this.#storage.getItem(key)
+      return this.storage.getItem(key)
     } catch {}
   }
 
   /** 0 when it is stored, 1 when there is no room, 2 when there is no storage. */
   set(key, value) {
-    if (!this.#storage) return 2
+    if (!this.storage) return 2
     try {
-      this.#storage.setItem(key, value)
+      this.storage.setItem(key, value)
       return 0
     } catch {
       return 1
@@ -116,14 +112,14 @@ export class Host {
 
   remove(key) {
     try {
-      this.#storage.removeItem(key)
+      this.storage.removeItem(key)
     } catch {}
   }
 
   /** One call for all names: `key(i)` walks the table anew for each in some browsers. */
   keys(prefix) {
     try {
-      return Object.keys(this.#storage).filter((key) => key.startsWith(prefix)).join('\n')
+      return Object.keys(this.storage).filter((key) => key.startsWith(prefix)).join('\n')
     } catch {
       return ''
     }
@@ -184,7 +180,7 @@ export class Host {
         status = answer.status
         const asked = answer.headers.get('retry-after')
         // Seconds, or a date (RFC 9110, 10.2.3).
-        if (asked) waitMs = /^\d+$/.test(asked) ? asked * 1000 : Math.max(0, Date.parse(asked) - Date.now())
+        if (asked) waitMs = asked >= 0 ? asked * 1000 : Math.max(0, Date.parse(asked) - Date.now())
       }
     } catch {
       // A head without a body that could be read is no answer.
@@ -207,19 +203,22 @@ export class Host {
   release() {
     this.#endLock?.()
   }
+}
 
-  look() {
-    globalThis.navigator.locks?.query().then(
-      ({ held }) => this.enter((core) => core.alive(held.map(({ name }) => name).join('\n'))),
-      () => {},
-    )
-  }
+// What only a whole client asks for. Functions, not methods, so that a page downloads them with it.
 
-  /** `promise` is of what the overflow has to tell. */
-  told(id, promise) {
-    const tell = (isDone) => (text) => this.enter((core) => core.worked(id, isDone, isDone ? text : ''))
-    promise.then(tell(true), tell(false))
-  }
+/** Tells the host's client which Web Locks are held. */
+export function lookAt(host) {
+  globalThis.navigator.locks?.query().then(
+    ({ held }) => host.enter((core) => core.alive(held.map(({ name }) => name).join('\n'))),
+    () => {},
+  )
+}
+
+/** Tells the host's client what `promise` has to tell, which is of work in the overflow. */
+export function tellOf(host, id, promise) {
+  const tell = (isDone) => (text) => host.enter((core) => core.worked(id, isDone, isDone ? text : ''))
+  promise.then(tell(true), tell(false))
 }
 
 /** The gzip form of a text, made off the page's own thread; nothing where browsers cannot. */
@@ -230,7 +229,6 @@ async function pack(text) {
 }
 
 // What the module imports.
-export const blockStorage = (at) => hosts[at].blockStorage()
 export const get = (at, key) => hosts[at].get(key)
 export const size = (at, key) => hosts[at].get(key)?.length ?? 0
 export const set = (at, key, value) => hosts[at].set(key, value)
@@ -248,10 +246,11 @@ export const post = (at, id, body, keepalive) => hosts[at].post(id, body, keepal
 export const abort = (at, id) => hosts[at].abort(id)
 export const hold = (at, name) => hosts[at].hold(name)
 export const release = (at) => hosts[at].release()
-export const look = (at) => hosts[at].look()
+export const look = (at) => lookAt(hosts[at])
 export const grow = (at) => hosts[at].grow()
-export const told = (at, id, promise) => hosts[at].told(id, promise)
+export const told = (at, id, promise) => tellOf(hosts[at], id, promise)
 
-/** For tests that are Rust's: a host whose client is already there. */
+// For tests that are Rust's: they make a host themselves, and have storage count as blocked.
+export const blockStorage = (at) => (hosts[at].storage = undefined)
 export const open = (url, listener) => hosts.push(new Host(url, listener)) - 1
 export const attach = (at, core) => (hosts[at].core = core)

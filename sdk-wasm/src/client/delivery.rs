@@ -45,7 +45,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     pub fn answered(&mut self, id: u32, answer: &Answer) {
         let Some(at) = self.requests.iter().position(|request| request.id == id) else { return };
         let request = self.requests.swap_remove(at);
-        match classify(answer, request.events) {
+        // Without a number no single event is judged: what is wrong with a batch the whole client sees, which is asked for by
+        // any failure.
+        let events = if WHOLE { request.events } else { 0 };
+        match classify(answer, events) {
             Verdict::Accepted => self.accepted(request),
             Verdict::Halve if WHOLE => {
                 self.events_max = (request.events / 2).max(1);
@@ -55,7 +58,6 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             }
             Verdict::Park(reason) if WHOLE => self.park(request, reason),
             Verdict::Keep(hold) => self.keep(&request, hold, answer.status),
-            // The whole client, which is asked for by that, sees what is wrong.
             _ => self.keep(&request, Hold::Jitter, answer.status),
         }
         self.end_flush();

@@ -9,6 +9,7 @@ use lamplight_wire::{Producer, Ranges, json};
 use super::Client;
 use crate::flush::Reason;
 use crate::mark::BEAT_MS;
+use crate::notes::push_number;
 use crate::options::Options;
 use crate::ports::Ports;
 use crate::queue::Handed;
@@ -18,6 +19,8 @@ use crate::text;
 pub(super) const GROWTH_MS: u64 = 3_000;
 /// The same when there is trouble that only a whole client can help with.
 const TROUBLE_MS: u64 = 100;
+/// How many numbers are handed over in the first line, after the producer.
+const FACTS: usize = 18;
 /// How long until it asks again, in milliseconds.
 const AGAIN_MS: u64 = 60_000;
 
@@ -37,9 +40,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
     }
 
-    /// How many bytes all but this page's own events take in storage, keys included.
+    /// How many bytes other pages' events take in storage, keys included.
     pub(super) fn foreign_bytes(&self) -> usize {
-        self.ports.size_besides(&self.keys.prefix(), &self.keys.events(self.producer))
+        let own = self.keys.events(self.producer);
+        self.keys.of_events().iter().map(|prefix| self.ports.size_besides(prefix, &own)).sum()
     }
 
     /// Ends this client and tells all that a whole one must know to go on in its place; `None`, and nothing has
@@ -49,19 +53,34 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             return None;
         }
         let mut out = String::new();
-        let mut name = String::new();
-        self.producer.push_to(&mut name);
-        push_line(&mut out, b'p', [self.seq, self.events_max as u64], &name);
-        push_line(&mut out, b'c', [self.counts.sent, self.counts.requests], "");
-        let last_error = self.counts.last_error.map_or(0, |status| u64::from(status) + 1);
-        let last_flush = self.counts.last_flush.map_or("", Reason::name);
-        push_line(&mut out, b'l', [self.last_sent_ms.unwrap_or(0), last_error], last_flush);
+        self.producer.push_to(&mut out);
         let (failures, until_ms, asked) = self.backoff.parts();
-        push_line(&mut out, b'b', [failures, until_ms], if asked { "a" } else { "" });
-        push_line(&mut out, b'm', [self.beat, u64::from(self.is_marked)], "");
-        for reason in DropReason::ALL {
-            push_line(&mut out, b'n', [self.counts.dropped[reason as usize], 0], reason.code());
+        let (session_ms, written_ms, session) = self.session.parts();
+        let [quota, rejected, too_large, opted_out] = self.counts.dropped;
+        let facts: [u64; FACTS] = [
+            self.seq,
+            self.events_max as u64,
+            self.counts.sent,
+            self.counts.requests,
+            quota,
+            rejected,
+            too_large,
+            opted_out,
+            self.last_sent_ms.unwrap_or(0),
+            self.counts.last_error.map_or(0, |status| u64::from(status) + 1),
+            self.counts.last_flush.map_or(0, |reason| reason as u64 + 1),
+            failures,
+            until_ms,
+            u64::from(asked),
+            self.beat,
+            u64::from(self.is_marked),
+            session_ms,
+            written_ms,
+        ];
+        for fact in facts {
+            push_number(&mut out, " ", fact);
         }
+        out.push('\n');
         for (reason, seqs) in &self.dropped {
             for (from, to) in seqs.as_slice() {
                 push_line(&mut out, b'd', [*from, *to], reason.code());
@@ -71,8 +90,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             push_line(&mut out, b'e', [handed.seq, handed.state], &handed.text);
         });
         push_line(&mut out, b'x', [0, 0], &self.context_json);
-        let (last_ms, written_ms, session) = self.session.parts();
-        push_line(&mut out, b's', [last_ms, written_ms], session);
+        push_line(&mut out, b's', [0, 0], session);
         // Last, because a person's id is any text.
         out.push_str(&self.person.value());
         self.is_asleep = true;
@@ -85,15 +103,14 @@ impl<P: Ports> Client<P> {
     /// Goes on in the place of a client that handed over `state`, in the same task. Its marks, its keys and what it
     /// holds of `ports` are this one's now.
     pub fn take_over(ports: P, options: Options, state: &str) -> Self {
-        let mut rest = state;
-        let Some((seqs, name)) = next_line(&mut rest, b'p') else {
-            return Self::new(ports, options);
-        };
+        let Some((head, rest)) = text::cut(state, b'\n') else { return Self::new(ports, options) };
+        let (name, numbers) = text::cut(head, b' ').unwrap_or_default();
         let Some(producer) = Producer::parse(name) else { return Self::new(ports, options) };
         let mut client = Self::start(ports, options, producer);
-        client.seq = seqs[0];
-        client.events_max = usize::try_from(seqs[1]).unwrap_or(1).max(1);
-        client.learn(rest);
+        let mut facts = [0; FACTS];
+        let mut numbers = numbers.split(' ').filter_map(text::number);
+        facts.fill_with(|| numbers.next().unwrap_or(0));
+        client.learn(facts, rest);
         let now_ms = client.ports.monotonic_ms();
         if !client.queue.is_empty() || client.is_marked {
             client.beat_due_ms = Some(now_ms + BEAT_MS);
@@ -106,28 +123,32 @@ impl<P: Ports> Client<P> {
         client
     }
 
-    fn learn(&mut self, mut rest: &str) {
+    fn learn(&mut self, facts: [u64; FACTS], mut rest: &str) {
         let now_ms = self.ports.monotonic_ms();
-        if let Some((counts, _)) = next_line(&mut rest, b'c') {
-            [self.counts.sent, self.counts.requests] = counts;
-        }
-        if let Some(([sent_ms, error], reason)) = next_line(&mut rest, b'l') {
-            self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
-            self.counts.last_error =
-                error.checked_sub(1).and_then(|error| u16::try_from(error).ok());
-            self.counts.last_flush = Reason::ALL.into_iter().find(|known| known.name() == reason);
-        }
-        if let Some(([failures, until_ms], asked)) = next_line(&mut rest, b'b') {
-            self.backoff.resume(failures, until_ms, !asked.is_empty());
-        }
-        if let Some(([beat, is_marked], _)) = next_line(&mut rest, b'm') {
-            (self.beat, self.is_marked) = (beat, is_marked > 0);
-        }
-        while let Some(([count, _], code)) = next_line(&mut rest, b'n') {
-            if let Some(reason) = DropReason::from_code(code) {
-                self.counts.dropped[reason as usize] = count;
-            }
-        }
+        let [seq, events_max, sent, requests, quota, rejected, too_large, opted_out, ..] = facts;
+        let [
+            ..,
+            sent_ms,
+            error,
+            flush,
+            failures,
+            until_ms,
+            asked,
+            beat,
+            marked,
+            session_ms,
+            written_ms,
+        ] = facts;
+        self.seq = seq;
+        self.events_max = usize::try_from(events_max).unwrap_or(1).max(1);
+        (self.counts.sent, self.counts.requests) = (sent, requests);
+        self.counts.dropped = [quota, rejected, too_large, opted_out];
+        self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
+        self.counts.last_error = error.checked_sub(1).and_then(|error| u16::try_from(error).ok());
+        let is_it = |reason: &Reason| *reason as u64 + 1 == flush;
+        self.counts.last_flush = Reason::ALL.into_iter().find(is_it);
+        self.backoff.resume(failures, until_ms, asked > 0);
+        (self.beat, self.is_marked) = (beat, marked > 0);
         while let Some(([from, to], code)) = next_line(&mut rest, b'd') {
             if let Some(reason) = DropReason::from_code(code) {
                 let seqs: Ranges = [(from, to)].into_iter().collect();
@@ -141,8 +162,8 @@ impl<P: Ports> Client<P> {
         if let Some((_, context_json)) = next_line(&mut rest, b'x') {
             self.context_json = String::from(context_json);
         }
-        if let Some(([last_ms, written_ms], name)) = next_line(&mut rest, b's') {
-            self.session.resume(last_ms, written_ms, name);
+        if let Some((_, name)) = next_line(&mut rest, b's') {
+            self.session.resume(session_ms, written_ms, name);
         }
         self.person.resume(rest);
     }

@@ -159,9 +159,12 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     }
 
     pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {
-        let mut seqs = Ranges::new();
-        seqs.insert(seq);
-        batch::give_up(&mut self.dropped, reason, &seqs);
+        if WHOLE {
+            let seqs: Ranges = [(seq, seq)].into_iter().collect();
+            batch::give_up(&mut self.dropped, reason, &seqs);
+        } else {
+            batch::give_up_next(&mut self.dropped, reason, seq);
+        }
         self.counts.dropped[reason as usize] += 1;
         self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
         // The mark tells an adopter how far the numbers went, should this page not live to declare it.

@@ -74,11 +74,9 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
         // At once, because many a page reloads right after.
         let now_ms = self.ports.monotonic_ms();
-        if !self.backoff.is_waiting(now_ms) {
+        if WHOLE && !self.backoff.is_waiting(now_ms) {
             self.send_own(Reason::Manual);
-            if WHOLE {
-                self.send_withdrawn(now_ms);
-            }
+            self.send_withdrawn(now_ms);
         }
         self.end_flush();
     }

@@ -17,9 +17,13 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             }
         }
         for entry in self.entries.iter().filter(|entry| !entry.parked) {
-            seqs.insert(entry.seq);
+            if WHOLE {
+                seqs.insert(entry.seq);
+            } else {
+                seqs.append(entry.seq);
+            }
         }
-        self.remove(storage, keys, |_| true);
+        self.remove(storage, keys, &|_| true);
         if WHOLE {
             self.empty_blocks(storage, keys);
         }
