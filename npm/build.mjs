@@ -24,16 +24,12 @@ const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
 
 /** Entries that take a client and carry no module of their own. */
 const COMPANIONS = ['auto', 'react', 'vue', 'svelte']
-const common = {
-  bundle: true,
-  minify: true,
-  target: 'es2022',
-}
-
 /** All builds agree on the names: a page's client may come from one and the whole client from another. */
 async function bundle(whole, options) {
   const { mangleCache } = await build({
-    ...common,
+    bundle: true,
+    minify: true,
+    target: 'es2022',
     // Names that are ours alone, of what the module and its host call each other.
     mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed)$/,
     mangleCache: names.cache,
