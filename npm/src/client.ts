@@ -136,13 +136,13 @@ export class Client implements Lamplight {
 
   stats(): Stats {
     const text = this.#safely(() => this.#handle?.stats())
-    const stats: Stats = {
+    return {
       producer: '', made: 0, queued: 0, queuedBytes: 0, stored: 0, foreign: 0, sent: 0, adopted: 0, requests: 0, backoffMs: 0,
       overflow: { events: 0, bytes: 0 },
       dropped: { quota: 0, rejected: 0, too_large: 0, opted_out: 0 }, lock: { phase: 'idle', history: [] },
       ...(text && JSON.parse(text)),
+      ...(this.#lastError && { lastError: this.#lastError }),
     }
-    return this.#lastError ? { ...stats, lastError: this.#lastError } : stats
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {

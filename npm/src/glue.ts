@@ -44,7 +44,7 @@ export type Setup = [
 ]
 
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
-let scratch = new Uint8Array(4096)
+let scratch = new Uint8Array()
 
 /** Starts a client of `module` on `host`, in the place of one that handed over `state`, if one did. */
 export function start(module: WebAssembly.Module, host: Host, setup: Setup, state: string, more?: More): Core {

@@ -267,7 +267,8 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * `denied` deletes what waits: in memory, in localStorage and in IndexedDB, of this tab, of the others that are open (as soon
    * as they look, 4 s at most or when they are next shown) and of those that are gone. From then on nothing is kept or sent, but
    * for one thing: the numbers of what was deleted are declared to the server as `opted_out`, so that nobody takes them for
-   * losses. localStorage is empty of events when this returns. `granted` and `denied` are remembered in this browser, for pages
+   * losses. This page's events are gone from localStorage when this returns, those of other tabs a moment later, once the rest of the
+   * client has been fetched, at the latest by a later page. `granted` and `denied` are remembered in this browser, for pages
    * whose `init` says nothing about consent. The user's random name stays; `forget` deletes it.
    */
   setConsent(consent: Consent): void
