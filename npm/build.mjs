@@ -24,9 +24,12 @@ const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
 
 /** Entries that take a client and carry no module of their own. */
 const COMPANIONS = ['auto', 'react', 'vue', 'svelte']
+/** A classic script: it must know by which tag it was loaded. */
+const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
+
 /** All builds agree on the names: a page's client may come from one and the whole client from another. */
 async function bundle(whole, options) {
-  const { mangleCache } = await build({
+  const { mangleCache, outputFiles } = await build({
     bundle: true,
     minify: true,
     target: 'es2022',
@@ -37,6 +40,7 @@ async function bundle(whole, options) {
     ...options,
   })
   names.cache = mangleCache
+  return outputFiles
 }
 
 rmSync(out, { recursive: true, force: true })
@@ -60,13 +64,11 @@ for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
   })
 }
 const whole = readFileSync(join(out, 'whole.js'))
-// A classic script: it must know by which tag it was loaded. And a cached one must not get the whole module of another build.
-await bundle(`./lamplight-whole.js?build=${createHash('sha256').update(whole).digest('hex').slice(0, 16)}`, {
-  entryPoints: [join(here, 'src/snippet.ts')],
-  outfile: join(out, 'snippet.js'),
-  format: 'iife',
-})
-serve('lamplight', readFileSync(join(out, 'snippet.js')))
+await bundle('./whole.js', { ...script, outfile: join(out, 'snippet.js') })
+// As the server serves it: a cached script must not get the whole module of another build.
+const hash = createHash('sha256').update(whole).digest('hex').slice(0, 16)
+const [served] = await bundle(`./lamplight-whole.js?build=${hash}`, { ...script, write: false })
+serve('lamplight', Buffer.from(served.contents))
 serve('lamplight-whole', whole)
 writeFileSync(join(out, 'lamplight.wasm'), modules[''])
 writeTypes(out)

@@ -7,6 +7,7 @@ import {
 import { auto, type AutoOptions, type Vital, type Vitals } from 'lamplight/auto'
 import { LamplightProvider, useLamplight, useTrack, type LamplightProviderProps } from 'lamplight/react'
 import { load } from 'lamplight/slim'
+import type { Early } from 'lamplight/snippet'
 import { getLamplight, lamplightStats, setLamplight } from 'lamplight/svelte'
 import { createLamplight, useLamplight as useVueLamplight } from 'lamplight/vue'
 
@@ -34,6 +35,8 @@ const listeners: { [Name in keyof Notes]: (note: Notes[Name]) => void } = {
 }
 lamplight.on('delivered', listeners.delivered)
 lamplight.on('error', listeners.error)
+
+export const early: Early = ['track', Date.now(), ['opened', { plan: 'pro' }]]
 
 export async function end(): Promise<[Report, Stats, string]> {
   const slim: Lamplight = (await load('/lamplight.wasm'))(options)
