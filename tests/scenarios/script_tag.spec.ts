@@ -94,3 +94,15 @@ test('the script may be loaded by any page, is small on the way, and is asked fo
   expect(again.status).toBe(304)
   expect(server.log()).toContain(`<script async src="${url}" data-key="${WRITE_KEY}" data-auto></script>`)
 })
+
+test('the script fetches the rest of its own build, which goes on with its numbers; that of another build is refused', async ({ page, server, site }) => {
+  const rest = page.waitForResponse((response) => response.url().includes('/lamplight-whole.js'))
+  await open(page, site, `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>lamplight.track('first')</script>`)
+  const response = await rest
+  expect(response.status()).toBe(200)
+  const other = await fetch(response.url().replace(/build=.*/, 'build=0123456789abcdef'))
+  expect(other.status).toBe(404)
+  await page.waitForTimeout(1_000)
+  expect(await page.evaluate(() => window.lamplight.track('second').seq)).toBe(2)
+  await expect.poll(async () => (await server.api.totals()).stored).toBe(2)
+})
