@@ -2,11 +2,14 @@
 //
 //   node npm/build.mjs --wasm <dir> [--out <dir>]
 //
-// `--wasm` names the directory with the two modules, in `first` and `whole`: each `lamplight_sdk_bg.wasm`,
-// as written by `wasm-bindgen --target web` and then by `wasm-opt -Oz`. `--out` is `npm/dist` by default.
+// `--wasm` names the directory with the modules, in `first`, `whole` and `translated`: each `lamplight_sdk_bg.wasm`,
+// as written by `wasm-bindgen --target web` and then by `wasm-opt -Oz`. The last is the whole one in terms that JavaScript has. `--out` is `npm/dist` by default.
 // Prints what a page downloads, in bytes: raw and brotli.
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -16,19 +19,25 @@ import { Names, shorten } from './names.mjs'
 import { writeTypes } from './types.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
+const BINARYEN = join(dirname(createRequire(import.meta.url).resolve('binaryen/package.json')), 'bin')
+/** What rustc uses of WebAssembly's later features, whatever the module. */
+const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'nontrapping-float-to-int', 'sign-ext']
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
 const names = new Names()
 const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
+const translated = translate(moduleIn('translated'))
 
 /** Entries that take a client and carry no module of their own. */
 const COMPANIONS = ['auto', 'react', 'vue', 'svelte']
+/** What is fetched later, by some. */
+const CHUNKS = ['whole', 'translated']
 /** A classic script: it must know by which tag it was loaded. */
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 
-/** All builds agree on the names: a page's client may come from one and the whole client from another. */
-async function bundle(whole, options) {
+/** All builds agree on the names: a page's client may come from one and the whole client from another. `beside` says what a script calls its chunks. */
+async function bundle(options, beside) {
   const { mangleCache, outputFiles } = await build({
     bundle: true,
     minify: true,
@@ -36,7 +45,7 @@ async function bundle(whole, options) {
     // Names that are ours alone, of what the module and its host call each other.
     mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed)$/,
     mangleCache: names.cache,
-    plugins: [{ name: 'modules', setup: (build) => addModules(build, whole) }],
+    plugins: [{ name: 'modules', setup: (build) => addModules(build, beside) }],
     ...options,
   })
   names.cache = mangleCache
@@ -47,12 +56,12 @@ rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 // For `import`, and for `require`: of CommonJS code, and of test runners that know nothing else.
 for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
-  await bundle('./whole.js', {
+  await bundle({
     entryPoints: {
       index: join(here, 'src/index.ts'),
       slim: join(here, 'src/entries/slim.ts'),
       // Fetched by `import()`, from wherever.
-      ...(format === 'esm' && { whole: join(here, 'src/whole.ts') }),
+      ...(format === 'esm' && Object.fromEntries(CHUNKS.map((name) => [name, join(here, `src/${name}.ts`)]))),
       ...Object.fromEntries(COMPANIONS.map((name) => [name, join(here, `src/${name}.ts`)])),
     },
     outdir: out,
@@ -63,31 +72,61 @@ for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
     logOverride: { 'empty-import-meta': 'silent' },
   })
 }
-const whole = readFileSync(join(out, 'whole.js'))
-await bundle('./whole.js', { ...script, outfile: join(out, 'snippet.js') })
-// As the server serves it: a cached script must not get the whole module of another build.
-const hash = createHash('sha256').update(whole).digest('hex').slice(0, 16)
-const [served] = await bundle(`./lamplight-whole.js?build=${hash}`, { ...script, write: false })
+const chunks = CHUNKS.map((name) => ({ name, text: readFileSync(join(out, `${name}.js`)) }))
+await bundle({ ...script, outfile: join(out, 'snippet.js') }, (name) => `${name}.js`)
+// As the server serves it: a cached script must not get the chunks of another build.
+const hashes = Object.fromEntries(chunks.map(({ name, text }) => [name, createHash('sha256').update(text).digest('hex').slice(0, 16)]))
+const [served] = await bundle({ ...script, write: false }, (name) => `lamplight-${name}.js?build=${hashes[name]}`)
 serve('lamplight', Buffer.from(served.contents))
-serve('lamplight-whole', whole)
+for (const { name, text } of chunks) serve(`lamplight-${name}`, text)
 writeFileSync(join(out, 'lamplight.wasm'), modules[''])
 writeTypes(out)
-const written = ['index.js', 'slim.js', 'whole.js', 'lamplight.wasm', 'snippet.js', ...COMPANIONS.map((name) => `${name}.js`)]
+const written = ['index.js', 'slim.js', 'whole.js', 'translated.js', 'lamplight.wasm', 'snippet.js', ...COMPANIONS.map((name) => `${name}.js`)]
 for (const name of written) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 function moduleIn(folder) {
-  return shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
+  const short = shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
+  return run('wasm-opt', ['-Oz', '--enable-multivalue', '--enable-reference-types'], short)
+}
+
+/** What a tool of binaryen's makes of a module. */
+function run(tool, flags, module) {
+  const folder = mkdtempSync(join(tmpdir(), 'lamplight-'))
+  const [from, to] = [join(folder, 'module.wasm'), join(folder, 'out')]
+  try {
+    writeFileSync(from, module)
+    execFileSync(process.execPath, [join(BINARYEN, tool), ...FEATURES.map((name) => `--enable-${name}`), ...flags, from, '-o', to])
+    return readFileSync(to)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/**
+ * A module as a script whose `default` makes instances of it. wasm2js writes one instance, in a script's outermost scope;
+ * a page may have several clients, so each gets a scope of its own.
+ */
+function translate(wasm) {
+  const script = run('wasm2js', ['-Oz'], wasm).toString()
+  const [, body] = /^import \* as \w+ from '\w+';\n([^]*)\nvar retasmFunc = asmFunc\(\{/.exec(script) ?? []
+  if (!body) throw new Error('wasm2js has changed what it writes')
+  return `export default (imports) => {\n${body}\nreturn asmFunc({ ${names.cache['wasm_imports']}: imports })\n}`
 }
 
 /**
  * `lamplight:wasm` is the module that a page begins with, as a string of as many characters as it has bytes; `lamplight:whole-wasm`
- * the one that takes over. `lamplight:host` and `lamplight:overflow` are what they import.
+ * the one that takes over, which `lamplight:translated` is in JavaScript. `lamplight:host` and `lamplight:overflow` are what they import.
  */
-function addModules(build, whole) {
+function addModules(build, beside) {
   build.onResolve({ filter: /^lamplight:(host|overflow)$/ }, ({ path }) => ({ path: join(here, '../sdk-wasm/src/browser', `${path.slice(10)}.js`), sideEffects: false }))
-  build.onResolve({ filter: /^lamplight:(whole-)?wasm$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
-  // A chunk of its own, in whatever a site's bundler makes of the package.
-  build.onResolve({ filter: /^\.\/whole\.js$/ }, () => ({ path: whole, external: true }))
+  build.onResolve({ filter: /^lamplight:((whole-)?wasm|translated)$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
+  // Chunks of their own, in whatever a site's bundler makes of the package.
+  build.onResolve({ filter: /^\.\/(whole|translated)\.js$/ }, ({ path }) => ({ path, external: true }))
+  if (beside) {
+    // A script says where they lie; see `tag.ts`.
+    build.onLoad({ filter: /src\/(handle|stand_in)\.ts$/ }, ({ path }) => ({ contents: besideTheScript(readFileSync(path, 'utf8'), beside), loader: 'ts' }))
+  }
+  build.onLoad({ filter: /:translated$/, namespace: 'module' }, () => ({ contents: translated, loader: 'js' }))
   for (const [prefix, wasm] of Object.entries(modules)) {
     build.onLoad({ filter: new RegExp(`:${prefix}wasm$`), namespace: 'module' }, () => ({
       // A third smaller than base64 once compressed; see `unpacked`. Escaped to ASCII, so that no charset can spoil it.
@@ -95,6 +134,12 @@ function addModules(build, whole) {
       loader: 'js',
     }))
   }
+}
+
+function besideTheScript(source, beside) {
+  const addressed = source.replace(/import\('\.\/(\w+)\.js'\)/, (_, name) => `import(new URL('${beside(name)}', address).href)`)
+  if (addressed === source) throw new Error('nothing is imported where a chunk was')
+  return `import { address } from './tag.ts'\n${addressed}`
 }
 
 /** Leaves a script in the forms in which the server answers with it, in `npm/served`, which the server embeds. */

@@ -4,6 +4,9 @@
 const IMPORTS = 2
 const EXPORTS = 7
 
+/** What wasm-bindgen exports and `src/glue.ts` never asks for: nothing is freed, and no object crosses that a table would hold. */
+const UNUSED = /^(__wbg_\w+_free|__abort_handler|__instance_terminated|__wbindgen_(realloc|externrefs|start))$/
+
 /** Short names, by the `wasm_…` names of `src/glue.ts`: the same for all modules, and for esbuild to put into the JavaScript. */
 export class Names {
   /** For esbuild's `mangleCache`. */
@@ -26,7 +29,7 @@ function letters(number) {
   return number < 26 ? letter : letters(Math.floor(number / 26) - 1) + letter
 }
 
-/** The module with its imports and exports renamed. */
+/** The module with its imports and exports renamed, and without the exports that nobody uses. */
 export function shorten(wasm, names) {
   const out = [wasm.subarray(0, 8)]
   for (let at = 8; at < wasm.length; ) {
@@ -63,15 +66,15 @@ function imports(body, rename) {
 /** Section 7: (name, kind, index)*. The names of memory and tables stay: other tools look for them. */
 function exports(body, rename) {
   const [count, start] = number(body, 0)
-  const out = [Buffer.from(leb(count))]
+  const out = []
   let at = start
   for (let left = count; left > 0; left -= 1) {
     const [name, next] = text(body, at)
     const [, end] = number(body, next + 1)
-    out.push(spelled(name === 'memory' ? name : rename(name)), body.subarray(next, end))
+    if (!UNUSED.test(name)) out.push(Buffer.concat([spelled(name === 'memory' ? name : rename(name)), body.subarray(next, end)]))
     at = end
   }
-  return Buffer.concat(out)
+  return Buffer.concat([Buffer.from(leb(out.length)), ...out])
 }
 
 function text(body, at) {

@@ -4,7 +4,9 @@ import { Gate } from './gate.ts'
 import { messageOf, objectJson } from './json.ts'
 import { Desk } from './notes.ts'
 import type { Core } from 'lamplight:host'
+import type { Make, More, Setup } from './glue.ts'
 import { open } from './handle.ts'
+import { standIn } from './stand_in.ts'
 import type {
   Consent, Draft, Lamplight, MetricOptions, Monitor, Notes, Options, Plugin, Properties, Reason, Report, Stats, Tracked, TrackOptions,
 } from './types.ts'
@@ -24,22 +26,32 @@ export class Client implements Lamplight {
   #id = ''
   #lastError: string | undefined
 
-  constructor(options: Options, module: () => WebAssembly.Module | undefined) {
+  /** `module` throws where WebAssembly is forbidden. */
+  constructor(options: Options, module: () => Make | undefined) {
     const url = checked(options)
     this.#gate = new Gate(options)
     this.#desk = new Desk(options.beforeSend, () => (this.#gate.consent = 'denied'))
     this.#context = new Context(options)
+    const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
+    const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat']
+    const opened = (make: Make, more?: More) => {
+      const handle = open(make, setup, (name, json) => this.#desk.hear(name, json), more)
+      this.#producer = handle.producer()
+      return (this.#handle = handle)
+    }
     this.#start = () => {
-      const compiled = module()
-      if (!compiled) return
-      const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
-      this.#handle = open(
-        compiled,
-        [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat'],
-        (name, json) => this.#desk.hear(name, json),
-      )
-      this.#producer = this.#handle.producer()
-      this.#name()
+      let make
+      try {
+        make = module()
+      } catch (cause) {
+        const replayed = (make: Make, more: More, replay: (core: Core) => boolean) => {
+          // As decided since, whatever the calls of before say again.
+          const { consent } = this.#gate
+          this.#gate.consent = replay(opened(make, more)) ? 'denied' : consent
+        }
+        this.#handle = standIn(cause, replayed, (message) => this.#fail(message))
+      }
+      if (make) opened(make)
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {
@@ -194,7 +206,8 @@ export class Client implements Lamplight {
     const [seq, reason] = [Math.floor(packed / 8), REASONS[packed % 8]]
     // The module was just calling a web API that the page has replaced by one that tracks.
     if (reason === 'busy') queueMicrotask(() => this.#safely(() => this.#keep(draft, report)))
-    if (seq === 0) return lost(reason ?? 'unavailable')
+    // No code, and no number, from what stands in for a module.
+    if (!seq) return lost(reason ?? 'loading')
     const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
   }
@@ -204,11 +217,16 @@ export class Client implements Lamplight {
     try {
       return act()
     } catch (error) {
-      this.#lastError = messageOf(error)
-      this.#handle = undefined
-      this.#desk.tell('error', { message: this.#lastError })
+      this.#fail(messageOf(error))
       return undefined
     }
+  }
+
+  #fail(message: string): void {
+    this.#lastError = message
+    this.#handle = undefined
+    this.#desk.hear('flushed', '{"sent":0,"queued":0}')
+    this.#desk.tell('error', { message })
   }
 }
 

@@ -7,7 +7,6 @@ export interface Exports {
   memory: WebAssembly.Memory
   wasm_malloc(bytes: number, align: number): number
   wasm_free(at: number, bytes: number, align: number): void
-  wasm_start(): void
   wasm_new(...options: unknown[]): number
   wasm_producer(core: number): Pair
   wasm_track(core: number, ...event: unknown[]): number
@@ -28,11 +27,15 @@ export interface Exports {
   wasm_worked(core: number, id: number, isDone: boolean, at: number, bytes: number): void
 }
 
-type Pair = [at: number, bytes: number]
+export type Pair = [at: number, bytes: number]
+
+export type Imports = Record<string, WebAssembly.ImportValue>
+/** Makes an instance of a module, in whichever form it comes. */
+export type Make = (imports: Imports) => Exports
 
 /** What a module needs besides, and offers besides. */
 export interface More {
-  imports(host: Host, read: (at: number, bytes: number) => string, giveTo: (to: number, text: string) => void): Record<string, WebAssembly.ImportValue>
+  imports(host: Host, read: (at: number, bytes: number) => string, giveTo: (to: number, text: string) => void): Imports
   /** `give` gives a text, and tells its place; `given()` then tells its bytes. */
   exports(wasm: Exports, core: number, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'worked'>>
 }
@@ -46,13 +49,16 @@ export type Setup = [
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
 let scratch = new Uint8Array()
 
-/** Starts a client of `module` on `host`, in the place of one that handed over `state`, if one did. */
-export function start(module: WebAssembly.Module, host: Host, setup: Setup, state: string, more?: More): Core {
+/** As instances of WebAssembly are made. */
+export const instanceOf = (module: WebAssembly.Module): Make => (imports) => new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
+
+/** Starts a client of the module that `make` makes on `host`, in the place of one that handed over `state`, if one did. */
+export function start(make: Make, host: Host, setup: Setup, state: string, more?: More): Core {
   let view = new Uint8Array()
   /** The bytes of the text that was last given. */
   let given = 0
-  // Empty once the memory has grown.
-  const memory = () => (view.length ? view : (view = new Uint8Array(wasm.memory.buffer)))
+  // Another buffer once the memory has grown.
+  const memory = () => (view.buffer === wasm.memory.buffer ? view : (view = new Uint8Array(wasm.memory.buffer)))
   const read = (at: number, bytes: number) => decoder.decode(memory().subarray(at, at + bytes))
   const give = (text: string) => {
     given = 0
@@ -73,11 +79,10 @@ export function start(module: WebAssembly.Module, host: Host, setup: Setup, stat
     if (at) wasm.wasm_free(at, bytes, 1)
     return text
   }
-  const imports = {
+  const wasm = make({
     wasm_throw: (at: number, bytes: number) => {
       throw Error(read(at, bytes))
     },
-    wasm_init_externref_table() {},
     wasm_get: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.get(read(at, bytes))),
     wasm_sizeBesides: (_: number, at: number, bytes: number, own: number, ownBytes: number) => host.sizeBesides(read(at, bytes), read(own, ownBytes)),
     wasm_set: (_: number, key: number, keyBytes: number, at: number, bytes: number) => host.set(read(key, keyBytes), read(at, bytes)),
@@ -95,9 +100,7 @@ export function start(module: WebAssembly.Module, host: Host, setup: Setup, stat
     wasm_release: () => host.release(),
     wasm_grow: () => host.grow(),
     ...more?.imports(host, read, giveTo),
-  }
-  const wasm = new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
-  wasm.wasm_start()
+  })
   const [url, namespace, ...options] = setup
   const core = wasm.wasm_new(0, give(url), given, give(namespace), given, ...options, give(state), given)
   return {

@@ -1,17 +1,17 @@
 // A client in the module, as the page's code holds it. A page begins with the first module; when the whole one has been
 // fetched, it takes over, and nobody notices.
 import { type Core, Host } from 'lamplight:host'
-import { type Setup, start } from './glue.ts'
+import { instanceOf, type Make, type More, type Setup, start } from './glue.ts'
 
-/** Starts a client of `module`, which is the first. `listener` hears every note as `(name, json)`. */
-export function open(module: WebAssembly.Module, setup: Setup, listener: (name: string, json: string) => boolean | void): Core {
+/** Starts a client: the first, or with `more` a whole one. `listener` hears every note as `(name, json)`. */
+export function open(make: Make, setup: Setup, listener: (name: string, json: string) => boolean | void, more?: More): Core {
   const host = new Host(setup[0], listener)
   host.whole = async () => {
     const { module, more } = await import('./whole.js')
-    const compiled = await module
-    return (state) => (host.core = start(compiled, host, setup, state, more))
+    const whole = instanceOf(await module)
+    return (state) => (host.core = start(whole, host, setup, state, more))
   }
-  const first = (host.core = start(module, host, setup, ''))
+  const first = (host.core = start(make, host, setup, '', more))
   // Whichever it is by then.
   const forward = (name: string) => (...given: unknown[]) => host.enter((core) => (core as any)[name](...given))
   return Object.fromEntries(Object.keys(first).map((name) => [name, forward(name)])) as unknown as Core

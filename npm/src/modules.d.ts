@@ -61,3 +61,8 @@ declare module 'lamplight:wasm' {
 declare module 'lamplight:whole-wasm' {
   export { default } from 'lamplight:wasm'
 }
+
+declare module 'lamplight:translated' {
+  /** Makes an instance of the whole module, translated to JavaScript. */
+  export default function instantiate(imports: Record<string, unknown>): unknown
+}

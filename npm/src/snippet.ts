@@ -21,6 +21,7 @@
 import { auto } from './auto.ts'
 import { init } from './index.ts'
 import { messageOf } from './json.ts'
+import { tag } from './tag.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
 /** A call that was made before: the method's name, when, and with what. */
@@ -78,9 +79,8 @@ function replay(lamplight: AnyLamplight, [name, ts, given]: Early): void {
 }
 
 // Nothing at all where there is no page.
-const script = typeof document === 'undefined' ? undefined : (document.currentScript ?? document.querySelector('script[src][data-key]'))
 try {
-  if (script && script instanceof HTMLScriptElement) start(script)
+  if (tag) start(tag)
 } catch (error) {
   // A page is never broken by us; whoever looks why nothing arrives finds this.
   console.error(messageOf(error))

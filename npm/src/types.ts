@@ -116,6 +116,8 @@ export type Reason =
   | 'too_large'
   | 'closed'
   | 'unavailable'
+  /** The page forbids WebAssembly: it waits, without a number and in memory, until what replaces it was fetched; 1,000 events at most. */
+  | 'loading'
   /** It waits, without a number, until the user decides. */
   | 'consent_pending'
   | 'consent_denied'

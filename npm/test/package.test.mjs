@@ -13,7 +13,7 @@ test('the package holds the entries, their types, the module and the papers, and
   const entries = ['index', 'slim', 'auto', 'react', 'vue', 'svelte']
   const declarations = ['index', 'entries/slim', 'auto', 'auto/vitals', 'react', 'vue', 'svelte', 'snippet', 'types']
   assert.deepEqual(packed.files.map((file) => file.path).sort(), [
-    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', 'dist/lamplight.wasm', 'dist/snippet.js', 'dist/whole.js',
+    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', 'dist/lamplight.wasm', 'dist/snippet.js', 'dist/translated.js', 'dist/whole.js',
     ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]),
     ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
   ].sort())

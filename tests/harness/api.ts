@@ -20,6 +20,7 @@ export interface EventRow {
   seq: number | null
   properties: Record<string, unknown>
   monitor?: Record<string, unknown> | null
+  user?: { id?: string } | null
 }
 
 export interface ProducerRow {

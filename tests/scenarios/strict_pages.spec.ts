@@ -1,24 +1,127 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import type { Page, Request } from '@playwright/test'
+import type { Options } from 'lamplight'
+import { expectExactlyOnce } from '../harness/exactly_once.ts'
+import { killRenderer, rendererPid } from '../harness/renderer.ts'
 import { WRITE_KEY } from '../harness/server.ts'
 import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('a page whose policy forbids WebAssembly is not broken: no throw, no rejection, and track says what became of it', async ({ page, server, site }) => {
+const TRANSLATED = /\/translated\.js$/
+
+/** Starts a client in a page that forbids WebAssembly, tracks at once, and tells what became of that. */
+function trackEarly(page: Page, url: string, names: string[], options: Partial<Options> = {}): Promise<unknown[]> {
+  return page.evaluate(
+    async (order) => {
+      const { init } = (await import(order.entry)) as typeof import('lamplight')
+      window.lamplight = init(order.options)
+      return order.names.map((name) => window.lamplight.track(name, { early: true }))
+    },
+    { entry: Site.entry(), names, options: { url, key: WRITE_KEY, ...options } },
+  )
+}
+
+/** Waits until the client is there; returns its producer. */
+async function started(page: Page): Promise<string> {
+  await page.waitForFunction(() => window.lamplight.stats().producer !== '')
+  return page.evaluate(() => window.lamplight.stats().producer)
+}
+
+test('a page whose policy forbids WebAssembly keeps and delivers its events, each once and in their order, through the translated core', async ({ page, server, site }) => {
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
   await page.goto(`${site.origin}/without-wasm`)
-  const tracked = await page.evaluate(
-    async ({ entry, url, key }) => {
-      const { init } = (await import(entry)) as typeof import('lamplight')
-      const lamplight = init({ url, key })
-      const made = lamplight.track('strict', { a: 1 })
-      await lamplight.flush()
-      lamplight.close()
-      return made
-    },
-    { entry: Site.entry(), url: server.url, key: WRITE_KEY },
-  )
-  await sleep(500)
+  expect(await page.evaluate(() => {
+    try {
+      return !!new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+    } catch {
+      return false
+    }
+  }), 'the policy holds').toBe(false)
+
+  const waits = { id: '', seq: 0, stored: false, reason: 'loading' }
+  expect(await trackEarly(page, server.url, ['one', 'two', 'three'])).toEqual([waits, waits, waits])
+  const flushed = await page.evaluate(() => window.lamplight.flush())
+  expect(flushed).toEqual({ sent: 3, queued: 0 })
+
+  const late = await page.evaluate(() => Array.from({ length: 200 }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓'.repeat(200) })))
+  expect(late.map(({ stored }) => stored)).toEqual(late.map(() => true))
+  await page.evaluate(() => window.lamplight.flush())
+  const producer = await started(page)
+  await expectExactlyOnce(server, Array.from({ length: 203 }, (_, at) => `${producer}-${at + 1}`))
+  const rows = await server.api.events()
+  const named = rows.filter(({ name }) => name !== 'late').sort((a, b) => Number(a.seq) - Number(b.seq))
+  expect(named.map(({ name }) => name)).toEqual(['one', 'two', 'three'])
   expect(broken).toEqual([])
-  expect(tracked.stored || tracked.reason !== undefined).toBe(true)
+})
+
+test('what the translated core has stored survives a kill of its tab', async ({ context, server, site }) => {
+  const page = await context.newPage()
+  await page.goto(`${site.origin}/without-wasm`)
+  await server.kill()
+  await trackEarly(page, server.url, ['early'])
+  const producer = await started(page)
+  const made = await page.evaluate(() => Array.from({ length: 50 }, () => window.lamplight.track('last_words')))
+  expect(made.every(({ stored }) => stored)).toBe(true)
+  await killRenderer(page, await rendererPid(page))
+
+  await server.restart()
+  const heir = await context.newPage()
+  await heir.goto(`${site.origin}/without-wasm`)
+  await trackEarly(heir, server.url, [])
+  await expectExactlyOnce(server, [`${producer}-1`, ...made.map(({ id }) => id)])
+  expect(await heir.evaluate(() => window.lamplight.stats().adopted)).toBe(51)
+})
+
+test('who waited is named as they were then, and what was done before a withdrawal is never an event', async ({ page, server, site }) => {
+  await page.goto(`${site.origin}/without-wasm`)
+  await trackEarly(page, server.url, ['gone'])
+  const kept = await page.evaluate(() => {
+    const { lamplight } = window
+    lamplight.setConsent('denied')
+    const refused = lamplight.track('refused').reason
+    lamplight.setConsent('granted')
+    lamplight.track('nobody')
+    lamplight.identify('ada')
+    lamplight.track('hers')
+    lamplight.reset()
+    lamplight.identify('bob')
+    lamplight.track('his')
+    return refused
+  })
+  expect(kept).toBe('consent_denied')
+  await started(page)
+  const after = await page.evaluate(async () => {
+    const tracked = window.lamplight.track('after')
+    await window.lamplight.flush()
+    return tracked
+  })
+  expect(after.stored).toBe(true)
+  await expect.poll(async () => (await server.api.events()).length).toBe(6)
+  const rows = await server.api.events()
+  const whose = rows.sort((a, b) => Number(a.seq) - Number(b.seq)).map(({ name, user }) => [name, user?.id])
+  expect(whose).toEqual([['nobody', undefined], ['identify', 'ada'], ['hers', 'ada'], ['identify', 'bob'], ['his', 'bob'], ['after', 'bob']])
+})
+
+test('without the translated core the page is not broken, and an error says what to allow', async ({ page, server, site }) => {
+  const broken: string[] = []
+  page.on('pageerror', (error) => broken.push(error.message))
+  await page.route(TRANSLATED, (route) => route.abort())
+  await page.goto(`${site.origin}/without-wasm`)
+  await trackEarly(page, server.url, ['lost'])
+  expect(await page.evaluate(() => window.lamplight.flush())).toEqual({ sent: 0, queued: 0 })
+  const { lastError, next } = await page.evaluate(() => ({ lastError: window.lamplight.stats().lastError, next: window.lamplight.track('next') }))
+  expect(lastError).toContain("'wasm-unsafe-eval'")
+  expect(next.reason).toBe('unavailable')
+  expect(broken).toEqual([])
+})
+
+test('a page that allows WebAssembly never fetches the translated core', async ({ page, server, site }) => {
+  const fetched: string[] = []
+  page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))
+  await page.goto(site.origin)
+  const [tracked] = await trackEarly(page, server.url, ['allowed'])
+  expect(tracked).toMatchObject({ seq: 1, stored: true })
+  await page.evaluate(() => window.lamplight.flush())
+  await expect.poll(() => fetched.some((path) => path.endsWith('/whole.js'))).toBe(true)
+  expect(fetched.filter((path) => TRANSLATED.test(path))).toEqual([])
 })

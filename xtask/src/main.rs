@@ -22,6 +22,7 @@ mod size;
 mod step;
 mod test;
 mod torture;
+mod translated;
 mod wasm;
 
 #[derive(Parser)]

@@ -1,14 +1,19 @@
-//! The browser modules: Rust → wasm-bindgen → wasm-opt. There are two: the one that a page begins with, and the whole one.
+//! The browser modules: Rust → wasm-bindgen → wasm-opt. There are two: the one that a page begins with, and the whole one,
+//! which there is in JavaScript as well.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::{node, rust_target, step};
+use crate::{node, rust_target, step, translated};
 
 /// The modules' folders, and what of the crate is in each.
 const MODULES: [(&str, &[&str]); 2] = [("first", &["--no-default-features"]), ("whole", &[])];
+
+/// Nothing that a page would have to download without need.
+pub(crate) const STRIPPED: [&str; 3] =
+    ["--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// Builds the modules and leaves each, with its JavaScript, in a folder of the returned one.
 pub(crate) fn build(root: &Path) -> Result<PathBuf> {
@@ -24,6 +29,9 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
         module(root, &tools, &folder, features, has_source)
             .with_context(|| format!("failed to build the {name} browser module"))?;
     }
+    // Compiled last was the whole one.
+    translated::build(root, &tools, &compiled(root), &out.join("translated"))
+        .context("failed to build the browser module that becomes JavaScript")?;
     Ok(out)
 }
 
@@ -34,13 +42,11 @@ fn module(
     features: &[&str],
     has_source: bool,
 ) -> Result<()> {
-    // A folder of its own: these flags are for nothing else that is built.
-    let target = target(root).join("browser");
     let mut cargo = step::cargo(root);
     cargo
         .args(["build", "--package", "lamplight-sdk", "--target", rust_target::WASM])
         .args(["--profile", "wasm", "--target-dir"])
-        .arg(&target)
+        .arg(folder(root))
         .args(features);
     if has_source {
         // The standard library without its texts for panics: they are a tenth of what a page downloads. Both flags are
@@ -49,29 +55,46 @@ fn module(
         cargo.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
     }
     step::run("build a browser module", &mut cargo)?;
-    step::run(
-        "write its JavaScript",
-        Command::new(tools.join("wasm-bindgen"))
-            .arg(target.join(rust_target::WASM).join("wasm/lamplight_sdk.wasm"))
-            .args(["--target", "web", "--no-typescript", "--out-dir"])
-            .arg(out),
-    )?;
+    bindgen(tools, &compiled(root), out)?;
     // As built, with the names of its functions: `cargo xtask size` says what takes the bytes.
     let module = out.join("lamplight_sdk_bg.wasm");
     let named = out.join("named.wasm");
     std::fs::copy(&module, &named)
         .with_context(|| format!("failed to copy {}", module.display()))?;
-    let optimise = |from: &Path, to: &Path, flags: &[&str]| {
-        let mut tool = Command::new(node::tool(root, "wasm-opt"));
-        tool.args(["--flatten", "--rereloop", "-Oz", "--converge"])
-            .arg(from)
-            .arg("-o")
-            .arg(to)
-            .args(flags);
-        step::run("make it small", &mut tool)
-    };
-    optimise(&named, &named, &["--debuginfo"])?;
-    optimise(&module, &module, &["--strip-debug", "--strip-producers", "--strip-target-features"])
+    optimise(root, &named, &["--debuginfo"])?;
+    optimise(root, &module, &STRIPPED)
+}
+
+/// Cargo's output folder for the modules. One of its own: their flags are for nothing else that is built.
+fn folder(root: &Path) -> PathBuf {
+    target(root).join("browser")
+}
+
+/// The module that was compiled last.
+fn compiled(root: &Path) -> PathBuf {
+    folder(root).join(rust_target::WASM).join("wasm/lamplight_sdk.wasm")
+}
+
+/// Has wasm-bindgen make a module and its JavaScript of what was compiled.
+pub(crate) fn bindgen(tools: &Path, compiled: &Path, out: &Path) -> Result<()> {
+    step::run(
+        "write its JavaScript",
+        Command::new(tools.join("wasm-bindgen"))
+            .arg(compiled)
+            .args(["--target", "web", "--no-typescript", "--out-dir"])
+            .arg(out),
+    )
+}
+
+/// Makes a module small, in its place.
+pub(crate) fn optimise(root: &Path, module: &Path, flags: &[&str]) -> Result<()> {
+    let mut tool = Command::new(node::tool(root, "wasm-opt"));
+    tool.args(["--flatten", "--rereloop", "-Oz", "--converge"])
+        .arg(module)
+        .arg("-o")
+        .arg(module)
+        .args(flags);
+    step::run("make it small", &mut tool)
 }
 
 /// Builds the wasm-bindgen tools at the version of the lock file; returns the folder they are in.

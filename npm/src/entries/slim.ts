@@ -10,6 +10,7 @@
  * @module lamplight/slim
  */
 import { Client } from '../client.ts'
+import { instanceOf, type Make } from '../glue.ts'
 import { canRun } from '../load.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
@@ -21,8 +22,20 @@ export type * from '../types.ts'
  */
 export async function load(address?: URL | string) {
   const source = () => fetch(address ?? new URL('./lamplight.wasm', import.meta.url))
-  const module = canRun() ? await WebAssembly.compileStreaming(source()) : undefined
+  let make = (): Make | undefined => undefined
+  if (canRun()) {
+    try {
+      const module = instanceOf(await WebAssembly.compileStreaming(source()))
+      make = () => module
+    } catch (error) {
+      // The file could not be had. All else is a page that forbids WebAssembly: then `init` has its way without.
+      if (error instanceof TypeError) throw error
+      make = () => {
+        throw error
+      }
+    }
+  }
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-    return new Client(options, () => module) as Lamplight<Events>
+    return new Client(options, make) as Lamplight<Events>
   }
 }

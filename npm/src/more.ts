@@ -1,0 +1,20 @@
+// What the whole client has besides what the first one does, in whichever form it comes.
+import { lookAt, tellOf } from 'lamplight:host'
+import { overflow } from 'lamplight:overflow'
+import type { More } from './glue.ts'
+
+/** What it needs and offers besides. */
+export const more: More = {
+  imports: (host, read, giveTo) => ({
+    wasm_keys: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.keys(read(at, bytes))),
+    wasm_size: (_: number, at: number, bytes: number) => host.get(read(at, bytes))?.length ?? 0,
+    wasm_look: () => lookAt(host),
+    wasm_overflow: (name: number, nameBytes: number, what: number, key: number, keyBytes: number, at: number, bytes: number) =>
+      overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
+    wasm_told: (_: number, id: number, promise: Promise<string>) => tellOf(host, id, promise),
+  }),
+  exports: (wasm, core, give, given) => ({
+    alive: (locks) => wasm.wasm_alive(core, give(locks), given()),
+    worked: (id, isDone, text) => wasm.wasm_worked(core, id, isDone, give(text), given()),
+  }),
+}
