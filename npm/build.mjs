@@ -86,7 +86,7 @@ for (const name of written) console.log(name.padEnd(16), size(readFileSync(join(
 
 function moduleIn(folder) {
   const short = shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
-  return run('wasm-opt', ['-Oz', '--enable-multivalue', '--enable-reference-types'], short)
+  return run('wasm-opt', ['-Oz', '--reorder-functions', '--enable-multivalue', '--enable-reference-types'], short)
 }
 
 /** What a tool of binaryen's makes of a module. */

@@ -10,7 +10,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 /** What only the build knows; nothing that is exported refers to it. */
 const INTERNAL = [
-  'load', 'handle', 'glue', 'unpack', 'whole', 'client', 'context', 'gate', 'notes', 'json', 'auto/clicks', 'auto/errors', 'auto/listen', 'auto/pages', 'tag', 'stand_in', 'translated',
+  'load', 'handle', 'glue', 'unpack', 'more', 'whole', 'translated', 'stand_in', 'client', 'context', 'gate', 'notes', 'json', 'tag',
+  'auto/clicks', 'auto/errors', 'auto/listen', 'auto/pages',
 ]
 
 /** Writes the declarations into the directory `out`. */

@@ -44,12 +44,7 @@ export class Client implements Lamplight {
       try {
         make = module()
       } catch (cause) {
-        const replayed = (make: Make, more: More, replay: (core: Core) => boolean) => {
-          // As decided since, whatever the calls of before say again.
-          const { consent } = this.#gate
-          this.#gate.consent = replay(opened(make, more)) ? 'denied' : consent
-        }
-        this.#handle = standIn(cause, replayed, (message) => this.#fail(message))
+        this.#handle = standIn(cause, opened, this.#gate, (message) => this.#fail(message))
       }
       if (make) opened(make)
     }
@@ -134,15 +129,15 @@ export class Client implements Lamplight {
   }
 
   flush(): Promise<Report> {
-    if (!this.#handle) return Promise.resolve({ sent: 0, queued: 0 })
     const flushed = this.#desk.flushed()
-    this.#safely(() => this.#handle?.flush())
+    if (this.#handle) this.#safely(() => this.#handle?.flush())
+    else this.#nothingSent()
     return flushed
   }
 
   delivered(id: string): Promise<void> {
     const [producer, seq] = id.split('-')
-    if (!this.#handle || producer !== this.#producer) return Promise.reject(new Error(`event '${id}' is not of this page`))
+    if (!this.#handle || !producer || producer !== this.#producer) return Promise.reject(new Error(`event '${id}' is not of this page`))
     return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#desk.delivered(id) : Promise.resolve()
   }
 
@@ -225,8 +220,12 @@ export class Client implements Lamplight {
   #fail(message: string): void {
     this.#lastError = message
     this.#handle = undefined
-    this.#desk.hear('flushed', '{"sent":0,"queued":0}')
+    this.#nothingSent()
     this.#desk.tell('error', { message })
+  }
+
+  #nothingSent(): void {
+    this.#desk.hear('flushed', '{"sent":0,"queued":0}')
   }
 }
 

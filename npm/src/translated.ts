@@ -3,6 +3,7 @@
 // a pair comes back through the stack, and an object goes by a number.
 import instantiate from 'lamplight:translated'
 import type { Core } from 'lamplight:host'
+import type { Gate } from './gate.ts'
 import type { Exports, Make, Pair } from './glue.ts'
 import type { Call } from './stand_in.ts'
 
@@ -42,9 +43,10 @@ export const make: Make = (imports) => {
 
 /**
  * Has a client hear, in their order, the calls that came before it was there. What somebody did before they withdrew their
- * consent is never made an event. Tells whether consent was withdrawn on an earlier page, and not given since.
+ * consent, here or on an earlier page, is never made an event.
  */
-export function replay(calls: Call[], core: Core): boolean {
+export function replay(calls: Call[], core: Core, gate: Gate): void {
+  const { consent } = gate
   let [withdrawals, isWithdrawn] = [calls.filter(([name]) => name === 'withdraw').length, false]
   for (const [name, given] of calls) {
     if (name === 'withdraw') withdrawals -= 1
@@ -55,5 +57,6 @@ export function replay(calls: Call[], core: Core): boolean {
     isWithdrawn = true
     core.withdraw(false)
   }
-  return isWithdrawn
+  // As decided last, whatever was told of withdrawals before it.
+  gate.consent = isWithdrawn ? 'denied' : consent
 }

@@ -40,6 +40,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/replay", get(api::replays).post(api::begin_replay))
         .route("/lamplight.js", get(snippet::script))
         .route("/lamplight-whole.js", get(snippet::whole))
+        .route("/lamplight-translated.js", get(snippet::translated))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {

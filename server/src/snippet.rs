@@ -1,5 +1,5 @@
-//! The script for pages without a bundler, `/lamplight.js`, and what it fetches once its page has loaded: built with the npm
-//! package and carried in the binary.
+//! The script for pages without a bundler, `/lamplight.js`, and what it fetches once its page has loaded, or where its page
+//! forbids WebAssembly: built with the npm package and carried in the binary.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -23,6 +23,7 @@ struct Files;
 
 const NAME: &str = "lamplight.js";
 const WHOLE: &str = "lamplight-whole.js";
+const TRANSLATED: &str = "lamplight-translated.js";
 /// Best first: the encoding, and what the file's name then ends in.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// A page elsewhere may use it for an hour without asking, and for a day while it asks.
@@ -38,16 +39,26 @@ pub async fn script(headers: HeaderMap) -> Response {
     answer(find(NAME, &headers), &headers)
 }
 
-/// `GET /lamplight-whole.js?build=…`: the rest of the script. The build is the first 16 hexadecimal digits of the file's SHA-256:
-/// the two hand a page's state over, so they must be of one build. A page whose cached script is older goes on without.
+/// `GET /lamplight-whole.js?build=…`: the rest of the script.
 pub async fn whole(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let wanted = query.as_deref().and_then(|query| query.strip_prefix("build="));
-    let ours = Files::get(WHOLE).map(|file| tag(&file.metadata.sha256_hash()));
+    chunk(WHOLE, query.as_deref(), &headers)
+}
+
+/// `GET /lamplight-translated.js?build=…`: the same without WebAssembly.
+pub async fn translated(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    chunk(TRANSLATED, query.as_deref(), &headers)
+}
+
+/// The build is the first 16 hexadecimal digits of the file's SHA-256: a script and what it fetches know each other by short
+/// names, so they must be of one build. A page whose cached script is older goes on without.
+fn chunk(name: &str, query: Option<&str>, headers: &HeaderMap) -> Response {
+    let wanted = query.and_then(|query| query.strip_prefix("build="));
+    let ours = Files::get(name).map(|file| tag(&file.metadata.sha256_hash()));
     if ours.is_some_and(|ours| ours.get(1..17) != wanted) {
         return Problem::not_found("the script is of another build; load /lamplight.js again")
             .into_response();
     }
-    answer(find(WHOLE, &headers), &headers)
+    answer(find(name, headers), headers)
 }
 
 fn find(name: &str, headers: &HeaderMap) -> Option<Script> {

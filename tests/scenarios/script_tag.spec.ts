@@ -51,6 +51,21 @@ test('a script tag is all that a page needs, and calls made before it came keep 
   expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => !key.startsWith('shop:')))).toEqual([])
 })
 
+test('where the policy forbids WebAssembly the script fetches its translated core from the same server', async ({ page, server, site }) => {
+  const policy = `default-src 'none'; script-src ${server.url} 'nonce-n'; connect-src ${server.url}`
+  await open(page, site, `<meta http-equiv="Content-Security-Policy" content="${policy}">
+    <script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script>
+    <script nonce="n">window.early = lamplight.track('early').reason</script>`)
+  await expect.poll(() => page.evaluate(() => (window as unknown as { early?: string }).early)).toBe('loading')
+  await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['early'])
+})
+
+test('the rest of the script comes from the same server, also to a page of another origin', async ({ page, server, site }) => {
+  const rest = page.waitForResponse((response) => response.url().startsWith(`${server.url}/lamplight-whole.js?build=`))
+  await open(page, site, `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script>`)
+  expect((await rest).status()).toBe(200)
+})
+
 test('a second tag changes nothing, and a tag without a key breaks nothing', async ({ page, server, site }) => {
   const broken: string[] = []
   const said: string[] = []

@@ -102,6 +102,26 @@ test('who waited is named as they were then, and what was done before a withdraw
   expect(whose).toEqual([['nobody', undefined], ['identify', 'ada'], ['hers', 'ada'], ['identify', 'bob'], ['his', 'bob'], ['after', 'bob']])
 })
 
+test('consent that was withdrawn on an earlier page holds for what waits, until it is given', async ({ page, server, site }) => {
+  await page.goto(`${site.origin}/without-wasm`)
+  await trackEarly(page, server.url, ['first'])
+  await started(page)
+  await page.evaluate(() => window.lamplight.setConsent('denied'))
+
+  await page.reload()
+  expect(await trackEarly(page, server.url, ['waited'])).toEqual([expect.objectContaining({ reason: 'loading' })])
+  await started(page)
+  expect(await page.evaluate(() => window.lamplight.track('later').reason)).toBe('consent_denied')
+
+  await page.reload()
+  await trackEarly(page, server.url, ['waited'])
+  await page.evaluate(() => window.lamplight.setConsent('granted'))
+  await page.evaluate(() => window.lamplight.track('given'))
+  await started(page)
+  await page.evaluate(() => window.lamplight.track('after'))
+  await expect.poll(async () => (await server.api.events()).map(({ name }) => name).filter((name) => name !== 'first').sort()).toEqual(['after', 'given'])
+})
+
 test('without the translated core the page is not broken, and an error says what to allow', async ({ page, server, site }) => {
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
