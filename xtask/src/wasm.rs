@@ -49,10 +49,10 @@ fn module(
         .arg(folder(root))
         .args(features);
     if has_source {
-        // The standard library without its texts for panics: they are a tenth of what a page downloads. Both flags are
-        // unstable, so they are used here, for packaging, and nowhere else.
+        // The standard library without its texts for panics: they are a tenth of what a page downloads. And no places in
+        // sources, which would name folders of whoever built it. All of it is unstable, so it is used here and nowhere else.
         cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
-        cargo.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+        cargo.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none");
     }
     step::run("build a browser module", &mut cargo)?;
     bindgen(tools, &compiled(root), out)?;
