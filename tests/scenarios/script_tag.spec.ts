@@ -60,12 +60,6 @@ test('where the policy forbids WebAssembly the script fetches its translated cor
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['early'])
 })
 
-test('the rest of the script comes from the same server, also to a page of another origin', async ({ page, server, site }) => {
-  const rest = page.waitForResponse((response) => response.url().startsWith(`${server.url}/lamplight-whole.js?build=`))
-  await open(page, site, `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script>`)
-  expect((await rest).status()).toBe(200)
-})
-
 test('a second tag changes nothing, and a tag without a key breaks nothing', async ({ page, server, site }) => {
   const broken: string[] = []
   const said: string[] = []
