@@ -17,6 +17,9 @@ pub(crate) struct Extent {
     /// How often the server is killed under load
     #[arg(long, default_value_t = 200)]
     kills: u32,
+    /// How many random histories with crashes and power cuts processing and delivering go through, each
+    #[arg(long, default_value_t = 1_000)]
+    crashes: u32,
     /// Open tabs only in this engine; may be given several times. Default: all that this system has
     #[arg(long, value_enum)]
     engine: Vec<Engine>,
@@ -30,6 +33,7 @@ pub(crate) fn run(root: &Path, extent: &Extent) -> Result<()> {
     let parts = [
         ("simulation", simulation(root, extent.seeds)),
         ("server", server(root, extent.kills)),
+        ("crashes", crashes(root, extent.crashes)),
         ("end to end", test::end_to_end(root, engines, test::Form::Full)),
     ];
     println!();
@@ -65,5 +69,18 @@ fn server(root: &Path, kills: u32) -> Result<()> {
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
             .args(["test", "--release", "--package", "lamplight-server", "--test", "kill"])
             .args(["--", "--nocapture"]),
+    )
+}
+
+fn crashes(root: &Path, histories: u32) -> Result<()> {
+    step::run(
+        &format!(
+            "{histories} histories of processing and of delivering with crashes and power cuts"
+        ),
+        step::cargo(root)
+            .env("LAMPLIGHT_POWER_CUTS", histories.to_string())
+            .env("LAMPLIGHT_DELIVER_SEEDS", histories.to_string())
+            .args(["test", "--release", "--package", "lamplight-server"])
+            .args(["--test", "apply_model", "--test", "deliver_model", "--", "--nocapture"]),
     )
 }

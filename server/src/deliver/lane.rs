@@ -32,7 +32,7 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
 /// A step of delivering failed. What was leased comes round again.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DeliverError {
+pub enum DeliverError {
     /// No lease token could be made.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -43,7 +43,7 @@ pub(super) enum DeliverError {
 
 /// What one round found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+pub enum Found {
     /// The sink rests.
     Rest(Duration),
     /// Nothing was due.
@@ -55,7 +55,7 @@ enum Found {
 }
 
 /// One lane.
-pub(super) struct Lane {
+pub struct Lane {
     pub(super) worker: Arc<Worker>,
     pub(super) limits: Limits,
     pub(super) circuit: Arc<Mutex<Circuit>>,
@@ -105,8 +105,13 @@ impl Lane {
         with(&mut self.circuit.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Delivers one batch of what is due.
-    async fn round(&self) -> Result<Found, DeliverError> {
+    /// Delivers one batch of what is due. How each of it ended is durable when this returns `Ok`.
+    ///
+    /// Dropping the future leaves the batch to be leased again.
+    ///
+    /// # Errors
+    /// [`DeliverError`]. What was leased then comes round again.
+    pub async fn round(&self) -> Result<Found, DeliverError> {
         let now_ms = self.worker.clock.now_ms();
         let (rest_ms, events_max) =
             self.circuit(|circuit| (circuit.rest_ms(now_ms), circuit.events_max()));

@@ -22,7 +22,7 @@ mod ending;
 mod lane;
 
 pub use circuit::Circuit;
-use lane::Lane;
+pub use lane::{DeliverError, Found, Lane};
 
 /// Delivers to one sink until it is told to stop.
 pub struct Worker {
@@ -46,24 +46,31 @@ impl Worker {
     /// Works until `stop` holds true. Finishes what is under way before it returns; dropped, it leaves that to be
     /// leased again.
     pub async fn run(self, stop: watch::Receiver<bool>) {
-        let limits = self.sink.limits();
-        let circuit = Arc::new(Mutex::new(Circuit::new(self.retry, limits.events_max)));
-        let (worker, more) = (Arc::new(self), Arc::new(Notify::new()));
+        let name = Arc::clone(&self.name);
         let mut lanes = JoinSet::new();
-        for number in 0..limits.lanes.max(1) {
-            let lane = Lane {
-                worker: Arc::clone(&worker),
-                limits,
-                circuit: Arc::clone(&circuit),
-                more: Arc::clone(&more),
-                is_first: number == 0,
-            };
+        for lane in self.lanes() {
             lanes.spawn(lane.run(stop.clone()));
         }
         while let Some(ended) = lanes.join_next().await {
             if let Err(error) = ended {
-                tracing::error!(sink = &*worker.name, %error, "a lane ended early");
+                tracing::error!(sink = &*name, %error, "a lane ended early");
             }
         }
+    }
+
+    /// Its lanes, which share a circuit. [`Worker::run`] runs them; a simulation has each take one [`Lane::round`] at a
+    /// time.
+    pub fn lanes(self) -> Vec<Lane> {
+        let limits = self.sink.limits();
+        let circuit = Arc::new(Mutex::new(Circuit::new(self.retry, limits.events_max)));
+        let (worker, more) = (Arc::new(self), Arc::new(Notify::new()));
+        let lane = |number| Lane {
+            worker: Arc::clone(&worker),
+            limits,
+            circuit: Arc::clone(&circuit),
+            more: Arc::clone(&more),
+            is_first: number == 0,
+        };
+        (0..limits.lanes.max(1)).map(lane).collect()
     }
 }

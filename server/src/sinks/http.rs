@@ -1,12 +1,16 @@
 //! HTTP as sinks need it: a client with limits, and what an answer means.
 
 use std::fmt::Display;
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, RequestBuilder};
+use reqwest::{Certificate, Url};
 
 use crate::store::Reason;
 
@@ -16,6 +20,17 @@ const CONNECT: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(30);
 /// Most bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A POST request. It may hold secrets wherever it can hold anything, so it is never logged.
+#[derive(Clone)]
+pub struct Request {
+    /// Where to.
+    pub url: Url,
+    /// What it says about itself.
+    pub headers: HeaderMap<HeaderValue>,
+    /// What it carries.
+    pub body: Bytes,
+}
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,27 +58,77 @@ pub enum Meaning {
     Refused,
 }
 
-/// A client. Proxies are taken from the environment, certificates are checked against Mozilla's roots and those in
-/// `ca_file` (PEM), redirects are not followed: they would carry events, and credentials, to a place that nobody
-/// configured.
-///
-/// # Errors
-/// When it cannot be made, for people.
-pub fn client(timeout_ms: u32, ca_file: Option<&Path>) -> Result<Client, String> {
-    let mut builder = Client::builder();
-    if let Some(path) = ca_file {
-        for authority in authorities(path)? {
-            builder = builder.add_root_certificate(authority);
+/// An answer, or why none came.
+pub type Posting<'a> = Pin<Box<dyn Future<Output = Result<Answer, Reason>> + Send + 'a>>;
+
+/// The way to the outside network. An argument of the sinks that need it, so that a simulation can stand in for it.
+pub trait Http: Send + Sync + 'static {
+    /// Sends a request and reads the answer.
+    ///
+    /// Dropping the future leaves it open whether the request arrived.
+    ///
+    /// # Errors
+    /// When no answer came, and so nobody knows whether the request arrived. The reason never holds the address, which
+    /// may hold a secret.
+    fn send(&self, request: Request, now_ms: i64) -> Posting<'_>;
+}
+
+/// The network itself. Proxies are taken from the environment, certificates are checked against Mozilla's roots and those
+/// in a configured file (PEM), redirects are not followed: they would carry events, and credentials, to a place that
+/// nobody configured.
+#[derive(Debug)]
+pub struct Client(reqwest::Client);
+
+impl Client {
+    /// A client whose requests may take `timeout_ms` each.
+    ///
+    /// # Errors
+    /// When it cannot be made, for people.
+    pub fn new(timeout_ms: u32, ca_file: Option<&Path>) -> Result<Self, String> {
+        let mut builder = reqwest::Client::builder();
+        if let Some(path) = ca_file {
+            for authority in authorities(path)? {
+                builder = builder.add_root_certificate(authority);
+            }
         }
+        builder
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(Duration::from_millis(u64::from(timeout_ms)))
+            .pool_idle_timeout(IDLE)
+            .user_agent(concat!("lamplight/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(|error| error.without_url().to_string())
     }
-    builder
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT)
-        .timeout(Duration::from_millis(u64::from(timeout_ms)))
-        .pool_idle_timeout(IDLE)
-        .user_agent(concat!("lamplight/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| error.without_url().to_string())
+
+    async fn answer(&self, request: Request, now_ms: i64) -> Result<Answer, Reason> {
+        let Request { url, headers, body } = request;
+        let sending = self.0.post(url).headers(headers).body(body).send();
+        let mut response = sending.await.map_err(failed)?;
+        let status = response.status();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after_ms = retry_after.and_then(|text| wait_ms(text, now_ms));
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                    body.extend(chunk);
+                }
+                Ok(_) => break,
+                // That it was taken is all there is to know.
+                Err(_) if status.is_success() => break,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(Answer { status: status.as_u16(), retry_after_ms, body })
+    }
+}
+
+impl Http for Client {
+    fn send(&self, request: Request, now_ms: i64) -> Posting<'_> {
+        Box::pin(self.answer(request, now_ms))
+    }
 }
 
 fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
@@ -72,29 +137,6 @@ fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let pem = std::fs::read(path).map_err(|error| failed(&error))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
     if found.is_empty() { Err(failed(&"there is no certificate in it")) } else { Ok(found) }
-}
-
-/// Sends a request and reads the answer.
-///
-/// # Errors
-/// When none came, and so nobody knows whether the request arrived. The reason never holds the address, which may
-/// hold a secret.
-pub async fn post(request: RequestBuilder, now_ms: i64) -> Result<Answer, Reason> {
-    let mut response = request.send().await.map_err(failed)?;
-    let status = response.status();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after_ms = retry_after.and_then(|text| wait_ms(text, now_ms));
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => body.extend(chunk),
-            Ok(_) => break,
-            // That it was taken is all there is to know.
-            Err(_) if status.is_success() => break,
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    Ok(Answer { status: status.as_u16(), retry_after_ms, body })
 }
 
 fn failed(error: reqwest::Error) -> Reason {

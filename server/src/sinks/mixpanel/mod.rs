@@ -12,11 +12,13 @@ mod send;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
-use reqwest::Client;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 pub use config::{Config, Region};
 
-use crate::sinks::{Limits, Sending, Sink, http};
+use crate::sinks::http::{Client, Http};
+use crate::sinks::{Limits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most events a request may have.
@@ -25,12 +27,11 @@ pub const EVENTS_MAX: u32 = 2_000;
 pub const REQUEST_BYTES_MAX: usize = 2_000_000;
 
 /// A Mixpanel project.
-#[derive(Debug)]
 pub struct Mixpanel {
-    client: Client,
-    import_url: String,
-    engage_url: String,
-    authorization: String,
+    http: Arc<dyn Http>,
+    import_url: Url,
+    engage_url: Url,
+    authorization: HeaderValue,
     token: String,
     limits: Limits,
 }
@@ -41,6 +42,15 @@ impl Mixpanel {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
+        let http = Client::new(config.timeout_ms, config.ca_file.as_deref())?;
+        Self::over(config, Arc::new(http))
+    }
+
+    /// The same, over this network.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn over(config: &Config, http: Arc<dyn Http>) -> Result<Self, String> {
         let Config { events_max, parallel, .. } = config;
         if !(1..=EVENTS_MAX).contains(events_max) || !(1..=16).contains(parallel) {
             return Err(format!("events_max must be 1 to {EVENTS_MAX}, and parallel 1 to 16"));
@@ -62,12 +72,15 @@ impl Mixpanel {
                 }
             };
         let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
-        reqwest::Url::parse(base).map_err(|_| "its url is none")?;
+        let url = |path: String| {
+            Url::parse(&format!("{base}{path}")).map_err(|_| "its url is none".to_owned())
+        };
+        let authorization = format!("Basic {}", BASE64.encode(user.as_bytes()));
         Ok(Self {
-            client: http::client(config.timeout_ms, config.ca_file.as_deref())?,
-            import_url: format!("{base}/import?strict=1{project}"),
-            engage_url: format!("{base}/engage?verbose=1"),
-            authorization: format!("Basic {}", BASE64.encode(user.as_bytes())),
+            http,
+            import_url: url(format!("/import?strict=1{project}"))?,
+            engage_url: url("/engage?verbose=1".to_owned())?,
+            authorization: authorization.parse().map_err(|_| "its token is no header")?,
             token,
             limits: Limits {
                 events_max: *events_max,

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::Deserialize;
 
 use super::{EVENTS_MAX, Mixpanel, REQUEST_BYTES_MAX, encode};
-use crate::sinks::http::{self, Answer, Meaning};
+use crate::sinks::http::{self, Answer, Meaning, Request};
 use crate::sinks::pieces::Pieces;
 use crate::sinks::{Health, Report, Verdict};
 use crate::store::{EventRow, Reason};
@@ -217,7 +218,7 @@ fn is_about(record: &FailedRecord, text: &str) -> bool {
 
 async fn post(
     mixpanel: &Mixpanel,
-    url: &str,
+    url: &Url,
     texts: &Texts,
     piece: &Range<usize>,
     now_ms: i64,
@@ -229,14 +230,13 @@ async fn post(
         Ok(Err(error)) => return Err(Reason::new("not_packed", &error.to_string())),
         Err(error) => return Err(Reason::new("not_packed", &error.to_string())),
     };
-    let request = mixpanel
-        .client
-        .post(url)
-        .header(AUTHORIZATION, &mixpanel.authorization)
-        .header(CONTENT_TYPE, "application/json")
-        .header(CONTENT_ENCODING, "gzip")
-        .body(body);
-    http::post(request, now_ms).await
+    let headers = [
+        (AUTHORIZATION, mixpanel.authorization.clone()),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+    ];
+    let request = Request { url: url.clone(), headers: HeaderMap::from_iter(headers), body };
+    mixpanel.http.send(request, now_ms).await
 }
 
 /// The texts as one JSON array, packed. Without a time in its header, so that the same texts give the same bytes.

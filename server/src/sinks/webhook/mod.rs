@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 pub use config::Config;
 use hmac::Hmac;
-use reqwest::{Client, Url};
+use reqwest::Url;
 use sha2::Sha256;
 
-use crate::sinks::{Limits, Sending, Sink, http};
+use crate::sinks::http::{Client, Http};
+use crate::sinks::{Limits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most bytes of a request, unless a single event has more.
@@ -22,7 +23,7 @@ const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 
 /// A webhook.
 pub struct Webhook {
-    client: Client,
+    http: Arc<dyn Http>,
     url: Url,
     signer: Hmac<Sha256>,
     limits: Limits,
@@ -34,6 +35,15 @@ impl Webhook {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
+        let http = Client::new(config.timeout_ms, config.ca_file.as_deref())?;
+        Self::over(config, Arc::new(http))
+    }
+
+    /// The same, over this network.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub fn over(config: &Config, http: Arc<dyn Http>) -> Result<Self, String> {
         if !(1..=1_000).contains(&config.events_max) {
             return Err("events_max must be 1 to 1,000".into());
         }
@@ -43,7 +53,7 @@ impl Webhook {
         }
         let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
         Ok(Self {
-            client: http::client(config.timeout_ms, config.ca_file.as_deref())?,
+            http,
             url,
             signer: encode::signer(config.secret.reveal())?,
             limits: Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false },

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{REQUEST_BYTES_MAX, Webhook, encode};
-use crate::sinks::http::{self, Meaning};
+use crate::sinks::http::{self, Meaning, Request};
 use crate::sinks::pieces::Pieces;
 use crate::sinks::{Health, Report, Verdict};
 use crate::store::{EventRow, Reason};
@@ -50,13 +50,16 @@ pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i6
 async fn post(webhook: &Webhook, rows: &[EventRow], now_ms: i64) -> Result<http::Answer, Reason> {
     let (id, time_s, body) = (encode::id(rows), now_ms / 1_000, encode::body(rows));
     let signature = encode::signature(&webhook.signer, &id, time_s, &body);
-    let request = webhook
-        .client
-        .post(webhook.url.clone())
-        .header(CONTENT_TYPE, "application/json")
-        .header("webhook-id", id)
-        .header("webhook-timestamp", time_s)
-        .header("webhook-signature", signature)
-        .body(body);
-    http::post(request, now_ms).await
+    let header = |text: &str| {
+        HeaderValue::from_str(text).map_err(|error| Reason::new("not_packed", &error.to_string()))
+    };
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (HeaderName::from_static("webhook-id"), header(&id)?),
+        (HeaderName::from_static("webhook-timestamp"), HeaderValue::from(time_s)),
+        (HeaderName::from_static("webhook-signature"), header(&signature)?),
+    ];
+    let headers = HeaderMap::from_iter(headers);
+    let request = Request { url: webhook.url.clone(), headers, body: body.into() };
+    webhook.http.send(request, now_ms).await
 }

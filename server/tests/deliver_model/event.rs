@@ -1,0 +1,141 @@
+//! Events, and what they are fit for.
+
+use std::sync::Arc;
+
+use lamplight_server::process::row_id;
+use lamplight_server::store::{
+    EventColumns, Fate, Identity, PayloadId, Plan, PlannedEvent, Route, RowId,
+};
+use lamplight_wire::Producer;
+use lamplight_wire::event::Kind;
+use lamplight_wire::reason::InvalidReason;
+use uuid::Uuid;
+
+/// The sinks: an API that takes events one by one, one that takes a request or refuses it, one that fails until the
+/// last, and one that cannot tell a repeated event from a new one.
+pub(crate) const SINKS: [&str; 4] = [MIXPANEL, WEBHOOK, DEAD, METRICS];
+pub(crate) const MIXPANEL: &str = "mixpanel";
+pub(crate) const WEBHOOK: &str = "webhook";
+pub(crate) const DEAD: &str = "dead";
+pub(crate) const METRICS: &str = "metrics";
+
+/// What an event is fit for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// Everybody takes it.
+    Plain,
+    /// Its receivers can never take it.
+    Broken,
+    /// Its user asked that it be passed on to nobody.
+    Private,
+    /// It is refused when it first comes, and can be stored by a replay.
+    Later,
+    /// It is for the sink of metrics alone.
+    Metric,
+}
+
+impl Fit {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Plain,
+        Self::Plain,
+        Self::Plain,
+        Self::Broken,
+        Self::Private,
+        Self::Later,
+        Self::Metric,
+        Self::Metric,
+    ];
+
+    /// Whether that sink may be sent it.
+    pub(crate) fn is_for(self, sink: &str) -> bool {
+        self.is_routed(sink) && self != Self::Private
+    }
+
+    /// Whether that sink's deliveries have a line about it.
+    pub(crate) fn is_routed(self, sink: &str) -> bool {
+        (self == Self::Metric) == (sink == METRICS)
+    }
+
+    fn columns(self, now_ms: i64, number: u64) -> EventColumns {
+        let is_metric = self == Self::Metric;
+        EventColumns {
+            kind: if is_metric { Kind::Monitor } else { Kind::Default },
+            name: if self == Self::Broken { "broken".into() } else { "fine".into() },
+            ts_ms: None,
+            time_ms: now_ms,
+            user_id: Some("ann".into()),
+            anonymous_id: None,
+            session: None,
+            properties_json: Some(format!(r#"{{"n":{number}}}"#)),
+            context_json: (self == Self::Private).then(|| r#"{"gpc":true}"#.into()),
+            monitor_json: None,
+            enrichment_json: None,
+        }
+    }
+}
+
+/// Which events each sink wants.
+pub(crate) fn routes() -> Vec<Route> {
+    let route = |sink: &str| {
+        let kind = if sink == METRICS { Kind::Monitor } else { Kind::Default };
+        let (only, except) = (Vec::new(), Vec::new());
+        Route { sink: sink.into(), kind: "model", types: vec![kind], only, except }
+    };
+    SINKS.into_iter().map(route).collect()
+}
+
+/// A payload that was processed.
+#[derive(Debug, Clone)]
+pub(crate) struct Payload {
+    /// As it is planned first.
+    pub(crate) first: Arc<Plan>,
+    /// As it is planned when it is replayed.
+    pub(crate) again: Arc<Plan>,
+    /// Whether the store said that it is applied.
+    pub(crate) is_sure: bool,
+}
+
+impl Payload {
+    /// The payload with this number, whose events are fit for these. Numbers of events go on from `from`.
+    pub(crate) fn new(number: u128, now_ms: i64, from: u64, fits: &[Fit]) -> Self {
+        let plan = |is_first: bool| {
+            let payload = PayloadId(Uuid::from_u128(number));
+            let events = (0..).zip(fits).zip(from..).map(|((index, fit), seq)| PlannedEvent {
+                id: row_id(payload, now_ms, index),
+                index,
+                identity: Identity::Numbered(Producer::from_bits(1), seq),
+                fate: match fit {
+                    Fit::Later if is_first => {
+                        Fate::Refuse { reason: InvalidReason::NameMissing, detail: "later".into() }
+                    }
+                    _ => Fate::Store(Box::new(fit.columns(now_ms, seq))),
+                },
+            });
+            Arc::new(Plan {
+                payload,
+                received_ms: now_ms,
+                created_day: 20_231_114,
+                source: "web".into(),
+                attempt: 1,
+                notes: Vec::new(),
+                events: events.collect(),
+            })
+        };
+        Self { first: plan(true), again: plan(false), is_sure: false }
+    }
+
+    /// As a replay would plan it that made new names.
+    pub(crate) fn as_new(&self) -> Arc<Plan> {
+        let mut plan = (*self.again).clone();
+        let payload = PayloadId(Uuid::from_u128(plan.payload.0.as_u128() | 1 << 64));
+        for event in &mut plan.events {
+            event.id = row_id(payload, plan.received_ms, event.index);
+            event.identity = Identity::Anonymous;
+        }
+        Arc::new(Plan { payload, ..plan })
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = RowId> {
+        self.first.events.iter().map(|event| event.id)
+    }
+}

@@ -1,0 +1,65 @@
+//! Where a crash may come: before and after every call to the store and every request.
+//!
+//! A lane that passes a gate stands still until it is polled again, so between two gates nothing happens unseen, and
+//! one thread decides who goes on. The same seed makes the same run.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+/// Says whether whoever was polled last stands at a gate.
+#[derive(Debug, Default)]
+pub(crate) struct Gates(AtomicBool);
+
+impl Gates {
+    /// Stands still once.
+    pub(crate) async fn pass(&self) {
+        let mut stood = false;
+        poll_fn(|_| {
+            if std::mem::replace(&mut stood, true) {
+                return Poll::Ready(());
+            }
+            self.0.store(true, Ordering::SeqCst);
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Lets `work` go on to its next gate, or to its end, which it gives then.
+    pub(crate) async fn next<T>(&self, work: &mut Pin<Box<dyn Future<Output = T>>>) -> Option<T> {
+        poll_fn(|context| {
+            self.0.store(false, Ordering::SeqCst);
+            match work.as_mut().poll(context) {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending if self.0.load(Ordering::SeqCst) => Poll::Ready(None),
+                // It sleeps: the clock goes on until it wakes.
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for the store's threads without giving the runtime a chance to move its clock.
+pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut answer = pin!(tokio::task::unconstrained(answer));
+    loop {
+        if let Poll::Ready(value) = answer.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::park();
+    }
+}

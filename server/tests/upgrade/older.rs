@@ -1,0 +1,62 @@
+//! Databases as earlier versions left them: their schema, with today's rows in the tables and columns that it has.
+
+use std::path::{Path, PathBuf};
+
+use refinery::{Migration, Runner};
+use rusqlite::Connection;
+
+/// The steps of a schema, in order.
+pub(crate) fn steps(schema: &str) -> Vec<Migration> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite").join(schema);
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let step = |file: &PathBuf| {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        Migration::unapplied(name, &std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    files.iter().map(step).collect()
+}
+
+/// Makes `to` what version `version` of `schema` would have left where `from` is.
+pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
+    let mut older = Connection::open(to).unwrap();
+    older.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    Runner::new(&steps(schema)[..version]).run(&mut older).unwrap();
+    older.execute("ATTACH ?1 AS today", [from.to_str().unwrap()]).unwrap();
+    for table in names(
+        &older,
+        "SELECT name FROM main.sqlite_schema WHERE type = 'table' \
+         AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery_%'",
+    ) {
+        let columns = names(&older, &format!("SELECT name FROM pragma_table_info('{table}')"));
+        let columns = columns.join(", ");
+        older
+            .execute_batch(&format!(
+                "DELETE FROM main.{table};
+                 INSERT INTO main.{table} ({columns}) SELECT {columns} FROM today.{table};"
+            ))
+            .unwrap();
+    }
+    older.execute("DETACH today", []).unwrap();
+}
+
+/// Says in `database` that a newer version wrote it.
+pub(crate) fn call_newer(database: &Path) {
+    let connection = Connection::open(database).unwrap();
+    let version = "SELECT max(version) FROM refinery_schema_history";
+    let changed = connection
+        .execute(
+            &format!(
+                "UPDATE refinery_schema_history SET version = version + 1 WHERE version = ({version})"
+            ),
+            [],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+}
+
+fn names(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}

@@ -1,0 +1,208 @@
+//! Both databases in a folder, the stages over them, and all that they tell.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lamplight_server::clock::Clock;
+use lamplight_server::entropy::SystemEntropy;
+use lamplight_server::lease::LeaseToken;
+use lamplight_server::outcome::Outcome;
+use lamplight_server::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::{
+    Deliveries, DeliveryAsk, DeliveryEnding, Encoding, EventFilter, EventQuery, EventRef, Intake,
+    LeaseAsk, LivePosition, NewPayload, PayloadId, PayloadSpan, ProducerQuery, Reason, Receipt,
+    RefusedQuery, Route, SettledDelivery, Settlement, Share, Store,
+};
+use lamplight_wire::Producer;
+use lamplight_wire::event::Kind;
+use uuid::Uuid;
+
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+/// Everything that is kept.
+pub(crate) const EVERYTHING: PayloadSpan =
+    PayloadSpan { first: PayloadId(Uuid::nil()), last: PayloadId(Uuid::max()) };
+
+/// A clock that stands still.
+#[derive(Clone, Copy)]
+pub(crate) struct At(pub(crate) i64);
+
+impl Clock for At {
+    fn now_ms(&self) -> i64 {
+        self.0
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) intake: Arc<SqliteIntake>,
+    pub(crate) store: Arc<SqliteStore>,
+}
+
+/// The body of the payload with this number: numbered, named and nameless events, some of them broken, some repeated,
+/// and what is said about a user.
+fn body(number: i64) -> String {
+    let producer = Producer::from_bits(1 + u128::from(number.unsigned_abs() % 3));
+    let seq = 1 + number / 3;
+    let event = |rest: &str| format!(r#"{{"name":"e{}",{rest}}}"#, number % 4);
+    let events = [
+        event(&format!(r#""producer":"{producer}","seq":{seq},"properties":{{"n":{number}}}"#)),
+        event(&format!(r#""id":"id{}","user_id":"user{}""#, number / 2, number % 5)),
+        format!(r#"{{"name":"","producer":"{producer}","seq":{}}}"#, 1_000 + seq * 2),
+        format!(
+            r#"{{"name":"identify","user_id":"user{}","properties":{{"plan":"p{number}"}}}}"#,
+            number % 5
+        ),
+    ];
+    format!("[{}]", events.join(","))
+}
+
+impl Server {
+    pub(crate) async fn open(folder: &Path) -> Result<Self, OpenError> {
+        let limits = WriterLimits::default();
+        let intake = Arc::new(SqliteIntake::open(&folder.join("intake.db"), limits)?);
+        let store = Arc::new(SqliteStore::open(&folder.join("store.db"), limits)?);
+        let (only, except, types) = (Vec::new(), Vec::new(), vec![Kind::Default]);
+        let route = Route { sink: "archive".into(), kind: "file", types, only, except };
+        store.set_routes(vec![route]).await.unwrap();
+        Ok(Self { intake, store })
+    }
+
+    pub(crate) async fn close(self) {
+        self.intake.close().await.unwrap();
+        self.store.close().await.unwrap();
+    }
+
+    /// Stages the payloads with these numbers, as they come that much later.
+    pub(crate) async fn stage(&self, numbers: std::ops::Range<i64>, later_ms: i64) {
+        let mut staging = Vec::new();
+        for number in numbers {
+            let (body, received_ms) = (body(number), NOW + number * 1_000 + later_ms);
+            let id = u128::try_from(received_ms).unwrap() << 80 | u128::try_from(number).unwrap();
+            let receipt = Receipt {
+                id: PayloadId(Uuid::from_u128(id)),
+                received_ms,
+                key_id: "wk_1".into(),
+                source: "web".into(),
+                encoding: Encoding::Identity,
+                events: 4,
+                unpacked_bytes: u32::try_from(body.len()).unwrap(),
+                user_agent: (number % 2 == 0).then(|| "agent".into()),
+                origin: None,
+                client: (number % 3 == 0).then(|| "203.0.113.0/24".into()),
+            };
+            staging.push(self.intake.stage(NewPayload { receipt, body: body.into() }));
+        }
+        for staged in staging {
+            staged.await.unwrap();
+        }
+    }
+
+    pub(crate) fn lease_ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
+        let (token, lease_ms, unpacked_bytes_max) = (LeaseToken(token), 60_000, 1 << 20);
+        LeaseAsk { token, share: Share::ALL, now_ms, lease_ms, payloads_max, unpacked_bytes_max }
+    }
+
+    /// Processes all that is due.
+    pub(crate) async fn process(&self, now_ms: i64) {
+        let worker = Worker {
+            share: Share::ALL,
+            intake: Arc::clone(&self.intake) as Arc<dyn Intake>,
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            clock: Arc::new(At(now_ms)),
+            entropy: Arc::new(SystemEntropy),
+            pace: Arc::default(),
+            enrichers: Arc::default(),
+        };
+        while worker.round().await.unwrap() != lamplight_server::process::Found::Nothing {}
+    }
+
+    /// Finishes all replays.
+    pub(crate) async fn replay(&self, now_ms: i64) {
+        let replayer = Replayer {
+            intake: Arc::clone(&self.intake) as Arc<dyn Intake>,
+            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            clock: Arc::new(At(now_ms)),
+            payloads_max: REPLAY_PAYLOADS_MAX,
+            enrichers: Arc::default(),
+        };
+        while replayer.round().await.unwrap() {}
+    }
+
+    /// Leases up to so many deliveries, and ends them in each possible way in turn, or all as sent. Gives how many.
+    pub(crate) async fn deliver(&self, now_ms: i64, events_max: u32, all_sent: bool) -> usize {
+        let ask = DeliveryAsk {
+            sink: "archive".into(),
+            token: LeaseToken(7),
+            now_ms,
+            lease_ms: 60_000,
+            events_max,
+            bytes_max: 1 << 30,
+        };
+        let (lease, leased) = self.store.lease_deliveries(ask).await.unwrap();
+        assert!(leased.iter().all(|delivery| delivery.row.is_some()), "an event is gone");
+        let reason = || Reason::new("refused", "no");
+        let ending = |index: usize| match index % 4 {
+            _ if all_sent => DeliveryEnding::Sent,
+            0 => DeliveryEnding::Sent,
+            1 => DeliveryEnding::RetryAt(now_ms + 5_000, reason()),
+            2 => DeliveryEnding::Dead(reason()),
+            _ => DeliveryEnding::Dropped(reason()),
+        };
+        let deliveries: Vec<_> = leased
+            .iter()
+            .enumerate()
+            .map(|(index, it)| SettledDelivery { ticket: it.ticket, ending: ending(index) })
+            .collect();
+        let (count, sink) = (deliveries.len(), "archive".into());
+        let settlement = Settlement { sink, lease, deliveries, condition: None, now_ms };
+        self.store.settle_deliveries(settlement).await.unwrap();
+        count
+    }
+
+    /// What `intake.db` tells.
+    pub(crate) async fn tell_intake(&self) -> Vec<String> {
+        let payloads = self.intake.payloads(EVERYTHING, None, 10_000, 1 << 30).await.unwrap();
+        let mut told: Vec<_> = payloads.iter().map(|payload| format!("{payload:?}")).collect();
+        told.push(format!("{:?}", self.intake.backlog().await.unwrap()));
+        told.push(format!("{:?}", self.intake.replays().await.unwrap()));
+        told
+    }
+
+    /// What `store.db` and the files of events tell, as far as a schema of that version could know it.
+    pub(crate) async fn tell_store(&self, version: usize) -> Vec<String> {
+        let mut told = vec![format!("{:?}", self.store.totals(NOW).await.unwrap())];
+        for mut key in self.store.keys().await.unwrap() {
+            if version < 2 {
+                key.rules = lamplight_server::store::KeyRules::default();
+            }
+            told.push(format!("{key:?}"));
+        }
+        let filter = EventFilter::default();
+        let query = EventQuery { filter, after: None, limit: 10_000 };
+        for event in self.store.events(query).await.unwrap().events {
+            let trace = self.store.event(EventRef::Row(event.id)).await.unwrap();
+            told.push(format!("{trace:?}"));
+            if version >= 3 {
+                told.push(format!("{:?}", self.store.steps(event.id).await.unwrap()));
+            }
+        }
+        for outcome in [Outcome::Duplicate, Outcome::Invalid] {
+            let (source, producer, from_ms, to_ms, after) = (None, None, None, None, None);
+            let query =
+                RefusedQuery { outcome, source, producer, from_ms, to_ms, after, limit: 10_000 };
+            told.push(format!("{:?}", self.store.refused(query).await.unwrap()));
+        }
+        let (verdict, source, after) = (None, None, None);
+        let query = ProducerQuery { verdict, source, after, limit: 1_000, now_ms: NOW };
+        told.push(format!("{:?}", self.store.producers(query).await.unwrap()));
+        if version >= 3 {
+            told.push(format!("{:?}", self.store.sinks().await.unwrap()));
+        }
+        if version >= 4 {
+            let start = LivePosition { payload: 0, index: 0 };
+            let tail = self.store.live(EventFilter::default(), start, 10_000).await.unwrap();
+            told.push(format!("{tail:?}"));
+        }
+        told
+    }
+}
