@@ -13,10 +13,9 @@ const EVENTS = form(250, 1_000)
 const HEIRS_MAX = { chromium: 1, firefox: 3, webkit: 1 }
 const PATIENCE_MS = 30_000
 
-/**
- * From the last words to the end, in milliseconds. The pages run nothing in it. No promise is made here for writes that the
- * browser has not yet handed on to the process that stores them; `kill_matrix` has the case without this wait, in Chromium.
- */
+/** Between the last words and the end, in milliseconds. The pages run nothing in it. */
+const DELAYS_MS = [0, 10, 50, 300]
+/** The same where so many events are handed on to the process that stores them that it lags behind. */
 const HANDED_ON_MS = 1_000
 
 /** Every tab tracks, and stands still in the very task of its last `track()`. */
@@ -27,23 +26,27 @@ async function lastWords(site: Site, tabs: TabClient[], events: number): Promise
     return meeting.words
   })
   const words = await Promise.all(meetings)
-  await sleep(HANDED_ON_MS)
   return words.flatMap((text) => JSON.parse(text) as Made[])
 }
 
-test('a tab killed in the task of its last track, with the server down, loses nothing: a tab that is open adopts its events', async ({ openClient, server, site }) => {
+test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({ openClient, server, site }) => {
   test.setTimeout(150_000)
   const survivor = await openClient()
-  const victim = await openClient()
-  const [, pid] = await separateProcesses([survivor.tab, victim.tab])
+  const victims: TabClient[] = []
+  for (const _ of DELAYS_MS) victims.push(await openClient())
+  const pids = await separateProcesses([survivor, ...victims].map((client) => client.tab))
   await server.kill()
-  const made = await lastWords(site, [victim], 100)
-  await killProcess(pid!)
+  const made: Made[] = []
+  for (const [index, delayMs] of DELAYS_MS.entries()) {
+    made.push(...(await lastWords(site, [victims[index]!], 100)))
+    await sleep(delayMs)
+    await killProcess(pids[index + 1]!)
+  }
 
   await server.restart()
   await expectExactlyOnce(server, made.map((one) => one.id), 80_000)
   await expect.poll(() => survivor.waiting()).toBe(0)
-  expect((await survivor.stats()).adopted).toBe(100)
+  expect((await survivor.stats()).adopted).toBe(DELAYS_MS.length * 100)
 })
 
 test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({ engineName, openClient, server, site }) => {
@@ -53,6 +56,7 @@ test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one
   const pids = await separateProcesses(tabs.map((client) => client.tab))
   await server.kill()
   const made = await lastWords(site, tabs, EVENTS)
+  await sleep(HANDED_ON_MS)
   expect(made).toHaveLength(TABS * EVENTS)
   expect(made.filter((one) => !one.stored)).toEqual([])
   await Promise.all(pids.map(killProcess))
