@@ -7,165 +7,17 @@
     reason = "a test that cannot go on should say so"
 )]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
+mod origin;
 
-use lamplight_sdk::client::{Client, Track};
+use std::collections::BTreeMap;
+
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::{
-    Answer, Clock, Growth, Liveness, Overflow, Page, Refusal, Rng, Storage, Transport, Work,
-};
-use lamplight_wire::Producer;
+use lamplight_sdk::ports::Page;
 use lamplight_wire::batch::Body;
-
-/// What the tabs share: a storage and a database that all see at once, and the time.
-#[derive(Debug, Default)]
-struct Origin {
-    now_ms: u64,
-    values: BTreeMap<String, String>,
-    blocks: BTreeMap<String, String>,
-    random: u64,
-}
-
-impl Origin {
-    fn work(&mut self, work: Work) -> String {
-        match work {
-            Work::List => self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect(),
-            Work::Read(name) => self.blocks.get(&name).cloned().unwrap_or_default(),
-            Work::Write(name, text) => {
-                self.blocks.insert(name, text);
-                String::new()
-            }
-            Work::Erase(name) => {
-                self.blocks.remove(&name);
-                String::new()
-            }
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Tab {
-    origin: Rc<RefCell<Origin>>,
-    sent: Vec<(u32, String)>,
-    works: Vec<(u32, Work)>,
-}
-
-impl Storage for Tab {
-    fn get(&self, key: &str) -> Option<String> {
-        self.origin.borrow().values.get(key).cloned()
-    }
-    fn size(&self, key: &str) -> usize {
-        self.origin.borrow().values.get(key).map_or(0, String::len)
-    }
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
-        self.origin.borrow_mut().values.insert(key.into(), value.into());
-        Ok(())
-    }
-    fn remove(&mut self, key: &str) {
-        self.origin.borrow_mut().values.remove(key);
-    }
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        let origin = self.origin.borrow();
-        origin.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
-    }
-}
-
-impl Clock for Tab {
-    fn wall_ms(&self) -> u64 {
-        1_800_000_000_000 + self.monotonic_ms()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        self.origin.borrow().now_ms
-    }
-}
-
-impl Rng for Tab {
-    fn bits(&mut self) -> u32 {
-        let random = &mut self.origin.borrow_mut().random;
-        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
-        (*random >> 32) as u32
-    }
-}
-
-impl Transport for Tab {
-    fn send(&mut self, request: u32, body: String, _keepalive: bool) {
-        self.sent.push((request, body));
-    }
-    fn abort(&mut self, request: u32) {
-        self.sent.retain(|(id, _)| *id != request);
-    }
-}
-
-impl Overflow for Tab {
-    fn work(&mut self, id: u32, work: Work) {
-        self.works.push((id, work));
-    }
-}
-
-impl Liveness for Tab {
-    fn hold(&mut self, _producer: Producer) {}
-    fn release(&mut self) {}
-    fn look(&mut self) {}
-}
-
-impl Growth for Tab {
-    fn grow(&mut self) {}
-}
-
-/// Tabs of one origin, and what their requests said.
-struct World {
-    origin: Rc<RefCell<Origin>>,
-    clients: Vec<Client<Tab>>,
-    bodies: Vec<String>,
-    options: Options,
-}
+use origin::{World, down, well};
 
 impl World {
-    fn new(options: Options) -> Self {
-        let origin = Rc::new(RefCell::new(Origin { now_ms: 1_000, ..Origin::default() }));
-        Self { origin, clients: Vec::new(), bodies: Vec::new(), options }
-    }
-
-    fn open(&mut self) -> usize {
-        let origin = Rc::clone(&self.origin);
-        let tab = Tab { origin, sent: Vec::new(), works: Vec::new() };
-        let options = Options { liveness: false, ..self.options.clone() };
-        self.clients.push(Client::new(tab, options));
-        self.clients.len() - 1
-    }
-
-    fn track(&mut self, tab: usize, count: usize) {
-        let padding = format!("{{\"padding\":\"{}\"}}", "x".repeat(200));
-        for _ in 0..count {
-            let event = Track { name: "opened", properties_json: &padding, ..Track::default() };
-            assert!(self.clients[tab].track(&event).seq > 0);
-        }
-    }
-
-    /// Lets time pass for the tabs that are left, with `answer` to every request.
-    fn pass(&mut self, ms: u64, answer: &Answer) {
-        for _ in 0..ms {
-            self.origin.borrow_mut().now_ms += 1;
-            let now_ms = self.origin.borrow().now_ms;
-            for client in &mut self.clients {
-                if client.next_wake_ms().is_some_and(|due_ms| due_ms <= now_ms) {
-                    client.woke();
-                }
-                for (request, body) in std::mem::take(&mut client.ports().sent) {
-                    self.bodies.push(body);
-                    client.answered(request, answer);
-                }
-                for (id, work) in std::mem::take(&mut client.ports().works) {
-                    let told = self.origin.borrow_mut().work(work);
-                    client.worked(id, Some(&told));
-                }
-            }
-        }
-    }
-
     /// The keys that are left, without the namespace.
     fn keys(&self) -> Vec<String> {
         let origin = self.origin.borrow();
@@ -189,14 +41,6 @@ impl World {
         }
         (declared.values().map(lamplight_wire::Ranges::count).sum(), events)
     }
-}
-
-fn down() -> Answer {
-    Answer { status: 500, ..Answer::default() }
-}
-
-fn well() -> Answer {
-    Answer { status: 200, body: r#"{"status":"OK"}"#.into(), ..Answer::default() }
 }
 
 #[test]

@@ -1,0 +1,177 @@
+//! Tabs of one origin whose storage all see at once, and a clock that the test moves: enough for what does not depend on
+//! when writes arrive, which is what the simulation is for.
+#![allow(dead_code, reason = "no test needs all of it")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use lamplight_sdk::client::{Client, Track};
+use lamplight_sdk::options::Options;
+use lamplight_sdk::ports::{
+    Answer, Clock, Growth, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work,
+};
+use lamplight_wire::Producer;
+
+/// What the tabs share: a storage and a database that all see at once, and the time.
+#[derive(Debug, Default)]
+pub(crate) struct Origin {
+    now_ms: u64,
+    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) blocks: BTreeMap<String, String>,
+    random: u64,
+}
+
+impl Origin {
+    fn work(&mut self, work: Work) -> String {
+        match work {
+            Work::List => self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect(),
+            Work::Read(name) => self.blocks.get(&name).cloned().unwrap_or_default(),
+            Work::Write(name, text) => {
+                self.blocks.insert(name, text);
+                String::new()
+            }
+            Work::Erase(name) => {
+                self.blocks.remove(&name);
+                String::new()
+            }
+        }
+    }
+}
+
+/// The ports of one tab.
+#[derive(Debug)]
+pub(crate) struct Tab {
+    origin: Rc<RefCell<Origin>>,
+    pub(crate) sent: Vec<(u32, String)>,
+    works: Vec<(u32, Work)>,
+    /// Keys of this beginning are listed, and cannot be read: Firefox has pages like that at times.
+    pub(crate) unreadable: Option<String>,
+}
+
+impl Storage for Tab {
+    fn get(&self, key: &str) -> Option<String> {
+        let origin = self.origin.borrow();
+        let is_unreadable = self.unreadable.as_ref().is_some_and(|start| key.starts_with(start));
+        origin.values.get(key).filter(|_| !is_unreadable).cloned()
+    }
+    fn size(&self, key: &str) -> usize {
+        self.origin.borrow().values.get(key).map_or(0, String::len)
+    }
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        self.origin.borrow_mut().values.insert(key.into(), value.into());
+        Ok(())
+    }
+    fn remove(&mut self, key: &str) {
+        self.origin.borrow_mut().values.remove(key);
+    }
+    fn keys(&self, prefix: &str) -> Vec<String> {
+        let origin = self.origin.borrow();
+        origin.values.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
+    }
+}
+
+impl Clock for Tab {
+    fn wall_ms(&self) -> u64 {
+        1_800_000_000_000 + self.monotonic_ms()
+    }
+    fn monotonic_ms(&self) -> u64 {
+        self.origin.borrow().now_ms
+    }
+}
+
+impl Rng for Tab {
+    fn bits(&mut self) -> u32 {
+        let random = &mut self.origin.borrow_mut().random;
+        *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
+        (*random >> 32) as u32
+    }
+}
+
+impl Transport for Tab {
+    fn send(&mut self, request: u32, body: String, _keepalive: bool) {
+        self.sent.push((request, body));
+    }
+    fn abort(&mut self, request: u32) {
+        self.sent.retain(|(id, _)| *id != request);
+    }
+}
+
+impl Overflow for Tab {
+    fn work(&mut self, id: u32, work: Work) {
+        self.works.push((id, work));
+    }
+}
+
+impl Liveness for Tab {
+    fn hold(&mut self, _producer: Producer) {}
+    fn release(&mut self) {}
+    fn look(&mut self) {}
+}
+
+impl Growth for Tab {
+    fn grow(&mut self) {}
+}
+
+/// Tabs of one origin, and what their requests said, in the order in which they were made.
+pub(crate) struct World {
+    pub(crate) origin: Rc<RefCell<Origin>>,
+    pub(crate) clients: Vec<Client<Tab>>,
+    pub(crate) bodies: Vec<String>,
+    options: Options,
+}
+
+impl World {
+    pub(crate) fn new(options: Options) -> Self {
+        let origin = Rc::new(RefCell::new(Origin { now_ms: 1_000, ..Origin::default() }));
+        Self { origin, clients: Vec::new(), bodies: Vec::new(), options }
+    }
+
+    pub(crate) fn open(&mut self) -> usize {
+        let origin = Rc::clone(&self.origin);
+        let tab = Tab { origin, sent: Vec::new(), works: Vec::new(), unreadable: None };
+        let options = Options { liveness: false, ..self.options.clone() };
+        self.clients.push(Client::new(tab, options));
+        self.clients.len() - 1
+    }
+
+    pub(crate) fn track(&mut self, tab: usize, count: usize) {
+        let padding = format!("{{\"padding\":\"{}\"}}", "x".repeat(200));
+        for _ in 0..count {
+            let event = Track { name: "opened", properties_json: &padding, ..Track::default() };
+            assert!(self.clients[tab].track(&event).seq > 0);
+        }
+    }
+
+    /// Lets time pass for the tabs that are left, with `answer` to every request; says how many requests each made.
+    pub(crate) fn pass(&mut self, ms: u64, answer: &Answer) -> Vec<usize> {
+        let mut requests = vec![0; self.clients.len()];
+        for _ in 0..ms {
+            self.origin.borrow_mut().now_ms += 1;
+            let now_ms = self.origin.borrow().now_ms;
+            for (client, requests) in self.clients.iter_mut().zip(&mut requests) {
+                if client.next_wake_ms().is_some_and(|due_ms| due_ms <= now_ms) {
+                    client.woke();
+                }
+                for (request, body) in std::mem::take(&mut client.ports().sent) {
+                    *requests += 1;
+                    self.bodies.push(body);
+                    client.answered(request, answer);
+                }
+                for (id, work) in std::mem::take(&mut client.ports().works) {
+                    let told = self.origin.borrow_mut().work(work);
+                    client.worked(id, Some(&told));
+                }
+            }
+        }
+        requests
+    }
+}
+
+pub(crate) fn down() -> Answer {
+    Answer { status: 500, ..Answer::default() }
+}
+
+pub(crate) fn well() -> Answer {
+    Answer { status: 200, body: r#"{"status":"OK"}"#.into(), ..Answer::default() }
+}
