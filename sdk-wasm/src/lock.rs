@@ -188,9 +188,10 @@ impl Lock {
         let mine = value == Some(self.name().as_str());
         let is_free = self.phase == Phase::ReadY && self.is_free(value, now_ms);
         if self.phase == Phase::CheckY {
-            // Storage over its quota puts back what was there before: nothing, or the dead holder's text.
+            // Storage over its quota puts back what was there before: nothing, an earlier claim of ours, or the dead holder's text.
             let before = self.seen.as_ref().map(|(text, _)| text.as_str());
-            let is_put_back = value.is_none() || value == before;
+            let is_earlier = self.is_own(value) && !mine;
+            let is_put_back = value.is_none() || value == before || is_earlier;
             self.vanished = if is_put_back { self.vanished + 1 } else { 0 };
         }
         match self.phase {

@@ -77,3 +77,31 @@ fn a_pause_between_two_steps_starts_again() {
     let access = lock.access(900).unwrap();
     assert!(matches!(access, Access::Write(Register::X, _)), "{access:?}");
 }
+
+#[test]
+fn storage_that_puts_back_what_was_there_before_is_to_blame_after_some_claims() {
+    let me = Producer::from_bits(1);
+    // Nothing; an earlier claim of ours, which stays when a longer one finds no room; a dead holder's.
+    for before in
+        [None, Some(me.to_string() + ".0.250"), Some(Producer::from_bits(2).to_string() + ".9.250")]
+    {
+        let mut lock = Lock::new(me);
+        lock.want(0, WAITS);
+        let mut x = None;
+        while !lock.is_unusable() {
+            let now_ms = lock.due_ms().unwrap();
+            assert!(now_ms < 60_000, "it still believes in {before:?}");
+            let value = match lock.access(now_ms).unwrap() {
+                Access::Read(Register::X) => x.clone(),
+                Access::Read(Register::Y) => before.clone(),
+                Access::Write(Register::X, text) => {
+                    x = Some(text);
+                    None
+                }
+                Access::Write(Register::Y, _) | Access::RemoveY => None,
+            };
+            lock.took(now_ms, value.as_deref(), 7);
+            assert_ne!(lock.phase(), Phase::Held);
+        }
+    }
+}
