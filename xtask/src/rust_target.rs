@@ -35,19 +35,13 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
 /// Installs the standard library's source if it is missing; says whether it is there. Without it the browser modules
 /// are some 2 KB larger and otherwise the same.
 pub(crate) fn ensure_source(root: &Path) -> bool {
-    let has_source = || {
-        let mut rustc = Command::new("rustc");
-        let sysroot = step::output_of(rustc.current_dir(root).args(["--print", "sysroot"]));
-        let library = "lib/rustlib/src/rust/library/std/Cargo.toml";
-        sysroot.is_some_and(|sysroot| Path::new(&sysroot).join(library).is_file())
-    };
-    if has_source() {
+    if has_source(root) {
         return true;
     }
     let mut rustup = Command::new("rustup");
     rustup.current_dir(root).args(["component", "add", "rust-src"]);
     let is_added = step::run("install the standard library's source", &mut rustup).is_ok();
-    if !is_added || !has_source() {
+    if !is_added || !has_source(root) {
         println!(
             "the standard library's source is missing and rustup could not add it: the browser modules \
              are built with the standard library as it comes, and are larger than what is published.\n\
@@ -56,4 +50,12 @@ pub(crate) fn ensure_source(root: &Path) -> bool {
         return false;
     }
     true
+}
+
+/// Whether the standard library's source is there.
+pub(crate) fn has_source(root: &Path) -> bool {
+    let mut rustc = Command::new("rustc");
+    let sysroot = step::output_of(rustc.current_dir(root).args(["--print", "sysroot"]));
+    let library = "lib/rustlib/src/rust/library/std/Cargo.toml";
+    sysroot.is_some_and(|sysroot| Path::new(&sysroot).join(library).is_file())
 }

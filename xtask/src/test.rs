@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::browsers::{self, Engine};
-use crate::{build, documentation, node, rust_target, step, wasm};
+use crate::{build, documentation, node, rust_target, size, step, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -107,7 +107,12 @@ fn wasm_in_browsers(root: &Path, engines: &[Engine]) -> Result<()> {
 
 fn npm(root: &Path) -> Result<()> {
     step::run("npm package", node::npm(root).args(["test", "--workspace", "npm"]))?;
-    step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))
+    step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))?;
+    // The limits are those of what is published.
+    if rust_target::has_source(root) {
+        size::weigh(root, &wasm::modules(root))?;
+    }
+    Ok(())
 }
 
 /// Runs the packed package where its users do.

@@ -21,7 +21,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     let has_source = rust_target::ensure_source(root);
     node::ensure(root)?;
     let tools = bindgen_tools(root)?;
-    let out = target(root).join("browser-module");
+    let out = modules(root);
     for (name, features) in MODULES {
         let folder = out.join(name);
         std::fs::create_dir_all(&folder)
@@ -63,6 +63,11 @@ fn module(
         .with_context(|| format!("failed to copy {}", module.display()))?;
     optimise(root, &named, &["--debuginfo"])?;
     optimise(root, &module, &STRIPPED)
+}
+
+/// The folder that the modules are left in.
+pub(crate) fn modules(root: &Path) -> PathBuf {
+    target(root).join("browser-module")
 }
 
 /// Cargo's output folder for the modules. One of its own: their flags are for nothing else that is built.
