@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{Deliveries, RetryAsk, Store};
+use lamplight_server::store::{Deliveries, Keep, RetryAsk, Store, Week};
 
 use crate::event::{DEAD, Fit, Payload, SINKS};
 use crate::gates::wait;
@@ -15,18 +15,19 @@ impl World {
     /// One thing happens.
     pub(crate) async fn happen(&mut self) {
         match self.chance.between(0, 100) {
-            0..47 => {
+            0..45 => {
                 let at = self.chance.between(0, self.posts.len() as u64);
                 let gates = self.chance.between(1, 12);
                 self.go(usize::try_from(at).unwrap(), gates).await;
             }
-            47..50 => self.overtake().await,
+            45..50 => self.overtake().await,
             50..62 => self.add(),
             62..76 => self.sleep_some().await,
             76..80 => self.pause_or_resume(),
             80..84 => self.retry_dead(),
             84..88 => self.replay_some(),
-            88..93 => {
+            88 => self.retain(),
+            89..93 => {
                 let weathers = [Weather::Calm, Weather::Stormy, Weather::Dead, Weather::Locked];
                 let sink = SINKS[self.below(SINKS.len())];
                 if sink != DEAD {
@@ -123,6 +124,23 @@ impl World {
         let over_ms = i64::try_from(self.chance.between(0, 20_000)).unwrap();
         let ask = RetryAsk { now_ms: self.now_ms(), over_ms, ..RetryAsk::default() };
         if self.call(|store| wait(store.retry_dead(ask))).is_some() {
+            self.ends_here();
+        }
+    }
+
+    /// Events of weeks before this one go.
+    fn retain(&mut self) {
+        let now_ms = self.now_ms();
+        let week = Week::of_ms(now_ms);
+        self.shared.witness().lose_before(week);
+        let keep = Keep {
+            events_from_ms: Some(week.from_ms()),
+            events_bytes: None,
+            ids_from_ms: 0,
+            pending_from_ms: i64::MAX,
+            now_ms,
+        };
+        if self.call(|store| wait(store.retain(keep))).is_some() {
             self.ends_here();
         }
     }

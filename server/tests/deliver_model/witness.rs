@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lamplight_server::lease::Lease;
-use lamplight_server::store::RowId;
+use lamplight_server::store::{RowId, Week};
 
 use crate::chance::Chance;
 use crate::event::{Fit, METRICS};
@@ -24,6 +24,8 @@ pub(crate) struct Witness {
     pub(crate) faults: Vec<String>,
     /// Every event that was ever stored or may have been.
     pub(crate) events: BTreeMap<RowId, Fit>,
+    /// Those of them that may have been deleted.
+    pub(crate) gone: BTreeSet<RowId>,
     /// As which bytes an event was first sent.
     texts: BTreeMap<Owed, String>,
     /// How often a receiver took an event.
@@ -50,6 +52,7 @@ impl Witness {
             is_rough: true,
             faults: Vec::new(),
             events: BTreeMap::new(),
+            gone: BTreeSet::new(),
             texts: BTreeMap::new(),
             taken: BTreeMap::new(),
             held: HashMap::new(),
@@ -153,6 +156,12 @@ impl Witness {
         } else {
             self.paused.remove(sink);
         }
+    }
+
+    /// Events received before this week may be deleted from here on.
+    pub(crate) fn lose_before(&mut self, week: Week) {
+        let old = self.events.keys().filter(|id| Week::of_row(**id) < week);
+        self.gone.extend(old);
     }
 
     /// Leases end with the process.
