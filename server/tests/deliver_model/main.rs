@@ -36,6 +36,7 @@ const SEEDS: u64 = 20;
 struct Verdict {
     faults: Vec<String>,
     events: usize,
+    gone: usize,
     ends: u64,
     rounds: u64,
     /// Gates until it calmed down.
@@ -49,6 +50,7 @@ impl AddAssign for Verdict {
     fn add_assign(&mut self, other: Self) {
         self.faults.extend(other.faults);
         self.events += other.events;
+        self.gone += other.gone;
         self.ends += other.ends;
         self.rounds += other.rounds;
         self.gates += other.gates;
@@ -92,6 +94,7 @@ fn run(seed: u64, mutant: Mutant, story: Story) -> Verdict {
         Verdict {
             faults: witness.faults.clone(),
             events: witness.events.len(),
+            gone: witness.gone.len(),
             ends: world.ends,
             rounds: world.rounds,
             gates,

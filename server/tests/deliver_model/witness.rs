@@ -26,6 +26,8 @@ pub(crate) struct Witness {
     pub(crate) events: BTreeMap<RowId, Fit>,
     /// Those of them that may have been deleted.
     pub(crate) gone: BTreeSet<RowId>,
+    /// Those of them of which a person was told that they are.
+    pub(crate) deleted: BTreeSet<RowId>,
     /// As which bytes an event was first sent.
     texts: BTreeMap<Owed, String>,
     /// How often a receiver took an event.
@@ -53,6 +55,7 @@ impl Witness {
             faults: Vec::new(),
             events: BTreeMap::new(),
             gone: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             texts: BTreeMap::new(),
             taken: BTreeMap::new(),
             held: HashMap::new(),
@@ -116,8 +119,11 @@ impl Witness {
         }
     }
 
-    /// A lease was given.
-    pub(crate) fn leased(&mut self, owed: Owed, lease: Lease, now_ms: i64) {
+    /// A lease was given, with the event or, if it is deleted, without.
+    pub(crate) fn leased(&mut self, owed: Owed, lease: Lease, now_ms: i64, is_there: bool) {
+        if is_there && self.deleted.contains(&owed.1) {
+            self.fault(format!("{} was given {}, which is deleted", owed.0, owed.1));
+        }
         if self.paused.contains(owed.0) {
             self.fault(format!("{} is paused and was given {}", owed.0, owed.1));
         }
