@@ -145,9 +145,7 @@ impl World {
             now_ms,
         };
         if self.call(|store| wait(store.retain(keep))).is_some() {
-            let mut witness = self.shared.witness();
-            witness.deleted = witness.gone.clone();
-            drop(witness);
+            self.shared.witness().lost();
             self.ends_here();
         }
     }

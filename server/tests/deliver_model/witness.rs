@@ -170,6 +170,11 @@ impl Witness {
         self.gone.extend(old);
     }
 
+    /// They are deleted.
+    pub(crate) fn lost(&mut self) {
+        self.deleted.clone_from(&self.gone);
+    }
+
     /// Leases end with the process.
     pub(crate) fn restarted(&mut self) {
         self.held.clear();
