@@ -93,10 +93,11 @@ impl World {
         let gates = self.chance.between(2, 6);
         self.go(at, gates).await;
         self.sleep(241_000).await;
-        let mates =
-            (0..self.posts.len()).filter(|mate| self.posts[*mate].sink == self.posts[at].sink);
-        for mate in mates.rev().collect::<Vec<_>>() {
-            self.go(mate, 30).await;
+        let is_mate = |mate: &usize| *mate != at && self.posts[*mate].sink == self.posts[at].sink;
+        if let Some(mate) = (0..self.posts.len()).find(is_mate) {
+            // It may still be at it when the other wakes.
+            let gates = self.chance.between(2, 12);
+            self.go(mate, gates).await;
         }
         self.go(at, 30).await;
     }
