@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::entropy::Entropy;
-use crate::intake::{ClientNetwork, IntakeLimits};
+use crate::intake::{Clients, IntakeLimits};
 use crate::keyring::Keyring;
 use crate::pace::Pace;
 use crate::store::{Deliveries, Intake, Store};
@@ -30,8 +30,8 @@ pub struct App {
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
     pub intake_limits: IntakeLimits,
-    /// What is kept of the addresses that events come from.
-    pub client_network: ClientNetwork,
+    /// Where events come from, and what is kept of that.
+    pub clients: Clients,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes names and keys.
@@ -65,7 +65,7 @@ impl App {
         deliveries: Arc<dyn Deliveries>,
         sink_paces: SinkPaces,
         keyring: Keyring,
-        client_network: ClientNetwork,
+        clients: Clients,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         disk: Arc<Disk>,
@@ -78,7 +78,7 @@ impl App {
             deliveries,
             keyring,
             intake_limits,
-            client_network,
+            clients,
             clock,
             entropy,
             intake_pace: Pace::default(),

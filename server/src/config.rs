@@ -12,7 +12,7 @@ mod replay;
 mod retention;
 mod sinks;
 
-use crate::intake::ClientNetwork;
+use crate::intake::{ClientNetwork, Clients, Network, TrustedProxies};
 
 pub use enrichment::EnrichmentArgs;
 pub use file::ConfigError;
@@ -92,6 +92,9 @@ pub struct ServeArgs {
         value_name = "WHAT"
     )]
     pub client_network: ClientNetwork,
+    /// Proxies whose X-Forwarded-For is believed: addresses, or networks such as 10.0.0.0/8; can be given again
+    #[arg(long, env = "LAMPLIGHT_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
+    pub trusted_proxies: Vec<Network>,
     /// Keys that come from outside.
     #[command(flatten)]
     pub keys: KeyArgs,
@@ -139,6 +142,12 @@ fn innermost(matches: &ArgMatches) -> Option<&ArgMatches> {
 }
 
 impl ServeArgs {
+    /// Where events come from, and what is kept of that.
+    pub fn clients(&self) -> Clients {
+        let proxies = TrustedProxies::new(self.trusted_proxies.clone());
+        Clients { proxies, kept: self.client_network }
+    }
+
     /// Takes from the file what neither flags nor environment gave.
     fn complete(
         &mut self,
@@ -161,6 +170,9 @@ impl ServeArgs {
         }
         if let Some(kept) = file.client_network.filter(|_| is_default("client_network")) {
             self.client_network = kept;
+        }
+        if self.trusted_proxies.is_empty() {
+            self.trusted_proxies = file.trusted_proxies;
         }
         self.keys.complete(file.keys);
         self.retention.complete(&file.retention, &is_default);
@@ -290,7 +302,17 @@ mod tests {
     fn every_setting_is_printed_with_where_it_came_from_and_no_secret_is() {
         let text = "data = '/d'\n[keys]\nadmin_token = 'at_very_secret'\n[retention]\nevents_days = 9\n\
                     [sinks.hook]\nkind = 'webhook'\nurl = 'https://hidden.example/?hidden'\nsecret = 'hidden hidden hidden'\nevents_max = 7";
-        let args = completed(text, &["--listen", "127.0.0.1:2", "--secret-key", "sk_very_secret"]);
+        let args = completed(
+            text,
+            &[
+                "--listen",
+                "127.0.0.1:2",
+                "--secret-key",
+                "sk_very_secret",
+                "--trusted-proxies",
+                "10.0.0.0/8,::1",
+            ],
+        );
         let mut printed = Vec::new();
         print(&args.settings, &mut printed).unwrap();
         let printed = String::from_utf8(printed).unwrap();
@@ -300,6 +322,7 @@ mod tests {
             "disk_floor_mib = 256  # default",
             "# keys.write_key is not set",
             "client_network = \"cut\"  # default",
+            "trusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]  # flag",
         ] {
             assert!(printed.lines().any(|it| it == line), "{line}:\n{printed}");
         }

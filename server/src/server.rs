@@ -132,7 +132,7 @@ pub async fn run(
         deliveries,
         sink_paces.collect(),
         Keyring::new(keys.all.iter().cloned()),
-        args.client_network,
+        args.clients(),
         clock,
         entropy,
         Arc::clone(&disk),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::intake::ClientNetwork;
+use crate::intake::{ClientNetwork, Network};
 use crate::sinks::secret::Secret;
 
 /// Where the file is looked for unless it is named.
@@ -53,6 +53,7 @@ pub(super) struct FileConfig {
     pub(super) data: Option<PathBuf>,
     pub(super) disk_floor_mib: Option<u32>,
     pub(super) client_network: Option<ClientNetwork>,
+    pub(super) trusted_proxies: Vec<Network>,
     pub(super) keys: FileKeys,
     pub(super) retention: FileRetention,
     pub(super) enrichment: FileEnrichment,

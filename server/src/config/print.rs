@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::{ServeArgs, sinks};
+use crate::intake::Network;
 use crate::sinks::SinkConfig;
 
 /// A value, as the file would have it, and where it came from.
@@ -68,7 +69,7 @@ pub(super) fn settings(
 }
 
 /// Each flag, the member of the file that says the same, and its value.
-fn rows(args: &ServeArgs) -> [(&'static str, &'static str, Option<String>); 16] {
+fn rows(args: &ServeArgs) -> [(&'static str, &'static str, Option<String>); 17] {
     let ServeArgs { keys, retention, enrichment, .. } = args;
     let text = |text: String| toml::Value::String(text).to_string();
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| text(path.display().to_string()));
@@ -78,6 +79,8 @@ fn rows(args: &ServeArgs) -> [(&'static str, &'static str, Option<String>); 16] 
         .iter()
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
+    let proxies: Vec<String> = args.trusted_proxies.iter().map(Network::to_string).collect();
+    let proxies = (!proxies.is_empty()).then(|| toml::Value::from(proxies).to_string());
     let properties = (!properties.is_empty()).then(|| toml::Value::Table(properties).to_string());
     [
         ("listen", "listen", Some(text(args.listen.to_string()))),
@@ -98,6 +101,7 @@ fn rows(args: &ServeArgs) -> [(&'static str, &'static str, Option<String>); 16] 
         ),
         ("keep_id_days", "retention.id_days", Some(retention.keep_id_days.to_string())),
         ("client_network", "client_network", Some(text(args.client_network.name().to_owned()))),
+        ("trusted_proxies", "trusted_proxies", proxies),
         ("geo_file", "enrichment.geo_file", path(&enrichment.geo_file)),
         ("add_properties", "enrichment.properties", properties),
     ]

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN, USER_AGENT};
 
+use super::TrustedProxies;
+
 /// Longest header value that is kept, in bytes.
 const HEADER_BYTES_MAX: usize = 512;
 
@@ -37,11 +39,24 @@ impl ClientNetwork {
     }
 }
 
-pub(super) fn facts(headers: &HeaderMap, peer: Option<IpAddr>, kept: ClientNetwork) -> Facts {
-    Facts {
-        user_agent: header(headers, &USER_AGENT),
-        origin: header(headers, &ORIGIN),
-        client: peer.filter(|_| kept == ClientNetwork::Cut).map(network),
+/// Where events come from: who is believed about it, and what is kept of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clients {
+    /// Who may say that a request came from somewhere else.
+    pub proxies: TrustedProxies,
+    /// What is kept of the address.
+    pub kept: ClientNetwork,
+}
+
+impl Clients {
+    /// What is kept about a request that `peer` connected for.
+    pub(super) fn facts(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Facts {
+        let client = peer.filter(|_| self.kept == ClientNetwork::Cut);
+        Facts {
+            user_agent: header(headers, &USER_AGENT),
+            origin: header(headers, &ORIGIN),
+            client: client.map(|peer| network(self.proxies.client(peer, headers))),
+        }
     }
 }
 
@@ -71,7 +86,8 @@ mod tests {
     #[test]
     fn an_address_is_dropped_if_it_is_to_be() {
         let peer = "203.0.113.77".parse().ok();
-        let kept = |kept| facts(&HeaderMap::new(), peer, kept).client;
+        let kept =
+            |kept| Clients { kept, ..Clients::default() }.facts(&HeaderMap::new(), peer).client;
         assert_eq!(kept(ClientNetwork::Cut).as_deref(), Some("203.0.113.0/24"));
         assert_eq!(kept(ClientNetwork::Drop), None);
     }

@@ -25,13 +25,14 @@ use crate::unpack::unpack;
 mod budget;
 mod facts;
 mod origin;
+mod proxies;
 mod rate;
 mod receive;
 mod refusal;
 
 use budget::Budget;
-pub use facts::ClientNetwork;
-use facts::facts;
+pub use facts::{ClientNetwork, Clients};
+pub use proxies::{Network, NetworkError, TrustedProxies};
 pub use rate::Meter;
 use refusal::Refusal;
 
@@ -102,7 +103,7 @@ async fn stage(
     meter.charge_events(&key.rules, u64::from(events), received_ms);
     let id = PayloadId(app.entropy.uuid_v7(received_ms)?);
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let facts = facts(&head.headers, peer, app.client_network);
+    let facts = app.clients.facts(&head.headers, peer);
     let receipt = Receipt {
         id,
         received_ms,

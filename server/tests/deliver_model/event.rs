@@ -98,8 +98,10 @@ pub(crate) struct Payload {
 impl Payload {
     /// The payload with this number, whose events are fit for these. Numbers of events go on from `from`.
     pub(crate) fn new(number: u128, now_ms: i64, from: u64, fits: &[Fit]) -> Self {
+        // Its time stands first in a payload's id.
+        let time = u128::try_from(now_ms).unwrap() << 80;
         let plan = |is_first: bool| {
-            let payload = PayloadId(Uuid::from_u128(number));
+            let payload = PayloadId(Uuid::from_u128(time | number));
             let events = (0..).zip(fits).zip(from..).map(|((index, fit), seq)| PlannedEvent {
                 id: row_id(payload, now_ms, index),
                 index,

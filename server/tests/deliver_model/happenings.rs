@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{Deliveries, RetryAsk, Store};
+use lamplight_server::store::{Deliveries, Keep, RetryAsk, Store, Week};
 
 use crate::event::{DEAD, Fit, Payload, SINKS};
 use crate::gates::wait;
@@ -15,18 +15,23 @@ impl World {
     /// One thing happens.
     pub(crate) async fn happen(&mut self) {
         match self.chance.between(0, 100) {
-            0..47 => {
+            0..45 => {
                 let at = self.chance.between(0, self.posts.len() as u64);
                 let gates = self.chance.between(1, 12);
                 self.go(usize::try_from(at).unwrap(), gates).await;
             }
-            47..50 => self.overtake().await,
+            45..50 => self.overtake().await,
             50..62 => self.add(),
             62..76 => self.sleep_some().await,
             76..80 => self.pause_or_resume(),
             80..84 => self.retry_dead(),
             84..88 => self.replay_some(),
-            88..93 => {
+            88 => {
+                // Some wait that long, and are owed still.
+                self.sleep(u64::try_from(WEEK_MS).unwrap()).await;
+                self.retain();
+            }
+            89..93 => {
                 let weathers = [Weather::Calm, Weather::Stormy, Weather::Dead, Weather::Locked];
                 let sink = SINKS[self.below(SINKS.len())];
                 if sink != DEAD {
@@ -88,10 +93,11 @@ impl World {
         let gates = self.chance.between(2, 6);
         self.go(at, gates).await;
         self.sleep(241_000).await;
-        let mates =
-            (0..self.posts.len()).filter(|mate| self.posts[*mate].sink == self.posts[at].sink);
-        for mate in mates.rev().collect::<Vec<_>>() {
-            self.go(mate, 30).await;
+        let is_mate = |mate: &usize| *mate != at && self.posts[*mate].sink == self.posts[at].sink;
+        if let Some(mate) = (0..self.posts.len()).find(is_mate) {
+            // It may still be at it when the other wakes.
+            let gates = self.chance.between(2, 12);
+            self.go(mate, gates).await;
         }
         self.go(at, 30).await;
     }
@@ -123,6 +129,24 @@ impl World {
         let over_ms = i64::try_from(self.chance.between(0, 20_000)).unwrap();
         let ask = RetryAsk { now_ms: self.now_ms(), over_ms, ..RetryAsk::default() };
         if self.call(|store| wait(store.retry_dead(ask))).is_some() {
+            self.ends_here();
+        }
+    }
+
+    /// Events of weeks before this one go.
+    fn retain(&mut self) {
+        let now_ms = self.now_ms();
+        let week = Week::of_ms(now_ms);
+        self.shared.witness().lose_before(week);
+        let keep = Keep {
+            events_from_ms: Some(week.from_ms()),
+            events_bytes: None,
+            ids_from_ms: 0,
+            pending_from_ms: i64::MAX,
+            now_ms,
+        };
+        if self.call(|store| wait(store.retain(keep))).is_some() {
+            self.shared.witness().lost();
             self.ends_here();
         }
     }

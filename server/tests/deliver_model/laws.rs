@@ -1,10 +1,13 @@
 //! The world calms down, and is held against the laws.
 
+use std::ops::RangeInclusive;
+
 use lamplight_server::store::{Deliveries, DeliveryState, DeliveryStep, SinkRow};
 
 use crate::event::{DEAD, Fit, METRICS, SINKS};
 use crate::gates::wait;
 use crate::weather::Weather;
+use crate::witness::Owed;
 use crate::world::World;
 
 /// Rounds of everybody after which nothing may wait any more.
@@ -72,36 +75,60 @@ impl World {
 
     /// Every event ended as it had to, and what is shown of it is what happened to it.
     pub(crate) fn check(&self) {
-        let events: Vec<_> =
-            self.shared.witness().events.iter().map(|(id, fit)| (*id, *fit)).collect();
-        let mut counts = [[0; 4]; SINKS.len()];
+        let mut kept = [[0; 4]; SINKS.len()];
+        let mut gone = [(0, 0); SINKS.len()];
+        let (events, deleted) = {
+            let witness = self.shared.witness();
+            (witness.events.clone(), witness.gone.clone())
+        };
         for (id, fit) in events {
             let steps = wait(self.store().steps(id)).unwrap();
-            for (sink, counts) in SINKS.into_iter().zip(&mut counts) {
+            for (at, sink) in SINKS.into_iter().enumerate() {
                 let of_sink: Vec<_> = steps.iter().filter(|step| step.sink == sink).collect();
                 let times = self.shared.witness().times((sink, id));
-                let verdict = verdict(fit, sink, times, &of_sink);
+                let is_deleted = deleted.contains(&id);
+                let verdict = if is_deleted {
+                    // Of these only this is known: some were never stored, because nothing replayed them in time.
+                    let is_routed = fit.is_routed(sink);
+                    gone[at].0 += u64::from(is_routed && fit != Fit::Later);
+                    gone[at].1 += u64::from(is_routed);
+                    verdict_of_deleted(times, &of_sink)
+                } else {
+                    self.check_remembered((sink, id), &of_sink);
+                    verdict(fit, sink, times, &of_sink)
+                };
                 if let Err(what) = verdict {
                     let fault = format!("{sink}, {id}, {fit:?}: {what}, in {of_sink:?}");
                     self.shared.witness().fault(fault);
                 }
-                if self.shared.witness().sent.contains(&(sink, id))
-                    && of_sink.last().is_none_or(|step| step.state != DeliveryState::Sent)
-                {
-                    let fault = format!("{sink}, {id}: that it was sent is forgotten");
-                    self.shared.witness().fault(fault);
-                }
-                if let Some(step) = of_sink.last() {
-                    counts[place(step.state)] += 1;
+                if let Some(step) = of_sink.last().filter(|_| !is_deleted) {
+                    kept[at][place(step.state)] += 1;
                 }
             }
         }
-        for (sink, counts) in SINKS.into_iter().zip(counts) {
-            let row = self.row(sink);
-            if [row.waiting, row.sent, row.dead, row.dropped] != counts {
-                let fault = format!("{row:?} is shown and {counts:?} is true");
-                self.shared.witness().fault(fault);
-            }
+        for ((sink, kept), (least, most)) in SINKS.into_iter().zip(kept).zip(gone) {
+            self.check_counts(sink, kept, least..=most);
+        }
+    }
+
+    /// That something was sent is known as long as the event is.
+    fn check_remembered(&self, owed: Owed, steps: &[&DeliveryStep]) {
+        let mut witness = self.shared.witness();
+        let is_sent = steps.last().is_some_and(|step| step.state == DeliveryState::Sent);
+        if witness.sent.contains(&owed) && !is_sent {
+            witness.fault(format!("{owed:?}: that it was sent is forgotten"));
+        }
+    }
+
+    /// The counts of a sink are those of the events that are kept, and of so many that are not.
+    fn check_counts(&self, sink: &str, kept: [u64; 4], gone: RangeInclusive<u64>) {
+        let row = self.row(sink);
+        let shown = [row.waiting, row.sent, row.dead, row.dropped];
+        let others = shown.iter().sum::<u64>().checked_sub(kept.iter().sum());
+        let is_enough = shown.iter().zip(kept).all(|(shown, kept)| *shown >= kept);
+        if !is_enough || others.is_none_or(|others| !gone.contains(&others)) {
+            let fault = format!("{row:?} is shown, and {kept:?} and {gone:?} others are true");
+            self.shared.witness().fault(fault);
         }
     }
 }
@@ -142,5 +169,14 @@ fn verdict(fit: Fit, sink: &str, times: u32, steps: &[&DeliveryStep]) -> Result<
         (Fit::Metric, Sent) if times == 1 => Ok(()),
         (Fit::Metric, Dropped) if times <= 1 && reason.is_some() => Ok(()),
         _ => Err("ended otherwise than it had to"),
+    }
+}
+
+/// The same for an event that was deleted before that, or may have been.
+fn verdict_of_deleted(times: u32, steps: &[&DeliveryStep]) -> Result<(), &'static str> {
+    match steps.last().map(|step| step.state) {
+        Some(DeliveryState::Queued | DeliveryState::Retry) => Err("still waits"),
+        Some(DeliveryState::Sent) if times == 0 => Err("was never sent"),
+        _ => Ok(()),
     }
 }

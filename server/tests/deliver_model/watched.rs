@@ -84,7 +84,8 @@ impl Watched {
         }
         let (lease, mut leased) = wait(self.store.lease_deliveries(ask))?;
         for delivery in &mut leased {
-            self.shared.witness().leased((sink, delivery.ticket.event), lease, now_ms);
+            let (owed, is_there) = ((sink, delivery.ticket.event), delivery.row.is_some());
+            self.shared.witness().leased(owed, lease, now_ms, is_there);
             self.mutate(delivery);
         }
         if self.mutant == Mutant::SettlesFirst && !leased.is_empty() {

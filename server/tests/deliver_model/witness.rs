@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use lamplight_server::lease::Lease;
-use lamplight_server::store::RowId;
+use lamplight_server::store::{RowId, Week};
 
 use crate::chance::Chance;
 use crate::event::{Fit, METRICS};
@@ -24,6 +24,10 @@ pub(crate) struct Witness {
     pub(crate) faults: Vec<String>,
     /// Every event that was ever stored or may have been.
     pub(crate) events: BTreeMap<RowId, Fit>,
+    /// Those of them that may have been deleted.
+    pub(crate) gone: BTreeSet<RowId>,
+    /// Those of them of which a person was told that they are.
+    pub(crate) deleted: BTreeSet<RowId>,
     /// As which bytes an event was first sent.
     texts: BTreeMap<Owed, String>,
     /// How often a receiver took an event.
@@ -50,6 +54,8 @@ impl Witness {
             is_rough: true,
             faults: Vec::new(),
             events: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             texts: BTreeMap::new(),
             taken: BTreeMap::new(),
             held: HashMap::new(),
@@ -113,8 +119,11 @@ impl Witness {
         }
     }
 
-    /// A lease was given.
-    pub(crate) fn leased(&mut self, owed: Owed, lease: Lease, now_ms: i64) {
+    /// A lease was given, with the event or, if it is deleted, without.
+    pub(crate) fn leased(&mut self, owed: Owed, lease: Lease, now_ms: i64, is_there: bool) {
+        if is_there && self.deleted.contains(&owed.1) {
+            self.fault(format!("{} was given {}, which is deleted", owed.0, owed.1));
+        }
         if self.paused.contains(owed.0) {
             self.fault(format!("{} is paused and was given {}", owed.0, owed.1));
         }
@@ -153,6 +162,17 @@ impl Witness {
         } else {
             self.paused.remove(sink);
         }
+    }
+
+    /// Events received before this week may be deleted from here on.
+    pub(crate) fn lose_before(&mut self, week: Week) {
+        let old = self.events.keys().filter(|id| Week::of_row(**id) < week);
+        self.gone.extend(old);
+    }
+
+    /// They are deleted.
+    pub(crate) fn lost(&mut self) {
+        self.deleted.clone_from(&self.gone);
     }
 
     /// Leases end with the process.

@@ -12,7 +12,7 @@ use lamplight_faulty_disk::Disk;
 use lamplight_server::app::{App, SinkPaces};
 use lamplight_server::clock::{Clock, SystemClock};
 use lamplight_server::entropy::SystemEntropy;
-use lamplight_server::intake::ClientNetwork;
+use lamplight_server::intake::Clients;
 use lamplight_server::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
@@ -49,7 +49,7 @@ impl Inside {
             store as Arc<dyn Deliveries>,
             SinkPaces::new(),
             Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
-            ClientNetwork::Cut,
+            Clients::default(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
             Arc::new(disk::Disk::new(folder.to_owned(), 0)),

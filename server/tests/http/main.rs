@@ -16,6 +16,7 @@ mod faults;
 mod golden;
 mod limits;
 mod live;
+mod proxied;
 mod reading;
 mod refusals;
 mod replaying;

@@ -54,6 +54,13 @@ pub(super) fn remove(store: &Connection, week: Week, now_ms: i64) -> rusqlite::R
     Ok(())
 }
 
+/// Whether its events were removed, so that a file of it is one that a crash left.
+pub(super) fn is_removed(store: &Connection, week: Week) -> rusqlite::Result<bool> {
+    store
+        .prepare_cached("SELECT 1 FROM weeks WHERE week = ?1 AND state = 'removed'")?
+        .exists([week.number()])
+}
+
 /// The weeks that have no events any more, and may have files still.
 pub(super) fn removed(store: &Connection) -> rusqlite::Result<Vec<Week>> {
     store

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::connection::open_reader;
 use super::open_weeks::path;
 use super::readers::Readers;
+use super::week_catalog as catalog;
 use crate::store::{StoreError, Week};
 
 /// Most idle connections to files of events that are kept.
@@ -67,12 +68,16 @@ impl Deref for Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// Reads the events of `week`; `None` if there is no file of it.
+    /// Reads the events of `week`; `None` if there is no file of it. One that a crash left of a week that was removed is not
+    /// read: its events are gone.
     pub(super) fn week<T>(
         &self,
         week: Week,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Option<T>> {
+        if catalog::is_removed(self.store, week)? {
+            return Ok(None);
+        }
         let Some((connection, epoch)) = self.weeks.take(week)? else { return Ok(None) };
         let value = read(&connection)?;
         self.weeks.give_back(week, connection, epoch);
