@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 /** What only the build knows; nothing that is exported refers to it. */
 const INTERNAL = [
-  'load', 'handle', 'glue', 'unpack', 'more', 'whole', 'translated', 'stand_in', 'client', 'context', 'gate', 'notes', 'json', 'tag',
+  'load', 'handle', 'glue', 'unpack', 'more', 'whole', 'translated', 'stand_in', 'client', 'context', 'gate', 'notes', 'json', 'namespace', 'tag',
   'auto/clicks', 'auto/errors', 'auto/listen', 'auto/pages',
 ]
 

@@ -6,6 +6,7 @@ import { Desk } from './notes.ts'
 import type { Core } from 'lamplight:host'
 import type { Make, More, Setup } from './glue.ts'
 import { open } from './handle.ts'
+import { namespaceOf } from './namespace.ts'
 import { standIn } from './stand_in.ts'
 import type {
   Consent, Draft, Lamplight, MetricOptions, Monitor, Notes, Options, Plugin, Properties, Reason, Report, Stats, Tracked, TrackOptions,
@@ -30,9 +31,13 @@ export class Client implements Lamplight {
   constructor(options: Options, module: () => Make | undefined) {
     const url = checked(options)
     this.#gate = new Gate(options)
-    this.#desk = new Desk(options.beforeSend, () => (this.#gate.consent = 'denied'))
-    this.#context = new Context(options)
-    const { intervalMs = 0, maxEvents = 0, maxBytes = 0, namespace = '', liveness, storage } = options
+    this.#desk = new Desk(options.beforeSend, () => {
+      this.#gate.consent = 'denied'
+      this.#context.forget()
+    })
+    const { intervalMs = 0, maxEvents = 0, maxBytes = 0, liveness, storage } = options
+    const namespace = options.namespace || namespaceOf(url)
+    this.#context = new Context(options, namespace)
     const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat']
     const opened = (make: Make, more?: More) => {
       const handle = open(make, setup, (name, json) => this.#desk.hear(name, json), more)
@@ -53,6 +58,7 @@ export class Client implements Lamplight {
       this.#start()
       if (options.consent === 'granted') this.#handle?.consent()
       else if (options.consent === 'denied' || this.#handle?.withdrawn()) this.#handle?.withdraw(false)
+      this.#name()
     })
   }
 
@@ -102,7 +108,11 @@ export class Client implements Lamplight {
 
   reset(): void {
     this.#id = ''
-    this.#safely(() => this.#handle?.identify(''))
+    this.#context.forget()
+    this.#safely(() => {
+      this.#handle?.identify('')
+      this.#name()
+    })
   }
 
   setConsent(consent: Consent): void {
@@ -165,9 +175,11 @@ export class Client implements Lamplight {
     this.#safely(() => this.#handle?.close())
   }
 
-  /** Tells the module whom `identify` named, once that may be written down. */
+  /** Writes down who is here, and tells the module whom `identify` named, once that may be: also if no event is kept. */
   #name(): void {
-    if (this.#id && this.#gate.consent === 'granted') this.#handle?.identify(this.#id)
+    if (this.#gate.consent !== 'granted') return
+    this.#context.learn()
+    if (this.#id) this.#handle?.identify(this.#id)
   }
 
   #withdraw(forgets: boolean): void {

@@ -1,14 +1,19 @@
-// What every event says of its page: where it is, where its visitor came from, what it runs.
+// What every event says of its page: where it is, where its visitor came from, now and the first time, what it runs.
+import { landing } from 'lamplight:host'
 import type { Options, Properties } from './types.ts'
-
-const CAMPAIGN = ['source', 'medium', 'campaign', 'term', 'content']
 
 /** Makes the `context` object; the address may change while the page lives. */
 export class Context {
+  readonly #namespace: string
   readonly #fixed: Properties | undefined
+  /** What is known of this page as the one that the person was first seen on. */
+  readonly #here: Properties | undefined
+  /** The page that the person was first seen on. */
+  #initial: Properties | undefined
   #href: string | undefined
 
-  constructor({ context, release, respectGpc = true }: Options) {
+  constructor({ context, release, respectGpc = true }: Options, namespace: string) {
+    this.#namespace = namespace
     if (context === false || !globalThis.location) return
     const { navigator, screen, document } = globalThis
     const gpc = respectGpc && (navigator as { globalPrivacyControl?: boolean })?.globalPrivacyControl === true
@@ -16,11 +21,15 @@ export class Context {
       release,
       locale: navigator?.language,
       screen: screen && `${screen.width}x${screen.height}`,
-      // Without its query, which may carry what was searched for.
-      referrer: document?.referrer.split('?')[0] || undefined,
-      utm: campaign(globalThis.location.search),
+      referrer: brief(document?.referrer ?? '') || undefined,
+      utm: campaign(),
       gpc: gpc || undefined,
       ...context,
+    }
+    const { referrer, utm, initial } = this.#fixed
+    // A worker's address is nowhere that anybody came to, and a page of this site nowhere that they came from.
+    if (document && initial === undefined) {
+      this.#here = { page: this.#fixed.page ?? page(), referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined, utm }
     }
   }
 
@@ -28,21 +37,43 @@ export class Context {
   changed(): Properties | undefined {
     // Asked for on every event, and the address is not free to read.
     if (!this.#fixed) return undefined
-    const { href } = globalThis.location
+    const { href } = location
     if (href === this.#href) return undefined
     this.#href = href
-    const { origin, pathname, hash } = globalThis.location
-    // Without the query, which may carry secrets, and of the hash only what is a route.
-    return { page: origin + pathname + (hash.startsWith('#/') ? hash.split('?')[0] : ''), ...this.#fixed }
+    this.learn()
+    return { page: page(), initial: this.#initial, ...this.#fixed }
+  }
+
+  /** Learns on which page the person was first seen: this one, if no page before has kept itself. */
+  learn(): void {
+    if (this.#here) this.#initial ??= landing(this.#namespace, this.#here)
+  }
+
+  /** Has later events be somebody else's. */
+  forget(): void {
+    landing(this.#namespace)
+    this.#initial = this.#href = undefined
   }
 }
 
+/** Of the hash only what is a route. */
+function page(): string {
+  const { origin, pathname, hash } = location
+  return brief(origin + pathname + (hash.startsWith('#/') ? hash : ''))
+}
+
+/** An address without its query, which may carry secrets or what was searched for; and no longer than what every event can carry. */
+function brief(address: string): string {
+  return address.split('?')[0]!.slice(0, 500)
+}
+
 /** The `utm_…` parameters of the address that the visit began with. */
-function campaign(search: string): Properties | undefined {
-  const given = new URLSearchParams(search)
-  const found = CAMPAIGN.flatMap((name) => {
+function campaign(): Properties | undefined {
+  const given = new URLSearchParams(location.search)
+  let found: Properties | undefined
+  for (const name of ['source', 'medium', 'campaign', 'term', 'content']) {
     const value = given.get(`utm_${name}`)
-    return value ? [[name, value.slice(0, 200)]] : []
-  })
-  return found.length ? Object.fromEntries(found) : undefined
+    if (value) (found ??= {})[name] = value.slice(0, 200)
+  }
+  return found
 }

@@ -40,7 +40,7 @@ export interface More {
   exports(wasm: Exports, core: number, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'worked'>>
 }
 
-/** How a client is set up. Numbers that are 0 and texts that are empty stand for the defaults. */
+/** How a client is set up. Numbers that are 0 stand for the defaults. */
 export type Setup = [
   url: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number, storageMaxBytes: number, overflowMaxBytes: number,
   liveness: boolean,
@@ -103,8 +103,8 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
     wasm_grow: () => host.grow(),
     ...more?.imports(host, read, giveTo),
   })
-  const [url, namespace, ...options] = setup
-  const core = wasm.wasm_new(0, give(url), given, give(namespace), given, ...options, give(state), given)
+  const [, namespace, ...options] = setup
+  const core = wasm.wasm_new(0, give(namespace), given, ...options, give(state), given)
   return {
     producer: () => taken(wasm.wasm_producer(core)),
     track: (ts, parts) => wasm.wasm_track(core, ts, give(parts), given),

@@ -46,6 +46,7 @@ declare module 'lamplight:host' {
     grow(): void
   }
 
+  export function landing(namespace: string, here?: object): Record<string, unknown> | undefined
   export function lookAt(host: Host): void
   export function tellOf(host: Host, id: number, promise: Promise<string>): void
 }

@@ -20,7 +20,7 @@ export class Desk {
   readonly #withdrawn: () => void
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
-  #waiting = new Map<string, { done: () => void; failed: (error: Error) => void }>()
+  #waiting = new Map<string, (error?: Error) => void>()
 
   /** `withdrawn` hears that consent was withdrawn, here or in another tab. */
   constructor(beforeSend: Options['beforeSend'], withdrawn: () => void) {
@@ -39,7 +39,7 @@ export class Desk {
   }
 
   delivered(id: string): Promise<void> {
-    return new Promise((done, failed) => this.#waiting.set(id, { done, failed }))
+    return new Promise((done, failed) => this.#waiting.set(id, (error) => (error ? failed(error) : done())))
   }
 
   /** Hears a note from the module. `false` to one that a batch is about to be sent holds it back. */
@@ -52,8 +52,8 @@ export class Desk {
     } else if (name === 'withdrawn') {
       this.#withdrawn()
     } else if (name === 'error') {
-      const message = raw.status ? `the server answered ${raw.status}` : 'the server did not answer'
-      this.tell('error', { message, status: raw.status, waitMs: raw.waitMs } satisfies Failure)
+      const { status, waitMs } = raw
+      this.tell('error', { message: `the server ${status ? `answered ${status}` : 'did not answer'}`, status, waitMs } satisfies Failure)
     } else if (name === 'dropped') {
       const id = `${raw.producer}-${raw.seq}`
       this.#settle(id, new Error(`event ${id} was given up: ${raw.reason}`))
@@ -76,11 +76,8 @@ export class Desk {
   }
 
   #settle(id: string, error?: Error): void {
-    const waiting = this.#waiting.get(id)
-    if (!waiting) return
+    this.#waiting.get(id)?.(error)
     this.#waiting.delete(id)
-    if (error) waiting.failed(error)
-    else waiting.done()
   }
 }
 

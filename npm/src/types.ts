@@ -42,7 +42,10 @@ export interface Options {
   sampleRate?: number
   /** The version of your app, in every event's context. */
   release?: string
-  /** More members for every event's context; `false` for no context at all. */
+  /**
+   * More members for every event's context; `false` for no context at all. `{ initial: null }` has the browser not remember on
+   * which page its user was first seen.
+   */
   context?: Properties | false
   /** Changes an event before it is numbered, or takes it out by returning `null`. */
   beforeEnqueue?: (event: Draft) => Draft | null
@@ -271,11 +274,11 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * for one thing: the numbers of what was deleted are declared to the server as `opted_out`, so that nobody takes them for
    * losses. This page's events are gone from localStorage when this returns, those of other tabs a moment later, once the rest of the
    * client has been fetched, at the latest by a later page. `granted` and `denied` are remembered in this browser, for pages
-   * whose `init` says nothing about consent. The user's random name stays; `forget` deletes it.
+   * whose `init` says nothing about consent. The user's random name stays; `forget` deletes it. On which page they were first seen is deleted.
    */
   setConsent(consent: Consent): void
   /**
-   * Deletes what this browser keeps of the user: as `setConsent('denied')`, and the user's id, random name and session too. What the
+   * Deletes what this browser keeps of the user: as `setConsent('denied')`, and the user's id, random name, session and first page too. What the
    * server has already is not touched. One key stays, which remembers the decision.
    */
   forget(): void

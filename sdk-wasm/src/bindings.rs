@@ -4,7 +4,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::browser::{Browser, Shell};
 use crate::client::{Client, Outcome, Track};
-use crate::options::{Options, namespace_of};
+use crate::options::Options;
 use crate::ports::{Answer, Page};
 use crate::text;
 
@@ -17,13 +17,12 @@ pub struct Core {
 
 #[wasm_bindgen]
 impl Core {
-    /// Starts a client on the host with this number. Numbers that are 0 and texts that are empty stand for the defaults.
+    /// Starts a client on the host with this number. Numbers that are 0 stand for the defaults.
     /// A whole one goes on from `state`, if another client handed some over.
     #[wasm_bindgen(constructor)]
     #[allow(clippy::too_many_arguments)]
     pub fn new(
         host: u32,
-        url: &str,
         namespace: &str,
         interval_ms: u32,
         events_max: u32,
@@ -33,9 +32,8 @@ impl Core {
         liveness: bool,
         state: &str,
     ) -> Self {
-        let mut options = Options { liveness, ..Options::default() };
-        options.namespace =
-            if namespace.is_empty() { namespace_of(url) } else { String::from(namespace) };
+        let namespace = String::from(namespace);
+        let mut options = Options { namespace, liveness, ..Options::default() };
         if interval_ms > 0 {
             options.interval_ms = u64::from(interval_ms);
         }

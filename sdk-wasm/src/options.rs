@@ -1,7 +1,5 @@
 //! How a client is set up.
 
-use crate::text;
-
 /// How a client is set up. The defaults are what the documentation promises.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -51,32 +49,5 @@ impl Default for Options {
             lease_stale_ms: 30_000,
             answer_ms_max: 30_000,
         }
-    }
-}
-
-/// The namespace for an address to post to: `ll:` and a short hash of it, without its query and so without its write
-/// key. Events kept under a key that was since replaced are then sent under the new one, and those for another server never.
-///
-/// The hash is 32-bit FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>); it tells addresses apart, it hides nothing.
-pub fn namespace_of(url: &str) -> String {
-    let (address, _) = text::cut(url, b'?').unwrap_or((url, ""));
-    let mut hash = 0x811c_9dc5_u32;
-    for byte in address.bytes() {
-        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    }
-    let mut namespace = String::from("ll:");
-    lamplight_wire::json::push_integer(&mut namespace, u64::from(hash));
-    namespace
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_new_write_key_keeps_the_namespace_and_another_server_has_its_own() {
-        let one = namespace_of("https://t.example.com/v1/events?key=wk_one");
-        assert_eq!(one, namespace_of("https://t.example.com/v1/events?key=wk_two"));
-        assert_ne!(one, namespace_of("https://u.example.com/v1/events?key=wk_one"));
     }
 }

@@ -222,6 +222,21 @@ export function tellOf(host, id, promise) {
   promise.then(tell(true), tell(false))
 }
 
+/**
+ * The page that the person was first seen on, of which storage knows: this one, if of none, and from then on. None while consent
+ * is withdrawn. Without `here`, storage forgets it.
+ */
+export function landing(namespace, here) {
+  try {
+    const key = `${namespace}:f`
+    if (!here) delete localStorage[key]
+    else if (!localStorage[`${namespace}:o`]) return JSON.parse((localStorage[key] ||= JSON.stringify(here)))
+  } catch {
+    // Without storage, each page is where its visitor was first seen.
+    return here
+  }
+}
+
 /** The gzip form of a text, made off the page's own thread; nothing where browsers cannot. */
 async function pack(text) {
   try {

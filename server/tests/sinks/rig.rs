@@ -230,7 +230,7 @@ pub(crate) fn row() -> EventRow {
             r#"{"sum": 1.50,"who":"\u00e9","time":1,"nested":{"a":[1,2]}}"#.into(),
         ),
         context_json: Some(
-            r#"{"page":"https://a.example/b","utm":{"source":"x"},"locale":"de"}"#.into(),
+            r#"{"page":"https://a.example/b","initial":{"page":"https://a.example/","referrer":"https://n.example/","utm":{"source":"y"}},"utm":{"source":"x"},"locale":"de"}"#.into(),
         ),
         monitor_json: None,
         enrichment_json: Some(r#"{"geo":{"country":"DE"}}"#.into()),

@@ -114,6 +114,7 @@ fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a Raw
                 known.push(("$current_url".to_owned(), url));
             }
             "referrer" => known.push(("$referrer".to_owned(), *value)),
+            "initial" => known.extend(first_touch(inner)),
             "locale" | "release" => known.push((name.clone(), *value)),
             _ => {}
         }
@@ -122,6 +123,24 @@ fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a Raw
     known.retain(|(name, value)| {
         !value.get().starts_with(['{', '[']) && value.get() != "null" && seen.insert(name.clone())
     });
+    known
+}
+
+/// The campaign and the referrer with which the user was first seen.
+fn first_touch<'a>(initial: Vec<(String, &'a RawValue)>) -> Vec<(String, &'a RawValue)> {
+    let mut known = Vec::new();
+    for (name, value) in initial {
+        match name.as_str() {
+            "utm" => {
+                let inner = members(value.get()).unwrap_or_default();
+                known.extend(
+                    inner.into_iter().map(|(name, value)| (format!("initial_utm_{name}"), value)),
+                );
+            }
+            "referrer" => known.push(("$initial_referrer".to_owned(), value)),
+            _ => {}
+        }
+    }
     known
 }
 
