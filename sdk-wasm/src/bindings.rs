@@ -63,13 +63,11 @@ impl Core {
     /// `monitor`, the type, and the name, which may have more than one line. Returns its number times 8 plus the code of
     /// what became of it, or 7 when the client is busy: then call again in another task.
     pub fn track(&self, ts_ms: f64, parts: &str) -> f64 {
-        let mut name = parts;
-        let mut part = || {
-            let (part, rest) = text::cut(name, b'\n').unwrap_or((name, ""));
-            name = rest;
-            part
-        };
-        let [properties_json, user_json, monitor_json, kind] = [part(), part(), part(), part()];
+        let (mut lines, mut name) = ([""; 4], parts);
+        for line in &mut lines {
+            (*line, name) = text::cut(name, b'\n').unwrap_or((name, ""));
+        }
+        let [properties_json, user_json, monitor_json, kind] = lines;
         // Checked to be a time that fits.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let ts_ms = (ts_ms >= 0.0).then_some(ts_ms as u64);
