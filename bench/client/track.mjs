@@ -11,7 +11,6 @@ export async function benchTrack(browser, origin, options) {
   await context.close()
   const ratio = (share, of) => Math.round((quantile(raw[of].track, share) / quantile(raw[of].setItem, share)) * 100) / 100
   return {
-    initMs: raw.initMs,
     microseconds: {
       // Ten calls at a time, because the browser's clock ticks in 5 µs: each value is a call's share of its ten.
       track: summary(raw.tens.track),
@@ -45,9 +44,7 @@ async function measure({ url, key }) {
   const tens = 10
   const properties = (i) => ({ sku: `A-${i}`, price: 49.9, list: 'spring', position: i, note: 'n'.repeat(60) })
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-  const startedInit = performance.now()
   const lamplight = globalThis.lamplightInit({ url, key, context: false })
-  const initMs = performance.now() - startedInit
   const { producer } = lamplight.stats()
   const bareKey = (i) => `ba:1234567890:q:${producer}:${i}`
   // The same members as the stored event has, and as many bytes.
@@ -136,5 +133,5 @@ async function measure({ url, key }) {
     bursts.push({ trackMs, bareMs, calls, bareCalls, written, requests, eventBytes })
   }
   lamplight.close()
-  return { ...all, bursts, initMs }
+  return { ...all, bursts }
 }

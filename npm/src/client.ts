@@ -63,7 +63,12 @@ export class Client implements Lamplight {
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
-    return this.#safely(() => this.#pass({ ts: Date.now(), ...options, name, properties })) ?? lost('unavailable')
+    try {
+      return this.#pass({ ts: Date.now(), ...options, name, properties })
+    } catch (error) {
+      this.#fail(messageOf(error))
+      return lost('unavailable')
+    }
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
@@ -206,11 +211,10 @@ export class Client implements Lamplight {
     if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
     const context = this.#context.changed()
     if (context) handle.context(objectJson(context, report))
-    const packed = handle.track(
-      typeof name === 'string' ? name : messageOf(name), ts, objectJson(properties, report), type, objectJson(user, report),
-      objectJson(monitor, report),
-    )
-    const [seq, reason] = [Math.floor(packed / 8), REASONS[packed % 8]]
+    const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${type && messageOf(type).replaceAll('\n', ' ')}\n`
+    const packed = handle.track(ts, parts + (typeof name === 'string' ? name : messageOf(name)))
+    const seq = Math.floor(packed / 8)
+    const reason = REASONS[packed % 8]
     // The module was just calling a web API that the page has replaced by one that tracks.
     if (reason === 'busy') queueMicrotask(() => this.#safely(() => this.#keep(draft, report)))
     // No code, and no number, from what stands in for a module.

@@ -9,7 +9,7 @@ export interface Exports {
   wasm_free(at: number, bytes: number, align: number): void
   wasm_new(...options: unknown[]): number
   wasm_producer(core: number): Pair
-  wasm_track(core: number, ...event: unknown[]): number
+  wasm_track(core: number, ts: number, at: number, bytes: number): number
   wasm_context(core: number, at: number, bytes: number): void
   wasm_identify(core: number, at: number, bytes: number): void
   wasm_consent(core: number): void
@@ -47,7 +47,6 @@ export type Setup = [
 ]
 
 const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
-let scratch = new Uint8Array()
 
 /** As instances of WebAssembly are made. */
 export const instanceOf = (module: WebAssembly.Module): Make => (imports) => new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
@@ -61,13 +60,16 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
   const memory = () => (view.buffer === wasm.memory.buffer ? view : (view = new Uint8Array(wasm.memory.buffer)))
   const read = (at: number, bytes: number) => decoder.decode(memory().subarray(at, at + bytes))
   const give = (text: string) => {
-    given = 0
-    if (!text) return 1
-    if (scratch.length < text.length * 3) scratch = new Uint8Array(text.length * 3)
-    given = encoder.encodeInto(text, scratch).written
+    given = text.length
+    if (!given) return 1
     const at = wasm.wasm_malloc(given, 1)
-    memory().set(scratch.subarray(0, given), at)
-    return at
+    // In its place at once, if it is ASCII, as nearly all are.
+    if (encoder.encodeInto(text, memory().subarray(at, at + given)).read === given) return at
+    wasm.wasm_free(at, given, 1)
+    const bytes = encoder.encode(text)
+    const place = wasm.wasm_malloc((given = bytes.length), 1)
+    memory().set(bytes, place)
+    return place
   }
   /** Gives a text to a place where the module looks for it; 0 stands for none. */
   const giveTo = (to: number, text: string | null | undefined) => {
@@ -105,8 +107,7 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
   const core = wasm.wasm_new(0, give(namespace), given, ...options, give(state), given)
   return {
     producer: () => taken(wasm.wasm_producer(core)),
-    track: (name, ts, properties, type, user, monitor) =>
-      wasm.wasm_track(core, give(name), given, ts, give(properties), given, give(type), given, give(user), given, give(monitor), given),
+    track: (ts, parts) => wasm.wasm_track(core, ts, give(parts), given),
     context: (json) => wasm.wasm_context(core, give(json), given),
     identify: (id) => wasm.wasm_identify(core, give(id), given),
     consent: () => wasm.wasm_consent(core),

@@ -12,7 +12,7 @@ export function open(make: Make, setup: Setup, listener: (name: string, json: st
     return (state) => (host.core = start(whole, host, setup, state, more))
   }
   const first = (host.core = start(make, host, setup, '', more))
-  // Whichever it is by then.
-  const forward = (name: string) => (...given: unknown[]) => host.enter((core) => (core as any)[name](...given))
+  // Whichever it is by then. No call has more than two.
+  const forward = (name: string) => (a: unknown, b: unknown) => host.enter(name, a, b)
   return Object.fromEntries(Object.keys(first).map((name) => [name, forward(name)])) as unknown as Core
 }

@@ -3,7 +3,8 @@ declare module 'lamplight:host' {
   /** A client in a module. */
   export interface Core {
     producer(): string
-    track(name: string, ts: number, properties: string, type: string, user: string, monitor: string): number
+    /** `parts` has, each on a line of its own, the JSON of `properties`, `user` and `monitor`, the type, and the name. */
+    track(ts: number, parts: string): number
     context(json: string): void
     identify(id: string): void
     consent(): void
@@ -27,7 +28,8 @@ declare module 'lamplight:host' {
     core: Core
     /** Fetches the whole module; what comes back has it go on from a state. */
     whole: () => Promise<(state: string) => void>
-    enter<Result>(act: (core: Core) => Result): Result
+    /** Calls what the module's client has under this name. */
+    enter(name: string, a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown
     get(key: string): string | null | undefined
     set(key: string, value: string): number
     setNumbered(number: number, value: string): number

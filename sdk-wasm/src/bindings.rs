@@ -6,6 +6,7 @@ use crate::browser::{Browser, Shell};
 use crate::client::{Client, Outcome, Track};
 use crate::options::Options;
 use crate::ports::{Answer, Page};
+use crate::text;
 
 /// A client, as JavaScript holds it.
 #[wasm_bindgen]
@@ -58,17 +59,17 @@ impl Core {
         name
     }
 
-    /// Keeps an event. Returns its number times 8 plus the code of what became of it, or 7 when the
-    /// client is busy: then call again in another task.
-    pub fn track(
-        &self,
-        name: &str,
-        ts_ms: f64,
-        properties_json: &str,
-        kind: &str,
-        user_json: &str,
-        monitor_json: &str,
-    ) -> f64 {
+    /// Keeps an event. Its parts are the lines of one text, which crosses at once: the JSON of `properties`, `user` and
+    /// `monitor`, the type, and the name, which may have more than one line. Returns its number times 8 plus the code of
+    /// what became of it, or 7 when the client is busy: then call again in another task.
+    pub fn track(&self, ts_ms: f64, parts: &str) -> f64 {
+        let mut name = parts;
+        let mut part = || {
+            let (part, rest) = text::cut(name, b'\n').unwrap_or((name, ""));
+            name = rest;
+            part
+        };
+        let [properties_json, user_json, monitor_json, kind] = [part(), part(), part(), part()];
         // Checked to be a time that fits.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let ts_ms = (ts_ms >= 0.0).then_some(ts_ms as u64);
@@ -139,7 +140,7 @@ impl Core {
 
     /// The timer fired.
     pub fn woke(&self) {
-        self.shell.with(Client::woke);
+        self.shell.woke();
     }
 
     /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was

@@ -1,6 +1,6 @@
 //! What the core asks of the world. The browser implements these in `browser/`, the simulation in `tests/sim/`.
 
-use lamplight_wire::Producer;
+use lamplight_wire::{Producer, json};
 
 /// Why storage did not take a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,15 @@ pub trait Storage {
     /// # Errors
     /// [`Refusal`], when the value was not taken; the old one then stays.
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal>;
+    /// The same with the key that is `prefix` and then `number`.
+    ///
+    /// # Errors
+    /// As [`Storage::set`].
+    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
+        let mut key = String::from(prefix);
+        json::push_integer(&mut key, number);
+        self.set(&key, value)
+    }
     /// Removes `key`. A key that this tab's copy does not have may stay for others.
     fn remove(&mut self, key: &str);
     /// All keys that begin with `prefix`, in any order.

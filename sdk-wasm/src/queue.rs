@@ -81,6 +81,8 @@ pub struct Room {
 #[derive(Debug)]
 pub struct Queue<const WHOLE: bool = true> {
     producer: Producer,
+    /// What the keys of its events begin with, once there was one.
+    prefix: String,
     room: Room,
     /// Ascending by seq.
     entries: Vec<Entry>,
@@ -111,6 +113,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
     pub const fn new(producer: Producer, room: Room) -> Self {
         Self {
             producer,
+            prefix: String::new(),
             room,
             entries: Vec::new(),
             waiting: 0,
@@ -177,10 +180,13 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         seq: u64,
         text: String,
     ) -> Kept {
-        let key = keys.event(self.producer, seq);
-        let bytes = key.len() + text.len();
+        if self.prefix.is_empty() {
+            self.prefix = keys.events(self.producer);
+        }
+        let bytes = self.prefix.len() + digits(seq) + text.len();
         let kept = if self.share.fits(bytes) {
-            storage.set(&key, &text).map_or_else(Kept::Refused, |()| Kept::Stored)
+            let stored = storage.set_numbered(&self.prefix, seq, &text);
+            stored.map_or_else(Kept::Refused, |()| Kept::Stored)
         } else {
             Kept::OverShare
         };
@@ -312,5 +318,13 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         }
         self.has_room();
         left
+    }
+}
+
+/// How many characters a number has.
+const fn digits(number: u64) -> usize {
+    match number.checked_ilog10() {
+        Some(power) => power as usize + 1,
+        None => 1,
     }
 }

@@ -7,7 +7,7 @@ mod read;
 #[cfg(feature = "serde")]
 pub use read::{Event, Identity, Invalid, Kind, User};
 
-/// The parts of an event that the SDK writes. Every `*_json` part is a JSON text, taken as it is.
+/// The parts of an event that the SDK writes. Every `*_json` part is a JSON text in ASCII, taken as it is: see [`json::ascii`].
 #[derive(Debug, Clone, Copy)]
 pub struct EventParts<'a> {
     /// What happened.
@@ -63,6 +63,6 @@ impl EventParts<'_> {
 fn push_member(out: &mut String, key: &str, value_json: &str) {
     if !value_json.is_empty() {
         out.push_str(key);
-        json::push_ascii(out, value_json);
+        out.push_str(value_json);
     }
 }

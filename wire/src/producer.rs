@@ -12,6 +12,9 @@ pub struct Producer(u128);
 /// How many characters a producer's name has: 26 of five bits hold 128 bits, the first one at most `7`.
 pub const PRODUCER_CHARS: usize = 26;
 
+/// As many characters of five bits as 64 bits hold.
+const WORD_CHARS: usize = 12;
+
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl Producer {
@@ -29,9 +32,16 @@ impl Producer {
     fn spell(self) -> [u8; PRODUCER_CHARS] {
         let mut name = [b'0'; PRODUCER_CHARS];
         let mut rest = self.0;
-        for place in name.iter_mut().rev() {
-            *place = ALPHABET[(rest & 31) as usize];
-            rest >>= 5;
+        // By words of twelve characters: nothing is shifted by more than a machine can at once.
+        for word in name.rchunks_mut(WORD_CHARS) {
+            // Only the lowest are looked at.
+            #[allow(clippy::cast_possible_truncation)]
+            let mut digits = rest as u64;
+            for place in word.iter_mut().rev() {
+                *place = ALPHABET[(digits & 31) as usize];
+                digits >>= 5;
+            }
+            rest >>= 5 * WORD_CHARS;
         }
         name
     }

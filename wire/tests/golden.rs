@@ -11,6 +11,7 @@ use std::path::Path;
 
 use lamplight_wire::batch::{Body, BodyError, ProducerNote, push_batch};
 use lamplight_wire::event::{Event, EventParts, Identity};
+use lamplight_wire::json;
 use lamplight_wire::reason::{DropReason, InvalidReason};
 use lamplight_wire::{Producer, Ranges, limits};
 use serde_json::Value;
@@ -176,12 +177,12 @@ fn a_batch_is_written_as_in_the_golden_file_and_reads_back() {
                 ts: event["ts"].as_u64().unwrap(),
                 producer: Producer::parse(text(&event["producer"])).unwrap(),
                 seq: event["seq"].as_u64().unwrap(),
-                properties_json: text(&event["properties_json"]),
+                properties_json: &json::ascii(text(&event["properties_json"])),
                 kind: text(&event["kind"]),
-                user_json: text(&event["user_json"]),
+                user_json: &json::ascii(text(&event["user_json"])),
                 session: text(&event["session"]),
-                context_json: text(&event["context_json"]),
-                monitor_json: text(&event["monitor_json"]),
+                context_json: &json::ascii(text(&event["context_json"])),
+                monitor_json: &json::ascii(text(&event["monitor_json"])),
             }
             .push_to(&mut out);
             out

@@ -43,11 +43,11 @@ export class Host {
     for (const name of ['visibilitychange', 'freeze', 'resume']) globalThis.document?.addEventListener(name, hear)
   }
 
-  /** Calls the module, then does what it left to do: it may not be called while it is busy. */
-  enter(act) {
+  /** Calls what the module's client has under this name, then does what that left to do: it may not be called while it is busy. */
+  enter(name, a, b, c, d) {
     this.#depth += 1
     try {
-      return act(this.core)
+      return this.core[name]?.(a, b, c, d)
     } finally {
       this.#depth -= 1
       if (!this.#depth) this.#left()
@@ -70,7 +70,8 @@ export class Host {
     this.#growing ??= this.whole().then(
       (goOn) => {
         this.#goOn = goOn
-        this.enter(() => {})
+        // Nothing but what is left to do.
+        this.enter('')
       },
       () => (this.#growing = undefined),
     )
@@ -81,7 +82,7 @@ export class Host {
     if (type === 'visibilitychange') what = document.visibilityState === 'hidden' ? 0 : 1
     // The first one of a page's life says nothing new.
     if (type === 'pageshow' && persisted) what = 4
-    if (what >= 0) this.enter((core) => core.page(what))
+    if (what >= 0) this.enter('page', what)
   }
 
   get(key) {
@@ -139,7 +140,7 @@ export class Host {
     this.#wakeMs = atMs
     this.#timer = setTimeout(() => {
       this.#wakeMs = Infinity
-      this.enter((core) => core.woke())
+      this.enter(/* @__KEY__ */ 'woke')
     }, waitMs)
   }
 
@@ -186,7 +187,7 @@ export class Host {
       // A head without a body that could be read is no answer.
       status = 0
     }
-    if (this.#requests.delete(id)) this.enter((core) => core.answered(id, status, waitMs, text))
+    if (this.#requests.delete(id)) this.enter(/* @__KEY__ */ 'answered', id, status, waitMs, text)
   }
 
   abort(id) {
@@ -210,14 +211,14 @@ export class Host {
 /** Tells the host's client which Web Locks are held. */
 export function lookAt(host) {
   globalThis.navigator.locks?.query().then(
-    ({ held }) => host.enter((core) => core.alive(held.map(({ name }) => name).join('\n'))),
+    ({ held }) => host.enter('alive', held.map(({ name }) => name).join('\n')),
     () => {},
   )
 }
 
 /** Tells the host's client what `promise` has to tell, which is of work in the overflow. */
 export function tellOf(host, id, promise) {
-  const tell = (isDone) => (text) => host.enter((core) => core.worked(id, isDone, isDone ? text : ''))
+  const tell = (isDone) => (text) => host.enter(/* @__KEY__ */ 'worked', id, isDone, isDone ? text : '')
   promise.then(tell(true), tell(false))
 }
 

@@ -9,7 +9,7 @@ extern "C" {
     pub(super) fn size(host: u32, key: &str) -> u32;
     pub(super) fn set(host: u32, key: &str, value: &str) -> u32;
     #[wasm_bindgen(js_name = setNumbered)]
-    pub(super) fn set_numbered(host: u32, number: u32, value: &str) -> u32;
+    pub(super) fn set_numbered(host: u32, number: f64, value: &str) -> u32;
     pub(super) fn prefix(host: u32, text: &str);
     pub(super) fn remove(host: u32, key: &str);
     pub(super) fn keys(host: u32, prefix: &str) -> String;

@@ -16,21 +16,18 @@ impl Storage for Browser {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
-        let answer = match numbered(key) {
-            Some((prefix, number)) => {
-                if self.prefix != prefix {
-                    self.prefix = String::from(prefix);
-                    host::prefix(self.host, prefix);
-                }
-                host::set_numbered(self.host, number, value)
-            }
-            None => host::set(self.host, key, value),
-        };
-        match answer {
-            0 => Ok(()),
-            1 => Err(Refusal::Full),
-            _ => Err(Refusal::Blocked),
+        taken(host::set(self.host, key, value))
+    }
+
+    /// The prefix is the same for all events of a page, and crosses into JavaScript once.
+    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
+        if self.prefix != prefix {
+            self.prefix = String::from(prefix);
+            host::prefix(self.host, prefix);
         }
+        // At most 2^32.
+        #[allow(clippy::cast_precision_loss)]
+        taken(host::set_numbered(self.host, number as f64, value))
     }
 
     fn remove(&mut self, key: &str) {
@@ -48,12 +45,13 @@ impl Storage for Browser {
     }
 }
 
-/// A key that ends in a number, as what stands before it and the number: the first part is the same for all events of
-/// a page and crosses into JavaScript once.
-fn numbered(key: &str) -> Option<(&str, u32)> {
-    let at = key.bytes().rposition(|byte| byte == b':')?;
-    let (prefix, number) = key.split_at_checked(at + 1)?;
-    Some((prefix, u32::try_from(text::number(number)?).ok()?))
+/// What the host tells of a value that it was to store.
+const fn taken(answer: u32) -> Result<(), Refusal> {
+    match answer {
+        0 => Ok(()),
+        1 => Err(Refusal::Full),
+        _ => Err(Refusal::Blocked),
+    }
 }
 
 // Both are positive and far below 2^53.

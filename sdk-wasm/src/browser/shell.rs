@@ -1,6 +1,6 @@
 //! Drives the client, and sets its timer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::{Browser, host};
 use crate::client::Client;
@@ -18,12 +18,18 @@ const IS_WHOLE: bool = cfg!(feature = "whole");
 pub struct Shell {
     host: u32,
     client: RefCell<Client<Browser, IS_WHOLE>>,
+    /// What the timer was last set for, until it fires; then `u64::MAX`.
+    armed_ms: Cell<u64>,
 }
 
 impl Shell {
     /// Drives `client`, whose ports are on the host with this number.
     pub fn start(host: u32, client: Client<Browser, IS_WHOLE>) -> &'static Self {
-        let shell = Box::leak(Box::new(Self { host, client: RefCell::new(client) }));
+        let shell = Box::leak(Box::new(Self {
+            host,
+            client: RefCell::new(client),
+            armed_ms: Cell::new(u64::MAX),
+        }));
         shell.with(|_| {});
         shell
     }
@@ -37,6 +43,12 @@ impl Shell {
         Some(result)
     }
 
+    /// The timer fired.
+    pub fn woke(&self) {
+        self.armed_ms.set(u64::MAX);
+        self.with(Client::woke);
+    }
+
     /// Tells what is to be told, and sets the timer.
     #[inline(never)]
     fn follow_up(&self, client: &mut Client<Browser, IS_WHOLE>) {
@@ -44,6 +56,10 @@ impl Shell {
             host::note(self.host, note.name(), &note.to_json());
         }
         let Some(due_ms) = client.next_wake_ms() else { return };
+        // Asked for already, and it has not fired.
+        if self.armed_ms.replace(due_ms) == due_ms {
+            return;
+        }
         let wait_ms = due_ms.saturating_sub(client.ports().monotonic_ms()).min(TIMER_MS_MAX);
         host::wake(self.host, u32::try_from(wait_ms).unwrap_or(0));
     }

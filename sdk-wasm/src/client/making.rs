@@ -73,7 +73,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Sets the `context` object of later events, as JSON text; none when empty.
     pub fn set_context(&mut self, context_json: &str) {
         self.context_json.clear();
-        json::push_ascii(&mut self.context_json, context_json);
+        self.context_json.push_str(&json::ascii(context_json));
     }
 
     /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
@@ -120,13 +120,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
     fn write(&mut self, event: &Track<'_>) -> Option<String> {
-        let mut escaped = String::new();
-        let mut properties_json = event.properties_json;
-        if !properties_json.is_ascii() {
-            json::push_ascii(&mut escaped, properties_json);
-            properties_json = &escaped;
-        }
-        let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
+        let properties_json = json::ascii(event.properties_json);
+        let user_json = json::ascii(event.user_json);
+        let monitor_json = json::ascii(event.monitor_json);
+        let rest = user_json.len() + monitor_json.len() + event.kind.len();
         if event.name.len() > limits::NAME_BYTES_MAX
             || properties_json.len() > limits::PROPERTIES_BYTES_MAX
             || rest > limits::PROPERTIES_BYTES_MAX / 4
@@ -135,9 +132,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
         let now_ms = self.ports.wall_ms();
         let session = self.session.touch(&mut self.ports, &self.keys, now_ms);
-        let user_json = match event.user_json {
-            "" => self.person.json(&mut self.ports, &self.keys),
-            given => given,
+        let user_json = if user_json.is_empty() {
+            self.person.json(&mut self.ports, &self.keys)
+        } else {
+            &user_json
         };
         let around = user_json.len() + self.context_json.len() + 200;
         let mut text =
@@ -147,12 +145,12 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             ts: event.ts_ms.unwrap_or(now_ms),
             producer: self.producer,
             seq: self.seq,
-            properties_json,
+            properties_json: &properties_json,
             kind: event.kind,
             user_json,
             session,
             context_json: &self.context_json,
-            monitor_json: event.monitor_json,
+            monitor_json: &monitor_json,
         };
         parts.push_to(&mut text);
         Some(text)
