@@ -43,7 +43,7 @@ async function bundle(options, beside) {
     minify: true,
     target: 'es2022',
     // Names that are ours alone, of what the module and its host call each other.
-    mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole)$/,
+    mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|note|release|prefix|core)$/,
     mangleCache: names.cache,
     plugins: [{ name: 'modules', setup: (build) => addModules(build, beside) }],
     ...options,

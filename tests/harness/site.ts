@@ -85,8 +85,10 @@ export class Site {
       response.writeHead(200, { 'content-type': `${TYPES[extname(pathname)] ?? 'text/html'}; charset=utf-8` }).end(file)
       return
     }
-    if (pathname === '/worker.js') {
-      response.writeHead(200, { 'content-type': 'text/javascript' }).end(worker())
+    // A worker has the policy of its own script.
+    if (pathname === '/worker.js' || pathname === '/worker-without-wasm.js') {
+      const header = pathname === '/worker.js' ? {} : { 'content-security-policy': CSP_WITHOUT_WASM }
+      response.writeHead(200, { 'content-type': 'text/javascript', ...header }).end(worker())
       return
     }
     if (!pathname.startsWith('/lamplight/')) {

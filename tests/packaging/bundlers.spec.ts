@@ -3,16 +3,17 @@ import { join } from 'node:path'
 import { VITE_ARGS } from './consumer.ts'
 import { serveFolder } from './static_site.ts'
 import { test } from './test.ts'
-import { expectVisit } from './visit.ts'
+import { expectGrowth, expectVisit } from './visit.ts'
 
 const PAGES = 'tests/packaging/consumers/pages'
 const IMPORTS = { lamplight: '/node_modules/lamplight/dist/index.js', 'lamplight/slim': '/node_modules/lamplight/dist/slim.js' }
 
 for (const entry of ['inline', 'slim']) {
-  test(`Vite build: a page with the ${entry} entry sends its events`, async ({ build, host, page, server }) => {
+  test(`Vite build: a page with the ${entry} entry sends its events, also once the rest of the client has come`, async ({ build, host, page, server }) => {
     const consumer = await build(PAGES, 'vite:build')
     const url = await host(consumer.serve('vite:preview', VITE_ARGS))
     await expectVisit(page, `${url}/${entry}.html`, server, entry)
+    await expectGrowth(page, server)
   })
 
   test(`Vite dev: a page with the ${entry} entry sends its events`, async ({ install, host, page, server }) => {

@@ -1,8 +1,11 @@
 // The examples, as somebody uses them who has only their folder and the package.
+import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { WRITE_KEY, type Server } from '../harness/server.ts'
 import { NEXT_ARGS, VITE_ARGS, type Environment } from './consumer.ts'
+import { serveFolder } from './static_site.ts'
 import { expect, test } from './test.ts'
+import { expectGrowth, expectVisit } from './visit.ts'
 
 const VITE = 'examples/vite-react'
 const NEXT = 'examples/next'
@@ -42,6 +45,18 @@ test('examples/next, in development with strict mode: no view counts twice, and 
   const consumer = await install(NEXT)
   const url = await host(consumer.serve('dev', NEXT_ARGS, nextTo(server)))
   await expectStory(page, url, server, 'next')
+})
+
+test('Next, exported: pages that are files alone send their events, also once the rest of the client has come', async ({ install, host, page, server }) => {
+  const consumer = await install(NEXT)
+  for (const path of ['next_export', 'pages/src']) await consumer.add(`tests/packaging/consumers/${path}`)
+  await test.step('build', () => consumer.node('node_modules/next/dist/bin/next', 'build', 'exported'))
+  const url = await host(serveFolder(join(consumer.folder, 'exported/out')))
+  await expectVisit(page, `${url}/`, server, 'exported')
+  await expectGrowth(page, server)
+  await page.goto(`${url}/slim?${new URLSearchParams({ url: server.url, key: WRITE_KEY })}`)
+  await expect(page).toHaveTitle('stored')
+  await expect.poll(async () => (await server.api.events({ name: 'visited' })).map(({ properties }) => properties['entry'])).toEqual(['exported_slim', 'exported'])
 })
 
 function viteTo(server: Server): Environment {

@@ -3,6 +3,9 @@ import type { Page } from '@playwright/test'
 import { WRITE_KEY, type Server } from '../harness/server.ts'
 import { expect } from './test.ts'
 
+/** What a page has left that is gone: only the whole client looks for such. */
+const LEFT = { producer: '0'.repeat(26), text: '{"name":"left"}' }
+
 /** Opens a page that tracks a visit, and waits until the server lists it. */
 export async function expectVisit(page: Page, address: string, server: Server, entry: string): Promise<void> {
   await page.goto(`${address}?${new URLSearchParams({ url: server.url, key: WRITE_KEY })}`)
@@ -12,4 +15,21 @@ export async function expectVisit(page: Page, address: string, server: Server, e
   const rows = await server.api.events()
   expect(rows.find(({ name }) => name === 'visited')?.properties).toEqual({ entry })
   expect(rows.find(({ name }) => name === 'visit.duration')?.monitor).toMatchObject({ kind: 'timer' })
+}
+
+/** Waits until the whole client has taken over in the page of a visit, and has it send an event. */
+export async function expectGrowth(page: Page, server: Server): Promise<void> {
+  const key = await page.evaluate(({ producer, text }) => {
+    const namespace = Object.keys(localStorage).find((key) => key.endsWith(':s'))?.slice(0, -2)
+    const key = `${namespace}:q:${producer}:1`
+    localStorage[key] = text
+    return key
+  }, LEFT)
+  await expect.poll(() => page.evaluate(() => window.lamplight.stats().foreign)).toBe(1)
+  const made = await page.evaluate((key) => {
+    localStorage.removeItem(key)
+    return window.lamplight.track('grown')
+  }, key)
+  expect(made).toMatchObject({ seq: 3, stored: true })
+  await expect.poll(async () => (await server.api.events({ name: 'grown' })).map(({ producer, seq }) => `${producer}-${seq}`)).toEqual([made.id])
 }

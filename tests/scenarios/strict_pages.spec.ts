@@ -54,6 +54,44 @@ test('a page whose policy forbids WebAssembly keeps and delivers its events, eac
   expect(broken).toEqual([])
 })
 
+test('the slim entry fetches the translated core in such a page too, and its events arrive', async ({ page, server, site }) => {
+  const fetched: string[] = []
+  page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))
+  await page.goto(`${site.origin}/without-wasm`)
+  const reason = await page.evaluate(
+    async ({ entry, url, key }) => {
+      const { load } = (await import(entry)) as typeof import('lamplight/slim')
+      const init = await load()
+      window.lamplight = init({ url, key })
+      return window.lamplight.track('early').reason
+    },
+    { entry: Site.entry('./slim'), url: server.url, key: WRITE_KEY },
+  )
+  expect(reason).toBe('loading')
+  expect(await page.evaluate(() => window.lamplight.flush())).toEqual({ sent: 1, queued: 0 })
+  const producer = await started(page)
+  expect((await page.evaluate(() => window.lamplight.track('late'))).stored).toBe(true)
+  await expectExactlyOnce(server, [`${producer}-1`, `${producer}-2`])
+  expect(fetched.filter((path) => TRANSLATED.test(path))).toHaveLength(1)
+})
+
+test('a dedicated worker whose policy forbids WebAssembly delivers its events', async ({ page, server, site }) => {
+  const forbidden: string[] = []
+  page.on('console', (message) => forbidden.push(message.text()))
+  await page.goto(`${site.origin}/without-wasm`)
+  const order = { options: { url: server.url, key: WRITE_KEY }, count: 3, name: 'worked' }
+  const made = await page.evaluate((order) => {
+    const worker = new Worker('/worker-without-wasm.js', { type: 'module' })
+    return new Promise<{ reason?: string }[]>((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data as { reason?: string }[])
+      worker.onerror = ({ message }) => reject(new Error(message))
+      worker.postMessage(order)
+    })
+  }, order)
+  expect(made.map(({ reason }) => reason), forbidden.join()).toEqual(['loading', 'loading', 'loading'])
+  await expect.poll(async () => (await server.api.events()).map(({ name, properties }) => [name, properties['at']])).toEqual([['worked', 2], ['worked', 1], ['worked', 0]])
+})
+
 test('what the translated core has stored survives a kill of its tab', async ({ context, server, site }) => {
   const page = await context.newPage()
   await page.goto(`${site.origin}/without-wasm`)

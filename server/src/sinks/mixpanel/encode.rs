@@ -127,7 +127,7 @@ fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a Raw
 }
 
 /// The campaign and the referrer with which the user was first seen.
-fn first_touch<'a>(initial: Vec<(String, &'a RawValue)>) -> Vec<(String, &'a RawValue)> {
+fn first_touch(initial: Vec<(String, &RawValue)>) -> Vec<(String, &RawValue)> {
     let mut known = Vec::new();
     for (name, value) in initial {
         match name.as_str() {

@@ -1,0 +1,2 @@
+/** A site of files alone. */
+export default { output: 'export' }
