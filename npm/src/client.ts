@@ -45,13 +45,13 @@ export class Client implements Lamplight {
       return (this.#handle = handle)
     }
     this.#start = () => {
-      let make
       try {
-        make = module()
+        const make = module()
+        if (make) opened(make)
       } catch (cause) {
+        // WebKit lets modules be made where a policy forbids them, and no instances of them.
         this.#handle = standIn(cause, opened, this.#gate, (message) => this.#fail(message))
       }
-      if (make) opened(make)
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {

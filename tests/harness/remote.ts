@@ -20,8 +20,8 @@ export class Remote {
   #calls: Call[] = []
   #asked = 0
 
-  constructor(name: string, page: string) {
-    this.path = `/remote/${name}`
+  constructor(path: string, page: string) {
+    this.path = path
     this.#page = page
   }
 

@@ -11,7 +11,7 @@ import { Remote } from './remote.ts'
 const PACKAGE = process.env['LAMPLIGHT_NPM'] ?? fileURLToPath(new URL('../../npm', import.meta.url))
 const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
 const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
-/** Served at `/without-wasm`. */
+/** Served at `/without-wasm`, and below. */
 const CSP_WITHOUT_WASM = CSP.replace(" 'wasm-unsafe-eval'", '')
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
@@ -52,9 +52,9 @@ export class Site {
     return meeting
   }
 
-  /** A page of the site that the site steers. */
-  remote(): Remote {
-    const remote = new Remote(String(this.#remotes.length), BLANK)
+  /** A page of the site that the site steers, below one of its paths, whose policy it has. */
+  remote(below = '/remote'): Remote {
+    const remote = new Remote(`${below}/${this.#remotes.length}`, BLANK)
     this.#remotes.push(remote)
     return remote
   }
@@ -73,7 +73,7 @@ export class Site {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', this.origin)
-    const policy = pathname === '/without-wasm' ? CSP_WITHOUT_WASM : CSP
+    const policy = pathname.startsWith('/without-wasm') ? CSP_WITHOUT_WASM : CSP
     const remote = this.#remotes.find(({ path }) => pathname === path || pathname.startsWith(`${path}/`))
     if (remote) {
       response.setHeader('content-security-policy', policy)

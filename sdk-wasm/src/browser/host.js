@@ -9,7 +9,7 @@ const PACK_MIN = 8192
 const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
 
 export class Host {
-  /** The module's client: hears what comes of things. */
+  /** The module's client: hears what comes of things. None where a policy forbids that there be one. */
   core
   /** Fetches the whole client: a promise of the function that has it go on from a state. */
   whole
@@ -47,7 +47,7 @@ export class Host {
   enter(name, a, b, c, d) {
     this.#depth += 1
     try {
-      return this.core[name]?.(a, b, c, d)
+      return this.core?.[name]?.(a, b, c, d)
     } finally {
       this.#depth -= 1
       if (!this.#depth) this.#left()

@@ -49,9 +49,9 @@ export class Chromium implements Engine {
     return new Chromium(browser, await browser.newContext(), site)
   }
 
-  async openTab(): Promise<Tab> {
+  async openTab(path = '/'): Promise<Tab> {
     const page = await this.#context.newPage()
-    await page.goto(this.#site.origin)
+    await page.goto(this.#site.origin + path)
     return new ChromiumTab(page)
   }
 

@@ -51,11 +51,11 @@ export class Firefox implements Engine {
     return new Firefox(browser, site)
   }
 
-  async openTab(): Promise<Tab> {
+  async openTab(path = '/'): Promise<Tab> {
     const pid = this.#browser.process()?.pid
     if (pid === undefined) throw new Error('Firefox has no process')
     const page = await this.#browser.newPage()
-    await page.goto(this.#site.origin)
+    await page.goto(this.#site.origin + path)
     return new FirefoxTab(page, pid)
   }
 

@@ -10,8 +10,8 @@ export interface Tab {
 }
 
 export interface Engine {
-  /** A page of the site, in a process of its own. */
-  openTab(): Promise<Tab>
+  /** A page of the site, in a process of its own; at `path`, if one is named. */
+  openTab(path?: string): Promise<Tab>
   close(): Promise<void>
 }
 

@@ -68,8 +68,8 @@ export class Webkit implements Engine {
     return new Webkit(site, launcher, browser, screen, home)
   }
 
-  async openTab(): Promise<Tab> {
-    const remote = this.#site.remote()
+  async openTab(path?: string): Promise<Tab> {
+    const remote = this.#site.remote(path)
     await this.#launcher.evaluate((url) => void window.open(url, '_blank', 'noopener'), this.#site.origin + remote.path)
     const tab = new WebkitTab(remote, this.#browser.pid ?? 0)
     await tab.evaluate(() => null, null)

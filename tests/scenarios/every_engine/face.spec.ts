@@ -1,0 +1,70 @@
+import { expect, test } from '../../harness/any_engine.ts'
+import { expectExactlyOnce } from '../../harness/exactly_once.ts'
+import { WRITE_KEY } from '../../harness/server.ts'
+import { Site } from '../../harness/site.ts'
+
+test('a page whose policy forbids WebAssembly delivers its events through the translated core, those before it was there first', async ({ engine, server }) => {
+  const tab = await engine.openTab('/without-wasm')
+  const early = await tab.evaluate(
+    async ({ entry, url, key }) => {
+      let isForbidden = false
+      try {
+        // WebKit forbids no more than to make an instance.
+        new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)))
+      } catch {
+        isForbidden = true
+      }
+      const { init } = (await import(entry)) as typeof import('lamplight')
+      window.lamplight = init({ url, key })
+      return { isForbidden, reason: window.lamplight.track('early').reason, flushed: await window.lamplight.flush() }
+    },
+    { entry: Site.entry(), url: server.url, key: WRITE_KEY },
+  )
+  expect(early).toEqual({ isForbidden: true, reason: 'loading', flushed: { sent: 1, queued: 0 } })
+  const late = await tab.evaluate((count) => Array.from({ length: count }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓' })), 100)
+  expect(late.map(({ seq, stored }) => [seq, stored])).toEqual(late.map((_, at) => [at + 2, true]))
+  const [producer] = late[0]!.id.split('-')
+  await expectExactlyOnce(server, Array.from({ length: 101 }, (_, at) => `${producer}-${at + 1}`))
+})
+
+test('what waits is deleted when consent is denied, in another tab too, and only which numbers that were is told', async ({ openClient, server }) => {
+  const [one, two] = [await openClient(), await openClient()]
+  await server.kill()
+  await one.trackMany(3, 'secret')
+  await two.trackMany(4, 'secret')
+  await one.tab.evaluate(() => window.lamplight.setConsent('denied'), null)
+  await expect.poll(() => two.waiting()).toBe(0)
+  expect(await one.tab.evaluate(() => window.lamplight.track('secret').reason, null)).toBe('consent_denied')
+  await expect.poll(() => two.tab.evaluate(() => window.lamplight.track('secret').reason, null)).toBe('consent_denied')
+
+  await server.restart()
+  await expect.poll(async () => (await server.api.totals()).declared, { timeout: 30_000 }).toBe(7)
+  expect(await server.api.totals()).toMatchObject({ stored: 0, lost: 0 })
+})
+
+test('page views, marked clicks, errors and rejections are tracked by themselves', async ({ openClient, server }) => {
+  const client = await openClient()
+  const path = await client.tab.evaluate(
+    async ({ entry }) => {
+      const { auto } = (await import(entry)) as typeof import('lamplight/auto')
+      const { pathname } = location
+      const later = (act: () => void) => new Promise((resolve) => setTimeout(() => (setTimeout(resolve, 100), act())))
+      document.body.innerHTML = '<button data-track="bought" data-track-plan="pro"><b>Buy</b></button>'
+      auto(window.lamplight)
+      await later(() => history.pushState({}, '', '/cart'))
+      await later(() => history.back())
+      await later(() => document.querySelector('b')!.click())
+      await later(() => {
+        throw new Error('thrown')
+      })
+      await later(() => void Promise.reject(new TypeError('rejected')))
+      return pathname
+    },
+    { entry: Site.entry('./auto') },
+  )
+  await expect.poll(async () => (await server.api.totals()).stored).toBe(6)
+  const rows = (await server.api.events()).sort((a, b) => Number(a.seq) - Number(b.seq))
+  expect(rows.map(({ name, properties }) => [name, properties['path'] ?? properties['plan'] ?? properties['message']])).toEqual([
+    ['page', path], ['page', '/cart'], ['page', path], ['bought', 'pro'], ['error', 'thrown'], ['error', 'rejected'],
+  ])
+})
