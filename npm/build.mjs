@@ -36,14 +36,20 @@ const CHUNKS = ['whole', 'translated']
 /** A classic script: it must know by which tag it was loaded. */
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 
+/** Names that are ours alone, of what the module and its host call each other. */
+const OURS = /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|prefix|core)$/
+// A page would give an option, or ask for a member, by a name that is no longer there.
+for (const [, name] of readFileSync(join(here, 'src/types.ts'), 'utf8').matchAll(/(\w+)\??[:(<]/g)) {
+  if (OURS.test(name)) throw new Error(`'${name}' is a name that pages know; it must not be shortened`)
+}
+
 /** All builds agree on the names: a page's client may come from one and the whole client from another. `beside` says what a script calls its chunks. */
 async function bundle(options, beside) {
   const { mangleCache, outputFiles } = await build({
     bundle: true,
     minify: true,
     target: 'es2022',
-    // Names that are ours alone, of what the module and its host call each other.
-    mangleProps: /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|note|release|prefix|core)$/,
+    mangleProps: OURS,
     mangleCache: names.cache,
     plugins: [{ name: 'modules', setup: (build) => addModules(build, beside) }],
     ...options,

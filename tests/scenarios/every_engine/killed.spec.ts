@@ -29,7 +29,7 @@ async function lastWords(site: Site, tabs: TabClient[], events: number): Promise
   return words.flatMap((text) => JSON.parse(text) as Made[])
 }
 
-test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({ openClient, server, site }) => {
+test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({ engineName, openClient, server, site }) => {
   test.setTimeout(150_000)
   const survivor = await openClient()
   const victims: TabClient[] = []
@@ -44,9 +44,10 @@ test('tabs killed in the task of their last track, 0 to 300 ms after it, with th
   }
 
   await server.restart()
+  const heirs = await allArrive([survivor], engineName, openClient, server, made.length)
   await expectExactlyOnce(server, made.map((one) => one.id), 80_000)
   await expect.poll(() => survivor.waiting()).toBe(0)
-  expect((await survivor.stats()).adopted).toBe(DELAYS_MS.length * 100)
+  expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(DELAYS_MS.length * 100)
 })
 
 test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({ engineName, openClient, server, site }) => {
@@ -62,13 +63,22 @@ test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one
   await Promise.all(pids.map(killProcess))
 
   await server.restart()
-  const heirs = [await openClient()]
-  // Firefox at times lists keys in one page that only other pages can read: the next page of the site delivers those.
-  while (heirs.length < HEIRS_MAX[engineName] && !(await arriveWithin(PATIENCE_MS, server, made.length))) heirs.push(await openClient())
+  const heirs = await allArrive([await openClient()], engineName, openClient, server, made.length)
   await expectExactlyOnce(server, made.map((one) => one.id), 120_000)
-  const adopted = await Promise.all(heirs.map(async (heir) => (await heir.stats()).adopted))
-  expect(adopted.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(TABS * EVENTS)
+  expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(TABS * EVENTS)
 })
+
+/** Firefox at times lists keys in one page that only other pages can read: the next page of the site delivers those. */
+async function allArrive(open: TabClient[], engineName: keyof typeof HEIRS_MAX, openClient: () => Promise<TabClient>, server: Server, count: number): Promise<TabClient[]> {
+  const heirs = [...open]
+  while (heirs.length < HEIRS_MAX[engineName] && !(await arriveWithin(PATIENCE_MS, server, count))) heirs.push(await openClient())
+  return heirs
+}
+
+async function adoptedBy(heirs: TabClient[]): Promise<number> {
+  const adopted = await Promise.all(heirs.map(async (heir) => (await heir.stats()).adopted))
+  return adopted.reduce((sum, count) => sum + count, 0)
+}
 
 async function arriveWithin(ms: number, server: Server, count: number): Promise<boolean> {
   const end = Date.now() + ms
