@@ -259,11 +259,14 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   /** Starts a duration; the function that comes back records it, each time that it is called. */
   timer(metric: string, options?: MetricOptions): () => Tracked
   /**
-   * Names the user of later events, on this page and those after it, in every tab; and tracks `identify`. `traits` go to the
-   * user's profile. An empty or missing id is refused (`invalid`) and changes nothing.
+   * Names the user of later events, on this page and those after it, in every tab; and tracks `identify`. Tabs that are open
+   * follow within five seconds, hidden ones when their timers run. `traits` go to the user's profile. An empty or missing id is refused (`invalid`) and changes nothing.
    */
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked
-  /** Forgets the user and ends the session: later events are somebody else's. What waits is still sent, as of the user before. */
+  /**
+   * Forgets the user and ends the session: later events are somebody else's. Tabs that are open follow as they do for `identify`.
+   * What waits is still sent, as of the user before.
+   */
   reset(): void
   /**
    * Says what the user allows, from now on.

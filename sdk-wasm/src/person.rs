@@ -14,6 +14,8 @@ pub struct Person {
     id: String,
     /// The event's `user` object; empty until it is asked for.
     json: String,
+    /// Whether storage has held this person: then what it holds now is what another tab made of it.
+    is_shared: bool,
 }
 
 impl Person {
@@ -32,29 +34,56 @@ impl Person {
         self.write(ports, keys);
     }
 
-    /// Forgets the person: later events are somebody else's.
-    pub fn reset(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    /// Later events are somebody else's, whose name other tabs find.
+    pub fn reset<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+        self.id.clear();
+        self.begin(ports, keys);
+    }
+
+    /// Forgets the person, and leaves nobody in storage.
+    pub fn forget(&mut self, storage: &mut impl Storage, keys: &Keys) {
         *self = Self::default();
         storage.remove(&keys.person());
     }
 
+    /// Follows another tab that named the person or began another. Says whether it is another.
+    pub(crate) fn follow(&mut self, storage: &impl Storage, keys: &Keys) -> bool {
+        // Somebody who was never asked for is found when that happens. A key that is gone says nothing: Firefox has pages
+        // that cannot read what is there, and whoever forgets a person says so by other means.
+        let known = self.is_shared.then(|| storage.get(&keys.person())).flatten();
+        let Some(known) = known.filter(|known| *known != self.value()) else { return false };
+        let before = self.anonymous.clone();
+        self.resume(&known, true);
+        self.anonymous != before
+    }
+
     fn find<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         let known = ports.get(&keys.person());
-        if !self.resume(known.as_deref().unwrap_or_default()) {
-            self.anonymous = random_name(ports);
-            self.write(ports, keys);
+        if !self.resume(known.as_deref().unwrap_or_default(), true) {
+            self.begin(ports, keys);
         }
     }
 
-    /// Takes up the person that another left; says whether there was one.
-    pub(crate) fn resume(&mut self, value: &str) -> bool {
+    fn begin<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+        self.anonymous = random_name(ports);
+        self.write(ports, keys);
+    }
+
+    /// Takes up the person that another left, in storage if `is_shared`; says whether there was one.
+    pub(crate) fn resume(&mut self, value: &str, is_shared: bool) -> bool {
         let known = text::cut(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
         if let Some((anonymous, id)) = known {
             self.anonymous = String::from(anonymous);
             self.id = String::from(id);
+            self.is_shared = is_shared;
             self.compose();
         }
         known.is_some()
+    }
+
+    /// Whether other tabs find it in storage.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// The person as it stands in storage.
@@ -68,7 +97,7 @@ impl Person {
     fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
         let value = self.value();
         // Without storage the page has a person of its own.
-        let _ = storage.set(&keys.person(), &value);
+        self.is_shared = storage.set(&keys.person(), &value).is_ok();
         self.compose();
     }
 

@@ -41,6 +41,28 @@ test('a person and a session are the same in every tab and after a reload, until
   expect(later?.session).not.toBe(first?.session)
 })
 
+test('a tab that stays open follows whom another names, and forgets whom another forgets', async ({ openTab, server }) => {
+  const [one, two] = [await openTab(), await openTab()]
+  for (const tab of [one, two]) await tab.track('opened')
+  const newest = async (name: string) => ((await server.api.events({ name })) as unknown[] as Row[])[0]
+  /** Tracks in the second tab, again and again, until its events say what they should of the user. */
+  const follows = async (name: string, id: string | null) => {
+    const said = async () => {
+      await two.track(name)
+      const row = await newest(name)
+      return row ? (row.user?.id ?? null) : 'nothing has arrived'
+    }
+    await expect.poll(said, { timeout: 10_000, intervals: [500] }).toBe(id)
+  }
+  await one.page.evaluate(() => window.lamplight.identify('u-1'))
+  await follows('named', 'u-1')
+  await one.page.evaluate(() => window.lamplight.reset())
+  await one.track('left')
+  await follows('forgotten', null)
+  const [left] = await rows(server, 'left', 1)
+  expect(await newest('forgotten')).toMatchObject({ user: left?.user, session: left?.session })
+})
+
 test('an event says where its page is and where the visit came from, and nothing of the query', async ({ context, site, server }) => {
   const page = await context.newPage()
   await page.goto(`${site.origin}/?utm_source=news&utm_campaign=may&token=secret`)

@@ -12,6 +12,7 @@ use crate::flush::Reason;
 use crate::lock::{Access, Phase, Register, Waits};
 use crate::notes::Note;
 use crate::ports::Ports;
+use crate::session::Session;
 
 /// How often other tabs' keys are looked at, in milliseconds: while there is something to look for, and else.
 const SCAN_MS: u64 = 2_500;
@@ -64,6 +65,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             return;
         }
         self.heed_withdrawal();
+        if self.person.follow(&self.ports, &self.keys) {
+            // Read from storage anew, as the person was.
+            self.session = Session::default();
+        }
         self.look(now_ms);
         let was_others = self.lease.is_others(now_ms);
         self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());

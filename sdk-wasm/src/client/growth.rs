@@ -20,7 +20,7 @@ pub(super) const GROWTH_MS: u64 = 3_000;
 /// The same when there is trouble that only a whole client can help with.
 const TROUBLE_MS: u64 = 100;
 /// How many numbers are handed over in the first line, after the producer.
-const FACTS: usize = 18;
+const FACTS: usize = 19;
 /// How long until it asks again, in milliseconds.
 const AGAIN_MS: u64 = 60_000;
 
@@ -76,6 +76,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             u64::from(self.is_marked),
             session_ms,
             written_ms,
+            u64::from(self.person.is_shared()),
         ];
         for fact in facts {
             push_number(&mut out, " ", fact);
@@ -138,6 +139,7 @@ impl<P: Ports> Client<P> {
             marked,
             session_ms,
             written_ms,
+            is_shared,
         ] = facts;
         self.seq = seq;
         self.events_max = usize::try_from(events_max).unwrap_or(1).max(1);
@@ -165,7 +167,7 @@ impl<P: Ports> Client<P> {
         if let Some((_, name)) = next_line(&mut rest, b's') {
             self.session.resume(session_ms, written_ms, name);
         }
-        self.person.resume(rest);
+        self.person.resume(rest, is_shared > 0);
     }
 }
 

@@ -60,13 +60,18 @@ pub struct Tracked {
 }
 
 impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
-    /// Names the person of later events, on this page and those after it; forgets the person when absent.
+    /// Names the person of later events, on this page and those after it; when absent, they are somebody else's, of whom
+    /// nothing is known. Other tabs follow when they next look at storage.
     pub fn identify(&mut self, id: Option<&str>) {
         if let Some(id) = id {
             self.person.identify(&mut self.ports, &self.keys, id);
         } else {
-            self.person.reset(&mut self.ports, &self.keys);
             self.session.end(&mut self.ports, &self.keys);
+            if self.is_withdrawn() {
+                self.person.forget(&mut self.ports, &self.keys);
+            } else {
+                self.person.reset(&mut self.ports, &self.keys);
+            }
         }
     }
 

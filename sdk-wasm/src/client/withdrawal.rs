@@ -69,7 +69,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         let _ = self.ports.set(&self.keys.withdrawn(), "1");
         self.give_all_up();
         if forgets {
-            self.person.reset(&mut self.ports, &self.keys);
+            self.person.forget(&mut self.ports, &self.keys);
             self.session.end(&mut self.ports, &self.keys);
         }
         // At once, because many a page reloads right after.

@@ -47,6 +47,8 @@ pub(crate) struct Tab {
     works: Vec<(u32, Work)>,
     /// Keys of this beginning are listed, and cannot be read: Firefox has pages like that at times.
     pub(crate) unreadable: Option<String>,
+    /// Storage takes nothing more from this tab.
+    pub(crate) refuses: bool,
 }
 
 impl Storage for Tab {
@@ -59,6 +61,9 @@ impl Storage for Tab {
         self.origin.borrow().values.get(key).map_or(0, String::len)
     }
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        if self.refuses {
+            return Err(Refusal::Full);
+        }
         self.origin.borrow_mut().values.insert(key.into(), value.into());
         Ok(())
     }
@@ -129,7 +134,8 @@ impl World {
 
     pub(crate) fn open(&mut self) -> usize {
         let origin = Rc::clone(&self.origin);
-        let tab = Tab { origin, sent: Vec::new(), works: Vec::new(), unreadable: None };
+        let tab =
+            Tab { origin, sent: Vec::new(), works: Vec::new(), unreadable: None, refuses: false };
         let options = Options { liveness: false, ..self.options.clone() };
         self.clients.push(Client::new(tab, options));
         self.clients.len() - 1
