@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Parser;
 
+mod api;
 mod disk;
 mod footprint;
 mod load;
@@ -91,6 +92,7 @@ async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()
             for peer in &peers {
                 let outcome = Load { connections, turn }.run(peer).await?;
                 report.add(Row { peer: peer.name, connections, outcome });
+                peer.finish().await?;
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use axum::{Router, routing};
@@ -10,7 +11,13 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
+use crate::api::call;
 use crate::postgres::Postgres;
+
+/// The name of the server that is ours.
+pub(crate) const LAMPLIGHT: &str = "lamplight";
+/// How long it may take to process what it took in one turn.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 const KEY: &str = "wk_bench0000000000000000000000000";
 /// The server's secret key.
@@ -66,7 +73,7 @@ impl Peer {
             .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
         let (child, address) = start(&mut command).await?;
         Ok(Self {
-            name: "lamplight",
+            name: LAMPLIGHT,
             address,
             request: request(),
             child: Some(child),
@@ -89,6 +96,21 @@ impl Peer {
             child: Some(child),
             _postgres: Some(postgres),
         })
+    }
+
+    /// Waits until it has processed all that it took, if it does so after the answer: the next turn is another's.
+    pub(crate) async fn finish(&self) -> Result<()> {
+        if self.name != LAMPLIGHT {
+            return Ok(());
+        }
+        let started = Instant::now();
+        while call(self.address, "GET", "/api/totals", "").await?["queue"]["depth"] != 0 {
+            if started.elapsed() > PATIENCE {
+                bail!("the server did not process what it took within {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     /// The id of its process, if it has one of its own.

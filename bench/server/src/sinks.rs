@@ -16,11 +16,11 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
+use crate::api::call;
 use crate::load::Load;
-use crate::peer::{ADMIN_TOKEN, Peer};
+use crate::peer::Peer;
 
 /// Events of the backlog.
 const EVENTS: u64 = 200_000;
@@ -157,25 +157,4 @@ async fn settled(address: SocketAddr) -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// One request with the admin token, or for events the secret key, on a connection of its own.
-async fn call(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<Value> {
-    let token = if path.starts_with("/v1/") { crate::peer::SECRET_KEY } else { ADMIN_TOKEN };
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(head.as_bytes()).await?;
-    stream.write_all(body.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let (head, body) =
-        answer.split_once("\r\n\r\n").context("the answer has no end of its head")?;
-    if !head.starts_with("HTTP/1.1 200") {
-        bail!("{method} {path} was answered with {answer}");
-    }
-    Ok(serde_json::from_str(body)?)
 }
