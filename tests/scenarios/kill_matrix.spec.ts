@@ -21,7 +21,7 @@ const servers: { what: string; conduct: Conduct; isDown?: boolean; rounds: numbe
 
 for (const { what, conduct, isDown, rounds, each } of servers) {
   test(`tabs killed 0 to 1,500 ms after the last of 100 tracks, with the server ${what}: nothing lost, nothing stored twice (${rounds * each} times each)`, async ({ browser, front, server, site }) => {
-    test.setTimeout(60_000 + rounds * 45_000)
+    test.setTimeout(60_000 + rounds * 90_000)
     const ids: string[] = []
     for (let round = 0; round < rounds; round += 1) {
       const cells = []

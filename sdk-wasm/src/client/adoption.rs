@@ -175,6 +175,10 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         if self.adoption_due_ms(now_ms) != Some(now_ms) {
             return;
         }
+        self.heed_withdrawal();
+        if self.is_withdrawn() {
+            return;
+        }
         self.borrow_from_storage();
         let mut texts = String::new();
         let mut adopted = Vec::new();

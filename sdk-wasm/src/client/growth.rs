@@ -118,8 +118,8 @@ impl<P: Ports> Client<P> {
         }
         client.scan_due_ms = now_ms;
         if client.is_withdrawn() {
-            // The first one gave up only what was its own.
-            client.give_up_others();
+            // The first one gave up only what was its own, and perhaps did not know yet.
+            client.give_all_up();
         }
         client
     }

@@ -88,7 +88,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
     }
 
-    fn give_all_up(&mut self) {
+    pub(super) fn give_all_up(&mut self) {
         self.withdrawal.is_on = true;
         for request in std::mem::take(&mut self.requests) {
             self.ports.abort(request.id);
@@ -111,7 +111,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// Removes what other producers, gone or not, have in storage. A tab that lives does the same with what it has in
     /// memory.
-    pub(super) fn give_up_others(&mut self) {
+    fn give_up_others(&mut self) {
         for name in self.ports.keys(&self.keys.prefix()) {
             let Some(key) = self.keys.parse(&name) else { continue };
             let (Key::Event(producer, _) | Key::Mark(producer) | Key::Block(Name { producer, .. })) =

@@ -151,6 +151,21 @@ fn while_no_tab_dies_and_no_answer_is_lost_nothing_is_sent_twice() {
 }
 
 #[test]
+fn without_consent_nothing_is_sent_and_nothing_stays_and_what_comes_after_consent_is_as_safe_as_ever()
+ {
+    let all = run_all(150, &Setup { withdraws: true, ..Setup::default() });
+    assert!(all.withdrawn > 1_000, "too little was withdrawn to tell: {all}");
+    let all = run_all(30, &Setup { withdraws: true, share: 6_000, ..Setup::default() });
+    assert!(all.overflowed > 500, "too little went through the overflow to tell: {all}");
+}
+
+#[test]
+fn what_was_given_up_for_want_of_consent_is_declared_if_nobody_dies_on_the_way() {
+    let all = run_all(60, &Setup { withdraws: true, calm: true, outage: true, ..Setup::default() });
+    assert!(all.withdrawn > 1_000, "too little was withdrawn to tell: {all}");
+}
+
+#[test]
 fn removing_before_the_server_answered_is_caught() {
     let setup = Setup { mutant: Mutant::EarlyAnswer, ..Setup::default() };
     assert!(caught(&setup, "removed without having been accepted") >= 15);

@@ -57,7 +57,9 @@ impl Shared {
             Work::Erase(name) => {
                 let text = blocks.remove(name).unwrap_or_default();
                 for (producer, seq) in events_of(name, &text) {
-                    if !self.ledger.knows((producer, seq)) {
+                    if !self.ledger.knows((producer, seq))
+                        && !self.withdrawn.contains(&(producer, seq))
+                    {
                         let fault = "was erased without having been accepted";
                         self.faults.push(format!("{producer}-{seq} {fault}"));
                     }

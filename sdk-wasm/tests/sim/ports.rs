@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use lamplight_sdk::ports::{Answer, Clock, Growth, Liveness, Refusal, Rng, Storage, Transport};
 use lamplight_wire::Producer;
+use lamplight_wire::batch::Body;
 
 use crate::chance::Chance;
 use crate::overflow::{Asked, Database};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) chance: Chance,
     pub(crate) storage: Model,
     pub(crate) ledger: Ledger,
+    /// Events of which nobody is to hear any more.
+    pub(crate) withdrawn: BTreeSet<Id>,
     pub(crate) faults: Vec<String>,
     pub(crate) posted: Vec<Posted>,
     pub(crate) early: Vec<(Tab, u32, Answer)>,
@@ -59,6 +62,13 @@ pub(crate) struct Shared {
     pub(crate) early_words: Vec<(Tab, u32)>,
     /// How far the wall clock was set forward, in milliseconds.
     pub(crate) clock_set_ms: u64,
+}
+
+impl Shared {
+    /// Whether nothing more has to become of an event.
+    pub(crate) fn is_settled(&self, id: Id) -> bool {
+        self.ledger.knows(id) || self.withdrawn.contains(&id)
+    }
 }
 
 /// One tab's ports.
@@ -99,6 +109,9 @@ impl TabPorts {
         }
     }
 }
+
+/// Where it stands that consent was withdrawn.
+pub(crate) const WITHDRAWN: &str = "sim:o";
 
 /// The event that a key is of.
 pub(crate) fn event_of(key: &str) -> Option<Id> {
@@ -152,7 +165,7 @@ impl Storage for TabPorts {
         if let Some((producer, seq)) = event_of(key) {
             let id = (producer, seq);
             let is_kept = || shared.database.holds(id) || shared.storage.block_holds(self.tab, id);
-            if !shared.ledger.knows(id) && !is_kept() {
+            if !shared.is_settled(id) && !is_kept() {
                 shared.faults.push(format!(
                     "{producer}-{seq} was removed without having been accepted, at {} ms",
                     shared.now_ms
@@ -161,7 +174,7 @@ impl Storage for TabPorts {
         }
         for (producer, seq) in shared.storage.events_in_block(self.tab, key) {
             let id = (producer, seq);
-            if !shared.ledger.knows(id) && !shared.database.holds(id) {
+            if !shared.is_settled(id) && !shared.database.holds(id) {
                 shared.faults.push(format!("{producer}-{seq} was removed with its block"));
             }
         }
@@ -208,6 +221,13 @@ impl Transport for TabPorts {
         let shared = &mut *self.shared.borrow_mut();
         if shared.dead.contains(&self.tab) {
             return;
+        }
+        let is_withdrawn = shared.storage.get(self.tab, WITHDRAWN).is_some();
+        if is_withdrawn
+            && !self.is_blocked
+            && !Body::read(&body).is_ok_and(|body| body.events.is_empty())
+        {
+            shared.faults.push(format!("tab {} sent events without consent", self.tab));
         }
         if self.mutant == Mutant::EarlyAnswer {
             let body = r#"{"status":"OK"}"#.into();

@@ -7,7 +7,7 @@ use crate::overflow::events_of;
 use crate::server::Id;
 
 /// The longest that a write takes to the browser, and again to another tab.
-const DELAY_MS_MAX: u64 = 5_000;
+pub(crate) const DELAY_MS_MAX: u64 = 5_000;
 
 /// A tab's process, by its index.
 pub(crate) type Tab = usize;

@@ -18,6 +18,8 @@ pub(crate) struct Verdict {
     pub(crate) overflowed: u64,
     /// Blocks that were written into storage.
     pub(crate) compacted: u64,
+    /// Events that were given up because consent was withdrawn.
+    pub(crate) withdrawn: u64,
     /// Distinct events accepted.
     pub(crate) accepted: u64,
     /// Events accepted through an adopter.
@@ -45,6 +47,7 @@ impl Verdict {
         self.taken_back += other.taken_back;
         self.overflowed += other.overflowed;
         self.compacted += other.compacted;
+        self.withdrawn += other.withdrawn;
         self.accepted += other.accepted;
         self.adopted += other.adopted;
         self.rejected += other.rejected;
@@ -62,13 +65,14 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} promised, {} unstored, {} taken back, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
+            "{} promised, {} unstored, {} taken back, {} withdrawn, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
              {} duplicates on the wire ({} needless), {} requests, {} grown, \
              {} bytes at most, \
              {} bytes written for {} of events",
             self.promised,
             self.unstored,
             self.taken_back,
+            self.withdrawn,
             self.overflowed,
             self.compacted,
             self.accepted,

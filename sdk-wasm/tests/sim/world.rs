@@ -4,6 +4,7 @@ mod fate;
 mod judge;
 mod page;
 mod setup;
+mod withdrawal;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -54,6 +55,8 @@ enum Event {
     /// The host page fills the quota, or makes room.
     Host,
     Freeze,
+    Withdraw(Tab),
+    Consent(Tab),
     Settle,
 }
 
@@ -63,6 +66,8 @@ struct Slot {
     wake_ms: Option<u64>,
     is_frozen: bool,
     is_blocked: bool,
+    /// Its page makes no events, because nobody consents to it.
+    is_denied: bool,
 }
 
 /// The whole of it.
@@ -76,11 +81,15 @@ pub(crate) struct World {
     last_event: u64,
     mood: Mood,
     is_wild: bool,
+    /// Events that were made while nothing said that consent was withdrawn, or is being.
+    consented: Vec<Id>,
     promised: BTreeSet<Id>,
     poisoned: BTreeSet<Id>,
     verdict: Verdict,
     /// Events that live tabs know to be delivered.
     settle_ms: Option<u64>,
+    /// Until then some tab may learn that consent was withdrawn.
+    heeded_until_ms: u64,
 }
 
 impl World {
@@ -90,6 +99,7 @@ impl World {
             chance: Chance::new(seed),
             storage: Model::new(setup.quota, !setup.calm && !setup.prompt),
             ledger: Ledger::default(),
+            withdrawn: BTreeSet::new(),
             faults: Vec::new(),
             posted: Vec::new(),
             early: Vec::new(),
@@ -114,10 +124,12 @@ impl World {
             last_event: 0,
             mood: Mood::Well,
             is_wild: true,
+            consented: Vec::new(),
             promised: BTreeSet::new(),
             poisoned: BTreeSet::new(),
             verdict: Verdict::default(),
             settle_ms: None,
+            heeded_until_ms: 0,
         }
     }
 
@@ -189,6 +201,8 @@ impl World {
                 | Event::SetClock
                 | Event::Host
                 | Event::Freeze
+                | Event::Withdraw(_)
+                | Event::Consent(_)
         );
         if is_planned && !self.is_wild {
             return;
@@ -199,8 +213,8 @@ impl World {
             }
             Event::Mood => {
                 self.mood = match self.setup.calm || self.setup.brief {
+                    _ if self.setup.outage => Mood::Unreachable,
                     true => Mood::Well,
-                    false if self.setup.outage => Mood::Unreachable,
                     false => self.chance(Mood::any),
                 };
                 let after_ms = self.chance(|chance| chance.between(500, 12_000));
@@ -280,6 +294,8 @@ impl World {
             }
             Event::Host => {}
             Event::Freeze => self.freeze_holder(),
+            Event::Withdraw(tab) => self.task(tab, Event::Withdraw(tab), Self::withdraw),
+            Event::Consent(tab) => self.task(tab, Event::Consent(tab), Self::consent),
             Event::Grow(tab) => self.task(tab, Event::Grow(tab), Self::grow),
             Event::Listed(tab) => self.task(tab, Event::Listed(tab), |world, tab| {
                 let held = &world.shared.borrow().held;
@@ -315,6 +331,7 @@ impl World {
 
     /// Carries out what tasks left behind.
     fn follow_up(&mut self) {
+        self.note_withdrawal();
         let dead: Vec<Tab> = self.shared.borrow().dead.iter().copied().collect();
         for tab in dead {
             self.crash(tab);
@@ -383,6 +400,10 @@ impl World {
             let (producer, seqs, is_adopted) = match note {
                 Note::Adopted { producer, seqs } => (producer, seqs, true),
                 Note::Delivered { producer, seqs } => (producer, seqs, false),
+                Note::Withdrawn => {
+                    slot.is_denied = true;
+                    continue;
+                }
                 _ => continue,
             };
             let shared = &mut *self.shared.borrow_mut();

@@ -46,8 +46,10 @@ impl World {
             wake_ms: None,
             is_frozen: false,
             is_blocked,
+            is_denied: false,
         };
         self.slots.insert(tab, slot);
+        self.heed(tab);
         if self.is_wild {
             self.plan(tab);
         }
@@ -68,6 +70,9 @@ impl World {
         for _ in 0..self.chance(|chance| chance.between(1, often)) {
             let ms = self.chance(|chance| chance.between(0, WILD_MS));
             self.after(ms, Event::Track(tab));
+        }
+        if self.setup.withdraws {
+            self.plan_withdrawal(tab);
         }
         if self.setup.calm {
             return;
@@ -108,7 +113,9 @@ impl World {
                 false if is_unnamed => "",
                 false => "clicked",
             };
-            let Some(slot) = self.slots.get_mut(&tab) else { return };
+            let Some(slot) = self.slots.get_mut(&tab).filter(|slot| !slot.is_denied) else {
+                return;
+            };
             let event = Track { name, properties_json: "{\"a\":[1,2,3]}", ..Track::default() };
             let tracked = slot.client.track(&event);
             let id = (slot.client.producer(), tracked.seq);
@@ -116,6 +123,7 @@ impl World {
                 // The call did not return: nothing was promised.
                 return;
             }
+            self.consented.push(id);
             if is_poison {
                 self.poisoned.insert(id);
             } else if tracked.outcome == Outcome::Stored {

@@ -31,7 +31,9 @@ impl World {
                 self.crash(tab);
             }
         }
-        let is_page = |slot: &Slot| !slot.is_blocked && slot.paused_until_ms == 0;
+        // A page without consent works for nobody, also when another page was given it.
+        let is_page =
+            |slot: &Slot| !slot.is_blocked && slot.paused_until_ms == 0 && !slot.is_denied;
         if !self.slots.values().any(is_page) {
             self.open();
         }
@@ -58,14 +60,23 @@ impl World {
             let was_taken_back =
                 shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
             let was_held = shared.database.held.contains(&(*producer, *seq));
-            if !is_accepted && !was_held && was_taken_back && !alive.contains(producer) {
+            let is_withdrawn = shared.withdrawn.contains(&(*producer, *seq));
+            if !is_accepted && is_withdrawn {
+                verdict.withdrawn += 1;
+                // Whoever gave it up may have died before telling.
+                if self.setup.calm && !ledger.knows((*producer, *seq)) {
+                    verdict
+                        .faults
+                        .push(format!("{producer}-{seq} was given up and never declared"));
+                }
+            } else if !is_accepted && !was_held && was_taken_back && !alive.contains(producer) {
                 verdict.taken_back += 1;
             } else if !is_accepted {
                 verdict.faults.push(format!("{producer}-{seq} was stored and was never accepted"));
             }
         }
         for (producer, seq) in &shared.database.held {
-            if !ledger.knows((*producer, *seq)) {
+            if !shared.is_settled((*producer, *seq)) {
                 verdict.faults.push(format!("{producer}-{seq} was in a block and never accepted"));
             }
         }

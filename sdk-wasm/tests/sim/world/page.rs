@@ -59,6 +59,22 @@ impl PageClient {
         either!(self, client => client.page(page));
     }
 
+    pub(super) const fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+
+    pub(super) fn is_withdrawn(&self) -> bool {
+        either!(self, client => client.is_withdrawn())
+    }
+
+    pub(super) fn withdraw(&mut self, forgets: bool) {
+        either!(self, client => client.withdraw(forgets));
+    }
+
+    pub(super) fn consent(&mut self) {
+        either!(self, client => client.consent());
+    }
+
     pub(super) fn woke(&mut self) {
         either!(self, client => client.woke());
     }

@@ -28,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) outage: bool,
     /// Whoever holds the lease is frozen for ten minutes.
     pub(crate) frozen: bool,
+    /// Consent is withdrawn now and then, and given again.
+    pub(crate) withdraws: bool,
     pub(crate) mutant: Mutant,
 }
 
@@ -47,6 +49,7 @@ impl Default for Setup {
             crowded: false,
             outage: false,
             frozen: false,
+            withdraws: false,
             mutant: Mutant::None,
         }
     }
