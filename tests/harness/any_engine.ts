@@ -1,4 +1,5 @@
 // What a scenario starts with that every browser runs: a server and a site of its own, and the browser of the project.
+import type { Options } from 'lamplight'
 import { Chromium } from './engines/chromium.ts'
 import { Firefox } from './engines/firefox.ts'
 import type { Engine } from './engines/tab.ts'
@@ -16,7 +17,7 @@ export interface Choice {
 interface World {
   engine: Engine
   /** Opens a tab of the site with a client in it. */
-  openClient: () => Promise<TabClient>
+  openClient: (options?: Partial<Options>) => Promise<TabClient>
 }
 
 export const test = base.extend<Choice & World>({
@@ -27,7 +28,7 @@ export const test = base.extend<Choice & World>({
     await engine.close()
   },
   openClient: async ({ engine, server }, use) => {
-    await use(async () => TabClient.open(await engine.openTab(), server.url))
+    await use(async (options) => TabClient.open(await engine.openTab(), server.url, options))
   },
 })
 

@@ -8,8 +8,13 @@ import { TabClient } from './tab_client.ts'
 
 export type { Made } from './tab_client.ts'
 
-interface Load {
+/** What a load made: the ids of all, and of those that storage had no room for. */
+export interface Loaded {
   made: string[]
+  unstored: string[]
+}
+
+interface Load extends Loaded {
   acknowledged: string[]
   timer: number
 }
@@ -60,15 +65,20 @@ export class Client extends TabClient {
   }
 
   /** Tracks ten events every 20 ms until told to stop, and notes what the SDK reports as delivered. */
-  startLoad(name: string): Promise<void> {
+  startLoad(name: string, waitingMax = Infinity): Promise<void> {
     return this.page.evaluate((order) => {
-      const load: Load = { made: [], acknowledged: [], timer: 0 }
+      const load: Load = { made: [], unstored: [], acknowledged: [], timer: 0 }
       window.load = load
       window.lamplight.on('delivered', (report) => load.acknowledged.push(...report.ids))
       load.timer = window.setInterval(() => {
-        for (let turn = 0; turn < 10; turn += 1) load.made.push(window.lamplight.track(order.name, { turn }).id)
+        if (window.lamplight.stats().queued >= order.waitingMax) return
+        for (let turn = 0; turn < 10; turn += 1) {
+          const { id, stored } = window.lamplight.track(order.name, { turn })
+          load.made.push(id)
+          if (!stored) load.unstored.push(id)
+        }
       }, 20)
-    }, { name })
+    }, { name, waitingMax })
   }
 
   /** Ids of which the SDK has said that a 2xx was read. */
@@ -84,24 +94,24 @@ export class Client extends TabClient {
     })
   }
 
-  /** Ends the load and stands still in a synchronous request to the meeting, which carries all ids. */
+  /** Ends the load and stands still in a synchronous request to the meeting, which carries what it made, as {@link Loaded}. */
   async stopLoadAndStandStill(meeting: Meeting): Promise<void> {
     await this.page.evaluate((url) => {
       setTimeout(() => {
         clearInterval(window.load.timer)
         const request = new XMLHttpRequest()
         request.open('POST', url, false)
-        request.send(JSON.stringify(window.load.made))
+        request.send(JSON.stringify({ made: window.load.made, unstored: window.load.unstored }))
       })
     }, meeting.url)
   }
 
-  /** Ends the load and reloads the page in one task. Returns the ids of all that was made. */
-  async stopLoadAndReload(): Promise<string[]> {
+  /** Ends the load and reloads the page in one task. */
+  async stopLoadAndReload(): Promise<Loaded> {
     await this.page.evaluate(() => {
       setTimeout(() => {
         clearInterval(window.load.timer)
-        window.name = JSON.stringify(window.load.made)
+        window.name = JSON.stringify({ made: window.load.made, unstored: window.load.unstored })
         location.reload()
       })
     })
@@ -109,6 +119,6 @@ export class Client extends TabClient {
     // background paints no frames.
     const isFresh = () => window.load === undefined && document.readyState === 'complete'
     await this.page.waitForFunction(isFresh, undefined, { polling: 100, timeout: 60_000 })
-    return this.page.evaluate(() => JSON.parse(window.name) as string[])
+    return this.page.evaluate(() => JSON.parse(window.name) as Loaded)
   }
 }

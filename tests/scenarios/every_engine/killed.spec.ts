@@ -12,6 +12,8 @@ const EVENTS = form(250, 1_000)
 /** How many pages may be opened again until all has arrived. */
 const HEIRS_MAX = { chromium: 1, firefox: 3, webkit: 1 }
 const PATIENCE_MS = 30_000
+/** For all events of the outage: beyond its share of storage a page keeps them in memory, which dies with it. */
+const ROOM = { storage: { maxBytes: 4 * 1024 * 1024 } }
 
 /** Between the last words and the end, in milliseconds. The pages run nothing in it. */
 const DELAYS_MS = [0, 10, 50, 300]
@@ -53,7 +55,7 @@ test('tabs killed in the task of their last track, 0 to 300 ms after it, with th
 test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({ engineName, openClient, server, site }) => {
   test.setTimeout(240_000)
   const tabs: TabClient[] = []
-  for (let index = 0; index < TABS; index += 1) tabs.push(await openClient())
+  for (let index = 0; index < TABS; index += 1) tabs.push(await openClient(ROOM))
   const pids = await separateProcesses(tabs.map((client) => client.tab))
   await server.kill()
   const made = await lastWords(site, tabs, EVENTS)
@@ -63,7 +65,7 @@ test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one
   await Promise.all(pids.map(killProcess))
 
   await server.restart()
-  const heirs = await allArrive([await openClient()], engineName, openClient, server, made.length)
+  const heirs = await allArrive([await openClient(ROOM)], engineName, openClient, server, made.length)
   await expectExactlyOnce(server, made.map((one) => one.id), 120_000)
   expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(TABS * EVENTS)
 })
