@@ -19,6 +19,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 mod breaking;
+#[path = "../runs/checker.rs"]
+mod checker;
+mod numbers;
 mod steps;
 
 use breaking::{Break, Breaking};
@@ -133,6 +136,7 @@ impl World {
         self.stop().await;
         self.disk = Disk::watch(&folder).unwrap();
         self.parts = Some(Breaking::open(&folder).unwrap());
+        assert_eq!(checker::faults(&folder), [""; 0], "as the crash left it");
         for id in self.answered.keys() {
             let receipt = self.parts().intake.receipt(*id).await.unwrap();
             assert!(receipt.is_some(), "{id} was answered and is lost");
@@ -264,6 +268,8 @@ impl World {
             *want.entry(sent.clone()).or_default() += 1;
         }
         assert_eq!(rows, want, "exactly one row for each that can be stored");
+        assert_eq!(checker::faults(&self.folder()), [""; 0]);
+        numbers::check(&self.parts().store, &named).await;
     }
 }
 

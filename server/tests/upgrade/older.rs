@@ -41,6 +41,11 @@ pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
     older.execute("DETACH today", []).unwrap();
 }
 
+/// The states of the weeks in a store.
+pub(crate) fn weeks(store: &Path) -> Vec<String> {
+    names(&Connection::open(store).unwrap(), "SELECT state FROM weeks ORDER BY week")
+}
+
 /// Says in `database` that a newer version wrote it.
 pub(crate) fn call_newer(database: &Path) {
     let connection = Connection::open(database).unwrap();
