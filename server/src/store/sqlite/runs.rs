@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::columns::{producer_bytes, row_id};
+use super::events::COLUMNS;
 use crate::store::{Identity, RowId};
 
 /// The last run that begins with a number or before it.
@@ -141,6 +142,21 @@ pub(super) fn walk(
         }
     }
     Ok(())
+}
+
+/// A statement that gives the events of all runs in `file`, so that those of one producer are found by them.
+pub(super) fn numbered(file: &str) -> String {
+    let columns: Vec<String> = COLUMNS
+        .split(", ")
+        .map(|name| format!("{}.{name}", if name == "producer" { "run" } else { "event" }))
+        .collect();
+    // The rows of a payload have ids that differ in their last two bytes.
+    format!(
+        "SELECT {} FROM {file}.runs AS run CROSS JOIN {file}.events AS event \
+         ON event.id BETWEEN run.first_id AND CAST(substr(run.first_id, 1, 14) || x'ffff' AS BLOB) \
+         AND event.producer = run.producer AND event.seq BETWEEN run.first AND run.last",
+        columns.join(", ")
+    )
 }
 
 /// Deletes the rows in spans of ids, with their runs. Gives how many rows there were.
