@@ -331,3 +331,20 @@ fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
         ]);
     }
 }
+
+/// Between the commits of the two files, too: rows that do not count go with their runs, or the next attempt could not write them.
+#[test]
+fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
+    let numbers = |range: std::ops::Range<u64>| range.map(|seq| Sent::Numbered(1, seq)).collect();
+    for operation in 0..24 {
+        for crash in [Crash::Kill, Crash::PowerCut(operation)] {
+            run(vec![
+                Step::Send(numbers(1..4)),
+                Step::Round(Share::ALL, Break::Nowhere),
+                Step::Send(numbers(4..9)),
+                Step::CrashAfter(operation, crash),
+                Step::Round(Share::ALL, Break::Nowhere),
+            ]);
+        }
+    }
+}
