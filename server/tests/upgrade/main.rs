@@ -11,6 +11,7 @@ use lamplight_server::store::{
 
 #[path = "../runs/checker.rs"]
 mod checker;
+mod crashes;
 mod older;
 mod server;
 
@@ -73,8 +74,8 @@ fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        if name.to_str().unwrap().starts_with("events-") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("events-") && name.ends_with(".db") {
             // Both took their next step in the same version.
             let week = if store >= 5 { 2 } else { 1 };
             leave("week", week, &path, &to.join(name));

@@ -46,6 +46,11 @@ pub(crate) fn weeks(store: &Path) -> Vec<String> {
     names(&Connection::open(store).unwrap(), "SELECT state FROM weeks ORDER BY week")
 }
 
+/// Does this to a database by hand, while no server has it open.
+pub(crate) fn by_hand(database: &Path, sql: &str) {
+    Connection::open(database).unwrap().execute_batch(sql).unwrap();
+}
+
 /// Says in `database` that a newer version wrote it.
 pub(crate) fn call_newer(database: &Path) {
     let connection = Connection::open(database).unwrap();
