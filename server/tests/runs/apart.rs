@@ -15,6 +15,8 @@ fn span() -> impl Strategy<Value = (u8, RangeInclusive<u64>)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn a_run_is_taken_exactly_if_it_has_no_number_of_another_one(
         spans in prop::collection::vec(span(), 1..40),

@@ -6,7 +6,7 @@ use lamplight_faulty_disk::Disk;
 use lamplight_server::store::Store;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 
-use crate::older::{by_hand, steps, weeks};
+use crate::older::{by_hand, events_files, steps, weeks};
 use crate::{checker, fill_weeks, leave_all};
 
 /// At how many operations it breaks off.
@@ -67,15 +67,7 @@ async fn a_sealed_file_that_is_gone_is_not_made_anew_and_one_that_is_done_stays_
     let store = dir.path().join("store.db");
     let runs = checker::count(dir.path());
     by_hand(&store, "UPDATE weeks SET schema = 1");
-    let mut files: Vec<_> = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("events-") && name.ends_with(".db")
-        })
-        .collect();
-    files.sort();
+    let files = events_files(dir.path());
     assert_eq!(weeks(&store)[0], "sealed");
     std::fs::rename(&files[0], dir.path().join("elsewhere")).unwrap();
     open(dir.path()).unwrap().close().await.unwrap();

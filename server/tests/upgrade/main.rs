@@ -15,7 +15,7 @@ mod crashes;
 mod older;
 mod server;
 
-use older::{call_newer, leave, steps, weeks};
+use older::{call_newer, events_files, leave, steps, weeks};
 use server::{EVERYTHING, NOW, Server};
 
 /// Weeks after the first: more than are open for writing at a time.
@@ -72,14 +72,10 @@ async fn fill_weeks(folder: &Path) {
 fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if name.starts_with("events-") && name.ends_with(".db") {
-            // Both took their next step in the same version.
-            let week = if store >= 5 { 2 } else { 1 };
-            leave("week", week, &path, &to.join(name));
-        }
+    for path in events_files(from) {
+        // Both took their next step in the same version.
+        let week = if store >= 5 { 2 } else { 1 };
+        leave("week", week, &path, &to.join(path.file_name().unwrap()));
     }
 }
 
