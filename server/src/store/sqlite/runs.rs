@@ -86,9 +86,7 @@ impl Runs {
     }
 
     /// Writes them. Fails if a number is in another run already: the schema asserts that none is.
-    pub(super) fn save(mut self, connection: &Connection) -> rusqlite::Result<()> {
-        // In the order of the table, so that neighbours are written one after the other.
-        self.0.sort_unstable_by_key(|run| (run.producer.bits(), run.first));
+    pub(super) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
         let mut insert = connection.prepare_cached(
             "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, ?4)",
         )?;
