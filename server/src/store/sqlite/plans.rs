@@ -89,6 +89,25 @@ fn every_look_at_runs_searches_their_key() {
 }
 
 #[test]
+fn numbered_events_of_several_weeks_are_found_by_producer() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    let weeks = ["week0", "week1", "week2"];
+    for week in weeks {
+        let path = dir.path().join(week);
+        Connection::open(&path).unwrap().execute_batch(&WEEK.concat()).unwrap();
+        connection.execute(&format!("ATTACH ?1 AS {week}"), [path.to_str()]).unwrap();
+    }
+    let all = weeks.map(runs::numbered).join(" UNION ALL ");
+    connection.execute_batch(&format!("CREATE TEMP VIEW numbered AS {all}")).unwrap();
+    let sql =
+        "SELECT name, properties FROM numbered WHERE producer = x'01' AND seq < 9 AND name = 'a'";
+    let steps = plan(&connection, (sql, Vec::new()));
+    assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:#?}");
+    assert_eq!(steps.iter().filter(|step| step.contains("SEARCH")).count(), 6, "{steps:#?}");
+}
+
+#[test]
 fn every_count_of_events_searches_an_index() {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(&WEEK.concat()).unwrap();
