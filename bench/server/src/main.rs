@@ -20,16 +20,15 @@ mod postgres;
 mod process;
 mod report;
 mod sinks;
+mod spent;
 
 use load::Load;
 use peer::Peer;
-use process::{Bench, Identity, bare_inserts};
+use process::{Bench, Identity, WORKERS, bare_inserts};
 use report::{Process, Report, Row};
 
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;
-/// Workers of the process stage, as the server has them on two cores.
-const WORKERS: u32 = 2;
 /// Numbers of workers that are measured beside each other.
 const BY_WORKERS: [u32; 2] = [1, 4];
 
@@ -51,6 +50,8 @@ struct Args {
 enum Part {
     Intake,
     Process,
+    /// What dedup costs the thread that writes, and in bytes written; only when it is asked for
+    Dedup,
     Footprint,
     /// A backlog that leaves for a sink; only when it is asked for
     Sinks,
@@ -65,6 +66,9 @@ async fn main() -> Result<()> {
     std::process::Command::new("chmod").arg("711").arg(data.path()).status()?;
     if args.only == Some(Part::Sinks) {
         return sinks::run(data.path()).await;
+    }
+    if args.only == Some(Part::Dedup) {
+        return spent::compare(data.path()).await;
     }
     let mut report = Report::default();
     if does(Part::Intake) {

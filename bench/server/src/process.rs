@@ -10,16 +10,25 @@ use lamplight_server::clock::{Clock, SystemClock};
 use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
+use lamplight_server::store::Identity::Numbered;
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, Receipt, Share, Store,
+    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, PlannedEvent, Receipt, Share,
+    Store,
 };
 use lamplight_wire::Producer;
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-const WEEK_SCHEMA: &str = include_str!("../../../server/migrations/sqlite/week/V1__events.sql");
+use crate::spent::Spent;
+
+const WEEK_SCHEMA: [&str; 2] = [
+    include_str!("../../../server/migrations/sqlite/week/V1__events.sql"),
+    include_str!("../../../server/migrations/sqlite/week/V2__runs.sql"),
+];
+/// Workers of the process stage, as the server has them on two cores.
+pub(crate) const WORKERS: u32 = 2;
 /// Payloads that are processed in one turn.
 const PAYLOADS: u64 = 10_000;
 /// Events in each.
@@ -52,6 +61,8 @@ pub(crate) struct Bench {
     clock: Arc<dyn Clock>,
     /// How many payloads were made so far: no two are ever the same.
     made: u64,
+    /// What processing has spent.
+    pub(crate) spent: Spent,
 }
 
 impl Bench {
@@ -64,6 +75,7 @@ impl Bench {
             store: Arc::new(SqliteStore::open(&folder.join("store.db"), limits)?),
             clock: Arc::new(SystemClock),
             made: 0,
+            spent: Spent::default(),
         })
     }
 
@@ -79,6 +91,7 @@ impl Bench {
             staged.await?;
         }
         let (stop, stopped) = watch::channel(false);
+        let before = Spent::now()?;
         let started = Instant::now();
         let workers: Vec<_> = Share::among(workers)
             .map(|share| {
@@ -98,6 +111,7 @@ impl Bench {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let rate = per_second(PAYLOADS * EVENTS, started.elapsed());
+        self.spent += Spent::now()? - before;
         stop.send_replace(true);
         for worker in workers {
             worker.await?;
@@ -165,7 +179,7 @@ pub(crate) fn bare_inserts(folder: &Path) -> Result<f64> {
         .collect::<Result<_>>()?;
     let connection = Connection::open(folder.join("bare.db"))?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-    connection.execute_batch(WEEK_SCHEMA)?;
+    connection.execute_batch(&WEEK_SCHEMA.concat())?;
     let started = Instant::now();
     for batch in plans.chunks(BATCH) {
         connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -178,6 +192,14 @@ pub(crate) fn bare_inserts(folder: &Path) -> Result<f64> {
 }
 
 fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
+    let mut runs = connection.prepare_cached(
+        "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    if let Some(PlannedEvent { id, identity: Numbered(producer, first), .. }) = plan.events.first()
+    {
+        let last = first + plan.events.len() as u64 - 1;
+        runs.execute(params![producer.bits().to_be_bytes(), first, last, id.0.as_bytes()])?;
+    }
     let mut statement = connection.prepare_cached(
         "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, anonymous_id, \
          session, producer, seq, event_id, payload_id, payload_index, monitor, context, properties) \
@@ -186,9 +208,7 @@ fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
     for event in &plan.events {
         let Fate::Store(columns) = &event.fate else { continue };
         let number = match &event.identity {
-            lamplight_server::store::Identity::Numbered(producer, seq) => {
-                Some((producer.bits().to_be_bytes(), i64::try_from(*seq)?))
-            }
+            Numbered(producer, seq) => Some((producer.bits().to_be_bytes(), i64::try_from(*seq)?)),
             _ => None,
         };
         statement.execute(params![

@@ -7,6 +7,11 @@ use proptest::prelude::*;
 
 use crate::breaking::Break;
 
+/// The producers that send.
+pub(crate) const PRODUCERS: std::ops::Range<u128> = 1..4;
+/// The numbers that they give.
+pub(crate) const NUMBERS: std::ops::Range<u64> = 1..15;
+
 /// An event as a client may send it. Whether it can be stored depends on what it is called alone, so that the
 /// model need not know which arrival came first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,10 +67,24 @@ pub(crate) enum Crash {
 
 fn sent() -> impl Strategy<Value = Sent> {
     prop_oneof![
-        6 => (1u128..4, 1u64..15).prop_map(|(producer, seq)| Sent::Numbered(producer, seq)),
+        6 => (PRODUCERS, NUMBERS).prop_map(|(producer, seq)| Sent::Numbered(producer, seq)),
         2 => (0u8..8).prop_map(Sent::Named),
         1 => any::<bool>().prop_map(Sent::Anonymous),
     ]
+}
+
+/// What pages send: numbers that follow each other. Sometimes those of several, or with something between them.
+fn stretches() -> impl Strategy<Value = Vec<Sent>> {
+    let stretch = (PRODUCERS, NUMBERS, 1u64..10, prop::option::weighted(0.2, (0usize..10, sent())));
+    let stretch = stretch.prop_map(|(producer, first, count, between)| {
+        let end = NUMBERS.end.min(first + count);
+        let mut events: Vec<_> = (first..end).map(|seq| Sent::Numbered(producer, seq)).collect();
+        if let Some((at, sent)) = between {
+            events.insert(at.min(events.len()), sent);
+        }
+        events
+    });
+    prop::collection::vec(stretch, 1..3).prop_map(|stretches| stretches.concat())
 }
 
 fn broken() -> impl Strategy<Value = Break> {
@@ -91,7 +110,8 @@ fn wait() -> impl Strategy<Value = i64> {
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let crash = prop_oneof![1 => Just(Crash::Kill), 2 => any::<u64>().prop_map(Crash::PowerCut)];
     prop_oneof![
-        6 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
+        3 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
+        4 => stretches().prop_map(Step::Send),
         1 => Just(Step::Burst),
         6 => (share(), broken()).prop_map(|(share, at)| Step::Round(share, at)),
         1 => Just(Step::Replay),

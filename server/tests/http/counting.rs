@@ -151,6 +151,41 @@ fn a_statement_reads_events_and_everything_beside_them() {
 }
 
 #[test]
+fn a_statement_finds_the_events_of_a_producer_without_passing_those_of_others() {
+    let (_dir, server) = server();
+    assert_eq!(ask(&server, "SELECT count(*) FROM numbered").json()["rows"], json!([[0]]));
+    let producer = "01HF7YAT00ABCDEFGHJKMNPQRS";
+    let event = |name: &str, of: &str, seq: u64| {
+        format!(r#"{{"name":"{name}","producer":"{of}","seq":{seq}}}"#)
+    };
+    let (own, other) = (producer.to_owned(), producer.replace("RS", "ZZ"));
+    let first = [event("a", &own, 1), event("b", &own, 2), r#"{"name":"c"}"#.into()];
+    let second = [event("d", &own, 3), event("e", &other, 1), event("f", &own, 4)];
+    for events in [first, second] {
+        assert_eq!(server.send(&format!("[{}]", events.join(","))).status, 200);
+    }
+    server.settled();
+    let all = ask(&server, "SELECT name, seq, producer FROM numbered ORDER BY name").json();
+    let rows = all["rows"].as_array().unwrap();
+    let told: Vec<_> = rows.iter().map(|row| (row[0].as_str().unwrap(), &row[1])).collect();
+    assert_eq!(
+        told,
+        [("a", &json!(1)), ("b", &json!(2)), ("d", &json!(3)), ("e", &json!(1)), ("f", &json!(4))]
+    );
+    let bytes = rows[0][2].as_str().unwrap();
+    let of_one = format!("SELECT name FROM numbered WHERE producer = x'{bytes}' ORDER BY seq DESC");
+    assert_eq!(ask(&server, &of_one).json()["rows"], json!([["f"], ["d"], ["b"], ["a"]]));
+    let of_one = format!("SELECT name FROM numbered WHERE producer = x'{bytes}' AND seq = 3");
+    assert_eq!(ask(&server, &of_one).json()["rows"], json!([["d"]]));
+    let plan = ask(&server, &format!("EXPLAIN QUERY PLAN {of_one}")).json();
+    let steps: Vec<String> =
+        plan["rows"].as_array().unwrap().iter().map(|row| row[3].to_string()).collect();
+    assert!(steps.len() >= 2 && !steps.join(" ").contains("SCAN"), "{steps:?}");
+    let same = "SELECT count(*) FROM (SELECT * FROM numbered EXCEPT SELECT * FROM events)";
+    assert_eq!(ask(&server, same).json()["rows"], json!([[0]]));
+}
+
+#[test]
 fn a_statement_that_does_more_than_read_is_refused_and_changes_nothing() {
     let (dir, server) = server();
     server.send(r#"[{"name":"a"}]"#);

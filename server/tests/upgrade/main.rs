@@ -4,15 +4,22 @@
 use std::path::Path;
 
 use lamplight_server::store::sqlite::OpenError;
+use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     Deliveries, FailedPayload, Intake, Key, KeyKind, KeyRules, Replayed, RetryAsk, Store, Ticket,
 };
 
+#[path = "../runs/checker.rs"]
+mod checker;
+mod crashes;
 mod older;
 mod server;
 
-use older::{call_newer, leave, steps};
+use older::{call_newer, events_files, leave, steps, weeks};
 use server::{EVERYTHING, NOW, Server};
+
+/// Weeks after the first: more than are open for writing at a time.
+const WEEKS: i64 = 6;
 
 /// What this version leaves: everything that can be in a database, in every state that it can be in.
 async fn fill(folder: &Path) {
@@ -49,16 +56,26 @@ async fn fill(folder: &Path) {
     server.close().await;
 }
 
+/// Events in later weeks, of which the first ones are sealed by the last ones.
+async fn fill_weeks(folder: &Path) {
+    let server = Server::open(folder).await.unwrap();
+    for week in 1..=WEEKS {
+        server.stage(300 + week * 4..304 + week * 4, week * WEEK_MS).await;
+        server.process(NOW).await;
+    }
+    server.close().await;
+    let states = weeks(&folder.join("store.db"));
+    assert!(states.contains(&"sealed".into()) && states.contains(&"open".into()), "{states:?}");
+}
+
 /// Copies all of `from` into `to`, but its databases as these versions of their schemas left them.
 fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap();
-        if name.to_str().unwrap().starts_with("events-") {
-            std::fs::copy(&path, to.join(name)).unwrap();
-        }
+    for path in events_files(from) {
+        // Both took their next step in the same version.
+        let week = if store >= 5 { 2 } else { 1 };
+        leave("week", week, &path, &to.join(path.file_name().unwrap()));
     }
 }
 
@@ -83,10 +100,17 @@ async fn go_on(server: &Server, store_version: usize) {
 
 async fn whole(intake: usize, store: usize) {
     let (today, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fill_weeks(today.path()).await;
     fill(today.path()).await;
     leave_all(today.path(), older.path(), intake, store);
+    let folders = [today.path(), older.path()];
     let (today, older) =
         (Server::open(today.path()).await.unwrap(), Server::open(older.path()).await.unwrap());
+    for folder in folders {
+        assert_eq!(checker::faults(folder), [""; 0]);
+    }
+    let [runs, same] = folders.map(checker::count);
+    assert_eq!(runs, same, "numbers that follow each other are one run");
     assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it was left");
     assert_eq!(older.tell_store(store).await, today.tell_store(store).await, "as it was left");
     go_on(&today, store).await;
@@ -98,6 +122,9 @@ async fn whole(intake: usize, store: usize) {
     }
     today.close().await;
     older.close().await;
+    for folder in folders {
+        assert_eq!(checker::faults(folder), [""; 0], "as it went on");
+    }
 }
 
 #[tokio::test]
@@ -159,8 +186,9 @@ fn a_step_that_was_released_never_changes() {
             "V2__key_rules afa7d1f682ac9521",
             "V3__deliveries eece77f5c75b398b",
             "V4__recent a63d2ca8150f5400",
+            "V5__week_schema 5522a3d08f4c8c62",
         ],
-        &["V1__events d5d02ed9abab5360"],
+        &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
     ];
     assert_eq!(sums, known);
 }

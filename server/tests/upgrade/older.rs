@@ -41,6 +41,28 @@ pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
     older.execute("DETACH today", []).unwrap();
 }
 
+/// The states of the weeks in a store.
+pub(crate) fn weeks(store: &Path) -> Vec<String> {
+    names(&Connection::open(store).unwrap(), "SELECT state FROM weeks ORDER BY week")
+}
+
+/// The files of events in a folder, the oldest week first.
+pub(crate) fn events_files(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_events = |path: &PathBuf| {
+        path.extension().is_some_and(|it| it == "db")
+            && path.file_name().unwrap().to_str().unwrap().starts_with("events-")
+    };
+    let mut files: Vec<PathBuf> = paths.filter(is_events).collect();
+    files.sort();
+    files
+}
+
+/// Does this to a database by hand, while no server has it open.
+pub(crate) fn by_hand(database: &Path, sql: &str) {
+    Connection::open(database).unwrap().execute_batch(sql).unwrap();
+}
+
 /// Says in `database` that a newer version wrote it.
 pub(crate) fn call_newer(database: &Path) {
     let connection = Connection::open(database).unwrap();

@@ -42,10 +42,11 @@ pub(crate) struct Server {
 /// and what is said about a user.
 fn body(number: i64) -> String {
     let producer = Producer::from_bits(1 + u128::from(number.unsigned_abs() % 3));
-    let seq = 1 + number / 3;
+    let seq = 1 + number / 3 * 2;
     let event = |rest: &str| format!(r#"{{"name":"e{}",{rest}}}"#, number % 4);
     let events = [
         event(&format!(r#""producer":"{producer}","seq":{seq},"properties":{{"n":{number}}}"#)),
+        event(&format!(r#""producer":"{producer}","seq":{}"#, seq + 1)),
         event(&format!(r#""id":"id{}","user_id":"user{}""#, number / 2, number % 5)),
         format!(r#"{{"name":"","producer":"{producer}","seq":{}}}"#, 1_000 + seq * 2),
         format!(
@@ -84,7 +85,7 @@ impl Server {
                 key_id: "wk_1".into(),
                 source: "web".into(),
                 encoding: Encoding::Identity,
-                events: 4,
+                events: 5,
                 unpacked_bytes: u32::try_from(body.len()).unwrap(),
                 user_agent: (number % 2 == 0).then(|| "agent".into()),
                 origin: None,
@@ -168,6 +169,26 @@ impl Server {
         told
     }
 
+    /// What is told about a producer's events by number: page by page, and one by one.
+    async fn tell_producer(&self, producer: Producer) -> Vec<String> {
+        let filter = EventFilter { producer: Some(producer), ..EventFilter::default() };
+        let (mut told, mut after) = (Vec::new(), None);
+        loop {
+            let query = EventQuery { filter: filter.clone(), after, limit: 20 };
+            let page = self.store.events(query).await.unwrap();
+            for event in page.events {
+                let (_, seq) = event.number.unwrap();
+                let found = self.store.event(EventRef::Number(producer, seq)).await.unwrap();
+                told.push(format!("{event:?} {found:?}"));
+            }
+            after = page.next;
+            if after.is_none() {
+                assert!(told.len() > 40, "{} events in three pages", told.len());
+                return told;
+            }
+        }
+    }
+
     /// What `store.db` and the files of events tell, as far as a schema of that version could know it.
     pub(crate) async fn tell_store(&self, version: usize) -> Vec<String> {
         let mut told = vec![format!("{:?}", self.store.totals(NOW).await.unwrap())];
@@ -185,6 +206,9 @@ impl Server {
             if version >= 3 {
                 told.push(format!("{:?}", self.store.steps(event.id).await.unwrap()));
             }
+        }
+        for producer in (1..=3).map(Producer::from_bits) {
+            told.extend(self.tell_producer(producer).await);
         }
         for outcome in [Outcome::Duplicate, Outcome::Invalid] {
             let (source, producer, from_ms, to_ms, after) = (None, None, None, None, None);

@@ -1,16 +1,18 @@
 //! Counting events by a key, along the same indexes as lists of them, over a limited number of rows.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::columns::row_id;
 use super::event_pages::span;
-use super::events::{Conditions, index, json_path, push_span, select};
+use super::events::{BY_ID, Conditions, index, is_in_time, json_path, push_span, select};
+use super::runs;
 use super::week_catalog as catalog;
 use super::week_readers::Reading;
-use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping};
+use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping, RowId};
 
 /// Most rows looked at for one count.
 const SCAN_ROWS_MAX: u64 = 2_000_000;
@@ -21,8 +23,8 @@ const KEYS_MAX: usize = 50_000;
 /// Most counts that are given.
 const ROWS_MAX: usize = 1_000;
 
-/// A property as text: a text itself, and anything else as its JSON text.
-const PROPERTY: &str = "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
+/// A row's id, and a property as text: a text itself, and anything else as its JSON text.
+const PROPERTY: &str = "id, CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
      ELSE properties -> ? END";
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -40,6 +42,17 @@ impl Tally {
     /// Whether the limit of rows was reached.
     fn is_full(&self) -> bool {
         self.from_ms.is_some()
+    }
+
+    /// Whether yet another row may be looked at.
+    fn look_at(&mut self, id: RowId) -> bool {
+        if self.looked_at >= SCAN_ROWS_MAX {
+            // One millisecond is not counted whole: the count begins after it.
+            self.from_ms = Some(ms_of(id.0.as_u128()).saturating_add(1));
+            return false;
+        }
+        self.looked_at += 1;
+        true
     }
 
     fn count(&mut self, key: Option<String>) {
@@ -84,16 +97,32 @@ fn count(
     query: &AggregateQuery,
     tally: &mut Tally,
 ) -> rusqlite::Result<()> {
-    let (sql, values) = statement(query);
+    let Some(producer) = query.filter.producer else {
+        return read(connection, query, statement(query), tally);
+    };
+    runs::walk(connection, producer, None, |run| {
+        if is_in_time(&query.filter, run.first_id) {
+            read(connection, query, in_span(query, run.span()), tally)?;
+        } else {
+            tally.look_at(run.first_id);
+        }
+        Ok(if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })
+}
+
+/// Counts the events that a statement gives.
+fn read(
+    connection: &Connection,
+    query: &AggregateQuery,
+    (sql, values): (String, Vec<Value>),
+    tally: &mut Tally,
+) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
-        if tally.looked_at >= SCAN_ROWS_MAX {
-            // One millisecond is not counted whole: the count begins after it.
-            tally.from_ms = Some(ms_of(row_id(row, 0)?.0.as_u128()).saturating_add(1));
+        if !tally.look_at(row_id(row, 0)?) {
             break;
         }
-        tally.looked_at += 1;
         if row.get::<_, Option<bool>>(2)? != Some(true) {
             continue;
         }
@@ -107,22 +136,32 @@ fn count(
     Ok(())
 }
 
+/// A statement that gives the keys of rows along the right index. Not for the events of one producer, which are read run
+/// by run, each [`in_span`].
 pub(super) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
     let filter = &query.filter;
-    let (key, values) = match &query.by {
-        Grouping::Name => ("name", Vec::new()),
-        Grouping::Kind => ("type", Vec::new()),
-        Grouping::Day | Grouping::Hour => ("received_ms", Vec::new()),
+    let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
+    let mut seek = Conditions::default();
+    push_span(&mut seek, &list);
+    select(key(&query.by), filter, index(filter), seek)
+}
+
+/// The same of the rows with ids in a span, both ends included.
+pub(super) fn in_span(query: &AggregateQuery, span: (RowId, RowId)) -> (String, Vec<Value>) {
+    select(key(&query.by), &query.filter, BY_ID, Conditions::span(span))
+}
+
+/// A row's id and the key that it is counted under.
+fn key(by: &Grouping) -> (&'static str, Vec<Value>) {
+    match by {
+        Grouping::Name => ("id, name", Vec::new()),
+        Grouping::Kind => ("id, type", Vec::new()),
+        Grouping::Day | Grouping::Hour => ("id, received_ms", Vec::new()),
         Grouping::Property(path) => {
             let path = Value::Text(json_path(path));
             (PROPERTY, vec![path.clone(), path.clone(), path])
         }
-    };
-    let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
-    let mut seek = Conditions::default();
-    push_span(&mut seek, &list);
-    let order = if filter.producer.is_some() { "seq" } else { "id" };
-    select((&format!("id, {key}"), values), filter, (index(filter), order), seek)
+    }
 }
 
 /// The time in a row's id.

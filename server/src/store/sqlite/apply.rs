@@ -15,6 +15,7 @@ use super::open_weeks::OpenWeeks;
 use super::outcomes::{self, Ending};
 use super::profiles::Profiles;
 use super::routed::{Queuing, Routes};
+use super::runs::Runs;
 use super::week_catalog::Added;
 use super::{recent, totals};
 use crate::outcome::Outcome;
@@ -33,6 +34,7 @@ struct Gathered {
     sums: totals::Sums,
     added: Added,
     queuing: Queuing,
+    runs: Runs,
 }
 
 /// Applies `plans`, all of `week`, in order. Gives beside what came of each how many deliveries were queued.
@@ -53,12 +55,16 @@ pub(super) fn apply(
         sums: totals::Sums::default(),
         added: Added::default(),
         queuing: routes.begin(),
+        runs: Runs::default(),
     };
     let mut applied = Vec::with_capacity(plans.len());
     for plan in plans {
         applied.push(apply_one(store, weeks, plan, now_ms, &mut gathered)?);
     }
-    let Gathered { ledgers, profiles, mut sums, added, queuing } = gathered;
+    let Gathered { ledgers, profiles, mut sums, added, queuing, runs } = gathered;
+    if !runs.is_empty() {
+        runs.save(weeks.writable(week)?.connection())?;
+    }
     ledgers.save(store, &mut sums)?;
     profiles.save(store)?;
     totals::add(store, &sums)?;
@@ -123,7 +129,7 @@ fn apply_event(
     now_ms: i64,
     gathered: &mut Gathered,
 ) -> rusqlite::Result<Outcome> {
-    let Gathered { ledgers, profiles, sums, queuing, .. } = gathered;
+    let Gathered { ledgers, profiles, sums, queuing, runs, .. } = gathered;
     let end = |ending| outcomes::add(connection, plan, event, now_ms, ending);
     match arrive(connection, plan, event, ledgers)? {
         Arrival::Again => end(Ending::Duplicate),
@@ -141,6 +147,7 @@ fn apply_event(
                     let open = weeks.writable(week_of(plan))?;
                     let profile = profiles.hear(connection, columns)?;
                     insert(open.connection(), plan, event, columns, profile)?;
+                    runs.add(&event.identity, event.id);
                     queuing.add(connection, event.id, columns, now_ms)?;
                     Ok(Outcome::Stored)
                 }
@@ -176,7 +183,7 @@ fn arrive(
     }
 }
 
-/// Writes the row of an event.
+/// Writes the row of an event. Its number's run is the caller's business.
 pub(super) fn insert(
     connection: &Connection,
     plan: &Plan,

@@ -1,5 +1,7 @@
-//! Events in one file. Every list is read along one index from where the last page ended; conditions that the
-//! index does not answer are tested row by row, over a limited number of rows.
+//! Events in one file. Every list is read along one index, or the runs of one producer, from where the last page ended;
+//! other conditions are tested row by row, over a limited number of rows.
+
+use std::ops::ControlFlow;
 
 use lamplight_wire::event::Kind;
 use rusqlite::types::Value;
@@ -7,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use super::columns::{number, payload_id, producer_bytes, row_id};
+use super::runs;
 use crate::store::week::first_row_at;
 use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
 
@@ -60,35 +63,84 @@ pub(super) fn scan(
     query: &EventQuery,
     budget: &mut Budget,
 ) -> rusqlite::Result<Found> {
-    let (sql, values) = statement(query);
-    let by_seq = query.filter.producer.is_some();
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut found = Found::default();
-    while let Some(row) = rows.next()? {
+    let Some(producer) = query.filter.producer else {
+        found.read(connection, statement(query), budget, row_position)?;
+        return Ok(found);
+    };
+    let before = match query.after {
+        Some(Position::Seq(seq)) => Some(seq),
+        _ => None,
+    };
+    runs::walk(connection, producer, before, |run| {
         if budget.is_spent() {
             found.has_more = true;
-            break;
+        } else if is_in_time(&query.filter, run.first_id) {
+            let statement = in_span(&query.filter, run.span());
+            found.read(connection, statement, budget, seq_position)?;
+        } else {
+            budget.rows -= 1;
+            found.last = Some(Position::Seq(run.first));
         }
-        budget.rows -= 1;
-        found.last =
-            Some(if by_seq { Position::Seq(row.get(12)?) } else { Position::Row(row_id(row, 0)?) });
-        if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
-            let event = event_row(row)?;
-            budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
-            budget.events -= 1;
-            found.events.push(event);
-        }
-    }
+        Ok(if found.has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
     Ok(found)
 }
 
-/// A statement that gives rows of the right index in order, each with whether all conditions hold.
+impl Found {
+    /// Reads on, as far as `budget` reaches.
+    fn read(
+        &mut self,
+        connection: &Connection,
+        (sql, values): (String, Vec<Value>),
+        budget: &mut Budget,
+        position: fn(&Row<'_>) -> rusqlite::Result<Position>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            if budget.is_spent() {
+                self.has_more = true;
+                break;
+            }
+            budget.rows -= 1;
+            self.last = Some(position(row)?);
+            if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
+                let event = event_row(row)?;
+                budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
+                budget.events -= 1;
+                self.events.push(event);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row_position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position::Row(row_id(row, 0)?))
+}
+
+fn seq_position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position::Seq(row.get(12)?))
+}
+
+/// Whether a row was received in the time that `filter` asks for.
+pub(super) fn is_in_time(filter: &EventFilter, id: RowId) -> bool {
+    filter.from_ms.is_none_or(|from| id >= first_row_at(from))
+        && filter.to_ms.is_none_or(|to| id < first_row_at(to))
+}
+
+/// A statement that gives rows of the right index in order, each with whether all conditions hold. Not for the events
+/// of one producer, which are read run by run, each [`in_span`].
 pub(super) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
     let mut seek = Conditions::default();
     push_span(&mut seek, query);
-    let order = if query.filter.producer.is_some() { "seq" } else { "id" };
-    select((COLUMNS, Vec::new()), &query.filter, (index(&query.filter), order), seek)
+    select((COLUMNS, Vec::new()), &query.filter, index(&query.filter), seek)
+}
+
+/// The same of the rows with ids in a span, both ends included.
+pub(super) fn in_span(filter: &EventFilter, span: (RowId, RowId)) -> (String, Vec<Value>) {
+    select((COLUMNS, Vec::new()), filter, BY_ID, Conditions::span(span))
 }
 
 /// A statement that gives `columns` of the rows that `seek` finds in an index, the last in order first, and after
@@ -96,13 +148,12 @@ pub(super) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
 pub(super) fn select(
     (columns, mut values): (&str, Vec<Value>),
     filter: &EventFilter,
-    (index, order): (&str, &str),
+    index: &str,
     mut seek: Conditions,
 ) -> (String, Vec<Value>) {
     let mut check = Conditions::default();
     if let Some(producer) = filter.producer {
-        let side = if index == "events_number" { &mut seek } else { &mut check };
-        side.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
+        check.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
     }
     let mut text = |field: &str, value: &Option<String>, index_is: &str| {
         if let Some(value) = value {
@@ -129,7 +180,7 @@ pub(super) fn select(
     let tests = if tests.is_empty() { "1" } else { tests.as_str() };
     let seeks = seek.sql.join(" AND ");
     let sql = format!(
-        "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY {order} DESC"
+        "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY id DESC"
     );
     // In the order in which they stand in the text.
     values.extend(check.values);
@@ -137,14 +188,16 @@ pub(super) fn select(
     (sql, values)
 }
 
+/// The index of all rows.
+pub(super) const BY_ID: &str = "events_id";
+
 /// The index that leaves the fewest rows to look at.
 pub(super) fn index(filter: &EventFilter) -> &'static str {
     match filter {
-        EventFilter { producer: Some(_), .. } => "events_number",
         EventFilter { user: Some(_), .. } => "events_user",
         EventFilter { name: Some(_), .. } => "events_name",
         EventFilter { kind: Some(Kind::Critical | Kind::Monitor), .. } => "events_type",
-        _ => "events_id",
+        _ => BY_ID,
     }
 }
 
@@ -156,14 +209,8 @@ pub(super) fn push_span(seek: &mut Conditions, query: &EventQuery) {
     if let Some(to) = filter.to_ms {
         seek.push("id < ?", [Value::Blob(first_row_at(to).0.as_bytes().to_vec())]);
     }
-    match query.after {
-        Some(Position::Row(RowId(id))) => {
-            seek.push("id < ?", [Value::Blob(id.as_bytes().to_vec())]);
-        }
-        Some(Position::Seq(seq)) => {
-            seek.push("seq < ?", [Value::Integer(i64::try_from(seq).unwrap_or(i64::MAX))]);
-        }
-        None => {}
+    if let Some(Position::Row(RowId(id))) = query.after {
+        seek.push("id < ?", [Value::Blob(id.as_bytes().to_vec())]);
     }
 }
 
@@ -191,6 +238,14 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
+    /// That an id is in a span, both ends included.
+    pub(super) fn span((first, last): (RowId, RowId)) -> Self {
+        let mut seek = Self::default();
+        let ends = [first, last].map(|id| Value::Blob(id.0.as_bytes().to_vec()));
+        seek.push("id BETWEEN ? AND ?", ends);
+        seek
+    }
+
     pub(super) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push(sql.to_owned());
         self.values.extend(values);

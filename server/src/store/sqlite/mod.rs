@@ -33,6 +33,7 @@ mod refused;
 mod replays;
 mod retention;
 mod routed;
+mod runs;
 mod sinks;
 mod sql;
 mod store;
@@ -40,6 +41,7 @@ mod totals;
 mod trace;
 mod week_catalog;
 mod week_readers;
+mod week_upgrade;
 mod writer;
 
 pub use connection::OpenError;

@@ -9,16 +9,20 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::OpenError;
+use super::columns::row_id;
 use super::connection::{Layout, Step, migrate, open_writer};
 use super::database::Database;
+use super::runs;
 use super::week_catalog::{self as catalog, Begun};
 use crate::store::{RowId, Week};
 
 /// Most files open for writing. Payloads come in the order of time, so one or two would nearly always do.
 const OPEN_MAX: usize = 4;
 
-pub(super) const SCHEMA: [Step; 1] =
-    [("V1__events", include_str!("../../../migrations/sqlite/week/V1__events.sql"))];
+pub(super) const SCHEMA: [Step; 2] = [
+    ("V1__events", include_str!("../../../migrations/sqlite/week/V1__events.sql")),
+    ("V2__runs", include_str!("../../../migrations/sqlite/week/V2__runs.sql")),
+];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 
@@ -45,6 +49,13 @@ pub(super) fn delete(folder: &Path, week: Week) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Opens a file of events for writing, making it if need be, and brings its schema up to date.
+pub(super) fn open_file(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = open_writer(path, LAYOUT)?;
+    migrate(&mut connection, path, &SCHEMA)?;
+    Ok(connection)
 }
 
 /// The files that are open for writing.
@@ -101,7 +112,7 @@ impl OpenWeeks {
             catalog::seal(store, sealed.week)?;
             sealed.connection.checkpoint()?;
         }
-        let Begun { counted, was_removed } = catalog::begin(store, week)?;
+        let Begun { counted, was_removed } = catalog::begin(store, week, SCHEMA.len())?;
         if was_removed {
             delete(&self.folder, week).map_err(|error| disk(&error))?;
         }
@@ -174,27 +185,19 @@ impl OpenWeeks {
 
 impl OpenWeek {
     fn open(folder: &Path, week: Week, counted: i64) -> Result<Self, OpenError> {
-        let path = path(folder, week);
-        let mut connection = open_writer(&path, LAYOUT)?;
-        migrate(&mut connection, &path, &SCHEMA)?;
+        let connection = open_file(&path(folder, week))?;
         Ok(Self { week, connection, counted, is_dirty: false })
     }
 
     /// Deletes the rows of a batch that store.db does not count. Gives how many there were.
     fn undo_uncounted(&mut self) -> rusqlite::Result<usize> {
         self.connection.begin()?;
-        let spans: Vec<([u8; 16], [u8; 16])> = self
+        let spans: Vec<(RowId, RowId)> = self
             .connection
             .prepare_cached("SELECT first_id, last_id FROM batch WHERE number > ?1")?
-            .query_map([self.counted], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map([self.counted], |row| Ok((row_id(row, 0)?, row_id(row, 1)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        let mut undone = 0;
-        for (first, last) in spans {
-            undone += self
-                .connection
-                .prepare_cached("DELETE FROM events WHERE id BETWEEN ?1 AND ?2")?
-                .execute(params![first, last])?;
-        }
+        let undone = runs::delete_rows(&self.connection, &spans)?;
         self.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
         self.connection.commit()?;
         Ok(undone)

@@ -7,17 +7,23 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
 
-use super::{aggregate, events, recent, refused};
+use super::{aggregate, events, recent, refused, runs};
 use crate::outcome::Outcome;
 use crate::store::{
     AggregateQuery, EventFilter, EventQuery, Grouping, Position, RefusedQuery, RowId,
 };
 
-const WEEK: &str = include_str!("../../../migrations/sqlite/week/V1__events.sql");
+const WEEK: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/week/V1__events.sql"),
+    include_str!("../../../migrations/sqlite/week/V2__runs.sql"),
+];
 const STORE: [&str; 2] = [
     include_str!("../../../migrations/sqlite/store/V1__events.sql"),
     include_str!("../../../migrations/sqlite/store/V4__recent.sql"),
 ];
+
+/// The rows of a run, or of a payload.
+const SPAN: (RowId, RowId) = (RowId(Uuid::from_u128(1)), RowId(Uuid::from_u128(2)));
 
 /// Fails unless every step of the plan searches an index.
 fn check(connection: &Connection, (sql, values): (String, Vec<Value>)) {
@@ -26,7 +32,10 @@ fn check(connection: &Connection, (sql, values): (String, Vec<Value>)) {
 }
 
 fn is_bounded(steps: &[String]) -> bool {
-    !steps.is_empty() && steps.iter().all(|step| step.starts_with("SEARCH"))
+    // A subquery is judged by its own steps.
+    let is_bounded =
+        |step: &String| step.starts_with("SEARCH") || step.starts_with("SCALAR SUBQUERY");
+    !steps.is_empty() && steps.iter().all(is_bounded)
 }
 
 fn plan(connection: &Connection, (sql, values): (&str, Vec<Value>)) -> Vec<String> {
@@ -56,13 +65,13 @@ fn filters() -> impl Iterator<Item = EventFilter> {
 #[test]
 fn every_list_of_events_searches_an_index_in_its_order() {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(WEEK).unwrap();
+    connection.execute_batch(&WEEK.concat()).unwrap();
     for filter in filters() {
-        let after = match filter.producer {
-            Some(_) => Position::Seq(5),
-            None => Position::Row(RowId(Uuid::from_u128(5))),
-        };
-        for after in [None, Some(after)] {
+        if filter.producer.is_some() {
+            check(&connection, events::in_span(&filter, SPAN));
+            continue;
+        }
+        for after in [None, Some(Position::Row(SPAN.0))] {
             let query = EventQuery { filter: filter.clone(), after, limit: 10 };
             check(&connection, events::statement(&query));
         }
@@ -70,15 +79,48 @@ fn every_list_of_events_searches_an_index_in_its_order() {
 }
 
 #[test]
+fn every_look_at_runs_searches_their_key() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(&WEEK.concat()).unwrap();
+    for sql in [runs::UP_TO, runs::BEFORE, runs::IN_SPAN, runs::DELETE] {
+        let values: Vec<Value> = (1..=sql.matches('?').count()).map(|_| Value::Null).collect();
+        check(&connection, (sql.to_owned(), values));
+    }
+}
+
+#[test]
+fn numbered_events_of_several_weeks_are_found_by_producer() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    let weeks = ["week0", "week1", "week2"];
+    for week in weeks {
+        let path = dir.path().join(week);
+        Connection::open(&path).unwrap().execute_batch(&WEEK.concat()).unwrap();
+        connection.execute(&format!("ATTACH ?1 AS {week}"), [path.to_str()]).unwrap();
+    }
+    let all = weeks.map(runs::numbered).join(" UNION ALL ");
+    connection.execute_batch(&format!("CREATE TEMP VIEW numbered AS {all}")).unwrap();
+    let sql =
+        "SELECT name, properties FROM numbered WHERE producer = x'01' AND seq < 9 AND name = 'a'";
+    let steps = plan(&connection, (sql, Vec::new()));
+    assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:#?}");
+    assert_eq!(steps.iter().filter(|step| step.contains("SEARCH")).count(), 6, "{steps:#?}");
+}
+
+#[test]
 fn every_count_of_events_searches_an_index() {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(WEEK).unwrap();
+    connection.execute_batch(&WEEK.concat()).unwrap();
     for filter in filters() {
         let property = Grouping::Property(vec!["a".into(), "b".into()]);
         for by in [Grouping::Name, Grouping::Kind, Grouping::Day, Grouping::Hour, property] {
+            let query = AggregateQuery { filter: filter.clone(), by };
             check(
                 &connection,
-                aggregate::statement(&AggregateQuery { filter: filter.clone(), by }),
+                match query.filter.producer {
+                    Some(_) => aggregate::in_span(&query, SPAN),
+                    None => aggregate::statement(&query),
+                },
             );
         }
     }
@@ -87,10 +129,9 @@ fn every_count_of_events_searches_an_index() {
 #[test]
 fn every_part_of_the_live_view_searches_an_index() {
     let week = Connection::open_in_memory().unwrap();
-    week.execute_batch(WEEK).unwrap();
-    let (first, last) = (RowId(Uuid::from_u128(1)), RowId(Uuid::from_u128(2)));
+    week.execute_batch(&WEEK.concat()).unwrap();
     for filter in filters() {
-        check(&week, recent::statement(&filter, (first, last)));
+        check(&week, events::in_span(&filter, SPAN));
     }
     let store = Connection::open_in_memory().unwrap();
     store.execute_batch(&STORE.concat()).unwrap();
@@ -120,7 +161,7 @@ fn every_list_of_refused_arrivals_searches_an_index_in_its_order() {
 #[test]
 fn a_scan_and_a_sort_are_seen() {
     let connection = Connection::open_in_memory().unwrap();
-    connection.execute_batch(WEEK).unwrap();
+    connection.execute_batch(&WEEK.concat()).unwrap();
     for sql in [
         "SELECT * FROM events WHERE session = 'x'",
         "SELECT * FROM events WHERE id > x'00' ORDER BY session",

@@ -15,6 +15,7 @@ use super::files::Files;
 use super::open_weeks::OpenWeek;
 use super::profiles::Profiles;
 use super::routed::{Queuing, Routes};
+use super::runs::{self, Runs};
 use super::week_catalog::{self as catalog, Added};
 use super::{ledgers, totals};
 use crate::outcome::Outcome;
@@ -24,6 +25,7 @@ use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Replayed, R
 struct Gathered {
     profiles: Profiles,
     queuing: Queuing,
+    runs: Runs,
     now_ms: i64,
 }
 
@@ -46,7 +48,12 @@ pub(super) fn reapply(
     }
     let open = weeks.writable(week)?;
     let (mut sums, mut added) = (totals::Sums::default(), Added::default());
-    let mut gathered = Gathered { profiles: Profiles::default(), queuing: routes.begin(), now_ms };
+    let mut gathered = Gathered {
+        profiles: Profiles::default(),
+        queuing: routes.begin(),
+        runs: Runs::default(),
+        now_ms,
+    };
     for plan in plans {
         done += match ended(store, plan)? {
             Some(endings) => reapply_one(store, open, plan, &endings, &mut gathered)?,
@@ -57,6 +64,7 @@ pub(super) fn reapply(
     added.add(week, open.batch(), done.accepted);
     sums.accepted(done.accepted);
     added.count(store)?;
+    gathered.runs.save(open.connection())?;
     gathered.profiles.save(store)?;
     let queued = gathered.queuing.save(store)?;
     totals::add(store, &sums)?;
@@ -96,17 +104,15 @@ fn reapply_one(
         let Fate::Store(columns) = &event.fate else { continue };
         match endings.get(&event.id) {
             Some(Outcome::Invalid) if is_its_arrival(store, plan, event)? => {
-                let profile = gathered.profiles.hear(store, columns)?;
-                accept(store, open, plan, event, columns, profile)?;
+                write(store, open, plan, (event, columns), gathered)?;
+                accept(store, plan, event)?;
                 gathered.queuing.add(store, event.id, columns, gathered.now_ms)?;
                 done.accepted += 1;
             }
             Some(_) => {}
             None if rewrite(open, event, columns)? => done.rewritten += 1,
             None => {
-                open.writes(event.id, event.id)?;
-                let profile = gathered.profiles.hear(store, columns)?;
-                insert(open.connection(), plan, event, columns, profile)?;
+                write(store, open, plan, (event, columns), gathered)?;
                 done.restored += 1;
             }
         }
@@ -130,16 +136,24 @@ fn is_its_arrival(store: &Connection, plan: &Plan, event: &PlannedEvent) -> rusq
     }
 }
 
-fn accept(
+/// Writes a row that is not there.
+fn write(
     store: &Connection,
     open: &OpenWeek,
     plan: &Plan,
-    event: &PlannedEvent,
-    columns: &EventColumns,
-    profile: Option<&str>,
+    (event, columns): (&PlannedEvent, &EventColumns),
+    gathered: &mut Gathered,
 ) -> rusqlite::Result<()> {
     open.writes(event.id, event.id)?;
+    let profile = gathered.profiles.hear(store, columns)?;
     insert(open.connection(), plan, event, columns, profile)?;
+    if !runs::has(open.connection(), &event.identity, event.id)? {
+        gathered.runs.add(&event.identity, event.id);
+    }
+    Ok(())
+}
+
+fn accept(store: &Connection, plan: &Plan, event: &PlannedEvent) -> rusqlite::Result<()> {
     store.prepare_cached("DELETE FROM outcomes WHERE id = ?1")?.execute([event.id.0.as_bytes()])?;
     store
         .prepare_cached(

@@ -2,11 +2,10 @@
 //!
 //! Row ids are in the order of receipt, in which a payload may come late; so a live view cannot follow them.
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::columns::row_id;
-use super::events::{COLUMN_COUNT, COLUMNS, Conditions, event_row, select};
+use super::events::{COLUMN_COUNT, event_row, in_span};
 use super::week_readers::Reading;
 use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
 
@@ -87,7 +86,7 @@ fn events(
     filter: &EventFilter,
     span: (RowId, RowId),
 ) -> rusqlite::Result<Vec<(u32, EventRow)>> {
-    let (sql, values) = statement(filter, span);
+    let (sql, values) = in_span(filter, span);
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
@@ -99,13 +98,4 @@ fn events(
     }
     events.reverse();
     Ok(events)
-}
-
-pub(super) fn statement(
-    filter: &EventFilter,
-    (first, last): (RowId, RowId),
-) -> (String, Vec<Value>) {
-    let mut seek = Conditions::default();
-    seek.push("id BETWEEN ? AND ?", [first, last].map(|id| Value::Blob(id.0.as_bytes().to_vec())));
-    select((COLUMNS, Vec::new()), filter, ("events_id", "id"), seek)
 }

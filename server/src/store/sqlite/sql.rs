@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::connection::open_reader;
 use super::event_pages::span;
 use super::events::COLUMNS;
-use super::{open_weeks, week_catalog as catalog};
+use super::{open_weeks, runs, week_catalog as catalog};
 use crate::store::{SqlError, SqlQuery, SqlTable, Week};
 
 /// Largest text or blob that a statement may build, in bytes.
@@ -56,28 +56,33 @@ pub(super) fn run(
     })
 }
 
-/// Opens store.db with the files of events beside it, which stand as one view `events`.
+/// Opens store.db with the files of events beside it, which stand as one view `events`. `numbered` has the same columns of
+/// the events that have a number, and finds those of one producer without passing the others.
 fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week>)> {
     let connection = open_reader(path)?;
     // What a statement sorts goes to files when it is large: memory is for everyone.
     connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
-    let mut parts = Vec::new();
+    let (mut parts, mut numbered) = (Vec::new(), Vec::new());
     for (at, week) in weeks.iter().enumerate() {
         let file = open_weeks::path(folder, *week);
         // Attached files are opened the way the first one was: read-only.
         connection.execute(&format!("ATTACH ?1 AS week{at}"), [file.to_string_lossy()])?;
         parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
+        numbered.push(runs::numbered(&format!("week{at}")));
     }
     if parts.is_empty() {
         let nulls: Vec<String> =
             COLUMNS.split(", ").map(|name| format!("NULL AS {name}")).collect();
-        parts.push(format!("SELECT {} WHERE false", nulls.join(", ")));
+        let nothing = format!("SELECT {} WHERE false", nulls.join(", "));
+        parts.push(nothing.clone());
+        numbered.push(nothing);
     }
     connection.execute_batch(&format!(
-        "CREATE TEMP VIEW events AS {}; PRAGMA query_only = ON;",
-        parts.join(" UNION ALL ")
+        "CREATE TEMP VIEW events AS {}; CREATE TEMP VIEW numbered AS {}; PRAGMA query_only = ON;",
+        parts.join(" UNION ALL "),
+        numbered.join(" UNION ALL ")
     ))?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;

@@ -17,7 +17,7 @@ use super::week_readers::WeekReaders;
 use super::writer::{Change, Guard, Host, Writer, WriterLimits};
 use super::{
     OpenError, aggregate, deliveries, event_pages, keys, producers, reapply, recent, refused,
-    retention, sql, totals, trace, week_catalog as catalog,
+    retention, sql, totals, trace, week_catalog as catalog, week_upgrade,
 };
 use crate::store::{
     Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
@@ -26,11 +26,12 @@ use crate::store::{
     Week,
 };
 
-const SCHEMA: [Step; 4] = [
+const SCHEMA: [Step; 5] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
     ("V4__recent", include_str!("../../../migrations/sqlite/store/V4__recent.sql")),
+    ("V5__week_schema", include_str!("../../../migrations/sqlite/store/V5__week_schema.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -62,6 +63,7 @@ impl SqliteStore {
         migrate(&mut store, path, &SCHEMA)?;
         deliveries::release_all(&store)
             .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+        week_upgrade::run(&store, path, &folder)?;
         let weeks = OpenWeeks::open(&store, &folder)?;
         let queued = watch::Sender::new(0);
         let host =

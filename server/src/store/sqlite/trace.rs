@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::columns::{column_error, number, payload_id, producer_bytes, row_id};
 use super::week_readers::Reading;
-use super::{events, ledgers, week_catalog as catalog};
+use super::{events, ledgers, runs, week_catalog as catalog};
 use crate::outcome::Outcome;
 use crate::store::ledger::Ledger;
 use crate::store::{EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Verdict, Week};
@@ -81,13 +81,7 @@ fn by_number(
     }
     let heard = ledger.heard_weeks();
     for week in catalog::between(reading, heard, WEEKS_MAX)? {
-        let stored = reading.week(week, |events| {
-            first_arrival(
-                events,
-                "SELECT id FROM events WHERE producer = ?1 AND seq = ?2",
-                params![producer_bytes(producer), seq],
-            )
-        })?;
+        let stored = reading.week(week, |events| runs::find(events, producer, seq))?;
         if let Some(id) = stored.flatten() {
             return by_row(reading, id);
         }

@@ -28,7 +28,8 @@ pub(super) struct Begun {
 }
 
 /// Rows that do not count may be written from the next transaction on.
-pub(super) fn begin(store: &Connection, week: Week) -> rusqlite::Result<Begun> {
+/// Its file has the first `schema` steps of its schema by then.
+pub(super) fn begin(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<Begun> {
     let removed_ms: Option<i64> = store
         .prepare_cached("SELECT removed_ms FROM weeks WHERE week = ?1")?
         .query_row([week.number()], |row| row.get(0))
@@ -36,11 +37,29 @@ pub(super) fn begin(store: &Connection, week: Week) -> rusqlite::Result<Begun> {
         .flatten();
     let counted = store
         .prepare_cached(
-            "INSERT INTO weeks (week, state, batch, events) VALUES (?1, 'open', 0, 0) \
-             ON CONFLICT (week) DO UPDATE SET state = 'open', removed_ms = NULL RETURNING batch",
+            "INSERT INTO weeks (week, state, batch, events, schema) VALUES (?1, 'open', 0, 0, ?2) \
+             ON CONFLICT (week) DO UPDATE SET state = 'open', removed_ms = NULL, schema = ?2 RETURNING batch",
         )?
-        .query_row([week.number()], |row| row.get(0))?;
+        .query_row(params![week.number(), schema], |row| row.get(0))?;
     Ok(Begun { counted, was_removed: removed_ms.is_some() })
+}
+
+/// The weeks whose files have fewer steps of their schema than that, and how many events are in each.
+pub(super) fn behind(store: &Connection, schema: usize) -> rusqlite::Result<Vec<(Week, u64)>> {
+    store
+        .prepare_cached(
+            "SELECT week, events FROM weeks WHERE schema < ?1 AND state <> 'removed' ORDER BY week",
+        )?
+        .query_map([schema], |row| Ok((week(row.get(0)?), row.get(1)?)))?
+        .collect()
+}
+
+/// The file of `week` was brought to that step of its schema.
+pub(super) fn caught_up(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<()> {
+    store
+        .prepare_cached("UPDATE weeks SET schema = ?2 WHERE week = ?1")?
+        .execute(params![week.number(), schema])?;
+    Ok(())
 }
 
 /// From now on its events are gone.

@@ -1,0 +1,81 @@
+//! Compares the runs in files of events with the rows that they speak of.
+
+use std::path::{Path, PathBuf};
+
+use lamplight_server::store::Week;
+use rusqlite::{Connection, OpenFlags};
+
+/// A producer, a number, and the row that it is in.
+type Number = ([u8; 16], u64, u128);
+
+/// A producer, its first and last number, and the row of the first.
+type Run = ([u8; 16], u64, u64, u128);
+
+/// What is wrong in the files of events in `folder`: numbers whose rows have no run, or whose runs have no row or another
+/// one, and runs that should be one.
+pub(crate) fn faults(folder: &Path) -> Vec<String> {
+    files(folder).iter().flat_map(|path| faults_in(path)).collect()
+}
+
+/// How many runs there are in all files of events in `folder`.
+#[allow(dead_code, reason = "not every test counts")]
+pub(crate) fn count(folder: &Path) -> usize {
+    files(folder).iter().map(|path| runs(&open(path)).len()).sum()
+}
+
+/// The files that there are. One that a crash left half made, or that was removed, is nobody's.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let store = open(&folder.join("store.db"));
+    let mut statement = store.prepare("SELECT week FROM weeks WHERE state <> 'removed'").unwrap();
+    let weeks = statement.query_map([], |row| row.get(0)).unwrap();
+    let path = |week: u32| folder.join(format!("events-{}.db", Week::from_number(week)));
+    weeks.map(|week| path(week.unwrap())).filter(|path| path.exists()).collect()
+}
+
+fn open(path: &Path) -> Connection {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap()
+}
+
+fn runs(connection: &Connection) -> Vec<Run> {
+    let sql = "SELECT producer, first, last, first_id FROM runs ORDER BY producer, first";
+    let mut statement = connection.prepare(sql).unwrap();
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, u128::from_be_bytes(row.get(3)?)))
+    };
+    statement.query_map([], read).unwrap().map(Result::unwrap).collect()
+}
+
+fn faults_in(path: &Path) -> Vec<String> {
+    let connection = open(path);
+    // Both of one commit.
+    connection.execute_batch("BEGIN").unwrap();
+    let sql =
+        "SELECT producer, seq, id FROM events WHERE producer IS NOT NULL ORDER BY producer, seq";
+    let mut statement = connection.prepare(sql).unwrap();
+    let read =
+        |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, u128::from_be_bytes(row.get(2)?)));
+    let rows: Vec<Number> = statement.query_map([], read).unwrap().map(Result::unwrap).collect();
+    let runs = runs(&connection);
+    let told: Vec<Number> = runs
+        .iter()
+        .flat_map(|(producer, first, last, id)| {
+            (*first..=*last).map(|seq| (*producer, seq, *id + u128::from(seq - *first)))
+        })
+        .collect();
+    let named = |fault: &str, number: &Number| {
+        format!("{}: {fault}: number {} in row {:032x}", path.display(), number.1, number.2)
+    };
+    let mut faults = Vec::new();
+    faults.extend(rows.iter().filter(|it| !told.contains(it)).map(|it| named("no run", it)));
+    faults.extend(told.iter().filter(|it| !rows.contains(it)).map(|it| named("no row", it)));
+    let twice = told.windows(2).filter(|two| (two[0].0, two[0].1) >= (two[1].0, two[1].1));
+    faults.extend(twice.map(|two| named("in two runs", &two[1])));
+    for two in runs.windows(2) {
+        let ((producer, first, last, id), next) = (two[0], two[1]);
+        let follows = (producer, last + 1, id + u128::from(last + 1 - first));
+        if follows == (next.0, next.1, next.3) {
+            faults.push(named("two runs that are one", &follows));
+        }
+    }
+    faults
+}
