@@ -5,23 +5,19 @@
 // `--wasm` names the directory with the modules, in `first`, `whole` and `translated`: each `lamplight_sdk_bg.wasm`,
 // as written by `wasm-bindgen --target web` and then by `wasm-opt -Oz`. The last is the whole one in terms that JavaScript has. `--out` is `npm/dist` by default.
 // Prints what a page downloads, in bytes: raw and brotli.
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { run } from './binaryen.mjs'
 import { Names, shorten } from './names.mjs'
+import { packed, unpacker } from './pack.mjs'
 import { writeTypes } from './types.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const BINARYEN = join(dirname(createRequire(import.meta.url).resolve('binaryen/package.json')), 'bin')
-/** What rustc uses of WebAssembly's later features, whatever the module. */
-const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'nontrapping-float-to-int', 'sign-ext']
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
@@ -95,19 +91,6 @@ function moduleIn(folder) {
   return run('wasm-opt', ['-Oz', '--reorder-functions', '--enable-multivalue', '--enable-reference-types'], short)
 }
 
-/** What a tool of binaryen's makes of a module. */
-function run(tool, flags, module) {
-  const folder = mkdtempSync(join(tmpdir(), 'lamplight-'))
-  const [from, to] = [join(folder, 'module.wasm'), join(folder, 'out')]
-  try {
-    writeFileSync(from, module)
-    execFileSync(process.execPath, [join(BINARYEN, tool), ...FEATURES.map((name) => `--enable-${name}`), ...flags, from, '-o', to])
-    return readFileSync(to)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
 /**
  * A module as a script whose `default` makes instances of it. wasm2js writes one instance, in a script's outermost scope;
  * a page may have several clients, so each gets a scope of its own.
@@ -120,12 +103,12 @@ function translate(wasm) {
 }
 
 /**
- * `lamplight:wasm` is the module that a page begins with, as a string of as many characters as it has bytes; `lamplight:whole-wasm`
+ * `lamplight:wasm` is the module that a page begins with, packed, and `lamplight:unpacker` what unpacks it; `lamplight:whole-wasm`
  * the one that takes over, which `lamplight:translated` is in JavaScript. `lamplight:host` and `lamplight:overflow` are what they import.
  */
 function addModules(build, beside) {
   build.onResolve({ filter: /^lamplight:(host|overflow)$/ }, ({ path }) => ({ path: join(here, '../sdk-wasm/src/browser', `${path.slice(10)}.js`), sideEffects: false }))
-  build.onResolve({ filter: /^lamplight:((whole-)?wasm|translated)$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
+  build.onResolve({ filter: /^lamplight:((whole-)?wasm|translated|unpacker)$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
   // Chunks of their own, in whatever a site's bundler makes of the package.
   build.onResolve({ filter: /^\.\/(whole|translated)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
@@ -133,10 +116,11 @@ function addModules(build, beside) {
     build.onLoad({ filter: /src\/(handle|stand_in)\.ts$/ }, ({ path }) => ({ contents: besideTheScript(readFileSync(path, 'utf8'), beside), loader: 'ts' }))
   }
   build.onLoad({ filter: /:translated$/, namespace: 'module' }, () => ({ contents: translated, loader: 'js' }))
+  build.onLoad({ filter: /:unpacker$/, namespace: 'module' }, () => ({ contents: `export default ${JSON.stringify(unpacker())}`, loader: 'js' }))
   for (const [prefix, wasm] of Object.entries(modules)) {
     build.onLoad({ filter: new RegExp(`:${prefix}wasm$`), namespace: 'module' }, () => ({
-      // A third smaller than base64 once compressed; see `unpacked`. Escaped to ASCII, so that no charset can spoil it.
-      contents: `export default ${JSON.stringify(Buffer.from(wasm.map((byte) => byte + 33)).toString('latin1'))}`,
+      // A third smaller than base64 once compressed; see `pack.mjs`. Escaped to ASCII, so that no charset can spoil it.
+      contents: `export default ${JSON.stringify(packed(wasm))}`,
       loader: 'js',
     }))
   }

@@ -98,7 +98,7 @@ export class Client implements Lamplight {
     const given = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
     if (!given) {
       // Not a reset either: an id that is missing is most often a page that asked too early.
-      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is no id; reset() forgets a user` })
+      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is no id` })
       return lost('invalid')
     }
     this.#id = given
@@ -116,7 +116,7 @@ export class Client implements Lamplight {
   }
 
   setConsent(consent: Consent): void {
-    if (!isConsent(consent)) return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' is none of granted, denied, pending` })
+    if (!isConsent(consent)) return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
     if (consent === 'denied') return this.#withdraw(false)
     this.#gate.consent = consent
     if (consent === 'pending') return
@@ -249,26 +249,29 @@ function lost(reason: Reason): Tracked {
   return { id: '', seq: 0, stored: false, reason }
 }
 
+const CONSENTS = "'granted', 'denied' or 'pending'"
+
 function isConsent(consent: unknown): consent is Consent {
   return consent === 'granted' || consent === 'denied' || consent === 'pending'
 }
 
 /** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
-function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness, storage, consent, sampleRate }: Options): string {
-  if (typeof key !== 'string' || !key) throw new TypeError("lamplight: option 'key' must be a write key, such as 'wk_…'")
-  if (liveness !== undefined && liveness !== 'auto' && liveness !== 'beat') throw new TypeError("lamplight: option 'liveness' must be 'auto' or 'beat'")
-  if (consent !== undefined && !isConsent(consent)) throw new TypeError("lamplight: option 'consent' must be 'granted', 'denied' or 'pending'")
-  if (sampleRate !== undefined && !(sampleRate >= 0 && sampleRate <= 1)) throw new TypeError("lamplight: option 'sampleRate' must be a number from 0 to 1")
-  for (const [name, value] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31)) {
-      throw new TypeError(`lamplight: option '${name}' must be a whole number above 0`)
-    }
+function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness = 'auto', storage, consent = 'granted', sampleRate = 1 }: Options): string {
+  must(key && typeof key === 'string', 'key', 'a write key')
+  must(liveness === 'auto' || liveness === 'beat', 'liveness', "'auto' or 'beat'")
+  must(isConsent(consent), 'consent', CONSENTS)
+  must(sampleRate >= 0 && sampleRate <= 1, 'sampleRate', 'a number from 0 to 1')
+  for (const [name, value = 1] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
+    must(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31, name, 'a whole number above 0')
   }
+  let base: URL | undefined
   try {
-    const base = new URL(url, globalThis.location?.href)
-    if (!/^https?:$/.test(base.protocol)) throw new TypeError(base.protocol)
-    return `${base.href.replace(/[?#].*$/, '').replace(/\/+$/, '')}${path}?key=${encodeURIComponent(key)}`
-  } catch {
-    throw new TypeError(`lamplight: option 'url' must be the server's address, such as 'https://t.example.com', not '${url}'`)
-  }
+    base = new URL(url, globalThis.location?.href)
+  } catch {}
+  must(base && /^https?:$/.test(base.protocol), 'url', `the server's address, not '${url}'`)
+  return `${base.href.replace(/[?#].*$/, '').replace(/\/+$/, '')}${path}?key=${encodeURIComponent(key)}`
+}
+
+function must(holds: unknown, name: string, be: string): asserts holds {
+  if (!holds) throw new TypeError(`lamplight: option '${name}' must be ${be}`)
 }

@@ -46,7 +46,7 @@ export type Setup = [
   liveness: boolean,
 ]
 
-const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
+export const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
 
 /** As instances of WebAssembly are made. */
 export const instanceOf = (module: WebAssembly.Module): Make => (imports) => new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports

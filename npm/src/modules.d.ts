@@ -56,12 +56,16 @@ declare module 'lamplight:overflow' {
 }
 
 declare module 'lamplight:wasm' {
-  /** A string whose character codes are the module's bytes, see `unpacked`. */
+  /** The module, packed: see `unpacked`. */
   const bytes: string
   export default bytes
 }
 
 declare module 'lamplight:whole-wasm' {
+  export { default } from 'lamplight:wasm'
+}
+
+declare module 'lamplight:unpacker' {
   export { default } from 'lamplight:wasm'
 }
 
