@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { run } from './binaryen.mjs'
+import { brief } from './messages.mjs'
 import { Names, shorten } from './names.mjs'
 import { packed, unpacker } from './pack.mjs'
 import { writeTypes } from './types.mjs'
@@ -87,7 +88,7 @@ const written = ['index.js', 'slim.js', 'whole.js', 'translated.js', 'lamplight.
 for (const name of written) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 function moduleIn(folder) {
-  const short = shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
+  const short = brief(shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names))
   return run('wasm-opt', ['-Oz', '--reorder-functions', '--enable-multivalue', '--enable-reference-types'], short)
 }
 
