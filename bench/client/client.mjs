@@ -34,6 +34,7 @@ function print({ init, track, duplicates, adoptionSeconds, totals }) {
     ['track(), p99 in bursts of 100', `${us.trackCall.p99} µs`, `bare setItem ${us.setItemCall.p99} µs: ${track.ratioOfP99} times`],
     ['track(), alone in a task', `${us.trackAlone.p50} µs`, `p99 ${us.trackAlone.p99}; bare setItem ${us.setItemAlone.p50}, p99 ${us.setItemAlone.p99} µs: ${track.ratioAlone} times`],
     ['init()', `${init.initMs.p50} ms`, `${init.afterLookMs.p50} ms where localStorage was looked at before, which takes ${init.firstLookMs.p50} ms (goal 10 ms)`],
+    ['  the first track()', `${init.firstTrackMs.p50} ms`, 'whose code runs for the first time'],
     ['1,000 in one task', `${burst.taskMs.p50} ms`, `bare setItem ${burst.bareTaskMs.p50} ms (goal 50 ms)`],
     ['  bytes written', `${burst.bytesWritten.p50}`, `${burst.bytesWrittenPerEventByte} per event byte (goal 1.5; 500,000 per 1,000 events of 300 B)`],
     ['  requests', `${burst.requests.p50}`, 'goal 10 or so'],
