@@ -13,7 +13,6 @@ import { parseArgs } from 'node:util'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { run } from './binaryen.mjs'
-import { brief } from './messages.mjs'
 import { Names, shorten } from './names.mjs'
 import { packed, unpacker } from './pack.mjs'
 import { writeTypes } from './types.mjs'
@@ -22,6 +21,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
+/** What makes a module small. Rust's memory begins with the far end of its stack, so nothing lies low; and no load of Rust's traps. */
+const SMALL = ['--low-memory-unused', '--ignore-implicit-traps', '-Oz', '--reorder-functions']
 const names = new Names()
 const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
 const translated = translate(moduleIn('translated'))
@@ -34,7 +35,7 @@ const CHUNKS = ['whole', 'translated']
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 
 /** Names that are ours alone, of what the module and its host call each other. */
-const OURS = /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|prefix|core)$/
+const OURS = /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|prefix|core|said)$/
 // A page would give an option, or ask for a member, by a name that is no longer there.
 for (const [, name] of readFileSync(join(here, 'src/types.ts'), 'utf8').matchAll(/(\w+)\??[:(<]/g)) {
   if (OURS.test(name)) throw new Error(`'${name}' is a name that pages know; it must not be shortened`)
@@ -88,8 +89,8 @@ const written = ['index.js', 'slim.js', 'whole.js', 'translated.js', 'lamplight.
 for (const name of written) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 function moduleIn(folder) {
-  const short = brief(shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names))
-  return run('wasm-opt', ['-Oz', '--reorder-functions', '--enable-multivalue', '--enable-reference-types'], short)
+  const short = shorten(readFileSync(join(wasm, folder, 'lamplight_sdk_bg.wasm')), names)
+  return run('wasm-opt', [...SMALL, '--enable-multivalue', '--enable-reference-types'], short)
 }
 
 /**

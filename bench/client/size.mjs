@@ -11,13 +11,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({ options: { modules: { type: 'string', default: join(root, 'target/browser-module') } } })
 const goalBytes = 15_000
 
-// What each may weigh: what it weighs today, rounded up. They may only shrink.
+// What each may weigh: what it weighs today, and two percent for other versions of the compiler. They may only shrink.
 const ENTRIES = [
-  { what: 'page: init + track', code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')", limitBytes: 20_000, later: [
-    { chunk: 'whole', what: 'later, once it has loaded', limitBytes: 33_500 },
-    { chunk: 'translated', what: 'instead, where the page forbids WebAssembly', limitBytes: 47_000 },
+  { what: 'page: init + track', code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')", limitBytes: 15_200, later: [
+    { chunk: 'whole', what: 'later, once it has loaded', limitBytes: 26_500 },
+    { chunk: 'translated', what: 'instead, where the page forbids WebAssembly', limitBytes: 38_000 },
   ] },
-  { what: 'slim: the same without its module', code: "import { load } from 'lamplight/slim'\nawait load()", limitBytes: 5_350 },
+  { what: 'slim: the same without its module', code: "import { load } from 'lamplight/slim'\nawait load()", limitBytes: 5_500 },
 ]
 
 const brotli = (bytes) =>

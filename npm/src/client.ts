@@ -1,10 +1,10 @@
 // A thin face on the module: no timers, no retries, no storage and no queue here.
 import { Context } from './context.ts'
 import { Gate } from './gate.ts'
-import { messageOf, objectJson } from './json.ts'
+import { inside, messageOf, objectJson } from './json.ts'
 import { Desk } from './notes.ts'
 import type { Core } from 'lamplight:host'
-import type { Make, More, Setup } from './glue.ts'
+import { encoder, type Make, type More, type Setup } from './glue.ts'
 import { open } from './handle.ts'
 import { namespaceOf } from './namespace.ts'
 import { standIn } from './stand_in.ts'
@@ -15,11 +15,16 @@ import type {
 /** What became of an event, by the code that the module gives. */
 const REASONS: (Reason | undefined)[] = [undefined, 'storage_full', 'storage_blocked', 'storage_share', 'quota', 'too_large', 'closed', 'busy']
 
+/** Why a request was sent, by the number that the module gives. */
+const FLUSHES: Stats['lastFlush'][] = ['interval', 'full', 'hidden', 'manual', 'adopted', 'recovered']
+type Facts = [nothing: number, made: number, queued: number, queuedBytes: number, stored: number, sent: number, requests: number, backoffMs: number, error: number, flush: number, quota: number, rejected: number, tooLarge: number, optedOut: number]
+
 export class Client implements Lamplight {
   readonly #desk: Desk
   readonly #gate: Gate
   readonly #context: Context
-  readonly #start: () => void
+  /** Starts the module's client: with 1 if consent is being given, with 2 if it is being withdrawn. */
+  readonly #start: (consent: number) => void
   /** Absent where there is neither a page nor a worker, while nobody consented, and after the module failed. */
   #handle: Core | undefined
   #producer = ''
@@ -38,13 +43,13 @@ export class Client implements Lamplight {
     const { intervalMs = 0, maxEvents = 0, maxBytes = 0, liveness, storage } = options
     const namespace = options.namespace || namespaceOf(url)
     this.#context = new Context(options, namespace)
-    const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat']
-    const opened = (make: Make, more?: More) => {
-      const handle = open(make, setup, (name, json) => this.#desk.hear(name, json), more)
-      this.#producer = handle.producer()
-      return (this.#handle = handle)
-    }
-    this.#start = () => {
+    this.#start = (consent) => {
+      const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat', consent]
+      const opened = (make: Make, more?: More) => {
+        const [handle, producer] = open(make, setup, (...told) => this.#desk.hear(...told), more)
+        this.#producer = producer
+        return (this.#handle = handle)
+      }
       try {
         const make = module()
         if (make) opened(make)
@@ -55,9 +60,8 @@ export class Client implements Lamplight {
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {
-      this.#start()
-      if (options.consent === 'granted') this.#handle?.consent()
-      else if (options.consent === 'denied' || this.#handle?.withdrawn()) this.#handle?.withdraw(false)
+      // What an option does not say, an earlier page may have said.
+      this.#start(options.consent === 'granted' ? 1 : options.consent === 'denied' ? 2 : 0)
       this.#name()
     })
   }
@@ -122,8 +126,8 @@ export class Client implements Lamplight {
     if (consent === 'pending') return
     const waiting = this.#gate.takePending()
     this.#safely(() => {
-      if (!this.#handle) this.#start()
-      this.#handle?.consent()
+      if (this.#handle) this.#handle.consent()
+      else this.#start(1)
       this.#name()
       for (const draft of waiting) this.#pass(draft)
     })
@@ -157,12 +161,15 @@ export class Client implements Lamplight {
   }
 
   stats(): Stats {
-    const text = this.#safely(() => this.#handle?.stats())
+    const [facts, work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
+    const [, made, queued, queuedBytes, stored, sent, requests, backoffMs, error, flush, quota, rejected, too_large, opted_out] = facts!.split(' ').map(Number) as Facts
     return {
-      producer: '', made: 0, queued: 0, queuedBytes: 0, stored: 0, foreign: 0, sent: 0, adopted: 0, requests: 0, backoffMs: 0,
+      producer: this.#producer, made, queued, queuedBytes, stored, foreign: 0, sent, adopted: 0, requests, backoffMs,
       overflow: { events: 0, bytes: 0 },
-      dropped: { quota: 0, rejected: 0, too_large: 0, opted_out: 0 }, lock: { phase: 'idle', history: [] },
-      ...(text && JSON.parse(text)),
+      dropped: { quota, rejected, too_large, opted_out }, lock: { phase: 'idle', history: [] },
+      ...(error && { lastError: error > 1 ? `status ${error - 1}` : 'no answer' }),
+      ...(flush && { lastFlush: FLUSHES[flush - 1] }),
+      ...(work && JSON.parse(work)),
       ...(this.#lastError && { lastError: this.#lastError }),
     }
   }
@@ -179,7 +186,7 @@ export class Client implements Lamplight {
   #name(): void {
     if (this.#gate.consent !== 'granted') return
     this.#context.learn()
-    if (this.#id) this.#handle?.identify(this.#id)
+    if (this.#id) this.#handle?.identify(inside(encoder.encode(this.#id)))
   }
 
   #withdraw(forgets: boolean): void {
@@ -187,7 +194,7 @@ export class Client implements Lamplight {
     this.#gate.takePending()
     this.#safely(() => {
       // Also where nobody consented: an earlier page may have left something.
-      if (!this.#handle) this.#start()
+      if (!this.#handle) this.#start(2)
       this.#handle?.withdraw(forgets)
     })
   }
@@ -211,8 +218,9 @@ export class Client implements Lamplight {
     if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
     const context = this.#context.changed()
     if (context) handle.context(objectJson(context, report))
-    const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${type && messageOf(type).replaceAll('\n', ' ')}\n`
-    const packed = handle.track(ts, parts + (typeof name === 'string' ? name : messageOf(name)))
+    const title = encoder.encode(messageOf(name))
+    const parts = [...[properties, user, monitor].map((value) => objectJson(value, report)), inside(encoder.encode(messageOf(type))), inside(title)]
+    const packed = handle.track(ts, parts.join('\n'), title.length)
     const seq = Math.floor(packed / 8)
     const reason = REASONS[packed % 8]
     // The module was just calling a web API that the page has replaced by one that tracks.
@@ -241,7 +249,7 @@ export class Client implements Lamplight {
   }
 
   #nothingSent(): void {
-    this.#desk.hear('flushed', '{"sent":0,"queued":0}')
+    this.#desk.hear(4, 0)
   }
 }
 

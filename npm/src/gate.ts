@@ -3,8 +3,8 @@
 import { messageOf } from './json.ts'
 import type { Consent, Draft, Options, Plugin, Reason } from './types.ts'
 
-/** Most events that wait for consent; newer ones are left out. */
-const PENDING_MAX = 1_000
+/** Most events that wait for consent, or for the client of a page that forbids WebAssembly; newer ones are left out. */
+export const PENDING_MAX = 1_000
 
 export class Gate {
   consent: Consent

@@ -1,10 +1,10 @@
 // A client in the module, as the page's code holds it. A page begins with the first module; when the whole one has been
 // fetched, it takes over, and nobody notices.
-import { type Core, Host } from 'lamplight:host'
+import { type Core, Host, type Listener } from 'lamplight:host'
 import { instanceOf, type Make, type More, type Setup, start } from './glue.ts'
 
-/** Starts a client: the first, or with `more` a whole one. `listener` hears every note as `(name, json)`. */
-export function open(make: Make, setup: Setup, listener: (name: string, json: string) => boolean | void, more?: More): Core {
+/** Starts a client: the first, or with `more` a whole one; and tells its producer. */
+export function open(make: Make, setup: Setup, listener: Listener, more?: More): [core: Core, producer: string] {
   const host = new Host(setup[0], listener)
   host.whole = async () => {
     const { module, more } = await import('./whole.js')
@@ -12,7 +12,9 @@ export function open(make: Make, setup: Setup, listener: (name: string, json: st
     return (state) => (host.core = start(whole, host, setup, state, more))
   }
   const first = (host.core = start(make, host, setup, '', more))
-  // Whichever it is by then. No call has more than two.
-  const forward = (name: string) => (a: unknown, b: unknown) => host.enter(name, a, b)
-  return Object.fromEntries(Object.keys(first).map((name) => [name, forward(name)])) as unknown as Core
+  // Nothing but what starting left to do.
+  host.enter('')
+  // Whichever it is by then. No call has more than three.
+  const forward = (name: string) => (a: unknown, b: unknown, c: unknown) => host.enter(name, a, b, c)
+  return [Object.fromEntries(Object.keys(first).map((name) => [name, forward(name)])) as unknown as Core, host.producer]
 }

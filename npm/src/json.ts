@@ -1,4 +1,6 @@
 // JSON text of whatever a page puts into properties. Never throws: what JSON cannot hold becomes a marker.
+import { decoder } from './glue.ts'
+
 const DEPTH_MAX = 32
 
 /** The text of an object, or '' for nothing. `report` hears what could not be kept. */
@@ -9,7 +11,7 @@ export function objectJson(value: unknown, report: (message: string) => void): s
     text = JSON.stringify(value)
   } catch (error) {
     report(`some properties could not be kept: ${messageOf(error)}`)
-    text = JSON.stringify(copy(value, []))
+    text = JSON.stringify(copy(() => value, []))
   }
   if (text?.startsWith('{')) return text
   report('properties must be an object')
@@ -24,27 +26,26 @@ export function messageOf(error: unknown): string {
   }
 }
 
-function copy(value: unknown, above: readonly unknown[]): unknown {
-  if (typeof value === 'bigint') return String(value)
-  if (typeof value !== 'object' || value === null) return value
-  if (above.includes(value)) return '[circular]'
-  if (above.length === DEPTH_MAX) return '[too deep]'
-  const here = [...above, value]
-  try {
-    const { toJSON } = value as { toJSON?: unknown }
-    if (typeof toJSON === 'function') return copy(toJSON.call(value), here)
-    if (Array.isArray(value)) return value.map((item) => copy(item, here))
-    const out: Record<string, unknown> = {}
-    for (const key of Object.keys(value)) out[key] = member(value as Record<string, unknown>, key, here)
-    return out
-  } catch {
-    return '[unreadable]'
-  }
+/** A text as it stands inside a JSON string. From UTF-8, where there is no half of a character, which servers refuse. */
+export function inside(utf8: Uint8Array): string {
+  return JSON.stringify(decoder.decode(utf8)).slice(1, -1)
 }
 
-function member(object: Record<string, unknown>, key: string, above: readonly unknown[]): unknown {
+/** What `read` gives, without what JSON cannot hold. */
+function copy(read: () => unknown, above: readonly unknown[]): unknown {
   try {
-    return copy(object[key], above)
+    const value = read()
+    if (typeof value === 'bigint') return String(value)
+    if (typeof value !== 'object' || value === null) return value
+    if (above.includes(value)) return '[circular]'
+    if (above.length === DEPTH_MAX) return '[too deep]'
+    const here = [...above, value]
+    const { toJSON } = value as { toJSON?: unknown }
+    if (typeof toJSON === 'function') return copy(() => toJSON.call(value), here)
+    if (Array.isArray(value)) return value.map((item) => copy(() => item, here))
+    const out: Record<string, unknown> = {}
+    for (const key of Object.keys(value)) out[key] = copy(() => (value as Record<string, unknown>)[key], here)
+    return out
   } catch {
     return '[unreadable]'
   }

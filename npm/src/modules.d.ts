@@ -2,13 +2,11 @@
 declare module 'lamplight:host' {
   /** A client in a module. */
   export interface Core {
-    producer(): string
-    /** `parts` has, each on a line of its own, the JSON of `properties`, `user` and `monitor`, the type, and the name. */
-    track(ts: number, parts: string): number
+    /** `parts` has, each on a line of its own, the JSON of `properties`, `user` and `monitor`, and the type and the name as they stand inside a JSON string. */
+    track(ts: number, parts: string, nameBytes: number): number
     context(json: string): void
     identify(id: string): void
     consent(): void
-    withdrawn(): boolean
     withdraw(forgets: boolean): void
     flush(): void
     queued(seq: number): boolean
@@ -23,9 +21,16 @@ declare module 'lamplight:host' {
     worked?(id: number, isDone: boolean, text: string): void
   }
 
+  /** Hears every note, as the numbers and the text of `sdk-wasm/src/notes.rs`; and `6` with its bytes when a batch is about to be sent, which `false` holds back. */
+  export type Listener = (kind: number, first: number, second?: number, text?: string) => boolean | void
+
   export class Host {
-    constructor(url: string, listener: (name: string, json: string) => boolean | void)
+    constructor(url: string, listener: Listener)
     core: Core
+    /** This page's producer, once a client has started. */
+    producer: string
+    /** What the module last said. */
+    said: string
     /** Fetches the whole module; what comes back has it go on from a state. */
     whole: () => Promise<(state: string) => void>
     /** Calls what the module's client has under this name. */
@@ -38,7 +43,7 @@ declare module 'lamplight:host' {
     keys(prefix: string): string
     sizeBesides(prefix: string, own: string): number
     wake(waitMs: number): void
-    note(name: string, json: string): void
+    note(kind: number, first: number, second: number, text: string): void
     post(id: number, body: string, keepalive: boolean): void
     abort(id: number): void
     hold(name: string): void

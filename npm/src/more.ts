@@ -13,8 +13,8 @@ export const more: More = {
       overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
     wasm_told: (_: number, id: number, promise: Promise<string>) => tellOf(host, id, promise),
   }),
-  exports: (wasm, core, give, given) => ({
-    alive: (locks) => wasm.wasm_alive(core, give(locks), given()),
-    worked: (id, isDone, text) => wasm.wasm_worked(core, id, isDone, give(text), given()),
+  exports: (wasm, give, given) => ({
+    alive: (locks) => wasm.wasm_alive(give(locks), given()),
+    worked: (id, isDone, text) => wasm.wasm_worked(id, isDone, give(text), given()),
   }),
 }

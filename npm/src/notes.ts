@@ -2,15 +2,10 @@
 import { messageOf } from './json.ts'
 import type { Delivered, Dropped, Failure, Notes, Options, Report } from './types.ts'
 
-interface Raw {
-  producer: string
-  seqs: [number, number][]
-  seq: number
-  reason: Dropped['reason']
-  status: number
-  waitMs: number
-  bytes: number
-}
+/** Why an event was given up, by the place of `DropReason` in the module. */
+const REASONS: Dropped['reason'][] = ['quota', 'rejected', 'too_large', 'opted_out']
+/** Characters of a producer's name. */
+const PRODUCER_CHARS = 26
 
 type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
 
@@ -42,26 +37,26 @@ export class Desk {
     return new Promise((done, failed) => this.#waiting.set(id, (error) => (error ? failed(error) : done())))
   }
 
-  /** Hears a note from the module. `false` to one that a batch is about to be sent holds it back. */
-  hear(name: string, json: string): boolean | void {
-    const raw = JSON.parse(json) as Raw
-    if (name === 'sending') {
-      return this.#beforeSend?.(raw)
-    } else if (name === 'flushed') {
-      for (const resolve of this.#flushes.splice(0)) resolve(raw as unknown as Report)
-    } else if (name === 'withdrawn') {
+  /** Hears a note from the module, by the numbers of `notes.rs`. `false` to one that a batch is about to be sent holds it back. */
+  hear(kind: number, first: number, second = 0, text = ''): boolean | void {
+    const [producer, rest] = [text.slice(0, PRODUCER_CHARS), text.slice(PRODUCER_CHARS)]
+    if (kind === 6) {
+      return this.#beforeSend?.({ bytes: first })
+    } else if (kind === 5) {
       this.#withdrawn()
-    } else if (name === 'error') {
-      const { status, waitMs } = raw
-      this.tell('error', { message: `the server ${status ? `answered ${status}` : 'did not answer'}`, status, waitMs } satisfies Failure)
-    } else if (name === 'dropped') {
-      const id = `${raw.producer}-${raw.seq}`
-      this.#settle(id, new Error(`event ${id} was given up: ${raw.reason}`))
-      this.tell('dropped', { producer: raw.producer, id, reason: raw.reason })
+    } else if (kind === 4) {
+      for (const resolve of this.#flushes.splice(0)) resolve({ sent: first, queued: second, ...(text && { status: Number(text) }) })
+    } else if (kind === 3) {
+      this.tell('error', { message: `the server ${first ? `answered ${first}` : 'did not answer'}`, status: first, waitMs: second } satisfies Failure)
+    } else if (kind === 2) {
+      const [id, reason] = [`${producer}-${first}`, REASONS[second]!]
+      this.#settle(id, new Error(`event ${id} was given up: ${reason}`))
+      this.tell('dropped', { producer, id, reason })
     } else {
-      const ids = idsOf(raw)
+      const ids: string[] = []
+      for (const [from, to] of JSON.parse(rest)) for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
       for (const id of ids) this.#settle(id)
-      this.tell(name as 'delivered' | 'adopted', { producer: raw.producer, ids, count: ids.length } satisfies Delivered)
+      this.tell(kind ? 'adopted' : 'delivered', { producer, ids, count: ids.length } satisfies Delivered)
     }
   }
 
@@ -79,10 +74,4 @@ export class Desk {
     this.#waiting.get(id)?.(error)
     this.#waiting.delete(id)
   }
-}
-
-function idsOf(raw: Raw): string[] {
-  const ids: string[] = []
-  for (const [from, to] of raw.seqs) for (let seq = from; seq <= to; seq += 1) ids.push(`${raw.producer}-${seq}`)
-  return ids
 }

@@ -18,14 +18,12 @@ pub use shell::Shell;
 pub struct Browser {
     host: u32,
     namespace: String,
-    /// What all keys of this page's events begin with, as the host was last told.
-    prefix: String,
 }
 
 impl Browser {
     /// The ports on the host with this number. Storage that the browser withholds counts as blocked.
     pub fn new(host: u32, namespace: &str) -> Self {
-        Self { host, namespace: String::from(namespace), prefix: String::new() }
+        Self { host, namespace: String::from(namespace) }
     }
 
     /// Has storage count as blocked from now on.

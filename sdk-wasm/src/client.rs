@@ -107,7 +107,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         Self::start(ports, options, producer)
     }
 
-    fn start(ports: P, options: Options, producer: Producer) -> Self {
+    fn start(mut ports: P, options: Options, producer: Producer) -> Self {
         let room = Room {
             storage_bytes_max: options.storage_bytes_max,
             memory_bytes_max: options.memory_bytes_max,
@@ -118,6 +118,8 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             beat_stale_ms: options.beat_stale_ms,
         };
         let keys = Keys::new(&options.namespace);
+        ports.begin_numbered(&keys.events(producer));
+        let now_ms = ports.monotonic_ms();
         Self {
             withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
             keys,
@@ -141,12 +143,12 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             others: Others::new(patience),
             orphans: Vec::new(),
             parked: Vec::new(),
-            scan_due_ms: ports.monotonic_ms() + FIRST_SCAN_MS,
-            desk: Desk::new(ports.monotonic_ms()),
+            scan_due_ms: now_ms + FIRST_SCAN_MS,
+            desk: Desk::new(now_ms),
             lock: Lock::new(producer),
             lease: Lease::new(producer, options.lease_stale_ms),
             lag: Lag::default(),
-            growth_due_ms: ports.monotonic_ms() + GROWTH_MS,
+            growth_due_ms: now_ms + GROWTH_MS,
             is_asleep: false,
             is_closed: false,
             notes: Vec::new(),
@@ -189,23 +191,19 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             Decision::WaitUntil(at_ms) => Some(at_ms),
             Decision::Send(_) => Some(now_ms),
         };
-        let answer = self.requests.iter().map(|request| request.deadline_ms).min();
-        let own = [flush, answer, self.queue.due_ms(), self.beat_due_ms];
-        let own_ms = own.into_iter().flatten().min().unwrap_or(u64::MAX);
-        own_ms.min(if WHOLE { self.work_due_ms(now_ms) } else { self.growth_due_ms })
+        let mut first_ms = if WHOLE { self.work_due_ms(now_ms) } else { self.growth_due_ms };
+        for request in &self.requests {
+            first_ms = first_ms.min(request.deadline_ms);
+        }
+        sooner(first_ms, &[flush, self.queue.due_ms(), self.beat_due_ms])
     }
 
     /// When there is something to do for others, or with the overflow.
     fn work_due_ms(&self, now_ms: u64) -> u64 {
         let scan = (!self.is_withdrawn()).then_some(self.scan_due_ms);
         let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
-        let work = [scan, self.withdrawal_due_ms(now_ms)]
-            .into_iter()
-            .chain(lock)
-            .flatten()
-            .min()
-            .unwrap_or(u64::MAX);
-        work.min(self.overflow_due_ms(now_ms))
+        let first_ms = sooner(self.overflow_due_ms(now_ms), &lock);
+        sooner(first_ms, &[scan, self.withdrawal_due_ms(now_ms)])
     }
 
     /// Does everything that is due.
@@ -299,4 +297,12 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
+}
+
+/// The soonest of some times and one more.
+pub(crate) fn sooner(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
+    for time in times {
+        first_ms = first_ms.min(time.unwrap_or(u64::MAX));
+    }
+    first_ms
 }

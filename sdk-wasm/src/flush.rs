@@ -18,21 +18,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason.
+    /// Every reason, in the order in which the page's code names them.
     pub const ALL: [Self; 6] =
         [Self::Interval, Self::Full, Self::Hidden, Self::Manual, Self::Adopted, Self::Recovered];
-
-    /// The name that `stats()` shows.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Interval => "interval",
-            Self::Full => "full",
-            Self::Hidden => "hidden",
-            Self::Manual => "manual",
-            Self::Adopted => "adopted",
-            Self::Recovered => "recovered",
-        }
-    }
 }
 
 /// What the rule looks at.

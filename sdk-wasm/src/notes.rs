@@ -49,56 +49,49 @@ pub enum Note {
     Withdrawn,
 }
 
-impl Note {
-    /// The name under which the page's code listens.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Delivered { .. } => "delivered",
-            Self::Adopted { .. } => "adopted",
-            Self::Dropped { .. } => "dropped",
-            Self::Failed { .. } => "error",
-            Self::Flushed { .. } => "flushed",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
-    /// The note as JSON.
-    pub fn to_json(&self) -> String {
-        let mut out = String::from("{");
-        match self {
-            Self::Delivered { producer, seqs } | Self::Adopted { producer, seqs } => {
-                push_producer(&mut out, *producer);
-                out.push_str(",\"seqs\":");
-                seqs.push_json(&mut out);
-            }
-            Self::Dropped { producer, seq, reason } => {
-                push_producer(&mut out, *producer);
-                push_number(&mut out, ",\"seq\":", *seq);
-                out.push_str(",\"reason\":");
-                json::push_string(&mut out, reason.code());
-            }
-            Self::Failed { status, wait_ms } => {
-                push_number(&mut out, "\"status\":", u64::from(*status));
-                push_number(&mut out, ",\"waitMs\":", *wait_ms);
-            }
-            Self::Flushed { sent, queued, status } => {
-                push_number(&mut out, "\"sent\":", *sent);
-                push_number(&mut out, ",\"queued\":", *queued);
-                if let Some(status) = status {
-                    push_number(&mut out, ",\"status\":", u64::from(*status));
-                }
-            }
-            Self::Withdrawn => {}
-        }
-        out.push('}');
-        out
-    }
+/// A note as it crosses into the page's code, which knows the kinds by their numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// 0 delivered, 1 adopted, 2 dropped, 3 failed, 4 flushed, 5 withdrawn.
+    pub kind: u32,
+    /// `seq`, `status` or `sent`.
+    pub first: u64,
+    /// The place of `reason` in [`DropReason::ALL`], `wait_ms` or `queued`.
+    pub second: u64,
+    /// The producer and, right after it, `seqs` as JSON; or a flush's `status`.
+    pub text: String,
 }
 
-fn push_producer(out: &mut String, producer: Producer) {
-    out.push_str("\"producer\":\"");
-    producer.push_to(out);
-    out.push('"');
+impl Note {
+    /// The note as it is told.
+    pub fn told(&self) -> Told {
+        let (mut text, mut first, mut second) = (String::new(), 0, 0);
+        let kind = match self {
+            Self::Delivered { producer, seqs } | Self::Adopted { producer, seqs } => {
+                producer.push_to(&mut text);
+                seqs.push_json(&mut text);
+                u32::from(matches!(self, Self::Adopted { .. }))
+            }
+            Self::Dropped { producer, seq, reason } => {
+                producer.push_to(&mut text);
+                (first, second) = (*seq, *reason as u64);
+                2
+            }
+            Self::Failed { status, wait_ms } => {
+                (first, second) = (u64::from(*status), *wait_ms);
+                3
+            }
+            Self::Flushed { sent, queued, status } => {
+                (first, second) = (*sent, *queued);
+                if let Some(status) = status {
+                    json::push_integer(&mut text, u64::from(*status));
+                }
+                4
+            }
+            Self::Withdrawn => 5,
+        };
+        Told { kind, first, second, text }
+    }
 }
 
 /// Appends a member whose value is a number.
@@ -112,18 +105,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_are_json() {
+    fn notes_cross_as_numbers_and_one_text() {
         let producer = Producer::from_bits(3);
         let seqs: Ranges = [(1, 4)].into_iter().collect();
-        for note in [
-            Note::Delivered { producer, seqs: seqs.clone() },
-            Note::Adopted { producer, seqs },
-            Note::Dropped { producer, seq: 2, reason: DropReason::Quota },
-            Note::Failed { status: 503, wait_ms: 1_000 },
-            Note::Flushed { sent: 1, queued: 2, status: Some(0) },
-        ] {
-            let value: serde_json::Value = serde_json::from_str(&note.to_json()).unwrap();
-            assert!(value.is_object(), "{}", note.name());
-        }
+        let told = |note: Note| {
+            let Told { kind, first, second, text } = note.told();
+            (kind, first, second, text)
+        };
+        let text = format!("{producer}[[1,4]]");
+        assert_eq!(told(Note::Delivered { producer, seqs: seqs.clone() }), (0, 0, 0, text.clone()));
+        assert_eq!(told(Note::Adopted { producer, seqs }), (1, 0, 0, text));
+        let dropped = Note::Dropped { producer, seq: 2, reason: DropReason::TooLarge };
+        assert_eq!(told(dropped), (2, 2, 2, producer.to_string()));
+        let failed = Note::Failed { status: 503, wait_ms: 1_000 };
+        assert_eq!(told(failed), (3, 503, 1_000, String::new()));
+        let flushed = Note::Flushed { sent: 1, queued: 2, status: Some(0) };
+        assert_eq!(told(flushed), (4, 1, 2, "0".into()));
+        let flushed = Note::Flushed { sent: 1, queued: 0, status: None };
+        assert_eq!(told(flushed), (4, 1, 0, String::new()));
+        assert_eq!(told(Note::Withdrawn), (5, 0, 0, String::new()));
     }
 }

@@ -34,8 +34,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
+        Self::new(String::from("ll"))
+    }
+}
+
+impl Options {
+    /// The defaults, in this namespace.
+    pub const fn new(namespace: String) -> Self {
         Self {
-            namespace: String::from("ll"),
+            namespace,
             interval_ms: 500,
             events_max: 100,
             batch_bytes_max: 60 * 1000,

@@ -11,6 +11,7 @@ use crate::text;
 #[derive(Debug, Default)]
 pub struct Person {
     anonymous: String,
+    /// As it stands inside a JSON string.
     id: String,
     /// The event's `user` object; empty until it is asked for.
     json: String,
@@ -106,11 +107,11 @@ impl Person {
         self.json.push('{');
         if !self.id.is_empty() {
             self.json.push_str("\"id\":");
-            json::push_string(&mut self.json, &self.id);
+            json::push_quoted(&mut self.json, &self.id);
             self.json.push(',');
         }
         self.json.push_str("\"anonymous_id\":");
-        json::push_string(&mut self.json, &self.anonymous);
+        json::push_quoted(&mut self.json, &self.anonymous);
         self.json.push('}');
     }
 }

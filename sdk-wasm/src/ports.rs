@@ -25,7 +25,9 @@ pub trait Storage {
     /// # Errors
     /// [`Refusal`], when the value was not taken; the old one then stays.
     fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal>;
-    /// The same with the key that is `prefix` and then `number`.
+    /// Tells once what the keys of this page's events begin with.
+    fn begin_numbered(&mut self, _prefix: &str) {}
+    /// The same as [`Storage::set`] with the key that is `prefix` and then `number`. The prefix is the one that was told.
     ///
     /// # Errors
     /// As [`Storage::set`].

@@ -166,8 +166,12 @@ impl<const WHOLE: bool> Queue<WHOLE> {
 
     /// Whether the event `seq` is still here.
     pub fn contains(&self, seq: u64) -> bool {
-        let at = self.entries.partition_point(|entry| entry.seq < seq);
-        self.entries.get(at).is_some_and(|entry| entry.seq == seq) || WHOLE && self.is_out(seq)
+        for entry in &self.entries {
+            if entry.seq == seq {
+                return true;
+            }
+        }
+        WHOLE && self.is_out(seq)
     }
 
     /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event

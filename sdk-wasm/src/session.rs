@@ -2,8 +2,8 @@
 //!
 //! It groups events and decides nothing: that two tabs which wake at the same moment may name two sessions is harmless.
 
-use lamplight_wire::Producer;
 use lamplight_wire::json;
+use lamplight_wire::producer::{WORD_CHARS, push_digits};
 
 use crate::keys::Keys;
 use crate::ports::{Rng, Storage};
@@ -14,7 +14,7 @@ pub const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
 /// How often its time in storage is moved on, in milliseconds.
 const WRITE_MS: u64 = 60_000;
 /// Characters of a session's name: 60 random bits.
-const NAME_CHARS: usize = 12;
+const NAME_CHARS: usize = WORD_CHARS as usize;
 
 /// What one tab knows of the session. Times are wall times, because they are compared across page loads.
 #[derive(Debug, Default)]
@@ -82,10 +82,10 @@ fn is_live(last_ms: u64, now_ms: u64) -> bool {
 
 /// A name of 60 random bits.
 pub(crate) fn random_name(rng: &mut impl Rng) -> String {
-    let bits = (u128::from(rng.bits()) << 32) | u128::from(rng.bits());
+    let bits = (u64::from(rng.bits()) << 32) | u64::from(rng.bits());
     let mut name = String::new();
-    Producer::from_bits(bits).push_to(&mut name);
-    name.split_off(name.len() - NAME_CHARS)
+    push_digits(&mut name, bits, WORD_CHARS);
+    name
 }
 
 #[cfg(test)]

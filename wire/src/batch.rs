@@ -63,7 +63,7 @@ fn push_note(out: &mut String, note: &ProducerNote) {
             if index > 0 {
                 out.push(',');
             }
-            json::push_string(out, reason);
+            json::push_quoted(out, reason);
             out.push(':');
             ranges.push_json(out);
         }

@@ -7,7 +7,8 @@ mod read;
 #[cfg(feature = "serde")]
 pub use read::{Event, Identity, Invalid, Kind, User};
 
-/// The parts of an event that the SDK writes. Every `*_json` part is a JSON text in ASCII, taken as it is: see [`json::ascii`].
+/// The parts of an event that the SDK writes, all in ASCII: every `*_json` part is a JSON text, and every other text is as it
+/// stands inside a JSON string. Storage then keeps one byte a character: one outside Latin-1 would double the room of the whole text.
 #[derive(Debug, Clone, Copy)]
 pub struct EventParts<'a> {
     /// What happened.
@@ -34,29 +35,32 @@ pub struct EventParts<'a> {
 }
 
 impl EventParts<'_> {
-    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent.
-    pub fn push_to(&self, out: &mut String) {
+    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent. Says how many bytes of it `properties` takes.
+    pub fn push_to(&self, out: &mut String) -> usize {
         out.push_str("{\"name\":");
-        json::push_string(out, self.name);
+        json::push_quoted(out, self.name);
         out.push_str(",\"ts\":");
         json::push_integer(out, self.ts);
         out.push_str(",\"producer\":\"");
         self.producer.push_to(out);
         out.push_str("\",\"seq\":");
         json::push_integer(out, self.seq);
+        let before = out.len();
         push_member(out, ",\"properties\":", self.properties_json);
+        let properties_bytes = out.len() - before;
         if !self.kind.is_empty() {
             out.push_str(",\"type\":");
-            json::push_string(out, self.kind);
+            json::push_quoted(out, self.kind);
         }
         push_member(out, ",\"user\":", self.user_json);
         if !self.session.is_empty() {
             out.push_str(",\"session\":");
-            json::push_string(out, self.session);
+            json::push_quoted(out, self.session);
         }
         push_member(out, ",\"context\":", self.context_json);
         push_member(out, ",\"monitor\":", self.monitor_json);
         out.push('}');
+        properties_bytes
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Producer(u128);
 pub const PRODUCER_CHARS: usize = 26;
 
 /// As many characters of five bits as 64 bits hold.
-const WORD_CHARS: usize = 12;
+pub const WORD_CHARS: u32 = 12;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -28,28 +28,14 @@ impl Producer {
         self.0
     }
 
-    /// Its name, as ASCII bytes.
-    fn spell(self) -> [u8; PRODUCER_CHARS] {
-        let mut name = [b'0'; PRODUCER_CHARS];
-        let mut rest = self.0;
-        // By words of twelve characters: nothing is shifted by more than a machine can at once.
-        for word in name.rchunks_mut(WORD_CHARS) {
-            // Only the lowest are looked at.
-            #[allow(clippy::cast_possible_truncation)]
-            let mut digits = rest as u64;
-            for place in word.iter_mut().rev() {
-                *place = ALPHABET[(digits & 31) as usize];
-                digits >>= 5;
-            }
-            rest >>= 5 * WORD_CHARS;
-        }
-        name
-    }
-
     /// Appends its name to `out`.
     pub fn push_to(self, out: &mut String) {
-        for byte in self.spell() {
-            out.push(char::from(byte));
+        // Only the lowest bits of each are looked at: nothing is shifted by more than a machine can at once.
+        #[allow(clippy::cast_possible_truncation)]
+        {
+            push_digits(out, (self.0 >> 120) as u64, 2);
+            push_digits(out, (self.0 >> 60) as u64, WORD_CHARS);
+            push_digits(out, self.0 as u64, WORD_CHARS);
         }
     }
 
@@ -65,6 +51,18 @@ impl Producer {
             bits = (bits << 5) | digit as u128;
         }
         Some(Self(bits))
+    }
+}
+
+/// Appends the lowest bits of `word`, in as many characters of five each; at most [`WORD_CHARS`].
+pub fn push_digits(out: &mut String, word: u64, chars: u32) {
+    let mut at = 5 * chars;
+    while at > 0 {
+        at -= 5;
+        // Of 32 letters.
+        #[allow(clippy::cast_possible_truncation)]
+        let digit = (word >> at) as usize & 31;
+        out.push(char::from(ALPHABET[digit]));
     }
 }
 

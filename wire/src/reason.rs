@@ -1,6 +1,7 @@
 //! Reason codes: why an event was given up, or refused. Codes are stable; texts may change.
 
-/// Why a client gave up an event that already had a number. Declared to the server under this code.
+/// Why a client gave up an event that already had a number. Declared to the server under this code. The SDK's JavaScript knows
+/// them by their places in this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropReason {
     /// Storage and memory were full.

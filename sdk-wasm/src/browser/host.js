@@ -8,6 +8,9 @@ const PACK_MIN = 8192
 /** What happens to a page, by the numbers that the module knows. `unload` and `beforeunload` would keep it out of the back/forward cache. */
 const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
 
+/** The kind of note that no client tells: a batch is about to be sent. `false` in answer holds it back. */
+const SENDING = 6
+
 export class Host {
   /** The module's client: hears what comes of things. None where a policy forbids that there be one. */
   core
@@ -18,8 +21,11 @@ export class Host {
   #url
   #listener
   storage
-  /** What all keys of this page's events begin with. */
-  #prefix = ''
+  /** What all keys of this page's events begin with, and its producer, which that ends with. */
+  #prefix
+  producer
+  /** What the module last said. */
+  said
   #timer
   #wakeMs = Infinity
   /** Requests that were not given up, by number. */
@@ -30,7 +36,7 @@ export class Host {
   /** What waits until the module is left. */
   #jobs = []
 
-  /** `listener` hears every note as `(name, json)`. */
+  /** `listener` hears every note, as the numbers and the text of `notes.rs`, and before a batch is sent `SENDING` and its bytes. */
   constructor(url, listener) {
     this.#url = url
     this.#listener = listener
@@ -109,6 +115,7 @@ export class Host {
 
   prefix(prefix) {
     this.#prefix = prefix
+    this.producer = prefix.slice(-27, -1)
   }
 
   remove(key) {
@@ -144,10 +151,10 @@ export class Host {
     }, waitMs)
   }
 
-  note(name, json) {
+  note(...told) {
     this.#jobs.push(() => {
       try {
-        this.#listener(name, json)
+        this.#listener(...told)
       } catch {
         // What the page's own listener throws is not ours to handle here.
       }
@@ -164,7 +171,7 @@ export class Host {
     this.#requests.set(id, controller)
     let [status, waitMs, text] = [0, -1, '']
     try {
-      if (this.#listener('sending', `{"bytes":${body.length}}`) !== false) {
+      if (this.#listener(SENDING, body.length) !== false) {
         // Never what is to outlive the page: there may be no later task to send it in.
         const packed = !keepalive && body.length >= PACK_MIN && (await pack(body))
         if (!this.#requests.has(id)) return
@@ -195,10 +202,13 @@ export class Host {
     this.#requests.delete(id)
   }
 
-  /** Web Locks, as a sign of life only: they never guard storage. Refused in some frames: then beats tell. */
+  /**
+   * Web Locks, as a sign of life only: they never guard storage. Refused in some frames: then beats tell. Asked for in a task of its
+   * own, because a page that starts has other things to do: nobody looks for the lock of a page that is seconds old.
+   */
   hold(name) {
     const lived = new Promise((end) => (this.#endLock = end))
-    globalThis.navigator.locks?.request(name, () => lived).catch(() => {})
+    setTimeout(() => globalThis.navigator.locks?.request(name, () => lived).catch(() => {}))
   }
 
   release() {
@@ -257,7 +267,8 @@ export const wallMs = () => Date.now()
 export const monotonicMs = () => performance.now()
 export const bits = () => crypto.getRandomValues(new Uint32Array(1))[0]
 export const wake = (at, waitMs) => hosts[at].wake(waitMs)
-export const note = (at, name, json) => hosts[at].note(name, json)
+export const note = (at, ...told) => hosts[at].note(...told)
+export const say = (at, text) => (hosts[at].said = text)
 export const post = (at, id, body, keepalive) => hosts[at].post(id, body, keepalive)
 export const abort = (at, id) => hosts[at].abort(id)
 export const hold = (at, name) => hosts[at].hold(name)

@@ -21,7 +21,8 @@ extern "C" {
     pub(super) fn monotonic_ms(host: u32) -> f64;
     pub(super) fn bits(host: u32) -> u32;
     pub(super) fn wake(host: u32, wait_ms: u32);
-    pub(super) fn note(host: u32, name: &str, json: &str);
+    pub(super) fn note(host: u32, kind: u32, first: f64, second: f64, text: &str);
+    pub(super) fn say(host: u32, text: &str);
     pub(super) fn post(host: u32, id: u32, body: &str, keepalive: bool);
     pub(super) fn abort(host: u32, id: u32);
     pub(super) fn hold(host: u32, name: &str);

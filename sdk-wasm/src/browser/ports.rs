@@ -19,12 +19,12 @@ impl Storage for Browser {
         taken(host::set(self.host, key, value))
     }
 
+    fn begin_numbered(&mut self, prefix: &str) {
+        host::prefix(self.host, prefix);
+    }
+
     /// The prefix is the same for all events of a page, and crosses into JavaScript once.
-    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
-        if self.prefix != prefix {
-            self.prefix = String::from(prefix);
-            host::prefix(self.host, prefix);
-        }
+    fn set_numbered(&mut self, _prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
         // At most 2^32.
         #[allow(clippy::cast_precision_loss)]
         taken(host::set_numbered(self.host, number as f64, value))

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use super::{Browser, host};
 use crate::client::Client;
-use crate::ports::Clock;
+use crate::notes::Told;
+use crate::ports::{Answer, Clock, Page};
 
 /// The longest time that the timer is asked for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
@@ -43,17 +44,62 @@ impl Shell {
         Some(result)
     }
 
+    /// Has the host keep a text that JavaScript asked for, if there is one.
+    pub fn say(&self, text: Option<String>) -> Option<()> {
+        text.map(|text| host::say(self.host, &text))
+    }
+
     /// The timer fired.
-    pub fn woke(&self) {
+    pub fn woke(&self) -> Option<()> {
         self.armed_ms.set(u64::MAX);
-        self.with(Client::woke);
+        self.with(Client::woke)
+    }
+
+    /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
+    /// asked for.
+    pub fn answered(&self, id: u32, status: u16, retry_after_ms: f64, body: String) -> Option<()> {
+        // No server asks for more than fits.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let retry_after_ms = (retry_after_ms >= 0.0).then_some(retry_after_ms as u64);
+        self.with(|client| client.answered(id, &Answer { status, body, retry_after_ms }))
+    }
+
+    /// Something happened to the page, by the numbers of `host.js`.
+    pub fn page(&self, event: u32) -> Option<()> {
+        let event = match event {
+            0 => Page::Hidden,
+            1 => Page::Visible,
+            2 => Page::Frozen,
+            3 => Page::Left,
+            4 => Page::Back,
+            _ => Page::Online,
+        };
+        self.with(|client| client.page(event))
+    }
+
+    /// The Web Locks that are held, one to a line.
+    #[cfg(feature = "whole")]
+    pub fn alive(&self, locks: &str) -> Option<()> {
+        self.with(|client| {
+            let alive = client.ports().alive(locks);
+            client.alive(&alive);
+        })
+    }
+
+    /// A piece of work for the overflow is done, or has failed.
+    #[cfg(feature = "whole")]
+    pub fn worked(&self, id: u32, is_done: bool, told: &str) -> Option<()> {
+        self.with(|client| client.worked(id, is_done.then_some(told)))
     }
 
     /// Tells what is to be told, and sets the timer.
     #[inline(never)]
     fn follow_up(&self, client: &mut Client<Browser, IS_WHOLE>) {
-        for note in client.take_notes() {
-            host::note(self.host, note.name(), &note.to_json());
+        for note in &client.take_notes() {
+            let Told { kind, first, second, text } = note.told();
+            // Counts and times, all far below 2^53.
+            #[allow(clippy::cast_precision_loss)]
+            host::note(self.host, kind, first as f64, second as f64, &text);
         }
         let Some(due_ms) = client.next_wake_ms() else { return };
         // Asked for already, and it has not fired.

@@ -19,8 +19,8 @@ use crate::text;
 pub(super) const GROWTH_MS: u64 = 3_000;
 /// The same when there is trouble that only a whole client can help with.
 const TROUBLE_MS: u64 = 100;
-/// How many numbers are handed over in the first line, after the producer.
-const FACTS: usize = 19;
+/// How many numbers are handed over in the first line, after the producer: [`Client::facts`], and nine more.
+const FACTS: usize = 22;
 /// How long until it asks again, in milliseconds.
 const AGAIN_MS: u64 = 60_000;
 
@@ -45,7 +45,9 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         let own = self.keys.events(self.producer);
         self.keys.of_events().iter().map(|prefix| self.ports.size_besides(prefix, &own)).sum()
     }
+}
 
+impl<P: Ports> Client<P, false> {
     /// Ends this client and tells all that a whole one must know to go on in its place; `None`, and nothing has
     /// changed, while a request is in flight or the page sleeps: then try again after the next answer.
     pub fn hand_over(&mut self) -> Option<String> {
@@ -54,21 +56,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         }
         let mut out = String::new();
         self.producer.push_to(&mut out);
+        out.push_str(&self.stats());
         let (failures, until_ms, asked) = self.backoff.parts();
         let (session_ms, written_ms, session) = self.session.parts();
-        let [quota, rejected, too_large, opted_out] = self.counts.dropped;
-        let facts: [u64; FACTS] = [
-            self.seq,
-            self.events_max as u64,
-            self.counts.sent,
-            self.counts.requests,
-            quota,
-            rejected,
-            too_large,
-            opted_out,
+        for fact in &[
             self.last_sent_ms.unwrap_or(0),
-            self.counts.last_error.map_or(0, |status| u64::from(status) + 1),
-            self.counts.last_flush.map_or(0, |reason| reason as u64 + 1),
             failures,
             until_ms,
             u64::from(asked),
@@ -77,19 +69,16 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             session_ms,
             written_ms,
             u64::from(self.person.is_shared()),
-        ];
-        for fact in facts {
-            push_number(&mut out, " ", fact);
+        ] {
+            push_number(&mut out, " ", *fact);
         }
         out.push('\n');
         for (reason, seqs) in &self.dropped {
             for (from, to) in seqs.as_slice() {
-                push_line(&mut out, b'd', [*from, *to], reason.code());
+                push_line(&mut out, *reason as u8, [*from, *to], "");
             }
         }
-        self.queue.hand_over(|handed| {
-            push_line(&mut out, b'e', [handed.seq, handed.state], &handed.text);
-        });
+        self.queue.hand_over(|seq, state, text| push_line(&mut out, b'e', [seq, state], text));
         push_line(&mut out, b'x', [0, 0], &self.context_json);
         push_line(&mut out, b's', [0, 0], session);
         // Last, because a person's id is any text.
@@ -126,12 +115,11 @@ impl<P: Ports> Client<P> {
 
     fn learn(&mut self, facts: [u64; FACTS], mut rest: &str) {
         let now_ms = self.ports.monotonic_ms();
-        let [seq, events_max, sent, requests, quota, rejected, too_large, opted_out, ..] = facts;
+        let [seq, _, _, _, sent, requests, _, error, flush, ..] = facts;
+        let [.., quota, rejected, too_large, opted_out, _, _, _, _, _, _, _, _, _] = facts;
         let [
             ..,
             sent_ms,
-            error,
-            flush,
             failures,
             until_ms,
             asked,
@@ -142,7 +130,6 @@ impl<P: Ports> Client<P> {
             is_shared,
         ] = facts;
         self.seq = seq;
-        self.events_max = usize::try_from(events_max).unwrap_or(1).max(1);
         (self.counts.sent, self.counts.requests) = (sent, requests);
         self.counts.dropped = [quota, rejected, too_large, opted_out];
         self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
@@ -151,11 +138,10 @@ impl<P: Ports> Client<P> {
         self.counts.last_flush = Reason::ALL.into_iter().find(is_it);
         self.backoff.resume(failures, until_ms, asked > 0);
         (self.beat, self.is_marked) = (beat, marked > 0);
-        while let Some(([from, to], code)) = next_line(&mut rest, b'd') {
-            if let Some(reason) = DropReason::from_code(code) {
-                let seqs: Ranges = [(from, to)].into_iter().collect();
-                crate::batch::give_up(&mut self.dropped, reason, &seqs);
-            }
+        while let Some(reason) = dropped_line(rest) {
+            let Some(([from, to], _)) = next_line(&mut rest, reason as u8) else { break };
+            let seqs: Ranges = [(from, to)].into_iter().collect();
+            crate::batch::give_up(&mut self.dropped, reason, &seqs);
         }
         while let Some(([seq, state], text)) = next_line(&mut rest, b'e') {
             let text = String::from(text);
@@ -180,6 +166,12 @@ fn push_line(out: &mut String, kind: u8, numbers: [u64; 2], text: &str) {
     }
     out.push_str(text);
     out.push('\n');
+}
+
+/// Why the numbers in the next line were given up, if it speaks of such: its kind is the reason's place in the list.
+fn dropped_line(rest: &str) -> Option<DropReason> {
+    let kind = *rest.as_bytes().first()?;
+    DropReason::ALL.into_iter().find(|reason| *reason as u8 == kind)
 }
 
 /// The next line, if it is of this kind.

@@ -2,7 +2,7 @@
 
 use lamplight_wire::event::EventParts;
 use lamplight_wire::reason::DropReason;
-use lamplight_wire::{Ranges, json, limits};
+use lamplight_wire::{Ranges, limits};
 
 use super::Client;
 use crate::batch;
@@ -14,11 +14,18 @@ use crate::queue::Kept;
 /// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
 const UNNAMED: &str = "unnamed";
 
-/// An event as the page's code gives it.
+/// Most bytes of an event besides `properties` and `context`.
+const REST_BYTES_MAX: usize = limits::PROPERTIES_BYTES_MAX / 4;
+/// What most events take besides them, in bytes.
+const ROOM_BYTES: usize = 400;
+
+/// An event as the page's code gives it, all of it in ASCII: JSON texts, and texts as they stand inside a JSON string.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Track<'a> {
     /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
+    /// The name's bytes of UTF-8, without escapes; 0 when they are few.
+    pub name_bytes: usize,
     /// When, in milliseconds since 1970; now, when absent.
     pub ts_ms: Option<u64>,
     /// The `properties` object's JSON text, or empty.
@@ -31,7 +38,7 @@ pub struct Track<'a> {
     pub monitor_json: &'a str,
 }
 
-/// What became of an event.
+/// What became of an event. JavaScript knows them by their places in this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It is in storage.
@@ -60,7 +67,7 @@ pub struct Tracked {
 }
 
 impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
-    /// Names the person of later events, on this page and those after it; when absent, they are somebody else's, of whom
+    /// Names the person of later events, by an id as it stands inside a JSON string, on this page and those after it; when absent, they are somebody else's, of whom
     /// nothing is known. Other tabs follow when they next look at storage.
     pub fn identify(&mut self, id: Option<&str>) {
         if let Some(id) = id {
@@ -78,7 +85,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Sets the `context` object of later events, as JSON text; none when empty.
     pub fn set_context(&mut self, context_json: &str) {
         self.context_json.clear();
-        self.context_json.push_str(&json::ascii(context_json));
+        self.context_json.push_str(context_json);
     }
 
     /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
@@ -125,40 +132,33 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
     fn write(&mut self, event: &Track<'_>) -> Option<String> {
-        let properties_json = json::ascii(event.properties_json);
-        let user_json = json::ascii(event.user_json);
-        let monitor_json = json::ascii(event.monitor_json);
-        let rest = user_json.len() + monitor_json.len() + event.kind.len();
-        if event.name.len() > limits::NAME_BYTES_MAX
-            || properties_json.len() > limits::PROPERTIES_BYTES_MAX
-            || rest > limits::PROPERTIES_BYTES_MAX / 4
-        {
+        if event.name_bytes > limits::NAME_BYTES_MAX {
             return None;
         }
         let now_ms = self.ports.wall_ms();
         let session = self.session.touch(&mut self.ports, &self.keys, now_ms);
-        let user_json = if user_json.is_empty() {
-            self.person.json(&mut self.ports, &self.keys)
-        } else {
-            &user_json
-        };
-        let around = user_json.len() + self.context_json.len() + 200;
-        let mut text =
-            String::with_capacity(properties_json.len() + event.name.len() + rest + around);
+        let mut user_json = event.user_json;
+        if user_json.is_empty() {
+            user_json = self.person.json(&mut self.ports, &self.keys);
+        }
+        let room = event.properties_json.len() + self.context_json.len() + ROOM_BYTES;
+        let mut text = String::with_capacity(room);
         let parts = EventParts {
             name: if event.name.is_empty() { UNNAMED } else { event.name },
             ts: event.ts_ms.unwrap_or(now_ms),
             producer: self.producer,
             seq: self.seq,
-            properties_json: &properties_json,
+            properties_json: event.properties_json,
             kind: event.kind,
             user_json,
             session,
             context_json: &self.context_json,
-            monitor_json: &monitor_json,
+            monitor_json: event.monitor_json,
         };
-        parts.push_to(&mut text);
-        Some(text)
+        let properties_bytes = parts.push_to(&mut text);
+        let rest = text.len() - properties_bytes - self.context_json.len();
+        let fits = properties_bytes <= limits::PROPERTIES_BYTES_MAX && rest <= REST_BYTES_MAX;
+        fits.then_some(text)
     }
 
     pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {

@@ -36,62 +36,51 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.lease.is_mine()
     }
 
-    /// The state as JSON. Without `foreign`, `adopted`, `overflow` and `lock` when the client is not whole.
-    pub fn stats_json(&self) -> String {
+    /// Where this page's events are, in the order in which `stats()` of the page's code reads it: events made, queued; bytes queued,
+    /// stored; events sent; requests; how much longer nothing is sent, in milliseconds; the last failure's status and the place of the last
+    /// request's reason in [`Reason::ALL`](crate::flush::Reason::ALL), both 0 for none and else one more; and events given up, by reason.
+    pub fn facts(&self) -> [u64; 13] {
         let now_ms = self.ports.monotonic_ms();
-        let mut out = String::from("{\"producer\":\"");
-        self.producer.push_to(&mut out);
-        out.push('"');
-        for (key, value) in [
-            (",\"made\":", self.seq),
-            (",\"queued\":", self.queue.len() as u64),
-            (",\"queuedBytes\":", self.queue.waiting_bytes() as u64),
-            (",\"stored\":", self.queue.stored_bytes() as u64),
-            (",\"sent\":", self.counts.sent),
-            (",\"requests\":", self.counts.requests),
-            (",\"backoffMs\":", self.backoff.until_ms().unwrap_or(0).saturating_sub(now_ms)),
-        ] {
-            push_number(&mut out, key, value);
+        let [quota, rejected, too_large, opted_out] = self.counts.dropped;
+        [
+            self.seq,
+            self.queue.len() as u64,
+            self.queue.waiting_bytes() as u64,
+            self.queue.stored_bytes() as u64,
+            self.counts.sent,
+            self.counts.requests,
+            self.backoff.until_ms().unwrap_or(0).saturating_sub(now_ms),
+            self.counts.last_error.map_or(0, |status| u64::from(status) + 1),
+            self.counts.last_flush.map_or(0, |reason| reason as u64 + 1),
+            quota,
+            rejected,
+            too_large,
+            opted_out,
+        ]
+    }
+
+    /// The state: the facts, and of a whole client on a line of its own the rest as JSON.
+    pub fn stats(&self) -> String {
+        let mut out = String::new();
+        for fact in &self.facts() {
+            push_number(&mut out, " ", *fact);
         }
-        if let Some(status) = self.counts.last_error {
-            out.push_str(",\"lastError\":\"");
-            if status == 0 {
-                out.push_str("no answer");
-            } else {
-                push_number(&mut out, "status ", u64::from(status));
-            }
-            out.push('"');
-        }
-        if let Some(reason) = self.counts.last_flush {
-            out.push_str(",\"lastFlush\":");
-            json::push_string(&mut out, reason.name());
-        }
-        out.push_str(",\"dropped\":{");
-        for (at, reason) in DropReason::ALL.into_iter().enumerate() {
-            if at > 0 {
-                out.push(',');
-            }
-            json::push_string(&mut out, reason.code());
-            push_number(&mut out, ":", self.counts.dropped[reason as usize]);
-        }
-        out.push('}');
         if WHOLE {
             self.push_work(&mut out);
         }
-        out.push('}');
         out
     }
 
     /// What a client that is not whole knows nothing of: the page's code has zeros for it.
     fn push_work(&self, out: &mut String) {
-        push_number(out, ",\"foreign\":", self.others.events());
+        push_number(out, "\n{\"foreign\":", self.others.events());
         push_number(out, ",\"adopted\":", self.counts.adopted);
         let (events, bytes) = self.queue.overflowed();
         push_number(out, ",\"overflow\":{\"events\":", events);
         push_number(out, ",\"bytes\":", bytes);
         out.push('}');
         out.push_str(",\"lock\":{\"phase\":");
-        json::push_string(out, self.lock.phase().name());
+        json::push_quoted(out, self.lock.phase().name());
         push_holder(out, self.lease.holder());
         out.push_str(",\"history\":[");
         for (at, tenure) in self.lease.history().iter().enumerate() {
@@ -101,7 +90,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             push_holder(out, Some(tenure.holder));
             out.push('}');
         }
-        out.push_str("]}");
+        out.push_str("]}}");
     }
 }
 

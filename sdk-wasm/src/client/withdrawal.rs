@@ -90,12 +90,16 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     pub(super) fn give_all_up(&mut self) {
         self.withdrawal.is_on = true;
-        for request in std::mem::take(&mut self.requests) {
+        while let Some(request) = self.requests.pop() {
             self.ports.abort(request.id);
         }
         let seqs = self.queue.withdraw(&mut self.ports, &self.keys);
-        for seq in seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to) {
-            self.give_up(DropReason::OptedOut, seq);
+        for (from, to) in seqs.as_slice() {
+            let mut seq = *from;
+            while seq <= *to {
+                self.give_up(DropReason::OptedOut, seq);
+                seq += 1;
+            }
         }
         // Whoever comes to be named later is read from storage anew.
         self.person = Person::default();

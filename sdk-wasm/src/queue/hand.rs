@@ -23,12 +23,12 @@ pub struct Handed {
 
 impl<const WHOLE: bool> Queue<WHOLE> {
     /// Hands over every event. Nothing may be in flight.
-    pub(crate) fn hand_over(&mut self, mut hand: impl FnMut(Handed)) {
-        for entry in std::mem::take(&mut self.entries) {
+    pub(crate) fn hand_over(&self, mut hand: impl FnMut(u64, u64, &str)) {
+        for entry in &self.entries {
             let state = if entry.place == Place::Storage { STORED } else { 0 }
                 | if entry.parked { PARKED } else { 0 }
                 | if entry.read_back_ms > 0 { FRESH } else { 0 };
-            hand(Handed { seq: entry.seq, state, text: entry.text });
+            hand(entry.seq, state, &entry.text);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the queue does in later tasks: look after what it wrote, and bring in what had to stay outside.
 
 use super::{Entry, Place, Queue, Share};
+use crate::client::sooner;
 use crate::keys::Keys;
 use crate::ports::{Refusal, Storage};
 
@@ -17,10 +18,9 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             return Some(0);
         }
         let fresh_ms = self.fresh.as_ref().map(|fresh| fresh.read_back_ms);
-        [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.look_due_ms()]
-            .into_iter()
-            .flatten()
-            .min()
+        let times =
+            [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.look_due_ms()];
+        Some(sooner(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
     }
 
     /// Whether so much was written that the others' bytes must be looked at before more is.
