@@ -40,11 +40,11 @@ export class Client implements Lamplight {
       this.#gate.consent = 'denied'
       this.#context.forget()
     })
-    const { intervalMs = 0, maxEvents = 0, maxBytes = 0, liveness, storage } = options
+    const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
     const namespace = options.namespace || namespaceOf(url)
     this.#context = new Context(options, namespace)
     this.#start = (consent) => {
-      const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes ?? 0, storage?.overflowMaxBytes ?? 0, liveness !== 'beat', consent]
+      const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes, liveness !== 'beat', consent]
       const opened = (make: Make, more?: More) => {
         const [handle, producer] = open(make, setup, (...told) => this.#desk.hear(...told), more)
         this.#producer = producer
@@ -186,7 +186,7 @@ export class Client implements Lamplight {
   #name(): void {
     if (this.#gate.consent !== 'granted') return
     this.#context.learn()
-    if (this.#id) this.#handle?.identify(inside(encoder.encode(this.#id)))
+    if (this.#id) this.#handle?.identify(inside(this.#id))
   }
 
   #withdraw(forgets: boolean): void {
@@ -218,9 +218,10 @@ export class Client implements Lamplight {
     if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
     const context = this.#context.changed()
     if (context) handle.context(objectJson(context, report))
-    const title = encoder.encode(messageOf(name))
-    const parts = [...[properties, user, monitor].map((value) => objectJson(value, report)), inside(encoder.encode(messageOf(type))), inside(title)]
-    const packed = handle.track(ts, parts.join('\n'), title.length)
+    const title = messageOf(name)
+    const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${inside(messageOf(type))}\n${inside(title)}`
+    // Of a short one they are few, whatever its letters.
+    const packed = handle.track(ts, parts, title.length > 66 ? encoder.encode(title).length : 0)
     const seq = Math.floor(packed / 8)
     const reason = REASONS[packed % 8]
     // The module was just calling a web API that the page has replaced by one that tracks.

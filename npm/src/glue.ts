@@ -36,9 +36,12 @@ export interface More {
   exports(wasm: Exports, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'worked'>>
 }
 
+/** An option, which is 0 in the module if it is not given. */
+type Given = number | undefined
+
 /** How a client is set up. Numbers that are 0 stand for the defaults; `consent` is 1 where the page says that there is some, 2 where it says that there is none. */
 export type Setup = [
-  url: string, namespace: string, intervalMs: number, maxEvents: number, maxBytes: number, storageMaxBytes: number, overflowMaxBytes: number,
+  url: string, namespace: string, intervalMs: Given, maxEvents: Given, maxBytes: Given, storageMaxBytes: Given, overflowMaxBytes: Given,
   liveness: boolean, consent: number,
 ]
 

@@ -1,5 +1,5 @@
 // JSON text of whatever a page puts into properties. Never throws: what JSON cannot hold becomes a marker.
-import { decoder } from './glue.ts'
+import { decoder, encoder } from './glue.ts'
 
 const DEPTH_MAX = 32
 
@@ -26,9 +26,9 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** A text as it stands inside a JSON string. From UTF-8, where there is no half of a character, which servers refuse. */
-export function inside(utf8: Uint8Array): string {
-  return JSON.stringify(decoder.decode(utf8)).slice(1, -1)
+/** A text as it stands inside a JSON string. Half of a character, which servers refuse, becomes a mark for it. */
+export function inside(text: string): string {
+  return /^[ !#-[\]-~]*$/.test(text) ? text : JSON.stringify(decoder.decode(encoder.encode(text))).slice(1, -1)
 }
 
 /** What `read` gives, without what JSON cannot hold. */
