@@ -21,8 +21,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
-/** What makes a module small. Rust's memory begins with the far end of its stack, so nothing lies low; and no load of Rust's traps. */
-const SMALL = ['--low-memory-unused', '--ignore-implicit-traps', '-Oz', '--reorder-functions']
+/** What makes a module small. Rust's memory begins with the far end of its stack, so nothing lies low. */
+const SMALL = ['--low-memory-unused', '-Oz', '--reorder-functions']
 const names = new Names()
 const modules = { '': moduleIn('first'), 'whole-': moduleIn('whole') }
 const translated = translate(moduleIn('translated'))

@@ -69,12 +69,12 @@ function brief(address: string): string {
 
 /** The `utm_…` parameters of the address that the visit began with. */
 function campaign(): Properties | undefined {
-  const { search } = location
   // Most addresses have none.
-  const given = search && new URLSearchParams(search)
+  if (!location.search) return undefined
+  const given = new URLSearchParams(location.search)
   let found: Properties | undefined
   for (const name of ['source', 'medium', 'campaign', 'term', 'content']) {
-    const value = given && given.get(`utm_${name}`)
+    const value = given.get(`utm_${name}`)
     if (value) (found ??= {})[name] = value.slice(0, 200)
   }
   return found

@@ -14,7 +14,8 @@ export function open(make: Make, setup: Setup, listener: Listener, more?: More):
   const first = (host.core = start(make, host, setup, '', more))
   // Nothing but what starting left to do.
   host.enter('')
+  const core: Record<string, unknown> = {}
   // Whichever it is by then. No call has more than three.
-  const forward = (name: string) => (a: unknown, b: unknown, c: unknown) => host.enter(name, a, b, c)
-  return [Object.fromEntries(Object.keys(first).map((name) => [name, forward(name)])) as unknown as Core, host.producer]
+  for (const name in first) core[name] = (a: unknown, b: unknown, c: unknown) => host.enter(name, a, b, c)
+  return [core as unknown as Core, host.producer]
 }
