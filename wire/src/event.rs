@@ -35,8 +35,8 @@ pub struct EventParts<'a> {
 }
 
 impl EventParts<'_> {
-    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent. Says how many bytes of it `properties` takes.
-    pub fn push_to(&self, out: &mut String) -> usize {
+    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent.
+    pub fn push_to(&self, out: &mut String) {
         out.push_str("{\"name\":");
         json::push_quoted(out, self.name);
         out.push_str(",\"ts\":");
@@ -45,9 +45,7 @@ impl EventParts<'_> {
         self.producer.push_to(out);
         out.push_str("\",\"seq\":");
         json::push_integer(out, self.seq);
-        let before = out.len();
         push_member(out, ",\"properties\":", self.properties_json);
-        let properties_bytes = out.len() - before;
         if !self.kind.is_empty() {
             out.push_str(",\"type\":");
             json::push_quoted(out, self.kind);
@@ -60,7 +58,6 @@ impl EventParts<'_> {
         push_member(out, ",\"context\":", self.context_json);
         push_member(out, ",\"monitor\":", self.monitor_json);
         out.push('}');
-        properties_bytes
     }
 }
 

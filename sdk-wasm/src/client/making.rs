@@ -14,7 +14,7 @@ use crate::queue::Kept;
 /// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
 const UNNAMED: &str = "unnamed";
 
-/// Most bytes of an event besides `properties` and `context`.
+/// Most bytes of an event's user, monitor and type together.
 const REST_BYTES_MAX: usize = limits::PROPERTIES_BYTES_MAX / 4;
 /// What most events take besides them, in bytes.
 const ROOM_BYTES: usize = 400;
@@ -132,7 +132,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
     fn write(&mut self, event: &Track<'_>) -> Option<String> {
-        if event.name_bytes > limits::NAME_BYTES_MAX {
+        let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
+        if event.name_bytes > limits::NAME_BYTES_MAX
+            || event.properties_json.len() > limits::PROPERTIES_BYTES_MAX
+            || rest > REST_BYTES_MAX
+        {
             return None;
         }
         let now_ms = self.ports.wall_ms();
@@ -155,10 +159,8 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             context_json: &self.context_json,
             monitor_json: event.monitor_json,
         };
-        let properties_bytes = parts.push_to(&mut text);
-        let rest = text.len() - properties_bytes - self.context_json.len();
-        let fits = properties_bytes <= limits::PROPERTIES_BYTES_MAX && rest <= REST_BYTES_MAX;
-        fits.then_some(text)
+        parts.push_to(&mut text);
+        Some(text)
     }
 
     pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {
