@@ -15,7 +15,14 @@ export function run(tool, flags, module) {
   const [from, to] = [join(folder, tool === 'wasm-as' ? 'module.wat' : 'module.wasm'), join(folder, 'out')]
   try {
     writeFileSync(from, module)
-    execFileSync(process.execPath, [join(BIN, tool), ...FEATURES.map((name) => `--enable-${name}`), ...flags, from, '-o', to])
+    execFileSync(process.execPath, [
+      join(BIN, tool),
+      ...FEATURES.map((name) => `--enable-${name}`),
+      ...flags,
+      from,
+      '-o',
+      to,
+    ])
     return readFileSync(to)
   } finally {
     rmSync(folder, { recursive: true })

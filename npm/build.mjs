@@ -18,7 +18,9 @@ import { packed, unpacker } from './pack.mjs'
 import { writeTypes } from './types.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const { values } = parseArgs({ options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } } })
+const { values } = parseArgs({
+  options: { wasm: { type: 'string' }, out: { type: 'string', default: join(here, 'dist') } },
+})
 if (!values.wasm) throw new Error('say where the module is: node npm/build.mjs --wasm <dir>')
 const [wasm, out] = [resolve(values.wasm), resolve(values.out)]
 /** What makes a module small. Rust's memory begins with the far end of its stack, so nothing lies low. */
@@ -35,7 +37,8 @@ const CHUNKS = ['whole', 'translated']
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 
 /** Names that are ours alone, of what the module and its host call each other. */
-const OURS = /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|prefix|core|said)$/
+const OURS =
+  /^(wasm_.*|setNumbered|sizeBesides|handOver|answered|worked|woke|takePending|changed|learn|flushed|tell|hear|pass|enter|hold|grow|wake|whole|post|prefix|core|said)$/
 // A page would give an option, or ask for a member, by a name that is no longer there.
 for (const [, name] of readFileSync(join(here, 'src/types.ts'), 'utf8').matchAll(/(\w+)\??[:(<]/g)) {
   if (OURS.test(name)) throw new Error(`'${name}' is a name that pages know; it must not be shortened`)
@@ -59,7 +62,10 @@ async function bundle(options, beside) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 // For `import`, and for `require`: of CommonJS code, and of test runners that know nothing else.
-for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
+for (const [format, extension] of [
+  ['esm', '.js'],
+  ['cjs', '.cjs'],
+]) {
   await bundle({
     entryPoints: {
       index: join(here, 'src/index.ts'),
@@ -79,13 +85,23 @@ for (const [format, extension] of [['esm', '.js'], ['cjs', '.cjs']]) {
 const chunks = CHUNKS.map((name) => ({ name, text: readFileSync(join(out, `${name}.js`)) }))
 await bundle({ ...script, outfile: join(out, 'snippet.js') }, (name) => `${name}.js`)
 // As the server serves it: a cached script must not get the chunks of another build.
-const hashes = Object.fromEntries(chunks.map(({ name, text }) => [name, createHash('sha256').update(text).digest('hex').slice(0, 16)]))
+const hashes = Object.fromEntries(
+  chunks.map(({ name, text }) => [name, createHash('sha256').update(text).digest('hex').slice(0, 16)]),
+)
 const [served] = await bundle({ ...script, write: false }, (name) => `lamplight-${name}.js?build=${hashes[name]}`)
 serve('lamplight', Buffer.from(served.contents))
 for (const { name, text } of chunks) serve(`lamplight-${name}`, text)
 writeFileSync(join(out, 'lamplight.wasm'), modules[''])
 writeTypes(out)
-const written = ['index.js', 'slim.js', 'whole.js', 'translated.js', 'lamplight.wasm', 'snippet.js', ...COMPANIONS.map((name) => `${name}.js`)]
+const written = [
+  'index.js',
+  'slim.js',
+  'whole.js',
+  'translated.js',
+  'lamplight.wasm',
+  'snippet.js',
+  ...COMPANIONS.map((name) => `${name}.js`),
+]
 for (const name of written) console.log(name.padEnd(16), size(readFileSync(join(out, name))))
 
 function moduleIn(folder) {
@@ -109,16 +125,29 @@ function translate(wasm) {
  * the one that takes over, which `lamplight:translated` is in JavaScript. `lamplight:host` and `lamplight:overflow` are what they import.
  */
 function addModules(build, beside) {
-  build.onResolve({ filter: /^lamplight:(host|overflow)$/ }, ({ path }) => ({ path: join(here, '../sdk-wasm/src/browser', `${path.slice(10)}.js`), sideEffects: false }))
-  build.onResolve({ filter: /^lamplight:((whole-)?wasm|translated|unpacker)$/ }, ({ path }) => ({ path, namespace: 'module', sideEffects: false }))
+  build.onResolve({ filter: /^lamplight:(host|overflow)$/ }, ({ path }) => ({
+    path: join(here, '../sdk-wasm/src/browser', `${path.slice(10)}.js`),
+    sideEffects: false,
+  }))
+  build.onResolve({ filter: /^lamplight:((whole-)?wasm|translated|unpacker)$/ }, ({ path }) => ({
+    path,
+    namespace: 'module',
+    sideEffects: false,
+  }))
   // Chunks of their own, in whatever a site's bundler makes of the package.
   build.onResolve({ filter: /^\.\/(whole|translated)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
     // A script says where they lie; see `tag.ts`.
-    build.onLoad({ filter: /src\/(handle|stand_in)\.ts$/ }, ({ path }) => ({ contents: besideTheScript(readFileSync(path, 'utf8'), beside), loader: 'ts' }))
+    build.onLoad({ filter: /src\/(handle|stand_in)\.ts$/ }, ({ path }) => ({
+      contents: besideTheScript(readFileSync(path, 'utf8'), beside),
+      loader: 'ts',
+    }))
   }
   build.onLoad({ filter: /:translated$/, namespace: 'module' }, () => ({ contents: translated, loader: 'js' }))
-  build.onLoad({ filter: /:unpacker$/, namespace: 'module' }, () => ({ contents: `export default ${JSON.stringify(unpacker())}`, loader: 'js' }))
+  build.onLoad({ filter: /:unpacker$/, namespace: 'module' }, () => ({
+    contents: `export default ${JSON.stringify(unpacker())}`,
+    loader: 'js',
+  }))
   for (const [prefix, wasm] of Object.entries(modules)) {
     build.onLoad({ filter: new RegExp(`:${prefix}wasm$`), namespace: 'module' }, () => ({
       // A third smaller than base64 once compressed; see `pack.mjs`. Escaped to ASCII, so that no charset can spoil it.
@@ -129,7 +158,10 @@ function addModules(build, beside) {
 }
 
 function besideTheScript(source, beside) {
-  const addressed = source.replace(/import\('\.\/(\w+)\.js'\)/, (_, name) => `import(new URL('${beside(name)}', address).href)`)
+  const addressed = source.replace(
+    /import\('\.\/(\w+)\.js'\)/,
+    (_, name) => `import(new URL('${beside(name)}', address).href)`,
+  )
   if (addressed === source) throw new Error('nothing is imported where a chunk was')
   return `import { address } from './tag.ts'\n${addressed}`
 }
@@ -138,7 +170,11 @@ function besideTheScript(source, beside) {
 function serve(name, script) {
   const folder = join(here, 'served')
   mkdirSync(folder, { recursive: true })
-  for (const [suffix, bytes] of [['', script], ['.br', brotli(script)], ['.gz', gzipSync(script, { level: 9 })]]) {
+  for (const [suffix, bytes] of [
+    ['', script],
+    ['.br', brotli(script)],
+    ['.gz', gzipSync(script, { level: 9 })],
+  ]) {
     const path = join(folder, `${name}.js${suffix}`)
     // What is written anew makes Cargo compile the server anew.
     if (!existsSync(path) || !readFileSync(path).equals(bytes)) writeFileSync(path, bytes)
@@ -146,7 +182,9 @@ function serve(name, script) {
 }
 
 function brotli(bytes) {
-  return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 } })
+  return brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 22 },
+  })
 }
 
 function size(bytes) {

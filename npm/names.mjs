@@ -71,7 +71,8 @@ function exports(body, rename) {
   for (let left = count; left > 0; left -= 1) {
     const [name, next] = text(body, at)
     const [, end] = number(body, next + 1)
-    if (!UNUSED.test(name)) out.push(Buffer.concat([spelled(name === 'memory' ? name : rename(name)), body.subarray(next, end)]))
+    if (!UNUSED.test(name))
+      out.push(Buffer.concat([spelled(name === 'memory' ? name : rename(name)), body.subarray(next, end)]))
     at = end
   }
   return Buffer.concat([Buffer.from(leb(out.length)), ...out])

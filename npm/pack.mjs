@@ -11,7 +11,8 @@ const UTF8_BYTES_MAX = 2 * 65_536
  */
 export function packed(module) {
   const text = Buffer.from(module.map((byte) => byte + 33)).toString('latin1')
-  if (Buffer.byteLength(text) > UTF8_BYTES_MAX) throw new Error(`a module of ${module.length} bytes is more than the unpacker has memory for; see src/unpack.wat`)
+  if (Buffer.byteLength(text) > UTF8_BYTES_MAX)
+    throw new Error(`a module of ${module.length} bytes is more than the unpacker has memory for; see src/unpack.wat`)
   return text
 }
 

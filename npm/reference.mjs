@@ -45,19 +45,36 @@ async function write(out) {
     excludeInternal: true,
     treatWarningsAsErrors: true,
     validation: { notExported: true, invalidLink: true, notDocumented: true },
-    requiredToBeDocumented: ['Module', 'Interface', 'TypeAlias', 'Class', 'Variable', 'Function', 'CallSignature', 'Method'],
+    requiredToBeDocumented: [
+      'Module',
+      'Interface',
+      'TypeAlias',
+      'Class',
+      'Variable',
+      'Function',
+      'CallSignature',
+      'Method',
+    ],
     logLevel: 'Warn',
   })
   const project = await app.convert()
   if (project) app.validate(project)
-  if (!project || app.logger.hasErrors() || app.logger.hasWarnings()) throw new Error('the sources above do not say all that the reference needs')
+  if (!project || app.logger.hasErrors() || app.logger.hasWarnings())
+    throw new Error('the sources above do not say all that the reference needs')
   await app.generateOutputs(project)
 }
 
 /** Every file below a folder, with what is in it. */
 function contents(folder) {
   const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
-  return new Map(files.map(({ parentPath, path, name }) => [join(parentPath ?? path, name).slice(folder.length), readFileSync(join(parentPath ?? path, name), 'utf8')]).sort())
+  return new Map(
+    files
+      .map(({ parentPath, path, name }) => [
+        join(parentPath ?? path, name).slice(folder.length),
+        readFileSync(join(parentPath ?? path, name), 'utf8'),
+      ])
+      .sort(),
+  )
 }
 
 if (process.argv.includes('--check')) {
@@ -66,7 +83,10 @@ if (process.argv.includes('--check')) {
     await write(fresh)
     const [is, wanted] = [contents(reference), contents(fresh)]
     const stale = [...new Set([...is.keys(), ...wanted.keys()])].filter((name) => is.get(name) !== wanted.get(name))
-    if (stale.length) throw new Error(`docs/api is not what the sources say (${stale.join(', ')}): run npm run reference --workspace npm`)
+    if (stale.length)
+      throw new Error(
+        `docs/api is not what the sources say (${stale.join(', ')}): run npm run reference --workspace npm`,
+      )
   } finally {
     rmSync(fresh, { recursive: true, force: true })
   }

@@ -1,6 +1,6 @@
 import { defineConfig } from '@playwright/test'
-import { launchOptions } from './harness/engines/chromium.ts'
 import type { Choice } from './harness/any_engine.ts'
+import { launchOptions } from './harness/engines/chromium.ts'
 
 /** The scenarios that every browser runs; all others are Chromium's. */
 const EVERY_ENGINE = 'every_engine/**'

@@ -1,8 +1,9 @@
 // Builds the demo page into dist/: two pages, one script each, one style sheet. The server embeds that folder.
-import { build } from 'esbuild'
-import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const dist = here('dist')
@@ -20,7 +21,8 @@ const { outputFiles } = await build({
 })
 
 const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]))
-for (const name of ['index.html', 'tab.html', 'demo.css', 'lamp.svg']) files.set(name, await readFile(here(`src/${name}`)))
+for (const name of ['index.html', 'tab.html', 'demo.css', 'lamp.svg'])
+  files.set(name, await readFile(here(`src/${name}`)))
 
 await mkdir(dist, { recursive: true })
 for (const name of await readdir(dist)) if (!files.has(name)) await rm(`${dist}/${name}`, { recursive: true })

@@ -1,7 +1,14 @@
 // A real headless Chromium that talks to loopback only.
 import { chromium } from '@playwright/test'
 
-const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic']
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+]
 
 export const launch = () => chromium.launch({ executablePath: process.env.LAMPLIGHT_CHROMIUM, args: FLAGS })
 

@@ -29,18 +29,54 @@ writeFileSync('../results/client.json', JSON.stringify(report, null, 2))
 function print({ init, track, duplicates, adoptionSeconds, totals }) {
   const { microseconds: us, burst } = track
   const rows = [
-    ['track(), p50 of tens', `${us.track.p50} µs`, `bare setItem ${us.setItem.p50} µs: ${track.ratioOfMedians} times (goal 1.5)`],
-    ['track(), p99 in bursts of 1,000', `${burst.callMicroseconds.p99} µs`, `bare setItem ${burst.bareCallMicroseconds.p99} µs (goal 100 µs)`],
-    ['track(), p99 in bursts of 100', `${us.trackCall.p99} µs`, `bare setItem ${us.setItemCall.p99} µs: ${track.ratioOfP99} times`],
-    ['track(), alone in a task', `${us.trackAlone.p50} µs`, `p99 ${us.trackAlone.p99}; bare setItem ${us.setItemAlone.p50}, p99 ${us.setItemAlone.p99} µs: ${track.ratioAlone} times`],
-    ['init()', `${init.initMs.p50} ms`, `${init.afterLookMs.p50} ms where localStorage was looked at before, which takes ${init.firstLookMs.p50} ms (goal 10 ms)`],
+    [
+      'track(), p50 of tens',
+      `${us.track.p50} µs`,
+      `bare setItem ${us.setItem.p50} µs: ${track.ratioOfMedians} times (goal 1.5)`,
+    ],
+    [
+      'track(), p99 in bursts of 1,000',
+      `${burst.callMicroseconds.p99} µs`,
+      `bare setItem ${burst.bareCallMicroseconds.p99} µs (goal 100 µs)`,
+    ],
+    [
+      'track(), p99 in bursts of 100',
+      `${us.trackCall.p99} µs`,
+      `bare setItem ${us.setItemCall.p99} µs: ${track.ratioOfP99} times`,
+    ],
+    [
+      'track(), alone in a task',
+      `${us.trackAlone.p50} µs`,
+      `p99 ${us.trackAlone.p99}; bare setItem ${us.setItemAlone.p50}, p99 ${us.setItemAlone.p99} µs: ${track.ratioAlone} times`,
+    ],
+    [
+      'init()',
+      `${init.initMs.p50} ms`,
+      `${init.afterLookMs.p50} ms where localStorage was looked at before, which takes ${init.firstLookMs.p50} ms (goal 10 ms)`,
+    ],
     ['  the first track()', `${init.firstTrackMs.p50} ms`, 'whose code runs for the first time'],
     ['1,000 in one task', `${burst.taskMs.p50} ms`, `bare setItem ${burst.bareTaskMs.p50} ms (goal 50 ms)`],
-    ['  bytes written', `${burst.bytesWritten.p50}`, `${burst.bytesWrittenPerEventByte} per event byte (goal 1.5; 500,000 per 1,000 events of 300 B)`],
+    [
+      '  bytes written',
+      `${burst.bytesWritten.p50}`,
+      `${burst.bytesWrittenPerEventByte} per event byte (goal 1.5; 500,000 per 1,000 events of 300 B)`,
+    ],
     ['  requests', `${burst.requests.p50}`, 'goal 10 or so'],
-    ['sent twice, 4 tabs', `${duplicates.duplicatesOnTheWire} of ${duplicates.made}`, `${(duplicates.share * 100).toFixed(2)}% (goal 0.1%), ${duplicates.processes} processes`],
-    ['a killed tab\'s events', `${adoptionSeconds.p50} s`, `at most ${adoptionSeconds.max} s of ${adoptionSeconds.n} (goal 10 s)`],
-    ['server', `${totals.stored} stored`, `made ${totals.made}, holes ${totals.in_flight + totals.declared + totals.lost}`],
+    [
+      'sent twice, 4 tabs',
+      `${duplicates.duplicatesOnTheWire} of ${duplicates.made}`,
+      `${(duplicates.share * 100).toFixed(2)}% (goal 0.1%), ${duplicates.processes} processes`,
+    ],
+    [
+      "a killed tab's events",
+      `${adoptionSeconds.p50} s`,
+      `at most ${adoptionSeconds.max} s of ${adoptionSeconds.n} (goal 10 s)`,
+    ],
+    [
+      'server',
+      `${totals.stored} stored`,
+      `made ${totals.made}, holes ${totals.in_flight + totals.declared + totals.lost}`,
+    ],
   ]
   for (const [what, value, beside] of rows) console.log(`${what.padEnd(34)}${value.padEnd(16)}${beside}`)
 }

@@ -23,7 +23,12 @@ export async function benchInit(browser, origin, options) {
       restMs.push(init)
     }
   }
-  return { initMs: summary(initMs), firstLookMs: summary(bareMs), afterLookMs: summary(restMs), firstTrackMs: summary(trackMs) }
+  return {
+    initMs: summary(initMs),
+    firstLookMs: summary(bareMs),
+    afterLookMs: summary(restMs),
+    firstTrackMs: summary(trackMs),
+  }
 }
 
 /** Runs in the page. */

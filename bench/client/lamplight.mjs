@@ -11,10 +11,14 @@ const TOKEN = 'at_bench0000000000000000000000000'
 /** Starts the server; returns its URL, its totals, and how to stop it. */
 export async function startServer() {
   const data = mkdtempSync(join(tmpdir(), 'lamplight-bench-'))
-  const child = spawn(process.env.LAMPLIGHT_BIN ?? '../../target/release/lamplight', ['serve', '--listen', '127.0.0.1:0', '--data', data], {
-    env: { ...process.env, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
+  const child = spawn(
+    process.env.LAMPLIGHT_BIN ?? '../../target/release/lamplight',
+    ['serve', '--listen', '127.0.0.1:0', '--data', data],
+    {
+      env: { ...process.env, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  )
   const url = await new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it listened`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -28,7 +32,8 @@ export async function startServer() {
     await ended
     rmSync(data, { recursive: true, force: true })
   }
-  const totals = async () => (await fetch(`${url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
+  const totals = async () =>
+    (await fetch(`${url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
   /** Waits until the totals are as wanted. */
   const until = async (isDone, ms) => {
     for (const end = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, 50))) {

@@ -21,7 +21,9 @@ export async function serveSite() {
     if (request.url === '/page.js') {
       response.setHeader('Content-Type', 'text/javascript; charset=utf-8').end(script)
     } else {
-      response.setHeader('Content-Type', 'text/html; charset=utf-8').end('<!doctype html><title>bench</title><script type="module" src="/page.js"></script>')
+      response
+        .setHeader('Content-Type', 'text/html; charset=utf-8')
+        .end('<!doctype html><title>bench</title><script type="module" src="/page.js"></script>')
     }
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))

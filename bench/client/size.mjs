@@ -13,15 +13,25 @@ const goalBytes = 15_000
 
 // What each may weigh: what it weighs today, and two percent for other versions of the compiler. They may only shrink.
 const ENTRIES = [
-  { what: 'page: init + track', code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')", limitBytes: 15_200, later: [
-    { chunk: 'whole', what: 'later, once it has loaded', limitBytes: 26_500 },
-    { chunk: 'translated', what: 'instead, where the page forbids WebAssembly', limitBytes: 38_000 },
-  ] },
-  { what: 'slim: the same without its module', code: "import { load } from 'lamplight/slim'\nawait load()", limitBytes: 5_500 },
+  {
+    what: 'page: init + track',
+    code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')",
+    limitBytes: 15_200,
+    later: [
+      { chunk: 'whole', what: 'later, once it has loaded', limitBytes: 26_500 },
+      { chunk: 'translated', what: 'instead, where the page forbids WebAssembly', limitBytes: 38_000 },
+    ],
+  },
+  {
+    what: 'slim: the same without its module',
+    code: "import { load } from 'lamplight/slim'\nawait load()",
+    limitBytes: 5_500,
+  },
 ]
 
 const brotli = (bytes) =>
-  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } }).length
+  brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } })
+    .length
 
 /** What a page fetches for `code` before it runs, and what later by `import()`. */
 async function bundled(code) {
@@ -52,7 +62,8 @@ async function bundled(code) {
 }
 
 const rows = []
-const add = (what, bytes, limitBytes) => rows.push({ what, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli(bytes), limitBytes })
+const add = (what, bytes, limitBytes) =>
+  rows.push({ what, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli(bytes), limitBytes })
 
 for (const { what, code, limitBytes, later } of ENTRIES) {
   const files = await bundled(code)
@@ -67,12 +78,16 @@ console.log(`goal ${goalBytes}: ${total <= goalBytes ? 'met' : `missed by ${tota
 for (const name of ['first', 'whole']) {
   const named = join(values.modules, name, 'named.wasm')
   if (!existsSync(named)) continue
-  console.log(`\nWhat takes the bytes of the ${name} module, by module of the source (bytes of code, before compression):`)
+  console.log(
+    `\nWhat takes the bytes of the ${name} module, by module of the source (bytes of code, before compression):`,
+  )
   console.table(sumBy(functionsOf(readFileSync(named)), 25))
 }
 mkdirSync(join(root, 'bench/results'), { recursive: true })
 writeFileSync(join(root, 'bench/results/size.json'), JSON.stringify(rows, null, 2))
 for (const { what, brotli, limitBytes } of rows.filter((row) => row.brotli > row.limitBytes)) {
-  console.error(`'${what}' weighs ${brotli} brotli bytes; its limit is ${limitBytes}. The tables above say what takes them.`)
+  console.error(
+    `'${what}' weighs ${brotli} brotli bytes; its limit is ${limitBytes}. The tables above say what takes them.`,
+  )
   process.exitCode = 1
 }

@@ -31,7 +31,13 @@ export async function benchDuplicates(browser, origin, options, server) {
   const done = await server.until((totals) => totals.stored - before.stored >= made, 60_000)
   await context.close()
   const duplicates = done.duplicates - before.duplicates
-  return { processes, made, stored: done.stored - before.stored, duplicatesOnTheWire: duplicates, share: duplicates / made }
+  return {
+    processes,
+    made,
+    stored: done.stored - before.stored,
+    duplicatesOnTheWire: duplicates,
+    share: duplicates / made,
+  }
 }
 
 /** From the death of a tab's process, with 50 events that it could not send, until all of them are stored. */

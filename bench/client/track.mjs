@@ -9,7 +9,8 @@ export async function benchTrack(browser, origin, options) {
   const page = await open(context, origin)
   const raw = await page.evaluate(measure, options)
   await context.close()
-  const ratio = (share, of) => Math.round((quantile(raw[of].track, share) / quantile(raw[of].setItem, share)) * 100) / 100
+  const ratio = (share, of) =>
+    Math.round((quantile(raw[of].track, share) / quantile(raw[of].setItem, share)) * 100) / 100
   return {
     microseconds: {
       // Ten calls at a time, because the browser's clock ticks in 5 µs: each value is a call's share of its ten.
@@ -48,7 +49,15 @@ async function measure({ url, key }) {
   const { producer } = lamplight.stats()
   const bareKey = (i) => `ba:1234567890:q:${producer}:${i}`
   // The same members as the stored event has, and as many bytes.
-  const event = (i) => ({ name: 'product_viewed', ts: Date.now(), producer, seq: i, properties: properties(i), user: { anonymous_id: 'abcdefghijkl' }, session: 'abcdefghijkl' })
+  const event = (i) => ({
+    name: 'product_viewed',
+    ts: Date.now(),
+    producer,
+    seq: i,
+    properties: properties(i),
+    user: { anonymous_id: 'abcdefghijkl' },
+    session: 'abcdefghijkl',
+  })
   const bare = (i) => localStorage.setItem(bareKey(i), JSON.stringify(event(i)))
   const track = (i) => lamplight.track('product_viewed', properties(i))
   const settle = async () => {
@@ -88,7 +97,10 @@ async function measure({ url, key }) {
   }
 
   for (let i = 0; i < 300; i += 1) {
-    for (const [name, act] of [['track', track], ['setItem', bare]]) {
+    for (const [name, act] of [
+      ['track', track],
+      ['setItem', bare],
+    ]) {
       await pause(7)
       const started = performance.now()
       act(i)

@@ -3,7 +3,9 @@ import Fastify from 'fastify'
 import pg from 'pg'
 
 const pool = new pg.Pool({ host: process.env.PGHOST, user: 'postgres', database: 'postgres', max: 32 })
-await pool.query('CREATE TABLE IF NOT EXISTS payloads (id BIGSERIAL PRIMARY KEY, received TIMESTAMPTZ NOT NULL DEFAULT now(), body JSONB NOT NULL)')
+await pool.query(
+  'CREATE TABLE IF NOT EXISTS payloads (id BIGSERIAL PRIMARY KEY, received TIMESTAMPTZ NOT NULL DEFAULT now(), body JSONB NOT NULL)',
+)
 
 const server = Fastify({ bodyLimit: 1024 * 1024 })
 // The text goes to PostgreSQL as it came: what reads it there checks that it is JSON.

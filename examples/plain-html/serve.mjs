@@ -25,7 +25,9 @@ createServer(async (request, response) => {
     response.writeHead(200, { 'content-type': types['.json'] }).end(JSON.stringify({ url, key }))
     return
   }
-  const file = path.startsWith('/lamplight/') ? join(packageDist, path.slice('/lamplight'.length)) : join(here, path === '/' ? 'index.html' : path)
+  const file = path.startsWith('/lamplight/')
+    ? join(packageDist, path.slice('/lamplight'.length))
+    : join(here, path === '/' ? 'index.html' : path)
   const content = await readFile(file).catch(() => undefined)
   if (content === undefined) response.writeHead(404).end()
   else response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/plain' }).end(content)
@@ -38,13 +40,18 @@ createServer(async (request, response) => {
 async function startLamplight() {
   const binary = process.env.LAMPLIGHT_BIN ?? join(here, '../../target/release/lamplight')
   if (!existsSync(binary)) {
-    console.error('No server found. Build it with `cargo build --release`, or set LAMPLIGHT_BIN, or LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY.')
+    console.error(
+      'No server found. Build it with `cargo build --release`, or set LAMPLIGHT_BIN, or LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY.',
+    )
     process.exit(1)
   }
   const data = process.env.LAMPLIGHT_DATA ?? join(here, 'lamplight-data')
   const env = { ...process.env, LAMPLIGHT_WRITE_KEY: key, LAMPLIGHT_ADMIN_TOKEN: token }
   const listen = process.env.LAMPLIGHT_LISTEN ?? '127.0.0.1:8787'
-  const server = spawn(binary, ['serve', '--listen', listen, '--data', data], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn(binary, ['serve', '--listen', listen, '--data', data], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.kill(signal))
   process.on('exit', () => server.kill())
   server.on('exit', (code) => process.exit(code ?? 0))

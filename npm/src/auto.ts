@@ -17,7 +17,7 @@
 import { watchClicks } from './auto/clicks.ts'
 import { watchErrors } from './auto/errors.ts'
 import { watchPages } from './auto/pages.ts'
-import { watchVitals, type Vitals } from './auto/vitals.ts'
+import { type Vitals, watchVitals } from './auto/vitals.ts'
 import type { AnyLamplight } from './types.ts'
 
 export type { Vital, Vitals } from './auto/vitals.ts'
@@ -47,7 +47,10 @@ export interface AutoOptions {
 }
 
 /** Watches the page, and returns what stops that. Where there is no page (Node, workers) it does nothing. */
-export function auto(lamplight: AnyLamplight, { pages = true, clicks = true, errors = true, vitals }: AutoOptions = {}): () => void {
+export function auto(
+  lamplight: AnyLamplight,
+  { pages = true, clicks = true, errors = true, vitals }: AutoOptions = {},
+): () => void {
   if (typeof window === 'undefined' || typeof document === 'undefined') return () => {}
   const stops: (() => void)[] = []
   if (pages) stops.push(watchPages(lamplight))

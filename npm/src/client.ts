@@ -1,23 +1,61 @@
 // A thin face on the module: no timers, no retries, no storage and no queue here.
+
+import type { Core } from 'lamplight:host'
 import { Context } from './context.ts'
 import { Gate } from './gate.ts'
-import { inside, messageOf, objectJson } from './json.ts'
-import { Desk } from './notes.ts'
-import type { Core } from 'lamplight:host'
 import { encoder, type Make, type More, type Setup } from './glue.ts'
 import { open } from './handle.ts'
+import { inside, messageOf, objectJson } from './json.ts'
 import { namespaceOf } from './namespace.ts'
+import { Desk } from './notes.ts'
 import { standIn } from './stand_in.ts'
 import type {
-  Consent, Draft, Lamplight, MetricOptions, Monitor, Notes, Options, Plugin, Properties, Reason, Report, Stats, Tracked, TrackOptions,
+  Consent,
+  Draft,
+  Lamplight,
+  MetricOptions,
+  Monitor,
+  Notes,
+  Options,
+  Plugin,
+  Properties,
+  Reason,
+  Report,
+  Stats,
+  Tracked,
+  TrackOptions,
 } from './types.ts'
 
 /** What became of an event, by the code that the module gives. */
-const REASONS: (Reason | undefined)[] = [undefined, 'storage_full', 'storage_blocked', 'storage_share', 'quota', 'too_large', 'closed', 'busy']
+const REASONS: (Reason | undefined)[] = [
+  undefined,
+  'storage_full',
+  'storage_blocked',
+  'storage_share',
+  'quota',
+  'too_large',
+  'closed',
+  'busy',
+]
 
 /** Why a request was sent, by the number that the module gives. */
 const FLUSHES: Stats['lastFlush'][] = ['interval', 'full', 'hidden', 'manual', 'adopted', 'recovered']
-type Facts = [nothing: number, made: number, queued: number, queuedBytes: number, stored: number, sent: number, requests: number, backoffMs: number, error: number, flush: number, quota: number, rejected: number, tooLarge: number, optedOut: number]
+type Facts = [
+  nothing: number,
+  made: number,
+  queued: number,
+  queuedBytes: number,
+  stored: number,
+  sent: number,
+  requests: number,
+  backoffMs: number,
+  error: number,
+  flush: number,
+  quota: number,
+  rejected: number,
+  tooLarge: number,
+  optedOut: number,
+]
 
 export class Client implements Lamplight {
   readonly #desk: Desk
@@ -44,7 +82,17 @@ export class Client implements Lamplight {
     const namespace = options.namespace || namespaceOf(url)
     this.#context = new Context(options, namespace)
     this.#start = (consent) => {
-      const setup: Setup = [url, namespace, intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes, liveness !== 'beat', consent]
+      const setup: Setup = [
+        url,
+        namespace,
+        intervalMs,
+        maxEvents,
+        maxBytes,
+        storage?.maxBytes,
+        storage?.overflowMaxBytes,
+        liveness !== 'beat',
+        consent,
+      ]
       const opened = (make: Make, more?: More) => {
         const [handle, producer] = open(make, setup, (...told) => this.#desk.hear(...told), more)
         this.#producer = producer
@@ -120,7 +168,8 @@ export class Client implements Lamplight {
   }
 
   setConsent(consent: Consent): void {
-    if (!isConsent(consent)) return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
+    if (!isConsent(consent))
+      return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
     if (consent === 'denied') return this.#withdraw(false)
     this.#gate.consent = consent
     if (consent === 'pending') return
@@ -156,17 +205,43 @@ export class Client implements Lamplight {
 
   delivered(id: string): Promise<void> {
     const [producer, seq] = id.split('-')
-    if (!this.#handle || !producer || producer !== this.#producer) return Promise.reject(new Error(`event '${id}' is not of this page`))
+    if (!this.#handle || !producer || producer !== this.#producer)
+      return Promise.reject(new Error(`event '${id}' is not of this page`))
     return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#desk.delivered(id) : Promise.resolve()
   }
 
   stats(): Stats {
     const [facts, work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
-    const [, made, queued, queuedBytes, stored, sent, requests, backoffMs, error, flush, quota, rejected, too_large, opted_out] = facts!.split(' ').map(Number) as Facts
+    const [
+      ,
+      made,
+      queued,
+      queuedBytes,
+      stored,
+      sent,
+      requests,
+      backoffMs,
+      error,
+      flush,
+      quota,
+      rejected,
+      too_large,
+      opted_out,
+    ] = facts!.split(' ').map(Number) as Facts
     return {
-      producer: this.#producer, made, queued, queuedBytes, stored, foreign: 0, sent, adopted: 0, requests, backoffMs,
+      producer: this.#producer,
+      made,
+      queued,
+      queuedBytes,
+      stored,
+      foreign: 0,
+      sent,
+      adopted: 0,
+      requests,
+      backoffMs,
       overflow: { events: 0, bytes: 0 },
-      dropped: { quota, rejected, too_large, opted_out }, lock: { phase: 'idle', history: [] },
+      dropped: { quota, rejected, too_large, opted_out },
+      lock: { phase: 'idle', history: [] },
       ...(error && { lastError: error > 1 ? `status ${error - 1}` : 'no answer' }),
       ...(flush && { lastFlush: FLUSHES[flush - 1] }),
       ...(work && JSON.parse(work)),
@@ -265,12 +340,29 @@ function isConsent(consent: unknown): consent is Consent {
 }
 
 /** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
-function checked({ url, key, path = '/v1/events', intervalMs, maxEvents, maxBytes, liveness = 'auto', storage, consent = 'granted', sampleRate = 1 }: Options): string {
+function checked({
+  url,
+  key,
+  path = '/v1/events',
+  intervalMs,
+  maxEvents,
+  maxBytes,
+  liveness = 'auto',
+  storage,
+  consent = 'granted',
+  sampleRate = 1,
+}: Options): string {
   must(key && typeof key === 'string', 'key', 'a write key')
   must(liveness === 'auto' || liveness === 'beat', 'liveness', "'auto' or 'beat'")
   must(isConsent(consent), 'consent', CONSENTS)
   must(sampleRate >= 0 && sampleRate <= 1, 'sampleRate', 'a number from 0 to 1')
-  for (const [name, value = 1] of Object.entries({ intervalMs, maxEvents, maxBytes, 'storage.maxBytes': storage?.maxBytes, 'storage.overflowMaxBytes': storage?.overflowMaxBytes })) {
+  for (const [name, value = 1] of Object.entries({
+    intervalMs,
+    maxEvents,
+    maxBytes,
+    'storage.maxBytes': storage?.maxBytes,
+    'storage.overflowMaxBytes': storage?.overflowMaxBytes,
+  })) {
     must(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31, name, 'a whole number above 0')
   }
   let base: URL | undefined

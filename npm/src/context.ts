@@ -29,7 +29,11 @@ export class Context {
     const { referrer, utm, initial } = this.#fixed
     // A worker's address is nowhere that anybody came to, and a page of this site nowhere that they came from.
     if (document && initial === undefined) {
-      this.#here = { page: this.#fixed.page ?? page(), referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined, utm }
+      this.#here = {
+        page: this.#fixed.page ?? page(),
+        referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,
+        utm,
+      }
     }
   }
 

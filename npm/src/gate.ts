@@ -41,7 +41,8 @@ export class Gate {
       if (!kept) return 'filtered'
     }
     // What is left of a count stands for all of it.
-    if (this.#sampleRate < 1 && kept.monitor?.kind === 'increment') kept.monitor = { rate: this.#sampleRate, ...kept.monitor }
+    if (this.#sampleRate < 1 && kept.monitor?.kind === 'increment')
+      kept.monitor = { rate: this.#sampleRate, ...kept.monitor }
     return kept
   }
 

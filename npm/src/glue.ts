@@ -41,14 +41,24 @@ type Given = number | undefined
 
 /** How a client is set up. Numbers that are 0 stand for the defaults; `consent` is 1 where the page says that there is some, 2 where it says that there is none. */
 export type Setup = [
-  url: string, namespace: string, intervalMs: Given, maxEvents: Given, maxBytes: Given, storageMaxBytes: Given, overflowMaxBytes: Given,
-  liveness: boolean, consent: number,
+  url: string,
+  namespace: string,
+  intervalMs: Given,
+  maxEvents: Given,
+  maxBytes: Given,
+  storageMaxBytes: Given,
+  overflowMaxBytes: Given,
+  liveness: boolean,
+  consent: number,
 ]
 
 export const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
 
 /** As instances of WebAssembly are made. */
-export const instanceOf = (module: WebAssembly.Module): Make => (imports) => new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
+export const instanceOf =
+  (module: WebAssembly.Module): Make =>
+  (imports) =>
+    new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
 
 /** Starts a client of the module that `make` makes on `host`, in the place of one that handed over `state`, if one did. */
 export function start(make: Make, host: Host, setup: Setup, state: string, more?: More): Core {
@@ -81,20 +91,25 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
       throw Error(read(at, bytes))
     },
     wasm_get: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.get(read(at, bytes))),
-    wasm_sizeBesides: (_: number, at: number, bytes: number, own: number, ownBytes: number) => host.sizeBesides(read(at, bytes), read(own, ownBytes)),
-    wasm_set: (_: number, key: number, keyBytes: number, at: number, bytes: number) => host.set(read(key, keyBytes), read(at, bytes)),
-    wasm_setNumbered: (_: number, number: number, at: number, bytes: number) => host.setNumbered(number, read(at, bytes)),
+    wasm_sizeBesides: (_: number, at: number, bytes: number, own: number, ownBytes: number) =>
+      host.sizeBesides(read(at, bytes), read(own, ownBytes)),
+    wasm_set: (_: number, key: number, keyBytes: number, at: number, bytes: number) =>
+      host.set(read(key, keyBytes), read(at, bytes)),
+    wasm_setNumbered: (_: number, number: number, at: number, bytes: number) =>
+      host.setNumbered(number, read(at, bytes)),
     wasm_prefix: (_: number, at: number, bytes: number) => host.prefix(read(at, bytes)),
     wasm_remove: (_: number, at: number, bytes: number) => host.remove(read(at, bytes)),
     wasm_wallMs: () => Date.now(),
     wasm_monotonicMs: () => performance.now(),
     wasm_bits: () => crypto.getRandomValues(new Uint32Array(1))[0],
     wasm_wake: (_: number, waitMs: number) => host.wake(waitMs),
-    wasm_note: (_: number, kind: number, first: number, second: number, at: number, bytes: number) => host.note(kind, first, second, read(at, bytes)),
+    wasm_note: (_: number, kind: number, first: number, second: number, at: number, bytes: number) =>
+      host.note(kind, first, second, read(at, bytes)),
     wasm_say: (_: number, at: number, bytes: number) => {
       host.said = read(at, bytes)
     },
-    wasm_post: (_: number, id: number, at: number, bytes: number, keepalive: number) => host.post(id, read(at, bytes), !!keepalive),
+    wasm_post: (_: number, id: number, at: number, bytes: number, keepalive: number) =>
+      host.post(id, read(at, bytes), !!keepalive),
     wasm_abort: (_: number, id: number) => host.abort(id),
     wasm_hold: (_: number, at: number, bytes: number) => host.hold(read(at, bytes)),
     wasm_release: () => host.release(),

@@ -16,8 +16,8 @@ import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'
 import { instanceOf, type Make } from './glue.ts'
 import { canRun } from './load.ts'
-import { unpacked } from './unpack.ts'
 import type { Lamplight, Options, Properties } from './types.ts'
+import { unpacked } from './unpack.ts'
 
 export type * from './types.ts'
 
@@ -25,5 +25,7 @@ let make: Make | undefined
 
 /** Starts a client. Throws only when the options cannot work. In a page or a worker; elsewhere (Node), every method does nothing. */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-  return new Client(options, () => (canRun() ? (make ??= instanceOf(new WebAssembly.Module(unpacked(bytes)))) : undefined)) as Lamplight<Events>
+  return new Client(options, () =>
+    canRun() ? (make ??= instanceOf(new WebAssembly.Module(unpacked(bytes)))) : undefined,
+  ) as Lamplight<Events>
 }

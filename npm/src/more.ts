@@ -9,8 +9,15 @@ export const more: More = {
     wasm_keys: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.keys(read(at, bytes))),
     wasm_size: (_: number, at: number, bytes: number) => host.get(read(at, bytes))?.length ?? 0,
     wasm_look: () => lookAt(host),
-    wasm_overflow: (name: number, nameBytes: number, what: number, key: number, keyBytes: number, at: number, bytes: number) =>
-      overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
+    wasm_overflow: (
+      name: number,
+      nameBytes: number,
+      what: number,
+      key: number,
+      keyBytes: number,
+      at: number,
+      bytes: number,
+    ) => overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
     wasm_told: (_: number, id: number, promise: Promise<string>) => tellOf(host, id, promise),
   }),
   exports: (wasm, give, given) => ({

@@ -45,16 +45,22 @@ export class Desk {
     } else if (kind === 5) {
       this.#withdrawn()
     } else if (kind === 4) {
-      for (const resolve of this.#flushes.splice(0)) resolve({ sent: first, queued: second, ...(text && { status: Number(text) }) })
+      for (const resolve of this.#flushes.splice(0))
+        resolve({ sent: first, queued: second, ...(text && { status: Number(text) }) })
     } else if (kind === 3) {
-      this.tell('error', { message: `the server ${first ? `answered ${first}` : 'did not answer'}`, status: first, waitMs: second } satisfies Failure)
+      this.tell('error', {
+        message: `the server ${first ? `answered ${first}` : 'did not answer'}`,
+        status: first,
+        waitMs: second,
+      } satisfies Failure)
     } else if (kind === 2) {
       const [id, reason] = [`${producer}-${first}`, REASONS[second]!]
       this.#settle(id, new Error(`event ${id} was given up: ${reason}`))
       this.tell('dropped', { producer, id, reason })
     } else {
       const ids: string[] = []
-      for (const [from, to] of JSON.parse(rest)) for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
+      for (const [from, to] of JSON.parse(rest))
+        for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
       for (const id of ids) this.#settle(id)
       this.tell(kind ? 'adopted' : 'delivered', { producer, ids, count: ids.length } satisfies Delivered)
     }

@@ -22,7 +22,7 @@
  * @module lamplight/react
  */
 'use client'
-import { createContext, createElement, useContext, useEffect, useMemo, type ReactElement, type ReactNode } from 'react'
+import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect, useMemo } from 'react'
 import type { AnyLamplight, Lamplight, Properties } from './types.ts'
 
 const Given = createContext<AnyLamplight | undefined>(undefined)

@@ -56,7 +56,10 @@ function start({ dataset, src }: HTMLScriptElement): void {
   auto(lamplight, { pages: isWatched('pages'), clicks: isWatched('clicks'), errors: isWatched('errors') })
 }
 
-function optionsOf({ key = '', url, path, namespace, release, consent, sampleRate, respectGpc }: DOMStringMap, src: string): Options {
+function optionsOf(
+  { key = '', url, path, namespace, release, consent, sampleRate, respectGpc }: DOMStringMap,
+  src: string,
+): Options {
   return {
     key,
     url: url ?? new URL('.', src).href,

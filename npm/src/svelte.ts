@@ -5,7 +5,7 @@
  * @module lamplight/svelte
  */
 import { getContext, hasContext, setContext } from 'svelte'
-import { readable, type Readable } from 'svelte/store'
+import { type Readable, readable } from 'svelte/store'
 import type { AnyLamplight, Lamplight, Properties, Stats } from './types.ts'
 
 const KEY = Symbol('lamplight')

@@ -1,5 +1,8 @@
 // The tag that the page's script came by; there is none where there is no page.
-const found = typeof document === 'undefined' ? undefined : (document.currentScript ?? document.querySelector('script[src][data-key]'))
+const found =
+  typeof document === 'undefined'
+    ? undefined
+    : (document.currentScript ?? document.querySelector('script[src][data-key]'))
 
 export const tag = found && found instanceof HTMLScriptElement ? found : undefined
 

@@ -1,8 +1,9 @@
 // The whole module as JavaScript, for pages that forbid WebAssembly: the same code, translated from the same build. Fetched by
 // them only. What differs is how wasm-bindgen passes what JavaScript would not take from WebAssembly without later features: an
 // object goes by a number.
-import instantiate from 'lamplight:translated'
+
 import type { Core } from 'lamplight:host'
+import instantiate from 'lamplight:translated'
 import type { Gate } from './gate.ts'
 import type { Exports, Make } from './glue.ts'
 import type { Call } from './stand_in.ts'

@@ -19,7 +19,7 @@
  *
  * @module lamplight/vue
  */
-import { hasInjectionContext, inject, type InjectionKey, type Plugin } from 'vue'
+import { hasInjectionContext, type InjectionKey, inject, type Plugin } from 'vue'
 import type { AnyLamplight, Lamplight, Properties } from './types.ts'
 
 const KEY: InjectionKey<AnyLamplight> = Symbol('lamplight')

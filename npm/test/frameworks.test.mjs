@@ -31,7 +31,10 @@ test('React renders on a server, with one client however often it renders', () =
   }
   const watch = () => assert.fail('nothing is watched on a server')
   for (let turn = 0; turn < 3; turn += 1) {
-    assert.equal(renderToString(h(StrictMode, null, h(LamplightProvider, { client: start, watch }, h(Page)))), '<p>unavailable</p>')
+    assert.equal(
+      renderToString(h(StrictMode, null, h(LamplightProvider, { client: start, watch }, h(Page)))),
+      '<p>unavailable</p>',
+    )
   }
   assert.equal(seen.size, 1)
   assert.throws(() => renderToString(h(Page)), /no <LamplightProvider> above/)
@@ -68,20 +71,33 @@ test('Svelte renders on a server, with the client in its context', async (t) => 
     writeFileSync(join(folder, `${name}.js`), compile(source, { generate: 'server', name }).js.code)
   }
   const { outputFiles } = await build({
-    stdin: { contents: `export { render } from 'svelte/server'; export { default as Root } from './Root.js'; export { default as Page } from './Page.js'`, resolveDir: folder },
-    bundle: true, format: 'esm', platform: 'node', write: false, logLevel: 'silent', conditions: ['node', 'import'],
+    stdin: {
+      contents: `export { render } from 'svelte/server'; export { default as Root } from './Root.js'; export { default as Page } from './Page.js'`,
+      resolveDir: folder,
+    },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    write: false,
+    logLevel: 'silent',
+    conditions: ['node', 'import'],
     nodePaths: [fileURLToPath(new URL('../../node_modules', import.meta.url))],
   })
-  const { render, Root, Page } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+  const { render, Root, Page } = await import(
+    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+  )
   assert.match((await render(Root)).body.replace(/<!--.*?-->/g, ''), /^<p>unavailable 0<\/p>$/)
   assert.throws(() => render(Page).body, /setLamplight/)
 })
 
-test('Svelte\'s store tells how things stand whenever the client has something to say, and only to those who listen', async () => {
+test("Svelte's store tells how things stand whenever the client has something to say, and only to those who listen", async () => {
   const { lamplightStats } = await import('lamplight/svelte')
   const listeners = new Set()
   let made = 0
-  const client = { stats: () => ({ made }), on: (_, listener) => (listeners.add(listener), () => listeners.delete(listener)) }
+  const client = {
+    stats: () => ({ made }),
+    on: (_, listener) => (listeners.add(listener), () => listeners.delete(listener)),
+  }
   const heard = []
   const end = lamplightStats(client).subscribe((stats) => heard.push(stats.made))
   made = 3

@@ -6,7 +6,9 @@ import { build } from 'esbuild'
 
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL('../src/gate.ts', import.meta.url))],
-  bundle: true, format: 'esm', write: false,
+  bundle: true,
+  format: 'esm',
+  write: false,
 })
 const { Gate } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
 
@@ -36,7 +38,11 @@ test('hooks see what the one before left, and any of them can take an event out'
 })
 
 test('a hook that throws is reported and loses no event', () => {
-  const gate = new Gate({ beforeEnqueue: () => { throw new Error('not today') } })
+  const gate = new Gate({
+    beforeEnqueue: () => {
+      throw new Error('not today')
+    },
+  })
   const reports = []
   assert.equal(gate.pass(draft(), (message) => reports.push(message)).name, 'opened')
   assert.deepEqual(reports, ['a hook threw: not today'])
@@ -44,7 +50,9 @@ test('a hook that throws is reported and loses no event', () => {
 
 test('a sample keeps about its part, and a count that is kept says what part it stands for', () => {
   const gate = new Gate({ sampleRate: 0.25 })
-  const kept = Array.from({ length: 4_000 }, () => gate.pass({ ...draft(), monitor: { kind: 'increment' } }, quiet)).filter((one) => one !== 'sampled_out')
+  const kept = Array.from({ length: 4_000 }, () =>
+    gate.pass({ ...draft(), monitor: { kind: 'increment' } }, quiet),
+  ).filter((one) => one !== 'sampled_out')
   // Twelve standard deviations on either side.
   assert.ok(kept.length > 650 && kept.length < 1_350, `${kept.length} of 4,000`)
   assert.ok(kept.every(({ monitor }) => monitor.rate === 0.25))

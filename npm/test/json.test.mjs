@@ -6,9 +6,13 @@ import { build } from 'esbuild'
 
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL('../src/json.ts', import.meta.url))],
-  bundle: true, format: 'esm', write: false,
+  bundle: true,
+  format: 'esm',
+  write: false,
 })
-const { objectJson } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+const { objectJson } = await import(
+  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+)
 
 /** What is kept of a value, and what was reported. */
 function keep(value) {
@@ -17,7 +21,12 @@ function keep(value) {
   return { kept: text === '' ? undefined : JSON.parse(text), reports: reports.length }
 }
 
-const throws = { get no() { throw new Error('no') }, yes: 1 }
+const throws = {
+  get no() {
+    throw new Error('no')
+  },
+  yes: 1,
+}
 
 test('plain objects are JSON.stringify', () => {
   const value = { a: [1, 'ü', null, { b: true }], date: new Date(0), gone: undefined }
@@ -34,11 +43,28 @@ test('cycles, big integers and throwing getters become markers, and the rest sur
   assert.deepEqual(keep(cycle), { kept: { a: 1, self: '[circular]' }, reports: 1 })
   assert.deepEqual(keep({ big: 10n, ok: 1 }), { kept: { big: '10', ok: 1 }, reports: 1 })
   assert.deepEqual(keep({ throws }), { kept: { throws: { no: '[unreadable]', yes: 1 } }, reports: 1 })
-  assert.deepEqual(keep({ bad: { toJSON() { throw new Error('no') } }, ok: 1 }), { kept: { bad: '[unreadable]', ok: 1 }, reports: 1 })
+  assert.deepEqual(
+    keep({
+      bad: {
+        toJSON() {
+          throw new Error('no')
+        },
+      },
+      ok: 1,
+    }),
+    { kept: { bad: '[unreadable]', ok: 1 }, reports: 1 },
+  )
 })
 
 test('an object that cannot even be listed is a marker', () => {
-  const closed = new Proxy({}, { ownKeys() { throw new Error('no') } })
+  const closed = new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new Error('no')
+      },
+    },
+  )
   assert.deepEqual(keep({ closed, ok: 1 }), { kept: { closed: '[unreadable]', ok: 1 }, reports: 1 })
 })
 
@@ -57,5 +83,8 @@ test('nesting without end is cut', () => {
 test('what is no object is wrapped and reported', () => {
   assert.deepEqual(keep('text'), { kept: { value: 'text' }, reports: 1 })
   assert.deepEqual(keep([1]), { kept: { value: [1] }, reports: 1 })
-  assert.deepEqual(keep(() => 1), { kept: undefined, reports: 1 })
+  assert.deepEqual(
+    keep(() => 1),
+    { kept: undefined, reports: 1 },
+  )
 })

@@ -6,9 +6,13 @@ import { build } from 'esbuild'
 
 const { outputFiles } = await build({
   entryPoints: [fileURLToPath(new URL('../src/namespace.ts', import.meta.url))],
-  bundle: true, format: 'esm', write: false,
+  bundle: true,
+  format: 'esm',
+  write: false,
 })
-const { namespaceOf } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
+const { namespaceOf } = await import(
+  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+)
 
 test('a new write key keeps the namespace, and another server has its own', () => {
   const one = namespaceOf('https://t.example.com/v1/events?key=wk_one')

@@ -43,7 +43,8 @@ test('an id that is none is refused and told, and no reset', () => {
   const lamplight = init(options)
   const told = []
   lamplight.on('error', ({ message }) => told.push(message))
-  for (const id of ['', '  ', null, undefined, Number.NaN, {}]) assert.equal(lamplight.identify(id).reason, 'invalid', String(id))
+  for (const id of ['', '  ', null, undefined, Number.NaN, {}])
+    assert.equal(lamplight.identify(id).reason, 'invalid', String(id))
   assert.equal(told.length, 6)
   assert.match(told[0], /identify: '' is no id/)
 })

@@ -9,14 +9,30 @@ import { fileURLToPath } from 'node:url'
 const folder = dirname(dirname(fileURLToPath(import.meta.url)))
 
 test('the package holds the entries, their types, the module and the papers, and nothing else', () => {
-  const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--dry-run', '--json'], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }),
+  )
   const entries = ['index', 'slim', 'auto', 'react', 'vue', 'svelte']
   const declarations = ['index', 'entries/slim', 'auto', 'auto/vitals', 'react', 'vue', 'svelte', 'snippet', 'types']
-  assert.deepEqual(packed.files.map((file) => file.path).sort(), [
-    'LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', 'dist/lamplight.wasm', 'dist/snippet.js', 'dist/translated.js', 'dist/whole.js',
-    ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]),
-    ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
-  ].sort())
+  assert.deepEqual(
+    packed.files.map((file) => file.path).sort(),
+    [
+      'LICENSE-APACHE',
+      'LICENSE-MIT',
+      'README.md',
+      'package.json',
+      'dist/lamplight.wasm',
+      'dist/snippet.js',
+      'dist/translated.js',
+      'dist/whole.js',
+      ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]),
+      ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
+    ].sort(),
+  )
 })
 
 test('the types take what they should and refuse what they should', () => {

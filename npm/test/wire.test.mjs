@@ -15,5 +15,8 @@ test('stats count every drop reason of the contract, and no other', () => {
 test('the declared types name every drop reason of the contract', () => {
   const types = readFileSync(new URL('../dist/types.d.ts', import.meta.url), 'utf8')
   const dropped = types.match(/interface Dropped \{[^}]*reason: ([^;]*);/)?.[1].match(/'\w+'/g)
-  assert.deepEqual(dropped?.map((code) => code.slice(1, -1)), golden('reasons.json').drop)
+  assert.deepEqual(
+    dropped?.map((code) => code.slice(1, -1)),
+    golden('reasons.json').drop,
+  )
 })

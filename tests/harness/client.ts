@@ -34,7 +34,12 @@ export class Client extends TabClient {
   }
 
   /** A new page of the site, with a client that sends to `url`. */
-  static async openPage(context: BrowserContext, site: Site, url: string, options: Partial<Options> = {}): Promise<Client> {
+  static async openPage(
+    context: BrowserContext,
+    site: Site,
+    url: string,
+    options: Partial<Options> = {},
+  ): Promise<Client> {
     const page = await context.newPage()
     await page.goto(site.origin)
     return Client.in(page, url, options)
@@ -53,7 +58,10 @@ export class Client extends TabClient {
     await this.page.evaluate(
       (order) => {
         setTimeout(() => {
-          const ids = Array.from({ length: order.count }, (_, index) => window.lamplight.track(order.name, { index }).id)
+          const ids = Array.from(
+            { length: order.count },
+            (_, index) => window.lamplight.track(order.name, { index }).id,
+          )
           window.name = JSON.stringify(ids)
           location.href = order.path
         })
@@ -66,19 +74,22 @@ export class Client extends TabClient {
 
   /** Tracks ten events every 20 ms until told to stop, and notes what the SDK reports as delivered. */
   startLoad(name: string, waitingMax = Infinity): Promise<void> {
-    return this.page.evaluate((order) => {
-      const load: Load = { made: [], unstored: [], acknowledged: [], timer: 0 }
-      window.load = load
-      window.lamplight.on('delivered', (report) => load.acknowledged.push(...report.ids))
-      load.timer = window.setInterval(() => {
-        if (window.lamplight.stats().queued >= order.waitingMax) return
-        for (let turn = 0; turn < 10; turn += 1) {
-          const { id, stored } = window.lamplight.track(order.name, { turn })
-          load.made.push(id)
-          if (!stored) load.unstored.push(id)
-        }
-      }, 20)
-    }, { name, waitingMax })
+    return this.page.evaluate(
+      (order) => {
+        const load: Load = { made: [], unstored: [], acknowledged: [], timer: 0 }
+        window.load = load
+        window.lamplight.on('delivered', (report) => load.acknowledged.push(...report.ids))
+        load.timer = window.setInterval(() => {
+          if (window.lamplight.stats().queued >= order.waitingMax) return
+          for (let turn = 0; turn < 10; turn += 1) {
+            const { id, stored } = window.lamplight.track(order.name, { turn })
+            load.made.push(id)
+            if (!stored) load.unstored.push(id)
+          }
+        }, 20)
+      },
+      { name, waitingMax },
+    )
   }
 
   /** Ids of which the SDK has said that a 2xx was read. */

@@ -1,5 +1,5 @@
 // The demo page, worked by its buttons.
-import { expect, type BrowserContext, type Page } from '@playwright/test'
+import { type BrowserContext, expect, type Page } from '@playwright/test'
 
 export type State = 'idle' | 'holds' | 'on_the_way' | 'broken' | 'unknown'
 
@@ -50,7 +50,8 @@ export class DemoPage {
   }
 
   async equation(): Promise<Equation> {
-    const figure = async (id: string): Promise<number> => Number((await this.page.locator(`#${id}`).innerText()).replaceAll(',', ''))
+    const figure = async (id: string): Promise<number> =>
+      Number((await this.page.locator(`#${id}`).innerText()).replaceAll(',', ''))
     return {
       made: await figure('made'),
       stored: await figure('stored'),

@@ -14,13 +14,19 @@ export async function expectExactlyOnce(server: Server, ids: string[], withinMs 
   // Not an expectation: which events are missing says more than how many.
   const end = Date.now() + withinMs
   while ((await server.api.totals()).stored < ids.length && Date.now() < end) await sleep(POLL_MS)
-  await expect.poll(async () => (await server.api.totals()).queue.depth, { message: 'payloads not yet worked through' }).toBe(0)
+  await expect
+    .poll(async () => (await server.api.totals()).queue.depth, { message: 'payloads not yet worked through' })
+    .toBe(0)
 
   const rows = await server.api.events()
   const { twice, unknown, missing } = compare(rows, ids)
   const { stored, duplicates } = await server.api.totals()
   tally({ made: ids.length, stored, sentTwice: duplicates, storedTwice: twice.length, lost: missing.length })
-  expect({ twice: told(twice), unknown: told(unknown), missing: told(missing) }).toEqual({ twice: 'none', unknown: 'none', missing: 'none' })
+  expect({ twice: told(twice), unknown: told(unknown), missing: told(missing) }).toEqual({
+    twice: 'none',
+    unknown: 'none',
+    missing: 'none',
+  })
 
   const totals = await server.api.totals()
   expect(totals).toMatchObject({ made: ids.length, stored: ids.length, invalid: 0, in_flight: 0, declared: 0, lost: 0 })

@@ -1,5 +1,11 @@
 // What stands before the server on the real internet, and answers in its place when it likes. Counts who asked, and when.
-import { createServer, request as httpRequest, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type Server as HttpServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** What becomes of a request. */

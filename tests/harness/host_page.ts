@@ -20,7 +20,8 @@ export function fillStorage(leave: number): void {
     freed += key.length + (localStorage.getItem(key) ?? '').length
     localStorage.removeItem(key)
   }
-  if (freed > leave) localStorage.setItem('host:rest', text.slice(0, Math.min(text.length, freed - leave - 'host:rest'.length)))
+  if (freed > leave)
+    localStorage.setItem('host:rest', text.slice(0, Math.min(text.length, freed - leave - 'host:rest'.length)))
 }
 
 /** Takes away what `fillStorage` put there. */

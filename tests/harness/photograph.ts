@@ -1,6 +1,7 @@
 // Pictures of a page in light and dark, narrow and wide, for people to look at: results/*.png.
-import type { Page } from '@playwright/test'
+
 import { fileURLToPath } from 'node:url'
+import type { Page } from '@playwright/test'
 
 const RESULTS = fileURLToPath(new URL('../results', import.meta.url))
 const WIDTHS = [1280, 1600]

@@ -27,7 +27,9 @@ export async function runner(usage: () => Promise<Usage>, burnFor: (ms: number) 
   for (let turn = 1; turn <= TRIES; turn += 1) {
     const before = await usage()
     await burnFor(BURN_MS * turn)
-    const gains = [...(await usage())].map(([pid, ms]) => ({ pid, gainMs: ms - (before.get(pid) ?? ms) })).sort((a, b) => b.gainMs - a.gainMs)
+    const gains = [...(await usage())]
+      .map(([pid, ms]) => ({ pid, gainMs: ms - (before.get(pid) ?? ms) }))
+      .sort((a, b) => b.gainMs - a.gainMs)
     for (const { pid } of gains) if (await silences(pid, () => burnFor(0))) return pid
   }
   throw new Error('failed to tell which process runs the page')
@@ -58,7 +60,8 @@ export function descendants(root: number, fits: RegExp): Usage {
     parents.set(pid, Number(fields[1]))
     usage.set(pid, (Number(fields[11]) + Number(fields[12])) * TICK_MS)
   }
-  const isBelow = (pid: number | undefined): boolean => pid !== undefined && pid > 1 && (pid === root || isBelow(parents.get(pid)))
+  const isBelow = (pid: number | undefined): boolean =>
+    pid !== undefined && pid > 1 && (pid === root || isBelow(parents.get(pid)))
   return new Map([...usage].filter(([pid]) => pid !== root && isBelow(pid) && fits.test(commandOf(pid))))
 }
 

@@ -4,7 +4,9 @@ import { delimiter, join } from 'node:path'
 
 /** The Chromium to drive: `LAMPLIGHT_CHROMIUM`, or the first found on the PATH, or the one Playwright installed. */
 export function chromiumPath(): string | undefined {
-  return process.env['LAMPLIGHT_CHROMIUM'] ?? onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+  return (
+    process.env['LAMPLIGHT_CHROMIUM'] ?? onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+  )
 }
 
 export function firefoxPath(): string {
@@ -18,7 +20,9 @@ export function nginxPath(): string {
 
 /** WebKitGTK's MiniBrowser is no command: it lies beside the library. */
 export function webkitPaths(): { browser: string; screen: string } {
-  const library = readdirSync('/usr/lib').map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1/MiniBrowser')).find(isExecutable)
+  const library = readdirSync('/usr/lib')
+    .map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1/MiniBrowser'))
+    .find(isExecutable)
   return {
     browser: found('WebKitGTK', 'LAMPLIGHT_WEBKIT', library),
     screen: found('Xvfb', 'LAMPLIGHT_XVFB', onPath('Xvfb')),

@@ -26,7 +26,10 @@ export class Remote {
   }
 
   /** Runs `act` in the page. Both the argument and the result cross as JSON. */
-  async evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
+  async evaluate<Result, Argument>(
+    act: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result> {
     const script = `export default () => (${String(act)})(${JSON.stringify(argument)})`
     const outcome = await new Promise<Outcome>((settle) => this.#calls.push({ script, settle }))
     if (outcome.error !== undefined) throw new Error(outcome.error)
@@ -35,8 +38,14 @@ export class Remote {
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const what = (request.url ?? '').slice(this.path.length)
-    if (what === '') response.writeHead(200, { 'content-type': 'text/html' }).end(`${this.#page}<script type="module" src="${this.path}/driver"></script>`)
-    else if (what === '/driver') response.writeHead(200, { 'content-type': 'text/javascript' }).end(`(${String(drive)})(${JSON.stringify(this.path)})`)
+    if (what === '')
+      response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end(`${this.#page}<script type="module" src="${this.path}/driver"></script>`)
+    else if (what === '/driver')
+      response
+        .writeHead(200, { 'content-type': 'text/javascript' })
+        .end(`(${String(drive)})(${JSON.stringify(this.path)})`)
     else if (what === '/next') response.end(this.#asked < this.#calls.length ? String(this.#asked++) : '')
     else {
       const call = this.#calls[Number(what.slice(1))]

@@ -18,7 +18,10 @@ async function renderers(browser: Browser): Promise<Usage> {
 export async function rendererPid(page: Page): Promise<number> {
   const browser = page.context().browser()
   if (!browser) throw new Error('the page has no browser')
-  return runner(() => renderers(browser), (ms) => page.evaluate(burn, ms))
+  return runner(
+    () => renderers(browser),
+    (ms) => page.evaluate(burn, ms),
+  )
 }
 
 /** Each page's process; throws unless every page has its own. */

@@ -1,5 +1,5 @@
 // The real server: one process, its own data directory, killed as hard as a test wants.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -86,13 +86,17 @@ interface Running {
 /** Where the server is: `LAMPLIGHT_BIN`, or the release build. */
 export function binary(): string {
   const path = process.env['LAMPLIGHT_BIN'] ?? fileURLToPath(new URL('../../target/release/lamplight', import.meta.url))
-  if (!existsSync(path)) throw new Error(`no server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
+  if (!existsSync(path))
+    throw new Error(`no server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
   return path
 }
 
 async function run(command: Command, listen: string, data: string, keys: Keys): Promise<Running> {
   const env = { ...process.env, ...keys }
-  const child = spawn(binary(), [command, '--listen', listen, '--data', data], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary(), [command, '--listen', listen, '--data', data], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let text = ''
   const log = (): string => text
   const url = await new Promise<string>((resolve, reject) => {

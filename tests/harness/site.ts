@@ -1,7 +1,8 @@
 // The web site that uses Lamplight: an origin of its own that stays up whatever happens to the server.
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
-import { readFile } from 'node:fs/promises'
+
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,8 +10,10 @@ import { Meeting } from './meeting.ts'
 import { Remote } from './remote.ts'
 
 const PACKAGE = process.env['LAMPLIGHT_NPM'] ?? fileURLToPath(new URL('../../npm', import.meta.url))
-const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
-const CSP = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
+const BLANK =
+  '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
+const CSP =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
 /** Served at `/without-wasm`, and below. */
 const CSP_WITHOUT_WASM = CSP.replace(" 'wasm-unsafe-eval'", '')
 const TYPES: Record<string, string> = {

@@ -27,7 +27,11 @@ export default class TallyReporter implements Reporter {
     }
     const last = result.annotations.filter(({ type }) => type === TALLY).at(-1)?.description
     if (!last) return
-    this.#rows.push({ name: `${engine}: ${test.title}`, tally: JSON.parse(last) as Tally, failed: result.status !== 'passed' })
+    this.#rows.push({
+      name: `${engine}: ${test.title}`,
+      tally: JSON.parse(last) as Tally,
+      failed: result.status !== 'passed',
+    })
   }
 
   onEnd(): void {
@@ -39,7 +43,9 @@ export default class TallyReporter implements Reporter {
     const sum = (column: keyof Tally): number => this.#rows.reduce((total, { tally }) => total + tally[column], 0)
     console.log(`\nCounted at the server, in events:\n${HEADINGS.map((text) => text.padStart(WIDTH)).join('')}`)
     for (const { name, tally, failed } of this.#rows) {
-      console.log(`${COLUMNS.map((column) => String(tally[column]).padStart(WIDTH)).join('')}  ${failed ? 'FAILED ' : ''}${name}`)
+      console.log(
+        `${COLUMNS.map((column) => String(tally[column]).padStart(WIDTH)).join('')}  ${failed ? 'FAILED ' : ''}${name}`,
+      )
     }
     console.log(`${COLUMNS.map((column) => String(sum(column)).padStart(WIDTH)).join('')}  in all`)
   }

@@ -3,7 +3,7 @@ import { test as base, type TestInfo } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { Client } from './client.ts'
 import { Front } from './front.ts'
-import { Server, type Command } from './server.ts'
+import { type Command, Server } from './server.ts'
 import { Site } from './site.ts'
 
 interface World {

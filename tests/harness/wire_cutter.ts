@@ -1,5 +1,5 @@
 // A stretch of network between the pages and the server, which can lose answers after the server has acted on them.
-import { connect, createServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket, type Server as TcpServer } from 'node:net'
 
 export type Wire = 'whole' | 'loses_answers'
 

@@ -6,10 +6,18 @@ import { test } from './test.ts'
 import { expectGrowth, expectVisit } from './visit.ts'
 
 const PAGES = 'tests/packaging/consumers/pages'
-const IMPORTS = { lamplight: '/node_modules/lamplight/dist/index.js', 'lamplight/slim': '/node_modules/lamplight/dist/slim.js' }
+const IMPORTS = {
+  lamplight: '/node_modules/lamplight/dist/index.js',
+  'lamplight/slim': '/node_modules/lamplight/dist/slim.js',
+}
 
 for (const entry of ['inline', 'slim']) {
-  test(`Vite build: a page with the ${entry} entry sends its events, also once the rest of the client has come`, async ({ build, host, page, server }) => {
+  test(`Vite build: a page with the ${entry} entry sends its events, also once the rest of the client has come`, async ({
+    build,
+    host,
+    page,
+    server,
+  }) => {
     const consumer = await build(PAGES, 'vite:build')
     const url = await host(consumer.serve('vite:preview', VITE_ARGS))
     await expectVisit(page, `${url}/${entry}.html`, server, entry)
@@ -22,10 +30,17 @@ for (const entry of ['inline', 'slim']) {
     await expectVisit(page, `${url}/${entry}.html`, server, entry)
   })
 
-  test(`no bundler: a module script with an import map and the ${entry} entry sends its events`, async ({ install, host, page, server }) => {
+  test(`no bundler: a module script with an import map and the ${entry} entry sends its events`, async ({
+    install,
+    host,
+    page,
+    server,
+  }) => {
     const consumer = await install(PAGES)
     const importMap = `<script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>`
-    const url = await host(serveFolder(consumer.folder, `${importMap}<script type="module" src="/src/${entry}.js"></script>`))
+    const url = await host(
+      serveFolder(consumer.folder, `${importMap}<script type="module" src="/src/${entry}.js"></script>`),
+    )
     await expectVisit(page, `${url}/page`, server, entry)
   })
 }
@@ -39,7 +54,9 @@ for (const [bundler, { kind, entries }] of Object.entries(BUNDLERS)) {
   for (const entry of entries) {
     test(`${bundler}: a page with the ${entry} entry sends its events`, async ({ build, host, page, server }) => {
       const consumer = await build(PAGES, bundler)
-      const url = await host(serveFolder(join(consumer.folder, 'dist', bundler), `<script ${kind} src="/${entry}.js"></script>`))
+      const url = await host(
+        serveFolder(join(consumer.folder, 'dist', bundler), `<script ${kind} src="/${entry}.js"></script>`),
+      )
       await expectVisit(page, `${url}/page`, server, entry)
     })
   }

@@ -1,7 +1,7 @@
 // A project that uses the package: a copy outside the repository, where nothing of ours can be found but the tarball.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, readFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from '@playwright/test'
@@ -46,10 +46,17 @@ export class Consumer {
     const consumer = new Consumer(folder)
     await cp(join(REPOSITORY, path), folder, { recursive: true, filter: (source) => !LEFT_BEHIND.test(source) })
     const before = await consumer.#locked()
-    await consumer.#finish(npm, ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball.path], {}, INSTALL_MS_MAX)
+    await consumer.#finish(
+      npm,
+      ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball.path],
+      {},
+      INSTALL_MS_MAX,
+    )
     const after = await consumer.#locked()
     if (JSON.stringify(after) !== JSON.stringify(before)) {
-      throw new Error(`package-lock.json of ${path} does not say what package.json asks for: run npm install in ${path}`)
+      throw new Error(
+        `package-lock.json of ${path} does not say what package.json asks for: run npm install in ${path}`,
+      )
     }
     return consumer
   }
@@ -72,7 +79,11 @@ export class Consumer {
   /** Starts a script that serves pages, and waits until it does. `{port}` in `args` stands for a free one. */
   async serve(script: string, args: string[], environment: Environment = {}): Promise<Running> {
     const port = await freePort()
-    const child = this.#start(npm, ['run', '--silent', script, '--', ...args.map((arg) => arg.replace('{port}', String(port)))], environment)
+    const child = this.#start(
+      npm,
+      ['run', '--silent', script, '--', ...args.map((arg) => arg.replace('{port}', String(port)))],
+      environment,
+    )
     const text = gather(child)
     const url = `http://127.0.0.1:${port}`
     const stop = (): Promise<void> => endGroup(child)
@@ -109,7 +120,9 @@ export class Consumer {
 
   /** The versions that its lock file names, but for ours. */
   async #locked(): Promise<[string, unknown][]> {
-    const { packages } = JSON.parse(await readFile(join(this.folder, 'package-lock.json'), 'utf8')) as { packages: Record<string, { version?: string }> }
+    const { packages } = JSON.parse(await readFile(join(this.folder, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version?: string }>
+    }
     return Object.entries(packages)
       .filter(([name]) => name !== '' && name !== 'node_modules/lamplight')
       .map(([name, { version }]) => [name, version])

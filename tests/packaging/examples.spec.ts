@@ -1,8 +1,8 @@
 // The examples, as somebody uses them who has only their folder and the package.
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
-import { WRITE_KEY, type Server } from '../harness/server.ts'
-import { NEXT_ARGS, VITE_ARGS, type Environment } from './consumer.ts'
+import { type Server, WRITE_KEY } from '../harness/server.ts'
+import { type Environment, NEXT_ARGS, VITE_ARGS } from './consumer.ts'
 import { serveFolder } from './static_site.ts'
 import { expect, test } from './test.ts'
 import { expectGrowth, expectVisit } from './visit.ts'
@@ -17,13 +17,23 @@ test('examples/vite-react, built: views, a click and a timing arrive', async ({ 
   await expectStory(page, url, server, 'vite-react')
 })
 
-test('examples/vite-react, in development with strict mode: no view counts twice', async ({ install, host, page, server }) => {
+test('examples/vite-react, in development with strict mode: no view counts twice', async ({
+  install,
+  host,
+  page,
+  server,
+}) => {
   const consumer = await install(VITE)
   const url = await host(consumer.serve('dev', VITE_ARGS, viteTo(server)))
   await expectStory(page, url, server, 'vite-react')
 })
 
-test('examples/next, built: a static page and one that the server renders send their events', async ({ install, host, page, server }) => {
+test('examples/next, built: a static page and one that the server renders send their events', async ({
+  install,
+  host,
+  page,
+  server,
+}) => {
   const consumer = await install(NEXT)
   await consumer.add('tests/packaging/consumers/next_slim')
   const printed = await test.step('build', () => consumer.run('build', nextTo(server)))
@@ -41,13 +51,23 @@ test('examples/next, built: a static page and one that the server renders send t
   await expect.poll(async () => (await server.api.events({ name: 'opened_slim' })).length).toBe(1)
 })
 
-test('examples/next, in development with strict mode: no view counts twice, and hydration is silent', async ({ install, host, page, server }) => {
+test('examples/next, in development with strict mode: no view counts twice, and hydration is silent', async ({
+  install,
+  host,
+  page,
+  server,
+}) => {
   const consumer = await install(NEXT)
   const url = await host(consumer.serve('dev', NEXT_ARGS, nextTo(server)))
   await expectStory(page, url, server, 'next')
 })
 
-test('Next, exported: pages that are files alone send their events, also once the rest of the client has come', async ({ install, host, page, server }) => {
+test('Next, exported: pages that are files alone send their events, also once the rest of the client has come', async ({
+  install,
+  host,
+  page,
+  server,
+}) => {
   const consumer = await install(NEXT)
   for (const path of ['next_export', 'pages/src']) await consumer.add(`tests/packaging/consumers/${path}`)
   await test.step('build', () => consumer.node('node_modules/next/dist/bin/next', 'build', 'exported'))
@@ -56,7 +76,9 @@ test('Next, exported: pages that are files alone send their events, also once th
   await expectGrowth(page, server)
   await page.goto(`${url}/slim?${new URLSearchParams({ url: server.url, key: WRITE_KEY })}`)
   await expect(page).toHaveTitle('stored')
-  await expect.poll(async () => (await server.api.events({ name: 'visited' })).map(({ properties }) => properties['entry'])).toEqual(['exported_slim', 'exported'])
+  await expect
+    .poll(async () => (await server.api.events({ name: 'visited' })).map(({ properties }) => properties['entry']))
+    .toEqual(['exported_slim', 'exported'])
 })
 
 function viteTo(server: Server): Environment {

@@ -23,7 +23,9 @@ test('every file that a file of the package names lies in the package', async ({
   const named: string[] = []
   for (const path of tarball.files.filter((path) => /\.(c?js|d\.c?ts)$/.test(path))) {
     const text = await readFile(join(PACKAGE, path), 'utf8')
-    for (const [, address = ''] of text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\(|\bnew URL\()\s*["'](\.{1,2}\/[^"']+)["']/g)) {
+    for (const [, address = ''] of text.matchAll(
+      /(?:\bfrom|\bimport|\bimport\(|\brequire\(|\bnew URL\()\s*["'](\.{1,2}\/[^"']+)["']/g,
+    )) {
       // Declarations name each other as code would; the code itself is bundled.
       const file = /\.d\.c?ts$/.test(path) ? address.replace(/js$/, 'ts').replace(/\.(c?ts)$/, '.d.$1') : address
       named.push(posix.join(posix.dirname(path), file))
@@ -45,7 +47,10 @@ test('the types are those of the code, for every way of importing it', async ({ 
   const analysis = await checkPackage(createPackageFromTarballData(bytes), { excludeEntrypoints: ASSETS })
   if (!analysis.types) throw new Error('the package has no types')
   // TypeScript's oldest resolution, which version 7 no longer has, knows no subpaths; the main entry works in it as well.
-  const problems = analysis.problems.filter(({ kind, ...where }) => !(kind === 'NoResolution' && 'resolutionKind' in where && where.resolutionKind === 'node10'))
+  const problems = analysis.problems.filter(
+    ({ kind, ...where }) =>
+      !(kind === 'NoResolution' && 'resolutionKind' in where && where.resolutionKind === 'node10'),
+  )
   expect(problems).toEqual([])
   expect(Object.keys(analysis.entrypoints)).toContain('.')
 })

@@ -10,13 +10,28 @@ const VISIT = `
   stop()
   document.title = stored ? 'stored' : reason`
 
-test('a script tag that names the server sends its events there, also once the rest of the client has come', async ({ ground, host, page, server }) => {
-  const url = await host(serveFolder(ground, `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>${VISIT}</script>`))
+test('a script tag that names the server sends its events there, also once the rest of the client has come', async ({
+  ground,
+  host,
+  page,
+  server,
+}) => {
+  const url = await host(
+    serveFolder(
+      ground,
+      `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>${VISIT}</script>`,
+    ),
+  )
   await expectVisit(page, `${url}/page`, server, 'script')
   await expectGrowth(page, server)
 })
 
-test('a script tag with the file of the package sends its events to the server that it names, also once the rest of the client has come', async ({ host, install, page, server }) => {
+test('a script tag with the file of the package sends its events to the server that it names, also once the rest of the client has come', async ({
+  host,
+  install,
+  page,
+  server,
+}) => {
   const consumer = await install('tests/packaging/consumers/node')
   const tag = `<script src="/node_modules/lamplight/dist/snippet.js" data-key="${WRITE_KEY}" data-url="${server.url}"></script>`
   const url = await host(serveFolder(consumer.folder, `${tag}<script>${VISIT}</script>`))

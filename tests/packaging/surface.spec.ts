@@ -1,6 +1,7 @@
 // Nothing is exported that no test imports, and nothing is declared that is not there.
-import { readFile } from 'node:fs/promises'
+
 import { execFileSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,13 +22,16 @@ test('code that uses every type compiles against the package, by import and by r
 
 test('every exported symbol is imported by a test', async ({ install }) => {
   const used = new Set<string>()
-  for (const path of sources()) for (const name of imported(path, await readFile(join(REPOSITORY, path), 'utf8'))) used.add(name)
+  for (const path of sources())
+    for (const name of imported(path, await readFile(join(REPOSITORY, path), 'utf8'))) used.add(name)
   const found = await entries(install)
   const surfaces = declared(found.map(({ types }) => types))
   for (const { entry, types } of found) {
     const { values = [], types: interfaces = [] } = surfaces.get(types) ?? {}
     // Entries share types: one that is proven by the main entry is proven.
-    const unused = [...values, ...interfaces].filter((name) => !used.has(`${entry}#${name}`) && !(interfaces.includes(name) && used.has(`lamplight#${name}`)))
+    const unused = [...values, ...interfaces].filter(
+      (name) => !used.has(`${entry}#${name}`) && !(interfaces.includes(name) && used.has(`lamplight#${name}`)),
+    )
     expect(unused, `${entry}: import and use these in ${TYPES}, or in a test of their own`).toEqual([])
     console.log(`${entry}: ${values.length} values, ${interfaces.length} types, all used by tests`)
   }
@@ -49,9 +53,13 @@ test('what the declarations promise is there, for import and for require', async
   }
 })
 
-async function entries(install: (path: string) => Promise<{ folder: string }>): Promise<{ entry: string; types: string }[]> {
+async function entries(
+  install: (path: string) => Promise<{ folder: string }>,
+): Promise<{ entry: string; types: string }[]> {
   const folder = join((await install(TYPES)).folder, 'node_modules/lamplight')
-  const { exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
+  const { exports } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
+    exports: Record<string, unknown>
+  }
   const found = entriesOf(folder, exports)
   expect(found.length).toBeGreaterThan(1)
   return found
@@ -59,6 +67,9 @@ async function entries(install: (path: string) => Promise<{ folder: string }>): 
 
 /** The tests' files, as far as they are, or will be, in the repository. */
 function sources(): string[] {
-  const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...TESTS], { cwd: REPOSITORY, encoding: 'utf8' })
+  const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...TESTS], {
+    cwd: REPOSITORY,
+    encoding: 'utf8',
+  })
   return list.split('\n').filter((path) => /\.[cm]?[jt]sx?$/.test(path))
 }

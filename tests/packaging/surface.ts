@@ -10,7 +10,11 @@ export interface Surface {
 
 /** What the declarations in each of the files export. */
 export function declared(paths: string[]): Map<string, Surface> {
-  const program = ts.createProgram(paths, { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022, noEmit: true })
+  const program = ts.createProgram(paths, {
+    module: ts.ModuleKind.NodeNext,
+    target: ts.ScriptTarget.ES2022,
+    noEmit: true,
+  })
   const checker = program.getTypeChecker()
   return new Map(paths.map((path) => [path, exportsOf(checker, program.getSourceFile(path))]))
 }

@@ -15,8 +15,13 @@ export interface Tarball {
 
 /** Packs the package into the folder. */
 export function pack(into: string): Tarball {
-  if (!existsSync(join(PACKAGE, 'dist'))) throw new Error(`the package in ${PACKAGE} is not built: run cargo xtask build`)
-  const text = execFileSync(npm, ['pack', '--json', '--pack-destination', into], { cwd: PACKAGE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  if (!existsSync(join(PACKAGE, 'dist')))
+    throw new Error(`the package in ${PACKAGE} is not built: run cargo xtask build`)
+  const text = execFileSync(npm, ['pack', '--json', '--pack-destination', into], {
+    cwd: PACKAGE,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const [packed] = JSON.parse(text) as { filename: string; size: number; files: { path: string }[] }[]
   if (!packed) throw new Error(`npm pack said nothing of what it packed: ${text}`)
   return { path: join(into, packed.filename), bytes: packed.size, files: packed.files.map(({ path }) => path) }

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { expect, test as base } from '../harness/test.ts'
+import { test as base, expect } from '../harness/test.ts'
 import { Consumer, type Running } from './consumer.ts'
 import { pack, type Tarball } from './tarball.ts'
 import { Watch } from './watch.ts'
@@ -73,7 +73,9 @@ export const test = base.extend<World, Workshop>({
 })
 
 /** The same promise for the same arguments. */
-function once<Args extends string[], Result>(act: (...args: Args) => Promise<Result>): (...args: Args) => Promise<Result> {
+function once<Args extends string[], Result>(
+  act: (...args: Args) => Promise<Result>,
+): (...args: Args) => Promise<Result> {
   const begun = new Map<string, Promise<Result>>()
   return (...args) => {
     const name = args.join(' ')

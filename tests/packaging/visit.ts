@@ -1,6 +1,6 @@
 // A visit of a page of consumers/pages, and what must have come of it.
 import type { Page } from '@playwright/test'
-import { WRITE_KEY, type Server } from '../harness/server.ts'
+import { type Server, WRITE_KEY } from '../harness/server.ts'
 import { expect } from './test.ts'
 
 /** What a page has left that is gone: only the whole client looks for such. */
@@ -20,7 +20,9 @@ export async function expectVisit(page: Page, address: string, server: Server, e
 /** Waits until the whole client has taken over in the page of a visit, and has it send an event. */
 export async function expectGrowth(page: Page, server: Server): Promise<void> {
   const key = await page.evaluate(({ producer, text }) => {
-    const namespace = Object.keys(localStorage).find((key) => key.endsWith(':s'))?.slice(0, -2)
+    const namespace = Object.keys(localStorage)
+      .find((key) => key.endsWith(':s'))
+      ?.slice(0, -2)
     const key = `${namespace}:q:${producer}:1`
     localStorage[key] = text
     return key
@@ -31,5 +33,7 @@ export async function expectGrowth(page: Page, server: Server): Promise<void> {
     return window.lamplight.track('grown')
   }, key)
   expect(made).toMatchObject({ seq: 3, stored: true })
-  await expect.poll(async () => (await server.api.events({ name: 'grown' })).map(({ producer, seq }) => `${producer}-${seq}`)).toEqual([made.id])
+  await expect
+    .poll(async () => (await server.api.events({ name: 'grown' })).map(({ producer, seq }) => `${producer}-${seq}`))
+    .toEqual([made.id])
 }

@@ -8,13 +8,15 @@ export class Watch {
 
   constructor(context: BrowserContext) {
     context.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(`console.${message.type()}: ${message.text()}`)
+      if (message.type() === 'error' || message.type() === 'warning')
+        this.complaints.push(`console.${message.type()}: ${message.text()}`)
     })
     // Exceptions and rejections that nobody took.
     context.on('weberror', (error) => this.complaints.push(`uncaught: ${String(error.error())}`))
     context.on('request', (request) => {
       const { protocol, hostname } = new URL(request.url())
-      if (/^(http|ws)s?:$/.test(protocol) && !LOOPBACK.has(hostname)) this.complaints.push(`asked ${hostname}: ${request.url()}`)
+      if (/^(http|ws)s?:$/.test(protocol) && !LOOPBACK.has(hostname))
+        this.complaints.push(`asked ${hostname}: ${request.url()}`)
     })
   }
 }

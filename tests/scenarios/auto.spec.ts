@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { AutoOptions } from 'lamplight/auto'
-import type { Client } from '../harness/client.ts'
 import type { EventRow } from '../harness/api.ts'
+import type { Client } from '../harness/client.ts'
 import type { Server } from '../harness/server.ts'
 import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
@@ -36,9 +36,17 @@ function show(tab: Client, html: string): Promise<void> {
   return tab.page.evaluate((html) => void (document.body.innerHTML = html), html)
 }
 
-for (const [how, hasNavigation] of [['the Navigation API', true], ['the history alone', false]] as const) {
-  test(`every change of the address is one page view, by ${how}, and an anchor is none`, async ({ context, openTab, server }) => {
-    if (!hasNavigation) await context.addInitScript(() => Object.defineProperty(window, 'navigation', { value: undefined }))
+for (const [how, hasNavigation] of [
+  ['the Navigation API', true],
+  ['the history alone', false],
+] as const) {
+  test(`every change of the address is one page view, by ${how}, and an anchor is none`, async ({
+    context,
+    openTab,
+    server,
+  }) => {
+    if (!hasNavigation)
+      await context.addInitScript(() => Object.defineProperty(window, 'navigation', { value: undefined }))
     const tab = await openTab()
     const push = await tab.page.evaluateHandle(() => history.pushState)
     await watch(tab, { clicks: false, errors: false })
@@ -59,7 +67,13 @@ for (const [how, hasNavigation] of [['the Navigation API', true], ['the history 
     await expect.poll(() => tab.page.evaluate(() => location.search + location.hash)).toBe('?step=2')
     const views = await rows(server, 'page', 5)
     const seen = views.map(({ properties }) => new URL(String(properties['url'])))
-    expect(seen.map(({ pathname, search, hash }) => pathname + search + hash)).toEqual(['/', '/cart', '/cart?step=2', '/cart?step=2#/route', '/cart?step=2'])
+    expect(seen.map(({ pathname, search, hash }) => pathname + search + hash)).toEqual([
+      '/',
+      '/cart',
+      '/cart?step=2',
+      '/cart?step=2#/route',
+      '/cart?step=2',
+    ])
     expect(new URL(String(views[1]?.properties['referrer'])).pathname).toBe('/')
 
     await tab.page.evaluate(() => {
@@ -85,16 +99,24 @@ test('to watch again, as React does in its strict mode, counts no page view twic
   expect(views.map(({ properties }) => properties['path'])).toEqual(['/', '/next'])
 })
 
-test('a click on a marked element is tracked with its properties, and no other click is', async ({ openTab, server }) => {
+test('a click on a marked element is tracked with its properties, and no other click is', async ({
+  openTab,
+  server,
+}) => {
   const tab = await openTab()
-  await show(tab, `
+  await show(
+    tab,
+    `
     <button id="buy" data-track="bought" data-track-item-id="7" data-track-plan="pro" data-secret="no"><b>Buy</b></button>
     <a id="plain" href="#x">A link</a>
-    <div data-track="outer"><button id="inner">Inside</button><p data-track-ignore><button id="ignored" data-track="never">No</button></p></div>`)
+    <div data-track="outer"><button id="inner">Inside</button><p data-track-ignore><button id="ignored" data-track="never">No</button></p></div>`,
+  )
   await watch(tab, { pages: false, errors: false })
   for (const target of ['#buy b', '#plain', '#inner', '#ignored']) await tab.page.click(target)
   // One who stops the event stops nothing of ours.
-  await tab.page.evaluate(() => document.querySelector('#buy')?.addEventListener('click', (event) => event.stopImmediatePropagation()))
+  await tab.page.evaluate(() =>
+    document.querySelector('#buy')?.addEventListener('click', (event) => event.stopImmediatePropagation()),
+  )
   await tab.page.click('#buy')
   await tab.page.evaluate(() => window.stopAuto())
   await tab.page.click('#buy')
@@ -105,7 +127,10 @@ test('a click on a marked element is tracked with its properties, and no other c
   expect(all[0]?.properties).toEqual({ item_id: '7', plan: 'pro' })
 })
 
-test('errors and rejections are tracked, a few a minute, cut to size, and never because of themselves', async ({ openBehindFront, server }) => {
+test('errors and rejections are tracked, a few a minute, cut to size, and never because of themselves', async ({
+  openBehindFront,
+  server,
+}) => {
   const tab = await openBehindFront()
   await tab.page.evaluate(() => {
     // A hook that fails loudly would track its own failure for ever.
@@ -120,14 +145,25 @@ test('errors and rejections are tracked, a few a minute, cut to size, and never 
   await watch(tab, { pages: false, clicks: false, errors: { perMinute: 3 } })
   await tab.page.evaluate(async () => {
     const later = (act: () => void) => new Promise<void>((resolve) => setTimeout(() => (resolve(), act()), 0))
-    await later(() => { throw new Error('x'.repeat(2_000)) })
+    await later(() => {
+      throw new Error('x'.repeat(2_000))
+    })
     await later(() => void Promise.reject(new TypeError('no such thing')))
-    await later(() => window.dispatchEvent(new ErrorEvent('error', { message: 'ResizeObserver loop completed with undelivered notifications.' })))
-    for (let turn = 0; turn < 20; turn += 1) await later(() => { throw new Error(`again ${turn}`) })
+    await later(() =>
+      window.dispatchEvent(
+        new ErrorEvent('error', { message: 'ResizeObserver loop completed with undelivered notifications.' }),
+      ),
+    )
+    for (let turn = 0; turn < 20; turn += 1)
+      await later(() => {
+        throw new Error(`again ${turn}`)
+      })
     await later(() => {})
     const now = performance.now.bind(performance)
     performance.now = () => now() + 61_000
-    await later(() => { throw new Error('a minute later') })
+    await later(() => {
+      throw new Error('a minute later')
+    })
     await later(() => {})
   })
   const [first, second, third, last] = (await rows(server, 'error', 4)).map(({ properties }) => properties)

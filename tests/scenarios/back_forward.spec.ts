@@ -1,6 +1,6 @@
 import { chromium } from '@playwright/test'
-import { launchOptions } from '../harness/engines/chromium.ts'
 import { Client } from '../harness/client.ts'
+import { launchOptions } from '../harness/engines/chromium.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import type { Conduct } from '../harness/front.ts'
 import { expect, test } from '../harness/test.ts'
@@ -11,28 +11,36 @@ const servers: { what: string; conduct: Conduct }[] = [
   { what: 'hangs', conduct: 'hangs' },
 ]
 
-for (const { what, conduct } of servers) test(`a page with a client in it goes into the back/forward cache while the server ${what}, comes back, and goes on where it was`, async ({ front, server, site }) => {
-  const browser = await chromium.launch({ ...launchOptions(), ignoreDefaultArgs: ['--disable-back-forward-cache'] })
-  try {
-    const context = await browser.newContext()
-    const tab = await Client.openPage(context, site, front.url)
-    front.conduct = conduct
-    const before = await tab.trackMany(40, 'before')
-    await expect.poll(() => front.posts.length).toBeGreaterThan(0)
-    await tab.page.evaluate(() => {
-      window.addEventListener('pageshow', (event) => (window.name = `persisted: ${event.persisted}`))
-    })
-    const { producer } = await tab.stats()
-    await tab.page.goto(`${site.origin}/next`)
-    await tab.page.evaluate(() => void setTimeout(() => history.back()))
-    await expect.poll(() => tab.page.evaluate(() => window.name).catch(() => 'on the way')).toBe('persisted: true')
-    expect((await tab.stats()).producer, 'it is the same page load').toBe(producer)
-    front.conduct = 'passes'
-    const after = await tab.trackMany(40, 'after')
-    expect(after[0]!.seq).toBe(41)
-    await expectExactlyOnce(server, [...before, ...after].map((one) => one.id))
-    await expect.poll(() => tab.waiting()).toBe(0)
-  } finally {
-    await browser.close()
-  }
-})
+for (const { what, conduct } of servers)
+  test(`a page with a client in it goes into the back/forward cache while the server ${what}, comes back, and goes on where it was`, async ({
+    front,
+    server,
+    site,
+  }) => {
+    const browser = await chromium.launch({ ...launchOptions(), ignoreDefaultArgs: ['--disable-back-forward-cache'] })
+    try {
+      const context = await browser.newContext()
+      const tab = await Client.openPage(context, site, front.url)
+      front.conduct = conduct
+      const before = await tab.trackMany(40, 'before')
+      await expect.poll(() => front.posts.length).toBeGreaterThan(0)
+      await tab.page.evaluate(() => {
+        window.addEventListener('pageshow', (event) => (window.name = `persisted: ${event.persisted}`))
+      })
+      const { producer } = await tab.stats()
+      await tab.page.goto(`${site.origin}/next`)
+      await tab.page.evaluate(() => void setTimeout(() => history.back()))
+      await expect.poll(() => tab.page.evaluate(() => window.name).catch(() => 'on the way')).toBe('persisted: true')
+      expect((await tab.stats()).producer, 'it is the same page load').toBe(producer)
+      front.conduct = 'passes'
+      const after = await tab.trackMany(40, 'after')
+      expect(after[0]!.seq).toBe(41)
+      await expectExactlyOnce(
+        server,
+        [...before, ...after].map((one) => one.id),
+      )
+      await expect.poll(() => tab.waiting()).toBe(0)
+    } finally {
+      await browser.close()
+    }
+  })

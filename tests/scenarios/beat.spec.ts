@@ -12,7 +12,12 @@ function withoutWebLocks(): void {
 const WAYS = form(['left by its user'], ['left by its user', 'killed'])
 
 for (const way of WAYS) {
-  test(`with liveness 'beat' and no Web Locks at all, what a tab that is ${way} has queued is delivered by another`, async ({ context, front, openBehindFront, server }) => {
+  test(`with liveness 'beat' and no Web Locks at all, what a tab that is ${way} has queued is delivered by another`, async ({
+    context,
+    front,
+    openBehindFront,
+    server,
+  }) => {
     test.setTimeout(way === 'killed' ? 420_000 : 90_000)
     await context.addInitScript(withoutWebLocks)
     const survivor = await openBehindFront({ liveness: 'beat' })
@@ -24,7 +29,11 @@ for (const way of WAYS) {
     if (way === 'killed') await killRenderer(leaving.page, pid!)
     else await leaving.page.close({ runBeforeUnload: false })
     front.conduct = 'passes'
-    await expectExactlyOnce(server, [...made, ...own].map((one) => one.id), way === 'killed' ? 380_000 : 60_000)
+    await expectExactlyOnce(
+      server,
+      [...made, ...own].map((one) => one.id),
+      way === 'killed' ? 380_000 : 60_000,
+    )
     await expect.poll(() => survivor.waiting()).toBe(0)
     expect((await survivor.stats()).adopted).toBe(60)
   })

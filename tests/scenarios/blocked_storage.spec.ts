@@ -6,7 +6,11 @@ import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
 /** Starts a client there, tracks, and gives what came back. */
-function trackIn(place: Page | Frame, origin: string, url: string): Promise<{ id: string; stored: boolean; reason?: string }[]> {
+function trackIn(
+  place: Page | Frame,
+  origin: string,
+  url: string,
+): Promise<{ id: string; stored: boolean; reason?: string }[]> {
   return place.evaluate(
     async (order) => {
       const { init } = (await import(order.entry)) as typeof import('lamplight')
@@ -17,7 +21,11 @@ function trackIn(place: Page | Frame, origin: string, url: string): Promise<{ id
   )
 }
 
-test('in a sandboxed frame, where touching localStorage throws, events say that storage is blocked and arrive all the same', async ({ page, server, site }) => {
+test('in a sandboxed frame, where touching localStorage throws, events say that storage is blocked and arrive all the same', async ({
+  page,
+  server,
+  site,
+}) => {
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
   await page.goto(site.origin)
@@ -40,7 +48,10 @@ test('in a sandboxed frame, where touching localStorage throws, events say that 
   expect(isBlocked, 'the frame has no localStorage').toBe(true)
   const made = await trackIn(frame, site.origin, server.url)
   expect(new Set(made.map(({ stored, reason }) => `${stored} ${reason}`))).toEqual(new Set(['false storage_blocked']))
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   expect(broken).toEqual([])
 })
 
@@ -57,11 +68,18 @@ test('a page whose localStorage getter throws is not broken, and its events arri
   await page.goto(site.origin)
   const made = await trackIn(page, site.origin, server.url)
   expect(new Set(made.map(({ stored, reason }) => `${stored} ${reason}`))).toEqual(new Set(['false storage_blocked']))
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   expect(broken).toEqual([])
 })
 
-test('storage that starts to throw in mid-life breaks nothing: what is tracked after it arrives', async ({ context, server, site }) => {
+test('storage that starts to throw in mid-life breaks nothing: what is tracked after it arrives', async ({
+  context,
+  server,
+  site,
+}) => {
   const tab = await Client.openPage(context, site, server.url)
   const broken: string[] = []
   tab.page.on('pageerror', (error) => broken.push(error.message))
@@ -75,6 +93,9 @@ test('storage that starts to throw in mid-life breaks nothing: what is tracked a
   })
   const after = await tab.trackMany(20, 'after')
   expect(after.every((one) => !one.stored)).toBe(true)
-  await expectExactlyOnce(server, [...before, ...after].map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    [...before, ...after].map((one) => one.id),
+  )
   expect(broken).toEqual([])
 })

@@ -12,7 +12,11 @@ const TABS = 3
 /** Events that wait in a tab before it makes no more: those of all tabs, gone ones too, are to fit into storage. */
 const WAITING_MAX = 400
 
-test('whatever is killed, cut or reloaded, in whatever order, each event is stored once', async ({ context, server, site }, info) => {
+test('whatever is killed, cut or reloaded, in whatever order, each event is stored once', async ({
+  context,
+  server,
+  site,
+}, info) => {
   test.setTimeout(240_000 + ROUNDS * 10_000)
   const startSeed = seed()
   info.annotations.push({ type: 'seed', description: String(startSeed) })

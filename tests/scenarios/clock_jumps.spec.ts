@@ -31,8 +31,16 @@ declare global {
   }
 }
 
-for (const [where, byMs] of [['a day forward', DAY_MS], ['a day back', -DAY_MS]] as const) {
-  test(`a clock that jumps ${where} in the middle of an outage neither holds up nor loses an event`, async ({ context, front, openBehindFront, server }) => {
+for (const [where, byMs] of [
+  ['a day forward', DAY_MS],
+  ['a day back', -DAY_MS],
+] as const) {
+  test(`a clock that jumps ${where} in the middle of an outage neither holds up nor loses an event`, async ({
+    context,
+    front,
+    openBehindFront,
+    server,
+  }) => {
     await setClocks(context)
     const tab = await openBehindFront()
     front.conduct = 'resets'
@@ -41,12 +49,23 @@ for (const [where, byMs] of [['a day forward', DAY_MS], ['a day back', -DAY_MS]]
     await jump(tab.page, byMs)
     const after = await tab.trackMany(50, 'after')
     const failed = front.posts.length
-    await expect.poll(() => front.posts.length, { timeout: 15_000, message: 'tries after the jump' }).toBeGreaterThan(failed)
+    await expect
+      .poll(() => front.posts.length, { timeout: 15_000, message: 'tries after the jump' })
+      .toBeGreaterThan(failed)
     front.conduct = 'passes'
-    await expectExactlyOnce(server, [...before, ...after].map((one) => one.id), 40_000)
+    await expectExactlyOnce(
+      server,
+      [...before, ...after].map((one) => one.id),
+      40_000,
+    )
   })
 
-  test(`a tab whose clock is ${where} of its heir's is adopted from in seconds when it is killed`, async ({ context, front, openBehindFront, server }) => {
+  test(`a tab whose clock is ${where} of its heir's is adopted from in seconds when it is killed`, async ({
+    context,
+    front,
+    openBehindFront,
+    server,
+  }) => {
     await setClocks(context)
     const survivor = await openBehindFront()
     const victim = await openBehindFront()
@@ -56,7 +75,11 @@ for (const [where, byMs] of [['a day forward', DAY_MS], ['a day back', -DAY_MS]]
     const made = await victim.trackMany(50, 'elsewhen')
     await killRenderer(victim.page, pid!)
     front.conduct = 'passes'
-    await expectExactlyOnce(server, made.map((one) => one.id), 25_000)
+    await expectExactlyOnce(
+      server,
+      made.map((one) => one.id),
+      25_000,
+    )
     expect((await survivor.stats()).adopted).toBe(50)
   })
 }

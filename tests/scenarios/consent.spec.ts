@@ -18,7 +18,11 @@ function lately(client: Client, name: string) {
   return client.page.evaluate((name) => window.lamplight.track(name), name)
 }
 
-test('denied: what waits is gone at once, in every tab, is declared, and is never sent', async ({ front, openBehindFront, server }) => {
+test('denied: what waits is gone at once, in every tab, is declared, and is never sent', async ({
+  front,
+  openBehindFront,
+  server,
+}) => {
   front.conduct = OVERLOADED
   const [one, two] = [await openBehindFront(), await openBehindFront()]
   await one.trackMany(3, 'secret')
@@ -56,12 +60,20 @@ test('denied holds for pages that say nothing of consent, until somebody grants 
   await tab.page.reload()
   await tab.init(server.url)
   await tab.track('still')
-  await expect.poll(async () => (await server.api.events()).map(({ name }) => name).sort()).toEqual(['again', 'before', 'still'])
+  await expect
+    .poll(async () => (await server.api.events()).map(({ name }) => name).sort())
+    .toEqual(['again', 'before', 'still'])
   const rows = (await server.api.events()) as unknown as { user: { anonymous_id: string } }[]
   expect(new Set(rows.map(({ user }) => user.anonymous_id)).size).toBe(1)
 })
 
-test('forget leaves nothing of the user in storage, in no tab, and whoever comes later is somebody else', async ({ front, openBehindFront, server, site, context }) => {
+test('forget leaves nothing of the user in storage, in no tab, and whoever comes later is somebody else', async ({
+  front,
+  openBehindFront,
+  server,
+  site,
+  context,
+}) => {
   const first = await openBehindFront()
   await first.page.evaluate(() => window.lamplight.identify('u-1'))
   await expect.poll(async () => (await server.api.events()).length).toBe(1)
@@ -85,14 +97,24 @@ test('forget leaves nothing of the user in storage, in no tab, and whoever comes
   const later = await Client.in(page, server.url, { consent: 'granted' })
   await later.track('later')
   await expect.poll(async () => (await server.api.events()).length).toBe(2)
-  const [row, before] = (await server.api.events()) as unknown as { name: string; user: { id?: string; anonymous_id: string }; session: string }[]
+  const [row, before] = (await server.api.events()) as unknown as {
+    name: string
+    user: { id?: string; anonymous_id: string }
+    session: string
+  }[]
   expect(row?.name).toBe('later')
   expect(row?.user.id).toBeUndefined()
   expect(row?.user.anonymous_id).not.toBe(before?.user.anonymous_id)
   expect(row?.session).not.toBe(before?.session)
 })
 
-test('who denies at the start has nothing kept, also of what an earlier page left', async ({ context, front, openBehindFront, server, site }) => {
+test('who denies at the start has nothing kept, also of what an earlier page left', async ({
+  context,
+  front,
+  openBehindFront,
+  server,
+  site,
+}) => {
   front.conduct = OVERLOADED
   const tab = await openBehindFront()
   await tab.trackMany(2, 'secret')

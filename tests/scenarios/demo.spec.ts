@@ -6,7 +6,10 @@ import { expect, test } from '../harness/test.ts'
 
 test.use({ command: 'demo', viewport: { width: 1280, height: 900 } })
 
-test('the demo: five tabs, hammered, server cut off, tabs closed and one killed, server back: the equation holds', async ({ context, server }) => {
+test('the demo: five tabs, hammered, server cut off, tabs closed and one killed, server back: the equation holds', async ({
+  context,
+  server,
+}) => {
   test.setTimeout(240_000)
   const demo = await DemoPage.open(context, server.url)
   await demo.expectState('idle', 10_000)
@@ -92,7 +95,10 @@ test('every event in the tail opens as JSON', async ({ context, server }) => {
   await photograph(demo.page, 'demo-4-event')
 })
 
-test('the comparison puts the same load on arrays in localStorage and on Lamplight, and Lamplight keeps all of it', async ({ context, server }) => {
+test('the comparison puts the same load on arrays in localStorage and on Lamplight, and Lamplight keeps all of it', async ({
+  context,
+  server,
+}) => {
   const demo = await DemoPage.open(context, server.url)
   await demo.openTabs('Open five', 5)
   await demo.press('Compare')

@@ -46,24 +46,44 @@ test('the limits that docs/http.md names are those of the wire', () => {
 })
 
 test('every link within the documentation leads to something', () => {
-  const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'npm/README.md', ...readdirSync(join(ROOT, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
-  const broken = pages.flatMap((path) => linksOf(path).filter(({ target, anchor }) => !leads(target, anchor)).map(({ text }) => `${path}: ${text}`))
+  const pages = [
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'npm/README.md',
+    ...readdirSync(join(ROOT, 'docs'))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  ]
+  const broken = pages.flatMap((path) =>
+    linksOf(path)
+      .filter(({ target, anchor }) => !leads(target, anchor))
+      .map(({ text }) => `${path}: ${text}`),
+  )
   expect(broken).toEqual([])
 })
 
 function linksOf(path: string): { text: string; target: string; anchor: string }[] {
   const texts = [...readFileSync(join(ROOT, path), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)].map(([, text]) => text ?? '')
-  return texts.filter((text) => !/^\w+:/.test(text)).map((text) => {
-    const [file = '', anchor = ''] = text.split('#')
-    return { text, target: file ? relative(ROOT, join(ROOT, dirname(path), file)) : path, anchor }
-  })
+  return texts
+    .filter((text) => !/^\w+:/.test(text))
+    .map((text) => {
+      const [file = '', anchor = ''] = text.split('#')
+      return { text, target: file ? relative(ROOT, join(ROOT, dirname(path), file)) : path, anchor }
+    })
 }
 
 /** As forges name headings: lower case, no punctuation, hyphens for spaces. */
 function leads(target: string, anchor: string): boolean {
   try {
-    if (!anchor) return readdirSync(join(ROOT, dirname(target))).includes(target.split('/').at(-1) ?? '') || target === ''
-    const headings = [...readFileSync(join(ROOT, target), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'))
+    if (!anchor)
+      return readdirSync(join(ROOT, dirname(target))).includes(target.split('/').at(-1) ?? '') || target === ''
+    const headings = [...readFileSync(join(ROOT, target), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    )
     return headings.includes(anchor)
   } catch {
     return false

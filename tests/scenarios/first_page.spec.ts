@@ -22,20 +22,42 @@ async function initialOf(server: Server, name: string): Promise<Initial | null |
 }
 
 /** A page load with a client, which tracks nothing by itself. */
-async function visit(page: Page, site: Site, server: Server, path: string, options: Partial<Options> = {}, referer?: string): Promise<Client> {
+async function visit(
+  page: Page,
+  site: Site,
+  server: Server,
+  path: string,
+  options: Partial<Options> = {},
+  referer?: string,
+): Promise<Client> {
   await page.goto(site.origin + path, referer ? { referer } : {})
   return Client.in(page, server.url, options)
 }
 
-async function visitAnew(context: BrowserContext, site: Site, server: Server, path: string, options?: Partial<Options>, referer?: string): Promise<Client> {
+async function visitAnew(
+  context: BrowserContext,
+  site: Site,
+  server: Server,
+  path: string,
+  options?: Partial<Options>,
+  referer?: string,
+): Promise<Client> {
   return visit(await context.newPage(), site, server, path, options, referer)
 }
 
 /** Names of our keys, without the namespace. */
 const keys = (page: Page) => page.evaluate(() => Object.keys(localStorage).map((key) => key.replace(/^ll:\d+:/, '')))
 
-test('every event says on which page its person was first seen: in every tab, on every later visit, and nothing of the query', async ({ context, server, site }) => {
-  const first: Initial = { page: `${site.origin}/landing`, referrer: 'http://news.example/list', utm: { source: 'news', medium: 'mail' } }
+test('every event says on which page its person was first seen: in every tab, on every later visit, and nothing of the query', async ({
+  context,
+  server,
+  site,
+}) => {
+  const first: Initial = {
+    page: `${site.origin}/landing`,
+    referrer: 'http://news.example/list',
+    utm: { source: 'news', medium: 'mail' },
+  }
   const tab = await visitAnew(context, site, server, CAMPAIGN, {}, REFERRER)
   await tab.track('landed')
   expect(await initialOf(server, 'landed')).toEqual(first)
@@ -43,7 +65,11 @@ test('every event says on which page its person was first seen: in every tab, on
   await tab.track('moved')
   expect(await initialOf(server, 'moved')).toEqual(first)
   // After the whole client has taken over, too.
-  await expect.poll(() => tab.page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/whole.js')))).toBe(true)
+  await expect
+    .poll(() =>
+      tab.page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/whole.js'))),
+    )
+    .toBe(true)
   await tab.page.waitForTimeout(500)
   await tab.track('grown')
   expect(await initialOf(server, 'grown')).toEqual(first)
@@ -55,7 +81,11 @@ test('every event says on which page its person was first seen: in every tab, on
   expect(JSON.stringify(await server.api.events())).not.toContain('secret')
 })
 
-test('a direct visit is remembered as well, a page of the same site is not where anybody came from, and an event that was left out changes nothing', async ({ context, server, site }) => {
+test('a direct visit is remembered as well, a page of the same site is not where anybody came from, and an event that was left out changes nothing', async ({
+  context,
+  server,
+  site,
+}) => {
   const tab = await visitAnew(context, site, server, '/two', { sampleRate: 0 }, `${site.origin}/one`)
   expect((await tab.track('left_out')).stored).toBe(false)
   await (await visit(tab.page, site, server, CAMPAIGN, {}, REFERRER)).track('later')
@@ -75,7 +105,11 @@ test('after reset the page that is open is the first one of whoever comes next',
   expect(await initialOf(server, 'still_theirs')).toEqual({ page: `${site.origin}/login`, utm: { source: 'ad' } })
 })
 
-test('while consent is pending nothing of it is written; once granted it is; denied or forgotten, in this tab or another, it is gone', async ({ context, server, site }) => {
+test('while consent is pending nothing of it is written; once granted it is; denied or forgotten, in this tab or another, it is gone', async ({
+  context,
+  server,
+  site,
+}) => {
   const tab = await visitAnew(context, site, server, CAMPAIGN, { consent: 'pending' })
   await tab.page.evaluate(() => window.lamplight.track('early'))
   expect(await keys(tab.page)).toEqual([])
@@ -105,7 +139,11 @@ test('while consent is pending nothing of it is written; once granted it is; den
   await expect.poll(() => keys(later.page)).not.toContain('f')
 })
 
-test('what a page says of it itself, or that it wants none, holds; and what is broken in storage breaks no event', async ({ context, server, site }) => {
+test('what a page says of it itself, or that it wants none, holds; and what is broken in storage breaks no event', async ({
+  context,
+  server,
+  site,
+}) => {
   const tab = await visitAnew(context, site, server, CAMPAIGN, { context: { initial: null } })
   await tab.track('none')
   expect(await initialOf(server, 'none')).toBeNull()
@@ -129,7 +167,11 @@ test('what a page says of it itself, or that it wants none, holds; and what is b
   expect(await initialOf(server, 'mended')).toEqual({ page: `${site.origin}/mended` })
 })
 
-test('where WebAssembly is forbidden and consent was withdrawn before, nothing of it is written', async ({ page, server, site }) => {
+test('where WebAssembly is forbidden and consent was withdrawn before, nothing of it is written', async ({
+  page,
+  server,
+  site,
+}) => {
   await page.goto(`${site.origin}/without-wasm`)
   const tab = await Client.in(page, server.url)
   await page.waitForFunction(() => window.lamplight.stats().producer !== '')

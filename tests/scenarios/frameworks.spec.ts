@@ -45,7 +45,11 @@ const PAGES = {
 }
 
 for (const [framework, source] of Object.entries(PAGES)) {
-  test(`in a page of ${framework} there is one client, one page view, and every press arrives`, async ({ page, server, site }) => {
+  test(`in a page of ${framework} there is one client, one page view, and every press arrives`, async ({
+    page,
+    server,
+    site,
+  }) => {
     const broken: string[] = []
     page.on('pageerror', (error) => broken.push(error.message))
     const { outputFiles } = await build({
@@ -55,10 +59,19 @@ for (const [framework, source] of Object.entries(PAGES)) {
           ${source}`,
         resolveDir: fileURLToPath(new URL('..', import.meta.url)),
       },
-      bundle: true, format: 'esm', write: false, define: { 'process.env.NODE_ENV': '"development"' }, logLevel: 'error',
+      bundle: true,
+      format: 'esm',
+      write: false,
+      define: { 'process.env.NODE_ENV': '"development"' },
+      logLevel: 'error',
     })
     site.add('/app.js', outputFiles[0]?.text ?? '')
-    await page.goto(site.add('/app.html', '<!doctype html><title>App</title><div id="root"></div><script type="module" src="/app.js"></script>'))
+    await page.goto(
+      site.add(
+        '/app.html',
+        '<!doctype html><title>App</title><div id="root"></div><script type="module" src="/app.js"></script>',
+      ),
+    )
     await page.click('button')
     await page.click('button')
     await expect.poll(async () => (await server.api.events({ name: 'pressed' })).length).toBe(2)

@@ -26,7 +26,11 @@ async function setLifecycle(page: Page, state: 'frozen' | 'active'): Promise<voi
   await session.send('Page.setWebLifecycleState', { state })
 }
 
-test('a holder that stops dead between two steps is passed by, and does no harm when it wakes', async ({ front, openBehindFront, server }) => {
+test('a holder that stops dead between two steps is passed by, and does no harm when it wakes', async ({
+  front,
+  openBehindFront,
+  server,
+}) => {
   test.setTimeout(180_000)
   const tabs = [await openBehindFront(), await openBehindFront(), await openBehindFront()]
   const pids = await separateRenderers(tabs.map((tab) => tab.page))
@@ -40,16 +44,25 @@ test('a holder that stops dead between two steps is passed by, and does no harm 
     await killRenderer(tabs[victim]!.page, pids[victim]!)
     front.conduct = 'passes'
     const survivor = tabs.find((_, index) => index !== stopped && index !== victim)!
-    await expect.poll(async () => (await survivor.stats()).adopted, { timeout: 90_000, message: 'events of the killed tab' }).toBe(60)
+    await expect
+      .poll(async () => (await survivor.stats()).adopted, { timeout: 90_000, message: 'events of the killed tab' })
+      .toBe(60)
     expect((await survivor.stats()).lock.history.length).toBeGreaterThanOrEqual(2)
   } finally {
     process.kill(pids[stopped]!, 'SIGCONT')
   }
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => tabs[stopped]!.waiting()).toBe(0)
 })
 
-test('a holder that the browser freezes gives way, and delivers its own events when it thaws', async ({ front, openBehindFront, server }) => {
+test('a holder that the browser freezes gives way, and delivers its own events when it thaws', async ({
+  front,
+  openBehindFront,
+  server,
+}) => {
   test.setTimeout(150_000)
   const tabs = [await openBehindFront(), await openBehindFront()]
   await separateRenderers(tabs.map((tab) => tab.page))
@@ -61,8 +74,14 @@ test('a holder that the browser freezes gives way, and delivers its own events w
   front.conduct = 'passes'
   await expect.poll(async () => (await awake.stats()).queued, { timeout: 60_000 }).toBe(0)
   await setLifecycle(frozen.page, 'active')
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   const later = await frozen.trackMany(20, 'thawed')
-  await expectExactlyOnce(server, [...made, ...later].map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    [...made, ...later].map((one) => one.id),
+  )
   await expect.poll(() => frozen.waiting()).toBe(0)
 })

@@ -59,7 +59,9 @@ test('an array of events, one with a monitor, survives kill -9 and a restart', a
 
 test('a payload acknowledged right before kill -9 is worked through after the restart, once', async ({ server }) => {
   const answers = await Promise.all(
-    Array.from({ length: 40 }, (_, index) => server.api.post(JSON.stringify([{ name: `last_${index}` }]), { ...JSON_TYPE, ...KEY })),
+    Array.from({ length: 40 }, (_, index) =>
+      server.api.post(JSON.stringify([{ name: `last_${index}` }]), { ...JSON_TYPE, ...KEY }),
+    ),
   )
   await server.kill()
   expect(answers.every((answer) => answer.status === 200)).toBe(true)
@@ -68,7 +70,9 @@ test('a payload acknowledged right before kill -9 is worked through after the re
   expect(new Set((await server.api.events()).map((row) => row.name)).size).toBe(40)
 })
 
-test('the key may come as a query, a bearer or a user name, the body plain or gzip, as text or JSON', async ({ server }) => {
+test('the key may come as a query, a bearer or a user name, the body plain or gzip, as text or JSON', async ({
+  server,
+}) => {
   const gzipped = new Uint8Array(gzipSync(ONE))
   const answers = [
     await server.api.post(ONE, { ...JSON_TYPE, ...KEY }),
@@ -84,7 +88,13 @@ test('the key may come as a query, a bearer or a user name, the body plain or gz
 })
 
 test('events that break a rule fail by themselves and are shown as invalid, not the batch', async ({ server }) => {
-  const body = JSON.stringify([{ name: 'fine' }, { name: '' }, { properties: {} }, { name: 'x'.repeat(201) }, { name: 'also_fine' }])
+  const body = JSON.stringify([
+    { name: 'fine' },
+    { name: '' },
+    { properties: {} },
+    { name: 'x'.repeat(201) },
+    { name: 'also_fine' },
+  ])
   expect((await server.api.post(body, { ...JSON_TYPE, ...KEY })).status).toBe(200)
   await expect.poll(async () => (await server.api.totals()).stored).toBe(2)
   expect((await server.api.totals()).invalid).toBe(3)

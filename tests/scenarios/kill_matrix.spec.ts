@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../harness/client.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { form } from '../harness/form.ts'
-import { OVERLOADED, type Conduct } from '../harness/front.ts'
+import { type Conduct, OVERLOADED } from '../harness/front.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
@@ -20,7 +20,12 @@ const servers: { what: string; conduct: Conduct; isDown?: boolean; rounds: numbe
 ]
 
 for (const { what, conduct, isDown, rounds, each } of servers) {
-  test(`tabs killed 0 to 1,500 ms after the last of 100 tracks, with the server ${what}: nothing lost, nothing stored twice (${rounds * each} times each)`, async ({ browser, front, server, site }) => {
+  test(`tabs killed 0 to 1,500 ms after the last of 100 tracks, with the server ${what}: nothing lost, nothing stored twice (${rounds * each} times each)`, async ({
+    browser,
+    front,
+    server,
+    site,
+  }) => {
     test.setTimeout(60_000 + rounds * 90_000)
     const ids: string[] = []
     for (let round = 0; round < rounds; round += 1) {

@@ -15,7 +15,11 @@ async function trackAndDie(tab: Client, pid: number, site: Site): Promise<Made[]
   return made
 }
 
-test('a tab killed right after track, with the server down, loses nothing: a tab that is open adopts its events', async ({ openTab, server, site }) => {
+test('a tab killed right after track, with the server down, loses nothing: a tab that is open adopts its events', async ({
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const victim = await openTab()
   const [, pid] = await separateRenderers([survivor.page, victim.page])
@@ -24,12 +28,19 @@ test('a tab killed right after track, with the server down, loses nothing: a tab
   expect(made).toHaveLength(EVENTS)
 
   await server.restart()
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => survivor.waiting()).toBe(0)
   expect((await survivor.stats()).adopted).toBe(EVENTS)
 })
 
-test('a tab killed right after track, with the server down, loses nothing: a tab opened later adopts its events', async ({ openTab, server, site }) => {
+test('a tab killed right after track, with the server down, loses nothing: a tab opened later adopts its events', async ({
+  openTab,
+  server,
+  site,
+}) => {
   const victim = await openTab()
   const pid = await rendererPid(victim.page)
   await server.kill()
@@ -38,12 +49,19 @@ test('a tab killed right after track, with the server down, loses nothing: a tab
 
   await server.restart()
   const heir = await openTab()
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => heir.waiting()).toBe(0)
   expect((await heir.stats()).adopted).toBe(EVENTS)
 })
 
-test('three tabs killed at once leave their events to one tab, and none is stored twice', async ({ openTab, server, site }) => {
+test('three tabs killed at once leave their events to one tab, and none is stored twice', async ({
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const victims = [await openTab(), await openTab(), await openTab()]
   const [, ...pids] = await separateRenderers([survivor, ...victims].map((tab) => tab.page))
@@ -57,17 +75,27 @@ test('three tabs killed at once leave their events to one tab, and none is store
   await Promise.all(victims.map((victim, index) => killRenderer(victim.page, pids[index] ?? 0)))
 
   await server.restart()
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => survivor.waiting()).toBe(0)
 })
 
-test('a tab killed while it sends has its answered events stored once and the others adopted', async ({ openTab, server, site }) => {
+test('a tab killed while it sends has its answered events stored once and the others adopted', async ({
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const victim = await openTab()
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   const first = await victim.trackInSteps(400, 40, 'before')
   const last = await trackAndDie(victim, pid ?? 0, site)
 
-  await expectExactlyOnce(server, [...first, ...last].map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    [...first, ...last].map((one) => one.id),
+  )
   await expect.poll(() => survivor.waiting()).toBe(0)
 })

@@ -3,7 +3,11 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { expect, test } from '../harness/test.ts'
 import { WireCutter } from '../harness/wire_cutter.ts'
 
-test('answers that get lost on the way back make the tabs send again, and the server store nothing twice', async ({ context, server, site }) => {
+test('answers that get lost on the way back make the tabs send again, and the server store nothing twice', async ({
+  context,
+  server,
+  site,
+}) => {
   const cutter = await WireCutter.start(server.url)
   try {
     const tabs = [await Client.openPage(context, site, cutter.url), await Client.openPage(context, site, cutter.url)]
@@ -14,7 +18,10 @@ test('answers that get lost on the way back make the tabs send again, and the se
     expect((await server.api.totals()).stored, 'the server has acted on what it could not answer').toBeGreaterThan(0)
 
     cutter.wire = 'whole'
-    await expectExactlyOnce(server, made.map((one) => one.id))
+    await expectExactlyOnce(
+      server,
+      made.map((one) => one.id),
+    )
     expect((await server.api.totals()).duplicates, 'repeats dropped').toBeGreaterThan(0)
     for (const tab of tabs) await expect.poll(() => tab.waiting()).toBe(0)
   } finally {

@@ -2,7 +2,10 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('four tabs in four processes track 500 events each at the same time, and each is stored once', async ({ openTab, server }) => {
+test('four tabs in four processes track 500 events each at the same time, and each is stored once', async ({
+  openTab,
+  server,
+}) => {
   const tabs = [await openTab(), await openTab(), await openTab(), await openTab()]
   const pids = await separateRenderers(tabs.map((tab) => tab.page))
   expect(new Set(pids).size).toBe(4)
@@ -11,7 +14,10 @@ test('four tabs in four processes track 500 events each at the same time, and ea
   expect(made).toHaveLength(2_000)
   expect(made.every((one) => one.stored)).toBe(true)
 
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   for (const tab of tabs) {
     await expect.poll(() => tab.waiting(), { message: 'events left in localStorage' }).toBe(0)
     expect(await tab.stats()).toMatchObject({ made: 500, queued: 0 })

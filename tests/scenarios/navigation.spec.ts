@@ -12,11 +12,17 @@ for (const count of [100, 1_000]) {
   })
 }
 
-test('closing the tab right after 100 tracks loses nothing: the next tab of the site delivers', async ({ openTab, server }) => {
+test('closing the tab right after 100 tracks loses nothing: the next tab of the site delivers', async ({
+  openTab,
+  server,
+}) => {
   const tab = await openTab()
   const made = await tab.trackMany(100, 'closed')
   await tab.page.close({ runBeforeUnload: false })
   const next = await openTab()
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => next.waiting()).toBe(0)
 })

@@ -8,7 +8,11 @@ const TABS = 4
 const AGREED_MS = 12_000
 const WATCHED_MS = 25_000
 
-test('while the server fails, one tab of four tries it again for all, and all deliver once it has got through', async ({ front, openBehindFront, server }) => {
+test('while the server fails, one tab of four tries it again for all, and all deliver once it has got through', async ({
+  front,
+  openBehindFront,
+  server,
+}) => {
   test.setTimeout(120_000)
   const tabs = []
   for (let index = 0; index < TABS; index += 1) tabs.push(await openBehindFront())
@@ -24,6 +28,9 @@ test('while the server fails, one tab of four tries it again for all, and all de
   expect(holders, 'who tries, as each tab knows it').toEqual(new Set(probes[0]!.producers))
 
   front.conduct = 'passes'
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   expect(new Set(front.posts.filter((post) => post.passed).flatMap((post) => post.producers)).size).toBe(TABS)
 })

@@ -1,7 +1,10 @@
-import { expect, test } from '../harness/test.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
+import { expect, test } from '../harness/test.ts'
 
-test('an event tracked in a tab becomes a row with its name, its properties and its producer', async ({ openTab, server }) => {
+test('an event tracked in a tab becomes a row with its name, its properties and its producer', async ({
+  openTab,
+  server,
+}) => {
   const tab = await openTab()
   const properties = { plan: 'pro', seats: 12, nested: { deep: [1, 'two', null, true] }, text: 'ünïcödé 💡 "quoted"\n' }
   const made = await tab.track('signed_up', properties)

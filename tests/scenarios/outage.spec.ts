@@ -4,7 +4,10 @@ import { expect, test } from '../harness/test.ts'
 
 test.use({ command: 'demo' })
 
-test('a server that says 503 gets everything after it recovers, and is not asked before Retry-After', async ({ openTab, server }) => {
+test('a server that says 503 gets everything after it recovers, and is not asked before Retry-After', async ({
+  openTab,
+  server,
+}) => {
   const tab = await openTab()
   const asked: { atMs: number; retryAfterMs: number }[] = []
   tab.page.on('response', (response) => {
@@ -24,7 +27,10 @@ test('a server that says 503 gets everything after it recovers, and is not asked
   expect((await tab.stats()).lastError).toBeTruthy()
 
   await server.api.setFault('none')
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => tab.waiting()).toBe(0)
 })
 
@@ -38,7 +44,10 @@ test('a connection cut by the server loses nothing and stores nothing twice', as
 
   await server.api.setFault('none')
   const after = await Promise.all(tabs.map((tab) => tab.trackInSteps(50, 10, 'after')))
-  await expectExactlyOnce(server, [before, during, after].flat(2).map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    [before, during, after].flat(2).map((one) => one.id),
+  )
   for (const tab of tabs) await expect.poll(() => tab.waiting()).toBe(0)
 })
 
@@ -48,6 +57,9 @@ test('a slow server loses nothing and stores nothing twice', async ({ openTab, s
   const made = await tab.trackInSteps(300, 30, 'slow')
   await sleep(2_000)
   await server.api.setFault('none')
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
   await expect.poll(() => tab.waiting()).toBe(0)
 })

@@ -4,7 +4,12 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('events that storage had no room for say so, and survive their killed tab in the overflow', async ({ context, openTab, server, site }) => {
+test('events that storage had no room for say so, and survive their killed tab in the overflow', async ({
+  context,
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const victim = await Client.openPage(context, site, server.url, { storage: { maxBytes: 20_000 } })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
@@ -14,17 +19,30 @@ test('events that storage had no room for say so, and survive their killed tab i
   expect(stored.length).toBeGreaterThan(50)
   expect(stored.length).toBeLessThan(500)
   await expect
-    .poll(() => victim.page.evaluate(() => window.lamplight.stats().overflow.events + Math.floor(window.lamplight.stats().stored / 200)))
+    .poll(() =>
+      victim.page.evaluate(
+        () => window.lamplight.stats().overflow.events + Math.floor(window.lamplight.stats().stored / 200),
+      ),
+    )
     .toBeGreaterThan(400)
   await sleep(1_000)
   await killRenderer(victim.page, pid ?? 0)
 
   await server.restart()
-  await expectExactlyOnce(server, made.map((one) => one.id), 80_000)
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+    80_000,
+  )
   expect(await victimBlocks(survivor)).toBe(0)
 })
 
-test('an outage that used up the share leaves room in storage: what is tracked after it is stored at once, and all survives a kill', async ({ context, openTab, server, site }) => {
+test('an outage that used up the share leaves room in storage: what is tracked after it is stored at once, and all survives a kill', async ({
+  context,
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const victim = await Client.openPage(context, site, server.url, { storage: { maxBytes: 200_000 } })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
@@ -37,11 +55,20 @@ test('an outage that used up the share leaves room in storage: what is tracked a
   await killRenderer(victim.page, pid ?? 0)
 
   await server.restart()
-  await expectExactlyOnce(server, [...burst, ...after].map((one) => one.id), 80_000)
+  await expectExactlyOnce(
+    server,
+    [...burst, ...after].map((one) => one.id),
+    80_000,
+  )
   expect(await victimBlocks(survivor)).toBe(0)
 })
 
-test('when neither storage nor the overflow has room, what a killed tab had in memory is a hole, not silence', async ({ context, openTab, server, site }) => {
+test('when neither storage nor the overflow has room, what a killed tab had in memory is a hole, not silence', async ({
+  context,
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   // One block would not fit.
   const storage = { maxBytes: 20_000, overflowMaxBytes: 1_000 }

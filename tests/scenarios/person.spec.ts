@@ -10,12 +10,19 @@ interface Row {
 }
 
 /** The rows with this name, whole, oldest first. */
-async function rows(server: { api: { events(filter: Record<string, string>): Promise<unknown[]> } }, name: string, count: number): Promise<Row[]> {
+async function rows(
+  server: { api: { events(filter: Record<string, string>): Promise<unknown[]> } },
+  name: string,
+  count: number,
+): Promise<Row[]> {
   await expect.poll(async () => (await server.api.events({ name })).length).toBe(count)
   return ((await server.api.events({ name })) as Row[]).reverse()
 }
 
-test('a person and a session are the same in every tab and after a reload, until reset', async ({ openTab, server }) => {
+test('a person and a session are the same in every tab and after a reload, until reset', async ({
+  openTab,
+  server,
+}) => {
   const [one, two] = [await openTab(), await openTab()]
   await one.track('opened')
   await two.track('opened')
@@ -41,7 +48,10 @@ test('a person and a session are the same in every tab and after a reload, until
   expect(later?.session).not.toBe(first?.session)
 })
 
-test('a tab that stays open follows whom another names, and forgets whom another forgets', async ({ openTab, server }) => {
+test('a tab that stays open follows whom another names, and forgets whom another forgets', async ({
+  openTab,
+  server,
+}) => {
   const [one, two] = [await openTab(), await openTab()]
   for (const tab of [one, two]) await tab.track('opened')
   const newest = async (name: string) => ((await server.api.events({ name })) as unknown[] as Row[])[0]
@@ -63,7 +73,11 @@ test('a tab that stays open follows whom another names, and forgets whom another
   expect(await newest('forgotten')).toMatchObject({ user: left?.user, session: left?.session })
 })
 
-test('an event says where its page is and where the visit came from, and nothing of the query', async ({ context, site, server }) => {
+test('an event says where its page is and where the visit came from, and nothing of the query', async ({
+  context,
+  site,
+  server,
+}) => {
   const page = await context.newPage()
   await page.goto(`${site.origin}/?utm_source=news&utm_campaign=may&token=secret`)
   const tab = await Client.in(page, server.url, { release: '2.1.0', context: { plan: 'free' } })
@@ -71,13 +85,22 @@ test('an event says where its page is and where the visit came from, and nothing
   await page.evaluate(() => history.pushState({}, '', '/cart?token=secret'))
   await tab.track('moved')
   const [landed] = await rows(server, 'landed', 1)
-  expect(landed?.context).toMatchObject({ page: `${site.origin}/`, utm: { source: 'news', campaign: 'may' }, release: '2.1.0', plan: 'free' })
+  expect(landed?.context).toMatchObject({
+    page: `${site.origin}/`,
+    utm: { source: 'news', campaign: 'may' },
+    release: '2.1.0',
+    plan: 'free',
+  })
   const [moved] = await rows(server, 'moved', 1)
   expect(moved?.context?.page).toBe(`${site.origin}/cart`)
   expect(JSON.stringify([landed, moved])).not.toContain('secret')
 })
 
-test('while consent is pending nothing is written or sent; granted, it all arrives with its own times; denied, none of it does', async ({ context, site, server }) => {
+test('while consent is pending nothing is written or sent; granted, it all arrives with its own times; denied, none of it does', async ({
+  context,
+  site,
+  server,
+}) => {
   const page = await context.newPage()
   await page.goto(site.origin)
   const tab = await Client.in(page, server.url, { consent: 'pending' })

@@ -12,7 +12,10 @@ test('the plain HTML example starts with one command, and what a person does the
     await expect.poll(async () => (await example.api.totals()).stored).toBe(3)
     const rows = await example.api.events()
     expect(rows.find((row) => row.name === 'signed_up')?.properties).toEqual({ plan: 'pro' })
-    expect(rows.find((row) => row.name === 'checkout.latency')).toMatchObject({ type: 'monitor', monitor: { kind: 'timer', tags: { page: 'plain-html' } } })
+    expect(rows.find((row) => row.name === 'checkout.latency')).toMatchObject({
+      type: 'monitor',
+      monitor: { kind: 'timer', tags: { page: 'plain-html' } },
+    })
     expect(rows.some((row) => row.name === 'page')).toBe(true)
   } finally {
     await example.stop()

@@ -2,7 +2,13 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { emptyStorage, fillStorage, keepCart } from '../harness/host_page.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('a page that has filled localStorage before init loses no event: they say that they are not stored, and arrive', async ({ context, front, openBehindFront, server, site }) => {
+test('a page that has filled localStorage before init loses no event: they say that they are not stored, and arrive', async ({
+  context,
+  front,
+  openBehindFront,
+  server,
+  site,
+}) => {
   const host = await context.newPage()
   await host.goto(site.origin)
   await host.evaluate(fillStorage, 0)
@@ -12,10 +18,17 @@ test('a page that has filled localStorage before init loses no event: they say t
   expect(made.filter((one) => one.stored)).toEqual([])
   expect(made.every((one) => one.seq > 0)).toBe(true)
   front.conduct = 'passes'
-  await expectExactlyOnce(server, made.map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+  )
 })
 
-test('a page that fills localStorage in the middle of an outage loses neither what was kept before nor what is tracked after', async ({ front, openBehindFront, server }) => {
+test('a page that fills localStorage in the middle of an outage loses neither what was kept before nor what is tracked after', async ({
+  front,
+  openBehindFront,
+  server,
+}) => {
   const tab = await openBehindFront()
   front.conduct = 'resets'
   const before = await tab.trackMany(200, 'before')
@@ -24,12 +37,18 @@ test('a page that fills localStorage in the middle of an outage loses neither wh
   const after = await tab.trackMany(200, 'after')
   expect(after.filter((one) => !one.stored).length, 'events that found no room').toBeGreaterThan(150)
   front.conduct = 'passes'
-  await expectExactlyOnce(server, [...before, ...after].map((one) => one.id))
+  await expectExactlyOnce(
+    server,
+    [...before, ...after].map((one) => one.id),
+  )
   await tab.page.evaluate(emptyStorage)
   await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('with our whole share of localStorage taken in an outage, the page around us still writes what it likes', async ({ front, openBehindFront }) => {
+test('with our whole share of localStorage taken in an outage, the page around us still writes what it likes', async ({
+  front,
+  openBehindFront,
+}) => {
   const tab = await openBehindFront()
   front.conduct = 'resets'
   // At once, because given time the oldest make room.

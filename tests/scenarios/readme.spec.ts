@@ -41,7 +41,9 @@ test('the curl command of the README works as it stands there, and its events su
 
 test('the quickstart leads from npm install to an event in /api/events', async ({ page }) => {
   const stories = storiesOf('README.md')
-  const [install, script, read] = ['npm install', 'import { init }', '/api/events?name='].map((part) => stories.find(({ main }) => main.text.includes(part)))
+  const [install, script, read] = ['npm install', 'import { init }', '/api/events?name='].map((part) =>
+    stories.find(({ main }) => main.text.includes(part)),
+  )
   if (!install || !script || !read) throw new Error('the README has no quickstart')
   const server = await Server.start('serve', SHOWN_KEYS)
   const app = new Place(server, join(tmpdir(), 'lamplight-app-'))

@@ -13,7 +13,11 @@ async function open(page: Page, site: Site, html: string): Promise<void> {
   await page.goto(site.add('/tag.html', `<!doctype html><title>Tag</title>${html}`), { waitUntil: 'commit' })
 }
 
-test('a script tag is all that a page needs, and calls made before it came keep their order and their times', async ({ page, server, site }) => {
+test('a script tag is all that a page needs, and calls made before it came keep their order and their times', async ({
+  page,
+  server,
+  site,
+}) => {
   const script = `${server.url}/lamplight.js`
   let come = (): void => {}
   const held = new Promise<void>((resolve) => (come = resolve))
@@ -21,14 +25,18 @@ test('a script tag is all that a page needs, and calls made before it came keep 
     await held
     await route.continue()
   })
-  await open(page, site, `${STUB}
+  await open(
+    page,
+    site,
+    `${STUB}
     <script async src="${script}" data-key="${WRITE_KEY}" data-namespace="shop" data-release="3.1" data-auto="pages"></script>
     <script>
       const kept = lamplight
       lamplight.identify('u-1', { plan: 'pro' })
       lamplight.track('early', { n: 1 })
       setTimeout(() => lamplight.track('early', { n: 2 }), 300)
-    </script>`)
+    </script>`,
+  )
   await page.waitForTimeout(600)
   const beforeMs = await page.evaluate(() => Date.now())
   come()
@@ -39,7 +47,11 @@ test('a script tag is all that a page needs, and calls made before it came keep 
     new Function("kept.track('kept')")()
   })
   await expect.poll(async () => (await server.api.events()).length).toBe(6)
-  type Row = Awaited<ReturnType<typeof server.api.events>>[number] & { ts: number; context: { release: string }; user: { id?: string } }
+  type Row = Awaited<ReturnType<typeof server.api.events>>[number] & {
+    ts: number
+    context: { release: string }
+    user: { id?: string }
+  }
   const rows = ((await server.api.events()) as Row[]).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
   expect(rows.map(({ name }) => name)).toEqual(['identify', 'early', 'early', 'page', 'late', 'kept'])
   expect(rows.map(({ properties }) => properties?.['n'])).toEqual([undefined, 1, 2, undefined, undefined, undefined])
@@ -51,11 +63,19 @@ test('a script tag is all that a page needs, and calls made before it came keep 
   expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => !key.startsWith('shop:')))).toEqual([])
 })
 
-test('where the policy forbids WebAssembly the script fetches its translated core from the same server', async ({ page, server, site }) => {
+test('where the policy forbids WebAssembly the script fetches its translated core from the same server', async ({
+  page,
+  server,
+  site,
+}) => {
   const policy = `default-src 'none'; script-src ${server.url} 'nonce-n'; connect-src ${server.url}`
-  await open(page, site, `<meta http-equiv="Content-Security-Policy" content="${policy}">
+  await open(
+    page,
+    site,
+    `<meta http-equiv="Content-Security-Policy" content="${policy}">
     <script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script>
-    <script nonce="n">window.early = lamplight.track('early').reason</script>`)
+    <script nonce="n">window.early = lamplight.track('early').reason</script>`,
+  )
   await expect.poll(() => page.evaluate(() => (window as unknown as { early?: string }).early)).toBe('loading')
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['early'])
 })
@@ -66,16 +86,24 @@ test('a second tag changes nothing, and a tag without a key breaks nothing', asy
   page.on('pageerror', (error) => broken.push(error.message))
   page.on('console', (message) => said.push(message.text()))
   const tag = (rest: string): string => `<script src="${server.url}/lamplight.js" ${rest}></script>`
-  await open(page, site, `${tag('data-key=""')}${tag(`data-key="${WRITE_KEY}"`)}<script>const first = lamplight</script>${tag('data-key="wk_other"')}
-    <script>lamplight.track(first === lamplight ? 'same' : 'other')</script>`)
+  await open(
+    page,
+    site,
+    `${tag('data-key=""')}${tag(`data-key="${WRITE_KEY}"`)}<script>const first = lamplight</script>${tag('data-key="wk_other"')}
+    <script>lamplight.track(first === lamplight ? 'same' : 'other')</script>`,
+  )
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['same'])
   expect(broken).toEqual([])
   expect(said.join()).toContain("option 'key' must be a write key")
 })
 
 test('the script works as a module too, and tracks what its tag names', async ({ page, server, site }) => {
-  await open(page, site, `<script type="module" crossorigin src="${server.url}/lamplight.js" data-key="${WRITE_KEY}" data-auto="clicks"></script>
-    <button data-track="pressed">Press</button>`)
+  await open(
+    page,
+    site,
+    `<script type="module" crossorigin src="${server.url}/lamplight.js" data-key="${WRITE_KEY}" data-auto="clicks"></script>
+    <button data-track="pressed">Press</button>`,
+  )
   await expect.poll(() => page.evaluate(() => typeof window.lamplight)).toBe('object')
   await page.click('button')
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['pressed'])
@@ -99,14 +127,24 @@ test('the script may be loaded by any page, is small on the way, and is asked fo
     expect(same.headers.get('content-encoding')).toBe(encoding === 'gzip' ? 'gzip' : null)
     expect(await same.text()).toBe(text)
   }
-  const again = await fetch(url, { headers: { 'accept-encoding': 'br', 'if-none-match': answer.headers.get('etag') ?? '' } })
+  const again = await fetch(url, {
+    headers: { 'accept-encoding': 'br', 'if-none-match': answer.headers.get('etag') ?? '' },
+  })
   expect(again.status).toBe(304)
   expect(server.log()).toContain(`<script async src="${url}" data-key="${WRITE_KEY}" data-auto></script>`)
 })
 
-test('the script fetches the rest of its own build, which goes on with its numbers; that of another build is refused', async ({ page, server, site }) => {
+test('the script fetches the rest of its own build, which goes on with its numbers; that of another build is refused', async ({
+  page,
+  server,
+  site,
+}) => {
   const rest = page.waitForResponse((response) => response.url().includes('/lamplight-whole.js'))
-  await open(page, site, `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>lamplight.track('first')</script>`)
+  await open(
+    page,
+    site,
+    `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>lamplight.track('first')</script>`,
+  )
   const response = await rest
   expect(response.status()).toBe(200)
   const other = await fetch(response.url().replace(/build=.*/, 'build=0123456789abcdef'))

@@ -5,7 +5,10 @@ import { expect, test } from '../harness/test.ts'
 
 const ROUNDS = form(5, 40)
 
-test('a server killed again and again under load stores each event once, and keeps all that it acknowledged', async ({ openTab, server }) => {
+test('a server killed again and again under load stores each event once, and keeps all that it acknowledged', async ({
+  openTab,
+  server,
+}) => {
   test.setTimeout(90_000 + ROUNDS * 12_000)
   const tabs = [await openTab(), await openTab()]
   await Promise.all(tabs.map((tab) => tab.startLoad('loaded')))
@@ -19,7 +22,10 @@ test('a server killed again and again under load stores each event once, and kee
     await server.restart()
     await expect.poll(async () => (await server.api.totals()).queue.depth).toBe(0)
     const rows = new Set((await server.api.events()).map((row) => `${row.producer}-${row.seq}`))
-    expect(acknowledged.filter((id) => !rows.has(id)), `acknowledged and gone after kill ${round}`).toEqual([])
+    expect(
+      acknowledged.filter((id) => !rows.has(id)),
+      `acknowledged and gone after kill ${round}`,
+    ).toEqual([])
     if (round === ROUNDS) expect(acknowledged.length).toBeGreaterThan(100)
   }
 

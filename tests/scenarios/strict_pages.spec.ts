@@ -35,35 +35,51 @@ async function started(page: Page): Promise<string> {
   return page.evaluate(() => window.lamplight.stats().producer)
 }
 
-test('a page whose policy forbids WebAssembly keeps and delivers its events, each once and in their order, through the translated core', async ({ page, server, site }) => {
+test('a page whose policy forbids WebAssembly keeps and delivers its events, each once and in their order, through the translated core', async ({
+  page,
+  server,
+  site,
+}) => {
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
   await page.goto(`${site.origin}/without-wasm`)
-  expect(await page.evaluate(() => {
-    try {
-      return !!new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
-    } catch {
-      return false
-    }
-  }), 'the policy holds').toBe(false)
+  expect(
+    await page.evaluate(() => {
+      try {
+        return !!new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+      } catch {
+        return false
+      }
+    }),
+    'the policy holds',
+  ).toBe(false)
 
   const waits = { id: '', seq: 0, stored: false, reason: 'loading' }
   expect(await trackEarly(page, server.url, ['one', 'two', 'three'])).toEqual([waits, waits, waits])
   const flushed = await page.evaluate(() => window.flushed)
   expect(flushed).toEqual({ sent: 3, queued: 0 })
 
-  const late = await page.evaluate(() => Array.from({ length: 200 }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓'.repeat(200) })))
+  const late = await page.evaluate(() =>
+    Array.from({ length: 200 }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓'.repeat(200) })),
+  )
   expect(late.map(({ stored }) => stored)).toEqual(late.map(() => true))
   await page.evaluate(() => window.lamplight.flush())
   const producer = await started(page)
-  await expectExactlyOnce(server, Array.from({ length: 203 }, (_, at) => `${producer}-${at + 1}`))
+  await expectExactlyOnce(
+    server,
+    Array.from({ length: 203 }, (_, at) => `${producer}-${at + 1}`),
+  )
   const rows = await server.api.events()
   const named = rows.filter(({ name }) => name !== 'late').sort((a, b) => Number(a.seq) - Number(b.seq))
   expect(named.map(({ name }) => name)).toEqual(['one', 'two', 'three'])
   expect(broken).toEqual([])
 })
 
-test('the slim entry fetches the translated core in such a page too, and its events arrive', async ({ page, server, site }) => {
+test('the slim entry fetches the translated core in such a page too, and its events arrive', async ({
+  page,
+  server,
+  site,
+}) => {
   const fetched: string[] = []
   page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))
   await page.goto(`${site.origin}/without-wasm`)
@@ -99,8 +115,17 @@ test('a dedicated worker whose policy forbids WebAssembly delivers its events', 
       worker.postMessage(order)
     })
   }, order)
-  expect(made.map(({ reason }) => reason), forbidden.join()).toEqual(['loading', 'loading', 'loading'])
-  await expect.poll(async () => (await server.api.events()).map(({ name, properties }) => [name, properties['at']])).toEqual([['worked', 2], ['worked', 1], ['worked', 0]])
+  expect(
+    made.map(({ reason }) => reason),
+    forbidden.join(),
+  ).toEqual(['loading', 'loading', 'loading'])
+  await expect
+    .poll(async () => (await server.api.events()).map(({ name, properties }) => [name, properties['at']]))
+    .toEqual([
+      ['worked', 2],
+      ['worked', 1],
+      ['worked', 0],
+    ])
 })
 
 test('what the translated core has stored survives a kill of its tab', async ({ context, server, site }) => {
@@ -121,7 +146,11 @@ test('what the translated core has stored survives a kill of its tab', async ({ 
   expect(await heir.evaluate(() => window.lamplight.stats().adopted)).toBe(51)
 })
 
-test('who waited is named as they were then, and what was done before a withdrawal is never an event', async ({ page, server, site }) => {
+test('who waited is named as they were then, and what was done before a withdrawal is never an event', async ({
+  page,
+  server,
+  site,
+}) => {
   await page.goto(`${site.origin}/without-wasm`)
   await trackEarly(page, server.url, ['gone'])
   const kept = await page.evaluate(() => {
@@ -148,10 +177,21 @@ test('who waited is named as they were then, and what was done before a withdraw
   await expect.poll(async () => (await server.api.events()).length).toBe(6)
   const rows = await server.api.events()
   const whose = rows.sort((a, b) => Number(a.seq) - Number(b.seq)).map(({ name, user }) => [name, user?.id])
-  expect(whose).toEqual([['nobody', undefined], ['identify', 'ada'], ['hers', 'ada'], ['identify', 'bob'], ['his', 'bob'], ['after', 'bob']])
+  expect(whose).toEqual([
+    ['nobody', undefined],
+    ['identify', 'ada'],
+    ['hers', 'ada'],
+    ['identify', 'bob'],
+    ['his', 'bob'],
+    ['after', 'bob'],
+  ])
 })
 
-test('consent that was withdrawn on an earlier page holds for what waits, until it is given', async ({ page, server, site }) => {
+test('consent that was withdrawn on an earlier page holds for what waits, until it is given', async ({
+  page,
+  server,
+  site,
+}) => {
   await page.goto(`${site.origin}/without-wasm`)
   await trackEarly(page, server.url, ['first'])
   await started(page)
@@ -168,17 +208,31 @@ test('consent that was withdrawn on an earlier page holds for what waits, until 
   await page.evaluate(() => window.lamplight.track('given'))
   await started(page)
   await page.evaluate(() => window.lamplight.track('after'))
-  await expect.poll(async () => (await server.api.events()).map(({ name }) => name).filter((name) => name !== 'first').sort()).toEqual(['after', 'given'])
+  await expect
+    .poll(async () =>
+      (await server.api.events())
+        .map(({ name }) => name)
+        .filter((name) => name !== 'first')
+        .sort(),
+    )
+    .toEqual(['after', 'given'])
 })
 
-test('without the translated core the page is not broken, and an error says what to allow', async ({ page, server, site }) => {
+test('without the translated core the page is not broken, and an error says what to allow', async ({
+  page,
+  server,
+  site,
+}) => {
   const broken: string[] = []
   page.on('pageerror', (error) => broken.push(error.message))
   await page.route(TRANSLATED, (route) => route.abort())
   await page.goto(`${site.origin}/without-wasm`)
   await trackEarly(page, server.url, ['lost'])
   expect(await page.evaluate(() => window.lamplight.flush())).toEqual({ sent: 0, queued: 0 })
-  const { lastError, next } = await page.evaluate(() => ({ lastError: window.lamplight.stats().lastError, next: window.lamplight.track('next') }))
+  const { lastError, next } = await page.evaluate(() => ({
+    lastError: window.lamplight.stats().lastError,
+    next: window.lamplight.track('next'),
+  }))
   expect(lastError).toContain("'wasm-unsafe-eval'")
   expect(next.reason).toBe('unavailable')
   expect(broken).toEqual([])

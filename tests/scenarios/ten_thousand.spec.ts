@@ -15,14 +15,23 @@ async function trackAll(tab: Client): Promise<void> {
 /** Each number is stored or shown by name of its reason: none is silent. */
 async function expectAccountedFor(server: Server, known: { declared: number; inFlight: number }): Promise<void> {
   const totals = await server.api.totals()
-  expect(totals).toMatchObject({ made: EVENTS, invalid: 0, lost: 0, declared: known.declared, in_flight: known.inFlight })
+  expect(totals).toMatchObject({
+    made: EVENTS,
+    invalid: 0,
+    lost: 0,
+    declared: known.declared,
+    in_flight: known.inFlight,
+  })
   expect(totals.stored).toBe(EVENTS - known.declared - known.inFlight)
   const rows = await server.api.events()
   expect(new Set(rows.map((row) => `${row.producer}-${row.seq}`)).size, 'rows are distinct').toBe(rows.length)
   expect(rows.length).toBe(totals.stored)
 }
 
-test('10,000 events in one outage all arrive, or stats() and the server count the rest alike, by reason', async ({ openTab, server }) => {
+test('10,000 events in one outage all arrive, or stats() and the server count the rest alike, by reason', async ({
+  openTab,
+  server,
+}) => {
   test.setTimeout(180_000)
   const tab = await openTab()
   await server.kill()
@@ -38,7 +47,10 @@ test('10,000 events in one outage all arrive, or stats() and the server count th
   console.log(`10,000 in one outage: ${EVENTS - declared} stored, ${declared} declared as given up`)
 })
 
-test('10,000 events in one outage, then the tab is killed: the next tab delivers them all, out of localStorage and the overflow', async ({ openTab, server }) => {
+test('10,000 events in one outage, then the tab is killed: the next tab delivers them all, out of localStorage and the overflow', async ({
+  openTab,
+  server,
+}) => {
   test.setTimeout(240_000)
   const tab = await openTab()
   const pid = await rendererPid(tab.page)

@@ -11,7 +11,11 @@ interface Row {
   context: { plan: string }
 }
 
-test('texts of every script arrive as they were given, and stand in storage as one byte a character', async ({ context, site, server }) => {
+test('texts of every script arrive as they were given, and stand in storage as one byte a character', async ({
+  context,
+  site,
+  server,
+}) => {
   await server.kill()
   const page = await context.newPage()
   await page.goto(site.origin)
@@ -34,7 +38,9 @@ test('texts of every script arrive as they were given, and stand in storage as o
   await page.reload()
   const next = await Client.in(page, server.url)
   await next.track('later')
-  await expect.poll(async () => ((await server.api.events({ name: 'later' })) as unknown[] as Row[])[0]?.user?.id).toBe(ODD)
+  await expect
+    .poll(async () => ((await server.api.events({ name: 'later' })) as unknown[] as Row[])[0]?.user?.id)
+    .toBe(ODD)
 })
 
 test('half of a character, which no server takes, becomes a mark for it', async ({ openTab, server }) => {
@@ -48,11 +54,24 @@ test('half of a character, which no server takes, becomes a mark for it', async 
   expect(row?.user?.id).toBe('id\ufffd')
 })
 
-test('a name has 200 bytes of UTF-8 at most, whatever its letters take when they are escaped', async ({ openTab, server }) => {
+test('a name has 200 bytes of UTF-8 at most, whatever its letters take when they are escaped', async ({
+  openTab,
+  server,
+}) => {
   const tab = await openTab()
   const outcomes = await tab.page.evaluate(() =>
-    ['x'.repeat(200), 'ü'.repeat(100), '"'.repeat(200), '日'.repeat(66), 'x'.repeat(201), 'ü'.repeat(101), '日'.repeat(67)].map((name) => window.lamplight.track(name).reason ?? 'stored'),
+    [
+      'x'.repeat(200),
+      'ü'.repeat(100),
+      '"'.repeat(200),
+      '日'.repeat(66),
+      'x'.repeat(201),
+      'ü'.repeat(101),
+      '日'.repeat(67),
+    ].map((name) => window.lamplight.track(name).reason ?? 'stored'),
   )
   expect(outcomes).toEqual(['stored', 'stored', 'stored', 'stored', 'too_large', 'too_large', 'too_large'])
-  await expect.poll(async () => await server.api.totals()).toMatchObject({ stored: 4, declared: 3, invalid: 0, lost: 0 })
+  await expect
+    .poll(async () => await server.api.totals())
+    .toMatchObject({ stored: 4, declared: 3, invalid: 0, lost: 0 })
 })

@@ -15,7 +15,9 @@ function trackWith(page: Page, copy: Copy, url: string): Promise<string[]> {
   return page.evaluate(
     async (order) => {
       const module = (await import(order.entry)) as { init: unknown; load: unknown }
-      const make = (order.copy === 'slim' ? await (module.load as () => Promise<unknown>)() : module.init) as typeof import('lamplight').init
+      const make = (
+        order.copy === 'slim' ? await (module.load as () => Promise<unknown>)() : module.init
+      ) as typeof import('lamplight').init
       const lamplight = make({ url: order.url, key: order.key })
       const ids: string[] = []
       while (ids.length < order.count) {
@@ -28,15 +30,27 @@ function trackWith(page: Page, copy: Copy, url: string): Promise<string[]> {
   )
 }
 
-test('two copies of the SDK in one page share an origin and a namespace, and each event is stored once', async ({ page, server, site }) => {
+test('two copies of the SDK in one page share an origin and a namespace, and each event is stored once', async ({
+  page,
+  server,
+  site,
+}) => {
   await page.goto(site.origin)
   const ids = (await Promise.all([trackWith(page, 'inline', server.url), trackWith(page, 'slim', server.url)])).flat()
   expect(new Set(ids.map((id) => id.split('-')[0])).size, 'producers').toBe(2)
   await expectExactlyOnce(server, ids)
 })
 
-for (const [victim, survivor] of [['inline', 'slim'], ['slim', 'inline']] as const) {
-  test(`two copies of the SDK in two tabs: what the ${victim} one leaves when it is killed in an outage, the ${survivor} one delivers`, async ({ context, front, server, site }) => {
+for (const [victim, survivor] of [
+  ['inline', 'slim'],
+  ['slim', 'inline'],
+] as const) {
+  test(`two copies of the SDK in two tabs: what the ${victim} one leaves when it is killed in an outage, the ${survivor} one delivers`, async ({
+    context,
+    front,
+    server,
+    site,
+  }) => {
     const [first, second] = [await context.newPage(), await context.newPage()]
     for (const page of [first, second]) await page.goto(site.origin)
     const [pid] = await separateRenderers([first, second])

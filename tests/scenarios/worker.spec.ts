@@ -26,7 +26,12 @@ async function trackInWorker(page: Page, url: string, count: number, name: strin
   )
 }
 
-test('what a worker tracks is delivered, and survives the kill of its process while the server is away', async ({ context, openTab, server, site }) => {
+test('what a worker tracks is delivered, and survives the kill of its process while the server is away', async ({
+  context,
+  openTab,
+  server,
+  site,
+}) => {
   const survivor = await openTab()
   const page = await context.newPage()
   await page.goto(site.origin)
@@ -43,5 +48,9 @@ test('what a worker tracks is delivered, and survives the kill of its process wh
   const later = await context.newPage()
   await later.goto(site.origin)
   const third = await trackInWorker(later, server.url, 1, 'later')
-  await expectExactlyOnce(server, [...first, ...second, ...third].map((one) => one.id), 80_000)
+  await expectExactlyOnce(
+    server,
+    [...first, ...second, ...third].map((one) => one.id),
+    80_000,
+  )
 })

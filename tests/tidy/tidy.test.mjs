@@ -13,12 +13,19 @@ const TEXT = /\.(rs|ts|tsx|mjs|js|css|html|json|md|toml|sql|sh|yml|yaml)$/
 const GENERATED = /(^|\/)(dist|generated|vendor|results)\/|package-lock\.json$|\.lock$/
 
 // Spelled in two halves, so that this file does not find itself.
-const MARKERS = new RegExp(['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X\\b', 'HA' + 'CK\\b'].map((word) => `\\b${word}`).join('|'))
+const MARKERS = new RegExp(
+  ['TO' + 'DO', 'FIX' + 'ME', 'XX' + 'X\\b', 'HA' + 'CK\\b'].map((word) => `\\b${word}`).join('|'),
+)
 const LEFT_OUT = new RegExp(['(test|it|describe)\\.(on' + 'ly|sk' + 'ip|fix' + 'me)\\b', '#\\[ig' + 'nore'].join('|'))
-const MACHINE_PATH = new RegExp('(^|[\\s\'"`=(:])/(' + ['ho' + 'me', 'ro' + 'ot', 'wo' + 'rk', 'Us' + 'ers'].join('|') + ')/')
+const MACHINE_PATH = new RegExp(
+  '(^|[\\s\'"`=(:])/(' + ['ho' + 'me', 'ro' + 'ot', 'wo' + 'rk', 'Us' + 'ers'].join('|') + ')/',
+)
 
 /** Files that are tracked, or will be. */
-const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' })
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
+  cwd: root,
+  encoding: 'utf8',
+})
   .split('\0')
   .filter((path) => path !== '' && !GENERATED.test(path))
 
@@ -36,14 +43,19 @@ function places(pattern, isMeant = () => true) {
   const found = []
   for (const [path, texts] of lines) {
     if (!isMeant(path)) continue
-    for (const [index, text] of texts.entries()) if (pattern.test(text)) found.push(`${path}:${index + 1}: ${text.trim().slice(0, 80)}`)
+    for (const [index, text] of texts.entries())
+      if (pattern.test(text)) found.push(`${path}:${index + 1}: ${text.trim().slice(0, 80)}`)
   }
   return found
 }
 
 test(`no source file is longer than ${LINES_MAX} lines`, () => {
   const long = [...lines].filter(([path, texts]) => SOURCE.test(path) && texts.length > LINES_MAX)
-  assert.deepEqual(long.map(([path, texts]) => `${path} has ${texts.length}`), [], 'split the file by noun')
+  assert.deepEqual(
+    long.map(([path, texts]) => `${path} has ${texts.length}`),
+    [],
+    'split the file by noun',
+  )
 })
 
 test('no work is left as a marker in the code', () => {
@@ -51,7 +63,11 @@ test('no work is left as a marker in the code', () => {
 })
 
 test('no test is left out, and none runs alone', () => {
-  assert.deepEqual(places(LEFT_OUT, (path) => SOURCE.test(path)), [], 'make the test pass, or delete it')
+  assert.deepEqual(
+    places(LEFT_OUT, (path) => SOURCE.test(path)),
+    [],
+    'make the test pass, or delete it',
+  )
 })
 
 test('no file names a place on one machine', () => {

@@ -20,7 +20,11 @@ interface Step {
 const STEPS: Step[] = [
   { name: 'opened', text: 'Open two tabs or more', isDone: (seen) => seen.openTabs >= 2 },
   { name: 'hammered', text: 'Hammer them', isDone: (seen) => seen.openTabs >= 1 && seen.hammered },
-  { name: 'failed', text: 'Cut the server off, or let it say 503', isDone: (seen) => seen.openTabs >= 1 && seen.serverFails },
+  {
+    name: 'failed',
+    text: 'Cut the server off, or let it say 503',
+    isDone: (seen) => seen.openTabs >= 1 && seen.serverFails,
+  },
   { name: 'orphaned', text: 'Close or kill a tab while its events wait', isDone: (seen) => seen.orphans },
   { name: 'adopted', text: 'Let the server answer again: another tab adopts them', isDone: (seen) => seen.adopted },
   {

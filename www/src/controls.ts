@@ -35,7 +35,8 @@ export class Controls {
     byId('hammer-500').addEventListener('click', () => this.#hammer(this.#perSecond === 500 ? 0 : 500))
     byId('burst').addEventListener('click', () => this.#burst(1_000))
     byId('stop').addEventListener('click', () => this.#hammer(0))
-    for (const input of this.#faultInputs()) input.addEventListener('change', () => void this.#setFault(input.value as Fault))
+    for (const input of this.#faultInputs())
+      input.addEventListener('change', () => void this.#setFault(input.value as Fault))
   }
 
   get hammered(): boolean {
@@ -53,7 +54,10 @@ export class Controls {
       this.#hammer(0)
       const note = byId('hammer-note')
       note.hidden = false
-      setText(note, 'Stopped: a tab has filled its share of localStorage, 1 MiB. Press again to go on; what is made then waits in memory only.')
+      setText(
+        note,
+        'Stopped: a tab has filled its share of localStorage, 1 MiB. Press again to go on; what is made then waits in memory only.',
+      )
     }
     this.#knowsFull = isFull
   }

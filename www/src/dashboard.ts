@@ -1,5 +1,5 @@
 // The dashboard: hears the tabs, asks the server, and holds one against the other.
-import { openChannel, type Channel, type Message } from './channel.ts'
+import { type Channel, type Message, openChannel } from './channel.ts'
 import { Checklist } from './checklist.ts'
 import { Comparison } from './comparison.ts'
 import { Controls } from './controls.ts'
@@ -8,8 +8,8 @@ import { judge, type Verdict } from './equation.ts'
 import { EquationView } from './equation_view.ts'
 import { Ledger } from './ledger.ts'
 import { LockView } from './lock_view.ts'
-import { QueueView } from './queue_view.ts'
 import { keysBy, QueueReader, readQueue } from './queue.ts'
+import { QueueView } from './queue_view.ts'
 import { Roster, type Tab } from './roster.ts'
 import { readConfig, Server } from './server.ts'
 import { inMemoryOf, TabsTable } from './tabs_table.ts'
@@ -77,7 +77,8 @@ class Dashboard {
       case 'adopted':
       case 'compared':
       case 'goodbye':
-        if (this.#roster.hear(message, performance.now()) && this.#isEarlierTab()) this.#ledger.witness.startAnew(message.tab)
+        if (this.#roster.hear(message, performance.now()) && this.#isEarlierTab())
+          this.#ledger.witness.startAnew(message.tab)
         if (message.kind === 'compared') this.#comparison.hear(message.tab, message.made)
         if (message.kind === 'status') {
           this.#channel.say({ kind: 'name', tab: message.tab, number: this.#ledger.witness.tab(message.tab).number })
@@ -137,7 +138,11 @@ class Dashboard {
   #withError(verdict: Verdict): Verdict {
     const error = this.#ledger.error
     if (!error || verdict.state === 'unknown') return error ? { ...verdict, text: error } : verdict
-    return { ...verdict, state: 'on_the_way', text: `The server does not answer this page: ${error}. The numbers are the last known.` }
+    return {
+      ...verdict,
+      state: 'on_the_way',
+      text: `The server does not answer this page: ${error}. The numbers are the last known.`,
+    }
   }
 
   #tick(verdict: Verdict, waiting: ReadonlySet<string>): void {
@@ -174,4 +179,3 @@ async function start(): Promise<void> {
 start().catch((error: unknown) => {
   setText(byId('verdict'), `The demo could not start: ${String(error)}. Reload the page when the server runs.`)
 })
-

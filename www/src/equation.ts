@@ -72,9 +72,10 @@ export function judge(facts: Facts): Verdict {
   return {
     ...numbers,
     state: 'holds',
-    text: made === 1
-      ? 'Holds: the one event made is in the database, once.'
-      : `Holds: each of the ${format(made)} events is in the database exactly once.`,
+    text:
+      made === 1
+        ? 'Holds: the one event made is in the database, once.'
+        : `Holds: each of the ${format(made)} events is in the database exactly once.`,
   }
 }
 
@@ -87,7 +88,8 @@ function missingText(facts: Facts, missing: number): string {
 function onTheWay(facts: Facts, count: number): string {
   const places = []
   if (facts.waiting > 0) places.push(`${format(facts.waiting)} wait in this browser`)
-  if (facts.serverDepth > 0) places.push(`${plural(facts.serverDepth, 'batch', 'batches')} saved by the server, not yet worked through`)
+  if (facts.serverDepth > 0)
+    places.push(`${plural(facts.serverDepth, 'batch', 'batches')} saved by the server, not yet worked through`)
   const where = places.length > 0 ? `: ${places.join(', ')}` : ''
   return `${format(count)} on the way${where}.`
 }

@@ -19,7 +19,10 @@ export class EquationView {
     setText(byId('stored'), verdict.state === 'unknown' ? '–' : format(verdict.stored))
     setText(byId('duplicates'), format(verdict.duplicates))
     setText(byId('holes'), format(verdict.holes))
-    setText(byId('repeats'), repeats === 0 ? 'rows more than made' : `rows more than made; ${format(repeats)} repeats dropped`)
+    setText(
+      byId('repeats'),
+      repeats === 0 ? 'rows more than made' : `rows more than made; ${format(repeats)} repeats dropped`,
+    )
     if (verdict.state !== 'unknown') this.#chart.add({ made: verdict.made, stored: verdict.stored })
     setText(byId('span'), `the last ${Math.round((this.#chart.width * SAMPLE_EVERY_MS) / 1_000)} seconds`)
     byId('equation').dataset['state'] = verdict.state
@@ -34,7 +37,12 @@ export class EquationView {
 
   /** Only the figures that are off take the colour of the state. */
   #tint(verdict: Verdict): void {
-    const isOff = { made: false, stored: verdict.stored !== verdict.made, duplicates: verdict.duplicates > 0, holes: verdict.holes > 0 }
+    const isOff = {
+      made: false,
+      stored: verdict.stored !== verdict.made,
+      duplicates: verdict.duplicates > 0,
+      holes: verdict.holes > 0,
+    }
     for (const [name, off] of Object.entries(isOff)) {
       byId(`${name}-figure`).classList.toggle('tinted', off || verdict.state === 'holds')
     }

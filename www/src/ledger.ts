@@ -1,6 +1,6 @@
 // What the dashboard knows: the witness's counts on one side, the server's on the other, both since counting began.
-import { format, type Facts } from './equation.ts'
-import { RecordStore, type DemoRecord } from './record.ts'
+import { type Facts, format } from './equation.ts'
+import { type DemoRecord, RecordStore } from './record.ts'
 import type { ProducerRow, Server, Totals } from './server.ts'
 import { Witness } from './witness.ts'
 
@@ -102,8 +102,10 @@ export class Ledger {
 
   sinceText(): string {
     const since = new Date(this.#sinceMs).toLocaleTimeString()
-    const rows = this.#before.stored === 0 ? '' : ` ${format(this.#before.stored)} rows were there before and are left out.`
-    const found = this.#foundWaiting === 0 ? '' : ` ${format(this.#foundWaiting)} events were found waiting and count as made.`
+    const rows =
+      this.#before.stored === 0 ? '' : ` ${format(this.#before.stored)} rows were there before and are left out.`
+    const found =
+      this.#foundWaiting === 0 ? '' : ` ${format(this.#foundWaiting)} events were found waiting and count as made.`
     return `Counted since ${since}.${rows}${found}`
   }
 

@@ -39,7 +39,10 @@ export class QueueView {
     byId('queue').replaceChildren(...rows)
     const more = queue.byProducer.length - rows.length
     const others = queue.otherCount === 1 ? '1 other key' : `${queue.otherCount} other keys`
-    const notes = [more > 0 ? `${more} more tabs. ` : '', queue.otherCount > 0 ? `${others}: the tab lock and the tabs’ beats.` : '']
+    const notes = [
+      more > 0 ? `${more} more tabs. ` : '',
+      queue.otherCount > 0 ? `${others}: the tab lock and the tabs’ beats.` : '',
+    ]
     setText(byId('queue-other'), notes.join(''))
   }
 }

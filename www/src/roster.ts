@@ -1,5 +1,5 @@
 // The tabs that the dashboard has heard of, and whether they live.
-import { lifeLockName, type FromTab, type LockTurn, type TabStatus } from './channel.ts'
+import { type FromTab, type LockTurn, lifeLockName, type TabStatus } from './channel.ts'
 import type { Witness } from './witness.ts'
 
 /** `silent`: it holds its life lock and does not speak, so it is frozen or busy. `killed`: gone without a goodbye. */
@@ -94,7 +94,10 @@ export class Roster {
   /** The tab that works for those that are gone, if it still lives. */
   lockOwner(): Tab | undefined {
     const [latest] = this.lockTurns(1)
-    return latest && this.alive().find((tab) => tab.status?.producer === latest.holder && tab.status.lockHolder === latest.holder)
+    return (
+      latest &&
+      this.alive().find((tab) => tab.status?.producer === latest.holder && tab.status.lockHolder === latest.holder)
+    )
   }
 
   /** Who worked for the tabs that are gone, newest first. Each tab saw each turn at a time of its own; the earliest counts. */

@@ -1,6 +1,6 @@
 // A tab of the demo: a Lamplight client that does as it is told, and announces each event before it makes it.
 import { init, type Lamplight } from 'lamplight'
-import { lifeLockName, openChannel, type Message } from './channel.ts'
+import { lifeLockName, type Message, openChannel } from './channel.ts'
 import { byId, setText } from './element.ts'
 import { format } from './equation.ts'
 import { Hammer } from './hammer.ts'

@@ -34,8 +34,13 @@ export class Tail {
 
   #row(event: EventRow, isNew: boolean): HTMLTableRowElement {
     const number = event.producer ? this.#witness.numberOf(event.producer) : undefined
-    const from = number === undefined ? (event.producer ? `…${event.producer.slice(-6)}` : 'elsewhere') : `Tab ${number}`
-    const open = make('button', { type: 'button', class: 'plain', 'aria-label': `JSON of ${event.name} ${event.seq ?? ''}` }, 'JSON')
+    const from =
+      number === undefined ? (event.producer ? `…${event.producer.slice(-6)}` : 'elsewhere') : `Tab ${number}`
+    const open = make(
+      'button',
+      { type: 'button', class: 'plain', 'aria-label': `JSON of ${event.name} ${event.seq ?? ''}` },
+      'JSON',
+    )
     open.addEventListener('click', () => void this.#open(event))
     return make(
       'tr',

@@ -7,5 +7,9 @@ export function Sent() {
   const lamplight = useLamplight()
   const [sent, setSent] = useState(0)
   useEffect(() => lamplight.on('delivered', () => setSent(lamplight.stats().sent)), [lamplight])
-  return <p>Sent: <output>{sent}</output></p>
+  return (
+    <p>
+      Sent: <output>{sent}</output>
+    </p>
+  )
 }

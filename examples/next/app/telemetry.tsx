@@ -6,5 +6,9 @@ import { lamplight } from './lamplight'
 
 /** Gives the client to all pages, and counts the one that is shown and each that the router goes to. */
 export function Telemetry({ children }: { children: ReactNode }) {
-  return <LamplightProvider client={lamplight} watch={auto}>{children}</LamplightProvider>
+  return (
+    <LamplightProvider client={lamplight} watch={auto}>
+      {children}
+    </LamplightProvider>
+  )
 }

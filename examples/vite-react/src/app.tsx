@@ -41,7 +41,9 @@ function Checkout() {
     <main>
       <h1>Checkout</h1>
       {done ? <p>Thank you.</p> : <button onClick={checkOut}>Check out</button>}
-      <button data-track="help_asked" data-track-topic="payment">Help</button>
+      <button data-track="help_asked" data-track-topic="payment">
+        Help
+      </button>
     </main>
   )
 }
@@ -51,5 +53,9 @@ function Sent() {
   const lamplight = useLamplight()
   const [sent, setSent] = useState(0)
   useEffect(() => lamplight.on('delivered', () => setSent(lamplight.stats().sent)), [lamplight])
-  return <p>Sent: <output>{sent}</output></p>
+  return (
+    <p>
+      Sent: <output>{sent}</output>
+    </p>
+  )
 }

@@ -1,6 +1,7 @@
 // Clicks on what the page has marked.
-import { listen } from './listen.ts'
+
 import type { AnyLamplight, Properties } from '../types.ts'
+import { listen } from './listen.ts'
 
 const PREFIX = 'data-track-'
 

@@ -1,7 +1,7 @@
 // Uncaught errors and unhandled rejections: a few, cut to size, and never one of its own making.
 import { messageOf } from '../json.ts'
-import { listen } from './listen.ts'
 import type { AnyLamplight, Properties } from '../types.ts'
+import { listen } from './listen.ts'
 
 const MINUTE_MS = 60_000
 const PER_MINUTE = 10
@@ -38,7 +38,9 @@ export function watchErrors(lamplight: AnyLamplight, { perMinute = PER_MINUTE }:
       const source = filename?.split(/[?#]/)[0] || undefined
       keep('error', error ?? message, { source, line: lineno || undefined, column: colno || undefined })
     }),
-    listen<PromiseRejectionEvent>(window, ['unhandledrejection'], ({ reason }) => keep('unhandledrejection', reason, {})),
+    listen<PromiseRejectionEvent>(window, ['unhandledrejection'], ({ reason }) =>
+      keep('unhandledrejection', reason, {}),
+    ),
   ]
   return () => {
     for (const stop of stops) stop()

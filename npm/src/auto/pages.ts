@@ -1,6 +1,7 @@
 // Page views, also of pages that change their address without loading anew.
-import { listen } from './listen.ts'
+
 import type { AnyLamplight } from '../types.ts'
+import { listen } from './listen.ts'
 
 /** The last view of each client: who starts to watch again, as React does in its strict mode, sees nothing new. */
 const lastViews = new WeakMap<object, string>()
@@ -41,7 +42,11 @@ function place(): string {
 function watchAddress(changed: () => void): () => void {
   const { navigation } = globalThis as { navigation?: EventTarget }
   if (navigation) return listen(navigation, ['currententrychange'], changed)
-  const stops = [listen(window, ['popstate', 'hashchange'], changed), follow('pushState', changed), follow('replaceState', changed)]
+  const stops = [
+    listen(window, ['popstate', 'hashchange'], changed),
+    follow('pushState', changed),
+    follow('replaceState', changed),
+  ]
   return () => {
     for (const stop of stops) stop()
   }

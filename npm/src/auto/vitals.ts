@@ -11,7 +11,9 @@ export interface Vital {
 }
 
 /** The library, or as much of it as is to be used. */
-export type Vitals = { [Name in 'onCLS' | 'onFCP' | 'onINP' | 'onLCP' | 'onTTFB']?: (report: (vital: Vital) => void) => void }
+export type Vitals = {
+  [Name in 'onCLS' | 'onFCP' | 'onINP' | 'onLCP' | 'onTTFB']?: (report: (vital: Vital) => void) => void
+}
 
 const NAMES = ['onCLS', 'onFCP', 'onINP', 'onLCP', 'onTTFB'] as const
 

@@ -1,5 +1,5 @@
 // Compiled, never run: a map of events types every call that names one.
-import { init, type AnyLamplight, type Lamplight, type Plugin } from 'lamplight'
+import { type AnyLamplight, init, type Lamplight, type Plugin } from 'lamplight'
 
 type Events = {
   signed_up: { plan: 'free' | 'pro'; seats?: number }
@@ -38,7 +38,9 @@ lamplight.page({ section: 'cellar' })
 init<{ opened: {} }>({ url: '/', key: 'wk_x' }).page({ any: 'thing' })
 
 // An interface does as well, and a client with its events goes wherever any client does.
-interface Opened { opened: { at: number } }
+interface Opened {
+  opened: { at: number }
+}
 const opened = init<Opened>({ url: '/', key: 'wk_x' })
 opened.track('opened', { at: 1 })
 // @ts-expect-error: unknown

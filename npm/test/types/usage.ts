@@ -24,7 +24,9 @@ loose.increment('clicks', 2, { tags: { page: 'home' } })
 loose.gauge('tabs', 3)
 const stop: () => Tracked = loose.timer('load', { unit: 'ms' })
 const report: Promise<Report> = loose.flush()
-const off: () => void = loose.on('dropped', ({ id, reason }) => console.log(id, reason satisfies 'quota' | 'rejected' | 'too_large' | 'opted_out'))
+const off: () => void = loose.on('dropped', ({ id, reason }) =>
+  console.log(id, reason satisfies 'quota' | 'rejected' | 'too_large' | 'opted_out'),
+)
 // @ts-expect-error: there is no such note
 loose.on('lost', () => {})
 // @ts-expect-error: a key is required

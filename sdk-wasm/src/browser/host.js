@@ -127,7 +127,9 @@ export class Host {
   /** One call for all names: `key(i)` walks the table anew for each in some browsers. */
   keys(prefix) {
     try {
-      return Object.keys(this.storage).filter((key) => key.startsWith(prefix)).join('\n')
+      return Object.keys(this.storage)
+        .filter((key) => key.startsWith(prefix))
+        .join('\n')
     } catch {
       return ''
     }
@@ -135,7 +137,8 @@ export class Host {
 
   sizeBesides(prefix, own) {
     let size = 0
-    for (const key of this.keys(prefix).split('\n')) if (!key.startsWith(own)) size += key.length + (this.get(key)?.length ?? 0)
+    for (const key of this.keys(prefix).split('\n'))
+      if (!key.startsWith(own)) size += key.length + (this.get(key)?.length ?? 0)
     return size
   }
 

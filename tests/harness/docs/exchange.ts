@@ -18,7 +18,9 @@ interface Text {
 function read(text: string): Text {
   const [head = '', ...rest] = text.replaceAll('\r\n', '\n').split('\n\n')
   const [first = '', ...lines] = head.trim().split('\n')
-  const headers = lines.map((line) => [line.split(':')[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()] as [string, string])
+  const headers = lines.map(
+    (line) => [line.split(':')[0]?.toLowerCase() ?? '', line.slice(line.indexOf(':') + 1).trim()] as [string, string],
+  )
   return { first, headers, body: rest.join('\n\n').trim() }
 }
 
@@ -27,7 +29,11 @@ export async function exchange(text: string, url: string): Promise<Text> {
   const { first, headers, body } = read(text)
   const { hostname, port, host } = new URL(url)
   const given = headers.filter(([name]) => !['host', 'content-length'].includes(name))
-  const own: [string, string][] = [['host', host], ['connection', 'close'], ['content-length', String(Buffer.byteLength(body))]]
+  const own: [string, string][] = [
+    ['host', host],
+    ['connection', 'close'],
+    ['content-length', String(Buffer.byteLength(body))],
+  ]
   const lines = [first, ...[...given, ...own].map(([name, value]) => `${name}: ${value}`)]
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`))
@@ -67,7 +73,9 @@ async function tried(request: Snippet, wanted: Snippet, place: Place): Promise<s
 function differing(is: Text, wanted: Text): string[] {
   const answers = `the answer is\n${is.first}\n${is.body}`
   if (is.first !== wanted.first) return [answers]
-  const headers = wanted.headers.filter(([name, value]) => !is.headers.some((one) => one[0] === name && fits(one[1], value)))
+  const headers = wanted.headers.filter(
+    ([name, value]) => !is.headers.some((one) => one[0] === name && fits(one[1], value)),
+  )
   if (headers.length) return headers.map(([name, value]) => `no header '${name}: ${value}'; ${answers}`)
   if (!wanted.body) return []
   return fits(JSON.parse(is.body), JSON.parse(wanted.body)) ? [] : [answers]
@@ -76,7 +84,13 @@ function differing(is: Text, wanted: Text): string[] {
 /** `…` stands for anything; members that are not shown may be there. */
 function fits(is: unknown, wanted: unknown): boolean {
   if (wanted === '…') return is !== undefined
-  if (Array.isArray(wanted)) return Array.isArray(is) && is.length === wanted.length && wanted.every((one, index) => fits(is[index], one))
-  if (typeof wanted === 'object' && wanted !== null) return typeof is === 'object' && is !== null && Object.entries(wanted).every(([name, one]) => fits((is as Record<string, unknown>)[name], one))
+  if (Array.isArray(wanted))
+    return Array.isArray(is) && is.length === wanted.length && wanted.every((one, index) => fits(is[index], one))
+  if (typeof wanted === 'object' && wanted !== null)
+    return (
+      typeof is === 'object' &&
+      is !== null &&
+      Object.entries(wanted).every(([name, one]) => fits((is as Record<string, unknown>)[name], one))
+    )
   return is === wanted
 }

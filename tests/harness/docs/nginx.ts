@@ -1,7 +1,7 @@
 // The real nginx with a `server` block of the documentation.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end } from '../child.ts'
@@ -28,7 +28,10 @@ export class Nginx {
     const block = place.localized(text).replace(/listen 80;/, `listen 127.0.0.1:${port};`)
     const temporary = TEMPORARY.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
     const config = join(folder, 'nginx.conf')
-    writeFileSync(config, `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary}\n${block}}\n`)
+    writeFileSync(
+      config,
+      `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary}\n${block}}\n`,
+    )
     const child = spawn(nginxPath(), ['-p', folder, '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
     let said = ''
     child.stderr.on('data', (chunk) => (said += String(chunk)))
@@ -49,7 +52,10 @@ export class Nginx {
 }
 
 async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(() => true, () => false)
+  return fetch(url).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function freePort(): Promise<number> {

@@ -29,7 +29,9 @@ export class Place {
 
   /** The text with the addresses of this place in it. Nothing else of a snippet is changed. */
   localized(text: string): string {
-    const there = text.replaceAll('https://t.example.com', this.server.url).replaceAll('127.0.0.1:8787', new URL(this.server.url).host)
+    const there = text
+      .replaceAll('https://t.example.com', this.server.url)
+      .replaceAll('127.0.0.1:8787', new URL(this.server.url).host)
     return this.shop ? there.replaceAll('https://shop.example.com', this.shop) : there
   }
 

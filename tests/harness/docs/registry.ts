@@ -32,7 +32,10 @@ export class Registry {
     let packed: Packed | undefined
     http.on('request', (request, response) => {
       packed ??= pack()
-      if (request.url === `/${NAME}`) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(registry.#description(packed)))
+      if (request.url === `/${NAME}`)
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify(registry.#description(packed)))
       else if (request.url === `/${NAME}.tgz`) response.writeHead(200).end(packed.tarball)
       else response.writeHead(404).end('{}')
     })
@@ -54,7 +57,11 @@ export class Registry {
 function pack(): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-pack-'))
   try {
-    const printed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: PACKAGE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const printed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+      cwd: PACKAGE,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     const [made] = JSON.parse(printed) as { filename: string; version: string }[]
     if (!made) throw new Error('npm packed nothing')
     return { version: made.version, tarball: readFileSync(join(folder, made.filename)) }

@@ -60,12 +60,21 @@ function atLine({ at }: Snippet, line: number): string {
 
 /** Writes the scripts of a story into its place. */
 export function writeScripts({ files, main }: Story, place: Place): void {
-  for (const snippet of [...files, main].filter(isScript)) writeFileSync(join(place.folder, fileName(snippet)), place.localized(snippet.text))
+  for (const snippet of [...files, main].filter(isScript))
+    writeFileSync(join(place.folder, fileName(snippet)), place.localized(snippet.text))
 }
 
 /** The module as a browser takes it, with the package in it. */
 export async function bundled(place: Place, name: string): Promise<string> {
-  const { outputFiles } = await build({ entryPoints: [join(place.folder, name)], bundle: true, write: false, format: 'esm', target: 'es2022', jsx: 'automatic', logLevel: 'silent' })
+  const { outputFiles } = await build({
+    entryPoints: [join(place.folder, name)],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    logLevel: 'silent',
+  })
   return outputFiles[0]?.text ?? ''
 }
 
@@ -73,7 +82,14 @@ export async function bundled(place: Place, name: string): Promise<string> {
 export async function inNode(main: Snippet, place: Place): Promise<string> {
   const script = join(place.folder, 'main.mjs')
   await build({
-    entryPoints: [join(place.folder, fileName(main))], bundle: true, packages: 'external', outfile: script, format: 'esm', platform: 'node', target: 'node20', logLevel: 'silent',
+    entryPoints: [join(place.folder, fileName(main))],
+    bundle: true,
+    packages: 'external',
+    outfile: script,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'silent',
   })
   const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: place.folder, timeout: RUN_MS_MAX })
   return stdout

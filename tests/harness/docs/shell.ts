@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileS
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { binary } from '../server.ts'
-import { SHOWN_KEYS, type Place } from './place.ts'
+import { type Place, SHOWN_KEYS } from './place.ts'
 import { Registry } from './registry.ts'
 import type { Snippet } from './snippet.ts'
 
@@ -34,12 +34,18 @@ export async function inShell({ text, notes }: Snippet, place: Place): Promise<s
 
 function run(script: string, cwd: string, env: NodeJS.ProcessEnv, until: string | undefined): Promise<string> {
   // A group of its own, so that what the shell started ends with it.
-  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let printed = ''
   let isDone = false
   let isLate = false
   const stop = (): void => {
-    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM')
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGTERM')
   }
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -71,7 +77,9 @@ function layOut(folder: string): void {
   writeFileSync(join(folder, 'package.json'), '{"private":true}')
   mkdirSync(join(folder, '.bin'))
   const cargo = join(folder, '.bin/cargo')
-  writeFileSync(cargo, `#!/bin/sh
+  writeFileSync(
+    cargo,
+    `#!/bin/sh
 set -eu
 [ "$1" = xtask ] || { echo "cargo $1 is not part of the documentation" >&2; exit 2; }
 case "$2" in
@@ -80,13 +88,16 @@ case "$2" in
   ${provenElsewhere().join('|')}) ;;
   *) echo "there is no cargo xtask $2" >&2; exit 2 ;;
 esac
-`)
+`,
+  )
   chmodSync(cargo, 0o755)
 }
 
 /** Commands of which this very test is a part: CI runs them. */
 function provenElsewhere(): string[] {
-  const commands = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^cargo xtask (\w+)/gm)].map(([, name]) => name ?? '')
+  const commands = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^cargo xtask (\w+)/gm)].map(
+    ([, name]) => name ?? '',
+  )
   if (!commands.includes('test')) throw new Error('.ci/run does not run the tests')
   return commands
 }

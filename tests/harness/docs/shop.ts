@@ -1,11 +1,12 @@
 // The web site whose pages the documentation speaks of.
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundled, fileName, isScript } from './script.ts'
 import type { Place } from './place.ts'
+import { bundled, fileName, isScript } from './script.ts'
 import type { Story } from './snippet.ts'
 
 const PACKAGE = fileURLToPath(new URL('../../../npm', import.meta.url))
@@ -56,6 +57,9 @@ export class Shop {
 
 function fromPackage(path: string): Buffer | undefined {
   // A bundle asks for the module beside itself.
-  const file = join(PACKAGE, path === 'lamplight.wasm' ? 'dist/lamplight.wasm' : path.replace(/^node_modules\/lamplight\//, ''))
+  const file = join(
+    PACKAGE,
+    path === 'lamplight.wasm' ? 'dist/lamplight.wasm' : path.replace(/^node_modules\/lamplight\//, ''),
+  )
   return file.startsWith(PACKAGE) && existsSync(file) && extname(file) ? readFileSync(file) : undefined
 }

@@ -6,7 +6,16 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** Where documentation stands: pages, and the source files whose comments become the reference. */
-const PLACES = ['README.md', 'npm/README.md', 'docs', 'examples/rails', 'examples/ios', 'examples/android', 'npm/src', 'npm/src/entries']
+const PLACES = [
+  'README.md',
+  'npm/README.md',
+  'docs',
+  'examples/rails',
+  'examples/ios',
+  'examples/android',
+  'npm/src',
+  'npm/src/entries',
+]
 
 /** A fenced code block. */
 export interface Snippet {
@@ -43,12 +52,17 @@ export interface Story {
 
 /** Every page and every source file with at least one snippet, by its path in the repository. */
 export function documented(): string[] {
-  return PLACES.flatMap((place) => (/\.md$/.test(place) ? [place] : filesIn(place))).filter((path) => snippetsOf(path).length > 0)
+  return PLACES.flatMap((place) => (/\.md$/.test(place) ? [place] : filesIn(place))).filter(
+    (path) => snippetsOf(path).length > 0,
+  )
 }
 
 function filesIn(folder: string): string[] {
   const names = readdirSync(join(ROOT, folder), { withFileTypes: true })
-  return names.filter((entry) => entry.isFile() && /\.(md|ts|tsx)$/.test(entry.name)).map(({ name }) => `${folder}/${name}`).sort()
+  return names
+    .filter((entry) => entry.isFile() && /\.(md|ts|tsx)$/.test(entry.name))
+    .map(({ name }) => `${folder}/${name}`)
+    .sort()
 }
 
 export function snippetsOf(path: string): Snippet[] {
@@ -59,7 +73,8 @@ export function snippetsOf(path: string): Snippet[] {
     // In a source file, documentation is what stands in its comments.
     const line = path.endsWith('.md') ? raw : /^ *\*(?: |$)/.test(raw) ? raw.replace(/^ *\* ?/, '') : undefined
     if (line === undefined) continue
-    if (/^\s+```/.test(line)) throw new Error(`${path}:${index + 1}: a code block begins at the start of its line, or it is not seen`)
+    if (/^\s+```/.test(line))
+      throw new Error(`${path}:${index + 1}: a code block begins at the start of its line, or it is not seen`)
     const fence = /^```(\w*)/.exec(line)
     if (open && fence) {
       found.push({ at: `${path}:${open.line}`, language: open.language, text: `${open.lines.join('\n')}\n`, notes })
@@ -81,7 +96,9 @@ function notesIn(line: string, at: string): Notes {
   const inside = /^<!-- (\w+: .*) -->$/.exec(line)?.[1]
   if (!inside) return {}
   const pairs = inside.split('; ').map((pair) => pair.split(/: (.*)/s).slice(0, 2) as [string, string])
-  for (const [name] of pairs) if (!KNOWN.includes(name)) throw new Error(`${at}: nothing can be said about a snippet by '${name}'; there are ${KNOWN.join(', ')}`)
+  for (const [name] of pairs)
+    if (!KNOWN.includes(name))
+      throw new Error(`${at}: nothing can be said about a snippet by '${name}'; there are ${KNOWN.join(', ')}`)
   return Object.fromEntries(pairs)
 }
 

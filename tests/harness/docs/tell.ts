@@ -30,7 +30,10 @@ export async function tell(story: Story, place: Place, page: Page): Promise<void
     else if (main.language === 'sh') says(main, await inShell(main, place))
     else if (main.language === 'http') expect(await converse(files, place)).toEqual([])
     else if (main.language === 'toml') await asConfiguration(main, place)
-    else throw new Error(`${main.at}: nothing runs a snippet in '${main.language}'; write one in ts, js, html, sh, http, toml or nginx`)
+    else
+      throw new Error(
+        `${main.at}: nothing runs a snippet in '${main.language}'; write one in ts, js, html, sh, http, toml or nginx`,
+      )
     if (main.language === 'sh' && main.notes.stores) await stores(story, place)
   } finally {
     await proxy?.close()
@@ -54,7 +57,12 @@ async function inPage(story: Story, place: Place, page: Page): Promise<void> {
 
 async function asConfiguration({ text }: Snippet, place: Place): Promise<void> {
   writeFileSync(join(place.folder, 'lamplight.toml'), text)
-  const start = { at: '', language: 'sh', text: 'cargo xtask build\ntarget/release/lamplight serve --data data\n', notes: { until: 'listening on' } }
+  const start = {
+    at: '',
+    language: 'sh',
+    text: 'cargo xtask build\ntarget/release/lamplight serve --data data\n',
+    notes: { until: 'listening on' },
+  }
   await inShell(start, place)
 }
 

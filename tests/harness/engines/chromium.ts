@@ -1,12 +1,18 @@
 // Chromium through Playwright.
-import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from '@playwright/test'
+import { type Browser, type BrowserContext, chromium, type LaunchOptions, type Page } from '@playwright/test'
 import { chromiumPath } from '../programs.ts'
 import { rendererPid } from '../renderer.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
 /** The browser's own traffic would only disturb. */
-const QUIET = ['--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', '--disable-quic']
+const QUIET = [
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+]
 
 export function launchOptions(): LaunchOptions {
   const path = chromiumPath()
@@ -20,7 +26,10 @@ export class ChromiumTab implements Tab {
     this.page = page
   }
 
-  evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
+  evaluate<Result, Argument>(
+    act: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result> {
     return this.page.evaluate(act as (argument: unknown) => Result | Promise<Result>, argument)
   }
 

@@ -1,5 +1,5 @@
 // Firefox through Puppeteer, by WebDriver BiDi.
-import { launch, type Browser, type Page } from 'puppeteer-core'
+import { type Browser, launch, type Page } from 'puppeteer-core'
 import { burn, descendants, runner } from '../processes.ts'
 import { firefoxPath } from '../programs.ts'
 import type { Site } from '../site.ts'
@@ -24,12 +24,18 @@ class FirefoxTab implements Tab {
     this.#browserPid = browserPid
   }
 
-  evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
+  evaluate<Result, Argument>(
+    act: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result> {
     return this.#page.evaluate(act as (argument: unknown) => Result | Promise<Result>, argument)
   }
 
   pid(): Promise<number> {
-    return runner(async () => descendants(this.#browserPid, PAGES), (ms) => this.evaluate(burn, ms))
+    return runner(
+      async () => descendants(this.#browserPid, PAGES),
+      (ms) => this.evaluate(burn, ms),
+    )
   }
 
   close(): Promise<void> {
@@ -47,7 +53,12 @@ export class Firefox implements Engine {
   }
 
   static async start(site: Site): Promise<Firefox> {
-    const browser = await launch({ browser: 'firefox', executablePath: firefoxPath(), headless: true, extraPrefsFirefox: PROCESSES })
+    const browser = await launch({
+      browser: 'firefox',
+      executablePath: firefoxPath(),
+      headless: true,
+      extraPrefsFirefox: PROCESSES,
+    })
     return new Firefox(browser, site)
   }
 

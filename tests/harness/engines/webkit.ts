@@ -1,6 +1,6 @@
 // WebKit, as WebKitGTK's MiniBrowser, on a screen of its own: it has no headless mode. Its WebDriver ends the whole session
 // when one tab's process is killed, so the pages are steered by the site instead.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,12 +24,18 @@ class WebkitTab implements Tab {
     this.#browserPid = browserPid
   }
 
-  evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result> {
+  evaluate<Result, Argument>(
+    act: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result> {
     return this.#remote.evaluate(act, argument)
   }
 
   pid(): Promise<number> {
-    return runner(async () => descendants(this.#browserPid, PAGES), (ms) => this.evaluate(burn, ms))
+    return runner(
+      async () => descendants(this.#browserPid, PAGES),
+      (ms) => this.evaluate(burn, ms),
+    )
   }
 
   async close(): Promise<void> {
@@ -54,17 +60,31 @@ export class Webkit implements Engine {
 
   static async start(site: Site): Promise<Webkit> {
     const paths = webkitPaths()
-    const screen = spawn(paths.screen, ['-displayfd', '3', '-noreset', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    })
+    const screen = spawn(
+      paths.screen,
+      ['-displayfd', '3', '-noreset', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'],
+      {
+        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      },
+    )
     const display = await firstLine(screen.stdio[3] as Readable)
     const home = await mkdtemp(join(tmpdir(), 'lamplight-webkit-'))
     const launcher = site.remote()
     const url = new URL(launcher.path, site.origin)
     // Another site than that of the tabs: a page that opens one of another site gets it a process of its own.
     url.hostname = 'localhost'
-    const env = { ...process.env, DISPLAY: `:${display}`, HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home, XDG_CONFIG_HOME: home }
-    const browser = spawn(paths.browser, ['--javascript-can-open-windows-automatically=true', url.href], { env, stdio: 'ignore' })
+    const env = {
+      ...process.env,
+      DISPLAY: `:${display}`,
+      HOME: home,
+      XDG_DATA_HOME: home,
+      XDG_CACHE_HOME: home,
+      XDG_CONFIG_HOME: home,
+    }
+    const browser = spawn(paths.browser, ['--javascript-can-open-windows-automatically=true', url.href], {
+      env,
+      stdio: 'ignore',
+    })
     return new Webkit(site, launcher, browser, screen, home)
   }
 

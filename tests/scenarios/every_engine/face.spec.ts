@@ -3,7 +3,10 @@ import { expectExactlyOnce } from '../../harness/exactly_once.ts'
 import { WRITE_KEY } from '../../harness/server.ts'
 import { Site } from '../../harness/site.ts'
 
-test('a page whose policy forbids WebAssembly delivers its events through the translated core, those before it was there first', async ({ engine, server }) => {
+test('a page whose policy forbids WebAssembly delivers its events through the translated core, those before it was there first', async ({
+  engine,
+  server,
+}) => {
   const tab = await engine.openTab('/without-wasm')
   const early = await tab.evaluate(
     async ({ entry, url, key }) => {
@@ -21,13 +24,22 @@ test('a page whose policy forbids WebAssembly delivers its events through the tr
     { entry: Site.entry(), url: server.url, key: WRITE_KEY },
   )
   expect(early).toEqual({ isForbidden: true, reason: 'loading', flushed: { sent: 1, queued: 0 } })
-  const late = await tab.evaluate((count) => Array.from({ length: count }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓' })), 100)
+  const late = await tab.evaluate(
+    (count) => Array.from({ length: count }, (_, at) => window.lamplight.track('late', { at, text: 'ü✓' })),
+    100,
+  )
   expect(late.map(({ seq, stored }) => [seq, stored])).toEqual(late.map((_, at) => [at + 2, true]))
   const [producer] = late[0]!.id.split('-')
-  await expectExactlyOnce(server, Array.from({ length: 101 }, (_, at) => `${producer}-${at + 1}`))
+  await expectExactlyOnce(
+    server,
+    Array.from({ length: 101 }, (_, at) => `${producer}-${at + 1}`),
+  )
 })
 
-test('what waits is deleted when consent is denied, in another tab too, and only which numbers that were is told', async ({ openClient, server }) => {
+test('what waits is deleted when consent is denied, in another tab too, and only which numbers that were is told', async ({
+  openClient,
+  server,
+}) => {
   const [one, two] = [await openClient(), await openClient()]
   await server.kill()
   await one.trackMany(3, 'secret')
@@ -64,7 +76,14 @@ test('page views, marked clicks, errors and rejections are tracked by themselves
   )
   await expect.poll(async () => (await server.api.totals()).stored).toBe(6)
   const rows = (await server.api.events()).sort((a, b) => Number(a.seq) - Number(b.seq))
-  expect(rows.map(({ name, properties }) => [name, properties['path'] ?? properties['plan'] ?? properties['message']])).toEqual([
-    ['page', path], ['page', '/cart'], ['page', path], ['bought', 'pro'], ['error', 'thrown'], ['error', 'rejected'],
+  expect(
+    rows.map(({ name, properties }) => [name, properties['path'] ?? properties['plan'] ?? properties['message']]),
+  ).toEqual([
+    ['page', path],
+    ['page', '/cart'],
+    ['page', path],
+    ['bought', 'pro'],
+    ['error', 'thrown'],
+    ['error', 'rejected'],
   ])
 })

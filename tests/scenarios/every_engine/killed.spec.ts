@@ -31,7 +31,12 @@ async function lastWords(site: Site, tabs: TabClient[], events: number): Promise
   return words.flatMap((text) => JSON.parse(text) as Made[])
 }
 
-test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({ engineName, openClient, server, site }) => {
+test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({
+  engineName,
+  openClient,
+  server,
+  site,
+}) => {
   test.setTimeout(150_000)
   const survivor = await openClient()
   const victims: TabClient[] = []
@@ -47,12 +52,21 @@ test('tabs killed in the task of their last track, 0 to 300 ms after it, with th
 
   await server.restart()
   const heirs = await allArrive([survivor], engineName, openClient, server, made.length)
-  await expectExactlyOnce(server, made.map((one) => one.id), 80_000)
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+    80_000,
+  )
   await expect.poll(() => survivor.waiting()).toBe(0)
   expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(DELAYS_MS.length * 100)
 })
 
-test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({ engineName, openClient, server, site }) => {
+test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({
+  engineName,
+  openClient,
+  server,
+  site,
+}) => {
   test.setTimeout(240_000)
   const tabs: TabClient[] = []
   for (let index = 0; index < TABS; index += 1) tabs.push(await openClient(ROOM))
@@ -66,14 +80,25 @@ test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one
 
   await server.restart()
   const heirs = await allArrive([await openClient(ROOM)], engineName, openClient, server, made.length)
-  await expectExactlyOnce(server, made.map((one) => one.id), 120_000)
+  await expectExactlyOnce(
+    server,
+    made.map((one) => one.id),
+    120_000,
+  )
   expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(TABS * EVENTS)
 })
 
 /** Firefox at times lists keys in one page that only other pages can read: the next page of the site delivers those. */
-async function allArrive(open: TabClient[], engineName: keyof typeof HEIRS_MAX, openClient: () => Promise<TabClient>, server: Server, count: number): Promise<TabClient[]> {
+async function allArrive(
+  open: TabClient[],
+  engineName: keyof typeof HEIRS_MAX,
+  openClient: () => Promise<TabClient>,
+  server: Server,
+  count: number,
+): Promise<TabClient[]> {
   const heirs = [...open]
-  while (heirs.length < HEIRS_MAX[engineName] && !(await arriveWithin(PATIENCE_MS, server, count))) heirs.push(await openClient())
+  while (heirs.length < HEIRS_MAX[engineName] && !(await arriveWithin(PATIENCE_MS, server, count)))
+    heirs.push(await openClient())
   return heirs
 }
 

@@ -7,9 +7,13 @@ export default async function Checkout() {
   return (
     <main>
       <h1>Checkout</h1>
-      <p>Rendered at <time>{new Date().toISOString()}</time></p>
+      <p>
+        Rendered at <time>{new Date().toISOString()}</time>
+      </p>
       <CheckOut />
-      <button data-track="help_asked" data-track-topic="payment">Help</button>
+      <button data-track="help_asked" data-track-topic="payment">
+        Help
+      </button>
     </main>
   )
 }

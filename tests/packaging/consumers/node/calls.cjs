@@ -16,7 +16,10 @@ exports.callEverything = async (init) => {
   lamplight.setConsent('granted')
   lamplight.reset()
   const { sent } = await lamplight.flush()
-  const refused = await lamplight.delivered('nobody-1').then(() => false, () => true)
+  const refused = await lamplight.delivered('nobody-1').then(
+    () => false,
+    () => true,
+  )
   if (sent !== 0 || !refused || lamplight.stats().made !== 0) throw new Error('something was made, sent or delivered')
   lamplight.close()
 }

@@ -1,11 +1,29 @@
 // Compiled, never run: a site whose own code speaks of every type that the package exports.
 import {
-  init, type AnyLamplight, type Consent, type Delivered, type Draft, type Dropped, type Failure, type Lamplight, type MetricOptions, type Monitor,
-  type Notes, type Options, type PageProperties, type Plugin, type Properties, type Reason, type Report, type Stats, type TrackArguments,
-  type Tracked, type TrackOptions,
+  type AnyLamplight,
+  type Consent,
+  type Delivered,
+  type Draft,
+  type Dropped,
+  type Failure,
+  init,
+  type Lamplight,
+  type MetricOptions,
+  type Monitor,
+  type Notes,
+  type Options,
+  type PageProperties,
+  type Plugin,
+  type Properties,
+  type Reason,
+  type Report,
+  type Stats,
+  type TrackArguments,
+  type Tracked,
+  type TrackOptions,
 } from 'lamplight'
-import { auto, type AutoOptions, type Vital, type Vitals } from 'lamplight/auto'
-import { LamplightProvider, useLamplight, useTrack, type LamplightProviderProps } from 'lamplight/react'
+import { type AutoOptions, auto, type Vital, type Vitals } from 'lamplight/auto'
+import { LamplightProvider, type LamplightProviderProps, useLamplight, useTrack } from 'lamplight/react'
 import { load } from 'lamplight/slim'
 import type { Early } from 'lamplight/snippet'
 import { getLamplight, lamplightStats, setLamplight } from 'lamplight/svelte'
@@ -16,7 +34,10 @@ const withoutEmail = (event: Draft): Draft | null => (event.name === 'email_type
 const options: Options = { url: 'https://t.example.com', key: 'wk_x', consent, beforeEnqueue: withoutEmail }
 const lamplight: Lamplight = init(options)
 
-const release: Plugin = { name: 'release', beforeEnqueue: (event) => ({ ...event, properties: { ...event.properties, release: 'v2' } }) }
+const release: Plugin = {
+  name: 'release',
+  beforeEnqueue: (event) => ({ ...event, properties: { ...event.properties, release: 'v2' } }),
+}
 lamplight.use(release)
 
 const monitor: Monitor = { kind: 'gauge', value: 3, unit: 'tabs' }
@@ -55,13 +76,18 @@ typed.track('signed_up', ...arguments_)
 const area: PageProperties<Events> = { area: 'shop' }
 typed.page(area)
 
-const vitals: Vitals = { onLCP: (report) => report({ name: 'LCP', value: 900, rating: 'good', id: 'v1' } satisfies Vital) }
+const vitals: Vitals = {
+  onLCP: (report) => report({ name: 'LCP', value: 900, rating: 'good', id: 'v1' } satisfies Vital),
+}
 const watched: AutoOptions = { errors: { perMinute: 5 }, vitals }
 const watch = (client: AnyLamplight): (() => void) => auto(client, watched)
 
 const given: LamplightProviderProps = { client: typed, watch }
 export const element = LamplightProvider(given)
-export const inReact = (): [Lamplight<Events>, Lamplight<Events>['track']] => [useLamplight<Events>(), useTrack<Events>()]
+export const inReact = (): [Lamplight<Events>, Lamplight<Events>['track']] => [
+  useLamplight<Events>(),
+  useTrack<Events>(),
+]
 
 export const inVue = (): Lamplight<Events> => useVueLamplight<Events>()
 export const plugin = createLamplight(typed)

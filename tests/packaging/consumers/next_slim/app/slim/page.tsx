@@ -8,7 +8,10 @@ export default function Slim() {
   useEffect(() => {
     const start = async () => {
       const init = await load()
-      const lamplight = init({ url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL!, key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY! })
+      const lamplight = init({
+        url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL!,
+        key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY!,
+      })
       setStored(lamplight.track('opened_slim').stored)
     }
     void start()
