@@ -18,7 +18,7 @@ const MARKERS = new RegExp(
 )
 const LEFT_OUT = new RegExp(['(test|it|describe)\\.(on' + 'ly|sk' + 'ip|fix' + 'me)\\b', '#\\[ig' + 'nore'].join('|'))
 const MACHINE_PATH = new RegExp(
-  '(^|[\\s\'"`=(:])/(' + ['ho' + 'me', 'ro' + 'ot', 'wo' + 'rk', 'Us' + 'ers'].join('|') + ')/',
+  `(^|[\\s'"\`=(:])/(${['ho' + 'me', 'ro' + 'ot', 'wo' + 'rk', 'Us' + 'ers'].join('|')})/`,
 )
 
 /** Files that are tracked, or will be. */
