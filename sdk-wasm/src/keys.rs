@@ -6,8 +6,8 @@
 //! | `<ns>:b:<block's name>` | a block of events | their producer, once | its producer or an adopter, after a 2xx for all |
 //! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
 //! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
-//! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::session`] |
-//! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::person`] |
+//! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::identity::session`] |
+//! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::identity::person`] |
 //! | `<ns>:f` | the page that the person was first seen on, as JSON text | any page, if it is not there | `browser/host.js` |
 //! | `<ns>:o` | consent was withdrawn in this browser | any tab | any tab that is given consent again |
 //! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
@@ -15,7 +15,7 @@
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};
 
-use crate::block;
+use crate::queue::block;
 use crate::text;
 
 /// The keys of one namespace.

@@ -1,4 +1,4 @@
-//! What the core asks of the world. The browser implements these in `browser/`, the simulation in `tests/sim/`.
+//! What the core asks of the world. The browser implements these in `browser/`, the simulation in `tests/native/simulation/`.
 
 use lamplight_wire::{Producer, json};
 

@@ -10,13 +10,13 @@
 )]
 
 use gloo_timers::future::TimeoutFuture;
-use lamplight_sdk::block::lines;
 use lamplight_sdk::browser::{Browser, Shell, attach, do_work, open};
 use lamplight_sdk::client::{Client, Outcome, Track};
 use lamplight_sdk::keys::Keys;
-use lamplight_sdk::lock::{Access, Lock, Phase, Register, Waits};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{Clock, Storage, Work};
+use lamplight_sdk::queue::block::lines;
+use lamplight_sdk::tabs::lock::{Access, Lock, Phase, Register, Waits};
 use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;

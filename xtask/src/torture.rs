@@ -57,7 +57,15 @@ fn simulation(root: &Path, seeds: u32) -> Result<()> {
         &format!("simulation with {seeds} seeds a world"),
         step::cargo(root)
             .env("LAMPLIGHT_SIM_SEEDS", seeds.to_string())
-            .args(["test", "--release", "--package", "lamplight-sdk", "--test", "sim"])
+            .args([
+                "test",
+                "--release",
+                "--package",
+                "lamplight-sdk",
+                "--test",
+                "native",
+                "simulation::",
+            ])
             .args(["--", "--nocapture", "--test-threads=2"]),
     )
 }

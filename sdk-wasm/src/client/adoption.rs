@@ -5,14 +5,14 @@ use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
 use super::delivery::{Cargo, ranges};
-use crate::adopt::Orphans;
-use crate::backoff::PROBE_MS_MAX;
-use crate::batch::{self, Dropped};
-use crate::flush::Reason;
-use crate::lock::{Access, Phase, Register, Waits};
+use crate::identity::session::Session;
 use crate::notes::Note;
 use crate::ports::Ports;
-use crate::session::Session;
+use crate::send::backoff::PROBE_MS_MAX;
+use crate::send::batch::{self, Dropped};
+use crate::send::flush::Reason;
+use crate::tabs::lock::{Access, Phase, Register, Waits};
+use crate::tabs::orphans::Orphans;
 
 /// How often other tabs' keys are looked at, in milliseconds: while there is something to look for, and else.
 const SCAN_MS: u64 = 2_500;

@@ -7,12 +7,12 @@ use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
 use super::adoption::Adopted;
-use crate::backoff::{Hold, PROBE_MS_MAX, STEP_MS_MAX};
-use crate::batch::{self, Dropped};
-use crate::flush::Reason;
 use crate::notes::Note;
 use crate::ports::{Answer, Ports};
-use crate::send::{Verdict, classify};
+use crate::send::backoff::{Hold, PROBE_MS_MAX, STEP_MS_MAX};
+use crate::send::batch::{self, Dropped};
+use crate::send::flush::Reason;
+use crate::send::response::{Verdict, classify};
 
 /// Most bytes of a request that outlives the page though the page is not known to go: the last events before a
 /// navigation are then not sent twice.

@@ -6,10 +6,10 @@
 use lamplight_wire::Producer;
 
 use super::Client;
-use crate::adopt::{Found, Orphans};
-use crate::block::{self, Name};
-use crate::mark::BEAT_MS;
 use crate::ports::{Ports, Work};
+use crate::queue::block::{self, Name};
+use crate::tabs::heartbeat::BEAT_MS;
+use crate::tabs::orphans::{Found, Orphans};
 use crate::text;
 
 /// When the overflow is first looked at, after the start, in milliseconds; how often where it is in use, or storage is

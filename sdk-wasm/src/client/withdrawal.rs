@@ -10,15 +10,15 @@ use lamplight_wire::reason::DropReason;
 use super::Client;
 use super::adoption::Adopted;
 use super::delivery::{Cargo, ranges};
-use crate::adopt::{Others, Patience};
-use crate::batch::{self, Dropped};
-use crate::block::{self, Name};
-use crate::flush::Reason;
+use crate::identity::person::Person;
+use crate::identity::session::Session;
 use crate::keys::Key;
 use crate::notes::Note;
-use crate::person::Person;
 use crate::ports::Ports;
-use crate::session::Session;
+use crate::queue::block::{self, Name};
+use crate::send::batch::{self, Dropped};
+use crate::send::flush::Reason;
+use crate::tabs::orphans::{Others, Patience};
 
 /// Most producers that one request speaks of.
 const PRODUCERS_MAX: usize = 20;

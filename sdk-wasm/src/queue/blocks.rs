@@ -6,9 +6,9 @@
 use lamplight_wire::Ranges;
 
 use super::{Entry, Place, Queue};
-use crate::block::{self, Name};
 use crate::keys::Keys;
 use crate::ports::Storage;
+use crate::queue::block::{self, Name};
 
 /// The request of events that are being written into a block.
 pub(crate) const SPILLING: u32 = u32::MAX;

@@ -5,9 +5,9 @@
 use lamplight_wire::Ranges;
 
 use super::{Entry, Place, Queue};
-use crate::block::Name;
 use crate::keys::Keys;
 use crate::ports::Storage;
+use crate::queue::block::Name;
 
 /// So many events may have a key each.
 const SINGLES_MAX: usize = 500;

@@ -1,6 +1,6 @@
 //! Our share of the origin's storage, which all tabs fill together, and what of it is taken.
 
-use crate::block::BYTES_MAX;
+use crate::queue::block::BYTES_MAX;
 
 /// A page that wrote more than this part of the share since it last looked looks again, before it writes on.
 const LOOK_PART: usize = 8;

@@ -1,0 +1,308 @@
+//! The client: one page's queue, sender and adopter, without any input or output of its own.
+//!
+//! Everything it does to the world goes through the [`Ports`]. Results come back by methods: [`Client::answered`],
+//! [`Client::alive`], [`Client::worked`], [`Client::page`]; and [`Client::next_wake_ms`] says when [`Client::woke`] is to be called.
+//! The browser and the simulation drive exactly this code.
+
+mod adoption;
+mod delivery;
+mod handover;
+mod lifecycle;
+mod overflow;
+mod stats;
+mod track;
+mod withdrawal;
+
+use lamplight_wire::Producer;
+
+use crate::identity::person::Person;
+use crate::identity::session::Session;
+use crate::keys::Keys;
+use crate::notes::Note;
+use crate::options::Options;
+use crate::ports::Ports;
+use crate::queue::{Queue, Room};
+use crate::send::backoff::{Backoff, STEP_MS_MAX};
+use crate::send::batch::Dropped;
+use crate::send::flush::{Decision, Situation, decide};
+use crate::tabs::heartbeat::{BEAT_MS, Mark};
+use crate::tabs::lag::Lag;
+use crate::tabs::lease::Lease;
+use crate::tabs::lock::Lock;
+use crate::tabs::orphans::{Orphans, Others, Patience};
+use adoption::Parked;
+use delivery::Request;
+use handover::GROWTH_MS;
+use overflow::Desk;
+use stats::Counts;
+use withdrawal::Withdrawal;
+
+pub use track::{Outcome, Track, Tracked};
+
+/// How soon after the start other tabs' keys are looked at for the first time, in milliseconds.
+const FIRST_SCAN_MS: u64 = 200;
+
+/// One page's client.
+///
+/// A page begins with a client that is not `WHOLE`: it makes and sends the page's own events, and what works for other
+/// pages or moves events out of storage is not compiled into it. It hands over to a whole one, see [`Client::take_over`].
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
+pub struct Client<P: Ports, const WHOLE: bool = true> {
+    ports: P,
+    options: Options,
+    keys: Keys,
+    producer: Producer,
+    /// The last number given.
+    seq: u64,
+    person: Person,
+    session: Session,
+    /// The `context` object of later events, or empty.
+    context_json: String,
+    queue: Queue<WHOLE>,
+    /// Numbers given up that no 2xx has acknowledged yet.
+    dropped: Dropped,
+    counts: Counts,
+
+    backoff: Backoff,
+    requests: Vec<Request>,
+    last_request: u32,
+    last_sent_ms: Option<u64>,
+    /// Most events in the next batch: fewer than the option while a broken event is searched for.
+    events_max: usize,
+    /// How many events were delivered before the flush that the page asked for.
+    flush_from: Option<u64>,
+
+    beat: u64,
+    beat_due_ms: Option<u64>,
+    is_marked: bool,
+
+    others: Others,
+    orphans: Vec<Orphans>,
+    parked: Vec<Parked>,
+    scan_due_ms: u64,
+    /// The overflow's.
+    desk: Desk,
+    lock: Lock,
+    lease: Lease,
+    lag: Lag,
+
+    /// When the rest of the client is asked for, by one that is not whole.
+    growth_due_ms: u64,
+    withdrawal: Withdrawal,
+    /// The page was left or frozen, or the client closed: no timer runs.
+    is_asleep: bool,
+    is_closed: bool,
+    notes: Vec<Note>,
+}
+
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+    /// Starts a client: mints its producer and marks it alive. Nothing is written to storage yet.
+    pub fn new(mut ports: P, options: Options) -> Self {
+        let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.bits()));
+        let producer = Producer::from_bits(bits);
+        if options.liveness {
+            ports.hold(producer);
+        }
+        Self::start(ports, options, producer)
+    }
+
+    fn start(mut ports: P, options: Options, producer: Producer) -> Self {
+        let room = Room {
+            storage_bytes_max: options.storage_bytes_max,
+            memory_bytes_max: options.memory_bytes_max,
+            settle_ms: options.settle_ms,
+        };
+        let patience = Patience {
+            adopt_after_ms: options.adopt_after_ms,
+            beat_stale_ms: options.beat_stale_ms,
+        };
+        let keys = Keys::new(&options.namespace);
+        ports.begin_numbered(&keys.events(producer));
+        let now_ms = ports.monotonic_ms();
+        Self {
+            withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
+            keys,
+            producer,
+            seq: 0,
+            person: Person::default(),
+            session: Session::default(),
+            context_json: String::new(),
+            queue: Queue::new(producer, room),
+            dropped: Dropped::new(),
+            counts: Counts::default(),
+            backoff: Backoff::default(),
+            requests: Vec::new(),
+            last_request: 0,
+            last_sent_ms: None,
+            events_max: options.events_max,
+            flush_from: None,
+            beat: 0,
+            beat_due_ms: None,
+            is_marked: false,
+            others: Others::new(patience),
+            orphans: Vec::new(),
+            parked: Vec::new(),
+            scan_due_ms: now_ms + FIRST_SCAN_MS,
+            desk: Desk::new(now_ms),
+            lock: Lock::new(producer),
+            lease: Lease::new(producer, options.lease_stale_ms),
+            lag: Lag::default(),
+            growth_due_ms: now_ms + GROWTH_MS,
+            is_asleep: false,
+            is_closed: false,
+            notes: Vec::new(),
+            ports,
+            options,
+        }
+    }
+
+    /// This page's producer.
+    pub const fn producer(&self) -> Producer {
+        self.producer
+    }
+
+    /// The ports, for a simulation that must reach its own.
+    pub const fn ports(&mut self) -> &mut P {
+        &mut self.ports
+    }
+
+    /// Asks for everything that waits to be sent now. A [`Note::Flushed`] tells when that is done, or why it cannot be.
+    pub fn flush(&mut self) {
+        self.flush_from.get_or_insert(self.counts.sent);
+        self.end_flush();
+    }
+
+    /// When [`Client::woke`] wants to be called, by the monotonic clock.
+    pub fn next_wake_ms(&mut self) -> Option<u64> {
+        let due_ms = if self.is_asleep {
+            None
+        } else {
+            Some(self.due_ms()).filter(|due_ms| *due_ms < u64::MAX)
+        };
+        self.lag.armed(due_ms);
+        due_ms
+    }
+
+    fn due_ms(&self) -> u64 {
+        let now_ms = self.ports.monotonic_ms();
+        let flush = match decide(&self.situation(now_ms)) {
+            Decision::Nothing => None,
+            Decision::WaitUntil(at_ms) => Some(at_ms),
+            Decision::Send(_) => Some(now_ms),
+        };
+        let mut first_ms = if WHOLE { self.work_due_ms(now_ms) } else { self.growth_due_ms };
+        for request in &self.requests {
+            first_ms = first_ms.min(request.deadline_ms);
+        }
+        sooner(first_ms, &[flush, self.queue.due_ms(), self.beat_due_ms])
+    }
+
+    /// When there is something to do for others, or with the overflow.
+    fn work_due_ms(&self, now_ms: u64) -> u64 {
+        let scan = (!self.is_withdrawn()).then_some(self.scan_due_ms);
+        let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
+        let first_ms = sooner(self.overflow_due_ms(now_ms), &lock);
+        sooner(first_ms, &[scan, self.withdrawal_due_ms(now_ms)])
+    }
+
+    /// Does everything that is due.
+    pub fn woke(&mut self) {
+        let now_ms = self.ports.monotonic_ms();
+        self.lag.woke(now_ms);
+        if self.is_asleep {
+            return;
+        }
+        self.time_out(now_ms);
+        if self.queue.wants_look_again(now_ms) {
+            self.look(now_ms);
+        }
+        self.queue.tend(&mut self.ports, &self.keys, now_ms);
+        if WHOLE {
+            let is_failing = self.backoff.is_failing();
+            if is_failing {
+                self.queue.compact(&mut self.ports, &self.keys, now_ms);
+            }
+            self.queue.relieve(now_ms, is_failing);
+        }
+        self.beat(now_ms);
+        if WHOLE {
+            self.scan(now_ms);
+            self.step_lock(now_ms);
+            self.tend_lease(now_ms);
+        } else {
+            self.heed_withdrawal();
+            self.grow(now_ms);
+        }
+        if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
+            self.send_own(reason);
+        }
+        if WHOLE {
+            self.send_adopted(now_ms);
+            self.send_withdrawn(now_ms);
+            self.tend_overflow(now_ms);
+        }
+        self.end_flush();
+    }
+
+    fn situation(&self, now_ms: u64) -> Situation {
+        Situation {
+            now_ms,
+            events: self.queue.waiting(),
+            bytes: self.queue.waiting_bytes(),
+            has_declarations: WHOLE && !self.dropped.is_empty(),
+            in_flight: !self.requests.is_empty(),
+            backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
+                // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.
+                let yields = WHOLE && self.lease.is_others(now_ms);
+                if yields { until_ms + STEP_MS_MAX } else { until_ms }
+            }),
+            last_sent_ms: self.last_sent_ms,
+            manual: self.flush_from.is_some(),
+            interval_ms: self.options.interval_ms,
+            events_max: self.events_max,
+            bytes_max: self.options.batch_bytes_max,
+        }
+    }
+
+    /// Moves the mark's beat on while events wait.
+    fn beat(&mut self, now_ms: u64) {
+        if self.beat_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
+            return;
+        }
+        self.beat_due_ms = (!self.queue.is_empty()).then_some(now_ms + BEAT_MS);
+        if !self.queue.is_empty() || !self.dropped.is_empty() {
+            self.write_mark(false);
+        }
+    }
+
+    fn write_mark(&mut self, gone: bool) {
+        self.beat += 1;
+        let mark = Mark { gone, next: self.seq + 1, overflows: self.queue.overflows() };
+        // A mark that storage refuses only means that others take longer to see that this page is gone.
+        self.is_marked |=
+            self.ports.set(&self.keys.mark(self.producer), &mark.write(self.beat)).is_ok();
+    }
+
+    /// Removes the mark once there is nothing left that it speaks of.
+    fn drop_mark(&mut self) {
+        if self.is_marked && self.queue.is_empty() && self.dropped.is_empty() {
+            self.ports.remove(&self.keys.mark(self.producer));
+            self.is_marked = false;
+            self.beat_due_ms = None;
+        }
+    }
+
+    /// What there is to tell the page's code since the last call.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+/// The soonest of some times and one more.
+pub(crate) fn sooner(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
+    for time in times {
+        first_ms = first_ms.min(time.unwrap_or(u64::MAX));
+    }
+    first_ms
+}

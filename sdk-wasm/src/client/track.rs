@@ -1,0 +1,178 @@
+//! Making events: number, text, place.
+
+use lamplight_wire::event::EventParts;
+use lamplight_wire::reason::DropReason;
+use lamplight_wire::{Ranges, limits};
+
+use super::Client;
+use crate::notes::Note;
+use crate::ports::{Ports, Refusal};
+use crate::queue::Kept;
+use crate::send::batch;
+use crate::tabs::heartbeat::BEAT_MS;
+
+/// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
+const UNNAMED: &str = "unnamed";
+
+/// Most bytes of an event's user, monitor and type together.
+const REST_BYTES_MAX: usize = limits::PROPERTIES_BYTES_MAX / 4;
+/// What most events take besides them, in bytes.
+const ROOM_BYTES: usize = 400;
+
+/// An event as the page's code gives it, all of it in ASCII: JSON texts, and texts as they stand inside a JSON string.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Track<'a> {
+    /// What happened. An empty name becomes `unnamed`.
+    pub name: &'a str,
+    /// The name's bytes of UTF-8, without escapes; 0 when they are few.
+    pub name_bytes: usize,
+    /// When, in milliseconds since 1970; now, when absent.
+    pub ts_ms: Option<u64>,
+    /// The `properties` object's JSON text, or empty.
+    pub properties_json: &'a str,
+    /// The type, or empty for `default`.
+    pub kind: &'a str,
+    /// The `user` object's JSON text, or empty for the one that [`Client::identify`] set.
+    pub user_json: &'a str,
+    /// The `monitor` object's JSON text, or empty.
+    pub monitor_json: &'a str,
+}
+
+/// What became of an event. JavaScript knows them by their places in this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is in storage.
+    Stored,
+    /// It is in memory; storage is full.
+    StorageFull,
+    /// It is in memory; there is no storage.
+    StorageBlocked,
+    /// It is in memory; our share of storage is used up.
+    StorageShare,
+    /// It was given up and counted: memory is full too.
+    Quota,
+    /// It was given up and counted: it is over a limit.
+    TooLarge,
+    /// It got no number: the client is closed, or out of numbers.
+    Closed,
+}
+
+/// The number an event got, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tracked {
+    /// Its number; 0 when it got none.
+    pub seq: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+    /// Names the person of later events, by an id as it stands inside a JSON string, on this page and those after it; when absent, they are somebody else's, of whom
+    /// nothing is known. Other tabs follow when they next look at storage.
+    pub fn identify(&mut self, id: Option<&str>) {
+        if let Some(id) = id {
+            self.person.identify(&mut self.ports, &self.keys, id);
+        } else {
+            self.session.end(&mut self.ports, &self.keys);
+            if self.is_withdrawn() {
+                self.person.forget(&mut self.ports, &self.keys);
+            } else {
+                self.person.reset(&mut self.ports, &self.keys);
+            }
+        }
+    }
+
+    /// Sets the `context` object of later events, as JSON text; none when empty.
+    pub fn set_context(&mut self, context_json: &str) {
+        self.context_json.clear();
+        self.context_json.push_str(context_json);
+    }
+
+    /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
+    pub fn track(&mut self, event: &Track<'_>) -> Tracked {
+        if self.is_closed || self.seq == limits::SEQ_MAX {
+            return Tracked { seq: 0, outcome: Outcome::Closed };
+        }
+        self.seq += 1;
+        let seq = self.seq;
+        let Some(text) = self.write(event) else {
+            self.give_up(DropReason::TooLarge, seq);
+            return Tracked { seq, outcome: Outcome::TooLarge };
+        };
+        let now_ms = self.ports.monotonic_ms();
+        if self.queue.wants_look() {
+            self.look(now_ms);
+        }
+        let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
+        let outcome = match kept {
+            Kept::Stored => Outcome::Stored,
+            Kept::Refused(Refusal::Full) => Outcome::StorageFull,
+            Kept::Refused(Refusal::Blocked) => {
+                if WHOLE {
+                    self.is_alone(now_ms);
+                }
+                Outcome::StorageBlocked
+            }
+            Kept::OverShare => Outcome::StorageShare,
+            Kept::Dropped => {
+                self.give_up(DropReason::Quota, seq);
+                Outcome::Quota
+            }
+        };
+        if outcome == Outcome::Stored {
+            self.beat_due_ms.get_or_insert(now_ms + BEAT_MS);
+        } else {
+            // Should the page die with what only memory has, the mark still tells that the number was given out.
+            self.write_mark(false);
+            self.beat_due_ms = Some(now_ms + BEAT_MS);
+            self.hurry_growth(now_ms);
+        }
+        Tracked { seq, outcome }
+    }
+
+    /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
+    fn write(&mut self, event: &Track<'_>) -> Option<String> {
+        let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
+        if event.name_bytes > limits::NAME_BYTES_MAX
+            || event.properties_json.len() > limits::PROPERTIES_BYTES_MAX
+            || rest > REST_BYTES_MAX
+        {
+            return None;
+        }
+        let now_ms = self.ports.wall_ms();
+        let session = self.session.touch(&mut self.ports, &self.keys, now_ms);
+        let mut user_json = event.user_json;
+        if user_json.is_empty() {
+            user_json = self.person.json(&mut self.ports, &self.keys);
+        }
+        let room = event.properties_json.len() + self.context_json.len() + ROOM_BYTES;
+        let mut text = String::with_capacity(room);
+        let parts = EventParts {
+            name: if event.name.is_empty() { UNNAMED } else { event.name },
+            ts: event.ts_ms.unwrap_or(now_ms),
+            producer: self.producer,
+            seq: self.seq,
+            properties_json: event.properties_json,
+            kind: event.kind,
+            user_json,
+            session,
+            context_json: &self.context_json,
+            monitor_json: event.monitor_json,
+        };
+        parts.push_to(&mut text);
+        Some(text)
+    }
+
+    pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {
+        if WHOLE {
+            let seqs: Ranges = [(seq, seq)].into_iter().collect();
+            batch::give_up(&mut self.dropped, reason, &seqs);
+        } else {
+            batch::give_up_next(&mut self.dropped, reason, seq);
+        }
+        self.counts.dropped[reason as usize] += 1;
+        self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
+        // The mark tells an adopter how far the numbers went, should this page not live to declare it.
+        self.beat_due_ms = Some(self.ports.monotonic_ms());
+    }
+}

@@ -1,0 +1,335 @@
+//! This page's own events that no 2xx has answered yet: each in storage under its own key and in memory; or in a block.
+
+pub mod block;
+mod blocks;
+mod compact;
+mod hand;
+mod share;
+mod tend;
+mod withdraw;
+
+use lamplight_wire::{Producer, Ranges};
+
+use crate::keys::Keys;
+use crate::ports::{Refusal, Storage};
+use crate::queue::block::Name;
+pub(crate) use blocks::SPILLING;
+use blocks::{Block, GATHER_MS};
+use compact::Fresh;
+pub use hand::Handed;
+use share::Share;
+
+/// Where a new event went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Into storage: it survives the page.
+    Stored,
+    /// Into memory, because storage refused it; it is offered to storage once more.
+    Refused(Refusal),
+    /// Into memory, because our own share of storage is used up.
+    OverShare,
+    /// Nowhere: memory's share is used up as well.
+    Dropped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Storage,
+    /// In memory, and storage is to be asked once more.
+    Retry,
+    Memory,
+    /// In a block in storage.
+    Chunk,
+    /// In a block in the overflow.
+    Overflow,
+}
+
+#[derive(Debug)]
+struct Entry {
+    seq: u64,
+    text: String,
+    place: Place,
+    /// The request that carries it, or 0.
+    request: u32,
+    /// When to read its key back; 0 when that is done or needless.
+    read_back_ms: u64,
+    /// Given up by the server's word; leaves once that is declared.
+    parked: bool,
+}
+
+impl Entry {
+    const fn new(seq: u64, text: String, place: Place) -> Self {
+        Self { seq, text, place, request: 0, read_back_ms: 0, parked: false }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.request == 0 && !self.parked
+    }
+}
+
+/// How much room the queue may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Most bytes of all pages' events in storage, keys included.
+    pub storage_bytes_max: usize,
+    /// Most bytes of events that are in memory only.
+    pub memory_bytes_max: usize,
+    /// After how long a new key is read back, in milliseconds.
+    pub settle_ms: u64,
+}
+
+/// One producer's unanswered events.
+#[derive(Debug)]
+pub struct Queue<const WHOLE: bool = true> {
+    producer: Producer,
+    /// What the keys of its events begin with, once there was one.
+    prefix: String,
+    room: Room,
+    /// Ascending by seq.
+    entries: Vec<Entry>,
+    waiting: usize,
+    waiting_bytes: usize,
+    share: Share,
+    /// Something waits for its second chance with storage.
+    has_retries: bool,
+    read_back_due_ms: Option<u64>,
+    /// When events that only memory has are offered to storage again.
+    move_in_due_ms: Option<u64>,
+    /// In the order in which they were written.
+    blocks: Vec<Block>,
+    last_block: u64,
+    fresh: Option<Fresh>,
+    compact_after_ms: u64,
+    /// The block that is being written into the overflow, and its events.
+    spilling: Option<(Name, Ranges)>,
+    spill_due_ms: Option<u64>,
+    /// The origin has no room left: what we have in storage goes out too.
+    retreats: bool,
+    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make room for new ones.
+    relieves: bool,
+}
+
+impl<const WHOLE: bool> Queue<WHOLE> {
+    /// An empty queue.
+    pub const fn new(producer: Producer, room: Room) -> Self {
+        Self {
+            producer,
+            prefix: String::new(),
+            room,
+            entries: Vec::new(),
+            waiting: 0,
+            waiting_bytes: 0,
+            share: Share::new(room.storage_bytes_max),
+            has_retries: false,
+            read_back_due_ms: None,
+            move_in_due_ms: None,
+            blocks: Vec::new(),
+            last_block: 0,
+            fresh: None,
+            compact_after_ms: 0,
+            spilling: None,
+            spill_due_ms: None,
+            retreats: false,
+            relieves: false,
+        }
+    }
+
+    /// Unanswered events, those in flight included.
+    pub fn len(&self) -> usize {
+        let out = if WHOLE { self.events_out() } else { 0 };
+        self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
+    }
+
+    /// Whether every event was answered.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && (!WHOLE || self.events_out() == 0)
+    }
+
+    /// Events that are not in flight and not given up.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Their bytes.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Bytes in storage, keys included.
+    pub fn stored_bytes(&self) -> usize {
+        self.share.stored
+    }
+
+    /// Bytes of events that are in memory only.
+    pub fn memory_bytes(&self) -> usize {
+        self.share.memory
+    }
+
+    /// Whether the event `seq` is still here.
+    pub fn contains(&self, seq: u64) -> bool {
+        for entry in &self.entries {
+            if entry.seq == seq {
+                return true;
+            }
+        }
+        WHOLE && self.is_out(seq)
+    }
+
+    /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
+    /// is in storage.
+    pub fn push(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &Keys,
+        now_ms: u64,
+        seq: u64,
+        text: String,
+    ) -> Kept {
+        if self.prefix.is_empty() {
+            self.prefix = keys.events(self.producer);
+        }
+        let bytes = self.prefix.len() + digits(seq) + text.len();
+        let kept = if self.share.fits(bytes) {
+            let stored = storage.set_numbered(&self.prefix, seq, &text);
+            stored.map_or_else(Kept::Refused, |()| Kept::Stored)
+        } else {
+            Kept::OverShare
+        };
+        if kept != Kept::Stored && self.share.memory + text.len() > self.room.memory_bytes_max {
+            return Kept::Dropped;
+        }
+        let mut read_back_ms = 0;
+        let place = match kept {
+            Kept::Stored => {
+                self.share.wrote(bytes);
+                read_back_ms = now_ms + self.room.settle_ms;
+                self.read_back_due_ms.get_or_insert(read_back_ms);
+                Place::Storage
+            }
+            Kept::Refused(Refusal::Full) => {
+                self.has_retries = true;
+                self.retreats = true;
+                Place::Retry
+            }
+            _ => Place::Memory,
+        };
+        if place != Place::Storage {
+            self.share.memory += text.len();
+            self.spill_due_ms.get_or_insert(now_ms + GATHER_MS);
+        }
+        self.waiting += 1;
+        self.waiting_bytes += text.len();
+        self.entries.push(Entry { read_back_ms, ..Entry::new(seq, text, place) });
+        kept
+    }
+
+    /// Puts events into `request`, as many as fit, and appends their texts to `texts`, separated by commas: first
+    /// those that only memory has, then the oldest. At least one, if any waits. Says how many.
+    pub fn pick(
+        &mut self,
+        request: u32,
+        events_max: usize,
+        bytes_max: usize,
+        only_unstored: bool,
+        texts: &mut String,
+    ) -> usize {
+        let mut picked = 0;
+        for stored in [false, true] {
+            if stored && only_unstored {
+                break;
+            }
+            for entry in &mut self.entries {
+                let outside = matches!(entry.place, Place::Memory | Place::Retry);
+                if !entry.is_waiting() || outside == stored {
+                    continue;
+                }
+                let is_full =
+                    texts.len() + 1 + entry.text.len() > bytes_max || picked == events_max;
+                if picked > 0 && is_full {
+                    return picked;
+                }
+                if picked > 0 {
+                    texts.push(',');
+                }
+                texts.push_str(&entry.text);
+                entry.request = request;
+                picked += 1;
+                self.waiting -= 1;
+                self.waiting_bytes -= entry.text.len();
+            }
+        }
+        picked
+    }
+
+    /// Puts the events of `request` back among those that wait.
+    pub fn put_back(&mut self, request: u32) {
+        for entry in &mut self.entries {
+            if entry.request == request {
+                entry.request = 0;
+                self.waiting += 1;
+                self.waiting_bytes += entry.text.len();
+            }
+        }
+        if self.share.memory > 0 {
+            self.spill_due_ms.get_or_insert(0);
+        }
+    }
+
+    /// Removes the events of `request`, which a 2xx answered, and says which they were.
+    pub fn accepted(&mut self, storage: &mut impl Storage, keys: &Keys, request: u32) -> Ranges {
+        self.remove(storage, keys, &|entry| entry.request == request)
+    }
+
+    /// Gives up the only event of `request`: it is not sent again. Says which it was.
+    pub fn park(&mut self, request: u32) -> Option<u64> {
+        let entry = self.entries.iter_mut().find(|entry| entry.request == request)?;
+        entry.parked = true;
+        entry.request = 0;
+        Some(entry.seq)
+    }
+
+    /// Removes events that were given up, once a 2xx answered their declaration.
+    pub fn declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
+        self.remove(storage, keys, &|entry| entry.parked && seqs.contains(entry.seq));
+    }
+
+    fn remove(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &Keys,
+        leaves: &dyn Fn(&Entry) -> bool,
+    ) -> Ranges {
+        let mut left = Ranges::new();
+        let producer = self.producer;
+        let share = &mut self.share;
+        self.entries.retain(|entry| {
+            if !leaves(entry) {
+                return true;
+            }
+            left.append(entry.seq);
+            match entry.place {
+                Place::Storage => {
+                    let key = keys.event(producer, entry.seq);
+                    share.stored -= key.len() + entry.text.len();
+                    storage.remove(&key);
+                }
+                Place::Memory | Place::Retry => share.memory -= entry.text.len(),
+                Place::Chunk | Place::Overflow => {}
+            }
+            false
+        });
+        if WHOLE {
+            self.leave_blocks(storage, keys, &left);
+        }
+        self.has_room();
+        left
+    }
+}
+
+/// How many characters a number has.
+const fn digits(number: u64) -> usize {
+    match number.checked_ilog10() {
+        Some(power) => power as usize + 1,
+        None => 1,
+    }
+}

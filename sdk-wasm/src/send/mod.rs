@@ -1,0 +1,7 @@
+//! Sending, one decision per file: when ([`flush`]), what ([`batch`]), what an answer means
+//! ([`response`]), and how long to wait after a failure ([`backoff`]). All of it is pure.
+
+pub mod backoff;
+pub mod batch;
+pub mod flush;
+pub mod response;

@@ -1,0 +1,112 @@
+//! Whose events they are, in every tab: what one tab's page says of the person holds in the others, too.
+
+use crate::origin::{World, well};
+use lamplight_sdk::options::Options;
+use lamplight_wire::batch::Body;
+
+/// As long as an open tab may take to follow another, in milliseconds.
+const FOLLOWS_MS: u64 = 4_100;
+
+/// Whose event it was: who was named, their anonymous name, and the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Whose {
+    id: Option<String>,
+    anonymous: String,
+    session: String,
+}
+
+impl World {
+    /// Has `tab` make an event, and says whose it is.
+    fn whose(&mut self, tab: usize) -> Whose {
+        self.bodies.clear();
+        self.track(tab, 1);
+        self.pass(6_000, &well());
+        let events: Vec<serde_json::Value> = self
+            .bodies
+            .iter()
+            .flat_map(|body| Body::read(body).unwrap().events)
+            .map(|event| serde_json::from_str(event).unwrap())
+            .collect();
+        let [event] = &events[..] else { panic!("not one event: {events:?}") };
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        Whose {
+            id: text(&event["user"]["id"]),
+            anonymous: text(&event["user"]["anonymous_id"]).unwrap(),
+            session: text(&event["session"]).unwrap(),
+        }
+    }
+
+    /// Two tabs, each of which has made an event.
+    fn two_tabs(options: Options) -> (Self, [usize; 2], Whose) {
+        let mut world = Self::new(options);
+        let tabs = [world.open(), world.open()];
+        let [first, second] = tabs.map(|tab| world.whose(tab));
+        assert_eq!(first, second, "tabs share a person from the beginning");
+        (world, tabs, first)
+    }
+
+    fn identify(&mut self, tab: usize, id: Option<&str>) {
+        self.clients[tab].identify(id);
+        self.pass(FOLLOWS_MS, &well());
+    }
+}
+
+#[test]
+fn whom_one_tab_names_the_others_name_too() {
+    let (mut world, [one, other], before) = World::two_tabs(Options::default());
+    world.identify(one, Some("u-1"));
+    let named = world.whose(other);
+    assert_eq!(named.id.as_deref(), Some("u-1"));
+    assert_eq!((named.anonymous, named.session), (before.anonymous, before.session));
+    // Whoever speaks last is right, whichever tab it is.
+    world.identify(other, Some("u-2"));
+    assert_eq!(world.whose(one).id.as_deref(), Some("u-2"));
+}
+
+#[test]
+fn whom_one_tab_leaves_behind_all_leave_behind() {
+    let (mut world, [one, other], before) = World::two_tabs(Options::default());
+    world.identify(one, Some("u-1"));
+    world.identify(other, None);
+    let [one, other] = [one, other].map(|tab| world.whose(tab));
+    assert_eq!(one, other);
+    assert_eq!(one.id, None);
+    assert_ne!(one.anonymous, before.anonymous);
+    assert_ne!(one.session, before.session);
+}
+
+#[test]
+fn a_tab_that_could_not_keep_its_person_stays_with_it() {
+    let (mut world, [one, other], _) = World::two_tabs(Options::default());
+    world.identify(other, Some("u-1"));
+    world.clients[one].ports().refuses = true;
+    world.identify(one, Some("u-2"));
+    world.clients[one].ports().refuses = false;
+    assert_eq!(world.whose(one).id.as_deref(), Some("u-2"), "storage still has another");
+}
+
+#[test]
+fn a_person_that_cannot_be_read_stays_the_same() {
+    let (mut world, [one, other], before) = World::two_tabs(Options::default());
+    world.clients[other].ports().unreadable = Some("ll:u".to_owned());
+    world.pass(FOLLOWS_MS, &well());
+    assert_eq!(world.whose(other), before);
+    // What stands there is replaced by what is none.
+    world.clients[other].ports().unreadable = None;
+    world.origin.borrow_mut().values.insert("ll:u".to_owned(), "nobody".to_owned());
+    world.pass(FOLLOWS_MS, &well());
+    assert_eq!([one, other].map(|tab| world.whose(tab)), [before.clone(), before]);
+}
+
+#[test]
+fn where_consent_was_withdrawn_a_reset_leaves_nobody_in_storage() {
+    let (mut world, [one, other], before) = World::two_tabs(Options::default());
+    world.clients[one].withdraw(false);
+    world.identify(one, None);
+    assert!(!world.origin.borrow().values.contains_key("ll:u"));
+    world.clients[one].consent();
+    world.clients[other].consent();
+    let [one, other] = [one, other].map(|tab| world.whose(tab));
+    assert_eq!(one, other);
+    assert_ne!(one.anonymous, before.anonymous);
+}

@@ -1,0 +1,19 @@
+//! Every native integration test of the SDK, in one binary: the modules mirror `src/`, and
+//! `simulation` drives the whole client in many tabs.
+//!
+//! The tests of the browser module run on wasm32 in a real browser, so they have a binary of their
+//! own: `tests/browser.rs`.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should say so"
+)]
+
+mod client;
+mod identity;
+mod origin;
+mod queue;
+mod simulation;
+mod tabs;

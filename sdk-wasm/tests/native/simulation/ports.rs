@@ -1,0 +1,265 @@
+//! The ports of a simulated tab, and the mutants that must be caught.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use lamplight_sdk::ports::{Answer, Clock, Growth, Liveness, Refusal, Rng, Storage, Transport};
+use lamplight_wire::Producer;
+use lamplight_wire::batch::Body;
+
+use crate::simulation::chance::Chance;
+use crate::simulation::overflow::{Asked, Database};
+use crate::simulation::server::{Id, Ledger};
+use crate::simulation::storage::{Model, Tab};
+
+/// A way to break the client from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    None,
+    /// The transport tells of a 2xx as soon as it is given a request.
+    EarlyAnswer,
+    /// All tabs write their events under the same keys.
+    SharedKeys,
+    /// The overflow tells that a block is there as soon as it is given one.
+    EarlyWord,
+    /// What other tabs wrote seems to take no room.
+    Weightless,
+}
+
+/// A request that was handed to the network.
+#[derive(Debug, Clone)]
+pub(crate) struct Posted {
+    pub(crate) tab: Tab,
+    pub(crate) request: u32,
+    pub(crate) body: String,
+    pub(crate) keepalive: bool,
+}
+
+/// What all tabs share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) now_ms: u64,
+    pub(crate) chance: Chance,
+    pub(crate) storage: Model,
+    pub(crate) ledger: Ledger,
+    /// Events of which nobody is to hear any more.
+    pub(crate) withdrawn: BTreeSet<Id>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) posted: Vec<Posted>,
+    pub(crate) early: Vec<(Tab, u32, Answer)>,
+    pub(crate) held: BTreeMap<Tab, Producer>,
+    pub(crate) looks: BTreeSet<Tab>,
+    /// Tabs that asked for a whole client.
+    pub(crate) grows: BTreeSet<Tab>,
+    /// Tabs that died in the middle of a task.
+    pub(crate) dead: BTreeSet<Tab>,
+    /// A tab dies after so many more accesses to storage.
+    pub(crate) accesses_left: BTreeMap<Tab, u64>,
+    pub(crate) adopted: BTreeSet<Id>,
+    pub(crate) database: Database,
+    pub(crate) asked: Vec<Asked>,
+    pub(crate) early_words: Vec<(Tab, u32)>,
+    /// How far the wall clock was set forward, in milliseconds.
+    pub(crate) clock_set_ms: u64,
+}
+
+impl Shared {
+    /// Whether nothing more has to become of an event.
+    pub(crate) fn is_settled(&self, id: Id) -> bool {
+        self.ledger.knows(id) || self.withdrawn.contains(&id)
+    }
+}
+
+/// One tab's ports.
+#[derive(Debug, Clone)]
+pub(crate) struct TabPorts {
+    pub(crate) tab: Tab,
+    pub(crate) mutant: Mutant,
+    pub(crate) liveness: bool,
+    /// It is a worker, or its storage is blocked.
+    pub(crate) is_blocked: bool,
+    /// The wall clock's error: no two tabs agree.
+    pub(crate) skew_ms: u64,
+    pub(crate) shared: Rc<RefCell<Shared>>,
+}
+
+impl TabPorts {
+    /// Counts an access to storage; says whether the tab is still alive to do it.
+    fn access(&self) -> bool {
+        let shared = &mut *self.shared.borrow_mut();
+        if let Some(left) = shared.accesses_left.get_mut(&self.tab) {
+            if *left == 0 {
+                shared.dead.insert(self.tab);
+            } else {
+                *left -= 1;
+            }
+        }
+        !shared.dead.contains(&self.tab)
+    }
+
+    /// Where a key really stands.
+    fn place(&self, key: &str) -> String {
+        match self.mutant {
+            Mutant::SharedKeys => match event_of(key) {
+                Some((_, seq)) => format!("sim:q:{seq}"),
+                None => key.into(),
+            },
+            _ => key.into(),
+        }
+    }
+}
+
+/// Where it stands that consent was withdrawn.
+pub(crate) const WITHDRAWN: &str = "sim:o";
+
+/// The event that a key is of.
+pub(crate) fn event_of(key: &str) -> Option<Id> {
+    let (producer, seq) = key.strip_prefix("sim:q:")?.split_once(':')?;
+    Some((Producer::parse(producer)?, seq.parse().ok()?))
+}
+
+impl Storage for TabPorts {
+    fn get(&self, key: &str) -> Option<String> {
+        if self.is_blocked {
+            return None;
+        }
+        let text = self.shared.borrow().storage.get(self.tab, &self.place(key))?;
+        match self.mutant {
+            Mutant::SharedKeys => text.strip_prefix(key)?.strip_prefix(' ').map(Into::into),
+            _ => Some(text),
+        }
+    }
+
+    fn size(&self, key: &str) -> usize {
+        if self.mutant == Mutant::Weightless {
+            return 0;
+        }
+        self.shared.borrow().storage.get(self.tab, &self.place(key)).map_or(0, |text| text.len())
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        if self.is_blocked {
+            return Err(Refusal::Blocked);
+        }
+        if !self.access() {
+            return Err(Refusal::Full);
+        }
+        let value = match self.mutant {
+            Mutant::SharedKeys => format!("{key} {value}"),
+            _ => value.into(),
+        };
+        let Shared { storage, chance, now_ms, .. } = &mut *self.shared.borrow_mut();
+        if storage.set(self.tab, *now_ms, chance, &self.place(key), &value) {
+            Ok(())
+        } else {
+            Err(Refusal::Full)
+        }
+    }
+
+    fn remove(&mut self, key: &str) {
+        if self.is_blocked || !self.access() {
+            return;
+        }
+        let shared = &mut *self.shared.borrow_mut();
+        if let Some((producer, seq)) = event_of(key) {
+            let id = (producer, seq);
+            let is_kept = || shared.database.holds(id) || shared.storage.block_holds(self.tab, id);
+            if !shared.is_settled(id) && !is_kept() {
+                shared.faults.push(format!(
+                    "{producer}-{seq} was removed without having been accepted, at {} ms",
+                    shared.now_ms
+                ));
+            }
+        }
+        for (producer, seq) in shared.storage.events_in_block(self.tab, key) {
+            let id = (producer, seq);
+            if !shared.is_settled(id) && !shared.database.holds(id) {
+                shared.faults.push(format!("{producer}-{seq} was removed with its block"));
+            }
+        }
+        let place = self.place(key);
+        shared.storage.remove(self.tab, shared.now_ms, &mut shared.chance, &place);
+    }
+
+    fn keys(&self, prefix: &str) -> Vec<String> {
+        if self.is_blocked {
+            return Vec::new();
+        }
+        let shared = self.shared.borrow();
+        let mut keys = shared.storage.keys(self.tab);
+        if self.mutant == Mutant::SharedKeys {
+            let name = |place: &String| {
+                Some(shared.storage.get(self.tab, place)?.split_once(' ')?.0.into())
+            };
+            keys = keys.iter().filter_map(name).collect();
+        }
+        keys.retain(|key| key.starts_with(prefix));
+        keys
+    }
+}
+
+impl Clock for TabPorts {
+    fn wall_ms(&self) -> u64 {
+        let shared = self.shared.borrow();
+        1_800_000_000_000 + self.skew_ms + shared.now_ms + shared.clock_set_ms
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.shared.borrow().now_ms + self.skew_ms % 977
+    }
+}
+
+impl Rng for TabPorts {
+    fn bits(&mut self) -> u32 {
+        (self.shared.borrow_mut().chance.bits() >> 32) as u32
+    }
+}
+
+impl Transport for TabPorts {
+    fn send(&mut self, request: u32, body: String, keepalive: bool) {
+        let shared = &mut *self.shared.borrow_mut();
+        if shared.dead.contains(&self.tab) {
+            return;
+        }
+        let is_withdrawn = shared.storage.get(self.tab, WITHDRAWN).is_some();
+        if is_withdrawn
+            && !self.is_blocked
+            && !Body::read(&body).is_ok_and(|body| body.events.is_empty())
+        {
+            shared.faults.push(format!("tab {} sent events without consent", self.tab));
+        }
+        if self.mutant == Mutant::EarlyAnswer {
+            let body = r#"{"status":"OK"}"#.into();
+            let answer = Answer { status: 200, body, retry_after_ms: None };
+            shared.early.push((self.tab, request, answer));
+        }
+        shared.posted.push(Posted { tab: self.tab, request, body, keepalive });
+    }
+
+    fn abort(&mut self, request: u32) {
+        let _ = request;
+    }
+}
+
+impl Liveness for TabPorts {
+    fn hold(&mut self, producer: Producer) {
+        self.shared.borrow_mut().held.insert(self.tab, producer);
+    }
+
+    fn release(&mut self) {
+        self.shared.borrow_mut().held.remove(&self.tab);
+    }
+
+    fn look(&mut self) {
+        if self.liveness {
+            self.shared.borrow_mut().looks.insert(self.tab);
+        }
+    }
+}
+
+impl Growth for TabPorts {
+    fn grow(&mut self) {
+        self.shared.borrow_mut().grows.insert(self.tab);
+    }
+}

@@ -1,0 +1,116 @@
+//! A model server: the record of (producer, seq), and every way to answer badly.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lamplight_sdk::ports::Answer;
+use lamplight_wire::Producer;
+use lamplight_wire::batch::Body;
+use lamplight_wire::event::{Event, Identity};
+
+use crate::simulation::chance::Chance;
+
+/// An event's identity.
+pub(crate) type Id = (Producer, u64);
+
+/// How the server behaves for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    /// Requests and answers get lost.
+    Lossy,
+    Overloaded,
+    Limiting,
+    Broken,
+    Unreachable,
+    /// A captive portal answers 200 to everything.
+    Captive,
+}
+
+impl Mood {
+    pub(crate) fn any(chance: &mut Chance) -> Self {
+        match chance.between(0, 9) {
+            0..3 => Self::Well,
+            3 => Self::Lossy,
+            4 => Self::Overloaded,
+            5 => Self::Limiting,
+            6 => Self::Broken,
+            7 => Self::Unreachable,
+            _ => Self::Captive,
+        }
+    }
+}
+
+/// What the server has.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// How often each event was accepted.
+    pub(crate) accepted: BTreeMap<Id, u64>,
+    /// Events of which a tab has read that they were accepted.
+    pub(crate) acknowledged: BTreeSet<Id>,
+    /// How often an event was accepted again after that.
+    pub(crate) needless: u64,
+    /// What clients declared as given up.
+    pub(crate) declared: BTreeSet<Id>,
+    /// `next`, by producer.
+    pub(crate) next: BTreeMap<Producer, u64>,
+}
+
+/// The name of events that no server takes.
+pub(crate) const POISON: &str = "poison";
+
+fn answer(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Answer> {
+    Some(Answer { status, body: body.into(), retry_after_ms })
+}
+
+impl Ledger {
+    /// Whether an event was accepted, or declared as given up.
+    pub(crate) fn knows(&self, id: Id) -> bool {
+        self.accepted.contains_key(&id) || self.declared.contains(&id)
+    }
+
+    /// Takes a request. `None` when its answer is lost, or the request was.
+    pub(crate) fn take(&mut self, mood: Mood, chance: &mut Chance, body: &str) -> Option<Answer> {
+        match mood {
+            Mood::Well => self.accept(body),
+            Mood::Lossy if chance.percent(30) => None,
+            Mood::Lossy => {
+                let is_lost = chance.percent(30);
+                let answer = self.accept(body);
+                answer.filter(|_| !is_lost)
+            }
+            Mood::Overloaded => {
+                let asked_ms = chance.percent(50).then(|| chance.between(1, 10) * 1_000);
+                answer(503, r#"{"code":"overloaded"}"#, asked_ms)
+            }
+            Mood::Limiting => answer(429, r#"{"code":"limited"}"#, Some(2_000)),
+            Mood::Broken => answer(500, "oops", None),
+            Mood::Unreachable => answer(0, "", None),
+            Mood::Captive => answer(200, "<h1>Welcome</h1>", None),
+        }
+    }
+
+    fn accept(&mut self, body: &str) -> Option<Answer> {
+        let batch = Body::read(body).unwrap_or_else(|error| panic!("not a batch: {error}: {body}"));
+        let events: Vec<Event<'_>> =
+            batch.events.iter().map(|text| Event::read(text).expect("an event reads")).collect();
+        // Stands for an event whose text is broken: the request as a whole is refused.
+        if events.iter().any(|event| event.name == POISON) {
+            return answer(400, r#"{"code":"not_json"}"#, None);
+        }
+        for (producer, note) in batch.producers {
+            let next = self.next.entry(producer).or_default();
+            *next = note.next.max(*next);
+            for (_, ranges) in note.dropped {
+                for (from, to) in ranges.as_slice() {
+                    self.declared.extend((*from..=*to).map(|seq| (producer, seq)));
+                }
+            }
+        }
+        for event in events {
+            let Identity::Numbered(producer, seq) = event.identity else { panic!("no number") };
+            *self.accepted.entry((producer, seq)).or_default() += 1;
+            self.needless += u64::from(self.acknowledged.contains(&(producer, seq)));
+        }
+        answer(200, r#"{"status":"OK"}"#, None)
+    }
+}

@@ -1,0 +1,260 @@
+//! A model of real localStorage, as measured: a copy per tab, one total order, late arrival.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use crate::simulation::chance::Chance;
+use crate::simulation::overflow::events_of;
+use crate::simulation::server::Id;
+
+/// The longest that a write takes to the browser, and again to another tab.
+pub(crate) const DELAY_MS_MAX: u64 = 5_000;
+
+/// A tab's process, by its index.
+pub(crate) type Tab = usize;
+
+/// A write or a removal on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Mutation {
+    pub(crate) by: Tab,
+    pub(crate) key: String,
+    pub(crate) value: Option<String>,
+}
+
+/// One tab's copy.
+#[derive(Debug, Default)]
+struct Copy {
+    values: BTreeMap<String, String>,
+    /// Own mutations that the browser has not put in order yet: until then others' on that key are passed over,
+    /// because ours comes after.
+    pending: HashMap<String, usize>,
+    /// What is still to arrive, in order.
+    inbox: VecDeque<(u64, Arrival)>,
+    last_in_ms: u64,
+    last_out_ms: u64,
+}
+
+#[derive(Debug)]
+enum Arrival {
+    Mutation(Mutation),
+    /// The browser refused our write over the quota, without a word: it puts the old value back.
+    Revert(String, Option<String>),
+}
+
+/// The origin's storage and every tab's copy of it.
+#[derive(Debug)]
+pub(crate) struct Model {
+    truth: BTreeMap<String, String>,
+    copies: BTreeMap<Tab, Copy>,
+    /// Mutations on their way to the browser, each with its time, in order per tab.
+    outgoing: Vec<(u64, Mutation)>,
+    /// Keys whose write the browser took back without a word, because it was over the quota.
+    pub(crate) reverted: BTreeSet<String>,
+    /// The bytes of what was written or removed lately, and when.
+    recent: Vec<(u64, usize)>,
+    unseen_max: usize,
+    /// Bytes written in all, and those of them that were events under a key of their own.
+    pub(crate) written: (u64, u64),
+    /// How many blocks were written.
+    pub(crate) compacted: u64,
+    pub(crate) quota: usize,
+    /// Delays of seconds happen.
+    pub(crate) slow: bool,
+}
+
+impl Model {
+    pub(crate) fn new(quota: usize, slow: bool) -> Self {
+        Self {
+            truth: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            outgoing: Vec::new(),
+            reverted: BTreeSet::new(),
+            recent: Vec::new(),
+            written: (0, 0),
+            compacted: 0,
+            unseen_max: 0,
+            quota,
+            slow,
+        }
+    }
+
+    pub(crate) fn open(&mut self, tab: Tab) {
+        let copy = Copy { values: self.truth.clone(), ..Copy::default() };
+        self.copies.insert(tab, copy);
+    }
+
+    /// What the tab's process had handed over still arrives.
+    pub(crate) fn close(&mut self, tab: Tab) {
+        self.copies.remove(&tab);
+    }
+
+    pub(crate) fn get(&self, tab: Tab, key: &str) -> Option<String> {
+        self.copies[&tab].values.get(key).cloned()
+    }
+
+    /// The events of the block under `key`, if it is one that the tab's copy has.
+    pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<Id> {
+        let text = self.copies[&tab].values.get(key);
+        match (key.strip_prefix("sim:b:"), text) {
+            (Some(name), Some(text)) => events_of(name, text),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(crate) fn block_holds(&self, tab: Tab, id: Id) -> bool {
+        let blocks = self.copies[&tab].values.range(String::from("sim:b:")..String::from("sim:c"));
+        blocks.map(|(key, _)| key).any(|key| self.events_in_block(tab, key).contains(&id))
+    }
+
+    pub(crate) fn keys(&self, tab: Tab) -> Vec<String> {
+        self.copies[&tab].values.keys().cloned().collect()
+    }
+
+    /// Everything, once all has arrived.
+    pub(crate) fn truth(&self) -> &BTreeMap<String, String> {
+        &self.truth
+    }
+
+    /// How many bytes everything takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.truth.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// How many bytes events take, keys included.
+    pub(crate) fn events_bytes(&self) -> usize {
+        let events = self
+            .truth
+            .iter()
+            .filter(|(key, _)| key.starts_with("sim:q:") || key.starts_with("sim:b:"));
+        events.map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// The most bytes that were ever written or removed so lately that some tab, or the browser, did not know it yet.
+    pub(crate) fn unseen_bytes(&mut self, now_ms: u64) -> usize {
+        let delay_ms_max = if self.slow { DELAY_MS_MAX } else { 10 };
+        self.recent.retain(|(at_ms, _)| at_ms + 2 * delay_ms_max >= now_ms);
+        let bytes = self.recent.iter().map(|(_, bytes)| bytes).sum();
+        self.unseen_max = self.unseen_max.max(bytes);
+        self.unseen_max
+    }
+
+    /// Writes; `false` over the quota as far as this tab's copy can tell.
+    pub(crate) fn set(
+        &mut self,
+        tab: Tab,
+        now_ms: u64,
+        chance: &mut Chance,
+        key: &str,
+        value: &str,
+    ) -> bool {
+        let copy = &self.copies[&tab].values;
+        let taken: usize = copy.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let before = copy.get(key).map_or(0, |value| key.len() + value.len());
+        if taken - before + key.len() + value.len() > self.quota {
+            return false;
+        }
+        self.recent.push((now_ms, key.len() + value.len()));
+        let bytes = (key.len() + value.len()) as u64;
+        self.written.0 += bytes;
+        self.written.1 += if key.starts_with("sim:q:") { bytes } else { 0 };
+        self.compacted += u64::from(key.starts_with("sim:b:"));
+        self.mutate(tab, now_ms, chance, key, Some(value));
+        true
+    }
+
+    /// Removes. A key that this tab's copy does not have stays for others.
+    pub(crate) fn remove(&mut self, tab: Tab, now_ms: u64, chance: &mut Chance, key: &str) {
+        if let Some(value) = self.copies[&tab].values.get(key) {
+            self.recent.push((now_ms, key.len() + value.len()));
+            self.mutate(tab, now_ms, chance, key, None);
+        }
+    }
+
+    fn mutate(
+        &mut self,
+        tab: Tab,
+        now_ms: u64,
+        chance: &mut Chance,
+        key: &str,
+        value: Option<&str>,
+    ) {
+        let delay_ms = self.delay_ms(chance);
+        let Some(copy) = self.copies.get_mut(&tab) else { return };
+        match value {
+            Some(value) => copy.values.insert(key.into(), value.into()),
+            None => copy.values.remove(key),
+        };
+        *copy.pending.entry(key.into()).or_default() += 1;
+        copy.last_out_ms = copy.last_out_ms.max(now_ms + delay_ms);
+        let mutation = Mutation { by: tab, key: key.into(), value: value.map(Into::into) };
+        self.outgoing.push((copy.last_out_ms, mutation));
+    }
+
+    /// When the next mutation reaches the browser.
+    pub(crate) fn due_ms(&self) -> Option<u64> {
+        self.outgoing.iter().map(|(at_ms, _)| *at_ms).min()
+    }
+
+    /// Puts what has reached the browser in order, and sends it on to every copy.
+    pub(crate) fn settle(&mut self, now_ms: u64, chance: &mut Chance) {
+        // Stable, so that one tab's mutations of the same time stay in order.
+        self.outgoing.sort_by_key(|(at_ms, _)| *at_ms);
+        while self.outgoing.first().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
+            let (_, mutation) = self.outgoing.remove(0);
+            let taken: usize = self.truth.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let more = mutation.value.as_ref().map_or(0, |value| mutation.key.len() + value.len());
+            let is_over = more > 0 && taken + more > self.quota;
+            let old = self.truth.get(&mutation.key).cloned();
+            if !is_over {
+                match &mutation.value {
+                    Some(value) => self.truth.insert(mutation.key.clone(), value.clone()),
+                    None => self.truth.remove(&mutation.key),
+                };
+            }
+            if is_over {
+                self.reverted.insert(mutation.key.clone());
+            }
+            let tabs: Vec<Tab> = self.copies.keys().copied().collect();
+            for tab in tabs {
+                let delay_ms = self.delay_ms(chance);
+                let Some(copy) = self.copies.get_mut(&tab) else { continue };
+                let arrival = match (is_over, tab == mutation.by) {
+                    (false, _) => Arrival::Mutation(mutation.clone()),
+                    (true, true) => Arrival::Revert(mutation.key.clone(), old.clone()),
+                    (true, false) => continue,
+                };
+                copy.last_in_ms = copy.last_in_ms.max(now_ms + delay_ms);
+                copy.inbox.push_back((copy.last_in_ms, arrival));
+            }
+        }
+    }
+
+    /// At the start of a task, what has arrived becomes visible; within the task the view is frozen.
+    pub(crate) fn begin_task(&mut self, tab: Tab, now_ms: u64) {
+        let Some(copy) = self.copies.get_mut(&tab) else { return };
+        while copy.inbox.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
+            let Some((_, arrival)) = copy.inbox.pop_front() else { return };
+            let (key, value, is_own) = match arrival {
+                Arrival::Mutation(mutation) => (mutation.key, mutation.value, mutation.by == tab),
+                Arrival::Revert(key, old) => (key, old, true),
+            };
+            if is_own {
+                let pending = copy.pending.entry(key.clone()).or_default();
+                *pending = pending.saturating_sub(1);
+            }
+            if copy.pending.get(&key).is_none_or(|pending| *pending == 0) {
+                match value {
+                    Some(value) => copy.values.insert(key, value),
+                    None => copy.values.remove(&key),
+                };
+            }
+        }
+    }
+
+    fn delay_ms(&self, chance: &mut Chance) -> u64 {
+        match chance.between(0, 100) {
+            0..2 if self.slow => chance.between(500, DELAY_MS_MAX),
+            2..10 if self.slow => chance.between(10, 300),
+            _ => chance.between(1, 10),
+        }
+    }
+}

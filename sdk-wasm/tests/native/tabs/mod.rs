@@ -1,0 +1,3 @@
+mod lock_interleavings;
+mod one_tab_tries;
+mod unreadable_keys;
