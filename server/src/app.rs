@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::clock::Clock;
-use crate::disk::Disk;
-use crate::entropy::Entropy;
 use crate::intake::{Clients, IntakeLimits};
-use crate::keyring::Keyring;
-use crate::pace::Pace;
+use crate::keys::keyring::Keyring;
+use crate::metrics::in_flight::InFlight;
+use crate::metrics::throughput::Throughput;
 use crate::store::{Deliveries, Intake, Store};
-use crate::waiting::Waiting;
+use crate::system::clock::Clock;
+use crate::system::disk_space::DiskSpace;
+use crate::system::entropy::Entropy;
 
-/// The pace of each sink, by its name.
-pub type SinkPaces = HashMap<Arc<str>, Arc<Pace>>;
+/// The throughput of each sink, by its name.
+pub type SinkThroughputs = HashMap<Arc<str>, Arc<Throughput>>;
 
 /// What every request can reach.
 pub struct App {
@@ -37,17 +37,17 @@ pub struct App {
     /// Makes names and keys.
     pub entropy: Arc<dyn Entropy>,
     /// How fast payloads are taken.
-    pub intake_pace: Pace,
+    pub intake_throughput: Throughput,
     /// How fast they are processed.
-    pub process_pace: Arc<Pace>,
+    pub process_throughput: Arc<Throughput>,
     /// How fast each sink takes what is owed to it.
-    pub sink_paces: SinkPaces,
+    pub sink_throughputs: SinkThroughputs,
     /// Requests that wait for their payload to be on disk.
-    pub intake_waiting: Waiting,
+    pub intake_in_flight: InFlight,
     /// How many follow the live view.
     pub live_places: Arc<Semaphore>,
     /// The room on the disk.
-    pub disk: Arc<Disk>,
+    pub disk: Arc<DiskSpace>,
     /// When the process will be gone, in milliseconds since 1970; 0 until it was asked to stop.
     gone_ms: AtomicI64,
     draining: watch::Sender<bool>,
@@ -63,12 +63,12 @@ impl App {
         intake: Arc<dyn Intake>,
         store: Arc<dyn Store>,
         deliveries: Arc<dyn Deliveries>,
-        sink_paces: SinkPaces,
+        sink_throughputs: SinkThroughputs,
         keyring: Keyring,
         clients: Clients,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        disk: Arc<Disk>,
+        disk: Arc<DiskSpace>,
     ) -> Self {
         let intake_limits = IntakeLimits::default();
         let gone_ms = AtomicI64::new(0);
@@ -81,10 +81,10 @@ impl App {
             clients,
             clock,
             entropy,
-            intake_pace: Pace::default(),
-            process_pace: Arc::default(),
-            sink_paces,
-            intake_waiting: Waiting::default(),
+            intake_throughput: Throughput::default(),
+            process_throughput: Arc::default(),
+            sink_throughputs,
+            intake_in_flight: InFlight::default(),
             live_places: Arc::new(Semaphore::new(LIVE_CLIENTS_MAX)),
             disk,
             gone_ms,

@@ -14,7 +14,7 @@
 //! 4. **[`api`]** shows events, how every arrival ended, and which events were made and never arrived.
 //!
 //! Stages never import each other; they meet in the traits of [`store`], so each can crash, restart and be
-//! tested alone. Only `store/sqlite` speaks SQL. Time and randomness are arguments ([`clock`], [`entropy`]).
+//! tested alone. Only `store/sqlite` speaks SQL. Time and randomness are arguments ([`system::clock`], [`system::entropy`]).
 //!
 //! # Exactly once across two databases
 //!
@@ -42,36 +42,19 @@
 
 pub mod api;
 pub mod app;
-pub mod backoff;
-pub mod clock;
+pub mod cli;
 pub mod config;
-pub mod credentials;
-pub mod data_dir;
 pub mod deliver;
-pub mod demo;
-pub mod disk;
-pub mod entropy;
-pub mod first_keys;
+pub mod formats;
+pub mod http;
 pub mod intake;
-pub mod keyring;
-pub mod lease;
-pub mod listen;
-mod open_files;
-pub mod outcome;
-pub mod pace;
-mod patient;
-pub mod priority;
-pub mod problem;
+pub mod keys;
+pub mod metrics;
 pub mod process;
-pub mod replay_command;
-pub mod request_id;
 pub mod retention;
 pub mod router;
 pub mod server;
 pub mod sinks;
-pub mod snippet;
 pub mod store;
-pub mod telemetry;
-pub mod unpack;
-pub mod waiting;
-pub mod welcome;
+pub mod system;
+pub mod web;

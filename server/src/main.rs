@@ -4,17 +4,17 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
+use lamplight_server::cli::replay::replay;
 use lamplight_server::config::{self, Command, ConfigCommand};
-use lamplight_server::replay_command::replay;
 use lamplight_server::server::{Mode, run, stop_signal};
-use lamplight_server::telemetry;
+use lamplight_server::system::logging;
 
 fn main() -> ExitCode {
     let command = match config::load() {
         Ok(command) => command,
         Err(error) => return fail("", &error),
     };
-    telemetry::start();
+    logging::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail("start", &error),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::Clock;
 use crate::store::{Intake, Keep, Store, StoreError};
+use crate::system::clock::Clock;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_mins(1);

@@ -11,9 +11,12 @@ use axum::routing::{get, patch, post};
 use http::header;
 
 use crate::app::App;
-use crate::demo::{self, Demo};
-use crate::problem::Problem;
-use crate::{api, intake, request_id, snippet};
+use crate::http::problem::Problem;
+use crate::http::request_id;
+use crate::web::demo;
+use crate::web::demo::Demo;
+use crate::web::script;
+use crate::{api, intake};
 
 /// The routes of `lamplight serve`, and those of `lamplight demo` when `demo` is given.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
@@ -38,14 +41,14 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/keys", get(api::keys).post(api::make_key))
         .route("/api/keys/{id}", patch(api::change_key))
         .route("/api/replay", get(api::replays).post(api::begin_replay))
-        .route("/lamplight.js", get(snippet::script))
-        .route("/lamplight-whole.js", get(snippet::whole))
-        .route("/lamplight-translated.js", get(snippet::translated))
+        .route("/lamplight.js", get(script::script))
+        .route("/lamplight-whole.js", get(script::whole))
+        .route("/lamplight-translated.js", get(script::translated))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));
     router = match demo {
         Some(demo) => demo::with_pages(router, demo),
-        None => router.route("/", get(async || Html(include_str!("landing.html")))),
+        None => router.route("/", get(async || Html(include_str!("web/landing.html")))),
     };
     router
         .fallback(async || Problem::not_found("nothing is at this address; / says what there is"))

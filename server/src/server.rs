@@ -11,24 +11,25 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::clock::{Clock, SystemClock};
+use crate::cli::welcome::welcome;
 use crate::config::ServeArgs;
-use crate::data_dir::{DataDir, DataDirError};
 use crate::deliver;
-use crate::demo::Demo;
-use crate::disk::{Disk, MEASURE_EVERY};
-use crate::entropy::{Entropy, EntropyError, SystemEntropy};
-use crate::first_keys::{FirstKeys, FirstKeysError, first_keys};
-use crate::keyring::Keyring;
-use crate::priority::Background;
+use crate::http::listen;
+use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
+use crate::keys::keyring::Keyring;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
+use crate::router;
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use crate::store::{Deliveries, Intake, SHARES, Share, Store, StoreError};
-use crate::welcome::welcome;
-use crate::{listen, router};
+use crate::system::background::Background;
+use crate::system::clock::{Clock, SystemClock};
+use crate::system::data_dir::{DataDir, DataDirError};
+use crate::system::disk_space::{DiskSpace, MEASURE_EVERY};
+use crate::system::entropy::{Entropy, EntropyError, SystemEntropy};
+use crate::web::demo::Demo;
 
 /// Fewest workers of the process stage: while one waits for a sync, another plans. On larger machines there is one a core,
 /// up to the number of shares.
@@ -119,18 +120,19 @@ pub async fn run(
     let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
 
     let floor_bytes = u64::from(args.disk_floor_mib) << 20;
-    let disk = Arc::new(Disk::new(dir.path().to_owned(), floor_bytes));
+    let disk = Arc::new(DiskSpace::new(dir.path().to_owned(), floor_bytes));
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
     // Routes first: what is stored before they are set would never leave for a sink.
     let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
-    let sink_paces = deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.pace)));
+    let sink_throughputs =
+        deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.throughput)));
     let app = Arc::new(App::new(
         Arc::clone(&intake),
         Arc::clone(&store),
         deliveries,
-        sink_paces.collect(),
+        sink_throughputs.collect(),
         Keyring::new(keys.all.iter().cloned()),
         args.clients(),
         clock,
@@ -200,7 +202,7 @@ async fn deliverers(
             sink: sinks::open(&named.name, &named.config)?,
             deliveries: Arc::clone(deliveries),
             retry: named.config.retry(),
-            pace: Arc::default(),
+            throughput: Arc::default(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         });
@@ -211,7 +213,7 @@ async fn deliverers(
 }
 
 /// Measures the disk's room again and again.
-async fn measure(disk: Arc<Disk>, clock: Arc<dyn Clock>) {
+async fn measure(disk: Arc<DiskSpace>, clock: Arc<dyn Clock>) {
     loop {
         let (disk, now_ms) = (Arc::clone(&disk), clock.now_ms());
         let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
@@ -231,7 +233,7 @@ fn work(
     tasks: &mut JoinSet<()>,
     background: &Handle,
 ) {
-    let App { intake, store, clock, entropy, process_pace, .. } = app;
+    let App { intake, store, clock, entropy, process_throughput, .. } = app;
     for share in Share::among(workers()) {
         let worker = Worker {
             share,
@@ -240,7 +242,7 @@ fn work(
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             enrichers: Arc::clone(&enrichers),
-            pace: Arc::clone(process_pace),
+            throughput: Arc::clone(process_throughput),
         };
         tasks.spawn_on(worker.run(stopped.clone()), background);
     }

@@ -24,7 +24,7 @@ mod spent;
 
 use load::Load;
 use peer::Peer;
-use process::{Bench, Identity, WORKERS, bare_inserts};
+use process::{Bench, Numbering, WORKERS, bare_inserts};
 use report::{Process, Report, Row};
 
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
@@ -112,12 +112,12 @@ async fn process(report: &mut Report, folder: &Path, rows: u64) -> Result<Proces
     for round in 0..ROUNDS {
         report.add_sync(disk::sync_time(folder)?);
         rates.bare.push(bare_inserts(&folder.join(format!("bare-{round}")))?);
-        rates.numbered.push(empty.process(Identity::Numbered, WORKERS).await?);
-        rates.anonymous.push(empty.process(Identity::Anonymous, WORKERS).await?);
-        rates.pages.push(empty.process(Identity::Pages, WORKERS).await?);
-        rates.among.push(full.process(Identity::Numbered, WORKERS).await?);
+        rates.numbered.push(empty.process(Numbering::Numbered, WORKERS).await?);
+        rates.anonymous.push(empty.process(Numbering::Anonymous, WORKERS).await?);
+        rates.pages.push(empty.process(Numbering::Pages, WORKERS).await?);
+        rates.among.push(full.process(Numbering::Numbered, WORKERS).await?);
         for (rates, workers) in rates.by_workers.iter_mut().zip(BY_WORKERS) {
-            rates.push(empty.process(Identity::Pages, workers).await?);
+            rates.push(empty.process(Numbering::Pages, workers).await?);
         }
     }
     let (lookup_p50, lookup_p99) = full.look_up(rows).await?;

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lamplight_server::clock::{Clock, SystemClock};
-use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
-use lamplight_server::store::Identity::Numbered;
+use lamplight_server::store::EventIdentity::Numbered;
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, Plan, PlannedEvent, Receipt, Share,
-    Store,
+    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent,
+    Share, Store,
 };
+use lamplight_server::system::clock::{Clock, SystemClock};
+use lamplight_server::system::entropy::SystemEntropy;
 use lamplight_wire::Producer;
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
@@ -45,7 +45,7 @@ const LOOKUPS: u64 = 2_000;
 
 /// How payloads are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Identity {
+pub(crate) enum Numbering {
     /// By producer and number, each payload by a producer that was never heard from before: the most that dedup can cost.
     Numbered,
     /// By producer and number, by pages that are open for a while and send in turn, as they usually do.
@@ -80,7 +80,7 @@ impl Bench {
     }
 
     /// Stages payloads, then lets `workers` workers process them alone. Gives events a second.
-    pub(crate) async fn process(&mut self, identity: Identity, workers: u32) -> Result<f64> {
+    pub(crate) async fn process(&mut self, identity: Numbering, workers: u32) -> Result<f64> {
         let mut staging = Vec::new();
         for _ in 0..PAYLOADS {
             self.made += 1;
@@ -101,7 +101,7 @@ impl Bench {
                     store: Arc::clone(&self.store),
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
-                    pace: Arc::default(),
+                    throughput: Arc::default(),
                     enrichers: Arc::default(),
                 };
                 tokio::spawn(worker.run(stopped.clone()))
@@ -130,7 +130,7 @@ impl Bench {
             let plans = (done..done + group)
                 .map(|at| {
                     let received_ms = begin_ms + i64::try_from(FILL_SPAN_MS * at / payloads)?;
-                    Ok(Arc::new(planned(at + 1, FILL_EVENTS, received_ms, Identity::Numbered)?))
+                    Ok(Arc::new(planned(at + 1, FILL_EVENTS, received_ms, Numbering::Numbered)?))
                 })
                 .collect::<Result<_>>()?;
             self.store.apply(plans, now_ms).await?;
@@ -175,7 +175,7 @@ impl Bench {
 pub(crate) fn bare_inserts(folder: &Path) -> Result<f64> {
     std::fs::create_dir_all(folder)?;
     let plans: Vec<Plan> = (1..=PAYLOADS)
-        .map(|at| planned(at, EVENTS, SystemClock.now_ms(), Identity::Numbered))
+        .map(|at| planned(at, EVENTS, SystemClock.now_ms(), Numbering::Numbered))
         .collect::<Result<_>>()?;
     let connection = Connection::open(folder.join("bare.db"))?;
     connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
@@ -241,15 +241,15 @@ fn producer(payload: u64) -> Producer {
 }
 
 /// The payload with this number: one page's events.
-fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> NewPayload {
+fn payload(number: u64, events: u64, received_ms: i64, identity: Numbering) -> NewPayload {
     let (name, sent_before) = match identity {
-        Identity::Pages => (producer(u64::MAX - number % PAGES), number / PAGES * events),
+        Numbering::Pages => (producer(u64::MAX - number % PAGES), number / PAGES * events),
         _ => (producer(number), 0),
     };
     let events_json: Vec<String> = (1..=events)
         .map(|seq| {
             let numbered = match identity {
-                Identity::Anonymous => String::new(),
+                Numbering::Anonymous => String::new(),
                 _ => format!(r#""producer":"{name}","seq":{},"#, sent_before + seq),
             };
             format!(
@@ -261,7 +261,7 @@ fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> Ne
     let body = format!("[{}]", events_json.join(","));
     // The time, as in every id that intake makes, and the number.
     let time = u128::try_from(received_ms).unwrap_or(0) << 80;
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id: PayloadId(Uuid::from_u128(time | u128::from(number))),
         received_ms,
         key_id: "wk_bench".into(),
@@ -273,12 +273,12 @@ fn payload(number: u64, events: u64, received_ms: i64, identity: Identity) -> Ne
         origin: None,
         client: None,
     };
-    NewPayload { receipt, body: body.into() }
+    NewPayload { metadata, body: body.into() }
 }
 
-fn planned(number: u64, events: u64, received_ms: i64, identity: Identity) -> Result<Plan> {
-    let NewPayload { receipt, body } = payload(number, events, received_ms, identity);
-    plan(&receipt, &body, 1, &Enrichers::default()).context("failed to plan a payload of ours")
+fn planned(number: u64, events: u64, received_ms: i64, identity: Numbering) -> Result<Plan> {
+    let NewPayload { metadata, body } = payload(number, events, received_ms, identity);
+    plan(&metadata, &body, 1, &Enrichers::default()).context("failed to plan a payload of ours")
 }
 
 fn per_second(count: u64, time: Duration) -> f64 {

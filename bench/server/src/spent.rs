@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::process::{Bench, Identity, WORKERS};
+use crate::process::{Bench, Numbering, WORKERS};
 
 /// The name of the thread that writes events.
 const WRITER: &str = "store-writer";
@@ -65,9 +65,9 @@ impl AddAssign for Spent {
 /// Processes the same number of events of each kind in stores of their own, turn by turn, and prints what dedup costs.
 pub(crate) async fn compare(folder: &Path) -> Result<()> {
     let kinds = [
-        ("not numbered", Identity::Anonymous),
-        ("numbered, pages that send in turn", Identity::Pages),
-        ("numbered, a new page for each payload", Identity::Numbered),
+        ("not numbered", Numbering::Anonymous),
+        ("numbered, pages that send in turn", Numbering::Pages),
+        ("numbered, a new page for each payload", Numbering::Numbered),
     ];
     let mut peers = Vec::new();
     for (what, identity) in kinds {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::params::{Params, bad};
 use super::{check_token, filter, json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::{Aggregate, AggregateQuery, Grouping};
 
 const KNOWN: &str = "by, name, type, source, user, producer, from, to, prop.<path>";

@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use super::event_json::EventJson;
 use super::params::Params;
-use super::receipt_json::ReceiptJson;
+use super::payload_json::PayloadMetadataJson;
 use super::refused_json::RefusedJson;
 use super::timeline::{self, Entry};
 use super::{check_token, json};
 use crate::app::App;
-use crate::problem::Problem;
-use crate::store::{EventRef, EventTrace, IN_FLIGHT_MS, RowId, Verdict};
+use crate::http::problem::Problem;
+use crate::store::{Completeness, EventRef, EventTrace, IN_FLIGHT_MS, RowId};
 
 #[derive(Serialize)]
 struct MissingJson {
@@ -58,15 +58,16 @@ async fn read(
     };
     match trace {
         Some(EventTrace::Stored { event, repeats }) => {
-            let receipt = app.intake.receipt(event.row.payload).await?.map(ReceiptJson::new);
+            let metadata =
+                app.intake.metadata(event.row.payload).await?.map(PayloadMetadataJson::new);
             let steps = app.deliveries.steps(event.row.id).await?;
             let timeline = timeline::stored(&event, &repeats, &steps);
-            Ok(json(&EventJson::new(&event.row).traced(receipt, timeline)))
+            Ok(json(&EventJson::new(&event.row).traced(metadata, timeline)))
         }
         Some(EventTrace::Refused { event, repeats }) => {
-            let receipt = app.intake.receipt(event.payload).await?.map(ReceiptJson::new);
+            let metadata = app.intake.metadata(event.payload).await?.map(PayloadMetadataJson::new);
             let timeline = timeline::refused(&event, &repeats);
-            Ok(json(&RefusedJson::new(&event).traced(receipt, timeline)))
+            Ok(json(&RefusedJson::new(&event).traced(metadata, timeline)))
         }
         Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
             let verdict = aged(verdict, last_heard_ms, app.clock.now_ms());
@@ -105,19 +106,19 @@ pub(super) fn refer(id: &str) -> Option<EventRef> {
     {
         return Some(EventRef::Number(producer, seq));
     }
-    (1..=ID_BYTES_MAX).contains(&id.len()).then(|| EventRef::Named(id.to_owned()))
+    (1..=ID_BYTES_MAX).contains(&id.len()).then(|| EventRef::ClientId(id.to_owned()))
 }
 
 /// A hole is lost once its producer's browser had its time to come back.
-fn aged(verdict: Verdict, last_heard_ms: i64, now_ms: i64) -> Verdict {
+fn aged(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Completeness {
     let is_late = last_heard_ms < now_ms.saturating_sub(IN_FLIGHT_MS);
-    if verdict == Verdict::InFlight && is_late { Verdict::Lost } else { verdict }
+    if verdict == Completeness::InFlight && is_late { Completeness::Lost } else { verdict }
 }
 
 fn missing(
     producer: Producer,
     seq: u64,
-    verdict: Verdict,
+    verdict: Completeness,
     reason: Option<String>,
     last_heard_ms: i64,
 ) -> MissingJson {

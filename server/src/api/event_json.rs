@@ -3,9 +3,9 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::receipt_json::ReceiptJson;
+use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
-use crate::outcome::Outcome;
+use crate::store::Outcome;
 use crate::store::{EventRow, RowId};
 
 /// JSON text that is given as it was received.
@@ -58,7 +58,8 @@ pub(super) struct EventJson<'a> {
     state: &'static str,
     /// How its payload arrived; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ReceiptJson>,
+    #[serde(rename = "receipt")]
+    metadata: Option<PayloadMetadataJson>,
     /// What happened to it; not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<Entry>,
@@ -93,14 +94,18 @@ impl<'a> EventJson<'a> {
             enrichment: row.enrichment_json.as_deref().map(Verbatim),
             profile: row.profile_json.as_deref().map(Verbatim),
             state: Outcome::Stored.name(),
-            receipt: None,
+            metadata: None,
             timeline: Vec::new(),
         }
     }
 
     /// The event with all that is known about it.
-    pub(super) fn traced(self, receipt: Option<ReceiptJson>, timeline: Vec<Entry>) -> Self {
-        Self { receipt, timeline, ..self }
+    pub(super) fn traced(
+        self,
+        metadata: Option<PayloadMetadataJson>,
+        timeline: Vec<Entry>,
+    ) -> Self {
+        Self { metadata, timeline, ..self }
     }
 }
 

@@ -14,8 +14,8 @@ use super::params::Params;
 use super::refused_json::RefusedJson;
 use super::{check_token, filter, json};
 use crate::app::App;
-use crate::outcome::Outcome;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::store::Outcome;
 use crate::store::{EventPage, EventQuery, Position, RefusedPage, RefusedQuery, RowId};
 
 const KNOWN: &str =

@@ -4,7 +4,7 @@ use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
 use super::params::{Params, bad};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::EventFilter;
 
 /// Most properties that one request may ask for.

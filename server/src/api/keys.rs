@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_admin, json, read_json};
 use crate::app::App;
-use crate::first_keys::new_text;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::keys::bootstrap::new_text;
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Longest name of a source, in bytes.

@@ -23,8 +23,8 @@ use super::event_json::EventJson;
 use super::params::Params;
 use super::{check_token, filter};
 use crate::app::App;
-use crate::keyring::HeldKey;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::keys::keyring::HeldKey;
 use crate::store::{EventFilter, LivePosition, LiveTail};
 
 const KNOWN: &str = "name, type, source, user, producer, from, to, prop.<path>, after";

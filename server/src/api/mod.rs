@@ -11,9 +11,9 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::credentials;
-use crate::keyring::HeldKey;
-use crate::problem::Problem;
+use crate::http::credentials;
+use crate::http::problem::Problem;
+use crate::keys::keyring::HeldKey;
 use crate::store::{KeyKind, StoreError};
 
 mod aggregate;
@@ -24,9 +24,9 @@ mod filter;
 mod keys;
 mod live;
 mod params;
+mod payload_json;
 mod producers;
 mod queues;
-mod receipt_json;
 mod refused_json;
 mod replay;
 mod retry;

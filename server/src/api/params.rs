@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use http::StatusCode;
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Most parameters in one request.
 const PARAMS_MAX: usize = 32;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use super::params::Params;
 use super::{check_token, json};
 use crate::app::App;
-use crate::problem::Problem;
-use crate::store::{ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict};
+use crate::http::problem::Problem;
+use crate::store::{Completeness, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow};
 
 #[derive(Serialize)]
 struct PageJson {
@@ -65,7 +65,7 @@ async fn read(
         verdict: params.value(
             "verdict",
             "one of complete, in_flight, declared, lost",
-            Verdict::from_name,
+            Completeness::from_name,
         )?,
         source: params.text("source"),
         after: params.value("cursor", "the `next` of a page", |text| {

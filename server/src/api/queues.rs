@@ -11,8 +11,8 @@ use super::params::Params;
 use super::sinks::condition;
 use super::{check_token, json};
 use crate::app::App;
-use crate::pace::PaceSums;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::metrics::throughput::ThroughputSums;
 use crate::store::SinkRow;
 
 #[derive(Serialize)]
@@ -91,14 +91,14 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
     check_token(app, headers)?;
     Params::read(query)?.finish("none")?;
     let now_ms = app.clock.now_ms();
-    let waiting = app.intake_waiting.sums();
+    let waiting = app.intake_in_flight.sums();
     let intake = StageJson {
         name: "intake",
         state: intake_state(app, now_ms),
         depth: waiting.requests,
         events: waiting.events,
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
-        ..StageJson::pace(app.intake_pace.sums(now_ms))
+        ..StageJson::throughput(app.intake_throughput.sums(now_ms))
     };
     let backlog = app.intake.backlog().await?;
     let process = StageJson {
@@ -109,7 +109,7 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
         oldest_ms: age_ms(now_ms, backlog.oldest_ms),
         failing: backlog.failing,
         last_error: backlog.last_error,
-        ..StageJson::pace(app.process_pace.sums(now_ms))
+        ..StageJson::throughput(app.process_throughput.sums(now_ms))
     };
     let sinks = app.deliveries.sinks().await?;
     let sinks = sinks.into_iter().map(|row| sink_queue(app, row, now_ms)).collect();
@@ -119,8 +119,8 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
 
 fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {
     let (state, reason, _) = condition(&row, now_ms);
-    let pace = app.sink_paces.get(row.name.as_str());
-    let sums = pace.map(|pace| pace.sums(now_ms)).unwrap_or_default();
+    let throughput = app.sink_throughputs.get(row.name.as_str());
+    let sums = throughput.map(|throughput| throughput.sums(now_ms)).unwrap_or_default();
     SinkQueueJson {
         state,
         reason: reason.map(str::to_owned),
@@ -154,8 +154,8 @@ fn intake_state(app: &App, now_ms: i64) -> &'static str {
 }
 
 impl StageJson {
-    /// A stage of which nothing is known but its pace.
-    fn pace(sums: PaceSums) -> Self {
+    /// A stage of which nothing is known but its throughput.
+    fn throughput(sums: ThroughputSums) -> Self {
         Self {
             name: "",
             state: "",

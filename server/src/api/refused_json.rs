@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::event_json::event_id;
-use super::receipt_json::ReceiptJson;
+use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
 use crate::store::RefusedEvent;
 
@@ -23,7 +23,8 @@ pub(super) struct RefusedJson<'a> {
     detail: Option<&'a str>,
     /// How its payload arrived; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    receipt: Option<ReceiptJson>,
+    #[serde(rename = "receipt")]
+    metadata: Option<PayloadMetadataJson>,
     /// What happened to it; not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<Entry>,
@@ -43,13 +44,17 @@ impl<'a> RefusedJson<'a> {
             state: event.outcome.name(),
             reason: event.reason.as_deref(),
             detail: event.detail.as_deref(),
-            receipt: None,
+            metadata: None,
             timeline: Vec::new(),
         }
     }
 
     /// The arrival with all that is known about it.
-    pub(super) fn traced(self, receipt: Option<ReceiptJson>, timeline: Vec<Entry>) -> Self {
-        Self { receipt, timeline, ..self }
+    pub(super) fn traced(
+        self,
+        metadata: Option<PayloadMetadataJson>,
+        timeline: Vec<Entry>,
+    ) -> Self {
+        Self { metadata, timeline, ..self }
     }
 }

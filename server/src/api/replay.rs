@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::params::bad;
 use super::{check_admin, check_token, json, read_json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::{PayloadId, PayloadSpan, Replay, SpanCount};
 
 /// What to replay: what was received from one time to another, or one payload.

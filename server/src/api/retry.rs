@@ -14,7 +14,7 @@ use super::event::refer;
 use super::params::bad;
 use super::{BODY_BYTES_MAX, check_admin, json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::{EventTrace, RETRY_MAX, RetryAsk, RowId};
 
 /// Longest time over which attempts may be spread.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{check_admin, json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::SinkRow;
 
 /// A sink as `/api/totals` shows it. `waiting + sent + dead + dropped` are all deliveries it ever had.

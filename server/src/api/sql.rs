@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{check_admin, json, read_json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 use crate::store::{EventFilter, SqlError, SqlQuery, SqlTable, Week};
 
 /// Most rows of one answer.

@@ -12,7 +12,7 @@ use super::params::Params;
 use super::sinks::SinkJson;
 use super::{check_token, json};
 use crate::app::App;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 #[derive(Serialize)]
 struct TotalsJson {

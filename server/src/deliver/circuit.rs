@@ -3,7 +3,7 @@
 //! While a sink fails, one small batch at a time finds out whether it is back: each failure halves the batch, each
 //! success doubles it. So an event that makes its whole batch fail ends alone, and the others get through.
 
-use crate::backoff::RetryPolicy;
+use crate::system::backoff::RetryPolicy;
 
 /// The longest rest that a sink may ask for itself, in milliseconds.
 const REST_MS_MAX: i64 = 15 * 60 * 1000;

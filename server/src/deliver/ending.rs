@@ -1,8 +1,8 @@
 //! From what a sink said about an event to what becomes of its delivery. Pure.
 
-use crate::backoff::RetryPolicy;
 use crate::sinks::Verdict;
 use crate::store::{DeliveryEnding, DeliveryTicket, Reason, SettledDelivery};
+use crate::system::backoff::RetryPolicy;
 
 /// The circumstances of one attempt.
 #[derive(Debug, Clone, Copy)]

@@ -11,13 +11,13 @@ use tokio::sync::{Notify, watch};
 use super::Worker;
 use super::circuit::Circuit;
 use super::ending::{Attempt, endings};
-use crate::entropy::EntropyError;
-use crate::lease::{Lease, LeaseToken};
 use crate::sinks::{Health, Limits, Report, Verdict};
 use crate::store::{
     DeliveryAsk, DeliveryTicket, EventRow, LeasedDelivery, Reason, SettledDelivery, Settlement,
     SinkCondition, StoreError,
 };
+use crate::store::{Lease, LeaseToken};
+use crate::system::entropy::EntropyError;
 
 /// How long to sleep when nothing is due, at most: work that comes round again announces itself to nobody.
 const IDLE: Duration = Duration::from_secs(1);
@@ -146,7 +146,7 @@ impl Lane {
         let now_ms = self.worker.clock.now_ms();
         if !is_empty {
             let taken = report.verdicts.iter().filter(|it| **it == Verdict::Sent).count();
-            self.worker.pace.note(taken as u64, begun_ms, now_ms);
+            self.worker.throughput.record(taken as u64, begun_ms, now_ms);
         }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
         let random = self.worker.entropy.bits()? as u64;

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use crate::backoff::RetryPolicy;
-use crate::clock::Clock;
-use crate::entropy::Entropy;
-use crate::pace::Pace;
+use crate::metrics::throughput::Throughput;
 use crate::sinks::Sink;
 use crate::store::Deliveries;
+use crate::system::backoff::RetryPolicy;
+use crate::system::clock::Clock;
+use crate::system::entropy::Entropy;
 
 mod circuit;
 mod ending;
@@ -35,7 +35,7 @@ pub struct Worker {
     /// How often and how fast to try.
     pub retry: RetryPolicy,
     /// Keeps how fast it goes.
-    pub pace: Arc<Pace>,
+    pub throughput: Arc<Throughput>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens and jitter.

@@ -16,24 +16,22 @@ use lamplight_wire::{batch, limits};
 use tokio::sync::Semaphore;
 
 use crate::app::App;
-use crate::credentials;
-use crate::keyring::HeldKey;
-use crate::listen::Peer;
-use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, Receipt};
-use crate::unpack::unpack;
+use crate::formats::decompress::unpack;
+use crate::http::credentials;
+use crate::http::listen::Peer;
+use crate::keys::keyring::HeldKey;
+use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
 mod budget;
-mod facts;
+mod client_info;
 mod origin;
 mod proxies;
-mod rate;
 mod receive;
 mod refusal;
 
 use budget::Budget;
-pub use facts::{ClientNetwork, Clients};
+pub use client_info::{ClientNetwork, Clients};
 pub use proxies::{Network, NetworkError, TrustedProxies};
-pub use rate::Meter;
 use refusal::Refusal;
 
 /// Bodies up to this size that are not packed are checked at once; others where they hold up nobody.
@@ -104,7 +102,7 @@ async fn stage(
     let id = PayloadId(app.entropy.uuid_v7(received_ms)?);
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let facts = app.clients.facts(&head.headers, peer);
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id,
         received_ms,
         key_id: key.id.clone(),
@@ -116,10 +114,10 @@ async fn stage(
         origin: facts.origin,
         client: facts.client,
     };
-    let place = app.intake_waiting.enter(received_ms, u64::from(events));
-    app.intake.stage(NewPayload { receipt, body }).await?;
+    let place = app.intake_in_flight.enter(received_ms, u64::from(events));
+    app.intake.stage(NewPayload { metadata, body }).await?;
     drop(place);
-    app.intake_pace.note(u64::from(events), received_ms, app.clock.now_ms());
+    app.intake_throughput.record(u64::from(events), received_ms, app.clock.now_ms());
     Ok((id, events))
 }
 

@@ -4,10 +4,10 @@ use http::StatusCode;
 use lamplight_wire::batch::BodyError;
 use lamplight_wire::limits::{BODY_BYTES_MAX, EVENTS_MAX, UNPACKED_BYTES_MAX};
 
-use crate::entropy::EntropyError;
-use crate::problem::Problem;
+use crate::formats::decompress::UnpackError;
+use crate::http::problem::Problem;
 use crate::store::StoreError;
-use crate::unpack::UnpackError;
+use crate::system::entropy::EntropyError;
 
 /// Why a request is not taken.
 #[derive(Debug, thiserror::Error)]

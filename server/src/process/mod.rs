@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::clock::Clock;
-use crate::entropy::{Entropy, EntropyError};
-use crate::lease::LeaseToken;
-use crate::pace::Pace;
+use crate::metrics::throughput::Throughput;
+use crate::store::LeaseToken;
 use crate::store::{
     FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Share, Store, StoreError, Ticket,
 };
+use crate::system::clock::Clock;
+use crate::system::entropy::{Entropy, EntropyError};
 
 pub mod enrich;
 mod parse;
@@ -82,7 +82,7 @@ pub struct Worker {
     /// What is added to events.
     pub enrichers: Arc<Enrichers>,
     /// Keeps how fast it goes.
-    pub pace: Arc<Pace>,
+    pub throughput: Arc<Throughput>,
 }
 
 impl Worker {
@@ -125,11 +125,11 @@ impl Worker {
         let Some(lease) = leased.first().map(|payload| payload.lease) else {
             return Ok(Found::Nothing);
         };
-        let bytes: u64 = leased.iter().map(|it| u64::from(it.receipt.unpacked_bytes)).sum();
+        let bytes: u64 = leased.iter().map(|it| u64::from(it.metadata.unpacked_bytes)).sum();
         let is_full = leased.len() >= PAYLOADS_MAX as usize || bytes >= UNPACKED_BYTES_MAX / 2;
         let enrichers = Arc::clone(&self.enrichers);
         let (events, begun_ms) =
-            (leased.iter().map(|it| u64::from(it.receipt.events)).sum(), self.clock.now_ms());
+            (leased.iter().map(|it| u64::from(it.metadata.events)).sum(), self.clock.now_ms());
         let work = tokio::task::spawn_blocking(move || Work::plan(&leased, &enrichers));
         let work = work.await.map_err(ProcessError::Plan)?;
         let (done, failed) = self.apply(work).await;
@@ -141,7 +141,7 @@ impl Worker {
         if !done.is_empty() {
             self.intake.settle(lease, done, now_ms).await?;
         }
-        self.pace.note(events, begun_ms, self.clock.now_ms());
+        self.throughput.record(events, begun_ms, self.clock.now_ms());
         Ok(if is_full { Found::Full } else { Found::All })
     }
 
@@ -197,7 +197,7 @@ impl Work {
         let (mut planned, mut failed) = (Vec::with_capacity(leased.len()), Vec::new());
         for payload in leased {
             let (ticket, attempts) = (payload.ticket, payload.attempts);
-            match plan(&payload.receipt, &payload.body, attempts + 1, enrichers) {
+            match plan(&payload.metadata, &payload.body, attempts + 1, enrichers) {
                 Ok(plan) => planned.push(Planned { ticket, attempts, plan: Arc::new(plan) }),
                 Err(error) => failed.push(Failure::new(ticket, attempts, &error)),
             }

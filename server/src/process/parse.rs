@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use super::enrich::Enrichers;
 use super::row_id::row_id;
-use crate::store::{EventColumns, Fate, Identity, Plan, PlannedEvent, Receipt};
-use crate::unpack::{UnpackError, unpack};
+use crate::formats::decompress::{UnpackError, unpack};
+use crate::store::{EventColumns, EventIdentity, Fate, PayloadMetadata, Plan, PlannedEvent};
 
 /// A payload that intake took cannot be read. Intake had read it: this is a fault of ours or of the disk's,
 /// so the payload is kept and tried again.
@@ -34,38 +34,38 @@ const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300
 /// # Errors
 /// [`ParseError`], when the payload is not what intake took.
 pub fn plan(
-    receipt: &Receipt,
+    metadata: &PayloadMetadata,
     body: &Bytes,
     attempt: u32,
     enrichers: &Enrichers,
 ) -> Result<Plan, ParseError> {
-    let text = unpack(receipt.encoding, body, limits::UNPACKED_BYTES_MAX)?;
+    let text = unpack(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
-    let skew_ms = body.sent_at_ms.map(|sent_at| receipt.received_ms.saturating_sub(sent_at));
-    let shared = enrichers.shared(receipt);
+    let skew_ms = body.sent_at_ms.map(|sent_at| metadata.received_ms.saturating_sub(sent_at));
+    let shared = enrichers.shared(metadata);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, mut fate) = decide(text, receipt.received_ms, skew_ms);
+            let (identity, mut fate) = decide(text, metadata.received_ms, skew_ms);
             if let Fate::Store(columns) = &mut fate {
                 columns.enrichment_json = enrichers.enrich(&shared, columns);
             }
-            let id = row_id(receipt.id, receipt.received_ms, index);
+            let id = row_id(metadata.id, metadata.received_ms, index);
             PlannedEvent { id, index, identity, fate }
         })
         .collect();
     Ok(Plan {
-        payload: receipt.id,
-        received_ms: receipt.received_ms,
-        created_day: day(receipt.received_ms),
-        source: receipt.source.clone(),
+        payload: metadata.id,
+        received_ms: metadata.received_ms,
+        created_day: day(metadata.received_ms),
+        source: metadata.source.clone(),
         attempt,
         notes: body.producers,
         events,
     })
 }
 
-fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (Identity, Fate) {
+fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, Fate) {
     match Event::read(text) {
         Ok(event) => columns(event, received_ms, skew_ms),
         Err(invalid) => {
@@ -75,11 +75,11 @@ fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (Identity, Fate
     }
 }
 
-fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (Identity, Fate) {
+fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, Fate) {
     let identity = match event.identity {
-        event::Identity::Numbered(producer, seq) => Identity::Numbered(producer, seq),
-        event::Identity::Named(name) => Identity::Named(name.into_owned()),
-        event::Identity::Anonymous => Identity::Anonymous,
+        event::Identity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
+        event::Identity::Named(name) => EventIdentity::ClientId(name.into_owned()),
+        event::Identity::Anonymous => EventIdentity::Anonymous,
     };
     let time_ms = match (event.ts_ms, skew_ms) {
         (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),
@@ -114,8 +114,10 @@ struct Names<'a> {
 
 /// Who made an event that cannot be stored. Its number did arrive, so it must not look like a hole, and if
 /// it comes again that is a duplicate.
-fn identity_of_refused(text: &str) -> Identity {
-    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else { return Identity::Anonymous };
+fn identity_of_refused(text: &str) -> EventIdentity {
+    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
+        return EventIdentity::Anonymous;
+    };
     let producer: Option<Producer> = names
         .producer
         .and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok())
@@ -129,9 +131,9 @@ fn identity_of_refused(text: &str) -> Identity {
         .and_then(|json| serde_json::from_str::<String>(json.get()).ok())
         .filter(|name| (1..=limits::ID_BYTES_MAX).contains(&name.len()));
     match (names.producer.is_some() || names.seq.is_some(), producer, seq, name) {
-        (_, Some(producer), Some(seq), _) => Identity::Numbered(producer, seq),
-        (false, _, _, Some(name)) => Identity::Named(name),
-        _ => Identity::Anonymous,
+        (_, Some(producer), Some(seq), _) => EventIdentity::Numbered(producer, seq),
+        (false, _, _, Some(name)) => EventIdentity::ClientId(name),
+        _ => EventIdentity::Anonymous,
     }
 }
 
@@ -154,7 +156,7 @@ mod tests {
     const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
     fn planned(body: &str) -> Result<Plan, ParseError> {
-        let receipt = Receipt {
+        let metadata = PayloadMetadata {
             id: PayloadId(Uuid::from_u128(7)),
             received_ms: 1_700_000_000_000,
             key_id: "wk_1".into(),
@@ -166,7 +168,7 @@ mod tests {
             origin: None,
             client: None,
         };
-        plan(&receipt, &body.to_owned().into(), 1, &Enrichers::default())
+        plan(&metadata, &body.to_owned().into(), 1, &Enrichers::default())
     }
 
     fn only(body: &str) -> PlannedEvent {
@@ -205,11 +207,14 @@ mod tests {
     #[test]
     fn an_event_that_cannot_be_stored_keeps_its_number_or_its_name() {
         let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
-        assert_eq!(event.identity, Identity::Numbered(Producer::parse(P).unwrap(), 3));
+        assert_eq!(event.identity, EventIdentity::Numbered(Producer::parse(P).unwrap(), 3));
         assert!(matches!(event.fate, Fate::Refuse { reason: InvalidReason::NameMissing, .. }));
-        assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, Identity::Named("x".into()));
-        assert_eq!(only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity, Identity::Anonymous);
-        assert_eq!(only(r#"[{"name":7}]"#).identity, Identity::Anonymous);
+        assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, EventIdentity::ClientId("x".into()));
+        assert_eq!(
+            only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity,
+            EventIdentity::Anonymous
+        );
+        assert_eq!(only(r#"[{"name":7}]"#).identity, EventIdentity::Anonymous);
     }
 
     #[test]

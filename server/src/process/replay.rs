@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use super::ProcessError;
 use super::enrich::Enrichers;
 use super::parse::plan;
-use crate::clock::Clock;
 use crate::store::{Intake, KeptPayload, Plan, Replayed, Store};
+use crate::system::clock::Clock;
 
 /// Payloads in one transaction, at most.
 pub const PAYLOADS_MAX: u32 = 128;
@@ -70,7 +70,7 @@ impl Replayer {
         let page =
             self.intake.payloads(replay.span, replay.after, self.payloads_max, UNPACKED_BYTES_MAX);
         let page = page.await?;
-        let Some(last) = page.last().map(|payload| payload.receipt.id) else {
+        let Some(last) = page.last().map(|payload| payload.metadata.id) else {
             let (after, ended_ms) = (replay.after, Some(self.clock.now_ms()));
             self.intake.advance_replay(replay, after, Replayed::default(), ended_ms).await?;
             return Ok(true);
@@ -88,11 +88,11 @@ impl Replayer {
 fn plan_all(page: &[KeptPayload], enrichers: &Enrichers) -> (Vec<Arc<Plan>>, u64) {
     let (mut plans, mut unreadable) = (Vec::with_capacity(page.len()), 0);
     for payload in page {
-        match plan(&payload.receipt, &payload.body, 1, enrichers) {
+        match plan(&payload.metadata, &payload.body, 1, enrichers) {
             Ok(plan) => plans.push(Arc::new(plan)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(payload = %payload.receipt.id, error, "a payload cannot be replayed");
+                tracing::warn!(payload = %payload.metadata.id, error, "a payload cannot be replayed");
                 unreadable += 1;
             }
         }

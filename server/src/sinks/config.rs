@@ -4,8 +4,8 @@ use lamplight_wire::event::Kind;
 use serde::Deserialize;
 
 use super::{datadog, file, mixpanel, webhook};
-use crate::backoff::RetryPolicy;
 use crate::store::{NamePattern, Route};
+use crate::system::backoff::RetryPolicy;
 
 /// One sink.
 #[derive(Debug, Clone, Deserialize)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::lease::{Lease, LeaseToken};
 use super::{Answer, EventRow, Route, RowId};
-use crate::lease::{Lease, LeaseToken};
 
 /// Longest detail that is kept of what a sink said, in bytes.
 const DETAIL_BYTES_MAX: usize = 500;

@@ -3,8 +3,8 @@
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
-use super::{PayloadId, RowId, Verdict};
-use crate::outcome::Outcome;
+use super::outcome::Outcome;
+use super::{Completeness, PayloadId, RowId};
 
 /// A row of `events`.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ pub enum EventRef {
     /// By its producer and number.
     Number(Producer, u64),
     /// By the name its client gave it.
-    Named(String),
+    ClientId(String),
 }
 
 /// An event in `events`, and when it got there.
@@ -204,7 +204,7 @@ pub enum EventTrace {
         /// Its number there.
         seq: u64,
         /// In flight, declared or lost.
-        verdict: Verdict,
+        verdict: Completeness,
         /// Why the client gave it up, if it did.
         reason: Option<String>,
         /// When its producer was last heard from.

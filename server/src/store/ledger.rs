@@ -5,7 +5,7 @@
 use lamplight_wire::Ranges;
 use lamplight_wire::batch::ProducerNote;
 
-use super::{IN_FLIGHT_MS, Verdict, Week};
+use super::{Completeness, IN_FLIGHT_MS, Week};
 
 /// Most ranges a ledger keeps for arrived numbers, and for given-up ones per reason. A real page has a
 /// handful; a client that made numbers up could otherwise make every write of its ledger slower than the last.
@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// The producer was heard from. Payloads may be processed in any order.
-    pub fn hear(&mut self, heard_ms: i64) {
+    pub fn record_contact(&mut self, heard_ms: i64) {
         self.first_heard_ms = self.first_heard_ms.min(heard_ms);
         self.last_heard_ms = self.last_heard_ms.max(heard_ms);
     }
@@ -97,7 +97,7 @@ impl Ledger {
     }
 
     /// Its page said this about it.
-    pub fn note(&mut self, note: &ProducerNote) {
+    pub fn apply_declaration(&mut self, note: &ProducerNote) {
         self.next = self.next.max(note.next);
         for (reason, ranges) in &note.dropped {
             let at = self.reason_at(reason);
@@ -166,12 +166,14 @@ impl Ledger {
     }
 
     /// What can be said about all of its events at `now_ms`.
-    pub fn verdict(&self, sums: Sums, now_ms: i64) -> Verdict {
+    pub fn verdict(&self, sums: Sums, now_ms: i64) -> Completeness {
         match (sums.missing, sums.declared) {
-            (0, 0) => Verdict::Complete,
-            (0, _) => Verdict::Declared,
-            _ if self.last_heard_ms >= now_ms.saturating_sub(IN_FLIGHT_MS) => Verdict::InFlight,
-            _ => Verdict::Lost,
+            (0, 0) => Completeness::Complete,
+            (0, _) => Completeness::Declared,
+            _ if self.last_heard_ms >= now_ms.saturating_sub(IN_FLIGHT_MS) => {
+                Completeness::InFlight
+            }
+            _ => Completeness::Lost,
         }
     }
 }
@@ -192,7 +194,10 @@ mod tests {
         for seq in [1, 2, 5] {
             assert_eq!(ledger.arrive(seq), Arrival::First);
         }
-        ledger.note(&ProducerNote { next: 9, dropped: vec![("quota".into(), ranges(&[(3, 3)]))] });
+        ledger.apply_declaration(&ProducerNote {
+            next: 9,
+            dropped: vec![("quota".into(), ranges(&[(3, 3)]))],
+        });
         assert_eq!(ledger.holes(), ranges(&[(4, 4), (6, 8)]));
         assert_eq!(ledger.declared(), vec![("quota".to_owned(), ranges(&[(3, 3)]))]);
         assert_eq!(ledger.sums(), Sums { made: 8, received: 3, declared: 1, missing: 4 });
@@ -201,7 +206,10 @@ mod tests {
     #[test]
     fn a_number_that_was_given_up_and_arrived_after_all_is_not_declared() {
         let mut ledger = Ledger::new("web", 1);
-        ledger.note(&ProducerNote { next: 3, dropped: vec![("quota".into(), ranges(&[(1, 2)]))] });
+        ledger.apply_declaration(&ProducerNote {
+            next: 3,
+            dropped: vec![("quota".into(), ranges(&[(1, 2)]))],
+        });
         assert_eq!(ledger.arrive(2), Arrival::First);
         assert_eq!(ledger.sums(), Sums { made: 2, received: 1, declared: 1, missing: 0 });
     }
@@ -211,8 +219,8 @@ mod tests {
         let mut ledger = Ledger::new("web", 1_000);
         ledger.arrive(2);
         let sums = ledger.sums();
-        assert_eq!(ledger.verdict(sums, 1_000 + IN_FLIGHT_MS), Verdict::InFlight);
-        assert_eq!(ledger.verdict(sums, 1_001 + IN_FLIGHT_MS), Verdict::Lost);
+        assert_eq!(ledger.verdict(sums, 1_000 + IN_FLIGHT_MS), Completeness::InFlight);
+        assert_eq!(ledger.verdict(sums, 1_001 + IN_FLIGHT_MS), Completeness::Lost);
     }
 
     #[test]
@@ -230,7 +238,7 @@ mod tests {
         let mut ledger = Ledger::new("web", 1);
         for step in 0..40u64 {
             let dropped = vec![(format!("reason{step}"), ranges(&[(step + 1, step + 1)]))];
-            ledger.note(&ProducerNote { next: 0, dropped });
+            ledger.apply_declaration(&ProducerNote { next: 0, dropped });
         }
         assert_eq!(ledger.dropped.len(), REASONS_MAX + 1);
         assert_eq!(ledger.sums().declared, 40);
@@ -249,7 +257,7 @@ mod tests {
             }
             let dropped =
                 dropped.into_iter().map(|(reason, from, len)| (reason, ranges(&[(from, from + len)])));
-            ledger.note(&ProducerNote { next, dropped: dropped.collect() });
+            ledger.apply_declaration(&ProducerNote { next, dropped: dropped.collect() });
             let sums = ledger.sums();
             prop_assert_eq!(sums.made, sums.received + sums.declared + sums.missing);
             prop_assert_eq!(&read_received(&ledger.received_json()).unwrap(), &ledger.received);

@@ -15,8 +15,10 @@ mod deliveries;
 mod error;
 mod event;
 pub mod key;
+mod lease;
 pub mod ledger;
 pub mod ledger_text;
+mod outcome;
 mod payload;
 mod plan;
 mod producer;
@@ -41,13 +43,15 @@ pub use event::{
     Repeat, StoredEvent,
 };
 pub use key::{Key, KeyKind, KeyRules};
+pub use lease::{Lease, LeaseToken};
+pub use outcome::Outcome;
 pub use payload::{
-    Backlog, Encoding, FailedPayload, LeaseAsk, LeasedPayload, NewPayload, PayloadId, Receipt,
-    Ticket,
+    Backlog, Encoding, FailedPayload, LeaseAsk, LeasedPayload, NewPayload, PayloadId,
+    PayloadMetadata, Ticket,
 };
-pub use plan::{Applied, EventColumns, Fate, Identity, Plan, PlannedEvent, RowId};
+pub use plan::{Applied, EventColumns, EventIdentity, Fate, Plan, PlannedEvent, RowId};
 pub use producer::{
-    IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Verdict,
+    Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
 pub use profile::{Profile, ProfileNote, profile_key};
 pub use query::{
@@ -83,7 +87,7 @@ pub trait Intake: Send + Sync + 'static {
     /// [`StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of `tickets` (I4).
     fn settle(
         &self,
-        lease: crate::lease::Lease,
+        lease: crate::store::Lease,
         tickets: Vec<Ticket>,
         now_ms: i64,
     ) -> Answer<'_, ()>;
@@ -94,13 +98,13 @@ pub trait Intake: Send + Sync + 'static {
     /// [`StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of them (I4).
     fn release(
         &self,
-        lease: crate::lease::Lease,
+        lease: crate::store::Lease,
         failed: Vec<FailedPayload>,
         now_ms: i64,
     ) -> Answer<'_, ()>;
 
     /// What is known about how a payload arrived.
-    fn receipt(&self, id: PayloadId) -> Answer<'_, Option<Receipt>>;
+    fn metadata(&self, id: PayloadId) -> Answer<'_, Option<PayloadMetadata>>;
 
     /// How much waits to be processed.
     fn backlog(&self) -> Answer<'_, Backlog>;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::Share;
-use crate::lease::{Lease, LeaseToken};
+use super::lease::{Lease, LeaseToken};
 
 /// Names a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ impl Encoding {
 
 /// What is known about how a payload arrived. Nothing here is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
+pub struct PayloadMetadata {
     /// Names the payload.
     pub id: PayloadId,
     /// When it was received, in milliseconds since 1970.
@@ -77,7 +77,7 @@ pub struct Receipt {
 #[derive(Debug, Clone)]
 pub struct NewPayload {
     /// How it arrived.
-    pub receipt: Receipt,
+    pub metadata: PayloadMetadata,
     /// The bytes, verbatim.
     pub body: Bytes,
 }
@@ -113,7 +113,7 @@ pub struct LeasedPayload {
     /// How often it was tried before.
     pub attempts: u32,
     /// How it arrived.
-    pub receipt: Receipt,
+    pub metadata: PayloadMetadata,
     /// The bytes, verbatim.
     pub body: Bytes,
 }

@@ -21,11 +21,11 @@ impl std::fmt::Display for RowId {
 
 /// What tells an event from every other one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Identity {
+pub enum EventIdentity {
     /// Numbered by its producer: deduplicated for ever.
     Numbered(Producer, u64),
     /// Named by a client that does not number; the name counts within one source.
-    Named(String),
+    ClientId(String),
     /// Neither: every arrival is a new event.
     Anonymous,
 }
@@ -79,7 +79,7 @@ pub struct PlannedEvent {
     /// Its place in the payload.
     pub index: u32,
     /// What tells it from every other event.
-    pub identity: Identity,
+    pub identity: EventIdentity,
     /// What it becomes if it did not arrive before.
     pub fate: Fate,
 }

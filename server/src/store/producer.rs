@@ -8,7 +8,7 @@ pub const IN_FLIGHT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// What can be said about all the events of one producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum Completeness {
     /// All arrived.
     Complete,
     /// Some did not arrive, and still may.
@@ -19,7 +19,7 @@ pub enum Verdict {
     Lost,
 }
 
-impl Verdict {
+impl Completeness {
     /// The stable name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ pub struct ProducerRow {
     /// The numbers it gave up, by reason, and that did not arrive.
     pub declared: Vec<(String, Ranges)>,
     /// What can be said about all of them.
-    pub verdict: Verdict,
+    pub verdict: Completeness,
     /// When it was first heard from, in milliseconds since 1970.
     pub first_heard_ms: i64,
     /// When it was last heard from.
@@ -74,7 +74,7 @@ pub struct ProducerCursor {
 #[derive(Debug, Clone)]
 pub struct ProducerQuery {
     /// Only those with this verdict.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<Completeness>,
     /// Only those first heard from this source.
     pub source: Option<String>,
     /// Where to start.

@@ -58,7 +58,7 @@ pub struct Profile {
 impl Profile {
     /// Takes in what was said at `said_ms`, if what is known was last said at `known_ms`: of two that contradict each other
     /// the later one counts, whichever arrives first. `null` takes a trait away. What does not fit is left out.
-    pub fn hear(&mut self, note: &ProfileNote, said_ms: i64, known_ms: i64) {
+    pub fn apply(&mut self, note: &ProfileNote, said_ms: i64, known_ms: i64) {
         let is_newer = said_ms >= known_ms;
         let mut room = Room { bytes: BYTES_MAX.saturating_sub(self.json().len() + FRAME_BYTES) };
         match note {
@@ -149,11 +149,11 @@ mod tests {
         let (old, new) =
             (traits(json!({ "plan": "free", "team": "a" })), traits(json!({ "plan": "paid" })));
         let mut forwards = Profile::default();
-        forwards.hear(&old, 1, 0);
-        forwards.hear(&new, 2, 1);
+        forwards.apply(&old, 1, 0);
+        forwards.apply(&new, 2, 1);
         let mut backwards = Profile::default();
-        backwards.hear(&new, 2, 0);
-        backwards.hear(&old, 1, 2);
+        backwards.apply(&new, 2, 0);
+        backwards.apply(&old, 1, 2);
         assert_eq!(forwards, backwards);
         assert_eq!(forwards.json(), r#"{"traits":{"plan":"paid","team":"a"}}"#);
     }
@@ -161,9 +161,9 @@ mod tests {
     #[test]
     fn variants_are_kept_apart_from_traits_and_null_takes_away() {
         let mut profile = Profile::default();
-        profile.hear(&traits(json!({ "a": 1, "$experiments": { "x": "blue", "y": 7 } })), 1, 0);
-        profile.hear(&ProfileNote::Variant("z".into(), "red".into()), 2, 1);
-        profile.hear(&traits(json!({ "a": null })), 3, 2);
+        profile.apply(&traits(json!({ "a": 1, "$experiments": { "x": "blue", "y": 7 } })), 1, 0);
+        profile.apply(&ProfileNote::Variant("z".into(), "red".into()), 2, 1);
+        profile.apply(&traits(json!({ "a": null })), 3, 2);
         assert_eq!(profile.json(), r#"{"experiments":{"x":"blue","z":"red"}}"#);
     }
 
@@ -177,7 +177,7 @@ mod tests {
             let mut profile = Profile::default();
             for note in notes {
                 let members = note.into_iter().map(|(name, len)| (name, Value::from("\"".repeat(len)))).collect();
-                profile.hear(&ProfileNote::Traits(members), 1, 0);
+                profile.apply(&ProfileNote::Traits(members), 1, 0);
             }
             prop_assert!(profile.traits.len() <= MEMBERS_MAX && profile.json().len() <= BYTES_MAX);
             let read: Profile = serde_json::from_str(&profile.json()).unwrap();

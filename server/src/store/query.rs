@@ -2,8 +2,8 @@
 
 use lamplight_wire::Producer;
 
+use super::outcome::Outcome;
 use super::{EventFilter, EventRow, RefusedEvent, RowId, Week};
-use crate::outcome::Outcome;
 
 /// What events are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{PayloadId, Receipt};
+use super::{PayloadId, PayloadMetadata};
 
 /// Payloads received within a span of time. Their ids begin with the time of receipt, so it is a span of ids, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub struct SpanCount {
 #[derive(Debug, Clone)]
 pub struct KeptPayload {
     /// How it arrived.
-    pub receipt: Receipt,
+    pub metadata: PayloadMetadata,
     /// The bytes, verbatim.
     pub body: Bytes,
 }

@@ -6,14 +6,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use lamplight_server::lease::Lease;
+use lamplight_server::store::Lease;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, Applied, Backlog, EventFilter, EventPage, EventQuery,
     EventRef, EventTrace, FailedPayload, Intake, Keep, KeptPayload, Key, LeaseAsk, LeasedPayload,
-    LivePosition, LiveTail, NewPayload, PayloadId, PayloadSpan, Plan, ProducerPage, ProducerQuery,
-    Pruned, Receipt, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed, Share, SpanCount,
-    SqlError, SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
+    LivePosition, LiveTail, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan,
+    ProducerPage, ProducerQuery, Pruned, RefusedPage, RefusedQuery, Replay, ReplayId, Replayed,
+    Share, SpanCount, SqlError, SqlQuery, SqlTable, Store, StoreError, Ticket, Totals,
 };
 
 /// Where processing breaks off.
@@ -79,8 +79,8 @@ impl Intake for Breaking {
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
         self.intake.release(lease, failed, now_ms)
     }
-    fn receipt(&self, id: PayloadId) -> Answer<'_, Option<Receipt>> {
-        self.intake.receipt(id)
+    fn metadata(&self, id: PayloadId) -> Answer<'_, Option<PayloadMetadata>> {
+        self.intake.metadata(id)
     }
     fn backlog(&self) -> Answer<'_, Backlog> {
         self.intake.backlog()

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::clock::Clock;
-use lamplight_server::entropy::SystemEntropy;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
-    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadSpan, Receipt, Share,
-    Store,
+    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadMetadata, PayloadSpan,
+    Share, Store,
 };
+use lamplight_server::system::clock::Clock;
+use lamplight_server::system::entropy::SystemEntropy;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -138,11 +138,11 @@ impl World {
         self.parts = Some(Breaking::open(&folder).unwrap());
         assert_eq!(checker::faults(&folder), [""; 0], "as the crash left it");
         for id in self.answered.keys() {
-            let receipt = self.parts().intake.receipt(*id).await.unwrap();
-            assert!(receipt.is_some(), "{id} was answered and is lost");
+            let metadata = self.parts().intake.metadata(*id).await.unwrap();
+            assert!(metadata.is_some(), "{id} was answered and is lost");
         }
         for (id, events) in std::mem::take(&mut self.unsure) {
-            if self.parts().intake.receipt(id).await.unwrap().is_some() {
+            if self.parts().intake.metadata(id).await.unwrap().is_some() {
                 self.answered.insert(id, events);
             }
         }
@@ -155,7 +155,7 @@ impl World {
             store: Arc::clone(self.parts()) as Arc<dyn Store>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
-            pace: Arc::default(),
+            throughput: Arc::default(),
             enrichers: Arc::default(),
         }
     }
@@ -176,7 +176,7 @@ impl World {
         let parts = Arc::clone(self.parts());
         let mut staging = Vec::new();
         for (payload, events) in new {
-            let id = payload.receipt.id;
+            let id = payload.metadata.id;
             staging.push((id, events, parts.intake.stage(payload)));
         }
         for (id, events, staged) in staging {
@@ -191,7 +191,7 @@ impl World {
         self.payloads += 1;
         let texts: Vec<String> = events.iter().map(Sent::json).collect();
         let body = format!("[{}]", texts.join(","));
-        let receipt = Receipt {
+        let metadata = PayloadMetadata {
             id: PayloadId(Uuid::from_u128(self.payloads)),
             received_ms: self.clock.now_ms(),
             key_id: "wk_1".into(),
@@ -203,7 +203,7 @@ impl World {
             origin: None,
             client: None,
         };
-        (NewPayload { receipt, body: body.into() }, events)
+        (NewPayload { metadata, body: body.into() }, events)
     }
 
     /// Replays everything, twice: nothing changes.

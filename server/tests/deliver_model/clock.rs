@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use lamplight_server::clock::Clock;
+use lamplight_server::system::clock::Clock;
 use tokio::time::Instant;
 
 /// A wall clock over the runtime's paused one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lamplight_server::process::row_id;
 use lamplight_server::store::{
-    EventColumns, Fate, Identity, PayloadId, Plan, PlannedEvent, Route, RowId,
+    EventColumns, EventIdentity, Fate, PayloadId, Plan, PlannedEvent, Route, RowId,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -105,7 +105,7 @@ impl Payload {
             let events = (0..).zip(fits).zip(from..).map(|((index, fit), seq)| PlannedEvent {
                 id: row_id(payload, now_ms, index),
                 index,
-                identity: Identity::Numbered(Producer::from_bits(1), seq),
+                identity: EventIdentity::Numbered(Producer::from_bits(1), seq),
                 fate: match fit {
                     Fit::Later if is_first => {
                         Fate::Refuse { reason: InvalidReason::NameMissing, detail: "later".into() }
@@ -132,7 +132,7 @@ impl Payload {
         let payload = PayloadId(Uuid::from_u128(plan.payload.0.as_u128() | 1 << 64));
         for event in &mut plan.events {
             event.id = row_id(payload, plan.received_ms, event.index);
-            event.identity = Identity::Anonymous;
+            event.identity = EventIdentity::Anonymous;
         }
         Arc::new(Plan { payload, ..plan })
     }

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lamplight_server::lease::{Lease, LeaseToken};
 use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
     Answer, Deliveries, DeliveryAsk, DeliveryEnding, DeliveryStep, LeasedDelivery, RetryAsk,
     RetryCount, Route, RowId, SettledDelivery, Settlement, SinkRow, StoreError,
 };
+use lamplight_server::store::{Lease, LeaseToken};
 use tokio::sync::watch;
 use uuid::Uuid;
 

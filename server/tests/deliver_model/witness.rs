@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use lamplight_server::lease::Lease;
+use lamplight_server::store::Lease;
 use lamplight_server::store::{RowId, Week};
 
 use crate::chance::Chance;

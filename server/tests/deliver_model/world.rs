@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::backoff::RetryPolicy;
-use lamplight_server::clock::Clock;
 use lamplight_server::deliver::{DeliverError, Found, Lane, Worker};
-use lamplight_server::entropy::{Entropy, EntropyError};
 use lamplight_server::sinks::Sink;
 use lamplight_server::sinks::mixpanel::Mixpanel;
 use lamplight_server::sinks::webhook::Webhook;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{Deliveries, SinkRow, Store, StoreError};
+use lamplight_server::system::backoff::RetryPolicy;
+use lamplight_server::system::clock::Clock;
+use lamplight_server::system::entropy::{Entropy, EntropyError};
 
 use crate::chance::Chance;
 use crate::clock::Wall;
@@ -240,7 +240,7 @@ impl World {
                 sink: self.sink(sink),
                 deliveries: Arc::clone(&watched) as Arc<dyn Deliveries>,
                 retry: retry(sink),
-                pace: Arc::default(),
+                throughput: Arc::default(),
                 clock: Arc::clone(&self.wall) as Arc<dyn Clock>,
                 entropy: Arc::new(Seeded(Mutex::new(Chance::new(self.chance.bits())))),
             };

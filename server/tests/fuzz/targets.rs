@@ -1,9 +1,9 @@
 //! What must hold for any bytes.
 
+use lamplight_server::formats::decompress::{UnpackError, unpack};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
-use lamplight_server::store::{Encoding, PayloadId, Receipt};
-use lamplight_server::unpack::{UnpackError, unpack};
+use lamplight_server::store::{Encoding, PayloadId, PayloadMetadata};
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::Event;
 use lamplight_wire::{Producer, limits};
@@ -14,8 +14,8 @@ const RECEIVED_MS: i64 = 1_700_000_000_000;
 /// Low, so that mutations reach it.
 const UNPACKED_BYTES_MAX: usize = 256 * 1024;
 
-fn receipt(encoding: Encoding) -> Receipt {
-    Receipt {
+fn metadata(encoding: Encoding) -> PayloadMetadata {
+    PayloadMetadata {
         id: PayloadId(Uuid::from_u128(7)),
         received_ms: RECEIVED_MS,
         key_id: "wk_1".into(),
@@ -33,7 +33,7 @@ fn receipt(encoding: Encoding) -> Receipt {
 pub(crate) fn body(bytes: &[u8]) {
     let text = unpack(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
     let body = bytes.to_vec().into();
-    let planned = plan(&receipt(Encoding::Identity), &body, 1, &Enrichers::default());
+    let planned = plan(&metadata(Encoding::Identity), &body, 1, &Enrichers::default());
     let Ok(text) = text else {
         assert!(planned.is_err());
         return;

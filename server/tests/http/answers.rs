@@ -96,8 +96,8 @@ fn a_packed_body_is_taken_and_kept_packed() {
         server.settled();
         let page = server.read("/api/events?limit=1").json();
         let id = page["events"][0]["id"].as_str().unwrap().to_owned();
-        let receipt = &server.read(&format!("/api/events/{id}")).json()["receipt"];
-        assert_eq!((&receipt["encoding"], &receipt["events"]), (&is.into(), &1000.into()));
+        let metadata = &server.read(&format!("/api/events/{id}")).json()["receipt"];
+        assert_eq!((&metadata["encoding"], &metadata["events"]), (&is.into(), &1000.into()));
     }
     assert_eq!(server.settled()["stored"], 4000);
 }

@@ -9,17 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::app::{App, SinkPaces};
-use lamplight_server::clock::{Clock, SystemClock};
-use lamplight_server::entropy::SystemEntropy;
+use lamplight_server::app::{App, SinkThroughputs};
+use lamplight_server::http::listen;
 use lamplight_server::intake::Clients;
-use lamplight_server::keyring::Keyring;
+use lamplight_server::keys::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
+use lamplight_server::router;
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Deliveries, Encoding, Intake, Keep, Key, KeyKind, PayloadId, Receipt, Store,
+    Deliveries, Encoding, Intake, Keep, Key, KeyKind, PayloadId, PayloadMetadata, Store,
 };
-use lamplight_server::{disk, listen, router};
+use lamplight_server::system::clock::{Clock, SystemClock};
+use lamplight_server::system::disk_space;
+use lamplight_server::system::entropy::SystemEntropy;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -47,12 +49,12 @@ impl Inside {
             intake,
             Arc::clone(&store) as Arc<dyn Store>,
             store as Arc<dyn Deliveries>,
-            SinkPaces::new(),
+            SinkThroughputs::new(),
             Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
             Clients::default(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
-            Arc::new(disk::Disk::new(folder.to_owned(), 0)),
+            Arc::new(disk_space::DiskSpace::new(folder.to_owned(), 0)),
         ));
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -122,7 +124,7 @@ fn an_event_that_retention_removed_is_410_and_says_so() {
     let server = Inside::start(dir.path(), WriterLimits::default());
     let now_ms = SystemClock.now_ms();
     let received_ms = now_ms - 30 * DAY_MS;
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id: PayloadId(Uuid::from_u128(7)),
         received_ms,
         key_id: "wk".into(),
@@ -134,7 +136,7 @@ fn an_event_that_retention_removed_is_410_and_says_so() {
         origin: None,
         client: None,
     };
-    let plan = plan(&receipt, &r#"[{"name":"a"}]"#.into(), 1, &Enrichers::default()).unwrap();
+    let plan = plan(&metadata, &r#"[{"name":"a"}]"#.into(), 1, &Enrichers::default()).unwrap();
     let path = format!("/api/events/{}", plan.events[0].id);
     let keep = Keep {
         events_from_ms: Some(now_ms - 7 * DAY_MS),

@@ -1,6 +1,6 @@
 //! Does everything that can be done with deliveries, once.
 
-use lamplight_server::lease::LeaseToken;
+use lamplight_server::store::LeaseToken;
 use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
     Deliveries, DeliveryAsk, DeliveryEnding, Reason, RetryAsk, Route, SettledDelivery, Settlement,

@@ -4,16 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::delivering;
-use lamplight_server::lease::LeaseToken;
-use lamplight_server::outcome::Outcome;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
+use lamplight_server::store::LeaseToken;
+use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, Encoding, EventFilter, EventQuery, EventRef, EventRow, FailedPayload, Grouping,
-    Intake, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload, PayloadId,
-    PayloadSpan, Plan, ProducerQuery, Receipt, RefusedQuery, Replayed, Share, Store, Verdict,
+    AggregateQuery, Completeness, Encoding, EventFilter, EventQuery, EventRef, EventRow,
+    FailedPayload, Grouping, Intake, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition,
+    NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery,
+    Replayed, Share, Store,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -22,7 +23,7 @@ use uuid::Uuid;
 const NOW: i64 = 1_700_000_000_000;
 
 fn payload(number: u128, received_ms: i64, body: &str) -> NewPayload {
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id: PayloadId(Uuid::from_u128(u128::try_from(received_ms).unwrap() << 80 | number)),
         received_ms,
         key_id: "wk_1".into(),
@@ -34,7 +35,7 @@ fn payload(number: u128, received_ms: i64, body: &str) -> NewPayload {
         origin: None,
         client: None,
     };
-    NewPayload { receipt, body: body.to_owned().into() }
+    NewPayload { metadata, body: body.to_owned().into() }
 }
 
 fn bodies() -> [String; 3] {
@@ -100,10 +101,10 @@ async fn receive(intake: &SqliteIntake, now_ms: i64) -> Vec<Arc<Plan>> {
     let tickets = leased[1..].iter().map(|payload| payload.ticket).collect();
     intake.settle(lease, tickets, now_ms).await.unwrap();
     intake.backlog().await.unwrap();
-    intake.receipt(leased[0].receipt.id).await.unwrap();
+    intake.metadata(leased[0].metadata.id).await.unwrap();
     let enrichers = Enrichers::default();
     let planned =
-        leased.iter().map(|payload| plan(&payload.receipt, &payload.body, 1, &enrichers).unwrap());
+        leased.iter().map(|payload| plan(&payload.metadata, &payload.body, 1, &enrichers).unwrap());
     planned.map(Arc::new).collect()
 }
 
@@ -144,13 +145,18 @@ async fn read(store: &SqliteStore) {
         EventRef::Row(page.events[0].id),
         EventRef::Number(producer, 1),
         EventRef::Number(producer, 2),
-        EventRef::Named("x".into()),
-        EventRef::Named("nobody".into()),
+        EventRef::ClientId("x".into()),
+        EventRef::ClientId("nobody".into()),
     ] {
         store.event(event).await.unwrap();
     }
     count(store, &page.events[0]).await;
-    let verdicts = [Verdict::Complete, Verdict::InFlight, Verdict::Declared, Verdict::Lost];
+    let verdicts = [
+        Completeness::Complete,
+        Completeness::InFlight,
+        Completeness::Declared,
+        Completeness::Lost,
+    ];
     for verdict in verdicts.into_iter().map(Some).chain([None]) {
         let query = ProducerQuery { verdict, source: None, after: None, limit: 5, now_ms: NOW };
         store.producers(query).await.unwrap();

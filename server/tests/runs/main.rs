@@ -8,7 +8,8 @@ use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, EventTrace, PayloadId, Plan, Receipt, Replayed, Store, StoreError, Week,
+    Encoding, EventRef, EventTrace, PayloadId, PayloadMetadata, Plan, Replayed, Store, StoreError,
+    Week,
 };
 use lamplight_wire::Producer;
 use rusqlite::Connection;
@@ -33,7 +34,7 @@ fn payload(id: u128, numbers: impl IntoIterator<Item = (u128, u64)>) -> Arc<Plan
     });
     let events: Vec<String> = events.collect();
     let body = format!("[{}]", events.join(","));
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id: PayloadId(Uuid::from_u128(id)),
         received_ms: NOW,
         key_id: "wk_1".into(),
@@ -45,7 +46,7 @@ fn payload(id: u128, numbers: impl IntoIterator<Item = (u128, u64)>) -> Arc<Plan
         origin: None,
         client: None,
     };
-    Arc::new(plan(&receipt, &body.into(), 1, &Enrichers::default()).unwrap())
+    Arc::new(plan(&metadata, &body.into(), 1, &Enrichers::default()).unwrap())
 }
 
 /// Numbers of the first producer.

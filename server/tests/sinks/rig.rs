@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lamplight_server::clock::{Clock, SystemClock};
 use lamplight_server::deliver::Worker;
-use lamplight_server::entropy::{Entropy, SystemEntropy};
-use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::row_id;
 use lamplight_server::sinks::{SinkConfig, open};
+use lamplight_server::store::LeaseToken;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Deliveries, DeliveryAsk, DeliveryStep, EventColumns, EventRow, Fate, Identity, PayloadId, Plan,
-    PlannedEvent, RetryAsk, RowId, SinkRow, Store,
+    Deliveries, DeliveryAsk, DeliveryStep, EventColumns, EventIdentity, EventRow, Fate, PayloadId,
+    Plan, PlannedEvent, RetryAsk, RowId, SinkRow, Store,
 };
+use lamplight_server::system::clock::{Clock, SystemClock};
+use lamplight_server::system::entropy::{Entropy, SystemEntropy};
 use lamplight_wire::event::Kind;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -63,7 +63,7 @@ impl Rig {
                 sink: open(name, config).unwrap(),
                 deliveries: Arc::clone(&self.store) as Arc<dyn Deliveries>,
                 retry: config.retry(),
-                pace: Arc::default(),
+                throughput: Arc::default(),
                 clock: Arc::new(SystemClock) as Arc<dyn Clock>,
                 entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
             };
@@ -157,7 +157,7 @@ fn plan(events: Vec<EventColumns>) -> Plan {
         .map(|(index, columns)| PlannedEvent {
             id: row_id(payload, received_ms, index),
             index,
-            identity: Identity::Anonymous,
+            identity: EventIdentity::Anonymous,
             fate: Fate::Store(Box::new(columns)),
         })
         .collect();

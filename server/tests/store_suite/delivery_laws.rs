@@ -1,10 +1,10 @@
 //! Laws of what is owed to sinks.
 
-use lamplight_server::lease::{Lease, LeaseToken};
 use lamplight_server::store::{
     DeliveryAsk, DeliveryEnding, DeliveryState, LeasedDelivery, Reason, RetryAsk, Route,
     SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
 };
+use lamplight_server::store::{Lease, LeaseToken};
 use lamplight_wire::event::Kind;
 
 use crate::backend::Backend;

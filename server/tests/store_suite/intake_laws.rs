@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lamplight_server::lease::{Lease, LeaseToken};
 use lamplight_server::store::{FailedPayload, Intake, LeaseAsk, SHARES, Share, StoreError, Ticket};
+use lamplight_server::store::{Lease, LeaseToken};
 
 use crate::backend::Backend;
 use crate::sample::{NOW, ask, payload};
@@ -38,7 +38,7 @@ async fn lease(intake: &dyn Intake, token: u128, now_ms: i64) -> (Lease, Vec<Tic
     let leased = intake.lease(ask(token, now_ms, 100)).await.unwrap();
     let lease = Lease { token: LeaseToken(token), until_ms: now_ms + 60_000 };
     assert!(leased.iter().all(|payload| payload.lease == lease));
-    let numbers = leased.iter().map(|payload| payload.receipt.id.0.as_u128()).collect();
+    let numbers = leased.iter().map(|payload| payload.metadata.id.0.as_u128()).collect();
     (lease, leased.iter().map(|payload| payload.ticket).collect(), numbers)
 }
 
@@ -52,7 +52,7 @@ async fn a_staged_payload_is_leased_as_it_came(Backend { intake, .. }: Backend) 
     intake.stage(sent.clone()).await.unwrap();
     let leased = intake.lease(ask(1, NOW, 10)).await.unwrap();
     assert_eq!(leased.len(), 1);
-    assert_eq!((&leased[0].receipt, &leased[0].body), (&sent.receipt, &sent.body));
+    assert_eq!((&leased[0].metadata, &leased[0].body), (&sent.metadata, &sent.body));
     assert_eq!(leased[0].attempts, 0);
 }
 
@@ -185,7 +185,7 @@ async fn workers_lease_what_is_theirs_and_together_everything(Backend { intake, 
             let now_ms = NOW + i64::from(workers) * 60_000;
             let payloads = intake.lease(LeaseAsk { share, ..ask(1, now_ms, 600) }).await.unwrap();
             assert!(!payloads.is_empty(), "nobody is left without work");
-            leased.extend(payloads.iter().map(|payload| payload.receipt.id.0.as_u128()));
+            leased.extend(payloads.iter().map(|payload| payload.metadata.id.0.as_u128()));
         }
         leased.sort_unstable();
         assert_eq!(leased, (1..=600).collect::<Vec<_>>(), "{workers} workers");
@@ -221,10 +221,10 @@ async fn staging_wakes_each_workers_share(Backend { intake, .. }: Backend) {
 async fn a_receipt_is_found_before_and_after_its_payload_is_settled(
     Backend { intake, .. }: Backend,
 ) {
-    let sent = payload(1, "[]").receipt;
-    assert_eq!(intake.receipt(sent.id).await.unwrap(), None);
+    let sent = payload(1, "[]").metadata;
+    assert_eq!(intake.metadata(sent.id).await.unwrap(), None);
     stage(&*intake, 1..=1).await;
     let (held, tickets, _) = lease(&*intake, 1, NOW).await;
     intake.settle(held, tickets, NOW).await.unwrap();
-    assert_eq!(intake.receipt(sent.id).await.unwrap().unwrap().key_id, sent.key_id);
+    assert_eq!(intake.metadata(sent.id).await.unwrap().unwrap().key_id, sent.key_id);
 }

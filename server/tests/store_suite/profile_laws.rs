@@ -1,6 +1,6 @@
 //! The laws of profiles: what was said about a user earlier stands with each later event of that user.
 
-use lamplight_server::store::{EventFilter, EventQuery, Fate, Identity, Store};
+use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, Fate, Store};
 
 use crate::backend::Backend;
 use crate::sample::{NOW, good_with, number, plan, shared};
@@ -36,7 +36,7 @@ async fn traits_and_variants_stand_with_later_events_of_that_user_only(
     let assigned = Some(r#"{"experiment":"x","variant":"blue"}"#);
     let second = vec![
         (number(1, 5), said("$experiment", "ann", assigned)),
-        (Identity::Anonymous, said("later", "ann", None)),
+        (EventIdentity::Anonymous, said("later", "ann", None)),
     ];
     store.apply(shared([plan(1, first)]), NOW).await.unwrap();
     store.apply(shared([plan(2, second)]), NOW).await.unwrap();

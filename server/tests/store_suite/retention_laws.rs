@@ -1,11 +1,11 @@
 //! The laws of retention: what goes, what stays, and how it is told.
 
-use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::row_id;
+use lamplight_server::store::LeaseToken;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, EventFilter, EventQuery, EventRef, EventTrace, Identity, Keep,
-    PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Store, Ticket, Week,
+    DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
+    Keep, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Store, Ticket, Week,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ async fn four_weeks(store: &dyn Store) {
         let events = vec![
             (number(1, seq), good("a")),
             (number(2, seq), bad()),
-            (Identity::Anonymous, good("b")),
+            (EventIdentity::Anonymous, good("b")),
         ];
         let plan = plan_at(at(week), u128::from(seq), events);
         store.apply(shared([plan]), at(week)).await.unwrap();
@@ -125,7 +125,7 @@ async fn nothing_that_may_wait_to_be_processed_goes(Backend { store, .. }: Backe
     assert_eq!(retain(&*store, waiting).await, 1);
     assert_eq!(stored(&*store).await, 6);
     // Its mark is still there.
-    let again = plan_at(at(1), 2, vec![(Identity::Anonymous, good("b"))]);
+    let again = plan_at(at(1), 2, vec![(EventIdentity::Anonymous, good("b"))]);
     assert!(store.apply(shared([again]), at(4)).await.unwrap()[0].already);
 }
 
@@ -151,7 +151,7 @@ async fn names_are_forgotten_after_their_time_and_not_before(Backend { store, ..
     retain(&*store, Keep { ids_from_ms: at(0), ..KEEP_ALL }).await;
     assert_eq!(arrive(2, at(1)).await.duplicates, 1);
     retain(&*store, Keep { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
-    let trace = store.event(EventRef::Named("x".into())).await.unwrap();
+    let trace = store.event(EventRef::ClientId("x".into())).await.unwrap();
     assert!(
         matches!(trace, Some(EventTrace::Stored { .. })),
         "it is found all the same: {trace:?}"
@@ -179,8 +179,8 @@ async fn only_payloads_that_are_settled_go(Backend { intake, .. }: Backend) {
     assert_eq!(intake.prune(NOW).await.unwrap(), 0, "they are not old enough");
     assert_eq!(intake.prune(NOW + 1).await.unwrap(), 2);
     for (number, is_there) in [(1, false), (2, true), (3, false), (4, true)] {
-        let receipt = intake.receipt(PayloadId(Uuid::from_u128(number))).await.unwrap();
-        assert_eq!(receipt.is_some(), is_there, "{number}");
+        let metadata = intake.metadata(PayloadId(Uuid::from_u128(number))).await.unwrap();
+        assert_eq!(metadata.is_some(), is_there, "{number}");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use lamplight_server::lease::LeaseToken;
 use lamplight_server::process::row_id;
+use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
-    Encoding, EventColumns, Fate, Identity, LeaseAsk, NewPayload, PayloadId, Plan, PlannedEvent,
-    Receipt, Share,
+    Encoding, EventColumns, EventIdentity, Fate, LeaseAsk, NewPayload, PayloadId, PayloadMetadata,
+    Plan, PlannedEvent, Share,
 };
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::event::Kind;
@@ -26,7 +26,7 @@ pub(crate) const NOW: i64 = 1_700_000_000_000;
 
 /// The payload with this number.
 pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
-    let receipt = Receipt {
+    let metadata = PayloadMetadata {
         id: PayloadId(Uuid::from_u128(number)),
         received_ms: NOW,
         key_id: "wk_1".into(),
@@ -38,7 +38,7 @@ pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
         origin: None,
         client: Some("203.0.113.0/24".into()),
     };
-    NewPayload { receipt, body: body.to_owned().into() }
+    NewPayload { metadata, body: body.to_owned().into() }
 }
 
 /// A lease of up to `payloads_max`, for a minute.
@@ -60,12 +60,12 @@ pub(crate) fn producer(number: u128) -> Producer {
 }
 
 /// A plan for the payload with this number.
-pub(crate) fn plan(number: u128, events: Vec<(Identity, Fate)>) -> Plan {
+pub(crate) fn plan(number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
     plan_at(NOW + i64::try_from(number).unwrap(), number, events)
 }
 
 /// A plan for the payload with this number, received then. Its id begins with that time, as real ones do.
-pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(Identity, Fate)>) -> Plan {
+pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
     let payload = payload_at(received_ms, number);
     let events = (0..)
         .zip(events)
@@ -132,13 +132,13 @@ pub(crate) fn bad() -> Fate {
 }
 
 /// The event with this number of that producer.
-pub(crate) fn number(producer: u128, seq: u64) -> Identity {
-    Identity::Numbered(Producer::from_bits(producer), seq)
+pub(crate) fn number(producer: u128, seq: u64) -> EventIdentity {
+    EventIdentity::Numbered(Producer::from_bits(producer), seq)
 }
 
 /// The event of this name.
-pub(crate) fn named(name: &str) -> Identity {
-    Identity::Named(name.to_owned())
+pub(crate) fn named(name: &str) -> EventIdentity {
+    EventIdentity::ClientId(name.to_owned())
 }
 
 /// Plans as `apply` takes them.

@@ -1,8 +1,8 @@
 //! The laws of `Store`: applying, counting, listing.
 
 use lamplight_server::store::{
-    Applied, EventFilter, EventPage, EventQuery, IN_FLIGHT_MS, Identity, Key, KeyKind,
-    ProducerQuery, Store, StoreError, Totals, Verdict,
+    Applied, Completeness, EventFilter, EventIdentity, EventPage, EventQuery, IN_FLIGHT_MS, Key,
+    KeyKind, ProducerQuery, Store, StoreError, Totals,
 };
 use lamplight_wire::event::Kind;
 
@@ -44,7 +44,7 @@ async fn names(store: &dyn Store, filter: EventFilter) -> Vec<String> {
 
 async fn a_payload_applied_twice_counts_once(Backend { store, .. }: Backend) {
     let plans =
-        shared([plan(1, vec![(number(1, 1), good("a")), (Identity::Anonymous, good("b"))])]);
+        shared([plan(1, vec![(number(1, 1), good("a")), (EventIdentity::Anonymous, good("b"))])]);
     let first = store.apply(plans.clone(), NOW).await.unwrap();
     assert_eq!(first, [Applied { stored: 2, ..Applied::default() }]);
     let before = totals(&*store).await;
@@ -75,7 +75,7 @@ async fn a_named_event_is_stored_once_in_its_source(Backend { store, .. }: Backe
 }
 
 async fn an_event_without_a_name_is_a_new_one_every_time(Backend { store, .. }: Backend) {
-    let plans = [1, 2].map(|number| plan(number, vec![(Identity::Anonymous, good("a"))]));
+    let plans = [1, 2].map(|number| plan(number, vec![(EventIdentity::Anonymous, good("a"))]));
     store.apply(shared(plans), NOW).await.unwrap();
     assert_eq!(totals(&*store).await.stored, 2);
 }
@@ -152,11 +152,11 @@ async fn pages_give_every_event_once_newest_first(Backend { store, .. }: Backend
 async fn filters_give_exactly_what_they_name(Backend { store, .. }: Backend) {
     let user = |name: &str, user: &str| good_with(name, |it| it.user_id = Some(user.to_owned()));
     let critical = |name: &str| good_with(name, |it| it.kind = Kind::Critical);
-    let mut elsewhere = plan(3, vec![(Identity::Anonymous, user("d", "ann"))]);
+    let mut elsewhere = plan(3, vec![(EventIdentity::Anonymous, user("d", "ann"))]);
     elsewhere.source = "backend".into();
     let plans = [
         plan(1, vec![(number(1, 1), user("a", "ann")), (number(1, 2), user("b", "bob"))]),
-        plan(2, vec![(number(2, 1), critical("a")), (Identity::Anonymous, good("c"))]),
+        plan(2, vec![(number(2, 1), critical("a")), (EventIdentity::Anonymous, good("c"))]),
         elsewhere,
     ];
     store.apply(shared(plans), NOW).await.unwrap();
@@ -183,9 +183,9 @@ async fn properties_are_found_by_value_whatever_their_escapes(Backend { store, .
     let with =
         |name: &str, json: &str| good_with(name, |it| it.properties_json = Some(json.to_owned()));
     let events = vec![
-        (Identity::Anonymous, with("text", r#"{"a":{"b":"\u00e9"},"n":"1"}"#)),
-        (Identity::Anonymous, with("number", r#"{"n":1,"yes":true}"#)),
-        (Identity::Anonymous, good("none")),
+        (EventIdentity::Anonymous, with("text", r#"{"a":{"b":"\u00e9"},"n":"1"}"#)),
+        (EventIdentity::Anonymous, with("number", r#"{"n":1,"yes":true}"#)),
+        (EventIdentity::Anonymous, good("none")),
     ];
     store.apply(shared([plan(1, events)]), NOW).await.unwrap();
     for (path, value, want) in [
@@ -203,7 +203,7 @@ async fn properties_are_found_by_value_whatever_their_escapes(Backend { store, .
     }
 }
 
-fn producers(verdict: Option<Verdict>) -> ProducerQuery {
+fn producers(verdict: Option<Completeness>) -> ProducerQuery {
     ProducerQuery {
         verdict,
         source: None,
@@ -221,9 +221,12 @@ async fn producers_are_listed_by_what_can_be_said_of_them(Backend { store, .. }:
         plan(20, vec![(number(4, 3), good("a"))]),
     ];
     store.apply(shared(plans), NOW).await.unwrap();
-    for (verdict, want) in
-        [(Verdict::Lost, 1), (Verdict::Complete, 2), (Verdict::Declared, 3), (Verdict::InFlight, 4)]
-    {
+    for (verdict, want) in [
+        (Completeness::Lost, 1),
+        (Completeness::Complete, 2),
+        (Completeness::Declared, 3),
+        (Completeness::InFlight, 4),
+    ] {
         let page = store.producers(producers(Some(verdict))).await.unwrap();
         assert_eq!(page.producers.len(), 1, "{verdict:?}");
         assert_eq!(

@@ -1,7 +1,9 @@
 //! The laws of `Store` over several weeks: which week an event is in must not show.
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{EventFilter, EventQuery, EventRef, EventTrace, Identity, Store};
+use lamplight_server::store::{
+    EventFilter, EventIdentity, EventQuery, EventRef, EventTrace, Store,
+};
 use lamplight_wire::Producer;
 
 use crate::backend::Backend;
@@ -21,7 +23,7 @@ async fn twelve_weeks(store: &dyn Store) {
         let at = NOW + i64::from(week) * 2 * WEEK_MS;
         let events = vec![
             (number(1, 13 - u64::from(week)), good(&format!("e{week}"))),
-            (Identity::Anonymous, good("other")),
+            (EventIdentity::Anonymous, good("other")),
         ];
         store.apply(shared([plan_at(at, u128::from(week), events)]), at).await.unwrap();
     }
@@ -88,7 +90,7 @@ async fn an_event_is_stored_once_whatever_weeks_it_arrives_in(Backend { store, .
 async fn one_call_may_bring_any_number_of_weeks(Backend { store, .. }: Backend) {
     let plans = (0..40u128).map(|at| {
         let week = i64::try_from(at * 7 % 20).unwrap();
-        plan_at(NOW + week * WEEK_MS, at + 1, vec![(Identity::Anonymous, good("a"))])
+        plan_at(NOW + week * WEEK_MS, at + 1, vec![(EventIdentity::Anonymous, good("a"))])
     });
     let applied = store.apply(shared(plans), NOW).await.unwrap();
     assert_eq!(applied.iter().map(|applied| applied.stored).sum::<u64>(), 40);

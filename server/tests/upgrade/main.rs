@@ -50,7 +50,7 @@ async fn fill(folder: &Path) {
     server.intake.settle(lease, settled, NOW + 300_001).await.unwrap();
     server.intake.begin_replay(EVERYTHING, NOW).await.unwrap();
     let replay = server.intake.next_replay().await.unwrap().unwrap();
-    let first = server.intake.payloads(EVERYTHING, None, 1, 1).await.unwrap()[0].receipt.id;
+    let first = server.intake.payloads(EVERYTHING, None, 1, 1).await.unwrap()[0].metadata.id;
     let done = Replayed { payloads: 1, ..Replayed::default() };
     assert!(server.intake.advance_replay(replay, Some(first), done, None).await.unwrap());
     server.close().await;

@@ -3,17 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lamplight_server::clock::Clock;
-use lamplight_server::entropy::SystemEntropy;
-use lamplight_server::lease::LeaseToken;
-use lamplight_server::outcome::Outcome;
 use lamplight_server::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use lamplight_server::store::LeaseToken;
+use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Deliveries, DeliveryAsk, DeliveryEnding, Encoding, EventFilter, EventQuery, EventRef, Intake,
-    LeaseAsk, LivePosition, NewPayload, PayloadId, PayloadSpan, ProducerQuery, Reason, Receipt,
-    RefusedQuery, Route, SettledDelivery, Settlement, Share, Store,
+    LeaseAsk, LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, ProducerQuery,
+    Reason, RefusedQuery, Route, SettledDelivery, Settlement, Share, Store,
 };
+use lamplight_server::system::clock::Clock;
+use lamplight_server::system::entropy::SystemEntropy;
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -79,7 +79,7 @@ impl Server {
         for number in numbers {
             let (body, received_ms) = (body(number), NOW + number * 1_000 + later_ms);
             let id = u128::try_from(received_ms).unwrap() << 80 | u128::try_from(number).unwrap();
-            let receipt = Receipt {
+            let metadata = PayloadMetadata {
                 id: PayloadId(Uuid::from_u128(id)),
                 received_ms,
                 key_id: "wk_1".into(),
@@ -91,7 +91,7 @@ impl Server {
                 origin: None,
                 client: (number % 3 == 0).then(|| "203.0.113.0/24".into()),
             };
-            staging.push(self.intake.stage(NewPayload { receipt, body: body.into() }));
+            staging.push(self.intake.stage(NewPayload { metadata, body: body.into() }));
         }
         for staged in staging {
             staged.await.unwrap();
@@ -111,7 +111,7 @@ impl Server {
             store: Arc::clone(&self.store) as Arc<dyn Store>,
             clock: Arc::new(At(now_ms)),
             entropy: Arc::new(SystemEntropy),
-            pace: Arc::default(),
+            throughput: Arc::default(),
             enrichers: Arc::default(),
         };
         while worker.round().await.unwrap() != lamplight_server::process::Found::Nothing {}

@@ -10,7 +10,7 @@ mod geo;
 
 use serde_json::{Map, Value};
 
-use crate::store::{EventColumns, Receipt};
+use crate::store::{EventColumns, PayloadMetadata};
 
 pub use geo::{Geo, GeoError};
 
@@ -32,16 +32,16 @@ pub struct Shared {
 
 impl Enrichers {
     /// What the request and the configuration say: the same for all events of a payload.
-    pub fn shared(&self, receipt: &Receipt) -> Shared {
+    pub fn shared(&self, metadata: &PayloadMetadata) -> Shared {
         let mut members = Map::new();
         let mut errors = Map::new();
         if !self.fixed.is_empty() {
             members.insert("fixed".into(), Value::Object(self.fixed.clone()));
         }
-        if let Some(text) = &receipt.user_agent {
+        if let Some(text) = &metadata.user_agent {
             keep(&mut members, &mut errors, "agent", agent::read(text));
         }
-        if let Some((geo, client)) = self.geo.as_ref().zip(receipt.client.as_deref()) {
+        if let Some((geo, client)) = self.geo.as_ref().zip(metadata.client.as_deref()) {
             keep(&mut members, &mut errors, "geo", geo.find(client));
         }
         if !errors.is_empty() {
@@ -87,8 +87,8 @@ mod tests {
     use lamplight_wire::event::Kind;
     use proptest::prelude::*;
 
-    fn receipt(agent: Option<&str>, client: Option<&str>) -> Receipt {
-        Receipt {
+    fn metadata(agent: Option<&str>, client: Option<&str>) -> PayloadMetadata {
+        PayloadMetadata {
             id: PayloadId(uuid::Uuid::nil()),
             received_ms: 0,
             key_id: String::new(),
@@ -118,14 +118,14 @@ mod tests {
         }
     }
 
-    fn added(enrichers: &Enrichers, receipt: &Receipt, event: &EventColumns) -> Value {
-        let text = enrichers.enrich(&enrichers.shared(receipt), event);
+    fn added(enrichers: &Enrichers, metadata: &PayloadMetadata, event: &EventColumns) -> Value {
+        let text = enrichers.enrich(&enrichers.shared(metadata), event);
         text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
     }
 
     #[test]
     fn nothing_known_adds_nothing() {
-        let added = added(&Enrichers::default(), &receipt(None, None), &event(None));
+        let added = added(&Enrichers::default(), &metadata(None, None), &event(None));
         assert_eq!(added, Value::Null);
     }
 
@@ -134,7 +134,7 @@ mod tests {
         let fixed = serde_json::json!({ "release": "7" }).as_object().unwrap().clone();
         let enrichers = Enrichers { fixed, geo: None };
         let context = r#"{"referrer":"https://a.example/x","page":{"url":"https://b.example/?utm_source=s"}}"#;
-        let added = added(&enrichers, &receipt(Some("curl/8.0"), None), &event(Some(context)));
+        let added = added(&enrichers, &metadata(Some("curl/8.0"), None), &event(Some(context)));
         assert_eq!(added["fixed"], serde_json::json!({ "release": "7" }));
         assert_eq!(added["referrer"]["host"], "a.example");
         assert_eq!(added["utm"], serde_json::json!({ "source": "s" }));
@@ -145,7 +145,7 @@ mod tests {
     fn one_that_fails_says_so_and_lets_the_others_work() {
         let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
         let context = event(Some(r#"{"referrer":"https://a.example/"}"#));
-        let added = added(&enrichers, &receipt(None, Some("not a network")), &context);
+        let added = added(&enrichers, &metadata(None, Some("not a network")), &context);
         assert!(added["errors"]["geo"].as_str().unwrap().contains("network"), "{added}");
         assert_eq!(added["referrer"]["host"], "a.example");
     }
@@ -154,8 +154,8 @@ mod tests {
         #[test]
         fn no_header_and_no_context_fails_an_event(agent in ".*", client in ".*", context in ".*") {
             let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
-            let receipt = receipt(Some(&agent), Some(&client));
-            let _ = added(&enrichers, &receipt, &event(Some(&context)));
+            let metadata = metadata(Some(&agent), Some(&client));
+            let _ = added(&enrichers, &metadata, &event(Some(&context)));
         }
     }
 }

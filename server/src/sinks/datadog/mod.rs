@@ -14,7 +14,7 @@ use encode::Style;
 use send::{Agent, Target};
 pub use send::{Datagram, pack};
 
-use crate::sinks::{Health, Limits, Report, Sending, Sink, Verdict};
+use super::{Health, Limits, Report, Sending, Sink, Verdict};
 use crate::store::{EventRow, Reason};
 
 /// Most events in one batch.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use config::{Config, Sync};
 use send::Log;
 
-use crate::sinks::{Health, Limits, Report, Sending, Sink, Verdict};
+use super::{Health, Limits, Report, Sending, Sink, Verdict};
 use crate::store::{EventRow, Reason};
 
 /// Most events in one batch.

@@ -17,8 +17,8 @@ use reqwest::header::HeaderValue;
 
 pub use config::{Config, Region};
 
-use crate::sinks::http::{Client, Http};
-use crate::sinks::{Limits, Sending, Sink};
+use super::http::{Client, Http};
+use super::{Limits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most events a request may have.

@@ -14,8 +14,8 @@ use hmac::Hmac;
 use reqwest::Url;
 use sha2::Sha256;
 
-use crate::sinks::http::{Client, Http};
-use crate::sinks::{Limits, Sending, Sink};
+use super::http::{Client, Http};
+use super::{Limits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most bytes of a request, unless a single event has more.

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::columns::column_error;
+use super::file::columns::column_error;
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Every key, the oldest first.
-pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
     connection
         .prepare_cached(
             "SELECT id, kind, source, hash, public_text, made_ms, disabled_ms, origins_json, bytes_per_s, events_per_s \
@@ -33,7 +33,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
 }
 
 /// Adds `key`, unless one with its hash is there.
-pub(super) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
+pub(crate) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO keys (id, kind, source, hash, public_text, made_ms, disabled_ms, origins_json, bytes_per_s, \
@@ -55,7 +55,7 @@ pub(super) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
 }
 
 /// Writes what can change of `key`. Gives whether it is there.
-pub(super) fn change(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
+pub(crate) fn change(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(
             "UPDATE keys SET disabled_ms = ?2, origins_json = ?3, bytes_per_s = ?4, events_per_s = ?5 WHERE id = ?1",

@@ -7,18 +7,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::apply::{self, Closed};
-use super::checkpoint::{Checkpointer, Logs};
-use super::connection::{Layout, Step, migrate, open_writer};
-use super::database::Database;
-use super::files::Files;
-use super::open_weeks::OpenWeeks;
-use super::routed::Routes;
-use super::week_readers::WeekReaders;
-use super::writer::{Change, Guard, Host, Writer, WriterLimits};
-use super::{
-    OpenError, aggregate, deliveries, event_pages, keys, producers, reapply, recent, refused,
-    retention, sql, totals, trace, week_catalog as catalog, week_upgrade,
-};
+use super::apply::{reapply, totals};
+use super::deliveries::queue;
+use super::deliveries::routed::Routes;
+use super::file::checkpoint::{Checkpointer, Logs};
+use super::file::connection::{Layout, Step, migrate, open_writer};
+use super::file::transaction::Database;
+use super::read::{aggregate, event_pages, live, producers, refused, trace, user_sql};
+use super::weeks::files::Files;
+use super::weeks::open::OpenWeeks;
+use super::weeks::readers::WeekReaders;
+use super::weeks::{catalog, prune, upgrade};
+use super::writer::handle::Writer;
+use super::writer::step::{Change, Guard, Host, WriterLimits};
+use super::{OpenError, keys};
 use crate::store::{
     Aggregate, AggregateQuery, Answer, Applied, EventFilter, EventPage, EventQuery, EventRef,
     EventTrace, Keep, Key, LivePosition, LiveTail, Plan, ProducerPage, ProducerQuery, Pruned,
@@ -39,10 +41,10 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    pub(super) writer: Writer<Files>,
-    pub(super) readers: WeekReaders,
-    pub(super) routes: Routes,
-    pub(super) queued: watch::Sender<u64>,
+    pub(crate) writer: Writer<Files>,
+    pub(crate) readers: WeekReaders,
+    pub(crate) routes: Routes,
+    pub(crate) queued: watch::Sender<u64>,
     folder: PathBuf,
     path: PathBuf,
     changes: watch::Sender<u64>,
@@ -61,9 +63,9 @@ impl SqliteStore {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let mut store = open_writer(path, LAYOUT)?;
         migrate(&mut store, path, &SCHEMA)?;
-        deliveries::release_all(&store)
+        queue::release_all(&store)
             .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
-        week_upgrade::run(&store, path, &folder)?;
+        upgrade::run(&store, path, &folder)?;
         let weeks = OpenWeeks::open(&store, &folder)?;
         let queued = watch::Sender::new(0);
         let host =
@@ -122,22 +124,21 @@ impl SqliteStore {
     async fn retain_all(&self, keep: Keep) -> Result<Pruned, StoreError> {
         let folder = self.folder.clone();
         let due = self.readers.read("find what is not kept", move |reading| {
-            Ok((retention::due(reading, &folder, &keep)?, catalog::removed(reading)?))
+            Ok((prune::due(reading, &folder, &keep)?, catalog::removed(reading)?))
         });
         let (due, removed) = due.await?;
         for week in &due {
             let week = *week;
             let removing =
                 self.writer.write("remove a week of events", Guard::Alone, 0, move |files, _| {
-                    retention::remove(files, week, keep.now_ms)
+                    prune::remove(files, week, keep.now_ms)
                 });
             removing.await?;
             tracing::info!(%week, "removed a week of events, to keep within the retention");
         }
         self.delete_files([removed, due.clone()].concat()).await?;
-        let pruned = self
-            .writer
-            .write("prune", Guard::Alone, 0, move |files, _| retention::prune(files, &keep));
+        let pruned =
+            self.writer.write("prune", Guard::Alone, 0, move |files, _| prune::prune(files, &keep));
         Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
     }
 
@@ -164,7 +165,7 @@ struct StoreHost {
 
 impl Host for StoreHost {
     type Database = Files;
-    const STANDS_BACK: bool = true;
+    const LOWERS_PRIORITY: bool = true;
 
     fn open(&mut self) -> Result<Files, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: self.path.clone(), source };
@@ -289,7 +290,7 @@ impl Store for SqliteStore {
             let is_gone = Arc::clone(&gone.0);
             let ran = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                sql::run(&path, &query, is_gone)
+                user_sql::run(&path, &query, is_gone)
             });
             match ran.await {
                 Ok(ran) => ran.map_err(|error| StoreError::database("run a statement", error)),
@@ -299,12 +300,12 @@ impl Store for SqliteStore {
     }
 
     fn live_end(&self) -> Answer<'_, LivePosition> {
-        Box::pin(self.readers.read("find the end of the live view", |reading| recent::end(reading)))
+        Box::pin(self.readers.read("find the end of the live view", |reading| live::end(reading)))
     }
 
     fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
         Box::pin(self.readers.read("follow the live view", move |reading| {
-            recent::tail(reading, &filter, after, limit)
+            live::tail(reading, &filter, after, limit)
         }))
     }
 

@@ -1,0 +1,35 @@
+//! How a payload arrived, as the API gives it.
+
+use serde::Serialize;
+
+use crate::store::PayloadMetadata;
+
+/// How a payload arrived.
+#[derive(Debug, Serialize)]
+pub(super) struct PayloadMetadataJson {
+    payload: String,
+    received: i64,
+    key: String,
+    encoding: &'static str,
+    events: u32,
+    unpacked_bytes: u32,
+    user_agent: Option<String>,
+    origin: Option<String>,
+    client: Option<String>,
+}
+
+impl PayloadMetadataJson {
+    pub(super) fn new(metadata: PayloadMetadata) -> Self {
+        Self {
+            payload: metadata.id.to_string(),
+            received: metadata.received_ms,
+            key: metadata.key_id,
+            encoding: metadata.encoding.name(),
+            events: metadata.events,
+            unpacked_bytes: metadata.unpacked_bytes,
+            user_agent: metadata.user_agent,
+            origin: metadata.origin,
+            client: metadata.client,
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The id of a request: the client's own, so that both sides' logs can be put together, or one made here.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::system::entropy::Entropy;
+
+/// Where it stands in requests and answers.
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id that is taken from a client, in bytes.
+const ID_BYTES_MAX: usize = 64;
+
+/// The id that the client gave, if it is a plain one, or else a new one of 128 random bits.
+pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Option<HeaderValue> {
+    match headers.get(HEADER) {
+        Some(given) if is_plain(given.as_bytes()) => Some(given.clone()),
+        _ => HeaderValue::try_from(format!("{:032x}", entropy.bits().ok()?)).ok(),
+    }
+}
+
+/// Letters, digits and a few signs: nothing that could forge a line of a log.
+fn is_plain(id: &[u8]) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::entropy::SystemEntropy;
+
+    fn of_given(given: &[u8]) -> HeaderValue {
+        let given = HeaderValue::from_bytes(given).unwrap();
+        of(&HeaderMap::from_iter([(HEADER, given)]), &SystemEntropy).unwrap()
+    }
+
+    #[test]
+    fn a_plain_id_is_kept_and_any_other_is_replaced() {
+        assert_eq!(of_given(b"018f-abc_D.2:3"), "018f-abc_D.2:3");
+        assert_eq!(of_given(&[b'a'; 64]), "a".repeat(64));
+        for odd in [&b""[..], b"a b", b"a\"b", b"\xffx", &[b'a'; 65]] {
+            assert_eq!(of_given(odd).len(), 32, "{odd:?}");
+        }
+        assert_eq!(of(&HeaderMap::new(), &SystemEntropy).unwrap().len(), 32);
+    }
+}

@@ -1,0 +1,137 @@
+//! The keys there must be: given from outside, there already, or made now.
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::{Encoding, Specification};
+
+use crate::config::KeyArgs;
+use crate::store::{Key, KeyKind, Store, StoreError};
+use crate::system::clock::Clock;
+use crate::system::entropy::{Entropy, EntropyError};
+
+/// Shortest key that may be given for pages, in bytes.
+const WRITE_KEY_BYTES_MIN: usize = 8;
+/// Shortest secret that may be given, in bytes. Secrets are hashed once, so they must not be guessable.
+const SECRET_BYTES_MIN: usize = 20;
+/// Longest key that may be given, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+/// Random bytes in a key that is made: 160 bits.
+const KEY_RANDOM_BYTES: usize = 20;
+
+/// The keys cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum FirstKeysError {
+    /// A file with a key cannot be read.
+    #[error("read {what} from {}", path.display())]
+    File {
+        /// Which key.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key that was given is not usable.
+    #[error(
+        "use the given {what}: it must have {min} to {KEY_BYTES_MAX} bytes, all of them letters, digits or signs"
+    )]
+    Unusable {
+        /// Which key.
+        what: &'static str,
+        /// Its shortest length.
+        min: usize,
+    },
+    /// No key could be made.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What came of setting the keys up.
+#[derive(Debug, Default)]
+pub struct FirstKeys {
+    /// Every key there is.
+    pub all: Vec<Key>,
+    /// Those made just now. Their texts are known only here and must be shown.
+    pub made: Vec<(KeyKind, String)>,
+    /// A write key to show in examples.
+    pub write_key: Option<String>,
+}
+
+/// Adds the keys that are given, and makes those that are neither given nor there. What is there stays.
+///
+/// # Errors
+/// [`FirstKeysError`].
+pub async fn first_keys(
+    args: &KeyArgs,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<FirstKeys, FirstKeysError> {
+    let given = [
+        (KeyKind::Write, "web", "write key", &args.write_key, &args.write_key_file),
+        (KeyKind::Secret, "backend", "secret key", &args.secret_key, &args.secret_key_file),
+        (KeyKind::Admin, "console", "admin token", &args.admin_token, &args.admin_token_file),
+    ];
+    let there = store.keys().await?;
+    let now_ms = clock.now_ms();
+    let (mut add, mut keys) = (Vec::new(), FirstKeys::default());
+    for (kind, source, what, text, file) in given {
+        if let Some(text) = given_text(what, kind, text.as_deref(), file.as_deref())? {
+            add.push(Key::new(kind, source, &text, now_ms));
+        } else if !there.iter().any(|key| key.kind == kind) {
+            let text = new_text(kind, entropy)?;
+            add.push(Key::new(kind, source, &text, now_ms));
+            keys.made.push((kind, text));
+        }
+    }
+    let given_write = add.iter().find_map(|key| key.public_text.clone());
+    if !add.is_empty() {
+        store.add_keys(add).await?;
+    }
+    keys.all = store.keys().await?;
+    let valid = |key: &&Key| key.disabled_ms.is_none();
+    keys.write_key = given_write
+        .or_else(|| keys.all.iter().filter(valid).find_map(|key| key.public_text.clone()));
+    Ok(keys)
+}
+
+fn given_text(
+    what: &'static str,
+    kind: KeyKind,
+    text: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<String>, FirstKeysError> {
+    let text = match (text, file) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map_err(|source| FirstKeysError::File { what, path: path.to_owned(), source })?,
+        (None, None) => return Ok(None),
+    };
+    let text = text.trim();
+    let min = if kind == KeyKind::Write { WRITE_KEY_BYTES_MIN } else { SECRET_BYTES_MIN };
+    let usable = (min..=KEY_BYTES_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if usable { Ok(Some(text.to_owned())) } else { Err(FirstKeysError::Unusable { what, min }) }
+}
+
+/// A new key: its kind's prefix and 160 random bits.
+///
+/// # Errors
+/// When the source of randomness has none to give.
+pub fn new_text(kind: KeyKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
+    let mut random = [0; KEY_RANDOM_BYTES];
+    entropy.fill(&mut random)?;
+    Ok(format!("{}{}", kind.prefix(), letters().encode(&random)))
+}
+
+/// Lower-case base32 without letters that look alike.
+fn letters() -> Encoding {
+    let mut specification = Specification::new();
+    specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
+    // The symbols are 32 different ASCII letters, which is all that can be wrong.
+    specification.encoding().unwrap_or(data_encoding::BASE32_DNSSEC)
+}

@@ -1,0 +1,61 @@
+//! The keys in memory: every request is checked against them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use subtle::ConstantTimeEq;
+
+use crate::keys::rate_limit::Meter;
+use crate::store::Key;
+use crate::store::key::hash;
+
+/// A key on the ring.
+#[derive(Debug)]
+pub struct HeldKey {
+    /// The key.
+    pub key: Key,
+    /// How much was sent with it lately.
+    pub meter: Meter,
+}
+
+/// The keys that are valid, and those that were.
+#[derive(Debug, Default)]
+pub struct Keyring(RwLock<HashMap<[u8; 8], Arc<HeldKey>>>);
+
+impl Keyring {
+    /// A ring of `keys`.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
+        let ring = Self::default();
+        keys.into_iter().for_each(|key| ring.put(key));
+        ring
+    }
+
+    /// Puts a key on the ring, in place of the one with its text, for as long as this process runs.
+    pub fn put(&self, key: Key) {
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
+    }
+
+    /// The key with this text.
+    ///
+    /// How long it takes tells at most a few bits of the text's SHA-256, which help nobody to find a key.
+    pub fn find(&self, text: &str) -> Option<Arc<HeldKey>> {
+        let hash = hash(text);
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let held = keys.get(&place(&hash))?;
+        bool::from(held.key.hash.ct_eq(&hash)).then(|| Arc::clone(held))
+    }
+
+    /// Whether a key that was found before may still be used as it was.
+    pub fn is_valid(&self, held: &HeldKey) -> bool {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let now = keys.get(&place(&held.key.hash));
+        now.is_some_and(|now| now.key.kind == held.key.kind && now.key.disabled_ms.is_none())
+    }
+}
+
+fn place(hash: &[u8; 32]) -> [u8; 8] {
+    let mut place = [0; 8];
+    place.copy_from_slice(&hash[..8]);
+    place
+}

@@ -1,0 +1,4 @@
+//! What the server measures about itself.
+
+pub mod in_flight;
+pub mod throughput;

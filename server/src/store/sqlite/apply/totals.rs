@@ -1,0 +1,92 @@
+//! The counters: one row, changed in the transactions that change what it counts.
+
+use rusqlite::{Connection, params};
+
+use crate::store::sqlite::weeks::catalog;
+use crate::store::{Applied, IN_FLIGHT_MS, Totals, ledger};
+
+/// What a transaction adds to the counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sums {
+    stored: i64,
+    duplicates: i64,
+    invalid: i64,
+    /// Events that no ledger counts.
+    pub(crate) unnumbered: i64,
+    made: i64,
+    declared: i64,
+    missing: i64,
+}
+
+impl Sums {
+    /// A payload's events ended like this.
+    pub(crate) fn ended(&mut self, applied: &Applied) {
+        self.stored += applied.stored.cast_signed();
+        self.duplicates += applied.duplicates.cast_signed();
+        self.invalid += applied.invalid.cast_signed();
+    }
+
+    /// Events that had been refused are stored after all.
+    pub(crate) fn accepted(&mut self, events: u64) {
+        self.stored += events.cast_signed();
+        self.invalid -= events.cast_signed();
+    }
+
+    /// A ledger changed.
+    pub(crate) fn moved(&mut self, before: ledger::Sums, after: ledger::Sums) {
+        self.made += after.made.cast_signed() - before.made.cast_signed();
+        self.declared += after.declared.cast_signed() - before.declared.cast_signed();
+        self.missing += after.missing.cast_signed() - before.missing.cast_signed();
+    }
+}
+
+/// Adds `sums` to the counters.
+pub(crate) fn add(connection: &Connection, sums: &Sums) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE totals SET stored = stored + ?1, duplicates = duplicates + ?2, invalid = invalid + ?3, \
+             unnumbered = unnumbered + ?4, made = made + ?5, declared = declared + ?6, missing = missing + ?7",
+        )?
+        .execute(params![
+            sums.stored,
+            sums.duplicates,
+            sums.invalid,
+            sums.unnumbered,
+            sums.made,
+            sums.declared,
+            sums.missing
+        ])?;
+    Ok(())
+}
+
+/// Reads the counters. Of the holes only those still in flight are added up, from an index that has nothing else.
+pub(crate) fn read(connection: &Connection, now_ms: i64) -> rusqlite::Result<Totals> {
+    let in_flight: u64 = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(missing), 0) FROM producers INDEXED BY producers_open \
+             WHERE missing > 0 AND last_heard_ms >= ?1",
+        )?
+        .query_row([now_ms.saturating_sub(IN_FLIGHT_MS)], |row| row.get(0))?;
+    let removed = catalog::removed_events(connection)?;
+    connection
+        .prepare_cached(
+            "SELECT stored, duplicates, invalid, unnumbered, made, declared, missing FROM totals",
+        )?
+        .query_row([], |row| {
+            let (stored, duplicates, invalid): (u64, u64, u64) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (unnumbered, made, missing): (u64, u64, u64) =
+                (row.get(3)?, row.get(4)?, row.get(6)?);
+            Ok(Totals {
+                made: made + unnumbered,
+                received: stored + duplicates + invalid,
+                stored,
+                removed,
+                duplicates,
+                invalid,
+                in_flight,
+                declared: row.get(5)?,
+                lost: missing.saturating_sub(in_flight),
+            })
+        })
+}

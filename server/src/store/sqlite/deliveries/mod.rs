@@ -1,0 +1,102 @@
+//! What `store.db` keeps of deliveries, behind the trait.
+
+pub(crate) mod dead_letters;
+pub(crate) mod queue;
+pub(crate) mod routed;
+pub(crate) mod sinks;
+
+use tokio::sync::watch;
+
+use super::store::SqliteStore;
+use super::writer::step::Guard;
+use crate::store::Lease;
+use crate::store::{
+    Answer, Deliveries, DeliveryAsk, DeliveryStep, LeasedDelivery, RetryAsk, RetryCount, Route,
+    RowId, Settlement, SinkRow, StoreError,
+};
+
+impl Deliveries for SqliteStore {
+    fn set_routes(&self, routes: Vec<Route>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let set = self.writer.write("set the sinks", Guard::Alone, 0, move |connection, _| {
+                sinks::set(connection, routes)
+            });
+            self.routes.set(set.await?);
+            Ok(())
+        })
+    }
+
+    fn lease_deliveries(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
+        Box::pin(async move {
+            let lease = queue::lease_of(&ask);
+            let taken = self.writer.write("lease deliveries", Guard::Alone, 0, move |files, _| {
+                queue::lease(files, &ask)
+            });
+            let taken = taken.await?;
+            if taken.is_empty() {
+                return Ok((lease, Vec::new()));
+            }
+            // The events are read beside the writer, which has better things to do.
+            let read = self
+                .readers
+                .read("read leased deliveries", move |reading| queue::read(reading, &taken));
+            Ok((lease, read.await?))
+        })
+    }
+
+    fn settle_deliveries(&self, settlement: Settlement) -> Answer<'_, ()> {
+        let settled =
+            self.writer.write("settle deliveries", Guard::Alone, 0, move |connection, _| {
+                if settlement.now_ms >= settlement.lease.until_ms {
+                    return Ok(Err(StoreError::LeaseLost));
+                }
+                connection.prepare_cached("SAVEPOINT settle")?.execute([])?;
+                let is_held = queue::settle(connection, &settlement)?;
+                if !is_held {
+                    connection.prepare_cached("ROLLBACK TO settle")?.execute([])?;
+                }
+                connection.prepare_cached("RELEASE settle")?.execute([])?;
+                Ok(if is_held { Ok(()) } else { Err(StoreError::LeaseLost) })
+            });
+        Box::pin(async move { settled.await? })
+    }
+
+    fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool> {
+        Box::pin(self.writer.write("pause a sink", Guard::Alone, 0, move |connection, change| {
+            change.deliveries += 1;
+            sinks::pause(connection, &sink, pause.then_some(now_ms))
+        }))
+    }
+
+    fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount> {
+        if ask.dry_run {
+            return Box::pin(self.readers.read("count dead letters", move |connection| {
+                dead_letters::retry(connection, &ask)
+            }));
+        }
+        Box::pin(self.writer.write(
+            "retry dead letters",
+            Guard::Alone,
+            0,
+            move |connection, change| {
+                change.deliveries += 1;
+                dead_letters::retry(connection, &ask)
+            },
+        ))
+    }
+
+    fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
+        Box::pin(self.readers.read("read the sinks", |connection| sinks::all(connection)))
+    }
+
+    fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>> {
+        Box::pin(
+            self.readers
+                .read("trace deliveries", move |connection| queue::steps(connection, event)),
+        )
+    }
+
+    fn queued(&self) -> watch::Receiver<u64> {
+        self.queued.subscribe()
+    }
+}

@@ -1,0 +1,338 @@
+//! The queue of deliveries and the log of what happened to each: `delivery_queue`, `deliveries`.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::sinks;
+use crate::store::Lease;
+use crate::store::sqlite::file::columns::row_id;
+use crate::store::sqlite::read::events;
+use crate::store::sqlite::weeks::readers::Reading;
+use crate::store::{
+    DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket, LeasedDelivery,
+    Reason, RowId, SettledDelivery, Settlement, Week,
+};
+
+/// Most steps of deliveries that are shown of one event.
+const STEPS_MAX: u32 = 1_000;
+
+/// Most deliveries that were tried which are looked at to tell how old they are.
+const TRIED_MAX: i64 = 10_000;
+
+/// One line of the log.
+pub(crate) struct Line<'a> {
+    pub(crate) event: RowId,
+    pub(crate) sink: i64,
+    pub(crate) step: u32,
+    pub(crate) at_ms: i64,
+    pub(crate) state: DeliveryState,
+    pub(crate) attempt: u32,
+    pub(crate) due_ms: Option<i64>,
+    pub(crate) reason: Option<(&'a str, &'a str)>,
+}
+
+/// Appends to the log, unless that step of that delivery is there already. Gives whether it was not.
+pub(crate) fn log(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<bool> {
+    let added = connection
+        .prepare_cached(
+            "INSERT INTO deliveries (event_id, sink, step, at_ms, state, attempt, due_ms, reason, detail) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            line.event.0.as_bytes(),
+            line.sink,
+            line.step,
+            line.at_ms,
+            line.state.name(),
+            line.attempt,
+            line.due_ms,
+            line.reason.map(|(code, _)| code),
+            line.reason.map(|(_, detail)| detail),
+        ])?;
+    Ok(added == 1)
+}
+
+/// Queues a delivery that is due at `due_ms`.
+pub(crate) fn push(
+    connection: &Connection,
+    sink: i64,
+    ticket: &DeliveryTicket,
+    due_ms: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO delivery_queue (sink, due_ms, event_id, bytes, queued_ms, steps, attempts) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            sink,
+            due_ms,
+            ticket.event.0.as_bytes(),
+            ticket.bytes,
+            ticket.queued_ms,
+            ticket.steps,
+            ticket.attempts
+        ])?;
+    Ok(())
+}
+
+/// A row that was leased.
+pub(crate) struct Taken {
+    due_ms: i64,
+    ticket: DeliveryTicket,
+}
+
+/// Leases what is due. A quarter of the places, and what fresh ones leave of the others, goes to deliveries that come
+/// round again, so that neither they nor fresh ones wait for the others to run out.
+pub(crate) fn lease(connection: &Connection, ask: &DeliveryAsk) -> rusqlite::Result<Vec<Taken>> {
+    let Some(sink) = sinks::running(connection, &ask.sink)? else { return Ok(Vec::new()) };
+    let places = ask.events_max as usize;
+    let mut again = due(connection, sink, (1, ask.now_ms), places)?;
+    let fresh = due(connection, sink, (0, 0), places - again.len().min((places / 4).max(1)))?;
+    again.truncate(places - fresh.len());
+    let lease = lease_of(ask);
+    let (mut bytes, mut taken) = (0, Vec::new());
+    for row in again.into_iter().chain(fresh) {
+        bytes += row.ticket.bytes;
+        if !taken.is_empty() && bytes > ask.bytes_max {
+            break;
+        }
+        let moved = connection
+            .prepare_cached(
+                "UPDATE delivery_queue SET due_ms = ?4, lease_token = ?5, attempts = attempts + 1 \
+                 WHERE sink = ?1 AND due_ms = ?2 AND event_id = ?3",
+            )?
+            .execute(params![
+                sink,
+                row.due_ms,
+                row.ticket.event.0.as_bytes(),
+                lease.until_ms,
+                token(lease)
+            ])?;
+        debug_assert_eq!(moved, 1);
+        taken.push(row);
+    }
+    Ok(taken)
+}
+
+/// The lease that `ask` asks for.
+pub(crate) fn lease_of(ask: &DeliveryAsk) -> Lease {
+    Lease { token: ask.token, until_ms: ask.now_ms.saturating_add(ask.lease_ms) }
+}
+
+fn token(lease: Lease) -> [u8; 16] {
+    lease.token.0.to_be_bytes()
+}
+
+fn due(
+    connection: &Connection,
+    sink: i64,
+    span: (i64, i64),
+    limit: usize,
+) -> rusqlite::Result<Vec<Taken>> {
+    connection
+        .prepare_cached(
+            "SELECT due_ms, event_id, bytes, queued_ms, steps, attempts FROM delivery_queue \
+             WHERE sink = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, event_id LIMIT ?4",
+        )?
+        .query_map(params![sink, span.0, span.1, limit], |row| {
+            let ticket = DeliveryTicket {
+                event: row_id(row, 1)?,
+                bytes: row.get(2)?,
+                queued_ms: row.get(3)?,
+                steps: row.get(4)?,
+                attempts: row.get::<_, u32>(5)?.saturating_add(1),
+            };
+            Ok(Taken { due_ms: row.get(0)?, ticket })
+        })?
+        .collect()
+}
+
+/// Reads the events of what was leased, from their weeks' files.
+pub(crate) fn read(
+    reading: &Reading<'_>,
+    taken: &[Taken],
+) -> rusqlite::Result<Vec<LeasedDelivery>> {
+    let week = |taken: &Taken| Week::of_row(taken.ticket.event);
+    let mut leased = Vec::with_capacity(taken.len());
+    for run in taken.chunk_by(|a, b| week(a) == week(b)) {
+        let rows = reading.week(week(&run[0]), |events| {
+            run.iter()
+                .map(|taken| events::by_id(events, taken.ticket.event))
+                .collect::<rusqlite::Result<Vec<_>>>()
+        })?;
+        // Without the file, the events of that week are gone.
+        let rows = rows.unwrap_or_else(|| vec![None; run.len()]);
+        leased.extend(
+            run.iter().zip(rows).map(|(taken, row)| LeasedDelivery { ticket: taken.ticket, row }),
+        );
+    }
+    Ok(leased)
+}
+
+/// Ends work on leased deliveries. Gives false, and has then changed something, when the lease does not hold all.
+pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<bool> {
+    let Some(sink) = sinks::find(connection, &settlement.sink)? else { return Ok(false) };
+    let mut moved = sinks::Moved::default();
+    for settled in &settlement.deliveries {
+        let held = connection
+            .prepare_cached(
+                "DELETE FROM delivery_queue \
+                 WHERE sink = ?1 AND due_ms = ?2 AND event_id = ?3 AND lease_token = ?4",
+            )?
+            .execute(params![
+                sink,
+                settlement.lease.until_ms,
+                settled.ticket.event.0.as_bytes(),
+                token(settlement.lease)
+            ])?;
+        if held != 1 {
+            return Ok(false);
+        }
+        settle_one(connection, sink, settled, settlement.now_ms, &mut moved)?;
+    }
+    sinks::count(connection, sink, moved)?;
+    if let Some(condition) = &settlement.condition {
+        sinks::note(connection, sink, condition)?;
+    }
+    Ok(true)
+}
+
+fn settle_one(
+    connection: &Connection,
+    sink: i64,
+    settled: &SettledDelivery,
+    now_ms: i64,
+    moved: &mut sinks::Moved,
+) -> rusqlite::Result<()> {
+    let ticket = settled.ticket;
+    let (state, due_ms, reason) = match &settled.ending {
+        DeliveryEnding::Sent => {
+            moved.sent += 1;
+            (DeliveryState::Sent, None, None)
+        }
+        DeliveryEnding::RetryAt(due_ms, reason) => {
+            (DeliveryState::Retry, Some((*due_ms).max(1)), Some(reason))
+        }
+        DeliveryEnding::Dead(reason) => {
+            moved.dead += 1;
+            (DeliveryState::Dead, None, Some(reason))
+        }
+        DeliveryEnding::Dropped(reason) => {
+            moved.dropped += 1;
+            (DeliveryState::Dropped, None, Some(reason))
+        }
+    };
+    let logged = log(
+        connection,
+        &Line {
+            event: ticket.event,
+            sink,
+            step: ticket.steps,
+            at_ms: now_ms,
+            state,
+            attempt: ticket.attempts,
+            due_ms,
+            reason: reason.map(|reason| (reason.code, &*reason.detail)),
+        },
+    )?;
+    debug_assert!(logged, "a step is logged once");
+    let next = DeliveryTicket { steps: ticket.steps.saturating_add(1), ..ticket };
+    match (state, due_ms, reason) {
+        (DeliveryState::Retry, Some(due_ms), _) => push(connection, sink, &next, due_ms)?,
+        (DeliveryState::Dead, _, Some(reason)) => bury(connection, sink, &next, reason)?,
+        _ => {}
+    }
+    if state != DeliveryState::Retry {
+        moved.waiting -= 1;
+    }
+    Ok(())
+}
+
+fn bury(
+    connection: &Connection,
+    sink: i64,
+    ticket: &DeliveryTicket,
+    reason: &Reason,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO dead_letters (sink, event_id, reason, bytes, steps) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            sink,
+            ticket.event.0.as_bytes(),
+            reason.code,
+            ticket.bytes,
+            ticket.steps
+        ])?;
+    Ok(())
+}
+
+/// Ends every lease. For a start, when whoever held one is gone.
+pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE delivery_queue SET due_ms = 1, lease_token = NULL \
+         WHERE sink IN (SELECT id FROM sinks) AND due_ms > 0 AND lease_token IS NOT NULL",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Deletes what happened to deliveries of events before `from`, at most `rows_max` steps. What is still owed stays in
+/// the queue, and is dropped when it is leased. Gives how many rows are gone.
+pub(crate) fn forget(
+    connection: &Connection,
+    from: RowId,
+    rows_max: u32,
+) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM deliveries WHERE (event_id, sink, step) IN \
+             (SELECT event_id, sink, step FROM deliveries WHERE event_id < ?1 \
+              ORDER BY event_id, sink, step LIMIT ?2)",
+        )?
+        .execute(params![from.0.as_bytes(), rows_max])
+}
+
+/// Since when the oldest delivery of a sink waits, and how many failed at least once, of up to [`TRIED_MAX`] that were tried.
+pub(crate) fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64)> {
+    let fresh_ms: Option<i64> = connection
+        .prepare_cached(
+            "SELECT queued_ms FROM delivery_queue WHERE sink = ?1 AND due_ms = 0 ORDER BY event_id LIMIT 1",
+        )?
+        .query_row([sink], |row| row.get(0))
+        .optional()?;
+    // Step 0 is how a delivery began, step 1 its first failure.
+    let (tried_ms, failing): (Option<i64>, u64) = connection
+        .prepare_cached(
+            "SELECT min(queued_ms), count(*) FILTER (WHERE steps > 1) FROM (SELECT queued_ms, steps \
+             FROM delivery_queue WHERE sink = ?1 AND due_ms > 0 ORDER BY due_ms, event_id LIMIT ?2)",
+        )?
+        .query_row([sink, TRIED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(([fresh_ms, tried_ms].into_iter().flatten().min(), failing))
+}
+
+/// Every step of every delivery of an event.
+pub(crate) fn steps(connection: &Connection, event: RowId) -> rusqlite::Result<Vec<DeliveryStep>> {
+    connection
+        .prepare_cached(
+            "SELECT sinks.name, at_ms, state, attempt, due_ms, reason, detail FROM deliveries \
+             JOIN sinks ON sinks.id = deliveries.sink WHERE event_id = ?1 ORDER BY sink, step LIMIT ?2",
+        )?
+        .query_map(params![event.0.as_bytes(), STEPS_MAX], step)?
+        .collect()
+}
+
+fn step(row: &Row<'_>) -> rusqlite::Result<DeliveryStep> {
+    let state: String = row.get(2)?;
+    Ok(DeliveryStep {
+        sink: row.get(0)?,
+        at_ms: row.get(1)?,
+        state: DeliveryState::from_name(&state)
+            .ok_or_else(|| crate::store::sqlite::file::columns::column_error(2, "state"))?,
+        attempt: row.get(3)?,
+        due_ms: row.get(4)?,
+        reason: row.get(5)?,
+        detail: row.get(6)?,
+    })
+}

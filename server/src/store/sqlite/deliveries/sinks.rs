@@ -1,0 +1,135 @@
+//! Sinks: their state, and their counts.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::queue;
+use crate::store::{Route, SinkCondition, SinkRow};
+
+/// How a transaction moves the counts of one sink.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moved {
+    pub(crate) waiting: i64,
+    pub(crate) sent: i64,
+    pub(crate) dead: i64,
+    pub(crate) dropped: i64,
+}
+
+/// Writes down which sinks there are. Gives each with its number.
+pub(crate) fn set(
+    connection: &Connection,
+    routes: Vec<Route>,
+) -> rusqlite::Result<Vec<(i64, Route)>> {
+    connection.execute(
+        "UPDATE sinks SET is_configured = 0, stopped = NULL, rests_until_ms = NULL, rests_why = NULL",
+        [],
+    )?;
+    routes
+        .into_iter()
+        .map(|route| {
+            let id = connection
+                .prepare_cached(
+                    "INSERT INTO sinks (name, kind, is_configured) VALUES (?1, ?2, 1) \
+                     ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, is_configured = 1 RETURNING id",
+                )?
+                .query_row(params![route.sink, route.kind], |row| row.get(0))?;
+            Ok((id, route))
+        })
+        .collect()
+}
+
+/// The number of the sink with this name.
+pub(crate) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM sinks WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Its number, if it is neither paused nor stopped.
+pub(crate) fn running(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM sinks WHERE name = ?1 AND paused_ms IS NULL AND stopped IS NULL",
+        )?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Adds to the counts of a sink.
+pub(crate) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE sinks SET waiting = waiting + ?2, sent = sent + ?3, dead = dead + ?4, \
+             dropped = dropped + ?5 WHERE id = ?1",
+        )?
+        .execute(params![sink, moved.waiting, moved.sent, moved.dead, moved.dropped])?;
+    Ok(())
+}
+
+/// Writes down what the sink can do now.
+pub(crate) fn note(
+    connection: &Connection,
+    sink: i64,
+    condition: &SinkCondition,
+) -> rusqlite::Result<()> {
+    let why = |reason: &crate::store::Reason| format!("{}: {}", reason.code, reason.detail);
+    let (stopped, rests_until_ms, rests_why) = match condition {
+        SinkCondition::Up => (None, None, None),
+        SinkCondition::Resting(until_ms, reason) => (None, Some(*until_ms), Some(why(reason))),
+        SinkCondition::Stopped(reason) => (Some(why(reason)), None, None),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE sinks SET stopped = ?2, rests_until_ms = ?3, rests_why = ?4 WHERE id = ?1",
+        )?
+        .execute(params![sink, stopped, rests_until_ms, rests_why])?;
+    Ok(())
+}
+
+/// Pauses a sink, or resumes it. Gives whether it is there.
+pub(crate) fn pause(
+    connection: &Connection,
+    name: &str,
+    paused_ms: Option<i64>,
+) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE sinks SET paused_ms = CASE WHEN ?2 IS NULL THEN NULL ELSE coalesce(paused_ms, ?2) END, \
+             stopped = CASE WHEN ?2 IS NULL THEN NULL ELSE stopped END WHERE name = ?1",
+        )?
+        .execute(params![name, paused_ms])?;
+    Ok(changed == 1)
+}
+
+/// Every sink, by name.
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<SinkRow>> {
+    let mut sinks: Vec<(i64, SinkRow)> = connection
+        .prepare_cached(
+            "SELECT id, name, kind, is_configured, paused_ms, stopped, rests_until_ms, rests_why, waiting, sent, dead, \
+             dropped FROM sinks ORDER BY name",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, sink_row(row)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (id, sink) in &mut sinks {
+        (sink.oldest_ms, sink.failing) = queue::age(connection, *id)?;
+    }
+    Ok(sinks.into_iter().map(|(_, sink)| sink).collect())
+}
+
+fn sink_row(row: &Row<'_>) -> rusqlite::Result<SinkRow> {
+    let until_ms: Option<i64> = row.get(6)?;
+    Ok(SinkRow {
+        name: row.get(1)?,
+        kind: row.get(2)?,
+        is_configured: row.get(3)?,
+        paused_ms: row.get(4)?,
+        stopped: row.get(5)?,
+        rests: until_ms.zip(row.get(7)?),
+        waiting: row.get(8)?,
+        oldest_ms: None,
+        failing: 0,
+        sent: row.get(9)?,
+        dead: row.get(10)?,
+        dropped: row.get(11)?,
+    })
+}

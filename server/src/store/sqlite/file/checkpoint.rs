@@ -1,0 +1,192 @@
+//! Checkpoints beside a writer: a thread copies write-ahead logs into their databases, and empties those that are left
+//! alone.
+//!
+//! Copying and syncing megabytes takes longer than an answer may wait. A passive checkpoint on a connection of its own holds
+//! nobody up; what it leaves for the writer's own checkpoint, when the log is at its limit, is next to nothing. A log that
+//! nothing was written to for a while is copied whole and truncated, so that an idle server holds no room for it and
+//! has little to read at its next start.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use rusqlite::Connection;
+
+use super::connection::open_checkpointer;
+use crate::store::sqlite::weeks::open::is_week;
+use crate::system::background::lower_thread_priority;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(250);
+/// A log this small is left alone while it is written to.
+const LOG_BYTES_MIN: u64 = 4 * 1024 * 1024;
+/// After so many looks at a log that nothing was written to it is emptied: ten seconds.
+const QUIET_LOOKS: u32 = 40;
+
+/// Which logs are copied when.
+pub(crate) enum Logs {
+    /// That of this database, also while it is written to: answers wait for its writer.
+    Of(PathBuf),
+    /// Those of this database and of the files of events beside it, once they are left alone.
+    OfStore(PathBuf),
+}
+
+/// The thread. Ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    _stop: Sender<()>,
+}
+
+impl Checkpointer {
+    /// Starts looking after `logs`.
+    pub(crate) fn start(logs: Logs) -> std::io::Result<Self> {
+        Self::start_with(logs, QUIET_LOOKS)
+    }
+
+    fn start_with(logs: Logs, quiet_looks: u32) -> std::io::Result<Self> {
+        let (stop, stopped) = channel::<()>();
+        let run = move || {
+            lower_thread_priority();
+            let mut watched: BTreeMap<PathBuf, Log> = BTreeMap::new();
+            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                let paths = logs.databases();
+                watched.retain(|path, _| paths.contains(path));
+                for path in paths {
+                    let log = watched.entry(path.clone()).or_default();
+                    if let Err(error) =
+                        log.look(&path, logs.are_copied_while_written(), quiet_looks)
+                    {
+                        // The writer finds out what is wrong with the disk; it has someone to tell.
+                        tracing::debug!(%error, "failed to copy a log into its database");
+                        log.connection = None;
+                    }
+                }
+            }
+        };
+        std::thread::Builder::new().name("checkpointer".to_owned()).spawn(run)?;
+        Ok(Self { _stop: stop })
+    }
+}
+
+impl Logs {
+    fn databases(&self) -> Vec<PathBuf> {
+        let store = match self {
+            Self::Of(path) => return vec![path.clone()],
+            Self::OfStore(path) => path,
+        };
+        let folder = store.parent().unwrap_or(Path::new("."));
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let weeks = files.map(|file| file.path()).filter(|path| is_week(path));
+        weeks.chain([store.clone()]).collect()
+    }
+
+    fn are_copied_while_written(&self) -> bool {
+        matches!(self, Self::Of(_))
+    }
+}
+
+/// One log, as it was last seen.
+#[derive(Default)]
+struct Log {
+    /// Kept while the log is written to.
+    connection: Option<Connection>,
+    /// When it was last written to.
+    written: Option<SystemTime>,
+    /// Looks since then.
+    quiet_looks: u32,
+    /// When it was last written to, of what is copied already.
+    copied: Option<SystemTime>,
+}
+
+impl Log {
+    fn look(&mut self, database: &Path, copies: bool, quiet_looks: u32) -> rusqlite::Result<()> {
+        let mut log = database.to_owned().into_os_string();
+        log.push("-wal");
+        let Ok(log) = std::fs::metadata(log) else { return Ok(()) };
+        let written = log.modified().ok();
+        self.quiet_looks = if written == self.written { self.quiet_looks + 1 } else { 0 };
+        self.written = written;
+        if log.len() > 0 && self.quiet_looks >= quiet_looks {
+            // Whoever is at work there is not waited for; the next look is as good.
+            self.quiet_looks = 0;
+            self.checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
+            self.connection = None;
+        } else if copies && log.len() >= LOG_BYTES_MIN && written != self.copied {
+            self.checkpoint(database, "PRAGMA wal_checkpoint(PASSIVE)")?;
+            self.copied = written;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, database: &Path, sql: &str) -> rusqlite::Result<()> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => open_checkpointer(database)?,
+        };
+        connection.query_row(sql, [], |_| Ok(()))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection::{Layout, open_writer};
+    use super::*;
+
+    fn pages_in_database(path: &Path) -> u64 {
+        std::fs::metadata(path).unwrap().len() / 4096
+    }
+
+    #[test]
+    fn a_log_that_grew_is_copied_while_its_writer_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
+        writer.execute_batch("CREATE TABLE kept (bytes BLOB)").unwrap();
+        let _checkpointer = Checkpointer::start(Logs::Of(path.clone())).unwrap();
+        let keep = || writer.execute("INSERT INTO kept VALUES (zeroblob(1000000))", []).unwrap();
+        keep();
+        std::thread::sleep(2 * EVERY);
+        assert!(pages_in_database(&path) < 100, "a small log is left alone");
+        for _ in 0..8 {
+            keep();
+        }
+        for _ in 0..100 {
+            if pages_in_database(&path) > 2_000 {
+                return;
+            }
+            std::thread::sleep(EVERY);
+        }
+        unreachable!("nothing copied the log");
+    }
+
+    #[test]
+    fn a_log_that_is_left_alone_is_emptied_and_its_writer_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events-1.db");
+        let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
+        let other =
+            open_writer(&dir.path().join("other.db"), Layout { page_bytes: 4096, cache_kib: 64 })
+                .unwrap();
+        for connection in [&writer, &other] {
+            connection.execute_batch("CREATE TABLE kept (x); INSERT INTO kept VALUES (1)").unwrap();
+        }
+        let logs = Logs::OfStore(dir.path().join("store.db"));
+        let _checkpointer = Checkpointer::start_with(logs, 2).unwrap();
+        let log_bytes = |name| std::fs::metadata(dir.path().join(name)).unwrap().len();
+        for _ in 0..100 {
+            std::thread::sleep(EVERY);
+            if log_bytes("events-1.db-wal") == 0 {
+                break;
+            }
+        }
+        assert_eq!(log_bytes("events-1.db-wal"), 0);
+        assert!(log_bytes("other.db-wal") > 0, "someone else's");
+        writer.execute("INSERT INTO kept VALUES (2)", []).unwrap();
+        let kept: i64 =
+            writer.query_row("SELECT count(*) FROM kept", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 2);
+    }
+}

@@ -1,0 +1,147 @@
+//! Opening a database: settings, and bringing its schema up to date.
+
+use std::path::{Path, PathBuf};
+
+use refinery::{Migration, Runner};
+use rusqlite::{Connection, OpenFlags};
+
+/// A database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refused.
+    #[error("open database {}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A newer version of Lamplight wrote it.
+    #[error(
+        "open database {}: a newer lamplight wrote it (schema {found}; this one knows up to {known}). \
+         Run that version, or give this one another directory with --data",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The newest version that this binary knows.
+        known: i64,
+    },
+    /// The schema could not be brought up to date.
+    #[error("bring database {} up to date", path.display())]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: Box<refinery::Error>,
+    },
+    /// Its writer thread did not start.
+    #[error("start the writer of database {}", path.display())]
+    Thread {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// One step of a schema: its name, `V<version>__<what>`, and its SQL.
+pub(crate) type Step = (&'static str, &'static str);
+
+/// How a database is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Size of a page, in bytes. Takes effect when the database is made.
+    pub(crate) page_bytes: u32,
+    /// Room that its writer may take for pages in memory, in KiB.
+    pub(crate) cache_kib: u32,
+}
+
+/// How much write-ahead log is collected before it is copied into the database. Copying costs two syncs, so it
+/// should be rare beside commits; reading the log again after a crash takes well under a second.
+const WAL_BYTES: u32 = 32 * 1024 * 1024;
+
+/// Opens `path` for its one writer. Every commit is synced.
+pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let Layout { page_bytes, cache_kib } = layout;
+    let wal_pages = WAL_BYTES / page_bytes;
+    let connection = Connection::open(path).map_err(sqlite)?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             PRAGMA wal_autocheckpoint = {wal_pages}; PRAGMA journal_size_limit = {};
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;
+             PRAGMA cache_size = -{cache_kib};",
+            2 * WAL_BYTES
+        ))
+        .map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Opens `path`, which is there, for copying its log.
+pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
+    )?;
+    Ok(connection)
+}
+
+/// Opens `path` for reading only.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.execute_batch(
+        "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
+         PRAGMA busy_timeout = 5000; PRAGMA cache_size = -2048;",
+    )?;
+    Ok(connection)
+}
+
+/// Brings the schema up to date. Refuses one that a newer version wrote.
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    steps: &[Step],
+) -> Result<(), OpenError> {
+    let failed = |source| OpenError::Migrate { path: path.to_owned(), source: Box::new(source) };
+    let migrations = steps
+        .iter()
+        .map(|(name, sql)| Migration::unapplied(name, sql))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(failed)?;
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let found = schema_version(connection)
+        .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+    if found > known {
+        return Err(OpenError::Newer { path: path.to_owned(), found, known });
+    }
+    // Grouped: the steps and the note that they were taken are one transaction, so that a crash leaves all or none.
+    Runner::new(&migrations).set_grouped(true).run(connection).map_err(failed)?;
+    Ok(())
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    let fresh: bool = connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')",
+        [],
+        |row| row.get(0),
+    )?;
+    if fresh {
+        return Ok(0);
+    }
+    connection.query_row(
+        "SELECT coalesce(max(version), 0) FROM refinery_schema_history",
+        [],
+        |row| row.get(0),
+    )
+}

@@ -1,0 +1,7 @@
+//! One database file: its connections, transactions, checkpoints, and how values stand in columns.
+
+pub(crate) mod checkpoint;
+pub(crate) mod columns;
+pub(crate) mod connection;
+pub(crate) mod readers;
+pub(crate) mod transaction;

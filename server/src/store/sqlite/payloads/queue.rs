@@ -1,0 +1,305 @@
+//! The queue of payloads still to be processed: `payload_queue`.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use crate::store::Lease;
+use crate::store::sqlite::file::columns::column_error;
+use crate::store::{
+    Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, SHARES, Share, Ticket,
+};
+
+/// Payloads that go to the same share one after the other.
+const RUN: i64 = 64;
+
+/// Most payloads that are deleted in one transaction: answers wait for it.
+const PRUNED_MAX: u32 = 100;
+/// Most payloads that were tried and are not settled. With more of them, nothing is deleted.
+const HELD_MAX: u32 = 1_000;
+
+/// A row that was leased.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    due_ms: i64,
+    pub(crate) position: i64,
+    unpacked_bytes: u64,
+    pub(crate) attempts: u32,
+}
+
+/// The lease that `ask` asks for.
+pub(crate) fn lease_of(ask: LeaseAsk) -> Lease {
+    Lease { token: ask.token, until_ms: ask.now_ms.saturating_add(ask.lease_ms) }
+}
+
+fn token(lease: Lease) -> [u8; 16] {
+    lease.token.0.to_be_bytes()
+}
+
+/// The share that the payload at `position` is dealt into. The schema's V2 computes the same.
+pub(crate) fn share_of(position: i64) -> u32 {
+    u32::try_from((position / RUN).rem_euclid(i64::from(SHARES))).unwrap_or(0)
+}
+
+/// Adds a payload that was just appended at `position`.
+pub(crate) fn push(
+    connection: &Connection,
+    position: i64,
+    metadata: &PayloadMetadata,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO payload_queue (share, due_ms, position, received_ms, events, unpacked_bytes) \
+             VALUES (?1, 0, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            share_of(position),
+            position,
+            metadata.received_ms,
+            metadata.events,
+            metadata.unpacked_bytes
+        ])?;
+    Ok(())
+}
+
+/// Leases what is due of a share. A quarter of the room, and what fresh payloads leave of the rest, goes to payloads that
+/// come round again, so that neither they nor fresh ones wait for the others to run out.
+pub(crate) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<Vec<Taken>> {
+    let places = ask.payloads_max as usize;
+    let mut again = due(connection, ask.share, (1, ask.now_ms), places)?;
+    let kept = again.len().min((places / 4).max(1));
+    let fresh = due(connection, ask.share, (0, 0), places - kept)?;
+    again.truncate(places - fresh.len());
+    let again_bytes_max =
+        if fresh.is_empty() { ask.unpacked_bytes_max } else { ask.unpacked_bytes_max / 4 };
+    let (mut bytes, mut taken) = (0, Vec::new());
+    for (rows, bytes_max) in [(again, again_bytes_max), (fresh, ask.unpacked_bytes_max)] {
+        for row in rows {
+            if !taken.is_empty() && bytes + row.unpacked_bytes > bytes_max {
+                break;
+            }
+            bytes += row.unpacked_bytes;
+            take(connection, &row, lease_of(ask))?;
+            taken.push(row);
+        }
+    }
+    Ok(taken)
+}
+
+fn take(connection: &Connection, row: &Taken, lease: Lease) -> rusqlite::Result<()> {
+    let moved = connection
+        .prepare_cached(
+            "UPDATE payload_queue SET due_ms = ?4, lease_token = ?5, attempts = attempts + 1 \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3",
+        )?
+        .execute(params![
+            share_of(row.position),
+            row.due_ms,
+            row.position,
+            lease.until_ms,
+            token(lease)
+        ])?;
+    debug_assert_eq!(moved, 1);
+    Ok(())
+}
+
+/// What is due in a span of time, the longest waiting first.
+fn due(
+    connection: &Connection,
+    share: Share,
+    span: (i64, i64),
+    limit: usize,
+) -> rusqlite::Result<Vec<Taken>> {
+    let mut find = connection.prepare_cached(
+        "SELECT due_ms, position, unpacked_bytes, attempts FROM payload_queue \
+         WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
+    )?;
+    let mut due = Vec::new();
+    for number in share.numbers() {
+        let found = find.query_map(params![number, span.0, span.1, limit], |row| {
+            Ok(Taken {
+                due_ms: row.get(0)?,
+                position: row.get(1)?,
+                unpacked_bytes: row.get(2)?,
+                attempts: row.get(3)?,
+            })
+        })?;
+        for row in found {
+            due.push(row?);
+        }
+    }
+    due.sort_unstable_by_key(|row| (row.due_ms, row.position));
+    due.truncate(limit);
+    Ok(due)
+}
+
+/// Whether `lease` holds every one of `tickets`.
+pub(crate) fn holds(
+    connection: &Connection,
+    lease: Lease,
+    tickets: impl Iterator<Item = Ticket>,
+) -> rusqlite::Result<bool> {
+    let mut held = connection.prepare_cached(
+        "SELECT 1 FROM payload_queue \
+         WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
+    )?;
+    for ticket in tickets {
+        let key = params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)];
+        if !held.exists(key)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Removes finished work. Gives the number of its events.
+pub(crate) fn settle(
+    connection: &Connection,
+    lease: Lease,
+    ticket: Ticket,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "DELETE FROM payload_queue \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4 RETURNING events",
+        )?
+        .query_row(
+            params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)],
+            |row| row.get(0),
+        )
+}
+
+/// Makes failed work due again.
+pub(crate) fn release(
+    connection: &Connection,
+    lease: Lease,
+    failed: &FailedPayload,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE payload_queue SET due_ms = ?5, lease_token = NULL, last_error = ?6 \
+             WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
+        )?
+        .execute(params![
+            share_of(failed.ticket.0),
+            lease.until_ms,
+            failed.ticket.0,
+            token(lease),
+            failed.due_ms.max(1),
+            failed.error
+        ])?;
+    Ok(())
+}
+
+/// Ends every lease. For a start, when whoever held one is gone.
+pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE payload_queue SET due_ms = 1, lease_token = NULL WHERE due_ms > 0 AND lease_token IS NOT NULL",
+        [],
+    )?;
+    Ok(())
+}
+
+/// How many payloads wait, and how many events in them. Reads the whole queue.
+pub(crate) fn count(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    connection.query_row(
+        "SELECT count(*), coalesce(sum(events), 0) FROM payload_queue",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// What waits, but for the counts. Reads one fresh row a share and those that were tried before, which are few.
+pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
+    let mut backlog = Backlog::default();
+    let mut last_failed_ms = None;
+    let mut tried = connection.prepare_cached(
+        "SELECT min(received_ms), count(last_error) FROM \
+         (SELECT received_ms, last_error FROM payload_queue WHERE share = ?1 AND due_ms > 0 LIMIT 10000)",
+    )?;
+    let mut failed = connection.prepare_cached(
+        "SELECT due_ms, last_error FROM payload_queue \
+         WHERE share = ?1 AND due_ms > 0 AND last_error IS NOT NULL ORDER BY due_ms DESC LIMIT 1",
+    )?;
+    for share in 0..SHARES {
+        let (tried_ms, failing): (Option<i64>, u64) =
+            tried.query_row([share], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        backlog.failing += failing;
+        let fresh_ms = first_fresh(connection, share)?.map(|(_, received_ms)| received_ms);
+        backlog.oldest_ms = [backlog.oldest_ms, tried_ms, fresh_ms].into_iter().flatten().min();
+        let failed: Option<(i64, String)> =
+            failed.query_row([share], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((due_ms, error)) = failed
+            && last_failed_ms.is_none_or(|last_ms| due_ms > last_ms)
+        {
+            (last_failed_ms, backlog.last_error) = (Some(due_ms), Some(error));
+        }
+    }
+    Ok(backlog)
+}
+
+/// The longest waiting payload of a share that was never tried: its place, and when it was received.
+fn first_fresh(connection: &Connection, share: u32) -> rusqlite::Result<Option<(i64, i64)>> {
+    connection
+        .prepare_cached(
+            "SELECT position, received_ms FROM payload_queue \
+             WHERE share = ?1 AND due_ms = 0 ORDER BY position LIMIT 1",
+        )?
+        .query_row([share], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// Deletes the oldest payloads if they are settled and were received before `before_ms`. Gives how many.
+pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result<u64> {
+    let oldest: Vec<(i64, i64)> = connection
+        .prepare_cached("SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1")?
+        .query_map([PRUNED_MAX + HELD_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let (mut fresh, mut tried) = (i64::MAX, HashSet::new());
+    let mut find_tried = connection.prepare_cached(
+        "SELECT position FROM payload_queue WHERE share = ?1 AND due_ms > 0 LIMIT ?2",
+    )?;
+    for share in 0..SHARES {
+        if let Some((position, _)) = first_fresh(connection, share)? {
+            fresh = fresh.min(position);
+        }
+        for position in
+            find_tried.query_map(params![share, HELD_MAX], |row| row.get::<_, i64>(0))?
+        {
+            tried.insert(position?);
+        }
+    }
+    if tried.len() >= HELD_MAX as usize {
+        // Too much goes wrong to be tidying up.
+        return Ok(0);
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM payloads WHERE position = ?1")?;
+    let mut pruned = 0;
+    for (position, _) in oldest
+        .into_iter()
+        .take_while(|(position, received_ms)| *position < fresh && *received_ms < before_ms)
+        .filter(|(position, _)| !tried.contains(position))
+        .take(PRUNED_MAX as usize)
+    {
+        pruned += delete.execute([position])? as u64;
+    }
+    Ok(pruned)
+}
+
+/// Reads the metadata from the first ten columns that its readers select.
+pub(crate) fn metadata(row: &Row<'_>) -> rusqlite::Result<PayloadMetadata> {
+    let encoding: String = row.get(4)?;
+    Ok(PayloadMetadata {
+        id: PayloadId(Uuid::from_bytes(row.get(0)?)),
+        received_ms: row.get(1)?,
+        key_id: row.get(2)?,
+        source: row.get(3)?,
+        encoding: Encoding::from_name(&encoding).ok_or_else(|| column_error(4, "encoding"))?,
+        events: row.get(5)?,
+        unpacked_bytes: row.get(6)?,
+        user_agent: row.get(7)?,
+        origin: row.get(8)?,
+        client: row.get(9)?,
+    })
+}

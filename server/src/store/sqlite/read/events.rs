@@ -1,0 +1,287 @@
+//! Events in one file. Every list is read along one index, or the runs of one producer, from where the last page ended;
+//! other conditions are tested row by row, over a limited number of rows.
+
+use std::ops::ControlFlow;
+
+use lamplight_wire::event::Kind;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use uuid::Uuid;
+
+use crate::store::sqlite::file::columns::{number, payload_id, producer_bytes, row_id};
+use crate::store::sqlite::weeks::runs;
+use crate::store::week::first_row_at;
+use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
+
+/// Most rows looked at for one page.
+const SCAN_ROWS_MAX: u32 = 20_000;
+/// A page ends early once its JSON columns have this many bytes.
+const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What [`event_row`] reads, in its order.
+pub(crate) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
+     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile";
+/// How many columns [`COLUMNS`] are: what is selected after them begins here.
+pub(crate) const COLUMN_COUNT: usize = 21;
+
+/// How much one page may still cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// Events that still fit.
+    events: usize,
+    /// Rows that may still be looked at.
+    rows: u32,
+    /// Bytes of JSON that still fit.
+    bytes: usize,
+}
+
+impl Budget {
+    /// What a page of `limit` events may cost.
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.events == 0 || self.rows == 0 || self.bytes == 0
+    }
+}
+
+/// What was found in one file of events.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The events, newest first.
+    pub(crate) events: Vec<EventRow>,
+    /// The last row that was looked at.
+    pub(crate) last: Option<Position>,
+    /// Whether the budget was spent before all was looked at.
+    pub(crate) has_more: bool,
+}
+
+/// The events of one file that `query` asks for, as far as `budget` reaches.
+pub(crate) fn scan(
+    connection: &Connection,
+    query: &EventQuery,
+    budget: &mut Budget,
+) -> rusqlite::Result<Found> {
+    let mut found = Found::default();
+    let Some(producer) = query.filter.producer else {
+        found.read(connection, statement(query), budget, row_position)?;
+        return Ok(found);
+    };
+    let before = match query.after {
+        Some(Position::Seq(seq)) => Some(seq),
+        _ => None,
+    };
+    runs::walk(connection, producer, before, |run| {
+        if budget.is_spent() {
+            found.has_more = true;
+        } else if is_in_time(&query.filter, run.first_id) {
+            let statement = in_span(&query.filter, run.span());
+            found.read(connection, statement, budget, seq_position)?;
+        } else {
+            budget.rows -= 1;
+            found.last = Some(Position::Seq(run.first));
+        }
+        Ok(if found.has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(found)
+}
+
+impl Found {
+    /// Reads on, as far as `budget` reaches.
+    fn read(
+        &mut self,
+        connection: &Connection,
+        (sql, values): (String, Vec<Value>),
+        budget: &mut Budget,
+        position: fn(&Row<'_>) -> rusqlite::Result<Position>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        while let Some(row) = rows.next()? {
+            if budget.is_spent() {
+                self.has_more = true;
+                break;
+            }
+            budget.rows -= 1;
+            self.last = Some(position(row)?);
+            if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
+                let event = event_row(row)?;
+                budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
+                budget.events -= 1;
+                self.events.push(event);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn row_position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position::Row(row_id(row, 0)?))
+}
+
+fn seq_position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position::Seq(row.get(12)?))
+}
+
+/// Whether a row was received in the time that `filter` asks for.
+pub(crate) fn is_in_time(filter: &EventFilter, id: RowId) -> bool {
+    filter.from_ms.is_none_or(|from| id >= first_row_at(from))
+        && filter.to_ms.is_none_or(|to| id < first_row_at(to))
+}
+
+/// A statement that gives rows of the right index in order, each with whether all conditions hold. Not for the events
+/// of one producer, which are read run by run, each [`in_span`].
+pub(crate) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
+    let mut seek = Conditions::default();
+    push_span(&mut seek, query);
+    select((COLUMNS, Vec::new()), &query.filter, index(&query.filter), seek)
+}
+
+/// The same of the rows with ids in a span, both ends included.
+pub(crate) fn in_span(filter: &EventFilter, span: (RowId, RowId)) -> (String, Vec<Value>) {
+    select((COLUMNS, Vec::new()), filter, BY_ID, Conditions::span(span))
+}
+
+/// A statement that gives `columns` of the rows that `seek` finds in an index, the last in order first, and after
+/// them whether all of `filter` that the index does not answer holds.
+pub(crate) fn select(
+    (columns, mut values): (&str, Vec<Value>),
+    filter: &EventFilter,
+    index: &str,
+    mut seek: Conditions,
+) -> (String, Vec<Value>) {
+    let mut check = Conditions::default();
+    if let Some(producer) = filter.producer {
+        check.push("producer = ?", [Value::Blob(producer_bytes(producer).to_vec())]);
+    }
+    let mut text = |field: &str, value: &Option<String>, index_is: &str| {
+        if let Some(value) = value {
+            let side = if index == index_is { &mut seek } else { &mut check };
+            side.push(&format!("{field} = ?"), [Value::Text(value.clone())]);
+        }
+    };
+    text("user_id", &filter.user, "events_user");
+    text("name", &filter.name, "events_name");
+    text("source", &filter.source, "");
+    if let Some(kind) = filter.kind {
+        let is = [Value::Text(kind.name().to_owned())];
+        if index == "events_type" {
+            // Said in the index's own words, so that SQLite sees that it may use it.
+            seek.push("type <> 'default' AND type = ?", is);
+        } else {
+            check.push("type = ?", is);
+        }
+    }
+    for (path, value) in &filter.properties {
+        push_property(&mut check, path, value);
+    }
+    let tests = check.sql.join(" AND ");
+    let tests = if tests.is_empty() { "1" } else { tests.as_str() };
+    let seeks = seek.sql.join(" AND ");
+    let sql = format!(
+        "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY id DESC"
+    );
+    // In the order in which they stand in the text.
+    values.extend(check.values);
+    values.extend(seek.values);
+    (sql, values)
+}
+
+/// The index of all rows.
+pub(crate) const BY_ID: &str = "events_id";
+
+/// The index that leaves the fewest rows to look at.
+pub(crate) fn index(filter: &EventFilter) -> &'static str {
+    match filter {
+        EventFilter { user: Some(_), .. } => "events_user",
+        EventFilter { name: Some(_), .. } => "events_name",
+        EventFilter { kind: Some(Kind::Critical | Kind::Monitor), .. } => "events_type",
+        _ => BY_ID,
+    }
+}
+
+/// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span of ids.
+pub(crate) fn push_span(seek: &mut Conditions, query: &EventQuery) {
+    let filter = &query.filter;
+    let from = filter.from_ms.map_or(Uuid::nil(), |ms| first_row_at(ms).0);
+    seek.push("id >= ?", [Value::Blob(from.as_bytes().to_vec())]);
+    if let Some(to) = filter.to_ms {
+        seek.push("id < ?", [Value::Blob(first_row_at(to).0.as_bytes().to_vec())]);
+    }
+    if let Some(Position::Row(RowId(id))) = query.after {
+        seek.push("id < ?", [Value::Blob(id.as_bytes().to_vec())]);
+    }
+}
+
+/// Text is compared as text, whatever escapes it was sent with; anything else by its JSON text.
+fn push_property(check: &mut Conditions, path: &[String], value: &str) {
+    let path = Value::Text(json_path(path));
+    let value = Value::Text(value.to_owned());
+    check.push(
+        "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) = ? \
+         ELSE (properties -> ?) = ? END",
+        [path.clone(), path.clone(), value.clone(), path, value],
+    );
+}
+
+/// The path to a property as SQLite writes it.
+pub(crate) fn json_path(path: &[String]) -> String {
+    path.iter().fold("$".into(), |path, key| path + ".\"" + &key.replace('"', "") + "\"")
+}
+
+/// Conditions that must all hold, and the values in them.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions {
+    pub(crate) sql: Vec<String>,
+    pub(crate) values: Vec<Value>,
+}
+
+impl Conditions {
+    /// That an id is in a span, both ends included.
+    pub(crate) fn span((first, last): (RowId, RowId)) -> Self {
+        let mut seek = Self::default();
+        let ends = [first, last].map(|id| Value::Blob(id.0.as_bytes().to_vec()));
+        seek.push("id BETWEEN ? AND ?", ends);
+        seek
+    }
+
+    pub(crate) fn push(&mut self, sql: &str, values: impl IntoIterator<Item = Value>) {
+        self.sql.push(sql.to_owned());
+        self.values.extend(values);
+    }
+}
+
+/// The event with this id.
+pub(crate) fn by_id(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventRow>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE id = ?1"))?
+        .query_row([id.0.as_bytes()], event_row)
+        .optional()
+}
+
+/// Reads an event from [`COLUMNS`].
+pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        id: row_id(row, 0)?,
+        kind: row.get(1)?,
+        name: row.get(2)?,
+        source: row.get(3)?,
+        ts_ms: row.get(4)?,
+        time_ms: row.get(5)?,
+        received_ms: row.get(6)?,
+        created_day: row.get(7)?,
+        user_id: row.get(8)?,
+        anonymous_id: row.get(9)?,
+        session: row.get(10)?,
+        number: number(row, 11)?,
+        event_id: row.get(13)?,
+        payload: payload_id(row, 14)?,
+        index: row.get(15)?,
+        properties_json: row.get(16)?,
+        context_json: row.get(17)?,
+        monitor_json: row.get(18)?,
+        enrichment_json: row.get(19)?,
+        profile_json: row.get(20)?,
+    })
+}

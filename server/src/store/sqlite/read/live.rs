@@ -1,0 +1,101 @@
+//! The payloads applied last, in the order of their commits: what a live view follows.
+//!
+//! Row ids are in the order of receipt, in which a payload may come late; so a live view cannot follow them.
+
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::events::{COLUMN_COUNT, event_row, in_span};
+use crate::store::sqlite::file::columns::row_id;
+use crate::store::sqlite::weeks::readers::Reading;
+use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
+
+/// How many payloads can be followed back.
+const KEPT: i64 = 20_000;
+/// Most payloads looked at for one part of a tail.
+const PAYLOADS_MAX: u32 = 200;
+/// A part of a tail ends early once its JSON columns have this many bytes.
+const BYTES_MAX: usize = 1024 * 1024;
+
+pub(crate) const PAYLOADS: &str = "SELECT position, first_id, last_id FROM recent WHERE position >= ?1 ORDER BY position LIMIT ?2";
+pub(crate) const FORGET: &str = "DELETE FROM recent WHERE position <= ?1";
+
+/// Remembers a payload with at least one row. Runs in the transaction that writes the rows.
+pub(crate) fn add(connection: &Connection, first: RowId, last: RowId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO recent (first_id, last_id) VALUES (?1, ?2)")?
+        .execute(params![first.0.as_bytes(), last.0.as_bytes()])?;
+    connection.prepare_cached(FORGET)?.execute([connection.last_insert_rowid() - KEPT])?;
+    Ok(())
+}
+
+/// Where the tail ends now.
+pub(crate) fn end(connection: &Connection) -> rusqlite::Result<LivePosition> {
+    let payload = connection
+        .prepare_cached("SELECT coalesce(max(position), 0) FROM recent")?
+        .query_row([], |row| row.get(0))?;
+    Ok(LivePosition { payload, index: u32::MAX })
+}
+
+/// What was stored after `after`, at most `limit` events of it.
+pub(crate) fn tail(
+    reading: &Reading<'_>,
+    filter: &EventFilter,
+    after: LivePosition,
+    limit: u32,
+) -> rusqlite::Result<LiveTail> {
+    let oldest: Option<i64> = reading
+        .prepare_cached("SELECT min(position) FROM recent")?
+        .query_row([], |row| row.get(0))?;
+    // The first position is 1. A position of another database's may lie beyond the end.
+    let is_known = oldest.is_none_or(|oldest| after.payload >= oldest - 1)
+        && after.payload <= end(reading)?.payload;
+    let after = if is_known { after } else { LivePosition { payload: 0, index: u32::MAX } };
+    let mut tail =
+        LiveTail { events: Vec::new(), next: after, has_more: false, has_gap: !is_known };
+    let (mut looked_at, mut bytes) = (0, 0);
+    let mut statement = reading.prepare_cached(PAYLOADS)?;
+    let mut payloads = statement.query(params![after.payload, PAYLOADS_MAX])?;
+    while let Some(row) = payloads.next()? {
+        looked_at += 1;
+        let payload = row.get(0)?;
+        let (first, last) = (row_id(row, 1)?, row_id(row, 2)?);
+        let found =
+            reading.week(Week::of_row(first), |week| events(week, filter, (first, last)))?;
+        for (index, event) in found.unwrap_or_default() {
+            let position = LivePosition { payload, index };
+            if position <= after {
+                continue;
+            }
+            if tail.events.len() >= limit as usize || bytes >= BYTES_MAX {
+                tail.has_more = true;
+                return Ok(tail);
+            }
+            bytes += event.json_bytes();
+            tail.next = position;
+            tail.events.push((position, event));
+        }
+        tail.next = LivePosition { payload, index: u32::MAX };
+    }
+    tail.has_more = looked_at >= PAYLOADS_MAX;
+    Ok(tail)
+}
+
+/// The rows of one payload that match, in its order.
+fn events(
+    connection: &Connection,
+    filter: &EventFilter,
+    span: (RowId, RowId),
+) -> rusqlite::Result<Vec<(u32, EventRow)>> {
+    let (sql, values) = in_span(filter, span);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
+            let event = event_row(row)?;
+            events.push((event.index, event));
+        }
+    }
+    events.reverse();
+    Ok(events)
+}

@@ -1,0 +1,182 @@
+//! Statements that people write. They read, and nothing else.
+//!
+//! Four walls, any of which would do: the files are opened read-only, the connection is `query_only`, an authorizer lets
+//! nothing but reading pass while the statement is compiled, and SQLite itself must find that it writes nothing. Time,
+//! rows and bytes are bounded; the connection is used once and thrown away.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, Statement};
+use serde_json::Value;
+
+use super::event_pages::span;
+use super::events::COLUMNS;
+use crate::store::sqlite::file::connection::open_reader;
+use crate::store::sqlite::weeks::{catalog, open, runs};
+use crate::store::{SqlError, SqlQuery, SqlTable, Week};
+
+/// Largest text or blob that a statement may build, in bytes.
+const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
+/// Most files of events that one statement sees: as many as SQLite attaches.
+const WEEKS_MAX: usize = 10;
+/// Longest statement, in bytes.
+const SQL_BYTES_MAX: i32 = 64 * 1024;
+/// How many steps of SQLite's machine pass between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+/// Runs a statement. It stops early once `is_gone`.
+pub(crate) fn run(
+    path: &Path,
+    query: &SqlQuery,
+    is_gone: Arc<AtomicBool>,
+) -> rusqlite::Result<Result<SqlTable, SqlError>> {
+    let (mut connection, weeks) = open(path, query)?;
+    let is_late = Arc::new(AtomicBool::new(false));
+    guard(&mut connection, query.time_max, &is_late, is_gone)?;
+    let table = connection.prepare(&query.sql).and_then(|mut statement| {
+        if statement.readonly() { read(&mut statement, query).map(Some) } else { Ok(None) }
+    });
+    Ok(match table {
+        Ok(Some(table)) => Ok(SqlTable { weeks, ..table }),
+        Ok(None) => Err(SqlError::NotReadOnly),
+        Err(_) if is_late.load(Ordering::Relaxed) => Err(SqlError::TooSlow(query.time_max)),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly) => {
+                Err(SqlError::NotReadOnly)
+            }
+            _ => Err(SqlError::Invalid(error.to_string())),
+        },
+    })
+}
+
+/// Opens store.db with the files of events beside it, which stand as one view `events`. `numbered` has the same columns of
+/// the events that have a number, and finds those of one producer without passing the others.
+fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week>)> {
+    let connection = open_reader(path)?;
+    // What a statement sorts goes to files when it is large: memory is for everyone.
+    connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
+    let (mut parts, mut numbered) = (Vec::new(), Vec::new());
+    for (at, week) in weeks.iter().enumerate() {
+        let file = open::path(folder, *week);
+        // Attached files are opened the way the first one was: read-only.
+        connection.execute(&format!("ATTACH ?1 AS week{at}"), [file.to_string_lossy()])?;
+        parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
+        numbered.push(runs::numbered(&format!("week{at}")));
+    }
+    if parts.is_empty() {
+        let nulls: Vec<String> =
+            COLUMNS.split(", ").map(|name| format!("NULL AS {name}")).collect();
+        let nothing = format!("SELECT {} WHERE false", nulls.join(", "));
+        parts.push(nothing.clone());
+        numbered.push(nothing);
+    }
+    connection.execute_batch(&format!(
+        "CREATE TEMP VIEW events AS {}; CREATE TEMP VIEW numbered AS {}; PRAGMA query_only = ON;",
+        parts.join(" UNION ALL "),
+        numbered.join(" UNION ALL ")
+    ))?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    Ok((connection, weeks))
+}
+
+fn guard(
+    connection: &mut Connection,
+    time_max: Duration,
+    is_late: &Arc<AtomicBool>,
+    is_gone: Arc<AtomicBool>,
+) -> rusqlite::Result<()> {
+    connection.authorizer(Some(authorize))?;
+    let is_late = Arc::clone(is_late);
+    // Time as the machine's own monotonic clock gives it: this bounds work, it decides nothing.
+    let end = tokio::time::Instant::now() + time_max;
+    connection.progress_handler(
+        STEPS,
+        Some(move || {
+            let too_late = tokio::time::Instant::now() >= end;
+            is_late.fetch_or(too_late, Ordering::Relaxed);
+            too_late || is_gone.load(Ordering::Relaxed)
+        }),
+    )
+}
+
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        // Hashes of keys help nobody who reads events.
+        AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("keys") => {
+            Authorization::Deny
+        }
+        AuthAction::Read { .. } | AuthAction::Select | AuthAction::Recursive => {
+            Authorization::Allow
+        }
+        AuthAction::Function { function_name } if is_harmless(function_name) => {
+            Authorization::Allow
+        }
+        _ => Authorization::Deny,
+    }
+}
+
+/// Functions that reach out of the database, or that are there to build large or broken things.
+fn is_harmless(function: &str) -> bool {
+    let not = [
+        "load_extension",
+        "fts3_tokenizer",
+        "readfile",
+        "writefile",
+        "edit",
+        "zeroblob",
+        "randomblob",
+    ];
+    !not.iter().any(|name| function.eq_ignore_ascii_case(name))
+}
+
+fn read(statement: &mut Statement<'_>, query: &SqlQuery) -> rusqlite::Result<SqlTable> {
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let mut table = SqlTable { columns, ..SqlTable::default() };
+    let mut rows = statement.query([])?;
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        if table.rows.len() >= query.rows_max || bytes >= query.bytes_max {
+            table.truncated = true;
+            break;
+        }
+        let mut values = Vec::with_capacity(table.columns.len());
+        for at in 0..table.columns.len() {
+            let value = row.get_ref(at)?;
+            bytes += bytes_of(value);
+            values.push(json(value));
+        }
+        table.rows.push(values);
+    }
+    Ok(table)
+}
+
+/// What a value costs in memory, roughly.
+fn bytes_of(value: ValueRef<'_>) -> usize {
+    32 + match value {
+        ValueRef::Text(text) => text.len(),
+        ValueRef::Blob(blob) => 2 * blob.len(),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
+    }
+}
+
+/// Blobs are given as hexadecimal digits; ids are blobs of 16 bytes.
+fn json(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
+        ValueRef::Blob(blob) => HEXLOWER.encode(blob).into(),
+    }
+}

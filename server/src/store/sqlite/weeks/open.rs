@@ -1,0 +1,239 @@
+//! The files of events that are open for writing, one a week.
+//!
+//! A file is committed before store.db is, and what it holds counts only once store.db has its batch number: see
+//! "Two files, one outcome" in ARCHITECTURE.md. Only files that store.db calls open can hold rows that do not count.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use super::catalog;
+use super::catalog::Begun;
+use super::runs;
+use crate::store::sqlite::OpenError;
+use crate::store::sqlite::file::columns::row_id;
+use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer};
+use crate::store::sqlite::file::transaction::Database;
+use crate::store::{RowId, Week};
+
+/// Most files open for writing. Payloads come in the order of time, so one or two would nearly always do.
+const OPEN_MAX: usize = 4;
+
+pub(crate) const SCHEMA: [Step; 2] = [
+    ("V1__events", include_str!("../../../../migrations/sqlite/week/V1__events.sql")),
+    ("V2__runs", include_str!("../../../../migrations/sqlite/week/V2__runs.sql")),
+];
+
+const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
+
+/// Where the events of `week` are.
+pub(crate) fn path(folder: &Path, week: Week) -> PathBuf {
+    folder.join(format!("events-{week}.db"))
+}
+
+/// Whether a file with this name is one that [`path`] names.
+pub(crate) fn is_week(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
+}
+
+/// Deletes the file of `week` with its log. One that a crash leaves behind is not used: the week is called removed.
+pub(crate) fn delete(folder: &Path, week: Week) -> io::Result<()> {
+    let path = path(folder, week);
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        match std::fs::remove_file(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Opens a file of events for writing, making it if need be, and brings its schema up to date.
+pub(crate) fn open_file(path: &Path) -> Result<Connection, OpenError> {
+    let mut connection = open_writer(path, LAYOUT)?;
+    migrate(&mut connection, path, &SCHEMA)?;
+    Ok(connection)
+}
+
+/// The files that are open for writing.
+#[derive(Debug)]
+pub(crate) struct OpenWeeks {
+    folder: PathBuf,
+    /// The one used last stands last.
+    open: Vec<OpenWeek>,
+}
+
+/// One file that is open for writing.
+#[derive(Debug)]
+pub(crate) struct OpenWeek {
+    week: Week,
+    connection: Connection,
+    /// The number of the last batch that counts.
+    counted: i64,
+    /// Whether a transaction is open.
+    is_dirty: bool,
+}
+
+impl OpenWeeks {
+    /// Opens what `store` calls open and deletes the rows in it that do not count.
+    pub(crate) fn open(store: &Connection, folder: &Path) -> Result<Self, OpenError> {
+        let sqlite = |source| OpenError::Sqlite { path: folder.to_owned(), source };
+        let mut open = Vec::new();
+        for (week, counted) in catalog::open(store).map_err(sqlite)? {
+            let mut opened = OpenWeek::open(folder, week, counted)?;
+            let undone = opened.undo_uncounted().map_err(sqlite)?;
+            if undone > 0 {
+                tracing::info!(%week, rows = undone, "a commit had not finished; its events are processed again");
+            }
+            open.push(opened);
+        }
+        Ok(Self { folder: folder.to_owned(), open })
+    }
+
+    /// Whether events of `week` can be written.
+    pub(crate) fn has(&self, week: Week) -> bool {
+        self.open.iter().any(|open| open.week == week)
+    }
+
+    /// Opens the file of `week`, making it if need be, for the transactions **after** this one: that it may hold rows
+    /// that do not count must be on disk before it can.
+    pub(crate) fn admit(&mut self, store: &Connection, week: Week) -> rusqlite::Result<()> {
+        if self.has(week) {
+            return Ok(());
+        }
+        while self.open.len() >= OPEN_MAX
+            && let Some(at) = self.open.iter().position(|open| !open.is_dirty)
+        {
+            // Its last batch was counted in an earlier transaction.
+            let mut sealed = self.open.remove(at);
+            catalog::seal(store, sealed.week)?;
+            sealed.connection.checkpoint()?;
+        }
+        let Begun { counted, was_removed } = catalog::begin(store, week, SCHEMA.len())?;
+        if was_removed {
+            delete(&self.folder, week).map_err(|error| disk(&error))?;
+        }
+        let mut opened = OpenWeek::open(&self.folder, week, counted).map_err(inner)?;
+        opened.undo_uncounted()?;
+        self.open.push(opened);
+        Ok(())
+    }
+
+    /// Takes every event of `week` away, once the transaction is committed. The file itself is deleted after that.
+    pub(crate) fn remove(
+        &mut self,
+        store: &Connection,
+        week: Week,
+        now_ms: i64,
+    ) -> rusqlite::Result<()> {
+        self.open.retain(|open| open.week != week);
+        catalog::remove(store, week, now_ms)
+    }
+
+    /// Deletes the files of weeks whose removal is committed, but for those that were begun again.
+    pub(crate) fn delete_removed(&self, folder: &Path, weeks: &[Week]) -> rusqlite::Result<()> {
+        let gone = weeks.iter().filter(|week| !self.has(**week));
+        gone.copied().try_for_each(|week| delete(folder, week).map_err(|error| disk(&error)))
+    }
+
+    /// The file of `week`, ready to be written to in the current transaction.
+    pub(crate) fn writable(&mut self, week: Week) -> rusqlite::Result<&OpenWeek> {
+        let at = self.open.iter().position(|open| open.week == week);
+        let mut open = self.open.remove(at.ok_or(rusqlite::Error::QueryReturnedNoRows)?);
+        if !open.is_dirty {
+            open.connection.begin()?;
+            open.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
+            open.connection.begin_step()?;
+            open.is_dirty = true;
+        }
+        self.open.push(open);
+        self.open.last().ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    fn dirty(&mut self) -> impl Iterator<Item = &mut OpenWeek> {
+        self.open.iter_mut().filter(|open| open.is_dirty)
+    }
+
+    pub(crate) fn begin_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.begin_step())
+    }
+
+    pub(crate) fn undo_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.undo_step())
+    }
+
+    pub(crate) fn end_step(&mut self) -> rusqlite::Result<()> {
+        self.dirty().try_for_each(|open| open.connection.end_step())
+    }
+
+    pub(crate) fn commit(&mut self) -> rusqlite::Result<()> {
+        for open in self.dirty() {
+            open.connection.commit()?;
+            open.counted += 1;
+            open.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.open.iter_mut().try_for_each(|open| open.connection.checkpoint())
+    }
+}
+
+impl OpenWeek {
+    fn open(folder: &Path, week: Week, counted: i64) -> Result<Self, OpenError> {
+        let connection = open_file(&path(folder, week))?;
+        Ok(Self { week, connection, counted, is_dirty: false })
+    }
+
+    /// Deletes the rows of a batch that store.db does not count. Gives how many there were.
+    fn undo_uncounted(&mut self) -> rusqlite::Result<usize> {
+        self.connection.begin()?;
+        let spans: Vec<(RowId, RowId)> = self
+            .connection
+            .prepare_cached("SELECT first_id, last_id FROM batch WHERE number > ?1")?
+            .query_map([self.counted], |row| Ok((row_id(row, 0)?, row_id(row, 1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let undone = runs::delete_rows(&self.connection, &spans)?;
+        self.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
+        self.connection.commit()?;
+        Ok(undone)
+    }
+
+    /// Says that this transaction writes rows with ids in a span. Anything else in the span is not touched, and
+    /// must not be there before.
+    pub(crate) fn writes(&self, first: RowId, last: RowId) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT INTO batch (number, first_id, last_id) VALUES (?1, ?2, ?3)")?
+            .execute(params![self.batch(), first.0.as_bytes(), last.0.as_bytes()])?;
+        Ok(())
+    }
+
+    /// The number of the batch that the current transaction writes.
+    pub(crate) fn batch(&self) -> i64 {
+        self.counted + 1
+    }
+
+    /// Where to write.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// A failure of the file system, as SQLite would tell it.
+fn disk(error: &io::Error) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_DELETE);
+    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+}
+
+/// The error as steps of a transaction give it.
+fn inner(error: OpenError) -> rusqlite::Error {
+    match error {
+        OpenError::Sqlite { source, .. } => source,
+        error => rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
+    }
+}

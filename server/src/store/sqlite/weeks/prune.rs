@@ -1,0 +1,84 @@
+//! Retention: what goes from store.db when weeks of events go, a limited number of rows in one transaction.
+//!
+//! Producers' ledgers stay, so that completeness stays provable.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::catalog;
+use super::files::Files;
+use super::open::path;
+use crate::store::sqlite::deliveries::{dead_letters, queue};
+use crate::store::week::first_row_at;
+use crate::store::{Keep, Pruned, RowId, Week};
+
+/// Most rows of one table that go in one transaction.
+const ROWS_MAX: u32 = 2_000;
+/// Weeks that are looked at: more than there will ever be.
+const WEEKS_MAX: usize = 100_000;
+
+/// The weeks that are to go.
+pub(crate) fn due(store: &Connection, folder: &Path, keep: &Keep) -> rusqlite::Result<Vec<Week>> {
+    let all = (Week::from_number(0), Week::from_number(u32::MAX));
+    let weeks = catalog::between(store, all, WEEKS_MAX)?;
+    let (mut bytes, mut due) = (0, Vec::new());
+    for (at, week) in weeks.into_iter().enumerate() {
+        bytes += file_bytes(folder, week);
+        let is_old = keep.events_from_ms.is_some_and(|from_ms| week.to_ms() <= from_ms);
+        let is_over = at > 0 && keep.events_bytes.is_some_and(|most| bytes > most);
+        if (is_old || is_over) && week.to_ms() <= keep.pending_from_ms {
+            due.push(week);
+        }
+    }
+    Ok(due)
+}
+
+fn file_bytes(folder: &Path, week: Week) -> u64 {
+    // A file that cannot be looked at takes no room that deleting it would free.
+    std::fs::metadata(path(folder, week)).map_or(0, |file| file.len())
+}
+
+/// Takes a week's events away. The file is deleted after the commit.
+pub(crate) fn remove(files: &mut Files, week: Week, now_ms: i64) -> rusqlite::Result<()> {
+    let Files { store, weeks } = files;
+    weeks.remove(store, week, now_ms)
+}
+
+/// Deletes rows that nothing needs any more.
+pub(crate) fn prune(store: &Connection, keep: &Keep) -> rusqlite::Result<Pruned> {
+    let mut rows = store
+        .prepare_cached(
+            "DELETE FROM event_ids WHERE (event_id, source) IN \
+             (SELECT event_id, source FROM event_ids WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2)",
+        )?
+        .execute(params![keep.ids_from_ms.min(keep.pending_from_ms), ROWS_MAX])?;
+    if let Some(from_ms) = outcomes_from_ms(store, keep)? {
+        // Row ids and payload ids both begin with the time of receipt.
+        let from: Uuid = first_row_at(from_ms).0;
+        for sql in [
+            "DELETE FROM outcomes WHERE id IN (SELECT id FROM outcomes WHERE id < ?1 ORDER BY id LIMIT ?2)",
+            "DELETE FROM applied WHERE payload_id IN \
+             (SELECT payload_id FROM applied WHERE payload_id < ?1 ORDER BY payload_id LIMIT ?2)",
+        ] {
+            rows += store.prepare_cached(sql)?.execute(params![from.as_bytes(), ROWS_MAX])?;
+        }
+        rows += queue::forget(store, RowId(from), ROWS_MAX)?;
+        rows += dead_letters::forget(store, RowId(from), ROWS_MAX)?;
+    }
+    Ok(Pruned { weeks: 0, rows: rows as u64 })
+}
+
+/// How arrivals ended is kept for as long as events are that arrived with them: from the first week that has any.
+fn outcomes_from_ms(store: &Connection, keep: &Keep) -> rusqlite::Result<Option<i64>> {
+    let (oldest, removed): (Option<u32>, Option<u32>) = store
+        .prepare_cached(
+            "SELECT (SELECT min(week) FROM weeks WHERE state <> 'removed'), \
+             (SELECT max(week) FROM weeks WHERE state = 'removed')",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(removed) = removed.map(Week::from_number) else { return Ok(None) };
+    let from_ms = oldest.map_or(removed.to_ms(), |week| Week::from_number(week).from_ms());
+    Ok(Some(from_ms.min(keep.pending_from_ms)))
+}

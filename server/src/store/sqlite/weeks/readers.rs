@@ -1,0 +1,146 @@
+//! Reading store.db and, beside it, the files of events.
+
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::catalog;
+use super::open::path;
+use crate::store::sqlite::file::connection::open_reader;
+use crate::store::sqlite::file::readers::Readers;
+use crate::store::{StoreError, Week};
+
+/// Most idle connections to files of events that are kept.
+const IDLE_MAX: usize = 8;
+
+/// Read-only connections to store.db and to the files of events.
+#[derive(Debug)]
+pub(crate) struct WeekReaders {
+    store: Readers,
+    weeks: Arc<WeekPool>,
+}
+
+impl WeekReaders {
+    pub(crate) fn new(store: PathBuf, folder: PathBuf) -> Self {
+        let weeks = Arc::new(WeekPool { folder, kept: Mutex::default() });
+        Self { store: Readers::new(store), weeks }
+    }
+
+    /// Runs `read` on a thread where it may block. All that it reads of store.db is of the same commit.
+    ///
+    /// Dropping the future lets a read that began run to its end.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        read: impl FnOnce(&Reading<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let weeks = Arc::clone(&self.weeks);
+        self.store.read(doing, move |store| read(&Reading { store, weeks: &weeks })).await
+    }
+
+    /// Files are about to be deleted: no connection that is open now is used for another read.
+    pub(crate) fn forget(&self) {
+        self.weeks.forget();
+    }
+
+    /// Closes the idle connections, so that nothing holds a log back.
+    pub(crate) fn close(&self) {
+        self.store.close();
+        self.weeks.forget();
+    }
+}
+
+/// What one read sees. A query that needs no events takes it for store.db.
+pub(crate) struct Reading<'a> {
+    store: &'a Connection,
+    weeks: &'a WeekPool,
+}
+
+impl Deref for Reading<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.store
+    }
+}
+
+impl Reading<'_> {
+    /// Reads the events of `week`; `None` if there is no file of it. One that a crash left of a week that was removed is not
+    /// read: its events are gone.
+    pub(crate) fn week<T>(
+        &self,
+        week: Week,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        if catalog::is_removed(self.store, week)? {
+            return Ok(None);
+        }
+        let Some((connection, epoch)) = self.weeks.take(week)? else { return Ok(None) };
+        let value = read(&connection)?;
+        self.weeks.give_back(week, connection, epoch);
+        Ok(Some(value))
+    }
+}
+
+/// Connections to files of events. At most one is in use by each read that is under way, and few are kept.
+#[derive(Debug)]
+struct WeekPool {
+    folder: PathBuf,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The one used last stands last.
+    idle: VecDeque<(Week, Connection)>,
+    /// How often all were forgotten.
+    epoch: u64,
+}
+
+impl WeekPool {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, week: Week) -> rusqlite::Result<Option<(Connection, u64)>> {
+        let epoch = {
+            let mut kept = self.kept();
+            let epoch = kept.epoch;
+            let found = kept.idle.iter().rposition(|(of, _)| *of == week);
+            if let Some((_, connection)) = found.and_then(|at| kept.idle.remove(at)) {
+                return Ok(Some((connection, epoch)));
+            }
+            epoch
+        };
+        let path = path(&self.folder, week);
+        match open_reader(&path) {
+            Ok(connection) => Ok(Some((connection, epoch))),
+            // Removed since the read began.
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !path.exists() =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn give_back(&self, week: Week, connection: Connection, epoch: u64) {
+        let mut kept = self.kept();
+        if kept.epoch == epoch {
+            kept.idle.push_back((week, connection));
+            if kept.idle.len() > IDLE_MAX {
+                kept.idle.pop_front();
+            }
+        }
+    }
+
+    fn forget(&self) {
+        let mut kept = self.kept();
+        kept.epoch += 1;
+        kept.idle.clear();
+    }
+}

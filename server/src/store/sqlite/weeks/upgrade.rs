@@ -1,0 +1,41 @@
+//! Files of events that an earlier version wrote are brought up to date at the start, before anything reads them.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::catalog;
+use super::open::{SCHEMA, open_file, path};
+use crate::store::sqlite::OpenError;
+
+/// Brings the files of events that are behind up to date, one after the other: readers open them read-only, so nobody
+/// else would. Each in one transaction; what a crash leaves undone is done at the next start. A file that is gone is
+/// left alone.
+///
+/// Takes seconds for each million of events.
+pub(crate) fn run(
+    store: &Connection,
+    path_of_store: &Path,
+    folder: &Path,
+) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path_of_store.to_owned(), source };
+    let behind = catalog::behind(store, SCHEMA.len()).map_err(sqlite)?;
+    if !behind.is_empty() {
+        tracing::info!(
+            files = behind.len(),
+            "an earlier version wrote files of events; bringing them up to date"
+        );
+    }
+    for (week, events) in behind {
+        let path = path(folder, week);
+        if path.exists() {
+            // Nothing is decided by this time.
+            let begun = tokio::time::Instant::now();
+            drop(open_file(&path)?);
+            let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(%week, events, took_ms, "brought a file of events up to date");
+        }
+        catalog::caught_up(store, week, SCHEMA.len()).map_err(sqlite)?;
+    }
+    Ok(())
+}

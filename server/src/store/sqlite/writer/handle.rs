@@ -1,0 +1,169 @@
+//! The way to the writer thread of one database: what can be asked of it, and how much may wait.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use tokio::sync::oneshot;
+
+use super::group_commit::Thread;
+use super::step::{Change, Guard, Host, Inbox, Shared, Step, WriterLimits, is_disks_fault};
+use crate::store::StoreError;
+use crate::store::sqlite::file::transaction::Database;
+
+/// The way to a writer thread.
+#[derive(Debug)]
+pub(crate) struct Writer<D> {
+    inbox: Sender<Inbox<D>>,
+    shared: Arc<Shared>,
+}
+
+impl<D: Database> Writer<D> {
+    /// Starts the thread on a database that `host` has opened already.
+    pub(crate) fn start(
+        name: &str,
+        limits: WriterLimits,
+        database: D,
+        host: impl Host<Database = D>,
+    ) -> std::io::Result<Self> {
+        let (inbox, steps) = channel();
+        let shared = Arc::new(Shared {
+            up: AtomicBool::new(true),
+            queued_bytes: AtomicU64::new(0),
+            retry_after_s: AtomicU32::new(1),
+            limits,
+        });
+        let thread = Thread::new(steps, Arc::clone(&shared), host);
+        std::thread::Builder::new().name(name.to_owned()).spawn(move || thread.run(database))?;
+        Ok(Self { inbox, shared })
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.shared.up.load(Ordering::Acquire)
+    }
+
+    /// Queues `step` and waits until it is committed. `bytes` is the memory that it holds meanwhile.
+    ///
+    /// Dropping the future leaves the step queued.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        guard: Guard,
+        bytes: u64,
+        step: impl FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let queued = self.queue(doing, guard, bytes, step);
+        let down = self.down();
+        async move { queued?.await.unwrap_or(Err(down)) }
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        guard: Guard,
+        bytes: u64,
+        step: impl FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
+        if !self.is_up() {
+            return Err(self.down());
+        }
+        let held = Held::take(&self.shared, bytes)?;
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending { doing, guard, held, step: Some(step), outcome: None, answer };
+        self.inbox.send(Inbox::Step(Box::new(pending))).map_err(|_| self.down())?;
+        Ok(answered)
+    }
+
+    /// Finishes what is queued, writes the log into the database and ends the thread.
+    pub(crate) fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.inbox.send(Inbox::Close(answer));
+        let down = self.down();
+        async move {
+            match sent {
+                Ok(()) => answered.await.map_err(|_| down),
+                Err(_) => Ok(()),
+            }
+        }
+    }
+
+    fn down(&self) -> StoreError {
+        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed) }
+    }
+}
+
+/// Bytes counted against the limit, until dropped.
+struct Held {
+    shared: Arc<Shared>,
+    bytes: u64,
+}
+
+impl Held {
+    fn take(shared: &Arc<Shared>, bytes: u64) -> Result<Self, StoreError> {
+        let before = shared.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
+        let held = Self { shared: Arc::clone(shared), bytes };
+        if bytes > 0 && before + bytes > shared.limits.queued_bytes_max {
+            let retry_after_s = shared.retry_after_s.load(Ordering::Relaxed);
+            return Err(StoreError::Full { queued_bytes: before, retry_after_s });
+        }
+        Ok(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.queued_bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+struct Pending<T, F> {
+    doing: &'static str,
+    guard: Guard,
+    held: Held,
+    step: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<D, T: Send, F> Step<D> for Pending<T, F>
+where
+    F: FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send,
+{
+    fn bytes(&self) -> u64 {
+        self.held.bytes
+    }
+
+    fn guard(&self) -> Guard {
+        self.guard
+    }
+
+    fn run(&mut self, database: &mut D, change: &mut Change) -> rusqlite::Result<()> {
+        let Some(step) = self.step.take() else { return Ok(()) };
+        match step(database, change) {
+            Ok(value) => {
+                self.outcome = Some(Ok(value));
+                Ok(())
+            }
+            Err(error) if is_disks_fault(&error) => Err(error),
+            Err(error) => {
+                self.outcome = Some(Err(StoreError::database(self.doing, error)));
+                // The caller gets the error itself; the loop needs to know only that there was one.
+                Err(rusqlite::Error::ExecuteReturnedResults)
+            }
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.outcome = Some(Err(error));
+    }
+
+    fn answer(self: Box<Self>) {
+        let Self { held, outcome, answer, .. } = *self;
+        drop(held);
+        if let Some(outcome) = outcome {
+            // Whoever asked may have gone; the work is done all the same.
+            drop(answer.send(outcome));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What a writer is asked to do: steps, what they change, and how much of them may wait.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+use rusqlite::ErrorCode;
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
+use crate::store::sqlite::file::transaction::Database;
+
+/// Limits of a writer.
+#[derive(Debug, Clone, Copy)]
+pub struct WriterLimits {
+    /// Most bytes that may wait to be written. Beyond, writes are refused at once.
+    pub queued_bytes_max: u64,
+}
+
+impl Default for WriterLimits {
+    fn default() -> Self {
+        Self { queued_bytes_max: 64 * 1024 * 1024 }
+    }
+}
+
+/// What a transaction changed in the amount of queued work. Only a commit makes it count.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Change {
+    /// Payloads added, or settled when negative.
+    pub(crate) payloads: i64,
+    /// Events in them.
+    pub(crate) events: i64,
+    /// The shares that payloads were added to, a bit each.
+    pub(crate) staged_shares: u32,
+    /// Deliveries queued.
+    pub(crate) deliveries: i64,
+}
+
+/// What is different between the writers of two databases.
+pub(crate) trait Host: Send + 'static {
+    /// What its steps write to.
+    type Database: Database;
+    /// Whether its thread runs at a lower priority.
+    const LOWERS_PRIORITY: bool;
+    /// Opens the database afresh, proves that it takes a write, and counts what it holds.
+    fn open(&mut self) -> Result<Self::Database, OpenError>;
+    /// A transaction was committed.
+    fn committed(&mut self, change: Change);
+}
+
+/// Whether an error in a step is that step's own, or everyone's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// The step runs in a savepoint; unless the disk is at fault only it fails.
+    Alone,
+    /// The step is so plain that only the disk can be at fault. Cheaper.
+    Shared,
+}
+
+/// A write that waits for its turn.
+pub(crate) trait Step<D>: Send {
+    fn bytes(&self) -> u64;
+    fn guard(&self) -> Guard;
+    fn run(&mut self, database: &mut D, change: &mut Change) -> rusqlite::Result<()>;
+    fn fail(&mut self, error: StoreError);
+    fn answer(self: Box<Self>);
+}
+
+/// What a writer thread is sent.
+pub(crate) enum Inbox<D> {
+    Step(Box<dyn Step<D>>),
+    Close(oneshot::Sender<()>),
+}
+
+/// What both ends see.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) up: AtomicBool,
+    pub(crate) queued_bytes: AtomicU64,
+    pub(crate) retry_after_s: AtomicU32,
+    pub(crate) limits: WriterLimits,
+}
+
+/// Whether no later step can be trusted to be written either.
+pub(crate) fn is_disks_fault(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::CannotOpen
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseBusy
+        )
+    )
+}

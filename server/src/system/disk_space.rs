@@ -1,0 +1,102 @@
+//! How much room the data directory's disk has, and whether that is too little to take payloads.
+//!
+//! A server that fills its disk to the last byte can neither process what it took nor be repaired easily. So intake
+//! stops while there is still room for the rest to go on.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How often the room is measured.
+pub const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// A client is told to come back after at least and at most this long.
+const RETRY_S: (i64, i64) = (2, 60);
+
+/// The room on the data directory's disk, as last measured.
+#[derive(Debug, Default)]
+pub struct DiskSpace {
+    path: PathBuf,
+    floor_bytes: u64,
+    free_bytes: AtomicU64,
+    /// Since when there is too little, in milliseconds since 1970; 0 while there is enough.
+    low_since_ms: AtomicI64,
+}
+
+impl DiskSpace {
+    /// The disk of `path`, on which `floor_bytes` are to stay free. Not measured yet.
+    pub fn new(path: PathBuf, floor_bytes: u64) -> Self {
+        Self { path, floor_bytes, ..Self::default() }
+    }
+
+    /// Measures the room. Blocks for as long as the file system takes.
+    ///
+    /// # Errors
+    /// When the system does not tell; what was measured before stays.
+    pub fn measure(&self, now_ms: i64) -> std::io::Result<()> {
+        self.record(fs4::available_space(&self.path)?, now_ms);
+        Ok(())
+    }
+
+    fn record(&self, free_bytes: u64, now_ms: i64) {
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
+        let was_low = self.low_since_ms.load(Ordering::Relaxed) != 0;
+        let is_low = free_bytes < self.floor_bytes;
+        if is_low != was_low {
+            self.low_since_ms.store(if is_low { now_ms.max(1) } else { 0 }, Ordering::Relaxed);
+            let floor_bytes = self.floor_bytes;
+            if is_low {
+                tracing::error!(free_bytes, floor_bytes, "the disk is nearly full: intake stops");
+            } else {
+                tracing::info!(free_bytes, floor_bytes, "the disk has room again: intake goes on");
+            }
+        }
+    }
+
+    /// Free bytes, as last measured.
+    pub fn free_bytes(&self) -> u64 {
+        self.free_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that are to stay free.
+    pub fn floor_bytes(&self) -> u64 {
+        self.floor_bytes
+    }
+
+    /// When a client may try again, if there is too little room now. The longer that lasts already, the later.
+    pub fn retry_after_s(&self, now_ms: i64) -> Option<u32> {
+        let since_ms = self.low_since_ms.load(Ordering::Relaxed);
+        if since_ms == 0 {
+            return None;
+        }
+        let low_s = now_ms.saturating_sub(since_ms) / 1_000;
+        u32::try_from(low_s.clamp(RETRY_S.0, RETRY_S.1)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_the_floor_nothing_is_taken_until_there_is_room_again() {
+        let disk = DiskSpace::new(PathBuf::from("."), 100);
+        assert_eq!(disk.retry_after_s(5), None, "not measured yet");
+        disk.record(99, 1_000);
+        assert_eq!(disk.retry_after_s(1_000), Some(2));
+        disk.record(98, 9_000);
+        assert_eq!(disk.retry_after_s(11_000), Some(10));
+        assert_eq!(disk.retry_after_s(9_999_000), Some(60));
+        disk.record(100, 12_000);
+        assert_eq!((disk.retry_after_s(12_000), disk.free_bytes()), (None, 100));
+    }
+
+    #[test]
+    fn a_real_disk_is_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = DiskSpace::new(dir.path().to_owned(), u64::MAX);
+        disk.measure(1).unwrap();
+        assert!(disk.free_bytes() > 0 && disk.retry_after_s(1).is_some());
+        let gone = DiskSpace::new(dir.path().join("gone"), 0);
+        assert!(gone.measure(1).is_err());
+    }
+}

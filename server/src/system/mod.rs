@@ -1,0 +1,10 @@
+//! What the server takes from the machine: time, randomness, the disk, threads, the log.
+
+pub mod background;
+pub mod backoff;
+pub mod clock;
+pub mod data_dir;
+pub mod disk_space;
+pub mod entropy;
+pub mod logging;
+pub mod open_files;
