@@ -115,7 +115,7 @@ function moduleIn(folder) {
  */
 function translate(wasm) {
   const script = run('wasm2js', ['-Oz'], wasm).toString()
-  const [, body] = /^import \* as \w+ from '\w+';\n([^]*)\nvar retasmFunc = asmFunc\(\{/.exec(script) ?? []
+  const [, body] = /^import \* as \w+ from '\w+';\n(.*)\nvar retasmFunc = asmFunc\(\{/s.exec(script) ?? []
   if (!body) throw new Error('wasm2js has changed what it writes')
   return `export default (imports) => {\n${body}\nreturn asmFunc({ ${names.cache['wasm_imports']}: imports })\n}`
 }

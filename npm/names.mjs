@@ -14,7 +14,9 @@ export class Names {
 
   /** The short name for a name of wasm-bindgen's. */
   of(name) {
-    return (this.cache[`wasm_${plain(name)}`] ??= letters(Object.keys(this.cache).length))
+    const key = `wasm_${plain(name)}`
+    this.cache[key] ??= letters(Object.keys(this.cache).length)
+    return this.cache[key]
   }
 }
 

@@ -96,7 +96,8 @@ export class Client implements Lamplight {
       const opened = (make: Make, more?: More) => {
         const [handle, producer] = open(make, setup, (...told) => this.#desk.hear(...told), more)
         this.#producer = producer
-        return (this.#handle = handle)
+        this.#handle = handle
+        return handle
       }
       try {
         const make = module()
@@ -168,9 +169,14 @@ export class Client implements Lamplight {
   }
 
   setConsent(consent: Consent): void {
-    if (!isConsent(consent))
-      return this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
-    if (consent === 'denied') return this.#withdraw(false)
+    if (!isConsent(consent)) {
+      this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
+      return
+    }
+    if (consent === 'denied') {
+      this.#withdraw(false)
+      return
+    }
     this.#gate.consent = consent
     if (consent === 'pending') return
     const waiting = this.#gate.takePending()
@@ -211,7 +217,7 @@ export class Client implements Lamplight {
   }
 
   stats(): Stats {
-    const [facts, work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
+    const [facts = '', work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
     const [
       ,
       made,
@@ -227,7 +233,7 @@ export class Client implements Lamplight {
       rejected,
       too_large,
       opted_out,
-    ] = facts!.split(' ').map(Number) as Facts
+    ] = facts.split(' ').map(Number) as Facts
     return {
       producer: this.#producer,
       made,

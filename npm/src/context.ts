@@ -68,7 +68,7 @@ function page(): string {
 
 /** An address without its query, which may carry secrets or what was searched for; and no longer than what every event can carry. */
 function brief(address: string): string {
-  return address.split('?')[0]!.slice(0, 500)
+  return address.replace(/\?.*$/s, '').slice(0, 500)
 }
 
 /** The `utm_…` parameters of the address that the visit began with. */
@@ -79,7 +79,7 @@ function campaign(): Properties | undefined {
   let found: Properties | undefined
   for (const name of ['source', 'medium', 'campaign', 'term', 'content']) {
     const value = given.get(`utm_${name}`)
-    if (value) (found ??= {})[name] = value.slice(0, 200)
+    if (value) found = { ...found, [name]: value.slice(0, 200) }
   }
   return found
 }

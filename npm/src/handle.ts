@@ -9,9 +9,12 @@ export function open(make: Make, setup: Setup, listener: Listener, more?: More):
   host.whole = async () => {
     const { module, more } = await import('./whole.js')
     const whole = instanceOf(await module)
-    return (state) => (host.core = start(whole, host, setup, state, more))
+    return (state) => {
+      host.core = start(whole, host, setup, state, more)
+    }
   }
-  const first = (host.core = start(make, host, setup, '', more))
+  const first = start(make, host, setup, '', more)
+  host.core = first
   // Nothing but what starting left to do.
   host.enter('')
   const core: Record<string, unknown> = {}

@@ -25,7 +25,8 @@ let make: Make | undefined
 
 /** Starts a client. Throws only when the options cannot work. In a page or a worker; elsewhere (Node), every method does nothing. */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-  return new Client(options, () =>
-    canRun() ? (make ??= instanceOf(new WebAssembly.Module(unpacked(bytes)))) : undefined,
-  ) as Lamplight<Events>
+  return new Client(options, () => {
+    if (canRun()) make ??= instanceOf(new WebAssembly.Module(unpacked(bytes)))
+    return make
+  }) as Lamplight<Events>
 }

@@ -22,6 +22,7 @@ declare module 'lamplight:host' {
   }
 
   /** Hears every note, as the numbers and the text of `sdk-wasm/src/notes.rs`; and `6` with its bytes when a batch is about to be sent, which `false` holds back. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: `beforeSend` may return nothing.
   export type Listener = (kind: number, first: number, second?: number, text?: string) => boolean | void
 
   export class Host {

@@ -24,7 +24,8 @@ export class Desk {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    const all: Set<(note: Notes[Name]) => void> = (this.#listeners[name] ??= new Set() as never)
+    this.#listeners[name] ??= new Set() as never
+    const all = this.#listeners[name] as Set<(note: Notes[Name]) => void>
     all.add(listener)
     return () => all.delete(listener)
   }
@@ -38,6 +39,7 @@ export class Desk {
   }
 
   /** Hears a note from the module, by the numbers of `notes.rs`. `false` to one that a batch is about to be sent holds it back. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: `beforeSend` may return nothing.
   hear(kind: number, first: number, second = 0, text = ''): boolean | void {
     const [producer, rest] = [text.slice(0, PRODUCER_CHARS), text.slice(PRODUCER_CHARS)]
     if (kind === 6) {
@@ -54,7 +56,7 @@ export class Desk {
         waitMs: second,
       } satisfies Failure)
     } else if (kind === 2) {
-      const [id, reason] = [`${producer}-${first}`, REASONS[second]!]
+      const [id, reason] = [`${producer}-${first}`, REASONS[second] as Dropped['reason']]
       this.#settle(id, new Error(`event ${id} was given up: ${reason}`))
       this.tell('dropped', { producer, id, reason })
     } else {

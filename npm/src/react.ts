@@ -67,6 +67,9 @@ export function useTrack<Events extends object = Record<string, Properties>>(): 
 
 function once(make: () => AnyLamplight): AnyLamplight {
   let client = made.get(make)
-  if (!client) made.set(make, (client = make()))
+  if (!client) {
+    client = make()
+    made.set(make, client)
+  }
   return client
 }

@@ -17,7 +17,8 @@ export const make: Make = (imports) => {
   return instantiate({
     ...imports,
     wasm_overflow: (...given: unknown[]) => {
-      works.set((lastWork += 1), wasm_overflow?.(...given))
+      lastWork += 1
+      works.set(lastWork, wasm_overflow?.(...given))
       return lastWork
     },
     wasm_told: (host: number, id: number, work: number) => {

@@ -50,6 +50,7 @@ export interface Options {
   /** Changes an event before it is numbered, or takes it out by returning `null`. */
   beforeEnqueue?: (event: Draft) => Draft | null
   /** Asked before every request. `false` holds the batch back: its events stay queued and are tried again later. */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook may return nothing, which lets the batch go.
   beforeSend?: (batch: { bytes: number }) => boolean | void
 }
 
@@ -227,9 +228,10 @@ export interface Notes {
 /**
  * What `track` takes after the name: the properties may only be left out if none of them is required.
  */
-export type TrackArguments<Given> = {} extends Given
-  ? [properties?: Given, options?: TrackOptions]
-  : [properties: Given, options?: TrackOptions]
+export type TrackArguments<Given> =
+  Partial<Given> extends Given
+    ? [properties?: Given, options?: TrackOptions]
+    : [properties: Given, options?: TrackOptions]
 
 /** What may be added to a page view: of your own event `page`, if your events have one, else anything. */
 export type PageProperties<Events> = 'page' extends keyof Events ? Partial<Events['page']> : Properties
@@ -303,4 +305,5 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
 }
 
 /** A client whatever its events: what functions take that work with any. */
+// biome-ignore lint/suspicious/noExplicitAny: with `unknown`, a client whose events are named would not be one.
 export type AnyLamplight = Lamplight<any>

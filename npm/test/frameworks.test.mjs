@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 import { init } from 'lamplight'
 import { auto } from 'lamplight/auto'
 import { LamplightProvider, useLamplight, useTrack } from 'lamplight/react'
-import { createLamplight, useLamplight as useInVue } from 'lamplight/vue'
+import { createLamplight, useLamplight as injectedClient } from 'lamplight/vue'
 import { createElement as h, StrictMode } from 'react'
 import { renderToString } from 'react-dom/server'
 import { compile } from 'svelte/compiler'
@@ -22,13 +22,15 @@ test('what watches a page does nothing where there is none', () => {
   auto(start())()
 })
 
+const seen = new Set()
+
+function Page() {
+  const lamplight = useLamplight()
+  seen.add(lamplight)
+  return h('p', null, useTrack()('rendered').reason)
+}
+
 test('React renders on a server, with one client however often it renders', () => {
-  const seen = new Set()
-  const Page = () => {
-    const lamplight = useLamplight()
-    seen.add(lamplight)
-    return h('p', null, useTrack()('rendered').reason)
-  }
   const watch = () => assert.fail('nothing is watched on a server')
   for (let turn = 0; turn < 3; turn += 1) {
     assert.equal(
@@ -43,7 +45,7 @@ test('React renders on a server, with one client however often it renders', () =
 test('Vue renders on a server, in setup and in templates', async () => {
   const Page = {
     setup() {
-      const { reason } = useInVue().track('rendered')
+      const { reason } = injectedClient().track('rendered')
       return { reason }
     },
     render() {
@@ -51,7 +53,7 @@ test('Vue renders on a server, in setup and in templates', async () => {
     },
   }
   assert.equal(await renderVue(createSSRApp(Page).use(createLamplight(start()))), '<p>unavailable 0</p>')
-  assert.throws(() => useInVue(), /createLamplight/)
+  assert.throws(() => injectedClient(), /createLamplight/)
   const bare = createSSRApp(Page)
   bare.config.warnHandler = () => {}
   await assert.rejects(renderVue(bare), /createLamplight/)
@@ -96,7 +98,10 @@ test("Svelte's store tells how things stand whenever the client has something to
   let made = 0
   const client = {
     stats: () => ({ made }),
-    on: (_, listener) => (listeners.add(listener), () => listeners.delete(listener)),
+    on: (_, listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
   }
   const heard = []
   const end = lamplightStats(client).subscribe((stats) => heard.push(stats.made))

@@ -51,7 +51,7 @@ export class DemoPage {
 
   async equation(): Promise<Equation> {
     const figure = async (id: string): Promise<number> =>
-      Number((await this.page.locator(`#${id}`).innerText()).replaceAll(',', ''))
+      Number((await this.page.locator(`#${id}`).textContent())?.replaceAll(',', ''))
     return {
       made: await figure('made'),
       stored: await figure('stored'),

@@ -1,4 +1,5 @@
 // Prints, after a run, what the scenarios counted, and last of all what went wrong: the end of a log is what is read first.
+import { stripVTControlCharacters } from 'node:util'
 import type { FullConfig, Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter'
 import { TALLY, type Tally } from './tally.ts'
 
@@ -6,8 +7,6 @@ const COLUMNS: (keyof Tally)[] = ['made', 'stored', 'sentTwice', 'storedTwice', 
 const HEADINGS = ['made', 'stored', 'sent twice', 'stored twice', 'lost']
 const WIDTH = 13
 const MESSAGE_LINES = 6
-/** What colours a terminal. */
-const ANSI = /\x1b\[[0-9;]*m/g
 
 export default class TallyReporter implements Reporter {
   #rows: { name: string; tally: Tally; failed: boolean }[] = []
@@ -22,7 +21,10 @@ export default class TallyReporter implements Reporter {
   onTestEnd(test: TestCase, result: TestResult): void {
     const engine = test.parent.project()?.name ?? ''
     if (result.status !== test.expectedStatus) {
-      const said = result.error?.message?.replace(ANSI, '').split('\n').slice(0, MESSAGE_LINES).join('\n    ')
+      const said = stripVTControlCharacters(result.error?.message ?? '')
+        .split('\n')
+        .slice(0, MESSAGE_LINES)
+        .join('\n    ')
       this.#wrong.push(`${engine}: ${test.title}, try ${result.retry + 1}: ${result.status}\n    ${said}`)
     }
     const last = result.annotations.filter(({ type }) => type === TALLY).at(-1)?.description

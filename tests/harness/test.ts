@@ -27,6 +27,7 @@ export const test = base.extend<World>({
     await keepLog(server, info)
     await server.remove()
   },
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are needed from this pattern.
   site: async ({}, use) => {
     const site = await Site.start()
     await use(site)

@@ -26,6 +26,7 @@ interface Workshop {
 
 export const test = base.extend<World, Workshop>({
   ground: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are needed from this pattern.
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), 'lamplight-packaging-'))
       await use(folder)
@@ -52,6 +53,7 @@ export const test = base.extend<World, Workshop>({
     },
     { scope: 'worker' },
   ],
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are needed from this pattern.
   host: async ({}, use) => {
     const running: Running[] = []
     await use(async (starting) => {

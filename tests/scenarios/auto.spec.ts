@@ -33,7 +33,9 @@ async function rows(server: Server, name: string, count: number): Promise<EventR
 
 /** What the page is made of. */
 function show(tab: Client, html: string): Promise<void> {
-  return tab.page.evaluate((html) => void (document.body.innerHTML = html), html)
+  return tab.page.evaluate((html) => {
+    document.body.innerHTML = html
+  }, html)
 }
 
 for (const [how, hasNavigation] of [
@@ -144,7 +146,13 @@ test('errors and rejections are tracked, a few a minute, cut to size, and never 
   })
   await watch(tab, { pages: false, clicks: false, errors: { perMinute: 3 } })
   await tab.page.evaluate(async () => {
-    const later = (act: () => void) => new Promise<void>((resolve) => setTimeout(() => (resolve(), act()), 0))
+    const later = (act: () => void) =>
+      new Promise<void>((resolve) =>
+        setTimeout(() => {
+          resolve()
+          act()
+        }, 0),
+      )
     await later(() => {
       throw new Error('x'.repeat(2_000))
     })

@@ -106,7 +106,7 @@ test('the comparison puts the same load on arrays in localStorage and on Lamplig
   await expect(lost).not.toHaveText('–', { timeout: 60_000 })
   await photograph(demo.page, 'demo-5-compared')
   await expect(lost).toHaveText('0')
-  expect(Number(await demo.page.locator('#compare-lamplight .made').innerText())).toBeGreaterThan(100)
+  expect(Number(await demo.page.locator('#compare-lamplight .made').textContent())).toBeGreaterThan(100)
   for (const way of ['array', 'mutex', 'web_locks']) {
     await expect(demo.page.locator(`#compare-${way} .kept`)).not.toHaveText('–')
   }

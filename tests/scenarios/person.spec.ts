@@ -143,6 +143,8 @@ test('a batch that beforeSend holds back stays queued and goes out once it may',
   await tab.page.waitForTimeout(1_500)
   expect(await server.api.events({ name: 'held' })).toEqual([])
   expect(await tab.waiting()).toBe(1)
-  await tab.page.evaluate(() => void (document.title = 'go'))
+  await tab.page.evaluate(() => {
+    document.title = 'go'
+  })
   await rows(server, 'held', 1)
 })

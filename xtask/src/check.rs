@@ -36,6 +36,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
             .args(["doc", "--workspace", "--exclude", "lamplight-bindgen", "--no-deps"])
             .args(["--all-features", "--document-private-items"]),
     )?;
+    step::run(
+        "formatting and lints of TypeScript, JavaScript and CSS",
+        node::npm(root).args(["run", "--silent", "lint"]),
+    )?;
     // The other workspaces are checked against the package's declarations, which a fresh clone has not built.
     step::run(
         "declarations of npm",

@@ -11,5 +11,11 @@ export function CheckOut() {
     stop()
     setDone(true)
   }
-  return done ? <p>Thank you.</p> : <button onClick={checkOut}>Check out</button>
+  return done ? (
+    <p>Thank you.</p>
+  ) : (
+    <button type="button" onClick={checkOut}>
+      Check out
+    </button>
+  )
 }

@@ -8,6 +8,6 @@ export interface Events {
 
 export const lamplight = init<Events>({
   // Next puts these into the page's script, so they must be spelled out.
-  url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL!,
-  key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY!,
+  url: process.env.NEXT_PUBLIC_LAMPLIGHT_URL ?? '',
+  key: process.env.NEXT_PUBLIC_LAMPLIGHT_KEY ?? '',
 })

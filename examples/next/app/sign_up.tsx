@@ -4,5 +4,9 @@ import type { Events } from './lamplight'
 
 export function SignUp({ plan }: { plan: 'free' | 'pro' }) {
   const track = useTrack<Events>()
-  return <button onClick={() => track('signed_up', { plan })}>Sign up</button>
+  return (
+    <button type="button" onClick={() => track('signed_up', { plan })}>
+      Sign up
+    </button>
+  )
 }

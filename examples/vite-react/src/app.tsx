@@ -23,7 +23,9 @@ function Home() {
   return (
     <main>
       <h1>Lamplight with Vite and React</h1>
-      <button onClick={() => track('signed_up', { plan: 'pro' })}>Sign up</button>
+      <button type="button" onClick={() => track('signed_up', { plan: 'pro' })}>
+        Sign up
+      </button>
     </main>
   )
 }
@@ -40,8 +42,14 @@ function Checkout() {
   return (
     <main>
       <h1>Checkout</h1>
-      {done ? <p>Thank you.</p> : <button onClick={checkOut}>Check out</button>}
-      <button data-track="help_asked" data-track-topic="payment">
+      {done ? (
+        <p>Thank you.</p>
+      ) : (
+        <button type="button" onClick={checkOut}>
+          Check out
+        </button>
+      )}
+      <button type="button" data-track="help_asked" data-track-topic="payment">
         Help
       </button>
     </main>

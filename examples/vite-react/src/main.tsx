@@ -6,7 +6,9 @@ import { BrowserRouter } from 'react-router'
 import { App } from './app'
 import { lamplight } from './lamplight'
 
-createRoot(document.getElementById('root')!).render(
+const root = document.getElementById('root')
+if (!root) throw new Error('index.html has no element with the id root')
+createRoot(root).render(
   <StrictMode>
     <LamplightProvider client={lamplight} watch={auto}>
       <BrowserRouter>

@@ -4,6 +4,7 @@ import { type AnyLamplight, init, type Lamplight, type Plugin } from 'lamplight'
 type Events = {
   signed_up: { plan: 'free' | 'pro'; seats?: number }
   searched: { words?: string }
+  // biome-ignore lint/complexity/noBannedTypes: what the documentation shows for an event without properties.
   left: {}
   page: { section: 'shop' | 'help' }
 }
@@ -35,6 +36,7 @@ lamplight.page()
 lamplight.page({ section: 'help' })
 // @ts-expect-error: no such section
 lamplight.page({ section: 'cellar' })
+// biome-ignore lint/complexity/noBannedTypes: what the documentation shows for an event without properties.
 init<{ opened: {} }>({ url: '/', key: 'wk_x' }).page({ any: 'thing' })
 
 // An interface does as well, and a client with its events goes wherever any client does.
@@ -51,8 +53,10 @@ lamplight.use(watch)
 
 // The same type for a variable that is filled later.
 let later: Lamplight<Events> | undefined
-later = lamplight
-later.track('left')
+export function fill(): void {
+  later = lamplight
+  later.track('left')
+}
 
 lamplight.setConsent('denied')
 // @ts-expect-error: no such state

@@ -243,7 +243,10 @@ export function landing(namespace, here) {
   try {
     const key = `${namespace}:f`
     if (!here) delete localStorage[key]
-    else if (!localStorage[`${namespace}:o`]) return JSON.parse((localStorage[key] ||= JSON.stringify(here)))
+    else if (!localStorage[`${namespace}:o`]) {
+      localStorage[key] ||= JSON.stringify(here)
+      return JSON.parse(localStorage[key])
+    }
   } catch {
     // Without storage, each page is where its visitor was first seen.
     return here

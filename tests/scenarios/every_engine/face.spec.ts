@@ -60,7 +60,13 @@ test('page views, marked clicks, errors and rejections are tracked by themselves
     async ({ entry }) => {
       const { auto } = (await import(entry)) as typeof import('lamplight/auto')
       const { pathname } = location
-      const later = (act: () => void) => new Promise((resolve) => setTimeout(() => (setTimeout(resolve, 100), act())))
+      const later = (act: () => void) =>
+        new Promise((resolve) =>
+          setTimeout(() => {
+            setTimeout(resolve, 100)
+            act()
+          }),
+        )
       document.body.innerHTML = '<button data-track="bought" data-track-plan="pro"><b>Buy</b></button>'
       auto(window.lamplight)
       await later(() => history.pushState({}, '', '/cart'))

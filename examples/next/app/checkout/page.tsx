@@ -11,7 +11,7 @@ export default async function Checkout() {
         Rendered at <time>{new Date().toISOString()}</time>
       </p>
       <CheckOut />
-      <button data-track="help_asked" data-track-topic="payment">
+      <button type="button" data-track="help_asked" data-track-topic="payment">
         Help
       </button>
     </main>
