@@ -75,8 +75,8 @@ fn server(root: &Path, kills: u32) -> Result<()> {
         &format!("server killed {kills} times under load"),
         step::cargo(root)
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
-            .args(["test", "--release", "--package", "lamplight-server", "--test", "kill"])
-            .args(["--", "--nocapture"]),
+            .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
+            .args(["--", "kill::", "--nocapture"]),
     )
 }
 
@@ -89,6 +89,6 @@ fn crashes(root: &Path, histories: u32) -> Result<()> {
             .env("LAMPLIGHT_POWER_CUTS", histories.to_string())
             .env("LAMPLIGHT_DELIVER_SEEDS", histories.to_string())
             .args(["test", "--release", "--package", "lamplight-server"])
-            .args(["--test", "apply_model", "--test", "deliver_model", "--", "--nocapture"]),
+            .args(["--test", "suite", "--", "process::", "deliver::", "--nocapture"]),
     )
 }

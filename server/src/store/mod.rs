@@ -2,7 +2,7 @@
 //!
 //! [`Intake`] keeps raw payloads and the table of those that are still to be processed. [`Store`] keeps
 //! what came of them, and [`Deliveries`], kept beside it, what is owed to sinks. Every backend passes the same suite
-//! (`tests/store_suite`). The first never shares a transaction with the others, so a backend may keep them on different
+//! (`tests/suite/store`). The first never shares a transaction with the others, so a backend may keep them on different
 //! machines: see "Path of an event" in [`crate`].
 //!
 //! Methods return boxed futures, so that a backend is chosen when the server starts.

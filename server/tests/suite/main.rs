@@ -1,0 +1,20 @@
+//! The server's integration tests, in one binary, in folders named as those of `src`.
+//!
+//! The tests of SQLite's query plans (`tests/plans`) are a binary of their own: they record every statement that any
+//! connection of their process runs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on says so, and prints the seed that repeats it"
+)]
+
+mod deliver;
+mod fuzz;
+mod harness;
+mod http;
+mod kill;
+mod process;
+mod sinks;
+mod store;

@@ -1,0 +1,347 @@
+//! Processing against a model: whatever arrives in whatever order, and wherever processing breaks off, every
+//! event ends exactly once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::store::sqlite::runs::checker;
+use lamplight_faulty_disk::Disk;
+use lamplight_server::process::{Replayer, Worker};
+use lamplight_server::store::{
+    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadMetadata, PayloadSpan,
+    Share, Store,
+};
+use lamplight_server::system::clock::Clock;
+use lamplight_server::system::entropy::SystemEntropy;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+mod breaking;
+mod numbers;
+mod steps;
+
+use breaking::{Break, Breaking};
+use steps::{Crash, Sent, Step, step};
+
+const EVERYTHING: PayloadSpan =
+    PayloadSpan { first: PayloadId(Uuid::nil()), last: PayloadId(Uuid::max()) };
+
+#[derive(Debug, Default)]
+struct SetClock(AtomicI64);
+
+impl Clock for SetClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+struct World {
+    root: tempfile::TempDir,
+    /// How often it was started on what a crash left.
+    starts: u32,
+    disk: Disk,
+    parts: Option<Arc<Breaking>>,
+    clock: Arc<SetClock>,
+    /// How the crash that is to come leaves the disk.
+    crash: Crash,
+    payloads: u128,
+    /// Payloads that were answered: they are on disk (I1).
+    answered: BTreeMap<PayloadId, Vec<Sent>>,
+    /// Payloads whose answer a crash took: they may be.
+    unsure: BTreeMap<PayloadId, Vec<Sent>>,
+}
+
+impl World {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("0");
+        std::fs::create_dir(&folder).unwrap();
+        let disk = Disk::watch(&folder).unwrap();
+        let parts = Some(Breaking::open(&folder).unwrap());
+        let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000)));
+        let (answered, unsure) = (BTreeMap::new(), BTreeMap::new());
+        let crash = Crash::Kill;
+        Self { root, starts: 0, disk, parts, clock, crash, payloads: 0, answered, unsure }
+    }
+
+    fn parts(&self) -> &Arc<Breaking> {
+        self.parts.as_ref().unwrap()
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::Send(events) => self.send(vec![events]).await,
+            Step::Burst => self.send(vec![Vec::new(); 64]).await,
+            Step::Round(share, at) => {
+                self.parts().break_off(at);
+                // A round that breaks off says so; what matters is what it left behind.
+                let _ = self.worker(share).round().await;
+                self.parts().break_off(Break::Nowhere);
+            }
+            Step::Replay => {
+                // A crash may take it, as long as nobody was told that it is there.
+                let _ = self.parts().begin_replay(EVERYTHING, self.clock.now_ms()).await;
+            }
+            Step::ReplayRound(at) => {
+                self.parts().break_off(at);
+                let _ = self.replayer().round().await;
+                self.parts().break_off(Break::Nowhere);
+            }
+            Step::Wait(ms) => {
+                self.clock.0.fetch_add(ms, Ordering::SeqCst);
+            }
+            Step::Restart => self.restart().await,
+            Step::CrashAfter(operations, crash) => {
+                self.crash = crash;
+                self.disk.cut_after(operations);
+            }
+        }
+        if self.disk.is_cut() {
+            self.recover().await;
+        }
+    }
+
+    async fn restart(&mut self) {
+        self.stop().await;
+        match Breaking::open(&self.folder()) {
+            Ok(parts) => self.parts = Some(parts),
+            Err(error) => assert!(self.disk.is_cut(), "{error:?}"),
+        }
+    }
+
+    async fn stop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            let _ = parts.intake.close().await;
+            let _ = parts.store.close().await;
+        }
+    }
+
+    fn folder(&self) -> std::path::PathBuf {
+        self.root.path().join(self.starts.to_string())
+    }
+
+    /// Starts again on what the crash left. No human is there, so it must work.
+    async fn recover(&mut self) {
+        self.starts += 1;
+        let folder = self.folder();
+        std::fs::create_dir(&folder).unwrap();
+        match self.crash {
+            Crash::Kill => self.disk.after_kill(&folder).unwrap(),
+            Crash::PowerCut(seed) => self.disk.after_power_cut(seed, &folder).unwrap(),
+        }
+        self.stop().await;
+        self.disk = Disk::watch(&folder).unwrap();
+        self.parts = Some(Breaking::open(&folder).unwrap());
+        assert_eq!(checker::faults(&folder), [""; 0], "as the crash left it");
+        for id in self.answered.keys() {
+            let metadata = self.parts().intake.metadata(*id).await.unwrap();
+            assert!(metadata.is_some(), "{id} was answered and is lost");
+        }
+        for (id, events) in std::mem::take(&mut self.unsure) {
+            if self.parts().intake.metadata(id).await.unwrap().is_some() {
+                self.answered.insert(id, events);
+            }
+        }
+    }
+
+    fn worker(&self, share: Share) -> Worker {
+        Worker {
+            share,
+            intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
+            store: Arc::clone(self.parts()) as Arc<dyn Store>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            entropy: Arc::new(SystemEntropy),
+            throughput: Arc::default(),
+            enrichers: Arc::default(),
+        }
+    }
+
+    fn replayer(&self) -> Replayer {
+        Replayer {
+            intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
+            store: Arc::clone(self.parts()) as Arc<dyn Store>,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            payloads_max: 7,
+            enrichers: Arc::default(),
+        }
+    }
+
+    /// Stages payloads, all at once.
+    async fn send(&mut self, payloads: Vec<Vec<Sent>>) {
+        let new: Vec<_> = payloads.into_iter().map(|events| self.payload(events)).collect();
+        let parts = Arc::clone(self.parts());
+        let mut staging = Vec::new();
+        for (payload, events) in new {
+            let id = payload.metadata.id;
+            staging.push((id, events, parts.intake.stage(payload)));
+        }
+        for (id, events, staged) in staging {
+            match staged.await {
+                Ok(()) => self.answered.insert(id, events),
+                Err(_) => self.unsure.insert(id, events),
+            };
+        }
+    }
+
+    fn payload(&mut self, events: Vec<Sent>) -> (NewPayload, Vec<Sent>) {
+        self.payloads += 1;
+        let texts: Vec<String> = events.iter().map(Sent::json).collect();
+        let body = format!("[{}]", texts.join(","));
+        let metadata = PayloadMetadata {
+            id: PayloadId(Uuid::from_u128(self.payloads)),
+            received_ms: self.clock.now_ms(),
+            key_id: "wk_1".into(),
+            source: "web".into(),
+            encoding: Encoding::Identity,
+            events: u32::try_from(events.len()).unwrap(),
+            unpacked_bytes: u32::try_from(body.len()).unwrap(),
+            user_agent: None,
+            origin: None,
+            client: None,
+        };
+        (NewPayload { metadata, body: body.into() }, events)
+    }
+
+    /// Replays everything, twice: nothing changes.
+    async fn replay_all(&mut self) {
+        for _ in 0..2 {
+            self.parts().begin_replay(EVERYTHING, self.clock.now_ms()).await.unwrap();
+            while self.replayer().round().await.unwrap() {}
+        }
+        for replay in self.parts().replays().await.unwrap() {
+            assert_eq!((replay.done.restored, replay.done.accepted), (0, 0), "{replay:?}");
+        }
+        let last = self.parts().replays().await.unwrap()[0].done;
+        assert_eq!((last.payloads, last.skipped), (self.answered.len() as u64, 0));
+    }
+
+    async fn settle_all(&mut self) {
+        // A crash that is still to come comes now.
+        self.disk.cut();
+        self.recover().await;
+        for _ in 0..200 {
+            if self.parts().intake.backlog().await.unwrap().payloads == 0 {
+                return;
+            }
+            for share in Share::among(2) {
+                self.take(Step::Round(share, Break::Nowhere)).await;
+            }
+            self.take(Step::Wait(60_000)).await;
+        }
+        let backlog = self.parts().intake.backlog().await.unwrap();
+        panic!("work is left that nothing finishes: {backlog:?}");
+    }
+
+    async fn check(&self) {
+        let arrived: Vec<Sent> = self.answered.values().flatten().cloned().collect();
+        let named: BTreeSet<&Sent> =
+            arrived.iter().filter(|sent| !matches!(sent, Sent::Anonymous(_))).collect();
+        let anonymous: Vec<&Sent> =
+            arrived.iter().filter(|sent| matches!(sent, Sent::Anonymous(_))).collect();
+        let first: Vec<&Sent> = named.iter().copied().chain(anonymous).collect();
+        let good = first.iter().filter(|sent| sent.is_good()).count();
+        let totals = self.parts().store.totals(self.clock.now_ms()).await.unwrap();
+        assert_eq!(totals.stored, good as u64);
+        assert_eq!(totals.invalid, (first.len() - good) as u64);
+        assert_eq!(totals.duplicates, (arrived.len() - first.len()) as u64);
+        assert_eq!(totals.received, arrived.len() as u64);
+        let holes = totals.in_flight + totals.declared + totals.lost;
+        assert_eq!(totals.made, totals.stored + totals.invalid + holes);
+        assert_eq!(holes, holes_of(&named));
+
+        let query = EventQuery { filter: EventFilter::default(), after: None, limit: 100_000 };
+        let mut rows: BTreeMap<Sent, u32> = BTreeMap::new();
+        for event in self.parts().store.events(query).await.unwrap().events {
+            let sent = match (event.number, event.event_id) {
+                (Some((producer, seq)), _) => Sent::Numbered(producer.bits(), seq),
+                (None, Some(id)) => Sent::Named(id.trim_start_matches("id").parse().unwrap()),
+                (None, None) => Sent::Anonymous(true),
+            };
+            *rows.entry(sent).or_default() += 1;
+        }
+        let mut want: BTreeMap<Sent, u32> = BTreeMap::new();
+        for sent in first.into_iter().filter(|sent| sent.is_good()) {
+            *want.entry(sent.clone()).or_default() += 1;
+        }
+        assert_eq!(rows, want, "exactly one row for each that can be stored");
+        assert_eq!(checker::faults(&self.folder()), [""; 0]);
+        numbers::check(&self.parts().store, &named).await;
+    }
+}
+
+fn holes_of(named: &BTreeSet<&Sent>) -> u64 {
+    let mut seqs: BTreeMap<u128, (u64, u64)> = BTreeMap::new();
+    for sent in named {
+        if let Sent::Numbered(producer, seq) = sent {
+            let (last, count) = seqs.entry(*producer).or_default();
+            (*last, *count) = ((*last).max(*seq), *count + 1);
+        }
+    }
+    seqs.values().map(|(last, count)| last - count).sum()
+}
+
+/// The number in an environment variable, which asks for more than the usual run does.
+fn from_env(name: &str, usual: u32) -> u32 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap())
+}
+
+fn run(steps: Vec<Step>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new();
+        for step in steps {
+            world.take(step).await;
+        }
+        world.settle_all().await;
+        world.check().await;
+        world.replay_all().await;
+        world.check().await;
+    });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: from_env("LAMPLIGHT_POWER_CUTS", 48),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_event_ends_exactly_once_wherever_processing_breaks_off(
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        run(steps);
+    }
+}
+
+/// The log of a file may be there from before the crash while the file itself is not: SQLite syncs the folder all the same.
+#[test]
+fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
+    let first = vec![Sent::Numbered(1, 1)];
+    for seed in 0..32 {
+        run(vec![
+            Step::Send(first.clone()),
+            Step::CrashAfter(10, Crash::PowerCut(seed)),
+            Step::Round(Share::ALL, Break::AfterApply),
+            Step::Round(Share::ALL, Break::Nowhere),
+        ]);
+    }
+}
+
+/// Between the commits of the two files, too: rows that do not count go with their runs, or the next attempt could not write them.
+#[test]
+fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
+    let numbers = |range: std::ops::Range<u64>| range.map(|seq| Sent::Numbered(1, seq)).collect();
+    for operation in 0..24 {
+        for crash in [Crash::Kill, Crash::PowerCut(operation)] {
+            run(vec![
+                Step::Send(numbers(1..4)),
+                Step::Round(Share::ALL, Break::Nowhere),
+                Step::Send(numbers(4..9)),
+                Step::CrashAfter(operation, crash),
+                Step::Round(Share::ALL, Break::Nowhere),
+            ]);
+        }
+    }
+}

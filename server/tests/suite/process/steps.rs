@@ -1,0 +1,123 @@
+//! What may happen: what clients send, where processing breaks off, how a server ends.
+
+use lamplight_server::store::Share;
+use lamplight_server::store::week::WEEK_MS;
+use lamplight_wire::Producer;
+use proptest::prelude::*;
+
+use crate::process::breaking::Break;
+
+/// The producers that send.
+pub(crate) const PRODUCERS: std::ops::Range<u128> = 1..4;
+/// The numbers that they give.
+pub(crate) const NUMBERS: std::ops::Range<u64> = 1..15;
+
+/// An event as a client may send it. Whether it can be stored depends on what it is called alone, so that the
+/// model need not know which arrival came first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sent {
+    Numbered(u128, u64),
+    Named(u8),
+    Anonymous(bool),
+}
+
+impl Sent {
+    pub(crate) fn is_good(&self) -> bool {
+        match self {
+            Self::Numbered(_, seq) => seq % 5 != 0,
+            Self::Named(name) => name % 4 != 0,
+            Self::Anonymous(is_good) => *is_good,
+        }
+    }
+
+    pub(crate) fn json(&self) -> String {
+        let name = if self.is_good() { "e" } else { "" };
+        match self {
+            Self::Numbered(producer, seq) => {
+                let producer = Producer::from_bits(*producer);
+                format!(r#"{{"name":"{name}","producer":"{producer}","seq":{seq}}}"#)
+            }
+            Self::Named(id) => format!(r#"{{"name":"{name}","id":"id{id}"}}"#),
+            Self::Anonymous(_) => format!(r#"{{"name":"{name}"}}"#),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Send(Vec<Sent>),
+    /// As many payloads at once, of no events, as go to the same share, so that what follows is another worker's.
+    Burst,
+    Round(Share, Break),
+    /// Asks for a replay of everything.
+    Replay,
+    /// Replays one page.
+    ReplayRound(Break),
+    Wait(i64),
+    Restart,
+    CrashAfter(u64, Crash),
+}
+
+/// What a crash takes: the process, or with it everything that was not synced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Crash {
+    Kill,
+    PowerCut(u64),
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    prop_oneof![
+        6 => (PRODUCERS, NUMBERS).prop_map(|(producer, seq)| Sent::Numbered(producer, seq)),
+        2 => (0u8..8).prop_map(Sent::Named),
+        1 => any::<bool>().prop_map(Sent::Anonymous),
+    ]
+}
+
+/// What pages send: numbers that follow each other. Sometimes those of several, or with something between them.
+fn stretches() -> impl Strategy<Value = Vec<Sent>> {
+    let stretch = (PRODUCERS, NUMBERS, 1u64..10, prop::option::weighted(0.2, (0usize..10, sent())));
+    let stretch = stretch.prop_map(|(producer, first, count, between)| {
+        let end = NUMBERS.end.min(first + count);
+        let mut events: Vec<_> = (first..end).map(|seq| Sent::Numbered(producer, seq)).collect();
+        if let Some((at, sent)) = between {
+            events.insert(at.min(events.len()), sent);
+        }
+        events
+    });
+    prop::collection::vec(stretch, 1..3).prop_map(|stretches| stretches.concat())
+}
+
+fn broken() -> impl Strategy<Value = Break> {
+    prop_oneof![
+        2 => Just(Break::Nowhere),
+        1 => Just(Break::BeforeApply),
+        2 => Just(Break::AfterApply),
+        1 => Just(Break::BeforeSettle),
+        1 => Just(Break::AfterSettle),
+    ]
+}
+
+/// One of two workers.
+fn share() -> impl Strategy<Value = Share> {
+    prop::sample::select(Share::among(2).collect::<Vec<_>>())
+}
+
+/// Some waits end in another week, whose events are in another file.
+fn wait() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0i64..90_000, 1 => Just(WEEK_MS)]
+}
+
+pub(crate) fn step() -> impl Strategy<Value = Step> {
+    let crash = prop_oneof![1 => Just(Crash::Kill), 2 => any::<u64>().prop_map(Crash::PowerCut)];
+    prop_oneof![
+        3 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
+        4 => stretches().prop_map(Step::Send),
+        1 => Just(Step::Burst),
+        6 => (share(), broken()).prop_map(|(share, at)| Step::Round(share, at)),
+        1 => Just(Step::Replay),
+        3 => broken().prop_map(Step::ReplayRound),
+        3 => wait().prop_map(Step::Wait),
+        1 => Just(Step::Restart),
+        2 => (0u64..40, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),
+    ]
+}

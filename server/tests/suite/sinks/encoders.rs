@@ -1,0 +1,99 @@
+//! The exact bytes that each sink is sent. A change here is a change of what others read.
+
+use insta::assert_snapshot;
+use lamplight_server::sinks::datadog::Timers;
+use lamplight_server::sinks::datadog::encode::Style;
+use lamplight_server::sinks::{file, mixpanel, webhook};
+use lamplight_server::store::EventRow;
+use lamplight_wire::Producer;
+
+use crate::sinks::rig::row;
+
+fn bare() -> EventRow {
+    EventRow {
+        user_id: None,
+        anonymous_id: None,
+        session: None,
+        event_id: None,
+        ts_ms: None,
+        properties_json: None,
+        context_json: None,
+        ..row()
+    }
+}
+
+fn metric(json: &str) -> EventRow {
+    EventRow { monitor_json: Some(json.into()), ..bare() }
+}
+
+#[test]
+fn mixpanel_import() {
+    assert_snapshot!(mixpanel::encode::event(&row()).unwrap());
+    assert_snapshot!(mixpanel::encode::event(&bare()).unwrap());
+    let context = r#"{"page":{"url":"https://a.example/b","path":"/b"},"campaign":{"source":"x","medium":"y"},"referrer":"https://c.example/","release":"7","screen":"1x1"}"#;
+    let from_sdk = EventRow { context_json: Some(context.into()), ..bare() };
+    assert_snapshot!(mixpanel::encode::event(&from_sdk).unwrap());
+    assert_eq!(mixpanel::encode::event(&row()), mixpanel::encode::event(&row()));
+}
+
+#[test]
+fn mixpanel_engage() {
+    let identify = EventRow { name: "identify".into(), ..row() };
+    assert_snapshot!(mixpanel::encode::profile(&identify, "to\"ken").unwrap().unwrap());
+    assert_eq!(mixpanel::encode::profile(&row(), "token"), Ok(None));
+    let nobody = EventRow { name: "identify".into(), ..bare() };
+    assert_eq!(mixpanel::encode::profile(&nobody, "token"), Ok(None));
+}
+
+#[test]
+fn datadog_lines() {
+    let style = Style::new("shop.", &["env:prod".into()], Timers::Distribution);
+    let (now_ms, later_ms) = (row().time_ms, row().time_ms + 10_001);
+    let lines = [
+        (r#"{"kind":"increment"}"#, now_ms),
+        (r#"{"kind":"increment","value":-0.25,"rate":0.1}"#, now_ms),
+        (r#"{"kind":"increment","value":1,"rate":0.1}"#, later_ms),
+        (r#"{"kind":"gauge","metric":"größe in m²","value":1e300,"rate":0.5}"#, now_ms),
+        (r#"{"kind":"gauge","metric":"9lives","value":1e-9}"#, later_ms),
+        (r#"{"kind":"timer","value":12,"tags":{"a:b":"c:d","t":true,"x":null,"n":1.50}}"#, now_ms),
+        (r#"{"kind":"timer","value":12}"#, later_ms),
+        (r#"{"kind":"gauge","metric":"...","value":1}"#, now_ms),
+    ];
+    let text: Vec<String> = lines
+        .iter()
+        .map(|(json, now_ms)| match style.line(&metric(json), *now_ms) {
+            Ok(line) => line,
+            Err(reason) => format!("dropped: {}: {}", reason.code, reason.detail),
+        })
+        .collect();
+    assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn webhook_request() {
+    let numbered = EventRow { number: Some((Producer::from_bits(7), 3)), ..bare() };
+    let body = webhook::encode::body(&[row(), numbered.clone()]);
+    let id = webhook::encode::id(&[row(), numbered]);
+    let signer = webhook::encode::signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let signature = webhook::encode::signature(&signer, &id, 1_700_000_000, &body);
+    assert_snapshot!(format!("{id}\n{signature}\n{body}"));
+}
+
+/// The example of the specification (<https://github.com/standard-webhooks/standard-webhooks>, its reference tests).
+#[test]
+fn a_signature_is_what_the_standard_says() {
+    let signer = webhook::encode::signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let signature = webhook::encode::signature(
+        &signer,
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        1_614_265_330,
+        r#"{"test": 2432232314}"#,
+    );
+    assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+#[test]
+fn file_lines() {
+    let broken = EventRow { properties_json: Some("{\n\"a\" :\r\n1}".into()), ..row() };
+    assert_snapshot!(file::encode::lines(&[row(), broken]));
+}

@@ -1,0 +1,93 @@
+//! The file of JSON lines.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::sinks::rig::{Rig, events};
+
+fn table(path: &Path, rest: &str) -> String {
+    format!("kind = 'file'\npath = '{}'\n{rest}\n[retry]\nbase_ms = 1\ncap_ms = 20", path.display())
+}
+
+/// The ids in all files of a folder, each line read as JSON, and the names of the files.
+pub(crate) fn lines(folder: &Path) -> (Vec<String>, Vec<String>) {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut ids = Vec::new();
+    for name in &names {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'));
+        for line in text.lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            ids.push(event["id"].as_str().unwrap().to_owned());
+        }
+    }
+    (ids, names)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_lines_in_files_that_are_moved_aside_when_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("made/for/it");
+    let path = folder.join("events.ndjson");
+    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 100000"))]).await;
+    let stored = rig.add(events(5_000)).await;
+    rig.start();
+    assert_eq!(rig.settled("file").await.sent, 5_000);
+    let (ids, names) = lines(&folder);
+    assert_eq!(ids.len(), 5_000);
+    let want: BTreeSet<String> = stored.iter().map(ToString::to_string).collect();
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), want);
+    assert!(names.len() > 3 && names.contains(&"events.ndjson".to_owned()), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_as_many_old_files_are_kept_as_asked_and_no_other_is_touched() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("events.of-mine.ndjson"), "").unwrap();
+    let path = dir.path().join("events.ndjson");
+    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 1\nkeep = 2"))]).await;
+    rig.start();
+    for _ in 0..5 {
+        rig.add(events(3)).await;
+        rig.settled("file").await;
+    }
+    let (_, names) = lines(dir.path());
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(names.contains(&"events.of-mine.ndjson".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_of_a_line_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.ndjson");
+    let torn = format!("{{\"id\":\"whole\"}}\n{{\"id\":\"torn{}", "x".repeat(200_000));
+    std::fs::write(&path, torn).unwrap();
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]).await;
+    rig.add(events(1)).await;
+    rig.start();
+    rig.settled("file").await;
+    let (ids, _) = lines(dir.path());
+    assert_eq!((ids.len(), ids[0].as_str()), (2, "whole"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_file_cannot_be_written_events_wait() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("folder");
+    // A file where its folder should be.
+    std::fs::write(&folder, "").unwrap();
+    let mut rig = Rig::new(&[("file", &table(&folder.join("events.ndjson"), ""))]).await;
+    let ids = rig.add(events(3)).await;
+    rig.start();
+    rig.until("file", |sink| sink.rests.is_some()).await;
+    assert_eq!(rig.end(ids[0]).await, ("retry", "not_written".into()));
+    std::fs::remove_file(&folder).unwrap();
+    assert_eq!(rig.settled("file").await.sent, 3);
+    assert_eq!(lines(&folder).0.len(), 3);
+}

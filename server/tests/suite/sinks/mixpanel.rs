@@ -1,0 +1,130 @@
+//! Mixpanel, when it answers.
+
+use lamplight_server::store::EventColumns;
+
+use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
+use crate::sinks::rig::{Rig, event, events};
+
+async fn rig(table: &str) -> Rig {
+    let mut rig = Rig::new(&[("mp", table)]).await;
+    rig.start();
+    rig
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_arrives_once_in_requests_within_the_limits() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let rig = Rig::new(&[("mp", &api.table(""))]).await;
+    rig.add(events(4_500)).await;
+    let mut rig = rig;
+    rig.start();
+    let sink = rig.settled("mp").await;
+    assert_eq!((sink.sent, sink.dead, sink.dropped), (4_500, 0, 0));
+    assert_eq!(api.distinct(), 4_500);
+    api.with(|held| {
+        assert!(held.events.values().all(|count| *count == 1));
+        assert!(held.sizes.iter().all(|size| *size <= 2_000), "{:?}", held.sizes);
+        assert!(held.sizes.contains(&2_000), "a backlog goes in full requests: {:?}", held.sizes);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_400_kills_only_the_events_that_it_names() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let rig = rig(&api.table("")).await;
+    let old = EventColumns { time_ms: 5, ..event("old") };
+    let nobody = EventColumns { user_id: Some("anonymous".into()), ..event("nobody") };
+    let ids = rig.add(vec![event("a"), old, event("b"), nobody, event("c")]).await;
+    let sink = rig.settled("mp").await;
+    assert_eq!((sink.sent, sink.dead), (3, 2));
+    for (at, want) in [(0, "sent"), (1, "dead"), (2, "sent"), (3, "dead"), (4, "sent")] {
+        assert_eq!(rig.end(ids[at]).await.0, want, "event {at}");
+    }
+    let steps = rig.steps(ids[1]).await;
+    assert_eq!(steps.last().unwrap().reason.as_deref(), Some("refused"));
+    assert_eq!(steps.last().unwrap().detail.as_deref(), Some("properties.time: is before 1971"));
+    assert_eq!(api.requests(), 1, "what was refused is not sent again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_413_halves_the_request_until_it_fits() {
+    let api = MixpanelApi::with_limits(|_| Fault::None, 2_000_000, 30).await;
+    let mut rig = Rig::new(&[("mp", &api.table(""))]).await;
+    rig.add(events(400)).await;
+    rig.start();
+    assert_eq!(rig.settled("mp").await.sent, 400);
+    assert_eq!(api.distinct(), 400);
+    api.with(|held| assert!(held.sizes.iter().all(|size| *size <= 30)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_alone_is_too_large_is_dead_and_holds_up_nothing() {
+    let api = MixpanelApi::with_limits(|_| Fault::None, 1_000, 2_000).await;
+    let rig = rig(&api.table("")).await;
+    let large = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
+    let large = EventColumns { properties_json: Some(large), ..event("large") };
+    let ids = rig.add(vec![event("a"), large, event("b")]).await;
+    let sink = rig.settled("mp").await;
+    assert_eq!((sink.sent, sink.dead), (2, 1));
+    assert_eq!(rig.end(ids[1]).await, ("dead", "too_large".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_stop_the_sink_until_it_is_resumed() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let table = api.table("").replace("right token", "wrong token");
+    let mut rig = rig(&table).await;
+    let ids = rig.add(events(20)).await;
+    let sink = rig.until("mp", |sink| sink.stopped.is_some()).await;
+    assert!(sink.stopped.unwrap().starts_with("not_allowed: HTTP 401"));
+    let requests = api.requests();
+    rig.add(events(20)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_eq!(api.requests(), requests, "a stopped sink is left alone");
+    let sink = rig.sink("mp").await;
+    assert_eq!((sink.waiting, sink.sent, sink.dead), (40, 0, 0), "nothing is lost");
+    assert_eq!(rig.end(ids[0]).await, ("retry", "not_allowed".into()));
+    // Whoever runs it puts the right token into the configuration and starts it again.
+    rig.stop().await;
+    let rig = rig.with_sinks(&[("mp", &api.table(""))]).await;
+    assert_eq!(rig.settled("mp").await.sent, 40);
+    assert_eq!(api.distinct(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_is_as_good_as_a_token() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let account =
+        "service_account = 'robot'\nservice_account_secret = 'robot secret'\nproject_id = '42'";
+    let rig = rig(&api.table(account).replace("right token", "other token")).await;
+    rig.add(events(3)).await;
+    assert_eq!(rig.settled("mp").await.sent, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identify_updates_the_profile_and_a_refused_profile_is_told() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let rig = rig(&api.table("")).await;
+    let identify = |user: &str, traits: &str| EventColumns {
+        user_id: Some(user.into()),
+        properties_json: Some(traits.into()),
+        ..event("identify")
+    };
+    let ids = rig
+        .add(vec![
+            identify("ann", r#"{"$name":"Ann","plan":"pro"}"#),
+            identify("bob", r#"{"refuse me":1}"#),
+            identify("cy", r#"{"plan":"free"}"#),
+            event("other"),
+        ])
+        .await;
+    let sink = rig.settled("mp").await;
+    assert_eq!((sink.sent, sink.dead), (3, 1));
+    assert_eq!(rig.end(ids[1]).await, ("dead", "profile_refused".into()));
+    let profiles = api.with(|held| held.profiles.clone());
+    let users: Vec<_> =
+        profiles.iter().map(|update| update["$distinct_id"].as_str().unwrap()).collect();
+    assert_eq!(users, ["ann", "cy"]);
+    assert_eq!(profiles[0]["$set"]["plan"], "pro");
+    assert_eq!(profiles[0]["$token"], "right token");
+}

@@ -1,0 +1,15 @@
+//! Sinks against stand-ins that behave as the real APIs are documented, on real sockets and a real database.
+
+mod api;
+mod datadog;
+mod dead_sink;
+mod encoders;
+mod file;
+mod hostile;
+mod kill;
+mod mixpanel;
+mod mixpanel_api;
+mod mixpanel_faults;
+mod rig;
+mod tls;
+mod webhook;

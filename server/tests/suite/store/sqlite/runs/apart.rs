@@ -1,0 +1,47 @@
+//! What the schema itself asserts: no number is in two runs.
+
+use std::ops::RangeInclusive;
+
+use proptest::prelude::*;
+use rusqlite::{Connection, ErrorCode, params};
+
+const SCHEMA: [&str; 2] = [
+    include_str!("../../../../../migrations/sqlite/week/V1__events.sql"),
+    include_str!("../../../../../migrations/sqlite/week/V2__runs.sql"),
+];
+
+fn span() -> impl Strategy<Value = (u8, RangeInclusive<u64>)> {
+    (0u8..2, 1u64..40, 0u64..6).prop_map(|(producer, first, more)| (producer, first..=first + more))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_run_is_taken_exactly_if_it_has_no_number_of_another_one(
+        spans in prop::collection::vec(span(), 1..40),
+    ) {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&SCHEMA.concat()).unwrap();
+        let mut taken: Vec<(u8, RangeInclusive<u64>)> = Vec::new();
+        for (producer, span) in spans {
+            let is_free = !taken.iter().any(|(other, theirs)| {
+                *other == producer && theirs.start() <= span.end() && span.start() <= theirs.end()
+            });
+            let written = connection.execute(
+                "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, x'00')",
+                params![[producer; 16], span.start(), span.end()],
+            );
+            match written {
+                Ok(_) => assert!(is_free, "{span:?} beside {taken:?}"),
+                Err(error) => {
+                    assert_eq!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation));
+                    assert!(!is_free, "{span:?} beside {taken:?}");
+                }
+            }
+            if is_free {
+                taken.push((producer, span));
+            }
+        }
+    }
+}

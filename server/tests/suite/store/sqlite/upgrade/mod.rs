@@ -1,0 +1,192 @@
+//! Databases that earlier versions left, filled, are opened by this one: everything is there, and goes on.
+
+use std::path::Path;
+
+use crate::store::sqlite::runs::checker;
+use lamplight_server::store::sqlite::OpenError;
+use lamplight_server::store::week::WEEK_MS;
+use lamplight_server::store::{
+    Deliveries, FailedPayload, Intake, Key, KeyKind, KeyRules, Replayed, RetryAsk, Store, Ticket,
+};
+
+mod crashes;
+mod older;
+mod server;
+
+use older::{call_newer, events_files, leave, steps, weeks};
+use server::{EVERYTHING, NOW, Server};
+
+/// Weeks after the first: more than are open for writing at a time.
+const WEEKS: i64 = 6;
+
+/// What this version leaves: everything that can be in a database, in every state that it can be in.
+async fn fill(folder: &Path) {
+    let server = Server::open(folder).await.unwrap();
+    let rules = KeyRules {
+        origins: vec!["https://shop.example".into()],
+        bytes_per_s: Some(10),
+        events_per_s: None,
+    };
+    let keys = vec![
+        Key { rules, ..Key::new(KeyKind::Write, "web", "wk_first_write_key", NOW) },
+        Key { disabled_ms: Some(NOW), ..Key::new(KeyKind::Secret, "api", "sk_secret_key", NOW) },
+    ];
+    server.store.add_keys(keys).await.unwrap();
+    server.stage(0..70, 0).await;
+    server.process(NOW + 100_000).await;
+    assert_eq!(server.deliver(NOW + 100_000, 40, false).await, 40);
+    server.stage(70..260, 0).await;
+    let ask = Server::lease_ask(1, NOW + 300_000, 7);
+    let leased = server.intake.lease(ask).await.unwrap();
+    let failed: Vec<_> = leased[..3]
+        .iter()
+        .map(|it| FailedPayload { ticket: it.ticket, due_ms: NOW + 400_000, error: "disk".into() })
+        .collect();
+    let lease = leased[0].lease;
+    server.intake.release(lease, failed, NOW + 300_001).await.unwrap();
+    let settled: Vec<Ticket> = leased[3..4].iter().map(|it| it.ticket).collect();
+    server.intake.settle(lease, settled, NOW + 300_001).await.unwrap();
+    server.intake.begin_replay(EVERYTHING, NOW).await.unwrap();
+    let replay = server.intake.next_replay().await.unwrap().unwrap();
+    let first = server.intake.payloads(EVERYTHING, None, 1, 1).await.unwrap()[0].metadata.id;
+    let done = Replayed { payloads: 1, ..Replayed::default() };
+    assert!(server.intake.advance_replay(replay, Some(first), done, None).await.unwrap());
+    server.close().await;
+}
+
+/// Events in later weeks, of which the first ones are sealed by the last ones.
+async fn fill_weeks(folder: &Path) {
+    let server = Server::open(folder).await.unwrap();
+    for week in 1..=WEEKS {
+        server.stage(300 + week * 4..304 + week * 4, week * WEEK_MS).await;
+        server.process(NOW).await;
+    }
+    server.close().await;
+    let states = weeks(&folder.join("store.db"));
+    assert!(states.contains(&"sealed".into()) && states.contains(&"open".into()), "{states:?}");
+}
+
+/// Copies all of `from` into `to`, but its databases as these versions of their schemas left them.
+fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
+    leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
+    leave("store", store, &from.join("store.db"), &to.join("store.db"));
+    for path in events_files(from) {
+        // Both took their next step in the same version.
+        let week = if store >= 5 { 2 } else { 1 };
+        leave("week", week, &path, &to.join(path.file_name().unwrap()));
+    }
+}
+
+/// Finishes what was begun, and takes more.
+async fn go_on(server: &Server, store_version: usize) {
+    server.process(NOW + 1_000_000).await;
+    server.replay(NOW + 1_000_000).await;
+    server.stage(300..310, 0).await;
+    // What has come before, in other payloads.
+    server.stage(60..63, 500_000).await;
+    server.process(NOW + 1_100_000).await;
+    let backlog = server.intake.backlog().await.unwrap();
+    assert_eq!((backlog.payloads, backlog.failing), (0, 0));
+    if store_version >= 3 {
+        let ask = RetryAsk { now_ms: NOW + 1_100_000, ..RetryAsk::default() };
+        assert_eq!(server.store.retry_dead(ask).await.unwrap().count, 10);
+    }
+    let sent = server.deliver(NOW + 1_200_000, 10_000, true).await;
+    assert!(sent > 300, "{sent} deliveries of new events");
+    assert_eq!(server.store.sinks().await.unwrap()[0].waiting, 0);
+}
+
+async fn whole(intake: usize, store: usize) {
+    let (today, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fill_weeks(today.path()).await;
+    fill(today.path()).await;
+    leave_all(today.path(), older.path(), intake, store);
+    let folders = [today.path(), older.path()];
+    let (today, older) =
+        (Server::open(today.path()).await.unwrap(), Server::open(older.path()).await.unwrap());
+    for folder in folders {
+        assert_eq!(checker::faults(folder), [""; 0]);
+    }
+    let [runs, same] = folders.map(checker::count);
+    assert_eq!(runs, same, "numbers that follow each other are one run");
+    assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it was left");
+    assert_eq!(older.tell_store(store).await, today.tell_store(store).await, "as it was left");
+    go_on(&today, store).await;
+    go_on(&older, store).await;
+    assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it went on");
+    assert_eq!(older.tell_store(store.min(2)).await, today.tell_store(store.min(2)).await);
+    if store >= 3 {
+        assert_eq!(older.store.sinks().await.unwrap(), today.store.sinks().await.unwrap());
+    }
+    today.close().await;
+    older.close().await;
+    for folder in folders {
+        assert_eq!(checker::faults(folder), [""; 0], "as it went on");
+    }
+}
+
+#[tokio::test]
+async fn what_earlier_versions_of_the_intake_left_is_there_and_goes_on() {
+    for version in 1..=steps("intake").len() {
+        whole(version, steps("store").len()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_earlier_versions_of_the_store_left_is_there_and_goes_on() {
+    for version in 1..=steps("store").len() {
+        whole(steps("intake").len(), version).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_version_left_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fill(dir.path()).await;
+    let is_database = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "db");
+    let names: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(is_database)
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for name in names {
+        let copy = tempfile::tempdir().unwrap();
+        let (intake, store) = (steps("intake").len(), steps("store").len());
+        leave_all(dir.path(), copy.path(), intake, store);
+        let path = copy.path().join(&name);
+        call_newer(&path);
+        let before = std::fs::read(&path).unwrap();
+        match Server::open(copy.path()).await.err().unwrap() {
+            error @ OpenError::Newer { found, known, .. } => {
+                assert_eq!(found, known + 1);
+                assert!(error.to_string().contains(&name), "{error}");
+                assert!(error.to_string().contains("a newer lamplight wrote it"), "{error}");
+            }
+            error => panic!("{name}: {error:?}"),
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+}
+
+/// Databases remember the steps that made them by these sums: a step that was released is never changed, but
+/// followed by another.
+#[test]
+fn a_step_that_was_released_never_changes() {
+    let sums = ["intake", "store", "week"].map(|schema| {
+        steps(schema).iter().map(|step| format!("{step} {:x}", step.checksum())).collect::<Vec<_>>()
+    });
+    let known: [&[&str]; 3] = [
+        &["V1__payloads abdd73db32dc6f2e", "V2__shares 77a531bac465eac6"],
+        &[
+            "V1__events 5eb6dcacb8f7ae9a",
+            "V2__key_rules afa7d1f682ac9521",
+            "V3__deliveries eece77f5c75b398b",
+            "V4__recent a63d2ca8150f5400",
+            "V5__week_schema 5522a3d08f4c8c62",
+        ],
+        &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
+    ];
+    assert_eq!(sums, known);
+}
