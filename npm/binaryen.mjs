@@ -1,4 +1,4 @@
-// The tools of binaryen, which reads and writes WebAssembly.
+// The tools of Binaryen, which optimises and translates WebAssembly.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const BIN = join(dirname(createRequire(import.meta.url).resolve('binaryen/package.json')), 'bin')
-/** What rustc uses of WebAssembly's later features, whatever the module. */
+/** The later features of WebAssembly that rustc always uses. */
 const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'nontrapping-float-to-int', 'sign-ext']
 
-/** What a tool makes of a module, or of the text of one. */
+/** Runs a tool on a module, or on a module's text, and returns its output. */
 export function run(tool, flags, module) {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-'))
   const [from, to] = [join(folder, tool === 'wasm-as' ? 'module.wat' : 'module.wasm'), join(folder, 'out')]

@@ -1,6 +1,6 @@
-// Writes the API reference, from the types and their comments, into `docs/api`: `node npm/reference.mjs`.
-// With `--check` it writes nothing and fails if what is there is not what would be written.
-// An exported symbol without a comment fails both.
+// Generates the API reference in `docs/api` from the types and their comments: `node
+// npm/reference.mjs`. With `--check` it writes nothing, and fails if `docs/api` is out of date.
+// Both fail if an exported symbol has no comment.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -17,7 +17,7 @@ function entries() {
   return [...new Set(types)].map((path) => join(here, path.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts')))
 }
 
-/** Where an entry's types are, through whatever conditions it has. */
+/** The path of an entry's types, through all its conditions. */
 function typesOf(entry) {
   if (typeof entry === 'string') return undefined
   return entry.types ?? Object.values(entry).map(typesOf).find(Boolean)
@@ -30,7 +30,7 @@ async function write(out) {
     entryPoints: entries(),
     name: 'lamplight',
     readme: 'none',
-    // One page an entry, so that a search in the page finds everything.
+    // One page per entry, so that a search in the page finds everything.
     router: 'module',
     out,
     cleanOutputDir: true,
@@ -60,11 +60,11 @@ async function write(out) {
   const project = await app.convert()
   if (project) app.validate(project)
   if (!project || app.logger.hasErrors() || app.logger.hasWarnings())
-    throw new Error('the sources above do not say all that the reference needs')
+    throw new Error('failed to generate the reference: fix the errors and warnings above')
   await app.generateOutputs(project)
 }
 
-/** Every file below a folder, with what is in it. */
+/** Every file in a folder, with its content. */
 function contents(folder) {
   const files = readdirSync(folder, { withFileTypes: true, recursive: true }).filter((entry) => entry.isFile())
   return new Map(
@@ -81,12 +81,12 @@ if (process.argv.includes('--check')) {
   const fresh = mkdtempSync(join(tmpdir(), 'lamplight-reference-'))
   try {
     await write(fresh)
-    const [is, wanted] = [contents(reference), contents(fresh)]
-    const stale = [...new Set([...is.keys(), ...wanted.keys()])].filter((name) => is.get(name) !== wanted.get(name))
+    const [current, expected] = [contents(reference), contents(fresh)]
+    const stale = [...new Set([...current.keys(), ...expected.keys()])].filter(
+      (name) => current.get(name) !== expected.get(name),
+    )
     if (stale.length)
-      throw new Error(
-        `docs/api is not what the sources say (${stale.join(', ')}): run npm run reference --workspace npm`,
-      )
+      throw new Error(`docs/api is out of date (${stale.join(', ')}): run npm run reference --workspace npm`)
   } finally {
     rmSync(fresh, { recursive: true, force: true })
   }

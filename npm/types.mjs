@@ -1,5 +1,5 @@
-// Writes the package's type declarations into `npm/dist`, without the module: `node npm/types.mjs`.
-// The pages and tests that import `lamplight` are type-checked against these, so they can be had in seconds.
+// Writes the package's type declarations into `npm/dist`, in seconds: `node npm/types.mjs`.
+// The pages and tests that import `lamplight` are type-checked against them.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,17 +8,19 @@ import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-/** What only the build knows; nothing that is exported refers to it. */
+/** Declarations that no exported one refers to. */
 const INTERNAL = [
-  'load',
+  'environment',
   'handle',
   'glue',
-  'unpack',
+  'module_text',
   'more',
-  'whole',
-  'translated',
-  'stand_in',
+  'full',
+  'without_wasm/translated',
+  'without_wasm/pending_calls',
   'client',
+  'options',
+  'stats',
   'context',
   'gate',
   'notes',
@@ -41,11 +43,11 @@ export function writeTypes(out) {
   if (status !== 0) throw new Error('failed to write the types')
   for (const name of INTERNAL) rmSync(join(out, `${name}.d.ts`))
   for (const name of readdirSync(out, { recursive: true }).filter((name) => name.endsWith('.d.ts')))
-    addTwin(join(out, name))
+    addForms(join(out, name))
 }
 
-/** Each declaration names its neighbours by what lies in the package, and has a twin for `require`. */
-function addTwin(path) {
+/** Makes imports name the package's files, and adds a copy for `require`. */
+function addForms(path) {
   const text = readFileSync(path, 'utf8')
   const naming = (extension) => text.replace(/(from |import\()'(\.{1,2}\/[^']*)\.ts'/g, `$1'$2${extension}'`)
   writeFileSync(path, naming('.js'))

@@ -1,5 +1,5 @@
 /**
- * What a page need not track by hand: page views, clicks on marked elements, errors, and web vitals.
+ * Tracks page views, clicks on marked elements, errors, and web vitals automatically.
  *
  * <!-- stores: page -->
  * ```ts
@@ -10,7 +10,7 @@
  * const stop = auto(lamplight, { errors: { perMinute: 5 } })
  * ```
  *
- * Everything goes through the client that it is given, so consent, sampling and hooks apply as to any event.
+ * All events go through the client that you pass, so consent, sampling and hooks apply to them.
  *
  * @module lamplight/auto
  */
@@ -25,28 +25,35 @@ export type { Vital, Vitals } from './auto/vitals.ts'
 /** What is watched. */
 export interface AutoOptions {
   /**
-   * Tracks `page` at the start and whenever the address changes, by the Navigation API or, where there is none, the
-   * history. A change of the hash alone counts if it is a route (`#/…`). Default true.
+   * Tracks `page` at the start and on each change of the address, detected with the Navigation API
+   * or, where there is none, the History API. A change of only the hash counts if it is a route
+   * (`#/…`). Default true.
    */
   pages?: boolean
   /**
-   * Tracks clicks on elements with `data-track="name"` and what is inside them; `data-track-plan="pro"` gives the property
-   * `plan`. Nothing else is said of the element. Inside `data-track-ignore` nothing is tracked. Default true.
+   * Tracks clicks on elements with `data-track="name"` and on their content;
+   * `data-track-plan="pro"` adds the property `plan`. Nothing else about the element is recorded.
+   * Inside `data-track-ignore` nothing is tracked. Default true.
    */
   clicks?: boolean
   /**
-   * Tracks uncaught errors and unhandled rejections as `error`: `message`, `kind`, `stack`, `source`, `line`, `column`. At most
-   * `perMinute` (default 10); the next one says as `left_out` how many were not. Default true.
+   * Tracks uncaught errors and unhandled rejections as `error` with `message`, `kind`, `stack`,
+   * `source`, `line` and `column`, at most `perMinute` (default 10). The next one reports in
+   * `left_out` how many were skipped. Default true.
    */
   errors?: boolean | { perMinute?: number }
   /**
-   * The `web-vitals` library, or what loads it: `() => import('web-vitals')`. Its measures are kept as metrics: timers
-   * `web_vitals.lcp`, `.inp`, `.fcp`, `.ttfb`, and the gauge `web_vitals.cls`. Default: none are taken.
+   * The `web-vitals` library, or a function that loads it: `() => import('web-vitals')`. Its
+   * measurements become metrics: timers `web_vitals.lcp`, `.inp`, `.fcp`, `.ttfb`, and the gauge
+   * `web_vitals.cls`. Default: none.
    */
   vitals?: Vitals | (() => Promise<Vitals>)
 }
 
-/** Watches the page, and returns what stops that. Where there is no page (Node, workers) it does nothing. */
+/**
+ * Watches the page, and returns a function that stops watching. Does nothing where there is no
+ * page, as in Node and workers.
+ */
 export function auto(
   lamplight: AnyLamplight,
   { pages = true, clicks = true, errors = true, vitals }: AutoOptions = {},

@@ -1,4 +1,4 @@
-// A thin face on the module: no timers, no retries, no storage and no queue here.
+// A thin layer over the module: it has no timers, retries, storage or queue.
 
 import type { Core } from 'lamplight:host'
 import { Context } from './context.ts'
@@ -8,7 +8,8 @@ import { open } from './handle.ts'
 import { inside, messageOf, objectJson } from './json.ts'
 import { namespaceOf } from './namespace.ts'
 import { Desk } from './notes.ts'
-import { standIn } from './stand_in.ts'
+import { addressOf, CONSENTS, isConsent } from './options.ts'
+import { statsOf } from './stats.ts'
 import type {
   Consent,
   Draft,
@@ -25,8 +26,9 @@ import type {
   Tracked,
   TrackOptions,
 } from './types.ts'
+import { recordCalls } from './without_wasm/pending_calls.ts'
 
-/** What became of an event, by the code that the module gives. */
+/** Why an event is not in localStorage, by the code that the module returns. */
 const REASONS: (Reason | undefined)[] = [
   undefined,
   'storage_full',
@@ -38,41 +40,25 @@ const REASONS: (Reason | undefined)[] = [
   'busy',
 ]
 
-/** Why a request was sent, by the number that the module gives. */
-const FLUSHES: Stats['lastFlush'][] = ['interval', 'full', 'hidden', 'manual', 'adopted', 'recovered']
-type Facts = [
-  nothing: number,
-  made: number,
-  queued: number,
-  queuedBytes: number,
-  stored: number,
-  sent: number,
-  requests: number,
-  backoffMs: number,
-  error: number,
-  flush: number,
-  quota: number,
-  rejected: number,
-  tooLarge: number,
-  optedOut: number,
-]
-
 export class Client implements Lamplight {
   readonly #desk: Desk
   readonly #gate: Gate
   readonly #context: Context
-  /** Starts the module's client: with 1 if consent is being given, with 2 if it is being withdrawn. */
+  /** Starts the module's client, with 1 if this call gives consent, or 2 if it withdraws it. */
   readonly #start: (consent: number) => void
-  /** Absent where there is neither a page nor a worker, while nobody consented, and after the module failed. */
+  /**
+   * Undefined where there is no page or worker, while there is no consent, and after the module
+   * failed.
+   */
   #handle: Core | undefined
   #producer = ''
-  /** Whom `identify` named, perhaps before anybody consented. */
+  /** The id that `identify` set, possibly before there was consent. */
   #id = ''
   #lastError: string | undefined
 
   /** `module` throws where WebAssembly is forbidden. */
   constructor(options: Options, module: () => Make | undefined) {
-    const url = checked(options)
+    const url = addressOf(options)
     this.#gate = new Gate(options)
     this.#desk = new Desk(options.beforeSend, () => {
       this.#gate.consent = 'denied'
@@ -94,7 +80,7 @@ export class Client implements Lamplight {
         consent,
       ]
       const opened = (make: Make, more?: More) => {
-        const [handle, producer] = open(make, setup, (...told) => this.#desk.hear(...told), more)
+        const [handle, producer] = open(make, setup, (...note) => this.#desk.hear(...note), more)
         this.#producer = producer
         this.#handle = handle
         return handle
@@ -103,13 +89,14 @@ export class Client implements Lamplight {
         const make = module()
         if (make) opened(make)
       } catch (cause) {
-        // WebKit lets modules be made where a policy forbids them, and no instances of them.
-        this.#handle = standIn(cause, opened, this.#gate, (message) => this.#fail(message))
+        // Where a policy forbids WebAssembly, WebKit still compiles modules, and refuses to
+        // instantiate them.
+        this.#handle = recordCalls(cause, opened, this.#gate, (message) => this.#fail(message))
       }
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {
-      // What an option does not say, an earlier page may have said.
+      // Without the option, the module uses the decision that an earlier page stored.
       this.#start(options.consent === 'granted' ? 1 : options.consent === 'denied' ? 2 : 0)
       this.#name()
     })
@@ -148,13 +135,13 @@ export class Client implements Lamplight {
   }
 
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
-    const given = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
-    if (!given) {
-      // Not a reset either: an id that is missing is most often a page that asked too early.
-      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is no id` })
+    const trimmed = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
+    if (!trimmed) {
+      // This is no reset: usually the page called before it knew the id.
+      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is not an id` })
       return lost('invalid')
     }
-    this.#id = given
+    this.#id = trimmed
     this.#safely(() => this.#name())
     return this.track('identify', traits, options)
   }
@@ -218,41 +205,7 @@ export class Client implements Lamplight {
 
   stats(): Stats {
     const [facts = '', work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
-    const [
-      ,
-      made,
-      queued,
-      queuedBytes,
-      stored,
-      sent,
-      requests,
-      backoffMs,
-      error,
-      flush,
-      quota,
-      rejected,
-      too_large,
-      opted_out,
-    ] = facts.split(' ').map(Number) as Facts
-    return {
-      producer: this.#producer,
-      made,
-      queued,
-      queuedBytes,
-      stored,
-      foreign: 0,
-      sent,
-      adopted: 0,
-      requests,
-      backoffMs,
-      overflow: { events: 0, bytes: 0 },
-      dropped: { quota, rejected, too_large, opted_out },
-      lock: { phase: 'idle', history: [] },
-      ...(error && { lastError: error > 1 ? `status ${error - 1}` : 'no answer' }),
-      ...(flush && { lastFlush: FLUSHES[flush - 1] }),
-      ...(work && JSON.parse(work)),
-      ...(this.#lastError && { lastError: this.#lastError }),
-    }
+    return statsOf(this.#producer, facts, work, this.#lastError)
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
@@ -263,7 +216,9 @@ export class Client implements Lamplight {
     this.#safely(() => this.#handle?.close())
   }
 
-  /** Writes down who is here, and tells the module whom `identify` named, once that may be: also if no event is kept. */
+  /**
+   * With consent, stores the first page and the id that `identify` set, even if no event is kept.
+   */
   #name(): void {
     if (this.#gate.consent !== 'granted') return
     this.#context.learn()
@@ -274,7 +229,7 @@ export class Client implements Lamplight {
     this.#gate.consent = 'denied'
     this.#gate.takePending()
     this.#safely(() => {
-      // Also where nobody consented: an earlier page may have left something.
+      // Needed without consent, too: an earlier page may have stored something.
       if (!this.#handle) this.#start(2)
       this.#handle?.withdraw(forgets)
     })
@@ -285,7 +240,7 @@ export class Client implements Lamplight {
     return this.track(metric, properties, { ...rest, monitor: { kind, value, unit, tags } as Monitor })
   }
 
-  /** Keeps an event, if it may be kept. */
+  /** Records an event if consent, sampling and hooks allow it. */
   #pass(draft: Draft): Tracked {
     const report = (message: string) => this.#desk.tell('error', { message: `track('${draft.name}'): ${message}` })
     const kept = this.#gate.pass(draft, report)
@@ -301,19 +256,19 @@ export class Client implements Lamplight {
     if (context) handle.context(objectJson(context, report))
     const title = messageOf(name)
     const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${inside(messageOf(type))}\n${inside(title)}`
-    // Of a short one they are few, whatever its letters.
+    // A title of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
     const packed = handle.track(ts, parts, title.length > 66 ? encoder.encode(title).length : 0)
     const seq = Math.floor(packed / 8)
     const reason = REASONS[packed % 8]
-    // The module was just calling a web API that the page has replaced by one that tracks.
+    // The call came from inside the module: the page replaced a web API by one that tracks.
     if (reason === 'busy') queueMicrotask(() => this.#safely(() => this.#keep(draft, report)))
-    // No code, and no number, from what stands in for a module.
+    // There is neither a code nor a number while calls are recorded for the translated client.
     if (!seq) return lost(reason ?? 'loading')
     const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
   }
 
-  /** A host page is never broken by us: what goes wrong in the module ends the client, not the caller. */
+  /** Never breaks the page: an error in the module ends the client, and the caller goes on. */
   #safely<Result>(act: () => Result): Result | undefined {
     try {
       return act()
@@ -337,48 +292,4 @@ export class Client implements Lamplight {
 
 function lost(reason: Reason): Tracked {
   return { id: '', seq: 0, stored: false, reason }
-}
-
-const CONSENTS = "'granted', 'denied' or 'pending'"
-
-function isConsent(consent: unknown): consent is Consent {
-  return consent === 'granted' || consent === 'denied' || consent === 'pending'
-}
-
-/** The address to post to. Throws on options that cannot work: at `init`, and nowhere else. */
-function checked({
-  url,
-  key,
-  path = '/v1/events',
-  intervalMs,
-  maxEvents,
-  maxBytes,
-  liveness = 'auto',
-  storage,
-  consent = 'granted',
-  sampleRate = 1,
-}: Options): string {
-  must(key && typeof key === 'string', 'key', 'a write key')
-  must(liveness === 'auto' || liveness === 'beat', 'liveness', "'auto' or 'beat'")
-  must(isConsent(consent), 'consent', CONSENTS)
-  must(sampleRate >= 0 && sampleRate <= 1, 'sampleRate', 'a number from 0 to 1')
-  for (const [name, value = 1] of Object.entries({
-    intervalMs,
-    maxEvents,
-    maxBytes,
-    'storage.maxBytes': storage?.maxBytes,
-    'storage.overflowMaxBytes': storage?.overflowMaxBytes,
-  })) {
-    must(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31, name, 'a whole number above 0')
-  }
-  let base: URL | undefined
-  try {
-    base = new URL(url, globalThis.location?.href)
-  } catch {}
-  must(base && /^https?:$/.test(base.protocol), 'url', `the server's address, not '${url}'`)
-  return `${base.href.replace(/[?#].*$/, '').replace(/\/+$/, '')}${path}?key=${encodeURIComponent(key)}`
-}
-
-function must(holds: unknown, name: string, be: string): asserts holds {
-  if (!holds) throw new TypeError(`lamplight: option '${name}' must be ${be}`)
 }

@@ -1,14 +1,15 @@
-// What every event says of its page: where it is, where its visitor came from, now and the first time, what it runs.
+// What every event says about its page: its address, the visitor's origin now and at the first
+// visit, and the app's version.
 import { landing } from 'lamplight:host'
 import type { Options, Properties } from './types.ts'
 
-/** Makes the `context` object; the address may change while the page lives. */
+/** Makes the `context` object. The page's address may change during its life. */
 export class Context {
   readonly #namespace: string
   readonly #fixed: Properties | undefined
-  /** What is known of this page as the one that the person was first seen on. */
+  /** What to remember if this is the first page that the user was seen on. */
   readonly #here: Properties | undefined
-  /** The page that the person was first seen on. */
+  /** The first page that the user was seen on. */
   #initial: Properties | undefined
   #href: string | undefined
 
@@ -27,7 +28,8 @@ export class Context {
       ...context,
     }
     const { referrer, utm, initial } = this.#fixed
-    // A worker's address is nowhere that anybody came to, and a page of this site nowhere that they came from.
+    // Nobody visits a worker's address, and a referrer of this site is not where the visitor came
+    // from.
     if (document && initial === undefined) {
       this.#here = {
         page: this.#fixed.page ?? page(),
@@ -37,9 +39,9 @@ export class Context {
     }
   }
 
-  /** The context, if it is not what it was the last time. */
+  /** The context, if it has changed since the last call. */
   changed(): Properties | undefined {
-    // Asked for on every event, and the address is not free to read.
+    // Called for every event, and reading the address has a cost.
     if (!this.#fixed) return undefined
     const { href } = location
     if (href === this.#href) return undefined
@@ -48,30 +50,32 @@ export class Context {
     return { page: page(), initial: this.#initial, ...this.#fixed }
   }
 
-  /** Learns on which page the person was first seen: this one, if no page before has kept itself. */
+  /** Reads the first page that the user was seen on; stores this page if there is none. */
   learn(): void {
     if (this.#here) this.#initial ??= landing(this.#namespace, this.#here)
   }
 
-  /** Has later events be somebody else's. */
+  /** Forgets the first page, because later events belong to another user. */
   forget(): void {
     landing(this.#namespace)
     this.#initial = this.#href = undefined
   }
 }
 
-/** Of the hash only what is a route. */
+/** The page's address; of the hash only a route. */
 function page(): string {
   const { origin, pathname, hash } = location
   return brief(origin + pathname + (hash.startsWith('#/') ? hash : ''))
 }
 
-/** An address without its query, which may carry secrets or what was searched for; and no longer than what every event can carry. */
+/**
+ * An address without its query, which may contain secrets or search terms, cut to 500 characters.
+ */
 function brief(address: string): string {
   return address.replace(/\?.*$/s, '').slice(0, 500)
 }
 
-/** The `utm_…` parameters of the address that the visit began with. */
+/** The `utm_…` parameters of the first address of the visit. */
 function campaign(): Properties | undefined {
   // Most addresses have none.
   if (!location.search) return undefined

@@ -1,9 +1,12 @@
-// What is allowed to become an event: consent, sampling, and the hooks of the page's code. All of it before a number is
-// given, so that what is left out makes no hole.
+// Decides what becomes an event: consent, sampling, and the page's hooks. This comes before events
+// are numbered, so what is left out makes no hole.
 import { messageOf } from './json.ts'
 import type { Consent, Draft, Options, Plugin, Reason } from './types.ts'
 
-/** Most events that wait for consent, or for the client of a page that forbids WebAssembly; newer ones are left out. */
+/**
+ * Most events that wait for consent, or for the translated client of a page that forbids
+ * WebAssembly. Newer ones are discarded.
+ */
 export const PENDING_MAX = 1_000
 
 export class Gate {
@@ -22,7 +25,7 @@ export class Gate {
     this.#hooks.push(hook)
   }
 
-  /** The event as it is to be kept, or why it is not. */
+  /** The event to keep, or the reason why it is not kept. */
   pass(draft: Draft, report: (message: string) => void): Draft | Reason {
     if (this.consent === 'denied') return 'consent_denied'
     if (this.consent === 'pending') {
@@ -35,18 +38,18 @@ export class Gate {
       try {
         kept = hook(kept)
       } catch (error) {
-        // Half a change may be worse than none, but an event that is lost for it is worse still.
+        // A half-changed event may be bad, but a lost event is worse.
         report(`a hook threw: ${messageOf(error)}`)
       }
       if (!kept) return 'filtered'
     }
-    // What is left of a count stands for all of it.
+    // The server scales sampled counts up by this rate.
     if (this.#sampleRate < 1 && kept.monitor?.kind === 'increment')
       kept.monitor = { rate: this.#sampleRate, ...kept.monitor }
     return kept
   }
 
-  /** What waited for consent; nothing waits any more. */
+  /** Takes the events that waited for consent. */
   takePending(): Draft[] {
     return this.#pending.splice(0)
   }

@@ -1,5 +1,5 @@
-// A client in the module, as the page's code holds it. A page begins with the first module; when the whole one has been
-// fetched, it takes over, and nobody notices.
+// A client in the module, as the page's code holds it. A page begins with the first module; when
+// the whole one has been fetched, it takes over, and nobody notices.
 import { type Core, Host, type Listener } from 'lamplight:host'
 import { instanceOf, type Make, type More, type Setup, start } from './glue.ts'
 
@@ -7,7 +7,7 @@ import { instanceOf, type Make, type More, type Setup, start } from './glue.ts'
 export function open(make: Make, setup: Setup, listener: Listener, more?: More): [core: Core, producer: string] {
   const host = new Host(setup[0], listener)
   host.whole = async () => {
-    const { module, more } = await import('./whole.js')
+    const { module, more } = await import('./full.js')
     const whole = instanceOf(await module)
     return (state) => {
       host.core = start(whole, host, setup, state, more)

@@ -7,26 +7,29 @@
  * lamplight.track('signed_up', { plan: 'pro' })
  * ```
  *
- * This entry carries the WebAssembly module that a page begins with, so `init` is synchronous: nobody awaits anything. What
- * else there is to do comes in a chunk of its own, once the page has loaded.
+ * This entry contains the WebAssembly module of the first client, so `init` is synchronous. The
+ * full client is a separate chunk, which the page fetches once it has loaded.
  *
  * @module lamplight
  */
 import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'
+import { canRun } from './environment.ts'
 import { instanceOf, type Make } from './glue.ts'
-import { canRun } from './load.ts'
+import { decodeModule } from './module_text.ts'
 import type { Lamplight, Options, Properties } from './types.ts'
-import { unpacked } from './unpack.ts'
 
 export type * from './types.ts'
 
 let make: Make | undefined
 
-/** Starts a client. Throws only when the options cannot work. In a page or a worker; elsewhere (Node), every method does nothing. */
+/**
+ * Starts a client in a page or a worker; elsewhere, as in Node, every method does nothing. Throws
+ * only if an option is invalid.
+ */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
   return new Client(options, () => {
-    if (canRun()) make ??= instanceOf(new WebAssembly.Module(unpacked(bytes)))
+    if (canRun()) make ??= instanceOf(new WebAssembly.Module(decodeModule(bytes)))
     return make
   }) as Lamplight<Events>
 }

@@ -1,9 +1,10 @@
-// JSON text of whatever a page puts into properties. Never throws: what JSON cannot hold becomes a marker.
+// JSON text of anything that a page puts into properties. Never throws: what JSON cannot represent
+// becomes a marker.
 import { decoder, encoder } from './glue.ts'
 
 const DEPTH_MAX = 32
 
-/** The text of an object, or '' for nothing. `report` hears what could not be kept. */
+/** The text of an object, or '' for none. `report` is called with what could not be kept. */
 export function objectJson(value: unknown, report: (message: string) => void): string {
   if (value === undefined || value === null) return ''
   let text: string | undefined
@@ -26,12 +27,15 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** A text as it stands inside a JSON string. Half of a character, which servers refuse, becomes a mark for it. */
+/**
+ * A text as it appears inside a JSON string. Half of a surrogate pair, which servers refuse,
+ * becomes a replacement character.
+ */
 export function inside(text: string): string {
   return /^[ !#-[\]-~]*$/.test(text) ? text : JSON.stringify(decoder.decode(encoder.encode(text))).slice(1, -1)
 }
 
-/** What `read` gives, without what JSON cannot hold. */
+/** What `read` returns, without what JSON cannot represent. */
 function copy(read: () => unknown, above: readonly unknown[]): unknown {
   try {
     const value = read()

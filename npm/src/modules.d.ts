@@ -1,8 +1,12 @@
-// What the build puts together: the host, which is JavaScript for the module's own tests too, and the modules' bytes.
+// Modules that the build provides: the host, which is JavaScript because the Rust module's own
+// tests use it too, and the bytes of the WebAssembly modules.
 declare module 'lamplight:host' {
   /** A client in a module. */
   export interface Core {
-    /** `parts` has, each on a line of its own, the JSON of `properties`, `user` and `monitor`, and the type and the name as they stand inside a JSON string. */
+    /**
+     * `parts` has one line each for the JSON of `properties`, `user` and `monitor`, and for type
+     * and name as they appear inside a JSON string.
+     */
     track(ts: number, parts: string, nameBytes: number): number
     context(json: string): void
     identify(id: string): void
@@ -16,12 +20,15 @@ declare module 'lamplight:host' {
     answered(id: number, status: number, waitMs: number, body: string): void
     page(what: number): void
     handOver(): string
-    /** These are of whole clients only. */
+    /** Only the full client has these. */
     alive?(locks: string): void
     worked?(id: number, isDone: boolean, text: string): void
   }
 
-  /** Hears every note, as the numbers and the text of `sdk-wasm/src/notes.rs`; and `6` with its bytes when a batch is about to be sent, which `false` holds back. */
+  /**
+   * Gets every note, as the numbers and the text of `sdk-wasm/src/notes.rs`; and before a batch is
+   * sent `6` with its bytes, where `false` defers the batch.
+   */
   // biome-ignore lint/suspicious/noConfusingVoidType: `beforeSend` may return nothing.
   export type Listener = (kind: number, first: number, second?: number, text?: string) => boolean | void
 
@@ -30,11 +37,11 @@ declare module 'lamplight:host' {
     core: Core
     /** This page's producer, once a client has started. */
     producer: string
-    /** What the module last said. */
+    /** The text that the module last returned. */
     said: string
-    /** Fetches the whole module; what comes back has it go on from a state. */
+    /** Fetches the full client; the returned function continues from a state with it. */
     whole: () => Promise<(state: string) => void>
-    /** Calls what the module's client has under this name. */
+    /** Calls the method of this name on the module's client. */
     enter(name: string, a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown
     get(key: string): string | null | undefined
     set(key: string, value: string): number
@@ -62,20 +69,20 @@ declare module 'lamplight:overflow' {
 }
 
 declare module 'lamplight:wasm' {
-  /** The module, packed: see `unpacked`. */
+  /** The module, encoded as text: see `decodeModule`. */
   const bytes: string
   export default bytes
 }
 
-declare module 'lamplight:whole-wasm' {
+declare module 'lamplight:full-wasm' {
   export { default } from 'lamplight:wasm'
 }
 
-declare module 'lamplight:unpacker' {
+declare module 'lamplight:decoder' {
   export { default } from 'lamplight:wasm'
 }
 
 declare module 'lamplight:translated' {
-  /** Makes an instance of the whole module, translated to JavaScript. */
+  /** Makes an instance of the full client's module, translated to JavaScript. */
   export default function instantiate(imports: Record<string, unknown>): unknown
 }

@@ -27,39 +27,40 @@ import type { AnyLamplight, Lamplight, Properties } from './types.ts'
 
 const Given = createContext<AnyLamplight | undefined>(undefined)
 
-/** Clients by what makes them: React renders twice in its strict mode, and there is to be one client. */
+/** Clients by the function that creates them, because React's strict mode renders twice. */
 const made = new WeakMap<() => AnyLamplight, AnyLamplight>()
 
-/** What a provider takes. */
+/** The properties of the provider. */
 export interface LamplightProviderProps {
   /**
-   * A client; or a function outside of any component that makes one, which is called once, when first rendered. In server
-   * rendering the client does nothing.
+   * A client, or a function, defined outside of any component, that creates one. The function is
+   * called once, at the first render. During server rendering the client does nothing.
    */
   client: AnyLamplight | (() => AnyLamplight)
   /**
-   * What to watch from when this is mounted until it is unmounted, outside of any component: `const watch = (client) =>
-   * auto(client)`, with `auto` of `lamplight/auto`. Mounted again in strict mode, no page view is counted twice.
+   * A function, defined outside of any component, that starts watching when this is mounted and
+   * returns a function that stops it: `const watch = (client) => auto(client)`, with `auto` of
+   * `lamplight/auto`. When strict mode mounts twice, no page view is counted twice.
    */
   watch?: (client: AnyLamplight) => () => void
   children?: ReactNode
 }
 
-/** Gives a client to everything inside. */
+/** Provides a client to all components inside. */
 export function LamplightProvider({ client, watch, children }: LamplightProviderProps): ReactElement {
   const given = typeof client === 'function' ? once(client) : client
   useEffect(() => watch?.(given), [given, watch])
   return createElement(Given.Provider, { value: given }, children)
 }
 
-/** The client of the provider above. Throws where there is none. */
+/** The client of the nearest provider above. Throws if there is none. */
 export function useLamplight<Events extends object = Record<string, Properties>>(): Lamplight<Events> {
   const client = useContext(Given)
   if (!client) throw new Error('useLamplight: there is no <LamplightProvider> above this component')
   return client
 }
 
-/** The client's `track`; the same function as long as the client is the same. */
+/** The client's `track`, which stays the same function while the client stays the same. */
 export function useTrack<Events extends object = Record<string, Properties>>(): Lamplight<Events>['track'] {
   const client = useLamplight<Events>()
   return useMemo(() => client.track.bind(client) as Lamplight<Events>['track'], [client])

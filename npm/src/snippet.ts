@@ -9,12 +9,14 @@
  * <script>lamplight.track('opened', { early: true })</script>
  * ```
  *
- * The first tag keeps calls made before the script has arrived, which are then made in their order and with their own times. What
- * such a call gives back is not known yet: `undefined`. Without the first tag, wait for the script's `load`.
+ * The first tag queues calls made before the script has loaded. The script then makes them in their
+ * order and with their own times; a queued call returns `undefined`. Without the first tag, wait
+ * for the script's `load` event.
  *
- * `data-url` (default: where the script came from), `data-path`, `data-namespace`, `data-release`, `data-consent`,
- * `data-sample-rate` and `data-respect-gpc` are the options of those names. `data-auto` watches the page as `lamplight/auto` does:
- * all of it, or what it names of `pages clicks errors`.
+ * `data-url` (default: the script's origin and folder), `data-path`, `data-namespace`,
+ * `data-release`, `data-consent`, `data-sample-rate` and `data-respect-gpc` set the options of
+ * those names. `data-auto` watches the page as `lamplight/auto` does: everything, or only what it
+ * lists of `pages clicks errors`.
  *
  * @module lamplight/snippet
  */
@@ -24,8 +26,8 @@ import { messageOf } from './json.ts'
 import { tag } from './tag.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
-/** A call that was made before: the method's name, when, and with what. */
-export type Early = [name: string, ts: number, given: unknown[]]
+/** A call made before the script loaded: the method's name, the time, and the arguments. */
+export type Early = [name: string, ts: number, args: unknown[]]
 
 declare global {
   interface Window {
@@ -33,7 +35,7 @@ declare global {
   }
 }
 
-/** Where each method takes its options, which can say when it happened. */
+/** The position of each method's options, which accept a time. */
 const OPTIONS_AT: Record<string, number> = { track: 2, page: 1, identify: 2, increment: 2, gauge: 2, timing: 2 }
 
 function start({ dataset, src }: HTMLScriptElement): void {
@@ -43,7 +45,7 @@ function start({ dataset, src }: HTMLScriptElement): void {
   window.lamplight = lamplight
   if (before) {
     for (const call of before.q) replay(lamplight, call)
-    // Whoever kept what stood in for us goes on calling that.
+    // Code that kept a reference to the queue still calls it.
     before.q.push = (...calls) => {
       for (const call of calls) replay(lamplight, call)
       return 0
@@ -81,10 +83,10 @@ function replay(lamplight: AnyLamplight, [name, ts, given]: Early): void {
   method.apply(lamplight, args)
 }
 
-// Nothing at all where there is no page.
+// Where there is no page, the script does nothing.
 try {
   if (tag) start(tag)
 } catch (error) {
-  // A page is never broken by us; whoever looks why nothing arrives finds this.
+  // The SDK never breaks its page; the console says why nothing arrives.
   console.error(messageOf(error))
 }

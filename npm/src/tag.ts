@@ -1,4 +1,4 @@
-// The tag that the page's script came by; there is none where there is no page.
+// The tag that loaded this script; undefined where there is no page.
 const found =
   typeof document === 'undefined'
     ? undefined
@@ -7,7 +7,8 @@ const found =
 export const tag = found && found instanceof HTMLScriptElement ? found : undefined
 
 /**
- * Where the script lies, and the rest of it beside it. `import('./…')` does not know: a script of another origin that was not
- * asked for by CORS has no address of its own (HTML standard, "creating a classic script", muted errors).
+ * The address of the script; its chunks are next to it. `import('./…')` cannot find them: a classic
+ * script from another origin, loaded without CORS, has no base address (HTML standard, "creating a
+ * classic script", muted errors).
  */
 export const address = tag?.src

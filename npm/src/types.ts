@@ -1,66 +1,90 @@
-/** What can be said about an event: anything that JSON can hold. What it cannot hold is replaced or left out. */
+/**
+ * Anything that JSON can represent. What it cannot represent is replaced by a marker or left out.
+ */
 export type Properties = Record<string, unknown>
 
-/** What `init` takes. Only `url` and `key` are required. */
+/** The options of `init`. Only `url` and `key` are required. */
 export interface Options {
-  /** The server's origin or base, such as `https://t.example.com`. */
+  /** The server's base address, such as `https://t.example.com`. */
   url: string
   /** The write key, `wk_…`. */
   key: string
-  /** The path that events are posted to, for servers that moved it away from blockers' lists. Default `/v1/events`. */
+  /**
+   * The path to post events to, if your server uses another to avoid blockers. Default
+   * `/v1/events`.
+   */
   path?: string
-  /** Least time between two sends that are not full, in milliseconds. Default 500. */
+  /** Minimum time between two batches that are not full, in milliseconds. Default 500. */
   intervalMs?: number
   /** Most events in a batch. Default 100. */
   maxEvents?: number
   /** Most bytes of events in a batch. Default 60,000. */
   maxBytes?: number
   /**
-   * What every storage key begins with, and the name of the overflow's database. Default: `ll:` and a hash of the address
-   * that events are posted to, so that a new write key also sends what was kept under the old one. Pages of one origin that
-   * send to one server under different keys need a namespace each: what a gone tab left is sent under the key of whoever
-   * finds it.
+   * The prefix of every storage key, and the name of the overflow database. Default: `ll:` and a
+   * hash of the address that events are posted to, so that a new write key also sends the events
+   * stored under the old one. Pages of one origin that send to one server under different keys need
+   * a namespace each, because a tab sends orphaned events under its own key.
    */
   namespace?: string
-  /** `auto` asks the browser (Web Locks) which tabs are alive; `beat` relies on beats in storage alone. */
+  /**
+   * How tabs detect which others are alive: `auto` uses Web Locks where the browser has them,
+   * `beat` only heartbeats in storage. Default `auto`.
+   */
   liveness?: 'auto' | 'beat'
-  /** How much room events may take. */
+  /** How much space events may use. */
   storage?: {
-    /** Most bytes of events in localStorage, of all the origin's pages together. Default 1 MiB. */
+    /**
+     * Most bytes of events in localStorage, for all pages of the origin together. Default 1 MiB.
+     */
     maxBytes?: number
-    /** Most bytes of events in IndexedDB, which takes what localStorage has no room for. Default 50 MiB. */
+    /**
+     * Most bytes of events in IndexedDB, which stores what localStorage has no room for. Default 50
+     * MiB.
+     */
     overflowMaxBytes?: number
   }
   /**
-   * What the user allows, as far as this page knows; see `setConsent`. Without it, what was last said in this browser holds:
-   * `denied` after a `setConsent('denied')` or `forget()` that no `granted` followed, else `granted`.
+   * What the user allows, as far as this page knows; see `setConsent`. Without it, the last
+   * decision in this browser holds: `denied` after `setConsent('denied')` or `forget()` without a
+   * later `granted`, else `granted`.
    */
   consent?: Consent
-  /** Marks events of users whose browser asks not to be tracked (Global Privacy Control); the server forwards those to nobody. Default true. */
+  /**
+   * Marks the events of users whose browser sends Global Privacy Control. The server forwards
+   * marked events to no sink. Default true.
+   */
   respectGpc?: boolean
-  /** What part of events is kept, from 0 to 1. Those left out never get a number. Metrics are scaled up by it at the server. Default 1. */
+  /**
+   * The fraction of events to keep, from 0 to 1. The others get no number. The server scales counts
+   * up accordingly. Default 1.
+   */
   sampleRate?: number
-  /** The version of your app, in every event's context. */
+  /** The version of your app, added to every event's context. */
   release?: string
   /**
-   * More members for every event's context; `false` for no context at all. `{ initial: null }` has the browser not remember on
-   * which page its user was first seen.
+   * More members for every event's context, or `false` for no context. With `{ initial: null }`,
+   * the first page that the user was seen on is neither stored nor sent.
    */
   context?: Properties | false
-  /** Changes an event before it is numbered, or takes it out by returning `null`. */
+  /** Changes an event before it is numbered, or discards it by returning `null`. */
   beforeEnqueue?: (event: Draft) => Draft | null
-  /** Asked before every request. `false` holds the batch back: its events stay queued and are tried again later. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: a hook may return nothing, which lets the batch go.
+  /**
+   * Called before every request. `false` defers the batch: its events stay queued and are retried
+   * later.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a hook may return nothing, which sends the batch.
   beforeSend?: (batch: { bytes: number }) => boolean | void
 }
 
 /**
- * What the user allows. `granted`: everything. `pending`: not known yet; events stay in memory, at most 1,000, without a
- * number, and nothing is written or sent. `denied`: nothing; no event is kept or sent.
+ * What the user allows. `granted`: everything. `pending`: not decided yet; at most 1,000 events
+ * wait in memory, without a number, and nothing is stored or sent. `denied`: no event is kept or
+ * sent.
  */
 export type Consent = 'granted' | 'denied' | 'pending'
 
-/** An event before it is numbered, as hooks see it. */
+/** An event before it is numbered, as hooks receive it. */
 export interface Draft extends Pick<TrackOptions, 'type' | 'user' | 'monitor'> {
   name: string
   properties?: Properties
@@ -68,49 +92,53 @@ export interface Draft extends Pick<TrackOptions, 'type' | 'user' | 'monitor'> {
   ts: number
 }
 
-/** Something that sees every event, or watches the page. See `lamplight.use`. */
+/** Code that sees every event, or watches the page. See `lamplight.use`. */
 export interface Plugin {
-  /** For messages about it. */
+  /** Used in messages about the plugin. */
   name: string
-  /** Called once, when it is added. */
+  /** Called once, when the plugin is added. */
   setup?(lamplight: AnyLamplight): void
-  /** As the option of the same name; plugins are asked in the order in which they were added. */
+  /** Like the option of the same name. Plugins run in the order in which they were added. */
   beforeEnqueue?(event: Draft): Draft | null
 }
 
-/** What can be said about one event beside its name and properties. */
+/** Options of one event. */
 export interface TrackOptions {
-  /** Which way the event goes. Default `default`. */
+  /** Used by the routes of sinks. Default `default`. */
   type?: 'default' | 'critical' | 'monitor'
-  /** Who it is about, instead of whom `identify` named. */
+  /** The user of the event, instead of the one that `identify` set. */
   user?: { id?: string | number; anonymous_id?: string }
-  /** An engineering metric on the event. */
+  /** An engineering metric of the event. */
   monitor?: Monitor
   /** When it happened, in milliseconds since 1970. Default: now. */
   ts?: number
 }
 
-/** An engineering metric. Members that are not named here are metadata, and are kept. */
+/** An engineering metric. Other members are kept as metadata. */
 export interface Monitor {
   /** A count, a level, or a duration. */
   kind: 'increment' | 'gauge' | 'timer'
   /** Default: the event's name. */
   metric?: string
-  /** Default 1 for an increment. Timers are in milliseconds. */
+  /** Default 1 for an increment. In milliseconds for a timer. */
   value?: number
   unit?: string
   tags?: Record<string, string>
   [metadata: string]: unknown
 }
 
-/** What can be said about one metric. */
+/** Options of one metric. */
 export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
   properties?: Properties
   unit?: string
   tags?: Record<string, string>
 }
 
-/** Why an event is not in storage. The last four did not even stay in memory; the server is told of the numbered ones. */
+/**
+ * Why an event is not in localStorage. With `storage_…` and `busy` it is in memory. With `quota`,
+ * `too_large`, `closed` and `unavailable` it is given up, and declared to the server if it has a
+ * number.
+ */
 export type Reason =
   | 'storage_full'
   | 'storage_blocked'
@@ -120,65 +148,69 @@ export type Reason =
   | 'too_large'
   | 'closed'
   | 'unavailable'
-  /** The page forbids WebAssembly: it waits, without a number and in memory, until what replaces it was fetched; 1,000 events at most. */
+  /**
+   * The page forbids WebAssembly: the event waits in memory, without a number, until the translated
+   * client has loaded. At most 1,000 events wait.
+   */
   | 'loading'
-  /** It waits, without a number, until the user decides. */
+  /** The event waits in memory, without a number, until the user decides. */
   | 'consent_pending'
   | 'consent_denied'
   | 'sampled_out'
-  /** A hook took it out. */
+  /** A hook discarded it. */
   | 'filtered'
-  /** The call was wrong; a note on `error` says how. */
+  /** The call was invalid; a note on `error` says why. */
   | 'invalid'
 
-/** What became of an event at once. */
+/** The immediate result for an event. */
 export interface Tracked {
-  /** `<producer>-<seq>`, the event's name for ever. Empty when it got no number. */
+  /** `<producer>-<seq>`, the event's permanent id. Empty if it has no number. */
   id: string
-  /** Its number on this page, from 1. 0 when it got none. */
+  /** The event's sequence number on this page, from 1. 0 if it has none. */
   seq: number
   /**
-   * It is in localStorage and survives the page. One that is not is written into IndexedDB a moment later, if there is room;
-   * from then on it survives as well (`stats().overflow`). That is how every event is kept in a worker.
+   * Whether the event is in localStorage, where it survives the page. If not, it is written to
+   * IndexedDB a moment later if there is room, and then survives as well (`stats().overflow`). In a
+   * worker every event is stored that way.
    */
   stored: boolean
   reason?: Reason
 }
 
-/** Events that a 2xx answered. */
+/** Events that the server acknowledged with a 2xx. */
 export interface Delivered {
   producer: string
   ids: string[]
   count: number
 }
 
-/** An event that was given up, counted, and declared to the server. */
+/** An event that was given up. It is counted and declared to the server. */
 export interface Dropped {
   producer: string
   id: string
   reason: 'quota' | 'rejected' | 'too_large' | 'opted_out'
 }
 
-/** Something went wrong. Events that were not answered stay queued. */
+/** An error. Events without an answer stay queued. */
 export interface Failure {
   message: string
-  /** The HTTP status of a failed request, 0 when there was no answer. */
+  /** The HTTP status of a failed request, 0 if there was no answer. */
   status?: number
-  /** How long nothing is sent now. */
+  /** How long sending is paused, in milliseconds. */
   waitMs?: number
 }
 
-/** How a `flush()` ended. */
+/** The result of `flush()`. */
 export interface Report {
-  /** Events delivered since it was asked for. */
+  /** Events delivered since the call. */
   sent: number
   /** Events still queued. */
   queued: number
-  /** The status that ended it early. */
+  /** The HTTP status that ended it early. */
   status?: number
 }
 
-/** Where this page's events are. Counted from the start of the page. */
+/** Where this page's events are, counted from the start of the page. */
 export interface Stats {
   producer: string
   /** Events numbered. */
@@ -186,124 +218,145 @@ export interface Stats {
   /** Events without a 2xx. */
   queued: number
   queuedBytes: number
-  /** Bytes of ours in localStorage, keys included. */
+  /** Bytes that Lamplight uses in localStorage, including keys. */
   stored: number
-  /** Own events in IndexedDB, and the bytes of their blocks. */
+  /** This page's events in IndexedDB, and the bytes of their blocks. */
   overflow: { events: number; bytes: number }
-  /** Other tabs' events, as last seen. */
+  /** Other tabs' events in localStorage, when last scanned. */
   foreign: number
-  /** Own events delivered. */
+  /** This page's events delivered. */
   sent: number
-  /** Events of gone tabs delivered. */
+  /** Orphaned events of closed tabs that this page delivered. */
   adopted: number
-  /** Own events given up, by reason. */
+  /** This page's events given up, by reason. */
   dropped: Record<Dropped['reason'], number>
   /** Batches sent, answered or not. */
   requests: number
   /** Why the last request was sent. */
   lastFlush?: 'interval' | 'full' | 'hidden' | 'manual' | 'adopted' | 'recovered'
   lastError?: string
-  /** How much longer nothing is sent. */
+  /** How much longer sending is paused, in milliseconds. */
   backoffMs: number
-  /** The lock that decides which tab works for gone ones. */
+  /** The lock that decides which tab delivers orphaned events. */
   lock: {
     phase: 'idle' | 'knocking' | 'claiming' | 'checking' | 'held' | 'releasing'
-    /** The producer that works for gone tabs. */
+    /** The producer that delivers orphaned events. */
     holder?: string
-    /** The last holders, oldest first; `since` is when this tab first saw each. */
+    /** The last holders, oldest first. `since` is when this tab first saw each. */
     history: { since: number; epoch: number; holder: string }[]
   }
 }
 
-/** What `on` listens to, by name. */
+/** The notes that `on` listens to, by name. */
 export interface Notes {
-  /** Own events. */
+  /** This page's events. */
   delivered: Delivered
-  /** Events that a gone tab left and this one sent. */
+  /** Orphaned events of a closed tab that this page sent. */
   adopted: Delivered
   dropped: Dropped
   error: Failure
 }
 
 /**
- * What `track` takes after the name: the properties may only be left out if none of them is required.
+ * The arguments of `track` after the name. Properties can only be left out if none is required.
  */
 export type TrackArguments<Given> =
   Partial<Given> extends Given
     ? [properties?: Given, options?: TrackOptions]
     : [properties: Given, options?: TrackOptions]
 
-/** What may be added to a page view: of your own event `page`, if your events have one, else anything. */
+/**
+ * Properties of a page view: those of your own event `page`, if your events have one, else
+ * anything.
+ */
 export type PageProperties<Events> = 'page' extends keyof Events ? Partial<Events['page']> : Properties
 
 /**
- * A client. No method throws, whatever it is given; what goes wrong is a note on `error`.
+ * A client. No method throws, whatever its arguments; errors are notes on `error`.
  *
- * `Events` names your events and their properties: `init<{ signed_up: { plan: string }; left: {} }>(…)`.
+ * `Events` names your events and their properties: `init<{ signed_up: { plan: string }; left: {}
+ * }>(…)`.
  */
 export interface Lamplight<Events extends object = Record<string, Properties>> {
   /**
-   * Keeps an event. When `stored` is true, it is in localStorage and survives the page; it leaves storage only after the
-   * server's 2xx was read. Otherwise `reason` says where it is: in memory and soon in IndexedDB, or nowhere.
+   * Records an event. If `stored` is true, it is in localStorage and survives the page, and it is
+   * removed only after the page has read the server's 2xx. Otherwise `reason` says where it is: in
+   * memory and soon in IndexedDB, or nowhere.
    *
-   * Names have 1 to 200 bytes; an empty one becomes `unnamed`. Properties are kept as JSON, at most 32 KiB of it; a larger
-   * event is given up as `too_large`, which is counted and declared to the server.
+   * Names have 1 to 200 bytes; an empty name becomes `unnamed`. Properties are stored as at most 32
+   * KiB of JSON. A larger event is given up as `too_large`, counted, and declared to the server.
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
-  /** Tracks `page` with the address (`url`, `path`), the title and the referrer. Kept as any event. */
+  /** Tracks the event `page` with the address (`url`, `path`), the title and the referrer. */
   page(properties?: PageProperties<Events>, options?: TrackOptions): Tracked
-  /** Adds `by` (default 1) to a count. Kept as any event, with a `monitor` object. */
+  /** Adds `by` (default 1) to a count. It is an event with a `monitor` object. */
   increment(metric: string, by?: number, options?: MetricOptions): Tracked
-  /** Sets a level. Kept as any event. */
+  /** Sets a level. It is an event with a `monitor` object. */
   gauge(metric: string, value: number, options?: MetricOptions): Tracked
-  /** Records a duration in milliseconds. Kept as any event. */
+  /** Records a duration in milliseconds. It is an event with a `monitor` object. */
   timing(metric: string, ms: number, options?: MetricOptions): Tracked
-  /** Starts a duration; the function that comes back records it, each time that it is called. */
+  /** Starts a timer. Each call of the returned function records the duration since then. */
   timer(metric: string, options?: MetricOptions): () => Tracked
   /**
-   * Names the user of later events, on this page and those after it, in every tab; and tracks `identify`. Tabs that are open
-   * follow within five seconds, hidden ones when their timers run. `traits` go to the user's profile. An empty or missing id is refused (`invalid`) and changes nothing.
+   * Sets the user of later events, on this page and later ones, in every tab; and tracks
+   * `identify`. Open tabs follow within five seconds, hidden tabs when their timers run. `traits`
+   * are stored in the user's profile. An empty or missing id is refused (`invalid`) and changes
+   * nothing.
    */
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked
   /**
-   * Forgets the user and ends the session: later events are somebody else's. Tabs that are open follow as they do for `identify`.
-   * What waits is still sent, as of the user before.
+   * Forgets the user and ends the session: later events belong to a new anonymous user. Open tabs
+   * follow as they do for `identify`. Queued events are still sent, as events of the previous user.
    */
   reset(): void
   /**
-   * Says what the user allows, from now on.
+   * Sets what the user allows from now on.
    *
-   * `granted` keeps what waited in memory, with its own times. `pending` lets later events wait; what is queued is sent.
-   * `denied` deletes what waits: in memory, in localStorage and in IndexedDB, of this tab, of the others that are open (as soon
-   * as they look, 4 s at most or when they are next shown) and of those that are gone. From then on nothing is kept or sent, but
-   * for one thing: the numbers of what was deleted are declared to the server as `opted_out`, so that nobody takes them for
-   * losses. This page's events are gone from localStorage when this returns, those of other tabs a moment later, once the rest of the
-   * client has been fetched, at the latest by a later page. `granted` and `denied` are remembered in this browser, for pages
-   * whose `init` says nothing about consent. The user's random name stays; `forget` deletes it. On which page they were first seen is deleted.
+   * `granted` records the events that waited in memory, with their own times. `pending` makes later
+   * events wait; queued events are still sent. `denied` deletes all unsent events from memory,
+   * localStorage and IndexedDB: those of this tab, of other open tabs (within 4 s, or when they are
+   * next shown), and of closed tabs. From then on nothing is stored or sent, with one exception:
+   * the numbers of the deleted events are declared to the server as `opted_out`, so that they do
+   * not count as losses.
+   *
+   * This page's events are gone from localStorage when this returns. Those of other tabs follow
+   * once the full client has loaded, at the latest on a later page. `granted` and `denied` are
+   * stored in this browser for pages whose `init` sets no `consent`. The user's anonymous id stays;
+   * `forget` deletes it. The first page that the user was seen on is deleted.
    */
   setConsent(consent: Consent): void
   /**
-   * Deletes what this browser keeps of the user: as `setConsent('denied')`, and the user's id, random name, session and first page too. What the
-   * server has already is not touched. One key stays, which remembers the decision.
+   * Deletes everything that this browser stores about the user: what `setConsent('denied')`
+   * deletes, and the user's id, anonymous id and session. Data that the server already has stays.
+   * One storage key remains, which stores the decision.
    */
   forget(): void
-  /** Adds a plugin. Its `setup` is called at once. */
+  /** Adds a plugin, and calls its `setup`. */
   use(plugin: Plugin): void
   /**
-   * Sends what waits now. Resolves when all of it was answered, or when sending must wait (`status` says why); never
-   * rejects.
+   * Sends all queued events now. Resolves when all have been answered, or when sending must pause
+   * (`status` says why). Never rejects.
    */
   flush(): Promise<Report>
-  /** Resolves when a 2xx for the event was read; rejects when the event was given up, or is none of this page's. */
+  /**
+   * Resolves when the page has read a 2xx for the event. Rejects if it is given up or not this
+   * page's.
+   */
   delivered(id: string): Promise<void>
-  /** How things stand. A snapshot, made anew by each call. */
+  /** A snapshot of this page's events and requests. */
   stats(): Stats
-  /** Listens; the function that comes back stops that. What a listener throws is written to the console and stops nothing. */
+  /**
+   * Adds a listener, and returns a function that removes it. What a listener throws is logged to
+   * the console.
+   */
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void
-  /** Sends what it can, and stops. What is in localStorage is delivered by another tab or the next page. */
+  /**
+   * Sends what it can, and stops. Another tab or the next page delivers what is left in
+   * localStorage.
+   */
   close(): void
 }
 
-/** A client whatever its events: what functions take that work with any. */
+/** A client with any events, for functions that accept every client. */
 // biome-ignore lint/suspicious/noExplicitAny: with `unknown`, a client whose events are named would not be one.
 export type AnyLamplight = Lamplight<any>

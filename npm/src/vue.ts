@@ -24,7 +24,10 @@ import type { AnyLamplight, Lamplight, Properties } from './types.ts'
 
 const KEY: InjectionKey<AnyLamplight> = Symbol('lamplight')
 
-/** A plugin that gives a client to the whole app, in templates as `$lamplight`. In server rendering the client does nothing. */
+/**
+ * A plugin that provides a client to the app, in templates as `$lamplight`. During server rendering
+ * the client does nothing.
+ */
 export function createLamplight(client: AnyLamplight): Plugin {
   return {
     install(app) {
@@ -34,7 +37,7 @@ export function createLamplight(client: AnyLamplight): Plugin {
   }
 }
 
-/** The app's client. Throws where there is none. */
+/** The app's client. Throws if there is none. */
 export function useLamplight<Events extends object = Record<string, Properties>>(): Lamplight<Events> {
   const client = hasInjectionContext() ? inject(KEY, undefined) : undefined
   if (!client) throw new Error('useLamplight: call it in setup() of an app that uses createLamplight(client)')

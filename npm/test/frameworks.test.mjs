@@ -1,4 +1,4 @@
-// React, Vue and Svelte render on a server with a client in them, and the client stays quiet.
+// React, Vue and Svelte render on a server with a client, which does nothing there.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ import { renderToString as renderVue } from 'vue/server-renderer'
 
 const start = () => init({ url: 'https://t.example.com', key: 'wk_test' })
 
-test('what watches a page does nothing where there is none', () => {
+test('auto does nothing where there is no page', () => {
   auto(start())()
 })
 
@@ -30,7 +30,7 @@ function Page() {
   return h('p', null, useTrack()('rendered').reason)
 }
 
-test('React renders on a server, with one client however often it renders', () => {
+test('React renders on a server with one client for all renders', () => {
   const watch = () => assert.fail('nothing is watched on a server')
   for (let turn = 0; turn < 3; turn += 1) {
     assert.equal(
@@ -92,7 +92,7 @@ test('Svelte renders on a server, with the client in its context', async (t) => 
   assert.throws(() => render(Page).body, /setLamplight/)
 })
 
-test("Svelte's store tells how things stand whenever the client has something to say, and only to those who listen", async () => {
+test("Svelte's store updates on each note, and only while there is a subscriber", async () => {
   const { lamplightStats } = await import('lamplight/svelte')
   const listeners = new Set()
   let made = 0
@@ -103,11 +103,11 @@ test("Svelte's store tells how things stand whenever the client has something to
       return () => listeners.delete(listener)
     },
   }
-  const heard = []
-  const end = lamplightStats(client).subscribe((stats) => heard.push(stats.made))
+  const seenCounts = []
+  const end = lamplightStats(client).subscribe((stats) => seenCounts.push(stats.made))
   made = 3
   for (const listener of [...listeners].slice(0, 1)) listener()
-  assert.deepEqual(heard.slice(-1), [3])
+  assert.deepEqual(seenCounts.slice(-1), [3])
   end()
   assert.equal(listeners.size, 0)
 })

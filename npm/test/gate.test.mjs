@@ -1,4 +1,4 @@
-// Consent, sampling and hooks: all of it before a number is given.
+// Consent, sampling and hooks, which all come before events are numbered.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -13,31 +13,31 @@ const { outputFiles } = await build({
 const { Gate } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
 
 const draft = (name = 'opened') => ({ name, ts: 1 })
-const quiet = () => assert.fail('nothing is to be reported')
+const noReport = () => assert.fail('unexpected report')
 
-test('while consent is pending events wait in their order, and as many as there is room for', () => {
+test('while consent is pending, up to 1,000 events wait in their order', () => {
   const gate = new Gate({ consent: 'pending' })
-  for (let i = 0; i < 1_200; i += 1) assert.equal(gate.pass(draft(`e${i}`), quiet), 'consent_pending')
+  for (let i = 0; i < 1_200; i += 1) assert.equal(gate.pass(draft(`e${i}`), noReport), 'consent_pending')
   const waiting = gate.takePending()
   assert.equal(waiting.length, 1_000)
   assert.deepEqual([waiting[0].name, waiting[999].name], ['e0', 'e999'])
   assert.equal(gate.takePending().length, 0)
 })
 
-test('without consent nothing passes', () => {
+test('after consent is denied no event passes', () => {
   const gate = new Gate({ consent: 'denied' })
-  assert.equal(gate.pass(draft(), quiet), 'consent_denied')
+  assert.equal(gate.pass(draft(), noReport), 'consent_denied')
   assert.equal(gate.takePending().length, 0)
 })
 
-test('hooks see what the one before left, and any of them can take an event out', () => {
+test('each hook gets the result of the previous one, and any hook can discard an event', () => {
   const gate = new Gate({ beforeEnqueue: (event) => ({ ...event, name: `${event.name}.first` }) })
   gate.add((event) => (event.name === 'secret.first' ? null : { ...event, name: `${event.name}.second` }))
-  assert.equal(gate.pass(draft(), quiet).name, 'opened.first.second')
-  assert.equal(gate.pass(draft('secret'), quiet), 'filtered')
+  assert.equal(gate.pass(draft(), noReport).name, 'opened.first.second')
+  assert.equal(gate.pass(draft('secret'), noReport), 'filtered')
 })
 
-test('a hook that throws is reported and loses no event', () => {
+test('a hook that throws is reported and the event is kept', () => {
   const gate = new Gate({
     beforeEnqueue: () => {
       throw new Error('not today')
@@ -48,13 +48,13 @@ test('a hook that throws is reported and loses no event', () => {
   assert.deepEqual(reports, ['a hook threw: not today'])
 })
 
-test('a sample keeps about its part, and a count that is kept says what part it stands for', () => {
+test('sampling keeps the given fraction, and a kept count carries its rate', () => {
   const gate = new Gate({ sampleRate: 0.25 })
   const kept = Array.from({ length: 4_000 }, () =>
-    gate.pass({ ...draft(), monitor: { kind: 'increment' } }, quiet),
+    gate.pass({ ...draft(), monitor: { kind: 'increment' } }, noReport),
   ).filter((one) => one !== 'sampled_out')
-  // Twelve standard deviations on either side.
+  // Twelve standard deviations to either side.
   assert.ok(kept.length > 650 && kept.length < 1_350, `${kept.length} of 4,000`)
   assert.ok(kept.every(({ monitor }) => monitor.rate === 0.25))
-  assert.equal(new Gate({ sampleRate: 0 }).pass(draft(), quiet), 'sampled_out')
+  assert.equal(new Gate({ sampleRate: 0 }).pass(draft(), noReport), 'sampled_out')
 })

@@ -1,4 +1,4 @@
-// What storage keys begin with: it must never change, or a page's next version leaves behind what this one kept.
+// The prefix of storage keys must never change, or a page's next version abandons stored events.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -14,14 +14,14 @@ const { namespaceOf } = await import(
   `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
 )
 
-test('a new write key keeps the namespace, and another server has its own', () => {
+test('a new write key keeps the namespace, and another server has a different one', () => {
   const one = namespaceOf('https://t.example.com/v1/events?key=wk_one')
   assert.equal(one, namespaceOf('https://t.example.com/v1/events?key=wk_two'))
   assert.notEqual(one, namespaceOf('https://u.example.com/v1/events?key=wk_one'))
 })
 
-test('the hash is FNV-1a of the bytes', () => {
-  // By the reference: http://www.isthe.com/chongo/tech/comp/fnv/
+test('the hash is FNV-1a of the UTF-8 bytes', () => {
+  // Values of the reference: http://www.isthe.com/chongo/tech/comp/fnv/
   assert.equal(namespaceOf(''), `ll:${0x811c9dc5}`)
   assert.equal(namespaceOf('a?key=b'), `ll:${0xe40c292c}`)
   assert.equal(namespaceOf('foobar'), `ll:${0xbf9cf968}`)

@@ -1,4 +1,4 @@
-// Where there is no page, everything is a quiet no-op; options that cannot work are told at once.
+// Where there is no page, every method does nothing; `init` throws if an option is invalid.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { init } from 'lamplight'
@@ -6,7 +6,7 @@ import { load } from 'lamplight/slim'
 
 const options = { url: 'https://t.example.com', key: 'wk_test' }
 
-test('in Node every method does nothing and says so', async () => {
+test('in Node every method does nothing and returns unavailable', async () => {
   const lamplight = init(options)
   assert.deepEqual(lamplight.track('opened', { a: 1 }), { id: '', seq: 0, stored: false, reason: 'unavailable' })
   assert.equal(lamplight.increment('clicks').stored, false)
@@ -29,7 +29,7 @@ test('in Node every method does nothing and says so', async () => {
   lamplight.close()
 })
 
-test('the slim entry is as quiet in Node', async () => {
+test('the slim entry does nothing in Node either', async () => {
   const start = await load()
   assert.equal(start(options).track('opened').reason, 'unavailable')
 })
@@ -39,27 +39,27 @@ test('the script does nothing where there is no page', async () => {
   assert.equal(typeof globalThis.lamplight, 'undefined')
 })
 
-test('an id that is none is refused and told, and no reset', () => {
+test('an invalid id is refused and reported, and does not reset the user', () => {
   const lamplight = init(options)
-  const told = []
-  lamplight.on('error', ({ message }) => told.push(message))
+  const errors = []
+  lamplight.on('error', ({ message }) => errors.push(message))
   for (const id of ['', '  ', null, undefined, Number.NaN, {}])
     assert.equal(lamplight.identify(id).reason, 'invalid', String(id))
-  assert.equal(told.length, 6)
-  assert.match(told[0], /identify: '' is no id/)
+  assert.equal(errors.length, 6)
+  assert.match(errors[0], /identify: '' is not an id/)
 })
 
-test('consent that is none is refused and told, and what held before still holds', () => {
+test('an invalid consent is refused and reported, and the previous one still holds', () => {
   const lamplight = init({ ...options, consent: 'denied' })
-  const told = []
-  lamplight.on('error', ({ message }) => told.push(message))
+  const errors = []
+  lamplight.on('error', ({ message }) => errors.push(message))
   for (const consent of ['yes', '', undefined, true]) lamplight.setConsent(consent)
-  assert.equal(told.length, 4)
+  assert.equal(errors.length, 4)
   assert.equal(lamplight.track('opened').reason, 'consent_denied')
   assert.throws(() => init({ ...options, consent: 'yes' }), /'consent' must be/)
 })
 
-test('options that cannot work are told at init, by name', () => {
+test('init throws on an invalid option and names it', () => {
   for (const [wrong, message] of [
     [{ key: '' }, /'key' must be a write key/],
     [{ url: 'not an address' }, /'url' must be the server's address/],

@@ -1,4 +1,4 @@
-// What would be published, and that its types say what they should.
+// The content of the published package, and its types.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)))
 
-test('the package holds the entries, their types, the module and the papers, and nothing else', () => {
+test('the package has only the entries, their types, the module and the licences', () => {
   const [packed] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json'], {
       cwd: folder,
@@ -28,14 +28,14 @@ test('the package holds the entries, their types, the module and the papers, and
       'dist/lamplight.wasm',
       'dist/snippet.js',
       'dist/translated.js',
-      'dist/whole.js',
+      'dist/full.js',
       ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]),
       ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
     ].sort(),
   )
 })
 
-test('the types take what they should and refuse what they should', () => {
+test('the types accept valid calls and reject invalid ones', () => {
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, '-p', 'test/types'], { cwd: folder, stdio: 'inherit' })
 })

@@ -1,4 +1,4 @@
-// Clicks on what the page has marked.
+// Tracks clicks on elements that the page has marked.
 
 import type { AnyLamplight, Properties } from '../types.ts'
 import { listen } from './listen.ts'
@@ -7,12 +7,12 @@ const PREFIX = 'data-track-'
 
 export function watchClicks(lamplight: AnyLamplight): () => void {
   const clicked = (event: MouseEvent): void => {
-    // Also inside open shadow roots.
+    // The composed path includes elements inside open shadow roots.
     const path = event.composedPath().filter((one): one is Element => one instanceof Element)
     const marked = path.find((one) => one.hasAttribute('data-track') || one.hasAttribute(`${PREFIX}ignore`))
     const name = marked?.getAttribute('data-track')
     if (!marked || !name || path.some((one) => one.hasAttribute(`${PREFIX}ignore`))) return
-    // The middle button does something to links only.
+    // The middle button only has an effect on links.
     if (event.type === 'auxclick' && (event.button !== 1 || !path.some((one) => one.matches('a[href]')))) return
     lamplight.track(name, propertiesOf(marked))
   }

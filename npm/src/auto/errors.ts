@@ -1,4 +1,5 @@
-// Uncaught errors and unhandled rejections: a few, cut to size, and never one of its own making.
+// Tracks uncaught errors and unhandled rejections: a limited number, cut to size, and none that
+// tracking itself caused.
 import { messageOf } from '../json.ts'
 import type { AnyLamplight, Properties } from '../types.ts'
 import { listen } from './listen.ts'
@@ -7,7 +8,9 @@ const MINUTE_MS = 60_000
 const PER_MINUTE = 10
 const MESSAGE_MAX = 500
 const STACK_MAX = 4_000
-/** Says only that a layout took two rounds; browsers report it as an error and no page can do anything about it. */
+/**
+ * It only means that a layout took two passes; browsers report it as an error that no page can fix.
+ */
 const NOISE = /^ResizeObserver loop/
 
 export function watchErrors(lamplight: AnyLamplight, { perMinute = PER_MINUTE }: { perMinute?: number }): () => void {
@@ -34,7 +37,8 @@ export function watchErrors(lamplight: AnyLamplight, { perMinute = PER_MINUTE }:
   }
   const stops = [
     listen<ErrorEvent>(window, ['error'], ({ error, message, filename, lineno, colno }) => {
-      // Without its query, which may carry secrets. A script of another site says nothing but `Script error.`
+      // The query may contain secrets. Errors of another site's script have only the text `Script
+      // error.`
       const source = filename?.split(/[?#]/)[0] || undefined
       keep('error', error ?? message, { source, line: lineno || undefined, column: colno || undefined })
     }),

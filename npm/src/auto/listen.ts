@@ -1,15 +1,13 @@
-// Listening that can be ended.
-
-/** Has `listener` hear of the events `names` of `target`; returns what ends it. */
-export function listen<Heard extends Event>(
+/** Adds `listener` for the events `names` of `target`; returns a function that removes it. */
+export function listen<Type extends Event>(
   target: EventTarget,
   names: string[],
-  listener: (event: Heard) => void,
+  listener: (event: Type) => void,
   capture = false,
 ): () => void {
-  const hear = listener as (event: Event) => void
-  for (const name of names) target.addEventListener(name, hear, capture)
+  const untyped = listener as (event: Event) => void
+  for (const name of names) target.addEventListener(name, untyped, capture)
   return () => {
-    for (const name of names) target.removeEventListener(name, hear, capture)
+    for (const name of names) target.removeEventListener(name, untyped, capture)
   }
 }

@@ -1,9 +1,12 @@
-// Page views, also of pages that change their address without loading anew.
+// Tracks page views, including those of pages that change their address without a reload.
 
 import type { AnyLamplight } from '../types.ts'
 import { listen } from './listen.ts'
 
-/** The last view of each client: who starts to watch again, as React does in its strict mode, sees nothing new. */
+/**
+ * The last view of each client, so that watching again, as in React's strict mode, tracks no second
+ * view.
+ */
 const lastViews = new WeakMap<object, string>()
 
 export function watchPages(lamplight: AnyLamplight): () => void {
@@ -18,12 +21,12 @@ export function watchPages(lamplight: AnyLamplight): () => void {
   }
   const back = ({ persisted }: PageTransitionEvent): void => {
     if (!persisted) return
-    // Somebody sees it again, though no address changed.
+    // The page came back from the back/forward cache, which is a view without a change of address.
     lastViews.delete(lamplight)
     view()
   }
   const stops = [watchAddress(view), listen(window, ['pageshow'], back)]
-  // Rendered ahead, for a visit that may never come.
+  // A prerendered page may never be shown.
   const { prerendering } = document as { prerendering?: boolean }
   if (prerendering) stops.push(listen(document, ['prerenderingchange'], view))
   else view()
@@ -32,13 +35,13 @@ export function watchPages(lamplight: AnyLamplight): () => void {
   }
 }
 
-/** What tells one page from another: not the hash, unless it is a route. */
+/** What distinguishes one page from another: the hash only if it is a route. */
 function place(): string {
   const { pathname, search, hash } = location
   return pathname + search + (/^#!?\//.test(hash) ? hash : '')
 }
 
-/** Calls `changed` when the address may be another. */
+/** Calls `changed` when the address may have changed. */
 function watchAddress(changed: () => void): () => void {
   const { navigation } = globalThis as { navigation?: EventTarget }
   if (navigation) return listen(navigation, ['currententrychange'], changed)
@@ -63,7 +66,7 @@ function follow(name: 'pushState' | 'replaceState', changed: () => void): () => 
   history[name] = followed
   return () => {
     isOver = true
-    // Somebody else may have wrapped ours; then it stays, and only passes on.
+    // Other code may have wrapped this function. Then it stays, and only passes calls on.
     if (history[name] === followed) history[name] = own
   }
 }

@@ -1,7 +1,7 @@
-// Web vitals, by the library `web-vitals` that the page brings along.
+// Tracks web vitals with the library `web-vitals`, which the page provides.
 import type { AnyLamplight } from '../types.ts'
 
-/** A measure, as the library reports it. */
+/** A measurement, as the library reports it. */
 export interface Vital {
   name: string
   value: number
@@ -10,7 +10,7 @@ export interface Vital {
   navigationType?: string
 }
 
-/** The library, or as much of it as is to be used. */
+/** The library, or the part of it to use. */
 export type Vitals = {
   [Name in 'onCLS' | 'onFCP' | 'onINP' | 'onLCP' | 'onTTFB']?: (report: (vital: Vital) => void) => void
 }
@@ -18,7 +18,7 @@ export type Vitals = {
 const NAMES = ['onCLS', 'onFCP', 'onINP', 'onLCP', 'onTTFB'] as const
 
 export function watchVitals(lamplight: AnyLamplight, given: Vitals | (() => Promise<Vitals>)): () => void {
-  // The library has no way to end what it began.
+  // The library has no way to stop measuring.
   let isOver = false
   const report = ({ name, value, rating, id, navigationType }: Vital): void => {
     if (isOver) return
@@ -30,7 +30,7 @@ export function watchVitals(lamplight: AnyLamplight, given: Vitals | (() => Prom
   const start = (vitals: Vitals): void => {
     if (!isOver) for (const name of NAMES) vitals[name]?.(report)
   }
-  // A page that cannot load it goes without.
+  // A page that fails to load the library has no vitals.
   if (typeof given === 'function') void given().then(start, () => {})
   else start(given)
   return () => {

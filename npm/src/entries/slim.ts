@@ -1,5 +1,6 @@
 /**
- * The same without the module inside: it is fetched as a file of its own, which browsers compile while it arrives.
+ * Lamplight without the module inside: it is fetched as a separate file, which browsers compile
+ * while it downloads.
  *
  * ```ts
  * import { load } from 'lamplight/slim'
@@ -10,15 +11,15 @@
  * @module lamplight/slim
  */
 import { Client } from '../client.ts'
+import { canRun } from '../environment.ts'
 import { instanceOf, type Make } from '../glue.ts'
-import { canRun } from '../load.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
 
 /**
- * Fetches and compiles the module, from `address` if your bundler puts the file elsewhere. In a page, code that was brought in
- * by `require` must name it: nothing else there says where the file is.
+ * Fetches and compiles the module. Pass `address` if your bundler puts the file elsewhere, or if a
+ * page loads this entry with `require`, which does not tell the entry where the file is.
  */
 export async function load(address?: URL | string) {
   const source = () => fetch(address ?? new URL('./lamplight.wasm', import.meta.url))
@@ -28,7 +29,8 @@ export async function load(address?: URL | string) {
       const module = instanceOf(await WebAssembly.compileStreaming(source()))
       make = () => module
     } catch (error) {
-      // The file could not be had. All else is a page that forbids WebAssembly: then `init` has its way without.
+      // A TypeError means that the fetch failed. Otherwise the page forbids WebAssembly, which
+      // `init` handles.
       if (error instanceof TypeError) throw error
       make = () => {
         throw error

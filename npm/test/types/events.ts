@@ -1,4 +1,4 @@
-// Compiled, never run: a map of events types every call that names one.
+// Compiled, never run: a map of events types every call that names an event.
 import { type AnyLamplight, init, type Lamplight, type Plugin } from 'lamplight'
 
 type Events = {
@@ -13,9 +13,9 @@ const lamplight = init<Events>({ url: 'https://t.example.com', key: 'wk_x', cons
 
 lamplight.track('signed_up', { plan: 'pro' })
 lamplight.track('signed_up', { plan: 'pro', seats: 3 }, { type: 'critical' })
-// @ts-expect-error: a required property is missing, with the whole object
+// @ts-expect-error: the properties are missing, and one is required
 lamplight.track('signed_up')
-// @ts-expect-error: or alone
+// @ts-expect-error: only the required property is missing
 lamplight.track('signed_up', {})
 // @ts-expect-error: no such plan
 lamplight.track('signed_up', { plan: 'gold' })
@@ -24,7 +24,7 @@ lamplight.track('signed_up', { plan: 'pro', colour: 'red' })
 // @ts-expect-error: no such event
 lamplight.track('signed_out')
 
-// Nothing is required of these.
+// These have no required properties.
 lamplight.track('searched')
 lamplight.track('searched', { words: 'lamp' })
 lamplight.track('searched', undefined, { ts: 1 })
@@ -39,7 +39,7 @@ lamplight.page({ section: 'cellar' })
 // biome-ignore lint/complexity/noBannedTypes: what the documentation shows for an event without properties.
 init<{ opened: {} }>({ url: '/', key: 'wk_x' }).page({ any: 'thing' })
 
-// An interface does as well, and a client with its events goes wherever any client does.
+// An interface works, too, and such a client is accepted wherever any client is.
 interface Opened {
   opened: { at: number }
 }
@@ -51,7 +51,7 @@ const any: AnyLamplight = opened
 const watch: Plugin = { name: 'watch', setup: (client) => void client.track('anything', { at: 'all' }) }
 lamplight.use(watch)
 
-// The same type for a variable that is filled later.
+// A variable of the same type can be assigned later.
 let later: Lamplight<Events> | undefined
 export function fill(): void {
   later = lamplight

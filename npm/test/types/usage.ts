@@ -1,4 +1,4 @@
-// Compiled, never run: what the declared types take, and what they refuse.
+// Compiled, never run: what the declared types accept and reject.
 import { init, type Report, type Tracked } from 'lamplight'
 
 interface Events {

@@ -1,9 +1,11 @@
 // Whether the module can run here.
 
-// Not among the types of a page.
+// A page's types do not declare it.
 declare const WorkerGlobalScope: (new () => object) | undefined
 
-/** Whether we can run here: in a page, or in a worker of a browser. Not in Node, nor in servers that look like workers. */
+/**
+ * Whether this is a page or a browser's worker. Node and servers that resemble workers are neither.
+ */
 export function canRun(): boolean {
   const isPage = typeof window !== 'undefined' && typeof document !== 'undefined'
   const isWorker =
