@@ -22,8 +22,8 @@ type Facts = [
 ]
 
 /**
- * `facts` has numbers separated by spaces, in the order of `Facts`. `rest` is the JSON of the members
- * that only the full client knows.
+ * `facts` has numbers separated by spaces, in the order of `Facts`. `rest` is the JSON of the
+ * members that only the full client knows.
  */
 export function statsOf(
   producer: string,

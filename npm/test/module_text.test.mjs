@@ -35,7 +35,7 @@ test('every byte survives, next to every other byte and in any number', () => {
   }
 })
 
-test('a module that does not fit into the memory of the decoder is refused when encoded', () => {
+test('a module that does not fit into the memory of the decoder is refused', () => {
   assert.equal(decodeModule(encodeModule(Buffer.alloc(131_072))).length, 131_072)
   assert.throws(() => encodeModule(Buffer.alloc(131_073)), /does not fit into the decoder's memory/)
   assert.throws(() => encodeModule(Buffer.alloc(65_537, 255 - 33)), /does not fit into the decoder's memory/)

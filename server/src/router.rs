@@ -42,7 +42,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .route("/api/keys/{id}", patch(api::change_key))
         .route("/api/replay", get(api::replays).post(api::begin_replay))
         .route("/lamplight.js", get(script::script))
-        .route("/lamplight-whole.js", get(script::whole))
+        .route("/lamplight-full.js", get(script::full))
         .route("/lamplight-translated.js", get(script::translated))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(api::ready));

@@ -67,7 +67,7 @@ test('every event says on which page its person was first seen: in every tab, on
   // After the whole client has taken over, too.
   await expect
     .poll(() =>
-      tab.page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/whole.js'))),
+      tab.page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/full.js'))),
     )
     .toBe(true)
   await tab.page.waitForTimeout(500)

@@ -1,14 +1,14 @@
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { expect, test } from '../harness/test.ts'
 
-const WHOLE = '**/whole.js'
+const WHOLE = '**/full.js'
 
 test('the whole client goes on where the first one was: same producer, next number, and nothing is stored twice', async ({
   context,
   openTab,
   server,
 }) => {
-  const arrived = context.waitForEvent('response', (response) => response.url().endsWith('/whole.js'))
+  const arrived = context.waitForEvent('response', (response) => response.url().endsWith('/full.js'))
   const tab = await openTab()
   const before = await tab.trackMany(30, 'before')
   await arrived

@@ -139,7 +139,7 @@ test('the script fetches the rest of its own build, which goes on with its numbe
   server,
   site,
 }) => {
-  const rest = page.waitForResponse((response) => response.url().includes('/lamplight-whole.js'))
+  const rest = page.waitForResponse((response) => response.url().includes('/lamplight-full.js'))
   await open(
     page,
     site,

@@ -245,6 +245,6 @@ test('a page that allows WebAssembly never fetches the translated core', async (
   const [tracked] = await trackEarly(page, server.url, ['allowed'])
   expect(tracked).toMatchObject({ seq: 1, stored: true })
   await page.evaluate(() => window.lamplight.flush())
-  await expect.poll(() => fetched.some((path) => path.endsWith('/whole.js'))).toBe(true)
+  await expect.poll(() => fetched.some((path) => path.endsWith('/full.js'))).toBe(true)
   expect(fetched.filter((path) => TRANSLATED.test(path))).toEqual([])
 })

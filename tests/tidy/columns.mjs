@@ -23,16 +23,19 @@ const COMMENTS = {
   '.yaml': HASH,
 }
 
-/** Each line of a comment that is too long, and can be broken. */
+/** Each comment line that is too long and can be broken: not code, nor an instruction to the linter. */
 export function* longComments(file, text) {
   const kind = COMMENTS[extname(file)]
   if (!kind) return
   let isInside = false
+  let isCode = false
   for (const [index, line] of text.split('\n').entries()) {
     const begins = !isInside && (kind.begin?.test(line) ?? false)
     const isComment = isInside || begins || (kind.line?.test(line) ?? false)
     if (isInside || begins) isInside = !kind.end.test(begins ? line.replace(kind.begin, '') : line)
-    if (isComment && line.length > COMMENT_COLUMNS_MAX && canBreak(line)) {
+    if (!isComment) isCode = false
+    else if (/^\s*(\/\/[/!]?|\*)\s*```/.test(line)) isCode = !isCode
+    if (isComment && !isCode && !line.includes('biome-ignore') && line.length > COMMENT_COLUMNS_MAX && canBreak(line)) {
       yield { line: index + 1, problem: `a comment of ${line.length} columns: wrap it at ${COMMENT_COLUMNS_MAX}` }
     }
   }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::{node, rust_target, step, translated};
 
 /// The modules' folders, and what of the crate is in each.
-const MODULES: [(&str, &[&str]); 2] = [("first", &["--no-default-features"]), ("whole", &[])];
+const MODULES: [(&str, &[&str]); 2] = [("first", &["--no-default-features"]), ("full", &[])];
 
 /// Nothing that a page would have to download without need.
 pub(crate) const STRIPPED: [&str; 3] =

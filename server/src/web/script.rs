@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
 struct Files;
 
 const NAME: &str = "lamplight.js";
-const WHOLE: &str = "lamplight-whole.js";
+const FULL: &str = "lamplight-full.js";
 const TRANSLATED: &str = "lamplight-translated.js";
 /// Best first: the encoding, and what the file's name then ends in.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
@@ -39,9 +39,9 @@ pub async fn script(headers: HeaderMap) -> Response {
     answer(find(NAME, &headers), &headers)
 }
 
-/// `GET /lamplight-whole.js?build=…`: the rest of the script.
-pub async fn whole(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    chunk(WHOLE, query.as_deref(), &headers)
+/// `GET /lamplight-full.js?build=…`: the full client.
+pub async fn full(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    chunk(FULL, query.as_deref(), &headers)
 }
 
 /// `GET /lamplight-translated.js?build=…`: the same without WebAssembly.
