@@ -39,7 +39,7 @@ test('the limits that docs/http.md names are those of the wire', () => {
     ID_BYTES_MAX: `1 to ${limits['ID_BYTES_MAX']} bytes`,
     PROPERTIES_BYTES_MAX: `at most ${Number(limits['PROPERTIES_BYTES_MAX']) / 1_024} KiB`,
     BODY_BYTES_MAX: `more than ${Number(limits['BODY_BYTES_MAX']) / 1_048_576} MiB as sent`,
-    UNPACKED_BYTES_MAX: `${Number(limits['UNPACKED_BYTES_MAX']) / 1_048_576} MiB unpacked`,
+    UNPACKED_BYTES_MAX: `${Number(limits['UNPACKED_BYTES_MAX']) / 1_048_576} MiB decompressed`,
     EVENTS_MAX: `or ${Number(limits['EVENTS_MAX']).toLocaleString('en')} events`,
   }
   expect(Object.entries(said).filter(([, text]) => !page.includes(text))).toEqual([])

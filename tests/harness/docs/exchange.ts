@@ -1,8 +1,10 @@
-// HTTP of the documentation: a request is sent as it stands there, and the answer must be the one that stands below it.
+// HTTP of the documentation: each request, written out or as a curl command, is sent as shown, and must get the answer
+// that is shown below it.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Place } from './place.ts'
-import type { Snippet } from './snippet.ts'
+import { inShell } from './shell.ts'
+import { isAnswer, type Snippet } from './snippet.ts'
 
 /** What was asked for may only be true a moment after an answer: processing comes later. */
 const SETTLE_MS = 10_000
@@ -57,17 +59,27 @@ export async function converse(snippets: Snippet[], place: Place): Promise<strin
   return wrong
 }
 
-function isAnswer({ text }: Snippet): boolean {
-  return text.startsWith('HTTP/1.1 ')
-}
-
 async function tried(request: Snippet, wanted: Snippet, place: Place): Promise<string[]> {
-  const last = Date.now() + (request.text.startsWith('GET ') ? SETTLE_MS : 0)
+  // Only what changes nothing is asked again.
+  const isRepeatable =
+    request.language === 'sh' ? !/ (-d|-X|--data) /.test(request.text) : request.text.startsWith('GET ')
+  const last = Date.now() + (isRepeatable ? SETTLE_MS : 0)
   for (;;) {
-    const differences = differing(await exchange(place.localized(request.text), place.server.url), read(wanted.text))
+    const differences = differing(await answered(request, wanted, place), shown(wanted, wanted.text))
     if (differences.length === 0 || Date.now() >= last) return differences
     await sleep(AGAIN_MS)
   }
+}
+
+async function answered(request: Snippet, wanted: Snippet, place: Place): Promise<Text> {
+  if (request.language === 'sh') return shown(wanted, await inShell(request, place))
+  const answer = await exchange(place.localized(request.text), place.server.url)
+  return wanted.language === 'json' ? { ...answer, first: '' } : answer
+}
+
+/** What an answer block shows: the whole response (`curl -i`), or only its body. */
+function shown({ language }: Snippet, text: string): Text {
+  return language === 'json' ? { first: '', headers: [], body: text.trim() } : read(text)
 }
 
 function differing(is: Text, wanted: Text): string[] {
@@ -78,7 +90,15 @@ function differing(is: Text, wanted: Text): string[] {
   )
   if (headers.length) return headers.map(([name, value]) => `no header '${name}: ${value}'; ${answers}`)
   if (!wanted.body) return []
-  return fits(JSON.parse(is.body), JSON.parse(wanted.body)) ? [] : [answers]
+  return fits(parsed(is.body), JSON.parse(wanted.body)) ? [] : [answers]
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** `…` stands for anything; members that are not shown may be there. */

@@ -23,6 +23,8 @@ export async function inShell({ text, notes }: Snippet, place: Place): Promise<s
     npm_config_fund: 'false',
     npm_config_cache: join(place.folder, '.npm'),
     LAMPLIGHT_LISTEN: '127.0.0.1:0',
+    // Its .curlrc turns off the progress meter, which would mix with the answer.
+    CURL_HOME: place.folder,
   }
   for (const name of Object.keys(SHOWN_KEYS)) delete env[name]
   try {
@@ -75,6 +77,7 @@ function layOut(folder: string): void {
   if (existsSync(join(folder, '.bin'))) return
   for (const name of ['npm', 'examples', 'server']) symlinkSync(join(ROOT, name), join(folder, name))
   writeFileSync(join(folder, 'package.json'), '{"private":true}')
+  writeFileSync(join(folder, '.curlrc'), 'silent\nshow-error\n')
   mkdirSync(join(folder, '.bin'))
   const cargo = join(folder, '.bin/cargo')
   writeFileSync(

@@ -102,14 +102,26 @@ function notesIn(line: string, at: string): Notes {
   return Object.fromEntries(pairs)
 }
 
-/** Files are told with the snippet that comes after them; a conversation over HTTP is one story. */
+/** Whether a snippet shows what the request above it gets: an HTTP response, or its JSON body alone. */
+export function isAnswer({ language, text }: Snippet): boolean {
+  return language === 'json' || (language === 'http' && text.startsWith('HTTP/1.1 '))
+}
+
+/** Files run with the snippet that follows them. All requests of a page that show their answers are one story. */
 export function storiesOf(path: string): Story[] {
   const stories: Story[] = []
   let files: Snippet[] = []
-  const conversation = snippetsOf(path).filter(({ language }) => language === 'http')
-  for (const snippet of snippetsOf(path)) {
-    if (snippet.language === 'http') {
-      if (snippet.at === conversation[0]?.at) stories.push({ files: conversation, main: snippet })
+  const snippets = snippetsOf(path)
+  const isAnswered = (index: number): boolean => {
+    const next = snippets[index + 1]
+    return snippets[index]?.language === 'sh' && next !== undefined && isAnswer(next)
+  }
+  const conversation = snippets.filter(
+    (snippet, index) => snippet.language === 'http' || isAnswer(snippet) || isAnswered(index),
+  )
+  for (const snippet of snippets) {
+    if (conversation.includes(snippet)) {
+      if (snippet === conversation[0]) stories.push({ files: conversation, main: snippet })
     } else if (snippet.notes.file) {
       files.push(snippet)
     } else {

@@ -25,16 +25,16 @@ export async function tell(story: Story, place: Place, page: Page): Promise<void
   place.shop = proxy?.url
   try {
     writeScripts(story, place)
-    if (isScript(main) && main.notes.in === 'node') await told(story, place)
+    if (files.includes(main)) expect(await converse(files, place)).toEqual([])
+    else if (isScript(main) && main.notes.in === 'node') await told(story, place)
     else if (isScript(main) || main.language === 'html') await inPage(story, place, page)
     else if (main.language === 'sh') says(main, await inShell(main, place))
-    else if (main.language === 'http') expect(await converse(files, place)).toEqual([])
     else if (main.language === 'toml') await asConfiguration(main, place)
     else
       throw new Error(
-        `${main.at}: nothing runs a snippet in '${main.language}'; write one in ts, js, html, sh, http, toml or nginx`,
+        `${main.at}: nothing runs a snippet in '${main.language}'; write one in ts, js, html, sh, json, http, toml or nginx`,
       )
-    if (main.language === 'sh' && main.notes.stores) await stores(story, place)
+    if (main.language === 'sh' && !files.includes(main) && main.notes.stores) await stores(story, place)
   } finally {
     await proxy?.close()
   }
