@@ -25,7 +25,10 @@ export function getLamplight<Events extends object = Record<string, Properties>>
   return getContext<Lamplight<Events>>(KEY)
 }
 
-/** The client's `stats()`, updated on each of its notes. Reads nothing without a subscriber. */
+/**
+ * The client's `stats()`, updated when events are delivered, adopted or dropped, and on errors.
+ * Reads nothing without a subscriber.
+ */
 export function lamplightStats(client: AnyLamplight): Readable<Stats> {
   return readable(client.stats(), (set) => {
     const update = (): void => set(client.stats())

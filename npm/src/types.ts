@@ -63,8 +63,8 @@ export interface Options {
   /** The version of your app, added to every event's context. */
   release?: string
   /**
-   * More members for every event's context, or `false` for no context. With `{ initial: null }`,
-   * the first page that the user was seen on is neither stored nor sent.
+   * More fields for every event's context, or `false` for no context. With `{ initial: null }`, this
+   * page does not store which page the user was first seen on, and its events have `initial: null`.
    */
   context?: Properties | false
   /** Changes an event before it is numbered, or discards it by returning `null`. */
@@ -136,7 +136,7 @@ export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
 
 /**
  * Why an event is not in localStorage. With `storage_…` and `busy` it is in memory. With `quota`,
- * `too_large`, `closed` and `unavailable` it is given up, and declared to the server if it has a
+ * `too_large`, `closed` and `unavailable` it is dropped, and declared to the server if it has a
  * number.
  */
 export type Reason =
@@ -159,7 +159,7 @@ export type Reason =
   | 'sampled_out'
   /** A hook discarded it. */
   | 'filtered'
-  /** The call was invalid; a note on `error` says why. */
+  /** The call was invalid. `error` listeners receive the reason. */
   | 'invalid'
 
 /** The immediate result for an event. */
@@ -184,7 +184,7 @@ export interface Delivered {
   count: number
 }
 
-/** An event that was given up. It is counted and declared to the server. */
+/** An event that was dropped. It is counted and declared to the server. */
 export interface Dropped {
   producer: string
   id: string
@@ -228,7 +228,7 @@ export interface Stats {
   sent: number
   /** Orphaned events of closed tabs that this page delivered. */
   adopted: number
-  /** This page's events given up, by reason. */
+  /** This page's events that were dropped, by reason. */
   dropped: Record<Dropped['reason'], number>
   /** Batches sent, answered or not. */
   requests: number
@@ -247,7 +247,7 @@ export interface Stats {
   }
 }
 
-/** The notes that `on` listens to, by name. */
+/** What listeners receive, by the name that `on` takes. */
 export interface Notes {
   /** This page's events. */
   delivered: Delivered
@@ -272,7 +272,7 @@ export type TrackArguments<Given> =
 export type PageProperties<Events> = 'page' extends keyof Events ? Partial<Events['page']> : Properties
 
 /**
- * A client. No method throws, whatever its arguments; errors are notes on `error`.
+ * A client. No method throws, whatever its arguments. Errors go to `error` listeners.
  *
  * `Events` names your events and their properties: `init<{ signed_up: { plan: string }; left: {}
  * }>(…)`.
@@ -283,8 +283,8 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * removed only after the page has read the server's 2xx. Otherwise `reason` says where it is: in
    * memory and soon in IndexedDB, or nowhere.
    *
-   * Names have 1 to 200 bytes; an empty name becomes `unnamed`. Properties are stored as at most 32
-   * KiB of JSON. A larger event is given up as `too_large`, counted, and declared to the server.
+   * Names have 1 to 200 bytes. An empty name becomes `unnamed`. Properties are stored as at most 32
+   * KiB of JSON. A larger event is dropped as `too_large`, counted, and declared to the server.
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
   /** Tracks the event `page` with the address (`url`, `path`), the title and the referrer. */
@@ -327,8 +327,8 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   setConsent(consent: Consent): void
   /**
    * Deletes everything that this browser stores about the user: what `setConsent('denied')`
-   * deletes, and the user's id, anonymous id and session. Data that the server already has stays.
-   * One storage key remains, which stores the decision.
+   * deletes, and the user's id, anonymous id, session and first page. Data that the server already
+   * has stays. One storage key remains, which stores the decision.
    */
   forget(): void
   /** Adds a plugin, and calls its `setup`. */
@@ -339,8 +339,8 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    */
   flush(): Promise<Report>
   /**
-   * Resolves when the page has read a 2xx for the event. Rejects if it is given up or not this
-   * page's.
+   * Resolves when the page has read a 2xx for the event. Rejects if the event is dropped, or if it
+   * belongs to another page.
    */
   delivered(id: string): Promise<void>
   /** A snapshot of this page's events and requests. */
