@@ -1,4 +1,5 @@
-// Builds the demo page into dist/: two pages, one script each, one style sheet. The server embeds that folder.
+// Builds the demo into dist/, which the server embeds: two pages, a script for each, and a style
+// sheet.
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -28,7 +29,7 @@ await mkdir(dist, { recursive: true })
 for (const name of await readdir(dist)) if (!files.has(name)) await rm(`${dist}/${name}`, { recursive: true })
 for (const [name, bytes] of [...files].sort(([a], [b]) => (a < b ? -1 : 1))) {
   const before = await readFile(`${dist}/${name}`).catch(() => undefined)
-  // What is written anew makes Cargo compile the server anew.
+  // Writing an unchanged file would make Cargo compile the server again.
   if (!before?.equals(bytes)) await writeFile(`${dist}/${name}`, bytes)
   console.log(`${String(bytes.length).padStart(8)}  www/dist/${name}`)
 }

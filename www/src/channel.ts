@@ -1,7 +1,8 @@
-// What the tabs and the dashboard say to each other: a channel of its own, so that the witness owes nothing to the SDK.
-import type { Way } from './rivals.ts'
+// The messages between the tabs and the dashboard. They use their own channel, so that the recorder
+// is independent of the SDK.
+import type { Way } from './alternatives.ts'
 
-/** Somebody worked for the tabs that are gone, as a tab saw it. */
+/** One holder of the tab lock, as a tab saw it. */
 export interface LockTurn {
   since: number
   epoch: number
@@ -12,7 +13,7 @@ export interface LockTurn {
 export interface TabStatus {
   producer: string
   waiting: number
-  /** Calls of `track()` that said `stored: false`, all in all. */
+  /** Total calls of `track()` that returned `stored: false`. */
   unstored: number
   sent: number
   adopted: number
@@ -24,33 +25,35 @@ export interface TabStatus {
   lastError: string
 }
 
-/** The numbers a tab announces. `made` grows before a `track()`, `returned` after it. */
+/** The counts that a tab announces. `made` increases before a `track()`, `returned` after it. */
 export interface TabCount {
   made: number
   returned: number
 }
 
 export type FromTab =
-  /** Said before every single `track()`: the call that makes event number `made` comes next. */
+  /** Sent before every `track()`: the next call makes event number `made`. */
   | { kind: 'making'; tab: string; made: number }
-  /** Said at the end of the task: every call so far has returned. */
+  /** Sent at the end of the task: every call so far has returned. */
   | ({ kind: 'returned'; tab: string } & TabCount)
   | ({ kind: 'status'; tab: string; status: TabStatus } & TabCount)
   | { kind: 'adopted'; tab: string; producer: string; count: number }
-  | ({ kind: 'goodbye'; tab: string } & TabCount)
-
-  /** How many events it made in a comparison. */
+  | ({ kind: 'closing'; tab: string } & TabCount)
+  /** How many events the tab made in a comparison. */
   | { kind: 'compared'; tab: string; made: number }
 
 export type FromDashboard =
-  | { kind: 'roll_call' }
+  | { kind: 'request_status' }
   | { kind: 'name'; tab: string; number: number }
-  /** Make what is due at `perSecond`. Sent by a visible page, because a hidden tab's own timers are throttled. */
+  /**
+   * Make the events due at `perSecond`. A visible page sends it, because browsers throttle the
+   * timers of hidden tabs.
+   */
   | { kind: 'tick'; perSecond: number }
   | { kind: 'burst'; count: number }
-  /** Begin a comparison; then make an event on about every second beat, until the end. */
+  /** Begin a comparison, in which each tab makes an event on about every second step. */
   | { kind: 'compare'; way: Way | 'lamplight' }
-  | { kind: 'beat' }
+  | { kind: 'step' }
   | { kind: 'compare_end' }
   /** Close one tab, or all. */
   | { kind: 'close'; tab?: string }
@@ -58,14 +61,17 @@ export type FromDashboard =
 export type Message = FromTab | FromDashboard
 
 export interface Channel {
-  say(message: Message): void
+  send(message: Message): void
 }
 
-export function openChannel(hear: (message: Message) => void): Channel {
+export function openChannel(handle: (message: Message) => void): Channel {
   const channel = new BroadcastChannel('lamplight-demo')
-  channel.onmessage = (event: MessageEvent<Message>) => hear(event.data)
-  return { say: (message) => channel.postMessage(message) }
+  channel.onmessage = (event: MessageEvent<Message>) => handle(event.data)
+  return { send: (message) => channel.postMessage(message) }
 }
 
-/** The Web Lock that a tab of this demo holds while it lives; a killed tab's is gone at once. */
+/**
+ * The Web Lock that a tab of the demo holds while it is alive. The browser releases it when a tab
+ * is killed.
+ */
 export const lifeLockName = (tab: string): string => `lamplight-demo:tab:${tab}`

@@ -1,4 +1,4 @@
-// Two lines over the last seconds, a minute at most: made and stored. Between them is what is on the way.
+// Two lines over at most the last minute: made and stored. The area between them is in flight.
 
 export interface Sample {
   made: number
@@ -6,7 +6,10 @@ export interface Sample {
 }
 
 const SAMPLES_MAX = 120
-/** Even the first samples are drawn this wide, so that the lines begin at the right and run to the left. */
+/**
+ * The chart is at least this wide, so that the first samples appear at the right edge and move
+ * left.
+ */
 const SAMPLES_MIN = 40
 const WIDTH = 120
 const HEIGHT = 48
@@ -21,7 +24,7 @@ export class Chart {
   constructor(svg: Element) {
     const path = (name: string): Element => {
       const found = svg.querySelector(`path.${name}`)
-      if (!found) throw new Error(`failed to find the line ${name} in the chart`)
+      if (!found) throw new Error(`failed to find path.${name} in the chart`)
       return found
     }
     this.#made = path('made')
@@ -39,7 +42,7 @@ export class Chart {
     this.#gap.setAttribute('d', `M${[...madeLine, ...storedLine.reverse()].join('L')}Z`)
   }
 
-  /** How many samples the chart is wide. */
+  /** The width of the chart, in samples. */
   get width(): number {
     return Math.max(SAMPLES_MIN, this.#samples.length)
   }
@@ -49,7 +52,10 @@ export class Chart {
   }
 }
 
-/** The newest sample stands at the right edge; the scale runs from the smallest to the largest value shown. */
+/**
+ * The newest sample is at the right edge. The scale goes from the smallest to the largest value
+ * shown.
+ */
 function line(samples: Sample[], value: (sample: Sample) => number): string[] {
   const low = Math.min(...samples.map((one) => Math.min(one.made, one.stored)))
   const high = Math.max(...samples.map((one) => Math.max(one.made, one.stored)))

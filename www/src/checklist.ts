@@ -1,11 +1,11 @@
 import { make } from './element.ts'
 
-/** What the page has seen so far, for the steps below. */
-export interface Seen {
+/** What has happened so far, for the steps below. */
+export interface Progress {
   openTabs: number
   hammered: boolean
   serverFails: boolean
-  /** A tab that is gone left events in storage. */
+  /** A closed or killed tab left events in storage. */
   orphans: boolean
   adopted: boolean
   holds: boolean
@@ -14,27 +14,31 @@ export interface Seen {
 interface Step {
   name: string
   text: string
-  isDone(seen: Seen, done: ReadonlySet<string>): boolean
+  isDone(progress: Progress, done: ReadonlySet<string>): boolean
 }
 
 const STEPS: Step[] = [
-  { name: 'opened', text: 'Open two tabs or more', isDone: (seen) => seen.openTabs >= 2 },
-  { name: 'hammered', text: 'Hammer them', isDone: (seen) => seen.openTabs >= 1 && seen.hammered },
+  { name: 'opened', text: 'Open two tabs or more', isDone: (progress) => progress.openTabs >= 2 },
+  { name: 'hammered', text: 'Hammer them', isDone: (progress) => progress.openTabs >= 1 && progress.hammered },
   {
     name: 'failed',
-    text: 'Cut the server off, or let it say 503',
-    isDone: (seen) => seen.openTabs >= 1 && seen.serverFails,
+    text: 'Take the server offline, or make it return 503',
+    isDone: (progress) => progress.openTabs >= 1 && progress.serverFails,
   },
-  { name: 'orphaned', text: 'Close or kill a tab while its events wait', isDone: (seen) => seen.orphans },
-  { name: 'adopted', text: 'Let the server answer again: another tab adopts them', isDone: (seen) => seen.adopted },
+  { name: 'orphaned', text: 'Close or kill a tab that has unsent events', isDone: (progress) => progress.orphans },
+  {
+    name: 'adopted',
+    text: 'Let the server respond again: another tab adopts them',
+    isDone: (progress) => progress.adopted,
+  },
   {
     name: 'arrived',
-    text: 'Everything arrived, once',
-    isDone: (seen, done) => seen.holds && STEPS.every((step) => step.name === 'arrived' || done.has(step.name)),
+    text: 'Every event arrived exactly once',
+    isDone: (progress, done) => progress.holds && STEPS.every((step) => step.name === 'arrived' || done.has(step.name)),
   },
 ]
 
-/** Ticks itself. A step once done stays done. */
+/** The list of steps, which marks itself. A step that is done stays done. */
 export class Checklist {
   readonly #list: HTMLElement
   #done = new Set<string>()
@@ -55,16 +59,16 @@ export class Checklist {
     return [...this.#done]
   }
 
-  /** Returns true when a step was ticked. */
-  see(seen: Seen): boolean {
+  /** Returns whether a step was marked as done. */
+  update(progress: Progress): boolean {
     const before = this.#done.size
-    for (const step of STEPS) if (step.isDone(seen, this.#done)) this.#done.add(step.name)
+    for (const step of STEPS) if (step.isDone(progress, this.#done)) this.#done.add(step.name)
     if (this.#done.size === before) return false
     this.#show()
     return true
   }
 
-  recall(steps: string[]): void {
+  restore(steps: string[]): void {
     this.#done = new Set(steps)
     this.#show()
   }
@@ -76,8 +80,8 @@ export class Checklist {
       const isDone = this.#done.has(step.name)
       item?.classList.toggle('done', isDone)
       item?.classList.toggle('next', step === next)
-      const spoken = item?.querySelector('.unseen')
-      if (spoken) spoken.textContent = isDone ? 'done: ' : 'to do: '
+      const status = item?.querySelector('.unseen')
+      if (status) status.textContent = isDone ? 'done: ' : 'to do: '
     }
   }
 }

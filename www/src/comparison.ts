@@ -1,45 +1,48 @@
+import { takeKept, type Way } from './alternatives.ts'
 import type { Channel } from './channel.ts'
 import { byId, setText } from './element.ts'
 import { format } from './equation.ts'
-import { takeKept, type Way } from './rivals.ts'
 
 const WAYS: (Way | 'lamplight')[] = ['array', 'mutex', 'web_locks', 'lamplight']
-const BEATS = 300
-const BEAT_MS = 10
-/** For the last writes of every tab to reach this page's copy of localStorage. */
+const STEPS = 300
+const STEP_MS = 10
+/** Time for the last writes of every tab to reach this page's copy of localStorage. */
 const SETTLE_MS = 1_500
 const ARRIVE_MS_MAX = 30_000
 
-/** What the comparison needs to know of the page around it. */
-export interface Bench {
+/** What the comparison needs from the dashboard. */
+export interface Surroundings {
   channel: Channel
   openTabs: () => number
   /** Rows that the server has stored so far. */
   stored: () => number
 }
 
-/** The same load on one array in localStorage, kept in three ways, and on Lamplight: how many of the made are kept. */
+/**
+ * Puts the same load on one array in localStorage, stored in three ways, and on Lamplight, and
+ * counts losses.
+ */
 export class Comparison {
-  readonly #bench: Bench
+  readonly #surroundings: Surroundings
   readonly #button = byId<HTMLButtonElement>('compare')
   #made = new Map<string, number>()
   #isRunning = false
 
-  constructor(bench: Bench) {
-    this.#bench = bench
+  constructor(surroundings: Surroundings) {
+    this.#surroundings = surroundings
     this.#button.addEventListener('click', () => void this.#run())
   }
 
-  /** A tab tells how many it made. */
-  hear(tab: string, made: number): void {
+  /** Records how many events a tab made. */
+  handle(tab: string, made: number): void {
     this.#made.set(tab, made)
   }
 
   show(): void {
-    this.#button.disabled = this.#isRunning || this.#bench.openTabs() < 2
+    this.#button.disabled = this.#isRunning || this.#surroundings.openTabs() < 2
     if (this.#isRunning) return
-    const tabs = this.#bench.openTabs()
-    setText(byId('compare-note'), tabs < 2 ? 'Needs two open tabs.' : `${tabs} tabs, three seconds each way.`)
+    const tabs = this.#surroundings.openTabs()
+    setText(byId('compare-note'), tabs < 2 ? 'Needs two open tabs.' : `${tabs} tabs, three seconds for each method.`)
   }
 
   async #run(): Promise<void> {
@@ -55,27 +58,27 @@ export class Comparison {
 
   async #try(way: Way | 'lamplight'): Promise<void> {
     const row = byId(`compare-${way}`)
-    setText(byId('compare-note'), `Now: ${row.firstElementChild?.textContent ?? way}.`)
+    setText(byId('compare-note'), `Running: ${row.firstElementChild?.textContent ?? way}.`)
     this.#made.clear()
     takeKept(localStorage)
-    const storedBefore = this.#bench.stored()
-    this.#bench.channel.say({ kind: 'compare', way })
-    for (let beat = 0; beat < BEATS; beat += 1) {
-      await pause(BEAT_MS)
-      this.#bench.channel.say({ kind: 'beat' })
+    const storedBefore = this.#surroundings.stored()
+    this.#surroundings.channel.send({ kind: 'compare', way })
+    for (let step = 0; step < STEPS; step += 1) {
+      await pause(STEP_MS)
+      this.#surroundings.channel.send({ kind: 'step' })
     }
-    this.#bench.channel.say({ kind: 'compare_end' })
+    this.#surroundings.channel.send({ kind: 'compare_end' })
     await pause(SETTLE_MS)
     const made = [...this.#made.values()].reduce((sum, count) => sum + count, 0)
     const kept = way === 'lamplight' ? await this.#arrived(storedBefore, made) : takeKept(localStorage)
     this.#showRow(row, made, kept)
   }
 
-  /** Events that are the server's now. */
+  /** Waits for the events to arrive at the server, and returns how many did. */
   async #arrived(storedBefore: number, made: number): Promise<number> {
     const endMs = performance.now() + ARRIVE_MS_MAX
-    while (this.#bench.stored() - storedBefore < made && performance.now() < endMs) await pause(BEAT_MS)
-    return Math.min(made, this.#bench.stored() - storedBefore)
+    while (this.#surroundings.stored() - storedBefore < made && performance.now() < endMs) await pause(STEP_MS)
+    return Math.min(made, this.#surroundings.stored() - storedBefore)
   }
 
   #showRow(row: HTMLElement, made: number, kept: number): void {

@@ -4,33 +4,33 @@ import type { Roster } from './roster.ts'
 import type { Fault, Server } from './server.ts'
 
 const TICK_MS = 50
-/** A forgotten hammer stops by itself. */
+/** The load stops after this time. */
 const HAMMER_MS_MAX = 60_000
 const HELLO_WAIT_MS = 2_500
 
-export interface Orders {
+export interface Targets {
   channel: Channel
   server: Server
   roster: Roster
 }
 
-/** The buttons. */
+/** The buttons that open tabs, make load, and make the server fail. */
 export class Controls {
-  readonly #orders: Orders
+  readonly #targets: Targets
   #perSecond = 0
   #timer: ReturnType<typeof setInterval> | undefined
   #endsMs = 0
   #hammered = false
   #fault: Fault = 'none'
   #knowsFull = false
-  /** Grows with every choice, begun or done. */
+  /** Increases when a choice begins, and when it is done. */
   #choices = 0
 
-  constructor(orders: Orders) {
-    this.#orders = orders
+  constructor(targets: Targets) {
+    this.#targets = targets
     byId('open-one').addEventListener('click', () => void this.#openTabs(1))
     byId('open-five').addEventListener('click', () => void this.#openTabs(5))
-    byId('close-all').addEventListener('click', () => orders.channel.say({ kind: 'close' }))
+    byId('close-all').addEventListener('click', () => targets.channel.send({ kind: 'close' }))
     byId('hammer-50').addEventListener('click', () => this.#hammer(this.#perSecond === 50 ? 0 : 50))
     byId('hammer-500').addEventListener('click', () => this.#hammer(this.#perSecond === 500 ? 0 : 500))
     byId('burst').addEventListener('click', () => this.#burst(1_000))
@@ -47,8 +47,10 @@ export class Controls {
     return this.#fault
   }
 
-  /** A hammer stops when a tab's share of storage is full. Pressed again, it goes on. */
-  minds(inMemory: number): void {
+  /**
+   * Stops the load once when a tab's share of storage is full. Pressing the button again continues.
+   */
+  stopWhenFull(inMemory: number): void {
     const isFull = inMemory > 0
     if (isFull && !this.#knowsFull && this.#perSecond > 0) {
       this.#hammer(0)
@@ -56,44 +58,47 @@ export class Controls {
       note.hidden = false
       setText(
         note,
-        'Stopped: a tab has filled its share of localStorage, 1 MiB. Press again to go on; what is made then waits in memory only.',
+        'Stopped: a tab has filled its share of localStorage. Press again to continue; further events wait in memory only.',
       )
     }
     this.#knowsFull = isFull
   }
 
-  /** Asks the server how it behaves, because another dashboard may have changed it. */
+  /** Reads the server's fault, because another dashboard may have changed it. */
   async readFault(): Promise<void> {
     const choices = this.#choices
-    const fault = await this.#orders.server.fault()
-    // A choice made meanwhile is newer than this answer.
+    const fault = await this.#targets.server.fault()
+    // A choice made in the meantime is newer than this answer.
     if (choices !== this.#choices) return
     this.#fault = fault
     for (const input of this.#faultInputs()) input.checked = input.value === this.#fault
   }
 
-  /** `noopener` gives each tab a process of its own; tabs that share one would share their view of localStorage. */
+  /**
+   * `noopener` gives each tab its own process. Tabs in one process would share their view of
+   * localStorage.
+   */
   async #openTabs(count: number): Promise<void> {
-    const before = this.#orders.roster.alive().length
+    const before = this.#targets.roster.alive().length
     for (let index = 0; index < count; index += 1) window.open('tab.html', '_blank', 'noopener')
     await new Promise((resolve) => setTimeout(resolve, HELLO_WAIT_MS))
-    const opened = this.#orders.roster.alive().length - before
+    const opened = this.#targets.roster.alive().length - before
     const note = byId('popup-note')
     note.hidden = opened >= count
     setText(
       note,
-      `${opened} of ${count} opened: your browser holds back the others. Allow pop-ups for this page (in the address bar), or press “Open a tab” as often as you like.`,
+      `${opened} of ${count} opened: your browser blocked the others. Allow pop-ups for this page in the address bar, or press “Open a tab” several times.`,
     )
   }
 
   #burst(count: number): void {
-    this.#hammered ||= this.#orders.roster.alive().length > 0
-    this.#orders.channel.say({ kind: 'burst', count })
+    this.#hammered ||= this.#targets.roster.alive().length > 0
+    this.#targets.channel.send({ kind: 'burst', count })
   }
 
   #hammer(perSecond: number): void {
     this.#perSecond = perSecond
-    this.#hammered ||= perSecond > 0 && this.#orders.roster.alive().length > 0
+    this.#hammered ||= perSecond > 0 && this.#targets.roster.alive().length > 0
     this.#endsMs = performance.now() + HAMMER_MS_MAX
     clearInterval(this.#timer)
     this.#timer = perSecond > 0 ? setInterval(() => this.#tick(), TICK_MS) : undefined
@@ -102,7 +107,7 @@ export class Controls {
 
   #tick(): void {
     if (performance.now() >= this.#endsMs) this.#hammer(0)
-    else this.#orders.channel.say({ kind: 'tick', perSecond: this.#perSecond })
+    else this.#targets.channel.send({ kind: 'tick', perSecond: this.#perSecond })
   }
 
   #showHammer(): void {
@@ -110,14 +115,14 @@ export class Controls {
     byId('hammer-500').setAttribute('aria-pressed', String(this.#perSecond === 500))
     const note = byId('hammer-note')
     note.hidden = this.#perSecond === 0
-    setText(note, `Every open tab makes ${this.#perSecond} events a second, for a minute at most.`)
+    setText(note, `Every open tab makes ${this.#perSecond} events per second, for at most a minute.`)
   }
 
   async #setFault(mode: Fault): Promise<void> {
     this.#fault = mode
     this.#choices += 1
     try {
-      await this.#orders.server.setFault(mode)
+      await this.#targets.server.setFault(mode)
     } finally {
       this.#choices += 1
       await this.readFault()

@@ -1,10 +1,10 @@
-// The dashboard: hears the tabs, asks the server, and holds one against the other.
+// The dashboard: receives messages from the tabs, queries the server, and compares both.
 import { type Channel, type Message, openChannel } from './channel.ts'
 import { Checklist } from './checklist.ts'
 import { Comparison } from './comparison.ts'
 import { Controls } from './controls.ts'
 import { byId, setText } from './element.ts'
-import { judge, type Verdict } from './equation.ts'
+import { type Evaluation, evaluate } from './equation.ts'
 import { EquationView } from './equation_view.ts'
 import { Ledger } from './ledger.ts'
 import { LockView } from './lock_view.ts'
@@ -16,10 +16,10 @@ import { inMemoryOf, TabsTable } from './tabs_table.ts'
 import { Tail } from './tail.ts'
 
 const POLL_MS = 500
-/** Of so many polls, one also asks for the last events and the fault. */
+/** Every second poll also reads the last events and the fault. */
 const SLOW_EVERY = 2
 const TAIL_ROWS = 10
-/** Tabs that answer the first roll call are older than the counting. */
+/** Tabs that answer within this time after the start were open before counting began. */
 const EARLIER_TABS_MS = 1_000
 
 class Dashboard {
@@ -42,21 +42,21 @@ class Dashboard {
   constructor(server: Server, ledger: Ledger) {
     this.#server = server
     this.#ledger = ledger
-    this.#roster = new Roster(ledger.witness)
-    this.#roster.recall()
-    this.#checklist.recall(ledger.steps)
-    this.#channel = openChannel((message) => this.#hear(message))
+    this.#roster = new Roster(ledger.recorder)
+    this.#roster.restore()
+    this.#checklist.restore(ledger.steps)
+    this.#channel = openChannel((message) => this.#handle(message))
     this.#controls = new Controls({ channel: this.#channel, server, roster: this.#roster })
-    this.#tabsTable = new TabsTable(ledger.witness, (tab) => this.#channel.say({ kind: 'close', tab }))
-    this.#queueView = new QueueView(ledger.witness)
-    this.#lockView = new LockView(ledger.witness)
-    this.#tail = new Tail(server, ledger.witness)
+    this.#tabsTable = new TabsTable(ledger.recorder, (tab) => this.#channel.send({ kind: 'close', tab }))
+    this.#queueView = new QueueView(ledger.recorder)
+    this.#lockView = new LockView(ledger.recorder)
+    this.#tail = new Tail(server, ledger.recorder)
     this.#comparison = new Comparison({
       channel: this.#channel,
       openTabs: () => this.#roster.alive().length,
       stored: () => ledger.stored(),
     })
-    byId('anew').addEventListener('click', () => void this.#startAnew())
+    byId('reset').addEventListener('click', () => void this.#restart())
     document.addEventListener('visibilitychange', () => void this.#ledger.save())
     addEventListener('pagehide', () => void this.#ledger.save())
   }
@@ -69,24 +69,24 @@ class Dashboard {
     }
   }
 
-  #hear(message: Message): void {
+  #handle(message: Message): void {
     switch (message.kind) {
       case 'making':
       case 'returned':
       case 'status':
       case 'adopted':
       case 'compared':
-      case 'goodbye':
-        if (this.#roster.hear(message, performance.now()) && this.#isEarlierTab())
-          this.#ledger.witness.startAnew(message.tab)
-        if (message.kind === 'compared') this.#comparison.hear(message.tab, message.made)
+      case 'closing':
+        if (this.#roster.handle(message, performance.now()) && this.#isEarlierTab())
+          this.#ledger.recorder.restart(message.tab)
+        if (message.kind === 'compared') this.#comparison.handle(message.tab, message.made)
         if (message.kind === 'status') {
-          this.#channel.say({ kind: 'name', tab: message.tab, number: this.#ledger.witness.tab(message.tab).number })
+          this.#channel.send({ kind: 'name', tab: message.tab, number: this.#ledger.recorder.tab(message.tab).number })
         }
     }
   }
 
-  /** A tab that was open before counting began is counted from where it stands. */
+  /** Whether a new tab was open before counting began. Its earlier events are not counted. */
   #isEarlierTab(): boolean {
     return this.#ledger.isFresh && performance.now() - this.#startedMs < EARLIER_TABS_MS
   }
@@ -94,11 +94,11 @@ class Dashboard {
   async #poll(): Promise<void> {
     const isSlow = this.#polls % SLOW_EVERY === 0
     this.#polls += 1
-    this.#channel.say({ kind: 'roll_call' })
+    this.#channel.send({ kind: 'request_status' })
     try {
-      this.#ledger.learnTotals(await this.#server.totals(), performance.now())
-      this.#ledger.learnProducers(await this.#server.producers())
-      if (isSlow) await this.#askMore()
+      this.#ledger.setTotals(await this.#server.totals(), performance.now())
+      this.#ledger.setProducers(await this.#server.producers())
+      if (isSlow) await this.#pollDetails()
     } catch (error) {
       this.#ledger.failed(error)
     }
@@ -107,7 +107,7 @@ class Dashboard {
     await this.#ledger.save()
   }
 
-  async #askMore(): Promise<void> {
+  async #pollDetails(): Promise<void> {
     const [events] = await Promise.all([this.#server.lastEvents(TAIL_ROWS), this.#controls.readFault()])
     this.#tail.show(events)
   }
@@ -116,53 +116,53 @@ class Dashboard {
     const nowMs = performance.now()
     const queue = this.#queueReader.read()
     const keys = keysBy(queue)
-    for (const tab of this.#roster.alive()) this.#ledger.witness.tab(tab.id).inMemory = inMemoryOf(tab, keys)
+    for (const tab of this.#roster.alive()) this.#ledger.recorder.tab(tab.id).inMemory = inMemoryOf(tab, keys)
     const inMemory = this.#inMemory(this.#roster.alive())
-    this.#controls.minds(inMemory)
-    const facts = { waiting: queue.count + inMemory, diedInMemory: this.#inMemory(this.#roster.gone()) }
-    const verdict = judge(this.#ledger.facts(facts, nowMs))
-    this.#equation.show(this.#withError(verdict), this.#ledger.repeats(), nowMs)
+    this.#controls.stopWhenFull(inMemory)
+    const facts = { waiting: queue.count + inMemory, lostInMemory: this.#inMemory(this.#roster.ended()) }
+    const evaluation = evaluate(this.#ledger.facts(facts, nowMs))
+    this.#equation.show(this.#withError(evaluation), this.#ledger.repeats(), nowMs)
     this.#tabsTable.show(this.#roster, queue, this.#ledger.storedBy)
     this.#queueView.show(queue, inMemory)
     this.#lockView.show(this.#roster)
     this.#comparison.show()
     setText(byId('since'), this.#ledger.sinceText())
-    this.#tick(verdict, new Set(queue.byProducer.map((waiting) => waiting.producer)))
+    this.#tick(evaluation, new Set(queue.byProducer.map((waiting) => waiting.producer)))
   }
 
   #inMemory(tabs: Tab[]): number {
-    return tabs.reduce((sum, tab) => sum + this.#ledger.witness.tab(tab.id).inMemory, 0)
+    return tabs.reduce((sum, tab) => sum + this.#ledger.recorder.tab(tab.id).inMemory, 0)
   }
 
-  /** An outage of the totals themselves must not look like a verdict. */
-  #withError(verdict: Verdict): Verdict {
+  /** While the totals cannot be read, the last known ones must not look current. */
+  #withError(evaluation: Evaluation): Evaluation {
     const error = this.#ledger.error
-    if (!error || verdict.state === 'unknown') return error ? { ...verdict, text: error } : verdict
+    if (!error || evaluation.state === 'unknown') return error ? { ...evaluation, text: error } : evaluation
     return {
-      ...verdict,
+      ...evaluation,
       state: 'on_the_way',
-      text: `The server does not answer this page: ${error}. The numbers are the last known.`,
+      text: `The server does not respond to this page: ${error}. These are the last known numbers.`,
     }
   }
 
-  #tick(verdict: Verdict, waiting: ReadonlySet<string>): void {
-    const gone = this.#roster.gone()
-    const isOrphan = (id: string): boolean => waiting.has(this.#ledger.witness.tab(id).producer)
-    const ticked = this.#checklist.see({
+  #tick(evaluation: Evaluation, waiting: ReadonlySet<string>): void {
+    const ended = this.#roster.ended()
+    const isOrphan = (id: string): boolean => waiting.has(this.#ledger.recorder.tab(id).producer)
+    const ticked = this.#checklist.update({
       openTabs: this.#roster.alive().length,
       hammered: this.#controls.hammered,
       serverFails: this.#controls.fault !== 'none',
-      orphans: gone.some((tab) => isOrphan(tab.id)),
+      orphans: ended.some((tab) => isOrphan(tab.id)),
       adopted: this.#roster.tabs().some((tab) => tab.adoptedBy.size > 0),
-      holds: verdict.state === 'holds',
+      holds: evaluation.state === 'holds',
     })
     if (ticked) this.#ledger.steps = this.#checklist.done()
   }
 
-  async #startAnew(): Promise<void> {
-    this.#ledger.startAnew(await this.#server.totals(), readQueue(localStorage).count)
+  async #restart(): Promise<void> {
+    this.#ledger.restart(await this.#server.totals(), readQueue(localStorage).count)
     this.#roster.clear()
-    this.#checklist.recall([])
+    this.#checklist.restore([])
     this.#equation.clear()
     this.#show()
     await this.#ledger.save()
@@ -177,5 +177,5 @@ async function start(): Promise<void> {
 }
 
 start().catch((error: unknown) => {
-  setText(byId('verdict'), `The demo could not start: ${String(error)}. Reload the page when the server runs.`)
+  setText(byId('evaluation'), `The demo failed to start: ${String(error)}. Reload the page when the server is running.`)
 })

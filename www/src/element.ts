@@ -1,4 +1,4 @@
-// Finding and making elements. Text always goes in as text.
+// Finds and makes elements. Text is always inserted as text, never as HTML.
 
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const found = document.getElementById(id)
@@ -17,7 +17,7 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Writes only what changed, so that selections and screen readers are left in peace. */
+/** Writes only changed text, so that selections and screen readers are not disturbed. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }

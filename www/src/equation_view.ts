@@ -1,8 +1,10 @@
 import { Chart } from './chart.ts'
 import { byId, setText } from './element.ts'
-import { format, type State, type Verdict } from './equation.ts'
+import { type Evaluation, format, type State } from './equation.ts'
 
-/** While numbers run, the spoken line changes at most this often. A new state is always told at once. */
+/**
+ * Screen readers get a changed sentence at most this often. A new state is announced immediately.
+ */
 const SPEAK_EVERY_MS = 2_000
 
 const SAMPLE_EVERY_MS = 500
@@ -14,37 +16,37 @@ export class EquationView {
   #state: State = 'unknown'
   #spokeMs = -Infinity
 
-  show(verdict: Verdict, repeats: number, nowMs: number): void {
-    setText(byId('made'), format(verdict.made))
-    setText(byId('stored'), verdict.state === 'unknown' ? '–' : format(verdict.stored))
-    setText(byId('duplicates'), format(verdict.duplicates))
-    setText(byId('holes'), format(verdict.holes))
+  show(evaluation: Evaluation, repeats: number, nowMs: number): void {
+    setText(byId('made'), format(evaluation.made))
+    setText(byId('stored'), evaluation.state === 'unknown' ? '–' : format(evaluation.stored))
+    setText(byId('duplicates'), format(evaluation.duplicates))
+    setText(byId('holes'), format(evaluation.holes))
     setText(
       byId('repeats'),
-      repeats === 0 ? 'rows more than made' : `rows more than made; ${format(repeats)} repeats dropped`,
+      repeats === 0 ? 'more rows than events made' : `more rows than events made; ${format(repeats)} repeats dropped`,
     )
-    if (verdict.state !== 'unknown') this.#chart.add({ made: verdict.made, stored: verdict.stored })
+    if (evaluation.state !== 'unknown') this.#chart.add({ made: evaluation.made, stored: evaluation.stored })
     setText(byId('span'), `the last ${Math.round((this.#chart.width * SAMPLE_EVERY_MS) / 1_000)} seconds`)
-    byId('equation').dataset['state'] = verdict.state
-    this.#tint(verdict)
-    document.title = `${MARKS[verdict.state]}${format(verdict.stored)} of ${format(verdict.made)} · Lamplight demo`
-    if (verdict.state !== this.#state || nowMs - this.#spokeMs >= SPEAK_EVERY_MS) {
-      setText(byId('verdict'), verdict.text)
+    byId('equation').dataset['state'] = evaluation.state
+    this.#tint(evaluation)
+    document.title = `${MARKS[evaluation.state]}${format(evaluation.stored)} of ${format(evaluation.made)} · Lamplight demo`
+    if (evaluation.state !== this.#state || nowMs - this.#spokeMs >= SPEAK_EVERY_MS) {
+      setText(byId('evaluation'), evaluation.text)
       this.#spokeMs = nowMs
     }
-    this.#state = verdict.state
+    this.#state = evaluation.state
   }
 
-  /** Only the figures that are off take the colour of the state. */
-  #tint(verdict: Verdict): void {
-    const isOff = {
+  /** Colours only the figures that differ from what they should be. */
+  #tint(evaluation: Evaluation): void {
+    const differs = {
       made: false,
-      stored: verdict.stored !== verdict.made,
-      duplicates: verdict.duplicates > 0,
-      holes: verdict.holes > 0,
+      stored: evaluation.stored !== evaluation.made,
+      duplicates: evaluation.duplicates > 0,
+      holes: evaluation.holes > 0,
     }
-    for (const [name, off] of Object.entries(isOff)) {
-      byId(`${name}-figure`).classList.toggle('tinted', off || verdict.state === 'holds')
+    for (const [name, isOff] of Object.entries(differs)) {
+      byId(`${name}-figure`).classList.toggle('tinted', isOff || evaluation.state === 'holds')
     }
   }
 

@@ -1,17 +1,17 @@
-// What the dashboard knows: the witness's counts on one side, the server's on the other, both since counting began.
+// The counts of the recorder and of the server, both since counting began.
 import { type Facts, format } from './equation.ts'
 import { type DemoRecord, RecordStore } from './record.ts'
+import { Recorder } from './recorder.ts'
 import type { ProducerRow, Server, Totals } from './server.ts'
-import { Witness } from './witness.ts'
 
 export class Ledger {
-  readonly witness = new Witness()
+  readonly recorder = new Recorder()
   readonly storedBy = new Map<string, number>()
   steps: string[] = []
   error = ''
   readonly #records: RecordStore
   #before: Totals
-  /** Events that stood in storage when counting began, from tabs nobody witnessed. */
+  /** Events that were in storage when counting began, from tabs that were not recorded. */
   #foundWaiting: number
   #sinceMs: number
   #now: Totals | undefined
@@ -19,7 +19,7 @@ export class Ledger {
   #fingerprint = ''
   #saved = ''
 
-  /** True when no record of this server was found, so that counting began just now. */
+  /** Whether counting began just now, because there was no record of this server. */
   readonly isFresh: boolean
 
   private constructor(records: RecordStore, before: Totals, foundWaiting: number, kept?: DemoRecord) {
@@ -29,43 +29,43 @@ export class Ledger {
     this.#sinceMs = kept?.sinceMs ?? Date.now()
     this.isFresh = kept === undefined
     if (!kept) return
-    this.witness.merge(kept.witness)
+    this.recorder.merge(kept.recording)
     this.steps = kept.steps
   }
 
-  /** Goes on with the record of this server, or begins one at the server's present numbers. */
+  /** Continues the record of this server, or begins one at the server's current numbers. */
   static async open(key: string, server: Server, waiting: number): Promise<Ledger> {
     const records = new RecordStore(key)
     const [kept, totals] = await Promise.all([records.read(), server.totals()])
-    // Fewer rows than before: the same key, but another data directory.
+    // Fewer rows than before mean that another data directory uses the same key.
     if (!kept || totals.stored < kept.before.stored || totals.received < kept.received) {
       return new Ledger(records, totals, waiting)
     }
     return new Ledger(records, kept.before, kept.foundWaiting, kept)
   }
 
-  startAnew(totals: Totals, waiting: number): void {
+  restart(totals: Totals, waiting: number): void {
     this.#before = totals
     this.#now = totals
     this.#foundWaiting = waiting
     this.#sinceMs = Date.now()
     this.steps = []
-    this.witness.startAnew()
+    this.recorder.restart()
   }
 
-  learnTotals(totals: Totals, nowMs: number): void {
+  setTotals(totals: Totals, nowMs: number): void {
     this.error = ''
     this.#now = totals
-    const { certain, unreturned } = this.witness.made()
+    const { certain, unreturned } = this.recorder.made()
     const fingerprint = [totals.made, totals.received, totals.stored, certain, unreturned].join()
     if (fingerprint !== this.#fingerprint) this.#changedMs = nowMs
     this.#fingerprint = fingerprint
   }
 
-  learnProducers(rows: ProducerRow[]): void {
+  setProducers(rows: ProducerRow[]): void {
     for (const row of rows) {
       this.storedBy.set(row.producer, row.received)
-      this.witness.learnHighestSeq(row.producer, row.made)
+      this.recorder.raiseTo(row.producer, row.made)
     }
   }
 
@@ -73,10 +73,10 @@ export class Ledger {
     this.error = error instanceof Error ? error.message : String(error)
   }
 
-  facts({ waiting, diedInMemory }: { waiting: number; diedInMemory: number }, nowMs: number): Facts {
+  facts({ waiting, lostInMemory }: { waiting: number; lostInMemory: number }, nowMs: number): Facts {
     const now = this.#now
     const before = this.#before
-    const { certain, unreturned } = this.witness.made()
+    const { certain, unreturned } = this.recorder.made()
     return {
       made: { certain: certain + this.#foundWaiting, unreturned },
       stored: now ? now.stored - before.stored : undefined,
@@ -84,7 +84,7 @@ export class Ledger {
       declared: since(now?.declared, before.declared),
       lost: since(now?.lost, before.lost),
       waiting,
-      diedInMemory,
+      lostInMemory,
       serverDepth: now?.queue?.depth ?? 0,
       quietMs: nowMs - this.#changedMs,
     }
@@ -95,23 +95,22 @@ export class Ledger {
     return since(this.#now?.stored, this.#before.stored)
   }
 
-  /** Events that came more than once and were dropped by the server. */
+  /** Repeated events that the server dropped. */
   repeats(): number {
     return since(this.#now?.duplicates, this.#before.duplicates)
   }
 
   sinceText(): string {
     const since = new Date(this.#sinceMs).toLocaleTimeString()
-    const rows =
-      this.#before.stored === 0 ? '' : ` ${format(this.#before.stored)} rows were there before and are left out.`
+    const rows = this.#before.stored === 0 ? '' : ` ${format(this.#before.stored)} earlier rows are not counted.`
     const found =
-      this.#foundWaiting === 0 ? '' : ` ${format(this.#foundWaiting)} events were found waiting and count as made.`
-    return `Counted since ${since}.${rows}${found}`
+      this.#foundWaiting === 0 ? '' : ` ${format(this.#foundWaiting)} events were already waiting and count as made.`
+    return `Counting since ${since}.${rows}${found}`
   }
 
   async save(): Promise<void> {
     const record: DemoRecord = {
-      witness: this.witness.record(),
+      recording: this.recorder.recording(),
       before: this.#before,
       foundWaiting: this.#foundWaiting,
       received: this.#now?.received ?? this.#before.received,

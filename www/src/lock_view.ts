@@ -1,17 +1,17 @@
 import { byId, make, setText } from './element.ts'
+import type { Recorder } from './recorder.ts'
 import type { Roster } from './roster.ts'
 import { clockTime } from './time.ts'
-import type { Witness } from './witness.ts'
 
 const TURNS_MAX = 6
 
-/** Which tab works for those that are gone, and which did before. */
+/** Which tab delivers orphaned events, and which did before. */
 export class LockView {
-  readonly #witness: Witness
+  readonly #recorder: Recorder
   #shown = ''
 
-  constructor(witness: Witness) {
-    this.#witness = witness
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder
   }
 
   show(roster: Roster): void {
@@ -23,7 +23,7 @@ export class LockView {
     if (shown === this.#shown) return
     this.#shown = shown
     const lines = turns.map((turn) => {
-      const number = this.#witness.numberOf(turn.holder)
+      const number = this.#recorder.numberOf(turn.holder)
       const name = number === undefined ? `…${turn.holder.slice(-6)}` : `Tab ${number}`
       return make('li', {}, make('time', {}, clockTime(turn.since)), `${name}, turn ${turn.epoch}`)
     })

@@ -1,22 +1,22 @@
-// The SDK's keys in localStorage, as this page sees them. Reading only: the demo never touches a key of the SDK.
+// The SDK's keys in localStorage, as this page sees them. The demo only reads them.
 
 export interface Waiting {
   producer: string
   count: number
-  /** One UTF-16 unit each of key and value; ASCII text, so also bytes. */
+  /** UTF-16 units of key and value, which are bytes because the text is ASCII. */
   bytes: number
 }
 
 export interface Queue {
   count: number
   bytes: number
-  /** Every other key of the SDK: the tab lock and the tabs' beats. */
+  /** Every other key of the SDK: the tab lock and the heartbeats of tabs. */
   otherCount: number
   byProducer: Waiting[]
 }
 
-/** For each millisecond of looking, so many of rest. */
-const PAUSES = 20
+/** The pause after each scan is this many times as long as the scan. */
+const PAUSE_FACTOR = 20
 const EVENT_KEY = /^ll:[^:]+:q:([^:]+):/
 
 /** Keys by producer. */
@@ -24,7 +24,10 @@ export function keysBy(queue: Queue): Map<string, number> {
   return new Map(queue.byProducer.map((waiting) => [waiting.producer, waiting.count]))
 }
 
-/** Looks at the keys as often as is cheap: tens of thousands of them take their time, and the tabs need the processor. */
+/**
+ * Limits how often keys are scanned, because tens of thousands take long and the tabs need the
+ * processor.
+ */
 export class QueueReader {
   readonly #storage: Storage
   #queue: Queue = { count: 0, bytes: 0, otherCount: 0, byProducer: [] }
@@ -39,7 +42,7 @@ export class QueueReader {
     if (startedMs < this.#dueMs) return this.#queue
     this.#queue = readQueue(this.#storage)
     const endedMs = performance.now()
-    this.#dueMs = endedMs + PAUSES * (endedMs - startedMs)
+    this.#dueMs = endedMs + PAUSE_FACTOR * (endedMs - startedMs)
     return this.#queue
   }
 }

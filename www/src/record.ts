@@ -1,23 +1,24 @@
-// What the dashboard remembers across reloads: its own little database, apart from anything the SDK uses.
+// What the dashboard keeps across reloads, in its own database, separate from the SDK's.
+
+import type { Recording } from './recorder.ts'
 import type { Totals } from './server.ts'
-import type { WitnessRecord } from './witness.ts'
 
 export interface DemoRecord {
-  witness: WitnessRecord
+  recording: Recording
   /** The server's totals when counting began. */
   before: Totals
-  /** Events that stood in storage when counting began. */
+  /** Events that were in storage when counting began. */
   foundWaiting: number
-  /** The server's last known count, to notice that its data were thrown away. */
+  /** The server's last known count, to detect that its data was deleted. */
   received: number
   sinceMs: number
-  /** Steps of the checklist that are done. */
+  /** Finished steps of the checklist. */
   steps: string[]
 }
 
-const STORE = 'records'
+const STORE = 'recordings'
 
-/** One record per write key, so that another server's numbers never mix with this one's. */
+/** One record per write key, so that the numbers of two servers never mix. */
 export class RecordStore {
   readonly #key: string
   #database: Promise<IDBDatabase | undefined>
@@ -40,10 +41,10 @@ export class RecordStore {
   }
 }
 
-/** Without IndexedDB the demo still runs; it only forgets on a reload. */
+/** Without IndexedDB the demo still runs, but keeps nothing across reloads. */
 function open(): Promise<IDBDatabase | undefined> {
   return new Promise((resolve) => {
-    const request = indexedDB.open('lamplight-demo', 1)
+    const request = indexedDB.open('lamplight-demo', 2)
     request.onupgradeneeded = () => request.result.createObjectStore(STORE)
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => resolve(undefined)

@@ -1,8 +1,11 @@
-// The tabs that the dashboard has heard of, and whether they live.
+// The tabs that the dashboard knows, and whether they are alive.
 import { type FromTab, type LockTurn, lifeLockName, type TabStatus } from './channel.ts'
-import type { Witness } from './witness.ts'
+import type { Recorder } from './recorder.ts'
 
-/** `silent`: it holds its life lock and does not speak, so it is frozen or busy. `killed`: gone without a goodbye. */
+/**
+ * `silent`: the tab holds its lock but sends nothing, so it is frozen or busy. `killed`: it ended
+ * without announcing that it closes.
+ */
 export type Life = 'alive' | 'silent' | 'closed' | 'killed'
 
 export interface Tab {
@@ -10,8 +13,8 @@ export interface Tab {
   number: number
   status: TabStatus | undefined
   life: Life
-  heardMs: number
-  /** Numbers of the tabs that sent what this one left behind. */
+  lastMessageMs: number
+  /** Numbers of the tabs that sent this tab's orphaned events. */
   adoptedBy: Set<number>
 }
 
@@ -20,10 +23,10 @@ const BORN_GRACE_MS = 2_000
 
 export class Roster {
   #tabs = new Map<string, Tab>()
-  readonly #witness: Witness
+  readonly #recorder: Recorder
 
-  constructor(witness: Witness) {
-    this.#witness = witness
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder
   }
 
   tabs(): Tab[] {
@@ -34,25 +37,25 @@ export class Roster {
     return this.tabs().filter((tab) => tab.life === 'alive' || tab.life === 'silent')
   }
 
-  gone(): Tab[] {
+  ended(): Tab[] {
     return this.tabs().filter((tab) => tab.life === 'closed' || tab.life === 'killed')
   }
 
-  /** Takes what a tab said. Returns true when the tab was not known before. */
-  hear(message: FromTab, nowMs: number): boolean {
+  /** Handles a message of a tab. Returns whether the tab is new. */
+  handle(message: FromTab, nowMs: number): boolean {
     const isNew = !this.#tabs.has(message.tab)
     const tab = this.#tab(message.tab)
-    tab.heardMs = nowMs
+    tab.lastMessageMs = nowMs
     switch (message.kind) {
       case 'making':
-        this.#witness.making(message.tab, message.made)
+        this.#recorder.making(message.tab, message.made)
         break
       case 'returned':
-        this.#witness.count(message.tab, message)
+        this.#recorder.count(message.tab, message)
         break
       case 'status':
-        this.#witness.count(message.tab, message)
-        this.#witness.tab(message.tab).producer = message.status.producer
+        this.#recorder.count(message.tab, message)
+        this.#recorder.tab(message.tab).producer = message.status.producer
         tab.status = message.status
         tab.life = 'alive'
         break
@@ -61,17 +64,17 @@ export class Roster {
         break
       case 'compared':
         break
-      case 'goodbye':
-        this.#witness.count(message.tab, message)
+      case 'closing':
+        this.#recorder.count(message.tab, message)
         tab.life = 'closed'
         break
     }
     return isNew
   }
 
-  /** Tabs of an earlier visit to this page, from the record. */
-  recall(): void {
-    for (const [id, kept] of this.#witness.tabs()) {
+  /** Adds the tabs of earlier visits from the recording. */
+  restore(): void {
+    for (const [id, kept] of this.#recorder.tabs()) {
       if (kept.madeBefore > 0 && kept.madeBefore === kept.made) continue
       const tab = this.#tab(id)
       tab.number = kept.number
@@ -79,19 +82,22 @@ export class Roster {
     }
   }
 
-  /** A Web Lock outlives no process: a tab whose lock is gone, and that said no goodbye, was killed. */
+  /**
+   * A process that ends releases its Web Locks, so a tab without its lock that announced no closing
+   * was killed.
+   */
   async checkLives(nowMs: number): Promise<void> {
     const held = await heldLocks()
     for (const tab of this.#tabs.values()) {
       if (tab.life === 'closed' || tab.life === 'killed') continue
-      const quietMs = nowMs - tab.heardMs
+      const quietMs = nowMs - tab.lastMessageMs
       if (held && !held.has(lifeLockName(tab.id)) && quietMs > BORN_GRACE_MS) tab.life = 'killed'
       else if (quietMs > SILENT_AFTER_MS) tab.life = held ? 'silent' : 'killed'
       else tab.life = 'alive'
     }
   }
 
-  /** The tab that works for those that are gone, if it still lives. */
+  /** The tab that delivers orphaned events, if it is still alive. */
   lockOwner(): Tab | undefined {
     const [latest] = this.lockTurns(1)
     return (
@@ -100,7 +106,10 @@ export class Roster {
     )
   }
 
-  /** Who worked for the tabs that are gone, newest first. Each tab saw each turn at a time of its own; the earliest counts. */
+  /**
+   * The holders of the tab lock, newest first. Tabs see a turn at different times, and the earliest
+   * counts.
+   */
   lockTurns(limit: number): LockTurn[] {
     const turns = new Map<string, LockTurn>()
     for (const turn of this.tabs().flatMap((tab) => tab.status?.lockTurns ?? [])) {
@@ -112,21 +121,21 @@ export class Roster {
   }
 
   clear(): void {
-    for (const tab of this.gone()) this.#tabs.delete(tab.id)
+    for (const tab of this.ended()) this.#tabs.delete(tab.id)
   }
 
   #tab(id: string): Tab {
     let tab = this.#tabs.get(id)
     if (!tab) {
-      const { number } = this.#witness.tab(id)
-      tab = { id, number, status: undefined, life: 'alive', heardMs: 0, adoptedBy: new Set() }
+      const { number } = this.#recorder.tab(id)
+      tab = { id, number, status: undefined, life: 'alive', lastMessageMs: 0, adoptedBy: new Set() }
       this.#tabs.set(id, tab)
     }
     return tab
   }
 
   #recordAdoption(producer: string, by: number): void {
-    const left = [...this.#tabs.values()].find((tab) => this.#witness.tab(tab.id).producer === producer)
+    const left = [...this.#tabs.values()].find((tab) => this.#recorder.tab(tab.id).producer === producer)
     left?.adoptedBy.add(by)
   }
 }

@@ -1,4 +1,4 @@
-// The server as the dashboard sees it: totals, producers, last events, and the switch for faults.
+// The server's API for the dashboard: totals, producers, last events, and the fault to simulate.
 
 export type Fault = 'none' | 'unavailable' | 'offline' | 'slow'
 
@@ -37,13 +37,13 @@ export interface EventRow {
   properties?: unknown
 }
 
-/** All that the server knows of one event. */
-export interface EventStory {
+/** Everything that the server knows about one event. */
+export interface EventDetails {
   timeline: { at: number | null; stage: string; state: string; detail?: string }[]
 }
 
 const TIMEOUT_MS = 5_000
-/** How late a slow server answers. */
+/** The delay of a slow server. */
 const SLOW_MS = 3_000
 
 export async function readConfig(): Promise<Config> {
@@ -74,7 +74,7 @@ export class Server {
     return page.events
   }
 
-  event(id: string): Promise<EventStory> {
+  event(id: string): Promise<EventDetails> {
     return this.#read(`/api/events/${encodeURIComponent(id)}`)
   }
 

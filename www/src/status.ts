@@ -1,4 +1,4 @@
-// What a tab tells the dashboard about its client, read from the public `stats()`.
+// A tab's status for the dashboard, from the public `stats()`.
 import type { Lamplight, Stats } from 'lamplight'
 import type { TabStatus } from './channel.ts'
 
@@ -19,7 +19,7 @@ export function readStatus(lamplight: Lamplight, unstored: number): TabStatus {
   }
 }
 
-/** A status, 0 when there was no answer, or a text when the client itself failed. */
+/** The error is an HTTP status, 0 if there was no answer, or a text if the client itself failed. */
 function errorText(error: Stats['lastError'] | number): string {
   if (error === undefined) return ''
   if (typeof error === 'string' && Number.isNaN(Number(error))) return error

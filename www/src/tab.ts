@@ -1,46 +1,50 @@
-// A tab of the demo: a Lamplight client that does as it is told, and announces each event before it makes it.
+// A tab of the demo: a Lamplight client that follows the dashboard's commands, and announces each
+// event before making it.
 import { init, type Lamplight } from 'lamplight'
+import { Alternative, CHANCE } from './alternatives.ts'
 import { lifeLockName, type Message, openChannel } from './channel.ts'
 import { byId, setText } from './element.ts'
 import { format } from './equation.ts'
 import { Hammer } from './hammer.ts'
-import { CHANCE, Rival } from './rivals.ts'
 import { readConfig } from './server.ts'
 import { readStatus } from './status.ts'
 
 const STATUS_EVERY_MS = 500
-/** A browser may refuse to close a window that a person opened; it then goes on. */
+/**
+ * A browser may refuse to close a window that the user opened. Then the tab continues after this
+ * time.
+ */
 const CLOSE_MS_MAX = 2_000
 
 class DemoTab {
   readonly #id = newId()
   readonly #lamplight: Lamplight
   readonly #hammer = new Hammer()
-  readonly #channel = openChannel((message) => this.#hear(message))
+  readonly #channel = openChannel((message) => this.#handle(message))
   #made = 0
   #returned = 0
   #unstored = 0
-  #isLeaving = false
-  #rival: Pick<Rival, 'made' | 'beat' | 'end'> | undefined
+  #isClosing = false
+  #alternative: Pick<Alternative, 'made' | 'step' | 'end'> | undefined
 
   constructor(lamplight: Lamplight) {
     this.#lamplight = lamplight
     holdForLife(lifeLockName(this.#id))
     lamplight.on('adopted', (report) => {
-      this.#channel.say({ kind: 'adopted', tab: this.#id, producer: report.producer, count: report.count })
+      this.#channel.send({ kind: 'adopted', tab: this.#id, producer: report.producer, count: report.count })
     })
-    addEventListener('pagehide', () => this.#sayGoodbye())
-    addEventListener('pageshow', () => this.#sayStatus())
+    addEventListener('pagehide', () => this.#announceClosing())
+    addEventListener('pageshow', () => this.#sendStatus())
     byId('track-one').addEventListener('click', () => this.#make('clicked', 1))
     byId('track-thousand').addEventListener('click', () => this.#burst(1_000))
-    setInterval(() => this.#sayStatus(), STATUS_EVERY_MS)
-    this.#sayStatus()
+    setInterval(() => this.#sendStatus(), STATUS_EVERY_MS)
+    this.#sendStatus()
   }
 
-  #hear(message: Message): void {
+  #handle(message: Message): void {
     switch (message.kind) {
-      case 'roll_call':
-        this.#sayStatus()
+      case 'request_status':
+        this.#sendStatus()
         break
       case 'name':
         if (message.tab === this.#id) this.#setNumber(message.number)
@@ -52,15 +56,16 @@ class DemoTab {
         this.#burst(message.count)
         break
       case 'compare':
-        this.#rival = message.way === 'lamplight' ? this.#itself() : new Rival(this.#id, message.way)
+        this.#alternative =
+          message.way === 'lamplight' ? this.#lamplightItself() : new Alternative(this.#id, message.way)
         break
-      case 'beat':
-        this.#rival?.beat()
+      case 'step':
+        this.#alternative?.step()
         break
       case 'compare_end':
-        this.#rival?.end()
-        this.#channel.say({ kind: 'compared', tab: this.#id, made: this.#rival?.made ?? 0 })
-        this.#rival = undefined
+        this.#alternative?.end()
+        this.#channel.send({ kind: 'compared', tab: this.#id, made: this.#alternative?.made ?? 0 })
+        this.#alternative = undefined
         break
       case 'close':
         if (message.tab === undefined || message.tab === this.#id) this.#close()
@@ -68,13 +73,13 @@ class DemoTab {
     }
   }
 
-  /** Returns how long the calls of `track()` took, announcements left out. */
+  /** Returns how long the calls of `track()` took, without the announcements. */
   #make(name: string, count: number): number {
     if (count === 0) return 0
     let tookMs = 0
     for (let index = 0; index < count; index += 1) {
       this.#made += 1
-      this.#channel.say({ kind: 'making', tab: this.#id, made: this.#made })
+      this.#channel.send({ kind: 'making', tab: this.#id, made: this.#made })
       const properties = { n: this.#made, tab: document.title, visible: !document.hidden }
       const startedMs = performance.now()
       const { stored } = this.#lamplight.track(name, properties)
@@ -82,15 +87,15 @@ class DemoTab {
       if (!stored) this.#unstored += 1
     }
     this.#returned = this.#made
-    this.#channel.say({ kind: 'returned', tab: this.#id, made: this.#made, returned: this.#returned })
+    this.#channel.send({ kind: 'returned', tab: this.#id, made: this.#made, returned: this.#returned })
     return tookMs
   }
 
-  /** Lamplight in a comparison, at the pace of its rivals. */
-  #itself(): Pick<Rival, 'made' | 'beat' | 'end'> {
+  /** Lamplight in a comparison, at the same rate as the alternatives. */
+  #lamplightItself(): Pick<Alternative, 'made' | 'step' | 'end'> {
     const part = {
       made: 0,
-      beat: () => {
+      step: () => {
         if (Math.random() > CHANCE) return
         part.made += 1
         this.#make('compared', 1)
@@ -104,13 +109,13 @@ class DemoTab {
     const tookMs = this.#make('burst', count)
     const each = Math.round((tookMs * 1_000) / count)
     setText(byId('timing'), `${format(count)} calls of track() took ${tookMs.toFixed(1)} ms, ${each} µs each.`)
-    this.#sayStatus()
+    this.#sendStatus()
   }
 
-  #sayStatus(): void {
-    if (this.#isLeaving) return
+  #sendStatus(): void {
+    if (this.#isClosing) return
     const status = readStatus(this.#lamplight, this.#unstored)
-    this.#channel.say({ kind: 'status', tab: this.#id, made: this.#made, returned: this.#returned, status })
+    this.#channel.send({ kind: 'status', tab: this.#id, made: this.#made, returned: this.#returned, status })
     setText(byId('made'), format(this.#made))
     setText(byId('waiting'), format(status.waiting))
     setText(byId('sent'), format(status.sent))
@@ -120,16 +125,16 @@ class DemoTab {
     setText(byId('producer'), status.producer)
   }
 
-  /** Chromium closes such a window without a `pagehide`, so the goodbye comes first. */
+  /** Announces first, because Chromium closes such a window without a `pagehide`. */
   #close(): void {
-    this.#sayGoodbye()
-    this.#isLeaving = true
+    this.#announceClosing()
+    this.#isClosing = true
     window.close()
-    setTimeout(() => (this.#isLeaving = false), CLOSE_MS_MAX)
+    setTimeout(() => (this.#isClosing = false), CLOSE_MS_MAX)
   }
 
-  #sayGoodbye(): void {
-    this.#channel.say({ kind: 'goodbye', tab: this.#id, made: this.#made, returned: this.#returned })
+  #announceClosing(): void {
+    this.#channel.send({ kind: 'closing', tab: this.#id, made: this.#made, returned: this.#returned })
   }
 
   #setNumber(number: number): void {
@@ -142,11 +147,14 @@ function newId(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Held until the process is gone. Pages served over plain HTTP from another machine have no Web Locks. */
+/**
+ * Holds the lock until the process ends. Pages over plain HTTP from another machine have no Web
+ * Locks.
+ */
 function holdForLife(name: string): void {
   navigator.locks?.request(name, () => new Promise(() => undefined)).catch(() => undefined)
 }
 
 const config = await readConfig()
-// Five tabs, hammered with the server cut off, make more than the default share of localStorage holds.
+// Five loaded tabs without a server fill more than the default share of localStorage.
 new DemoTab(init({ url: config.url, key: config.key, storage: { maxBytes: 3 * 1024 * 1024 } }))

@@ -1,8 +1,8 @@
 import { byId, make, setText } from './element.ts'
 import { format } from './equation.ts'
 import { keysBy, type Queue } from './queue.ts'
+import type { Recorder } from './recorder.ts'
 import type { Life, Roster, Tab } from './roster.ts'
-import type { Witness } from './witness.ts'
 
 const ROWS_MAX = 30
 const COLUMNS = ['name', 'life', 'made', 'waiting', 'stored', 'sent', 'adopted', 'lock', 'error', 'close'] as const
@@ -13,19 +13,19 @@ type Cells = Record<(typeof COLUMNS)[number], HTMLTableCellElement>
 
 export class TabsTable {
   readonly #body = byId('tabs')
-  readonly #witness: Witness
+  readonly #recorder: Recorder
   readonly #closeTab: (id: string) => void
   #rows = new Map<string, { row: HTMLTableRowElement; cells: Cells }>()
 
-  constructor(witness: Witness, closeTab: (id: string) => void) {
-    this.#witness = witness
+  constructor(recorder: Recorder, closeTab: (id: string) => void) {
+    this.#recorder = recorder
     this.#closeTab = closeTab
   }
 
   show(roster: Roster, queue: Queue, storedBy: ReadonlyMap<string, number>): void {
     const waitingBy = keysBy(queue)
     const all = roster.tabs()
-    const shown = mostTelling(all, (tab) => waitingBy.get(this.#witness.tab(tab.id).producer) ?? 0)
+    const shown = mostRelevant(all, (tab) => waitingBy.get(this.#recorder.tab(tab.id).producer) ?? 0)
     for (const [id, { row }] of this.#rows) {
       if (shown.some((tab) => tab.id === id)) continue
       row.remove()
@@ -33,18 +33,18 @@ export class TabsTable {
     }
     for (const tab of shown) this.#showTab(tab, waitingBy, storedBy, roster.lockOwner()?.id === tab.id)
     const alive = roster.alive().length
-    setText(byId('tabs-count'), all.length === 0 ? '' : `${alive} open, ${all.length - alive} gone`)
+    setText(byId('tabs-count'), all.length === 0 ? '' : `${alive} open, ${all.length - alive} closed`)
     byId('tabs-empty').hidden = all.length > 0
     const older = byId('tabs-older')
     older.hidden = shown.length === all.length
-    setText(older, `${all.length - shown.length} older tabs that left nothing behind are not listed; they count above.`)
+    setText(older, `${all.length - shown.length} older tabs without unsent events are not listed, but are counted.`)
   }
 
   #showTab(tab: Tab, waitingBy: Map<string, number>, storedBy: ReadonlyMap<string, number>, owns: boolean): void {
     const { row, cells } = this.#row(tab)
-    const { producer, made } = this.#witness.tab(tab.id)
-    const gone = tab.life === 'closed' || tab.life === 'killed'
-    const waiting = gone ? (waitingBy.get(producer) ?? 0) : (tab.status?.waiting ?? 0)
+    const { producer, made } = this.#recorder.tab(tab.id)
+    const hasEnded = tab.life === 'closed' || tab.life === 'killed'
+    const waiting = hasEnded ? (waitingBy.get(producer) ?? 0) : (tab.status?.waiting ?? 0)
     row.dataset['life'] = tab.life
     row.dataset['waiting'] = String(waiting > 0)
     setText(cells.name, `Tab ${tab.number}`)
@@ -55,14 +55,14 @@ export class TabsTable {
     setText(cells.stored, format(storedBy.get(producer) ?? 0))
     setText(cells.sent, format(tab.status?.sent ?? 0))
     setText(cells.adopted, format(tab.status?.adopted ?? 0))
-    setText(cells.lock, gone ? '' : owns ? 'owner' : (tab.status?.lockPhase ?? ''))
-    const error = gone ? '' : errorText(tab)
+    setText(cells.lock, hasEnded ? '' : owns ? 'owner' : (tab.status?.lockPhase ?? ''))
+    const error = hasEnded ? '' : errorText(tab)
     cells.error.classList.toggle('past', tab.status?.backoffMs === 0)
     setText(cells.error, error)
     cells.error.title = error
     cells.close.hidden = false
     const button = cells.close.firstElementChild as HTMLButtonElement
-    button.hidden = gone
+    button.hidden = hasEnded
   }
 
   #row(tab: Tab): { row: HTMLTableRowElement; cells: Cells } {
@@ -93,15 +93,17 @@ export class TabsTable {
   }
 }
 
-/** Events of a tab that storage had no room for: no more than it said so of, and than waits beyond its keys. */
+/**
+ * Events of a tab that storage had no room for: at most the unstored ones, and those without a key.
+ */
 export function inMemoryOf(tab: Tab, keysBy: ReadonlyMap<string, number>): number {
   if (!tab.status || tab.life === 'closed' || tab.life === 'killed') return 0
   const beyond = tab.status.waiting - (keysBy.get(tab.status.producer) ?? 0)
   return Math.max(0, Math.min(tab.status.unstored, beyond))
 }
 
-/** All that are open or left events behind, then the latest. */
-function mostTelling(tabs: Tab[], waiting: (tab: Tab) => number): Tab[] {
+/** All tabs that are open or have unsent events, then the latest ones. */
+function mostRelevant(tabs: Tab[], waiting: (tab: Tab) => number): Tab[] {
   const matters = (tab: Tab): boolean => tab.life === 'alive' || tab.life === 'silent' || waiting(tab) > 0
   const first = tabs.filter(matters)
   const room = Math.max(0, ROWS_MAX - first.length)
@@ -114,13 +116,13 @@ function lifeText(tab: Tab, waiting: number): string {
     const by = [...tab.adoptedBy].map((number) => `tab ${number}`).join(', ')
     return `${LIFE[tab.life]}, adopted by ${by}`
   }
-  const gone = tab.life === 'closed' || tab.life === 'killed'
-  return gone && waiting > 0 ? `${LIFE[tab.life]}, to be adopted` : LIFE[tab.life]
+  const hasEnded = tab.life === 'closed' || tab.life === 'killed'
+  return hasEnded && waiting > 0 ? `${LIFE[tab.life]}, to be adopted` : LIFE[tab.life]
 }
 
 function errorText(tab: Tab): string {
   const error = tab.status?.lastError ?? ''
   const backoffMs = tab.status?.backoffMs ?? 0
   if (backoffMs === 0) return error
-  return `${error || 'backing off'}; again in ${(backoffMs / 1_000).toFixed(1)} s`
+  return `${error || 'backing off'}; retry in ${(backoffMs / 1_000).toFixed(1)} s`
 }

@@ -1,19 +1,19 @@
 import { byId, make, setText } from './element.ts'
 import { format } from './equation.ts'
-import type { EventRow, EventStory, Server } from './server.ts'
+import type { Recorder } from './recorder.ts'
+import type { EventDetails, EventRow, Server } from './server.ts'
 import { clockTime } from './time.ts'
-import type { Witness } from './witness.ts'
 
-/** The server's newest events, each opening as JSON with all that happened to it. */
+/** The server's newest events. Each opens as JSON with its timeline. */
 export class Tail {
   readonly #server: Server
-  readonly #witness: Witness
+  readonly #recorder: Recorder
   readonly #dialog = byId<HTMLDialogElement>('event')
   #rows = new Map<string, HTMLTableRowElement>()
 
-  constructor(server: Server, witness: Witness) {
+  constructor(server: Server, recorder: Recorder) {
     this.#server = server
-    this.#witness = witness
+    this.#recorder = recorder
     byId('event-close').addEventListener('click', () => this.#dialog.close())
   }
 
@@ -22,7 +22,7 @@ export class Tail {
     const isFirst = this.#rows.size === 0
     const rows = new Map(events.map((event) => [event.id, this.#rows.get(event.id) ?? this.#row(event, !isFirst)]))
     const body = byId('tail')
-    // Rows that stay are left where they are, so that focus and selection survive.
+    // Rows that stay are not moved, so that they keep focus and selection.
     for (const [id, row] of this.#rows) if (!rows.has(id)) row.remove()
     let before = body.firstElementChild
     for (const row of rows.values()) {
@@ -33,7 +33,7 @@ export class Tail {
   }
 
   #row(event: EventRow, isNew: boolean): HTMLTableRowElement {
-    const number = event.producer ? this.#witness.numberOf(event.producer) : undefined
+    const number = event.producer ? this.#recorder.numberOf(event.producer) : undefined
     const from =
       number === undefined ? (event.producer ? `…${event.producer.slice(-6)}` : 'elsewhere') : `Tab ${number}`
     const open = make(
@@ -56,20 +56,20 @@ export class Tail {
 
   async #open(event: EventRow): Promise<void> {
     setText(byId('event-title'), `${event.name} ${event.seq ?? ''}`)
-    setText(byId('event-json'), 'Asking the server…')
+    setText(byId('event-json'), 'Loading…')
     byId('event-timeline').replaceChildren()
     this.#dialog.showModal()
     try {
-      const story = await this.#server.event(event.id)
-      setText(byId('event-json'), JSON.stringify(story, null, 2))
-      byId('event-timeline').replaceChildren(...story.timeline.map(entry))
+      const details = await this.#server.event(event.id)
+      setText(byId('event-json'), JSON.stringify(details, null, 2))
+      byId('event-timeline').replaceChildren(...details.timeline.map(entry))
     } catch (error) {
       setText(byId('event-json'), String(error))
     }
   }
 }
 
-function entry({ at, stage, state, detail }: EventStory['timeline'][number]): HTMLLIElement {
+function entry({ at, stage, state, detail }: EventDetails['timeline'][number]): HTMLLIElement {
   const time = make('time', {}, at === null ? '' : clockTime(at))
   return make('li', {}, time, make('strong', {}, state), make('span', {}, detail ?? stage))
 }

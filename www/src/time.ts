@@ -1,4 +1,4 @@
-/** Local time of day to the millisecond. */
+/** Local time of day with milliseconds. */
 export function clockTime(at: number | string | undefined): string {
   if (at === undefined) return ''
   const date = new Date(at)

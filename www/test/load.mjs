@@ -1,4 +1,4 @@
-// Loads a TypeScript module of the page into Node, for tests of what needs no page.
+// Loads a TypeScript module of the page into Node, for tests that need no browser.
 
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'

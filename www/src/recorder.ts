@@ -1,36 +1,43 @@
-// The witness: how many events each tab said it would make. It hears announcements only; it never asks the SDK.
+// The recorder: how many events each tab announced. It only receives announcements, and never uses
+// the SDK.
 import type { TabCount } from './channel.ts'
 
-/** What is kept of a tab, also after it is gone. */
-export interface WitnessedTab extends TabCount {
+/** What is known of a tab, also after it has ended. */
+export interface RecordedTab extends TabCount {
   number: number
   producer: string
-  /** What it had made when counting began anew. */
+  /** Events made before the last reset. */
   madeBefore: number
-  /** Events that storage had no room for, when last looked. They die with the tab. */
+  /** Events that storage had no room for at the last check. They are lost if the tab closes. */
   inMemory: number
 }
 
-export interface WitnessRecord {
-  tabs: Record<string, WitnessedTab>
+export interface Recording {
+  tabs: Record<string, RecordedTab>
   lastNumber: number
 }
 
 export interface Made {
-  /** Events whose `track()` returned, by the tabs' own count. */
+  /** Events whose `track()` returned, as counted by the tabs. */
   certain: number
-  /** Calls that were announced and never came back, because the tab was killed inside them: at most one a tab. */
+  /**
+   * Announced calls that never returned, because the tab was killed during them: at most one per
+   * tab.
+   */
   unreturned: number
 }
 
-export class Witness {
-  #tabs = new Map<string, WitnessedTab>()
+export class Recorder {
+  #tabs = new Map<string, RecordedTab>()
   #lastNumber = 0
 
-  /** Counts only grow, so an old record, a late message and a second dashboard all merge by taking the larger. */
-  merge(record: WitnessRecord): void {
-    this.#lastNumber = Math.max(this.#lastNumber, record.lastNumber)
-    for (const [id, theirs] of Object.entries(record.tabs)) {
+  /**
+   * Counts only increase, so old records, late messages and other dashboards merge by taking the
+   * maximum.
+   */
+  merge(recording: Recording): void {
+    this.#lastNumber = Math.max(this.#lastNumber, recording.lastNumber)
+    for (const [id, theirs] of Object.entries(recording.tabs)) {
       const ours = this.#tabs.get(id)
       if (!ours) {
         this.#tabs.set(id, { ...theirs })
@@ -41,12 +48,12 @@ export class Witness {
     }
   }
 
-  record(): WitnessRecord {
+  recording(): Recording {
     return { tabs: Object.fromEntries(this.#tabs), lastNumber: this.#lastNumber }
   }
 
   /** The tab of this id; a new one gets the next number. */
-  tab(id: string): WitnessedTab {
+  tab(id: string): RecordedTab {
     let tab = this.#tabs.get(id)
     if (!tab) {
       this.#lastNumber += 1
@@ -60,11 +67,11 @@ export class Witness {
     return this.#tabs.has(id)
   }
 
-  tabs(): ReadonlyMap<string, WitnessedTab> {
+  tabs(): ReadonlyMap<string, RecordedTab> {
     return this.#tabs
   }
 
-  /** A tab about to make event 8 has made 7, so `making` alone also moves `returned`. */
+  /** A tab that is about to make event 8 has made 7, so this also updates `returned`. */
   making(id: string, made: number): void {
     this.count(id, { made, returned: made - 1 })
   }
@@ -76,10 +83,11 @@ export class Witness {
   }
 
   /**
-   * The last announcement of a killed tab can die with it while the event itself is safe. The server's highest
-   * number for that producer is then the larger, stricter count. Taking the larger can never hide a loss.
+   * The last announcement of a killed tab can be lost although its event is stored. Then the
+   * server's highest sequence number of that producer is the larger count. Taking the maximum never
+   * hides a loss.
    */
-  learnHighestSeq(producer: string, highestSeq: number): void {
+  raiseTo(producer: string, highestSeq: number): void {
     for (const tab of this.#tabs.values()) {
       if (tab.producer !== producer) continue
       tab.made = Math.max(tab.made, highestSeq)
@@ -102,8 +110,11 @@ export class Witness {
     return { certain, unreturned }
   }
 
-  /** Counts from here: one tab, or all. A tab that goes on is counted from where it stands. */
-  startAnew(id?: string): void {
+  /**
+   * Resets the count of one tab, or of all. A tab that is still open is counted from its current
+   * value.
+   */
+  restart(id?: string): void {
     for (const [known, tab] of this.#tabs) if (id === undefined || id === known) tab.madeBefore = tab.returned
   }
 }

@@ -1,20 +1,24 @@
-// Other ways to keep the events of several tabs in localStorage, to compare with: one array that all tabs read, change and write.
+// Other methods of storing the events of several tabs in localStorage, for comparison. All use one
+// array that every tab reads, changes and writes.
 
 export type Way = 'array' | 'mutex' | 'web_locks'
 
-/** A key of the demo's own; the SDK never looks at it. */
+/** A key that only the demo uses. */
 export const ARRAY_KEY = 'lamplight-demo:array'
 const X_KEY = 'lamplight-demo:x'
 const Y_KEY = 'lamplight-demo:y'
 const WEB_LOCK = 'lamplight-demo:array'
 
-/** A tab acts on a beat with this chance, so that the tabs do not march in step. */
+/** A tab acts on a step with this probability, so that the tabs do not act in lockstep. */
 export const CHANCE = 0.5
-/** 50 ms, as npm's fast-mutex waits when it meets another, in beats of 10 ms. */
-const CONTENTION_BEATS = 5
+/** 50 ms in steps of 10 ms: how long npm's fast-mutex waits on contention. */
+const CONTENTION_STEPS = 5
 
-/** One tab's part in one comparison. It moves on beats from the dashboard, because timers of hidden tabs are throttled. */
-export class Rival {
+/**
+ * One tab's part in one comparison. The dashboard sends the steps, because browsers throttle the
+ * timers of hidden tabs.
+ */
+export class Alternative {
   made = 0
   readonly #tab: string
   readonly #way: Way
@@ -27,7 +31,7 @@ export class Rival {
     this.#way = way
   }
 
-  beat(): void {
+  step(): void {
     for (const resume of this.#waiting.splice(0)) resume()
     if (this.#isBusy || this.#hasEnded || Math.random() > CHANCE) return
     this.#isBusy = true
@@ -44,7 +48,7 @@ export class Rival {
     else await this.#underMutex()
   }
 
-  /** What every SDK does that keeps its queue under one key. */
+  /** What SDKs do that keep their queue under one key. */
   #push(): void {
     if (this.#hasEnded) return
     const array = JSON.parse(localStorage.getItem(ARRAY_KEY) ?? '[]') as string[]
@@ -54,20 +58,21 @@ export class Rival {
   }
 
   /**
-   * Lamport, "A Fast Mutual Exclusion Algorithm", ACM TOCS 5(1), 1987, Algorithm 1, with localStorage as its registers,
-   * in the way of npm's fast-mutex: without a pause between its steps, so it reads what was there before them.
+   * Lamport, "A Fast Mutual Exclusion Algorithm", ACM TOCS 5(1), 1987, Algorithm 1, with
+   * localStorage as registers, like npm's fast-mutex: it does not pause between its steps, so it
+   * reads stale values.
    */
   async #underMutex(): Promise<void> {
     for (;;) {
       if (this.#hasEnded) return
       localStorage.setItem(X_KEY, this.#tab)
       if (localStorage.getItem(Y_KEY) !== null) {
-        await this.#beats(1)
+        await this.#steps(1)
         continue
       }
       localStorage.setItem(Y_KEY, this.#tab)
       if (localStorage.getItem(X_KEY) !== this.#tab) {
-        await this.#beats(CONTENTION_BEATS)
+        await this.#steps(CONTENTION_STEPS)
         if (localStorage.getItem(Y_KEY) !== this.#tab) continue
       }
       this.#push()
@@ -76,12 +81,12 @@ export class Rival {
     }
   }
 
-  async #beats(count: number): Promise<void> {
-    for (let beat = 0; beat < count; beat += 1) await new Promise<void>((resume) => this.#waiting.push(resume))
+  async #steps(count: number): Promise<void> {
+    for (let step = 0; step < count; step += 1) await new Promise<void>((resume) => this.#waiting.push(resume))
   }
 }
 
-/** How many of the made are in the array, and takes the array away. */
+/** Counts the distinct events in the array, and deletes the array. */
 export function takeKept(storage: Storage): number {
   const kept = new Set(JSON.parse(storage.getItem(ARRAY_KEY) ?? '[]') as string[]).size
   for (const key of [ARRAY_KEY, X_KEY, Y_KEY]) storage.removeItem(key)

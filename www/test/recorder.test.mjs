@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { load } from './load.mjs'
+
+const { Recorder } = await load('recorder.ts')
+const { Hammer } = await load('hammer.ts')
+
+test('an announcement counts the previous call as returned and the last as pending', () => {
+  const recorder = new Recorder()
+  recorder.making('a', 7)
+  assert.deepEqual(recorder.made(), { certain: 6, unreturned: 1 })
+  recorder.count('a', { made: 7, returned: 7 })
+  assert.deepEqual(recorder.made(), { certain: 7, unreturned: 0 })
+})
+
+test('counts only increase, so a late message and an old recording change nothing', () => {
+  const recorder = new Recorder()
+  recorder.count('a', { made: 10, returned: 10 })
+  const old = new Recorder()
+  old.count('a', { made: 4, returned: 4 })
+  old.count('b', { made: 2, returned: 2 })
+  recorder.merge(old.recording())
+  recorder.making('a', 3)
+  assert.deepEqual(recorder.made(), { certain: 12, unreturned: 0 })
+})
+
+test('a higher number at the server raises the count, and a lower one has no effect', () => {
+  const recorder = new Recorder()
+  recorder.count('a', { made: 10, returned: 10 })
+  recorder.tab('a').producer = 'P'
+  recorder.raiseTo('P', 12)
+  recorder.raiseTo('P', 8)
+  assert.equal(recorder.made().certain, 12)
+})
+
+test('a reset excludes earlier events and keeps the numbers of the tabs', () => {
+  const recorder = new Recorder()
+  recorder.count('a', { made: 10, returned: 10 })
+  recorder.restart()
+  recorder.count('a', { made: 13, returned: 13 })
+  assert.equal(recorder.made().certain, 3)
+  assert.equal(recorder.tab('a').number, 1)
+  assert.equal(recorder.tab('b').number, 2)
+})
+
+test('the load keeps its rate with late timers, but skips long pauses', () => {
+  const hammer = new Hammer()
+  assert.equal(hammer.due(0, 500), 0)
+  assert.equal(hammer.due(50, 500), 25)
+  assert.equal(hammer.due(53, 500), 1)
+  assert.equal(hammer.due(54, 500), 1)
+  assert.equal(hammer.due(954, 500), 450)
+  assert.equal(hammer.due(60_000, 500), 0)
+})
