@@ -54,25 +54,25 @@ fn given<T: TryFrom<u32>>(value: u32, default: T) -> T {
     if value > 0 { T::try_from(value).unwrap_or(default) } else { default }
 }
 
-#[cfg(not(feature = "whole"))]
+#[cfg(not(feature = "full"))]
 fn client(browser: Browser, options: Options, consent: u32, _: &str) -> Client<Browser, false> {
-    agreed(Client::new(browser, options), consent)
+    apply_consent(Client::new(browser, options), consent)
 }
 
-#[cfg(feature = "whole")]
+#[cfg(feature = "full")]
 fn client(browser: Browser, options: Options, consent: u32, state: &str) -> Client<Browser> {
     if state.is_empty() {
-        agreed(Client::new(browser, options), consent)
+        apply_consent(Client::new(browser, options), consent)
     } else {
         Client::take_over(browser, options, state)
     }
 }
 
 /// The client, with what the page says of consent, or else an earlier page.
-fn agreed<const WHOLE: bool>(
-    mut client: Client<Browser, WHOLE>,
+fn apply_consent<const FULL: bool>(
+    mut client: Client<Browser, FULL>,
     consent: u32,
-) -> Client<Browser, WHOLE> {
+) -> Client<Browser, FULL> {
     if consent == 1 {
         client.consent();
     } else if consent == 2 || client.is_withdrawn() {
@@ -90,7 +90,7 @@ fn agreed<const WHOLE: bool>(
 pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
     let (mut lines, mut name) = ([""; 4], parts.as_str());
     for line in &mut lines {
-        (*line, name) = text::cut(name, b'\n').unwrap_or((name, ""));
+        (*line, name) = text::split_once(name, b'\n').unwrap_or((name, ""));
     }
     let [properties_json, user_json, monitor_json, kind] = lines;
     // Checked to be a time that fits.
@@ -178,14 +178,14 @@ pub fn page(event: u32) {
 }
 
 /// Ends this client and says what the whole one must know; nothing when it must be asked again later.
-#[cfg(not(feature = "whole"))]
+#[cfg(not(feature = "full"))]
 #[wasm_bindgen(js_name = handOver)]
 pub fn hand_over() {
     with(|shell| shell.say(shell.with(Client::hand_over).flatten()));
 }
 
 /// The Web Locks that are held, one to a line.
-#[cfg(feature = "whole")]
+#[cfg(feature = "full")]
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
 pub fn alive(locks: String) {
@@ -193,7 +193,7 @@ pub fn alive(locks: String) {
 }
 
 /// A piece of work for the overflow is done, or has failed.
-#[cfg(feature = "whole")]
+#[cfg(feature = "full")]
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
 pub fn worked(id: u32, is_done: bool, told: String) {

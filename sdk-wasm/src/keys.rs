@@ -30,9 +30,9 @@ pub enum Key {
     /// An event's text.
     Event(Producer, u64),
     /// A block of events.
-    Block(block::Name),
+    Block(block::BlockName),
     /// A producer's mark.
-    Mark(Producer),
+    Heartbeat(Producer),
 }
 
 impl Keys {
@@ -43,17 +43,17 @@ impl Keys {
 
     /// What every key begins with.
     pub fn prefix(&self) -> String {
-        self.with(":")
+        self.join(":")
     }
 
     /// What the keys of all events that have one each begin with, and those of all blocks.
-    pub fn of_events(&self) -> [String; 2] {
-        [self.with(":q:"), self.with(":b:")]
+    pub fn event_prefixes(&self) -> [String; 2] {
+        [self.join(":q:"), self.join(":b:")]
     }
 
     /// What the keys of a producer's events begin with.
-    pub fn events(&self, producer: Producer) -> String {
-        let mut key = self.with(":q:");
+    pub fn event_prefix(&self, producer: Producer) -> String {
+        let mut key = self.join(":q:");
         producer.push_to(&mut key);
         key.push(':');
         key
@@ -61,69 +61,69 @@ impl Keys {
 
     /// Where an event's text stands.
     pub fn event(&self, producer: Producer, seq: u64) -> String {
-        let mut key = self.events(producer);
+        let mut key = self.event_prefix(producer);
         json::push_integer(&mut key, seq);
         key
     }
 
     /// Where a block stands.
-    pub fn block(&self, name: block::Name) -> String {
-        let mut key = self.with(":b:");
+    pub fn block(&self, name: block::BlockName) -> String {
+        let mut key = self.join(":b:");
         name.push_to(&mut key);
         key
     }
 
     /// Where a producer's mark stands.
-    pub fn mark(&self, producer: Producer) -> String {
-        let mut key = self.with(":p:");
+    pub fn heartbeat(&self, producer: Producer) -> String {
+        let mut key = self.join(":p:");
         producer.push_to(&mut key);
         key
     }
 
     /// The lock's register for who came last.
     pub fn lock_x(&self) -> String {
-        self.with(":l:x")
+        self.join(":l:x")
     }
 
     /// The lock's register for who holds it.
     pub fn lock_y(&self) -> String {
-        self.with(":l:y")
+        self.join(":l:y")
     }
 
     /// Where the lease stands.
     pub fn lease(&self) -> String {
-        self.with(":l:lease")
+        self.join(":l:lease")
     }
 
     /// Where the browser session stands.
     pub fn session(&self) -> String {
-        self.with(":s")
+        self.join(":s")
     }
 
     /// Where the person stands.
     pub fn person(&self) -> String {
-        self.with(":u")
+        self.join(":u")
     }
 
     /// Where it stands that consent was withdrawn.
-    pub fn withdrawn(&self) -> String {
-        self.with(":o")
+    pub fn consent_withdrawn(&self) -> String {
+        self.join(":o")
     }
 
     /// What a key says; `None` when it is none of a producer's.
     pub fn parse(&self, key: &str) -> Option<Key> {
         let rest = key.strip_prefix(self.namespace.as_str())?;
         if let Some(rest) = rest.strip_prefix(":q:") {
-            let (producer, seq) = text::cut(rest, b':')?;
-            return Some(Key::Event(Producer::parse(producer)?, text::number(seq)?));
+            let (producer, seq) = text::split_once(rest, b':')?;
+            return Some(Key::Event(Producer::parse(producer)?, text::parse_number(seq)?));
         }
         if let Some(name) = rest.strip_prefix(":b:") {
-            return Some(Key::Block(block::Name::parse(name)?));
+            return Some(Key::Block(block::BlockName::parse(name)?));
         }
-        Some(Key::Mark(Producer::parse(rest.strip_prefix(":p:")?)?))
+        Some(Key::Heartbeat(Producer::parse(rest.strip_prefix(":p:")?)?))
     }
 
-    fn with(&self, rest: &str) -> String {
+    fn join(&self, rest: &str) -> String {
         let mut key =
             String::with_capacity(self.namespace.len() + rest.len() + PRODUCER_CHARS + 12);
         key.push_str(&self.namespace);
@@ -137,17 +137,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_as_what_it_says() {
+    fn every_key_parses_back_to_its_parts() {
         let keys = Keys::new("ll:7");
         let producer = Producer::from_bits(42);
         assert_eq!(keys.parse(&keys.event(producer, 17)), Some(Key::Event(producer, 17)));
-        let name = block::Name { producer, number: 1, events: 2, bytes: 3 };
+        let name = block::BlockName { producer, number: 1, events: 2, bytes: 3 };
         assert_eq!(keys.parse(&keys.block(name)), Some(Key::Block(name)));
-        assert_eq!(keys.parse(&keys.mark(producer)), Some(Key::Mark(producer)));
+        assert_eq!(keys.parse(&keys.heartbeat(producer)), Some(Key::Heartbeat(producer)));
     }
 
     #[test]
-    fn keys_of_the_lock_and_of_others_say_nothing() {
+    fn lock_keys_and_foreign_keys_do_not_parse() {
         let keys = Keys::new("ll:7");
         for key in [&keys.lock_x(), &keys.lease(), "ll:70:p:x", "ll:7:q:short:1", "cart", ""] {
             assert_eq!(keys.parse(key), None, "{key}");

@@ -51,7 +51,7 @@ pub enum Note {
 
 /// A note as it crosses into the page's code, which knows the kinds by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct EncodedNote {
     /// 0 delivered, 1 adopted, 2 dropped, 3 failed, 4 flushed, 5 withdrawn.
     pub kind: u32,
     /// `seq`, `status` or `sent`.
@@ -64,7 +64,7 @@ pub struct Told {
 
 impl Note {
     /// The note as it is told.
-    pub fn told(&self) -> Told {
+    pub fn encode(&self) -> EncodedNote {
         let (mut text, mut first, mut second) = (String::new(), 0, 0);
         let kind = match self {
             Self::Delivered { producer, seqs } | Self::Adopted { producer, seqs } => {
@@ -90,7 +90,7 @@ impl Note {
             }
             Self::Withdrawn => 5,
         };
-        Told { kind, first, second, text }
+        EncodedNote { kind, first, second, text }
     }
 }
 
@@ -105,11 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_cross_as_numbers_and_one_text() {
+    fn notes_encode_as_numbers_and_one_text() {
         let producer = Producer::from_bits(3);
         let seqs: Ranges = [(1, 4)].into_iter().collect();
         let told = |note: Note| {
-            let Told { kind, first, second, text } = note.told();
+            let EncodedNote { kind, first, second, text } = note.encode();
             (kind, first, second, text)
         };
         let text = format!("{producer}[[1,4]]");

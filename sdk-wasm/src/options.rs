@@ -25,7 +25,7 @@ pub struct Options {
     pub adopt_after_ms: u64,
     /// How long a beat stands still before its producer counts as gone, in milliseconds. Hidden tabs may run
     /// one timer a minute.
-    pub beat_stale_ms: u64,
+    pub heartbeat_stale_ms: u64,
     /// How long a lease's beat stands still before the lease counts as free, in milliseconds.
     pub lease_stale_ms: u64,
     /// How long an answer may take, in milliseconds.
@@ -52,7 +52,7 @@ impl Options {
             liveness: true,
             settle_ms: 250,
             adopt_after_ms: 5_000,
-            beat_stale_ms: 300_000,
+            heartbeat_stale_ms: 300_000,
             lease_stale_ms: 30_000,
             answer_ms_max: 30_000,
         }

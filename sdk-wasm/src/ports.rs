@@ -4,9 +4,9 @@ use lamplight_wire::{Producer, json};
 
 /// Why storage did not take a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum StorageError {
     /// The origin's quota is used up.
-    Full,
+    QuotaExceeded,
     /// There is no storage here: a sandboxed frame, a private mode, a policy.
     Blocked,
 }
@@ -23,15 +23,15 @@ pub trait Storage {
     /// Writes `value` under `key`.
     ///
     /// # Errors
-    /// [`Refusal`], when the value was not taken; the old one then stays.
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal>;
+    /// [`StorageError`], when the value was not taken; the old one then stays.
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError>;
     /// Tells once what the keys of this page's events begin with.
-    fn begin_numbered(&mut self, _prefix: &str) {}
+    fn set_event_prefix(&mut self, _prefix: &str) {}
     /// The same as [`Storage::set`] with the key that is `prefix` and then `number`. The prefix is the one that was told.
     ///
     /// # Errors
     /// As [`Storage::set`].
-    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
+    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), StorageError> {
         let mut key = String::from(prefix);
         json::push_integer(&mut key, number);
         self.set(&key, value)
@@ -41,7 +41,7 @@ pub trait Storage {
     /// All keys that begin with `prefix`, in any order.
     fn keys(&self, prefix: &str) -> Vec<String>;
     /// How many characters all keys that begin with `prefix` and not with `own` have, and their values.
-    fn size_besides(&self, prefix: &str, own: &str) -> usize {
+    fn size_excluding(&self, prefix: &str, own: &str) -> usize {
         let others = self.keys(prefix).into_iter().filter(|key| !key.starts_with(own));
         others.map(|key| key.len() + self.size(&key)).sum()
     }
@@ -58,7 +58,7 @@ pub trait Clock {
 /// Randomness good enough to name producers by.
 pub trait Rng {
     /// 32 random bits.
-    fn bits(&mut self) -> u32;
+    fn random_bits(&mut self) -> u32;
 }
 
 /// Sends requests. What comes of one is told by `Client::answered`.
@@ -72,21 +72,21 @@ pub trait Transport {
 /// Tells which producers' pages are alive, where the browser can (Web Locks).
 pub trait Liveness {
     /// Holds the mark of `producer` for as long as the page lives or until [`Liveness::release`].
-    fn hold(&mut self, producer: Producer);
+    fn hold_lock(&mut self, producer: Producer);
     /// Gives the mark back.
-    fn release(&mut self);
+    fn release_lock(&mut self);
     /// Asks who is alive; the list is told by `Client::alive`, where somebody can tell.
-    fn look(&mut self);
+    fn query_locks(&mut self);
 }
 
 /// One thing to do with the overflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Work {
+pub enum OverflowOperation {
     /// Tell all blocks' names, separated by line breaks.
     List,
     /// Tell the text of the block with this name; an empty one when there is none.
     Read(String),
-    /// Keep a text under a name. Told to be done once that has been committed.
+    /// Keep a text under a name. EncodedNote to be done once that has been committed.
     Write(String, String),
     /// Remove the block with this name.
     Erase(String),
@@ -95,23 +95,26 @@ pub enum Work {
 /// `IndexedDB`, or a model of it: room for blocks that storage has not. One piece of work at a time.
 pub trait Overflow {
     /// Starts a piece of work. What comes of it is told by `Client::worked`, perhaps never.
-    fn work(&mut self, id: u32, work: Work);
+    fn run_overflow(&mut self, id: u32, work: OverflowOperation);
 }
 
 /// Fetches what a client that is not whole lacks.
-pub trait Growth {
+pub trait FullClientLoader {
     /// Asks for a whole client, to take over when it is there: perhaps never. Asking again does no harm.
-    fn grow(&mut self);
+    fn load_full_client(&mut self);
 }
 
 /// Everything the core needs, in one value.
-pub trait Ports: Storage + Clock + Rng + Transport + Liveness + Overflow + Growth {}
+pub trait Ports:
+    Storage + Clock + Rng + Transport + Liveness + Overflow + FullClientLoader
+{
+}
 
-impl<P: Storage + Clock + Rng + Transport + Liveness + Overflow + Growth> Ports for P {}
+impl<P: Storage + Clock + Rng + Transport + Liveness + Overflow + FullClientLoader> Ports for P {}
 
 /// The server's answer to one request, or the lack of one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status; 0 when there was no answer.
     pub status: u16,
     /// The body's text; empty when there was none or it could not be read.
@@ -122,7 +125,7 @@ pub struct Answer {
 
 /// What happens to the page around us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
+pub enum PageEvent {
     /// It can no longer be seen; this may be the last that we hear (`visibilitychange`).
     Hidden,
     /// It can be seen again.

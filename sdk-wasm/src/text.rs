@@ -4,7 +4,7 @@
 //! iterators take a third of the room here.
 
 /// The parts before and after the first `at`; `None` when there is none.
-pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+pub(crate) fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
     let mut place = 0;
     while *text.as_bytes().get(place)? != at {
         place += 1;
@@ -12,27 +12,27 @@ pub(crate) fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
-/// Calls `hear` with every line that is not empty.
-pub(crate) fn each_line<'a>(text: &'a str, mut hear: impl FnMut(&'a str)) {
+/// Calls `visit` with every line that is not empty.
+pub(crate) fn for_each_line<'a>(text: &'a str, mut visit: impl FnMut(&'a str)) {
     let mut rest = text;
     while !rest.is_empty() {
-        let (line, after) = cut(rest, b'\n').unwrap_or((rest, ""));
+        let (line, after) = split_once(rest, b'\n').unwrap_or((rest, ""));
         rest = after;
         if !line.is_empty() {
-            hear(line);
+            visit(line);
         }
     }
 }
 
 /// A number in decimal, and nothing else.
-pub(crate) fn number(text: &str) -> Option<u64> {
+pub(crate) fn parse_number(text: &str) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
     if text.is_empty() { None } else { text.bytes().try_fold(0, add) }
 }
 
 /// Whether `text` has `part` in it.
-pub(crate) fn has(text: &str, part: &str) -> bool {
+pub(crate) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
@@ -41,22 +41,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_at_the_first_place() {
-        assert_eq!(cut("a:b:c", b':'), Some(("a", "b:c")));
-        assert_eq!(cut("abc", b':'), None);
+    fn a_text_is_split_at_the_first_match() {
+        assert_eq!(split_once("a:b:c", b':'), Some(("a", "b:c")));
+        assert_eq!(split_once("abc", b':'), None);
     }
 
     #[test]
     fn only_plain_decimals_are_numbers() {
-        assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(parse_number("18446744073709551615"), Some(u64::MAX));
         for text in ["", "-1", "+1", " 1", "1.5", "18446744073709551616", "x"] {
-            assert_eq!(number(text), None, "{text:?}");
+            assert_eq!(parse_number(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn a_part_is_found_anywhere() {
-        assert!(has("abc", "bc") && has("abc", "abc"));
-        assert!(!has("abc", "cb") && !has("", "a"));
+    fn contains_finds_a_part_anywhere() {
+        assert!(contains("abc", "bc") && contains("abc", "abc"));
+        assert!(!contains("abc", "cb") && !contains("", "a"));
     }
 }

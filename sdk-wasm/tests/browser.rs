@@ -14,7 +14,7 @@ use lamplight_sdk::browser::{Browser, Shell, attach, do_work, open};
 use lamplight_sdk::client::{Client, Outcome, Track};
 use lamplight_sdk::keys::Keys;
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::{Clock, Storage, Work};
+use lamplight_sdk::ports::{Clock, OverflowOperation, Storage};
 use lamplight_sdk::queue::block::lines;
 use lamplight_sdk::tabs::lock::{Access, Lock, Phase, Register, Waits};
 use lamplight_wire::Producer;
@@ -81,11 +81,11 @@ fn start_in(namespace: &str) -> &'static Shell {
 /// What `stats()` shows, by its names.
 fn stats(shell: &Shell) -> serde_json::Value {
     let text = shell.with(|client| client.stats()).expect("the client is free");
-    let (facts, work) = text.split_once('\n').expect("a whole client has two lines");
+    let (counters, work) = text.split_once('\n').expect("a whole client has two lines");
     let mut stats: serde_json::Value = serde_json::from_str(work).expect("it is JSON");
     let names =
         ["made", "queued", "queuedBytes", "stored", "sent", "requests", "backoffMs", "error"];
-    for (name, fact) in names.into_iter().zip(facts.split_whitespace()) {
+    for (name, fact) in names.into_iter().zip(counters.split_whitespace()) {
         stats[name] = fact.parse::<u64>().expect("a number").into();
     }
     stats
@@ -127,7 +127,7 @@ fn an_event_is_in_local_storage_when_track_returns() {
 }
 
 #[wasm_bindgen_test]
-async fn keys_stay_and_sending_backs_off_while_nobody_answers() {
+async fn keys_stay_and_sending_backs_off_while_the_server_is_down() {
     let shell = start_in("t-nobody");
     for _ in 0..5 {
         track(shell, "opened");
@@ -150,7 +150,7 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
         let wait_ms = due_ms.saturating_sub(browser.monotonic_ms());
         TimeoutFuture::new(u32::try_from(wait_ms).expect("a short wait")).await;
         let now_ms = browser.monotonic_ms();
-        let Some(access) = lock.access(now_ms) else { continue };
+        let Some(access) = lock.next_access(now_ms) else { continue };
         let value = match access {
             Access::Read(Register::X) => browser.get(&keys.lock_x()),
             Access::Read(Register::Y) => browser.get(&keys.lock_y()),
@@ -164,7 +164,7 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
                 None
             }
         };
-        lock.took(now_ms, value.as_deref(), 5);
+        lock.complete_access(now_ms, value.as_deref(), 5);
         if lock.phase() == Phase::Held {
             return;
         }
@@ -172,17 +172,17 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
 }
 
 #[wasm_bindgen_test]
-async fn the_lock_goes_from_one_to_the_next_over_real_storage() {
+async fn the_lock_passes_from_tab_to_tab_over_real_storage() {
     let (mut browser, keys) = (browser("t-lock"), Keys::new("t-lock"));
     let waits = Waits::from_settle(60);
     let mut first = Lock::new(Producer::from_bits(1));
     let mut second = Lock::new(Producer::from_bits(2));
 
-    first.want(browser.monotonic_ms(), waits);
+    first.request(browser.monotonic_ms(), waits);
     drive(&mut first, &mut browser, &keys, 5_000).await;
     assert_eq!(first.phase(), Phase::Held);
 
-    second.want(browser.monotonic_ms(), waits);
+    second.request(browser.monotonic_ms(), waits);
     drive(&mut second, &mut browser, &keys, 600).await;
     assert_ne!(second.phase(), Phase::Held, "two hold it");
 
@@ -195,7 +195,7 @@ async fn the_lock_goes_from_one_to_the_next_over_real_storage() {
 }
 
 #[wasm_bindgen_test]
-async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
+async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
     const NAMESPACE: &str = "t-adopt";
     let (mut storage, keys) = (browser(NAMESPACE), Keys::new(NAMESPACE));
     // Its page holds no Web Lock: it is gone, though it did not say so.
@@ -223,31 +223,38 @@ async fn what_a_gone_tab_left_is_taken_on_and_what_a_live_one_has_is_not() {
 }
 
 /// Does one piece of work with the real database.
-async fn database(name: &str, work: Work) -> Option<String> {
+async fn database(name: &str, work: OverflowOperation) -> Option<String> {
     let told: js_sys::Promise = do_work(name, &work).unchecked_into();
     JsFuture::from(told).await.ok()?.as_string()
 }
 
 #[wasm_bindgen_test]
-async fn the_database_keeps_lists_gives_and_erases_texts() {
+async fn the_database_writes_lists_reads_and_erases_blocks() {
     const NAME: &str = "t-database";
-    assert_eq!(database(NAME, Work::List).await.as_deref(), Some(""), "there is none yet");
-    let write = |name: &str, text: &str| Work::Write(name.into(), text.into());
+    assert_eq!(
+        database(NAME, OverflowOperation::List).await.as_deref(),
+        Some(""),
+        "there is none yet"
+    );
+    let write = |name: &str, text: &str| OverflowOperation::Write(name.into(), text.into());
     assert_eq!(database(NAME, write("b", "two")).await.as_deref(), Some(""));
     assert_eq!(database(NAME, write("a", "one\nmore")).await.as_deref(), Some(""));
-    assert_eq!(database(NAME, Work::List).await.as_deref(), Some("a\nb"));
-    assert_eq!(database(NAME, Work::Read("a".into())).await.as_deref(), Some("one\nmore"));
-    assert_eq!(database(NAME, Work::Erase("a".into())).await.as_deref(), Some(""));
-    assert_eq!(database(NAME, Work::Read("a".into())).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, OverflowOperation::List).await.as_deref(), Some("a\nb"));
+    assert_eq!(
+        database(NAME, OverflowOperation::Read("a".into())).await.as_deref(),
+        Some("one\nmore")
+    );
+    assert_eq!(database(NAME, OverflowOperation::Erase("a".into())).await.as_deref(), Some(""));
+    assert_eq!(database(NAME, OverflowOperation::Read("a".into())).await.as_deref(), Some(""));
     delete_database(NAME).await;
     // Its connection was closed by that; the next work opens it anew.
     assert_eq!(database(NAME, write("c", "three")).await.as_deref(), Some(""));
-    assert_eq!(database(NAME, Work::List).await.as_deref(), Some("c"));
+    assert_eq!(database(NAME, OverflowOperation::List).await.as_deref(), Some("c"));
     delete_database(NAME).await;
 }
 
 #[wasm_bindgen_test]
-async fn what_storage_has_no_room_for_is_in_the_database_within_a_second() {
+async fn events_that_do_not_fit_in_storage_are_in_the_database_within_a_second() {
     const NAMESPACE: &str = "t-overflow";
     let options =
         Options { namespace: NAMESPACE.into(), storage_bytes_max: 2_000, ..Options::default() };
@@ -279,11 +286,12 @@ async fn without_local_storage_events_survive_in_the_database() {
 /// Every event is in storage or in a block, whatever memory has.
 async fn assert_all_durable(shell: &Shell, namespace: &str, count: usize) {
     let stored = browser(namespace).keys(&format!("{namespace}:q:"));
-    let names = database(namespace, Work::List).await.expect("the database lists");
+    let names = database(namespace, OverflowOperation::List).await.expect("the database lists");
     let mut seqs: Vec<u64> =
         stored.iter().filter_map(|key| key.rsplit(':').next()?.parse().ok()).collect();
     for name in names.lines() {
-        let text = database(namespace, Work::Read(name.into())).await.expect("it reads");
+        let text =
+            database(namespace, OverflowOperation::Read(name.into())).await.expect("it reads");
         for (seq, event) in lines(&text) {
             let event: serde_json::Value = serde_json::from_str(&event).expect("it is JSON");
             assert_eq!(event["seq"], seq);

@@ -14,7 +14,7 @@ extern "C" {
     pub(super) fn remove(host: u32, key: &str);
     pub(super) fn keys(host: u32, prefix: &str) -> String;
     #[wasm_bindgen(js_name = sizeBesides)]
-    pub(super) fn size_besides(host: u32, prefix: &str, own: &str) -> u32;
+    pub(super) fn size_excluding(host: u32, prefix: &str, own: &str) -> u32;
     #[wasm_bindgen(js_name = wallMs)]
     pub(super) fn wall_ms(host: u32) -> f64;
     #[wasm_bindgen(js_name = monotonicMs)]

@@ -4,10 +4,10 @@ mod host;
 mod ports;
 mod shell;
 
-#[cfg(feature = "whole")]
+#[cfg(feature = "full")]
 use lamplight_wire::Producer;
 
-#[cfg(feature = "whole")]
+#[cfg(feature = "full")]
 use crate::text;
 pub use host::{attach, open};
 pub use ports::do_work;
@@ -32,11 +32,11 @@ impl Browser {
     }
 
     /// Reads the list of held locks, one to a line.
-    #[cfg(feature = "whole")]
+    #[cfg(feature = "full")]
     pub(crate) fn alive(&self, locks: &str) -> Vec<Producer> {
         let prefix = self.alive_prefix();
         let mut alive = Vec::new();
-        text::each_line(locks, |lock| {
+        text::for_each_line(locks, |lock| {
             alive.extend(lock.strip_prefix(prefix.as_str()).and_then(Producer::parse));
         });
         alive

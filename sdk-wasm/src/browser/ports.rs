@@ -3,7 +3,10 @@
 use lamplight_wire::Producer;
 
 use super::{Browser, host};
-use crate::ports::{Clock, Growth, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work};
+use crate::ports::{
+    Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Rng, Storage, StorageError,
+    Transport,
+};
 use crate::text;
 
 impl Storage for Browser {
@@ -15,16 +18,21 @@ impl Storage for Browser {
         host::size(self.host, key) as usize
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
         taken(host::set(self.host, key, value))
     }
 
-    fn begin_numbered(&mut self, prefix: &str) {
+    fn set_event_prefix(&mut self, prefix: &str) {
         host::prefix(self.host, prefix);
     }
 
     /// The prefix is the same for all events of a page, and crosses into JavaScript once.
-    fn set_numbered(&mut self, _prefix: &str, number: u64, value: &str) -> Result<(), Refusal> {
+    fn set_numbered(
+        &mut self,
+        _prefix: &str,
+        number: u64,
+        value: &str,
+    ) -> Result<(), StorageError> {
         // At most 2^32.
         #[allow(clippy::cast_precision_loss)]
         taken(host::set_numbered(self.host, number as f64, value))
@@ -36,21 +44,21 @@ impl Storage for Browser {
 
     fn keys(&self, prefix: &str) -> Vec<String> {
         let mut names = Vec::new();
-        text::each_line(&host::keys(self.host, prefix), |name| names.push(String::from(name)));
+        text::for_each_line(&host::keys(self.host, prefix), |name| names.push(String::from(name)));
         names
     }
 
-    fn size_besides(&self, prefix: &str, own: &str) -> usize {
-        host::size_besides(self.host, prefix, own) as usize
+    fn size_excluding(&self, prefix: &str, own: &str) -> usize {
+        host::size_excluding(self.host, prefix, own) as usize
     }
 }
 
 /// What the host tells of a value that it was to store.
-const fn taken(answer: u32) -> Result<(), Refusal> {
+const fn taken(answer: u32) -> Result<(), StorageError> {
     match answer {
         0 => Ok(()),
-        1 => Err(Refusal::Full),
-        _ => Err(Refusal::Blocked),
+        1 => Err(StorageError::QuotaExceeded),
+        _ => Err(StorageError::Blocked),
     }
 }
 
@@ -67,7 +75,7 @@ impl Clock for Browser {
 }
 
 impl Rng for Browser {
-    fn bits(&mut self) -> u32 {
+    fn random_bits(&mut self) -> u32 {
         host::bits(self.host)
     }
 }
@@ -83,41 +91,41 @@ impl Transport for Browser {
 }
 
 impl Liveness for Browser {
-    fn hold(&mut self, producer: Producer) {
+    fn hold_lock(&mut self, producer: Producer) {
         let mut name = self.alive_prefix();
         producer.push_to(&mut name);
         host::hold(self.host, &name);
     }
 
-    fn release(&mut self) {
+    fn release_lock(&mut self) {
         host::release(self.host);
     }
 
-    fn look(&mut self) {
+    fn query_locks(&mut self) {
         host::look(self.host);
     }
 }
 
 impl Overflow for Browser {
     /// Never throws: every failure is told by the promise.
-    fn work(&mut self, id: u32, work: Work) {
+    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
         let told = do_work(&self.namespace, &work);
         host::told(self.host, id, told);
     }
 }
 
-impl Growth for Browser {
-    fn grow(&mut self) {
+impl FullClientLoader for Browser {
+    fn load_full_client(&mut self) {
         host::grow(self.host);
     }
 }
 
 /// Does one piece of work in the database with this name; the promise is of what it has to tell.
-pub fn do_work(database: &str, work: &Work) -> wasm_bindgen::JsValue {
+pub fn do_work(database: &str, work: &OverflowOperation) -> wasm_bindgen::JsValue {
     match work {
-        Work::List => host::overflow(database, 0, "", ""),
-        Work::Read(name) => host::overflow(database, 1, name, ""),
-        Work::Write(name, text) => host::overflow(database, 2, name, text),
-        Work::Erase(name) => host::overflow(database, 3, name, ""),
+        OverflowOperation::List => host::overflow(database, 0, "", ""),
+        OverflowOperation::Read(name) => host::overflow(database, 1, name, ""),
+        OverflowOperation::Write(name, text) => host::overflow(database, 2, name, text),
+        OverflowOperation::Erase(name) => host::overflow(database, 3, name, ""),
     }
 }

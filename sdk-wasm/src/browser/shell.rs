@@ -4,28 +4,28 @@ use std::cell::{Cell, RefCell};
 
 use super::{Browser, host};
 use crate::client::Client;
-use crate::notes::Told;
-use crate::ports::{Answer, Clock, Page};
+use crate::notes::EncodedNote;
+use crate::ports::{Clock, PageEvent, Response};
 
 /// The longest time that the timer is asked for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
 
 /// Whether this is the build that has everything, not the one that a page begins with.
-const IS_WHOLE: bool = cfg!(feature = "whole");
+const IS_FULL: bool = cfg!(feature = "full");
 
 /// A client in its page. It is never freed: it lives as long as the page does, or else its
 /// module is given up with it.
 #[derive(Debug)]
 pub struct Shell {
     host: u32,
-    client: RefCell<Client<Browser, IS_WHOLE>>,
+    client: RefCell<Client<Browser, IS_FULL>>,
     /// What the timer was last set for, until it fires; then `u64::MAX`.
     armed_ms: Cell<u64>,
 }
 
 impl Shell {
     /// Drives `client`, whose ports are on the host with this number.
-    pub fn start(host: u32, client: Client<Browser, IS_WHOLE>) -> &'static Self {
+    pub fn start(host: u32, client: Client<Browser, IS_FULL>) -> &'static Self {
         let shell = Box::leak(Box::new(Self {
             host,
             client: RefCell::new(client),
@@ -37,7 +37,7 @@ impl Shell {
 
     /// Does something with the client, then what follows from it. `None` when the client is busy, because a web API
     /// that it was just calling has been replaced by one that calls back.
-    pub fn with<R>(&self, act: impl FnOnce(&mut Client<Browser, IS_WHOLE>) -> R) -> Option<R> {
+    pub fn with<R>(&self, act: impl FnOnce(&mut Client<Browser, IS_FULL>) -> R) -> Option<R> {
         let mut client = self.client.try_borrow_mut().ok()?;
         let result = act(&mut client);
         self.follow_up(&mut client);
@@ -52,7 +52,7 @@ impl Shell {
     /// The timer fired.
     pub fn woke(&self) -> Option<()> {
         self.armed_ms.set(u64::MAX);
-        self.with(Client::woke)
+        self.with(Client::timer_fired)
     }
 
     /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
@@ -61,42 +61,42 @@ impl Shell {
         // No server asks for more than fits.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let retry_after_ms = (retry_after_ms >= 0.0).then_some(retry_after_ms as u64);
-        self.with(|client| client.answered(id, &Answer { status, body, retry_after_ms }))
+        self.with(|client| client.answered(id, &Response { status, body, retry_after_ms }))
     }
 
     /// Something happened to the page, by the numbers of `host.js`.
     pub fn page(&self, event: u32) -> Option<()> {
         let event = match event {
-            0 => Page::Hidden,
-            1 => Page::Visible,
-            2 => Page::Frozen,
-            3 => Page::Left,
-            4 => Page::Back,
-            _ => Page::Online,
+            0 => PageEvent::Hidden,
+            1 => PageEvent::Visible,
+            2 => PageEvent::Frozen,
+            3 => PageEvent::Left,
+            4 => PageEvent::Back,
+            _ => PageEvent::Online,
         };
-        self.with(|client| client.page(event))
+        self.with(|client| client.page_event(event))
     }
 
     /// The Web Locks that are held, one to a line.
-    #[cfg(feature = "whole")]
+    #[cfg(feature = "full")]
     pub fn alive(&self, locks: &str) -> Option<()> {
         self.with(|client| {
             let alive = client.ports().alive(locks);
-            client.alive(&alive);
+            client.set_live_producers(&alive);
         })
     }
 
     /// A piece of work for the overflow is done, or has failed.
-    #[cfg(feature = "whole")]
+    #[cfg(feature = "full")]
     pub fn worked(&self, id: u32, is_done: bool, told: &str) -> Option<()> {
-        self.with(|client| client.worked(id, is_done.then_some(told)))
+        self.with(|client| client.overflow_done(id, is_done.then_some(told)))
     }
 
     /// Tells what is to be told, and sets the timer.
     #[inline(never)]
-    fn follow_up(&self, client: &mut Client<Browser, IS_WHOLE>) {
+    fn follow_up(&self, client: &mut Client<Browser, IS_FULL>) {
         for note in &client.take_notes() {
-            let Told { kind, first, second, text } = note.told();
+            let EncodedNote { kind, first, second, text } = note.encode();
             // Counts and times, all far below 2^53.
             #[allow(clippy::cast_precision_loss)]
             host::note(self.host, kind, first as f64, second as f64, &text);

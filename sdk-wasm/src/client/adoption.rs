@@ -4,7 +4,7 @@ use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
-use super::delivery::{Cargo, ranges};
+use super::delivery::{RequestContents, ranges};
 use crate::identity::session::Session;
 use crate::notes::Note;
 use crate::ports::Ports;
@@ -12,7 +12,7 @@ use crate::send::backoff::PROBE_MS_MAX;
 use crate::send::batch::{self, Dropped};
 use crate::send::flush::Reason;
 use crate::tabs::lock::{Access, Phase, Register, Waits};
-use crate::tabs::orphans::Orphans;
+use crate::tabs::orphans::OrphanedProducer;
 
 /// How often other tabs' keys are looked at, in milliseconds: while there is something to look for, and else.
 const SCAN_MS: u64 = 2_500;
@@ -20,10 +20,10 @@ const SCAN_QUIET_MS: u64 = 4_000;
 
 /// For how long a producer is left to others whose keys are listed and cannot be read, in milliseconds. Either they were
 /// just removed, or this tab's copy of storage is at odds with itself, as Firefox's can be after a process was killed.
-const SHUN_MS: u64 = 60_000;
+const SKIP_MS: u64 = 60_000;
 
 /// Where storage is too full for the lock, one in so many tries works without it.
-const LONE_ODDS: u32 = 4;
+const LOCKLESS_ODDS: u32 = 4;
 
 /// What one request carries of one gone producer.
 #[derive(Debug)]
@@ -35,28 +35,28 @@ pub(super) struct Adopted {
 
 /// Events of a gone producer that the server can never take. Their keys go once that is declared.
 #[derive(Debug)]
-pub(super) struct Parked {
+pub(super) struct DroppedOrphans {
     producer: Producer,
     dropped: Dropped,
 }
 
-impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Tells which producers are alive, after [`crate::ports::Liveness::look`].
-    pub fn alive(&mut self, alive: &[Producer]) {
-        self.others.alive(alive);
-        self.lease.alive(alive);
+    pub fn set_live_producers(&mut self, alive: &[Producer]) {
+        self.foreign.update_liveness(alive);
+        self.lease.update_liveness(alive);
         self.find_orphans();
     }
 
     /// Looks at all keys, and at how much of our share others take.
-    pub(super) fn look(&mut self, now_ms: u64) {
-        let foreign_bytes = if WHOLE {
-            self.others.scan(&self.ports, &self.keys, self.producer, now_ms);
-            self.others.bytes()
+    pub(super) fn scan_storage(&mut self, now_ms: u64) {
+        let foreign_bytes = if FULL {
+            self.foreign.scan(&self.ports, &self.keys, self.producer, now_ms);
+            self.foreign.bytes()
         } else {
             self.foreign_bytes()
         };
-        self.queue.looked(now_ms, foreign_bytes);
+        self.queue.set_foreign_bytes(now_ms, foreign_bytes);
     }
 
     /// Looks at all keys, when that is due.
@@ -64,23 +64,23 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         if now_ms < self.scan_due_ms || self.is_withdrawn() {
             return;
         }
-        self.heed_withdrawal();
-        if self.person.follow(&self.ports, &self.keys) {
+        self.apply_consent_withdrawal();
+        if self.person.sync(&self.ports, &self.keys) {
             // Read from storage anew, as the person was.
             self.session = Session::default();
         }
-        self.look(now_ms);
-        let was_others = self.lease.is_others(now_ms);
-        self.lease.look(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
+        self.scan_storage(now_ms);
+        let was_others = self.lease.is_held_elsewhere(now_ms);
+        self.lease.refresh(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
         if was_others && self.lease.holder().is_none() {
             // Given back: whoever tried for all has got through, or has left.
-            self.backoff.hurry(now_ms);
+            self.backoff.retry_now(now_ms);
         }
-        let is_quiet = self.others.is_empty() && self.queue.is_empty();
+        let is_quiet = self.foreign.is_empty() && self.queue.is_empty();
         self.scan_due_ms = now_ms + if is_quiet { SCAN_QUIET_MS } else { SCAN_MS };
         let holder_is_known = self.lease.is_mine() || self.lease.holder().is_none();
-        if self.options.liveness && (self.others.wants_look(now_ms) || !holder_is_known) {
-            self.ports.look();
+        if self.options.liveness && (self.foreign.needs_lock_query(now_ms) || !holder_is_known) {
+            self.ports.query_locks();
         }
         self.find_orphans();
     }
@@ -88,14 +88,14 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Works out whom to work for, and knocks at the lock if somebody must and nobody does.
     pub(super) fn find_orphans(&mut self) {
         let now_ms = self.ports.monotonic_ms();
-        self.orphans = self.others.orphans(now_ms);
-        self.check_borrowed();
+        self.orphans = self.foreign.orphaned(now_ms);
+        self.release_unneeded_block();
         if self.lease.is_mine() {
             return;
         }
-        if self.has_work_for_all() && !self.lease.is_others(now_ms) && !self.is_asleep {
+        if self.has_shared_work() && !self.lease.is_held_elsewhere(now_ms) && !self.is_suspended {
             let settle_ms = self.lag.settle_ms(self.options.settle_ms);
-            self.lock.want(now_ms, Waits::from_settle(settle_ms));
+            self.lock.request(now_ms, Waits::from_settle(settle_ms));
         } else {
             self.lock.release(now_ms);
         }
@@ -103,13 +103,13 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 
     /// Whether one tab should work for all: somebody's events are left behind, or the server fails and one should try
     /// it again, not each.
-    fn has_work_for_all(&self) -> bool {
+    fn has_shared_work(&self) -> bool {
         !self.orphans.is_empty() || (self.backoff.is_failing() && !self.queue.is_empty())
     }
 
     /// Does the lock's one access of this task, and its section if that gave us the lock.
     pub(super) fn step_lock(&mut self, now_ms: u64) {
-        let Some(access) = self.lock.access(now_ms) else { return };
+        let Some(access) = self.lock.next_access(now_ms) else { return };
         let mut is_refused = false;
         let value = match access {
             Access::Read(Register::X) => self.ports.get(&self.keys.lock_x()),
@@ -127,38 +127,38 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
                 None
             }
         };
-        let random = self.ports.bits();
-        self.lock.took(self.ports.monotonic_ms(), value.as_deref(), random);
+        let random = self.ports.random_bits();
+        self.lock.complete_access(self.ports.monotonic_ms(), value.as_deref(), random);
         let is_full = is_refused || self.lock.is_unusable();
-        if is_full && !random.is_multiple_of(LONE_ODDS) {
+        if is_full && !random.is_multiple_of(LOCKLESS_ODDS) {
             // Not every tab at once; the next scan tries again.
             self.lock.release(now_ms);
         } else if is_full || self.lock.phase() == Phase::Held {
             let wall_ms = self.ports.wall_ms();
-            if self.lease.take(&mut self.ports, &self.keys, now_ms, wall_ms) {
-                self.backoff.shorten(now_ms, PROBE_MS_MAX);
+            if self.lease.acquire(&mut self.ports, &self.keys, now_ms, wall_ms) {
+                self.backoff.cap(now_ms, PROBE_MS_MAX);
             }
             self.lock.release(now_ms);
         }
     }
 
     /// Keeps the lease while there is work, and gives it back after.
-    pub(super) fn tend_lease(&mut self, now_ms: u64) {
+    pub(super) fn maintain_lease(&mut self, now_ms: u64) {
         if !self.lease.is_mine() {
             return;
         }
         let wall_ms = self.ports.wall_ms();
-        if !self.has_work_for_all() {
+        if !self.has_shared_work() {
             self.lease.release(&mut self.ports, &self.keys, now_ms, wall_ms);
         } else if self.lease.due_ms().is_some_and(|due_ms| due_ms <= now_ms) {
-            self.lease.beat(&mut self.ports, &self.keys, now_ms, wall_ms);
+            self.lease.renew(&mut self.ports, &self.keys, now_ms, wall_ms);
         }
     }
 
     /// When the lease is to be given back, or its beat moved on.
     pub(super) fn lease_due_ms(&self, now_ms: u64) -> Option<u64> {
         let due_ms = self.lease.due_ms()?;
-        Some(if self.has_work_for_all() { due_ms } else { now_ms })
+        Some(if self.has_shared_work() { due_ms } else { now_ms })
     }
 
     /// When there is something to send for others.
@@ -175,11 +175,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         if self.adoption_due_ms(now_ms) != Some(now_ms) {
             return;
         }
-        self.heed_withdrawal();
+        self.apply_consent_withdrawal();
         if self.is_withdrawn() {
             return;
         }
-        self.borrow_from_storage();
+        self.load_block_from_storage();
         let mut texts = String::new();
         let mut adopted = Vec::new();
         let mut notes = Vec::new();
@@ -192,36 +192,44 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             if is_full || events >= self.events_max {
                 break;
             }
-            let declared = self.parked_of(orphans.producer);
-            let seqs = self.read_orphans(&orphans, &declared, &mut events, &mut texts);
+            let declared = self.dropped_of(orphans.producer);
+            let seqs = self.read_orphaned(&orphans, &declared, &mut events, &mut texts);
             if seqs.is_empty() && declared.is_empty() && !orphans.seqs.is_empty() {
-                self.others.shun(orphans.producer, now_ms + SHUN_MS);
+                self.foreign.skip_until(orphans.producer, now_ms + SKIP_MS);
                 is_blind = true;
                 continue;
             }
             let next = orphans.next.max(seqs.last().unwrap_or(0) + 1);
-            notes.push((orphans.producer, batch::note(next, &declared)));
+            notes.push((orphans.producer, batch::producer_note(next, &declared)));
             adopted.push(Adopted { producer: orphans.producer, seqs, declared });
         }
         if is_blind {
-            self.orphans = self.others.orphans(now_ms);
+            self.orphans = self.foreign.orphaned(now_ms);
         }
         if !adopted.is_empty() {
             let id = self.last_request.wrapping_add(1);
-            self.post(id, Reason::Adopted, events, &texts, &notes, Cargo::Adopted(adopted));
+            self.send_request(
+                id,
+                Reason::Adopted,
+                events,
+                &texts,
+                &notes,
+                RequestContents::Adopted(adopted),
+            );
         }
     }
 
     /// Appends the texts of as many of `orphans` as still fit; says which.
-    fn read_orphans(
+    fn read_orphaned(
         &mut self,
-        orphans: &Orphans,
+        orphans: &OrphanedProducer,
         declared: &Dropped,
         events: &mut usize,
         texts: &mut String,
     ) -> Ranges {
         let (mut read, mut missing) = (Vec::new(), Vec::new());
-        let is_parked = |seq: &u64| declared.iter().any(|(_, parked)| parked.contains(*seq));
+        let is_parked =
+            |seq: &u64| declared.iter().any(|(_, dropped_orphans)| dropped_orphans.contains(*seq));
         let mut add = |seq: u64, text: &str| {
             let is_full = texts.len() + text.len() > self.options.batch_bytes_max;
             if *events >= self.events_max || (*events > 0 && is_full) {
@@ -235,8 +243,8 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             read.push(seq);
             true
         };
-        let borrowed = self.desk.borrowed.iter().filter(|lent| lent.producer() == orphans.producer);
-        let lines = borrowed.flat_map(|lent| &lent.lines).filter(|(seq, _)| !is_parked(seq));
+        let loaded = self.overflow.loaded.iter().filter(|lent| lent.producer() == orphans.producer);
+        let lines = loaded.flat_map(|lent| &lent.lines).filter(|(seq, _)| !is_parked(seq));
         let (mut goes_on, mut lent) = (true, Ranges::new());
         for (seq, text) in lines {
             lent.insert(*seq);
@@ -252,7 +260,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
                 None => missing.push(seq),
             }
         }
-        self.others.forget(orphans.producer, &ranges(&missing));
+        self.foreign.forget_events(orphans.producer, &ranges(&missing));
         ranges(&read)
     }
 
@@ -260,8 +268,8 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     pub(super) fn accepted_adopted(&mut self, adopted: Vec<Adopted>) {
         for Adopted { producer, seqs, declared } in adopted {
             let mut gone = seqs.clone();
-            for (_, parked) in &declared {
-                gone.union(parked);
+            for (_, dropped_orphans) in &declared {
+                gone.union(dropped_orphans);
             }
             for (from, to) in gone.as_slice() {
                 for seq in *from..=*to {
@@ -269,42 +277,48 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
                 }
             }
             if let Some(lent) =
-                self.desk.borrowed.as_mut().filter(|lent| lent.producer() == producer)
+                self.overflow.loaded.as_mut().filter(|lent| lent.producer() == producer)
             {
                 lent.lines.retain(|(seq, _)| !gone.contains(*seq));
             }
-            self.give_back_empty();
-            if self.others.forget(producer, &gone) {
-                self.ports.remove(&self.keys.mark(producer));
-                self.others.forget_producer(producer);
-                self.parked.retain(|parked| parked.producer != producer);
+            self.finish_loaded_block();
+            if self.foreign.forget_events(producer, &gone) {
+                self.ports.remove(&self.keys.heartbeat(producer));
+                self.foreign.forget_producer(producer);
+                self.dropped_orphans.retain(|dropped_orphans| dropped_orphans.producer != producer);
             }
-            self.acknowledged(producer, &declared);
+            self.declaration_accepted(producer, &declared);
             self.counts.adopted += seqs.count();
             if !seqs.is_empty() {
                 self.notes.push(Note::Adopted { producer, seqs });
             }
         }
-        self.orphans = self.others.orphans(self.ports.monotonic_ms());
+        self.orphans = self.foreign.orphaned(self.ports.monotonic_ms());
     }
 
     /// Gives up the only event of a request.
-    pub(super) fn park_adopted(&mut self, adopted: Vec<Adopted>, reason: DropReason) {
+    pub(super) fn drop_adopted(&mut self, adopted: Vec<Adopted>, reason: DropReason) {
         for Adopted { producer, seqs, .. } in adopted {
             let Some(seq) = seqs.last() else { continue };
             self.counts.dropped[reason as usize] += 1;
             self.notes.push(Note::Dropped { producer, seq, reason });
-            let known = self.parked.iter().position(|parked| parked.producer == producer);
+            let known = self
+                .dropped_orphans
+                .iter()
+                .position(|dropped_orphans| dropped_orphans.producer == producer);
             let at = known.unwrap_or_else(|| {
-                self.parked.push(Parked { producer, dropped: Dropped::new() });
-                self.parked.len() - 1
+                self.dropped_orphans.push(DroppedOrphans { producer, dropped: Dropped::new() });
+                self.dropped_orphans.len() - 1
             });
-            batch::give_up(&mut self.parked[at].dropped, reason, &seqs);
+            batch::add_dropped(&mut self.dropped_orphans[at].dropped, reason, &seqs);
         }
     }
 
-    fn parked_of(&self, producer: Producer) -> Dropped {
-        let parked = self.parked.iter().find(|parked| parked.producer == producer);
-        parked.map(|parked| parked.dropped.clone()).unwrap_or_default()
+    fn dropped_of(&self, producer: Producer) -> Dropped {
+        let dropped_orphans = self
+            .dropped_orphans
+            .iter()
+            .find(|dropped_orphans| dropped_orphans.producer == producer);
+        dropped_orphans.map(|dropped_orphans| dropped_orphans.dropped.clone()).unwrap_or_default()
     }
 }

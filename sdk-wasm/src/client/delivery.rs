@@ -8,11 +8,11 @@ use lamplight_wire::{Producer, Ranges};
 use super::Client;
 use super::adoption::Adopted;
 use crate::notes::Note;
-use crate::ports::{Answer, Ports};
-use crate::send::backoff::{Hold, PROBE_MS_MAX, STEP_MS_MAX};
+use crate::ports::{Ports, Response};
+use crate::send::backoff::{PROBE_MS_MAX, RetryDelay, STEP_MS_MAX};
 use crate::send::batch::{self, Dropped};
 use crate::send::flush::Reason;
-use crate::send::response::{Verdict, classify};
+use crate::send::response::{ResponseAction, classify};
 
 /// Most bytes of a request that outlives the page though the page is not known to go: the last events before a
 /// navigation are then not sent twice.
@@ -28,37 +28,37 @@ pub(super) struct Request {
     pub(super) keepalive_bytes: usize,
     /// When its answer is no longer waited for.
     pub(super) deadline_ms: u64,
-    pub(super) cargo: Cargo,
+    pub(super) cargo: RequestContents,
 }
 
 /// What a request carries.
 #[derive(Debug)]
-pub(super) enum Cargo {
+pub(super) enum RequestContents {
     /// Events of this page; the queue knows which. And the numbers it declares as given up.
     Own(Dropped),
     /// Events of others.
     Adopted(Vec<Adopted>),
 }
 
-impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Tells what came of a request. An answer to a request that was given up is ignored.
-    pub fn answered(&mut self, id: u32, answer: &Answer) {
+    pub fn answered(&mut self, id: u32, response: &Response) {
         let Some(at) = self.requests.iter().position(|request| request.id == id) else { return };
         let request = self.requests.swap_remove(at);
-        // Without a number no single event is judged: what is wrong with a batch the whole client sees, which is asked for by
+        // Without a number no single event is judged: what is wrong with a batch the whole client sees, which is is_set_by_server for by
         // any failure.
-        let events = if WHOLE { request.events } else { 0 };
-        match classify(answer, events) {
-            Verdict::Accepted => self.accepted(request),
-            Verdict::Halve if WHOLE => {
+        let events = if FULL { request.events } else { 0 };
+        match classify(response, events) {
+            ResponseAction::Accept => self.accepted(request),
+            ResponseAction::Halve if FULL => {
                 self.events_max = (request.events / 2).max(1);
-                self.put_back(&request);
+                self.requeue(&request);
                 // Smaller at once: the server is well, only the batch is not.
                 self.last_sent_ms = None;
             }
-            Verdict::Park(reason) if WHOLE => self.park(request, reason),
-            Verdict::Keep(hold) => self.keep(&request, hold, answer.status),
-            _ => self.keep(&request, Hold::Jitter, answer.status),
+            ResponseAction::Drop(reason) if FULL => self.drop_only_event(request, reason),
+            ResponseAction::Retry(delay) => self.retry_later(&request, delay, response.status),
+            _ => self.retry_later(&request, RetryDelay::Jittered, response.status),
         }
         self.end_flush();
     }
@@ -69,65 +69,66 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         while let Some(at) = self.requests.iter().position(is_overdue) {
             let request = self.requests.swap_remove(at);
             self.ports.abort(request.id);
-            self.keep(&request, Hold::Jitter, 0);
+            self.retry_later(&request, RetryDelay::Jittered, 0);
         }
     }
 
     /// Sends a batch of own events.
     pub(super) fn send_own(&mut self, reason: Reason) {
         let bytes_max = self.options.batch_bytes_max;
-        self.send(reason, bytes_max, false);
+        self.send_batch(reason, bytes_max, false);
     }
 
     /// Sends what may outlive the page, in as many requests as the browser's budget allows.
-    pub(super) fn send_last(&mut self, only_unstored: bool) {
+    pub(super) fn send_keepalive(&mut self, only_unstored: bool) {
         loop {
             let taken: usize = self.requests.iter().map(|request| request.keepalive_bytes).sum();
-            // The envelope around the events needs some room as well.
-            let Some(room) = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024) else { return };
-            let bytes_max = room.min(self.options.batch_bytes_max);
-            if !self.send(Reason::Hidden, bytes_max, only_unstored) {
+            // The envelope around the events needs some limits as well.
+            let Some(limits) = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024) else { return };
+            let bytes_max = limits.min(self.options.batch_bytes_max);
+            if !self.send_batch(Reason::Hidden, bytes_max, only_unstored) {
                 return;
             }
         }
     }
 
     /// Sends a batch of at most `bytes_max` bytes of events. Says whether anything was sent.
-    fn send(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
-        self.heed_withdrawal();
+    fn send_batch(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
+        self.apply_consent_withdrawal();
         let id = self.last_request.wrapping_add(1);
         let mut texts = String::new();
-        let events = self.queue.pick(id, self.events_max, bytes_max, only_unstored, &mut texts);
-        let declared = if WHOLE { batch::declarable(&self.dropped) } else { Dropped::new() };
+        let events =
+            self.queue.take_batch(id, self.events_max, bytes_max, only_unstored, &mut texts);
+        let declared = if FULL { batch::declarable(&self.dropped) } else { Dropped::new() };
         let keepalive = reason == Reason::Hidden;
         // While the page goes, declarations ride along; they are not worth a request of their own.
         if events == 0 && (declared.is_empty() || keepalive) {
             return false;
         }
         if keepalive && texts.len() > bytes_max {
-            self.queue.put_back(id);
+            self.queue.requeue(id);
             return false;
         }
         let next = self.seq + 1;
-        let note = if WHOLE {
-            batch::note(next, &declared)
+        let note = if FULL {
+            batch::producer_note(next, &declared)
         } else {
             ProducerNote { next, dropped: Vec::new() }
         };
         let notes = [(self.producer, note)];
-        self.post(id, reason, events, &texts, &notes, Cargo::Own(declared));
+        self.send_request(id, reason, events, &texts, &notes, RequestContents::Own(declared));
         true
     }
 
     /// Puts a request on the wire.
-    pub(super) fn post(
+    pub(super) fn send_request(
         &mut self,
         id: u32,
         reason: Reason,
         events: usize,
         texts: &str,
         notes: &[(Producer, ProducerNote)],
-        cargo: Cargo,
+        cargo: RequestContents,
     ) {
         let now_ms = self.ports.monotonic_ms();
         let body = batch::body(self.ports.wall_ms(), notes, texts);
@@ -153,67 +154,67 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.backoff.succeeded();
         self.events_max = (self.events_max * 2).min(self.options.events_max);
         match request.cargo {
-            Cargo::Adopted(adopted) => {
-                if WHOLE {
+            RequestContents::Adopted(adopted) => {
+                if FULL {
                     self.accepted_adopted(adopted);
                 }
             }
-            Cargo::Own(declared) => {
-                let seqs = self.queue.accepted(&mut self.ports, &self.keys, request.id);
-                if WHOLE {
-                    batch::settle(&mut self.dropped, &declared);
+            RequestContents::Own(declared) => {
+                let seqs = self.queue.remove_accepted(&mut self.ports, &self.keys, request.id);
+                if FULL {
+                    batch::remove_declared(&mut self.dropped, &declared);
                     for (_, given_up) in &declared {
-                        self.queue.declared(&mut self.ports, &self.keys, given_up);
+                        self.queue.remove_declared(&mut self.ports, &self.keys, given_up);
                     }
                 }
                 self.counts.sent += seqs.count();
                 if !seqs.is_empty() {
                     self.notes.push(Note::Delivered { producer: self.producer, seqs });
                 }
-                self.drop_mark();
+                self.remove_heartbeat();
             }
         }
     }
 
-    fn park(&mut self, request: Request, reason: DropReason) {
+    fn drop_only_event(&mut self, request: Request, reason: DropReason) {
         self.last_sent_ms = None;
         match request.cargo {
-            Cargo::Own(_) => {
-                if let Some(seq) = self.queue.park(request.id) {
-                    self.give_up(reason, seq);
+            RequestContents::Own(_) => {
+                if let Some(seq) = self.queue.drop_only_event(request.id) {
+                    self.drop_event(reason, seq);
                 }
             }
-            Cargo::Adopted(adopted) => {
-                if WHOLE {
-                    self.park_adopted(adopted, reason);
+            RequestContents::Adopted(adopted) => {
+                if FULL {
+                    self.drop_adopted(adopted, reason);
                 }
             }
         }
     }
 
-    fn keep(&mut self, request: &Request, hold: Hold, status: u16) {
-        self.put_back(request);
-        let (now_ms, random) = (self.ports.monotonic_ms(), self.ports.bits());
-        let longest_ms = if WHOLE && self.lease.is_mine() { PROBE_MS_MAX } else { STEP_MS_MAX };
-        let wait_ms = self.backoff.failed(now_ms, hold, longest_ms, random);
-        self.hurry_growth(now_ms);
+    fn retry_later(&mut self, request: &Request, delay: RetryDelay, status: u16) {
+        self.requeue(request);
+        let (now_ms, random) = (self.ports.monotonic_ms(), self.ports.random_bits());
+        let longest_ms = if FULL && self.lease.is_mine() { PROBE_MS_MAX } else { STEP_MS_MAX };
+        let wait_ms = self.backoff.failed(now_ms, delay, longest_ms, random);
+        self.load_soon(now_ms);
         self.counts.last_error = Some(status);
         self.notes.push(Note::Failed { status, wait_ms });
     }
 
-    pub(super) fn put_back(&mut self, request: &Request) {
+    pub(super) fn requeue(&mut self, request: &Request) {
         // Adopted events never left the list of orphans.
-        if matches!(request.cargo, Cargo::Own(_)) {
-            self.queue.put_back(request.id);
+        if matches!(request.cargo, RequestContents::Own(_)) {
+            self.queue.requeue(request.id);
         }
     }
 
-    /// Ends a flush that the page asked for, once it is done or must wait.
+    /// Ends a flush that the page is_set_by_server for, once it is done or must wait.
     pub(super) fn end_flush(&mut self) {
         let Some(from) = self.flush_from else { return };
         let is_waiting = self.backoff.is_waiting(self.ports.monotonic_ms());
         let is_done = self.queue.waiting() == 0 && self.requests.is_empty();
-        if is_done || is_waiting || self.is_asleep {
+        if is_done || is_waiting || self.is_suspended {
             self.flush_from = None;
             self.notes.push(Note::Flushed {
                 sent: self.counts.sent - from,

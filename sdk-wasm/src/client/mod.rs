@@ -1,7 +1,7 @@
 //! The client: one page's queue, sender and adopter, without any input or output of its own.
 //!
 //! Everything it does to the world goes through the [`Ports`]. Results come back by methods: [`Client::answered`],
-//! [`Client::alive`], [`Client::worked`], [`Client::page`]; and [`Client::next_wake_ms`] says when [`Client::woke`] is to be called.
+//! [`Client::set_live_producers`], [`Client::overflow_done`], [`Client::page_event`]; and [`Client::next_wake_ms`] says when [`Client::timer_fired`] is to be called.
 //! The browser and the simulation drive exactly this code.
 
 mod adoption;
@@ -21,19 +21,19 @@ use crate::keys::Keys;
 use crate::notes::Note;
 use crate::options::Options;
 use crate::ports::Ports;
-use crate::queue::{Queue, Room};
+use crate::queue::{Queue, QueueLimits};
 use crate::send::backoff::{Backoff, STEP_MS_MAX};
 use crate::send::batch::Dropped;
 use crate::send::flush::{Decision, Situation, decide};
-use crate::tabs::heartbeat::{BEAT_MS, Mark};
+use crate::tabs::heartbeat::{HEARTBEAT_MS, Heartbeat};
 use crate::tabs::lag::Lag;
 use crate::tabs::lease::Lease;
 use crate::tabs::lock::Lock;
-use crate::tabs::orphans::{Orphans, Others, Patience};
-use adoption::Parked;
+use crate::tabs::orphans::{AdoptionDelays, ForeignProducers, OrphanedProducer};
+use adoption::DroppedOrphans;
 use delivery::Request;
-use handover::GROWTH_MS;
-use overflow::Desk;
+use handover::LOAD_AFTER_MS;
+use overflow::OverflowWorker;
 use stats::Counts;
 use withdrawal::Withdrawal;
 
@@ -44,11 +44,11 @@ const FIRST_SCAN_MS: u64 = 200;
 
 /// One page's client.
 ///
-/// A page begins with a client that is not `WHOLE`: it makes and sends the page's own events, and what works for other
+/// A page begins with a client that is not `FULL`: it makes and sends the page's own events, and what works for other
 /// pages or moves events out of storage is not compiled into it. It hands over to a whole one, see [`Client::take_over`].
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
-pub struct Client<P: Ports, const WHOLE: bool = true> {
+pub struct Client<P: Ports, const FULL: bool = true> {
     ports: P,
     options: Options,
     keys: Keys,
@@ -59,7 +59,7 @@ pub struct Client<P: Ports, const WHOLE: bool = true> {
     session: Session,
     /// The `context` object of later events, or empty.
     context_json: String,
-    queue: Queue<WHOLE>,
+    queue: Queue<FULL>,
     /// Numbers given up that no 2xx has acknowledged yet.
     dropped: Dropped,
     counts: Counts,
@@ -70,65 +70,65 @@ pub struct Client<P: Ports, const WHOLE: bool = true> {
     last_sent_ms: Option<u64>,
     /// Most events in the next batch: fewer than the option while a broken event is searched for.
     events_max: usize,
-    /// How many events were delivered before the flush that the page asked for.
+    /// How many events were delivered before the flush that the page is_set_by_server for.
     flush_from: Option<u64>,
 
     beat: u64,
-    beat_due_ms: Option<u64>,
-    is_marked: bool,
+    heartbeat_due_ms: Option<u64>,
+    has_heartbeat: bool,
 
-    others: Others,
-    orphans: Vec<Orphans>,
-    parked: Vec<Parked>,
+    foreign: ForeignProducers,
+    orphans: Vec<OrphanedProducer>,
+    dropped_orphans: Vec<DroppedOrphans>,
     scan_due_ms: u64,
     /// The overflow's.
-    desk: Desk,
+    overflow: OverflowWorker,
     lock: Lock,
     lease: Lease,
     lag: Lag,
 
-    /// When the rest of the client is asked for, by one that is not whole.
-    growth_due_ms: u64,
+    /// When the rest of the client is is_set_by_server for, by one that is not whole.
+    full_client_due_ms: u64,
     withdrawal: Withdrawal,
     /// The page was left or frozen, or the client closed: no timer runs.
-    is_asleep: bool,
+    is_suspended: bool,
     is_closed: bool,
     notes: Vec<Note>,
 }
 
-impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Starts a client: mints its producer and marks it alive. Nothing is written to storage yet.
     pub fn new(mut ports: P, options: Options) -> Self {
-        let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.bits()));
+        let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.random_bits()));
         let producer = Producer::from_bits(bits);
         if options.liveness {
-            ports.hold(producer);
+            ports.hold_lock(producer);
         }
         Self::start(ports, options, producer)
     }
 
     fn start(mut ports: P, options: Options, producer: Producer) -> Self {
-        let room = Room {
+        let limits = QueueLimits {
             storage_bytes_max: options.storage_bytes_max,
             memory_bytes_max: options.memory_bytes_max,
             settle_ms: options.settle_ms,
         };
-        let patience = Patience {
+        let delays = AdoptionDelays {
             adopt_after_ms: options.adopt_after_ms,
-            beat_stale_ms: options.beat_stale_ms,
+            heartbeat_stale_ms: options.heartbeat_stale_ms,
         };
         let keys = Keys::new(&options.namespace);
-        ports.begin_numbered(&keys.events(producer));
+        ports.set_event_prefix(&keys.event_prefix(producer));
         let now_ms = ports.monotonic_ms();
         Self {
-            withdrawal: Withdrawal::new(ports.get(&keys.withdrawn()).is_some()),
+            withdrawal: Withdrawal::new(ports.get(&keys.consent_withdrawn()).is_some()),
             keys,
             producer,
             seq: 0,
             person: Person::default(),
             session: Session::default(),
             context_json: String::new(),
-            queue: Queue::new(producer, room),
+            queue: Queue::new(producer, limits),
             dropped: Dropped::new(),
             counts: Counts::default(),
             backoff: Backoff::default(),
@@ -138,18 +138,18 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             events_max: options.events_max,
             flush_from: None,
             beat: 0,
-            beat_due_ms: None,
-            is_marked: false,
-            others: Others::new(patience),
+            heartbeat_due_ms: None,
+            has_heartbeat: false,
+            foreign: ForeignProducers::new(delays),
             orphans: Vec::new(),
-            parked: Vec::new(),
+            dropped_orphans: Vec::new(),
             scan_due_ms: now_ms + FIRST_SCAN_MS,
-            desk: Desk::new(now_ms),
+            overflow: OverflowWorker::new(now_ms),
             lock: Lock::new(producer),
             lease: Lease::new(producer, options.lease_stale_ms),
             lag: Lag::default(),
-            growth_due_ms: now_ms + GROWTH_MS,
-            is_asleep: false,
+            full_client_due_ms: now_ms + LOAD_AFTER_MS,
+            is_suspended: false,
             is_closed: false,
             notes: Vec::new(),
             ports,
@@ -173,14 +173,14 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.end_flush();
     }
 
-    /// When [`Client::woke`] wants to be called, by the monotonic clock.
+    /// When [`Client::timer_fired`] wants to be called, by the monotonic clock.
     pub fn next_wake_ms(&mut self) -> Option<u64> {
-        let due_ms = if self.is_asleep {
+        let due_ms = if self.is_suspended {
             None
         } else {
             Some(self.due_ms()).filter(|due_ms| *due_ms < u64::MAX)
         };
-        self.lag.armed(due_ms);
+        self.lag.timer_armed(due_ms);
         due_ms
     }
 
@@ -191,56 +191,57 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             Decision::WaitUntil(at_ms) => Some(at_ms),
             Decision::Send(_) => Some(now_ms),
         };
-        let mut first_ms = if WHOLE { self.work_due_ms(now_ms) } else { self.growth_due_ms };
+        let mut first_ms =
+            if FULL { self.shared_work_due_ms(now_ms) } else { self.full_client_due_ms };
         for request in &self.requests {
             first_ms = first_ms.min(request.deadline_ms);
         }
-        sooner(first_ms, &[flush, self.queue.due_ms(), self.beat_due_ms])
+        earliest(first_ms, &[flush, self.queue.due_ms(), self.heartbeat_due_ms])
     }
 
     /// When there is something to do for others, or with the overflow.
-    fn work_due_ms(&self, now_ms: u64) -> u64 {
+    fn shared_work_due_ms(&self, now_ms: u64) -> u64 {
         let scan = (!self.is_withdrawn()).then_some(self.scan_due_ms);
         let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
-        let first_ms = sooner(self.overflow_due_ms(now_ms), &lock);
-        sooner(first_ms, &[scan, self.withdrawal_due_ms(now_ms)])
+        let first_ms = earliest(self.overflow_due_ms(now_ms), &lock);
+        earliest(first_ms, &[scan, self.withdrawal_due_ms(now_ms)])
     }
 
     /// Does everything that is due.
-    pub fn woke(&mut self) {
+    pub fn timer_fired(&mut self) {
         let now_ms = self.ports.monotonic_ms();
-        self.lag.woke(now_ms);
-        if self.is_asleep {
+        self.lag.timer_fired(now_ms);
+        if self.is_suspended {
             return;
         }
         self.time_out(now_ms);
-        if self.queue.wants_look_again(now_ms) {
-            self.look(now_ms);
+        if self.queue.needs_rescan(now_ms) {
+            self.scan_storage(now_ms);
         }
-        self.queue.tend(&mut self.ports, &self.keys, now_ms);
-        if WHOLE {
+        self.queue.maintain(&mut self.ports, &self.keys, now_ms);
+        if FULL {
             let is_failing = self.backoff.is_failing();
             if is_failing {
                 self.queue.compact(&mut self.ports, &self.keys, now_ms);
             }
-            self.queue.relieve(now_ms, is_failing);
+            self.queue.make_room(now_ms, is_failing);
         }
-        self.beat(now_ms);
-        if WHOLE {
+        self.renew_heartbeat(now_ms);
+        if FULL {
             self.scan(now_ms);
             self.step_lock(now_ms);
-            self.tend_lease(now_ms);
+            self.maintain_lease(now_ms);
         } else {
-            self.heed_withdrawal();
-            self.grow(now_ms);
+            self.apply_consent_withdrawal();
+            self.load_full_client(now_ms);
         }
         if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
             self.send_own(reason);
         }
-        if WHOLE {
+        if FULL {
             self.send_adopted(now_ms);
-            self.send_withdrawn(now_ms);
-            self.tend_overflow(now_ms);
+            self.send_withdrawal_declarations(now_ms);
+            self.run_overflow_task(now_ms);
         }
         self.end_flush();
     }
@@ -250,11 +251,11 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
             now_ms,
             events: self.queue.waiting(),
             bytes: self.queue.waiting_bytes(),
-            has_declarations: WHOLE && !self.dropped.is_empty(),
+            has_declarations: FULL && !self.dropped.is_empty(),
             in_flight: !self.requests.is_empty(),
             backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
                 // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.
-                let yields = WHOLE && self.lease.is_others(now_ms);
+                let yields = FULL && self.lease.is_held_elsewhere(now_ms);
                 if yields { until_ms + STEP_MS_MAX } else { until_ms }
             }),
             last_sent_ms: self.last_sent_ms,
@@ -266,30 +267,30 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     }
 
     /// Moves the mark's beat on while events wait.
-    fn beat(&mut self, now_ms: u64) {
-        if self.beat_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
+    fn renew_heartbeat(&mut self, now_ms: u64) {
+        if self.heartbeat_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
             return;
         }
-        self.beat_due_ms = (!self.queue.is_empty()).then_some(now_ms + BEAT_MS);
+        self.heartbeat_due_ms = (!self.queue.is_empty()).then_some(now_ms + HEARTBEAT_MS);
         if !self.queue.is_empty() || !self.dropped.is_empty() {
-            self.write_mark(false);
+            self.write_heartbeat(false);
         }
     }
 
-    fn write_mark(&mut self, gone: bool) {
+    fn write_heartbeat(&mut self, gone: bool) {
         self.beat += 1;
-        let mark = Mark { gone, next: self.seq + 1, overflows: self.queue.overflows() };
+        let mark = Heartbeat { gone, next: self.seq + 1, overflows: self.queue.overflows() };
         // A mark that storage refuses only means that others take longer to see that this page is gone.
-        self.is_marked |=
-            self.ports.set(&self.keys.mark(self.producer), &mark.write(self.beat)).is_ok();
+        self.has_heartbeat |=
+            self.ports.set(&self.keys.heartbeat(self.producer), &mark.write(self.beat)).is_ok();
     }
 
     /// Removes the mark once there is nothing left that it speaks of.
-    fn drop_mark(&mut self) {
-        if self.is_marked && self.queue.is_empty() && self.dropped.is_empty() {
-            self.ports.remove(&self.keys.mark(self.producer));
-            self.is_marked = false;
-            self.beat_due_ms = None;
+    fn remove_heartbeat(&mut self) {
+        if self.has_heartbeat && self.queue.is_empty() && self.dropped.is_empty() {
+            self.ports.remove(&self.keys.heartbeat(self.producer));
+            self.has_heartbeat = false;
+            self.heartbeat_due_ms = None;
         }
     }
 
@@ -300,7 +301,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
 }
 
 /// The soonest of some times and one more.
-pub(crate) fn sooner(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
+pub(crate) fn earliest(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
     for time in times {
         first_ms = first_ms.min(time.unwrap_or(u64::MAX));
     }

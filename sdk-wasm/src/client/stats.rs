@@ -13,7 +13,7 @@ use crate::send::flush::Reason;
 pub(super) struct Counts {
     /// Own events answered with a 2xx.
     pub(super) sent: u64,
-    /// Others' events answered with a 2xx.
+    /// ForeignProducers' events answered with a 2xx.
     pub(super) adopted: u64,
     /// Events given up, by reason.
     pub(super) dropped: [u64; DropReason::ALL.len()],
@@ -25,7 +25,7 @@ pub(super) struct Counts {
     pub(super) last_flush: Option<Reason>,
 }
 
-impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Whether an own event still waits for its 2xx.
     pub fn is_queued(&self, seq: u64) -> bool {
         self.queue.contains(seq)
@@ -39,7 +39,7 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
     /// Where this page's events are, in the order in which `stats()` of the page's code reads it: events made, queued; bytes queued,
     /// stored; events sent; requests; how much longer nothing is sent, in milliseconds; the last failure's status and the place of the last
     /// request's reason in [`Reason::ALL`](crate::send::flush::Reason::ALL), both 0 for none and else one more; and events given up, by reason.
-    pub fn facts(&self) -> [u64; 13] {
+    pub fn counters(&self) -> [u64; 13] {
         let now_ms = self.ports.monotonic_ms();
         let [quota, rejected, too_large, opted_out] = self.counts.dropped;
         [
@@ -59,21 +59,21 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         ]
     }
 
-    /// The state: the facts, and of a whole client on a line of its own the rest as JSON.
+    /// The state: the counters, and of a whole client on a line of its own the rest as JSON.
     pub fn stats(&self) -> String {
         let mut out = String::new();
-        for fact in &self.facts() {
+        for fact in &self.counters() {
             push_number(&mut out, " ", *fact);
         }
-        if WHOLE {
-            self.push_work(&mut out);
+        if FULL {
+            self.push_full_stats(&mut out);
         }
         out
     }
 
     /// What a client that is not whole knows nothing of: the page's code has zeros for it.
-    fn push_work(&self, out: &mut String) {
-        push_number(out, "\n{\"foreign\":", self.others.events());
+    fn push_full_stats(&self, out: &mut String) {
+        push_number(out, "\n{\"foreign\":", self.foreign.events());
         push_number(out, ",\"adopted\":", self.counts.adopted);
         let (events, bytes) = self.queue.overflowed();
         push_number(out, ",\"overflow\":{\"events\":", events);

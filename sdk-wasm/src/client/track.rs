@@ -6,10 +6,10 @@ use lamplight_wire::{Ranges, limits};
 
 use super::Client;
 use crate::notes::Note;
-use crate::ports::{Ports, Refusal};
-use crate::queue::Kept;
+use crate::ports::{Ports, StorageError};
+use crate::queue::PushOutcome;
 use crate::send::batch;
-use crate::tabs::heartbeat::BEAT_MS;
+use crate::tabs::heartbeat::HEARTBEAT_MS;
 
 /// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
 const UNNAMED: &str = "unnamed";
@@ -66,7 +66,7 @@ pub struct Tracked {
     pub outcome: Outcome,
 }
 
-impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
+impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Names the person of later events, by an id as it stands inside a JSON string, on this page and those after it; when absent, they are somebody else's, of whom
     /// nothing is known. Other tabs follow when they next look at storage.
     pub fn identify(&mut self, id: Option<&str>) {
@@ -96,36 +96,36 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         self.seq += 1;
         let seq = self.seq;
         let Some(text) = self.write(event) else {
-            self.give_up(DropReason::TooLarge, seq);
+            self.drop_event(DropReason::TooLarge, seq);
             return Tracked { seq, outcome: Outcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
-        if self.queue.wants_look() {
-            self.look(now_ms);
+        if self.queue.needs_scan() {
+            self.scan_storage(now_ms);
         }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
-            Kept::Stored => Outcome::Stored,
-            Kept::Refused(Refusal::Full) => Outcome::StorageFull,
-            Kept::Refused(Refusal::Blocked) => {
-                if WHOLE {
-                    self.is_alone(now_ms);
+            PushOutcome::Stored => Outcome::Stored,
+            PushOutcome::StorageFailed(StorageError::QuotaExceeded) => Outcome::StorageFull,
+            PushOutcome::StorageFailed(StorageError::Blocked) => {
+                if FULL {
+                    self.storage_is_blocked_at(now_ms);
                 }
                 Outcome::StorageBlocked
             }
-            Kept::OverShare => Outcome::StorageShare,
-            Kept::Dropped => {
-                self.give_up(DropReason::Quota, seq);
+            PushOutcome::OverShare => Outcome::StorageShare,
+            PushOutcome::Dropped => {
+                self.drop_event(DropReason::Quota, seq);
                 Outcome::Quota
             }
         };
         if outcome == Outcome::Stored {
-            self.beat_due_ms.get_or_insert(now_ms + BEAT_MS);
+            self.heartbeat_due_ms.get_or_insert(now_ms + HEARTBEAT_MS);
         } else {
             // Should the page die with what only memory has, the mark still tells that the number was given out.
-            self.write_mark(false);
-            self.beat_due_ms = Some(now_ms + BEAT_MS);
-            self.hurry_growth(now_ms);
+            self.write_heartbeat(false);
+            self.heartbeat_due_ms = Some(now_ms + HEARTBEAT_MS);
+            self.load_soon(now_ms);
         }
         Tracked { seq, outcome }
     }
@@ -145,8 +145,8 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         if user_json.is_empty() {
             user_json = self.person.json(&mut self.ports, &self.keys);
         }
-        let room = event.properties_json.len() + self.context_json.len() + ROOM_BYTES;
-        let mut text = String::with_capacity(room);
+        let limits = event.properties_json.len() + self.context_json.len() + ROOM_BYTES;
+        let mut text = String::with_capacity(limits);
         let parts = EventParts {
             name: if event.name.is_empty() { UNNAMED } else { event.name },
             ts: event.ts_ms.unwrap_or(now_ms),
@@ -163,16 +163,16 @@ impl<P: Ports, const WHOLE: bool> Client<P, WHOLE> {
         Some(text)
     }
 
-    pub(super) fn give_up(&mut self, reason: DropReason, seq: u64) {
-        if WHOLE {
+    pub(super) fn drop_event(&mut self, reason: DropReason, seq: u64) {
+        if FULL {
             let seqs: Ranges = [(seq, seq)].into_iter().collect();
-            batch::give_up(&mut self.dropped, reason, &seqs);
+            batch::add_dropped(&mut self.dropped, reason, &seqs);
         } else {
-            batch::give_up_next(&mut self.dropped, reason, seq);
+            batch::append_dropped(&mut self.dropped, reason, seq);
         }
         self.counts.dropped[reason as usize] += 1;
         self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
         // The mark tells an adopter how far the numbers went, should this page not live to declare it.
-        self.beat_due_ms = Some(self.ports.monotonic_ms());
+        self.heartbeat_due_ms = Some(self.ports.monotonic_ms());
     }
 }

@@ -16,14 +16,14 @@ pub struct Person {
     /// The event's `user` object; empty until it is asked for.
     json: String,
     /// Whether storage has held this person: then what it holds now is what another tab made of it.
-    is_shared: bool,
+    is_stored: bool,
 }
 
 impl Person {
     /// The `user` object's JSON text.
     pub fn json<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) -> &str {
         if self.json.is_empty() {
-            self.find(ports, keys);
+            self.load_or_create(ports, keys);
         }
         &self.json
     }
@@ -35,10 +35,10 @@ impl Person {
         self.write(ports, keys);
     }
 
-    /// Later events are somebody else's, whose name other tabs find.
+    /// Later events are somebody else's, attribution_of name other tabs load_or_create.
     pub fn reset<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         self.id.clear();
-        self.begin(ports, keys);
+        self.create(ports, keys);
     }
 
     /// Forgets the person, and leaves nobody in storage.
@@ -48,43 +48,43 @@ impl Person {
     }
 
     /// Follows another tab that named the person or began another. Says whether it is another.
-    pub(crate) fn follow(&mut self, storage: &impl Storage, keys: &Keys) -> bool {
+    pub(crate) fn sync(&mut self, storage: &impl Storage, keys: &Keys) -> bool {
         // Somebody who was never asked for is found when that happens. A key that is gone says nothing: Firefox has pages
         // that cannot read what is there, and whoever forgets a person says so by other means.
-        let known = self.is_shared.then(|| storage.get(&keys.person())).flatten();
+        let known = self.is_stored.then(|| storage.get(&keys.person())).flatten();
         let Some(known) = known.filter(|known| *known != self.value()) else { return false };
         let before = self.anonymous.clone();
-        self.resume(&known, true);
+        self.restore(&known, true);
         self.anonymous != before
     }
 
-    fn find<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         let known = ports.get(&keys.person());
-        if !self.resume(known.as_deref().unwrap_or_default(), true) {
-            self.begin(ports, keys);
+        if !self.restore(known.as_deref().unwrap_or_default(), true) {
+            self.create(ports, keys);
         }
     }
 
-    fn begin<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+    fn create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         self.anonymous = random_name(ports);
         self.write(ports, keys);
     }
 
-    /// Takes up the person that another left, in storage if `is_shared`; says whether there was one.
-    pub(crate) fn resume(&mut self, value: &str, is_shared: bool) -> bool {
-        let known = text::cut(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
+    /// Takes up the person that another left, in storage if `is_stored`; says whether there was one.
+    pub(crate) fn restore(&mut self, value: &str, is_stored: bool) -> bool {
+        let known = text::split_once(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
         if let Some((anonymous, id)) = known {
             self.anonymous = String::from(anonymous);
             self.id = String::from(id);
-            self.is_shared = is_shared;
-            self.compose();
+            self.is_stored = is_stored;
+            self.render_json();
         }
         known.is_some()
     }
 
-    /// Whether other tabs find it in storage.
-    pub(crate) const fn is_shared(&self) -> bool {
-        self.is_shared
+    /// Whether other tabs load_or_create it in storage.
+    pub(crate) const fn is_stored(&self) -> bool {
+        self.is_stored
     }
 
     /// The person as it stands in storage.
@@ -98,11 +98,11 @@ impl Person {
     fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
         let value = self.value();
         // Without storage the page has a person of its own.
-        self.is_shared = storage.set(&keys.person(), &value).is_ok();
-        self.compose();
+        self.is_stored = storage.set(&keys.person(), &value).is_ok();
+        self.render_json();
     }
 
-    fn compose(&mut self) {
+    fn render_json(&mut self) {
         self.json.clear();
         self.json.push('{');
         if !self.id.is_empty() {

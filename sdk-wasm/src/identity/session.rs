@@ -28,7 +28,7 @@ impl Session {
     /// The session that an event at `now_ms` belongs to.
     pub fn touch<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) -> &str {
         if self.name.is_empty() || !is_live(self.last_ms, now_ms) {
-            self.find(ports, keys, now_ms);
+            self.load_or_create(ports, keys, now_ms);
         }
         self.last_ms = now_ms;
         if now_ms.abs_diff(self.written_ms) >= WRITE_MS {
@@ -44,12 +44,12 @@ impl Session {
     }
 
     /// Takes up the session that another page was in, or begins one.
-    fn find<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
+    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
         let known = ports.get(&keys.session());
-        let known = known.as_deref().and_then(|value| text::cut(value, b':'));
+        let known = known.as_deref().and_then(|value| text::split_once(value, b':'));
         if let Some((last_ms, name)) = known
             && name.len() == NAME_CHARS
-            && text::number(last_ms).is_some_and(|last_ms| is_live(last_ms, now_ms))
+            && text::parse_number(last_ms).is_some_and(|last_ms| is_live(last_ms, now_ms))
         {
             self.name = String::from(name);
         } else {
@@ -58,13 +58,13 @@ impl Session {
         }
     }
 
-    /// What [`Session::resume`] takes.
+    /// What [`Session::restore`] takes.
     pub(crate) fn parts(&self) -> (u64, u64, &str) {
         (self.last_ms, self.written_ms, &self.name)
     }
 
     /// Goes on where another left off.
-    pub(crate) fn resume(&mut self, last_ms: u64, written_ms: u64, name: &str) {
+    pub(crate) fn restore(&mut self, last_ms: u64, written_ms: u64, name: &str) {
         *self = Self { name: String::from(name), last_ms, written_ms };
     }
 
@@ -82,7 +82,7 @@ fn is_live(last_ms: u64, now_ms: u64) -> bool {
 
 /// A name of 60 random bits.
 pub(crate) fn random_name(rng: &mut impl Rng) -> String {
-    let bits = (u64::from(rng.bits()) << 32) | u64::from(rng.bits());
+    let bits = (u64::from(rng.random_bits()) << 32) | u64::from(rng.random_bits());
     let mut name = String::new();
     push_digits(&mut name, bits, WORD_CHARS);
     name
@@ -91,7 +91,7 @@ pub(crate) fn random_name(rng: &mut impl Rng) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::Refusal;
+    use crate::ports::StorageError;
     use std::collections::BTreeMap;
 
     #[derive(Default)]
@@ -104,7 +104,7 @@ mod tests {
         fn size(&self, key: &str) -> usize {
             self.0.get(key).map_or(0, String::len)
         }
-        fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
             self.0.insert(key.into(), value.into());
             Ok(())
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     impl Rng for Origin {
-        fn bits(&mut self) -> u32 {
+        fn random_bits(&mut self) -> u32 {
             self.1 += 1;
             self.1.wrapping_mul(2_654_435_761)
         }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_a_minute_writes_once_a_minute_at_most() {
+    fn the_session_is_written_at_most_once_a_minute() {
         let (mut origin, keys) = (Origin::default(), Keys::new("n"));
         let mut session = Session::default();
         session.touch(&mut origin, &keys, START_MS);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_ends_no_session_and_one_that_is_set_forward_begins_one() {
+    fn setting_the_clock_back_keeps_the_session_and_forward_starts_a_new_one() {
         let (mut origin, keys) = (Origin::default(), Keys::new("n"));
         let mut session = Session::default();
         let first = session.touch(&mut origin, &keys, START_MS).to_owned();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_there_is_no_session() {
+    fn malformed_stored_sessions_are_ignored() {
         let (mut origin, keys) = (Origin::default(), Keys::new("n"));
         for value in ["", "x", "1:", ":abcdefghijkl", "1800000000000:short"] {
             origin.set(&keys.session(), value).unwrap();

@@ -15,7 +15,7 @@ pub const BYTES_MAX: usize = 60 * 1000;
 
 /// A block's name, which also says how much there is in it: `<producer>:<number>:<events>:<bytes>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name {
+pub struct BlockName {
     /// Whose events they are.
     pub producer: Producer,
     /// The how manieth block of the producer it is.
@@ -26,7 +26,7 @@ pub struct Name {
     pub bytes: usize,
 }
 
-impl Name {
+impl BlockName {
     /// Appends the name to `out`.
     pub fn push_to(self, out: &mut String) {
         self.producer.push_to(out);
@@ -45,14 +45,14 @@ impl Name {
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        let (producer, rest) = text::cut(name, b':')?;
-        let (number, rest) = text::cut(rest, b':')?;
-        let (events, bytes) = text::cut(rest, b':')?;
+        let (producer, rest) = text::split_once(name, b':')?;
+        let (number, rest) = text::split_once(rest, b':')?;
+        let (events, bytes) = text::split_once(rest, b':')?;
         Some(Self {
             producer: Producer::parse(producer)?,
-            number: text::number(number)?,
-            events: text::number(events)?,
-            bytes: usize::try_from(text::number(bytes)?).ok()?,
+            number: text::parse_number(number)?,
+            events: text::parse_number(events)?,
+            bytes: usize::try_from(text::parse_number(bytes)?).ok()?,
         })
     }
 }
@@ -69,10 +69,10 @@ pub fn push_line(block: &mut String, seq: u64, event: &str) {
 pub fn lines(block: &str) -> Vec<(u64, String)> {
     let mut lines = Vec::new();
     let mut rest = block;
-    while let Some((line, after)) = text::cut(rest, b'\n') {
+    while let Some((line, after)) = text::split_once(rest, b'\n') {
         rest = after;
-        if let Some((seq, event)) = text::cut(line, b' ')
-            && let Some(seq) = text::number(seq)
+        if let Some((seq, event)) = text::split_once(line, b' ')
+            && let Some(seq) = text::parse_number(seq)
         {
             lines.push((seq, String::from(event)));
         }
@@ -85,23 +85,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_reads_back_and_nothing_else_does() {
-        let name = Name { producer: Producer::from_bits(8), number: 3, events: 100, bytes: 59_000 };
-        assert_eq!(Name::parse(&name.write()), Some(name));
+    fn only_block_names_parse_and_they_round_trip() {
+        let name =
+            BlockName { producer: Producer::from_bits(8), number: 3, events: 100, bytes: 59_000 };
+        assert_eq!(BlockName::parse(&name.write()), Some(name));
         for text in
             ["", "x:1:2:3", "00000000000000000000000008:1:2", &format!("{}:4", name.write())]
         {
-            assert_eq!(Name::parse(text), None, "{text}");
+            assert_eq!(BlockName::parse(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_block_reads_back_line_by_line() {
+    fn a_block_round_trips_line_by_line() {
         let mut block = String::new();
         push_line(&mut block, 7, r#"{"name":"a b"}"#);
         push_line(&mut block, 9, "{}");
         let events = [(7, String::from(r#"{"name":"a b"}"#)), (9, String::from("{}"))];
         assert_eq!(lines(&block), events);
-        assert_eq!(lines("broken\nx y\n7 {}"), [], "a line that was cut off is no event");
+        assert_eq!(lines("broken\nx y\n7 {}"), [], "a line that was split_once off is no event");
     }
 }

@@ -4,10 +4,10 @@
 
 use lamplight_wire::Ranges;
 
-use super::{Entry, Place, Queue};
+use super::{Location, Queue, QueuedEvent};
 use crate::keys::Keys;
 use crate::ports::Storage;
-use crate::queue::block::Name;
+use crate::queue::block::BlockName;
 
 /// So many events may have a key each.
 const SINGLES_MAX: usize = 500;
@@ -18,28 +18,28 @@ const PAUSE_MS: u64 = 60_000;
 
 /// A block that was written, whose events still have their keys.
 #[derive(Debug)]
-pub(super) struct Fresh {
-    pub(super) name: Name,
+pub(super) struct UnverifiedBlock {
+    pub(super) name: BlockName,
     seqs: Ranges,
     pub(super) read_back_ms: u64,
 }
 
-impl<const WHOLE: bool> Queue<WHOLE> {
+impl<const FULL: bool> Queue<FULL> {
     /// Writes the oldest events into one block in storage, if there are many. Their keys go once the block was read back:
     /// Chromium reverts writes over the quota without a word.
     pub fn compact(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
-        let is_single = |entry: &&Entry| entry.place == Place::Storage;
-        if self.fresh.is_some()
+        let is_single = |entry: &&QueuedEvent| entry.location == Location::Storage;
+        if self.unverified.is_some()
             || now_ms < self.compact_after_ms
             || self.entries.len() <= SINGLES_MAX
             || self.entries.iter().filter(is_single).count() <= SINGLES_MAX
         {
             return;
         }
-        let is_settled = |entry: &&mut Entry| {
-            entry.is_waiting() && entry.place == Place::Storage && entry.read_back_ms == 0
+        let is_settled = |entry: &&mut QueuedEvent| {
+            entry.is_waiting() && entry.location == Location::Storage && entry.read_back_ms == 0
         };
-        let (text, seqs) = self.take(is_settled, 0);
+        let (text, seqs) = self.take_for_block(is_settled, 0);
         let name = self.name_block(&text, &seqs);
         let key = keys.block(name);
         let bytes = key.len() + text.len();
@@ -49,30 +49,35 @@ impl<const WHOLE: bool> Queue<WHOLE> {
             return;
         }
         self.share.wrote(bytes);
-        self.fresh = Some(Fresh { name, seqs, read_back_ms: now_ms + self.room.settle_ms });
+        self.unverified =
+            Some(UnverifiedBlock { name, seqs, read_back_ms: now_ms + self.limits.settle_ms });
     }
 
     /// Reads a new block back. If it is there, the keys of its events go.
-    pub(super) fn settle_block(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
-        let Some(fresh) = self.fresh.take_if(|fresh| fresh.read_back_ms <= now_ms) else { return };
-        let key = keys.block(fresh.name);
-        let bytes = fresh.name.bytes;
+    pub(super) fn verify_block(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+        let Some(unverified) =
+            self.unverified.take_if(|unverified| unverified.read_back_ms <= now_ms)
+        else {
+            return;
+        };
+        let key = keys.block(unverified.name);
+        let bytes = unverified.name.bytes;
         let mut left = Ranges::new();
         if storage.size(&key) == bytes {
             for entry in &mut self.entries {
-                if entry.place == Place::Storage && fresh.seqs.contains(entry.seq) {
+                if entry.location == Location::Storage && unverified.seqs.contains(entry.seq) {
                     let key = keys.event(self.producer, entry.seq);
                     self.share.stored -= key.len() + entry.text.len();
                     storage.remove(&key);
-                    entry.place = Place::Chunk;
+                    entry.location = Location::StorageBlock;
                     left.insert(entry.seq);
                 }
             }
         } else {
             self.compact_after_ms = now_ms + PAUSE_MS;
         }
-        self.stands_in_storage(fresh.name, left);
+        self.add_storage_block(unverified.name, left);
         // Goes at once if nothing is left in it.
-        self.leave_blocks(storage, keys, &Ranges::new());
+        self.remove_from_blocks(storage, keys, &Ranges::new());
     }
 }

@@ -1,31 +1,31 @@
 //! This page's own events that no 2xx has answered yet: each in storage under its own key and in memory; or in a block.
 
 pub mod block;
-mod blocks;
 mod compact;
-mod hand;
-mod share;
-mod tend;
-mod withdraw;
+mod handover;
+mod maintenance;
+mod spill;
+mod storage_share;
+mod withdrawal;
 
 use lamplight_wire::{Producer, Ranges};
 
 use crate::keys::Keys;
-use crate::ports::{Refusal, Storage};
-use crate::queue::block::Name;
-pub(crate) use blocks::SPILLING;
-use blocks::{Block, GATHER_MS};
-use compact::Fresh;
-pub use hand::Handed;
-use share::Share;
+use crate::ports::{Storage, StorageError};
+use crate::queue::block::BlockName;
+use compact::UnverifiedBlock;
+pub use handover::HandedOverEvent;
+pub(crate) use spill::SPILLING;
+use spill::{GATHER_MS, OwnBlock};
+use storage_share::StorageShare;
 
 /// Where a new event went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum PushOutcome {
     /// Into storage: it survives the page.
     Stored,
     /// Into memory, because storage refused it; it is offered to storage once more.
-    Refused(Refusal),
+    StorageFailed(StorageError),
     /// Into memory, because our own share of storage is used up.
     OverShare,
     /// Nowhere: memory's share is used up as well.
@@ -33,43 +33,43 @@ pub enum Kept {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Location {
     Storage,
     /// In memory, and storage is to be asked once more.
-    Retry,
+    StorageRetry,
     Memory,
     /// In a block in storage.
-    Chunk,
+    StorageBlock,
     /// In a block in the overflow.
-    Overflow,
+    OverflowBlock,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct QueuedEvent {
     seq: u64,
     text: String,
-    place: Place,
+    location: Location,
     /// The request that carries it, or 0.
     request: u32,
     /// When to read its key back; 0 when that is done or needless.
     read_back_ms: u64,
     /// Given up by the server's word; leaves once that is declared.
-    parked: bool,
+    is_dropped: bool,
 }
 
-impl Entry {
-    const fn new(seq: u64, text: String, place: Place) -> Self {
-        Self { seq, text, place, request: 0, read_back_ms: 0, parked: false }
+impl QueuedEvent {
+    const fn new(seq: u64, text: String, location: Location) -> Self {
+        Self { seq, text, location, request: 0, read_back_ms: 0, is_dropped: false }
     }
 
     fn is_waiting(&self) -> bool {
-        self.request == 0 && !self.parked
+        self.request == 0 && !self.is_dropped
     }
 }
 
-/// How much room the queue may take.
+/// How much limits the queue may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct QueueLimits {
     /// Most bytes of all pages' events in storage, keys included.
     pub storage_bytes_max: usize,
     /// Most bytes of events that are in memory only.
@@ -80,69 +80,69 @@ pub struct Room {
 
 /// One producer's unanswered events.
 #[derive(Debug)]
-pub struct Queue<const WHOLE: bool = true> {
+pub struct Queue<const FULL: bool = true> {
     producer: Producer,
     /// What the keys of its events begin with, once there was one.
     prefix: String,
-    room: Room,
+    limits: QueueLimits,
     /// Ascending by seq.
-    entries: Vec<Entry>,
+    entries: Vec<QueuedEvent>,
     waiting: usize,
     waiting_bytes: usize,
-    share: Share,
+    share: StorageShare,
     /// Something waits for its second chance with storage.
     has_retries: bool,
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
     move_in_due_ms: Option<u64>,
     /// In the order in which they were written.
-    blocks: Vec<Block>,
+    blocks: Vec<OwnBlock>,
     last_block: u64,
-    fresh: Option<Fresh>,
+    unverified: Option<UnverifiedBlock>,
     compact_after_ms: u64,
     /// The block that is being written into the overflow, and its events.
-    spilling: Option<(Name, Ranges)>,
+    spilling: Option<(BlockName, Ranges)>,
     spill_due_ms: Option<u64>,
-    /// The origin has no room left: what we have in storage goes out too.
-    retreats: bool,
-    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make room for new ones.
-    relieves: bool,
+    /// The origin has no limits left: what we have in storage goes out too.
+    quota_is_full: bool,
+    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make limits for new ones.
+    share_is_tight: bool,
 }
 
-impl<const WHOLE: bool> Queue<WHOLE> {
+impl<const FULL: bool> Queue<FULL> {
     /// An empty queue.
-    pub const fn new(producer: Producer, room: Room) -> Self {
+    pub const fn new(producer: Producer, limits: QueueLimits) -> Self {
         Self {
             producer,
             prefix: String::new(),
-            room,
+            limits,
             entries: Vec::new(),
             waiting: 0,
             waiting_bytes: 0,
-            share: Share::new(room.storage_bytes_max),
+            share: StorageShare::new(limits.storage_bytes_max),
             has_retries: false,
             read_back_due_ms: None,
             move_in_due_ms: None,
             blocks: Vec::new(),
             last_block: 0,
-            fresh: None,
+            unverified: None,
             compact_after_ms: 0,
             spilling: None,
             spill_due_ms: None,
-            retreats: false,
-            relieves: false,
+            quota_is_full: false,
+            share_is_tight: false,
         }
     }
 
     /// Unanswered events, those in flight included.
     pub fn len(&self) -> usize {
-        let out = if WHOLE { self.events_out() } else { 0 };
+        let out = if FULL { self.unloaded_events() } else { 0 };
         self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && (!WHOLE || self.events_out() == 0)
+        self.entries.is_empty() && (!FULL || self.unloaded_events() == 0)
     }
 
     /// Events that are not in flight and not given up.
@@ -172,10 +172,10 @@ impl<const WHOLE: bool> Queue<WHOLE> {
                 return true;
             }
         }
-        WHOLE && self.is_out(seq)
+        FULL && self.is_unloaded(seq)
     }
 
-    /// Keeps a new event. Its number must be above all before. When this returns [`Kept::Stored`], the event
+    /// Keeps a new event. Its number must be above all before. When this returns [`PushOutcome::Stored`], the event
     /// is in storage.
     pub fn push(
         &mut self,
@@ -184,48 +184,50 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         now_ms: u64,
         seq: u64,
         text: String,
-    ) -> Kept {
+    ) -> PushOutcome {
         if self.prefix.is_empty() {
-            self.prefix = keys.events(self.producer);
+            self.prefix = keys.event_prefix(self.producer);
         }
         let bytes = self.prefix.len() + digits(seq) + text.len();
         let kept = if self.share.fits(bytes) {
             let stored = storage.set_numbered(&self.prefix, seq, &text);
-            stored.map_or_else(Kept::Refused, |()| Kept::Stored)
+            stored.map_or_else(PushOutcome::StorageFailed, |()| PushOutcome::Stored)
         } else {
-            Kept::OverShare
+            PushOutcome::OverShare
         };
-        if kept != Kept::Stored && self.share.memory + text.len() > self.room.memory_bytes_max {
-            return Kept::Dropped;
+        if kept != PushOutcome::Stored
+            && self.share.memory + text.len() > self.limits.memory_bytes_max
+        {
+            return PushOutcome::Dropped;
         }
         let mut read_back_ms = 0;
-        let place = match kept {
-            Kept::Stored => {
+        let location = match kept {
+            PushOutcome::Stored => {
                 self.share.wrote(bytes);
-                read_back_ms = now_ms + self.room.settle_ms;
+                read_back_ms = now_ms + self.limits.settle_ms;
                 self.read_back_due_ms.get_or_insert(read_back_ms);
-                Place::Storage
+                Location::Storage
             }
-            Kept::Refused(Refusal::Full) => {
+            PushOutcome::StorageFailed(StorageError::QuotaExceeded) => {
                 self.has_retries = true;
-                self.retreats = true;
-                Place::Retry
+                self.quota_is_full = true;
+                Location::StorageRetry
             }
-            _ => Place::Memory,
+            _ => Location::Memory,
         };
-        if place != Place::Storage {
+        if location != Location::Storage {
             self.share.memory += text.len();
             self.spill_due_ms.get_or_insert(now_ms + GATHER_MS);
         }
         self.waiting += 1;
         self.waiting_bytes += text.len();
-        self.entries.push(Entry { read_back_ms, ..Entry::new(seq, text, place) });
+        self.entries.push(QueuedEvent { read_back_ms, ..QueuedEvent::new(seq, text, location) });
         kept
     }
 
     /// Puts events into `request`, as many as fit, and appends their texts to `texts`, separated by commas: first
     /// those that only memory has, then the oldest. At least one, if any waits. Says how many.
-    pub fn pick(
+    pub fn take_batch(
         &mut self,
         request: u32,
         events_max: usize,
@@ -239,7 +241,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
                 break;
             }
             for entry in &mut self.entries {
-                let outside = matches!(entry.place, Place::Memory | Place::Retry);
+                let outside = matches!(entry.location, Location::Memory | Location::StorageRetry);
                 if !entry.is_waiting() || outside == stored {
                     continue;
                 }
@@ -262,7 +264,7 @@ impl<const WHOLE: bool> Queue<WHOLE> {
     }
 
     /// Puts the events of `request` back among those that wait.
-    pub fn put_back(&mut self, request: u32) {
+    pub fn requeue(&mut self, request: u32) {
         for entry in &mut self.entries {
             if entry.request == request {
                 entry.request = 0;
@@ -276,28 +278,33 @@ impl<const WHOLE: bool> Queue<WHOLE> {
     }
 
     /// Removes the events of `request`, which a 2xx answered, and says which they were.
-    pub fn accepted(&mut self, storage: &mut impl Storage, keys: &Keys, request: u32) -> Ranges {
+    pub fn remove_accepted(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &Keys,
+        request: u32,
+    ) -> Ranges {
         self.remove(storage, keys, &|entry| entry.request == request)
     }
 
     /// Gives up the only event of `request`: it is not sent again. Says which it was.
-    pub fn park(&mut self, request: u32) -> Option<u64> {
+    pub fn drop_only_event(&mut self, request: u32) -> Option<u64> {
         let entry = self.entries.iter_mut().find(|entry| entry.request == request)?;
-        entry.parked = true;
+        entry.is_dropped = true;
         entry.request = 0;
         Some(entry.seq)
     }
 
     /// Removes events that were given up, once a 2xx answered their declaration.
-    pub fn declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
-        self.remove(storage, keys, &|entry| entry.parked && seqs.contains(entry.seq));
+    pub fn remove_declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
+        self.remove(storage, keys, &|entry| entry.is_dropped && seqs.contains(entry.seq));
     }
 
     fn remove(
         &mut self,
         storage: &mut impl Storage,
         keys: &Keys,
-        leaves: &dyn Fn(&Entry) -> bool,
+        leaves: &dyn Fn(&QueuedEvent) -> bool,
     ) -> Ranges {
         let mut left = Ranges::new();
         let producer = self.producer;
@@ -307,21 +314,21 @@ impl<const WHOLE: bool> Queue<WHOLE> {
                 return true;
             }
             left.append(entry.seq);
-            match entry.place {
-                Place::Storage => {
+            match entry.location {
+                Location::Storage => {
                     let key = keys.event(producer, entry.seq);
                     share.stored -= key.len() + entry.text.len();
                     storage.remove(&key);
                 }
-                Place::Memory | Place::Retry => share.memory -= entry.text.len(),
-                Place::Chunk | Place::Overflow => {}
+                Location::Memory | Location::StorageRetry => share.memory -= entry.text.len(),
+                Location::StorageBlock | Location::OverflowBlock => {}
             }
             false
         });
-        if WHOLE {
-            self.leave_blocks(storage, keys, &left);
+        if FULL {
+            self.remove_from_blocks(storage, keys, &left);
         }
-        self.has_room();
+        self.schedule_move_to_storage();
         left
     }
 }

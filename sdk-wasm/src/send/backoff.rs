@@ -10,15 +10,15 @@ pub const PROBE_MS_MAX: u64 = 5_000;
 /// The longest `Retry-After` that is believed, in milliseconds.
 const ASKED_MS_MAX: u64 = 3_600_000;
 
-/// How long to hold back after an answer that was not a 2xx.
+/// How long to delay back after an answer that was not a 2xx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum RetryDelay {
     /// Full jitter: a random time up to a bound that doubles with each failure.
-    Jitter,
+    Jittered,
     /// The longest step: only a person can mend this.
     Longest,
-    /// As long as the server asked, in milliseconds.
-    Asked(u64),
+    /// As long as the server is_set_by_server, in milliseconds.
+    ServerSet(u64),
 }
 
 /// Whether, and until when, nothing is sent.
@@ -27,7 +27,7 @@ pub struct Backoff {
     failures: u32,
     until_ms: u64,
     /// The server named the time; nothing but that time ends the wait.
-    asked: bool,
+    is_set_by_server: bool,
 }
 
 impl Backoff {
@@ -36,15 +36,15 @@ impl Backoff {
         (self.failures > 0).then_some(self.until_ms)
     }
 
-    /// What [`Backoff::resume`] takes.
+    /// What [`Backoff::restore`] takes.
     pub(crate) fn parts(&self) -> (u64, u64, bool) {
-        (u64::from(self.failures), self.until_ms, self.asked)
+        (u64::from(self.failures), self.until_ms, self.is_set_by_server)
     }
 
     /// Goes on where another left off, on the same clock.
-    pub(crate) fn resume(&mut self, failures: u64, until_ms: u64, asked: bool) {
+    pub(crate) fn restore(&mut self, failures: u64, until_ms: u64, is_set_by_server: bool) {
         self.failures = u32::try_from(failures).unwrap_or(u32::MAX);
-        (self.until_ms, self.asked) = (until_ms, asked);
+        (self.until_ms, self.is_set_by_server) = (until_ms, is_set_by_server);
     }
 
     /// Whether nothing may be sent at `now_ms`.
@@ -59,17 +59,17 @@ impl Backoff {
 
     /// Notes a failure; says for how many milliseconds nothing is sent: at most `longest_ms`, unless the server or a
     /// refused key asks for more.
-    pub fn failed(&mut self, now_ms: u64, hold: Hold, longest_ms: u64, random: u32) -> u64 {
+    pub fn failed(&mut self, now_ms: u64, delay: RetryDelay, longest_ms: u64, random: u32) -> u64 {
         self.failures += 1;
-        self.asked = matches!(hold, Hold::Asked(_));
-        let wait_ms = match hold {
-            Hold::Jitter => {
+        self.is_set_by_server = matches!(delay, RetryDelay::ServerSet(_));
+        let wait_ms = match delay {
+            RetryDelay::Jittered => {
                 let bound_ms = (STEP_MS_MIN << self.failures.min(6)).min(longest_ms);
                 STEP_MS_MIN + u64::from(random) % (bound_ms - STEP_MS_MIN + 1)
             }
-            Hold::Longest => STEP_MS_MAX,
+            RetryDelay::Longest => STEP_MS_MAX,
             // Tabs that were all told the same time must not all come at it.
-            Hold::Asked(ms) => ms.min(ASKED_MS_MAX) + u64::from(random) % STEP_MS_MIN,
+            RetryDelay::ServerSet(ms) => ms.min(ASKED_MS_MAX) + u64::from(random) % STEP_MS_MIN,
         };
         self.until_ms = now_ms + wait_ms;
         wait_ms
@@ -81,15 +81,15 @@ impl Backoff {
     }
 
     /// Waits no longer than `longest_ms` from now on; a time that the server named is kept to.
-    pub fn shorten(&mut self, now_ms: u64, longest_ms: u64) {
-        if !self.asked {
+    pub fn cap(&mut self, now_ms: u64, longest_ms: u64) {
+        if !self.is_set_by_server {
             self.until_ms = self.until_ms.min(now_ms + longest_ms);
         }
     }
 
     /// Ends the wait early, because the network is back; a time that the server named is kept to.
-    pub fn hurry(&mut self, now_ms: u64) {
-        if !self.asked {
+    pub fn retry_now(&mut self, now_ms: u64) {
+        if !self.is_set_by_server {
             self.until_ms = now_ms;
         }
     }
@@ -105,7 +105,7 @@ mod tests {
             let mut backoff = Backoff::default();
             for _ in 0..failures {
                 for longest_ms in [PROBE_MS_MAX, STEP_MS_MAX] {
-                    let wait_ms = backoff.failed(5, Hold::Jitter, longest_ms, random);
+                    let wait_ms = backoff.failed(5, RetryDelay::Jittered, longest_ms, random);
                     proptest::prop_assert!((STEP_MS_MIN..=longest_ms).contains(&wait_ms));
                 }
             }
@@ -113,29 +113,29 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_the_server_named_is_kept_to_though_the_network_is_back() {
+    fn a_retry_after_time_holds_even_when_the_network_is_back() {
         let mut backoff = Backoff::default();
-        backoff.failed(0, Hold::Asked(7_000), STEP_MS_MAX, 0);
-        backoff.hurry(10);
+        backoff.failed(0, RetryDelay::ServerSet(7_000), STEP_MS_MAX, 0);
+        backoff.retry_now(10);
         assert!(backoff.is_waiting(6_999));
         assert!(!backoff.is_waiting(7_000));
     }
 
     #[test]
-    fn whoever_tries_for_all_waits_no_longer_than_that_but_for_the_server_s_word() {
+    fn the_probing_tab_waits_at_most_five_seconds_unless_the_server_asks_for_more() {
         let mut backoff = Backoff::default();
-        backoff.failed(0, Hold::Longest, STEP_MS_MAX, 0);
-        backoff.shorten(10, PROBE_MS_MAX);
+        backoff.failed(0, RetryDelay::Longest, STEP_MS_MAX, 0);
+        backoff.cap(10, PROBE_MS_MAX);
         assert_eq!(backoff.until_ms(), Some(10 + PROBE_MS_MAX));
-        backoff.failed(10, Hold::Asked(60_000), STEP_MS_MAX, 0);
-        backoff.shorten(10, PROBE_MS_MAX);
+        backoff.failed(10, RetryDelay::ServerSet(60_000), STEP_MS_MAX, 0);
+        backoff.cap(10, PROBE_MS_MAX);
         assert_eq!(backoff.until_ms(), Some(60_010));
     }
 
     #[test]
     fn a_success_ends_the_wait() {
         let mut backoff = Backoff::default();
-        backoff.failed(0, Hold::Longest, STEP_MS_MAX, 0);
+        backoff.failed(0, RetryDelay::Longest, STEP_MS_MAX, 0);
         backoff.succeeded();
         assert_eq!(backoff.until_ms(), None);
         assert!(!backoff.is_waiting(1));

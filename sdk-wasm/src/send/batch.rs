@@ -9,7 +9,7 @@ use lamplight_wire::{Producer, Ranges};
 pub type Dropped = Vec<(DropReason, Ranges)>;
 
 /// Adds numbers to those given up for `reason`.
-pub fn give_up(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
+pub fn add_dropped(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
     match dropped.iter_mut().find(|(known, _)| *known == reason) {
         Some((_, ranges)) => ranges.union(seqs),
         None => dropped.push((reason, seqs.clone())),
@@ -17,7 +17,7 @@ pub fn give_up(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
 }
 
 /// Adds a number above all those given up for `reason` before.
-pub fn give_up_next(dropped: &mut Dropped, reason: DropReason, seq: u64) {
+pub fn append_dropped(dropped: &mut Dropped, reason: DropReason, seq: u64) {
     if let Some((_, ranges)) = dropped.iter_mut().find(|(known, _)| *known == reason) {
         ranges.append(seq);
     } else {
@@ -28,7 +28,7 @@ pub fn give_up_next(dropped: &mut Dropped, reason: DropReason, seq: u64) {
 }
 
 /// Takes away what was declared.
-pub fn settle(dropped: &mut Dropped, declared: &Dropped) {
+pub fn remove_declared(dropped: &mut Dropped, declared: &Dropped) {
     for (reason, seqs) in declared {
         for (known, ranges) in &mut *dropped {
             if known == reason {
@@ -46,7 +46,7 @@ pub fn declarable(dropped: &Dropped) -> Dropped {
 }
 
 /// What a batch says about one producer.
-pub fn note(next: u64, dropped: &Dropped) -> ProducerNote {
+pub fn producer_note(next: u64, dropped: &Dropped) -> ProducerNote {
     let code = |reason: DropReason| String::from(reason.code());
     let dropped = dropped.iter().map(|(reason, ranges)| (code(*reason), ranges.clone())).collect();
     ProducerNote { next, dropped }
@@ -67,32 +67,36 @@ mod tests {
     use lamplight_wire::batch::Body;
 
     #[test]
-    fn a_batch_reads_back_with_its_events_and_what_was_given_up() {
+    fn a_batch_round_trips_with_its_events_and_dropped_numbers() {
         let producer = Producer::from_bits(5);
         let mut dropped = Dropped::new();
-        give_up(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
-        let text = body(1, &[(producer, note(10, &dropped))], r#"{"name":"a"},{"name":"b"}"#);
+        add_dropped(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
+        let text =
+            body(1, &[(producer, producer_note(10, &dropped))], r#"{"name":"a"},{"name":"b"}"#);
         let read = Body::read(&text).unwrap();
         assert_eq!(read.events, [r#"{"name":"a"}"#, r#"{"name":"b"}"#]);
-        assert_eq!(read.producers, [(producer, note(10, &dropped))]);
+        assert_eq!(read.producers, [(producer, producer_note(10, &dropped))]);
     }
 
     #[test]
-    fn a_batch_without_events_still_declares() {
-        let text = body(1, &[(Producer::from_bits(5), note(10, &Dropped::new()))], "");
+    fn a_batch_without_events_still_declares_dropped_numbers() {
+        let text = body(1, &[(Producer::from_bits(5), producer_note(10, &Dropped::new()))], "");
         let read = Body::read(&text).unwrap();
         assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
     }
 
     #[test]
-    fn what_was_declared_is_not_declared_again() {
+    fn declared_numbers_are_not_declared_again() {
         let mut dropped = Dropped::new();
-        give_up(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
+        add_dropped(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
         let declared = declarable(&dropped);
-        give_up(&mut dropped, DropReason::Quota, &[(12, 12)].into_iter().collect());
-        settle(&mut dropped, &declared);
+        add_dropped(&mut dropped, DropReason::Quota, &[(12, 12)].into_iter().collect());
+        remove_declared(&mut dropped, &declared);
         assert_eq!(dropped, [(DropReason::Quota, [(12, 12)].into_iter().collect())]);
-        settle(&mut dropped, &[(DropReason::Quota, [(1, 20)].into_iter().collect())].to_vec());
+        remove_declared(
+            &mut dropped,
+            &[(DropReason::Quota, [(1, 20)].into_iter().collect())].to_vec(),
+        );
         assert!(dropped.is_empty());
     }
 }

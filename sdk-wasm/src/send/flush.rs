@@ -104,12 +104,12 @@ mod tests {
     };
 
     #[test]
-    fn nothing_queued_sends_nothing() {
+    fn an_empty_queue_sends_nothing() {
         assert_eq!(decide(&Situation { events: 0, bytes: 0, ..QUIET }), Decision::Nothing);
     }
 
     #[test]
-    fn the_first_event_after_a_pause_is_sent_at_once_and_the_next_waits_for_the_interval() {
+    fn the_first_event_is_sent_at_once_and_the_next_after_the_interval() {
         assert_eq!(decide(&QUIET), Decision::Send(Reason::Interval));
         let soon = Situation { last_sent_ms: Some(9_800), ..QUIET };
         assert_eq!(decide(&soon), Decision::WaitUntil(10_300));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_after_failures_holds_back_even_a_manual_flush_of_a_full_batch() {
+    fn backoff_delays_even_a_manual_flush_of_a_full_batch() {
         let failing =
             Situation { backoff_until_ms: Some(11_000), manual: true, events: 100, ..QUIET };
         assert_eq!(decide(&failing), Decision::WaitUntil(11_000));
@@ -133,12 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn one_request_at_a_time() {
+    fn no_second_request_is_sent_while_one_is_in_flight() {
         assert_eq!(decide(&Situation { in_flight: true, ..QUIET }), Decision::Nothing);
     }
 
     #[test]
-    fn numbers_given_up_are_declared_though_nothing_else_waits() {
+    fn dropped_numbers_are_declared_even_without_events() {
         let only = Situation { events: 0, bytes: 0, has_declarations: true, ..QUIET };
         assert_eq!(decide(&only), Decision::Send(Reason::Interval));
     }

@@ -5,11 +5,11 @@ use lamplight_wire::json;
 use crate::text;
 
 /// How often a page with waiting events moves its beat, in milliseconds.
-pub const BEAT_MS: u64 = 15_000;
+pub const HEARTBEAT_MS: u64 = 15_000;
 
 /// What a mark says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark {
+pub struct Heartbeat {
     /// The page said that it goes.
     pub gone: bool,
     /// The number its next event will get.
@@ -18,7 +18,7 @@ pub struct Mark {
     pub overflows: bool,
 }
 
-impl Mark {
+impl Heartbeat {
     /// `<beat>:<next>` or `gone:<next>`, and `:b` after that if there are blocks in the overflow.
     pub fn write(self, beat: u64) -> String {
         let mut text = String::new();
@@ -37,9 +37,13 @@ impl Mark {
 
     /// Reads a mark. A text that is none says nothing: alive, and nothing known.
     pub fn parse(text: &str) -> Self {
-        let (beat, rest) = text::cut(text, b':').unwrap_or_default();
-        let (next, more) = text::cut(rest, b':').unwrap_or((rest, ""));
-        Self { gone: beat == "gone", next: text::number(next).unwrap_or(0), overflows: more == "b" }
+        let (beat, rest) = text::split_once(text, b':').unwrap_or_default();
+        let (next, more) = text::split_once(rest, b':').unwrap_or((rest, ""));
+        Self {
+            gone: beat == "gone",
+            next: text::parse_number(next).unwrap_or(0),
+            overflows: more == "b",
+        }
     }
 }
 
@@ -48,11 +52,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_reads_back() {
+    fn a_heartbeat_round_trips() {
         for (gone, next, overflows) in [(false, 7, true), (true, 1, false)] {
-            let mark = Mark { gone, next, overflows };
-            assert_eq!(Mark::parse(&mark.write(3)), mark);
+            let mark = Heartbeat { gone, next, overflows };
+            assert_eq!(Heartbeat::parse(&mark.write(3)), mark);
         }
-        assert_eq!(Mark::parse("nonsense"), Mark { gone: false, next: 0, overflows: false });
+        assert_eq!(
+            Heartbeat::parse("nonsense"),
+            Heartbeat { gone: false, next: 0, overflows: false }
+        );
     }
 }

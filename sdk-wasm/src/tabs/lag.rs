@@ -12,12 +12,12 @@ pub struct Lag {
 
 impl Lag {
     /// Notes when the timer is to fire.
-    pub fn armed(&mut self, due_ms: Option<u64>) {
+    pub fn timer_armed(&mut self, due_ms: Option<u64>) {
         self.armed_ms = due_ms;
     }
 
     /// Notes that it fired, or that something else woke the client.
-    pub fn woke(&mut self, now_ms: u64) {
+    pub fn timer_fired(&mut self, now_ms: u64) {
         let Some(late_ms) = self.armed_ms.and_then(|due_ms| now_ms.checked_sub(due_ms)) else {
             return;
         };
@@ -40,12 +40,12 @@ mod tests {
     fn the_settle_time_grows_with_the_lag_and_shrinks_again() {
         let mut lag = Lag::default();
         assert_eq!(lag.settle_ms(250), 250);
-        lag.armed(Some(1_000));
-        lag.woke(1_100);
+        lag.timer_armed(Some(1_000));
+        lag.timer_fired(1_100);
         assert_eq!(lag.settle_ms(250), 1_000);
         for _ in 0..40 {
-            lag.armed(Some(2_000));
-            lag.woke(2_000);
+            lag.timer_armed(Some(2_000));
+            lag.timer_fired(2_000);
         }
         assert_eq!(lag.settle_ms(250), 250);
     }

@@ -1,4 +1,4 @@
-//! The lease: who works for the others, agreed on under the tab lock and kept alive by a beat.
+//! The lease: who works for the others, apply_consent on under the tab lock and kept alive by a beat.
 
 use lamplight_wire::{Producer, json};
 
@@ -7,24 +7,24 @@ use crate::ports::Storage;
 use crate::text;
 
 /// How often a holder moves its beat, in milliseconds.
-const BEAT_MS: u64 = 10_000;
+const RENEW_MS: u64 = 10_000;
 /// How many changes of holder are remembered for `stats()`.
 const HISTORY_MAX: usize = 8;
 
 /// A lease as it stands in storage: `<holder>:<epoch>:<beat>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Text {
+struct LeaseRecord {
     holder: Producer,
     epoch: u64,
     beat: u64,
 }
 
-impl Text {
+impl LeaseRecord {
     fn parse(text: &str) -> Option<Self> {
-        let (holder, rest) = text::cut(text, b':')?;
-        let (epoch, beat) = text::cut(rest, b':')?;
+        let (holder, rest) = text::split_once(text, b':')?;
+        let (epoch, beat) = text::split_once(rest, b':')?;
         let holder = Producer::parse(holder)?;
-        Some(Self { holder, epoch: text::number(epoch)?, beat: text::number(beat)? })
+        Some(Self { holder, epoch: text::parse_number(epoch)?, beat: text::parse_number(beat)? })
     }
 
     fn write(self) -> String {
@@ -54,15 +54,15 @@ pub struct Tenure {
 pub struct Lease {
     me: Producer,
     stale_ms: u64,
-    seen: Option<Text>,
+    seen: Option<LeaseRecord>,
     /// When `seen` last changed, by our own monotonic clock: no two clocks are ever compared.
     changed_ms: u64,
     /// The holder's page was not in the last list of live ones.
     holder_is_gone: bool,
-    mine: bool,
+    is_mine: bool,
     /// It is ours, but storage is too full to say so.
     is_unwritten: bool,
-    beat_due_ms: u64,
+    renew_due_ms: u64,
     history: Vec<Tenure>,
 }
 
@@ -75,16 +75,16 @@ impl Lease {
             seen: None,
             changed_ms: 0,
             holder_is_gone: false,
-            mine: false,
+            is_mine: false,
             is_unwritten: false,
-            beat_due_ms: 0,
+            renew_due_ms: 0,
             history: Vec::new(),
         }
     }
 
     /// Whether this tab holds it, as far as it knows.
     pub const fn is_mine(&self) -> bool {
-        self.mine
+        self.is_mine
     }
 
     /// Who holds it, as far as this tab knows.
@@ -98,7 +98,7 @@ impl Lease {
     }
 
     /// Whether somebody else holds it and seems alive.
-    pub fn is_others(&self, now_ms: u64) -> bool {
+    pub fn is_held_elsewhere(&self, now_ms: u64) -> bool {
         self.seen.is_some_and(|text| text.holder != self.me)
             && !self.holder_is_gone
             && now_ms < self.changed_ms + self.stale_ms
@@ -106,84 +106,84 @@ impl Lease {
 
     /// When the holder's beat is due.
     pub fn due_ms(&self) -> Option<u64> {
-        self.mine.then_some(self.beat_due_ms)
+        self.is_mine.then_some(self.renew_due_ms)
     }
 
     /// Reads the lease and notes what changed.
-    pub fn look(&mut self, storage: &impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
-        let text = storage.get(&keys.lease()).and_then(|text| Text::parse(&text));
+    pub fn refresh(&mut self, storage: &impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
+        let text = storage.get(&keys.lease()).and_then(|text| LeaseRecord::parse(&text));
         if text == self.seen {
             return;
         }
-        let known = |text: Text| (text.holder, text.epoch);
+        let known = |text: LeaseRecord| (text.holder, text.epoch);
         if let Some(text) = text.filter(|text| self.seen.map(known) != Some(known(*text))) {
             self.holder_is_gone = false;
             if self.history.len() == HISTORY_MAX {
                 self.history.remove(0);
             }
-            let Text { holder, epoch, .. } = text;
+            let LeaseRecord { holder, epoch, .. } = text;
             self.history.push(Tenure { holder, epoch, since_ms: wall_ms });
         }
         self.seen = text;
         self.changed_ms = now_ms;
         let is_ours = text.map_or(self.is_unwritten, |text| text.holder == self.me);
-        self.mine = self.mine && is_ours;
+        self.is_mine = self.is_mine && is_ours;
     }
 
     /// Notes who is alive.
-    pub fn alive(&mut self, alive: &[Producer]) {
+    pub fn update_liveness(&mut self, alive: &[Producer]) {
         self.holder_is_gone = self.holder().is_some_and(|holder| !alive.contains(&holder));
     }
 
     /// Takes the lease if nobody alive has it. Inside the lock's section; or without the lock where storage is too full
     /// for one, because then only sending makes room again. Says whether it is ours now.
-    pub fn take(
+    pub fn acquire(
         &mut self,
         storage: &mut impl Storage,
         keys: &Keys,
         now_ms: u64,
         wall_ms: u64,
     ) -> bool {
-        self.look(storage, keys, now_ms, wall_ms);
-        if self.is_others(now_ms) {
+        self.refresh(storage, keys, now_ms, wall_ms);
+        if self.is_held_elsewhere(now_ms) {
             return false;
         }
         let epoch = self.seen.map_or(0, |text| text.epoch) + 1;
-        let text = Text { holder: self.me, epoch, beat: 1 };
+        let text = LeaseRecord { holder: self.me, epoch, beat: 1 };
         self.is_unwritten = storage.set(&keys.lease(), &text.write()).is_err();
-        self.mine = true;
-        self.look(storage, keys, now_ms, wall_ms);
-        self.beat_due_ms = now_ms + BEAT_MS;
-        self.mine
+        self.is_mine = true;
+        self.refresh(storage, keys, now_ms, wall_ms);
+        self.renew_due_ms = now_ms + RENEW_MS;
+        self.is_mine
     }
 
     /// Moves the beat on when it is due. Says whether the lease is still ours.
-    pub fn beat(
+    pub fn renew(
         &mut self,
         storage: &mut impl Storage,
         keys: &Keys,
         now_ms: u64,
         wall_ms: u64,
     ) -> bool {
-        self.look(storage, keys, now_ms, wall_ms);
-        if let Some(text) = self.seen.filter(|_| self.mine && now_ms >= self.beat_due_ms) {
-            let text = Text { beat: text.beat + 1, ..text };
+        self.refresh(storage, keys, now_ms, wall_ms);
+        if let Some(text) = self.seen.filter(|_| self.is_mine && now_ms >= self.renew_due_ms) {
+            let text = LeaseRecord { beat: text.beat + 1, ..text };
             // A beat that storage refuses only makes the lease go stale.
             let _ = storage.set(&keys.lease(), &text.write());
-            self.beat_due_ms = now_ms + BEAT_MS;
-            self.look(storage, keys, now_ms, wall_ms);
+            self.renew_due_ms = now_ms + RENEW_MS;
+            self.refresh(storage, keys, now_ms, wall_ms);
         }
-        self.mine
+        self.is_mine
     }
 
     /// Gives the lease back if it is still ours.
     pub fn release(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
-        self.look(storage, keys, now_ms, wall_ms);
-        if self.mine {
+        self.refresh(storage, keys, now_ms, wall_ms);
+        if self.is_mine {
             if !self.is_unwritten {
                 storage.remove(&keys.lease());
             }
-            self.mine = false;
+            self.is_mine = false;
             self.is_unwritten = false;
             self.seen = None;
             self.changed_ms = now_ms;

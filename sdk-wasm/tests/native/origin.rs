@@ -9,7 +9,8 @@ use std::rc::Rc;
 use lamplight_sdk::client::{Client, Track};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{
-    Answer, Clock, Growth, Liveness, Overflow, Refusal, Rng, Storage, Transport, Work,
+    Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Response, Rng, Storage,
+    StorageError, Transport,
 };
 use lamplight_wire::Producer;
 
@@ -23,15 +24,17 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn work(&mut self, work: Work) -> String {
+    fn work(&mut self, work: OverflowOperation) -> String {
         match work {
-            Work::List => self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect(),
-            Work::Read(name) => self.blocks.get(&name).cloned().unwrap_or_default(),
-            Work::Write(name, text) => {
+            OverflowOperation::List => {
+                self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect()
+            }
+            OverflowOperation::Read(name) => self.blocks.get(&name).cloned().unwrap_or_default(),
+            OverflowOperation::Write(name, text) => {
                 self.blocks.insert(name, text);
                 String::new()
             }
-            Work::Erase(name) => {
+            OverflowOperation::Erase(name) => {
                 self.blocks.remove(&name);
                 String::new()
             }
@@ -44,7 +47,7 @@ impl Origin {
 pub(crate) struct Tab {
     origin: Rc<RefCell<Origin>>,
     pub(crate) sent: Vec<(u32, String)>,
-    works: Vec<(u32, Work)>,
+    works: Vec<(u32, OverflowOperation)>,
     /// Keys of this beginning are listed, and cannot be read: Firefox has pages like that at times.
     pub(crate) unreadable: Option<String>,
     /// Storage takes nothing more from this tab.
@@ -60,9 +63,9 @@ impl Storage for Tab {
     fn size(&self, key: &str) -> usize {
         self.origin.borrow().values.get(key).map_or(0, String::len)
     }
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
         if self.refuses {
-            return Err(Refusal::Full);
+            return Err(StorageError::QuotaExceeded);
         }
         self.origin.borrow_mut().values.insert(key.into(), value.into());
         Ok(())
@@ -86,7 +89,7 @@ impl Clock for Tab {
 }
 
 impl Rng for Tab {
-    fn bits(&mut self) -> u32 {
+    fn random_bits(&mut self) -> u32 {
         let random = &mut self.origin.borrow_mut().random;
         *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
         (*random >> 32) as u32
@@ -103,19 +106,19 @@ impl Transport for Tab {
 }
 
 impl Overflow for Tab {
-    fn work(&mut self, id: u32, work: Work) {
+    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
         self.works.push((id, work));
     }
 }
 
 impl Liveness for Tab {
-    fn hold(&mut self, _producer: Producer) {}
-    fn release(&mut self) {}
-    fn look(&mut self) {}
+    fn hold_lock(&mut self, _producer: Producer) {}
+    fn release_lock(&mut self) {}
+    fn query_locks(&mut self) {}
 }
 
-impl Growth for Tab {
-    fn grow(&mut self) {}
+impl FullClientLoader for Tab {
+    fn load_full_client(&mut self) {}
 }
 
 /// Tabs of one origin, and what their requests said, in the order in which they were made.
@@ -149,15 +152,15 @@ impl World {
         }
     }
 
-    /// Lets time pass for the tabs that are left, with `answer` to every request; says how many requests each made.
-    pub(crate) fn pass(&mut self, ms: u64, answer: &Answer) -> Vec<usize> {
+    /// Lets time advance for the tabs that are left, with `answer` to every request; says how many requests each made.
+    pub(crate) fn advance(&mut self, ms: u64, answer: &Response) -> Vec<usize> {
         let mut requests = vec![0; self.clients.len()];
         for _ in 0..ms {
             self.origin.borrow_mut().now_ms += 1;
             let now_ms = self.origin.borrow().now_ms;
             for (client, requests) in self.clients.iter_mut().zip(&mut requests) {
                 if client.next_wake_ms().is_some_and(|due_ms| due_ms <= now_ms) {
-                    client.woke();
+                    client.timer_fired();
                 }
                 for (request, body) in std::mem::take(&mut client.ports().sent) {
                     *requests += 1;
@@ -166,7 +169,7 @@ impl World {
                 }
                 for (id, work) in std::mem::take(&mut client.ports().works) {
                     let told = self.origin.borrow_mut().work(work);
-                    client.worked(id, Some(&told));
+                    client.overflow_done(id, Some(&told));
                 }
             }
         }
@@ -174,10 +177,10 @@ impl World {
     }
 }
 
-pub(crate) fn down() -> Answer {
-    Answer { status: 500, ..Answer::default() }
+pub(crate) fn failing() -> Response {
+    Response { status: 500, ..Response::default() }
 }
 
-pub(crate) fn well() -> Answer {
-    Answer { status: 200, body: r#"{"status":"OK"}"#.into(), ..Answer::default() }
+pub(crate) fn accepted() -> Response {
+    Response { status: 200, body: r#"{"status":"OK"}"#.into(), ..Response::default() }
 }

@@ -138,7 +138,7 @@ impl Lock {
     }
 
     /// Starts to acquire, unless it already does.
-    pub fn want(&mut self, now_ms: u64, waits: Waits) {
+    pub fn request(&mut self, now_ms: u64, waits: Waits) {
         if self.phase == Phase::Idle {
             self.waits = waits;
             self.restart(now_ms);
@@ -162,16 +162,16 @@ impl Lock {
     }
 
     /// The access that is due at `now_ms`, if one is. Do it and tell [`Lock::took`] in the same task.
-    pub fn access(&mut self, now_ms: u64) -> Option<Access> {
+    pub fn next_access(&mut self, now_ms: u64) -> Option<Access> {
         if self.due_ms()? > now_ms {
             return None;
         }
-        if self.overshot(now_ms) {
+        if self.missed_deadline(now_ms) {
             self.restart(now_ms);
         }
         Some(match self.phase {
-            Phase::WriteX => Access::Write(Register::X, self.name()),
-            Phase::WriteY => Access::Write(Register::Y, self.name()),
+            Phase::WriteX => Access::Write(Register::X, self.claim()),
+            Phase::WriteY => Access::Write(Register::Y, self.claim()),
             Phase::ReadX => Access::Read(Register::X),
             Phase::Release => Access::RemoveY,
             _ => Access::Read(Register::Y),
@@ -180,56 +180,56 @@ impl Lock {
 
     /// Takes what the access read (`None` for an empty register and after a write) and goes on.
     /// `random` spreads the back-off. When [`Lock::phase`] is then [`Phase::Held`], the section runs now.
-    pub fn took(&mut self, now_ms: u64, value: Option<&str>, random: u32) {
-        if self.overshot(now_ms) {
+    pub fn complete_access(&mut self, now_ms: u64, value: Option<&str>, random: u32) {
+        if self.missed_deadline(now_ms) {
             self.restart(now_ms);
             return;
         }
-        let mine = value == Some(self.name().as_str());
+        let mine = value == Some(self.claim().as_str());
         let is_free = self.phase == Phase::ReadY && self.is_free(value, now_ms);
         if self.phase == Phase::CheckY {
             // Storage over its quota puts back what was there before: nothing, an earlier claim of ours, or the dead holder's text.
             let before = self.seen.as_ref().map(|(text, _)| text.as_str());
-            let is_earlier = self.is_own(value) && !mine;
+            let is_earlier = self.is_own_claim(value) && !mine;
             let is_put_back = value.is_none() || value == before || is_earlier;
             self.vanished = if is_put_back { self.vanished + 1 } else { 0 };
         }
         match self.phase {
-            Phase::WriteX => self.go(Phase::ReadY, now_ms + self.waits.settle_ms),
-            Phase::ReadY if is_free => self.go(Phase::WriteY, now_ms),
-            Phase::WriteY => self.go(Phase::ReadX, now_ms + self.waits.settle_ms),
-            Phase::ReadX if mine => self.go(Phase::CheckY, now_ms),
-            Phase::ReadX => self.go(Phase::CheckY, now_ms + self.waits.delay_ms),
+            Phase::WriteX => self.enter(Phase::ReadY, now_ms + self.waits.settle_ms),
+            Phase::ReadY if is_free => self.enter(Phase::WriteY, now_ms),
+            Phase::WriteY => self.enter(Phase::ReadX, now_ms + self.waits.settle_ms),
+            Phase::ReadX if mine => self.enter(Phase::CheckY, now_ms),
+            Phase::ReadX => self.enter(Phase::CheckY, now_ms + self.waits.delay_ms),
             Phase::CheckY if mine => self.phase = Phase::Held,
             Phase::ReadY | Phase::CheckY => {
                 let settle_ms = self.waits.settle_ms;
                 let spread_ms = u64::from(random) % (3 * settle_ms + 1);
                 self.restart(now_ms + settle_ms + spread_ms);
             }
-            Phase::ReleaseCheck if self.is_own(value) => self.go(Phase::Release, now_ms),
+            Phase::ReleaseCheck if self.is_own_claim(value) => self.enter(Phase::Release, now_ms),
             Phase::ReleaseCheck | Phase::Release => self.phase = Phase::Idle,
             Phase::Idle | Phase::Held => {}
         }
     }
 
-    fn go(&mut self, phase: Phase, due_ms: u64) {
+    fn enter(&mut self, phase: Phase, due_ms: u64) {
         self.phase = phase;
         self.due_ms = due_ms;
     }
 
     fn restart(&mut self, due_ms: u64) {
         self.attempt += 1;
-        self.go(Phase::WriteX, due_ms);
+        self.enter(Phase::WriteX, due_ms);
     }
 
     /// Whether the tab was paused in a wait that others rely on. Starting late and releasing late harm nobody.
-    fn overshot(&self, now_ms: u64) -> bool {
+    fn missed_deadline(&self, now_ms: u64) -> bool {
         !matches!(self.phase, Phase::WriteX | Phase::ReleaseCheck | Phase::Release)
             && self.due_ms().is_some_and(|due_ms| now_ms > due_ms + self.waits.settle_ms)
     }
 
     /// `<producer>.<attempt>.<T>`: the attempt makes every claim a new text, T tells others how long one lasts.
-    fn name(&self) -> String {
+    fn claim(&self) -> String {
         let mut name = String::new();
         self.me.push_to(&mut name);
         for part in [self.attempt, self.waits.settle_ms] {
@@ -239,20 +239,20 @@ impl Lock {
         name
     }
 
-    fn is_own(&self, value: Option<&str>) -> bool {
-        value.and_then(parse).is_some_and(|(holder, _)| holder == self.me)
+    fn is_own_claim(&self, value: Option<&str>) -> bool {
+        value.and_then(parse_claim).is_some_and(|(holder, _)| holder == self.me)
     }
 
     /// Whether nobody alive has `y`: it is empty, left by an earlier attempt of ours, or a dead holder's.
     /// A holder is dead when its text has stood still for longer than a live one can let it.
     fn is_free(&mut self, value: Option<&str>, now_ms: u64) -> bool {
-        let Some(value) = value.filter(|value| !self.is_own(Some(value))) else {
+        let Some(value) = value.filter(|value| !self.is_own_claim(Some(value))) else {
             self.seen = None;
             return true;
         };
         match &self.seen {
             Some((seen, since_ms)) if seen == value => {
-                let settle_ms = parse(value).map_or(0, |(_, settle_ms)| settle_ms);
+                let settle_ms = parse_claim(value).map_or(0, |(_, settle_ms)| settle_ms);
                 now_ms > since_ms + stale_ms(settle_ms.max(self.waits.settle_ms))
             }
             _ => {
@@ -264,10 +264,10 @@ impl Lock {
 }
 
 /// Who made a claim, and with which settle time.
-fn parse(name: &str) -> Option<(Producer, u64)> {
-    let (holder, rest) = text::cut(name, b'.')?;
-    let (_, settle_ms) = text::cut(rest, b'.')?;
-    Some((Producer::parse(holder)?, text::number(settle_ms)?))
+fn parse_claim(name: &str) -> Option<(Producer, u64)> {
+    let (holder, rest) = text::split_once(name, b'.')?;
+    let (_, settle_ms) = text::split_once(rest, b'.')?;
+    Some((Producer::parse(holder)?, text::parse_number(settle_ms)?))
 }
 
 /// A claim lasts T to settle, D on contention, the section, and an overshoot below T for each of the three.

@@ -5,9 +5,9 @@ const WAITS: Waits = Waits::from_settle(250);
 /// Runs one lock alone against registers until it holds or `until_ms`; returns when it held.
 fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> Option<u64> {
     let mut x = None;
-    lock.want(from_ms, WAITS);
+    lock.request(from_ms, WAITS);
     while let Some(now_ms) = lock.due_ms().filter(|due_ms| *due_ms <= until_ms) {
-        let value = match lock.access(now_ms).unwrap() {
+        let value = match lock.next_access(now_ms).unwrap() {
             Access::Read(Register::X) => x.clone(),
             Access::Read(Register::Y) => y.clone(),
             Access::Write(Register::X, text) => {
@@ -23,7 +23,7 @@ fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> 
                 None
             }
         };
-        lock.took(now_ms, value.as_deref(), 7);
+        lock.complete_access(now_ms, value.as_deref(), 7);
         if lock.phase() == Phase::Held {
             return Some(now_ms);
         }
@@ -32,13 +32,13 @@ fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> 
 }
 
 #[test]
-fn alone_it_takes_two_settle_times() {
+fn an_uncontended_lock_takes_two_settle_times() {
     let mut lock = Lock::new(Producer::from_bits(1));
     assert_eq!(run(&mut lock, &mut None, 1_000, 9_000), Some(1_500));
 }
 
 #[test]
-fn release_empties_the_register() {
+fn release_clears_the_register() {
     let (mut lock, mut y) = (Lock::new(Producer::from_bits(1)), None);
     run(&mut lock, &mut y, 0, 9_000);
     lock.release(600);
@@ -47,7 +47,7 @@ fn release_empties_the_register() {
 }
 
 #[test]
-fn release_leaves_a_register_that_is_no_longer_ours() {
+fn release_leaves_another_tab_s_claim_in_place() {
     let (mut lock, mut y) = (Lock::new(Producer::from_bits(1)), None);
     run(&mut lock, &mut y, 0, 9_000);
     let other = Some(Producer::from_bits(2).to_string() + ".1.250");
@@ -58,7 +58,7 @@ fn release_leaves_a_register_that_is_no_longer_ours() {
 }
 
 #[test]
-fn a_dead_holder_is_passed_by_within_four_seconds() {
+fn a_dead_holder_is_replaced_within_five_seconds() {
     let mut lock = Lock::new(Producer::from_bits(1));
     let mut y = Some(Producer::from_bits(2).to_string() + ".9.250");
     let held_ms = run(&mut lock, &mut y, 0, 60_000).unwrap();
@@ -66,32 +66,32 @@ fn a_dead_holder_is_passed_by_within_four_seconds() {
 }
 
 #[test]
-fn a_pause_between_two_steps_starts_again() {
+fn a_paused_tab_starts_the_algorithm_again() {
     let mut lock = Lock::new(Producer::from_bits(1));
-    lock.want(0, WAITS);
-    lock.access(0).unwrap();
-    lock.took(0, None, 0);
-    lock.access(250).unwrap();
-    lock.took(250, None, 0);
+    lock.request(0, WAITS);
+    lock.next_access(0).unwrap();
+    lock.complete_access(0, None, 0);
+    lock.next_access(250).unwrap();
+    lock.complete_access(250, None, 0);
     assert_eq!(lock.phase(), Phase::WriteY);
-    let access = lock.access(900).unwrap();
+    let access = lock.next_access(900).unwrap();
     assert!(matches!(access, Access::Write(Register::X, _)), "{access:?}");
 }
 
 #[test]
-fn storage_that_puts_back_what_was_there_before_is_to_blame_after_some_claims() {
+fn storage_that_reverts_claims_makes_the_lock_unusable() {
     let me = Producer::from_bits(1);
     // Nothing; an earlier claim of ours, which stays when a longer one finds no room; a dead holder's.
     for before in
         [None, Some(me.to_string() + ".0.250"), Some(Producer::from_bits(2).to_string() + ".9.250")]
     {
         let mut lock = Lock::new(me);
-        lock.want(0, WAITS);
+        lock.request(0, WAITS);
         let mut x = None;
         while !lock.is_unusable() {
             let now_ms = lock.due_ms().unwrap();
             assert!(now_ms < 60_000, "it still believes in {before:?}");
-            let value = match lock.access(now_ms).unwrap() {
+            let value = match lock.next_access(now_ms).unwrap() {
                 Access::Read(Register::X) => x.clone(),
                 Access::Read(Register::Y) => before.clone(),
                 Access::Write(Register::X, text) => {
@@ -100,7 +100,7 @@ fn storage_that_puts_back_what_was_there_before_is_to_blame_after_some_claims() 
                 }
                 Access::Write(Register::Y, _) | Access::RemoveY => None,
             };
-            lock.took(now_ms, value.as_deref(), 7);
+            lock.complete_access(now_ms, value.as_deref(), 7);
             assert_ne!(lock.phase(), Phase::Held);
         }
     }

@@ -5,27 +5,27 @@ use lamplight_wire::{Producer, Ranges};
 use crate::keys::{Key, Keys};
 use crate::ports::Storage;
 use crate::queue::block;
-use crate::tabs::heartbeat::Mark;
+use crate::tabs::heartbeat::Heartbeat;
 use crate::text;
 
 /// Events of one producer that may be sent in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Orphans {
+pub struct OrphanedProducer {
     /// Whose they are.
     pub producer: Producer,
-    /// Their numbers, of those with a key each; none when only the mark or blocks are left.
+    /// Their numbers, of those with a key each; none when only the heartbeat or blocks are left.
     pub seqs: Ranges,
     /// Their blocks.
-    pub blocks: Vec<Found>,
+    pub blocks: Vec<ForeignBlock>,
     /// One more than the largest number known to be made.
     pub next: u64,
 }
 
 /// A block of another producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct ForeignBlock {
     /// Its name.
-    pub name: block::Name,
+    pub name: block::BlockName,
     /// It is in storage, not in the overflow.
     pub in_storage: bool,
     /// When it was first and last seen there, with no look between that did not see it.
@@ -35,11 +35,11 @@ pub struct Found {
 
 /// The rules' times, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct AdoptionDelays {
     /// How far apart two scans must have seen a key.
     pub adopt_after_ms: u64,
     /// How long a beat stands still before its producer counts as gone.
-    pub beat_stale_ms: u64,
+    pub heartbeat_stale_ms: u64,
 }
 
 /// One look at one producer's keys.
@@ -51,41 +51,41 @@ struct Scan {
 
 /// What is known of one other producer.
 #[derive(Debug)]
-struct Foreign {
+struct ForeignProducer {
     producer: Producer,
     /// The newest scan that is old enough to count, if there is one, and all after it. Never empty.
     scans: Vec<Scan>,
-    /// Its mark's text, if it has one.
-    mark: Option<String>,
-    /// When the mark last changed, by our own monotonic clock.
-    mark_changed_ms: u64,
+    /// Its heartbeat's text, if it has one.
+    heartbeat: Option<String>,
+    /// When the heartbeat last changed, by our own monotonic clock.
+    heartbeat_changed_ms: u64,
     /// It was not in the last list of live producers.
     is_unlisted: bool,
-    /// Until when it is left to others.
-    shunned_until_ms: u64,
+    /// Until when it is left to foreign.
+    skipped_until_ms: u64,
     /// The bytes of each event, key included, ascending by number. Keys are written once, so one look is enough.
     sizes: Vec<(u64, usize)>,
-    blocks: Vec<Found>,
-    /// The mark speaks of blocks in the overflow that nobody has looked for yet.
-    wants_list: bool,
+    blocks: Vec<ForeignBlock>,
+    /// The heartbeat speaks of blocks in the overflow that nobody has looked for yet.
+    needs_overflow_list: bool,
 }
 
 /// Everything known of other producers.
 #[derive(Debug)]
-pub struct Others {
-    patience: Patience,
-    foreign: Vec<Foreign>,
+pub struct ForeignProducers {
+    delays: AdoptionDelays,
+    foreign: Vec<ForeignProducer>,
 }
 
-impl Others {
+impl ForeignProducers {
     /// Nothing seen yet.
-    pub const fn new(patience: Patience) -> Self {
-        Self { patience, foreign: Vec::new() }
+    pub const fn new(delays: AdoptionDelays) -> Self {
+        Self { delays, foreign: Vec::new() }
     }
 
-    /// How many events of others the last scan saw.
+    /// How many events of foreign the last scan saw.
     pub fn events(&self) -> u64 {
-        let blocks = self.blocks().map(|found| found.name.events).sum::<u64>();
+        let blocks = self.blocks().map(|block| block.name.events).sum::<u64>();
         self.foreign.iter().map(|foreign| foreign.sizes.len() as u64).sum::<u64>() + blocks
     }
 
@@ -101,15 +101,15 @@ impl Others {
     }
 
     fn block_bytes(&self, in_storage: bool) -> usize {
-        let blocks = self.blocks().filter(|found| found.in_storage == in_storage);
-        blocks.map(|found| found.name.bytes).sum()
+        let blocks = self.blocks().filter(|block| block.in_storage == in_storage);
+        blocks.map(|block| block.name.bytes).sum()
     }
 
-    fn blocks(&self) -> impl Iterator<Item = &Found> {
+    fn blocks(&self) -> impl Iterator<Item = &ForeignBlock> {
         self.foreign.iter().flat_map(|foreign| &foreign.blocks)
     }
 
-    /// Whether the last scan saw nothing of others.
+    /// Whether the last scan saw nothing of foreign.
     pub fn is_empty(&self) -> bool {
         self.foreign.is_empty()
     }
@@ -119,11 +119,11 @@ impl Others {
         for foreign in &mut self.foreign {
             foreign.scans.push(Scan { at_ms: now_ms, seqs: Ranges::new() });
         }
-        let mut marked = Vec::new();
+        let mut with_heartbeat = Vec::new();
         for name in storage.keys(&keys.prefix()) {
             match keys.parse(&name) {
                 Some(Key::Event(producer, seq)) if producer != me => {
-                    let foreign = self.of(producer, now_ms);
+                    let foreign = self.entry(producer, now_ms);
                     if let Some(scan) = foreign.scans.last_mut() {
                         scan.seqs.insert(seq);
                     }
@@ -133,129 +133,132 @@ impl Others {
                     }
                 }
                 Some(Key::Block(name)) if name.producer != me => {
-                    self.of(name.producer, now_ms).found(name, true, now_ms);
+                    self.entry(name.producer, now_ms).record_block(name, true, now_ms);
                 }
-                Some(Key::Mark(producer)) if producer != me => {
-                    self.of(producer, now_ms);
-                    marked.push(producer);
+                Some(Key::Heartbeat(producer)) if producer != me => {
+                    self.entry(producer, now_ms);
+                    with_heartbeat.push(producer);
                 }
                 _ => {}
             }
         }
-        let adopt_after_ms = self.patience.adopt_after_ms;
+        let adopt_after_ms = self.delays.adopt_after_ms;
         self.foreign.retain_mut(|foreign| {
-            let is_marked = marked.contains(&foreign.producer);
-            let mark = is_marked.then(|| storage.get(&keys.mark(foreign.producer))).flatten();
-            if mark != foreign.mark {
-                foreign.mark = mark;
-                foreign.wants_list = foreign.mark().overflows;
-                foreign.mark_changed_ms = now_ms;
+            let has_heartbeat = with_heartbeat.contains(&foreign.producer);
+            let heartbeat =
+                has_heartbeat.then(|| storage.get(&keys.heartbeat(foreign.producer))).flatten();
+            if heartbeat != foreign.heartbeat {
+                foreign.heartbeat = heartbeat;
+                foreign.needs_overflow_list = foreign.heartbeat().overflows;
+                foreign.heartbeat_changed_ms = now_ms;
             }
             let is_old = |scan: &&Scan| scan.at_ms + adopt_after_ms <= now_ms;
             let old = foreign.scans.iter().filter(is_old).count();
             foreign.scans.drain(..old.saturating_sub(1));
-            let Foreign { scans, sizes, .. } = foreign;
+            let ForeignProducer { scans, sizes, .. } = foreign;
             let seqs = scans.last().map(|scan| &scan.seqs);
             sizes.retain(|(seq, _)| seqs.is_some_and(|seqs| seqs.contains(*seq)));
-            foreign.keep_found(true, now_ms);
-            is_marked || !foreign.sizes.is_empty() || !foreign.blocks.is_empty()
+            foreign.forget_unseen_blocks(true, now_ms);
+            has_heartbeat || !foreign.sizes.is_empty() || !foreign.blocks.is_empty()
         });
     }
 
     /// Takes the list of all blocks in the overflow.
-    pub fn listed(&mut self, names: &str, me: Producer, now_ms: u64) {
-        text::each_line(names, |name| {
-            if let Some(name) = block::Name::parse(name).filter(|name| name.producer != me) {
-                self.of(name.producer, now_ms).found(name, false, now_ms);
+    pub fn apply_overflow_list(&mut self, names: &str, me: Producer, now_ms: u64) {
+        text::for_each_line(names, |name| {
+            if let Some(name) = block::BlockName::parse(name).filter(|name| name.producer != me) {
+                self.entry(name.producer, now_ms).record_block(name, false, now_ms);
             }
         });
         for foreign in &mut self.foreign {
-            foreign.keep_found(false, now_ms);
-            foreign.wants_list = false;
+            foreign.forget_unseen_blocks(false, now_ms);
+            foreign.needs_overflow_list = false;
         }
     }
 
-    /// Whether a mark speaks of blocks in the overflow that nobody has looked for.
-    pub fn wants_list(&self) -> bool {
-        self.foreign.iter().any(|foreign| foreign.wants_list)
+    /// Whether a heartbeat speaks of blocks in the overflow that nobody has looked for.
+    pub fn needs_overflow_list(&self) -> bool {
+        self.foreign.iter().any(|foreign| foreign.needs_overflow_list)
     }
 
-    /// When the overflow is to be looked at again for what the last look found there, if it found anything.
-    pub fn next_list_ms(&self, quiet_ms: u64) -> Option<u64> {
-        let overflow = self.blocks().filter(|found| !found.in_storage);
-        let next = overflow.map(|found| {
-            let wait_ms = if found.is_settled(self.patience) {
-                quiet_ms
+    /// When the overflow is to be looked at again for what the last look block there, if it block anything.
+    pub fn next_list_ms(&self, confirmed_ms: u64) -> Option<u64> {
+        let overflow = self.blocks().filter(|block| !block.in_storage);
+        let next = overflow.map(|block| {
+            let wait_ms = if block.is_confirmed(self.delays) {
+                confirmed_ms
             } else {
-                self.patience.adopt_after_ms
+                self.delays.adopt_after_ms
             };
-            found.last_ms + wait_ms
+            block.last_ms + wait_ms
         });
         next.min()
     }
 
     /// Whether somebody's events are old enough to adopt and only the list of live producers can tell the rest.
-    pub fn wants_look(&self, now_ms: u64) -> bool {
+    pub fn needs_lock_query(&self, now_ms: u64) -> bool {
         self.foreign.iter().any(|foreign| {
-            (foreign.settled(self.patience).is_some()
-                || foreign.blocks.iter().any(|found| found.is_settled(self.patience)))
-                && !foreign.mark().gone
-                && !foreign.is_still(now_ms, self.patience)
+            (foreign.confirmed_seqs(self.delays).is_some()
+                || foreign.blocks.iter().any(|block| block.is_confirmed(self.delays)))
+                && !foreign.heartbeat().gone
+                && !foreign.has_stale_heartbeat(now_ms, self.delays)
         })
     }
 
     /// Notes who is alive.
-    pub fn alive(&mut self, alive: &[Producer]) {
+    pub fn update_liveness(&mut self, alive: &[Producer]) {
         for foreign in &mut self.foreign {
             foreign.is_unlisted = !alive.contains(&foreign.producer);
         }
     }
 
     /// What may be adopted now.
-    pub fn orphans(&self, now_ms: u64) -> Vec<Orphans> {
+    pub fn orphaned(&self, now_ms: u64) -> Vec<OrphanedProducer> {
         let mut orphans = Vec::new();
         for foreign in &self.foreign {
-            let mark = foreign.mark();
-            let is_gone =
-                mark.gone || foreign.is_unlisted || foreign.is_still(now_ms, self.patience);
-            let is_gone = is_gone && now_ms >= foreign.shunned_until_ms;
-            let blocks = foreign.blocks.iter().filter(|found| found.is_settled(self.patience));
-            let blocks: Vec<Found> = blocks.copied().collect();
-            let seqs = foreign.settled(self.patience);
-            let is_bare = seqs.is_some() && foreign.blocks.is_empty() && !foreign.wants_list;
+            let heartbeat = foreign.heartbeat();
+            let is_gone = heartbeat.gone
+                || foreign.is_unlisted
+                || foreign.has_stale_heartbeat(now_ms, self.delays);
+            let is_gone = is_gone && now_ms >= foreign.skipped_until_ms;
+            let blocks = foreign.blocks.iter().filter(|block| block.is_confirmed(self.delays));
+            let blocks: Vec<ForeignBlock> = blocks.copied().collect();
+            let seqs = foreign.confirmed_seqs(self.delays);
+            let has_only_heartbeat =
+                seqs.is_some() && foreign.blocks.is_empty() && !foreign.needs_overflow_list;
             let seqs = seqs.unwrap_or_default();
-            if !is_gone || (seqs.is_empty() && blocks.is_empty() && !is_bare) {
+            if !is_gone || (seqs.is_empty() && blocks.is_empty() && !has_only_heartbeat) {
                 continue;
             }
             let last = foreign.seqs().and_then(Ranges::last).unwrap_or(0);
-            let next = mark.next.max(last + 1);
-            orphans.push(Orphans { producer: foreign.producer, seqs, blocks, next });
+            let next = heartbeat.next.max(last + 1);
+            orphans.push(OrphanedProducer { producer: foreign.producer, seqs, blocks, next });
         }
         orphans
     }
 
     /// Forgets numbers that were answered, or whose keys turned out to be gone. Says whether none are left.
-    pub fn forget(&mut self, producer: Producer, seqs: &Ranges) -> bool {
+    pub fn forget_events(&mut self, producer: Producer, seqs: &Ranges) -> bool {
         let foreign = self.foreign.iter_mut().find(|foreign| foreign.producer == producer);
         let Some(foreign) = foreign else { return true };
         foreign.sizes.retain(|(seq, _)| !seqs.contains(*seq));
         let Some(scan) = foreign.scans.last_mut() else { return true };
         scan.seqs = scan.seqs.minus(seqs);
-        scan.seqs.is_empty() && foreign.blocks.is_empty() && !foreign.wants_list
+        scan.seqs.is_empty() && foreign.blocks.is_empty() && !foreign.needs_overflow_list
     }
 
     /// Forgets a block that was answered, or that turned out to be gone.
-    pub fn forget_block(&mut self, name: block::Name) {
+    pub fn forget_block(&mut self, name: block::BlockName) {
         for foreign in &mut self.foreign {
-            foreign.blocks.retain(|found| found.name != name);
+            foreign.blocks.retain(|block| block.name != name);
         }
     }
 
-    /// Leaves a producer to others until then.
-    pub fn shun(&mut self, producer: Producer, until_ms: u64) {
+    /// Leaves a producer to foreign until then.
+    pub fn skip_until(&mut self, producer: Producer, until_ms: u64) {
         if let Some(foreign) = self.foreign.iter_mut().find(|foreign| foreign.producer == producer)
         {
-            foreign.shunned_until_ms = until_ms;
+            foreign.skipped_until_ms = until_ms;
         }
     }
 
@@ -264,19 +267,19 @@ impl Others {
         self.foreign.retain(|foreign| foreign.producer != producer);
     }
 
-    fn of(&mut self, producer: Producer, now_ms: u64) -> &mut Foreign {
+    fn entry(&mut self, producer: Producer, now_ms: u64) -> &mut ForeignProducer {
         let known = self.foreign.iter().position(|foreign| foreign.producer == producer);
         let at = known.unwrap_or_else(|| {
-            self.foreign.push(Foreign {
+            self.foreign.push(ForeignProducer {
                 producer,
                 scans: vec![Scan { at_ms: now_ms, seqs: Ranges::new() }],
-                mark: None,
-                mark_changed_ms: now_ms,
+                heartbeat: None,
+                heartbeat_changed_ms: now_ms,
                 is_unlisted: false,
-                shunned_until_ms: 0,
+                skipped_until_ms: 0,
                 sizes: Vec::new(),
                 blocks: Vec::new(),
-                wants_list: false,
+                needs_overflow_list: false,
             });
             self.foreign.len() - 1
         });
@@ -284,25 +287,31 @@ impl Others {
     }
 }
 
-impl Found {
+impl ForeignBlock {
     /// Two looks far enough apart saw it, and none between did not.
-    const fn is_settled(&self, patience: Patience) -> bool {
-        self.first_ms + patience.adopt_after_ms <= self.last_ms
+    const fn is_confirmed(&self, delays: AdoptionDelays) -> bool {
+        self.first_ms + delays.adopt_after_ms <= self.last_ms
     }
 }
 
-impl Foreign {
-    fn found(&mut self, name: block::Name, in_storage: bool, now_ms: u64) {
-        let is_it = |found: &&mut Found| found.name == name && found.in_storage == in_storage;
+impl ForeignProducer {
+    fn record_block(&mut self, name: block::BlockName, in_storage: bool, now_ms: u64) {
+        let is_it =
+            |block: &&mut ForeignBlock| block.name == name && block.in_storage == in_storage;
         match self.blocks.iter_mut().find(is_it) {
-            Some(found) => found.last_ms = now_ms,
-            None => self.blocks.push(Found { name, in_storage, first_ms: now_ms, last_ms: now_ms }),
+            Some(block) => block.last_ms = now_ms,
+            None => self.blocks.push(ForeignBlock {
+                name,
+                in_storage,
+                first_ms: now_ms,
+                last_ms: now_ms,
+            }),
         }
     }
 
     /// Forgets blocks that this look did not see.
-    fn keep_found(&mut self, in_storage: bool, now_ms: u64) {
-        self.blocks.retain(|found| found.in_storage != in_storage || found.last_ms == now_ms);
+    fn forget_unseen_blocks(&mut self, in_storage: bool, now_ms: u64) {
+        self.blocks.retain(|block| block.in_storage != in_storage || block.last_ms == now_ms);
     }
 
     /// What the last scan saw.
@@ -310,23 +319,23 @@ impl Foreign {
         self.scans.last().map(|scan| &scan.seqs)
     }
 
-    fn mark(&self) -> Mark {
-        Mark::parse(self.mark.as_deref().unwrap_or_default())
+    fn heartbeat(&self) -> Heartbeat {
+        Heartbeat::parse(self.heartbeat.as_deref().unwrap_or_default())
     }
 
-    fn is_still(&self, now_ms: u64, patience: Patience) -> bool {
-        now_ms >= self.mark_changed_ms + patience.beat_stale_ms
+    fn has_stale_heartbeat(&self, now_ms: u64, delays: AdoptionDelays) -> bool {
+        now_ms >= self.heartbeat_changed_ms + delays.heartbeat_stale_ms
     }
 
     /// What the last scan and one long enough before it both saw. `None` when there is nothing of the kind: one
     /// look may show keys that were removed long ago, or that their owner is just now sending.
-    fn settled(&self, patience: Patience) -> Option<Ranges> {
+    fn confirmed_seqs(&self, delays: AdoptionDelays) -> Option<Ranges> {
         let (first, last) = (self.scans.first()?, self.scans.last()?);
-        if first.at_ms + patience.adopt_after_ms > last.at_ms {
+        if first.at_ms + delays.adopt_after_ms > last.at_ms {
             return None;
         }
         let both = first.seqs.minus(&first.seqs.minus(&last.seqs));
-        // Only a mark, for long enough: there is still something to tell and to tidy up.
+        // Only a heartbeat, for long enough: there is still something to tell and to tidy up.
         (!both.is_empty() || last.seqs.is_empty()).then_some(both)
     }
 }

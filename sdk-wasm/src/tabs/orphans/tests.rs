@@ -1,18 +1,18 @@
 use super::*;
-use crate::ports::Refusal;
+use crate::ports::StorageError;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-struct Plain(BTreeMap<String, String>);
+struct MemoryStorage(BTreeMap<String, String>);
 
-impl Storage for Plain {
+impl Storage for MemoryStorage {
     fn get(&self, key: &str) -> Option<String> {
         self.0.get(key).cloned()
     }
     fn size(&self, key: &str) -> usize {
         self.0.get(key).map_or(0, String::len)
     }
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
         self.0.insert(key.into(), value.into());
         Ok(())
     }
@@ -26,52 +26,55 @@ impl Storage for Plain {
 
 const ME: Producer = Producer::from_bits(1);
 const OTHER: Producer = Producer::from_bits(2);
-const PATIENCE: Patience = Patience { adopt_after_ms: 5_000, beat_stale_ms: 300_000 };
+const DELAYS: AdoptionDelays =
+    AdoptionDelays { adopt_after_ms: 5_000, heartbeat_stale_ms: 300_000 };
 
 fn seqs(pairs: &[(u64, u64)]) -> Ranges {
     pairs.iter().copied().collect()
 }
 
 #[test]
-fn a_key_is_adopted_only_when_two_scans_five_seconds_apart_saw_it() {
-    let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-    let mut others = Others::new(PATIENCE);
+fn a_key_is_adopted_only_after_two_scans_five_seconds_apart() {
+    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
-    storage.set(&keys.mark(OTHER), "gone:4").unwrap();
-    others.scan(&storage, &keys, ME, 0);
+    storage.set(&keys.heartbeat(OTHER), "gone:4").unwrap();
+    foreign.scan(&storage, &keys, ME, 0);
     storage.set(&keys.event(OTHER, 2), "{}").unwrap();
-    others.scan(&storage, &keys, ME, 2_500);
-    assert_eq!(others.orphans(2_500), []);
-    others.scan(&storage, &keys, ME, 5_000);
-    let one = Orphans { producer: OTHER, seqs: seqs(&[(1, 1)]), blocks: Vec::new(), next: 4 };
-    assert_eq!(others.orphans(5_000), [one]);
-    others.scan(&storage, &keys, ME, 7_500);
-    let both = Orphans { producer: OTHER, seqs: seqs(&[(1, 2)]), blocks: Vec::new(), next: 4 };
-    assert_eq!(others.orphans(7_500), [both]);
+    foreign.scan(&storage, &keys, ME, 2_500);
+    assert_eq!(foreign.orphaned(2_500), []);
+    foreign.scan(&storage, &keys, ME, 5_000);
+    let one =
+        OrphanedProducer { producer: OTHER, seqs: seqs(&[(1, 1)]), blocks: Vec::new(), next: 4 };
+    assert_eq!(foreign.orphaned(5_000), [one]);
+    foreign.scan(&storage, &keys, ME, 7_500);
+    let both =
+        OrphanedProducer { producer: OTHER, seqs: seqs(&[(1, 2)]), blocks: Vec::new(), next: 4 };
+    assert_eq!(foreign.orphaned(7_500), [both]);
 }
 
 #[test]
-fn events_of_a_live_page_are_left_alone() {
-    let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-    let mut others = Others::new(PATIENCE);
+fn events_of_a_live_page_are_not_adopted() {
+    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
-    others.scan(&storage, &keys, ME, 0);
-    others.scan(&storage, &keys, ME, 5_000);
-    assert!(others.wants_look(5_000));
-    others.alive(&[OTHER]);
-    assert_eq!(others.orphans(5_000), []);
-    others.alive(&[]);
-    assert_eq!(others.orphans(5_000).len(), 1);
+    foreign.scan(&storage, &keys, ME, 0);
+    foreign.scan(&storage, &keys, ME, 5_000);
+    assert!(foreign.needs_lock_query(5_000));
+    foreign.update_liveness(&[OTHER]);
+    assert_eq!(foreign.orphaned(5_000), []);
+    foreign.update_liveness(&[]);
+    assert_eq!(foreign.orphaned(5_000).len(), 1);
 }
 
 #[test]
-fn a_beat_that_stands_still_for_long_is_a_page_that_is_gone() {
-    let (mut storage, keys) = (Plain::default(), Keys::new("n"));
-    let mut others = Others::new(PATIENCE);
+fn a_stale_heartbeat_makes_its_events_orphaned() {
+    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
     for (at_ms, beat) in [(0, "1:2"), (250_000, "2:2"), (549_999, "2:2"), (550_000, "2:2")] {
-        storage.set(&keys.mark(OTHER), beat).unwrap();
-        others.scan(&storage, &keys, ME, at_ms);
-        assert_eq!(others.orphans(at_ms).len(), usize::from(at_ms == 550_000), "{at_ms}");
+        storage.set(&keys.heartbeat(OTHER), beat).unwrap();
+        foreign.scan(&storage, &keys, ME, at_ms);
+        assert_eq!(foreign.orphaned(at_ms).len(), usize::from(at_ms == 550_000), "{at_ms}");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::origin::{World, down, well};
+use crate::origin::{World, accepted, failing};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::Page;
+use lamplight_sdk::ports::PageEvent;
 use lamplight_wire::batch::Body;
 
 impl World {
@@ -16,7 +16,7 @@ impl World {
     }
 
     /// Numbers declared as `opted_out`, of all producers; and events sent.
-    fn told(&self) -> (u64, usize) {
+    fn declared_and_sent(&self) -> (u64, usize) {
         let mut declared: BTreeMap<String, lamplight_wire::Ranges> = BTreeMap::new();
         let mut events = 0;
         for body in &self.bodies {
@@ -35,7 +35,7 @@ impl World {
 }
 
 #[test]
-fn what_waits_is_deleted_at_once_and_declared_and_never_sent() {
+fn waiting_events_are_deleted_at_once_declared_and_never_sent() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.track(tab, 5);
@@ -43,8 +43,8 @@ fn what_waits_is_deleted_at_once_and_declared_and_never_sent() {
     // The name of the person stays: whoever consents again is the same one.
     assert_eq!(world.keys().iter().filter(|key| key.contains("q:")).count(), 0);
     assert!(world.keys().contains(&"u".to_owned()), "{:?}", world.keys());
-    world.pass(10_000, &well());
-    assert_eq!(world.told(), (5, 0));
+    world.advance(10_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (5, 0));
     let notes = world.clients[tab].take_notes();
     assert_eq!(notes.iter().filter(|note| matches!(note, Note::Dropped { .. })).count(), 5);
     assert!(notes.contains(&Note::Withdrawn));
@@ -52,37 +52,37 @@ fn what_waits_is_deleted_at_once_and_declared_and_never_sent() {
 }
 
 #[test]
-fn to_forget_leaves_nothing_but_the_decision() {
+fn forgetting_leaves_only_the_consent_decision_in_storage() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.clients[tab].identify(Some("u-1"));
     world.track(tab, 3);
     world.clients[tab].withdraw(true);
-    world.pass(10_000, &well());
+    world.advance(10_000, &accepted());
     assert_eq!(world.keys(), ["o"]);
 }
 
 #[test]
-fn a_declaration_that_fails_is_made_again() {
+fn a_declaration_that_fails_is_retried() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.track(tab, 3);
     world.clients[tab].withdraw(true);
-    world.pass(20_000, &down());
+    world.advance(20_000, &failing());
     assert!(world.bodies.len() > 1, "it was tried once");
     world.bodies.clear();
-    world.pass(60_000, &well());
-    assert_eq!(world.told(), (3, 0));
+    world.advance(60_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (3, 0));
 }
 
 #[test]
-fn what_gone_tabs_left_goes_too_from_storage_and_from_the_overflow() {
+fn orphaned_events_are_deleted_from_storage_and_overflow() {
     let mut world = World::new(Options { storage_bytes_max: 4_000, ..Options::default() });
     let gone = world.open();
     world.track(gone, 300);
-    world.pass(2_000, &down());
+    world.advance(2_000, &failing());
     world.track(gone, 5);
-    world.pass(2_000, &down());
+    world.advance(2_000, &failing());
     world.clients.clear();
     assert!(!world.origin.borrow().blocks.is_empty(), "nothing is in the overflow");
     assert!(world.keys().iter().any(|key| key.contains("q:")), "nothing is in storage");
@@ -90,8 +90,8 @@ fn what_gone_tabs_left_goes_too_from_storage_and_from_the_overflow() {
 
     let tab = world.open();
     world.clients[tab].withdraw(true);
-    world.pass(30_000, &well());
-    let (declared, events) = world.told();
+    world.advance(30_000, &accepted());
+    let (declared, events) = world.declared_and_sent();
     assert_eq!((declared, events), (305, 0));
     assert!(world.bodies.len() <= 6, "{} requests to tell it", world.bodies.len());
     assert!(world.origin.borrow().blocks.is_empty());
@@ -100,54 +100,54 @@ fn what_gone_tabs_left_goes_too_from_storage_and_from_the_overflow() {
 }
 
 #[test]
-fn a_backlog_in_blocks_of_its_own_goes_too() {
+fn a_compacted_backlog_is_deleted_and_declared() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.track(tab, 700);
-    world.pass(90_000, &down());
+    world.advance(90_000, &failing());
     assert!(world.keys().iter().any(|key| key.contains("b:")), "nothing was compacted");
     world.bodies.clear();
     world.clients[tab].withdraw(true);
     assert!(!world.keys().iter().any(|key| key.contains("b:") || key.contains("q:")));
-    world.pass(120_000, &well());
-    assert_eq!(world.told(), (700, 0));
-    let [_, queued, ..] = world.clients[tab].facts();
+    world.advance(120_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (700, 0));
+    let [_, queued, ..] = world.clients[tab].counters();
     assert_eq!(queued, 0);
 }
 
 #[test]
-fn other_tabs_that_live_do_the_same_before_they_send_again() {
+fn other_live_tabs_delete_their_events_before_they_send_again() {
     let mut world = World::new(Options::default());
     let (one, two) = (world.open(), world.open());
     world.track(one, 2);
     world.track(two, 4);
     // The second tab is stopped meanwhile, with its events in memory.
-    world.clients[two].page(Page::Frozen);
+    world.clients[two].page_event(PageEvent::Frozen);
     world.clients[two].ports().sent.clear();
     world.clients[one].withdraw(false);
-    world.pass(5_000, &well());
-    world.clients[two].page(Page::Back);
-    world.pass(10_000, &well());
-    assert_eq!(world.told(), (6, 0));
+    world.advance(5_000, &accepted());
+    world.clients[two].page_event(PageEvent::Back);
+    world.advance(10_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (6, 0));
     assert!(world.clients[two].take_notes().contains(&Note::Withdrawn));
     assert!(world.clients[two].is_withdrawn());
 }
 
 #[test]
-fn between_two_scans_nothing_is_sent_either() {
+fn a_withdrawal_between_two_scans_stops_sending() {
     let mut world = World::new(Options::default());
     let (one, two) = (world.open(), world.open());
     world.track(two, 1);
-    world.pass(300, &well());
-    assert_eq!(world.told(), (0, 1));
+    world.advance(300, &accepted());
+    assert_eq!(world.declared_and_sent(), (0, 1));
     world.track(two, 4);
     world.clients[one].withdraw(false);
-    world.pass(1_000, &well());
-    assert_eq!(world.told(), (4, 1));
+    world.advance(1_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (4, 1));
 }
 
 #[test]
-fn a_page_that_starts_later_knows_until_consent_is_given_again() {
+fn later_pages_start_withdrawn_until_consent_is_given_again() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.clients[tab].withdraw(false);
@@ -156,18 +156,18 @@ fn a_page_that_starts_later_knows_until_consent_is_given_again() {
     world.clients[later].consent();
     assert!(!world.clients[later].is_withdrawn());
     world.track(later, 2);
-    world.pass(10_000, &well());
-    assert_eq!(world.told(), (0, 2));
+    world.advance(10_000, &accepted());
+    assert_eq!(world.declared_and_sent(), (0, 2));
     let last = world.open();
     assert!(!world.clients[last].is_withdrawn());
 }
 
 #[test]
-fn a_withdrawn_page_that_has_nothing_to_tell_asks_for_no_time() {
+fn a_withdrawn_page_with_nothing_to_declare_sets_no_timer() {
     let mut world = World::new(Options::default());
     let tab = world.open();
     world.clients[tab].withdraw(true);
-    world.pass(20_000, &well());
+    world.advance(20_000, &accepted());
     assert!(world.bodies.is_empty());
     assert_eq!(world.clients[tab].next_wake_ms(), None);
 }

@@ -1,26 +1,26 @@
-//! Whose events they are, in every tab: what one tab's page says of the person holds in the others, too.
+//! Attribution events they are, in every tab: what one tab's page says of the person holds in the others, too.
 
-use crate::origin::{World, well};
+use crate::origin::{World, accepted};
 use lamplight_sdk::options::Options;
 use lamplight_wire::batch::Body;
 
-/// As long as an open tab may take to follow another, in milliseconds.
+/// As long as an open tab may take to sync another, in milliseconds.
 const FOLLOWS_MS: u64 = 4_100;
 
-/// Whose event it was: who was named, their anonymous name, and the session.
+/// Attribution event it was: who was named, their anonymous name, and the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Whose {
+struct Attribution {
     id: Option<String>,
     anonymous: String,
     session: String,
 }
 
 impl World {
-    /// Has `tab` make an event, and says whose it is.
-    fn whose(&mut self, tab: usize) -> Whose {
+    /// Has `tab` make an event, and says attribution_of it is.
+    fn attribution_of(&mut self, tab: usize) -> Attribution {
         self.bodies.clear();
         self.track(tab, 1);
-        self.pass(6_000, &well());
+        self.advance(6_000, &accepted());
         let events: Vec<serde_json::Value> = self
             .bodies
             .iter()
@@ -29,7 +29,7 @@ impl World {
             .collect();
         let [event] = &events[..] else { panic!("not one event: {events:?}") };
         let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
-        Whose {
+        Attribution {
             id: text(&event["user"]["id"]),
             anonymous: text(&event["user"]["anonymous_id"]).unwrap(),
             session: text(&event["session"]).unwrap(),
@@ -37,38 +37,38 @@ impl World {
     }
 
     /// Two tabs, each of which has made an event.
-    fn two_tabs(options: Options) -> (Self, [usize; 2], Whose) {
+    fn two_tabs(options: Options) -> (Self, [usize; 2], Attribution) {
         let mut world = Self::new(options);
         let tabs = [world.open(), world.open()];
-        let [first, second] = tabs.map(|tab| world.whose(tab));
+        let [first, second] = tabs.map(|tab| world.attribution_of(tab));
         assert_eq!(first, second, "tabs share a person from the beginning");
         (world, tabs, first)
     }
 
     fn identify(&mut self, tab: usize, id: Option<&str>) {
         self.clients[tab].identify(id);
-        self.pass(FOLLOWS_MS, &well());
+        self.advance(FOLLOWS_MS, &accepted());
     }
 }
 
 #[test]
-fn whom_one_tab_names_the_others_name_too() {
+fn an_identified_user_applies_to_every_tab() {
     let (mut world, [one, other], before) = World::two_tabs(Options::default());
     world.identify(one, Some("u-1"));
-    let named = world.whose(other);
+    let named = world.attribution_of(other);
     assert_eq!(named.id.as_deref(), Some("u-1"));
     assert_eq!((named.anonymous, named.session), (before.anonymous, before.session));
     // Whoever speaks last is right, whichever tab it is.
     world.identify(other, Some("u-2"));
-    assert_eq!(world.whose(one).id.as_deref(), Some("u-2"));
+    assert_eq!(world.attribution_of(one).id.as_deref(), Some("u-2"));
 }
 
 #[test]
-fn whom_one_tab_leaves_behind_all_leave_behind() {
+fn a_reset_in_one_tab_applies_to_every_tab() {
     let (mut world, [one, other], before) = World::two_tabs(Options::default());
     world.identify(one, Some("u-1"));
     world.identify(other, None);
-    let [one, other] = [one, other].map(|tab| world.whose(tab));
+    let [one, other] = [one, other].map(|tab| world.attribution_of(tab));
     assert_eq!(one, other);
     assert_eq!(one.id, None);
     assert_ne!(one.anonymous, before.anonymous);
@@ -76,37 +76,37 @@ fn whom_one_tab_leaves_behind_all_leave_behind() {
 }
 
 #[test]
-fn a_tab_that_could_not_keep_its_person_stays_with_it() {
+fn a_tab_keeps_a_user_id_that_storage_refused() {
     let (mut world, [one, other], _) = World::two_tabs(Options::default());
     world.identify(other, Some("u-1"));
     world.clients[one].ports().refuses = true;
     world.identify(one, Some("u-2"));
     world.clients[one].ports().refuses = false;
-    assert_eq!(world.whose(one).id.as_deref(), Some("u-2"), "storage still has another");
+    assert_eq!(world.attribution_of(one).id.as_deref(), Some("u-2"), "storage still has another");
 }
 
 #[test]
-fn a_person_that_cannot_be_read_stays_the_same() {
+fn an_unreadable_person_stays_the_same() {
     let (mut world, [one, other], before) = World::two_tabs(Options::default());
     world.clients[other].ports().unreadable = Some("ll:u".to_owned());
-    world.pass(FOLLOWS_MS, &well());
-    assert_eq!(world.whose(other), before);
+    world.advance(FOLLOWS_MS, &accepted());
+    assert_eq!(world.attribution_of(other), before);
     // What stands there is replaced by what is none.
     world.clients[other].ports().unreadable = None;
     world.origin.borrow_mut().values.insert("ll:u".to_owned(), "nobody".to_owned());
-    world.pass(FOLLOWS_MS, &well());
-    assert_eq!([one, other].map(|tab| world.whose(tab)), [before.clone(), before]);
+    world.advance(FOLLOWS_MS, &accepted());
+    assert_eq!([one, other].map(|tab| world.attribution_of(tab)), [before.clone(), before]);
 }
 
 #[test]
-fn where_consent_was_withdrawn_a_reset_leaves_nobody_in_storage() {
+fn a_reset_without_consent_leaves_no_person_in_storage() {
     let (mut world, [one, other], before) = World::two_tabs(Options::default());
     world.clients[one].withdraw(false);
     world.identify(one, None);
     assert!(!world.origin.borrow().values.contains_key("ll:u"));
     world.clients[one].consent();
     world.clients[other].consent();
-    let [one, other] = [one, other].map(|tab| world.whose(tab));
+    let [one, other] = [one, other].map(|tab| world.attribution_of(tab));
     assert_eq!(one, other);
     assert_ne!(one.anonymous, before.anonymous);
 }

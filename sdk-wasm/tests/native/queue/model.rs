@@ -3,32 +3,33 @@
 use std::collections::BTreeMap;
 
 use lamplight_sdk::keys::Keys;
-use lamplight_sdk::ports::{Refusal, Storage};
-use lamplight_sdk::queue::block::{self, Name};
-use lamplight_sdk::queue::{Kept, Queue, Room};
+use lamplight_sdk::ports::{Storage, StorageError};
+use lamplight_sdk::queue::block::{self, BlockName};
+use lamplight_sdk::queue::{PushOutcome, Queue, QueueLimits};
 use lamplight_wire::{Producer, Ranges};
 use proptest::prelude::*;
 
 const ME: Producer = Producer::from_bits(7);
-const ROOM: Room = Room { storage_bytes_max: 2_000, memory_bytes_max: 150_000, settle_ms: 10 };
+const LIMITS: QueueLimits =
+    QueueLimits { storage_bytes_max: 2_000, memory_bytes_max: 150_000, settle_ms: 10 };
 
 /// Storage that refuses, or loses without a word, when told to.
 #[derive(Default)]
-struct Moody {
+struct FaultyStorage {
     values: BTreeMap<String, String>,
     refuses: bool,
 }
 
-impl Storage for Moody {
+impl Storage for FaultyStorage {
     fn get(&self, key: &str) -> Option<String> {
         self.values.get(key).cloned()
     }
     fn size(&self, key: &str) -> usize {
         self.values.get(key).map_or(0, String::len)
     }
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
         if self.refuses {
-            return Err(Refusal::Full);
+            return Err(StorageError::QuotaExceeded);
         }
         self.values.insert(key.into(), value.into());
         Ok(())
@@ -47,25 +48,25 @@ enum Call {
         bytes: usize,
         refuses: bool,
     },
-    Pick {
+    TakeBatch {
         events_max: usize,
         bytes_max: usize,
     },
-    Answer {
+    Respond {
         accepted: bool,
     },
-    Park,
-    Lose {
+    Drop,
+    LoseKey {
         nth: usize,
     },
-    Tend {
+    Maintain {
         refuses: bool,
     },
     /// A block goes out, and its transaction is committed or aborted.
     Spill {
         done: bool,
     },
-    BringBack,
+    LoadBlock,
     Erase,
     /// Consent is withdrawn: nothing may stay anywhere.
     Withdraw,
@@ -76,14 +77,14 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         4 => (1usize..120, prop::bool::weighted(0.2))
             .prop_map(|(bytes, refuses)| Call::Push { bytes, refuses }),
         2 => (1usize..8, 1usize..500)
-            .prop_map(|(events_max, bytes_max)| Call::Pick { events_max, bytes_max }),
-        2 => any::<bool>().prop_map(|accepted| Call::Answer { accepted }),
-        1 => Just(Call::Park),
-        1 => (0usize..10).prop_map(|nth| Call::Lose { nth }),
-        1 => any::<bool>().prop_map(|refuses| Call::Tend { refuses }),
+            .prop_map(|(events_max, bytes_max)| Call::TakeBatch { events_max, bytes_max }),
+        2 => any::<bool>().prop_map(|accepted| Call::Respond { accepted }),
+        1 => Just(Call::Drop),
+        1 => (0usize..10).prop_map(|nth| Call::LoseKey { nth }),
+        1 => any::<bool>().prop_map(|refuses| Call::Maintain { refuses }),
         1 => (15_000usize..40_000).prop_map(|bytes| Call::Push { bytes, refuses: false }),
         2 => prop::bool::weighted(0.8).prop_map(|done| Call::Spill { done }),
-        1 => Just(Call::BringBack),
+        1 => Just(Call::LoadBlock),
         1 => Just(Call::Erase),
         1 => Just(Call::Withdraw),
     ];
@@ -92,42 +93,42 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
 
 /// What the queue must know: every unanswered event, and the request it is in.
 #[derive(Debug, Clone, PartialEq)]
-struct Known {
+struct Expected {
     text: String,
     request: u32,
-    parked: bool,
-    /// The block it is in, and whether memory has its text as well.
-    block: Option<(Name, bool)>,
+    is_dropped: bool,
+    /// The block it is in, and whether memory has its text as accepted.
+    block: Option<(BlockName, bool)>,
 }
 
-impl Known {
+impl Expected {
     /// It can be sent: memory has it, and it is neither in flight nor given up.
     fn waits(&self) -> bool {
-        let is_out = self.block.is_some_and(|(_, has_text)| !has_text);
-        self.request == 0 && !self.parked && !is_out
+        let is_unloaded = self.block.is_some_and(|(_, has_text)| !has_text);
+        self.request == 0 && !self.is_dropped && !is_unloaded
     }
 }
 
 struct World {
-    storage: Moody,
+    storage: FaultyStorage,
     keys: Keys,
     queue: Queue,
-    known: BTreeMap<u64, Known>,
+    expected: BTreeMap<u64, Expected>,
     seq: u64,
     request: u32,
     now_ms: u64,
     has_lost: bool,
     /// The overflow.
-    blocks: Vec<(Name, String)>,
+    blocks: Vec<(BlockName, String)>,
 }
 
 impl World {
     fn new() -> Self {
         Self {
-            storage: Moody::default(),
+            storage: FaultyStorage::default(),
             keys: Keys::new("m"),
-            queue: Queue::new(ME, ROOM),
-            known: BTreeMap::new(),
+            queue: Queue::new(ME, LIMITS),
+            expected: BTreeMap::new(),
             seq: 0,
             request: 0,
             now_ms: 0,
@@ -139,35 +140,35 @@ impl World {
     fn call(&mut self, call: &Call) {
         match call {
             Call::Push { bytes, refuses } => self.push(*bytes, *refuses),
-            Call::Pick { events_max, bytes_max } => self.pick(*events_max, *bytes_max),
-            Call::Answer { accepted } => self.answer(*accepted),
-            Call::Park => self.park(),
-            Call::Lose { nth } => {
+            Call::TakeBatch { events_max, bytes_max } => self.take_batch(*events_max, *bytes_max),
+            Call::Respond { accepted } => self.respond(*accepted),
+            Call::Drop => self.drop_only_event(),
+            Call::LoseKey { nth } => {
                 if let Some(key) = self.storage.values.keys().nth(*nth).cloned() {
                     self.storage.values.remove(&key);
                     self.has_lost = true;
                 }
             }
-            Call::Tend { refuses } => {
-                self.now_ms += ROOM.settle_ms;
+            Call::Maintain { refuses } => {
+                self.now_ms += LIMITS.settle_ms;
                 self.storage.refuses = *refuses;
-                self.queue.tend(&mut self.storage, &self.keys, self.now_ms);
+                self.queue.maintain(&mut self.storage, &self.keys, self.now_ms);
                 self.storage.refuses = false;
             }
             Call::Spill { done } => self.spill(*done),
-            Call::BringBack => self.bring_back(),
+            Call::LoadBlock => self.load_block(),
             Call::Erase => self.erase(),
             Call::Withdraw => self.withdraw(),
         }
     }
 
     fn withdraw(&mut self) {
-        let open = self.known.iter().filter(|(_, known)| !known.parked);
+        let open = self.expected.iter().filter(|(_, expected)| !expected.is_dropped);
         let open: Ranges = open.map(|(seq, _)| (*seq, *seq)).collect();
         assert_eq!(self.queue.withdraw(&mut self.storage, &self.keys), open);
         assert!(self.storage.values.is_empty(), "{:?}", self.storage.values);
         assert_eq!((self.queue.stored_bytes(), self.queue.memory_bytes()), (0, 0));
-        self.known.clear();
+        self.expected.clear();
         self.erase();
         assert!(self.blocks.is_empty(), "a block is left in the overflow");
     }
@@ -175,33 +176,35 @@ impl World {
     fn spill(&mut self, done: bool) {
         let Some((name, text)) = self.queue.spill() else { return };
         let held: usize = self
-            .known
+            .expected
             .values()
-            .filter(|known| known.block.is_some_and(|(_, has_text)| has_text))
-            .map(|known| known.text.len())
+            .filter(|expected| expected.block.is_some_and(|(_, has_text)| has_text))
+            .map(|expected| expected.text.len())
             .sum();
         let events = block::lines(&text);
         for (seq, text) in &events {
-            let known = self.known.get(seq).expect("what goes out was pushed and is unanswered");
-            assert_eq!((&known.text, known.request, known.parked), (text, 0, false));
-            assert_eq!(known.block, None, "it is out already");
+            let expected =
+                self.expected.get(seq).expect("what goes out was pushed and is unanswered");
+            assert_eq!((&expected.text, expected.request, expected.is_dropped), (text, 0, false));
+            assert_eq!(expected.block, None, "it is out already");
         }
         let waiting = || {
-            let waits =
-                |known: &Known| known.request == 0 && !known.parked && known.block.is_none();
-            self.known.iter().filter(move |(_, known)| waits(known)).map(|(seq, _)| *seq)
+            let waits = |expected: &Expected| {
+                expected.request == 0 && !expected.is_dropped && expected.block.is_none()
+            };
+            self.expected.iter().filter(move |(_, expected)| waits(expected)).map(|(seq, _)| *seq)
         };
         let is_outside = |seq: &u64| self.storage.get(&self.keys.event(ME, *seq)).is_none();
         let first = waiting().find(is_outside).or_else(|| waiting().next());
         let said = "what only memory has goes first, then the oldest";
         // What storage lost without a word, the queue takes to be there until it is read back.
         assert!(self.has_lost || events.first().map(|(seq, _)| *seq) == first, "{said}");
-        self.queue.spilled(&mut self.storage, &self.keys, self.now_ms, done);
+        self.queue.spill_finished(&mut self.storage, &self.keys, self.now_ms, done);
         if done {
             let has_text = held + text.len() <= block::BYTES_MAX;
             for (seq, _) in &events {
-                let known = self.known.get_mut(seq).expect("it is known");
-                known.block = Some((name, has_text));
+                let expected = self.expected.get_mut(seq).expect("it is expected");
+                expected.block = Some((name, has_text));
                 let key = self.keys.event(ME, *seq);
                 assert_eq!(self.storage.get(&key), None, "it is in two places");
             }
@@ -209,26 +212,27 @@ impl World {
         }
     }
 
-    fn bring_back(&mut self) {
-        let Some(name) = self.queue.wants_back() else { return };
-        let (_, text) = self.blocks.iter().find(|(known, _)| *known == name).expect("it is there");
-        self.queue.brought_back(name, text);
-        for known in self.known.values_mut() {
-            if known.block.is_some_and(|(block, _)| block == name) {
-                known.block = Some((name, true));
+    fn load_block(&mut self) {
+        let Some(name) = self.queue.next_to_load() else { return };
+        let (_, text) =
+            self.blocks.iter().find(|(expected, _)| *expected == name).expect("it is there");
+        self.queue.block_loaded(name, text);
+        for expected in self.expected.values_mut() {
+            if expected.block.is_some_and(|(block, _)| block == name) {
+                expected.block = Some((name, true));
             }
         }
     }
 
     fn erase(&mut self) {
-        while let Some(name) = self.queue.spent() {
+        while let Some(name) = self.queue.next_to_erase() {
             let is_left = self
-                .known
+                .expected
                 .values()
-                .any(|known| known.block.is_some_and(|(block, _)| block == name));
+                .any(|expected| expected.block.is_some_and(|(block, _)| block == name));
             assert!(!is_left, "erased before all of it was answered");
             self.blocks.retain(|(block, _)| *block != name);
-            self.queue.erased(name);
+            self.queue.block_erased(name);
         }
     }
 
@@ -239,93 +243,100 @@ impl World {
         let kept =
             self.queue.push(&mut self.storage, &self.keys, self.now_ms, self.seq, text.clone());
         self.storage.refuses = false;
-        if kept == Kept::Stored {
+        if kept == PushOutcome::Stored {
             let key = self.keys.event(ME, self.seq);
             assert_eq!(self.storage.get(&key).as_ref(), Some(&text), "stored means stored");
         }
-        if kept != Kept::Dropped {
-            self.known.insert(self.seq, Known { text, request: 0, parked: false, block: None });
+        if kept != PushOutcome::Dropped {
+            self.expected
+                .insert(self.seq, Expected { text, request: 0, is_dropped: false, block: None });
         }
     }
 
-    fn pick(&mut self, events_max: usize, bytes_max: usize) {
+    fn take_batch(&mut self, events_max: usize, bytes_max: usize) {
         self.request += 1;
         let mut texts = String::new();
-        let picked = self.queue.pick(self.request, events_max, bytes_max, false, &mut texts);
+        let picked = self.queue.take_batch(self.request, events_max, bytes_max, false, &mut texts);
         assert!(picked <= events_max);
         assert!(picked <= 1 || texts.len() <= bytes_max, "{} > {bytes_max}", texts.len());
-        let waits = self.known.values().any(Known::waits);
+        let waits = self.expected.values().any(Expected::waits);
         assert_eq!(picked > 0, waits, "at least one, if any waits");
         // The texts say themselves which they are.
         for text in texts.split("},").filter(|text| !text.is_empty()) {
             let text = format!("{}}}", text.trim_end_matches('}'));
-            let known = self.known.values_mut().find(|known| known.text == text);
-            let known = known.expect("what is sent was pushed and is unanswered");
+            let expected = self.expected.values_mut().find(|expected| expected.text == text);
+            let expected = expected.expect("what is sent was pushed and is unanswered");
             assert_eq!(
-                (known.request, known.parked),
+                (expected.request, expected.is_dropped),
                 (0, false),
                 "sent while it is in flight or given up"
             );
-            known.request = self.request;
+            expected.request = self.request;
         }
     }
 
-    fn answer(&mut self, accepted: bool) {
+    fn respond(&mut self, accepted: bool) {
         let Some(request) =
-            self.known.values().map(|known| known.request).filter(|id| *id > 0).min()
+            self.expected.values().map(|expected| expected.request).filter(|id| *id > 0).min()
         else {
             return;
         };
         let seqs: Ranges = self
-            .known
+            .expected
             .iter()
-            .filter(|(_, known)| known.request == request)
+            .filter(|(_, expected)| expected.request == request)
             .map(|(seq, _)| (*seq, *seq))
             .collect();
         if accepted {
-            assert_eq!(self.queue.accepted(&mut self.storage, &self.keys, request), seqs);
-            self.known.retain(|_, known| known.request != request);
+            assert_eq!(self.queue.remove_accepted(&mut self.storage, &self.keys, request), seqs);
+            self.expected.retain(|_, expected| expected.request != request);
         } else {
-            self.queue.put_back(request);
-            for known in self.known.values_mut().filter(|known| known.request == request) {
-                known.request = 0;
+            self.queue.requeue(request);
+            for expected in
+                self.expected.values_mut().filter(|expected| expected.request == request)
+            {
+                expected.request = 0;
             }
         }
     }
 
-    /// A single event stands alone, is parked, and leaves when its declaration was answered.
-    fn park(&mut self) {
-        self.pick(1, usize::MAX);
+    /// A single event stands alone, is is_dropped, and leaves when its declaration was answered.
+    fn drop_only_event(&mut self) {
+        self.take_batch(1, usize::MAX);
         let request = self.request;
-        let Some(seq) = self.queue.park(request) else { return };
-        let known = self.known.get_mut(&seq).expect("a parked event is known");
-        assert_eq!(known.request, request);
-        *known = Known { parked: true, request: 0, ..known.clone() };
+        let Some(seq) = self.queue.drop_only_event(request) else { return };
+        let expected = self.expected.get_mut(&seq).expect("a is_dropped event is expected");
+        assert_eq!(expected.request, request);
+        *expected = Expected { is_dropped: true, request: 0, ..expected.clone() };
         if seq.is_multiple_of(2) {
-            self.queue.declared(&mut self.storage, &self.keys, &[(seq, seq)].into_iter().collect());
-            self.known.remove(&seq);
+            self.queue.remove_declared(
+                &mut self.storage,
+                &self.keys,
+                &[(seq, seq)].into_iter().collect(),
+            );
+            self.expected.remove(&seq);
         }
     }
 
     fn check(&self) {
-        assert_eq!(self.queue.len(), self.known.len());
-        assert_eq!(self.queue.is_empty(), self.known.is_empty());
+        assert_eq!(self.queue.len(), self.expected.len());
+        assert_eq!(self.queue.is_empty(), self.expected.is_empty());
         for seq in 1..=self.seq {
-            assert_eq!(self.queue.contains(seq), self.known.contains_key(&seq), "{seq}");
+            assert_eq!(self.queue.contains(seq), self.expected.contains_key(&seq), "{seq}");
         }
-        let waiting = || self.known.values().filter(|known| known.waits());
+        let waiting = || self.expected.values().filter(|expected| expected.waits());
         assert_eq!(self.queue.waiting(), waiting().count());
         assert_eq!(
             self.queue.waiting_bytes(),
-            waiting().map(|known| known.text.len()).sum::<usize>()
+            waiting().map(|expected| expected.text.len()).sum::<usize>()
         );
-        assert!(self.queue.stored_bytes() <= ROOM.storage_bytes_max);
+        assert!(self.queue.stored_bytes() <= LIMITS.storage_bytes_max);
         for (key, text) in &self.storage.values {
             let seq =
                 key.rsplit(':').next().and_then(|seq| seq.parse().ok()).expect("a key of ours");
-            let known: Option<&Known> = self.known.get(&seq);
+            let expected: Option<&Expected> = self.expected.get(&seq);
             assert_eq!(
-                known.map(|known| &known.text),
+                expected.map(|expected| &expected.text),
                 Some(text),
                 "nothing answered stays in storage"
             );
@@ -335,25 +346,25 @@ impl World {
 
 proptest! {
     #[test]
-    fn it_keeps_what_is_unanswered_and_nothing_else(calls in calls()) {
+    fn the_queue_keeps_exactly_the_unanswered_events(calls in calls()) {
         let mut world = World::new();
         for call in &calls {
             world.call(call);
             world.check();
         }
         // What storage lost without a word is written again once it is read back.
-        world.call(&Call::Tend { refuses: false });
-        world.call(&Call::Tend { refuses: false });
+        world.call(&Call::Maintain { refuses: false });
+        world.call(&Call::Maintain { refuses: false });
         world.check();
         // Whatever happened, everything can be sent in the end, and nothing is left anywhere.
         for _ in 0..2 * calls.len() {
-            world.bring_back();
-            world.call(&Call::Answer { accepted: true });
-            world.pick(usize::MAX, usize::MAX);
-            world.call(&Call::Answer { accepted: true });
+            world.load_block();
+            world.call(&Call::Respond { accepted: true });
+            world.take_batch(usize::MAX, usize::MAX);
+            world.call(&Call::Respond { accepted: true });
         }
-        world.known.retain(|_, known| !known.parked);
-        prop_assert_eq!(world.known.len(), 0);
+        world.expected.retain(|_, expected| !expected.is_dropped);
+        prop_assert_eq!(world.expected.len(), 0);
         world.erase();
         prop_assert!(world.blocks.is_empty() || !world.queue.is_empty(), "a block is left");
     }

@@ -2,66 +2,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplight_sdk::ports::{Overflow, Work};
+use lamplight_sdk::ports::{Overflow, OverflowOperation};
 use lamplight_sdk::queue::block;
 
 use crate::simulation::ports::{Mutant, Shared, TabPorts};
-use crate::simulation::server::Id;
+use crate::simulation::server::EventId;
 use crate::simulation::storage::Tab;
 
-/// A piece of work that a tab asked for.
+/// A piece of work that a tab overflow_requests for.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct OverflowRequest {
     pub(crate) tab: Tab,
     pub(crate) id: u32,
-    pub(crate) work: Work,
+    pub(crate) work: OverflowOperation,
 }
 
 /// The database.
 #[derive(Debug, Default)]
 pub(crate) struct Database {
     pub(crate) blocks: BTreeMap<String, String>,
-    /// Events that were in a block at any time: they must arrive.
-    pub(crate) held: BTreeSet<Id>,
+    /// Events that were in a block at any time: they must request_arrives.
+    pub(crate) ever_held: BTreeSet<EventId>,
     /// It fails at everything.
     pub(crate) is_broken: bool,
 }
 
 /// The events in a block.
-pub(crate) fn events_of(name: &str, text: &str) -> Vec<Id> {
-    let Some(name) = block::Name::parse(name) else { return Vec::new() };
+pub(crate) fn events_of(name: &str, text: &str) -> Vec<EventId> {
+    let Some(name) = block::BlockName::parse(name) else { return Vec::new() };
     block::lines(text).into_iter().map(|(seq, _)| (name.producer, seq)).collect()
 }
 
 impl Database {
-    pub(crate) fn holds(&self, id: Id) -> bool {
+    pub(crate) fn holds(&self, id: EventId) -> bool {
         self.blocks.iter().any(|(name, text)| events_of(name, text).contains(&id))
     }
 }
 
 impl Shared {
     /// Does a piece of work, as one transaction; what it tells, or `None` when it was aborted.
-    pub(crate) fn transact(&mut self, work: &Work) -> Option<String> {
-        if self.database.is_broken || self.chance.percent(5) {
+    pub(crate) fn transact(&mut self, work: &OverflowOperation) -> Option<String> {
+        if self.database.is_broken || self.random.percent(5) {
             return None;
         }
         let blocks = &mut self.database.blocks;
         let told = match work {
-            Work::List => blocks.keys().fold(String::new(), |all, name| all + name + "\n"),
-            Work::Read(name) => blocks.get(name).cloned().unwrap_or_default(),
-            Work::Write(name, text) => {
-                self.database.held.extend(events_of(name, text));
+            OverflowOperation::List => {
+                blocks.keys().fold(String::new(), |all, name| all + name + "\n")
+            }
+            OverflowOperation::Read(name) => blocks.get(name).cloned().unwrap_or_default(),
+            OverflowOperation::Write(name, text) => {
+                self.database.ever_held.extend(events_of(name, text));
                 blocks.insert(name.clone(), text.clone());
                 String::new()
             }
-            Work::Erase(name) => {
+            OverflowOperation::Erase(name) => {
                 let text = blocks.remove(name).unwrap_or_default();
                 for (producer, seq) in events_of(name, &text) {
                     if !self.ledger.knows((producer, seq))
                         && !self.withdrawn.contains(&(producer, seq))
                     {
-                        let fault = "was erased without having been accepted";
-                        self.faults.push(format!("{producer}-{seq} {fault}"));
+                        let violation = "was erased without having been accepted";
+                        self.violations.push(format!("{producer}-{seq} {violation}"));
                     }
                 }
                 String::new()
@@ -72,14 +74,15 @@ impl Shared {
 }
 
 impl Overflow for TabPorts {
-    fn work(&mut self, id: u32, work: Work) {
+    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
         let shared = &mut *self.shared.borrow_mut();
         if shared.dead.contains(&self.tab) {
             return;
         }
-        if self.mutant == Mutant::EarlyWord && matches!(work, Work::Write(..)) {
-            shared.early_words.push((self.tab, id));
+        if self.mutant == Mutant::EarlyOverflowDone && matches!(work, OverflowOperation::Write(..))
+        {
+            shared.early_overflow_done.push((self.tab, id));
         }
-        shared.asked.push(Asked { tab: self.tab, id, work });
+        shared.overflow_requests.push(OverflowRequest { tab: self.tab, id, work });
     }
 }

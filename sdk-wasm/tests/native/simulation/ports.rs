@@ -4,32 +4,34 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use lamplight_sdk::ports::{Answer, Clock, Growth, Liveness, Refusal, Rng, Storage, Transport};
+use lamplight_sdk::ports::{
+    Clock, FullClientLoader, Liveness, Response, Rng, Storage, StorageError, Transport,
+};
 use lamplight_wire::Producer;
 use lamplight_wire::batch::Body;
 
-use crate::simulation::chance::Chance;
-use crate::simulation::overflow::{Asked, Database};
-use crate::simulation::server::{Id, Ledger};
-use crate::simulation::storage::{Model, Tab};
+use crate::simulation::overflow::{Database, OverflowRequest};
+use crate::simulation::random::SeededRandom;
+use crate::simulation::server::{EventId, Ledger};
+use crate::simulation::storage::{StorageModel, Tab};
 
 /// A way to break the client from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
     None,
     /// The transport tells of a 2xx as soon as it is given a request.
-    EarlyAnswer,
+    EarlyAccept,
     /// All tabs write their events under the same keys.
     SharedKeys,
     /// The overflow tells that a block is there as soon as it is given one.
-    EarlyWord,
+    EarlyOverflowDone,
     /// What other tabs wrote seems to take no room.
-    Weightless,
+    IgnoresForeignBytes,
 }
 
 /// A request that was handed to the network.
 #[derive(Debug, Clone)]
-pub(crate) struct Posted {
+pub(crate) struct SentRequest {
     pub(crate) tab: Tab,
     pub(crate) request: u32,
     pub(crate) body: String,
@@ -40,33 +42,33 @@ pub(crate) struct Posted {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) now_ms: u64,
-    pub(crate) chance: Chance,
-    pub(crate) storage: Model,
+    pub(crate) random: SeededRandom,
+    pub(crate) storage: StorageModel,
     pub(crate) ledger: Ledger,
-    /// Events of which nobody is to hear any more.
-    pub(crate) withdrawn: BTreeSet<Id>,
-    pub(crate) faults: Vec<String>,
-    pub(crate) posted: Vec<Posted>,
-    pub(crate) early: Vec<(Tab, u32, Answer)>,
-    pub(crate) held: BTreeMap<Tab, Producer>,
-    pub(crate) looks: BTreeSet<Tab>,
-    /// Tabs that asked for a whole client.
-    pub(crate) grows: BTreeSet<Tab>,
+    /// Events of which nobody is to collect_notes any more.
+    pub(crate) withdrawn: BTreeSet<EventId>,
+    pub(crate) violations: Vec<String>,
+    pub(crate) sent: Vec<SentRequest>,
+    pub(crate) early_responses: Vec<(Tab, u32, Response)>,
+    pub(crate) locks_held: BTreeMap<Tab, Producer>,
+    pub(crate) lock_queries: BTreeSet<Tab>,
+    /// Tabs that overflow_requests for a full client.
+    pub(crate) full_client_requests: BTreeSet<Tab>,
     /// Tabs that died in the middle of a task.
     pub(crate) dead: BTreeSet<Tab>,
     /// A tab dies after so many more accesses to storage.
     pub(crate) accesses_left: BTreeMap<Tab, u64>,
-    pub(crate) adopted: BTreeSet<Id>,
+    pub(crate) adopted: BTreeSet<EventId>,
     pub(crate) database: Database,
-    pub(crate) asked: Vec<Asked>,
-    pub(crate) early_words: Vec<(Tab, u32)>,
+    pub(crate) overflow_requests: Vec<OverflowRequest>,
+    pub(crate) early_overflow_done: Vec<(Tab, u32)>,
     /// How far the wall clock was set forward, in milliseconds.
     pub(crate) clock_set_ms: u64,
 }
 
 impl Shared {
     /// Whether nothing more has to become of an event.
-    pub(crate) fn is_settled(&self, id: Id) -> bool {
+    pub(crate) fn is_settled(&self, id: EventId) -> bool {
         self.ledger.knows(id) || self.withdrawn.contains(&id)
     }
 }
@@ -99,7 +101,7 @@ impl TabPorts {
     }
 
     /// Where a key really stands.
-    fn place(&self, key: &str) -> String {
+    fn storage_key(&self, key: &str) -> String {
         match self.mutant {
             Mutant::SharedKeys => match event_of(key) {
                 Some((_, seq)) => format!("sim:q:{seq}"),
@@ -114,7 +116,7 @@ impl TabPorts {
 pub(crate) const WITHDRAWN: &str = "sim:o";
 
 /// The event that a key is of.
-pub(crate) fn event_of(key: &str) -> Option<Id> {
+pub(crate) fn event_of(key: &str) -> Option<EventId> {
     let (producer, seq) = key.strip_prefix("sim:q:")?.split_once(':')?;
     Some((Producer::parse(producer)?, seq.parse().ok()?))
 }
@@ -124,7 +126,7 @@ impl Storage for TabPorts {
         if self.is_blocked {
             return None;
         }
-        let text = self.shared.borrow().storage.get(self.tab, &self.place(key))?;
+        let text = self.shared.borrow().storage.get(self.tab, &self.storage_key(key))?;
         match self.mutant {
             Mutant::SharedKeys => text.strip_prefix(key)?.strip_prefix(' ').map(Into::into),
             _ => Some(text),
@@ -132,28 +134,32 @@ impl Storage for TabPorts {
     }
 
     fn size(&self, key: &str) -> usize {
-        if self.mutant == Mutant::Weightless {
+        if self.mutant == Mutant::IgnoresForeignBytes {
             return 0;
         }
-        self.shared.borrow().storage.get(self.tab, &self.place(key)).map_or(0, |text| text.len())
+        self.shared
+            .borrow()
+            .storage
+            .get(self.tab, &self.storage_key(key))
+            .map_or(0, |text| text.len())
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
         if self.is_blocked {
-            return Err(Refusal::Blocked);
+            return Err(StorageError::Blocked);
         }
         if !self.access() {
-            return Err(Refusal::Full);
+            return Err(StorageError::QuotaExceeded);
         }
         let value = match self.mutant {
             Mutant::SharedKeys => format!("{key} {value}"),
             _ => value.into(),
         };
-        let Shared { storage, chance, now_ms, .. } = &mut *self.shared.borrow_mut();
-        if storage.set(self.tab, *now_ms, chance, &self.place(key), &value) {
+        let Shared { storage, random, now_ms, .. } = &mut *self.shared.borrow_mut();
+        if storage.set(self.tab, *now_ms, random, &self.storage_key(key), &value) {
             Ok(())
         } else {
-            Err(Refusal::Full)
+            Err(StorageError::QuotaExceeded)
         }
     }
 
@@ -166,7 +172,7 @@ impl Storage for TabPorts {
             let id = (producer, seq);
             let is_kept = || shared.database.holds(id) || shared.storage.block_holds(self.tab, id);
             if !shared.is_settled(id) && !is_kept() {
-                shared.faults.push(format!(
+                shared.violations.push(format!(
                     "{producer}-{seq} was removed without having been accepted, at {} ms",
                     shared.now_ms
                 ));
@@ -175,11 +181,11 @@ impl Storage for TabPorts {
         for (producer, seq) in shared.storage.events_in_block(self.tab, key) {
             let id = (producer, seq);
             if !shared.is_settled(id) && !shared.database.holds(id) {
-                shared.faults.push(format!("{producer}-{seq} was removed with its block"));
+                shared.violations.push(format!("{producer}-{seq} was removed with its block"));
             }
         }
-        let place = self.place(key);
-        shared.storage.remove(self.tab, shared.now_ms, &mut shared.chance, &place);
+        let storage_key = self.storage_key(key);
+        shared.storage.remove(self.tab, shared.now_ms, &mut shared.random, &storage_key);
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {
@@ -189,8 +195,8 @@ impl Storage for TabPorts {
         let shared = self.shared.borrow();
         let mut keys = shared.storage.keys(self.tab);
         if self.mutant == Mutant::SharedKeys {
-            let name = |place: &String| {
-                Some(shared.storage.get(self.tab, place)?.split_once(' ')?.0.into())
+            let name = |storage_key: &String| {
+                Some(shared.storage.get(self.tab, storage_key)?.split_once(' ')?.0.into())
             };
             keys = keys.iter().filter_map(name).collect();
         }
@@ -211,8 +217,8 @@ impl Clock for TabPorts {
 }
 
 impl Rng for TabPorts {
-    fn bits(&mut self) -> u32 {
-        (self.shared.borrow_mut().chance.bits() >> 32) as u32
+    fn random_bits(&mut self) -> u32 {
+        (self.shared.borrow_mut().random.bits() >> 32) as u32
     }
 }
 
@@ -227,14 +233,14 @@ impl Transport for TabPorts {
             && !self.is_blocked
             && !Body::read(&body).is_ok_and(|body| body.events.is_empty())
         {
-            shared.faults.push(format!("tab {} sent events without consent", self.tab));
+            shared.violations.push(format!("tab {} sent events without consent", self.tab));
         }
-        if self.mutant == Mutant::EarlyAnswer {
+        if self.mutant == Mutant::EarlyAccept {
             let body = r#"{"status":"OK"}"#.into();
-            let answer = Answer { status: 200, body, retry_after_ms: None };
-            shared.early.push((self.tab, request, answer));
+            let answer = Response { status: 200, body, retry_after_ms: None };
+            shared.early_responses.push((self.tab, request, answer));
         }
-        shared.posted.push(Posted { tab: self.tab, request, body, keepalive });
+        shared.sent.push(SentRequest { tab: self.tab, request, body, keepalive });
     }
 
     fn abort(&mut self, request: u32) {
@@ -243,23 +249,23 @@ impl Transport for TabPorts {
 }
 
 impl Liveness for TabPorts {
-    fn hold(&mut self, producer: Producer) {
-        self.shared.borrow_mut().held.insert(self.tab, producer);
+    fn hold_lock(&mut self, producer: Producer) {
+        self.shared.borrow_mut().locks_held.insert(self.tab, producer);
     }
 
-    fn release(&mut self) {
-        self.shared.borrow_mut().held.remove(&self.tab);
+    fn release_lock(&mut self) {
+        self.shared.borrow_mut().locks_held.remove(&self.tab);
     }
 
-    fn look(&mut self) {
+    fn query_locks(&mut self) {
         if self.liveness {
-            self.shared.borrow_mut().looks.insert(self.tab);
+            self.shared.borrow_mut().lock_queries.insert(self.tab);
         }
     }
 }
 
-impl Growth for TabPorts {
-    fn grow(&mut self) {
-        self.shared.borrow_mut().grows.insert(self.tab);
+impl FullClientLoader for TabPorts {
+    fn load_full_client(&mut self) {
+        self.shared.borrow_mut().full_client_requests.insert(self.tab);
     }
 }

@@ -2,40 +2,40 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplight_sdk::ports::Answer;
+use lamplight_sdk::ports::Response;
 use lamplight_wire::Producer;
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::{Event, Identity};
 
-use crate::simulation::chance::Chance;
+use crate::simulation::random::SeededRandom;
 
 /// An event's identity.
-pub(crate) type Id = (Producer, u64);
+pub(crate) type EventId = (Producer, u64);
 
 /// How the server behaves for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
-    Well,
+pub(crate) enum ServerMode {
+    Healthy,
     /// Requests and answers get lost.
     Lossy,
     Overloaded,
-    Limiting,
-    Broken,
+    RateLimiting,
+    Failing,
     Unreachable,
     /// A captive portal answers 200 to everything.
-    Captive,
+    CaptivePortal,
 }
 
-impl Mood {
-    pub(crate) fn any(chance: &mut Chance) -> Self {
-        match chance.between(0, 9) {
-            0..3 => Self::Well,
+impl ServerMode {
+    pub(crate) fn any(random: &mut SeededRandom) -> Self {
+        match random.between(0, 9) {
+            0..3 => Self::Healthy,
             3 => Self::Lossy,
             4 => Self::Overloaded,
-            5 => Self::Limiting,
-            6 => Self::Broken,
+            5 => Self::RateLimiting,
+            6 => Self::Failing,
             7 => Self::Unreachable,
-            _ => Self::Captive,
+            _ => Self::CaptivePortal,
         }
     }
 }
@@ -44,57 +44,62 @@ impl Mood {
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// How often each event was accepted.
-    pub(crate) accepted: BTreeMap<Id, u64>,
+    pub(crate) accepted: BTreeMap<EventId, u64>,
     /// Events of which a tab has read that they were accepted.
-    pub(crate) acknowledged: BTreeSet<Id>,
+    pub(crate) acknowledged: BTreeSet<EventId>,
     /// How often an event was accepted again after that.
     pub(crate) needless: u64,
     /// What clients declared as given up.
-    pub(crate) declared: BTreeSet<Id>,
+    pub(crate) declared: BTreeSet<EventId>,
     /// `next`, by producer.
     pub(crate) next: BTreeMap<Producer, u64>,
 }
 
 /// The name of events that no server takes.
-pub(crate) const POISON: &str = "poison";
+pub(crate) const REJECTED_NAME: &str = "rejections";
 
-fn answer(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Answer> {
-    Some(Answer { status, body: body.into(), retry_after_ms })
+fn answer(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Response> {
+    Some(Response { status, body: body.into(), retry_after_ms })
 }
 
 impl Ledger {
     /// Whether an event was accepted, or declared as given up.
-    pub(crate) fn knows(&self, id: Id) -> bool {
+    pub(crate) fn knows(&self, id: EventId) -> bool {
         self.accepted.contains_key(&id) || self.declared.contains(&id)
     }
 
     /// Takes a request. `None` when its answer is lost, or the request was.
-    pub(crate) fn take(&mut self, mood: Mood, chance: &mut Chance, body: &str) -> Option<Answer> {
-        match mood {
-            Mood::Well => self.accept(body),
-            Mood::Lossy if chance.percent(30) => None,
-            Mood::Lossy => {
-                let is_lost = chance.percent(30);
+    pub(crate) fn take(
+        &mut self,
+        server_mode: ServerMode,
+        random: &mut SeededRandom,
+        body: &str,
+    ) -> Option<Response> {
+        match server_mode {
+            ServerMode::Healthy => self.accept(body),
+            ServerMode::Lossy if random.percent(30) => None,
+            ServerMode::Lossy => {
+                let is_lost = random.percent(30);
                 let answer = self.accept(body);
                 answer.filter(|_| !is_lost)
             }
-            Mood::Overloaded => {
-                let asked_ms = chance.percent(50).then(|| chance.between(1, 10) * 1_000);
+            ServerMode::Overloaded => {
+                let asked_ms = random.percent(50).then(|| random.between(1, 10) * 1_000);
                 answer(503, r#"{"code":"overloaded"}"#, asked_ms)
             }
-            Mood::Limiting => answer(429, r#"{"code":"limited"}"#, Some(2_000)),
-            Mood::Broken => answer(500, "oops", None),
-            Mood::Unreachable => answer(0, "", None),
-            Mood::Captive => answer(200, "<h1>Welcome</h1>", None),
+            ServerMode::RateLimiting => answer(429, r#"{"code":"limited"}"#, Some(2_000)),
+            ServerMode::Failing => answer(500, "oops", None),
+            ServerMode::Unreachable => answer(0, "", None),
+            ServerMode::CaptivePortal => answer(200, "<h1>Welcome</h1>", None),
         }
     }
 
-    fn accept(&mut self, body: &str) -> Option<Answer> {
+    fn accept(&mut self, body: &str) -> Option<Response> {
         let batch = Body::read(body).unwrap_or_else(|error| panic!("not a batch: {error}: {body}"));
         let events: Vec<Event<'_>> =
             batch.events.iter().map(|text| Event::read(text).expect("an event reads")).collect();
-        // Stands for an event whose text is broken: the request as a whole is refused.
-        if events.iter().any(|event| event.name == POISON) {
+        // Stands for an event whose text is broken: the request as a full is refused.
+        if events.iter().any(|event| event.name == REJECTED_NAME) {
             return answer(400, r#"{"code":"not_json"}"#, None);
         }
         for (producer, note) in batch.producers {

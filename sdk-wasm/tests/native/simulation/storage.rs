@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use crate::simulation::chance::Chance;
 use crate::simulation::overflow::events_of;
-use crate::simulation::server::Id;
+use crate::simulation::random::SeededRandom;
+use crate::simulation::server::EventId;
 
 /// The longest that a write takes to the browser, and again to another tab.
 pub(crate) const DELAY_MS_MAX: u64 = 5_000;
@@ -22,12 +22,12 @@ pub(crate) struct Mutation {
 
 /// One tab's copy.
 #[derive(Debug, Default)]
-struct Copy {
+struct TabCopy {
     values: BTreeMap<String, String>,
     /// Own mutations that the browser has not put in order yet: until then others' on that key are passed over,
     /// because ours comes after.
     pending: HashMap<String, usize>,
-    /// What is still to arrive, in order.
+    /// What is still to request_arrives, in order.
     inbox: VecDeque<(u64, Arrival)>,
     last_in_ms: u64,
     last_out_ms: u64,
@@ -42,9 +42,9 @@ enum Arrival {
 
 /// The origin's storage and every tab's copy of it.
 #[derive(Debug)]
-pub(crate) struct Model {
-    truth: BTreeMap<String, String>,
-    copies: BTreeMap<Tab, Copy>,
+pub(crate) struct StorageModel {
+    converged: BTreeMap<String, String>,
+    copies: BTreeMap<Tab, TabCopy>,
     /// Mutations on their way to the browser, each with its time, in order per tab.
     outgoing: Vec<(u64, Mutation)>,
     /// Keys whose write the browser took back without a word, because it was over the quota.
@@ -57,14 +57,14 @@ pub(crate) struct Model {
     /// How many blocks were written.
     pub(crate) compacted: u64,
     pub(crate) quota: usize,
-    /// Delays of seconds happen.
+    /// Delays of seconds handle.
     pub(crate) slow: bool,
 }
 
-impl Model {
+impl StorageModel {
     pub(crate) fn new(quota: usize, slow: bool) -> Self {
         Self {
-            truth: BTreeMap::new(),
+            converged: BTreeMap::new(),
             copies: BTreeMap::new(),
             outgoing: Vec::new(),
             reverted: BTreeSet::new(),
@@ -78,7 +78,7 @@ impl Model {
     }
 
     pub(crate) fn open(&mut self, tab: Tab) {
-        let copy = Copy { values: self.truth.clone(), ..Copy::default() };
+        let copy = TabCopy { values: self.converged.clone(), ..TabCopy::default() };
         self.copies.insert(tab, copy);
     }
 
@@ -92,7 +92,7 @@ impl Model {
     }
 
     /// The events of the block under `key`, if it is one that the tab's copy has.
-    pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<Id> {
+    pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<EventId> {
         let text = self.copies[&tab].values.get(key);
         match (key.strip_prefix("sim:b:"), text) {
             (Some(name), Some(text)) => events_of(name, text),
@@ -100,7 +100,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn block_holds(&self, tab: Tab, id: Id) -> bool {
+    pub(crate) fn block_holds(&self, tab: Tab, id: EventId) -> bool {
         let blocks = self.copies[&tab].values.range(String::from("sim:b:")..String::from("sim:c"));
         blocks.map(|(key, _)| key).any(|key| self.events_in_block(tab, key).contains(&id))
     }
@@ -110,19 +110,19 @@ impl Model {
     }
 
     /// Everything, once all has arrived.
-    pub(crate) fn truth(&self) -> &BTreeMap<String, String> {
-        &self.truth
+    pub(crate) fn converged(&self) -> &BTreeMap<String, String> {
+        &self.converged
     }
 
     /// How many bytes everything takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.truth.iter().map(|(key, value)| key.len() + value.len()).sum()
+        self.converged.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
     /// How many bytes events take, keys included.
     pub(crate) fn events_bytes(&self) -> usize {
         let events = self
-            .truth
+            .converged
             .iter()
             .filter(|(key, _)| key.starts_with("sim:q:") || key.starts_with("sim:b:"));
         events.map(|(key, value)| key.len() + value.len()).sum()
@@ -142,7 +142,7 @@ impl Model {
         &mut self,
         tab: Tab,
         now_ms: u64,
-        chance: &mut Chance,
+        random: &mut SeededRandom,
         key: &str,
         value: &str,
     ) -> bool {
@@ -157,15 +157,15 @@ impl Model {
         self.written.0 += bytes;
         self.written.1 += if key.starts_with("sim:q:") { bytes } else { 0 };
         self.compacted += u64::from(key.starts_with("sim:b:"));
-        self.mutate(tab, now_ms, chance, key, Some(value));
+        self.mutate(tab, now_ms, random, key, Some(value));
         true
     }
 
     /// Removes. A key that this tab's copy does not have stays for others.
-    pub(crate) fn remove(&mut self, tab: Tab, now_ms: u64, chance: &mut Chance, key: &str) {
+    pub(crate) fn remove(&mut self, tab: Tab, now_ms: u64, random: &mut SeededRandom, key: &str) {
         if let Some(value) = self.copies[&tab].values.get(key) {
             self.recent.push((now_ms, key.len() + value.len()));
-            self.mutate(tab, now_ms, chance, key, None);
+            self.mutate(tab, now_ms, random, key, None);
         }
     }
 
@@ -173,11 +173,11 @@ impl Model {
         &mut self,
         tab: Tab,
         now_ms: u64,
-        chance: &mut Chance,
+        random: &mut SeededRandom,
         key: &str,
         value: Option<&str>,
     ) {
-        let delay_ms = self.delay_ms(chance);
+        let delay_ms = self.delay_ms(random);
         let Some(copy) = self.copies.get_mut(&tab) else { return };
         match value {
             Some(value) => copy.values.insert(key.into(), value.into()),
@@ -195,19 +195,20 @@ impl Model {
     }
 
     /// Puts what has reached the browser in order, and sends it on to every copy.
-    pub(crate) fn settle(&mut self, now_ms: u64, chance: &mut Chance) {
+    pub(crate) fn settle(&mut self, now_ms: u64, random: &mut SeededRandom) {
         // Stable, so that one tab's mutations of the same time stay in order.
         self.outgoing.sort_by_key(|(at_ms, _)| *at_ms);
         while self.outgoing.first().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
             let (_, mutation) = self.outgoing.remove(0);
-            let taken: usize = self.truth.iter().map(|(key, value)| key.len() + value.len()).sum();
+            let taken: usize =
+                self.converged.iter().map(|(key, value)| key.len() + value.len()).sum();
             let more = mutation.value.as_ref().map_or(0, |value| mutation.key.len() + value.len());
             let is_over = more > 0 && taken + more > self.quota;
-            let old = self.truth.get(&mutation.key).cloned();
+            let old = self.converged.get(&mutation.key).cloned();
             if !is_over {
                 match &mutation.value {
-                    Some(value) => self.truth.insert(mutation.key.clone(), value.clone()),
-                    None => self.truth.remove(&mutation.key),
+                    Some(value) => self.converged.insert(mutation.key.clone(), value.clone()),
+                    None => self.converged.remove(&mutation.key),
                 };
             }
             if is_over {
@@ -215,7 +216,7 @@ impl Model {
             }
             let tabs: Vec<Tab> = self.copies.keys().copied().collect();
             for tab in tabs {
-                let delay_ms = self.delay_ms(chance);
+                let delay_ms = self.delay_ms(random);
                 let Some(copy) = self.copies.get_mut(&tab) else { continue };
                 let arrival = match (is_over, tab == mutation.by) {
                     (false, _) => Arrival::Mutation(mutation.clone()),
@@ -228,7 +229,7 @@ impl Model {
         }
     }
 
-    /// At the start of a task, what has arrived becomes visible; within the task the view is frozen.
+    /// At the start of a task, what has arrived becomes visible; within the task the view is freezes_holder.
     pub(crate) fn begin_task(&mut self, tab: Tab, now_ms: u64) {
         let Some(copy) = self.copies.get_mut(&tab) else { return };
         while copy.inbox.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
@@ -250,11 +251,11 @@ impl Model {
         }
     }
 
-    fn delay_ms(&self, chance: &mut Chance) -> u64 {
-        match chance.between(0, 100) {
-            0..2 if self.slow => chance.between(500, DELAY_MS_MAX),
-            2..10 if self.slow => chance.between(10, 300),
-            _ => chance.between(1, 10),
+    fn delay_ms(&self, random: &mut SeededRandom) -> u64 {
+        match random.between(0, 100) {
+            0..2 if self.slow => random.between(500, DELAY_MS_MAX),
+            2..10 if self.slow => random.between(10, 300),
+            _ => random.between(1, 10),
         }
     }
 }

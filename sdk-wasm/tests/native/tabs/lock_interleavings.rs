@@ -31,7 +31,7 @@ struct State {
 
 /// What visiting every state showed.
 #[derive(Debug, Default)]
-struct Found {
+struct Exploration {
     states: usize,
     /// States with two holders.
     overlaps: usize,
@@ -44,7 +44,7 @@ impl State {
     fn start(tabs: u128, waits: Waits) -> Self {
         let tabs = (1..=tabs).map(|bits| {
             let mut lock = Lock::new(Producer::from_bits(bits));
-            lock.want(0, waits);
+            lock.request(0, waits);
             Tab { lock, held_since: None, has_held: false }
         });
         Self { now: 0, x: None, y: None, tabs: tabs.collect() }
@@ -71,7 +71,7 @@ impl State {
     fn step(&self, at: usize) -> Self {
         let mut next = self.clone();
         let tab = &mut next.tabs[at];
-        let Some(access) = tab.lock.access(self.now) else { return next };
+        let Some(access) = tab.lock.next_access(self.now) else { return next };
         let value = match access {
             Access::Read(Register::X) => next.x.clone(),
             Access::Read(Register::Y) => next.y.clone(),
@@ -88,7 +88,7 @@ impl State {
                 None
             }
         };
-        tab.lock.took(self.now, value.as_deref(), 0);
+        tab.lock.complete_access(self.now, value.as_deref(), 0);
         if tab.lock.phase() == Phase::Held {
             tab.held_since = Some(self.now);
             tab.has_held = true;
@@ -105,8 +105,8 @@ impl State {
 }
 
 /// Visits every state up to the horizon, or until one with two holders if that is what is looked for.
-fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Found {
-    let mut found = Found::default();
+fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Exploration {
+    let mut found = Exploration::default();
     let mut seen = HashSet::new();
     let mut open = VecDeque::from([State::start(tabs, waits)]);
     let mut next = Vec::new();
@@ -136,21 +136,21 @@ fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Found
 const WAITS: Waits = Waits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
 
 #[test]
-fn two_tabs_never_hold_it_at_once() {
+fn two_tabs_never_hold_the_lock_at_once() {
     let found = explore(2, WAITS, 18, false);
     assert_eq!(found.overlaps, 0);
     assert!(found.with_holder > 0, "nobody ever held it: the model shows nothing");
 }
 
 #[test]
-fn three_tabs_never_hold_it_at_once() {
+fn three_tabs_never_hold_the_lock_at_once() {
     let found = explore(3, WAITS, 8, false);
     assert_eq!(found.overlaps, 0);
     assert!(found.with_holder > 0, "nobody ever held it: the model shows nothing");
 }
 
 #[test]
-fn without_the_settle_time_two_tabs_do() {
+fn without_the_settle_time_two_tabs_hold_the_lock_at_once() {
     let found = explore(2, Waits { settle_ms: 0, delay_ms: 0 }, 6, true);
     assert!(found.overlaps > 0, "the model cannot tell a lock from none");
 }

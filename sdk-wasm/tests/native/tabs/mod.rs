@@ -1,3 +1,3 @@
 mod lock_interleavings;
-mod one_tab_tries;
+mod one_tab_retries;
 mod unreadable_keys;

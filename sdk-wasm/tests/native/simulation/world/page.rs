@@ -1,9 +1,9 @@
-//! A page's client: the one that it begins with, or the whole one that took over.
+//! A page's client: the one that it begins with, or the full one that took over.
 
 use lamplight_sdk::client::{Client, Track, Tracked};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
-use lamplight_sdk::ports::{Answer, Page};
+use lamplight_sdk::ports::{PageEvent, Response};
 use lamplight_wire::Producer;
 
 use super::{Event, World};
@@ -12,7 +12,7 @@ use crate::simulation::storage::Tab;
 
 pub(super) enum PageClient {
     First(Box<Client<TabPorts, false>>, TabPorts, Options),
-    Whole(Box<Client<TabPorts>>),
+    Full(Box<Client<TabPorts>>),
 }
 
 /// Does the same with either.
@@ -20,7 +20,7 @@ macro_rules! either {
     ($page:expr, $client:ident => $act:expr) => {
         match $page {
             PageClient::First($client, ..) => $act,
-            PageClient::Whole($client) => $act,
+            PageClient::Full($client) => $act,
         }
     };
 }
@@ -31,18 +31,18 @@ impl PageClient {
         Self::First(Box::new(client), ports, options)
     }
 
-    pub(super) fn whole(ports: TabPorts, options: Options) -> Self {
-        Self::Whole(Box::new(Client::new(ports, options)))
+    pub(super) fn full(ports: TabPorts, options: Options) -> Self {
+        Self::Full(Box::new(Client::new(ports, options)))
     }
 
-    /// Has a whole client take over. Says whether there is one now.
-    pub(super) fn grow(&mut self) -> bool {
+    /// Has a full client take over. Says whether there is one now.
+    pub(super) fn take_over(&mut self) -> bool {
         if let Self::First(client, ports, options) = self {
             let Some(state) = client.hand_over() else { return false };
             assert!(client.next_wake_ms().is_none(), "what has handed over wants to be woken");
-            let whole = Client::take_over(ports.clone(), options.clone(), &state);
-            assert_eq!(whole.producer(), client.producer());
-            *self = Self::Whole(Box::new(whole));
+            let full = Client::take_over(ports.clone(), options.clone(), &state);
+            assert_eq!(full.producer(), client.producer());
+            *self = Self::Full(Box::new(full));
         }
         true
     }
@@ -55,12 +55,12 @@ impl PageClient {
         either!(self, client => client.track(event))
     }
 
-    pub(super) fn page(&mut self, page: Page) {
-        either!(self, client => client.page(page));
+    pub(super) fn page_event(&mut self, page: PageEvent) {
+        either!(self, client => client.page_event(page));
     }
 
-    pub(super) const fn is_whole(&self) -> bool {
-        matches!(self, Self::Whole(_))
+    pub(super) const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {
@@ -75,11 +75,11 @@ impl PageClient {
         either!(self, client => client.consent());
     }
 
-    pub(super) fn woke(&mut self) {
-        either!(self, client => client.woke());
+    pub(super) fn timer_fired(&mut self) {
+        either!(self, client => client.timer_fired());
     }
 
-    pub(super) fn answered(&mut self, request: u32, answer: &Answer) {
+    pub(super) fn answered(&mut self, request: u32, answer: &Response) {
         either!(self, client => client.answered(request, answer));
     }
 
@@ -91,42 +91,43 @@ impl PageClient {
         either!(self, client => client.take_notes())
     }
 
-    pub(super) fn worked(&mut self, id: u32, told: Option<&str>) {
-        if let Self::Whole(client) = self {
-            client.worked(id, told);
+    pub(super) fn overflow_done(&mut self, id: u32, told: Option<&str>) {
+        if let Self::Full(client) = self {
+            client.overflow_done(id, told);
         }
     }
 
-    pub(super) fn alive(&mut self, alive: &[Producer]) {
-        if let Self::Whole(client) = self {
-            client.alive(alive);
+    pub(super) fn set_live_producers(&mut self, alive: &[Producer]) {
+        if let Self::Full(client) = self {
+            client.set_live_producers(alive);
         }
     }
 
     pub(super) fn holds_lease(&self) -> bool {
-        matches!(self, Self::Whole(client) if client.holds_lease())
+        matches!(self, Self::Full(client) if client.holds_lease())
     }
 }
 
 impl World {
-    /// What a page asked for comes after a while, or not at all.
-    pub(super) fn fetch_growth(&mut self) {
-        let grows = std::mem::take(&mut self.shared.borrow_mut().grows);
-        for tab in grows {
-            let is_lost = self.is_wild && self.chance(|chance| chance.percent(20));
-            let ms = self.chance(|chance| chance.between(1, 4_000));
+    /// What a page overflow_requests for comes after a while, or not at all.
+    pub(super) fn deliver_full_clients(&mut self) {
+        let full_client_requests =
+            std::mem::take(&mut self.shared.borrow_mut().full_client_requests);
+        for tab in full_client_requests {
+            let is_lost = self.in_fault_phase && self.random(|random| random.percent(20));
+            let ms = self.random(|random| random.between(1, 4_000));
             if !is_lost {
-                self.after(ms, Event::Grow(tab));
+                self.after(ms, Event::FullClientReady(tab));
             }
         }
     }
 
-    pub(super) fn grow(&mut self, tab: Tab) {
-        let Some(slot) = self.slots.get_mut(&tab) else { return };
-        if slot.client.grow() {
-            self.verdict.grown += 1;
+    pub(super) fn take_over(&mut self, tab: Tab) {
+        let Some(open_tab) = self.open_tabs.get_mut(&tab) else { return };
+        if open_tab.client.take_over() {
+            self.report.full_clients += 1;
         } else {
-            self.after(20, Event::Grow(tab));
+            self.after(20, Event::FullClientReady(tab));
         }
     }
 }

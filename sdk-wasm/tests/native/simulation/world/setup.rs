@@ -9,25 +9,25 @@ pub(crate) struct Setup {
     /// Our share of it.
     pub(crate) share: usize,
     /// What one tab writes the others see within milliseconds.
-    pub(crate) prompt: bool,
+    pub(crate) fast_storage: bool,
     pub(crate) liveness: bool,
     pub(crate) adopt_after_ms: u64,
     /// Some events can never be taken.
-    pub(crate) poison: bool,
+    pub(crate) rejections: bool,
     /// Nothing dies, nothing is lost, nothing is slow.
-    pub(crate) calm: bool,
-    /// The server is well, and tabs come, say little, wait for their answers and go.
-    pub(crate) brief: bool,
+    pub(crate) reliable: bool,
+    /// The server is accepted, and tabs come, say little, wait for their answers and go.
+    pub(crate) short_visits: bool,
     /// Some tabs are workers, or have their storage blocked.
     pub(crate) workers: bool,
     /// The database fails at everything, always.
     pub(crate) no_database: bool,
     /// The host page fills the origin's quota now and then.
-    pub(crate) crowded: bool,
+    pub(crate) host_fills_quota: bool,
     /// The server is away all the time, and tabs have much to say.
     pub(crate) outage: bool,
-    /// Whoever holds the lease is frozen for ten minutes.
-    pub(crate) frozen: bool,
+    /// Whoever holds the lease is freezes_holder for ten minutes.
+    pub(crate) freezes_holder: bool,
     /// Consent is withdrawn now and then, and given again.
     pub(crate) withdraws: bool,
     pub(crate) mutant: Mutant,
@@ -38,17 +38,17 @@ impl Default for Setup {
         Self {
             quota: 5_000_000,
             share: 1_000_000,
-            prompt: false,
+            fast_storage: false,
             liveness: true,
             adopt_after_ms: 5_000,
-            poison: false,
-            calm: false,
-            brief: false,
+            rejections: false,
+            reliable: false,
+            short_visits: false,
             workers: false,
             no_database: false,
-            crowded: false,
+            host_fills_quota: false,
             outage: false,
-            frozen: false,
+            freezes_holder: false,
             withdraws: false,
             mutant: Mutant::None,
         }

@@ -6,29 +6,29 @@ use super::Queue;
 use crate::keys::Keys;
 use crate::ports::Storage;
 
-impl<const WHOLE: bool> Queue<WHOLE> {
+impl<const FULL: bool> Queue<FULL> {
     /// Gives every event up, in memory and in storage; blocks in the overflow are then [`Queue::spent`]. Says which
     /// numbers were neither answered nor given up before.
     pub fn withdraw(&mut self, storage: &mut impl Storage, keys: &Keys) -> Ranges {
         let mut seqs = Ranges::new();
-        if WHOLE {
-            for block in self.blocks.iter().filter(|block| block.is_out) {
+        if FULL {
+            for block in self.blocks.iter().filter(|block| block.is_unloaded) {
                 seqs.union(&block.left);
             }
         }
-        for entry in self.entries.iter().filter(|entry| !entry.parked) {
-            if WHOLE {
+        for entry in self.entries.iter().filter(|entry| !entry.is_dropped) {
+            if FULL {
                 seqs.insert(entry.seq);
             } else {
                 seqs.append(entry.seq);
             }
         }
         self.remove(storage, keys, &|_| true);
-        if WHOLE {
+        if FULL {
             self.empty_blocks(storage, keys);
         }
         (self.waiting, self.waiting_bytes) = (0, 0);
-        (self.has_retries, self.retreats, self.relieves) = (false, false, false);
+        (self.has_retries, self.quota_is_full, self.share_is_tight) = (false, false, false);
         (self.read_back_due_ms, self.move_in_due_ms, self.spill_due_ms) = (None, None, None);
         seqs
     }
@@ -37,10 +37,10 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         for block in &mut self.blocks {
             block.left = Ranges::new();
         }
-        if let Some(fresh) = self.fresh.take() {
+        if let Some(unverified) = self.unverified.take() {
             // Gone with the events it was made of, though nothing has read it back yet.
-            self.stands_in_storage(fresh.name, Ranges::new());
-            self.leave_blocks(storage, keys, &Ranges::new());
+            self.add_storage_block(unverified.name, Ranges::new());
+            self.remove_from_blocks(storage, keys, &Ranges::new());
         }
     }
 }

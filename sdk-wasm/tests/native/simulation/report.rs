@@ -4,9 +4,9 @@ use std::fmt;
 
 /// What one run, or many, showed.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct RunReport {
     /// What must never be.
-    pub(crate) faults: Vec<String>,
+    pub(crate) violations: Vec<String>,
     /// Events whose `track` returned `stored: true`.
     pub(crate) promised: u64,
     /// Events that went to memory only, or nowhere.
@@ -33,15 +33,15 @@ pub(crate) struct Verdict {
     pub(crate) requests: u64,
     /// Bytes written into storage in all, and those of them that were events under a key of their own.
     pub(crate) written: (u64, u64),
-    /// Pages whose whole client took over.
-    pub(crate) grown: u64,
+    /// Pages whose full client took over.
+    pub(crate) full_clients: u64,
     /// The most bytes that events ever took in storage.
     pub(crate) peak: usize,
 }
 
-impl Verdict {
+impl RunReport {
     pub(crate) fn add(&mut self, other: Self) {
-        self.faults.extend(other.faults);
+        self.violations.extend(other.violations);
         self.promised += other.promised;
         self.unstored += other.unstored;
         self.taken_back += other.taken_back;
@@ -54,19 +54,19 @@ impl Verdict {
         self.duplicates += other.duplicates;
         self.needless += other.needless;
         self.requests += other.requests;
-        self.grown += other.grown;
+        self.full_clients += other.full_clients;
         self.written.0 += other.written.0;
         self.written.1 += other.written.1;
         self.peak = self.peak.max(other.peak);
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} promised, {} unstored, {} taken back, {} withdrawn, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
-             {} duplicates on the wire ({} needless), {} requests, {} grown, \
+             {} duplicates on the wire ({} needless), {} requests, {} full_clients, \
              {} bytes at most, \
              {} bytes written for {} of events",
             self.promised,
@@ -81,7 +81,7 @@ impl fmt::Display for Verdict {
             self.duplicates,
             self.needless,
             self.requests,
-            self.grown,
+            self.full_clients,
             self.peak,
             self.written.0,
             self.written.1

@@ -1,46 +1,46 @@
 //! What the queue does in later tasks: look after what it wrote, and bring in what had to stay outside.
 
-use super::{Entry, Place, Queue, Share};
-use crate::client::sooner;
+use super::{Location, Queue, QueuedEvent, StorageShare};
+use crate::client::earliest;
 use crate::keys::Keys;
-use crate::ports::{Refusal, Storage};
+use crate::ports::{Storage, StorageError};
 
 /// How many keys are read back, or written, in one task, so that a long backlog never makes a long task.
 const READ_BACK_MAX: usize = 500;
-const MOVE_IN_MAX: usize = 100;
+const MOVE_TO_STORAGE_MAX: usize = 100;
 /// How long storage that refused is left alone, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
 
-impl<const WHOLE: bool> Queue<WHOLE> {
+impl<const FULL: bool> Queue<FULL> {
     /// When storage wants to be looked at again.
     pub fn due_ms(&self) -> Option<u64> {
         if self.has_retries {
             return Some(0);
         }
-        let fresh_ms = self.fresh.as_ref().map(|fresh| fresh.read_back_ms);
+        let fresh_ms = self.unverified.as_ref().map(|unverified| unverified.read_back_ms);
         let times =
-            [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.look_due_ms()];
-        Some(sooner(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
+            [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.rescan_due_ms()];
+        Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
     }
 
     /// Whether so much was written that the others' bytes must be looked at before more is.
-    pub const fn wants_look(&self) -> bool {
-        self.share.wants_look()
+    pub const fn needs_scan(&self) -> bool {
+        self.share.needs_scan()
     }
 
-    /// The same, in a task of our own, where there is time to see whether others have made room.
-    pub fn wants_look_again(&self, now_ms: u64) -> bool {
-        self.wants_look() || self.share.look_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
+    /// The same, in a task of our own, where there is time to see whether others have made limits.
+    pub fn needs_rescan(&self, now_ms: u64) -> bool {
+        self.needs_scan() || self.share.rescan_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
     }
 
     /// Notes how many bytes of our share other pages take.
-    pub fn looked(&mut self, now_ms: u64, foreign_bytes: usize) {
-        self.share.looked(now_ms, foreign_bytes);
-        self.has_room();
+    pub fn set_foreign_bytes(&mut self, now_ms: u64, foreign_bytes: usize) {
+        self.share.scanned(now_ms, foreign_bytes);
+        self.schedule_move_to_storage();
     }
 
     /// Some of our share may have come free: what waits outside is offered to storage again.
-    pub(super) fn has_room(&mut self) {
+    pub(super) fn schedule_move_to_storage(&mut self) {
         if self.share.memory > 0 {
             self.move_in_due_ms.get_or_insert(0);
         }
@@ -48,23 +48,23 @@ impl<const WHOLE: bool> Queue<WHOLE> {
 
     /// Gives refused events their second chance; reads new keys back, and writes again what is missing and unanswered,
     /// because Chromium reverts writes over the quota without a word; moves events that only memory has into
-    /// storage, as far as there is room.
-    pub fn tend(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    /// storage, as far as there is limits.
+    pub fn maintain(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.read_back(storage, keys, now_ms);
         }
-        if WHOLE {
-            self.settle_block(storage, keys, now_ms);
+        if FULL {
+            self.verify_block(storage, keys, now_ms);
         }
         if self.move_in_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
-            self.move_in(storage, keys, now_ms);
+            self.move_to_storage(storage, keys, now_ms);
         }
     }
 
     fn read_back(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         let (mut reads, mut next_ms) = (0, None);
         for entry in &mut self.entries {
-            let retries = entry.place == Place::Retry;
+            let retries = entry.location == Location::StorageRetry;
             if !retries && entry.read_back_ms == 0 {
                 continue;
             }
@@ -82,10 +82,10 @@ impl<const WHOLE: bool> Queue<WHOLE> {
                 }
                 self.share.stored -= key.len() + entry.text.len();
                 self.share.memory += entry.text.len();
-                self.retreats = true;
+                self.quota_is_full = true;
                 self.spill_due_ms.get_or_insert(now_ms);
             }
-            entry.place = Place::Memory;
+            entry.location = Location::Memory;
             if store(entry, &mut self.share, storage, &key).is_err() {
                 self.move_in_due_ms = Some(now_ms + REFUSED_MS);
             }
@@ -94,23 +94,23 @@ impl<const WHOLE: bool> Queue<WHOLE> {
         self.read_back_due_ms = next_ms;
     }
 
-    fn move_in(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         self.move_in_due_ms = None;
-        let outside = self.entries.iter_mut().filter(|entry| entry.place == Place::Memory);
+        let outside = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
         for (writes, entry) in outside.enumerate() {
-            if writes == MOVE_IN_MAX || self.share.wants_look() {
+            if writes == MOVE_TO_STORAGE_MAX || self.share.needs_scan() {
                 self.move_in_due_ms = Some(now_ms);
                 return;
             }
             let key = keys.event(self.producer, entry.seq);
             match store(entry, &mut self.share, storage, &key) {
                 Ok(true) => {
-                    entry.read_back_ms = now_ms + self.room.settle_ms;
+                    entry.read_back_ms = now_ms + self.limits.settle_ms;
                     self.read_back_due_ms.get_or_insert(entry.read_back_ms);
                 }
-                Ok(false) | Err(Refusal::Blocked) => return,
-                Err(Refusal::Full) => {
-                    self.retreats = true;
+                Ok(false) | Err(StorageError::Blocked) => return,
+                Err(StorageError::QuotaExceeded) => {
+                    self.quota_is_full = true;
                     self.move_in_due_ms = Some(now_ms + REFUSED_MS);
                     return;
                 }
@@ -119,19 +119,19 @@ impl<const WHOLE: bool> Queue<WHOLE> {
     }
 }
 
-/// Writes an event that only memory has, if our share has room for it. Says whether it did.
+/// Writes an event that only memory has, if our share has limits for it. Says whether it did.
 fn store(
-    entry: &mut Entry,
-    share: &mut Share,
+    entry: &mut QueuedEvent,
+    share: &mut StorageShare,
     storage: &mut impl Storage,
     key: &str,
-) -> Result<bool, Refusal> {
+) -> Result<bool, StorageError> {
     let bytes = key.len() + entry.text.len();
     if !share.fits(bytes) {
         return Ok(false);
     }
     storage.set(key, &entry.text)?;
-    entry.place = Place::Storage;
+    entry.location = Location::Storage;
     share.wrote(bytes);
     share.memory -= entry.text.len();
     Ok(true)

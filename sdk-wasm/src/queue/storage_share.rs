@@ -1,0 +1,63 @@
+//! Our share of the origin's storage, which all tabs fill together, and what of it is taken.
+
+use crate::queue::block::BYTES_MAX;
+
+/// A page that wrote more than this part of the share since it last scanned looks again, before it writes on.
+const RESCAN_PART: usize = 8;
+/// A new page, which knows nothing of the others yet, looks before it has written this part.
+const FIRST_SCAN_PART: usize = 64;
+/// With less than this part of the share left, a new event may soon find no limits.
+const TIGHT_PART: usize = 4;
+/// How often a page looks again while events of its own find no limits, in milliseconds: others may have made some.
+const RESCAN_MS: u64 = 1_000;
+
+/// Bytes, keys included, by where they are.
+#[derive(Debug)]
+pub(super) struct StorageShare {
+    bytes_max: usize,
+    /// Ours in storage.
+    pub(super) stored: usize,
+    /// Other pages' in storage, as last seen.
+    foreign: usize,
+    /// Of events that only memory has, without keys.
+    pub(super) memory: usize,
+    written_since_scan: usize,
+    scanned_ms: u64,
+}
+
+impl StorageShare {
+    pub(super) const fn new(bytes_max: usize) -> Self {
+        let written_since_scan = bytes_max / RESCAN_PART - bytes_max / FIRST_SCAN_PART;
+        Self { bytes_max, stored: 0, foreign: 0, memory: 0, written_since_scan, scanned_ms: 0 }
+    }
+
+    pub(super) const fn fits(&self, bytes: usize) -> bool {
+        self.stored + self.foreign + bytes <= self.bytes_max
+    }
+
+    /// Whether little of the share is left, and a good part of what is taken is ours to make free.
+    pub(super) fn is_tight(&self) -> bool {
+        let is_much = self.stored >= BYTES_MAX.min(self.bytes_max / RESCAN_PART);
+        is_much && self.stored + self.foreign > self.bytes_max - self.bytes_max / TIGHT_PART
+    }
+
+    pub(super) const fn needs_scan(&self) -> bool {
+        self.written_since_scan > self.bytes_max / RESCAN_PART
+    }
+
+    /// When to look again although little was written, if ever.
+    pub(super) fn rescan_due_ms(&self) -> Option<u64> {
+        (self.memory > 0 && self.foreign > 0).then_some(self.scanned_ms + RESCAN_MS)
+    }
+
+    pub(super) const fn scanned(&mut self, now_ms: u64, foreign: usize) {
+        self.foreign = foreign;
+        self.written_since_scan = 0;
+        self.scanned_ms = now_ms;
+    }
+
+    pub(super) const fn wrote(&mut self, bytes: usize) {
+        self.stored += bytes;
+        self.written_since_scan += bytes;
+    }
+}

@@ -1,0 +1,114 @@
+//! The end: what a run showed.
+
+use std::collections::BTreeSet;
+
+use lamplight_wire::Producer;
+
+use super::{OpenTab, World};
+use crate::simulation::ports::event_of;
+use crate::simulation::report::RunReport;
+use crate::simulation::server::ServerMode;
+use crate::simulation::storage::Tab;
+
+impl World {
+    /// The server is accepted again, and a single tab is left: a new one, or one that lived through it all.
+    pub(super) fn end_faults(&mut self) {
+        self.in_fault_phase = false;
+        self.server_mode = ServerMode::Healthy;
+        self.shared.borrow_mut().storage.slow = false;
+        self.shared.borrow_mut().accesses_left.clear();
+        self.shared.borrow_mut().database.is_broken = self.setup.no_database;
+        self.shared.borrow_mut().storage.quota = self.setup.quota;
+        let is_awake = |open_tab: &OpenTab| {
+            !open_tab.is_frozen && open_tab.paused_until_ms == 0 && !open_tab.is_blocked
+        };
+        let survivor =
+            self.open_tabs.iter().find(|(_, open_tab)| is_awake(open_tab)).map(|(tab, _)| *tab);
+        let keeps = self.setup.reliable || self.random(|random| random.percent(40));
+        let tabs: Vec<Tab> = self.open_tabs.keys().copied().collect();
+        for tab in tabs {
+            let is_held =
+                self.setup.freezes_holder && self.open_tabs[&tab].paused_until_ms > 300_000;
+            let stays = self.setup.reliable || is_held || (keeps && Some(tab) == survivor);
+            if !stays {
+                self.crash(tab);
+            }
+        }
+        // A page without consent works for nobody, also when another page was given it.
+        let is_page = |open_tab: &OpenTab| {
+            !open_tab.is_blocked && open_tab.paused_until_ms == 0 && !open_tab.is_denied
+        };
+        if !self.open_tabs.values().any(is_page) {
+            self.open();
+        }
+    }
+
+    pub(super) fn has_events_left(&self) -> bool {
+        let shared = self.shared.borrow();
+        let is_event = |key: &String| !key.starts_with("sim:l:");
+        if !shared.database.blocks.is_empty() {
+            return true;
+        }
+        shared.storage.due_ms().is_some() || shared.storage.converged().keys().any(is_event)
+    }
+
+    pub(super) fn check(mut self) -> RunReport {
+        let shared = &mut *self.shared.borrow_mut();
+        let report = &mut self.report;
+        report.violations.append(&mut shared.violations);
+        let ledger = &shared.ledger;
+        let alive: BTreeSet<Producer> =
+            self.open_tabs.values().map(|open_tab| open_tab.client.producer()).collect();
+        for (producer, seq) in &self.promised {
+            let is_accepted = ledger.accepted.contains_key(&(*producer, *seq));
+            let was_taken_back =
+                shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
+            let was_held = shared.database.ever_held.contains(&(*producer, *seq));
+            let is_withdrawn = shared.withdrawn.contains(&(*producer, *seq));
+            if !is_accepted && is_withdrawn {
+                report.withdrawn += 1;
+                // Whoever gave it up may have died before telling.
+                if self.setup.reliable && !ledger.knows((*producer, *seq)) {
+                    report
+                        .violations
+                        .push(format!("{producer}-{seq} was given up and never declared"));
+                }
+            } else if !is_accepted && !was_held && was_taken_back && !alive.contains(producer) {
+                report.taken_back += 1;
+            } else if !is_accepted {
+                report
+                    .violations
+                    .push(format!("{producer}-{seq} was stored and was never accepted"));
+            }
+        }
+        for (producer, seq) in &shared.database.ever_held {
+            if !shared.is_settled((*producer, *seq)) {
+                report
+                    .violations
+                    .push(format!("{producer}-{seq} was in a block and never accepted"));
+            }
+        }
+        for name in shared.database.blocks.keys() {
+            report.violations.push(format!("the block {name} is still in the overflow"));
+        }
+        report.overflowed = shared.database.ever_held.len() as u64;
+        report.written = shared.storage.written;
+        report.compacted = shared.storage.compacted;
+        for key in shared.storage.converged().keys() {
+            if let Some((producer, seq)) = event_of(key) {
+                report.violations.push(format!("{producer}-{seq} is still in storage"));
+            } else if key.starts_with("sim:b:") {
+                report.violations.push(format!("the block {key} is still in storage"));
+            } else if key.starts_with("sim:p:") {
+                report.violations.push(format!("the mark {key} is still in storage"));
+            }
+        }
+        report.promised = self.promised.len() as u64;
+        report.accepted = ledger.accepted.len() as u64;
+        report.adopted = shared.adopted.len() as u64;
+        report.rejected = self.rejected_events.intersection(&ledger.declared).count() as u64;
+        report.needless = ledger.needless;
+        report.duplicates = ledger.accepted.values().map(|times| times - 1).sum();
+        self.report
+    }
+}
