@@ -17,12 +17,12 @@ export interface Exports {
   wasm_queued(seq: number): number
   wasm_stats(): void
   wasm_close(): void
-  wasm_woke(): void
+  wasm_timerFired(): void
   wasm_answered(id: number, status: number, waitMs: number, at: number, bytes: number): void
   wasm_page(what: number): void
   wasm_handOver(): void
   wasm_alive(at: number, bytes: number): void
-  wasm_worked(id: number, isDone: boolean, at: number, bytes: number): void
+  wasm_overflowDone(id: number, isDone: boolean, at: number, bytes: number): void
 }
 
 export type Imports = Record<string, WebAssembly.ImportValue>
@@ -33,7 +33,7 @@ export type Make = (imports: Imports) => Exports
 export interface More {
   imports(host: Host, read: (at: number, bytes: number) => string, giveTo: (to: number, text: string) => void): Imports
   /** `give` gives a text, and tells its place; `given()` then tells its bytes. */
-  exports(wasm: Exports, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'worked'>>
+  exports(wasm: Exports, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'overflowDone'>>
 }
 
 /** An option, which is 0 in the module if it is not given. */
@@ -82,38 +82,38 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
     new Uint32Array(wasm.memory.buffer, to).set([at, given])
   }
   const said = (say: () => void) => {
-    host.said = ''
+    host.returnedText = ''
     say()
-    return host.said
+    return host.returnedText
   }
   const wasm = make({
     wasm_throw: (at: number, bytes: number) => {
       throw Error(read(at, bytes))
     },
     wasm_get: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.get(read(at, bytes))),
-    wasm_sizeBesides: (_: number, at: number, bytes: number, own: number, ownBytes: number) =>
-      host.sizeBesides(read(at, bytes), read(own, ownBytes)),
+    wasm_sizeExcluding: (_: number, at: number, bytes: number, own: number, ownBytes: number) =>
+      host.sizeExcluding(read(at, bytes), read(own, ownBytes)),
     wasm_set: (_: number, key: number, keyBytes: number, at: number, bytes: number) =>
       host.set(read(key, keyBytes), read(at, bytes)),
     wasm_setNumbered: (_: number, number: number, at: number, bytes: number) =>
       host.setNumbered(number, read(at, bytes)),
-    wasm_prefix: (_: number, at: number, bytes: number) => host.prefix(read(at, bytes)),
+    wasm_setEventPrefix: (_: number, at: number, bytes: number) => host.setEventPrefix(read(at, bytes)),
     wasm_remove: (_: number, at: number, bytes: number) => host.remove(read(at, bytes)),
     wasm_wallMs: () => Date.now(),
     wasm_monotonicMs: () => performance.now(),
-    wasm_bits: () => crypto.getRandomValues(new Uint32Array(1))[0],
-    wasm_wake: (_: number, waitMs: number) => host.wake(waitMs),
+    wasm_randomBits: () => crypto.getRandomValues(new Uint32Array(1))[0],
+    wasm_setTimer: (_: number, waitMs: number) => host.setTimer(waitMs),
     wasm_note: (_: number, kind: number, first: number, second: number, at: number, bytes: number) =>
       host.note(kind, first, second, read(at, bytes)),
-    wasm_say: (_: number, at: number, bytes: number) => {
-      host.said = read(at, bytes)
+    wasm_returnText: (_: number, at: number, bytes: number) => {
+      host.returnedText = read(at, bytes)
     },
-    wasm_post: (_: number, id: number, at: number, bytes: number, keepalive: number) =>
-      host.post(id, read(at, bytes), !!keepalive),
+    wasm_postRequest: (_: number, id: number, at: number, bytes: number, keepalive: number) =>
+      host.postRequest(id, read(at, bytes), !!keepalive),
     wasm_abort: (_: number, id: number) => host.abort(id),
-    wasm_hold: (_: number, at: number, bytes: number) => host.hold(read(at, bytes)),
-    wasm_release: () => host.release(),
-    wasm_grow: () => host.grow(),
+    wasm_holdLock: (_: number, at: number, bytes: number) => host.holdLock(read(at, bytes)),
+    wasm_releaseLock: () => host.releaseLock(),
+    wasm_loadFullClient: () => host.loadFullClient(),
     ...more?.imports(host, read, giveTo),
   })
   const [, namespace, ...options] = setup
@@ -128,7 +128,7 @@ export function start(make: Make, host: Host, setup: Setup, state: string, more?
     queued: (seq) => !!wasm.wasm_queued(seq),
     stats: () => said(wasm.wasm_stats),
     close: wasm.wasm_close,
-    woke: wasm.wasm_woke,
+    timerFired: wasm.wasm_timerFired,
     answered: (id, status, waitMs, body) => wasm.wasm_answered(id, status, waitMs, give(body), given),
     page: wasm.wasm_page,
     handOver: () => said(wasm.wasm_handOver),

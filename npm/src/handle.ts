@@ -6,7 +6,7 @@ import { instanceOf, type Make, type More, type Setup, start } from './glue.ts'
 /** Starts the first client, or with `more` a full one, and returns it with its producer. */
 export function open(make: Make, setup: Setup, listener: Listener, more?: More): [core: Core, producer: string] {
   const host = new Host(setup[0], listener)
-  host.whole = async () => {
+  host.fetchFullClient = async () => {
     const { module, more } = await import('./full.js')
     const full = instanceOf(await module)
     return (state) => {

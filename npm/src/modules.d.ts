@@ -16,13 +16,13 @@ declare module 'lamplight:host' {
     queued(seq: number): boolean
     stats(): string
     close(): void
-    woke(): void
+    timerFired(): void
     answered(id: number, status: number, waitMs: number, body: string): void
     page(what: number): void
     handOver(): string
     /** Only the full client has these. */
     alive?(locks: string): void
-    worked?(id: number, isDone: boolean, text: string): void
+    overflowDone?(id: number, isDone: boolean, text: string): void
   }
 
   /**
@@ -38,30 +38,30 @@ declare module 'lamplight:host' {
     /** This page's producer, once a client has started. */
     producer: string
     /** The text that the module last returned. */
-    said: string
+    returnedText: string
     /** Fetches the full client; the returned function continues from a state with it. */
-    whole: () => Promise<(state: string) => void>
+    fetchFullClient: () => Promise<(state: string) => void>
     /** Calls the method of this name on the module's client. */
     enter(name: string, a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown
     get(key: string): string | null | undefined
     set(key: string, value: string): number
     setNumbered(number: number, value: string): number
-    prefix(prefix: string): void
+    setEventPrefix(prefix: string): void
     remove(key: string): void
     keys(prefix: string): string
-    sizeBesides(prefix: string, own: string): number
-    wake(waitMs: number): void
+    sizeExcluding(prefix: string, own: string): number
+    setTimer(waitMs: number): void
     note(kind: number, first: number, second: number, text: string): void
-    post(id: number, body: string, keepalive: boolean): void
+    postRequest(id: number, body: string, keepalive: boolean): void
     abort(id: number): void
-    hold(name: string): void
-    release(): void
-    grow(): void
+    holdLock(name: string): void
+    releaseLock(): void
+    loadFullClient(): void
   }
 
   export function landing(namespace: string, here?: object): Record<string, unknown> | undefined
-  export function lookAt(host: Host): void
-  export function tellOf(host: Host, id: number, promise: Promise<string>): void
+  export function listLocks(host: Host): void
+  export function reportOverflow(host: Host, id: number, promise: Promise<string>): void
 }
 
 declare module 'lamplight:overflow' {

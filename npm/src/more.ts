@@ -1,5 +1,5 @@
 // What the whole client has besides what the first one does, in whichever form it comes.
-import { lookAt, tellOf } from 'lamplight:host'
+import { listLocks, reportOverflow } from 'lamplight:host'
 import { overflow } from 'lamplight:overflow'
 import type { More } from './glue.ts'
 
@@ -8,7 +8,7 @@ export const more: More = {
   imports: (host, read, giveTo) => ({
     wasm_keys: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.keys(read(at, bytes))),
     wasm_size: (_: number, at: number, bytes: number) => host.get(read(at, bytes))?.length ?? 0,
-    wasm_look: () => lookAt(host),
+    wasm_queryLocks: () => listLocks(host),
     wasm_overflow: (
       name: number,
       nameBytes: number,
@@ -18,10 +18,10 @@ export const more: More = {
       at: number,
       bytes: number,
     ) => overflow(read(name, nameBytes), what, read(key, keyBytes), read(at, bytes)),
-    wasm_told: (_: number, id: number, promise: Promise<string>) => tellOf(host, id, promise),
+    wasm_awaitOverflow: (_: number, id: number, promise: Promise<string>) => reportOverflow(host, id, promise),
   }),
   exports: (wasm, give, given) => ({
     alive: (locks) => wasm.wasm_alive(give(locks), given()),
-    worked: (id, isDone, text) => wasm.wasm_worked(id, isDone, give(text), given()),
+    overflowDone: (id, isDone, text) => wasm.wasm_overflowDone(id, isDone, give(text), given()),
   }),
 }

@@ -39,28 +39,28 @@ pub fn start(
 ) {
     let mut options = Options::new(namespace);
     options.liveness = liveness;
-    options.interval_ms = given(interval_ms, options.interval_ms);
-    options.overflow_bytes_max = given(overflow_bytes_max, options.overflow_bytes_max);
-    options.events_max = given(events_max, options.events_max);
-    options.batch_bytes_max = given(batch_bytes_max, options.batch_bytes_max);
-    options.storage_bytes_max = given(storage_bytes_max, options.storage_bytes_max);
+    options.interval_ms = or_default(interval_ms, options.interval_ms);
+    options.overflow_bytes_max = or_default(overflow_bytes_max, options.overflow_bytes_max);
+    options.events_max = or_default(events_max, options.events_max);
+    options.batch_bytes_max = or_default(batch_bytes_max, options.batch_bytes_max);
+    options.storage_bytes_max = or_default(storage_bytes_max, options.storage_bytes_max);
     let browser = Browser::new(host, &options.namespace);
-    let shell = Shell::start(host, client(browser, options, consent, &state));
+    let shell = Shell::start(host, new_client(browser, options, consent, &state));
     SHELL.with(|started| started.set(shell).ok());
 }
 
 /// What an option is to be: 0 stands for its default.
-fn given<T: TryFrom<u32>>(value: u32, default: T) -> T {
+fn or_default<T: TryFrom<u32>>(value: u32, default: T) -> T {
     if value > 0 { T::try_from(value).unwrap_or(default) } else { default }
 }
 
 #[cfg(not(feature = "full"))]
-fn client(browser: Browser, options: Options, consent: u32, _: &str) -> Client<Browser, false> {
+fn new_client(browser: Browser, options: Options, consent: u32, _: &str) -> Client<Browser, false> {
     apply_consent(Client::new(browser, options), consent)
 }
 
 #[cfg(feature = "full")]
-fn client(browser: Browser, options: Options, consent: u32, state: &str) -> Client<Browser> {
+fn new_client(browser: Browser, options: Options, consent: u32, state: &str) -> Client<Browser> {
     if state.is_empty() {
         apply_consent(Client::new(browser, options), consent)
     } else {
@@ -149,7 +149,7 @@ pub fn queued(seq: f64) -> bool {
 /// Says the state.
 #[wasm_bindgen]
 pub fn stats() {
-    with(|shell| shell.say(shell.with(|client| client.stats())));
+    with(|shell| shell.return_text(shell.with(|client| client.stats())));
 }
 
 /// Sends what it can and stops.
@@ -159,9 +159,9 @@ pub fn close() {
 }
 
 /// The timer fired.
-#[wasm_bindgen]
-pub fn woke() {
-    with(Shell::woke);
+#[wasm_bindgen(js_name = timerFired)]
+pub fn timer_fired() {
+    with(Shell::timer_fired);
 }
 
 /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
@@ -181,7 +181,7 @@ pub fn page(event: u32) {
 #[cfg(not(feature = "full"))]
 #[wasm_bindgen(js_name = handOver)]
 pub fn hand_over() {
-    with(|shell| shell.say(shell.with(Client::hand_over).flatten()));
+    with(|shell| shell.return_text(shell.with(Client::hand_over).flatten()));
 }
 
 /// The Web Locks that are held, one to a line.
@@ -194,8 +194,8 @@ pub fn alive(locks: String) {
 
 /// A piece of work for the overflow is done, or has failed.
 #[cfg(feature = "full")]
-#[wasm_bindgen]
+#[wasm_bindgen(js_name = overflowDone)]
 #[allow(clippy::needless_pass_by_value)]
-pub fn worked(id: u32, is_done: bool, told: String) {
-    with(|shell| shell.worked(id, is_done, &told));
+pub fn overflow_done(id: u32, is_done: bool, told: String) {
+    with(|shell| shell.overflow_done(id, is_done, &told));
 }

@@ -10,7 +10,7 @@
 )]
 
 use gloo_timers::future::TimeoutFuture;
-use lamplight_sdk::browser::{Browser, Shell, attach, do_work, open};
+use lamplight_sdk::browser::{Browser, Shell, attach, open, start_operation};
 use lamplight_sdk::client::{Client, Outcome, Track};
 use lamplight_sdk::keys::Keys;
 use lamplight_sdk::options::Options;
@@ -51,8 +51,8 @@ fn calls(shell: &'static Shell) -> JsValue {
     let add = |name: &str, call: JsValue| {
         js_sys::Reflect::set(&calls, &name.into(), &call).expect("a plain object takes it");
     };
-    let woke = || {
-        shell.woke();
+    let timer_fired = || {
+        shell.timer_fired();
     };
     let page = |event| {
         shell.page(event);
@@ -60,16 +60,16 @@ fn calls(shell: &'static Shell) -> JsValue {
     let alive = |locks: String| {
         shell.alive(&locks);
     };
-    let worked = |id, is_done, told: String| {
-        shell.worked(id, is_done, &told);
+    let overflow_done = |id, is_done, told: String| {
+        shell.overflow_done(id, is_done, &told);
     };
     let answered = |id, status, wait_ms, body| {
         shell.answered(id, status, wait_ms, body);
     };
-    add("woke", Closure::<dyn Fn()>::new(woke).into_js_value());
+    add("timerFired", Closure::<dyn Fn()>::new(timer_fired).into_js_value());
     add("page", Closure::<dyn Fn(u32)>::new(page).into_js_value());
     add("alive", Closure::<dyn Fn(String)>::new(alive).into_js_value());
-    add("worked", Closure::<dyn Fn(u32, bool, String)>::new(worked).into_js_value());
+    add("overflowDone", Closure::<dyn Fn(u32, bool, String)>::new(overflow_done).into_js_value());
     add("answered", Closure::<dyn Fn(u32, u16, f64, String)>::new(answered).into_js_value());
     calls.into()
 }
@@ -224,7 +224,7 @@ async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
 
 /// Does one piece of work with the real database.
 async fn database(name: &str, work: OverflowOperation) -> Option<String> {
-    let told: js_sys::Promise = do_work(name, &work).unchecked_into();
+    let told: js_sys::Promise = start_operation(name, &work).unchecked_into();
     JsFuture::from(told).await.ok()?.as_string()
 }
 

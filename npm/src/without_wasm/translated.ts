@@ -11,7 +11,7 @@ import type { Call } from './pending_calls.ts'
 export { more } from '../more.ts'
 
 export const make: Make = (imports) => {
-  const { wasm_overflow, wasm_told } = imports as Record<string, (...args: unknown[]) => unknown>
+  const { wasm_overflow, wasm_awaitOverflow } = imports as Record<string, (...args: unknown[]) => unknown>
   const jobs = new Map<unknown, unknown>()
   let lastJob = 0
   return instantiate({
@@ -21,8 +21,8 @@ export const make: Make = (imports) => {
       jobs.set(lastJob, wasm_overflow?.(...args))
       return lastJob
     },
-    wasm_told: (host: number, id: number, job: number) => {
-      wasm_told?.(host, id, jobs.get(job))
+    wasm_awaitOverflow: (host: number, id: number, job: number) => {
+      wasm_awaitOverflow?.(host, id, jobs.get(job))
       jobs.delete(job)
     },
   }) as Exports

@@ -2,8 +2,8 @@
 // glue between the two stays small. Each client has a host; the module knows it by its number here.
 export const hosts = []
 
-/** From how many characters on a body is packed: a batch of small events then still goes out in the task that made it. */
-const PACK_MIN = 8192
+/** From how many characters on a body is compressed: a batch of small events then still goes out in the task that made it. */
+const COMPRESS_MIN_CHARS = 8192
 
 /** What happens to a page, by the numbers that the module knows. `unload` and `beforeunload` would keep it out of the back/forward cache. */
 const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
@@ -14,20 +14,20 @@ const SENDING = 6
 export class Host {
   /** The module's client: hears what comes of things. None where a policy forbids that there be one. */
   core
-  /** Fetches the whole client: a promise of the function that has it go on from a state. */
-  whole
-  #growing
-  #goOn
+  /** Fetches the fetchFullClient client: a promise of the function that has it go on from a state. */
+  fetchFullClient
+  #loading
+  #takeOver
   #url
   #listener
   storage
   /** What all keys of this page's events begin with, and its producer, which that ends with. */
   #prefix
   producer
-  /** What the module last said. */
-  said
+  /** What the module last returnedText. */
+  returnedText
   #timer
-  #wakeMs = Infinity
+  #timerAtMs = Infinity
   /** Requests that were not given up, by number. */
   #requests = new Map()
   #endLock
@@ -56,30 +56,30 @@ export class Host {
       return this.core?.[name]?.(a, b, c, d)
     } finally {
       this.#depth -= 1
-      if (!this.#depth) this.#left()
+      if (!this.#depth) this.#leave()
     }
   }
 
-  #left() {
-    const state = this.#goOn && this.core.handOver()
+  #leave() {
+    const state = this.#takeOver && this.core.handOver()
     // Nothing while the first client is not at rest: it is asked again after the next call.
     if (state) {
-      const goOn = this.#goOn
-      this.#goOn = undefined
-      goOn(state)
+      const takeOver = this.#takeOver
+      this.#takeOver = undefined
+      takeOver(state)
     }
     while (!this.#depth && this.#jobs.length) this.#jobs.shift()()
   }
 
-  /** Fetches the whole client, which takes over when it is there. Without it the first one goes on. */
-  grow() {
-    this.#growing ??= this.whole().then(
-      (goOn) => {
-        this.#goOn = goOn
+  /** Fetches the fetchFullClient client, which takes over when it is there. Without it the first one goes on. */
+  loadFullClient() {
+    this.#loading ??= this.fetchFullClient().then(
+      (takeOver) => {
+        this.#takeOver = takeOver
         // Nothing but what is left to do.
         this.enter('')
       },
-      () => (this.#growing = undefined),
+      () => (this.#loading = undefined),
     )
   }
 
@@ -113,7 +113,7 @@ export class Host {
     return this.set(this.#prefix + number, value)
   }
 
-  prefix(prefix) {
+  setEventPrefix(prefix) {
     this.#prefix = prefix
     this.producer = prefix.slice(-27, -1)
   }
@@ -135,7 +135,7 @@ export class Host {
     }
   }
 
-  sizeBesides(prefix, own) {
+  sizeExcluding(prefix, own) {
     let size = 0
     for (const key of this.keys(prefix).split('\n'))
       if (!key.startsWith(own)) size += key.length + (this.get(key)?.length ?? 0)
@@ -143,21 +143,21 @@ export class Host {
   }
 
   /** Sets the timer, unless it fires early enough already: firing too early does nothing. */
-  wake(waitMs) {
+  setTimer(waitMs) {
     const atMs = performance.now() + waitMs
-    if (this.#wakeMs <= atMs) return
+    if (this.#timerAtMs <= atMs) return
     clearTimeout(this.#timer)
-    this.#wakeMs = atMs
+    this.#timerAtMs = atMs
     this.#timer = setTimeout(() => {
-      this.#wakeMs = Infinity
-      this.enter(/* @__KEY__ */ 'woke')
+      this.#timerAtMs = Infinity
+      this.enter(/* @__KEY__ */ 'timerFired')
     }, waitMs)
   }
 
-  note(...told) {
+  note(...args) {
     this.#jobs.push(() => {
       try {
-        this.#listener(...told)
+        this.#listener(...args)
       } catch {
         // What the page's own listener throws is not ours to handle here.
       }
@@ -165,7 +165,7 @@ export class Host {
   }
 
   /** Does no more than file it: a page may have replaced `fetch` by something that tracks events itself. */
-  post(id, body, keepalive) {
+  postRequest(id, body, keepalive) {
     this.#jobs.push(() => this.#post(id, body, keepalive))
   }
 
@@ -176,12 +176,12 @@ export class Host {
     try {
       if (this.#listener(SENDING, body.length) !== false) {
         // Never what is to outlive the page: there may be no later task to send it in.
-        const packed = !keepalive && body.length >= PACK_MIN && (await pack(body))
+        const compressed = !keepalive && body.length >= COMPRESS_MIN_CHARS && (await compress(body))
         if (!this.#requests.has(id)) return
         const answer = await fetch(this.#url, {
           method: 'POST',
-          body: packed || body,
-          // Without naming the encoding, which is told by the first bytes: so that no preflight is asked for.
+          body: compressed || body,
+          // Without naming the encoding, which is args by the first bytes: so that no preflight is asked for.
           headers: { 'content-type': 'text/plain' },
           credentials: 'omit',
           keepalive,
@@ -209,20 +209,20 @@ export class Host {
    * Web Locks, as a sign of life only: they never guard storage. Refused in some frames: then beats tell. Asked for in a task of its
    * own, because a page that starts has other things to do: nobody looks for the lock of a page that is seconds old.
    */
-  hold(name) {
+  holdLock(name) {
     const lived = new Promise((end) => (this.#endLock = end))
     setTimeout(() => globalThis.navigator.locks?.request(name, () => lived).catch(() => {}))
   }
 
-  release() {
+  releaseLock() {
     this.#endLock?.()
   }
 }
 
-// What only a whole client asks for. Functions, not methods, so that a page downloads them with it.
+// What only a fetchFullClient client asks for. Functions, not methods, so that a page downloads them with it.
 
 /** Tells the host's client which Web Locks are held. */
-export function lookAt(host) {
+export function listLocks(host) {
   globalThis.navigator.locks?.query().then(
     ({ held }) => host.enter('alive', held.map(({ name }) => name).join('\n')),
     () => {},
@@ -230,8 +230,8 @@ export function lookAt(host) {
 }
 
 /** Tells the host's client what `promise` has to tell, which is of work in the overflow. */
-export function tellOf(host, id, promise) {
-  const tell = (isDone) => (text) => host.enter(/* @__KEY__ */ 'worked', id, isDone, isDone ? text : '')
+export function reportOverflow(host, id, promise) {
+  const tell = (isDone) => (text) => host.enter(/* @__KEY__ */ 'overflowDone', id, isDone, isDone ? text : '')
   promise.then(tell(true), tell(false))
 }
 
@@ -254,7 +254,7 @@ export function landing(namespace, here) {
 }
 
 /** The gzip form of a text, made off the page's own thread; nothing where browsers cannot. */
-async function pack(text) {
+async function compress(text) {
   try {
     return await new Response(new Response(text).body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
   } catch {}
@@ -265,23 +265,23 @@ export const get = (at, key) => hosts[at].get(key)
 export const size = (at, key) => hosts[at].get(key)?.length ?? 0
 export const set = (at, key, value) => hosts[at].set(key, value)
 export const setNumbered = (at, number, value) => hosts[at].setNumbered(number, value)
-export const prefix = (at, text) => hosts[at].prefix(text)
+export const setEventPrefix = (at, text) => hosts[at].setEventPrefix(text)
 export const remove = (at, key) => hosts[at].remove(key)
 export const keys = (at, prefix) => hosts[at].keys(prefix)
-export const sizeBesides = (at, prefix, own) => hosts[at].sizeBesides(prefix, own)
+export const sizeExcluding = (at, prefix, own) => hosts[at].sizeExcluding(prefix, own)
 export const wallMs = () => Date.now()
 export const monotonicMs = () => performance.now()
-export const bits = () => crypto.getRandomValues(new Uint32Array(1))[0]
-export const wake = (at, waitMs) => hosts[at].wake(waitMs)
-export const note = (at, ...told) => hosts[at].note(...told)
-export const say = (at, text) => (hosts[at].said = text)
-export const post = (at, id, body, keepalive) => hosts[at].post(id, body, keepalive)
+export const randomBits = () => crypto.getRandomValues(new Uint32Array(1))[0]
+export const setTimer = (at, waitMs) => hosts[at].setTimer(waitMs)
+export const note = (at, ...args) => hosts[at].note(...args)
+export const returnText = (at, text) => (hosts[at].returnedText = text)
+export const postRequest = (at, id, body, keepalive) => hosts[at].postRequest(id, body, keepalive)
 export const abort = (at, id) => hosts[at].abort(id)
-export const hold = (at, name) => hosts[at].hold(name)
-export const release = (at) => hosts[at].release()
-export const look = (at) => lookAt(hosts[at])
-export const grow = (at) => hosts[at].grow()
-export const told = (at, id, promise) => tellOf(hosts[at], id, promise)
+export const holdLock = (at, name) => hosts[at].holdLock(name)
+export const releaseLock = (at) => hosts[at].releaseLock()
+export const queryLocks = (at) => listLocks(hosts[at])
+export const loadFullClient = (at) => hosts[at].loadFullClient()
+export const awaitOverflow = (at, id, promise) => reportOverflow(hosts[at], id, promise)
 
 // For tests that are Rust's: they make a host themselves, and have storage count as blocked.
 export const blockStorage = (at) => (hosts[at].storage = undefined)

@@ -10,7 +10,7 @@ use lamplight_wire::Producer;
 #[cfg(feature = "full")]
 use crate::text;
 pub use host::{attach, open};
-pub use ports::do_work;
+pub use ports::start_operation;
 pub use shell::Shell;
 
 /// The page or worker that a client runs in, as its host knows it.

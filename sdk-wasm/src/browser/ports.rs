@@ -19,11 +19,11 @@ impl Storage for Browser {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
-        taken(host::set(self.host, key, value))
+        storage_result(host::set(self.host, key, value))
     }
 
     fn set_event_prefix(&mut self, prefix: &str) {
-        host::prefix(self.host, prefix);
+        host::set_event_prefix(self.host, prefix);
     }
 
     /// The prefix is the same for all events of a page, and crosses into JavaScript once.
@@ -35,7 +35,7 @@ impl Storage for Browser {
     ) -> Result<(), StorageError> {
         // At most 2^32.
         #[allow(clippy::cast_precision_loss)]
-        taken(host::set_numbered(self.host, number as f64, value))
+        storage_result(host::set_numbered(self.host, number as f64, value))
     }
 
     fn remove(&mut self, key: &str) {
@@ -54,7 +54,7 @@ impl Storage for Browser {
 }
 
 /// What the host tells of a value that it was to store.
-const fn taken(answer: u32) -> Result<(), StorageError> {
+const fn storage_result(answer: u32) -> Result<(), StorageError> {
     match answer {
         0 => Ok(()),
         1 => Err(StorageError::QuotaExceeded),
@@ -76,13 +76,13 @@ impl Clock for Browser {
 
 impl Rng for Browser {
     fn random_bits(&mut self) -> u32 {
-        host::bits(self.host)
+        host::random_bits(self.host)
     }
 }
 
 impl Transport for Browser {
     fn send(&mut self, request: u32, body: String, keepalive: bool) {
-        host::post(self.host, request, &body, keepalive);
+        host::post_request(self.host, request, &body, keepalive);
     }
 
     fn abort(&mut self, request: u32) {
@@ -94,34 +94,34 @@ impl Liveness for Browser {
     fn hold_lock(&mut self, producer: Producer) {
         let mut name = self.alive_prefix();
         producer.push_to(&mut name);
-        host::hold(self.host, &name);
+        host::hold_lock(self.host, &name);
     }
 
     fn release_lock(&mut self) {
-        host::release(self.host);
+        host::release_lock(self.host);
     }
 
     fn query_locks(&mut self) {
-        host::look(self.host);
+        host::query_locks(self.host);
     }
 }
 
 impl Overflow for Browser {
     /// Never throws: every failure is told by the promise.
     fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
-        let told = do_work(&self.namespace, &work);
-        host::told(self.host, id, told);
+        let told = start_operation(&self.namespace, &work);
+        host::await_overflow(self.host, id, told);
     }
 }
 
 impl FullClientLoader for Browser {
     fn load_full_client(&mut self) {
-        host::grow(self.host);
+        host::load_full_client(self.host);
     }
 }
 
 /// Does one piece of work in the database with this name; the promise is of what it has to tell.
-pub fn do_work(database: &str, work: &OverflowOperation) -> wasm_bindgen::JsValue {
+pub fn start_operation(database: &str, work: &OverflowOperation) -> wasm_bindgen::JsValue {
     match work {
         OverflowOperation::List => host::overflow(database, 0, "", ""),
         OverflowOperation::Read(name) => host::overflow(database, 1, name, ""),

@@ -45,12 +45,12 @@ impl Shell {
     }
 
     /// Has the host keep a text that JavaScript asked for, if there is one.
-    pub fn say(&self, text: Option<String>) -> Option<()> {
-        text.map(|text| host::say(self.host, &text))
+    pub fn return_text(&self, text: Option<String>) -> Option<()> {
+        text.map(|text| host::return_text(self.host, &text))
     }
 
     /// The timer fired.
-    pub fn woke(&self) -> Option<()> {
+    pub fn timer_fired(&self) -> Option<()> {
         self.armed_ms.set(u64::MAX);
         self.with(Client::timer_fired)
     }
@@ -88,7 +88,7 @@ impl Shell {
 
     /// A piece of work for the overflow is done, or has failed.
     #[cfg(feature = "full")]
-    pub fn worked(&self, id: u32, is_done: bool, told: &str) -> Option<()> {
+    pub fn overflow_done(&self, id: u32, is_done: bool, told: &str) -> Option<()> {
         self.with(|client| client.overflow_done(id, is_done.then_some(told)))
     }
 
@@ -107,6 +107,6 @@ impl Shell {
             return;
         }
         let wait_ms = due_ms.saturating_sub(client.ports().monotonic_ms()).min(TIMER_MS_MAX);
-        host::wake(self.host, u32::try_from(wait_ms).unwrap_or(0));
+        host::set_timer(self.host, u32::try_from(wait_ms).unwrap_or(0));
     }
 }
