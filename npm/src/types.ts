@@ -239,7 +239,7 @@ export interface Stats {
   backoffMs: number
   /** The lock that decides which tab delivers orphaned events. */
   lock: {
-    phase: 'idle' | 'knocking' | 'claiming' | 'checking' | 'held' | 'releasing'
+    phase: 'idle' | 'requesting' | 'claiming' | 'checking' | 'held' | 'releasing'
     /** The producer that delivers orphaned events. */
     holder?: string
     /** The last holders, oldest first. `since` is when this tab first saw each. */

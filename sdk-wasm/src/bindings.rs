@@ -1,5 +1,5 @@
-//! What JavaScript calls: the only exports of the module. Texts and numbers cross, never objects. An instance of the module has one
-//! client, so no call has to name it.
+//! The module's only exports to JavaScript. Only texts and numbers cross, never objects. An
+//! instance of the module has one client, so no call has to name it.
 
 use std::cell::OnceCell;
 
@@ -11,18 +11,20 @@ use crate::options::Options;
 use crate::text;
 
 thread_local! {
-    /// This instance's client, once it has started.
+    /// The client of this instance, once it has started.
     static SHELL: OnceCell<&'static Shell> = const { OnceCell::new() };
 }
 
-/// Does something with the client's shell; nothing before there is one.
+/// Calls `act` with the client's shell; does nothing before the client has started.
 fn with<R>(act: impl FnOnce(&'static Shell) -> Option<R>) -> Option<R> {
     SHELL.with(|shell| shell.get().copied()).and_then(act)
 }
 
-/// Starts the client, on the host with this number. Numbers that are 0 stand for the defaults. `consent` is 1 if the page says
-/// that there is consent, 2 if it says that there is none; with 0 what was withdrawn before stays so.
-/// A whole one goes on from `state`, if another client handed some over.
+/// Starts the client on the host with this number. 0 stands for an option's default.
+///
+/// `consent` is 1 if the page says that the user consents, 2 if it says that the user does not;
+/// with 0, an earlier withdrawal stays in force. A full client continues from `state`, if a first
+/// client handed it over.
 #[wasm_bindgen]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
 pub fn start(
@@ -49,7 +51,7 @@ pub fn start(
     SHELL.with(|started| started.set(shell).ok());
 }
 
-/// What an option is to be: 0 stands for its default.
+/// The value of an option; 0 stands for its default.
 fn or_default<T: TryFrom<u32>>(value: u32, default: T) -> T {
     if value > 0 { T::try_from(value).unwrap_or(default) } else { default }
 }
@@ -68,7 +70,7 @@ fn new_client(browser: Browser, options: Options, consent: u32, state: &str) -> 
     }
 }
 
-/// The client, with what the page says of consent, or else an earlier page.
+/// Applies the page's answer about consent, or that of an earlier page.
 fn apply_consent<const FULL: bool>(
     mut client: Client<Browser, FULL>,
     consent: u32,
@@ -81,10 +83,12 @@ fn apply_consent<const FULL: bool>(
     client
 }
 
-/// Keeps an event. Its parts are the lines of one text, which crosses at once: the JSON of `properties`, `user` and
-/// `monitor`, the type, and the name. Returns its number times 8 plus the code of
-/// what became of it, or 7 when the client is busy: then call again in another task. All of it is ASCII, and type and name are as
-/// they stand inside a JSON string; without escapes the name has `name_bytes` of UTF-8.
+/// Stores an event. All parts cross in one text, one per line: the JSON of `properties`, `user` and
+/// `monitor`, the type, and the name. All of it is ASCII; type and name are escaped as inside a
+/// JSON string, and `name_bytes` is the name's length in UTF-8 without escapes.
+///
+/// Returns 8 times the event's number plus the code of its outcome, or 7 when the client is busy:
+/// then call again in another task.
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
 pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
@@ -93,7 +97,7 @@ pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
         (*line, name) = text::split_once(name, b'\n').unwrap_or((name, ""));
     }
     let [properties_json, user_json, monitor_json, kind] = lines;
-    // Checked to be a time that fits.
+    // A valid time fits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let ts_ms = (ts_ms >= 0.0).then_some(ts_ms as u64);
     let name_bytes = name_bytes as usize;
@@ -112,32 +116,33 @@ pub fn context(json: String) {
     with(|shell| shell.with(|client| client.set_context(&json)));
 }
 
-/// Names the person of later events; forgets the person when empty.
+/// Sets the user id of later events; an empty one resets the person.
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
 pub fn identify(id: String) {
     with(|shell| shell.with(|client| client.identify((!id.is_empty()).then_some(&id))));
 }
 
-/// Consent is given (again).
+/// The user consents (again).
 #[wasm_bindgen]
 pub fn consent() {
     with(|shell| shell.with(Client::consent));
 }
 
-/// Withdraws consent: deletes what waits, declares that; and deletes person and session, if it `forgets`.
+/// Withdraws consent: deletes waiting events and declares their numbers. With `forgets`, also
+/// deletes person and session.
 #[wasm_bindgen]
 pub fn withdraw(forgets: bool) {
     with(|shell| shell.with(|client| client.withdraw(forgets)));
 }
 
-/// Sends what waits now; the note `flushed` tells the end.
+/// Sends all waiting events now; the note `flushed` reports the end.
 #[wasm_bindgen]
 pub fn flush() {
     with(|shell| shell.with(Client::flush));
 }
 
-/// Whether an own event still waits for its 2xx.
+/// Whether an event of this page still waits for its 2xx.
 #[wasm_bindgen]
 pub fn queued(seq: f64) -> bool {
     // Numbers are below 2^32.
@@ -146,13 +151,13 @@ pub fn queued(seq: f64) -> bool {
     with(|shell| shell.with(|client| client.is_queued(seq))).unwrap_or(true)
 }
 
-/// Says the state.
+/// Returns the state as text.
 #[wasm_bindgen]
 pub fn stats() {
     with(|shell| shell.return_text(shell.with(|client| client.stats())));
 }
 
-/// Sends what it can and stops.
+/// Sends what it can, and stops.
 #[wasm_bindgen]
 pub fn close() {
     with(|shell| shell.with(Client::close));
@@ -164,27 +169,28 @@ pub fn timer_fired() {
     with(Shell::timer_fired);
 }
 
-/// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
-/// asked for.
+/// A request was answered; status 0 means that there was no response. `retry_after_ms` is negative
+/// or NaN without a `Retry-After`.
 #[wasm_bindgen]
 pub fn answered(id: u32, status: u16, retry_after_ms: f64, body: String) {
     with(|shell| shell.answered(id, status, retry_after_ms, body));
 }
 
-/// Something happened to the page, by the numbers of `host.js`.
+/// Something happened to the page; `host.js` defines the numbers.
 #[wasm_bindgen]
 pub fn page(event: u32) {
     with(|shell| shell.page(event));
 }
 
-/// Ends this client and says what the whole one must know; nothing when it must be asked again later.
+/// Ends this client and returns the state for the full client; returns nothing when it has to be
+/// called again later.
 #[cfg(not(feature = "full"))]
 #[wasm_bindgen(js_name = handOver)]
 pub fn hand_over() {
     with(|shell| shell.return_text(shell.with(Client::hand_over).flatten()));
 }
 
-/// The Web Locks that are held, one to a line.
+/// Takes the names of the Web Locks that are held, one per line.
 #[cfg(feature = "full")]
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
@@ -192,10 +198,10 @@ pub fn alive(locks: String) {
     with(|shell| shell.alive(&locks));
 }
 
-/// A piece of work for the overflow is done, or has failed.
+/// An operation on the overflow finished or failed.
 #[cfg(feature = "full")]
 #[wasm_bindgen(js_name = overflowDone)]
 #[allow(clippy::needless_pass_by_value)]
-pub fn overflow_done(id: u32, is_done: bool, told: String) {
-    with(|shell| shell.overflow_done(id, is_done, &told));
+pub fn overflow_done(id: u32, is_done: bool, result: String) {
+    with(|shell| shell.overflow_done(id, is_done, &result));
 }

@@ -1,16 +1,18 @@
-//! How storage keys are spelled.
+//! The names of storage keys. `<ns>` is the namespace.
 //!
 //! | key | value | written by | removed by |
 //! |---|---|---|---|
-//! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | its producer or an adopter, after a 2xx |
-//! | `<ns>:b:<block's name>` | a block of events | their producer, once | its producer or an adopter, after a 2xx for all |
-//! | `<ns>:p:<producer>` | the producer's mark | its producer | its producer or an adopter |
-//! | `<ns>:l:x`, `<ns>:l:y` | registers of the tab lock | any tab | the tab whose name is in it |
-//! | `<ns>:s` | the session: its last event's time and its name | any tab | [`crate::identity::session`] |
-//! | `<ns>:u` | the person: a random name and an id | any tab | [`crate::identity::person`] |
-//! | `<ns>:f` | the page that the person was first seen on, as JSON text | any page, if it is not there | `browser/host.js` |
-//! | `<ns>:o` | consent was withdrawn in this browser | any tab | any tab that is given consent again |
-//! | `<ns>:l:lease` | who works for the others | the tab that holds the lock | the tab whose name is in it |
+//! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | sender, after a 2xx |
+//! | `<ns>:b:<block's name>` | a block of events | its producer, once | sender, after a 2xx for all |
+//! | `<ns>:p:<producer>` | its heartbeat | its producer | its producer or an adopter |
+//! | `<ns>:l:x`, `<ns>:l:y` | tab lock registers | any tab | the tab that it names |
+//! | `<ns>:l:lease` | the lease | the lock's holder | the tab that it names |
+//! | `<ns>:s` | session id, last event's time | any tab | [`crate::identity::session`] |
+//! | `<ns>:u` | anonymous id and user id | any tab | [`crate::identity::person`] |
+//! | `<ns>:f` | the person's first page, as JSON | any page, once | `browser/host.js` |
+//! | `<ns>:o` | consent was withdrawn | any tab | any tab that gets consent again |
+//!
+//! The sender of an event is its producer or an adopter.
 
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};
@@ -24,34 +26,34 @@ pub struct Keys {
     namespace: String,
 }
 
-/// What a key of ours says.
+/// A parsed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     /// An event's text.
     Event(Producer, u64),
     /// A block of events.
     Block(block::BlockName),
-    /// A producer's mark.
+    /// A producer's heartbeat.
     Heartbeat(Producer),
 }
 
 impl Keys {
-    /// The keys that begin with `namespace`.
+    /// Creates the keys of `namespace`.
     pub fn new(namespace: &str) -> Self {
         Self { namespace: String::from(namespace) }
     }
 
-    /// What every key begins with.
+    /// The prefix of every key.
     pub fn prefix(&self) -> String {
         self.join(":")
     }
 
-    /// What the keys of all events that have one each begin with, and those of all blocks.
+    /// The prefixes of all single events' keys and of all blocks' keys.
     pub fn event_prefixes(&self) -> [String; 2] {
         [self.join(":q:"), self.join(":b:")]
     }
 
-    /// What the keys of a producer's events begin with.
+    /// The prefix of the keys of a producer's events.
     pub fn event_prefix(&self, producer: Producer) -> String {
         let mut key = self.join(":q:");
         producer.push_to(&mut key);
@@ -59,58 +61,58 @@ impl Keys {
         key
     }
 
-    /// Where an event's text stands.
+    /// The key of an event.
     pub fn event(&self, producer: Producer, seq: u64) -> String {
         let mut key = self.event_prefix(producer);
         json::push_integer(&mut key, seq);
         key
     }
 
-    /// Where a block stands.
+    /// The key of a block.
     pub fn block(&self, name: block::BlockName) -> String {
         let mut key = self.join(":b:");
         name.push_to(&mut key);
         key
     }
 
-    /// Where a producer's mark stands.
+    /// The key of a producer's heartbeat.
     pub fn heartbeat(&self, producer: Producer) -> String {
         let mut key = self.join(":p:");
         producer.push_to(&mut key);
         key
     }
 
-    /// The lock's register for who came last.
+    /// The lock's register for the last request.
     pub fn lock_x(&self) -> String {
         self.join(":l:x")
     }
 
-    /// The lock's register for who holds it.
+    /// The lock's register for the holder.
     pub fn lock_y(&self) -> String {
         self.join(":l:y")
     }
 
-    /// Where the lease stands.
+    /// The key of the lease.
     pub fn lease(&self) -> String {
         self.join(":l:lease")
     }
 
-    /// Where the browser session stands.
+    /// The key of the browser session.
     pub fn session(&self) -> String {
         self.join(":s")
     }
 
-    /// Where the person stands.
+    /// The key of the person.
     pub fn person(&self) -> String {
         self.join(":u")
     }
 
-    /// Where it stands that consent was withdrawn.
+    /// The key that records that consent was withdrawn.
     pub fn consent_withdrawn(&self) -> String {
         self.join(":o")
     }
 
-    /// What a key says; `None` when it is none of a producer's.
+    /// Parses a key; `None` when it belongs to no producer.
     pub fn parse(&self, key: &str) -> Option<Key> {
         let rest = key.strip_prefix(self.namespace.as_str())?;
         if let Some(rest) = rest.strip_prefix(":q:") {

@@ -1,16 +1,16 @@
-//! The browser half of Lamplight: an event queue on localStorage that loses nothing and is safe with
-//! any number of tabs.
+//! The browser half of Lamplight: an event queue on localStorage that loses nothing and is safe
+//! with any number of tabs.
 //!
 //! # Path of an event
 //!
 //! 1. [`client`] numbers it and writes it into [`queue`], one storage key per event.
 //! 2. [`send::flush`] decides when to send, [`send::batch`] what to send.
-//! 3. [`send::response`] reads the answer. Only a 2xx removes an event from storage.
+//! 3. [`send::response`] classifies the response. Only a 2xx removes an event from storage.
 //! 4. [`send::backoff`] decides how long to wait after a failure.
 //!
-//! Events that storage has no room for go into the overflow (`IndexedDB`), one
-//! [block](queue::block) at a time. [`tabs`] finds the events of pages that are gone, and makes sure
-//! that one tab sends them, not all. [`identity`] names the person and the session of each event.
+//! Events that do not fit in storage go into the overflow (`IndexedDB`), one [block](queue::block)
+//! at a time. [`tabs`] finds orphaned events and makes sure that one tab sends them, not all.
+//! [`identity`] provides the person and the session of each event.
 //!
 //! # Architecture invariants
 //!

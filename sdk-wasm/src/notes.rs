@@ -1,69 +1,69 @@
-//! What the client tells the page's code.
+//! What the client reports to the page's code.
 
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges, json};
 
-/// Something worth telling.
+/// Something to report to the page's code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
-    /// A 2xx was read for these events of this page.
+    /// The server accepted events of this page.
     Delivered {
-        /// This page.
+        /// This page's producer.
         producer: Producer,
-        /// Their numbers.
+        /// The events' numbers.
         seqs: Ranges,
     },
-    /// A 2xx was read for events of a page that is gone.
+    /// The server accepted events of an orphaned producer.
     Adopted {
-        /// Whose they were.
+        /// The orphaned producer.
         producer: Producer,
-        /// Their numbers.
+        /// The events' numbers.
         seqs: Ranges,
     },
-    /// An event was given up. The server is told as well.
+    /// An event was dropped. The server is told as well.
     Dropped {
-        /// Whose it was.
+        /// The event's producer.
         producer: Producer,
-        /// Its number.
+        /// The event's number.
         seq: u64,
-        /// Why.
+        /// The cause.
         reason: DropReason,
     },
-    /// A request failed; its events stay.
+    /// A request failed; its events stay queued.
     Failed {
-        /// The HTTP status, 0 when there was no answer.
+        /// The HTTP status; 0 when there was no response.
         status: u16,
-        /// How long nothing is sent now, in milliseconds.
+        /// How long nothing is sent, in milliseconds.
         wait_ms: u64,
     },
-    /// A flush that the page asked for is over.
+    /// A flush that the page's code requested has ended.
     Flushed {
-        /// Events answered with a 2xx since it was asked for.
+        /// Events accepted since the flush was requested.
         sent: u64,
         /// Events that are still queued.
         queued: u64,
-        /// The last failure's status, if a failure ended the flush.
+        /// The status of the last failure, if a failure ended the flush.
         status: Option<u16>,
     },
     /// Consent was withdrawn, here or in another tab.
     Withdrawn,
 }
 
-/// A note as it crosses into the page's code, which knows the kinds by their numbers.
+/// A note as it crosses into JavaScript, which knows the kinds by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncodedNote {
     /// 0 delivered, 1 adopted, 2 dropped, 3 failed, 4 flushed, 5 withdrawn.
     pub kind: u32,
     /// `seq`, `status` or `sent`.
     pub first: u64,
-    /// The place of `reason` in [`DropReason::ALL`], `wait_ms` or `queued`.
+    /// The index of `reason` in [`DropReason::ALL`], `wait_ms` or `queued`.
     pub second: u64,
-    /// The producer and, right after it, `seqs` as JSON; or a flush's `status`.
+    /// The producer directly followed by `seqs` as JSON; or a flush's `status`.
     pub text: String,
 }
 
 impl Note {
-    /// The note as it is told.
+    /// Encodes the note for JavaScript.
     pub fn encode(&self) -> EncodedNote {
         let (mut text, mut first, mut second) = (String::new(), 0, 0);
         let kind = match self {
@@ -94,7 +94,7 @@ impl Note {
     }
 }
 
-/// Appends a member whose value is a number.
+/// Appends a JSON member whose value is a number.
 pub(crate) fn push_number(out: &mut String, key: &str, value: u64) {
     out.push_str(key);
     json::push_integer(out, value);

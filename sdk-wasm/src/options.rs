@@ -1,34 +1,37 @@
-//! How a client is set up.
+//! The options of a client.
 
-/// How a client is set up. The defaults are what the documentation promises.
+/// The options of a client. The defaults are those of the documentation.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// What every storage key begins with. Tabs with the same one work for each other.
+    /// The prefix of every storage key. Tabs with the same namespace adopt each other's events.
     pub namespace: String,
-    /// Least time between two sends that are not full, in milliseconds.
+    /// Least time between two sends of batches that are not full, in milliseconds.
     pub interval_ms: u64,
-    /// Most events in one batch; so many queued ones are sent without waiting.
+    /// Most events in one batch. This many queued events are sent without waiting.
     pub events_max: usize,
-    /// Most bytes of events in one batch; so many queued ones are sent without waiting.
+    /// Most bytes of events in one batch. This many queued bytes are sent without waiting.
     pub batch_bytes_max: usize,
-    /// Most bytes of events in storage, of all pages of the namespace together, those that are gone included.
+    /// Most bytes of events in storage, of all pages of the namespace together, orphaned events
+    /// included.
     pub storage_bytes_max: usize,
-    /// Most bytes of events that wait in memory only, once storage takes no more.
+    /// Most bytes of events that are in memory only, once storage is full.
     pub memory_bytes_max: usize,
     /// Most bytes of events in the overflow, of all pages of the namespace together.
     pub overflow_bytes_max: u64,
-    /// Whether to ask the browser which tabs are alive. Without it only beats tell.
+    /// Whether to ask the browser which tabs are alive. Without it, only heartbeats tell.
     pub liveness: bool,
-    /// The least settle time of the tab lock, in milliseconds, and the age at which own keys are read back.
+    /// The least settle time of the tab lock, in milliseconds, and the age at which new keys are
+    /// read back.
     pub settle_ms: u64,
-    /// How far apart two scans must have seen a key before it is adopted, in milliseconds.
+    /// The time between two scans that must both have seen a key before it is adopted, in
+    /// milliseconds.
     pub adopt_after_ms: u64,
-    /// How long a beat stands still before its producer counts as gone, in milliseconds. Hidden tabs may run
-    /// one timer a minute.
+    /// The age at which an unchanged heartbeat means that its producer is gone, in milliseconds.
+    /// Hidden tabs may run one timer a minute.
     pub heartbeat_stale_ms: u64,
-    /// How long a lease's beat stands still before the lease counts as free, in milliseconds.
+    /// The age at which a lease that was not renewed counts as free, in milliseconds.
     pub lease_stale_ms: u64,
-    /// How long an answer may take, in milliseconds.
+    /// How long to wait for a response, in milliseconds.
     pub answer_ms_max: u64,
 }
 
@@ -39,7 +42,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults, in this namespace.
+    /// The defaults in this namespace.
     pub const fn new(namespace: String) -> Self {
         Self {
             namespace,

@@ -1,7 +1,7 @@
-//! Reading the short ASCII texts that stand in storage and in answers.
+//! Parsing of the short ASCII texts in storage and in responses.
 //!
-//! The standard library's searchers and number parser know far more cases, and cost three kilobytes of module. Loops without
-//! iterators take a third of the room here.
+//! The standard library's searchers and number parser handle many more cases and cost three
+//! kilobytes of module. Loops without iterators take a third of the space here.
 
 /// The parts before and after the first `at`; `None` when there is none.
 pub(crate) fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {
@@ -24,14 +24,14 @@ pub(crate) fn for_each_line<'a>(text: &'a str, mut visit: impl FnMut(&'a str)) {
     }
 }
 
-/// A number in decimal, and nothing else.
+/// Parses a decimal number; anything else is `None`.
 pub(crate) fn parse_number(text: &str) -> Option<u64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     let add = |number: u64, byte| number.checked_mul(10)?.checked_add(digit(byte)?);
     if text.is_empty() { None } else { text.bytes().try_fold(0, add) }
 }
 
-/// Whether `text` has `part` in it.
+/// Whether `text` contains `part`.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }

@@ -1,47 +1,65 @@
-// The page or worker that the module runs in, as the module sees it: texts and numbers cross, never objects, so that the
-// glue between the two stays small. Each client has a host; the module knows it by its number here.
+// The module's view of the page or worker that it runs in. Only texts and numbers cross, never
+// objects, so that the glue between the two stays small. Each client has a host, which the module
+// knows by its number here.
 export const hosts = []
 
-/** From how many characters on a body is compressed: a batch of small events then still goes out in the task that made it. */
+/**
+ * From how many characters on a body is compressed. A batch of small events still goes out in the
+ * task that made it.
+ */
 const COMPRESS_MIN_CHARS = 8192
 
-/** What happens to a page, by the numbers that the module knows. `unload` and `beforeunload` would keep it out of the back/forward cache. */
+/**
+ * Page events, by the numbers that the module knows. `unload` and `beforeunload` would keep the
+ * page out of the back/forward cache.
+ */
 const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
 
-/** The kind of note that no client tells: a batch is about to be sent. `false` in answer holds it back. */
+/**
+ * A note that no client sends: a batch is about to be sent. A listener that returns `false` holds
+ * it back.
+ */
 const SENDING = 6
 
 export class Host {
-  /** The module's client: hears what comes of things. None where a policy forbids that there be one. */
+  /**
+   * The module's client, which takes the results. Undefined where a policy forbids every client.
+   */
   core
-  /** Fetches the fetchFullClient client: a promise of the function that has it go on from a state. */
+  /** Loads the full client: a promise of the function that continues from a state. */
   fetchFullClient
   #loading
   #takeOver
   #url
   #listener
   storage
-  /** What all keys of this page's events begin with, and its producer, which that ends with. */
+  /** The prefix of the keys of this page's events, and the producer at its end. */
   #prefix
   producer
-  /** What the module last returnedText. */
+  /** The text that the module returned last. */
   returnedText
   #timer
   #timerAtMs = Infinity
-  /** Requests that were not given up, by number. */
+  /** Requests that were not cancelled, by number. */
   #requests = new Map()
   #endLock
-  /** How many calls into the module are under way: a web API that it uses may have been replaced by one that calls us. */
+  /**
+   * How many calls into the module are under way. A web API that it uses may have been replaced by
+   * one that calls us.
+   */
   #depth = 0
-  /** What waits until the module is left. */
+  /** What runs after the last call into the module has returned. */
   #jobs = []
 
-  /** `listener` hears every note, as the numbers and the text of `notes.rs`, and before a batch is sent `SENDING` and its bytes. */
+  /**
+   * `listener` takes every note, as the numbers and the text of `notes.rs`, and before a batch is
+   * sent `SENDING` and its bytes.
+   */
   constructor(url, listener) {
     this.#url = url
     this.#listener = listener
     try {
-      // A getter that throws where a policy forbids storage; not there in a worker.
+      // A getter that throws where a policy forbids storage. Workers do not have it.
       this.storage = globalThis.localStorage
     } catch {}
     const hear = (event) => this.#page(event)
@@ -49,7 +67,10 @@ export class Host {
     for (const name of ['visibilitychange', 'freeze', 'resume']) globalThis.document?.addEventListener(name, hear)
   }
 
-  /** Calls what the module's client has under this name, then does what that left to do: it may not be called while it is busy. */
+  /**
+   * Calls a method of the module's client, then runs the queued jobs. The client must not be called
+   * while it is busy.
+   */
   enter(name, a, b, c, d) {
     this.#depth += 1
     try {
@@ -62,7 +83,7 @@ export class Host {
 
   #leave() {
     const state = this.#takeOver && this.core.handOver()
-    // Nothing while the first client is not at rest: it is asked again after the next call.
+    // Without a state, the first client is not idle: it is asked again after the next call.
     if (state) {
       const takeOver = this.#takeOver
       this.#takeOver = undefined
@@ -71,12 +92,15 @@ export class Host {
     while (!this.#depth && this.#jobs.length) this.#jobs.shift()()
   }
 
-  /** Fetches the fetchFullClient client, which takes over when it is there. Without it the first one goes on. */
+  /**
+   * Loads the full client, which takes over when it is there. Without it, the first client
+   * continues.
+   */
   loadFullClient() {
     this.#loading ??= this.fetchFullClient().then(
       (takeOver) => {
         this.#takeOver = takeOver
-        // Nothing but what is left to do.
+        // Run the handover.
         this.enter('')
       },
       () => (this.#loading = undefined),
@@ -86,7 +110,7 @@ export class Host {
   #page({ type, persisted }) {
     let what = PAGE[type]
     if (type === 'visibilitychange') what = document.visibilityState === 'hidden' ? 0 : 1
-    // The first one of a page's life says nothing new.
+    // The first `pageshow` of a page's life says nothing new.
     if (type === 'pageshow' && persisted) what = 4
     if (what >= 0) this.enter('page', what)
   }
@@ -97,7 +121,7 @@ export class Host {
     } catch {}
   }
 
-  /** 0 when it is stored, 1 when there is no room, 2 when there is no storage. */
+  /** 0 when it was stored, 1 when there is no room, 2 when there is no storage. */
   set(key, value) {
     if (!this.storage) return 2
     try {
@@ -108,7 +132,7 @@ export class Host {
     }
   }
 
-  /** The same with a key that ends in a number: what stands before it crosses once. */
+  /** The same with a key that ends in a number: its prefix crosses only once. */
   setNumbered(number, value) {
     return this.set(this.#prefix + number, value)
   }
@@ -124,7 +148,7 @@ export class Host {
     } catch {}
   }
 
-  /** One call for all names: `key(i)` walks the table anew for each in some browsers. */
+  /** One call for all names, because in some browsers each `key(i)` walks the table again. */
   keys(prefix) {
     try {
       return Object.keys(this.storage)
@@ -142,7 +166,7 @@ export class Host {
     return size
   }
 
-  /** Sets the timer, unless it fires early enough already: firing too early does nothing. */
+  /** Sets the timer unless it fires early enough already. Firing too early is harmless. */
   setTimer(waitMs) {
     const atMs = performance.now() + waitMs
     if (this.#timerAtMs <= atMs) return
@@ -159,12 +183,15 @@ export class Host {
       try {
         this.#listener(...args)
       } catch {
-        // What the page's own listener throws is not ours to handle here.
+        // Errors of the page's own listener are not ours to handle.
       }
     })
   }
 
-  /** Does no more than file it: a page may have replaced `fetch` by something that tracks events itself. */
+  /**
+   * Only queues the request: the page may have replaced `fetch` with a function that tracks events
+   * itself.
+   */
   postRequest(id, body, keepalive) {
     this.#jobs.push(() => this.#post(id, body, keepalive))
   }
@@ -175,13 +202,15 @@ export class Host {
     let [status, waitMs, text] = [0, -1, '']
     try {
       if (this.#listener(SENDING, body.length) !== false) {
-        // Never what is to outlive the page: there may be no later task to send it in.
+        // Requests that should outlive the page are not compressed: there may be no later task to
+        // send them in.
         const compressed = !keepalive && body.length >= COMPRESS_MIN_CHARS && (await compress(body))
         if (!this.#requests.has(id)) return
         const answer = await fetch(this.#url, {
           method: 'POST',
           body: compressed || body,
-          // Without naming the encoding, which is args by the first bytes: so that no preflight is asked for.
+          // No `content-encoding`, which the server detects from the first bytes, so that no CORS
+          // preflight is needed.
           headers: { 'content-type': 'text/plain' },
           credentials: 'omit',
           keepalive,
@@ -190,11 +219,11 @@ export class Host {
         text = await answer.text()
         status = answer.status
         const asked = answer.headers.get('retry-after')
-        // Seconds, or a date (RFC 9110, 10.2.3).
+        // Seconds, or a date (RFC 9110, section 10.2.3).
         if (asked) waitMs = asked >= 0 ? asked * 1000 : Math.max(0, Date.parse(asked) - Date.now())
       }
     } catch {
-      // A head without a body that could be read is no answer.
+      // A head without a readable body is no response.
       status = 0
     }
     if (this.#requests.delete(id)) this.enter(/* @__KEY__ */ 'answered', id, status, waitMs, text)
@@ -206,8 +235,9 @@ export class Host {
   }
 
   /**
-   * Web Locks, as a sign of life only: they never guard storage. Refused in some frames: then beats tell. Asked for in a task of its
-   * own, because a page that starts has other things to do: nobody looks for the lock of a page that is seconds old.
+   * The Web Lock only shows that the page lives; it never guards storage. Some frames refuse it,
+   * and then heartbeats tell. It is requested in a task of its own, because a starting page has
+   * other work and no tab looks for the lock of a page that is seconds old.
    */
   holdLock(name) {
     const lived = new Promise((end) => (this.#endLock = end))
@@ -219,9 +249,10 @@ export class Host {
   }
 }
 
-// What only a fetchFullClient client asks for. Functions, not methods, so that a page downloads them with it.
+// What only a full client needs. These are functions, not methods, so that a page downloads them
+// with it.
 
-/** Tells the host's client which Web Locks are held. */
+/** Passes the names of the held Web Locks to the client. */
 export function listLocks(host) {
   globalThis.navigator.locks?.query().then(
     ({ held }) => host.enter('alive', held.map(({ name }) => name).join('\n')),
@@ -229,15 +260,15 @@ export function listLocks(host) {
   )
 }
 
-/** Tells the host's client what `promise` has to tell, which is of work in the overflow. */
+/** Passes the result of an overflow operation to the client. */
 export function reportOverflow(host, id, promise) {
   const tell = (isDone) => (text) => host.enter(/* @__KEY__ */ 'overflowDone', id, isDone, isDone ? text : '')
   promise.then(tell(true), tell(false))
 }
 
 /**
- * The page that the person was first seen on, of which storage knows: this one, if of none, and from then on. None while consent
- * is withdrawn. Without `here`, storage forgets it.
+ * The page on which the person was first seen: the stored one, or else `here`, which is then
+ * stored. Undefined while consent is withdrawn. Without `here`, deletes the stored one.
  */
 export function landing(namespace, here) {
   try {
@@ -248,12 +279,12 @@ export function landing(namespace, here) {
       return JSON.parse(localStorage[key])
     }
   } catch {
-    // Without storage, each page is where its visitor was first seen.
+    // Without storage, every page is the first one.
     return here
   }
 }
 
-/** The gzip form of a text, made off the page's own thread; nothing where browsers cannot. */
+/** The gzip form of a text, compressed off the main thread; undefined where the browser cannot. */
 async function compress(text) {
   try {
     return await new Response(new Response(text).body.pipeThrough(new CompressionStream('gzip'))).arrayBuffer()
@@ -283,7 +314,7 @@ export const queryLocks = (at) => listLocks(hosts[at])
 export const loadFullClient = (at) => hosts[at].loadFullClient()
 export const awaitOverflow = (at, id, promise) => reportOverflow(hosts[at], id, promise)
 
-// For tests that are Rust's: they make a host themselves, and have storage count as blocked.
+// For the module's own tests, which are Rust: they create a host and can block its storage.
 export const blockStorage = (at) => (hosts[at].storage = undefined)
 export const open = (url, listener) => hosts.push(new Host(url, listener)) - 1
 export const attach = (at, core) => (hosts[at].core = core)

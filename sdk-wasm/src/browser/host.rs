@@ -1,5 +1,5 @@
-//! What `host.js` offers: every function takes the host's number first, so that wasm-bindgen wraps and names each one. Texts and numbers cross, never objects, but for
-//! the one promise that the overflow makes.
+//! The functions of `host.js`. Each takes the host's number first, so that wasm-bindgen wraps and
+//! names each one. Only texts and numbers cross, except for the promise of an overflow operation.
 
 use wasm_bindgen::prelude::*;
 
@@ -44,12 +44,12 @@ extern "C" {
     pub(super) fn await_overflow(host: u32, id: u32, promise: JsValue);
 }
 
-// For tests that are Rust's: no JavaScript is there to make a host.
+// For tests in Rust, where no JavaScript creates a host.
 #[wasm_bindgen(module = "/src/browser/host.js")]
 extern "C" {
-    /// Makes a host; its number.
+    /// Creates a host; returns its number.
     pub fn open(url: &str, listener: JsValue) -> u32;
-    /// Has a host tell `core` what comes of things.
+    /// Makes a host pass results to `core`.
     pub fn attach(host: u32, core: JsValue);
 }
 

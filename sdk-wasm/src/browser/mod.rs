@@ -1,4 +1,5 @@
-//! The only code that knows a browser: the ports, on the few functions of `host.js`, and the shell that wakes the client.
+//! The only code that knows a browser: the ports on top of the functions of `host.js`, and the
+//! shell that drives the client.
 
 mod host;
 mod ports;
@@ -13,7 +14,7 @@ pub use host::{attach, open};
 pub use ports::start_operation;
 pub use shell::Shell;
 
-/// The page or worker that a client runs in, as its host knows it.
+/// The page or worker that a client runs in.
 #[derive(Debug)]
 pub struct Browser {
     host: u32,
@@ -21,17 +22,18 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The ports on the host with this number. Storage that the browser withholds counts as blocked.
+    /// The ports on the host with this number. Storage that the browser withholds counts as
+    /// blocked.
     pub fn new(host: u32, namespace: &str) -> Self {
         Self { host, namespace: String::from(namespace) }
     }
 
-    /// Has storage count as blocked from now on.
+    /// Makes storage count as blocked from now on.
     pub fn block_storage(&mut self) {
         host::block_storage(self.host);
     }
 
-    /// Reads the list of held locks, one to a line.
+    /// Parses the names of held locks, one per line, into producers.
     #[cfg(feature = "full")]
     pub(crate) fn alive(&self, locks: &str) -> Vec<Producer> {
         let prefix = self.alive_prefix();
@@ -42,7 +44,7 @@ impl Browser {
         alive
     }
 
-    /// `<ns>:alive:`, before the producer's name.
+    /// `<ns>:alive:`, the prefix of a producer's lock.
     fn alive_prefix(&self) -> String {
         let mut prefix = self.namespace.clone();
         prefix.push_str(":alive:");

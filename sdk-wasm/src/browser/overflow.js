@@ -1,4 +1,5 @@
-// IndexedDB, in the smallest form: one database with one store of texts by name. Every failure is a rejected promise.
+// IndexedDB in its simplest form: one database with one store of texts by name. Every failure is a
+// rejected promise.
 const STORE = 'blocks'
 const bases = new Map()
 
@@ -14,7 +15,7 @@ function open(name) {
     const request = indexedDB.open(name, 1)
     request.onupgradeneeded = () => request.result.createObjectStore(STORE)
     base = done(request).then((database) => {
-      // Closed by the browser, or somebody deletes it: it is opened anew the next time.
+      // The browser or the user closed or deleted the database. It is opened again the next time.
       database.onclose = () => bases.delete(name)
       database.onversionchange = () => {
         database.close()
@@ -30,7 +31,7 @@ function open(name) {
 
 // `what`: 0 lists the names, 1 reads the text under `key`, 2 writes `text` under it, 3 removes it.
 export async function overflow(name, what, key, text) {
-  // A page that never overflows does not even make the database.
+  // A page that never overflows does not create the database.
   if (!what && !bases.has(name) && indexedDB.databases) {
     const known = await indexedDB.databases()
     if (!known.some((base) => base.name === name)) return ''
@@ -40,7 +41,7 @@ export async function overflow(name, what, key, text) {
   try {
     transaction = database.transaction(STORE, what > 1 ? 'readwrite' : 'readonly', { durability: 'relaxed' })
   } catch (error) {
-    // The connection has died.
+    // The connection is broken.
     bases.delete(name)
     throw error
   }
@@ -49,7 +50,7 @@ export async function overflow(name, what, key, text) {
   if (what < 2) return (await done(store.get(key))) ?? ''
   if (what < 3) store.put(text, key)
   else store.delete(key)
-  // Kept once it is committed, not when the request has succeeded.
+  // It is durable once the transaction has completed, not when the request has succeeded.
   await new Promise((resolve, reject) => {
     transaction.oncomplete = resolve
     transaction.onabort = transaction.onerror = () => reject(transaction.error)

@@ -1,4 +1,4 @@
-//! The ports, on what the host offers.
+//! The ports on top of the host's functions.
 
 use lamplight_wire::Producer;
 
@@ -26,7 +26,7 @@ impl Storage for Browser {
         host::set_event_prefix(self.host, prefix);
     }
 
-    /// The prefix is the same for all events of a page, and crosses into JavaScript once.
+    /// The prefix is the same for all events of a page and crosses into JavaScript once.
     fn set_numbered(
         &mut self,
         _prefix: &str,
@@ -53,7 +53,7 @@ impl Storage for Browser {
     }
 }
 
-/// What the host tells of a value that it was to store.
+/// Decodes the host's answer to a write.
 const fn storage_result(answer: u32) -> Result<(), StorageError> {
     match answer {
         0 => Ok(()),
@@ -107,10 +107,10 @@ impl Liveness for Browser {
 }
 
 impl Overflow for Browser {
-    /// Never throws: every failure is told by the promise.
-    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
-        let told = start_operation(&self.namespace, &work);
-        host::await_overflow(self.host, id, told);
+    /// Never throws: the promise reports every failure.
+    fn run_overflow(&mut self, id: u32, operation: OverflowOperation) {
+        let result = start_operation(&self.namespace, &operation);
+        host::await_overflow(self.host, id, result);
     }
 }
 
@@ -120,9 +120,9 @@ impl FullClientLoader for Browser {
     }
 }
 
-/// Does one piece of work in the database with this name; the promise is of what it has to tell.
-pub fn start_operation(database: &str, work: &OverflowOperation) -> wasm_bindgen::JsValue {
-    match work {
+/// Starts an operation in the database with this name; the promise resolves to its result.
+pub fn start_operation(database: &str, operation: &OverflowOperation) -> wasm_bindgen::JsValue {
+    match operation {
         OverflowOperation::List => host::overflow(database, 0, "", ""),
         OverflowOperation::Read(name) => host::overflow(database, 1, name, ""),
         OverflowOperation::Write(name, text) => host::overflow(database, 2, name, text),

@@ -1,4 +1,4 @@
-//! Drives the client, and sets its timer.
+//! Drives the client and sets its timer.
 
 use std::cell::{Cell, RefCell};
 
@@ -7,19 +7,19 @@ use crate::client::Client;
 use crate::notes::EncodedNote;
 use crate::ports::{Clock, PageEvent, Response};
 
-/// The longest time that the timer is asked for, in milliseconds.
+/// The longest wait that the timer is set for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
 
-/// Whether this is the build that has everything, not the one that a page begins with.
+/// Whether this build has the full client, or only the one that a page starts with.
 const IS_FULL: bool = cfg!(feature = "full");
 
-/// A client in its page. It is never freed: it lives as long as the page does, or else its
-/// module is given up with it.
+/// A client in its page. It is never freed: it lives as long as the page, or its module is
+/// discarded with it.
 #[derive(Debug)]
 pub struct Shell {
     host: u32,
     client: RefCell<Client<Browser, IS_FULL>>,
-    /// What the timer was last set for, until it fires; then `u64::MAX`.
+    /// The time that the timer is set for; `u64::MAX` after it fired.
     armed_ms: Cell<u64>,
 }
 
@@ -35,8 +35,8 @@ impl Shell {
         shell
     }
 
-    /// Does something with the client, then what follows from it. `None` when the client is busy, because a web API
-    /// that it was just calling has been replaced by one that calls back.
+    /// Calls `act` with the client, then reports notes and sets the timer. `None` when the client
+    /// is busy, because a web API that it called was replaced by one that calls back.
     pub fn with<R>(&self, act: impl FnOnce(&mut Client<Browser, IS_FULL>) -> R) -> Option<R> {
         let mut client = self.client.try_borrow_mut().ok()?;
         let result = act(&mut client);
@@ -44,7 +44,7 @@ impl Shell {
         Some(result)
     }
 
-    /// Has the host keep a text that JavaScript asked for, if there is one.
+    /// Passes a text that JavaScript requested to the host, if there is one.
     pub fn return_text(&self, text: Option<String>) -> Option<()> {
         text.map(|text| host::return_text(self.host, &text))
     }
@@ -55,8 +55,8 @@ impl Shell {
         self.with(Client::timer_fired)
     }
 
-    /// A request was answered, or not: then the status is 0. `retry_after_ms` is negative or no number when nothing was
-    /// asked for.
+    /// A request was answered; status 0 means that there was no response. `retry_after_ms` is
+    /// negative or NaN without a `Retry-After`.
     pub fn answered(&self, id: u32, status: u16, retry_after_ms: f64, body: String) -> Option<()> {
         // No server asks for more than fits.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -64,7 +64,7 @@ impl Shell {
         self.with(|client| client.answered(id, &Response { status, body, retry_after_ms }))
     }
 
-    /// Something happened to the page, by the numbers of `host.js`.
+    /// Something happened to the page; `host.js` defines the numbers.
     pub fn page(&self, event: u32) -> Option<()> {
         let event = match event {
             0 => PageEvent::Hidden,
@@ -77,7 +77,7 @@ impl Shell {
         self.with(|client| client.page_event(event))
     }
 
-    /// The Web Locks that are held, one to a line.
+    /// Takes the names of the Web Locks that are held, one per line.
     #[cfg(feature = "full")]
     pub fn alive(&self, locks: &str) -> Option<()> {
         self.with(|client| {
@@ -86,13 +86,13 @@ impl Shell {
         })
     }
 
-    /// A piece of work for the overflow is done, or has failed.
+    /// An operation on the overflow finished or failed.
     #[cfg(feature = "full")]
-    pub fn overflow_done(&self, id: u32, is_done: bool, told: &str) -> Option<()> {
-        self.with(|client| client.overflow_done(id, is_done.then_some(told)))
+    pub fn overflow_done(&self, id: u32, is_done: bool, result: &str) -> Option<()> {
+        self.with(|client| client.overflow_done(id, is_done.then_some(result)))
     }
 
-    /// Tells what is to be told, and sets the timer.
+    /// Reports the client's notes and sets the timer.
     #[inline(never)]
     fn follow_up(&self, client: &mut Client<Browser, IS_FULL>) {
         for note in &client.take_notes() {
@@ -102,7 +102,7 @@ impl Shell {
             host::note(self.host, kind, first as f64, second as f64, &text);
         }
         let Some(due_ms) = client.next_wake_ms() else { return };
-        // Asked for already, and it has not fired.
+        // The timer is set for this time already and has not fired.
         if self.armed_ms.replace(due_ms) == due_ms {
             return;
         }

@@ -1,10 +1,10 @@
-//! Working for producers whose page is gone: scan, lock, lease, send.
+//! Sending the events of orphaned producers: scan, lock, lease, send.
 
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
-use super::delivery::{RequestContents, ranges};
+use super::request::{AdoptedEvents, RequestContents, ranges};
 use crate::identity::session::Session;
 use crate::notes::Note;
 use crate::ports::Ports;
@@ -14,26 +14,21 @@ use crate::send::flush::Reason;
 use crate::tabs::lock::{Access, Phase, Register, Waits};
 use crate::tabs::orphans::OrphanedProducer;
 
-/// How often other tabs' keys are looked at, in milliseconds: while there is something to look for, and else.
+/// How often other tabs' keys are scanned, in milliseconds: while there are events anywhere, and
+/// otherwise.
 const SCAN_MS: u64 = 2_500;
 const SCAN_QUIET_MS: u64 = 4_000;
 
-/// For how long a producer is left to others whose keys are listed and cannot be read, in milliseconds. Either they were
-/// just removed, or this tab's copy of storage is at odds with itself, as Firefox's can be after a process was killed.
+/// How long a producer is skipped when its keys are listed but cannot be read, in milliseconds.
+/// Either they were just removed, or this tab's copy of storage is inconsistent, as Firefox's can
+/// be after a process was killed.
 const SKIP_MS: u64 = 60_000;
 
-/// Where storage is too full for the lock, one in so many tries works without it.
+/// Where storage is too full for the lock, one attempt in this many continues without it.
 const LOCKLESS_ODDS: u32 = 4;
 
-/// What one request carries of one gone producer.
-#[derive(Debug)]
-pub(super) struct Adopted {
-    pub(super) producer: Producer,
-    pub(super) seqs: Ranges,
-    pub(super) declared: Dropped,
-}
-
-/// Events of a gone producer that the server can never take. Their keys go once that is declared.
+/// Events of an orphaned producer that the server rejected permanently. Their keys are removed once
+/// that is declared.
 #[derive(Debug)]
 pub(super) struct DroppedOrphans {
     producer: Producer,
@@ -41,14 +36,14 @@ pub(super) struct DroppedOrphans {
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Tells which producers are alive, after [`crate::ports::Liveness::look`].
+    /// Takes the list of live producers that [`crate::ports::Liveness::query_locks`] requested.
     pub fn set_live_producers(&mut self, alive: &[Producer]) {
         self.foreign.update_liveness(alive);
         self.lease.update_liveness(alive);
         self.find_orphans();
     }
 
-    /// Looks at all keys, and at how much of our share others take.
+    /// Scans all keys and counts how much of the storage share other pages take.
     pub(super) fn scan_storage(&mut self, now_ms: u64) {
         let foreign_bytes = if FULL {
             self.foreign.scan(&self.ports, &self.keys, self.producer, now_ms);
@@ -59,21 +54,21 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.queue.set_foreign_bytes(now_ms, foreign_bytes);
     }
 
-    /// Looks at all keys, when that is due.
+    /// Scans all keys when that is due.
     pub(super) fn scan(&mut self, now_ms: u64) {
         if now_ms < self.scan_due_ms || self.is_withdrawn() {
             return;
         }
         self.apply_consent_withdrawal();
         if self.person.sync(&self.ports, &self.keys) {
-            // Read from storage anew, as the person was.
+            // Like the person, the session is read from storage again.
             self.session = Session::default();
         }
         self.scan_storage(now_ms);
         let was_others = self.lease.is_held_elsewhere(now_ms);
         self.lease.refresh(&self.ports, &self.keys, now_ms, self.ports.wall_ms());
         if was_others && self.lease.holder().is_none() {
-            // Given back: whoever tried for all has got through, or has left.
+            // The lease was released: the tab that retried for all has succeeded, or has left.
             self.backoff.retry_now(now_ms);
         }
         let is_quiet = self.foreign.is_empty() && self.queue.is_empty();
@@ -85,7 +80,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.find_orphans();
     }
 
-    /// Works out whom to work for, and knocks at the lock if somebody must and nobody does.
+    /// Finds orphaned producers and requests the tab lock if there is shared work and no tab does
+    /// it.
     pub(super) fn find_orphans(&mut self) {
         let now_ms = self.ports.monotonic_ms();
         self.orphans = self.foreign.orphaned(now_ms);
@@ -101,13 +97,13 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Whether one tab should work for all: somebody's events are left behind, or the server fails and one should try
-    /// it again, not each.
+    /// Whether there is work that one tab should do for all: orphaned events, or retrying a server
+    /// that fails.
     fn has_shared_work(&self) -> bool {
         !self.orphans.is_empty() || (self.backoff.is_failing() && !self.queue.is_empty())
     }
 
-    /// Does the lock's one access of this task, and its section if that gave us the lock.
+    /// Does the one access of this task, and the critical section if that acquired the lock.
     pub(super) fn step_lock(&mut self, now_ms: u64) {
         let Some(access) = self.lock.next_access(now_ms) else { return };
         let mut is_refused = false;
@@ -131,7 +127,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.lock.complete_access(self.ports.monotonic_ms(), value.as_deref(), random);
         let is_full = is_refused || self.lock.is_unusable();
         if is_full && !random.is_multiple_of(LOCKLESS_ODDS) {
-            // Not every tab at once; the next scan tries again.
+            // Not every tab at once: the next scan tries again.
             self.lock.release(now_ms);
         } else if is_full || self.lock.phase() == Phase::Held {
             let wall_ms = self.ports.wall_ms();
@@ -142,7 +138,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Keeps the lease while there is work, and gives it back after.
+    /// Renews the lease while there is work, and releases it afterwards.
     pub(super) fn maintain_lease(&mut self, now_ms: u64) {
         if !self.lease.is_mine() {
             return;
@@ -155,13 +151,13 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// When the lease is to be given back, or its beat moved on.
+    /// When the lease must be renewed or released.
     pub(super) fn lease_due_ms(&self, now_ms: u64) -> Option<u64> {
         let due_ms = self.lease.due_ms()?;
         Some(if self.has_shared_work() { due_ms } else { now_ms })
     }
 
-    /// When there is something to send for others.
+    /// When there is something to send for orphaned producers.
     pub(super) fn adoption_due_ms(&self, now_ms: u64) -> Option<u64> {
         let has_some = || self.orphans.iter().any(|orphans| self.is_sendable(orphans));
         if !self.lease.is_mine() || !self.requests.is_empty() || !has_some() {
@@ -170,7 +166,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         Some(self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
     }
 
-    /// Sends a batch for others, if this tab has the lease and nothing of its own is in flight.
+    /// Sends a batch for orphaned producers if this tab has the lease and no request is in flight.
     pub(super) fn send_adopted(&mut self, now_ms: u64) {
         if self.adoption_due_ms(now_ms) != Some(now_ms) {
             return;
@@ -183,7 +179,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         let mut texts = String::new();
         let mut adopted = Vec::new();
         let mut notes = Vec::new();
-        let (mut events, mut is_blind) = (0, false);
+        let (mut events, mut is_unreadable) = (0, false);
         for orphans in self.orphans.clone() {
             if !self.is_sendable(&orphans) {
                 continue;
@@ -196,14 +192,14 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             let seqs = self.read_orphaned(&orphans, &declared, &mut events, &mut texts);
             if seqs.is_empty() && declared.is_empty() && !orphans.seqs.is_empty() {
                 self.foreign.skip_until(orphans.producer, now_ms + SKIP_MS);
-                is_blind = true;
+                is_unreadable = true;
                 continue;
             }
             let next = orphans.next.max(seqs.last().unwrap_or(0) + 1);
             notes.push((orphans.producer, batch::producer_note(next, &declared)));
-            adopted.push(Adopted { producer: orphans.producer, seqs, declared });
+            adopted.push(AdoptedEvents { producer: orphans.producer, seqs, declared });
         }
-        if is_blind {
+        if is_unreadable {
             self.orphans = self.foreign.orphaned(now_ms);
         }
         if !adopted.is_empty() {
@@ -219,7 +215,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Appends the texts of as many of `orphans` as still fit; says which.
+    /// Appends the texts of as many of `orphans` as still fit. Returns their numbers.
     fn read_orphaned(
         &mut self,
         orphans: &OrphanedProducer,
@@ -228,8 +224,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         texts: &mut String,
     ) -> Ranges {
         let (mut read, mut missing) = (Vec::new(), Vec::new());
-        let is_parked =
-            |seq: &u64| declared.iter().any(|(_, dropped_orphans)| dropped_orphans.contains(*seq));
+        let is_dropped = |seq: &u64| declared.iter().any(|(_, seqs)| seqs.contains(*seq));
         let mut add = |seq: u64, text: &str| {
             let is_full = texts.len() + text.len() > self.options.batch_bytes_max;
             if *events >= self.events_max || (*events > 0 && is_full) {
@@ -243,20 +238,21 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             read.push(seq);
             true
         };
-        let loaded = self.overflow.loaded.iter().filter(|lent| lent.producer() == orphans.producer);
-        let lines = loaded.flat_map(|lent| &lent.lines).filter(|(seq, _)| !is_parked(seq));
-        let (mut goes_on, mut lent) = (true, Ranges::new());
+        let loaded =
+            self.overflow.loaded.iter().filter(|block| block.producer() == orphans.producer);
+        let lines = loaded.flat_map(|block| &block.lines).filter(|(seq, _)| !is_dropped(seq));
+        let (mut has_room, mut loaded_seqs) = (true, Ranges::new());
         for (seq, text) in lines {
-            lent.insert(*seq);
-            goes_on = goes_on && add(*seq, text);
+            loaded_seqs.insert(*seq);
+            has_room = has_room && add(*seq, text);
         }
         let all = orphans.seqs.as_slice().iter().flat_map(|(from, to)| *from..=*to);
-        for seq in all.filter(|seq| !is_parked(seq) && !lent.contains(*seq)) {
-            if !goes_on {
+        for seq in all.filter(|seq| !is_dropped(seq) && !loaded_seqs.contains(*seq)) {
+            if !has_room {
                 break;
             }
             match self.ports.get(&self.keys.event(orphans.producer, seq)) {
-                Some(text) => goes_on = add(seq, &text),
+                Some(text) => has_room = add(seq, &text),
                 None => missing.push(seq),
             }
         }
@@ -264,28 +260,28 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         ranges(&read)
     }
 
-    /// Removes what a 2xx answered, and a producer's mark with its last event.
-    pub(super) fn accepted_adopted(&mut self, adopted: Vec<Adopted>) {
-        for Adopted { producer, seqs, declared } in adopted {
-            let mut gone = seqs.clone();
-            for (_, dropped_orphans) in &declared {
-                gone.union(dropped_orphans);
+    /// Removes accepted events, and a producer's heartbeat with its last event.
+    pub(super) fn accepted_adopted(&mut self, adopted: Vec<AdoptedEvents>) {
+        for AdoptedEvents { producer, seqs, declared } in adopted {
+            let mut finished = seqs.clone();
+            for (_, seqs) in &declared {
+                finished.union(seqs);
             }
-            for (from, to) in gone.as_slice() {
+            for (from, to) in finished.as_slice() {
                 for seq in *from..=*to {
                     self.ports.remove(&self.keys.event(producer, seq));
                 }
             }
-            if let Some(lent) =
-                self.overflow.loaded.as_mut().filter(|lent| lent.producer() == producer)
+            if let Some(block) =
+                self.overflow.loaded.as_mut().filter(|block| block.producer() == producer)
             {
-                lent.lines.retain(|(seq, _)| !gone.contains(*seq));
+                block.lines.retain(|(seq, _)| !finished.contains(*seq));
             }
             self.finish_loaded_block();
-            if self.foreign.forget_events(producer, &gone) {
+            if self.foreign.forget_events(producer, &finished) {
                 self.ports.remove(&self.keys.heartbeat(producer));
                 self.foreign.forget_producer(producer);
-                self.dropped_orphans.retain(|dropped_orphans| dropped_orphans.producer != producer);
+                self.dropped_orphans.retain(|orphans| orphans.producer != producer);
             }
             self.declaration_accepted(producer, &declared);
             self.counts.adopted += seqs.count();
@@ -296,16 +292,14 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.orphans = self.foreign.orphaned(self.ports.monotonic_ms());
     }
 
-    /// Gives up the only event of a request.
-    pub(super) fn drop_adopted(&mut self, adopted: Vec<Adopted>, reason: DropReason) {
-        for Adopted { producer, seqs, .. } in adopted {
+    /// Drops the only event of a request.
+    pub(super) fn drop_adopted(&mut self, adopted: Vec<AdoptedEvents>, reason: DropReason) {
+        for AdoptedEvents { producer, seqs, .. } in adopted {
             let Some(seq) = seqs.last() else { continue };
             self.counts.dropped[reason as usize] += 1;
             self.notes.push(Note::Dropped { producer, seq, reason });
-            let known = self
-                .dropped_orphans
-                .iter()
-                .position(|dropped_orphans| dropped_orphans.producer == producer);
+            let known =
+                self.dropped_orphans.iter().position(|orphans| orphans.producer == producer);
             let at = known.unwrap_or_else(|| {
                 self.dropped_orphans.push(DroppedOrphans { producer, dropped: Dropped::new() });
                 self.dropped_orphans.len() - 1
@@ -315,10 +309,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     }
 
     fn dropped_of(&self, producer: Producer) -> Dropped {
-        let dropped_orphans = self
-            .dropped_orphans
-            .iter()
-            .find(|dropped_orphans| dropped_orphans.producer == producer);
-        dropped_orphans.map(|dropped_orphans| dropped_orphans.dropped.clone()).unwrap_or_default()
+        let known = self.dropped_orphans.iter().find(|orphans| orphans.producer == producer);
+        known.map(|orphans| orphans.dropped.clone()).unwrap_or_default()
     }
 }

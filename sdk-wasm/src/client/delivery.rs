@@ -1,12 +1,12 @@
-//! Sending this page's own events, and what comes of a request.
+//! Sending this page's events, and handling the response.
 
+use lamplight_wire::Producer;
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::limits::KEEPALIVE_BYTES_MAX;
 use lamplight_wire::reason::DropReason;
-use lamplight_wire::{Producer, Ranges};
 
 use super::Client;
-use super::adoption::Adopted;
+use super::request::{Request, RequestContents};
 use crate::notes::Note;
 use crate::ports::{Ports, Response};
 use crate::send::backoff::{PROBE_MS_MAX, RetryDelay, STEP_MS_MAX};
@@ -14,46 +14,24 @@ use crate::send::batch::{self, Dropped};
 use crate::send::flush::Reason;
 use crate::send::response::{ResponseAction, classify};
 
-/// Most bytes of a request that outlives the page though the page is not known to go: the last events before a
-/// navigation are then not sent twice.
+/// Most bytes of a request that may outlive the page although the page is not known to close. It
+/// avoids sending the last events before a navigation twice.
 const OUTLIVING_BYTES_MAX: usize = 16 * 1024;
 
-/// A request in flight.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) id: u32,
-    /// How many events it carries.
-    pub(super) events: usize,
-    /// Its body's bytes, if it is to outlive the page.
-    pub(super) keepalive_bytes: usize,
-    /// When its answer is no longer waited for.
-    pub(super) deadline_ms: u64,
-    pub(super) cargo: RequestContents,
-}
-
-/// What a request carries.
-#[derive(Debug)]
-pub(super) enum RequestContents {
-    /// Events of this page; the queue knows which. And the numbers it declares as given up.
-    Own(Dropped),
-    /// Events of others.
-    Adopted(Vec<Adopted>),
-}
-
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Tells what came of a request. An answer to a request that was given up is ignored.
+    /// Takes the response to a request. A response to a cancelled request is ignored.
     pub fn answered(&mut self, id: u32, response: &Response) {
         let Some(at) = self.requests.iter().position(|request| request.id == id) else { return };
         let request = self.requests.swap_remove(at);
-        // Without a number no single event is judged: what is wrong with a batch the whole client sees, which is is_set_by_server for by
-        // any failure.
+        // With 0, no single event is dropped and no batch halved. That is left to the full client,
+        // which any failure loads.
         let events = if FULL { request.events } else { 0 };
         match classify(response, events) {
             ResponseAction::Accept => self.accepted(request),
             ResponseAction::Halve if FULL => {
                 self.events_max = (request.events / 2).max(1);
                 self.requeue(&request);
-                // Smaller at once: the server is well, only the batch is not.
+                // Send the smaller batch at once: the server works, only the batch was refused.
                 self.last_sent_ms = None;
             }
             ResponseAction::Drop(reason) if FULL => self.drop_only_event(request, reason),
@@ -63,7 +41,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.end_flush();
     }
 
-    /// Treats requests whose answer is overdue as unanswered.
+    /// Treats requests whose response is overdue as failed.
     pub(super) fn time_out(&mut self, now_ms: u64) {
         let is_overdue = |request: &Request| request.deadline_ms <= now_ms;
         while let Some(at) = self.requests.iter().position(is_overdue) {
@@ -73,26 +51,26 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Sends a batch of own events.
+    /// Sends a batch of this page's events.
     pub(super) fn send_own(&mut self, reason: Reason) {
         let bytes_max = self.options.batch_bytes_max;
         self.send_batch(reason, bytes_max, false);
     }
 
-    /// Sends what may outlive the page, in as many requests as the browser's budget allows.
+    /// Sends events in requests that may outlive the page, as many as the browser's budget allows.
     pub(super) fn send_keepalive(&mut self, only_unstored: bool) {
         loop {
             let taken: usize = self.requests.iter().map(|request| request.keepalive_bytes).sum();
-            // The envelope around the events needs some limits as well.
-            let Some(limits) = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024) else { return };
-            let bytes_max = limits.min(self.options.batch_bytes_max);
+            // The envelope around the events needs space too.
+            let Some(room_bytes) = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024) else { return };
+            let bytes_max = room_bytes.min(self.options.batch_bytes_max);
             if !self.send_batch(Reason::Hidden, bytes_max, only_unstored) {
                 return;
             }
         }
     }
 
-    /// Sends a batch of at most `bytes_max` bytes of events. Says whether anything was sent.
+    /// Sends a batch with at most `bytes_max` bytes of events. Returns whether anything was sent.
     fn send_batch(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
         self.apply_consent_withdrawal();
         let id = self.last_request.wrapping_add(1);
@@ -101,7 +79,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             self.queue.take_batch(id, self.events_max, bytes_max, only_unstored, &mut texts);
         let declared = if FULL { batch::declarable(&self.dropped) } else { Dropped::new() };
         let keepalive = reason == Reason::Hidden;
-        // While the page goes, declarations ride along; they are not worth a request of their own.
+        // While the page closes, declarations are sent with events only; they are not worth a
+        // request of their own.
         if events == 0 && (declared.is_empty() || keepalive) {
             return false;
         }
@@ -120,7 +99,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         true
     }
 
-    /// Puts a request on the wire.
+    /// Starts a request.
     pub(super) fn send_request(
         &mut self,
         id: u32,
@@ -128,12 +107,12 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         events: usize,
         texts: &str,
         notes: &[(Producer, ProducerNote)],
-        cargo: RequestContents,
+        contents: RequestContents,
     ) {
         let now_ms = self.ports.monotonic_ms();
         let body = batch::body(self.ports.wall_ms(), notes, texts);
-        // Other code of the page shares the browser's budget, and a request over it fails at once: so only small
-        // ones, and never right after a failure.
+        // Other code of the page shares the browser's budget, and a request over it fails at once.
+        // So only small requests use it, and never right after a failure.
         let is_small = body.len() <= OUTLIVING_BYTES_MAX && !self.backoff.is_failing();
         let keepalive = reason == Reason::Hidden || (reason != Reason::Adopted && is_small);
         self.last_request = id;
@@ -145,7 +124,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             events,
             keepalive_bytes: if keepalive { body.len() } else { 0 },
             deadline_ms: now_ms + self.options.answer_ms_max,
-            cargo,
+            contents,
         });
         self.ports.send(id, body, keepalive);
     }
@@ -153,7 +132,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     fn accepted(&mut self, request: Request) {
         self.backoff.succeeded();
         self.events_max = (self.events_max * 2).min(self.options.events_max);
-        match request.cargo {
+        match request.contents {
             RequestContents::Adopted(adopted) => {
                 if FULL {
                     self.accepted_adopted(adopted);
@@ -178,7 +157,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
 
     fn drop_only_event(&mut self, request: Request, reason: DropReason) {
         self.last_sent_ms = None;
-        match request.cargo {
+        match request.contents {
             RequestContents::Own(_) => {
                 if let Some(seq) = self.queue.drop_only_event(request.id) {
                     self.drop_event(reason, seq);
@@ -203,13 +182,13 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     }
 
     pub(super) fn requeue(&mut self, request: &Request) {
-        // Adopted events never left the list of orphans.
-        if matches!(request.cargo, RequestContents::Own(_)) {
+        // Adopted events never left the list of orphaned producers.
+        if matches!(request.contents, RequestContents::Own(_)) {
             self.queue.requeue(request.id);
         }
     }
 
-    /// Ends a flush that the page is_set_by_server for, once it is done or must wait.
+    /// Ends a flush that the page's code requested, once it is done or has to wait.
     pub(super) fn end_flush(&mut self) {
         let Some(from) = self.flush_from else { return };
         let is_waiting = self.backoff.is_waiting(self.ports.monotonic_ms());
@@ -223,9 +202,4 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             });
         }
     }
-}
-
-/// Numbers, from a list of single ones.
-pub(super) fn ranges(seqs: &[u64]) -> Ranges {
-    seqs.iter().map(|seq| (*seq, *seq)).collect()
 }

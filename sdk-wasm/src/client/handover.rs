@@ -1,7 +1,9 @@
-//! From the client that a page begins with to the whole one: when it is is_set_by_server for, and what it is told.
+//! From the client that a page starts with to the full client: when it is loaded, and the state
+//! that is handed over.
 //!
-//! The first one hands over at a moment without requests in flight, in one task, and does nothing after. Until then,
-//! or for ever if the whole one never comes, its events stay in storage like any page's.
+//! The first client hands over when no request is in flight, in one task, and does nothing
+//! afterwards. Until then, or permanently if the full client never arrives, its events stay in
+//! storage like those of any page.
 
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges, json};
@@ -15,24 +17,25 @@ use crate::send::flush::Reason;
 use crate::tabs::heartbeat::HEARTBEAT_MS;
 use crate::text;
 
-/// How long after its start a page asks for the rest, in milliseconds: at a time when it is done with loading.
+/// How long after its start a page loads the full client, in milliseconds. By then the page itself
+/// has usually loaded.
 pub(super) const LOAD_AFTER_MS: u64 = 3_000;
-/// The same when there is trouble that only a whole client can help with.
+/// The same after trouble that only a full client can handle.
 const LOAD_SOON_MS: u64 = 100;
-/// How many numbers are handed over in the first line, after the producer: [`Client::counters`], and nine more.
+/// How many numbers the first line has after the producer: [`Client::counters`], and nine more.
 const COUNTERS: usize = 22;
-/// How long until it asks again, in milliseconds.
+/// How long to wait before the full client is requested again, in milliseconds.
 const LOAD_RETRY_MS: u64 = 60_000;
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Notes that there is work for a whole client.
+    /// Loads the full client soon, because there is work for it.
     pub(super) fn load_soon(&mut self, now_ms: u64) {
         if !FULL && self.full_client_due_ms <= now_ms + LOAD_AFTER_MS {
             self.full_client_due_ms = self.full_client_due_ms.min(now_ms + LOAD_SOON_MS);
         }
     }
 
-    /// Asks for the rest, when that is due.
+    /// Requests the full client when that is due.
     pub(super) fn load_full_client(&mut self, now_ms: u64) {
         if self.full_client_due_ms <= now_ms {
             self.full_client_due_ms = now_ms + LOAD_RETRY_MS;
@@ -52,8 +55,9 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
 }
 
 impl<P: Ports> Client<P, false> {
-    /// Ends this client and tells all that a whole one must know to go on in its place; `None`, and nothing has
-    /// changed, while a request is in flight or the page sleeps: then try again after the next answer.
+    /// Ends this client and returns the state with which a full client continues. Returns `None`
+    /// and changes nothing while a request is in flight or the page is suspended: try again after
+    /// the next response.
     pub fn hand_over(&mut self) -> Option<String> {
         if self.is_suspended || !self.requests.is_empty() || self.flush_from.is_some() {
             return None;
@@ -85,7 +89,7 @@ impl<P: Ports> Client<P, false> {
         self.queue.hand_over(|seq, state, text| push_line(&mut out, b'e', [seq, state], text));
         push_line(&mut out, b'x', [0, 0], &self.context_json);
         push_line(&mut out, b's', [0, 0], session);
-        // Last, because a person's id is any text.
+        // Last, because a user id can be any text.
         out.push_str(&self.person.value());
         self.is_suspended = true;
         self.is_closed = true;
@@ -94,8 +98,8 @@ impl<P: Ports> Client<P, false> {
 }
 
 impl<P: Ports> Client<P> {
-    /// Goes on in the place of a client that handed over `state`, in the same task. Its marks, its keys and what it
-    /// holds of `ports` are this one's now.
+    /// Continues in place of a client that handed over `state`, in the same task. Its heartbeat,
+    /// its keys and the locks that it holds through `ports` belong to this client now.
     pub fn take_over(ports: P, options: Options, state: &str) -> Self {
         let Some((head, rest)) = text::split_once(state, b'\n') else {
             return Self::new(ports, options);
@@ -113,7 +117,8 @@ impl<P: Ports> Client<P> {
         }
         client.scan_due_ms = now_ms;
         if client.is_withdrawn() {
-            // The first one gave up only what was its own, and perhaps did not know yet.
+            // The first client deleted only its own events, and may not have seen the withdrawal
+            // yet.
             client.discard_everything();
         }
         client
@@ -174,7 +179,8 @@ fn push_line(out: &mut String, kind: u8, numbers: [u64; 2], text: &str) {
     out.push('\n');
 }
 
-/// Why the numbers in the next line were given up, if it speaks of such: its kind is the reason's place in the list.
+/// The drop reason of the next line, if the line declares dropped numbers: its kind is the reason's
+/// index.
 fn dropped_line(rest: &str) -> Option<DropReason> {
     let kind = *rest.as_bytes().first()?;
     DropReason::ALL.into_iter().find(|reason| *reason as u8 == kind)

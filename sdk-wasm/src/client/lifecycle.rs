@@ -1,12 +1,12 @@
-//! What the client does when the page is hidden, frozen, left, brought back, or closed.
+//! What the client does when the page is hidden, frozen, left, restored or closed.
 
 use super::Client;
-use super::delivery::RequestContents;
+use super::request::RequestContents;
 use crate::ports::{PageEvent, Ports};
 use crate::queue::SPILLING;
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Tells what happens to the page.
+    /// Handles a page event.
     pub fn page_event(&mut self, event: PageEvent) {
         let now_ms = self.ports.monotonic_ms();
         match event {
@@ -35,25 +35,26 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// The page may never be heard of again: what waits is sent so that it outlives the page. The keys stay until an
-    /// answer is read. In a wait after failures only what no key holds is worth a try.
+    /// This may be the page's last task, so waiting events are sent in requests that outlive it.
+    /// Their keys stay until a response is read. During backoff, only events without a key are
+    /// worth a try.
     fn send_before_unload(&mut self, now_ms: u64) {
         if !self.is_suspended {
-            // What is being written into a block may not get there.
+            // The block that is being written may never be committed.
             self.queue.requeue(SPILLING);
             let only_unstored = self.backoff.is_waiting(now_ms);
             self.send_keepalive(only_unstored);
         }
     }
 
-    /// A request that does not outlive the page dies with it: its events go once more, so that they do not wait for
-    /// an adopter.
+    /// A request without `keepalive` ends with the page: its events are sent once more, so that
+    /// they need no adopter.
     fn requeue_unsendable(&mut self) {
         while let Some(at) = self.requests.iter().position(|request| request.keepalive_bytes == 0) {
             let request = self.requests.swap_remove(at);
             self.ports.abort(request.id);
             self.requeue(&request);
-            if let RequestContents::Adopted(_) = request.cargo {
+            if let RequestContents::Adopted(_) = request.contents {
                 self.last_sent_ms = None;
             }
         }
@@ -65,7 +66,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Gives everything back that would keep others from working, or the page out of the back/forward cache.
+    /// Releases what would keep other tabs from working, or the page out of the back/forward cache.
     fn suspend(&mut self, now_ms: u64) {
         self.is_suspended = true;
         self.ports.release_lock();
@@ -77,8 +78,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.end_flush();
     }
 
-    /// There may be no later task: the check and the removal happen in this one. At worst a claim that
-    /// replaced ours this moment is removed, and its maker starts again.
+    /// There may be no later task, so check and removal happen in this one. At worst this removes a
+    /// claim that has just replaced ours, and that tab starts again.
     fn release_lock_now(&mut self, now_ms: u64) {
         self.lock.release(now_ms);
         while self.lock.due_ms().is_some() {

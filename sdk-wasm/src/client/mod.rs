@@ -1,14 +1,16 @@
-//! The client: one page's queue, sender and adopter, without any input or output of its own.
+//! The client: one page's queue, sender and adopter, without I/O of its own.
 //!
-//! Everything it does to the world goes through the [`Ports`]. Results come back by methods: [`Client::answered`],
-//! [`Client::set_live_producers`], [`Client::overflow_done`], [`Client::page_event`]; and [`Client::next_wake_ms`] says when [`Client::timer_fired`] is to be called.
-//! The browser and the simulation drive exactly this code.
+//! Every effect goes through the [`Ports`]. Results come back through [`Client::answered`],
+//! [`Client::set_live_producers`], [`Client::overflow_done`] and [`Client::page_event`].
+//! [`Client::next_wake_ms`] says when to call [`Client::timer_fired`]. The browser and the
+//! simulation drive exactly this code.
 
 mod adoption;
 mod delivery;
 mod handover;
 mod lifecycle;
 mod overflow;
+mod request;
 mod stats;
 mod track;
 mod withdrawal;
@@ -31,21 +33,22 @@ use crate::tabs::lease::Lease;
 use crate::tabs::lock::Lock;
 use crate::tabs::orphans::{AdoptionDelays, ForeignProducers, OrphanedProducer};
 use adoption::DroppedOrphans;
-use delivery::Request;
 use handover::LOAD_AFTER_MS;
 use overflow::OverflowWorker;
+use request::Request;
 use stats::Counts;
 use withdrawal::Withdrawal;
 
 pub use track::{Outcome, Track, Tracked};
 
-/// How soon after the start other tabs' keys are looked at for the first time, in milliseconds.
+/// How long after the start other tabs' keys are first scanned, in milliseconds.
 const FIRST_SCAN_MS: u64 = 200;
 
 /// One page's client.
 ///
-/// A page begins with a client that is not `FULL`: it makes and sends the page's own events, and what works for other
-/// pages or moves events out of storage is not compiled into it. It hands over to a whole one, see [`Client::take_over`].
+/// A page starts with a first client, which is not `FULL`: it creates and sends the page's own
+/// events. Adoption and everything that moves events out of storage is not compiled into it. It
+/// hands over to a full client, see [`Client::take_over`].
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
 pub struct Client<P: Ports, const FULL: bool = true> {
@@ -53,14 +56,14 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     options: Options,
     keys: Keys,
     producer: Producer,
-    /// The last number given.
+    /// The last number that was assigned.
     seq: u64,
     person: Person,
     session: Session,
     /// The `context` object of later events, or empty.
     context_json: String,
     queue: Queue<FULL>,
-    /// Numbers given up that no 2xx has acknowledged yet.
+    /// Dropped numbers that no 2xx has acknowledged yet.
     dropped: Dropped,
     counts: Counts,
 
@@ -70,7 +73,7 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     last_sent_ms: Option<u64>,
     /// Most events in the next batch: fewer than the option while a broken event is searched for.
     events_max: usize,
-    /// How many events were delivered before the flush that the page is_set_by_server for.
+    /// How many events were accepted before the flush that the page's code requested.
     flush_from: Option<u64>,
 
     beat: u64,
@@ -81,13 +84,12 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     orphans: Vec<OrphanedProducer>,
     dropped_orphans: Vec<DroppedOrphans>,
     scan_due_ms: u64,
-    /// The overflow's.
     overflow: OverflowWorker,
     lock: Lock,
     lease: Lease,
     lag: Lag,
 
-    /// When the rest of the client is is_set_by_server for, by one that is not whole.
+    /// When the first client requests the full one.
     full_client_due_ms: u64,
     withdrawal: Withdrawal,
     /// The page was left or frozen, or the client closed: no timer runs.
@@ -97,7 +99,7 @@ pub struct Client<P: Ports, const FULL: bool = true> {
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Starts a client: mints its producer and marks it alive. Nothing is written to storage yet.
+    /// Starts a client: creates its producer and holds its Web Lock. Writes nothing to storage yet.
     pub fn new(mut ports: P, options: Options) -> Self {
         let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.random_bits()));
         let producer = Producer::from_bits(bits);
@@ -162,18 +164,19 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.producer
     }
 
-    /// The ports, for a simulation that must reach its own.
+    /// The ports, for callers that have to reach their own.
     pub const fn ports(&mut self) -> &mut P {
         &mut self.ports
     }
 
-    /// Asks for everything that waits to be sent now. A [`Note::Flushed`] tells when that is done, or why it cannot be.
+    /// Sends all waiting events now. A [`Note::Flushed`] reports when that is done, or why it
+    /// cannot be done.
     pub fn flush(&mut self) {
         self.flush_from.get_or_insert(self.counts.sent);
         self.end_flush();
     }
 
-    /// When [`Client::timer_fired`] wants to be called, by the monotonic clock.
+    /// When to call [`Client::timer_fired`], by the monotonic clock.
     pub fn next_wake_ms(&mut self) -> Option<u64> {
         let due_ms = if self.is_suspended {
             None
@@ -199,7 +202,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         earliest(first_ms, &[flush, self.queue.due_ms(), self.heartbeat_due_ms])
     }
 
-    /// When there is something to do for others, or with the overflow.
+    /// When there is shared work to do, or work in the overflow.
     fn shared_work_due_ms(&self, now_ms: u64) -> u64 {
         let scan = (!self.is_withdrawn()).then_some(self.scan_due_ms);
         let lock = [self.lock.due_ms(), self.lease_due_ms(now_ms), self.adoption_due_ms(now_ms)];
@@ -254,7 +257,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             has_declarations: FULL && !self.dropped.is_empty(),
             in_flight: !self.requests.is_empty(),
             backoff_until_ms: self.backoff.until_ms().map(|until_ms| {
-                // Whoever has the lease tries for all; a tab that fails as well leaves it the longest step.
+                // The lease holder retries for all. A tab that fails as well retries only after one
+                // more longest step.
                 let yields = FULL && self.lease.is_held_elsewhere(now_ms);
                 if yields { until_ms + STEP_MS_MAX } else { until_ms }
             }),
@@ -266,7 +270,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Moves the mark's beat on while events wait.
+    /// Writes a new heartbeat while events wait.
     fn renew_heartbeat(&mut self, now_ms: u64) {
         if self.heartbeat_due_ms.is_none_or(|due_ms| due_ms > now_ms) {
             return;
@@ -280,12 +284,12 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     fn write_heartbeat(&mut self, gone: bool) {
         self.beat += 1;
         let mark = Heartbeat { gone, next: self.seq + 1, overflows: self.queue.overflows() };
-        // A mark that storage refuses only means that others take longer to see that this page is gone.
+        // If storage refuses the heartbeat, other tabs only notice later that this page is gone.
         self.has_heartbeat |=
             self.ports.set(&self.keys.heartbeat(self.producer), &mark.write(self.beat)).is_ok();
     }
 
-    /// Removes the mark once there is nothing left that it speaks of.
+    /// Removes the heartbeat once there is nothing left that it describes.
     fn remove_heartbeat(&mut self) {
         if self.has_heartbeat && self.queue.is_empty() && self.dropped.is_empty() {
             self.ports.remove(&self.keys.heartbeat(self.producer));
@@ -294,13 +298,13 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// What there is to tell the page's code since the last call.
+    /// The notes for the page's code since the last call.
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
 }
 
-/// The soonest of some times and one more.
+/// The earliest of some times and one more.
 pub(crate) fn earliest(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
     for time in times {
         first_ms = first_ms.min(time.unwrap_or(u64::MAX));

@@ -1,7 +1,8 @@
-//! The overflow: what storage has no limits for goes out in blocks, and comes back to be sent.
+//! The overflow: events that do not fit in storage move out in blocks, and are loaded again to be
+//! sent.
 //!
-//! One piece of work at a time. Failing is nothing special: the events stay where they are, and it is tried
-//! again later, ever more rarely.
+//! One operation runs at a time. When one fails, the events stay where they are, and it is retried
+//! with growing pauses.
 
 use lamplight_wire::Producer;
 
@@ -12,18 +13,19 @@ use crate::tabs::heartbeat::HEARTBEAT_MS;
 use crate::tabs::orphans::{ForeignBlock, OrphanedProducer};
 use crate::text;
 
-/// When the overflow is first looked at, after the start, in milliseconds; how often where it is in use, or storage is
-/// blocked; and how often else, because not every page that left a block could leave a mark.
+/// When the overflow is first listed after the start, in milliseconds; how often it is listed where
+/// it is in use or storage is blocked; and how often otherwise, because not every page with blocks
+/// could write a heartbeat.
 const FIRST_LIST_MS: u64 = 1_000;
 const LIST_MS: u64 = 30_000;
 const LIST_QUIET_MS: u64 = 300_000;
-/// How long a piece of work may take, in milliseconds.
-const WORK_MS_MAX: u64 = 15_000;
-/// The waits after failures, in milliseconds.
+/// How long an operation may take, in milliseconds.
+const OPERATION_MS_MAX: u64 = 15_000;
+/// The pauses after failures, in milliseconds.
 const PAUSE_MS_MIN: u64 = 1_000;
 const PAUSE_MS_MAX: u64 = 300_000;
 
-/// What is being done.
+/// The task of the operation under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OverflowTask {
     List,
@@ -31,11 +33,11 @@ enum OverflowTask {
     LoadBlock(BlockName),
     LoadOrphaned(BlockName),
     Erase(BlockName),
-    /// Of others, because consent was withdrawn.
+    /// Reads another producer's block, because consent was withdrawn.
     Withdraw(BlockName),
 }
 
-/// A block of a gone producer that is being sent.
+/// A block of an orphaned producer that is being sent.
 #[derive(Debug)]
 pub(super) struct LoadedBlock {
     block: ForeignBlock,
@@ -49,25 +51,25 @@ impl LoadedBlock {
     }
 }
 
-/// What the client knows of the overflow.
+/// The state of the work on the overflow.
 #[derive(Debug)]
 pub(super) struct OverflowWorker {
     task: Option<OverflowTask>,
-    last_work: u32,
-    /// When the work under way is no longer waited for.
+    last_operation: u32,
+    /// When the operation under way counts as failed.
     deadline_ms: u64,
     failures: u32,
-    /// Nothing is tried before.
+    /// No operation starts before this time.
     pause_until_ms: u64,
     list_due_ms: u64,
-    /// Storage is blocked, so nobody's mark tells of blocks.
+    /// Storage is blocked, so no heartbeat can tell of blocks.
     pub(super) storage_is_blocked: bool,
     pub(super) loaded: Option<LoadedBlock>,
-    /// ForeignProducers' blocks of which every event was answered.
+    /// Other producers' blocks whose events were all answered.
     to_erase: Vec<BlockName>,
-    /// ForeignProducers' blocks are to be looked for and withdrawn.
+    /// Other producers' blocks must be listed and withdrawn.
     pub(super) must_list_withdrawn: bool,
-    /// Those that were block.
+    /// The blocks to withdraw.
     to_withdraw: Vec<BlockName>,
 }
 
@@ -75,7 +77,7 @@ impl OverflowWorker {
     pub(super) const fn new(now_ms: u64) -> Self {
         Self {
             task: None,
-            last_work: 0,
+            last_operation: 0,
             deadline_ms: 0,
             failures: 0,
             pause_until_ms: 0,
@@ -90,7 +92,7 @@ impl OverflowWorker {
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// When the overflow needs something.
+    /// When the overflow needs an operation.
     pub(super) fn overflow_due_ms(&self, now_ms: u64) -> u64 {
         if self.overflow.task.is_some() {
             return self.overflow.deadline_ms;
@@ -99,8 +101,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         let has_texts_to_fetch =
             self.queue.next_to_load().is_some() || self.next_orphaned_block().is_some();
         let fetch = has_texts_to_fetch.then(|| self.backoff.until_ms().unwrap_or(now_ms));
-        let has_work = self.next_to_erase().is_some() || !self.overflow.to_withdraw.is_empty();
-        let erase = has_work.then_some(now_ms);
+        let has_blocks = self.next_to_erase().is_some() || !self.overflow.to_withdraw.is_empty();
+        let erase = has_blocks.then_some(now_ms);
         let due_ms = [spill, fetch, erase].into_iter().flatten().min().unwrap_or(u64::MAX);
         due_ms.min(self.list_due_ms()).max(self.overflow.pause_until_ms)
     }
@@ -124,7 +126,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.queue.next_to_erase().or_else(|| self.overflow.to_erase.last().copied())
     }
 
-    /// The next block in the overflow that is to be sent for somebody.
+    /// The next block in the overflow that this tab should send for an orphaned producer.
     fn next_orphaned_block(&self) -> Option<BlockName> {
         if !self.lease.is_mine() || self.overflow.loaded.is_some() {
             return None;
@@ -133,19 +135,19 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         blocks.filter(|block| !block.in_storage).map(|block| block.name).next()
     }
 
-    /// Does the next thing that is due.
+    /// Starts the next operation that is due.
     pub(super) fn run_overflow_task(&mut self, now_ms: u64) {
         if self.overflow.task.is_some() {
             if now_ms < self.overflow.deadline_ms {
                 return;
             }
-            self.overflow_done(self.overflow.last_work, None);
+            self.overflow_done(self.overflow.last_operation, None);
         }
         if now_ms < self.overflow.pause_until_ms {
             return;
         }
         let may_send = !self.backoff.is_waiting(now_ms);
-        let (task, work) = if let Some(name) = self.next_to_erase() {
+        let (task, operation) = if let Some(name) = self.next_to_erase() {
             (OverflowTask::Erase(name), OverflowOperation::Erase(name.write()))
         } else if let Some(name) = self.overflow.to_withdraw.last() {
             (OverflowTask::Withdraw(*name), OverflowOperation::Read(name.write()))
@@ -161,9 +163,9 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             return;
         };
         self.overflow.task = Some(task);
-        self.overflow.deadline_ms = now_ms + WORK_MS_MAX;
-        self.overflow.last_work = self.overflow.last_work.wrapping_add(1);
-        self.ports.run_overflow(self.overflow.last_work, work);
+        self.overflow.deadline_ms = now_ms + OPERATION_MS_MAX;
+        self.overflow.last_operation = self.overflow.last_operation.wrapping_add(1);
+        self.ports.run_overflow(self.overflow.last_operation, operation);
     }
 
     /// Takes events for a block.
@@ -175,15 +177,15 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.queue.spill()
     }
 
-    /// Tells what came of a piece of work: what it was to tell, if anything, or `None` when it failed. Word of
-    /// work that was given up is ignored.
-    pub fn overflow_done(&mut self, id: u32, told: Option<&str>) {
-        if id != self.overflow.last_work {
+    /// Takes the result of an operation, or `None` when it failed. Results of abandoned operations
+    /// are ignored.
+    pub fn overflow_done(&mut self, id: u32, result: Option<&str>) {
+        if id != self.overflow.last_operation {
             return;
         }
         let Some(task) = self.overflow.task.take() else { return };
         let now_ms = self.ports.monotonic_ms();
-        if told.is_some() {
+        if result.is_some() {
             self.overflow.failures = 0;
         } else {
             self.overflow.failures += 1;
@@ -192,14 +194,14 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
         if task == OverflowTask::Spill {
             let overflowed = self.queue.overflows();
-            self.queue.spill_finished(&mut self.ports, &self.keys, now_ms, told.is_some());
+            self.queue.spill_finished(&mut self.ports, &self.keys, now_ms, result.is_some());
             if !overflowed && self.queue.overflows() {
-                // ForeignProducers look for blocks where a mark tells of some.
+                // Other tabs look for blocks where a heartbeat mentions them.
                 self.write_heartbeat(self.is_suspended);
                 self.heartbeat_due_ms.get_or_insert(now_ms + HEARTBEAT_MS);
             }
         }
-        let Some(text) = told else { return };
+        let Some(text) = result else { return };
         match task {
             OverflowTask::Spill => {}
             OverflowTask::LoadBlock(name) => {
@@ -214,7 +216,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             }
             OverflowTask::Erase(name) => {
                 self.queue.block_erased(name);
-                self.overflow.to_erase.retain(|to_erase| *to_erase != name);
+                self.overflow.to_erase.retain(|known| *known != name);
             }
             OverflowTask::Withdraw(name) => {
                 self.overflow.to_withdraw.retain(|known| *known != name);
@@ -223,12 +225,12 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
                     self.record_withdrawn(name.producer, seq);
                 }
             }
-            OverflowTask::List if self.is_withdrawn() => self.listed_to_withdraw(text),
-            OverflowTask::List => self.listed(text, now_ms),
+            OverflowTask::List if self.is_withdrawn() => self.list_for_withdrawal(text),
+            OverflowTask::List => self.apply_list(text, now_ms),
         }
     }
 
-    fn listed_to_withdraw(&mut self, names: &str) {
+    fn list_for_withdrawal(&mut self, names: &str) {
         self.overflow.must_list_withdrawn = false;
         text::for_each_line(names, |name| {
             if let Some(name) = BlockName::parse(name).filter(|name| name.producer != self.producer)
@@ -238,7 +240,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         });
     }
 
-    fn listed(&mut self, names: &str, now_ms: u64) {
+    fn apply_list(&mut self, names: &str, now_ms: u64) {
         self.foreign.apply_overflow_list(names, self.producer, now_ms);
         let next_ms = self.foreign.next_list_ms(LIST_MS);
         let quiet_ms = if self.overflow.storage_is_blocked { LIST_MS } else { LIST_QUIET_MS };
@@ -249,8 +251,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.find_orphans();
     }
 
-    /// Notes that storage is blocked: the list of blocks is all that tells of others.
-    pub(super) fn storage_is_blocked_at(&mut self, now_ms: u64) {
+    /// Records that storage is blocked: only the list of blocks tells about other pages then.
+    pub(super) fn note_storage_blocked(&mut self, now_ms: u64) {
         if !self.overflow.storage_is_blocked {
             self.overflow.storage_is_blocked = true;
             self.overflow.list_due_ms = self.overflow.list_due_ms.min(now_ms + LIST_MS);
@@ -262,7 +264,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.finish_loaded_block();
     }
 
-    /// Takes a block in storage to be sent, if none is taken yet.
+    /// Takes a block from storage to send it, unless one is loaded already.
     pub(super) fn load_block_from_storage(&mut self) {
         if self.overflow.loaded.is_some() {
             return;
@@ -274,16 +276,16 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Whether there is something of a gone producer's to send now; or only to tell and to tidy up.
+    /// Whether there is something of an orphaned producer to send, or to declare and remove.
     pub(super) fn is_sendable(&self, orphans: &OrphanedProducer) -> bool {
-        let has_lent = |loaded: &LoadedBlock| loaded.producer() == orphans.producer;
+        let is_loaded = |loaded: &LoadedBlock| loaded.producer() == orphans.producer;
         !orphans.seqs.is_empty()
             || orphans.blocks.is_empty()
-            || self.overflow.loaded.as_ref().is_some_and(has_lent)
+            || self.overflow.loaded.as_ref().is_some_and(is_loaded)
             || orphans.blocks.iter().any(|block| block.in_storage)
     }
 
-    /// Lets go of a block whose producer is no longer ours to work for.
+    /// Forgets the loaded block if its producer is no longer ours to adopt.
     pub(super) fn release_unneeded_block(&mut self) {
         let is_ours = |loaded: &LoadedBlock| {
             self.lease.is_mine()
@@ -294,7 +296,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Ends with a loaded block once all its events were answered.
+    /// Finishes the loaded block once all its events were answered.
     pub(super) fn finish_loaded_block(&mut self) {
         let Some(loaded) = self.overflow.loaded.take_if(|loaded| loaded.lines.is_empty()) else {
             return;

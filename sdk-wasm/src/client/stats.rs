@@ -1,4 +1,4 @@
-//! What `stats()` shows.
+//! The contents of `stats()`.
 
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, json};
@@ -11,34 +11,34 @@ use crate::send::flush::Reason;
 /// Counters since the page started.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Own events answered with a 2xx.
+    /// This page's events that the server accepted.
     pub(super) sent: u64,
-    /// ForeignProducers' events answered with a 2xx.
+    /// Orphaned events that the server accepted.
     pub(super) adopted: u64,
-    /// Events given up, by reason.
+    /// Dropped events, by reason.
     pub(super) dropped: [u64; DropReason::ALL.len()],
-    /// Requests sent.
     pub(super) requests: u64,
-    /// The last failure's status; 0 when there was no answer.
+    /// The status of the last failure; 0 without a response.
     pub(super) last_error: Option<u16>,
-    /// Why the last request was sent.
+    /// The reason of the last request.
     pub(super) last_flush: Option<Reason>,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Whether an own event still waits for its 2xx.
+    /// Whether an event of this page still waits for its 2xx.
     pub fn is_queued(&self, seq: u64) -> bool {
         self.queue.contains(seq)
     }
 
-    /// Whether this tab works for those that are gone.
+    /// Whether this tab holds the lease.
     pub const fn holds_lease(&self) -> bool {
         self.lease.is_mine()
     }
 
-    /// Where this page's events are, in the order in which `stats()` of the page's code reads it: events made, queued; bytes queued,
-    /// stored; events sent; requests; how much longer nothing is sent, in milliseconds; the last failure's status and the place of the last
-    /// request's reason in [`Reason::ALL`](crate::send::flush::Reason::ALL), both 0 for none and else one more; and events given up, by reason.
+    /// The numbers of `stats()`, in the order in which JavaScript reads them: events made, queued;
+    /// bytes queued, stored; events sent; requests; remaining backoff in milliseconds; one more
+    /// than the last failure's status, or 0; one more than the index of the last request's reason
+    /// in [`Reason::ALL`](crate::send::flush::Reason::ALL), or 0; and dropped events, by reason.
     pub fn counters(&self) -> [u64; 13] {
         let now_ms = self.ports.monotonic_ms();
         let [quota, rejected, too_large, opted_out] = self.counts.dropped;
@@ -59,7 +59,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         ]
     }
 
-    /// The state: the counters, and of a whole client on a line of its own the rest as JSON.
+    /// The state as text: the counters, and in a full client a second line with the rest as JSON.
     pub fn stats(&self) -> String {
         let mut out = String::new();
         for fact in &self.counters() {
@@ -71,7 +71,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         out
     }
 
-    /// What a client that is not whole knows nothing of: the page's code has zeros for it.
+    /// What the first client does not have. JavaScript shows zeros for it.
     fn push_full_stats(&self, out: &mut String) {
         push_number(out, "\n{\"foreign\":", self.foreign.events());
         push_number(out, ",\"adopted\":", self.counts.adopted);

@@ -1,4 +1,4 @@
-//! Making events: number, text, place.
+//! Creating events: number, text, place.
 
 use lamplight_wire::event::EventParts;
 use lamplight_wire::reason::DropReason;
@@ -11,64 +11,66 @@ use crate::queue::PushOutcome;
 use crate::send::batch;
 use crate::tabs::heartbeat::HEARTBEAT_MS;
 
-/// The name of an event that was given none: the rest of it is worth keeping, and no server takes an empty name.
+/// The name of an event that was tracked without one. The rest of it is worth keeping, and no
+/// server accepts an empty name.
 const UNNAMED: &str = "unnamed";
 
 /// Most bytes of an event's user, monitor and type together.
 const REST_BYTES_MAX: usize = limits::PROPERTIES_BYTES_MAX / 4;
-/// What most events take besides them, in bytes.
-const ROOM_BYTES: usize = 400;
+/// What most events take besides their properties and context, in bytes.
+const ENVELOPE_BYTES: usize = 400;
 
-/// An event as the page's code gives it, all of it in ASCII: JSON texts, and texts as they stand inside a JSON string.
+/// An event as the page's code gives it, in ASCII: JSON texts, and texts escaped as inside a JSON
+/// string.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Track<'a> {
     /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
-    /// The name's bytes of UTF-8, without escapes; 0 when they are few.
+    /// The name's length in bytes of UTF-8, without escapes; 0 for a short name.
     pub name_bytes: usize,
-    /// When, in milliseconds since 1970; now, when absent.
+    /// Milliseconds since 1970; `None` for now.
     pub ts_ms: Option<u64>,
-    /// The `properties` object's JSON text, or empty.
+    /// The JSON text of the `properties` object, or empty.
     pub properties_json: &'a str,
     /// The type, or empty for `default`.
     pub kind: &'a str,
-    /// The `user` object's JSON text, or empty for the one that [`Client::identify`] set.
+    /// The JSON text of the `user` object, or empty for the user that [`Client::identify`] set.
     pub user_json: &'a str,
-    /// The `monitor` object's JSON text, or empty.
+    /// The JSON text of the `monitor` object, or empty.
     pub monitor_json: &'a str,
 }
 
-/// What became of an event. JavaScript knows them by their places in this list.
+/// The outcome of tracking an event. JavaScript knows the variants by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is in storage.
+    /// The event is in storage.
     Stored,
-    /// It is in memory; storage is full.
+    /// The event is in memory: storage is full.
     StorageFull,
-    /// It is in memory; there is no storage.
+    /// The event is in memory: there is no storage.
     StorageBlocked,
-    /// It is in memory; our share of storage is used up.
+    /// The event is in memory: the storage share is used up.
     StorageShare,
-    /// It was given up and counted: memory is full too.
+    /// The event was dropped and counted: memory is full too.
     Quota,
-    /// It was given up and counted: it is over a limit.
+    /// The event was dropped and counted: it is over a limit.
     TooLarge,
-    /// It got no number: the client is closed, or out of numbers.
+    /// The event got no number: the client is closed or out of numbers.
     Closed,
 }
 
-/// The number an event got, and what became of it.
+/// The number and the outcome of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tracked {
-    /// Its number; 0 when it got none.
+    /// The number; 0 when it got none.
     pub seq: u64,
-    /// What became of it.
+    /// Where the event went.
     pub outcome: Outcome,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Names the person of later events, by an id as it stands inside a JSON string, on this page and those after it; when absent, they are somebody else's, of whom
-    /// nothing is known. Other tabs follow when they next look at storage.
+    /// Sets the user id of later events, escaped as inside a JSON string, for this page and later
+    /// ones. `None` starts a new anonymous person. Other tabs follow at their next scan.
     pub fn identify(&mut self, id: Option<&str>) {
         if let Some(id) = id {
             self.person.identify(&mut self.ports, &self.keys, id);
@@ -82,13 +84,14 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Sets the `context` object of later events, as JSON text; none when empty.
+    /// Sets the `context` object of later events as JSON text; empty for none.
     pub fn set_context(&mut self, context_json: &str) {
         self.context_json.clear();
         self.context_json.push_str(context_json);
     }
 
-    /// Numbers an event and keeps it. When the outcome is [`Outcome::Stored`], it is in storage and survives the page.
+    /// Numbers an event and adds it to the queue. When the outcome is [`Outcome::Stored`], the
+    /// event is in storage and survives the page.
     pub fn track(&mut self, event: &Track<'_>) -> Tracked {
         if self.is_closed || self.seq == limits::SEQ_MAX {
             return Tracked { seq: 0, outcome: Outcome::Closed };
@@ -109,7 +112,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             PushOutcome::StorageFailed(StorageError::QuotaExceeded) => Outcome::StorageFull,
             PushOutcome::StorageFailed(StorageError::Blocked) => {
                 if FULL {
-                    self.storage_is_blocked_at(now_ms);
+                    self.note_storage_blocked(now_ms);
                 }
                 Outcome::StorageBlocked
             }
@@ -122,7 +125,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         if outcome == Outcome::Stored {
             self.heartbeat_due_ms.get_or_insert(now_ms + HEARTBEAT_MS);
         } else {
-            // Should the page die with what only memory has, the mark still tells that the number was given out.
+            // If the page dies with events that only memory has, the heartbeat still tells that
+            // their numbers were used.
             self.write_heartbeat(false);
             self.heartbeat_due_ms = Some(now_ms + HEARTBEAT_MS);
             self.load_soon(now_ms);
@@ -130,7 +134,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         Tracked { seq, outcome }
     }
 
-    /// The event's text, in ASCII as it is stored and sent; `None` when it is over a limit.
+    /// The event's ASCII text as it is stored and sent; `None` when it is over a limit.
     fn write(&mut self, event: &Track<'_>) -> Option<String> {
         let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
         if event.name_bytes > limits::NAME_BYTES_MAX
@@ -145,8 +149,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         if user_json.is_empty() {
             user_json = self.person.json(&mut self.ports, &self.keys);
         }
-        let limits = event.properties_json.len() + self.context_json.len() + ROOM_BYTES;
-        let mut text = String::with_capacity(limits);
+        let capacity = event.properties_json.len() + self.context_json.len() + ENVELOPE_BYTES;
+        let mut text = String::with_capacity(capacity);
         let parts = EventParts {
             name: if event.name.is_empty() { UNNAMED } else { event.name },
             ts: event.ts_ms.unwrap_or(now_ms),
@@ -172,7 +176,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
         self.counts.dropped[reason as usize] += 1;
         self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
-        // The mark tells an adopter how far the numbers went, should this page not live to declare it.
+        // The heartbeat tells an adopter how far the numbers went if this page cannot declare the
+        // drop.
         self.heartbeat_due_ms = Some(self.ports.monotonic_ms());
     }
 }

@@ -1,15 +1,14 @@
-//! Consent that is withdrawn: nothing is kept any more, and nothing sent but which numbers that concerns.
+//! Withdrawn consent: every event is deleted, and only the deleted numbers are sent.
 //!
-//! What is deleted here was made with consent, so the server is declared_and_sent of it as of anything given up: numbers that nobody
-//! declares would look like losses. The withdrawal itself stands in storage, where other tabs see it before they send
-//! again, and later pages when they start.
+//! The deleted events were tracked with consent, so the server is told about them as about any
+//! dropped events; undeclared numbers would look like losses. The withdrawal is a key in storage,
+//! which other tabs check before they send again and later pages when they start.
 
 use lamplight_wire::Producer;
 use lamplight_wire::reason::DropReason;
 
 use super::Client;
-use super::adoption::Adopted;
-use super::delivery::{RequestContents, ranges};
+use super::request::{AdoptedEvents, RequestContents, ranges};
 use crate::identity::person::Person;
 use crate::identity::session::Session;
 use crate::keys::Key;
@@ -20,15 +19,15 @@ use crate::send::batch::{self, Dropped};
 use crate::send::flush::Reason;
 use crate::tabs::orphans::{AdoptionDelays, ForeignProducers};
 
-/// Most producers that one request speaks of.
+/// Most producers in one request.
 const PRODUCERS_MAX: usize = 20;
 
-/// Whether consent was withdrawn, and what that leaves to tell.
+/// Whether consent was withdrawn, and which numbers are still to declare.
 #[derive(Debug)]
 pub(super) struct Withdrawal {
     is_on: bool,
-    /// Gone and other tabs' numbers that were given up here, as far as no 2xx has acknowledged that.
-    undeclared: Vec<Withdrawn>,
+    /// Numbers of other producers that were dropped here and that no 2xx has acknowledged yet.
+    undeclared: Vec<WithdrawnNumbers>,
 }
 
 impl Withdrawal {
@@ -37,22 +36,22 @@ impl Withdrawal {
     }
 }
 
-/// Numbers of another producer that were given up here.
+/// Numbers of another producer that were dropped here.
 #[derive(Debug)]
-struct Withdrawn {
+struct WithdrawnNumbers {
     producer: Producer,
-    /// One more than the largest number known to be made.
+    /// One more than the largest number that is known to have been used.
     next: u64,
     dropped: Dropped,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Whether consent was withdrawn in this browser, and not given again since.
+    /// Whether consent was withdrawn in this browser and not given again since.
     pub const fn is_withdrawn(&self) -> bool {
         self.withdrawal.is_on
     }
 
-    /// Consent is given, here and for pages that start later.
+    /// Records consent, for this page and for later ones.
     pub fn consent(&mut self) {
         self.ports.remove(&self.keys.consent_withdrawn());
         if self.withdrawal.is_on {
@@ -61,10 +60,12 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    /// Consent is withdrawn: every event of this browser that still waits is deleted, those of other tabs too, and declared
-    /// as `opted_out`. With `forgets`, person and session are deleted as well. When this returns, nothing of it stands in
-    /// storage; blocks in the overflow are erased in later tasks, of this page or the next one that withdraws. A client that
-    /// is not whole deletes what is its own, and leaves the rest to the whole one, which it asks for at once.
+    /// Withdraws consent: deletes every waiting event in this browser, those of other tabs too, and
+    /// declares them as `opted_out`. With `forgets`, also deletes person and session.
+    ///
+    /// When this returns, storage holds none of it. Blocks in the overflow are erased in later
+    /// tasks, of this page or of the next one that withdraws. A first client deletes its own events
+    /// and loads the full client at once, which deletes the rest.
     pub fn withdraw(&mut self, forgets: bool) {
         let _ = self.ports.set(&self.keys.consent_withdrawn(), "1");
         self.discard_everything();
@@ -72,7 +73,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             self.person.forget(&mut self.ports, &self.keys);
             self.session.end(&mut self.ports, &self.keys);
         }
-        // At once, because many a page reloads right after.
+        // Send at once, because many pages reload right afterwards.
         let now_ms = self.ports.monotonic_ms();
         if FULL && !self.backoff.is_waiting(now_ms) {
             self.send_own(Reason::Manual);
@@ -81,7 +82,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.end_flush();
     }
 
-    /// Does what another tab has is_set_by_server of all.
+    /// Applies a withdrawal that another tab recorded.
     pub(super) fn apply_consent_withdrawal(&mut self) {
         if !self.withdrawal.is_on && self.ports.get(&self.keys.consent_withdrawn()).is_some() {
             self.discard_everything();
@@ -101,7 +102,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
                 seq += 1;
             }
         }
-        // Whoever comes to be named later is read from storage anew.
+        // A person who is identified later is read from storage again.
         self.person = Person::default();
         self.session = Session::default();
         if FULL {
@@ -113,8 +114,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.notes.push(Note::Withdrawn);
     }
 
-    /// Removes what other producers, gone or not, have in storage. A tab that lives does the same with what it has in
-    /// memory.
+    /// Removes what all other producers have in storage. Their live tabs delete what is in memory.
     fn discard_foreign(&mut self) {
         for name in self.ports.keys(&self.keys.prefix()) {
             let Some(key) = self.keys.parse(&name) else { continue };
@@ -132,7 +132,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
                         self.record_withdrawn(producer, seq);
                     }
                 }
-                // How far its numbers went is known from what it left, or was declared_and_sent before.
+                // The numbers that it used are known from its events, or were declared before.
                 Key::Heartbeat(_) => {}
             }
             self.ports.remove(&name);
@@ -149,12 +149,12 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.queue.set_foreign_bytes(self.ports.monotonic_ms(), 0);
     }
 
-    /// Notes a number of another producer's that was given up here.
+    /// Records a number of another producer that was dropped here.
     pub(super) fn record_withdrawn(&mut self, producer: Producer, seq: u64) {
         let known =
             self.withdrawal.undeclared.iter().position(|withdrawn| withdrawn.producer == producer);
         let at = known.unwrap_or_else(|| {
-            self.withdrawal.undeclared.push(Withdrawn {
+            self.withdrawal.undeclared.push(WithdrawnNumbers {
                 producer,
                 next: 0,
                 dropped: Dropped::new(),
@@ -166,30 +166,30 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         batch::add_dropped(&mut withdrawn.dropped, DropReason::OptedOut, &ranges(&[seq]));
     }
 
-    /// When the server is to be declared_and_sent of others' numbers.
+    /// When to declare other producers' numbers.
     pub(super) fn withdrawal_due_ms(&self, now_ms: u64) -> Option<u64> {
         let is_due = !self.withdrawal.undeclared.is_empty() && self.requests.is_empty();
         is_due.then(|| self.backoff.until_ms().unwrap_or(now_ms).max(now_ms))
     }
 
-    /// Tells the server of others' numbers, if nothing is in flight.
+    /// Declares other producers' numbers if no request is in flight.
     pub(super) fn send_withdrawal_declarations(&mut self, now_ms: u64) {
         if self.withdrawal_due_ms(now_ms) != Some(now_ms) {
             return;
         }
-        let (mut notes, mut cargo) = (Vec::new(), Vec::new());
-        for Withdrawn { producer, next, dropped } in
+        let (mut notes, mut contents) = (Vec::new(), Vec::new());
+        for WithdrawnNumbers { producer, next, dropped } in
             self.withdrawal.undeclared.iter().take(PRODUCERS_MAX)
         {
             let declared = batch::declarable(dropped);
             notes.push((*producer, batch::producer_note(*next, &declared)));
-            cargo.push(Adopted { producer: *producer, seqs: ranges(&[]), declared });
+            contents.push(AdoptedEvents { producer: *producer, seqs: ranges(&[]), declared });
         }
         let id = self.last_request.wrapping_add(1);
-        self.send_request(id, Reason::Manual, 0, "", &notes, RequestContents::Adopted(cargo));
+        self.send_request(id, Reason::Manual, 0, "", &notes, RequestContents::Adopted(contents));
     }
 
-    /// A 2xx acknowledged that these numbers of another producer's were given up.
+    /// The server accepted the declaration of these numbers.
     pub(super) fn declaration_accepted(&mut self, producer: Producer, declared: &Dropped) {
         for withdrawn in
             self.withdrawal.undeclared.iter_mut().filter(|known| known.producer == producer)

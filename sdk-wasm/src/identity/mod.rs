@@ -1,4 +1,4 @@
-//! Who an event belongs to: the person and the browser session, which all tabs share.
+//! Who an event belongs to: the person and the browser session, both shared by all tabs.
 
 pub mod person;
 pub mod session;

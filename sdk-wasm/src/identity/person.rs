@@ -1,4 +1,5 @@
-//! Who uses this browser: a random name that all tabs share, and the id that the page's code gave.
+//! Who uses this browser: a random anonymous id that all tabs share, and the user id that the
+//! page's code gave.
 
 use lamplight_wire::json;
 
@@ -7,15 +8,15 @@ use crate::keys::Keys;
 use crate::ports::{Rng, Storage};
 use crate::text;
 
-/// What one tab knows of the person.
+/// What one tab knows about the person.
 #[derive(Debug, Default)]
 pub struct Person {
     anonymous: String,
-    /// As it stands inside a JSON string.
+    /// Escaped as inside a JSON string.
     id: String,
-    /// The event's `user` object; empty until it is asked for.
+    /// The event's `user` object; empty until it is needed.
     json: String,
-    /// Whether storage has held this person: then what it holds now is what another tab made of it.
+    /// Storage has held this person, so a different value there was written by another tab.
     is_stored: bool,
 }
 
@@ -28,29 +29,31 @@ impl Person {
         &self.json
     }
 
-    /// Names the person on this browser, from now on and after the page.
+    /// Sets the user id in this browser, for this page and later ones.
     pub fn identify<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, id: &str) {
         self.json(ports, keys);
         self.id = String::from(id);
         self.write(ports, keys);
     }
 
-    /// Later events are somebody else's, attribution_of name other tabs load_or_create.
+    /// Starts a new anonymous person, which other tabs read from storage.
     pub fn reset<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
         self.id.clear();
         self.create(ports, keys);
     }
 
-    /// Forgets the person, and leaves nobody in storage.
+    /// Deletes the person here and in storage.
     pub fn forget(&mut self, storage: &mut impl Storage, keys: &Keys) {
         *self = Self::default();
         storage.remove(&keys.person());
     }
 
-    /// Follows another tab that named the person or began another. Says whether it is another.
+    /// Takes over a person that another tab identified or started. Returns whether it is a
+    /// different person.
     pub(crate) fn sync(&mut self, storage: &impl Storage, keys: &Keys) -> bool {
-        // Somebody who was never asked for is found when that happens. A key that is gone says nothing: Firefox has pages
-        // that cannot read what is there, and whoever forgets a person says so by other means.
+        // A person that was never needed is loaded on first use. A missing key changes nothing:
+        // some Firefox pages cannot read stored keys, and deleting a person is announced by other
+        // means.
         let known = self.is_stored.then(|| storage.get(&keys.person())).flatten();
         let Some(known) = known.filter(|known| *known != self.value()) else { return false };
         let before = self.anonymous.clone();
@@ -70,7 +73,8 @@ impl Person {
         self.write(ports, keys);
     }
 
-    /// Takes up the person that another left, in storage if `is_stored`; says whether there was one.
+    /// Takes the person in `value`; returns whether there is one. `is_stored` says whether it came
+    /// from storage.
     pub(crate) fn restore(&mut self, value: &str, is_stored: bool) -> bool {
         let known = text::split_once(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
         if let Some((anonymous, id)) = known {
@@ -82,12 +86,12 @@ impl Person {
         known.is_some()
     }
 
-    /// Whether other tabs load_or_create it in storage.
+    /// Whether other tabs find this person in storage.
     pub(crate) const fn is_stored(&self) -> bool {
         self.is_stored
     }
 
-    /// The person as it stands in storage.
+    /// The person as it is stored.
     pub(crate) fn value(&self) -> String {
         let mut value = self.anonymous.clone();
         value.push(':');
@@ -97,7 +101,7 @@ impl Person {
 
     fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
         let value = self.value();
-        // Without storage the page has a person of its own.
+        // Without storage, each page has its own person.
         self.is_stored = storage.set(&keys.person(), &value).is_ok();
         self.render_json();
     }

@@ -1,6 +1,7 @@
-//! The browser session: a name that all tabs share until half an hour passes without an event.
+//! The browser session: an id that all tabs share until half an hour passes without an event.
 //!
-//! It groups events and decides nothing: that two tabs which wake at the same moment may name two sessions is harmless.
+//! It only groups events. Two tabs that wake at the same moment may start two sessions, which is
+//! harmless.
 
 use lamplight_wire::json;
 use lamplight_wire::producer::{WORD_CHARS, push_digits};
@@ -11,12 +12,13 @@ use crate::text;
 
 /// How long a session lives without an event, in milliseconds.
 pub const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
-/// How often its time in storage is moved on, in milliseconds.
+/// How often its time in storage is updated, in milliseconds.
 const WRITE_MS: u64 = 60_000;
-/// Characters of a session's name: 60 random bits.
+/// The length of a session's id: 60 random bits.
 const NAME_CHARS: usize = WORD_CHARS as usize;
 
-/// What one tab knows of the session. Times are wall times, because they are compared across page loads.
+/// What one tab knows about the session. Times are wall times, because they are compared across
+/// page loads.
 #[derive(Debug, Default)]
 pub struct Session {
     name: String,
@@ -37,13 +39,13 @@ impl Session {
             json::push_integer(&mut value, now_ms);
             value.push(':');
             value.push_str(&self.name);
-            // Without storage each page is a session of its own.
+            // Without storage, each page has its own session.
             let _ = ports.set(&keys.session(), &value);
         }
         &self.name
     }
 
-    /// Takes up the session that another page was in, or begins one.
+    /// Joins the session of another page, or starts one.
     fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
         let known = ports.get(&keys.session());
         let known = known.as_deref().and_then(|value| text::split_once(value, b':'));
@@ -63,24 +65,24 @@ impl Session {
         (self.last_ms, self.written_ms, &self.name)
     }
 
-    /// Goes on where another left off.
+    /// Continues the session of another client.
     pub(crate) fn restore(&mut self, last_ms: u64, written_ms: u64, name: &str) {
         *self = Self { name: String::from(name), last_ms, written_ms };
     }
 
-    /// Ends the session: the next event begins another.
+    /// Ends the session: the next event starts a new one.
     pub fn end(&mut self, storage: &mut impl Storage, keys: &Keys) {
         *self = Self::default();
         storage.remove(&keys.session());
     }
 }
 
-/// A clock that was set back ends no session.
+/// Setting the clock back does not end a session.
 fn is_live(last_ms: u64, now_ms: u64) -> bool {
     now_ms < last_ms.saturating_add(IDLE_MS_MAX)
 }
 
-/// A name of 60 random bits.
+/// An id of 60 random bits.
 pub(crate) fn random_name(rng: &mut impl Rng) -> String {
     let bits = (u64::from(rng.random_bits()) << 32) | u64::from(rng.random_bits());
     let mut name = String::new();
@@ -131,7 +133,7 @@ mod tests {
         let (mut one, mut two) = (Session::default(), Session::default());
         let first = one.touch(&mut origin, &keys, START_MS).to_owned();
         assert_eq!(two.touch(&mut origin, &keys, START_MS + 20 * 60_000), first);
-        // The first tab slept; the second went on.
+        // The first tab was idle while the second continued.
         assert_eq!(one.touch(&mut origin, &keys, START_MS + 45 * 60_000), first);
         assert_ne!(one.touch(&mut origin, &keys, START_MS + 75 * 60_000), first);
     }

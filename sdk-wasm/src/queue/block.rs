@@ -1,7 +1,9 @@
-//! Blocks: up to a batch of one producer's events in one text, so that a long backlog is a few things, not thousands.
+//! Blocks: up to one batch of a producer's events in one text, so that a long backlog is a few
+//! values and not thousands.
 //!
-//! A block stands in storage under a key of its own, or in the overflow. It is written once, by its producer. Each
-//! line is `<seq> <event's text>`: the texts are JSON in ASCII without line breaks, so no block is ever parsed further.
+//! A block is stored under its own key in storage, or in the overflow. Its producer writes it once.
+//! Each line is `<seq> <event's text>`. The texts are ASCII JSON without line breaks, so no block
+//! is ever parsed further.
 
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};
@@ -10,19 +12,19 @@ use crate::text;
 
 /// Most events in a block.
 pub const EVENTS_MAX: usize = 100;
-/// Most bytes of events in a block, unless one alone has more.
+/// Most bytes of events in a block, unless a single event is larger.
 pub const BYTES_MAX: usize = 60 * 1000;
 
-/// A block's name, which also says how much there is in it: `<producer>:<number>:<events>:<bytes>`.
+/// A block's name, which also describes it: `<producer>:<number>:<events>:<bytes>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BlockName {
-    /// Whose events they are.
+    /// The producer of its events.
     pub producer: Producer,
-    /// The how manieth block of the producer it is.
+    /// The block's number at this producer, counted from 1.
     pub number: u64,
-    /// How many events were put into it.
+    /// How many events were written into it.
     pub events: u64,
-    /// The bytes of its text.
+    /// The length of its text.
     pub bytes: usize,
 }
 
@@ -36,14 +38,14 @@ impl BlockName {
         }
     }
 
-    /// The name.
+    /// The name as text.
     pub fn write(self) -> String {
         let mut name = String::with_capacity(PRODUCER_CHARS + 20);
         self.push_to(&mut name);
         name
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: &str) -> Option<Self> {
         let (producer, rest) = text::split_once(name, b':')?;
         let (number, rest) = text::split_once(rest, b':')?;
@@ -65,7 +67,7 @@ pub fn push_line(block: &mut String, seq: u64, event: &str) {
     block.push('\n');
 }
 
-/// The events in a block's text. What is no event's line is left out.
+/// The events in a block's text. Malformed lines are skipped.
 pub fn lines(block: &str) -> Vec<(u64, String)> {
     let mut lines = Vec::new();
     let mut rest = block;

@@ -1,6 +1,7 @@
-//! Compaction: while the server fails, a long backlog in storage becomes a few keys with many events each.
+//! Compaction: while the server fails, a long backlog in storage becomes a few keys with many
+//! events each.
 //!
-//! Enumerating thousands of keys would cost every tab of the origin milliseconds at each look.
+//! Enumerating thousands of keys would cost every tab of the origin milliseconds per scan.
 
 use lamplight_wire::Ranges;
 
@@ -9,14 +10,14 @@ use crate::keys::Keys;
 use crate::ports::Storage;
 use crate::queue::block::BlockName;
 
-/// So many events may have a key each.
+/// Up to this many events may have a key each.
 const SINGLES_MAX: usize = 500;
-/// A block of fewer events is not worth its second writing.
+/// A block of fewer events is not worth writing them again.
 const EVENTS_MIN: u64 = 10;
-/// How long nothing is tried after storage refused or lost a block, in milliseconds.
+/// How long to wait after storage refused or lost a block, in milliseconds.
 const PAUSE_MS: u64 = 60_000;
 
-/// A block that was written, whose events still have their keys.
+/// A block that was written, while its events still have their own keys.
 #[derive(Debug)]
 pub(super) struct UnverifiedBlock {
     pub(super) name: BlockName,
@@ -25,8 +26,8 @@ pub(super) struct UnverifiedBlock {
 }
 
 impl<const FULL: bool> Queue<FULL> {
-    /// Writes the oldest events into one block in storage, if there are many. Their keys go once the block was read back:
-    /// Chromium reverts writes over the quota without a word.
+    /// Writes the oldest events into one block in storage if there are many. Their keys are removed
+    /// once the block was read back, because Chromium silently reverts writes over the quota.
     pub fn compact(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         let is_single = |entry: &&QueuedEvent| entry.location == Location::Storage;
         if self.unverified.is_some()
@@ -53,7 +54,7 @@ impl<const FULL: bool> Queue<FULL> {
             Some(UnverifiedBlock { name, seqs, read_back_ms: now_ms + self.limits.settle_ms });
     }
 
-    /// Reads a new block back. If it is there, the keys of its events go.
+    /// Reads a new block back. If storage kept it, removes the keys of its events.
     pub(super) fn verify_block(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         let Some(unverified) =
             self.unverified.take_if(|unverified| unverified.read_back_ms <= now_ms)
@@ -77,7 +78,7 @@ impl<const FULL: bool> Queue<FULL> {
             self.compact_after_ms = now_ms + PAUSE_MS;
         }
         self.add_storage_block(unverified.name, left);
-        // Goes at once if nothing is left in it.
+        // Removes the block at once if it holds no unanswered event.
         self.remove_from_blocks(storage, keys, &Ranges::new());
     }
 }

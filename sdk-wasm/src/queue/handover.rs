@@ -1,28 +1,28 @@
-//! The queue of a page's first client, as it is handed to the whole one.
+//! The queue of a page's first client, as it is handed over to the full client.
 
 use super::{Location, Queue, QueuedEvent};
 use crate::keys::Keys;
 
-/// It is in storage.
+/// The event is in storage.
 const STORED: u64 = 1;
-/// It was given up by the server's word.
+/// The server rejected the event permanently.
 const DROPPED: u64 = 2;
-/// Its key is still to be read back.
+/// The event's key was not read back yet.
 const UNVERIFIED: u64 = 4;
 
-/// An event that is handed over.
+/// An event as the first client hands it over.
 #[derive(Debug)]
 pub struct HandedOverEvent {
-    /// Its number.
+    /// Its sequence number.
     pub seq: u64,
-    /// Where it is, and what is known of it.
+    /// The bits above.
     pub state: u64,
-    /// Its text.
+    /// Its JSON text.
     pub text: String,
 }
 
 impl<const FULL: bool> Queue<FULL> {
-    /// Hands over every event. Nothing may be in flight.
+    /// Passes every event to `give`. No request may be in flight.
     pub(crate) fn hand_over(&self, mut give: impl FnMut(u64, u64, &str)) {
         for entry in &self.entries {
             let state = if entry.location == Location::Storage { STORED } else { 0 }
@@ -32,7 +32,7 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    /// Takes an event over. Its number must be above all before.
+    /// Adds an event that was handed over. Its number must be above all numbers added before.
     pub(crate) fn take_over(&mut self, keys: &Keys, now_ms: u64, handed: HandedOverEvent) {
         let HandedOverEvent { seq, state, text } = handed;
         let bytes = text.len();

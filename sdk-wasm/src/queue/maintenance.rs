@@ -1,54 +1,56 @@
-//! What the queue does in later tasks: look after what it wrote, and bring in what had to stay outside.
+//! What the queue does in later tasks: verify what it wrote, and store what only memory has.
 
 use super::{Location, Queue, QueuedEvent, StorageShare};
 use crate::client::earliest;
 use crate::keys::Keys;
 use crate::ports::{Storage, StorageError};
 
-/// How many keys are read back, or written, in one task, so that a long backlog never makes a long task.
+/// How many keys are read back or written per task, so that a long backlog never makes a long task.
 const READ_BACK_MAX: usize = 500;
 const MOVE_TO_STORAGE_MAX: usize = 100;
-/// How long storage that refused is left alone, in milliseconds.
+/// How long to wait after storage refused a write, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
 
 impl<const FULL: bool> Queue<FULL> {
-    /// When storage wants to be looked at again.
+    /// When [`Queue::maintain`] has something to do.
     pub fn due_ms(&self) -> Option<u64> {
         if self.has_retries {
             return Some(0);
         }
-        let fresh_ms = self.unverified.as_ref().map(|unverified| unverified.read_back_ms);
+        let unverified_ms = self.unverified.as_ref().map(|unverified| unverified.read_back_ms);
         let times =
-            [self.read_back_due_ms, self.move_in_due_ms, fresh_ms, self.share.rescan_due_ms()];
+            [self.read_back_due_ms, self.move_in_due_ms, unverified_ms, self.share.rescan_due_ms()];
         Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
     }
 
-    /// Whether so much was written that the others' bytes must be looked at before more is.
+    /// Whether so much was written that other pages' bytes must be counted before more is written.
     pub const fn needs_scan(&self) -> bool {
         self.share.needs_scan()
     }
 
-    /// The same, in a task of our own, where there is time to see whether others have made limits.
+    /// Like [`Queue::needs_scan`], in a task of our own, where there is time to check whether other
+    /// pages have freed space.
     pub fn needs_rescan(&self, now_ms: u64) -> bool {
         self.needs_scan() || self.share.rescan_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
     }
 
-    /// Notes how many bytes of our share other pages take.
+    /// Records how many bytes of the storage share other pages take.
     pub fn set_foreign_bytes(&mut self, now_ms: u64, foreign_bytes: usize) {
         self.share.scanned(now_ms, foreign_bytes);
         self.schedule_move_to_storage();
     }
 
-    /// Some of our share may have come free: what waits outside is offered to storage again.
+    /// Part of the storage share may be free again, so events that only memory has are offered to
+    /// storage.
     pub(super) fn schedule_move_to_storage(&mut self) {
         if self.share.memory > 0 {
             self.move_in_due_ms.get_or_insert(0);
         }
     }
 
-    /// Gives refused events their second chance; reads new keys back, and writes again what is missing and unanswered,
-    /// because Chromium reverts writes over the quota without a word; moves events that only memory has into
-    /// storage, as far as there is limits.
+    /// Retries events that storage refused; reads new keys back and rewrites unanswered events that
+    /// are missing, because Chromium silently reverts writes over the quota; and moves events that
+    /// only memory has into storage while there is room.
     pub fn maintain(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.read_back(storage, keys, now_ms);
@@ -96,8 +98,8 @@ impl<const FULL: bool> Queue<FULL> {
 
     fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
         self.move_in_due_ms = None;
-        let outside = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
-        for (writes, entry) in outside.enumerate() {
+        let in_memory = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
+        for (writes, entry) in in_memory.enumerate() {
             if writes == MOVE_TO_STORAGE_MAX || self.share.needs_scan() {
                 self.move_in_due_ms = Some(now_ms);
                 return;
@@ -119,7 +121,7 @@ impl<const FULL: bool> Queue<FULL> {
     }
 }
 
-/// Writes an event that only memory has, if our share has limits for it. Says whether it did.
+/// Writes an event that only memory has, if it fits into the storage share. Returns whether it did.
 fn store(
     entry: &mut QueuedEvent,
     share: &mut StorageShare,

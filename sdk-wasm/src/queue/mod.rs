@@ -1,4 +1,5 @@
-//! This page's own events that no 2xx has answered yet: each in storage under its own key and in memory; or in a block.
+//! This page's events that no 2xx has answered yet. Each is in memory and in storage under its own
+//! key, or in a block.
 
 pub mod block;
 mod compact;
@@ -19,23 +20,23 @@ pub(crate) use spill::SPILLING;
 use spill::{GATHER_MS, OwnBlock};
 use storage_share::StorageShare;
 
-/// Where a new event went.
+/// Where a new event was put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushOutcome {
-    /// Into storage: it survives the page.
+    /// Storage: it survives the page.
     Stored,
-    /// Into memory, because storage refused it; it is offered to storage once more.
+    /// Memory, because storage refused it. It is offered to storage once more.
     StorageFailed(StorageError),
-    /// Into memory, because our own share of storage is used up.
+    /// Memory, because the storage share is used up.
     OverShare,
-    /// Nowhere: memory's share is used up as well.
+    /// Nowhere: the memory limit is reached as well.
     Dropped,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Location {
     Storage,
-    /// In memory, and storage is to be asked once more.
+    /// In memory, and offered to storage once more.
     StorageRetry,
     Memory,
     /// In a block in storage.
@@ -49,11 +50,11 @@ struct QueuedEvent {
     seq: u64,
     text: String,
     location: Location,
-    /// The request that carries it, or 0.
+    /// The request that carries it; 0 for none.
     request: u32,
-    /// When to read its key back; 0 when that is done or needless.
+    /// When to read its key back; 0 when that is done or not needed.
     read_back_ms: u64,
-    /// Given up by the server's word; leaves once that is declared.
+    /// The server rejected it permanently. It leaves the queue once that is declared.
     is_dropped: bool,
 }
 
@@ -67,14 +68,14 @@ impl QueuedEvent {
     }
 }
 
-/// How much limits the queue may take.
+/// How much the queue may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueLimits {
     /// Most bytes of all pages' events in storage, keys included.
     pub storage_bytes_max: usize,
     /// Most bytes of events that are in memory only.
     pub memory_bytes_max: usize,
-    /// After how long a new key is read back, in milliseconds.
+    /// The age at which a new key is read back, in milliseconds.
     pub settle_ms: u64,
 }
 
@@ -82,15 +83,15 @@ pub struct QueueLimits {
 #[derive(Debug)]
 pub struct Queue<const FULL: bool = true> {
     producer: Producer,
-    /// What the keys of its events begin with, once there was one.
+    /// The prefix of its events' keys; empty before the first event.
     prefix: String,
     limits: QueueLimits,
-    /// Ascending by seq.
+    /// Ascending by sequence number.
     entries: Vec<QueuedEvent>,
     waiting: usize,
     waiting_bytes: usize,
     share: StorageShare,
-    /// Something waits for its second chance with storage.
+    /// At least one event is offered to storage once more.
     has_retries: bool,
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
@@ -103,14 +104,15 @@ pub struct Queue<const FULL: bool = true> {
     /// The block that is being written into the overflow, and its events.
     spilling: Option<(BlockName, Ranges)>,
     spill_due_ms: Option<u64>,
-    /// The origin has no limits left: what we have in storage goes out too.
+    /// The origin's quota is used up, so our events in storage move into the overflow too.
     quota_is_full: bool,
-    /// Our share is nearly used up, and the server takes nothing: the oldest in storage make limits for new ones.
+    /// The storage share is nearly used up while the server fails, so the oldest events in storage
+    /// move into the overflow.
     share_is_tight: bool,
 }
 
 impl<const FULL: bool> Queue<FULL> {
-    /// An empty queue.
+    /// An empty queue of `producer`.
     pub const fn new(producer: Producer, limits: QueueLimits) -> Self {
         Self {
             producer,
@@ -134,7 +136,7 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    /// Unanswered events, those in flight included.
+    /// How many events are unanswered, those in flight included.
     pub fn len(&self) -> usize {
         let out = if FULL { self.unloaded_events() } else { 0 };
         self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
@@ -145,7 +147,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.entries.is_empty() && (!FULL || self.unloaded_events() == 0)
     }
 
-    /// Events that are not in flight and not given up.
+    /// How many events wait: they are not in flight and not dropped.
     pub fn waiting(&self) -> usize {
         self.waiting
     }
@@ -165,7 +167,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.share.memory
     }
 
-    /// Whether the event `seq` is still here.
+    /// Whether the event `seq` is unanswered.
     pub fn contains(&self, seq: u64) -> bool {
         for entry in &self.entries {
             if entry.seq == seq {
@@ -175,8 +177,8 @@ impl<const FULL: bool> Queue<FULL> {
         FULL && self.is_unloaded(seq)
     }
 
-    /// Keeps a new event. Its number must be above all before. When this returns [`PushOutcome::Stored`], the event
-    /// is in storage.
+    /// Adds a new event. Its number must be above all numbers before. When this returns
+    /// [`PushOutcome::Stored`], the event is in storage.
     pub fn push(
         &mut self,
         storage: &mut impl Storage,
@@ -225,8 +227,9 @@ impl<const FULL: bool> Queue<FULL> {
         kept
     }
 
-    /// Puts events into `request`, as many as fit, and appends their texts to `texts`, separated by commas: first
-    /// those that only memory has, then the oldest. At least one, if any waits. Says how many.
+    /// Assigns events to `request`, as many as fit, and appends their texts to `texts`, separated
+    /// by commas: first those that only memory has, then the oldest. Takes at least one if any
+    /// waits. Returns how many.
     pub fn take_batch(
         &mut self,
         request: u32,
@@ -241,8 +244,9 @@ impl<const FULL: bool> Queue<FULL> {
                 break;
             }
             for entry in &mut self.entries {
-                let outside = matches!(entry.location, Location::Memory | Location::StorageRetry);
-                if !entry.is_waiting() || outside == stored {
+                let is_in_memory =
+                    matches!(entry.location, Location::Memory | Location::StorageRetry);
+                if !entry.is_waiting() || is_in_memory == stored {
                     continue;
                 }
                 let is_full =
@@ -263,7 +267,7 @@ impl<const FULL: bool> Queue<FULL> {
         picked
     }
 
-    /// Puts the events of `request` back among those that wait.
+    /// Puts the events of a failed `request` back into the queue.
     pub fn requeue(&mut self, request: u32) {
         for entry in &mut self.entries {
             if entry.request == request {
@@ -277,7 +281,7 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    /// Removes the events of `request`, which a 2xx answered, and says which they were.
+    /// Removes the events of `request`, which a 2xx answered. Returns their numbers.
     pub fn remove_accepted(
         &mut self,
         storage: &mut impl Storage,
@@ -287,7 +291,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.remove(storage, keys, &|entry| entry.request == request)
     }
 
-    /// Gives up the only event of `request`: it is not sent again. Says which it was.
+    /// Drops the only event of `request`, so that it is not sent again. Returns its number.
     pub fn drop_only_event(&mut self, request: u32) -> Option<u64> {
         let entry = self.entries.iter_mut().find(|entry| entry.request == request)?;
         entry.is_dropped = true;
@@ -295,7 +299,7 @@ impl<const FULL: bool> Queue<FULL> {
         Some(entry.seq)
     }
 
-    /// Removes events that were given up, once a 2xx answered their declaration.
+    /// Removes dropped events once a 2xx answered their declaration.
     pub fn remove_declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
         self.remove(storage, keys, &|entry| entry.is_dropped && seqs.contains(entry.seq));
     }
@@ -333,7 +337,7 @@ impl<const FULL: bool> Queue<FULL> {
     }
 }
 
-/// How many characters a number has.
+/// How many decimal digits a number has.
 const fn digits(number: u64) -> usize {
     match number.checked_ilog10() {
         Some(power) => power as usize + 1,

@@ -1,7 +1,7 @@
-//! Events of the queue that stand in blocks: in storage, where a long backlog is compacted, or in the overflow.
+//! The queue's events in blocks: in storage after compaction, or in the overflow.
 //!
-//! The oldest go out first. A block in the overflow whose texts memory has no limits for is `out`, and is read back when
-//! its turn to be sent comes.
+//! The oldest events move into the overflow first. When memory has no room for a block's texts, the
+//! block is unloaded, and read back when its events are the next to send.
 
 use lamplight_wire::Ranges;
 
@@ -10,24 +10,25 @@ use crate::keys::Keys;
 use crate::ports::Storage;
 use crate::queue::block::{self, BlockName};
 
-/// The request of events that are being written into a block.
+/// The request number of events that are being written into a block.
 pub(crate) const SPILLING: u32 = u32::MAX;
-/// Events that only memory has are gathered for so long before they are written into a block, in milliseconds.
+/// How long events that only memory has are gathered before they are written into a block, in
+/// milliseconds.
 pub(super) const GATHER_MS: u64 = 50;
 
-/// A block of ours.
+/// A block of this producer.
 #[derive(Debug)]
 pub(super) struct OwnBlock {
     pub(super) name: BlockName,
     pub(super) in_storage: bool,
     /// Those of its events that no 2xx has answered yet.
     pub(super) left: Ranges,
-    /// Memory does not have their texts.
+    /// Memory does not have the texts of its events.
     pub(super) is_unloaded: bool,
 }
 
 impl<const FULL: bool> Queue<FULL> {
-    /// Whether there are blocks of ours in the overflow.
+    /// Whether this producer has blocks in the overflow.
     pub fn overflows(&self) -> bool {
         FULL && self.overflow().next().is_some()
     }
@@ -42,7 +43,7 @@ impl<const FULL: bool> Queue<FULL> {
         })
     }
 
-    /// Those of them whose texts memory does not have.
+    /// How many unanswered events are in unloaded blocks.
     pub(super) fn unloaded_events(&self) -> u64 {
         self.overflow().filter(|block| block.is_unloaded).map(|block| block.left.count()).sum()
     }
@@ -55,13 +56,14 @@ impl<const FULL: bool> Queue<FULL> {
         self.blocks.iter().filter(|block| !block.in_storage)
     }
 
-    /// When events are to go out into the overflow, if any are.
+    /// When events should move into the overflow, if any should.
     pub fn spill_due_ms(&self) -> Option<u64> {
         if self.spilling.is_some() { None } else { self.spill_due_ms }
     }
 
-    /// While the server takes nothing, keeps a part of our share free by letting whole blocks of the oldest go out: an event that
-    /// finds limits in storage survives a page that is killed at once, and one that must wait for the overflow does not.
+    /// While the server fails, keeps part of the storage share free by moving blocks of the oldest
+    /// events into the overflow. An event that finds room in storage survives a page that is killed
+    /// at once; an event that has to wait for the overflow does not.
     pub fn make_room(&mut self, now_ms: u64, is_failing: bool) {
         self.share_is_tight = is_failing && self.share.is_tight();
         if self.share_is_tight {
@@ -69,17 +71,17 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    /// Takes events that wait, to be written into a block: first those that only memory has; else the oldest, if storage is to be
-    /// relieved of what we have there. They are not sent until [`Queue::spilled`].
+    /// Takes waiting events for a block: first those that only memory has, otherwise the oldest if
+    /// space in storage is needed. They are not sent before [`Queue::spill_finished`].
     pub fn spill(&mut self) -> Option<(BlockName, String)> {
         self.spill_due_ms = None;
         let waits = |entry: &&mut QueuedEvent| {
             entry.is_waiting() && entry.location != Location::OverflowBlock
         };
-        let is_outside = |entry: &&mut QueuedEvent| {
+        let is_in_memory = |entry: &&mut QueuedEvent| {
             waits(entry) && matches!(entry.location, Location::Memory | Location::StorageRetry)
         };
-        let mut taken = self.take_for_block(is_outside, SPILLING);
+        let mut taken = self.take_for_block(is_in_memory, SPILLING);
         if taken.0.is_empty() && (self.quota_is_full || self.share_is_tight) {
             taken = self.take_for_block(waits, SPILLING);
         }
@@ -93,7 +95,7 @@ impl<const FULL: bool> Queue<FULL> {
         Some((name, text))
     }
 
-    /// Puts those of `which` into one block's text, as many as fit.
+    /// Joins as many of the events selected by `which` as fit into one block's text.
     pub(super) fn take_for_block(
         &mut self,
         which: impl Fn(&&mut QueuedEvent) -> bool,
@@ -121,8 +123,8 @@ impl<const FULL: bool> Queue<FULL> {
         BlockName { producer: self.producer, number, events: seqs.count(), bytes }
     }
 
-    /// The block of [`Queue::spill`] is in the overflow, or could not be put there. If it is, its events leave storage;
-    /// and memory, unless they are the next to be sent.
+    /// The block of [`Queue::spill`] was committed to the overflow, or not. If it was, its events
+    /// are removed from storage, and from memory unless they are the next to send.
     pub fn spill_finished(
         &mut self,
         storage: &mut impl Storage,
@@ -133,13 +135,13 @@ impl<const FULL: bool> Queue<FULL> {
         self.requeue(SPILLING);
         self.spill_due_ms = Some(now_ms);
         let Some((name, seqs)) = self.spilling.take().filter(|_| done) else { return };
-        // Some may have been sent meanwhile, because the page was about to go.
+        // Some may have been sent meanwhile, because the page was about to close.
         let (mut left, mut in_flight) = (Ranges::new(), false);
-        let mut held = 0;
+        let mut loaded_bytes = 0;
         let producer = self.producer;
         for entry in &mut self.entries {
             if entry.location == Location::OverflowBlock {
-                held += entry.text.len();
+                loaded_bytes += entry.text.len();
             }
             if !seqs.contains(entry.seq) {
                 continue;
@@ -159,7 +161,7 @@ impl<const FULL: bool> Queue<FULL> {
             entry.read_back_ms = 0;
         }
         self.remove_from_blocks(storage, keys, &left);
-        let is_unloaded = !in_flight && held + name.bytes > block::BYTES_MAX;
+        let is_unloaded = !in_flight && loaded_bytes + name.bytes > block::BYTES_MAX;
         if is_unloaded {
             let (waiting, waiting_bytes) = (&mut self.waiting, &mut self.waiting_bytes);
             self.entries.retain(|entry| {
@@ -175,7 +177,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.schedule_move_to_storage();
     }
 
-    /// Takes events out of the blocks they stood in. A block in storage goes with its last one.
+    /// Removes events from their blocks. A block in storage is removed with its last event.
     pub(super) fn remove_from_blocks(
         &mut self,
         storage: &mut impl Storage,
@@ -195,23 +197,23 @@ impl<const FULL: bool> Queue<FULL> {
         });
     }
 
-    /// Notes a block that stands in storage.
+    /// Records a block that was written to storage.
     pub(super) fn add_storage_block(&mut self, name: BlockName, left: Ranges) {
         self.blocks.push(OwnBlock { name, in_storage: true, left, is_unloaded: false });
     }
 
-    /// The oldest block whose texts memory does not have, once memory has limits for them.
+    /// The oldest unloaded block, once memory has room for its texts.
     pub fn next_to_load(&self) -> Option<BlockName> {
-        // First, because it is asked for with every event, and mostly there is none.
+        // This check comes first because it runs for every event and rarely finds a block.
         let out = self.overflow().find(|block| block.is_unloaded && !block.left.is_empty())?;
-        let is_held =
+        let is_loaded =
             |entry: &&QueuedEvent| entry.location == Location::OverflowBlock && !entry.is_dropped;
-        let held = self.entries.iter().filter(is_held);
-        let has_room = held.map(|entry| entry.text.len()).sum::<usize>() <= block::BYTES_MAX / 2;
+        let loaded = self.entries.iter().filter(is_loaded);
+        let has_room = loaded.map(|entry| entry.text.len()).sum::<usize>() <= block::BYTES_MAX / 2;
         has_room.then_some(out.name)
     }
 
-    /// Brings the texts of a block back.
+    /// Takes the texts of a block that was read from the overflow.
     pub fn block_loaded(&mut self, name: BlockName, text: &str) {
         let Some(block) = self.blocks.iter_mut().find(|block| block.name == name) else { return };
         block.is_unloaded = false;
@@ -228,16 +230,16 @@ impl<const FULL: bool> Queue<FULL> {
             let location = Location::OverflowBlock;
             self.entries.insert(at, QueuedEvent::new(seq, text, location));
         }
-        // What is not in it was answered for us by an adopter, or the user cleared the site's data.
+        // Events that are missing were sent by an adopter, or the user cleared the site's data.
         block.left = found;
     }
 
-    /// A block in the overflow of which every event was answered.
+    /// A block in the overflow whose events were all answered.
     pub fn next_to_erase(&self) -> Option<BlockName> {
         self.overflow().find(|block| block.left.is_empty()).map(|block| block.name)
     }
 
-    /// The block is no longer in the overflow.
+    /// Forgets a block that was erased from the overflow.
     pub fn block_erased(&mut self, name: BlockName) {
         self.blocks.retain(|block| block.name != name);
     }

@@ -1,25 +1,27 @@
-//! Our share of the origin's storage, which all tabs fill together, and what of it is taken.
+//! The share of the origin's storage that Lamplight may use, which all tabs fill together.
 
 use crate::queue::block::BYTES_MAX;
 
-/// A page that wrote more than this part of the share since it last scanned looks again, before it writes on.
+/// A page that wrote more than this part of the share since its last scan scans again before it
+/// writes more.
 const RESCAN_PART: usize = 8;
-/// A new page, which knows nothing of the others yet, looks before it has written this part.
+/// A new page, which knows nothing about other pages, scans before it has written this part.
 const FIRST_SCAN_PART: usize = 64;
-/// With less than this part of the share left, a new event may soon find no limits.
+/// With less than this part of the share left, a new event may soon not fit.
 const TIGHT_PART: usize = 4;
-/// How often a page looks again while events of its own find no limits, in milliseconds: others may have made some.
+/// How often a page scans again while it has events that do not fit, in milliseconds: other pages
+/// may have freed space.
 const RESCAN_MS: u64 = 1_000;
 
-/// Bytes, keys included, by where they are.
+/// How many bytes are taken, and by which pages. Keys count.
 #[derive(Debug)]
 pub(super) struct StorageShare {
     bytes_max: usize,
-    /// Ours in storage.
+    /// This page's bytes in storage.
     pub(super) stored: usize,
-    /// Other pages' in storage, as last seen.
+    /// Other pages' bytes in storage, as last seen.
     foreign: usize,
-    /// Of events that only memory has, without keys.
+    /// Bytes of events that only memory has, without keys.
     pub(super) memory: usize,
     written_since_scan: usize,
     scanned_ms: u64,
@@ -35,7 +37,7 @@ impl StorageShare {
         self.stored + self.foreign + bytes <= self.bytes_max
     }
 
-    /// Whether little of the share is left, and a good part of what is taken is ours to make free.
+    /// Whether little of the share is left and this page could free a good part of it.
     pub(super) fn is_tight(&self) -> bool {
         let is_much = self.stored >= BYTES_MAX.min(self.bytes_max / RESCAN_PART);
         is_much && self.stored + self.foreign > self.bytes_max - self.bytes_max / TIGHT_PART
@@ -45,7 +47,7 @@ impl StorageShare {
         self.written_since_scan > self.bytes_max / RESCAN_PART
     }
 
-    /// When to look again although little was written, if ever.
+    /// When to scan again although little was written, if at all.
     pub(super) fn rescan_due_ms(&self) -> Option<u64> {
         (self.memory > 0 && self.foreign > 0).then_some(self.scanned_ms + RESCAN_MS)
     }

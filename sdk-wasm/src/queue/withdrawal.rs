@@ -1,4 +1,4 @@
-//! What the queue does when consent is withdrawn: nothing stays.
+//! Emptying the queue when consent is withdrawn.
 
 use lamplight_wire::Ranges;
 
@@ -7,8 +7,8 @@ use crate::keys::Keys;
 use crate::ports::Storage;
 
 impl<const FULL: bool> Queue<FULL> {
-    /// Gives every event up, in memory and in storage; blocks in the overflow are then [`Queue::spent`]. Says which
-    /// numbers were neither answered nor given up before.
+    /// Deletes every event in memory and in storage; [`Queue::next_to_erase`] then names the blocks
+    /// in the overflow. Returns the numbers that were neither answered nor dropped before.
     pub fn withdraw(&mut self, storage: &mut impl Storage, keys: &Keys) -> Ranges {
         let mut seqs = Ranges::new();
         if FULL {
@@ -38,7 +38,7 @@ impl<const FULL: bool> Queue<FULL> {
             block.left = Ranges::new();
         }
         if let Some(unverified) = self.unverified.take() {
-            // Gone with the events it was made of, though nothing has read it back yet.
+            // Its events are deleted although the block was not read back yet.
             self.add_storage_block(unverified.name, Ranges::new());
             self.remove_from_blocks(storage, keys, &Ranges::new());
         }

@@ -1,32 +1,34 @@
-//! How long to wait after a failure.
+//! How long to wait after a failure: exponential backoff with jitter, or as long as the server
+//! asks.
 
 /// The shortest wait after a failure, in milliseconds.
 pub const STEP_MS_MIN: u64 = 1_000;
-/// The longest wait after a failure that named no time, in milliseconds.
+/// The longest wait after a failure without a `Retry-After`, in milliseconds.
 pub const STEP_MS_MAX: u64 = 60_000;
-/// The longest wait of the tab that tries for all, in milliseconds: it is one request per browser, and whoever waits
-/// for the server's recovery should not wait long after it. A server that is too busy for that says `Retry-After`.
+/// The longest wait of the tab that retries for all tabs, in milliseconds. It costs one request per
+/// browser, and events should not wait long after the server has recovered. An overloaded server
+/// answers with `Retry-After`.
 pub const PROBE_MS_MAX: u64 = 5_000;
-/// The longest `Retry-After` that is believed, in milliseconds.
+/// The longest `Retry-After` that is accepted, in milliseconds.
 const ASKED_MS_MAX: u64 = 3_600_000;
 
-/// How long to delay back after an answer that was not a 2xx.
+/// How long to wait after a response that was not a 2xx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryDelay {
-    /// Full jitter: a random time up to a bound that doubles with each failure.
+    /// A random time from [`STEP_MS_MIN`] up to a bound that doubles with each failure.
     Jittered,
-    /// The longest step: only a person can mend this.
+    /// The longest step, because the failure needs a configuration change.
     Longest,
-    /// As long as the server is_set_by_server, in milliseconds.
+    /// As long as the server asked, in milliseconds.
     ServerSet(u64),
 }
 
-/// Whether, and until when, nothing is sent.
+/// Whether requests are held back, and until when.
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
     until_ms: u64,
-    /// The server named the time; nothing but that time ends the wait.
+    /// The server set the time, so nothing ends the wait earlier.
     is_set_by_server: bool,
 }
 
@@ -41,7 +43,7 @@ impl Backoff {
         (u64::from(self.failures), self.until_ms, self.is_set_by_server)
     }
 
-    /// Goes on where another left off, on the same clock.
+    /// Continues the wait of another client on the same clock.
     pub(crate) fn restore(&mut self, failures: u64, until_ms: u64, is_set_by_server: bool) {
         self.failures = u32::try_from(failures).unwrap_or(u32::MAX);
         (self.until_ms, self.is_set_by_server) = (until_ms, is_set_by_server);
@@ -52,13 +54,13 @@ impl Backoff {
         self.failures > 0 && now_ms < self.until_ms
     }
 
-    /// Whether the last answer was a failure.
+    /// Whether the last response was a failure.
     pub fn is_failing(&self) -> bool {
         self.failures > 0
     }
 
-    /// Notes a failure; says for how many milliseconds nothing is sent: at most `longest_ms`, unless the server or a
-    /// refused key asks for more.
+    /// Records a failure. Returns how long nothing is sent, in milliseconds: at most `longest_ms`,
+    /// unless the server or a refused key requires more.
     pub fn failed(&mut self, now_ms: u64, delay: RetryDelay, longest_ms: u64, random: u32) -> u64 {
         self.failures += 1;
         self.is_set_by_server = matches!(delay, RetryDelay::ServerSet(_));
@@ -68,26 +70,26 @@ impl Backoff {
                 STEP_MS_MIN + u64::from(random) % (bound_ms - STEP_MS_MIN + 1)
             }
             RetryDelay::Longest => STEP_MS_MAX,
-            // Tabs that were all told the same time must not all come at it.
+            // Tabs that were given the same time must not all retry at the same moment.
             RetryDelay::ServerSet(ms) => ms.min(ASKED_MS_MAX) + u64::from(random) % STEP_MS_MIN,
         };
         self.until_ms = now_ms + wait_ms;
         wait_ms
     }
 
-    /// Notes a success: nothing is held back any more.
+    /// Records a success and ends the wait.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }
 
-    /// Waits no longer than `longest_ms` from now on; a time that the server named is kept to.
+    /// Shortens the wait to at most `longest_ms` from now, unless the server set it.
     pub fn cap(&mut self, now_ms: u64, longest_ms: u64) {
         if !self.is_set_by_server {
             self.until_ms = self.until_ms.min(now_ms + longest_ms);
         }
     }
 
-    /// Ends the wait early, because the network is back; a time that the server named is kept to.
+    /// Ends the wait because the network is back, unless the server set it.
     pub fn retry_now(&mut self, now_ms: u64) {
         if !self.is_set_by_server {
             self.until_ms = now_ms;

@@ -1,14 +1,14 @@
-//! What to send: the envelope around the stored texts, and what it says about producers.
+//! What to send: the envelope around the stored texts, and what it declares about producers.
 
 use lamplight_wire::batch::{ProducerNote, push_batch};
 use lamplight_wire::limits::RANGES_MAX;
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
 
-/// Numbers given up, by reason.
+/// Dropped numbers, by reason.
 pub type Dropped = Vec<(DropReason, Ranges)>;
 
-/// Adds numbers to those given up for `reason`.
+/// Adds numbers to those dropped for `reason`.
 pub fn add_dropped(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
     match dropped.iter_mut().find(|(known, _)| *known == reason) {
         Some((_, ranges)) => ranges.union(seqs),
@@ -16,7 +16,7 @@ pub fn add_dropped(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
     }
 }
 
-/// Adds a number above all those given up for `reason` before.
+/// Adds a number that is above all those dropped for `reason` before.
 pub fn append_dropped(dropped: &mut Dropped, reason: DropReason, seq: u64) {
     if let Some((_, ranges)) = dropped.iter_mut().find(|(known, _)| *known == reason) {
         ranges.append(seq);
@@ -27,7 +27,7 @@ pub fn append_dropped(dropped: &mut Dropped, reason: DropReason, seq: u64) {
     }
 }
 
-/// Takes away what was declared.
+/// Removes what was declared.
 pub fn remove_declared(dropped: &mut Dropped, declared: &Dropped) {
     for (reason, seqs) in declared {
         for (known, ranges) in &mut *dropped {
@@ -55,7 +55,7 @@ pub fn producer_note(next: u64, dropped: &Dropped) -> ProducerNote {
 /// A batch's text. `texts` are the events' texts, separated by commas, exactly as they were stored.
 pub fn body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)], texts: &str) -> String {
     let mut body = String::with_capacity(texts.len() + 256);
-    // Texts joined by commas are an array's inside, just as one text is.
+    // Texts joined by commas form the inside of an array, just as a single text does.
     let events = (!texts.is_empty()).then_some(texts);
     push_batch(&mut body, sent_at_ms, notes, events.into_iter());
     body

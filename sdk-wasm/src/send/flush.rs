@@ -5,63 +5,63 @@
 pub enum Reason {
     /// The interval since the last send is over.
     Interval,
-    /// A whole batch is queued.
+    /// A full batch is queued.
     Full,
     /// The page was hidden, frozen or left.
     Hidden,
-    /// The page's own code asked.
+    /// The page's code called `flush()`.
     Manual,
-    /// The events are of a producer that is gone.
+    /// The events belong to an orphaned producer.
     Adopted,
     /// A wait after failures is over.
     Recovered,
 }
 
 impl Reason {
-    /// Every reason, in the order in which the page's code names them.
+    /// Every reason, in the order that the page's code relies on.
     pub const ALL: [Self; 6] =
         [Self::Interval, Self::Full, Self::Hidden, Self::Manual, Self::Adopted, Self::Recovered];
 }
 
-/// What the rule looks at.
+/// What the decision depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation {
     /// The time, by the monotonic clock.
     pub now_ms: u64,
-    /// Events that wait and are not in flight.
+    /// How many events wait and are not in flight.
     pub events: usize,
-    /// Their bytes.
+    /// The bytes of these events.
     pub bytes: usize,
-    /// Numbers were given up that the server was not told of.
+    /// Numbers were dropped that the server does not know about.
     pub has_declarations: bool,
     /// A request is in flight.
     pub in_flight: bool,
-    /// The end of the wait after a failure, if the last answer was one.
+    /// The end of the wait, if the last response was a failure.
     pub backoff_until_ms: Option<u64>,
     /// When the last request was sent, if one was.
     pub last_sent_ms: Option<u64>,
-    /// The page's own code asked for a flush.
+    /// The page's code called `flush()`.
     pub manual: bool,
-    /// The least time between two sends that are not full.
+    /// The least time between two sends of batches that are not full.
     pub interval_ms: u64,
-    /// Events that make a full batch.
+    /// How many events make a full batch.
     pub events_max: usize,
-    /// Bytes that make a full batch.
+    /// How many bytes make a full batch.
     pub bytes_max: usize,
 }
 
-/// What to do.
+/// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing waits, or an answer must come first.
+    /// Nothing waits, or a response must come first.
     Nothing,
-    /// Look again then.
+    /// Decide again at this time.
     WaitUntil(u64),
     /// Send now.
     Send(Reason),
 }
 
-/// Decides. The whole rule is this one function.
+/// Decides whether to send now. This function is the complete rule.
 pub fn decide(at: &Situation) -> Decision {
     if at.in_flight || (at.events == 0 && !at.has_declarations) {
         return Decision::Nothing;

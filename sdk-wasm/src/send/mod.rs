@@ -1,4 +1,4 @@
-//! Sending, one decision per file: when ([`flush`]), what ([`batch`]), what an answer means
+//! Sending, one decision per file: when ([`flush`]), what ([`batch`]), what a response means
 //! ([`response`]), and how long to wait after a failure ([`backoff`]). All of it is pure.
 
 pub mod backoff;

@@ -1,4 +1,4 @@
-//! How a request ends: what an answer means.
+//! What a response means.
 
 use lamplight_wire::reason::DropReason;
 
@@ -6,23 +6,24 @@ use crate::ports::Response;
 use crate::send::backoff::RetryDelay;
 use crate::text;
 
-/// What an answer means for the events of its request.
+/// What to do with the events of a request after its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseAction {
-    /// They are on the server's disk.
+    /// Remove them: they are on the server's disk.
     Accept,
-    /// One of them is broken, or they are too many: send fewer.
+    /// Send fewer at once: one of them is broken, or they are too many.
     Halve,
-    /// The only one there was can never be taken.
+    /// Drop the only event: the server can never store it.
     Drop(DropReason),
-    /// Keep them and wait.
+    /// Keep them and retry after a wait.
     Retry(RetryDelay),
 }
 
-/// What an answer to a request with `events` events means. Only a 2xx whose body is Lamplight's counts as
-/// accepted, because captive portals and proxies answer 200 too; and only a Lamplight problem counts as the
-/// server's word on a single event, because proxies answer 400 too. With 0 events, which stand for an unknown number, none is
-/// judged.
+/// Classifies the response to a request with `events` events.
+///
+/// Only a 2xx with Lamplight's body accepts events, because captive portals and proxies answer 200
+/// too. Only a Lamplight problem decides about a single event, because proxies answer 400 too. With
+/// 0 events, which means an unknown number, no event is dropped and no batch halved.
 pub fn classify(response: &Response, events: usize) -> ResponseAction {
     let is_problem = events > 0 && text::contains(&response.body, "\"code\":");
     match response.status {

@@ -1,25 +1,26 @@
-//! A producer's mark in storage: that it lives, or that it is gone, and how far it has numbered.
+//! A producer's heartbeat in storage: whether its page lives or has left, and how far it has
+//! numbered.
 
 use lamplight_wire::json;
 
 use crate::text;
 
-/// How often a page with waiting events moves its beat, in milliseconds.
+/// How often a page with waiting events writes a new heartbeat, in milliseconds.
 pub const HEARTBEAT_MS: u64 = 15_000;
 
-/// What a mark says.
+/// The content of a heartbeat key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// The page said that it goes.
+    /// The page wrote this when it was left.
     pub gone: bool,
-    /// The number its next event will get.
+    /// The number that its next event will get.
     pub next: u64,
-    /// It has blocks in the overflow.
+    /// The producer has blocks in the overflow.
     pub overflows: bool,
 }
 
 impl Heartbeat {
-    /// `<beat>:<next>` or `gone:<next>`, and `:b` after that if there are blocks in the overflow.
+    /// `<counter>:<next>` or `gone:<next>`, followed by `:b` if there are blocks in the overflow.
     pub fn write(self, beat: u64) -> String {
         let mut text = String::new();
         if self.gone {
@@ -35,7 +36,7 @@ impl Heartbeat {
         text
     }
 
-    /// Reads a mark. A text that is none says nothing: alive, and nothing known.
+    /// Reads a heartbeat. Malformed text counts as a live page about which nothing is known.
     pub fn parse(text: &str) -> Self {
         let (beat, rest) = text::split_once(text, b':').unwrap_or_default();
         let (next, more) = text::split_once(rest, b':').unwrap_or((rest, ""));

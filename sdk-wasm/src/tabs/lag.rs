@@ -1,9 +1,10 @@
 //! How late this tab's timers run.
 
-/// The longest lag that counts, in milliseconds: the timers of a hidden tab run once a second or once a minute.
+/// The longest lag that counts, in milliseconds. Browsers run the timers of a hidden tab once a
+/// second or once a minute, which says nothing about load.
 const LAG_MS_MAX: u64 = 2_000;
 
-/// The measured lag of the event loop.
+/// The measured lag of this tab's timers.
 #[derive(Debug, Default)]
 pub struct Lag {
     armed_ms: Option<u64>,
@@ -11,22 +12,22 @@ pub struct Lag {
 }
 
 impl Lag {
-    /// Notes when the timer is to fire.
+    /// Records when the timer should fire.
     pub fn timer_armed(&mut self, due_ms: Option<u64>) {
         self.armed_ms = due_ms;
     }
 
-    /// Notes that it fired, or that something else woke the client.
+    /// Records that the timer fired, or that something else woke the client.
     pub fn timer_fired(&mut self, now_ms: u64) {
         let Some(late_ms) = self.armed_ms.and_then(|due_ms| now_ms.checked_sub(due_ms)) else {
             return;
         };
-        // The worst counts, and is forgotten slowly.
+        // The worst lag counts, and decays slowly.
         let faded_ms = self.worst_ms - self.worst_ms.div_ceil(8);
         self.worst_ms = late_ms.min(LAG_MS_MAX).max(faded_ms);
     }
 
-    /// The settle time that this lag asks for: ten times it, and at least `least_ms`.
+    /// The settle time for this lag: ten times the lag, and at least `least_ms`.
     pub fn settle_ms(&self, least_ms: u64) -> u64 {
         least_ms.max(10 * self.worst_ms)
     }

@@ -1,4 +1,4 @@
-//! The lease: who works for the others, apply_consent on under the tab lock and kept alive by a beat.
+//! The lease: which tab does the shared work. A tab acquires it under the tab lock and renews it.
 
 use lamplight_wire::{Producer, json};
 
@@ -6,12 +6,12 @@ use crate::keys::Keys;
 use crate::ports::Storage;
 use crate::text;
 
-/// How often a holder moves its beat, in milliseconds.
+/// How often the holder renews the lease, in milliseconds.
 const RENEW_MS: u64 = 10_000;
 /// How many changes of holder are remembered for `stats()`.
 const HISTORY_MAX: usize = 8;
 
-/// A lease as it stands in storage: `<holder>:<epoch>:<beat>`.
+/// A lease as it is stored: `<holder>:<epoch>:<beat>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LeaseRecord {
     holder: Producer,
@@ -38,36 +38,36 @@ impl LeaseRecord {
     }
 }
 
-/// Somebody held the lease from some time on.
+/// A period during which one tab held the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tenure {
-    /// Who.
+    /// The tab that held it.
     pub holder: Producer,
-    /// The how manieth lease it was.
+    /// The number of this lease, counted from 1.
     pub epoch: u64,
     /// When this tab first saw it, in milliseconds since 1970.
     pub since_ms: u64,
 }
 
-/// What one tab knows of the lease.
+/// What one tab knows about the lease.
 #[derive(Debug)]
 pub struct Lease {
     me: Producer,
     stale_ms: u64,
     seen: Option<LeaseRecord>,
-    /// When `seen` last changed, by our own monotonic clock: no two clocks are ever compared.
+    /// When `seen` last changed, by this tab's monotonic clock. No two clocks are ever compared.
     changed_ms: u64,
-    /// The holder's page was not in the last list of live ones.
+    /// The holder was missing from the last list of live producers.
     holder_is_gone: bool,
     is_mine: bool,
-    /// It is ours, but storage is too full to say so.
+    /// This tab holds it, but storage was too full to write that down.
     is_unwritten: bool,
     renew_due_ms: u64,
     history: Vec<Tenure>,
 }
 
 impl Lease {
-    /// Nothing is known yet. A beat that stands still for `stale_ms` frees the lease.
+    /// An unknown lease. It counts as free when the holder has not renewed it for `stale_ms`.
     pub const fn new(me: Producer, stale_ms: u64) -> Self {
         Self {
             me,
@@ -97,19 +97,19 @@ impl Lease {
         &self.history
     }
 
-    /// Whether somebody else holds it and seems alive.
+    /// Whether another tab holds it and seems alive.
     pub fn is_held_elsewhere(&self, now_ms: u64) -> bool {
         self.seen.is_some_and(|text| text.holder != self.me)
             && !self.holder_is_gone
             && now_ms < self.changed_ms + self.stale_ms
     }
 
-    /// When the holder's beat is due.
+    /// When this tab has to renew it.
     pub fn due_ms(&self) -> Option<u64> {
         self.is_mine.then_some(self.renew_due_ms)
     }
 
-    /// Reads the lease and notes what changed.
+    /// Reads the lease from storage and records what changed.
     pub fn refresh(&mut self, storage: &impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
         let text = storage.get(&keys.lease()).and_then(|text| LeaseRecord::parse(&text));
         if text == self.seen {
@@ -130,13 +130,15 @@ impl Lease {
         self.is_mine = self.is_mine && is_ours;
     }
 
-    /// Notes who is alive.
+    /// Takes the list of live producers.
     pub fn update_liveness(&mut self, alive: &[Producer]) {
         self.holder_is_gone = self.holder().is_some_and(|holder| !alive.contains(&holder));
     }
 
-    /// Takes the lease if nobody alive has it. Inside the lock's section; or without the lock where storage is too full
-    /// for one, because then only sending makes room again. Says whether it is ours now.
+    /// Acquires the lease if no live tab holds it; returns whether it is ours now.
+    ///
+    /// Call it inside the lock's critical section. Without the lock it may be called only where
+    /// storage is too full for a lock, because then only sending frees space.
     pub fn acquire(
         &mut self,
         storage: &mut impl Storage,
@@ -157,7 +159,7 @@ impl Lease {
         self.is_mine
     }
 
-    /// Moves the beat on when it is due. Says whether the lease is still ours.
+    /// Renews the lease when that is due. Returns whether it is still ours.
     pub fn renew(
         &mut self,
         storage: &mut impl Storage,
@@ -168,7 +170,7 @@ impl Lease {
         self.refresh(storage, keys, now_ms, wall_ms);
         if let Some(text) = self.seen.filter(|_| self.is_mine && now_ms >= self.renew_due_ms) {
             let text = LeaseRecord { beat: text.beat + 1, ..text };
-            // A beat that storage refuses only makes the lease go stale.
+            // If storage refuses this write, the lease goes stale and another tab takes over.
             let _ = storage.set(&keys.lease(), &text.write());
             self.renew_due_ms = now_ms + RENEW_MS;
             self.refresh(storage, keys, now_ms, wall_ms);
@@ -176,7 +178,7 @@ impl Lease {
         self.is_mine
     }
 
-    /// Gives the lease back if it is still ours.
+    /// Releases the lease if it is still ours.
     pub fn release(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
         self.refresh(storage, keys, now_ms, wall_ms);
         if self.is_mine {

@@ -1,7 +1,7 @@
-//! The tab lock: Lamport's fast mutex as a pure step machine.
+//! The tab lock: Lamport's fast mutex as a pure state machine.
 //!
-//! Algorithm 1 (the timing form) of L. Lamport, "A Fast Mutual Exclusion Algorithm", ACM Transactions on
-//! Computer Systems 5(1), 1987:
+//! Algorithm 1 (the timing form) of L. Lamport, "A Fast Mutual Exclusion Algorithm", ACM
+//! Transactions on Computer Systems 5(1), 1987:
 //!
 //! ```text
 //! start: x := i;
@@ -12,35 +12,41 @@
 //!        y := 0
 //! ```
 //!
-//! built for what localStorage is, a register whose writes others see late: one access per task; a settle time
-//! T after each write before anything is read; `y` is read once more just before acting; a wait that overshoots
-//! by more than T means that the tab was paused, so everything starts again.
+//! It is adapted to localStorage, a register whose writes other tabs see late:
 //!
-//! The lock saves work and is never what correctness rests on: two holders cost a duplicate on the wire.
+//! - one storage access per task;
+//! - a settle time T after each write before anything is read;
+//! - `y` is read once more just before acting;
+//! - a wait that ends more than T late means that the tab was paused, so the algorithm starts
+//!   again.
+//!
+//! The lock only saves work. Correctness never rests on it: two holders cost a duplicate on the
+//! wire.
 
 use lamplight_wire::{Producer, json};
 
 use crate::text;
 
-/// The longest section between holding and releasing, in milliseconds.
+/// The longest critical section, in milliseconds.
 pub const SECTION_MS_MAX: u64 = 500;
 
-/// After so many claims that nobody overwrote and that are gone all the same, storage is to blame.
+/// After this many claims in a row that vanished although no other tab replaced them, storage does
+/// not keep what is written.
 const VANISHED_MAX: u32 = 4;
 
 /// One of the two shared registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Register {
-    /// Who came last.
+    /// The tab that requested the lock last.
     X,
-    /// Who holds the lock, or is about to.
+    /// The tab that holds the lock, or is about to.
     Y,
 }
 
-/// The one storage access of a step.
+/// The one storage access of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// Read the register and tell its value.
+    /// Read the register and pass its value on.
     Read(Register),
     /// Write this text into the register.
     Write(Register, String),
@@ -48,10 +54,10 @@ pub enum Access {
     RemoveY,
 }
 
-/// Where in the algorithm a tab is. Each name is the access that comes next.
+/// The state of one tab in the algorithm. Each phase is named after the access that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// Wants nothing.
+    /// The tab does not want the lock.
     Idle,
     /// `x := i`.
     WriteX,
@@ -61,11 +67,11 @@ pub enum Phase {
     WriteY,
     /// `if x ≠ i`, after the settle time.
     ReadX,
-    /// `if y ≠ i`: in the next task when nobody else came, else after the delay.
+    /// `if y ≠ i`: in the next task without contention, otherwise after the delay.
     CheckY,
-    /// The section may run.
+    /// The critical section may run.
     Held,
-    /// Before `y := 0`: is it still ours?
+    /// Before `y := 0`: reads whether `y` is still ours.
     ReleaseCheck,
     /// `y := 0`.
     Release,
@@ -76,7 +82,7 @@ impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Idle => "idle",
-            Self::WriteX | Self::ReadY => "knocking",
+            Self::WriteX | Self::ReadY => "requesting",
             Self::WriteY | Self::ReadX => "claiming",
             Self::CheckY => "checking",
             Self::Held => "held",
@@ -85,7 +91,7 @@ impl Phase {
     }
 }
 
-/// How long the lock's waits are.
+/// How long the waits of the lock are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Waits {
     /// The settle time T, in milliseconds.
@@ -95,13 +101,13 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// The waits for a settle time: D is T and the longest section.
+    /// The waits for a settle time: D is T plus the longest critical section.
     pub const fn from_settle(settle_ms: u64) -> Self {
         Self { settle_ms, delay_ms: settle_ms + SECTION_MS_MAX }
     }
 }
 
-/// One tab's side of the lock.
+/// One tab's view of the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lock {
     me: Producer,
@@ -109,25 +115,25 @@ pub struct Lock {
     waits: Waits,
     phase: Phase,
     due_ms: u64,
-    /// Somebody else's `y` as last read, and when it was first read so.
+    /// Another tab's `y` as last read, and when it first had this value.
     seen: Option<(String, u64)>,
-    /// How many claims in a row were gone when they were checked, with nobody else's in their place.
+    /// How many of this tab's claims in a row vanished without another tab's claim in their place.
     vanished: u32,
 }
 
 impl Lock {
-    /// The side of the tab named `me`, which wants nothing yet.
+    /// A lock for the tab named `me`, which does not want it yet.
     pub const fn new(me: Producer) -> Self {
         let waits = Waits::from_settle(0);
         Self { me, attempt: 0, waits, phase: Phase::Idle, due_ms: 0, seen: None, vanished: 0 }
     }
 
-    /// Where it is.
+    /// The current phase.
     pub const fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Whether storage does not keep what is written, because it is full: then no lock can be had here.
+    /// Whether storage loses what is written because it is full. No tab can get the lock then.
     pub const fn is_unusable(&self) -> bool {
         self.vanished >= VANISHED_MAX
     }
@@ -137,7 +143,7 @@ impl Lock {
         (!matches!(self.phase, Phase::Idle | Phase::Held)).then_some(self.due_ms)
     }
 
-    /// Starts to acquire, unless it already does.
+    /// Starts to acquire the lock, unless that is already under way.
     pub fn request(&mut self, now_ms: u64, waits: Waits) {
         if self.phase == Phase::Idle {
             self.waits = waits;
@@ -145,11 +151,11 @@ impl Lock {
         }
     }
 
-    /// Gives the lock back, or stops acquiring it.
+    /// Releases the lock, or stops acquiring it.
     pub fn release(&mut self, now_ms: u64) {
         self.due_ms = now_ms;
         if self.is_unusable() {
-            // Sending makes room: try again as usual next time.
+            // Sending frees space, so the next attempt starts normally.
             self.vanished = 0;
         }
         self.phase = match self.phase {
@@ -161,7 +167,8 @@ impl Lock {
         };
     }
 
-    /// The access that is due at `now_ms`, if one is. Do it and tell [`Lock::took`] in the same task.
+    /// The access that is due at `now_ms`, if any. Do it and call [`Lock::complete_access`] in the
+    /// same task.
     pub fn next_access(&mut self, now_ms: u64) -> Option<Access> {
         if self.due_ms()? > now_ms {
             return None;
@@ -178,8 +185,9 @@ impl Lock {
         })
     }
 
-    /// Takes what the access read (`None` for an empty register and after a write) and goes on.
-    /// `random` spreads the back-off. When [`Lock::phase`] is then [`Phase::Held`], the section runs now.
+    /// Takes the value that the access read (`None` for an empty register and after a write) and
+    /// advances. `random` spreads the back-off. If [`Lock::phase`] is [`Phase::Held`] afterwards,
+    /// run the critical section now.
     pub fn complete_access(&mut self, now_ms: u64, value: Option<&str>, random: u32) {
         if self.missed_deadline(now_ms) {
             self.restart(now_ms);
@@ -188,7 +196,8 @@ impl Lock {
         let mine = value == Some(self.claim().as_str());
         let is_free = self.phase == Phase::ReadY && self.is_free(value, now_ms);
         if self.phase == Phase::CheckY {
-            // Storage over its quota puts back what was there before: nothing, an earlier claim of ours, or the dead holder's text.
+            // Storage over its quota restores the previous value: none, an earlier claim of ours,
+            // or a dead holder's.
             let before = self.seen.as_ref().map(|(text, _)| text.as_str());
             let is_earlier = self.is_own_claim(value) && !mine;
             let is_put_back = value.is_none() || value == before || is_earlier;
@@ -222,13 +231,15 @@ impl Lock {
         self.enter(Phase::WriteX, due_ms);
     }
 
-    /// Whether the tab was paused in a wait that others rely on. Starting late and releasing late harm nobody.
+    /// Whether the tab was paused during a wait that other tabs rely on. Starting late and
+    /// releasing late are harmless.
     fn missed_deadline(&self, now_ms: u64) -> bool {
         !matches!(self.phase, Phase::WriteX | Phase::ReleaseCheck | Phase::Release)
             && self.due_ms().is_some_and(|due_ms| now_ms > due_ms + self.waits.settle_ms)
     }
 
-    /// `<producer>.<attempt>.<T>`: the attempt makes every claim a new text, T tells others how long one lasts.
+    /// `<producer>.<attempt>.<T>`: the attempt makes every claim unique, T tells other tabs how
+    /// long a claim lasts.
     fn claim(&self) -> String {
         let mut name = String::new();
         self.me.push_to(&mut name);
@@ -243,8 +254,9 @@ impl Lock {
         value.and_then(parse_claim).is_some_and(|(holder, _)| holder == self.me)
     }
 
-    /// Whether nobody alive has `y`: it is empty, left by an earlier attempt of ours, or a dead holder's.
-    /// A holder is dead when its text has stood still for longer than a live one can let it.
+    /// Whether no live tab claims `y`: it is empty, left by an earlier attempt of ours, or a dead
+    /// holder's. A holder is dead when its claim has stayed the same for longer than a live tab can
+    /// keep it.
     fn is_free(&mut self, value: Option<&str>, now_ms: u64) -> bool {
         let Some(value) = value.filter(|value| !self.is_own_claim(Some(value))) else {
             self.seen = None;
@@ -263,14 +275,15 @@ impl Lock {
     }
 }
 
-/// Who made a claim, and with which settle time.
+/// The producer that made a claim, and its settle time.
 fn parse_claim(name: &str) -> Option<(Producer, u64)> {
     let (holder, rest) = text::split_once(name, b'.')?;
     let (_, settle_ms) = text::split_once(rest, b'.')?;
     Some((Producer::parse(holder)?, text::parse_number(settle_ms)?))
 }
 
-/// A claim lasts T to settle, D on contention, the section, and an overshoot below T for each of the three.
+/// A claim lasts for T to settle, D on contention, the critical section, and up to T of lateness
+/// for each of the three.
 const fn stale_ms(settle_ms: u64) -> u64 {
     5 * settle_ms + 2 * SECTION_MS_MAX
 }

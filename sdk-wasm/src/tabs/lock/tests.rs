@@ -2,7 +2,8 @@ use super::*;
 
 const WAITS: Waits = Waits::from_settle(250);
 
-/// Runs one lock alone against registers until it holds or `until_ms`; returns when it held.
+/// Runs one lock against the registers until it is held or until `until_ms`; returns when it was
+/// held.
 fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> Option<u64> {
     let mut x = None;
     lock.request(from_ms, WAITS);
@@ -81,7 +82,8 @@ fn a_paused_tab_starts_the_algorithm_again() {
 #[test]
 fn storage_that_reverts_claims_makes_the_lock_unusable() {
     let me = Producer::from_bits(1);
-    // Nothing; an earlier claim of ours, which stays when a longer one finds no room; a dead holder's.
+    // Nothing; an earlier claim of ours, which stays when a longer one does not fit; a dead
+    // holder's.
     for before in
         [None, Some(me.to_string() + ".0.250"), Some(Producer::from_bits(2).to_string() + ".9.250")]
     {

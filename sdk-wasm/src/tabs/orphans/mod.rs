@@ -1,4 +1,4 @@
-//! Other producers' events in storage: which there are, and whose page is gone.
+//! Other producers' events in storage and in the overflow, and which of them are orphaned.
 
 use lamplight_wire::{Producer, Ranges};
 
@@ -8,69 +8,72 @@ use crate::queue::block;
 use crate::tabs::heartbeat::Heartbeat;
 use crate::text;
 
-/// Events of one producer that may be sent in its place.
+/// A producer whose page is gone, and those of its events that may be adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrphanedProducer {
-    /// Whose they are.
+    /// The producer.
     pub producer: Producer,
-    /// Their numbers, of those with a key each; none when only the heartbeat or blocks are left.
+    /// The numbers of its events that have a key each. Empty when only the heartbeat or blocks are
+    /// left.
     pub seqs: Ranges,
-    /// Their blocks.
+    /// Its blocks.
     pub blocks: Vec<ForeignBlock>,
-    /// One more than the largest number known to be made.
+    /// One more than the largest number it is known to have used.
     pub next: u64,
 }
 
 /// A block of another producer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForeignBlock {
-    /// Its name.
+    /// The name, which contains the producer and the size.
     pub name: block::BlockName,
-    /// It is in storage, not in the overflow.
+    /// Whether it is in storage; otherwise it is in the overflow.
     pub in_storage: bool,
-    /// When it was first and last seen there, with no look between that did not see it.
+    /// When it was first and last seen there, without a look in between that missed it.
     first_ms: u64,
     last_ms: u64,
 }
 
-/// The rules' times, in milliseconds.
+/// How long the adoption rules wait, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct AdoptionDelays {
-    /// How far apart two scans must have seen a key.
+    /// The time between two scans that must both have seen a key.
     pub adopt_after_ms: u64,
-    /// How long a beat stands still before its producer counts as gone.
+    /// The age at which an unchanged heartbeat means that its producer is gone.
     pub heartbeat_stale_ms: u64,
 }
 
-/// One look at one producer's keys.
+/// The numbers that one scan saw of one producer.
 #[derive(Debug)]
 struct Scan {
     at_ms: u64,
     seqs: Ranges,
 }
 
-/// What is known of one other producer.
+/// What is known about one other producer.
 #[derive(Debug)]
 struct ForeignProducer {
     producer: Producer,
-    /// The newest scan that is old enough to count, if there is one, and all after it. Never empty.
+    /// The newest scan that is old enough to confirm keys, if any, and all scans after it. Never
+    /// empty.
     scans: Vec<Scan>,
-    /// Its heartbeat's text, if it has one.
+    /// The text of its heartbeat, if it has one.
     heartbeat: Option<String>,
-    /// When the heartbeat last changed, by our own monotonic clock.
+    /// When the heartbeat last changed, by this tab's monotonic clock.
     heartbeat_changed_ms: u64,
-    /// It was not in the last list of live producers.
+    /// It was missing from the last list of live producers.
     is_unlisted: bool,
-    /// Until when it is left to foreign.
+    /// This tab does not adopt from it before this time.
     skipped_until_ms: u64,
-    /// The bytes of each event, key included, ascending by number. Keys are written once, so one look is enough.
+    /// The bytes of each event, key included, ascending by number. A key is written only once, so
+    /// its size is read only once.
     sizes: Vec<(u64, usize)>,
     blocks: Vec<ForeignBlock>,
-    /// The heartbeat speaks of blocks in the overflow that nobody has looked for yet.
+    /// Its heartbeat mentions blocks in the overflow, and the overflow was not listed since.
     needs_overflow_list: bool,
 }
 
-/// Everything known of other producers.
+/// Everything known about other producers.
 #[derive(Debug)]
 pub struct ForeignProducers {
     delays: AdoptionDelays,
@@ -78,12 +81,12 @@ pub struct ForeignProducers {
 }
 
 impl ForeignProducers {
-    /// Nothing seen yet.
+    /// Nothing is known before the first scan.
     pub const fn new(delays: AdoptionDelays) -> Self {
         Self { delays, foreign: Vec::new() }
     }
 
-    /// How many events of foreign the last scan saw.
+    /// How many events of other producers the last scan saw.
     pub fn events(&self) -> u64 {
         let blocks = self.blocks().map(|block| block.name.events).sum::<u64>();
         self.foreign.iter().map(|foreign| foreign.sizes.len() as u64).sum::<u64>() + blocks
@@ -95,7 +98,7 @@ impl ForeignProducers {
         events.sum::<usize>() + self.block_bytes(true)
     }
 
-    /// How many bytes their blocks in the overflow have.
+    /// How many bytes their blocks take in the overflow.
     pub fn overflow_bytes(&self) -> u64 {
         self.block_bytes(false) as u64
     }
@@ -109,12 +112,12 @@ impl ForeignProducers {
         self.foreign.iter().flat_map(|foreign| &foreign.blocks)
     }
 
-    /// Whether the last scan saw nothing of foreign.
+    /// Whether the last scan saw nothing of other producers.
     pub fn is_empty(&self) -> bool {
         self.foreign.is_empty()
     }
 
-    /// Looks at all keys once.
+    /// Looks at every key in storage once.
     pub fn scan(&mut self, storage: &impl Storage, keys: &Keys, me: Producer, now_ms: u64) {
         for foreign in &mut self.foreign {
             foreign.scans.push(Scan { at_ms: now_ms, seqs: Ranges::new() });
@@ -176,12 +179,13 @@ impl ForeignProducers {
         }
     }
 
-    /// Whether a heartbeat speaks of blocks in the overflow that nobody has looked for.
+    /// Whether a heartbeat mentions blocks in the overflow that were not listed yet.
     pub fn needs_overflow_list(&self) -> bool {
         self.foreign.iter().any(|foreign| foreign.needs_overflow_list)
     }
 
-    /// When the overflow is to be looked at again for what the last look block there, if it block anything.
+    /// When to list the overflow again to confirm the blocks seen there, if there are any: after
+    /// `confirmed_ms` once they are confirmed.
     pub fn next_list_ms(&self, confirmed_ms: u64) -> Option<u64> {
         let overflow = self.blocks().filter(|block| !block.in_storage);
         let next = overflow.map(|block| {
@@ -195,7 +199,8 @@ impl ForeignProducers {
         next.min()
     }
 
-    /// Whether somebody's events are old enough to adopt and only the list of live producers can tell the rest.
+    /// Whether some events are old enough to adopt, and only the list of live producers can tell
+    /// whether they are orphaned.
     pub fn needs_lock_query(&self, now_ms: u64) -> bool {
         self.foreign.iter().any(|foreign| {
             (foreign.confirmed_seqs(self.delays).is_some()
@@ -205,14 +210,14 @@ impl ForeignProducers {
         })
     }
 
-    /// Notes who is alive.
+    /// Takes the list of live producers.
     pub fn update_liveness(&mut self, alive: &[Producer]) {
         for foreign in &mut self.foreign {
             foreign.is_unlisted = !alive.contains(&foreign.producer);
         }
     }
 
-    /// What may be adopted now.
+    /// The producers whose events may be adopted now.
     pub fn orphaned(&self, now_ms: u64) -> Vec<OrphanedProducer> {
         let mut orphans = Vec::new();
         for foreign in &self.foreign {
@@ -237,7 +242,8 @@ impl ForeignProducers {
         orphans
     }
 
-    /// Forgets numbers that were answered, or whose keys turned out to be gone. Says whether none are left.
+    /// Removes numbers that were answered, or whose keys turned out to be missing. Returns whether
+    /// nothing is left of the producer.
     pub fn forget_events(&mut self, producer: Producer, seqs: &Ranges) -> bool {
         let foreign = self.foreign.iter_mut().find(|foreign| foreign.producer == producer);
         let Some(foreign) = foreign else { return true };
@@ -247,14 +253,14 @@ impl ForeignProducers {
         scan.seqs.is_empty() && foreign.blocks.is_empty() && !foreign.needs_overflow_list
     }
 
-    /// Forgets a block that was answered, or that turned out to be gone.
+    /// Removes a block that was answered, or that turned out to be missing.
     pub fn forget_block(&mut self, name: block::BlockName) {
         for foreign in &mut self.foreign {
             foreign.blocks.retain(|block| block.name != name);
         }
     }
 
-    /// Leaves a producer to foreign until then.
+    /// Adopts nothing from this producer before `until_ms`.
     pub fn skip_until(&mut self, producer: Producer, until_ms: u64) {
         if let Some(foreign) = self.foreign.iter_mut().find(|foreign| foreign.producer == producer)
         {
@@ -262,7 +268,7 @@ impl ForeignProducers {
         }
     }
 
-    /// Forgets a producer of which nothing is left.
+    /// Removes a producer of which nothing is left.
     pub fn forget_producer(&mut self, producer: Producer) {
         self.foreign.retain(|foreign| foreign.producer != producer);
     }
@@ -288,7 +294,7 @@ impl ForeignProducers {
 }
 
 impl ForeignBlock {
-    /// Two looks far enough apart saw it, and none between did not.
+    /// Whether two looks far enough apart saw it, and none in between missed it.
     const fn is_confirmed(&self, delays: AdoptionDelays) -> bool {
         self.first_ms + delays.adopt_after_ms <= self.last_ms
     }
@@ -309,12 +315,12 @@ impl ForeignProducer {
         }
     }
 
-    /// Forgets blocks that this look did not see.
+    /// Removes blocks that this look did not see.
     fn forget_unseen_blocks(&mut self, in_storage: bool, now_ms: u64) {
         self.blocks.retain(|block| block.in_storage != in_storage || block.last_ms == now_ms);
     }
 
-    /// What the last scan saw.
+    /// The numbers that the last scan saw.
     fn seqs(&self) -> Option<&Ranges> {
         self.scans.last().map(|scan| &scan.seqs)
     }
@@ -327,15 +333,17 @@ impl ForeignProducer {
         now_ms >= self.heartbeat_changed_ms + delays.heartbeat_stale_ms
     }
 
-    /// What the last scan and one long enough before it both saw. `None` when there is nothing of the kind: one
-    /// look may show keys that were removed long ago, or that their owner is just now sending.
+    /// The numbers that both the last scan and one early enough saw; `None` before there were two
+    /// such scans. A single scan may see keys that were removed long ago, or that their owner is
+    /// sending right now.
     fn confirmed_seqs(&self, delays: AdoptionDelays) -> Option<Ranges> {
         let (first, last) = (self.scans.first()?, self.scans.last()?);
         if first.at_ms + delays.adopt_after_ms > last.at_ms {
             return None;
         }
         let both = first.seqs.minus(&first.seqs.minus(&last.seqs));
-        // Only a heartbeat, for long enough: there is still something to tell and to tidy up.
+        // If only a heartbeat has been left for long enough, there are numbers to report and a key
+        // to remove.
         (!both.is_empty() || last.seqs.is_empty()).then_some(both)
     }
 }
