@@ -3,7 +3,7 @@
 //! | key | value | written by | removed by |
 //! |---|---|---|---|
 //! | `<ns>:q:<producer>:<seq>` | an event's JSON text | its producer, once | sender, after a 2xx |
-//! | `<ns>:b:<block's name>` | a block of events | its producer, once | sender, after a 2xx for all |
+//! | `<ns>:b:<block name>` | a block of events | its producer, once | sender, after a 2xx for all |
 //! | `<ns>:p:<producer>` | its heartbeat | its producer | its producer or an adopter |
 //! | `<ns>:l:x`, `<ns>:l:y` | tab lock registers | any tab | the tab that it names |
 //! | `<ns>:l:lease` | the lease | the lock's holder | the tab that it names |

@@ -1,6 +1,8 @@
-//! The module in a real browser: real localStorage, real timers, real Web Locks, and a port where nobody listens.
+//! The module in a real browser: real localStorage, real timers, real Web Locks, and a port on
+//! which nobody listens.
 //!
-//! `cargo xtask test --only wasm`, or `wasm-pack test --headless --chrome sdk-wasm` (or `--firefox`).
+//! It runs on wasm32 only, so it is a binary of its own: `cargo xtask test --only wasm`, or
+//! `wasm-pack test --headless --chrome sdk-wasm` (or `--firefox`).
 #![cfg(target_arch = "wasm32")]
 #![allow(
     clippy::unwrap_used,
@@ -24,15 +26,16 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The discard port of loopback: requests to it fail at once, as they do without a network.
+/// The discard port of the loopback interface: requests to it fail at once, as they do without a
+/// network.
 const NOBODY: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
 
-/// A host whose listener says nothing.
+/// A host with a listener that does nothing.
 fn host() -> u32 {
     open(NOBODY, js_sys::Function::new_no_args("").into())
 }
 
-/// Storage as this page has it.
+/// This page's storage.
 fn browser(namespace: &str) -> Browser {
     Browser::new(host(), namespace)
 }
@@ -45,7 +48,8 @@ fn start(options: Options) -> &'static Shell {
     shell
 }
 
-/// What a host calls. The module's own exports are for one client; here a page has several.
+/// The functions that a host calls. The module's own exports serve one client; this page has
+/// several.
 fn calls(shell: &'static Shell) -> JsValue {
     let calls = js_sys::Object::new();
     let add = |name: &str, call: JsValue| {
@@ -78,10 +82,10 @@ fn start_in(namespace: &str) -> &'static Shell {
     start(Options { namespace: namespace.into(), ..Options::default() })
 }
 
-/// What `stats()` shows, by its names.
+/// The values of `stats()`, by name.
 fn stats(shell: &Shell) -> serde_json::Value {
     let text = shell.with(|client| client.stats()).expect("the client is free");
-    let (counters, work) = text.split_once('\n').expect("a whole client has two lines");
+    let (counters, work) = text.split_once('\n').expect("a full client has two lines");
     let mut stats: serde_json::Value = serde_json::from_str(work).expect("it is JSON");
     let names =
         ["made", "queued", "queuedBytes", "stored", "sent", "requests", "backoffMs", "error"];
@@ -100,7 +104,7 @@ fn track(shell: &Shell, name: &str) -> Outcome {
     shell.with(|client| client.track(&event)).expect("the client is free").outcome
 }
 
-/// Closes the client and removes what a test left behind.
+/// Closes the clients and removes the keys of a test.
 fn clear(shells: &[&Shell], namespace: &str) {
     for shell in shells {
         shell.with(Client::close);
@@ -143,7 +147,7 @@ async fn keys_stay_and_sending_backs_off_while_the_server_is_down() {
     clear(&[shell], "t-nobody");
 }
 
-/// Drives a lock over real storage until it holds, is idle, or the time is over.
+/// Drives a lock over real storage until it is held or idle, or the time is over.
 async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64) {
     let end_ms = browser.monotonic_ms() + for_ms;
     while let Some(due_ms) = lock.due_ms().filter(|due_ms| *due_ms < end_ms) {
@@ -156,7 +160,7 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
             Access::Read(Register::Y) => browser.get(&keys.lock_y()),
             Access::Write(register, name) => {
                 let key = if register == Register::X { keys.lock_x() } else { keys.lock_y() };
-                browser.set(&key, &name).expect("storage takes it");
+                browser.set(&key, &name).expect("storage accepts it");
                 None
             }
             Access::RemoveY => {
@@ -198,10 +202,10 @@ async fn the_lock_passes_from_tab_to_tab_over_real_storage() {
 async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
     const NAMESPACE: &str = "t-adopt";
     let (mut storage, keys) = (browser(NAMESPACE), Keys::new(NAMESPACE));
-    // Its page holds no Web Lock: it is gone, though it did not say so.
+    // Its page holds no Web Lock: it is gone, although it wrote no last heartbeat.
     let gone = Producer::from_bits(9);
     for seq in 1..=4 {
-        storage.set(&keys.event(gone, seq), "{}").expect("storage takes it");
+        storage.set(&keys.event(gone, seq), "{}").expect("storage accepts it");
     }
     let (alive, adopter) = (start_in(NAMESPACE), start_in(NAMESPACE));
     track(alive, "opened");
@@ -216,13 +220,13 @@ async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
             break;
         }
     }
-    let taken = taken.expect("nobody took the lease within 12 s");
+    let taken = taken.expect("no tab took the lease within 12 s");
     assert!([alive, adopter].iter().any(|shell| producer(shell).to_string() == taken));
     assert_eq!(storage.keys(&format!("{NAMESPACE}:q:")).len(), 5, "nothing leaves before a 2xx");
     clear(&[alive, adopter], NAMESPACE);
 }
 
-/// Does one piece of work with the real database.
+/// Runs one operation on the real database.
 async fn database(name: &str, work: OverflowOperation) -> Option<String> {
     let told: js_sys::Promise = start_operation(name, &work).unchecked_into();
     JsFuture::from(told).await.ok()?.as_string()
@@ -247,7 +251,7 @@ async fn the_database_writes_lists_reads_and_erases_blocks() {
     assert_eq!(database(NAME, OverflowOperation::Erase("a".into())).await.as_deref(), Some(""));
     assert_eq!(database(NAME, OverflowOperation::Read("a".into())).await.as_deref(), Some(""));
     delete_database(NAME).await;
-    // Its connection was closed by that; the next work opens it anew.
+    // That closed the connection; the next operation opens it again.
     assert_eq!(database(NAME, write("c", "three")).await.as_deref(), Some(""));
     assert_eq!(database(NAME, OverflowOperation::List).await.as_deref(), Some("c"));
     delete_database(NAME).await;
@@ -283,7 +287,7 @@ async fn without_local_storage_events_survive_in_the_database() {
     delete_database(NAMESPACE).await;
 }
 
-/// Every event is in storage or in a block, whatever memory has.
+/// Asserts that every event is in storage or in a block, whatever memory holds.
 async fn assert_all_durable(shell: &Shell, namespace: &str, count: usize) {
     let stored = browser(namespace).keys(&format!("{namespace}:q:"));
     let names = database(namespace, OverflowOperation::List).await.expect("the database lists");

@@ -1,4 +1,4 @@
-//! The little JSON writing that the browser module needs, without a JSON library.
+//! The JSON writing that the browser module needs, without a JSON library.
 
 /// Appends `value` in decimal.
 pub fn push_integer(out: &mut String, value: u64) {
@@ -7,7 +7,7 @@ pub fn push_integer(out: &mut String, value: u64) {
     let mut rest = value;
     loop {
         at -= 1;
-        // A remainder of ten fits a byte.
+        // A remainder of ten fits into a byte.
         #[allow(clippy::cast_possible_truncation)]
         let digit = (rest % 10) as u8;
         digits[at] = b'0' + digit;
@@ -21,7 +21,7 @@ pub fn push_integer(out: &mut String, value: u64) {
     }
 }
 
-/// Appends what is escaped already, in quotes.
+/// Appends a text that is already escaped, in quotes.
 pub fn push_quoted(out: &mut String, escaped: &str) {
     out.push('"');
     out.push_str(escaped);
@@ -31,7 +31,7 @@ pub fn push_quoted(out: &mut String, escaped: &str) {
 /// Appends `text` as a JSON string in pure ASCII.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');
-    // Most are names, in which there is nothing to escape.
+    // Most texts are names without anything to escape.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
         out.push_str(text);
         out.push('"');

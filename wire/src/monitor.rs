@@ -1,4 +1,4 @@
-//! An engineering metric that rides on an event.
+//! An engineering metric that is part of an event.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use serde::Deserialize;
 use crate::event::Invalid;
 use crate::reason::InvalidReason;
 
-/// How a metric adds up.
+/// How values of a metric are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MonitorKind {
-    /// Adds to a count.
+    /// A count that the value is added to.
     Increment,
-    /// Sets a level.
+    /// A level that the value replaces.
     Gauge,
     /// A duration in milliseconds.
     Timer,
@@ -29,14 +29,14 @@ impl MonitorKind {
     }
 }
 
-/// A metric as checked. The object's other members are metadata and stay in its text.
+/// A validated metric. The object's other members are metadata and stay in its text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Monitor {
-    /// How it adds up.
+    /// How its values are combined.
     pub kind: MonitorKind,
-    /// The metric's name; the event's own when absent.
+    /// The metric's name; `None` for the event's name.
     pub metric: Option<String>,
-    /// Its value: 1 by default for an increment, milliseconds for a timer.
+    /// The value: 1 by default for an increment, milliseconds for a timer.
     pub value: f64,
     /// The share of occurrences that was recorded, above 0 and at most 1.
     pub rate: f64,
@@ -55,7 +55,7 @@ impl Monitor {
     /// Reads a `monitor` object from its JSON text.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first problem found.
     pub fn read(json: &str) -> Result<Self, Invalid> {
         let raw: Raw<'_> = serde_json::from_str(json).map_err(|error| {
             Invalid::new(InvalidReason::Malformed, format!("`monitor`: {error}"))

@@ -2,17 +2,19 @@
 
 /// The name of one page load, spelled as 26 characters of Crockford base32.
 ///
-/// The pair (producer, seq) has exactly one writer for ever: a producer is minted in memory when a page
-/// starts and never restored. The alphabet is Crockford's (<https://www.crockford.com/base32.html>):
-/// digits and capital letters without I, L, O and U. Only this canonical spelling is read; the lenient
-/// forms of that page (lower case, hyphens, look-alikes) would give one producer several names.
+/// The pair (producer, seq) permanently has exactly one writer: a producer is created in memory
+/// when a page starts and is never restored. The alphabet is Crockford's
+/// (<https://www.crockford.com/base32.html>): digits and capital letters without I, L, O and U.
+/// Only this canonical spelling is read; the lenient forms of that page (lower case, hyphens,
+/// look-alikes) would give one producer several names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Producer(u128);
 
-/// How many characters a producer's name has: 26 of five bits hold 128 bits, the first one at most `7`.
+/// The length of a producer's name: 26 characters of five bits hold 128 bits, the first one being
+/// at most `7`.
 pub const PRODUCER_CHARS: usize = 26;
 
-/// As many characters of five bits as 64 bits hold.
+/// How many characters of five bits fit into 64 bits.
 pub const WORD_CHARS: u32 = 12;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -28,9 +30,9 @@ impl Producer {
         self.0
     }
 
-    /// Appends its name to `out`.
+    /// Appends the producer's name to `out`.
     pub fn push_to(self, out: &mut String) {
-        // Only the lowest bits of each are looked at: nothing is shifted by more than a machine can at once.
+        // Only the lowest bits of each word are used, so no shift is wider than a machine word.
         #[allow(clippy::cast_possible_truncation)]
         {
             push_digits(out, (self.0 >> 120) as u64, 2);
@@ -39,7 +41,7 @@ impl Producer {
         }
     }
 
-    /// Reads a name. `None` unless it is exactly the canonical spelling.
+    /// Parses a name. `None` unless it has exactly the canonical spelling.
     pub fn parse(name: &str) -> Option<Self> {
         let bytes = name.as_bytes();
         if bytes.len() != PRODUCER_CHARS || bytes[0] > b'7' {
@@ -54,12 +56,13 @@ impl Producer {
     }
 }
 
-/// Appends the lowest bits of `word`, in as many characters of five each; at most [`WORD_CHARS`].
+/// Appends the lowest bits of `word` in `chars` characters of five bits each; at most
+/// [`WORD_CHARS`].
 pub fn push_digits(out: &mut String, word: u64, chars: u32) {
     let mut at = 5 * chars;
     while at > 0 {
         at -= 5;
-        // Of 32 letters.
+        // Masked to the 32 letters.
         #[allow(clippy::cast_possible_truncation)]
         let digit = (word >> at) as usize & 31;
         out.push(char::from(ALPHABET[digit]));

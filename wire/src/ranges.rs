@@ -2,9 +2,9 @@
 
 /// A set of numbers from 1 up, kept as sorted, disjoint, non-adjacent inclusive ranges.
 ///
-/// One structure is both the exact dedup (a number already in the set is a duplicate) and the proof of
-/// completeness (a number below the end that is not in the set is a hole). A producer whose
-/// events all arrived takes one range, however many events there were.
+/// One structure serves for exact deduplication (a number already in the set is a duplicate) and as
+/// the proof of completeness (a number below the end that is not in the set is a hole). A producer
+/// whose events all arrived takes one range, however many events there were.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<(u64, u64)>);
 
@@ -29,7 +29,7 @@ impl Ranges {
         self.0.iter().map(|(from, to)| to - from + 1).sum()
     }
 
-    /// The largest number in the set.
+    /// The largest number in the set, if any.
     pub fn last(&self) -> Option<u64> {
         self.0.last().map(|range| range.1)
     }
@@ -40,7 +40,7 @@ impl Ranges {
         self.0.get(at).is_some_and(|range| range.0 <= seq)
     }
 
-    /// Adds `seq`; says whether it was new.
+    /// Adds `seq`; returns whether it was new.
     pub fn insert(&mut self, seq: u64) -> bool {
         if self.contains(seq) {
             return false;
@@ -54,7 +54,7 @@ impl Ranges {
         if from > to {
             return;
         }
-        // Every range that overlaps or touches [from, to] melts into one.
+        // Every range that overlaps or touches [from, to] is merged into one.
         let first = self.0.partition_point(|range| range.1.saturating_add(1) < from);
         let after = self.0.partition_point(|range| range.0 <= to.saturating_add(1));
         let melted = match self.0.get(first..after) {
@@ -70,7 +70,8 @@ impl Ranges {
         }
     }
 
-    /// Adds a number above all that are in the set; one that is not is left out. The shortest way to gather numbers in order.
+    /// Adds a number that is above all numbers in the set; any other number is ignored. This is the
+    /// cheapest way to collect numbers in order.
     pub fn append(&mut self, seq: u64) {
         match self.0.last_mut() {
             Some((_, last)) if *last + 1 == seq => *last = seq,

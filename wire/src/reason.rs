@@ -1,12 +1,13 @@
-//! Reason codes: why an event was given up, or refused. Codes are stable; texts may change.
+//! Reason codes: why a client dropped an event or the server refused it. Codes are stable; texts
+//! may change.
 
-/// Why a client gave up an event that already had a number. Declared to the server under this code. The SDK's JavaScript knows
-/// them by their places in this list.
+/// Why a client dropped an event that already had a number. It is declared to the server under this
+/// code. The SDK's JavaScript knows the reasons by their index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropReason {
     /// Storage and memory were full.
     Quota,
-    /// The server answered that it can never take this event.
+    /// The server answered that it can never store this event.
     Rejected,
     /// The event is larger than [`crate::limits`] allow.
     TooLarge,
@@ -34,7 +35,7 @@ impl DropReason {
     }
 }
 
-/// Why the server could not store an event that arrived in a payload it took.
+/// Why the server could not store an event of a payload that it accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum InvalidReason {
     /// A field has the wrong type.
@@ -53,11 +54,11 @@ pub enum InvalidReason {
     ProducerInvalid,
     /// `id` is empty or longer than [`crate::limits::ID_BYTES_MAX`].
     IdInvalid,
-    /// `type` is not one that Lamplight knows.
+    /// `type` is not a type that Lamplight knows.
     TypeUnknown,
     /// `monitor.kind` is not `increment`, `gauge` or `timer`.
     MonitorKindUnknown,
-    /// A gauge or a timer without a finite `monitor.value`.
+    /// A gauge or a timer has no finite `monitor.value`.
     MonitorValueMissing,
 }
 

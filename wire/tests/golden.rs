@@ -1,4 +1,4 @@
-//! The golden files of `tests/wire/`, held against this crate.
+//! This crate, compared with the golden files of `tests/wire/`.
 #![cfg(feature = "serde")]
 #![allow(
     clippy::unwrap_used,
@@ -125,7 +125,7 @@ fn events_over_a_limit_are_invalid() {
     assert_eq!(reason(id(limits::ID_BYTES_MAX + 1)), Err(InvalidReason::IdInvalid));
 }
 
-/// The text of a case: literal, or pieces each repeated so many times.
+/// The body of a case: literal, or repeated pieces.
 fn body_text(case: &Value) -> String {
     if let Some(body) = case["body"].as_str() {
         return body.to_owned();
@@ -162,7 +162,7 @@ fn bodies_open_as_in_the_golden_file() {
     }
 }
 
-/// A JSON text with everything outside ASCII escaped, as the SDK is given it.
+/// A JSON text with everything outside ASCII escaped, as the SDK gets it.
 fn ascii(json: &str) -> String {
     let escaped = |unit: u16| match u8::try_from(unit) {
         Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
@@ -171,7 +171,7 @@ fn ascii(json: &str) -> String {
     json.encode_utf16().map(escaped).collect()
 }
 
-/// A text as it stands inside a JSON string.
+/// A text escaped as inside a JSON string.
 fn inside(text: &str) -> String {
     let quoted = ascii(&serde_json::to_string(text).unwrap());
     quoted[1..quoted.len() - 1].to_owned()

@@ -1,5 +1,5 @@
-//! Every native integration test of the SDK, in one binary: the modules mirror `src/`, and
-//! `simulation` drives the whole client in many tabs.
+//! Every native integration test of the SDK, in one binary. The modules mirror `src/`; `simulation`
+//! drives the complete client in many tabs.
 //!
 //! The tests of the browser module run on wasm32 in a real browser, so they have a binary of their
 //! own: `tests/browser.rs`.

@@ -1,5 +1,5 @@
-//! Tabs of one origin whose storage all see at once, and a clock that the test moves: enough for what does not depend on
-//! when writes arrive, which is what the simulation is for.
+//! Tabs of one origin that see each other's writes at once, and a clock that the test moves. Tests
+//! that depend on when writes arrive use the simulation.
 #![allow(dead_code, reason = "no test needs all of it")]
 
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ use lamplight_sdk::ports::{
 };
 use lamplight_wire::Producer;
 
-/// What the tabs share: a storage and a database that all see at once, and the time.
+/// What the tabs share: a storage and a database without delays, and the time.
 #[derive(Debug, Default)]
 pub(crate) struct Origin {
     now_ms: u64,
@@ -48,9 +48,9 @@ pub(crate) struct Tab {
     origin: Rc<RefCell<Origin>>,
     pub(crate) sent: Vec<(u32, String)>,
     works: Vec<(u32, OverflowOperation)>,
-    /// Keys of this beginning are listed, and cannot be read: Firefox has pages like that at times.
+    /// Keys with this prefix are listed but cannot be read, as in some Firefox pages.
     pub(crate) unreadable: Option<String>,
-    /// Storage takes nothing more from this tab.
+    /// Storage refuses every write of this tab.
     pub(crate) refuses: bool,
 }
 
@@ -121,7 +121,7 @@ impl FullClientLoader for Tab {
     fn load_full_client(&mut self) {}
 }
 
-/// Tabs of one origin, and what their requests said, in the order in which they were made.
+/// The tabs of one origin, and the bodies of their requests in order.
 pub(crate) struct World {
     pub(crate) origin: Rc<RefCell<Origin>>,
     pub(crate) clients: Vec<Client<Tab>>,
@@ -152,7 +152,8 @@ impl World {
         }
     }
 
-    /// Lets time advance for the tabs that are left, with `answer` to every request; says how many requests each made.
+    /// Advances the time for the open tabs and gives `answer` to every request. Returns how many
+    /// requests each tab made.
     pub(crate) fn advance(&mut self, ms: u64, answer: &Response) -> Vec<usize> {
         let mut requests = vec![0; self.clients.len()];
         for _ in 0..ms {

@@ -1,4 +1,4 @@
-//! Reading what a batch says about producers, never keeping more than the limits.
+//! Reading what a batch declares about producers, within the limits.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,8 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use super::ProducerNote;
 use crate::{Producer, Ranges, limits};
 
-/// The `producers` object. Reading stops at the first thing that is over a limit, before anything is built of it.
+/// The `producers` object. Reading stops at the first value over a limit, before anything is built
+/// from it.
 #[derive(Debug, Default)]
 pub(super) struct Notes(pub(super) Vec<(Producer, ProducerNote)>);
 
@@ -29,7 +30,7 @@ fn checked<E: Error>((name, note): (String, Note)) -> Result<(Producer, Producer
     let wrong = |why: &str| E::custom(format_args!("in `producers`: {why}"));
     let producer = Producer::parse(&name)
         .ok_or_else(|| wrong("a key is not 26 characters of Crockford base32"))?;
-    // `next` may be one past the last number there can be.
+    // `next` may be one more than the largest possible number.
     if note.next > limits::SEQ_MAX + 1 {
         return Err(wrong("`next` is over the limit"));
     }
@@ -65,7 +66,7 @@ impl<'de> Deserialize<'de> for Dropped {
     }
 }
 
-/// The members of an object, at most so many. A name that comes again counts for its last value.
+/// The members of an object, up to a limit. If a name is repeated, the last value counts.
 struct Entries<T> {
     at_most: usize,
     what: &'static str,

@@ -1,4 +1,5 @@
-//! Reading a request body. Only its shape is checked: an event's own faults become its outcome later.
+//! Reading a request body. Only its shape is checked; problems of a single event become its outcome
+//! later.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::{Producer, limits};
 /// Why a body is not a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BodyError {
-    /// The text is not JSON; where and why, in the parser's words, which quote no values.
+    /// The text is not JSON. Contains the parser's message, which quotes no values.
     NotJson(String),
     /// It is JSON, but not an array of events, an event, or a batch object.
     NotEvents(String),
@@ -37,12 +38,13 @@ impl fmt::Display for BodyError {
 
 impl std::error::Error for BodyError {}
 
-/// A request body of any of the three forms, opened as far as intake needs it.
+/// A request body in any of the three forms, parsed as far as intake needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Body<'a> {
-    /// When it was sent, in milliseconds since 1970 by the client's clock, if the client said.
+    /// When it was sent, in milliseconds since 1970 by the client's clock, if the client sent the
+    /// time.
     pub sent_at_ms: Option<i64>,
-    /// What it says about producers.
+    /// What it declares about producers.
     pub producers: Vec<(Producer, ProducerNote)>,
     /// The JSON text of each event, in order. Each is an object.
     pub events: Vec<&'a str>,
@@ -59,10 +61,10 @@ struct Envelope<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads a body of any of the three forms.
+    /// Reads a body in any of the three forms.
     ///
     /// # Errors
-    /// [`BodyError`], when it is none of them or over a limit.
+    /// [`BodyError`] when the body has none of the three forms or is over a limit.
     pub fn read(text: &'a str) -> Result<Self, BodyError> {
         let text = text.trim_ascii();
         check_depth(text)?;
@@ -101,8 +103,8 @@ fn explain(error: &serde_json::Error) -> BodyError {
     }
 }
 
-/// Refuses nesting beyond the limit before any parser sees it. Strings are skipped; whether the text is
-/// JSON at all is the parser's business.
+/// Refuses nesting beyond the limit before any parser sees it. Strings are skipped. Whether the
+/// text is JSON at all is left to the parser.
 fn check_depth(text: &str) -> Result<(), BodyError> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0usize);
@@ -125,20 +127,21 @@ fn check_depth(text: &str) -> Result<(), BodyError> {
     Ok(())
 }
 
-/// Where the string ends whose text begins at `at`: at its closing quote, or at the end of the body.
+/// The end of the string whose text begins at `at`: its closing quote, or the end of the body.
 fn string_end(bytes: &[u8], mut at: usize) -> usize {
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += found;
         if bytes.get(at) == Some(&b'"') {
             return at;
         }
-        // Whatever is escaped does not end it.
+        // An escaped character does not end the string.
         at += 2;
     }
     bytes.len()
 }
 
-/// The elements of an array, at most one more than the limit: a body of a million tiny ones costs nothing.
+/// The elements of an array, at most one more than the limit, so that a body with a million tiny
+/// elements costs little.
 #[derive(Debug, Default)]
 struct Events<'a>(Vec<&'a RawValue>);
 
@@ -175,7 +178,8 @@ impl<'de> Visitor<'de> for EventsVisitor {
         while let Some(event) = elements.next_element::<&'de RawValue>()? {
             events.push(event);
             if events.len() > limits::EVENTS_MAX {
-                // Over the limit: read on without keeping, so that broken JSON is still told as such.
+                // Over the limit: keep reading without storing, so that broken JSON is still
+                // reported as such.
                 while elements.next_element::<IgnoredAny>()?.is_some() {}
                 break;
             }
@@ -189,7 +193,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The same, a byte at a time.
+    /// The same, one byte at a time.
     fn depth(text: &str) -> usize {
         let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
         for byte in text.bytes() {

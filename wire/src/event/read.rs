@@ -1,4 +1,4 @@
-//! Reading an event. Whatever is wrong with it becomes a reason, never a failed request.
+//! Reading an event. A problem with it becomes a reason, never a failed request.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use crate::monitor::Monitor;
 use crate::reason::InvalidReason;
 use crate::{Producer, limits};
 
-/// Why an event is not stored: a stable reason and a sentence for people.
+/// Why an event is not stored: a stable reason and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// The stable reason.
     pub reason: InvalidReason,
-    /// What was wrong and what to do, for people. Never quotes values of `properties`.
+    /// What is wrong and what to do, for people. Never quotes values of `properties`.
     pub detail: String,
 }
 
@@ -24,12 +24,12 @@ impl Invalid {
     }
 }
 
-/// Which way an event goes.
+/// How an event is routed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A product event.
     Default,
-    /// Stays in the database only.
+    /// An event that stays in the database and is sent to no sink.
     Critical,
     /// An engineering metric.
     Monitor,
@@ -46,23 +46,24 @@ impl Kind {
     }
 }
 
-/// What tells an event from every other one.
+/// What distinguishes an event from every other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity<'a> {
-    /// Numbered by its producer: deduplicated for ever.
+    /// A sequence number of its producer: deduplicated permanently.
     Numbered(Producer, u64),
-    /// Named by a client that does not number.
+    /// An id chosen by a client that does not number its events.
     Named(Cow<'a, str>),
-    /// Neither: its place in its payload is its name, so a resent payload is a new event.
+    /// Neither: the event is identified by its position in its payload, so a resent payload makes
+    /// new events.
     Anonymous,
 }
 
-/// Who an event is about.
+/// The user an event is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
-    /// The id that the app knows the user by.
+    /// The id by which the app knows the user.
     pub id: Option<String>,
-    /// An id for a user who is not known.
+    /// An id for a user who is not known yet.
     pub anonymous_id: Option<String>,
 }
 
@@ -71,21 +72,21 @@ pub struct User {
 pub struct Event<'a> {
     /// What happened.
     pub name: Cow<'a, str>,
-    /// When, in milliseconds since 1970 by the client's clock, if the client said.
+    /// Milliseconds since 1970 by the client's clock, if the client sent a time.
     pub ts_ms: Option<i64>,
-    /// What tells it from every other event.
+    /// What distinguishes it from every other event.
     pub identity: Identity<'a>,
-    /// Which way it goes.
+    /// How it is routed.
     pub kind: Kind,
-    /// Who it is about.
+    /// The user it is about.
     pub user: User,
-    /// The browser session.
+    /// The id of the browser session.
     pub session: Option<Cow<'a, str>>,
     /// The `properties` object.
     pub properties_json: Option<&'a str>,
     /// The `context` object.
     pub context_json: Option<&'a str>,
-    /// The `monitor` object, read, and beside it the text with all its metadata.
+    /// The parsed `monitor` object, and its text with all metadata.
     pub monitor: Option<(Monitor, &'a str)>,
 }
 
@@ -126,7 +127,7 @@ impl<'a> Event<'a> {
     /// Reads one event from its JSON text.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
+    /// The first problem found.
     pub fn read(text: &'a str) -> Result<Self, Invalid> {
         let raw: Raw<'a> = serde_json::from_str(text)
             .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?;
@@ -190,7 +191,7 @@ fn checked_ts(json: &str) -> Result<i64, Invalid> {
     if !TS_MS.contains(&ms) {
         return Err(wrong());
     }
-    // Checked to lie within the years 1 to 9999; a fraction of a millisecond is cut.
+    // Checked to be within the years 1 to 9999. Fractions of a millisecond are cut off.
     #[allow(clippy::cast_possible_truncation)]
     Ok(ms as i64)
 }
@@ -227,7 +228,7 @@ fn checked_identity<'a>(
 
 fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> {
     match kind {
-        // A `monitor` object implies the type: nobody writes both and means the default.
+        // A `monitor` object implies the type: a client that sends both does not mean the default.
         None | Some("default") if has_monitor => Ok(Kind::Monitor),
         None | Some("default") => Ok(Kind::Default),
         Some("critical") => Ok(Kind::Critical),
@@ -242,7 +243,7 @@ fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> 
     }
 }
 
-/// Ids are text; a number is taken as its digits, because many databases number their users.
+/// Ids are text. A number is read as its digits, because many databases number their users.
 fn checked_user_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
     let Some(json) = json.map(RawValue::get) else { return Ok(None) };
     let wrong = || {

@@ -1,4 +1,4 @@
-//! Consent is withdrawn: nothing is kept, nothing is sent but which numbers that concerns.
+//! Withdrawn consent: events are deleted everywhere, and only their numbers are sent.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,14 @@ use lamplight_sdk::ports::PageEvent;
 use lamplight_wire::batch::Body;
 
 impl World {
-    /// The keys that are left, without the namespace.
+    /// The remaining keys, without the namespace.
     fn keys(&self) -> Vec<String> {
         let origin = self.origin.borrow();
         origin.values.keys().map(|key| key.trim_start_matches("ll:").to_owned()).collect()
     }
 
-    /// Numbers declared as `opted_out`, of all producers; and events sent.
+    /// How many numbers of all producers were declared as `opted_out`, and how many events were
+    /// sent.
     fn declared_and_sent(&self) -> (u64, usize) {
         let mut declared: BTreeMap<String, lamplight_wire::Ranges> = BTreeMap::new();
         let mut events = 0;
@@ -40,7 +41,7 @@ fn waiting_events_are_deleted_at_once_declared_and_never_sent() {
     let tab = world.open();
     world.track(tab, 5);
     world.clients[tab].withdraw(false);
-    // The name of the person stays: whoever consents again is the same one.
+    // The anonymous id stays: a user who consents again is the same person.
     assert_eq!(world.keys().iter().filter(|key| key.contains("q:")).count(), 0);
     assert!(world.keys().contains(&"u".to_owned()), "{:?}", world.keys());
     world.advance(10_000, &accepted());
@@ -69,7 +70,7 @@ fn a_declaration_that_fails_is_retried() {
     world.track(tab, 3);
     world.clients[tab].withdraw(true);
     world.advance(20_000, &failing());
-    assert!(world.bodies.len() > 1, "it was tried once");
+    assert!(world.bodies.len() > 1, "it was not retried");
     world.bodies.clear();
     world.advance(60_000, &accepted());
     assert_eq!(world.declared_and_sent(), (3, 0));
@@ -93,9 +94,9 @@ fn orphaned_events_are_deleted_from_storage_and_overflow() {
     world.advance(30_000, &accepted());
     let (declared, events) = world.declared_and_sent();
     assert_eq!((declared, events), (305, 0));
-    assert!(world.bodies.len() <= 6, "{} requests to tell it", world.bodies.len());
+    assert!(world.bodies.len() <= 6, "{} requests to declare it", world.bodies.len());
     assert!(world.origin.borrow().blocks.is_empty());
-    // And the lock's register, which names nobody.
+    // The lock's register stays as well; it identifies nobody.
     assert_eq!(world.keys(), ["l:x", "o"]);
 }
 
@@ -121,7 +122,7 @@ fn other_live_tabs_delete_their_events_before_they_send_again() {
     let (one, two) = (world.open(), world.open());
     world.track(one, 2);
     world.track(two, 4);
-    // The second tab is stopped meanwhile, with its events in memory.
+    // Meanwhile the second tab is frozen, with its events in memory.
     world.clients[two].page_event(PageEvent::Frozen);
     world.clients[two].ports().sent.clear();
     world.clients[one].withdraw(false);

@@ -1,13 +1,14 @@
-//! Attribution events they are, in every tab: what one tab's page says of the person holds in the others, too.
+//! The person in every tab: what one tab's page calls `identify` or `reset` with applies to the
+//! others too.
 
 use crate::origin::{World, accepted};
 use lamplight_sdk::options::Options;
 use lamplight_wire::batch::Body;
 
-/// As long as an open tab may take to sync another, in milliseconds.
+/// How long an open tab may take to follow another tab, in milliseconds.
 const FOLLOWS_MS: u64 = 4_100;
 
-/// Attribution event it was: who was named, their anonymous name, and the session.
+/// Who an event belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Attribution {
     id: Option<String>,
@@ -16,7 +17,7 @@ struct Attribution {
 }
 
 impl World {
-    /// Has `tab` make an event, and says attribution_of it is.
+    /// Tracks an event in `tab`; returns who it belongs to.
     fn attribution_of(&mut self, tab: usize) -> Attribution {
         self.bodies.clear();
         self.track(tab, 1);
@@ -36,7 +37,7 @@ impl World {
         }
     }
 
-    /// Two tabs, each of which has made an event.
+    /// Two tabs, each of which has tracked an event.
     fn two_tabs(options: Options) -> (Self, [usize; 2], Attribution) {
         let mut world = Self::new(options);
         let tabs = [world.open(), world.open()];
@@ -58,7 +59,7 @@ fn an_identified_user_applies_to_every_tab() {
     let named = world.attribution_of(other);
     assert_eq!(named.id.as_deref(), Some("u-1"));
     assert_eq!((named.anonymous, named.session), (before.anonymous, before.session));
-    // Whoever speaks last is right, whichever tab it is.
+    // The last call applies, whichever tab makes it.
     world.identify(other, Some("u-2"));
     assert_eq!(world.attribution_of(one).id.as_deref(), Some("u-2"));
 }
@@ -91,7 +92,7 @@ fn an_unreadable_person_stays_the_same() {
     world.clients[other].ports().unreadable = Some("ll:u".to_owned());
     world.advance(FOLLOWS_MS, &accepted());
     assert_eq!(world.attribution_of(other), before);
-    // What stands there is replaced by what is none.
+    // The key now holds a malformed person.
     world.clients[other].ports().unreadable = None;
     world.origin.borrow_mut().values.insert("ll:u".to_owned(), "nobody".to_owned());
     world.advance(FOLLOWS_MS, &accepted());

@@ -1,4 +1,4 @@
-//! The queue, held against a simple model under any sequence of calls and any whim of storage.
+//! The queue, compared with a simple model under any sequence of calls and storage faults.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const ME: Producer = Producer::from_bits(7);
 const LIMITS: QueueLimits =
     QueueLimits { storage_bytes_max: 2_000, memory_bytes_max: 150_000, settle_ms: 10 };
 
-/// Storage that refuses, or loses without a word, when told to.
+/// Storage that refuses or silently loses writes on demand.
 #[derive(Default)]
 struct FaultyStorage {
     values: BTreeMap<String, String>,
@@ -62,13 +62,13 @@ enum Call {
     Maintain {
         refuses: bool,
     },
-    /// A block goes out, and its transaction is committed or aborted.
+    /// Writes a block into the overflow; its transaction is committed or aborted.
     Spill {
         done: bool,
     },
     LoadBlock,
     Erase,
-    /// Consent is withdrawn: nothing may stay anywhere.
+    /// Withdraws consent: nothing may stay anywhere.
     Withdraw,
 }
 
@@ -91,18 +91,18 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec(call, 1..80)
 }
 
-/// What the queue must know: every unanswered event, and the request it is in.
+/// What the queue must know about an unanswered event.
 #[derive(Debug, Clone, PartialEq)]
 struct Expected {
     text: String,
     request: u32,
     is_dropped: bool,
-    /// The block it is in, and whether memory has its text as accepted.
+    /// The block that it is in, and whether memory has its text too.
     block: Option<(BlockName, bool)>,
 }
 
 impl Expected {
-    /// It can be sent: memory has it, and it is neither in flight nor given up.
+    /// Whether it can be sent: memory has it, and it is neither in flight nor dropped.
     fn waits(&self) -> bool {
         let is_unloaded = self.block.is_some_and(|(_, has_text)| !has_text);
         self.request == 0 && !self.is_dropped && !is_unloaded
@@ -118,7 +118,7 @@ struct World {
     request: u32,
     now_ms: u64,
     has_lost: bool,
-    /// The overflow.
+    /// The blocks in the overflow.
     blocks: Vec<(BlockName, String)>,
 }
 
@@ -175,7 +175,7 @@ impl World {
 
     fn spill(&mut self, done: bool) {
         let Some((name, text)) = self.queue.spill() else { return };
-        let held: usize = self
+        let loaded_bytes: usize = self
             .expected
             .values()
             .filter(|expected| expected.block.is_some_and(|(_, has_text)| has_text))
@@ -184,9 +184,9 @@ impl World {
         let events = block::lines(&text);
         for (seq, text) in &events {
             let expected =
-                self.expected.get(seq).expect("what goes out was pushed and is unanswered");
+                self.expected.get(seq).expect("a spilled event was pushed and is unanswered");
             assert_eq!((&expected.text, expected.request, expected.is_dropped), (text, 0, false));
-            assert_eq!(expected.block, None, "it is out already");
+            assert_eq!(expected.block, None, "it is in a block already");
         }
         let waiting = || {
             let waits = |expected: &Expected| {
@@ -194,16 +194,16 @@ impl World {
             };
             self.expected.iter().filter(move |(_, expected)| waits(expected)).map(|(seq, _)| *seq)
         };
-        let is_outside = |seq: &u64| self.storage.get(&self.keys.event(ME, *seq)).is_none();
-        let first = waiting().find(is_outside).or_else(|| waiting().next());
-        let said = "what only memory has goes first, then the oldest";
-        // What storage lost without a word, the queue takes to be there until it is read back.
-        assert!(self.has_lost || events.first().map(|(seq, _)| *seq) == first, "{said}");
+        let is_in_memory = |seq: &u64| self.storage.get(&self.keys.event(ME, *seq)).is_none();
+        let first = waiting().find(is_in_memory).or_else(|| waiting().next());
+        let order = "events that only memory has come first, then the oldest";
+        // The queue assumes that silently lost keys exist until it reads them back.
+        assert!(self.has_lost || events.first().map(|(seq, _)| *seq) == first, "{order}");
         self.queue.spill_finished(&mut self.storage, &self.keys, self.now_ms, done);
         if done {
-            let has_text = held + text.len() <= block::BYTES_MAX;
+            let has_text = loaded_bytes + text.len() <= block::BYTES_MAX;
             for (seq, _) in &events {
-                let expected = self.expected.get_mut(seq).expect("it is expected");
+                let expected = self.expected.get_mut(seq).expect("the event is expected");
                 expected.block = Some((name, has_text));
                 let key = self.keys.event(ME, *seq);
                 assert_eq!(self.storage.get(&key), None, "it is in two places");
@@ -215,7 +215,7 @@ impl World {
     fn load_block(&mut self) {
         let Some(name) = self.queue.next_to_load() else { return };
         let (_, text) =
-            self.blocks.iter().find(|(expected, _)| *expected == name).expect("it is there");
+            self.blocks.iter().find(|(known, _)| *known == name).expect("the block exists");
         self.queue.block_loaded(name, text);
         for expected in self.expected.values_mut() {
             if expected.block.is_some_and(|(block, _)| block == name) {
@@ -230,7 +230,7 @@ impl World {
                 .expected
                 .values()
                 .any(|expected| expected.block.is_some_and(|(block, _)| block == name));
-            assert!(!is_left, "erased before all of it was answered");
+            assert!(!is_left, "erased before all its events were answered");
             self.blocks.retain(|(block, _)| *block != name);
             self.queue.block_erased(name);
         }
@@ -240,14 +240,18 @@ impl World {
         self.seq += 1;
         let text = format!("{{\"n\":{}{}}}", self.seq, " ".repeat(bytes));
         self.storage.refuses = refuses;
-        let kept =
+        let outcome =
             self.queue.push(&mut self.storage, &self.keys, self.now_ms, self.seq, text.clone());
         self.storage.refuses = false;
-        if kept == PushOutcome::Stored {
+        if outcome == PushOutcome::Stored {
             let key = self.keys.event(ME, self.seq);
-            assert_eq!(self.storage.get(&key).as_ref(), Some(&text), "stored means stored");
+            assert_eq!(
+                self.storage.get(&key).as_ref(),
+                Some(&text),
+                "a stored event is in storage"
+            );
         }
-        if kept != PushOutcome::Dropped {
+        if outcome != PushOutcome::Dropped {
             self.expected
                 .insert(self.seq, Expected { text, request: 0, is_dropped: false, block: None });
         }
@@ -256,20 +260,20 @@ impl World {
     fn take_batch(&mut self, events_max: usize, bytes_max: usize) {
         self.request += 1;
         let mut texts = String::new();
-        let picked = self.queue.take_batch(self.request, events_max, bytes_max, false, &mut texts);
-        assert!(picked <= events_max);
-        assert!(picked <= 1 || texts.len() <= bytes_max, "{} > {bytes_max}", texts.len());
+        let taken = self.queue.take_batch(self.request, events_max, bytes_max, false, &mut texts);
+        assert!(taken <= events_max);
+        assert!(taken <= 1 || texts.len() <= bytes_max, "{} > {bytes_max}", texts.len());
         let waits = self.expected.values().any(Expected::waits);
-        assert_eq!(picked > 0, waits, "at least one, if any waits");
-        // The texts say themselves which they are.
+        assert_eq!(taken > 0, waits, "a batch has at least one event if any waits");
+        // Each text contains its number.
         for text in texts.split("},").filter(|text| !text.is_empty()) {
             let text = format!("{}}}", text.trim_end_matches('}'));
             let expected = self.expected.values_mut().find(|expected| expected.text == text);
-            let expected = expected.expect("what is sent was pushed and is unanswered");
+            let expected = expected.expect("a sent event was pushed and is unanswered");
             assert_eq!(
                 (expected.request, expected.is_dropped),
                 (0, false),
-                "sent while it is in flight or given up"
+                "sent while in flight or after it was dropped"
             );
             expected.request = self.request;
         }
@@ -300,12 +304,12 @@ impl World {
         }
     }
 
-    /// A single event stands alone, is is_dropped, and leaves when its declaration was answered.
+    /// Sends a single event, drops it, and removes it once its declaration was answered.
     fn drop_only_event(&mut self) {
         self.take_batch(1, usize::MAX);
         let request = self.request;
         let Some(seq) = self.queue.drop_only_event(request) else { return };
-        let expected = self.expected.get_mut(&seq).expect("a is_dropped event is expected");
+        let expected = self.expected.get_mut(&seq).expect("a dropped event is expected");
         assert_eq!(expected.request, request);
         *expected = Expected { is_dropped: true, request: 0, ..expected.clone() };
         if seq.is_multiple_of(2) {
@@ -338,7 +342,7 @@ impl World {
             assert_eq!(
                 expected.map(|expected| &expected.text),
                 Some(text),
-                "nothing answered stays in storage"
+                "no answered event stays in storage"
             );
         }
     }
@@ -352,7 +356,7 @@ proptest! {
             world.call(call);
             world.check();
         }
-        // What storage lost without a word is written again once it is read back.
+        // Silently lost keys are written again after they were read back.
         world.call(&Call::Maintain { refuses: false });
         world.call(&Call::Maintain { refuses: false });
         world.check();

@@ -1,6 +1,7 @@
-//! Seeded simulation of many tabs: the real client over a model of real localStorage and of a bad network.
+//! Seeded simulation of many tabs: the real client over models of real localStorage and an
+//! unreliable network.
 //!
-//! `LAMPLIGHT_SIM_SEED=<n>` runs one seed, `LAMPLIGHT_SIM_SEEDS=<n>` that many from 1 up.
+//! `LAMPLIGHT_SIM_SEED=<n>` runs one seed, `LAMPLIGHT_SIM_SEEDS=<n>` runs seeds 1 to n.
 #![allow(clippy::print_stdout, reason = "each world prints what happened in it")]
 #![allow(
     clippy::struct_excessive_bools,
@@ -8,7 +9,7 @@
     clippy::match_bool,
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
-    reason = "a world is a list of switches and of what happens, easiest to read in one storage_key"
+    reason = "a world is a list of switches and of what happens, easiest to read in one place"
 )]
 
 mod overflow;
@@ -37,7 +38,7 @@ fn run_all(default: u64, setup: &Setup) -> RunReport {
         let report = World::new(seed, setup).run();
         if let Some(violation) = report.violations.first() {
             panic!(
-                "seed {seed}: {violation} (and {} more; the last: {:?})\nrun it alone with LAMPLIGHT_SIM_SEED={seed}",
+                "seed {seed}: {violation} (and {} more; the last: {:?})\nrun it again with LAMPLIGHT_SIM_SEED={seed}",
                 report.violations.len() - 1,
                 report.violations.last()
             );
@@ -48,27 +49,27 @@ fn run_all(default: u64, setup: &Setup) -> RunReport {
     all
 }
 
-/// Storage takes little, and all that it cannot take stays in memory.
+/// Storage is small, and what does not fit stays in memory.
 fn only_storage() -> Setup {
     Setup { share: 40_000, fast_storage: true, no_database: true, outage: true, ..Setup::default() }
 }
 
-/// How many of some seeds a broken client is caught in.
-fn caught(setup: &Setup, violation: &str) -> usize {
-    let is_caught = |seed: &u64| {
+/// How many of 20 seeds detect a broken client.
+fn seeds_that_detect(setup: &Setup, violation: &str) -> usize {
+    let detects = |seed: &u64| {
         World::new(*seed, setup).run().violations.iter().any(|known| known.contains(violation))
     };
-    let caught = (1..=20).filter(is_caught).count();
-    println!("{:?}: {violation} in {caught} of 20 seeds", setup.mutant);
-    caught
+    let count = (1..=20).filter(detects).count();
+    println!("{:?}: {violation} in {count} of 20 seeds", setup.mutant);
+    count
 }
 
 #[test]
 fn every_stored_event_is_accepted_after_faults_end_while_one_tab_lives() {
     let all = run_all(150, &Setup::default());
-    assert!(all.promised > 10_000, "the world was too quiet to tell: {all}");
+    assert!(all.promised > 10_000, "too few events were stored to tell: {all}");
     assert!(all.adopted > 500, "too little was adopted to tell: {all}");
-    assert!(all.full_clients > 200, "too few pages grew to tell: {all}");
+    assert!(all.full_clients > 200, "too few full clients took over to tell: {all}");
 }
 
 #[test]
@@ -161,21 +162,21 @@ fn withdrawn_numbers_are_declared_when_no_tab_crashes() {
 #[test]
 fn removing_keys_before_the_response_is_detected() {
     let setup = Setup { mutant: Mutant::EarlyAccept, ..Setup::default() };
-    assert!(caught(&setup, "removed without having been accepted") >= 15);
-    assert!(caught(&setup, "was never accepted") >= 15);
+    assert!(seeds_that_detect(&setup, "removed without having been accepted") >= 15);
+    assert!(seeds_that_detect(&setup, "was never accepted") >= 15);
 }
 
 #[test]
 fn keys_written_by_two_tabs_are_detected() {
     let setup = Setup { mutant: Mutant::SharedKeys, ..Setup::default() };
-    // Only what a dead tab leaves is read from storage, so not every world has a loss.
-    assert!(caught(&setup, "was never accepted") >= 4);
+    // Only the events of a dead tab are read from storage, so not every run loses one.
+    assert!(seeds_that_detect(&setup, "was never accepted") >= 4);
 }
 
 #[test]
 fn removing_keys_before_their_block_is_committed_is_detected() {
     let setup = Setup { mutant: Mutant::EarlyOverflowDone, share: 6_000, ..Setup::default() };
-    assert!(caught(&setup, "removed without having been accepted") >= 10);
+    assert!(seeds_that_detect(&setup, "removed without having been accepted") >= 10);
 }
 
 #[test]
@@ -185,7 +186,9 @@ fn one_storage_limit_per_tab_takes_measurably_more_storage() {
         (1..=20).map(|seed| World::new(seed, &setup).run().peak).sum::<usize>() / 20
     };
     let (shared, each) = (peaks(Mutant::None), peaks(Mutant::IgnoresForeignBytes));
-    println!("bytes at most, on average: {shared} in one share, {each} in one for each tab");
+    println!(
+        "peak bytes in storage, on average: {shared} with a shared limit, {each} with one per tab"
+    );
     assert!(each * 4 > shared * 5, "{each} is not measurably more than {shared}");
 }
 

@@ -1,4 +1,4 @@
-//! A model of `IndexedDB`: asynchronous, atomic, and sometimes it fails.
+//! A model of `IndexedDB`: asynchronous, atomic, and it fails sometimes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,21 +9,21 @@ use crate::simulation::ports::{Mutant, Shared, TabPorts};
 use crate::simulation::server::EventId;
 use crate::simulation::storage::Tab;
 
-/// A piece of work that a tab overflow_requests for.
+/// An operation that a tab requested.
 #[derive(Debug, Clone)]
 pub(crate) struct OverflowRequest {
     pub(crate) tab: Tab,
     pub(crate) id: u32,
-    pub(crate) work: OverflowOperation,
+    pub(crate) operation: OverflowOperation,
 }
 
 /// The database.
 #[derive(Debug, Default)]
 pub(crate) struct Database {
     pub(crate) blocks: BTreeMap<String, String>,
-    /// Events that were in a block at any time: they must request_arrives.
+    /// Events that were in a block at any time: they must arrive.
     pub(crate) ever_held: BTreeSet<EventId>,
-    /// It fails at everything.
+    /// Every operation fails.
     pub(crate) is_broken: bool,
 }
 
@@ -40,13 +40,13 @@ impl Database {
 }
 
 impl Shared {
-    /// Does a piece of work, as one transaction; what it tells, or `None` when it was aborted.
-    pub(crate) fn transact(&mut self, work: &OverflowOperation) -> Option<String> {
+    /// Runs an operation as one transaction; returns its result, or `None` when it was aborted.
+    pub(crate) fn transact(&mut self, operation: &OverflowOperation) -> Option<String> {
         if self.database.is_broken || self.random.percent(5) {
             return None;
         }
         let blocks = &mut self.database.blocks;
-        let told = match work {
+        let result = match operation {
             OverflowOperation::List => {
                 blocks.keys().fold(String::new(), |all, name| all + name + "\n")
             }
@@ -69,20 +69,21 @@ impl Shared {
                 String::new()
             }
         };
-        Some(told)
+        Some(result)
     }
 }
 
 impl Overflow for TabPorts {
-    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
+    fn run_overflow(&mut self, id: u32, operation: OverflowOperation) {
         let shared = &mut *self.shared.borrow_mut();
         if shared.dead.contains(&self.tab) {
             return;
         }
-        if self.mutant == Mutant::EarlyOverflowDone && matches!(work, OverflowOperation::Write(..))
+        if self.mutant == Mutant::EarlyOverflowDone
+            && matches!(operation, OverflowOperation::Write(..))
         {
             shared.early_overflow_done.push((self.tab, id));
         }
-        shared.overflow_requests.push(OverflowRequest { tab: self.tab, id, work });
+        shared.overflow_requests.push(OverflowRequest { tab: self.tab, id, operation });
     }
 }

@@ -1,4 +1,4 @@
-//! The ports of a simulated tab, and the mutants that must be caught.
+//! The ports of a simulated tab, and the mutants that the simulation must detect.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,21 +15,21 @@ use crate::simulation::random::SeededRandom;
 use crate::simulation::server::{EventId, Ledger};
 use crate::simulation::storage::{StorageModel, Tab};
 
-/// A way to break the client from outside.
+/// A fault that is built into the client's ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
     None,
-    /// The transport tells of a 2xx as soon as it is given a request.
+    /// The transport reports a 2xx as soon as it is given a request.
     EarlyAccept,
     /// All tabs write their events under the same keys.
     SharedKeys,
-    /// The overflow tells that a block is there as soon as it is given one.
+    /// The overflow reports success as soon as it is given a block.
     EarlyOverflowDone,
-    /// What other tabs wrote seems to take no room.
+    /// Other tabs' writes seem to take no space.
     IgnoresForeignBytes,
 }
 
-/// A request that was handed to the network.
+/// A request that was given to the network.
 #[derive(Debug, Clone)]
 pub(crate) struct SentRequest {
     pub(crate) tab: Tab,
@@ -45,18 +45,18 @@ pub(crate) struct Shared {
     pub(crate) random: SeededRandom,
     pub(crate) storage: StorageModel,
     pub(crate) ledger: Ledger,
-    /// Events of which nobody is to collect_notes any more.
+    /// Events that need not arrive any more, because consent was withdrawn.
     pub(crate) withdrawn: BTreeSet<EventId>,
     pub(crate) violations: Vec<String>,
     pub(crate) sent: Vec<SentRequest>,
     pub(crate) early_responses: Vec<(Tab, u32, Response)>,
     pub(crate) locks_held: BTreeMap<Tab, Producer>,
     pub(crate) lock_queries: BTreeSet<Tab>,
-    /// Tabs that overflow_requests for a full client.
+    /// Tabs that requested the full client.
     pub(crate) full_client_requests: BTreeSet<Tab>,
-    /// Tabs that died in the middle of a task.
+    /// Tabs that died during a task.
     pub(crate) dead: BTreeSet<Tab>,
-    /// A tab dies after so many more accesses to storage.
+    /// How many more accesses to storage a tab survives.
     pub(crate) accesses_left: BTreeMap<Tab, u64>,
     pub(crate) adopted: BTreeSet<EventId>,
     pub(crate) database: Database,
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether nothing more has to become of an event.
+    /// Whether an event was accepted, declared or withdrawn.
     pub(crate) fn is_settled(&self, id: EventId) -> bool {
         self.ledger.knows(id) || self.withdrawn.contains(&id)
     }
@@ -79,15 +79,15 @@ pub(crate) struct TabPorts {
     pub(crate) tab: Tab,
     pub(crate) mutant: Mutant,
     pub(crate) liveness: bool,
-    /// It is a worker, or its storage is blocked.
+    /// The tab is a worker, or its storage is blocked.
     pub(crate) is_blocked: bool,
-    /// The wall clock's error: no two tabs agree.
+    /// The error of this tab's wall clock. No two tabs agree.
     pub(crate) skew_ms: u64,
     pub(crate) shared: Rc<RefCell<Shared>>,
 }
 
 impl TabPorts {
-    /// Counts an access to storage; says whether the tab is still alive to do it.
+    /// Counts an access to storage; returns whether the tab is still alive to do it.
     fn access(&self) -> bool {
         let shared = &mut *self.shared.borrow_mut();
         if let Some(left) = shared.accesses_left.get_mut(&self.tab) {
@@ -100,7 +100,7 @@ impl TabPorts {
         !shared.dead.contains(&self.tab)
     }
 
-    /// Where a key really stands.
+    /// The key under which a value is really stored.
     fn storage_key(&self, key: &str) -> String {
         match self.mutant {
             Mutant::SharedKeys => match event_of(key) {
@@ -112,10 +112,10 @@ impl TabPorts {
     }
 }
 
-/// Where it stands that consent was withdrawn.
+/// The key that records that consent was withdrawn.
 pub(crate) const WITHDRAWN: &str = "sim:o";
 
-/// The event that a key is of.
+/// The event of a key.
 pub(crate) fn event_of(key: &str) -> Option<EventId> {
     let (producer, seq) = key.strip_prefix("sim:q:")?.split_once(':')?;
     Some((Producer::parse(producer)?, seq.parse().ok()?))
@@ -237,8 +237,8 @@ impl Transport for TabPorts {
         }
         if self.mutant == Mutant::EarlyAccept {
             let body = r#"{"status":"OK"}"#.into();
-            let answer = Response { status: 200, body, retry_after_ms: None };
-            shared.early_responses.push((self.tab, request, answer));
+            let response = Response { status: 200, body, retry_after_ms: None };
+            shared.early_responses.push((self.tab, request, response));
         }
         shared.sent.push(SentRequest { tab: self.tab, request, body, keepalive });
     }

@@ -1,6 +1,7 @@
-//! Randomness from a seed.
+//! Seeded randomness.
 
-/// `SplitMix64` (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+/// `SplitMix64` (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators",
+/// OOPSLA 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct SeededRandom(u64);
 
@@ -17,12 +18,12 @@ impl SeededRandom {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from `from` up to but not including `to`.
+    /// A number from `from` up to, but not including, `to`.
     pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.bits() % (to - from)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True with a probability of `percent` in 100.
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.between(0, 100) < percent
     }

@@ -1,37 +1,38 @@
-//! What a run showed.
+//! The results of simulation runs.
 
 use std::fmt;
 
-/// What one run, or many, showed.
+/// The results of one run, or the sum of many.
 #[derive(Debug, Default)]
 pub(crate) struct RunReport {
-    /// What must never be.
+    /// Broken invariants.
     pub(crate) violations: Vec<String>,
     /// Events whose `track` returned `stored: true`.
     pub(crate) promised: u64,
-    /// Events that went to memory only, or nowhere.
+    /// Events that went to memory only, or were dropped.
     pub(crate) unstored: u64,
-    /// Events that `track` called stored, whose write the browser then took back without a word, and whose tab died
-    /// before it could help: the one loss that nothing in a page can prevent.
-    pub(crate) taken_back: u64,
-    /// Events that were in the overflow at some time.
+    /// Stored events whose write the browser silently reverted and whose tab died before it could
+    /// write them again: the one loss that nothing in a page can prevent.
+    pub(crate) reverted: u64,
+    /// Events that were in the overflow at any time.
     pub(crate) overflowed: u64,
     /// Blocks that were written into storage.
     pub(crate) compacted: u64,
-    /// Events that were given up because consent was withdrawn.
+    /// Events that were dropped because consent was withdrawn.
     pub(crate) withdrawn: u64,
     /// Distinct events accepted.
     pub(crate) accepted: u64,
-    /// Events accepted through an adopter.
+    /// Events accepted from an adopter.
     pub(crate) adopted: u64,
     /// Events declared as rejected.
     pub(crate) rejected: u64,
-    /// Times an event was accepted again.
+    /// How often an event was accepted again.
     pub(crate) duplicates: u64,
-    /// Those of them after a tab had read that the event was accepted.
+    /// How many of these duplicates followed after a tab had read that the event was accepted.
     pub(crate) needless: u64,
     pub(crate) requests: u64,
-    /// Bytes written into storage in all, and those of them that were events under a key of their own.
+    /// Bytes written into storage in total, and how many of them were events with a key of their
+    /// own.
     pub(crate) written: (u64, u64),
     /// Pages whose full client took over.
     pub(crate) full_clients: u64,
@@ -44,7 +45,7 @@ impl RunReport {
         self.violations.extend(other.violations);
         self.promised += other.promised;
         self.unstored += other.unstored;
-        self.taken_back += other.taken_back;
+        self.reverted += other.reverted;
         self.overflowed += other.overflowed;
         self.compacted += other.compacted;
         self.withdrawn += other.withdrawn;
@@ -65,13 +66,12 @@ impl fmt::Display for RunReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} promised, {} unstored, {} taken back, {} withdrawn, {} overflowed, {} blocks in storage, {} accepted ({} by an adopter), {} rejected, \
-             {} duplicates on the wire ({} needless), {} requests, {} full_clients, \
-             {} bytes at most, \
-             {} bytes written for {} of events",
+            "{} stored, {} unstored, {} reverted, {} withdrawn, {} overflowed, {} blocks in storage, \
+             {} accepted ({} from an adopter), {} rejected, {} duplicates on the wire ({} needless), \
+             {} requests, {} full clients, {} bytes at most, {} bytes written for {} of events",
             self.promised,
             self.unstored,
-            self.taken_back,
+            self.reverted,
             self.withdrawn,
             self.overflowed,
             self.compacted,

@@ -1,4 +1,4 @@
-//! A model server: the record of (producer, seq), and every way to answer badly.
+//! A model of the server: the record of (producer, seq), and every kind of bad response.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(crate) type EventId = (Producer, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerMode {
     Healthy,
-    /// Requests and answers get lost.
+    /// Requests and responses get lost.
     Lossy,
     Overloaded,
     RateLimiting,
@@ -40,35 +40,35 @@ impl ServerMode {
     }
 }
 
-/// What the server has.
+/// What the server has recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     /// How often each event was accepted.
     pub(crate) accepted: BTreeMap<EventId, u64>,
-    /// Events of which a tab has read that they were accepted.
+    /// Events whose acceptance a tab has read.
     pub(crate) acknowledged: BTreeSet<EventId>,
-    /// How often an event was accepted again after that.
+    /// How often an event was accepted again afterwards.
     pub(crate) needless: u64,
-    /// What clients declared as given up.
+    /// Events that clients declared as dropped.
     pub(crate) declared: BTreeSet<EventId>,
     /// `next`, by producer.
     pub(crate) next: BTreeMap<Producer, u64>,
 }
 
-/// The name of events that no server takes.
-pub(crate) const REJECTED_NAME: &str = "rejections";
+/// The name of events that the server always rejects.
+pub(crate) const REJECTED_NAME: &str = "reject";
 
-fn answer(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Response> {
+fn response(status: u16, body: &str, retry_after_ms: Option<u64>) -> Option<Response> {
     Some(Response { status, body: body.into(), retry_after_ms })
 }
 
 impl Ledger {
-    /// Whether an event was accepted, or declared as given up.
+    /// Whether an event was accepted, or declared as dropped.
     pub(crate) fn knows(&self, id: EventId) -> bool {
         self.accepted.contains_key(&id) || self.declared.contains(&id)
     }
 
-    /// Takes a request. `None` when its answer is lost, or the request was.
+    /// Handles a request. `None` when the request or its response is lost.
     pub(crate) fn take(
         &mut self,
         server_mode: ServerMode,
@@ -80,17 +80,17 @@ impl Ledger {
             ServerMode::Lossy if random.percent(30) => None,
             ServerMode::Lossy => {
                 let is_lost = random.percent(30);
-                let answer = self.accept(body);
-                answer.filter(|_| !is_lost)
+                let response = self.accept(body);
+                response.filter(|_| !is_lost)
             }
             ServerMode::Overloaded => {
                 let asked_ms = random.percent(50).then(|| random.between(1, 10) * 1_000);
-                answer(503, r#"{"code":"overloaded"}"#, asked_ms)
+                response(503, r#"{"code":"overloaded"}"#, asked_ms)
             }
-            ServerMode::RateLimiting => answer(429, r#"{"code":"limited"}"#, Some(2_000)),
-            ServerMode::Failing => answer(500, "oops", None),
-            ServerMode::Unreachable => answer(0, "", None),
-            ServerMode::CaptivePortal => answer(200, "<h1>Welcome</h1>", None),
+            ServerMode::RateLimiting => response(429, r#"{"code":"limited"}"#, Some(2_000)),
+            ServerMode::Failing => response(500, "oops", None),
+            ServerMode::Unreachable => response(0, "", None),
+            ServerMode::CaptivePortal => response(200, "<h1>Welcome</h1>", None),
         }
     }
 
@@ -98,9 +98,9 @@ impl Ledger {
         let batch = Body::read(body).unwrap_or_else(|error| panic!("not a batch: {error}: {body}"));
         let events: Vec<Event<'_>> =
             batch.events.iter().map(|text| Event::read(text).expect("an event reads")).collect();
-        // Stands for an event whose text is broken: the request as a full is refused.
+        // Represents an event with broken text: the server refuses the entire request.
         if events.iter().any(|event| event.name == REJECTED_NAME) {
-            return answer(400, r#"{"code":"not_json"}"#, None);
+            return response(400, r#"{"code":"not_json"}"#, None);
         }
         for (producer, note) in batch.producers {
             let next = self.next.entry(producer).or_default();
@@ -116,6 +116,6 @@ impl Ledger {
             *self.accepted.entry((producer, seq)).or_default() += 1;
             self.needless += u64::from(self.acknowledged.contains(&(producer, seq)));
         }
-        answer(200, r#"{"status":"OK"}"#, None)
+        response(200, r#"{"status":"OK"}"#, None)
     }
 }

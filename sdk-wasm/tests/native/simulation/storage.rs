@@ -1,4 +1,4 @@
-//! A model of real localStorage, as measured: a copy per tab, one total order, late arrival.
+//! A model of real localStorage, as measured: one copy per tab, one total order, and late arrival.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -6,13 +6,13 @@ use crate::simulation::overflow::events_of;
 use crate::simulation::random::SeededRandom;
 use crate::simulation::server::EventId;
 
-/// The longest that a write takes to the browser, and again to another tab.
+/// The longest time that a write takes to reach the browser, and again to reach another tab.
 pub(crate) const DELAY_MS_MAX: u64 = 5_000;
 
 /// A tab's process, by its index.
 pub(crate) type Tab = usize;
 
-/// A write or a removal on its way.
+/// A write or a removal on its way to the browser.
 #[derive(Debug, Clone)]
 pub(crate) struct Mutation {
     pub(crate) by: Tab,
@@ -24,10 +24,10 @@ pub(crate) struct Mutation {
 #[derive(Debug, Default)]
 struct TabCopy {
     values: BTreeMap<String, String>,
-    /// Own mutations that the browser has not put in order yet: until then others' on that key are passed over,
-    /// because ours comes after.
+    /// This tab's mutations that the browser has not ordered yet. Until then, other tabs' mutations
+    /// of that key are skipped, because ours comes later.
     pending: HashMap<String, usize>,
-    /// What is still to request_arrives, in order.
+    /// What is still to arrive, in order.
     inbox: VecDeque<(u64, Arrival)>,
     last_in_ms: u64,
     last_out_ms: u64,
@@ -36,7 +36,7 @@ struct TabCopy {
 #[derive(Debug)]
 enum Arrival {
     Mutation(Mutation),
-    /// The browser refused our write over the quota, without a word: it puts the old value back.
+    /// The browser silently refused our write over the quota and restores the old value.
     Revert(String, Option<String>),
 }
 
@@ -45,19 +45,19 @@ enum Arrival {
 pub(crate) struct StorageModel {
     converged: BTreeMap<String, String>,
     copies: BTreeMap<Tab, TabCopy>,
-    /// Mutations on their way to the browser, each with its time, in order per tab.
+    /// Mutations on their way to the browser, with their time, in order per tab.
     outgoing: Vec<(u64, Mutation)>,
-    /// Keys whose write the browser took back without a word, because it was over the quota.
+    /// Keys whose write the browser silently reverted because it was over the quota.
     pub(crate) reverted: BTreeSet<String>,
-    /// The bytes of what was written or removed lately, and when.
+    /// The bytes of recent writes and removals, and when they were made.
     recent: Vec<(u64, usize)>,
     unseen_max: usize,
-    /// Bytes written in all, and those of them that were events under a key of their own.
+    /// Bytes written in total, and how many of them were events with a key of their own.
     pub(crate) written: (u64, u64),
     /// How many blocks were written.
     pub(crate) compacted: u64,
     pub(crate) quota: usize,
-    /// Delays of seconds handle.
+    /// Whether delays of seconds occur.
     pub(crate) slow: bool,
 }
 
@@ -82,7 +82,7 @@ impl StorageModel {
         self.copies.insert(tab, copy);
     }
 
-    /// What the tab's process had handed over still arrives.
+    /// Mutations that the tab's process had handed over still arrive.
     pub(crate) fn close(&mut self, tab: Tab) {
         self.copies.remove(&tab);
     }
@@ -91,7 +91,7 @@ impl StorageModel {
         self.copies[&tab].values.get(key).cloned()
     }
 
-    /// The events of the block under `key`, if it is one that the tab's copy has.
+    /// The events of the block under `key`, if the tab's copy has such a block.
     pub(crate) fn events_in_block(&self, tab: Tab, key: &str) -> Vec<EventId> {
         let text = self.copies[&tab].values.get(key);
         match (key.strip_prefix("sim:b:"), text) {
@@ -109,12 +109,12 @@ impl StorageModel {
         self.copies[&tab].values.keys().cloned().collect()
     }
 
-    /// Everything, once all has arrived.
+    /// All keys and values, as the browser has ordered them.
     pub(crate) fn converged(&self) -> &BTreeMap<String, String> {
         &self.converged
     }
 
-    /// How many bytes everything takes.
+    /// How many bytes all keys and values take.
     pub(crate) fn bytes(&self) -> usize {
         self.converged.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
@@ -128,7 +128,8 @@ impl StorageModel {
         events.map(|(key, value)| key.len() + value.len()).sum()
     }
 
-    /// The most bytes that were ever written or removed so lately that some tab, or the browser, did not know it yet.
+    /// The most bytes that were ever written or removed so recently that some tab, or the browser,
+    /// did not know about them.
     pub(crate) fn unseen_bytes(&mut self, now_ms: u64) -> usize {
         let delay_ms_max = if self.slow { DELAY_MS_MAX } else { 10 };
         self.recent.retain(|(at_ms, _)| at_ms + 2 * delay_ms_max >= now_ms);
@@ -137,7 +138,7 @@ impl StorageModel {
         self.unseen_max
     }
 
-    /// Writes; `false` over the quota as far as this tab's copy can tell.
+    /// Writes a value. Returns `false` if this is over the quota as far as this tab's copy shows.
     pub(crate) fn set(
         &mut self,
         tab: Tab,
@@ -161,7 +162,7 @@ impl StorageModel {
         true
     }
 
-    /// Removes. A key that this tab's copy does not have stays for others.
+    /// Removes a key. If this tab's copy does not have the key, it stays for other tabs.
     pub(crate) fn remove(&mut self, tab: Tab, now_ms: u64, random: &mut SeededRandom, key: &str) {
         if let Some(value) = self.copies[&tab].values.get(key) {
             self.recent.push((now_ms, key.len() + value.len()));
@@ -194,9 +195,9 @@ impl StorageModel {
         self.outgoing.iter().map(|(at_ms, _)| *at_ms).min()
     }
 
-    /// Puts what has reached the browser in order, and sends it on to every copy.
+    /// Orders the mutations that have reached the browser, and sends them on to every copy.
     pub(crate) fn settle(&mut self, now_ms: u64, random: &mut SeededRandom) {
-        // Stable, so that one tab's mutations of the same time stay in order.
+        // A stable sort keeps mutations of the same time in order per tab.
         self.outgoing.sort_by_key(|(at_ms, _)| *at_ms);
         while self.outgoing.first().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
             let (_, mutation) = self.outgoing.remove(0);
@@ -229,7 +230,8 @@ impl StorageModel {
         }
     }
 
-    /// At the start of a task, what has arrived becomes visible; within the task the view is freezes_holder.
+    /// What has arrived becomes visible at the start of a task. During the task, the view does not
+    /// change.
     pub(crate) fn begin_task(&mut self, tab: Tab, now_ms: u64) {
         let Some(copy) = self.copies.get_mut(&tab) else { return };
         while copy.inbox.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {

@@ -1,16 +1,16 @@
 //! Every interleaving of two and three tabs that want the tab lock, on atomic registers.
 //!
-//! Time is a counter. At any time any tab whose access is due may make it, in any order, or come late; a tab that
-//! comes later than the settle time finds out itself and starts again. The section of a holder lasts any time up to
-//! its limit. Every state that can be reached up to a horizon is visited once.
-#![allow(clippy::print_stdout, reason = "how many states were visited is worth knowing")]
+//! Time is a counter. At any time, any tab whose access is due may make it, in any order, or come
+//! late. A tab that comes later than the settle time notices it and starts again. A holder's
+//! critical section lasts any time up to its limit. Every state up to a horizon is visited once.
+#![allow(clippy::print_stdout, reason = "it prints how many states were visited")]
 
 use std::collections::{HashSet, VecDeque};
 
 use lamplight_sdk::tabs::lock::{Access, Lock, Phase, Register, Waits};
 use lamplight_wire::Producer;
 
-/// The longest section of this small world, in its units of time.
+/// The longest critical section, in units of the model's time.
 const SECTION: u64 = 1;
 const SETTLE: u64 = 2;
 
@@ -29,13 +29,13 @@ struct State {
     tabs: Vec<Tab>,
 }
 
-/// What visiting every state showed.
+/// The result of visiting every state.
 #[derive(Debug, Default)]
 struct Exploration {
     states: usize,
     /// States with two holders.
     overlaps: usize,
-    /// Ends of the horizon at which somebody has held the lock, and at which nobody has.
+    /// States at the horizon in which some tab has held the lock, and in which none has.
     with_holder: usize,
     without_holder: usize,
 }
@@ -50,7 +50,7 @@ impl State {
         Self { now: 0, x: None, y: None, tabs: tabs.collect() }
     }
 
-    /// Every state that may come next.
+    /// Every possible next state.
     fn next(&self, waits: Waits, horizon: u64, out: &mut Vec<Self>) {
         let mut may_wait = self.now < horizon;
         for (at, tab) in self.tabs.iter().enumerate() {
@@ -59,7 +59,7 @@ impl State {
                 may_wait &= self.now < since + SECTION;
             } else if let Some(due) = tab.lock.due_ms().filter(|due| *due <= self.now) {
                 out.push(self.step(at));
-                // Later than this is the same as starting anew.
+                // Waiting any longer is the same as starting again.
                 may_wait &= self.now <= due + waits.settle_ms;
             }
         }
@@ -104,7 +104,7 @@ impl State {
     }
 }
 
-/// Visits every state up to the horizon, or until one with two holders if that is what is looked for.
+/// Visits every state up to the horizon, or until one with two holders if `until_overlap`.
 fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Exploration {
     let mut found = Exploration::default();
     let mut seen = HashSet::new();
@@ -139,18 +139,18 @@ const WAITS: Waits = Waits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
 fn two_tabs_never_hold_the_lock_at_once() {
     let found = explore(2, WAITS, 18, false);
     assert_eq!(found.overlaps, 0);
-    assert!(found.with_holder > 0, "nobody ever held it: the model shows nothing");
+    assert!(found.with_holder > 0, "no tab ever held the lock, so the model proves nothing");
 }
 
 #[test]
 fn three_tabs_never_hold_the_lock_at_once() {
     let found = explore(3, WAITS, 8, false);
     assert_eq!(found.overlaps, 0);
-    assert!(found.with_holder > 0, "nobody ever held it: the model shows nothing");
+    assert!(found.with_holder > 0, "no tab ever held the lock, so the model proves nothing");
 }
 
 #[test]
 fn without_the_settle_time_two_tabs_hold_the_lock_at_once() {
     let found = explore(2, Waits { settle_ms: 0, delay_ms: 0 }, 6, true);
-    assert!(found.overlaps > 0, "the model cannot tell a lock from none");
+    assert!(found.overlaps > 0, "the model cannot tell a working lock from a broken one");
 }

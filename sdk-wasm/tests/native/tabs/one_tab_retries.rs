@@ -1,4 +1,4 @@
-//! While the server fails, one tab tries it again for all; when it is back, all send at once.
+//! While the server fails, one tab retries for all. When the server is back, all tabs send at once.
 
 use crate::origin::{World, accepted, failing};
 use lamplight_sdk::client::Client;
@@ -24,7 +24,8 @@ fn after_one_failure_each_only_the_lease_holder_retries() {
     assert_eq!(trying, 1, "{requests:?}");
     assert_eq!(tabs.clients.iter().filter(|client| client.holds_lease()).count(), 1);
     let others: usize = requests.iter().sum::<usize>() - requests.iter().max().unwrap();
-    // A tab that waits on a holder without end would never send again: it tries once in a long while.
+    // A tab that waited for the holder without a limit would never send again, so it retries after
+    // a long wait.
     assert!((1..=2 * 7).contains(&others), "{requests:?}");
 }
 

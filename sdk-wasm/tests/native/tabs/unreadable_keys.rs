@@ -1,10 +1,11 @@
-//! Keys that a page sees listed and cannot read, as Firefox has at times, are left to pages that can.
+//! Keys that a page sees listed but cannot read, as Firefox has at times, are left to pages that
+//! can.
 
 use crate::origin::{World, accepted, failing};
 use lamplight_sdk::options::Options;
 
-/// Two tabs that are gone and left three events each, and one that lives; what the keys of one tab's events begin with: of
-/// the one whose keys come first, or of the other.
+/// Two closed tabs that left three events each, and a live one. Also returns the prefix of one
+/// closed tab's keys: the first one if `is_first`, otherwise the second.
 fn orphaned(is_first: bool) -> (World, String) {
     let options = Options { adopt_after_ms: 500, heartbeat_stale_ms: 1_000, ..Options::default() };
     let mut world = World::new(options);

@@ -1,4 +1,4 @@
-//! The end: what a run showed.
+//! The end of a run: recovery, and checking the invariants.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::simulation::server::ServerMode;
 use crate::simulation::storage::Tab;
 
 impl World {
-    /// The server is accepted again, and a single tab is left: a new one, or one that lived through it all.
+    /// Ends all faults and leaves a single tab: a new one, or one that survived everything.
     pub(super) fn end_faults(&mut self) {
         self.in_fault_phase = false;
         self.server_mode = ServerMode::Healthy;
@@ -27,14 +27,14 @@ impl World {
         let keeps = self.setup.reliable || self.random(|random| random.percent(40));
         let tabs: Vec<Tab> = self.open_tabs.keys().copied().collect();
         for tab in tabs {
-            let is_held =
+            let is_frozen =
                 self.setup.freezes_holder && self.open_tabs[&tab].paused_until_ms > 300_000;
-            let stays = self.setup.reliable || is_held || (keeps && Some(tab) == survivor);
+            let stays = self.setup.reliable || is_frozen || (keeps && Some(tab) == survivor);
             if !stays {
                 self.crash(tab);
             }
         }
-        // A page without consent works for nobody, also when another page was given it.
+        // A page without consent sends nothing for others, even when another page has consent.
         let is_page = |open_tab: &OpenTab| {
             !open_tab.is_blocked && open_tab.paused_until_ms == 0 && !open_tab.is_denied
         };
@@ -61,20 +61,19 @@ impl World {
             self.open_tabs.values().map(|open_tab| open_tab.client.producer()).collect();
         for (producer, seq) in &self.promised {
             let is_accepted = ledger.accepted.contains_key(&(*producer, *seq));
-            let was_taken_back =
-                shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
-            let was_held = shared.database.ever_held.contains(&(*producer, *seq));
+            let was_reverted = shared.storage.reverted.contains(&format!("sim:q:{producer}:{seq}"));
+            let was_in_block = shared.database.ever_held.contains(&(*producer, *seq));
             let is_withdrawn = shared.withdrawn.contains(&(*producer, *seq));
             if !is_accepted && is_withdrawn {
                 report.withdrawn += 1;
-                // Whoever gave it up may have died before telling.
+                // The tab that dropped it may have died before it declared it.
                 if self.setup.reliable && !ledger.knows((*producer, *seq)) {
                     report
                         .violations
-                        .push(format!("{producer}-{seq} was given up and never declared"));
+                        .push(format!("{producer}-{seq} was withdrawn and never declared"));
                 }
-            } else if !is_accepted && !was_held && was_taken_back && !alive.contains(producer) {
-                report.taken_back += 1;
+            } else if !is_accepted && !was_in_block && was_reverted && !alive.contains(producer) {
+                report.reverted += 1;
             } else if !is_accepted {
                 report
                     .violations
@@ -100,7 +99,7 @@ impl World {
             } else if key.starts_with("sim:b:") {
                 report.violations.push(format!("the block {key} is still in storage"));
             } else if key.starts_with("sim:p:") {
-                report.violations.push(format!("the mark {key} is still in storage"));
+                report.violations.push(format!("the heartbeat {key} is still in storage"));
             }
         }
         report.promised = self.promised.len() as u64;

@@ -1,4 +1,4 @@
-//! What follows from a task: requests on their way, answers, timers, notes.
+//! The effects of a task: requests, responses, timers and notes.
 
 use lamplight_sdk::notes::Note;
 
@@ -6,30 +6,30 @@ use super::{Event, World};
 use crate::simulation::storage::Tab;
 
 impl World {
-    /// Carries out what tasks left behind.
+    /// Applies what tasks asked of their ports.
     pub(super) fn apply_effects(&mut self) {
         self.note_withdrawal();
         let dead: Vec<Tab> = self.shared.borrow().dead.iter().copied().collect();
         for tab in dead {
             self.crash(tab);
         }
-        let sent = std::mem::take(&mut self.shared.borrow_mut().sent);
-        for sent in sent {
+        let requests = std::mem::take(&mut self.shared.borrow_mut().sent);
+        for request in requests {
             let ms = self.random(|random| random.between(5, 200));
             self.report.requests += 1;
-            self.after(ms, Event::Arrive(sent));
+            self.after(ms, Event::RequestArrives(request));
         }
         let early_responses = std::mem::take(&mut self.shared.borrow_mut().early_responses);
-        for (tab, request, answer) in early_responses {
-            self.after(1, Event::Response(tab, request, answer));
+        for (tab, request, response) in early_responses {
+            self.after(1, Event::Response(tab, request, response));
         }
         let overflow_requests = std::mem::take(&mut self.shared.borrow_mut().overflow_requests);
-        for overflow_requests in overflow_requests {
+        for request in overflow_requests {
             let ms = self.random(|random| match random.between(0, 20) {
                 0 => random.between(100, 3_000),
                 _ => random.between(1, 40),
             });
-            self.after(ms, Event::OverflowRequest(overflow_requests));
+            self.after(ms, Event::OverflowRequest(request));
         }
         let early_overflow_done = std::mem::take(&mut self.shared.borrow_mut().early_overflow_done);
         for (tab, id) in early_overflow_done {

@@ -1,4 +1,4 @@
-//! The world: tabs that come and go, and time.
+//! The simulated world: tabs that open and close, faults, and time.
 
 mod checks;
 mod effects;
@@ -24,13 +24,14 @@ use crate::simulation::storage::{StorageModel, Tab};
 use page::PageClient;
 pub(crate) use setup::Setup;
 
-/// How long the world is wild, in milliseconds.
 const DAY_MS: u64 = 86_400_000;
+/// How long faults go on, in milliseconds.
 const FAULT_PHASE_MS: u64 = 60_000;
-/// How long it may take after that until everything has arrived: a beat's patience, and some adoptions.
+/// How long everything may take to arrive afterwards: until a heartbeat is stale, and some
+/// adoptions.
 const RECOVERY_MS_MAX: u64 = 1_500_000;
 
-/// Something that happens at some time.
+/// Something that happens at a scheduled time.
 #[derive(Debug)]
 enum Event {
     Open,
@@ -41,18 +42,18 @@ enum Event {
     CrashSoon(Tab),
     ServerMode,
     Wake(Tab),
-    Arrive(SentRequest),
+    RequestArrives(SentRequest),
     Response(Tab, u32, Response),
     LiveList(Tab),
-    /// What a page overflow_requests for is there: a full client can take over.
+    /// A requested full client has arrived and can take over.
     FullClientReady(Tab),
     OverflowRequest(OverflowRequest),
     OverflowDone(Tab, u32, Option<String>),
-    /// The database starts or stops to fail.
+    /// The database starts or stops failing.
     DatabaseMode,
-    /// The wall clock is set by up to a day, either way.
+    /// The wall clock is set forward or back by up to a day.
     SetClock,
-    /// The host page fills the quota, or makes room.
+    /// The host page fills the quota, or frees space.
     HostPage,
     Freeze,
     Withdraw(Tab),
@@ -66,29 +67,29 @@ struct OpenTab {
     wake_ms: Option<u64>,
     is_frozen: bool,
     is_blocked: bool,
-    /// Its page makes no events, because nobody consents to it.
+    /// Its page tracks no events, because its user does not consent.
     is_denied: bool,
 }
 
-/// The full of it.
+/// All tabs, what they share, and the schedule.
 pub(crate) struct World {
     setup: Setup,
     shared: Rc<RefCell<Shared>>,
     open_tabs: BTreeMap<Tab, OpenTab>,
     last_tab: Tab,
-    agenda: BinaryHeap<Reverse<(u64, u64)>>,
+    schedule: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
     last_event: u64,
     server_mode: ServerMode,
     in_fault_phase: bool,
-    /// Events that were made while nothing said that consent was withdrawn, or is being.
+    /// Events that were tracked while consent was not being withdrawn.
     consented: Vec<EventId>,
     promised: BTreeSet<EventId>,
     rejected_events: BTreeSet<EventId>,
     report: RunReport,
-    /// Events that live tabs know to be delivered.
+    /// When storage settles next, if that is scheduled.
     settle_ms: Option<u64>,
-    /// Until then some tab may learn that consent was withdrawn.
+    /// Until then, a tab may still learn that consent was withdrawn.
     withdrawal_visible_until_ms: u64,
 }
 
@@ -119,7 +120,7 @@ impl World {
             shared: Rc::new(RefCell::new(shared)),
             open_tabs: BTreeMap::new(),
             last_tab: 0,
-            agenda: BinaryHeap::new(),
+            schedule: BinaryHeap::new(),
             events: BTreeMap::new(),
             last_event: 0,
             server_mode: ServerMode::Healthy,
@@ -133,7 +134,7 @@ impl World {
         }
     }
 
-    /// Runs to the end and judges.
+    /// Runs to the end and checks the invariants.
     pub(crate) fn run(mut self) -> RunReport {
         let (tabs, within_ms) = if self.setup.short_visits {
             (30, FAULT_PHASE_MS)
@@ -169,17 +170,17 @@ impl World {
 
     fn after(&mut self, ms: u64, event: Event) {
         self.last_event += 1;
-        self.agenda.push(Reverse((self.now_ms() + ms, self.last_event)));
+        self.schedule.push(Reverse((self.now_ms() + ms, self.last_event)));
         self.events.insert(self.last_event, event);
     }
 
     fn advance(&mut self, ms: u64) {
         let end_ms = self.now_ms() + ms;
-        while let Some(Reverse((at_ms, number))) = self.agenda.peek().copied() {
+        while let Some(Reverse((at_ms, number))) = self.schedule.peek().copied() {
             if at_ms > end_ms {
                 break;
             }
-            self.agenda.pop();
+            self.schedule.pop();
             let Some(event) = self.events.remove(&number) else { continue };
             self.shared.borrow_mut().now_ms = at_ms;
             self.handle(event);
@@ -188,7 +189,7 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
-        let is_of_fault_phase = matches!(
+        let is_fault_phase_event = matches!(
             event,
             Event::Open
                 | Event::Track(_)
@@ -204,7 +205,7 @@ impl World {
                 | Event::Withdraw(_)
                 | Event::Consent(_)
         );
-        if is_of_fault_phase && !self.in_fault_phase {
+        if is_fault_phase_event && !self.in_fault_phase {
             return;
         }
         match event {
@@ -228,12 +229,12 @@ impl World {
                 self.report.peak = self.report.peak.max(bytes);
                 let bound = self.setup.share + self.last_tab * self.setup.share / 8 + unseen;
                 if bytes > bound {
-                    self.report
-                        .violations
-                        .push(format!("our events take {bytes} bytes of {bound}"));
+                    self.report.violations.push(format!(
+                        "events take {bytes} bytes in storage; the bound is {bound}"
+                    ));
                 }
             }
-            Event::Arrive(sent) => self.request_arrives(sent),
+            Event::RequestArrives(request) => self.deliver_request(request),
             Event::Crash(tab) => self.crash(tab),
             Event::CrashSoon(tab) => {
                 let left = self.random(|random| random.between(0, 40));
@@ -259,22 +260,22 @@ impl World {
                     open_tab.client.timer_fired();
                 }
             }),
-            Event::Response(tab, request, answer) => {
-                let again = Event::Response(tab, request, answer.clone());
+            Event::Response(tab, request, response) => {
+                let again = Event::Response(tab, request, response.clone());
                 self.task(tab, again, |world, tab| {
                     if let Some(open_tab) = world.open_tabs.get_mut(&tab) {
-                        open_tab.client.answered(request, &answer);
+                        open_tab.client.answered(request, &response);
                     }
                 });
             }
-            Event::OverflowRequest(overflow_requests) => {
-                self.run_overflow_request(overflow_requests)
+            Event::OverflowRequest(request) => {
+                self.run_overflow_request(request);
             }
-            Event::OverflowDone(tab, id, told) => {
-                let again = Event::OverflowDone(tab, id, told.clone());
+            Event::OverflowDone(tab, id, result) => {
+                let again = Event::OverflowDone(tab, id, result.clone());
                 self.task(tab, again, |world, tab| {
                     if let Some(open_tab) = world.open_tabs.get_mut(&tab) {
-                        open_tab.client.overflow_done(id, told.as_deref());
+                        open_tab.client.overflow_done(id, result.as_deref());
                     }
                 });
             }
@@ -301,7 +302,7 @@ impl World {
             Event::Withdraw(tab) => self.task(tab, Event::Withdraw(tab), Self::withdraw),
             Event::Consent(tab) => self.task(tab, Event::Consent(tab), Self::consent),
             Event::FullClientReady(tab) => {
-                self.task(tab, Event::FullClientReady(tab), Self::take_over)
+                self.task(tab, Event::FullClientReady(tab), Self::take_over);
             }
             Event::LiveList(tab) => self.task(tab, Event::LiveList(tab), |world, tab| {
                 let locks_held = &world.shared.borrow().locks_held;
@@ -314,13 +315,13 @@ impl World {
         self.apply_effects();
     }
 
-    /// Runs a task of a tab, unless the tab is paused: then `event` comes again after the pause.
+    /// Runs a task of a tab. If the tab is paused, `event` is repeated after the pause.
     fn task(&mut self, tab: Tab, event: Event, act: impl FnOnce(&mut Self, Tab)) {
         let now_ms = self.now_ms();
         let Some(open_tab) = self.open_tabs.get(&tab) else { return };
         let is_back = matches!(event, Event::Page(_, PageEvent::Back));
         if open_tab.is_frozen && !is_back {
-            // A freezes_holder page runs no tasks; its timers fire when it is back.
+            // A frozen page runs no tasks; its timers fire when it is restored.
             if !matches!(event, Event::Track(_)) {
                 self.after(1_000, event);
             }

@@ -1,4 +1,4 @@
-//! A page's client: the one that it begins with, or the full one that took over.
+//! A page's client: the first client, or the full one that took over.
 
 use lamplight_sdk::client::{Client, Track, Tracked};
 use lamplight_sdk::notes::Note;
@@ -15,7 +15,7 @@ pub(super) enum PageClient {
     Full(Box<Client<TabPorts>>),
 }
 
-/// Does the same with either.
+/// Calls the same method on either client.
 macro_rules! either {
     ($page:expr, $client:ident => $act:expr) => {
         match $page {
@@ -35,11 +35,14 @@ impl PageClient {
         Self::Full(Box::new(Client::new(ports, options)))
     }
 
-    /// Has a full client take over. Says whether there is one now.
+    /// Makes a full client take over. Returns whether there is one now.
     pub(super) fn take_over(&mut self) -> bool {
         if let Self::First(client, ports, options) = self {
             let Some(state) = client.hand_over() else { return false };
-            assert!(client.next_wake_ms().is_none(), "what has handed over wants to be woken");
+            assert!(
+                client.next_wake_ms().is_none(),
+                "a client that handed over still sets a timer"
+            );
             let full = Client::take_over(ports.clone(), options.clone(), &state);
             assert_eq!(full.producer(), client.producer());
             *self = Self::Full(Box::new(full));
@@ -55,8 +58,8 @@ impl PageClient {
         either!(self, client => client.track(event))
     }
 
-    pub(super) fn page_event(&mut self, page: PageEvent) {
-        either!(self, client => client.page_event(page));
+    pub(super) fn page_event(&mut self, event: PageEvent) {
+        either!(self, client => client.page_event(event));
     }
 
     pub(super) const fn is_full(&self) -> bool {
@@ -79,8 +82,8 @@ impl PageClient {
         either!(self, client => client.timer_fired());
     }
 
-    pub(super) fn answered(&mut self, request: u32, answer: &Response) {
-        either!(self, client => client.answered(request, answer));
+    pub(super) fn answered(&mut self, request: u32, response: &Response) {
+        either!(self, client => client.answered(request, response));
     }
 
     pub(super) fn next_wake_ms(&mut self) -> Option<u64> {
@@ -91,9 +94,9 @@ impl PageClient {
         either!(self, client => client.take_notes())
     }
 
-    pub(super) fn overflow_done(&mut self, id: u32, told: Option<&str>) {
+    pub(super) fn overflow_done(&mut self, id: u32, result: Option<&str>) {
         if let Self::Full(client) = self {
-            client.overflow_done(id, told);
+            client.overflow_done(id, result);
         }
     }
 
@@ -109,7 +112,7 @@ impl PageClient {
 }
 
 impl World {
-    /// What a page overflow_requests for comes after a while, or not at all.
+    /// Delivers requested full clients after a while, or not at all.
     pub(super) fn deliver_full_clients(&mut self) {
         let full_client_requests =
             std::mem::take(&mut self.shared.borrow_mut().full_client_requests);

@@ -1,4 +1,4 @@
-//! What becomes of a tab, from its opening to its end.
+//! What happens to a tab, from opening to closing.
 
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ impl World {
             memory_bytes_max: 20_000,
             ..Options::default()
         };
-        // Some have what they need from the start, from the browser's cache.
+        // Some pages have the full client from the start, in the browser's cache.
         let is_full = self.random(|random| random.percent(30));
         let open_tab = OpenTab {
             client: match is_full {
@@ -57,7 +57,7 @@ impl World {
         tab
     }
 
-    /// What will become of a new tab.
+    /// Schedules what happens to a new tab.
     pub(super) fn plan(&mut self, tab: Tab) {
         if self.setup.short_visits {
             self.after(10, Event::Track(tab));
@@ -106,7 +106,8 @@ impl World {
     pub(super) fn track(&mut self, tab: Tab) {
         for _ in 0..self.random(|random| random.between(1, 60)) {
             let is_rejected = self.setup.rejections && self.random(|random| random.percent(2));
-            // No server takes an empty name; what is sent is locks_held against the contract.
+            // No server accepts an empty name, and every sent event is checked against the
+            // contract.
             let is_unnamed = self.promised.len().is_multiple_of(13);
             let name = match is_rejected {
                 true => REJECTED_NAME,
@@ -122,7 +123,7 @@ impl World {
             let tracked = open_tab.client.track(&event);
             let id = (open_tab.client.producer(), tracked.seq);
             if self.shared.borrow().dead.contains(&tab) {
-                // The call did not return: nothing was promised.
+                // The call did not return, so nothing was promised.
                 return;
             }
             self.consented.push(id);
@@ -136,43 +137,43 @@ impl World {
         }
     }
 
-    /// The database does what a tab overflow_requests for. What a killed tab had handed over may still be done.
-    pub(super) fn run_overflow_request(&mut self, overflow_requests: OverflowRequest) {
-        let OverflowRequest { tab, id, work } = overflow_requests;
+    /// Runs a requested operation. A killed tab's operation may still run.
+    pub(super) fn run_overflow_request(&mut self, request: OverflowRequest) {
+        let OverflowRequest { tab, id, operation } = request;
         if !self.open_tabs.contains_key(&tab) && self.random(|random| random.percent(50)) {
             return;
         }
-        let told = self.shared.borrow_mut().transact(&work);
+        let result = self.shared.borrow_mut().transact(&operation);
         let ms = self.random(|random| random.between(1, 20));
-        self.after(ms, Event::OverflowDone(tab, id, told));
+        self.after(ms, Event::OverflowDone(tab, id, result));
     }
 
-    /// Freezes whoever holds the lease for ten minutes, or whoever is first.
+    /// Freezes the lease holder for ten minutes, or the first tab if there is none.
     pub(super) fn freeze_holder(&mut self) {
         if !self.setup.freezes_holder {
             return;
         }
         let holder = self.open_tabs.iter().find(|(_, open_tab)| open_tab.client.holds_lease());
-        let freezes_holder = holder.or_else(|| self.open_tabs.iter().next()).map(|(tab, _)| *tab);
+        let frozen = holder.or_else(|| self.open_tabs.iter().next()).map(|(tab, _)| *tab);
         let until_ms = self.now_ms() + 600_000;
-        if let Some(open_tab) = freezes_holder.and_then(|tab| self.open_tabs.get_mut(&tab)) {
+        if let Some(open_tab) = frozen.and_then(|tab| self.open_tabs.get_mut(&tab)) {
             open_tab.paused_until_ms = until_ms;
         }
     }
 
-    pub(super) fn request_arrives(&mut self, sent: SentRequest) {
+    pub(super) fn deliver_request(&mut self, sent: SentRequest) {
         let is_cut_off = !self.open_tabs.contains_key(&sent.tab) && !sent.keepalive;
         if is_cut_off && self.random(|random| random.percent(50)) {
             return;
         }
         let server_mode = self.server_mode;
-        let answer = {
+        let response = {
             let Shared { ledger, random, .. } = &mut *self.shared.borrow_mut();
             ledger.take(server_mode, random, &sent.body)
         };
-        if let Some(answer) = answer.filter(|_| self.setup.mutant != Mutant::EarlyAccept) {
+        if let Some(response) = response.filter(|_| self.setup.mutant != Mutant::EarlyAccept) {
             let ms = self.random(|random| random.between(5, 200));
-            self.after(ms, Event::Response(sent.tab, sent.request, answer));
+            self.after(ms, Event::Response(sent.tab, sent.request, response));
         }
     }
 

@@ -1,34 +1,34 @@
-//! What kinds of worlds there are.
+//! The kinds of simulated worlds.
 
 use crate::simulation::ports::Mutant;
 
-/// What kind of world.
+/// The faults and limits of a world.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) quota: usize,
-    /// Our share of it.
+    /// Lamplight's share of the quota.
     pub(crate) share: usize,
-    /// What one tab writes the others see within milliseconds.
+    /// Other tabs see writes within milliseconds.
     pub(crate) fast_storage: bool,
     pub(crate) liveness: bool,
     pub(crate) adopt_after_ms: u64,
-    /// Some events can never be taken.
+    /// The server rejects some events permanently.
     pub(crate) rejections: bool,
-    /// Nothing dies, nothing is lost, nothing is slow.
+    /// No tab dies, nothing is lost, and nothing is slow.
     pub(crate) reliable: bool,
-    /// The server is accepted, and tabs come, say little, wait for their answers and go.
+    /// The server is healthy; tabs open, track a little, wait for the response and close.
     pub(crate) short_visits: bool,
-    /// Some tabs are workers, or have their storage blocked.
+    /// Some tabs are workers, or have blocked storage.
     pub(crate) workers: bool,
-    /// The database fails at everything, always.
+    /// Every operation on the database fails.
     pub(crate) no_database: bool,
-    /// The host page fills the origin's quota now and then.
+    /// The host page fills the origin's quota at times.
     pub(crate) host_fills_quota: bool,
-    /// The server is away all the time, and tabs have much to say.
+    /// The server is unreachable all the time, and tabs track many events.
     pub(crate) outage: bool,
-    /// Whoever holds the lease is freezes_holder for ten minutes.
+    /// The lease holder is frozen for ten minutes.
     pub(crate) freezes_holder: bool,
-    /// Consent is withdrawn now and then, and given again.
+    /// Consent is withdrawn at times, and given again.
     pub(crate) withdraws: bool,
     pub(crate) mutant: Mutant,
 }

@@ -1,4 +1,4 @@
-//! People who change their minds: consent is withdrawn, and given again.
+//! Users who withdraw consent and give it again.
 
 use super::{FAULT_PHASE_MS, World};
 use crate::simulation::ports::WITHDRAWN;
@@ -17,19 +17,19 @@ impl World {
         }
     }
 
-    /// A page that starts where consent was withdrawn before does what the page before it did.
+    /// A page that starts after a withdrawal withdraws as well.
     pub(super) fn apply_earlier_withdrawal(&mut self, tab: Tab) {
         if self.open_tabs.get(&tab).is_some_and(|open_tab| open_tab.client.is_withdrawn()) {
-            self.give_up(tab, false);
+            self.withdraw_in(tab, false);
         }
     }
 
     pub(super) fn withdraw(&mut self, tab: Tab) {
         let forgets = self.random(|random| random.percent(50));
-        self.give_up(tab, forgets);
+        self.withdraw_in(tab, forgets);
     }
 
-    fn give_up(&mut self, tab: Tab, forgets: bool) {
+    fn withdraw_in(&mut self, tab: Tab, forgets: bool) {
         self.withdraw_from_now();
         let Some(open_tab) = self.open_tabs.get_mut(&tab) else { return };
         open_tab.is_denied = true;
@@ -41,7 +41,9 @@ impl World {
         }
         let is_event = |key: &&String| key.starts_with("sim:q:") || key.starts_with("sim:b:");
         if let Some(key) = shared.storage.keys(tab).iter().find(is_event) {
-            shared.violations.push(format!("{key} is there after consent was withdrawn"));
+            shared
+                .violations
+                .push(format!("{key} is still in storage after consent was withdrawn"));
         }
     }
 
@@ -51,8 +53,8 @@ impl World {
         open_tab.is_denied = false;
     }
 
-    /// While storage says that consent is withdrawn, and for as long as some tab may read that there, nothing has to become
-    /// of what was made.
+    /// While storage records a withdrawal, and as long as a tab may still read it, no event needs
+    /// to arrive.
     pub(super) fn note_withdrawal(&mut self) {
         if self.shared.borrow().storage.converged().contains_key(WITHDRAWN) {
             self.withdraw_from_now();

@@ -9,21 +9,22 @@ mod read;
 #[cfg(feature = "serde")]
 pub use read::{Body, BodyError};
 
-/// How a gzip stream begins (RFC 1952, section 2.3.1). A body without `Content-Encoding` that begins with these bytes
-/// is taken as gzip: JSON never begins so, and a page that sets the header would have to ask for permission first
-/// (Fetch standard, "CORS-safelisted request-header").
+/// How a gzip stream begins (RFC 1952, section 2.3.1). A body without `Content-Encoding` that
+/// begins with these bytes is taken as gzip. JSON never begins like that, and a page that set the
+/// header would need a CORS preflight (Fetch standard, "CORS-safelisted request-header").
 pub const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// What a client says about one producer: how far it has numbered, and which numbers it gave up.
+/// What a client declares about one producer: how far it has numbered, and which numbers it
+/// dropped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProducerNote {
-    /// The number its next event will get; every number below it was made. 0 when unknown.
+    /// The number that its next event will get; every number below it was assigned. 0 when unknown.
     pub next: u64,
-    /// The numbers it gave up, by reason code.
+    /// The numbers that it dropped, by reason code.
     pub dropped: Vec<(String, Ranges)>,
 }
 
-/// Appends the text of a batch. `events` are JSON texts and are taken as they are.
+/// Appends the text of a batch. `events` are JSON texts and are copied unchanged.
 pub fn push_batch<'a>(
     out: &mut String,
     sent_at_ms: u64,

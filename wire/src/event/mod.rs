@@ -7,20 +7,21 @@ mod read;
 #[cfg(feature = "serde")]
 pub use read::{Event, Identity, Invalid, Kind, User};
 
-/// The parts of an event that the SDK writes, all in ASCII: every `*_json` part is a JSON text, and every other text is as it
-/// stands inside a JSON string. Storage then keeps one byte a character: one outside Latin-1 would double the room of the whole text.
+/// The parts of an event that the SDK writes, all in ASCII. Every `*_json` part is a JSON text;
+/// every other text is escaped as inside a JSON string. Storage then needs one byte per character:
+/// a single character outside Latin-1 would double the size of the whole text.
 #[derive(Debug, Clone, Copy)]
 pub struct EventParts<'a> {
-    /// What happened.
+    /// The event's name.
     pub name: &'a str,
-    /// When, in milliseconds since 1970 by the client's clock.
+    /// Milliseconds since 1970 by the client's clock.
     pub ts: u64,
-    /// Who made it.
+    /// The producer that numbered it.
     pub producer: Producer,
-    /// Its number there, from 1.
+    /// Its sequence number there, from 1.
     pub seq: u64,
-    /// Members after those above: `properties`, `type`, `user`, `session`, `context`, `monitor`, in this order,
-    /// each absent when empty.
+    /// The `properties` object, or empty. The members from here on follow in this order, and each
+    /// is left out when empty.
     pub properties_json: &'a str,
     /// The event's type, or empty for `default`.
     pub kind: &'a str,
@@ -35,7 +36,7 @@ pub struct EventParts<'a> {
 }
 
 impl EventParts<'_> {
-    /// Appends the event's JSON text, in pure ASCII, exactly as it is stored and sent.
+    /// Appends the event's JSON text in ASCII, exactly as it is stored and sent.
     pub fn push_to(&self, out: &mut String) {
         out.push_str("{\"name\":");
         json::push_quoted(out, self.name);
