@@ -1,9 +1,10 @@
 import lamplight.Delivery
+import lamplight.DeliveryResult
 import lamplight.EventFiles
 import java.io.File
 import java.util.UUID
 
-/** Tries the example without a phone: keeps three events in a folder and delivers what is there. */
+/** Runs the example without a phone: stores three events in a folder and delivers all in it. */
 fun main(args: Array<String>) {
     val (url, key, folder) = args
     val events = EventFiles(File(folder))
@@ -11,8 +12,11 @@ fun main(args: Array<String>) {
         val (id, nowMs) = Pair(UUID.randomUUID().toString(), System.currentTimeMillis())
         events.add(id, nowMs, """{"id":"$id","name":"opened","ts":$nowMs,"properties":{"number":$number}}""")
     }
-    when (val ending = Delivery(events, url, key, ::println).run()) {
-        is lamplight.Ending.Done -> println("everything in $folder is on the server's disk")
-        is lamplight.Ending.Later -> println("it must wait, seconds: ${ending.waitSeconds ?: "as the platform thinks fit"}")
+    when (val result = Delivery(events, url, key, ::println).run()) {
+        is DeliveryResult.Done -> println("everything in $folder is on the server's disk")
+        is DeliveryResult.Retry -> {
+            val whenToRetry = result.afterSeconds?.let { "after $it s" } ?: "with backoff"
+            println("not everything was delivered: retry $whenToRetry")
+        }
     }
 }

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
-# Tries the example without a Rails app: ActiveJob in this process, three events, and a wait until they are answered.
+# Runs the example without a Rails app: Active Job in this process sends three events, and the
+# script waits until the server has answered all of them.
 
 $LOAD_PATH.unshift(File.join(__dir__, "lib"))
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Events that wait: one file each, then batches, which are the bodies of requests. A name sorts by time.
+/// Queued events, one file each, and batches, which are the request bodies. Names sort by time.
 struct EventFiles {
     static let countMax = 10_000
     static let batchCountMax = 500
@@ -17,7 +17,7 @@ struct EventFiles {
         }
     }
 
-    /// Keeps an event's JSON text. When this returns, it is a file of its own.
+    /// Stores an event's JSON text. When this returns, it is in a file of its own.
     func add(id: String, nowMs: Int64, json: Data) throws {
         guard try waiting().count < Self.countMax else { throw EventFilesError.full }
         let name = String(format: "%015lld-%@.json", nowMs, id)
@@ -26,8 +26,8 @@ struct EventFiles {
 
     /// Makes a batch of the oldest events. `nil` if there are none.
     ///
-    /// The batch is whole before the first event's file goes. A crash between the two leaves events in both places;
-    /// they are sent twice, and the server stores one row for each id.
+    /// The batch is complete before the first event's file is deleted. A crash between the two
+    /// leaves events in both places. They are sent twice, and the server stores one row per id.
     func makeBatch() throws -> URL? {
         var taken: [URL] = []
         var texts: [Data] = []
@@ -45,7 +45,8 @@ struct EventFiles {
         return batch
     }
 
-    /// Two batches with half of the events each, in place of one that was refused. Empty if it holds a single event, which is given up.
+    /// Replaces a rejected batch by two with half of its events each. Empty if the batch has a
+    /// single event, which is dropped.
     func halve(_ batch: URL) throws -> [URL] {
         let parsed = (try? JSONSerialization.jsonObject(with: Data(contentsOf: batch))) as? [[String: Any]]
         let all = try (parsed ?? []).map { try JSONSerialization.data(withJSONObject: $0) }
@@ -58,7 +59,7 @@ struct EventFiles {
         return halves
     }
 
-    /// The batches that are not answered yet.
+    /// The batches without an answer.
     func unanswered() throws -> [URL] {
         try FileManager.default.contentsOfDirectory(at: batches, includingPropertiesForKeys: nil)
             .sorted { $0.lastPathComponent < $1.lastPathComponent }
@@ -84,6 +85,6 @@ struct EventFiles {
 }
 
 enum EventFilesError: Error {
-    /// `EventFiles.countMax` events wait already.
+    /// `EventFiles.countMax` events are already queued.
     case full
 }

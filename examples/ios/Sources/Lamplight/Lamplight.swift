@@ -1,10 +1,10 @@
 import Foundation
 import os
 
-/// Events from an iOS app. One for the whole app, made when it starts.
+/// Sends events from an iOS app. Create one for the whole app when it starts.
 ///
-/// Batches are uploaded from files by a background session: the system sends them, also while the app is suspended or gone, and
-/// starts the app again to tell the answers.
+/// A background session uploads batches from files. The system sends them even while the app is
+/// suspended or not running, and launches the app to deliver the answers.
 public final class Lamplight: NSObject {
     private static let log = Logger(subsystem: "lamplight", category: "delivery")
 
@@ -21,16 +21,18 @@ public final class Lamplight: NSObject {
     public init(url: URL, key: String) throws {
         endpoint = url.appendingPathComponent("v1/events")
         self.key = key
-        let support = try FileManager.default.url(for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+        let support = try FileManager.default.url(
+            for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
         files = try EventFiles(folder: support.appendingPathComponent("lamplight", isDirectory: true))
         super.init()
-        // One thing at a time: files and tries are touched by this queue alone.
+        // Serial, because only this queue touches the files and the retry counts.
         queue.maxConcurrentOperationCount = 1
         queue.addOperation { self.resume() }
     }
 
-    /// Keeps an event and sends it soon. When this returns, it is in a file and survives the app.
-    /// Its id is made here, once, so however often it is sent, the server stores one row.
+    /// Stores an event and sends it soon. When this returns, the event is in a file and survives
+    /// the app. Its id is the idempotency key: however often the event is sent, the server stores
+    /// one row.
     public func track(_ name: String, _ properties: [String: Any] = [:]) throws {
         let id = UUID().uuidString
         let nowMs = Int64(Date().timeIntervalSince1970 * 1_000)
@@ -40,7 +42,7 @@ public final class Lamplight: NSObject {
         queue.addOperation { self.sendSoon() }
     }
 
-    /// Call it from `application(_:handleEventsForBackgroundURLSession:completionHandler:)`.
+    /// Call this from `application(_:handleEventsForBackgroundURLSession:completionHandler:)`.
     public func handleEvents(completionHandler: @escaping () -> Void) {
         queue.addOperation { self.onEventsDone = completionHandler }
     }
@@ -52,20 +54,20 @@ public final class Lamplight: NSObject {
         return configuration
     }
 
-    /// After a start: batches that no task is sending any more are sent again.
+    /// Sends the batches of an earlier run that no upload task is sending.
     private func resume() {
         session.getAllTasks { tasks in
             self.queue.addOperation {
                 let sending = Set(tasks.compactMap { Job($0.taskDescription)?.batch })
                 for batch in (try? self.files.unanswered()) ?? [] where !sending.contains(batch.lastPathComponent) {
-                    self.send(batch, tries: 0, afterSeconds: 0)
+                    self.send(batch, attempts: 0, afterSeconds: 0)
                 }
                 self.sendSoon()
             }
         }
     }
 
-    /// Events that come within a second go together.
+    /// Waits a second, so that events tracked shortly after each other share a batch.
     private func sendSoon() {
         guard !isBatchDue else { return }
         isBatchDue = true
@@ -79,20 +81,20 @@ public final class Lamplight: NSObject {
 
     private func sendWaiting() {
         do {
-            while let batch = try files.makeBatch() { send(batch, tries: 0, afterSeconds: 0) }
+            while let batch = try files.makeBatch() { send(batch, attempts: 0, afterSeconds: 0) }
         } catch {
             Self.log.error("failed to make a batch: \(error.localizedDescription)")
         }
     }
 
-    private func send(_ batch: URL, tries: Int, afterSeconds: TimeInterval) {
+    private func send(_ batch: URL, attempts: Int, afterSeconds: TimeInterval) {
         var request = URLRequest(url: endpoint)
         request.httpMethod = "POST"
         request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization")
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         let task = session.uploadTask(with: request, fromFile: batch)
-        // The task outlives the app, and this description with it.
-        task.taskDescription = Job(batch: batch.lastPathComponent, tries: tries).description
+        // The task and its description outlive the app.
+        task.taskDescription = Job(batch: batch.lastPathComponent, attempts: attempts).description
         if afterSeconds > 0 { task.earliestBeginDate = Date(timeIntervalSinceNow: afterSeconds) }
         task.resume()
     }
@@ -109,18 +111,18 @@ extension Lamplight: URLSessionDataDelegate {
         let batch = files.batches.appendingPathComponent(job.batch)
         let response = error == nil ? task.response as? HTTPURLResponse : nil
         do {
-            switch Verdict(response: response, body: body, tries: job.tries) {
-            case .taken:
+            switch DeliveryResult(response: response, body: body, attempts: job.attempts) {
+            case .stored:
                 try FileManager.default.removeItem(at: batch)
-            case .refused:
+            case .rejected:
                 let halves = try files.halve(batch)
-                if halves.isEmpty { Self.log.error("gave up an event: \(response?.statusCode ?? 0)") }
-                for half in halves { send(half, tries: 0, afterSeconds: 0) }
-            case .later(let seconds):
-                send(batch, tries: job.tries + 1, afterSeconds: seconds)
+                if halves.isEmpty { Self.log.error("dropped an event: status \(response?.statusCode ?? 0)") }
+                for half in halves { send(half, attempts: 0, afterSeconds: 0) }
+            case .retry(let seconds):
+                send(batch, attempts: job.attempts + 1, afterSeconds: seconds)
             }
         } catch {
-            Self.log.error("failed to settle a batch: \(error.localizedDescription)")
+            Self.log.error("failed to handle the answer to a batch: \(error.localizedDescription)")
         }
     }
 
@@ -131,25 +133,25 @@ extension Lamplight: URLSessionDataDelegate {
     }
 }
 
-/// What a task is for, as text that lasts as long as the task: `<tries> <batch>`.
+/// The batch of an upload task, as the task's description: `<attempts> <batch>`.
 struct Job: CustomStringConvertible {
     let batch: String
-    let tries: Int
+    let attempts: Int
 
-    init(batch: String, tries: Int) {
+    init(batch: String, attempts: Int) {
         self.batch = batch
-        self.tries = tries
+        self.attempts = attempts
     }
 
     init?(_ text: String?) {
-        guard let parts = text?.split(separator: " "), parts.count == 2, let tries = Int(parts[0]) else { return nil }
-        self.init(batch: String(parts[1]), tries: tries)
+        guard let parts = text?.split(separator: " "), parts.count == 2, let attempts = Int(parts[0]) else { return nil }
+        self.init(batch: String(parts[1]), attempts: attempts)
     }
 
-    var description: String { "\(tries) \(batch)" }
+    var description: String { "\(attempts) \(batch)" }
 }
 
 public enum LamplightError: Error {
-    /// A property is something that JSON cannot hold.
+    /// A property is not representable as JSON.
     case notJSON
 }

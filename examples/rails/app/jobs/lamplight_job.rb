@@ -1,17 +1,18 @@
 # frozen_string_literal: true
 
-# Sends events that `Lamplight.track` made. It may run more than once for the same events; their ids make that harmless.
+# Sends the events that `Lamplight.track` enqueued. It is safe to run more than once for the same
+# events, because the server recognizes their ids.
 class LamplightJob < ActiveJob::Base
   queue_as :telemetry
 
-  # For as long as it takes: an event is given up only when the server says that it never works.
-  rescue_from(Lamplight::Later) { |error| retry_job wait: error.wait_s(executions) }
+  # Retries without limit: an event is dropped only when the server rejects it permanently.
+  rescue_from(Lamplight::RetryLater) { |error| retry_job wait: error.wait_s(executions) }
 
-  # One broken event must not take others with it: halve until it stands alone.
-  rescue_from(Lamplight::Refused) do |error|
+  # Halves a rejected batch until the invalid event is alone, so that it does not block the others.
+  rescue_from(Lamplight::Rejected) do |error|
     events = arguments.first
     if events.one?
-      logger.error("Lamplight gave up event #{events.first["id"]}: #{error.message}")
+      logger.error("Lamplight dropped event #{events.first["id"]}: #{error.message}")
     else
       events.each_slice((events.size + 1) / 2) { |half| self.class.perform_later(half) }
     end

@@ -5,9 +5,9 @@ require "net/http"
 require "uri"
 
 module Lamplight
-  # Nothing was kept, and the same request may work later.
-  class Later < StandardError
-    # Seconds that the server asked for, if it did.
+  # The server stored nothing, and the same request may succeed later.
+  class RetryLater < StandardError
+    # The server's Retry-After in seconds, if it sent one.
     attr_reader :retry_after_s
 
     def initialize(message, retry_after_s = nil)
@@ -15,39 +15,42 @@ module Lamplight
       @retry_after_s = retry_after_s
     end
 
-    # Seconds to wait before the next try: as asked, or a random number up to a bound that doubles from 2 s to 60 s.
+    # Seconds to wait before the next attempt: Retry-After, or exponential backoff with full jitter
+    # from 1 s up to a bound that doubles from 2 s to 60 s.
     def wait_s(tries, random = Random)
       retry_after_s || 1 + random.rand([2**tries.clamp(1, 6), 60].min - 1.0)
     end
   end
 
-  # A person must mend it: the key or the address is wrong. Kept, and tried once a minute.
-  class KeyRefused < Later
+  # The server rejected the key, which needs a configuration change. The events stay in the queue,
+  # and the job retries once a minute.
+  class KeyRejected < RetryLater
     def wait_s(*)
       60
     end
   end
 
-  # The same bytes never work.
-  class Refused < StandardError; end
+  # The same bytes will never be accepted.
+  class Rejected < StandardError; end
 
-  # One request: `POST /v1/logs` with a secret key.
+  # Sends one request: `POST /v1/logs` with a secret key.
   class Client
     TIMEOUT_S = 30
     RETRY_AFTER_S_MAX = 3600
-    NETWORK = [SystemCallError, IOError, SocketError, Timeout::Error, OpenSSL::SSL::SSLError, Net::ProtocolError,
-               Net::HTTPBadResponse].freeze
+    NETWORK_ERRORS = [SystemCallError, IOError, SocketError, Timeout::Error, OpenSSL::SSL::SSLError,
+                      Net::ProtocolError, Net::HTTPBadResponse].freeze
 
     def initialize(url: ENV.fetch("LAMPLIGHT_URL"), key: ENV.fetch("LAMPLIGHT_SECRET_KEY"))
       @uri = URI.join(url, "/v1/logs")
       @key = key
     end
 
-    # Returns when the server has the events on its disk. Raises Later, KeyRefused or Refused; then it kept none.
+    # Returns when the server has the events on disk. Raises RetryLater, KeyRejected or Rejected if
+    # the server stored none of them.
     def deliver(events)
-      judge(post(JSON.generate(events)))
-    rescue *NETWORK => error
-      raise Later, "no answer: #{error.class}"
+      check(post(JSON.generate(events)))
+    rescue *NETWORK_ERRORS => error
+      raise RetryLater, "no answer: #{error.class}"
     end
 
     private
@@ -59,16 +62,16 @@ module Lamplight
                                             read_timeout: TIMEOUT_S, max_retries: 0) { |http| http.request(request) }
     end
 
-    def judge(answer)
-      case answer.code.to_i
-      when 200..299 then taken?(answer.body) || raise(Later, "a 2xx that is not the server's")
-      when 400, 413, 415 then raise Refused, "#{answer.code}: #{answer.body.to_s[0, 200]}"
-      when 401, 403 then raise KeyRefused, answer.code
-      else raise Later.new(answer.code, seconds(answer["Retry-After"]))
+    def check(response)
+      case response.code.to_i
+      when 200..299 then stored?(response.body) || raise(RetryLater, "a 2xx that is not from Lamplight")
+      when 400, 413, 415 then raise Rejected, "#{response.code}: #{response.body.to_s[0, 200]}"
+      when 401, 403 then raise KeyRejected, response.code
+      else raise RetryLater.new(response.code, seconds(response["Retry-After"]))
       end
     end
 
-    def taken?(body)
+    def stored?(body)
       JSON.parse(body)["status"] == "OK"
     rescue JSON::ParserError, NoMethodError, TypeError
       false

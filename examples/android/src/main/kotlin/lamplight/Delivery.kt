@@ -5,47 +5,53 @@ import java.io.IOException
 import java.net.HttpURLConnection
 import java.net.URL
 
-/** How a delivery ended. */
-sealed class Ending {
-    /** Nothing waits any more. */
-    object Done : Ending()
+/** The result of a delivery. */
+sealed class DeliveryResult {
+    /** No events are left. */
+    object Done : DeliveryResult()
 
-    /** Something waits still. Try again after so many seconds, or, if there are none, when the platform thinks fit. */
-    data class Later(val waitSeconds: Long?) : Ending()
+    /** Events are left. Retry after this time, or with the platform's backoff if it is null. */
+    data class Retry(val afterSeconds: Long?) : DeliveryResult()
 }
 
-/** Posts what waits, oldest first, and removes what the server has on its disk. Has no Android in it. */
+/**
+ * Posts stored events, oldest first, and deletes those that are on the server's disk. Does not use
+ * Android.
+ */
 class Delivery(
     private val events: EventFiles,
     private val url: String,
     private val key: String,
     private val log: (String) -> Unit
 ) {
-    /** Sends until nothing waits, or until it must wait. Blocks. May run again at any time: ids make repeats harmless. */
-    fun run(): Ending {
+    /**
+     * Sends until no events are left, or until it has to wait. Blocks. Safe to run again at any
+     * time, because the server recognizes the ids of events it has stored.
+     */
+    fun run(): DeliveryResult {
         var count = BATCH_COUNT_MAX
         while (true) {
             val files = events.oldest(count, BATCH_BYTES_MAX)
-            if (files.isEmpty()) return Ending.Done
+            if (files.isEmpty()) return DeliveryResult.Done
             val answer = try {
                 post(bodyOf(files))
             } catch (error: IOException) {
-                return Ending.Later(null)
+                return DeliveryResult.Retry(null)
             }
             when {
-                answer.isTaken -> {
+                answer.isStored -> {
                     files.forEach { it.delete() }
                     count = BATCH_COUNT_MAX
                 }
-                answer.isRefused && files.size > 1 -> count = (files.size + 1) / 2
-                answer.isRefused -> {
-                    log("gave up event ${files[0].name}: ${answer.status}")
+                answer.isRejected && files.size > 1 -> count = (files.size + 1) / 2
+                answer.isRejected -> {
+                    log("dropped event ${files[0].name}: status ${answer.status}")
                     files[0].delete()
                     count = BATCH_COUNT_MAX
                 }
-                // A person must mend the key.
-                answer.status == 401 || answer.status == 403 -> return Ending.Later(60)
-                else -> return Ending.Later(answer.retryAfterSeconds)
+                // The key is wrong, which needs a configuration change.
+                answer.status == 401 || answer.status == 403 -> return DeliveryResult.Retry(60)
+                else -> return DeliveryResult.Retry(answer.retryAfterSeconds)
             }
         }
     }
@@ -74,11 +80,11 @@ class Delivery(
     }
 
     private class Answer(val status: Int, text: String, retryAfter: Long?) {
-        /** A captive portal answers 200 as well. */
-        val isTaken = status in 200..299 && text.contains("\"status\":\"OK\"")
+        /** Whether the events are on disk. Checks the body: captive portals also answer 200. */
+        val isStored = status in 200..299 && text.contains("\"status\":\"OK\"")
 
-        /** The same bytes never work. */
-        val isRefused = status == 400 || status == 413 || status == 415
+        /** Whether the same bytes will never be accepted. */
+        val isRejected = status == 400 || status == 413 || status == 415
 
         val retryAfterSeconds = retryAfter?.coerceIn(0, RETRY_AFTER_SECONDS_MAX)
     }

@@ -5,16 +5,18 @@ import java.io.FileOutputStream
 import java.io.IOException
 import java.util.Locale
 
-/** Events that wait, one file each: nothing that is shared is ever read, changed and written back. */
+/** Queued events, one file each, so that no shared file is ever modified. */
 class EventFiles(private val folder: File) {
     /**
-     * Keeps an event's JSON text. When this returns, it is on the device's disk.
+     * Stores an event's JSON text. When this returns, the event is synced to disk.
      *
-     * Throws [IOException] when the disk is full, or [COUNT_MAX] events wait already.
+     * Throws [IOException] if the disk is full, or if [COUNT_MAX] events are already queued.
      */
     fun add(id: String, nowMs: Long, json: String) {
-        if (!folder.isDirectory && !folder.mkdirs()) throw IOException("failed to make $folder")
-        if (folder.list().orEmpty().size >= COUNT_MAX) throw IOException("failed to keep event $id: $COUNT_MAX wait already")
+        if (!folder.isDirectory && !folder.mkdirs()) throw IOException("failed to create $folder")
+        if (folder.list().orEmpty().size >= COUNT_MAX) {
+            throw IOException("failed to store event $id: $COUNT_MAX events are already queued")
+        }
         // Names sort by time.
         val name = String.format(Locale.ROOT, "%015d-%s", nowMs, id)
         val unfinished = File(folder, "$name.part")
@@ -22,10 +24,13 @@ class EventFiles(private val folder: File) {
             it.write(json.toByteArray())
             it.fd.sync()
         }
-        if (!unfinished.renameTo(File(folder, "$name.json"))) throw IOException("failed to keep event $id")
+        if (!unfinished.renameTo(File(folder, "$name.json"))) throw IOException("failed to store event $id")
     }
 
-    /** The oldest events, so many and so large together at most; one at least, if there is any. */
+    /**
+     * The oldest events, at most [countMax] events and [bytesMax] bytes. If there is any event, the
+     * list has at least one.
+     */
     fun oldest(countMax: Int, bytesMax: Long): List<File> {
         var bytes = 0L
         val all = folder.listFiles().orEmpty().filter { it.extension == "json" }.sortedBy { it.name }
