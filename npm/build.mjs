@@ -42,7 +42,7 @@ const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 
 /** Names that are ours alone, of what the module and its host call each other. */
 const OURS =
-  /^(wasm_.*|setNumbered|sizeExcluding|handOver|answered|overflowDone|timerFired|takePending|changed|learn|flushed|tell|hear|pass|enter|holdLock|loadFullClient|setTimer|fetchFullClient|postRequest|setEventPrefix|core|returnedText|releaseLock)$/
+  /^(wasm_.*|setNumbered|sizeExcluding|handOver|answered|overflowDone|timerFired|takePending|changed|learn|flushed|emit|receive|pass|enter|holdLock|loadFullClient|setTimer|fetchFullClient|postRequest|setEventPrefix|core|returnedText|releaseLock)$/
 // Pages pass these names as options, or read them as members.
 for (const [, name] of readFileSync(join(here, 'src/types.ts'), 'utf8').matchAll(/(\w+)\??[:(<]/g)) {
   if (OURS.test(name))

@@ -1,18 +1,25 @@
-// Shortens the names by which the module and its JavaScript know each other.
+// Shortens the names under which the module and its JavaScript know each other.
 //
-// wasm-bindgen's end in hashes, which do not compress, and every page would download each of them twice.
+// wasm-bindgen's names end in hashes, which do not compress, and every page would download each of
+// them twice.
 const IMPORTS = 2
 const EXPORTS = 7
 
-/** What wasm-bindgen exports and `src/glue.ts` never asks for: nothing is freed, and no object crosses that a table would hold. */
+/**
+ * Exports of wasm-bindgen that `src/glue.ts` never uses: nothing is freed, and no object crosses
+ * that would need a table.
+ */
 const UNUSED = /^(__wbg_\w+_free|__abort_handler|__instance_terminated|__wbindgen_(realloc|externrefs|start))$/
 
-/** Short names, by the `wasm_…` names of `src/glue.ts`: the same for all modules, and for esbuild to put into the JavaScript. */
+/**
+ * Short names for the `wasm_…` names of `src/glue.ts`: the same for all modules, and for esbuild to
+ * put into the JavaScript.
+ */
 export class Names {
   /** For esbuild's `mangleCache`. */
   cache = {}
 
-  /** The short name for a name of wasm-bindgen's. */
+  /** The short name of a wasm-bindgen name. */
   of(name) {
     const key = `wasm_${plain(name)}`
     this.cache[key] ??= letters(Object.keys(this.cache).length)
@@ -20,7 +27,10 @@ export class Names {
   }
 }
 
-/** `get` of `__wbg_get_bdad09826d727966`, `track` of `core_track`, `malloc` of `__wbindgen_malloc`. */
+/**
+ * `get` for `__wbg_get_bdad09826d727966`, `track` for `core_track`, `malloc` for
+ * `__wbindgen_malloc`.
+ */
 function plain(name) {
   if (name.startsWith('./')) return 'imports'
   return name.replace(/^__wbg_(.*)_[0-9a-f]{16}$/, '$1').replace(/^(__wbindgen_|core_)/, '')
@@ -31,7 +41,7 @@ function letters(number) {
   return number < 26 ? letter : letters(Math.floor(number / 26) - 1) + letter
 }
 
-/** The module with its imports and exports renamed, and without the exports that nobody uses. */
+/** The module with its imports and exports renamed and its unused exports removed. */
 export function shorten(wasm, names) {
   const out = [wasm.subarray(0, 8)]
   for (let at = 8; at < wasm.length; ) {
@@ -46,7 +56,7 @@ export function shorten(wasm, names) {
   return Buffer.concat(out)
 }
 
-/** Section 2 of the core specification: (module, name, kind and type)*. */
+/** Section 2 of the WebAssembly core specification: (module, name, kind and type)*. */
 function imports(body, rename) {
   const [count, start] = number(body, 0)
   const out = [Buffer.from(leb(count))]
@@ -65,7 +75,10 @@ function imports(body, rename) {
   return Buffer.concat(out)
 }
 
-/** Section 7: (name, kind, index)*. The names of memory and tables stay: other tools look for them. */
+/**
+ * Section 7: (name, kind, index)*. The names of memory and tables stay, because other tools look
+ * for them.
+ */
 function exports(body, rename) {
   const [count, start] = number(body, 0)
   const out = []
@@ -90,7 +103,7 @@ function spelled(name) {
   return Buffer.concat([Buffer.from(leb(bytes.length)), bytes])
 }
 
-/** An unsigned LEB128 number, and where it ends. */
+/** An unsigned LEB128 number, and the offset after it. */
 function number(bytes, at) {
   let value = 0
   for (let shift = 0; ; shift += 7, at += 1) {

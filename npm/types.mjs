@@ -14,7 +14,7 @@ const INTERNAL = [
   'handle',
   'glue',
   'module_text',
-  'more',
+  'full_glue',
   'full',
   'without_wasm/translated',
   'without_wasm/pending_calls',

@@ -3,11 +3,11 @@
 import type { Core } from 'lamplight:host'
 import { Context } from './context.ts'
 import { Gate } from './gate.ts'
-import { encoder, type Make, type More, type Setup } from './glue.ts'
+import { encoder, type FullGlue, type Make, type Setup } from './glue.ts'
 import { open } from './handle.ts'
 import { inside, messageOf, objectJson } from './json.ts'
 import { namespaceOf } from './namespace.ts'
-import { Desk } from './notes.ts'
+import { NoteListeners } from './notes.ts'
 import { addressOf, CONSENTS, isConsent } from './options.ts'
 import { statsOf } from './stats.ts'
 import type {
@@ -41,7 +41,7 @@ const REASONS: (Reason | undefined)[] = [
 ]
 
 export class Client implements Lamplight {
-  readonly #desk: Desk
+  readonly #listeners: NoteListeners
   readonly #gate: Gate
   readonly #context: Context
   /** Starts the module's client, with 1 if this call gives consent, or 2 if it withdraws it. */
@@ -60,7 +60,7 @@ export class Client implements Lamplight {
   constructor(options: Options, module: () => Make | undefined) {
     const url = addressOf(options)
     this.#gate = new Gate(options)
-    this.#desk = new Desk(options.beforeSend, () => {
+    this.#listeners = new NoteListeners(options.beforeSend, () => {
       this.#gate.consent = 'denied'
       this.#context.forget()
     })
@@ -79,8 +79,8 @@ export class Client implements Lamplight {
         liveness !== 'beat',
         consent,
       ]
-      const opened = (make: Make, more?: More) => {
-        const [handle, producer] = open(make, setup, (...note) => this.#desk.hear(...note), more)
+      const opened = (make: Make, fullGlue?: FullGlue) => {
+        const [handle, producer] = open(make, setup, (...note) => this.#listeners.receive(...note), fullGlue)
         this.#producer = producer
         this.#handle = handle
         return handle
@@ -138,7 +138,7 @@ export class Client implements Lamplight {
     const trimmed = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
     if (!trimmed) {
       // This is no reset: usually the page called before it knew the id.
-      this.#desk.tell('error', { message: `identify: '${messageOf(id)}' is not an id` })
+      this.#listeners.emit('error', { message: `identify: '${messageOf(id)}' is not an id` })
       return lost('invalid')
     }
     this.#id = trimmed
@@ -157,7 +157,7 @@ export class Client implements Lamplight {
 
   setConsent(consent: Consent): void {
     if (!isConsent(consent)) {
-      this.#desk.tell('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
+      this.#listeners.emit('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
       return
     }
     if (consent === 'denied') {
@@ -185,12 +185,12 @@ export class Client implements Lamplight {
       if (beforeEnqueue) this.#gate.add(beforeEnqueue)
       setup?.(this)
     } catch (error) {
-      this.#desk.tell('error', { message: `plugin '${name}': ${messageOf(error)}` })
+      this.#listeners.emit('error', { message: `plugin '${name}': ${messageOf(error)}` })
     }
   }
 
   flush(): Promise<Report> {
-    const flushed = this.#desk.flushed()
+    const flushed = this.#listeners.flushed()
     if (this.#handle) this.#safely(() => this.#handle?.flush())
     else this.#nothingSent()
     return flushed
@@ -200,7 +200,7 @@ export class Client implements Lamplight {
     const [producer, seq] = id.split('-')
     if (!this.#handle || !producer || producer !== this.#producer)
       return Promise.reject(new Error(`event '${id}' is not of this page`))
-    return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#desk.delivered(id) : Promise.resolve()
+    return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#listeners.delivered(id) : Promise.resolve()
   }
 
   stats(): Stats {
@@ -209,7 +209,7 @@ export class Client implements Lamplight {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    return this.#desk.on(name, listener)
+    return this.#listeners.on(name, listener)
   }
 
   close(): void {
@@ -242,7 +242,7 @@ export class Client implements Lamplight {
 
   /** Records an event if consent, sampling and hooks allow it. */
   #pass(draft: Draft): Tracked {
-    const report = (message: string) => this.#desk.tell('error', { message: `track('${draft.name}'): ${message}` })
+    const report = (message: string) => this.#listeners.emit('error', { message: `track('${draft.name}'): ${message}` })
     const kept = this.#gate.pass(draft, report)
     return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
   }
@@ -282,11 +282,11 @@ export class Client implements Lamplight {
     this.#lastError = message
     this.#handle = undefined
     this.#nothingSent()
-    this.#desk.tell('error', { message })
+    this.#listeners.emit('error', { message })
   }
 
   #nothingSent(): void {
-    this.#desk.hear(4, 0)
+    this.#listeners.receive(4, 0)
   }
 }
 

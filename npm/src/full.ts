@@ -4,7 +4,7 @@
 import bytes from 'lamplight:full-wasm'
 import { decodeModule } from './module_text.ts'
 
-export { more } from './more.ts'
+export { fullGlue } from './full_glue.ts'
 
 /** Compiled once, off the page's main thread. */
 export const module = WebAssembly.compile(decodeModule(bytes))

@@ -1,6 +1,9 @@
-// The module and what it imports, joined by hand: wasm-bindgen's own JavaScript for the same few functions is three times as
-// long. What crosses is what wasm-bindgen 0.2.130 has cross: a text goes in as its place and length in memory that the module
-// frees, and comes out as both, for as long as a call lasts. The build gives every `wasm_…` the short name that it has in the module.
+// Connects the module with the functions that it imports. It is written by hand because
+// wasm-bindgen's JavaScript for the same few functions is three times as long.
+//
+// It follows the calling convention of wasm-bindgen 0.2.130: a text is passed to the module as its
+// address and length in memory that the module frees, and comes back as both, valid during the
+// call. The build replaces every `wasm_…` with the short name that it has in the module.
 import type { Core, Host } from 'lamplight:host'
 
 export interface Exports {
@@ -26,112 +29,129 @@ export interface Exports {
 }
 
 export type Imports = Record<string, WebAssembly.ImportValue>
-/** Makes an instance of a module, in whichever form it comes. */
+/** Instantiates a module, compiled or translated to JavaScript. */
 export type Make = (imports: Imports) => Exports
 
-/** What a module needs besides, and offers besides. */
-export interface More {
-  imports(host: Host, read: (at: number, bytes: number) => string, giveTo: (to: number, text: string) => void): Imports
-  /** `give` gives a text, and tells its place; `given()` then tells its bytes. */
-  exports(wasm: Exports, give: (text: string) => number, given: () => number): Required<Pick<Core, 'alive' | 'overflowDone'>>
+/** The imports and exports that only a full client has. */
+export interface FullGlue {
+  imports(
+    host: Host,
+    readText: (at: number, bytes: number) => string,
+    passTextTo: (to: number, text: string) => void,
+  ): Imports
+  /** `passText` passes a text and returns its address; `passedBytes()` is then its length. */
+  exports(
+    wasm: Exports,
+    passText: (text: string) => number,
+    passedBytes: () => number,
+  ): Required<Pick<Core, 'alive' | 'overflowDone'>>
 }
 
-/** An option, which is 0 in the module if it is not given. */
-type Given = number | undefined
+/** An option; `undefined` becomes 0, which means the default. */
+type OptionValue = number | undefined
 
-/** How a client is set up. Numbers that are 0 stand for the defaults; `consent` is 1 where the page says that there is some, 2 where it says that there is none. */
+/**
+ * How a client is set up. 0 stands for a default. `consent` is 1 if the page says that the user
+ * consents, 2 if it says that the user does not, otherwise 0.
+ */
 export type Setup = [
   url: string,
   namespace: string,
-  intervalMs: Given,
-  maxEvents: Given,
-  maxBytes: Given,
-  storageMaxBytes: Given,
-  overflowMaxBytes: Given,
+  intervalMs: OptionValue,
+  maxEvents: OptionValue,
+  maxBytes: OptionValue,
+  storageMaxBytes: OptionValue,
+  overflowMaxBytes: OptionValue,
   liveness: boolean,
   consent: number,
 ]
 
 export const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
 
-/** As instances of WebAssembly are made. */
+/** Instantiates a compiled module. */
 export const instanceOf =
   (module: WebAssembly.Module): Make =>
   (imports) =>
     new WebAssembly.Instance(module, { wasm_imports: imports }).exports as unknown as Exports
 
-/** Starts a client of the module that `make` makes on `host`, in the place of one that handed over `state`, if one did. */
-export function start(make: Make, host: Host, setup: Setup, state: string, more?: More): Core {
-  /** The bytes of the text that was last given. */
-  let given = 0
+/**
+ * Starts a client on `host`, in an instance that `make` creates. It continues from `state` if
+ * another client handed that over.
+ */
+export function start(make: Make, host: Host, setup: Setup, state: string, fullGlue?: FullGlue): Core {
+  /** The length of the text that was passed last. */
+  let passedBytes = 0
   const memory = (at: number, bytes: number) => new Uint8Array(wasm.memory.buffer, at, bytes)
-  const read = (at: number, bytes: number) => decoder.decode(memory(at, bytes))
-  const give = (text: string): number => {
-    given = text.length
-    if (!given) return 1
-    const at = wasm.wasm_malloc(given, 1)
-    // In its place at once, if it is ASCII, as nearly all are.
-    if (encoder.encodeInto(text, memory(at, given)).read === given) return at
-    wasm.wasm_free(at, given, 1)
-    // Most are JSON, which stays the same; and in storage one byte a character.
-    return give(text.replace(/[^\0-\x7f]/g, (unit) => `\\u${(unit.charCodeAt(0) + 0x10000).toString(16).slice(1)}`))
+  const readText = (at: number, bytes: number) => decoder.decode(memory(at, bytes))
+  const passText = (text: string): number => {
+    passedBytes = text.length
+    if (!passedBytes) return 1
+    const at = wasm.wasm_malloc(passedBytes, 1)
+    // Nearly all texts are ASCII and are written into place at once.
+    if (encoder.encodeInto(text, memory(at, passedBytes)).read === passedBytes) return at
+    wasm.wasm_free(at, passedBytes, 1)
+    // Other texts are escaped. JSON keeps its meaning, and storage needs one byte per character.
+    return passText(text.replace(/[^\0-\x7f]/g, (unit) => `\\u${(unit.charCodeAt(0) + 0x10000).toString(16).slice(1)}`))
   }
-  /** Gives a text to a place where the module looks for it; 0 stands for none. */
-  const giveTo = (to: number, text: string | null | undefined) => {
-    const at = text == null ? 0 : give(text)
-    new Uint32Array(wasm.memory.buffer, to).set([at, given])
+  /**
+   * Passes a text by writing its address and length where the module looks for them; address 0
+   * means none.
+   */
+  const passTextTo = (to: number, text: string | null | undefined) => {
+    const at = text == null ? 0 : passText(text)
+    new Uint32Array(wasm.memory.buffer, to).set([at, passedBytes])
   }
-  const said = (say: () => void) => {
+  const returned = (call: () => void) => {
     host.returnedText = ''
-    say()
+    call()
     return host.returnedText
   }
   const wasm = make({
     wasm_throw: (at: number, bytes: number) => {
-      throw Error(read(at, bytes))
+      throw Error(readText(at, bytes))
     },
-    wasm_get: (to: number, _: number, at: number, bytes: number) => giveTo(to, host.get(read(at, bytes))),
+    wasm_get: (to: number, _: number, at: number, bytes: number) => passTextTo(to, host.get(readText(at, bytes))),
     wasm_sizeExcluding: (_: number, at: number, bytes: number, own: number, ownBytes: number) =>
-      host.sizeExcluding(read(at, bytes), read(own, ownBytes)),
+      host.sizeExcluding(readText(at, bytes), readText(own, ownBytes)),
     wasm_set: (_: number, key: number, keyBytes: number, at: number, bytes: number) =>
-      host.set(read(key, keyBytes), read(at, bytes)),
+      host.set(readText(key, keyBytes), readText(at, bytes)),
     wasm_setNumbered: (_: number, number: number, at: number, bytes: number) =>
-      host.setNumbered(number, read(at, bytes)),
-    wasm_setEventPrefix: (_: number, at: number, bytes: number) => host.setEventPrefix(read(at, bytes)),
-    wasm_remove: (_: number, at: number, bytes: number) => host.remove(read(at, bytes)),
+      host.setNumbered(number, readText(at, bytes)),
+    wasm_setEventPrefix: (_: number, at: number, bytes: number) => host.setEventPrefix(readText(at, bytes)),
+    wasm_remove: (_: number, at: number, bytes: number) => host.remove(readText(at, bytes)),
     wasm_wallMs: () => Date.now(),
     wasm_monotonicMs: () => performance.now(),
     wasm_randomBits: () => crypto.getRandomValues(new Uint32Array(1))[0],
     wasm_setTimer: (_: number, waitMs: number) => host.setTimer(waitMs),
     wasm_note: (_: number, kind: number, first: number, second: number, at: number, bytes: number) =>
-      host.note(kind, first, second, read(at, bytes)),
+      host.note(kind, first, second, readText(at, bytes)),
     wasm_returnText: (_: number, at: number, bytes: number) => {
-      host.returnedText = read(at, bytes)
+      host.returnedText = readText(at, bytes)
     },
     wasm_postRequest: (_: number, id: number, at: number, bytes: number, keepalive: number) =>
-      host.postRequest(id, read(at, bytes), !!keepalive),
+      host.postRequest(id, readText(at, bytes), !!keepalive),
     wasm_abort: (_: number, id: number) => host.abort(id),
-    wasm_holdLock: (_: number, at: number, bytes: number) => host.holdLock(read(at, bytes)),
+    wasm_holdLock: (_: number, at: number, bytes: number) => host.holdLock(readText(at, bytes)),
     wasm_releaseLock: () => host.releaseLock(),
     wasm_loadFullClient: () => host.loadFullClient(),
-    ...more?.imports(host, read, giveTo),
+    ...fullGlue?.imports(host, readText, passTextTo),
   })
   const [, namespace, ...options] = setup
-  wasm.wasm_start(0, give(namespace), given, ...options, give(state), given)
+  wasm.wasm_start(0, passText(namespace), passedBytes, ...options, passText(state), passedBytes)
   return {
-    track: (ts, parts, nameBytes) => wasm.wasm_track(ts, give(parts), given, nameBytes),
-    context: (json) => wasm.wasm_context(give(json), given),
-    identify: (id) => wasm.wasm_identify(give(id), given),
+    track: (ts, parts, nameBytes) => wasm.wasm_track(ts, passText(parts), passedBytes, nameBytes),
+    context: (json) => wasm.wasm_context(passText(json), passedBytes),
+    identify: (id) => wasm.wasm_identify(passText(id), passedBytes),
     consent: wasm.wasm_consent,
     withdraw: wasm.wasm_withdraw,
     flush: wasm.wasm_flush,
     queued: (seq) => !!wasm.wasm_queued(seq),
-    stats: () => said(wasm.wasm_stats),
+    stats: () => returned(wasm.wasm_stats),
     close: wasm.wasm_close,
     timerFired: wasm.wasm_timerFired,
-    answered: (id, status, waitMs, body) => wasm.wasm_answered(id, status, waitMs, give(body), given),
+    answered: (id, status, waitMs, body) => wasm.wasm_answered(id, status, waitMs, passText(body), passedBytes),
     page: wasm.wasm_page,
-    handOver: () => said(wasm.wasm_handOver),
-    ...more?.exports(wasm, give, () => given),
+    handOver: () => returned(wasm.wasm_handOver),
+    ...fullGlue?.exports(wasm, passText, () => passedBytes),
   }
 }

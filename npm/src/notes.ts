@@ -1,23 +1,23 @@
-// What the module tells, in the form in which the page's code hears it.
+// Notes from the module, in the form that the page's listeners get.
 import { messageOf } from './json.ts'
 import type { Delivered, Dropped, Failure, Notes, Options, Report } from './types.ts'
 
-/** Why an event was given up, by the place of `DropReason` in the module. */
+/** Why an event was dropped, by the index of `DropReason` in the module. */
 const REASONS: Dropped['reason'][] = ['quota', 'rejected', 'too_large', 'opted_out']
-/** Characters of a producer's name. */
+/** The length of a producer's name. */
 const PRODUCER_CHARS = 26
 
 type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
 
-/** Listeners, and promises that wait for a note. */
-export class Desk {
+/** The page's listeners, and the promises that wait for a note. */
+export class NoteListeners {
   readonly #beforeSend: Options['beforeSend']
   readonly #withdrawn: () => void
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, (error?: Error) => void>()
 
-  /** `withdrawn` hears that consent was withdrawn, here or in another tab. */
+  /** `withdrawn` is called when consent was withdrawn, here or in another tab. */
   constructor(beforeSend: Options['beforeSend'], withdrawn: () => void) {
     this.#beforeSend = beforeSend
     this.#withdrawn = withdrawn
@@ -38,9 +38,12 @@ export class Desk {
     return new Promise((done, failed) => this.#waiting.set(id, (error) => (error ? failed(error) : done())))
   }
 
-  /** Hears a note from the module, by the numbers of `notes.rs`. `false` to one that a batch is about to be sent holds it back. */
+  /**
+   * Takes a note from the module; `notes.rs` defines the numbers. Before a batch is sent, returns
+   * `false` to hold it back.
+   */
   // biome-ignore lint/suspicious/noConfusingVoidType: `beforeSend` may return nothing.
-  hear(kind: number, first: number, second = 0, text = ''): boolean | void {
+  receive(kind: number, first: number, second = 0, text = ''): boolean | void {
     const [producer, rest] = [text.slice(0, PRODUCER_CHARS), text.slice(PRODUCER_CHARS)]
     if (kind === 6) {
       return this.#beforeSend?.({ bytes: first })
@@ -50,25 +53,25 @@ export class Desk {
       for (const resolve of this.#flushes.splice(0))
         resolve({ sent: first, queued: second, ...(text && { status: Number(text) }) })
     } else if (kind === 3) {
-      this.tell('error', {
+      this.emit('error', {
         message: `the server ${first ? `answered ${first}` : 'did not answer'}`,
         status: first,
         waitMs: second,
       } satisfies Failure)
     } else if (kind === 2) {
       const [id, reason] = [`${producer}-${first}`, REASONS[second] as Dropped['reason']]
-      this.#settle(id, new Error(`event ${id} was given up: ${reason}`))
-      this.tell('dropped', { producer, id, reason })
+      this.#settle(id, new Error(`event ${id} was dropped: ${reason}`))
+      this.emit('dropped', { producer, id, reason })
     } else {
       const ids: string[] = []
       for (const [from, to] of JSON.parse(rest))
         for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
       for (const id of ids) this.#settle(id)
-      this.tell(kind ? 'adopted' : 'delivered', { producer, ids, count: ids.length } satisfies Delivered)
+      this.emit(kind ? 'adopted' : 'delivered', { producer, ids, count: ids.length } satisfies Delivered)
     }
   }
 
-  tell<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {
+  emit<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {
     for (const listener of this.#listeners[name] ?? []) {
       try {
         listener(note)

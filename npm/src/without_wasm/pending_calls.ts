@@ -2,7 +2,7 @@
 // loaded.
 import type { Core } from 'lamplight:host'
 import { type Gate, PENDING_MAX } from '../gate.ts'
-import type { Make, More } from '../glue.ts'
+import type { FullGlue, Make } from '../glue.ts'
 import { messageOf } from '../json.ts'
 
 /** A call that waits. */
@@ -15,13 +15,13 @@ export type Call = [name: keyof Core, args: unknown[]]
  */
 export function recordCalls(
   cause: unknown,
-  open: (make: Make, more: More) => Core,
+  open: (make: Make, fullGlue: FullGlue) => Core,
   gate: Gate,
   failed: (message: string) => void,
 ): Core {
   const calls: Call[] = []
   import('./translated.js')
-    .then(({ make, more, replay }) => replay(calls, () => open(make, more), gate))
+    .then(({ make, fullGlue, replay }) => replay(calls, () => open(make, fullGlue), gate))
     .catch((error: unknown) =>
       failed(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
     )

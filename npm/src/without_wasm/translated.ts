@@ -8,7 +8,7 @@ import type { Gate } from '../gate.ts'
 import type { Exports, Make } from '../glue.ts'
 import type { Call } from './pending_calls.ts'
 
-export { more } from '../more.ts'
+export { fullGlue } from '../full_glue.ts'
 
 export const make: Make = (imports) => {
   const { wasm_overflow, wasm_awaitOverflow } = imports as Record<string, (...args: unknown[]) => unknown>
