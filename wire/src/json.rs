@@ -65,7 +65,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_string_reads_back_and_is_ascii(text in ".*") {
+        fn a_string_round_trips_as_ascii(text in ".*") {
             let mut out = String::new();
             push_string(&mut out, &text);
             proptest::prop_assert!(out.is_ascii());

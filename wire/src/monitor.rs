@@ -77,7 +77,7 @@ impl Monitor {
             (None, MonitorKind::Gauge | MonitorKind::Timer) => {
                 return Err(Invalid::new(
                     InvalidReason::MonitorValueMissing,
-                    format!("`monitor.value` is missing; a {} needs one", kind.name()),
+                    format!("`monitor.value` is missing: a {} needs a number", kind.name()),
                 ));
             }
         };
@@ -85,7 +85,7 @@ impl Monitor {
         if !(rate > 0.0 && rate <= 1.0) {
             return Err(Invalid::new(
                 InvalidReason::Malformed,
-                "`monitor.rate` is not above 0 and at most 1",
+                format!("`monitor.rate` is {rate}; it must be above 0 and at most 1"),
             ));
         }
         Ok(Self { kind, metric: raw.metric.filter(|metric| !metric.is_empty()), value, rate })

@@ -89,13 +89,13 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_name_reads_back_as_the_producer_it_names(bits: u128) {
+        fn a_producer_name_round_trips(bits: u128) {
             let producer = Producer::from_bits(bits);
             proptest::prop_assert_eq!(Producer::parse(&producer.to_string()), Some(producer));
         }
 
         #[test]
-        fn any_text_is_either_the_canonical_name_or_refused(text in "[0-9A-Za-z\u{e9}-]{24,28}") {
+        fn only_canonical_names_parse(text in "[0-9A-Za-z\u{e9}-]{24,28}") {
             if let Some(producer) = Producer::parse(&text) {
                 proptest::prop_assert_eq!(producer.to_string(), text);
             }

@@ -57,15 +57,15 @@ impl Ranges {
         // Every range that overlaps or touches [from, to] is merged into one.
         let first = self.0.partition_point(|range| range.1.saturating_add(1) < from);
         let after = self.0.partition_point(|range| range.0 <= to.saturating_add(1));
-        let melted = match self.0.get(first..after) {
+        let merged = match self.0.get(first..after) {
             Some([start, .., end]) => (start.0.min(from), end.1.max(to)),
             Some([only]) => (only.0.min(from), only.1.max(to)),
             _ => (from, to),
         };
         if first == after {
-            self.0.insert(first, melted);
+            self.0.insert(first, merged);
         } else {
-            self.0[first] = melted;
+            self.0[first] = merged;
             self.0.drain(first + 1..after);
         }
     }
@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_holds_what_a_plain_set_holds(pairs in pairs(), seqs in prop::collection::vec(1u64..70, 0..40)) {
+        fn ranges_behave_like_a_plain_set(pairs in pairs(), seqs in prop::collection::vec(1u64..70, 0..40)) {
             let mut ranges: Ranges = pairs.iter().copied().collect();
             let mut plain: BTreeSet<u64> = pairs.iter().flat_map(|(from, to)| *from..=*to).collect();
             for seq in seqs {
@@ -191,14 +191,14 @@ mod tests {
         }
 
         #[test]
-        fn holes_are_exactly_what_is_missing_below_the_end(pairs in pairs(), end in 1u64..80) {
+        fn holes_are_exactly_the_missing_numbers_below_the_end(pairs in pairs(), end in 1u64..80) {
             let ranges: Ranges = pairs.into_iter().collect();
             let want: BTreeSet<u64> = (1..end).filter(|seq| !ranges.contains(*seq)).collect();
             prop_assert_eq!(model(&ranges.holes(end)), want);
         }
 
         #[test]
-        fn minus_and_union_are_those_of_plain_sets(a in pairs(), b in pairs()) {
+        fn minus_and_union_match_those_of_plain_sets(a in pairs(), b in pairs()) {
             let (a, b): (Ranges, Ranges) = (a.into_iter().collect(), b.into_iter().collect());
             let difference: BTreeSet<u64> = model(&a).difference(&model(&b)).copied().collect();
             prop_assert_eq!(model(&a.minus(&b)), difference);

@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use lamplight_wire::batch::{Body, BodyError, ProducerNote, push_batch};
-use lamplight_wire::event::{Event, EventParts, Identity};
+use lamplight_wire::event::{Event, EventIdentity, EventParts};
 use lamplight_wire::reason::{DropReason, InvalidReason};
 use lamplight_wire::{Producer, Ranges, limits};
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn text(value: &Value) -> &str {
 }
 
 #[test]
-fn limits_are_those_of_the_golden_file() {
+fn limits_match_the_golden_file() {
     let want = golden("limits.json");
     let have = serde_json::json!({
         "NAME_BYTES_MAX": limits::NAME_BYTES_MAX,
@@ -46,7 +46,7 @@ fn limits_are_those_of_the_golden_file() {
 }
 
 #[test]
-fn reason_codes_are_those_of_the_golden_file() {
+fn reason_codes_match_the_golden_file() {
     let want = golden("reasons.json");
     let drop: Vec<&str> = DropReason::ALL.iter().map(|reason| reason.code()).collect();
     let invalid: Vec<&str> = InvalidReason::ALL.iter().map(|reason| reason.code()).collect();
@@ -57,7 +57,7 @@ fn reason_codes_are_those_of_the_golden_file() {
 }
 
 #[test]
-fn producers_are_spelled_as_in_the_golden_file() {
+fn producer_names_match_the_golden_file() {
     let golden = golden("producers.json");
     for case in golden["spelled"].as_array().unwrap() {
         let producer = Producer::from_bits(u128::from_str_radix(text(&case["bits"]), 16).unwrap());
@@ -70,7 +70,7 @@ fn producers_are_spelled_as_in_the_golden_file() {
 }
 
 #[test]
-fn events_read_as_in_the_golden_file() {
+fn events_read_as_the_golden_file_says() {
     for case in golden("events.json").as_array().unwrap() {
         let (title, want) = (text(&case["case"]), &case["want"]);
         let json = case["event"].to_string();
@@ -88,9 +88,9 @@ fn events_read_as_in_the_golden_file() {
         };
         assert_eq!(event.kind.name(), want["kind"].as_str().unwrap_or("invalid"), "{title}");
         let identity = match &event.identity {
-            Identity::Numbered(producer, seq) => format!("{producer}-{seq}"),
-            Identity::Named(id) => id.to_string(),
-            Identity::Anonymous => "anonymous".to_owned(),
+            EventIdentity::Numbered(producer, seq) => format!("{producer}-{seq}"),
+            EventIdentity::ClientId(id) => id.to_string(),
+            EventIdentity::Anonymous => "anonymous".to_owned(),
         };
         assert_eq!(identity, text(&want["identity"]), "{title}");
         assert_eq!(event.user.id.as_deref(), want["user"].as_str(), "{title}");
@@ -139,7 +139,7 @@ fn body_text(case: &Value) -> String {
 }
 
 #[test]
-fn bodies_open_as_in_the_golden_file() {
+fn bodies_read_as_the_golden_file_says() {
     for case in golden("bodies.json").as_array().unwrap() {
         let (title, want) = (text(&case["case"]), &case["want"]);
         let body_text = body_text(case);
@@ -178,7 +178,7 @@ fn inside(text: &str) -> String {
 }
 
 #[test]
-fn a_batch_is_written_as_in_the_golden_file_and_reads_back() {
+fn a_batch_is_written_as_in_the_golden_file_and_round_trips() {
     let golden = golden("batch.json");
     let events: Vec<String> = golden["events"]
         .as_array()

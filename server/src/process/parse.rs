@@ -77,9 +77,9 @@ fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity,
 
 fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, Fate) {
     let identity = match event.identity {
-        event::Identity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
-        event::Identity::Named(name) => EventIdentity::ClientId(name.into_owned()),
-        event::Identity::Anonymous => EventIdentity::Anonymous,
+        event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
+        event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
+        event::EventIdentity::Anonymous => EventIdentity::Anonymous,
     };
     let time_ms = match (event.ts_ms, skew_ms) {
         (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),

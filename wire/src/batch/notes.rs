@@ -27,20 +27,20 @@ impl<'de> Deserialize<'de> for Notes {
 }
 
 fn checked<E: Error>((name, note): (String, Note)) -> Result<(Producer, ProducerNote), E> {
-    let wrong = |why: &str| E::custom(format_args!("in `producers`: {why}"));
+    let invalid = |why: &str| E::custom(format_args!("in `producers`: {why}"));
     let producer = Producer::parse(&name)
-        .ok_or_else(|| wrong("a key is not 26 characters of Crockford base32"))?;
+        .ok_or_else(|| invalid("a key is not 26 characters of Crockford base32"))?;
     // `next` may be one more than the largest possible number.
     if note.next > limits::SEQ_MAX + 1 {
-        return Err(wrong("`next` is over the limit"));
+        return Err(invalid("`next` is larger than 2^32"));
     }
     let mut dropped = Vec::with_capacity(note.dropped.0.len());
     for (reason, Pairs(pairs)) in note.dropped.0 {
         if reason.is_empty() || reason.len() > limits::REASON_BYTES_MAX {
-            return Err(wrong("a reason is empty or too long"));
+            return Err(invalid("a drop reason is empty or longer than 32 bytes"));
         }
         if pairs.iter().any(|(from, to)| *from < 1 || from > to || *to > limits::SEQ_MAX) {
-            return Err(wrong("a range is not [from, to] with 1 <= from <= to"));
+            return Err(invalid("a range is not [from, to] with 1 <= from <= to <= 2^32 - 1"));
         }
         dropped.push((reason, pairs.into_iter().collect::<Ranges>()));
     }

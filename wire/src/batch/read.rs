@@ -31,7 +31,7 @@ impl fmt::Display for BodyError {
                 f,
                 "the body is not an array of events, one event object, or a batch object: {why}"
             ),
-            Self::TooMany => write!(f, "the body holds more than {} events", limits::EVENTS_MAX),
+            Self::TooMany => write!(f, "the body has more than {} events", limits::EVENTS_MAX),
         }
     }
 }
@@ -75,7 +75,9 @@ impl<'a> Body<'a> {
             }
             Some(b'{') => Self::read_object(text),
             Some(_) => match serde_json::from_str::<IgnoredAny>(text) {
-                Ok(_) => Err(BodyError::NotEvents("it is a single plain value".into())),
+                Ok(_) => Err(BodyError::NotEvents(
+                    "it is a single value such as a number or a string".into(),
+                )),
                 Err(error) => Err(explain(&error)),
             },
             None => Err(BodyError::NotJson("it is empty".into())),
@@ -212,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nesting_is_counted_outside_of_strings_only(
+        fn nesting_counts_only_outside_strings(
             text in r#"(\[|\{|\[\[\[|"|\\|\\"|"a\[b\\"c"|\]|\}|é| ){0,120}"#,
         ) {
             let is_too_deep = depth(&text) > limits::DEPTH_MAX;
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_exact() {
+    fn the_nesting_limit_is_exact() {
         for (deeper, is_too_deep) in [(0, false), (1, true)] {
             let text = "[".repeat(limits::DEPTH_MAX + deeper);
             assert_eq!(check_depth(&text).is_err(), is_too_deep);

@@ -48,11 +48,11 @@ impl Kind {
 
 /// What distinguishes an event from every other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity<'a> {
+pub enum EventIdentity<'a> {
     /// A sequence number of its producer: deduplicated permanently.
     Numbered(Producer, u64),
     /// An id chosen by a client that does not number its events.
-    Named(Cow<'a, str>),
+    ClientId(Cow<'a, str>),
     /// Neither: the event is identified by its position in its payload, so a resent payload makes
     /// new events.
     Anonymous,
@@ -75,7 +75,7 @@ pub struct Event<'a> {
     /// Milliseconds since 1970 by the client's clock, if the client sent a time.
     pub ts_ms: Option<i64>,
     /// What distinguishes it from every other event.
-    pub identity: Identity<'a>,
+    pub identity: EventIdentity<'a>,
     /// How it is routed.
     pub kind: Kind,
     /// The user it is about.
@@ -156,14 +156,17 @@ impl<'a> Event<'a> {
 
 fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
     match name {
-        None => Err(Invalid::new(InvalidReason::NameMissing, "`name` is missing; it is required")),
+        None => Err(Invalid::new(
+            InvalidReason::NameMissing,
+            "`name` is missing: give it 1 to 200 bytes",
+        )),
         Some(name) if name.is_empty() => {
-            Err(Invalid::new(InvalidReason::NameMissing, "`name` is empty; give it 1 to 200 bytes"))
+            Err(Invalid::new(InvalidReason::NameMissing, "`name` is empty: give it 1 to 200 bytes"))
         }
         Some(name) if name.len() > limits::NAME_BYTES_MAX => Err(Invalid::new(
             InvalidReason::NameTooLong,
             format!(
-                "`name` has {} bytes; at most {} are taken",
+                "`name` has {} bytes; at most {} are accepted: shorten it",
                 name.len(),
                 limits::NAME_BYTES_MAX
             ),
@@ -200,28 +203,30 @@ fn checked_identity<'a>(
     producer: Option<&str>,
     seq: Option<u64>,
     id: Option<Cow<'a, str>>,
-) -> Result<Identity<'a>, Invalid> {
+) -> Result<EventIdentity<'a>, Invalid> {
     if producer.is_some() || seq.is_some() {
         let producer = producer.and_then(Producer::parse);
         let seq = seq.filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
         return match (producer, seq) {
-            (Some(producer), Some(seq)) => Ok(Identity::Numbered(producer, seq)),
+            (Some(producer), Some(seq)) => Ok(EventIdentity::Numbered(producer, seq)),
             _ => Err(Invalid::new(
                 InvalidReason::ProducerInvalid,
                 format!(
-                    "`producer` and `seq` go together: 26 characters of Crockford base32 and an integer from 1 to {}; \
-                     a client that does not number its events leaves both out",
+                    "`producer` and `seq` must be 26 characters of Crockford base32 and an integer from 1 to {}: \
+                     send both, or leave both out if you do not number events",
                     limits::SEQ_MAX
                 ),
             )),
         };
     }
     match id {
-        None => Ok(Identity::Anonymous),
-        Some(id) if (1..=limits::ID_BYTES_MAX).contains(&id.len()) => Ok(Identity::Named(id)),
+        None => Ok(EventIdentity::Anonymous),
+        Some(id) if (1..=limits::ID_BYTES_MAX).contains(&id.len()) => {
+            Ok(EventIdentity::ClientId(id))
+        }
         Some(id) => Err(Invalid::new(
             InvalidReason::IdInvalid,
-            format!("`id` has {} bytes; 1 to {} are taken", id.len(), limits::ID_BYTES_MAX),
+            format!("`id` has {} bytes; 1 to {} are accepted", id.len(), limits::ID_BYTES_MAX),
         )),
     }
 }
@@ -247,7 +252,10 @@ fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> 
 fn checked_user_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
     let Some(json) = json.map(RawValue::get) else { return Ok(None) };
     let wrong = || {
-        Invalid::new(InvalidReason::Malformed, format!("`{field}` is neither text nor an integer"))
+        Invalid::new(
+            InvalidReason::Malformed,
+            format!("`{field}` is neither text nor an integer: send one of the two"),
+        )
     };
     if json.starts_with('"') {
         return serde_json::from_str(json).map(Some).map_err(|_| wrong());
@@ -263,12 +271,12 @@ fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> 
     match json.map(RawValue::get) {
         None => Ok(None),
         Some(json) if !json.starts_with('{') => {
-            Err(Invalid::new(InvalidReason::PropertiesInvalid, "`properties` is not an object"))
+            Err(Invalid::new(InvalidReason::PropertiesInvalid, "`properties` is not a JSON object"))
         }
         Some(json) if json.len() > limits::PROPERTIES_BYTES_MAX => Err(Invalid::new(
             InvalidReason::PropertiesTooLarge,
             format!(
-                "`properties` has {} bytes of JSON; at most {} are taken",
+                "`properties` has {} bytes of JSON; at most {} are accepted: send fewer or shorter values",
                 json.len(),
                 limits::PROPERTIES_BYTES_MAX
             ),
@@ -281,6 +289,6 @@ fn checked_context(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {
     match json.map(RawValue::get) {
         None => Ok(None),
         Some(json) if json.starts_with('{') => Ok(Some(json)),
-        Some(_) => Err(Invalid::new(InvalidReason::Malformed, "`context` is not an object")),
+        Some(_) => Err(Invalid::new(InvalidReason::Malformed, "`context` is not a JSON object")),
     }
 }

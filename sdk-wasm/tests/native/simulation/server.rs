@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lamplight_sdk::ports::Response;
 use lamplight_wire::Producer;
 use lamplight_wire::batch::Body;
-use lamplight_wire::event::{Event, Identity};
+use lamplight_wire::event::{Event, EventIdentity};
 
 use crate::simulation::random::SeededRandom;
 
@@ -112,7 +112,9 @@ impl Ledger {
             }
         }
         for event in events {
-            let Identity::Numbered(producer, seq) = event.identity else { panic!("no number") };
+            let EventIdentity::Numbered(producer, seq) = event.identity else {
+                panic!("no number")
+            };
             *self.accepted.entry((producer, seq)).or_default() += 1;
             self.needless += u64::from(self.acknowledged.contains(&(producer, seq)));
         }
