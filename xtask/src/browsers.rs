@@ -1,9 +1,11 @@
-//! The browsers that tests run in: found, installed where that is possible, or asked for.
+//! The browsers that tests run in: found, or installed where that is possible.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::ValueEnum;
+
+use crate::workspace::Workspace;
 
 mod chromium;
 mod firefox;
@@ -24,7 +26,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// Those that run on this system.
+    /// The engines that run on this system.
     pub(crate) fn all() -> &'static [Self] {
         if cfg!(target_os = "linux") {
             &[Self::Chromium, Self::Firefox, Self::Webkit]
@@ -33,7 +35,7 @@ impl Engine {
         }
     }
 
-    /// Its name in the end-to-end tests.
+    /// The name of its project in the end-to-end tests.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Chromium => "chromium",
@@ -42,12 +44,13 @@ impl Engine {
         }
     }
 
-    /// Finds or installs it; says by which environment variables the end-to-end tests find it.
-    pub(crate) fn ensure(self) -> Result<Vec<(&'static str, PathBuf)>> {
+    /// Finds or installs it, and returns the environment variables by which the end-to-end tests
+    /// find it.
+    pub(crate) fn ensure(self, workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
         match self {
-            Self::Chromium => Ok(vec![("LAMPLIGHT_CHROMIUM", chromium()?.browser)]),
-            Self::Firefox => Ok(vec![("LAMPLIGHT_FIREFOX", firefox()?)]),
-            Self::Webkit => webkit::webkit(),
+            Self::Chromium => Ok(vec![("LAMPLIGHT_CHROMIUM", chromium(workspace)?.browser)]),
+            Self::Firefox => Ok(vec![("LAMPLIGHT_FIREFOX", firefox(workspace)?)]),
+            Self::Webkit => webkit::webkit(workspace),
         }
     }
 }

@@ -1,40 +1,72 @@
 //! `cargo xtask build`: the npm package, the demo page and the server.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Result;
 
-use crate::{node, step, wasm};
+use crate::report::table;
+use crate::stamp::CachedStep;
+use crate::workspace::Workspace;
+use crate::{node, wasm};
 
-/// Leaves the npm package in `npm/`, the demo page in `www/dist` and the server at `target/release/lamplight`.
-pub(crate) fn run(root: &Path) -> Result<()> {
-    package(root)?;
-    page(root)?;
-    server(root)?;
-    println!("\nnpm package: npm/ (npm pack there gives what would be published)");
-    println!("server:      {}", wasm::target(root).join("release/lamplight").display());
+/// Leaves the npm package in `npm/`, the demo page in `www/dist` and the server at
+/// `target/release/lamplight`. Steps whose inputs have not changed are skipped.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    package(workspace)?;
+    demo_page(workspace)?;
+    server(workspace)?;
+    println!("\n{}", table("step", &workspace.steps()));
+    println!("npm package: npm/ (npm pack ./npm makes the file that would be published)");
+    println!("server:      {}", workspace.server().display());
     Ok(())
 }
 
-/// The npm package; returns the folder of the modules in it.
-pub(crate) fn package(root: &Path) -> Result<PathBuf> {
-    let modules = wasm::build(root)?;
-    step::run(
-        "build the npm package",
-        node::node(&root.join("npm")).arg("build.mjs").arg("--wasm").arg(&modules),
-    )?;
-    Ok(modules)
+/// Builds the npm package.
+pub(crate) fn package(workspace: &Workspace) -> Result<()> {
+    let modules = wasm::build(workspace)?;
+    CachedStep::new(workspace, "build the npm package")
+        .reads([workspace.path("npm")])
+        .except(workspace.path("npm/node_modules"))
+        .except(workspace.path("npm/test"))
+        .except(workspace.path("npm/README.md"))
+        // The JavaScript that the modules import lies beside the Rust that calls it.
+        .reads([workspace.path("sdk-wasm/src/browser")])
+        .reads(wasm::shipped(workspace))
+        .reads(npm_inputs(workspace))
+        .depends_on("node", node::ensure(workspace)?)
+        .writes(workspace.path("npm/dist"))
+        .writes(workspace.path("npm/served"))
+        .run(|| {
+            workspace.run(
+                "build the npm package",
+                workspace.node("npm").arg("build.mjs").arg("--wasm").arg(&modules),
+            )
+        })
 }
 
-/// The demo page, which the server embeds.
-pub(crate) fn page(root: &Path) -> Result<()> {
-    step::run("build the demo page", node::node(&root.join("www")).arg("build.mjs"))
+/// Builds the demo page, which the server embeds.
+fn demo_page(workspace: &Workspace) -> Result<()> {
+    CachedStep::new(workspace, "build the demo page")
+        .reads([workspace.path("www")])
+        .except(workspace.path("www/node_modules"))
+        .except(workspace.path("www/test"))
+        .except(workspace.path("www/README.md"))
+        .reads(["npm/dist", "npm/package.json"].map(|path| workspace.path(path)))
+        .reads(npm_inputs(workspace))
+        .depends_on("node", node::ensure(workspace)?)
+        .writes(workspace.path("www/dist"))
+        .run(|| workspace.run("build the demo page", workspace.node("www").arg("build.mjs")))
 }
 
-/// The server.
-pub(crate) fn server(root: &Path) -> Result<()> {
-    step::run(
+/// Builds the server. Cargo decides what that takes: both of the folders that the server embeds are
+/// written only where their contents change.
+fn server(workspace: &Workspace) -> Result<()> {
+    workspace.run(
         "build the server",
-        step::cargo(root).args(["build", "--release", "--package", "lamplight-server"]),
+        workspace.cargo().args(["build", "--release", "--package", "lamplight-server"]),
     )
+}
+
+/// The packages that the build scripts run with.
+fn npm_inputs(workspace: &Workspace) -> [std::path::PathBuf; 3] {
+    ["package.json", "package-lock.json", "node_modules/.package-lock.json"]
+        .map(|path| workspace.path(path))
 }

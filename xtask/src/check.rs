@@ -1,72 +1,62 @@
-//! `cargo xtask check`: what can be told without running anything.
-
-use std::path::Path;
+//! `cargo xtask check`: everything that can be told without running the product.
 
 use anyhow::Result;
 
-use crate::{node, rust_target, step};
+use crate::report::Report;
+use crate::workspace::Workspace;
+use crate::{dependencies, node, rust_target};
 
-/// Formatting, lints on both targets, documentation, types, and the repository's own rules.
-pub(crate) fn run(root: &Path) -> Result<()> {
-    rust_target::ensure(root)?;
-    node::ensure(root)?;
-    step::run("formatting", step::cargo(root).args(["fmt", "--all", "--check"]))?;
-    step::run(
-        "lints",
-        step::cargo(root)
-            .args(["clippy", "--workspace", "--exclude", "lamplight-bindgen", "--all-features"])
-            .args(["--all-targets", "--", "-D", "warnings"]),
-    )?;
-    step::run(
-        "lints of the whole browser module",
-        step::cargo(root)
-            .args(["clippy", "--package", "lamplight-sdk", "--target", rust_target::WASM])
-            .args(["--all-targets", "--", "-D", "warnings"]),
-    )?;
-    step::run(
-        "lints of the browser module that a page begins with",
-        step::cargo(root)
-            .args(["clippy", "--package", "lamplight-sdk", "--target", rust_target::WASM])
-            .args(["--no-default-features", "--lib", "--", "-D", "warnings"]),
-    )?;
-    step::run(
-        "documentation",
-        step::cargo(root)
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .args(["doc", "--workspace", "--exclude", "lamplight-bindgen", "--no-deps"])
-            .args(["--all-features", "--document-private-items"]),
-    )?;
-    step::run(
-        "formatting and lints of TypeScript, JavaScript and CSS",
-        node::npm(root).args(["run", "--silent", "lint"]),
-    )?;
-    // The other workspaces are checked against the package's declarations, which a fresh clone has not built.
-    step::run(
-        "declarations of npm",
-        node::npm(root).args(["run", "--silent", "types", "--workspace", "npm"]),
-    )?;
-    for workspace in ["npm", "www", "tests"] {
-        step::run(
-            &format!("types of {workspace}"),
-            node::npm(root).args(["run", "--silent", "check", "--workspace", workspace]),
-        )?;
+/// Checks formatting, lints, documentation, dependencies, types and the repository's own rules.
+/// Every check runs, whichever of them fail.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    rust_target::ensure(workspace)?;
+    node::ensure(workspace)?;
+    let mut report = Report::default();
+    rust(workspace, &mut report);
+    report.run("dependencies", || dependencies::check(workspace));
+    npm(workspace, &mut report);
+    report.finish("checks")
+}
+
+fn rust(workspace: &Workspace, report: &mut Report) {
+    let mut cargo = |name: &str, args: &[&[&str]]| {
+        let mut cargo = workspace.cargo();
+        cargo.env("RUSTDOCFLAGS", "-D warnings").args(args.concat());
+        report.run(name, || workspace.run(name, &mut cargo));
+    };
+    let deny_warnings = ["--", "-D", "warnings"];
+    // wasm-bindgen's commands are other people's code, and take minutes to build.
+    let workspace_crates = ["--workspace", "--exclude", "lamplight-bindgen-cli", "--all-features"];
+    let browser_module = ["--package", "lamplight-sdk", "--target", rust_target::WASM];
+    cargo("formatting of Rust", &[&["fmt", "--all", "--check"]]);
+    cargo("lints of Rust", &[&["clippy"], &workspace_crates, &["--all-targets"], &deny_warnings]);
+    cargo(
+        "lints of the full client",
+        &[&["clippy"], &browser_module, &["--all-targets"], &deny_warnings],
+    );
+    cargo(
+        "lints of the first client",
+        &[&["clippy"], &browser_module, &["--no-default-features", "--lib"], &deny_warnings],
+    );
+    cargo(
+        "documentation of Rust",
+        &[&["doc"], &workspace_crates, &["--no-deps", "--document-private-items"]],
+    );
+}
+
+fn npm(workspace: &Workspace, report: &mut Report) {
+    let mut script = |name: &str, args: &[&str]| {
+        let mut npm = workspace.npm();
+        npm.args(["run", "--silent"]).args(args);
+        report.run(name, || workspace.run(name, &mut npm));
+    };
+    script("formatting and lints of TypeScript, JavaScript and CSS", &["lint"]);
+    // The other workspaces are checked against the package's declarations, which a fresh clone has
+    // not built.
+    script("declarations of npm", &["types", "--workspace", "npm"]);
+    for folder in ["npm", "www", "tests"] {
+        script(&format!("types of {folder}"), &["check", "--workspace", folder]);
     }
-    step::run(
-        "API reference",
-        node::npm(root).args([
-            "run",
-            "--silent",
-            "reference",
-            "--workspace",
-            "npm",
-            "--",
-            "--check",
-        ]),
-    )?;
-    step::run(
-        "the repository's rules",
-        node::npm(root).args(["run", "--silent", "tidy", "--workspace", "tests"]),
-    )?;
-    println!("\nall checks hold");
-    Ok(())
+    script("API reference", &["reference", "--workspace", "npm", "--", "--check"]);
+    script("rules of the repository", &["tidy", "--workspace", "tests"]);
 }

@@ -1,23 +1,21 @@
 //! `cargo xtask demo`: from a fresh clone to a page that shows it working.
 
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::{Context, Result, bail};
 
-use crate::{build, wasm};
+use crate::build;
+use crate::workspace::Workspace;
 
 /// Builds everything and runs `lamplight demo` until it is stopped.
-pub(crate) fn run(root: &Path, args: &[String]) -> Result<()> {
-    build::run(root)?;
+pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    build::run(workspace)?;
     println!();
-    let status = Command::new(wasm::target(root).join("release/lamplight"))
-        .current_dir(root)
+    let status = workspace
+        .program(workspace.server())
         .arg("demo")
         .args(args)
         .status()
         .context("failed to start the server")?;
-    // Stopped with Ctrl-C, the server ends in good order with 0.
+    // The server shuts down and exits with 0 when it is stopped with Ctrl-C.
     if !status.success() {
         bail!("the server ended with {status}");
     }

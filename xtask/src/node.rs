@@ -1,17 +1,16 @@
-//! Node and the npm packages that the lock file names.
-
-use std::path::{Path, PathBuf};
-use std::process::Command;
+//! Node, and the npm packages of the lock file.
 
 use anyhow::{Result, bail};
 
-use crate::step;
+use crate::stamp::CachedStep;
+use crate::workspace::{Workspace, output_of};
 
 const MAJOR_MIN: u32 = 20;
 
-/// Checks Node's version and installs the packages of `package-lock.json` if they are missing or older than it.
-pub(crate) fn ensure(root: &Path) -> Result<()> {
-    let Some(version) = step::output_of(Command::new("node").arg("--version")) else {
+/// Checks Node's version, installs the packages of `package-lock.json` unless they are there, and
+/// returns the version.
+pub(crate) fn ensure(workspace: &Workspace) -> Result<String> {
+    let Some(version) = output_of(workspace.program("node").arg("--version")) else {
         bail!("Node is missing. Install Node {MAJOR_MIN} or newer, with npm, and run this again.");
     };
     let major =
@@ -19,32 +18,16 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     if major.is_none_or(|major| major < MAJOR_MIN) {
         bail!("Node {version} is too old. Install Node {MAJOR_MIN} or newer and run this again.");
     }
-    let installed = modified(&root.join("node_modules/.package-lock.json"));
-    if installed.is_some() && installed >= modified(&root.join("package-lock.json")) {
-        return Ok(());
-    }
-    step::run("install the npm packages", npm(root).args(["ci", "--no-audit", "--no-fund"]))
-}
-
-/// `npm` in the workspace.
-pub(crate) fn npm(root: &Path) -> Command {
-    let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    command.current_dir(root);
-    command
-}
-
-/// `node` in `folder`.
-pub(crate) fn node(folder: &Path) -> Command {
-    let mut command = Command::new("node");
-    command.current_dir(folder);
-    command
-}
-
-/// A command that an npm package brought.
-pub(crate) fn tool(root: &Path, name: &str) -> PathBuf {
-    root.join("node_modules/.bin").join(name)
-}
-
-fn modified(path: &Path) -> Option<std::time::SystemTime> {
-    std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok()
+    CachedStep::new(workspace, "install the npm packages")
+        .reads(["package.json", "package-lock.json"].map(|path| workspace.path(path)))
+        .depends_on("node", &version)
+        // npm's own record of what is installed, which it writes last.
+        .writes(workspace.path("node_modules/.package-lock.json"))
+        .run(|| {
+            workspace.run(
+                "install the npm packages",
+                workspace.npm().args(["ci", "--no-audit", "--no-fund"]),
+            )
+        })?;
+    Ok(version)
 }

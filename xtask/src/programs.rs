@@ -1,21 +1,22 @@
 //! Other people's programs: found, or installed where that is possible.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Result;
 
-use crate::step;
+use crate::workspace::{Workspace, output_of};
 
 /// Installs Debian's packages when run as root there, and does nothing elsewhere.
-pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
-    if !is_root() || on_path("apt-get").is_none() {
+pub(crate) fn install(workspace: &Workspace, what: &str, packages: &[&str]) -> Result<()> {
+    if !is_root(workspace) || on_path("apt-get").is_none() {
         return Ok(());
     }
-    step::run("refresh the package lists", Command::new("apt-get").args(["update", "-qq"]))?;
-    step::run(
+    workspace
+        .run("refresh the package lists", workspace.program("apt-get").args(["update", "-qq"]))?;
+    workspace.run(
         &format!("install {what}"),
-        Command::new("apt-get")
+        workspace
+            .program("apt-get")
             .env("DEBIAN_FRONTEND", "noninteractive")
             // Services are installed, not started.
             .env("RUNLEVEL", "1")
@@ -25,7 +26,7 @@ pub(crate) fn install(what: &str, packages: &[&str]) -> Result<()> {
     )
 }
 
-/// The program that the variable `name` names, if it is there.
+/// The program that the variable `name` points to, if it is there.
 pub(crate) fn from_env(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_file())
 }
@@ -33,7 +34,7 @@ pub(crate) fn from_env(name: &str) -> Option<PathBuf> {
 /// The program of this name on the path.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
+        .map(|folder| folder.join(name).with_extension(std::env::consts::EXE_EXTENSION))
         .find(|path| path.is_file())
 }
 
@@ -43,6 +44,6 @@ pub(crate) fn program(names: &[&str], app: &str) -> Option<PathBuf> {
     found.or_else(|| Path::new(app).is_file().then(|| PathBuf::from(app)))
 }
 
-fn is_root() -> bool {
-    step::output_of(Command::new("id").arg("-u")).as_deref() == Some("0")
+fn is_root(workspace: &Workspace) -> bool {
+    output_of(workspace.program("id").arg("-u")).as_deref() == Some("0")
 }

@@ -1,29 +1,24 @@
-//! The WebAssembly target of the Rust toolchain.
+//! What the Rust toolchain needs to build the browser modules.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::step;
+use crate::workspace::{Workspace, output_of};
 
-/// The target triple of the browser module.
+/// The target triple of the browser modules.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
 /// Installs the target if it is missing.
-pub(crate) fn ensure(root: &Path) -> Result<()> {
-    let libdir = step::output_of(Command::new("rustc").current_dir(root).args([
-        "--print",
-        "target-libdir",
-        "--target",
-        WASM,
-    ]));
+pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
+    let mut rustc = workspace.program("rustc");
+    let libdir = output_of(rustc.args(["--print", "target-libdir", "--target", WASM]));
     if libdir.is_some_and(|libdir| Path::new(&libdir).is_dir()) {
         return Ok(());
     }
-    let mut rustup = Command::new("rustup");
-    rustup.current_dir(root).args(["target", "add", WASM]);
-    if step::run("install the WebAssembly target", &mut rustup).is_err() {
+    let mut rustup = workspace.program("rustup");
+    rustup.args(["target", "add", WASM]);
+    if workspace.run("install the WebAssembly target", &mut rustup).is_err() {
         bail!(
             "the Rust target {WASM} is missing and rustup could not add it.\n\
              Run: rustup target add {WASM}"
@@ -32,19 +27,20 @@ pub(crate) fn ensure(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Installs the standard library's source if it is missing; says whether it is there. Without it the browser modules
-/// are some 2 KB larger and otherwise the same.
-pub(crate) fn ensure_source(root: &Path) -> bool {
-    if has_source(root) {
+/// Installs the standard library's source if it is missing, and says whether it is there. Without
+/// it the browser modules are some 2 KB larger and otherwise the same.
+pub(crate) fn ensure_source(workspace: &Workspace) -> bool {
+    if has_source(workspace) {
         return true;
     }
-    let mut rustup = Command::new("rustup");
-    rustup.current_dir(root).args(["component", "add", "rust-src"]);
-    let is_added = step::run("install the standard library's source", &mut rustup).is_ok();
-    if !is_added || !has_source(root) {
+    let mut rustup = workspace.program("rustup");
+    rustup.args(["component", "add", "rust-src"]);
+    let is_added = workspace.run("install the standard library's source", &mut rustup).is_ok();
+    if !is_added || !has_source(workspace) {
         println!(
-            "the standard library's source is missing and rustup could not add it: the browser modules \
-             are built with the standard library as it comes, and are larger than what is published.\n\
+            "the standard library's source is missing and rustup could not add it: the browser \
+             modules are built with the precompiled standard library, and are larger than what is \
+             published.\n\
              Run: rustup component add rust-src"
         );
         return false;
@@ -52,10 +48,9 @@ pub(crate) fn ensure_source(root: &Path) -> bool {
     true
 }
 
-/// Whether the standard library's source is there.
-pub(crate) fn has_source(root: &Path) -> bool {
-    let mut rustc = Command::new("rustc");
-    let sysroot = step::output_of(rustc.current_dir(root).args(["--print", "sysroot"]));
+/// Whether the standard library's source is installed.
+pub(crate) fn has_source(workspace: &Workspace) -> bool {
+    let sysroot = output_of(workspace.program("rustc").args(["--print", "sysroot"]));
     let library = "lib/rustlib/src/rust/library/std/Cargo.toml";
     sysroot.is_some_and(|sysroot| Path::new(&sysroot).join(library).is_file())
 }

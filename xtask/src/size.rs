@@ -1,19 +1,20 @@
 //! `cargo xtask size`: what a page downloads.
 
-use std::path::Path;
-
 use anyhow::Result;
 
-use crate::{build, node, step};
+use crate::workspace::Workspace;
+use crate::{build, wasm};
 
-/// Builds the package and prints the size table, and what takes the bytes.
-pub(crate) fn run(root: &Path) -> Result<()> {
-    let modules = build::package(root)?;
-    weigh(root, &modules)
+/// Builds the package, and prints its sizes and what takes the bytes.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    build::package(workspace)?;
+    weigh(workspace)
 }
 
-/// The same for a package that is built, from the modules in this folder. Fails when an entry is over its limit.
-pub(crate) fn weigh(root: &Path, modules: &Path) -> Result<()> {
-    let mut sizes = node::node(&root.join("bench/client"));
-    step::run("sizes", sizes.arg("size.mjs").arg("--modules").arg(modules))
+/// Prints the sizes of the package that is built. Fails when an entry is over its limit.
+pub(crate) fn weigh(workspace: &Workspace) -> Result<()> {
+    wasm::add_names(workspace)?;
+    let mut node = workspace.node("bench/client");
+    node.arg("size.mjs").arg("--modules").arg(wasm::modules(workspace));
+    workspace.run("sizes", &mut node)
 }

@@ -1,12 +1,14 @@
-//! `cargo xtask test`: everything that proves the project works.
+//! `cargo xtask test`: everything that proves that the project works.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::browsers::{self, Engine};
-use crate::{build, documentation, node, rust_target, size, step, wasm};
+use crate::report::Report;
+use crate::workspace::Workspace;
+use crate::{build, node, rust_target, size, snippets, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,76 +28,107 @@ pub(crate) enum Part {
 impl Part {
     const ALL: [Self; 5] = [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd, Self::Packaging];
 
-    fn run(self, root: &Path, engines: &[Engine]) -> Result<()> {
+    const fn name(self) -> &'static str {
         match self {
-            Self::Rust => rust(root),
-            Self::Wasm => wasm_in_browsers(root, engines),
-            Self::Npm => npm(root),
-            Self::EndToEnd => end_to_end(root, engines, Form::Short),
-            Self::Packaging => packaging(root),
+            Self::Rust => "rust",
+            Self::Wasm => "wasm",
+            Self::Npm => "npm",
+            Self::EndToEnd => "end-to-end",
+            Self::Packaging => "packaging",
+        }
+    }
+
+    fn run(self, workspace: &Workspace, engines: &[Engine]) -> Result<()> {
+        match self {
+            Self::Rust => rust(workspace, Form::Full),
+            Self::Wasm => wasm_in_browsers(workspace, engines),
+            Self::Npm => npm(workspace),
+            Self::EndToEnd => end_to_end(workspace, engines, Form::Short),
+            Self::Packaging => packaging(workspace),
         }
     }
 }
 
-/// Runs the named parts in the named engines, or all; says at the end which failed.
-pub(crate) fn run(root: &Path, only: &[Part], engines: &[Engine]) -> Result<()> {
+/// How long the tests that can be repeated at will go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Short,
+    Full,
+}
+
+/// What `cargo xtask test --fast` asks of the suites that repeat something with random input.
+const FAST: [(&str, &str); 6] = [
+    ("LAMPLIGHT_SIM_SEEDS", "20"),
+    ("LAMPLIGHT_DELIVER_SEEDS", "20"),
+    ("LAMPLIGHT_POWER_CUTS", "20"),
+    ("LAMPLIGHT_KILL_ROUNDS", "1"),
+    ("LAMPLIGHT_AMBIGUOUS", "100"),
+    ("PROPTEST_CASES", "32"),
+];
+
+/// Runs the named parts in the named engines, or all of them. Every part runs, whichever fail.
+pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> Result<()> {
     let parts = if only.is_empty() { &Part::ALL[..] } else { only };
     let engines = if engines.is_empty() { Engine::all() } else { engines };
     // Before anything is built: what is missing and cannot be installed is said at once.
     if parts.contains(&Part::EndToEnd) {
-        environment(engines)?;
-        documentation(engines)?;
+        browsers(workspace, engines)?;
+        snippets(workspace, engines)?;
     } else if parts.contains(&Part::Packaging) {
-        environment(&[Engine::Chromium])?;
+        browsers(workspace, &[Engine::Chromium])?;
     }
     if parts != [Part::Rust] {
-        build::run(root)?;
+        build::run(workspace)?;
     }
-    let mut failed = Vec::new();
+    let mut report = Report::default();
     for part in parts {
-        if let Err(error) = part.run(root, engines) {
-            println!("\n{error:#}");
-            failed.push(format!("{part:?}"));
-        }
+        report.run(part.name(), || part.run(workspace, engines));
     }
-    println!("\nparts: {} passed, {} failed", parts.len() - failed.len(), failed.len());
-    if !failed.is_empty() {
-        bail!("these parts failed: {}", failed.join(", "));
-    }
-    Ok(())
+    report.finish("parts")
 }
 
-fn rust(root: &Path) -> Result<()> {
-    step::run(
-        "Rust suites",
-        step::cargo(root).args([
-            "test",
-            "--workspace",
-            "--exclude",
-            "lamplight-bindgen",
-            "--all-features",
-        ]),
-    )
+/// Runs what needs neither a browser nor the release build of the server, in its short form.
+pub(crate) fn run_fast(workspace: &Workspace) -> Result<()> {
+    build::package(workspace)?;
+    let mut report = Report::default();
+    report.run("rust", || rust(workspace, Form::Short));
+    report.run("npm", || npm(workspace));
+    report.run("rules", || {
+        let mut npm = workspace.npm();
+        npm.args(["run", "--silent", "tidy", "--workspace", "tests"]);
+        workspace.run("rules of the repository", &mut npm)
+    });
+    report.finish("parts")
 }
 
-fn wasm_in_browsers(root: &Path, engines: &[Engine]) -> Result<()> {
-    rust_target::ensure(root)?;
-    let runner = wasm::bindgen_tools(root)?.join("wasm-bindgen-test-runner");
+fn rust(workspace: &Workspace, form: Form) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["test", "--workspace", "--exclude", "lamplight-bindgen-cli", "--all-features"]);
+    if form == Form::Short {
+        cargo.envs(FAST);
+    }
+    workspace.run("Rust suites", &mut cargo)
+}
+
+fn wasm_in_browsers(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
+    rust_target::ensure(workspace)?;
+    let runner = wasm::bindgen_cli(workspace)?;
     for engine in engines {
         let (variable, driver) = match engine {
-            Engine::Chromium => ("CHROMEDRIVER", browsers::chromium()?.driver),
+            Engine::Chromium => ("CHROMEDRIVER", browsers::chromium(workspace)?.driver),
             Engine::Firefox => {
-                browsers::firefox()?;
-                ("GECKODRIVER", browsers::geckodriver(root)?)
+                browsers::firefox(workspace)?;
+                ("GECKODRIVER", browsers::geckodriver(workspace)?)
             }
             // The test runner drives no WebKitGTK; the scenarios do.
             Engine::Webkit => continue,
         };
-        step::run(
+        workspace.run(
             &format!("browser module in headless {}", engine.name()),
-            step::cargo(root)
+            workspace
+                .cargo()
                 .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", &runner)
-                // The first driver that is named is taken.
+                // The runner takes the first driver that a variable names.
                 .env_remove("CHROMEDRIVER")
                 .env_remove("GECKODRIVER")
                 .env(variable, driver)
@@ -105,42 +138,36 @@ fn wasm_in_browsers(root: &Path, engines: &[Engine]) -> Result<()> {
     Ok(())
 }
 
-fn npm(root: &Path) -> Result<()> {
-    step::run("npm package", node::npm(root).args(["test", "--workspace", "npm"]))?;
-    step::run("demo page", node::npm(root).args(["test", "--workspace", "www"]))?;
+fn npm(workspace: &Workspace) -> Result<()> {
+    node::ensure(workspace)?;
+    for (name, folder) in [("tests of the npm package", "npm"), ("tests of the demo page", "www")] {
+        workspace.run(name, workspace.npm().args(["test", "--workspace", folder]))?;
+    }
     // The limits are those of what is published.
-    if rust_target::has_source(root) {
-        size::weigh(root, &wasm::modules(root))?;
+    if rust_target::has_source(workspace) {
+        size::weigh(workspace)?;
     }
     Ok(())
 }
 
 /// Runs the packed package where its users do.
-fn packaging(root: &Path) -> Result<()> {
-    step::run(
+fn packaging(workspace: &Workspace) -> Result<()> {
+    workspace.run(
         "packaging",
-        node::npm(root)
-            .env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"))
-            .envs(environment(&[Engine::Chromium])?)
+        workspace
+            .npm()
+            .env("LAMPLIGHT_BIN", workspace.server())
+            .envs(browsers(workspace, &[Engine::Chromium])?)
             .args(["run", "--silent", "packaging", "--workspace", "tests"]),
     )
 }
 
-/// How long scenarios go on.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Form {
-    /// All of them, in minutes
-    Short,
-    /// Those that have a long form, in it
-    Full,
-}
-
-/// Runs the scenarios in `engines`.
-pub(crate) fn end_to_end(root: &Path, engines: &[Engine], form: Form) -> Result<()> {
-    let mut scenarios = node::npm(root);
+/// Runs the scenarios in `engines`: all of them, or those that have a full form in that.
+pub(crate) fn end_to_end(workspace: &Workspace, engines: &[Engine], form: Form) -> Result<()> {
+    let mut scenarios = workspace.npm();
     let script = match form {
         Form::Short => {
-            scenarios.envs(documentation(engines)?);
+            scenarios.envs(snippets(workspace, engines)?);
             "test"
         }
         Form::Full => {
@@ -148,20 +175,29 @@ pub(crate) fn end_to_end(root: &Path, engines: &[Engine], form: Form) -> Result<
             "torture"
         }
     };
-    scenarios.env("LAMPLIGHT_BIN", wasm::target(root).join("release/lamplight"));
-    scenarios.envs(environment(engines)?);
+    scenarios.env("LAMPLIGHT_BIN", workspace.server());
+    scenarios.envs(browsers(workspace, engines)?);
     scenarios.args(["run", "--silent", script, "--workspace", "tests", "--"]);
     scenarios.args(engines.iter().map(|engine| format!("--project={}", engine.name())));
-    step::run("end to end", &mut scenarios)
+    workspace.run("end to end", &mut scenarios)
 }
 
-/// Finds or installs the browsers; says by which variables the scenarios find them.
-pub(crate) fn environment(engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
-    let found = engines.iter().map(|engine| engine.ensure()).collect::<Result<Vec<_>>>()?;
+/// Finds or installs the browsers, and returns the variables by which the scenarios find them.
+pub(crate) fn browsers(
+    workspace: &Workspace,
+    engines: &[Engine],
+) -> Result<Vec<(&'static str, PathBuf)>> {
+    let found =
+        engines.iter().map(|engine| engine.ensure(workspace)).collect::<Result<Vec<_>>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Finds or installs what the documentation's snippets are run with, if the browser is among `engines` in which they run.
-fn documentation(engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
-    if engines.contains(&Engine::Chromium) { documentation::environment() } else { Ok(Vec::new()) }
+/// Finds or installs what the documentation's snippets run with, if `engines` has the browser in
+/// which they run.
+fn snippets(workspace: &Workspace, engines: &[Engine]) -> Result<Vec<(&'static str, PathBuf)>> {
+    if engines.contains(&Engine::Chromium) {
+        snippets::environment(workspace)
+    } else {
+        Ok(Vec::new())
+    }
 }

@@ -1,61 +1,49 @@
-//! `cargo xtask torture`: the long forms of the proofs, and a table of what was counted.
+//! `cargo xtask torture`: the long forms of the proofs, and a table of what they counted.
 
-use std::path::Path;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use crate::browsers::Engine;
-use crate::{build, step, test};
+use crate::report::Report;
+use crate::workspace::Workspace;
+use crate::{build, test};
 
 /// How long each part goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Extent {
-    /// How many seeds each world of the SDK's simulation is run with
+    /// How many seeds each world of the SDK's simulation runs with
     #[arg(long, default_value_t = 3_000)]
     seeds: u32,
     /// How often the server is killed under load
     #[arg(long, default_value_t = 200)]
     kills: u32,
-    /// How many random histories with crashes and power cuts processing and delivering go through, each
+    /// How many random histories with crashes and power cuts run, of processing and of delivering each
     #[arg(long, default_value_t = 1_000)]
     crashes: u32,
-    /// Open tabs only in this engine; may be given several times. Default: all that this system has
+    /// Open tabs only in this engine (repeatable). Default: every engine of this system
     #[arg(long, value_enum)]
     engine: Vec<Engine>,
 }
 
-/// Runs all parts, whatever fails, and says at the end which did.
-pub(crate) fn run(root: &Path, extent: &Extent) -> Result<()> {
+/// Runs all parts, whichever fail, and says at the end which did.
+pub(crate) fn run(workspace: &Workspace, extent: &Extent) -> Result<()> {
     let engines = if extent.engine.is_empty() { Engine::all() } else { &extent.engine };
-    test::environment(engines)?;
-    build::run(root)?;
-    let parts = [
-        ("simulation", simulation(root, extent.seeds)),
-        ("server", server(root, extent.kills)),
-        ("crashes", crashes(root, extent.crashes)),
-        ("end to end", test::end_to_end(root, engines, test::Form::Full)),
-    ];
-    println!();
-    for (name, result) in &parts {
-        println!("{name:<12} {}", if result.is_ok() { "held" } else { "FAILED" });
-    }
-    for (_, result) in &parts {
-        if let Err(error) = result {
-            println!("{error:#}");
-        }
-    }
-    if parts.iter().any(|(_, result)| result.is_err()) {
-        bail!("the torture found something");
-    }
-    Ok(())
+    test::browsers(workspace, engines)?;
+    build::run(workspace)?;
+    let mut report = Report::default();
+    report.run("simulation", || simulation(workspace, extent.seeds));
+    report.run("kills", || kills(workspace, extent.kills));
+    report.run("crashes", || crashes(workspace, extent.crashes));
+    report.run("end-to-end", || test::end_to_end(workspace, engines, test::Form::Full));
+    report.finish("parts")
 }
 
-/// The simulation says after each world how much happened in it.
-fn simulation(root: &Path, seeds: u32) -> Result<()> {
-    step::run(
+/// The simulation prints after each world how much happened in it.
+fn simulation(workspace: &Workspace, seeds: u32) -> Result<()> {
+    workspace.run(
         &format!("simulation with {seeds} seeds a world"),
-        step::cargo(root)
+        workspace
+            .cargo()
             .env("LAMPLIGHT_SIM_SEEDS", seeds.to_string())
             .args([
                 "test",
@@ -70,22 +58,24 @@ fn simulation(root: &Path, seeds: u32) -> Result<()> {
     )
 }
 
-fn server(root: &Path, kills: u32) -> Result<()> {
-    step::run(
+fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
+    workspace.run(
         &format!("server killed {kills} times under load"),
-        step::cargo(root)
+        workspace
+            .cargo()
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
             .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
             .args(["--", "kill::", "--nocapture"]),
     )
 }
 
-fn crashes(root: &Path, histories: u32) -> Result<()> {
-    step::run(
+fn crashes(workspace: &Workspace, histories: u32) -> Result<()> {
+    workspace.run(
         &format!(
             "{histories} histories of processing and of delivering with crashes and power cuts"
         ),
-        step::cargo(root)
+        workspace
+            .cargo()
             .env("LAMPLIGHT_POWER_CUTS", histories.to_string())
             .env("LAMPLIGHT_DELIVER_SEEDS", histories.to_string())
             .args(["test", "--release", "--package", "lamplight-server"])

@@ -5,29 +5,30 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 use crate::programs::{from_env, install, on_path, program};
+use crate::workspace::Workspace;
 
 /// A browser and the `WebDriver` that belongs to it.
 pub(crate) struct Chromium {
-    /// The browser.
+    /// The path of the browser.
     pub(crate) browser: PathBuf,
-    /// Its driver.
+    /// The path of chromedriver.
     pub(crate) driver: PathBuf,
 }
 
 /// Finds Chromium (or Chrome) and its driver, installing Debian's packages when run as root there.
-pub(crate) fn chromium() -> Result<Chromium> {
+pub(crate) fn chromium(workspace: &Workspace) -> Result<Chromium> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    install("Chromium", &["chromium", "chromium-driver"])?;
+    install(workspace, "Chromium", &["chromium", "chromium-driver"])?;
     match find() {
         Some(found) => Ok(found),
         None => bail!(
-            "Chromium (or Chrome) and its chromedriver are needed for the browser tests. Install them:\n  \
+            "the browser tests need Chromium (or Chrome) and its chromedriver. Install them:\n  \
              Debian, Ubuntu: sudo apt-get install chromium chromium-driver\n  \
              macOS:          brew install --cask google-chrome chromedriver\n  \
              elsewhere:      Chrome, and the chromedriver of the same version\n\
-             or say where they are with LAMPLIGHT_CHROMIUM and CHROMEDRIVER."
+             or set LAMPLIGHT_CHROMIUM and CHROMEDRIVER to their paths."
         ),
     }
 }

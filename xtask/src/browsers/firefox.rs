@@ -1,29 +1,30 @@
 //! Firefox, and geckodriver.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
+use crate::cargo_tool::CargoTool;
 use crate::programs::{from_env, install, on_path, program};
-use crate::step;
+use crate::workspace::Workspace;
 
 /// The geckodriver that is built where none is installed.
-const GECKODRIVER_VERSION: &str = "0.37.1";
+const GECKODRIVER: CargoTool = CargoTool { name: "geckodriver", version: "0.37.1", flags: &[] };
 
 /// Finds Firefox, installing Debian's package when run as root there.
-pub(crate) fn firefox() -> Result<PathBuf> {
+pub(crate) fn firefox(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    install("Firefox", &["firefox-esr"])?;
+    install(workspace, "Firefox", &["firefox-esr"])?;
     match find() {
         Some(found) => Ok(found),
         None => bail!(
-            "Firefox is needed for the browser tests. Install it:\n  \
+            "the browser tests need Firefox. Install it:\n  \
              Debian: sudo apt-get install firefox-esr\n  \
              Ubuntu: sudo apt-get install firefox\n  \
              macOS:  brew install --cask firefox\n\
-             or say where it is with LAMPLIGHT_FIREFOX."
+             or set LAMPLIGHT_FIREFOX to its path."
         ),
     }
 }
@@ -34,28 +35,10 @@ fn find() -> Option<PathBuf> {
     })
 }
 
-/// Finds geckodriver, or builds it once, at a pinned version, in the user's cache folder.
-pub(crate) fn geckodriver(root: &Path) -> Result<PathBuf> {
-    if let Some(found) = from_env("GECKODRIVER").or_else(|| on_path("geckodriver")) {
-        return Ok(found);
+/// Finds geckodriver, or builds it once in the user's cache folder.
+pub(crate) fn geckodriver(workspace: &Workspace) -> Result<PathBuf> {
+    match from_env("GECKODRIVER").or_else(|| on_path(GECKODRIVER.name)) {
+        Some(found) => Ok(found),
+        None => GECKODRIVER.build(workspace),
     }
-    let folder = cache()?.join(format!("geckodriver-{GECKODRIVER_VERSION}"));
-    let driver = folder.join("bin/geckodriver").with_extension(std::env::consts::EXE_EXTENSION);
-    if !driver.is_file() {
-        step::run(
-            "build geckodriver, once",
-            step::cargo(root)
-                .args(["install", "--locked", "--version", GECKODRIVER_VERSION, "--root"])
-                .arg(&folder)
-                .arg("geckodriver"),
-        )?;
-    }
-    Ok(driver)
-}
-
-/// Where programs that are built once for all checkouts are kept.
-fn cache() -> Result<PathBuf> {
-    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = named.or_else(|| Some(std::env::home_dir()?.join(".cache")));
-    Ok(cache.context("failed to find a cache folder: set XDG_CACHE_HOME")?.join("lamplight"))
 }

@@ -1,27 +1,29 @@
-//! WebKitGTK's small browser, and a screen for it: it has no headless mode.
+//! WebKitGTK's `MiniBrowser`, and Xvfb as its screen: it has no headless mode.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::programs::{from_env, install, on_path};
+use crate::workspace::Workspace;
 
-/// The versions of the library, newest first, as they are spelled in its folder's name.
+/// The names of the library's folder, newest version first.
 const LIBRARIES: [&str; 2] = ["webkit2gtk-4.1", "webkit2gtk-4.0"];
 
-/// Finds both, installing Debian's packages when run as root there; says which variable names each.
-pub(super) fn webkit() -> Result<Vec<(&'static str, PathBuf)>> {
+/// Finds both, installing Debian's packages when run as root there, and returns the environment
+/// variables by which the end-to-end tests find them.
+pub(super) fn webkit(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    install("WebKitGTK", &["libwebkit2gtk-4.1-0", "xvfb"])?;
+    install(workspace, "WebKitGTK", &["libwebkit2gtk-4.1-0", "xvfb"])?;
     match find() {
         Some(found) => Ok(found),
         None => bail!(
-            "WebKitGTK's MiniBrowser and Xvfb are needed for the browser tests. Install them:\n  \
+            "the browser tests need WebKitGTK's MiniBrowser and Xvfb. Install them:\n  \
              Debian, Ubuntu: sudo apt-get install libwebkit2gtk-4.1-0 xvfb\n\
-             or say where they are with LAMPLIGHT_WEBKIT and LAMPLIGHT_XVFB,\n\
-             or leave this engine out: cargo xtask test --engine chromium --engine firefox"
+             or set LAMPLIGHT_WEBKIT and LAMPLIGHT_XVFB to their paths,\n\
+             or leave out this engine: cargo xtask test --engine chromium --engine firefox"
         ),
     }
 }
@@ -32,7 +34,8 @@ fn find() -> Option<Vec<(&'static str, PathBuf)>> {
     Some(vec![("LAMPLIGHT_WEBKIT", browser), ("LAMPLIGHT_XVFB", screen)])
 }
 
-/// It is no command: it lies beside the library, in a folder that Debian names after the processor.
+/// `MiniBrowser` is not on the path: it lies beside the library, in a folder that Debian names
+/// after the processor.
 fn mini_browser() -> Option<PathBuf> {
     let multiarch = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
     let folders = [multiarch.as_str(), "/usr/lib64", "/usr/libexec", "/usr/lib"];

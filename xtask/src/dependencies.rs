@@ -1,0 +1,25 @@
+//! Checks the licences, bans and sources of our dependencies, by `deny.toml`.
+
+use anyhow::Result;
+
+use crate::cargo_tool::CargoTool;
+use crate::workspace::Workspace;
+
+/// Built with the profile for debugging: optimising it takes minutes and saves no time here.
+const CARGO_DENY: CargoTool =
+    CargoTool { name: "cargo-deny", version: "0.20.2", flags: &["--debug"] };
+
+/// Runs cargo-deny. Advisories need a database from the network, so only the hosted workflow checks
+/// them.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let program = CARGO_DENY.find_or_build(workspace)?;
+    workspace.run(
+        "licences, bans and sources of dependencies",
+        workspace.program(program).args(["--workspace", "--all-features", "check"]).args([
+            "--hide-inclusion-graph",
+            "licenses",
+            "bans",
+            "sources",
+        ]),
+    )
+}

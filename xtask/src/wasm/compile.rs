@@ -1,0 +1,133 @@
+//! The SDK's sources to a WebAssembly module.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Module, Toolchain, copy, create_folder};
+use crate::rust_target;
+use crate::stamp::CachedStep;
+use crate::workspace::Workspace;
+
+/// How the modules are compiled. What is inlined early, in MIR, compresses best: measured with
+/// thresholds from 10 to 200, and for LLVM's own inlining from 0 to 225.
+const FLAGS: [&str; 7] = [
+    "-Zunstable-options",
+    "-Cpanic=immediate-abort",
+    "-Zlocation-detail=none",
+    "-Zinline-mir=yes",
+    "-Zinline-mir-threshold=100",
+    "-Zinline-mir-hint-threshold=100",
+    "-Cllvm-args=-disable-lsr",
+];
+
+/// The sources, and what configures their compilation.
+const SOURCES: [&str; 10] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    "sdk-wasm/Cargo.toml",
+    "sdk-wasm/build.rs",
+    "sdk-wasm/src",
+    "wire/Cargo.toml",
+    "wire/build.rs",
+    "wire/src",
+];
+
+/// Variables by which Cargo and rustc are configured. Cargo sets others for the programs that it
+/// runs, such as this one; those begin differently.
+const VARIABLES: [&str; 7] = [
+    "CARGO_BUILD_",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_WASM32_",
+    "CARGO_UNSTABLE_",
+    "RUSTC",
+    "RUSTFLAGS",
+];
+
+/// Compiles a module, unless nothing has changed.
+pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> Result<()> {
+    let compiled = module.compiled(workspace);
+    CachedStep::new(workspace, module.compile_step)
+        .reads(SOURCES.map(|path| workspace.path(path)))
+        .reads(["xtask/src/wasm.rs", "xtask/src/wasm"].map(|path| workspace.path(path)))
+        .reads(cargo_configs(workspace))
+        .depends_on("rustc", &toolchain.rustc)
+        .depends_on("the standard library's source", toolchain.has_std_source.to_string())
+        .depends_on("the environment", environment(std::env::vars()))
+        .writes(compiled.clone())
+        .run(|| {
+            workspace.run(module.compile_step, &mut cargo(workspace, module, toolchain))?;
+            create_folder(&module.folder(workspace))?;
+            let folder = output_folder(workspace).join(rust_target::WASM);
+            copy(&folder.join("wasm/lamplight_sdk.wasm"), &compiled)
+        })
+}
+
+fn cargo(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> std::process::Command {
+    let mut cargo = workspace.cargo();
+    cargo
+        // The `cdylib` alone: Cargo leaves link-time optimisation out for a crate that is built as
+        // a Rust library as well.
+        .args(["rustc", "--package", "lamplight-sdk", "--lib", "--crate-type", "cdylib"])
+        .args(["--target", rust_target::WASM, "--profile", "wasm", "--target-dir"])
+        .arg(output_folder(workspace))
+        .args(module.features);
+    if toolchain.has_std_source {
+        // The standard library without its panic messages, which were a tenth of what a page
+        // downloads, and without source locations, which would name folders of whoever built it.
+        // Both are unstable features, used for the browser modules alone.
+        cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("RUSTFLAGS", FLAGS.join(" "));
+    }
+    cargo
+}
+
+/// Cargo's output folder for the modules, which share the standard library that is built in it. It
+/// is a folder of its own because the flags are for these modules only.
+fn output_folder(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("browser")
+}
+
+/// The files that Cargo takes its configuration from: the checkout's, its parents', the user's.
+fn cargo_configs(workspace: &Workspace) -> Vec<PathBuf> {
+    let root = workspace.path("");
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let mut folders: Vec<_> = root.ancestors().map(|folder| folder.join(".cargo")).collect();
+    folders.extend(home);
+    folders.sort();
+    folders.dedup();
+    folders.iter().flat_map(|folder| [folder.join("config.toml"), folder.join("config")]).collect()
+}
+
+/// The variables that configure the compilation, in an order of their own.
+fn environment(variables: impl Iterator<Item = (String, String)>) -> String {
+    let mut lines: Vec<_> = variables
+        .filter(|(name, _)| VARIABLES.iter().any(|prefix| name.starts_with(prefix)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_configure_the_compilation_are_inputs_in_any_order() {
+        let of = |pairs: &[(&str, &str)]| {
+            environment(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+        };
+        let flags = ("RUSTFLAGS", "-Copt-level=0");
+        let profile = ("CARGO_PROFILE_WASM_LTO", "off");
+        assert_eq!(of(&[flags, profile]), of(&[("HOME", "/tmp"), profile, flags]));
+        assert_ne!(of(&[flags, profile]), of(&[flags]));
+        assert_ne!(of(&[flags]), of(&[("RUSTFLAGS", "-Copt-level=1")]));
+        // Cargo sets these for every program that it runs.
+        assert_eq!(of(&[("CARGO_PKG_NAME", "xtask"), ("CARGO_MANIFEST_DIR", "xtask")]), "");
+    }
+}

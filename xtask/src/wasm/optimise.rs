@@ -1,0 +1,85 @@
+//! A compiled module to a small one, with the JavaScript that loads it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use super::{Module, Toolchain, copy, module_step};
+use crate::workspace::Workspace;
+
+/// Takes away what a page would download without need.
+pub(super) const STRIP: [&str; 3] =
+    ["--strip-debug", "--strip-producers", "--strip-target-features"];
+
+/// The module as wasm-bindgen leaves it.
+const UNOPTIMISED: &str = "unoptimised.wasm";
+
+/// Has wasm-bindgen and wasm-opt process a compiled module, unless nothing has changed.
+pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> Result<()> {
+    let compiled = module.compiled(workspace);
+    let out = module.folder(workspace);
+    let small = out.join("lamplight_sdk_bg.wasm");
+    let bound = out.join(UNOPTIMISED);
+    module_step(workspace, module.optimise_step, toolchain, compiled.clone())
+        .writes(small.clone())
+        .writes(out.join("lamplight_sdk.js"))
+        .writes(bound.clone())
+        .run(|| {
+            bindgen(workspace, &compiled, &out)?;
+            copy(&small, &bound)?;
+            optimise(workspace, &small, &STRIP)
+        })
+}
+
+/// Leaves the module once more, optimised and with the names of its functions, which tell what
+/// takes the bytes.
+pub(super) fn run_with_names(
+    workspace: &Workspace,
+    module: &Module,
+    toolchain: &Toolchain,
+) -> Result<()> {
+    let bound = module.folder(workspace).join(UNOPTIMISED);
+    let named = module.folder(workspace).join("named.wasm");
+    module_step(workspace, module.name_step, toolchain, bound.clone()).writes(named.clone()).run(
+        || {
+            copy(&bound, &named)?;
+            optimise(workspace, &named, &["--debuginfo"])
+        },
+    )
+}
+
+/// Has wasm-bindgen write a module and its JavaScript into a folder.
+pub(super) fn bindgen(workspace: &Workspace, compiled: &Path, out: &Path) -> Result<()> {
+    workspace.run(
+        "run wasm-bindgen",
+        workspace
+            .cargo()
+            .args(["run", "--quiet", "--package", "lamplight-bindgen", "--"])
+            .args([compiled, out]),
+    )
+}
+
+/// Has wasm-opt make a module small, in place.
+pub(super) fn optimise(workspace: &Workspace, module: &Path, flags: &[&str]) -> Result<()> {
+    workspace.run(
+        "run wasm-opt",
+        workspace
+            .npm_tool("wasm-opt")
+            .args(["--flatten", "--rereloop", "-Oz", "--converge"])
+            .arg(module)
+            .arg("-o")
+            .arg(module)
+            .args(flags),
+    )
+}
+
+/// Builds wasm-bindgen's commands, at the version of the lock file, and returns the test runner's
+/// path. Only tests in browsers need them, and they take minutes to build.
+pub(crate) fn bindgen_cli(workspace: &Workspace) -> Result<PathBuf> {
+    workspace.run(
+        "build the wasm-bindgen test runner",
+        workspace.cargo().args(["build", "--package", "lamplight-bindgen-cli"]),
+    )?;
+    let runner = workspace.target().join("debug/wasm-bindgen-test-runner");
+    Ok(runner.with_extension(std::env::consts::EXE_EXTENSION))
+}
