@@ -4,14 +4,15 @@ use anyhow::Result;
 
 use crate::report::table;
 use crate::stamp::CachedStep;
+use crate::toolchain::Toolchain;
+use crate::wasm;
 use crate::workspace::Workspace;
-use crate::{node, wasm};
 
 /// Leaves the npm package in `npm/`, the demo page in `www/dist` and the server at
 /// `target/release/lamplight`. Steps whose inputs have not changed are skipped.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    package(workspace)?;
-    demo_page(workspace)?;
+    let toolchain = package(workspace)?;
+    demo_page(workspace, &toolchain)?;
     server(workspace)?;
     println!("\n{}", table("step", &workspace.steps()));
     println!("npm package: npm/ (npm pack ./npm makes the file that would be published)");
@@ -19,9 +20,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Builds the npm package.
-pub(crate) fn package(workspace: &Workspace) -> Result<()> {
-    let modules = wasm::build(workspace)?;
+/// Builds the npm package; returns what it was built with.
+pub(crate) fn package(workspace: &Workspace) -> Result<Toolchain> {
+    let toolchain = Toolchain::ensure(workspace)?;
+    let modules = wasm::build(workspace, &toolchain)?;
     CachedStep::new(workspace, "build the npm package")
         .reads([workspace.path("npm")])
         .except(workspace.path("npm/node_modules"))
@@ -31,7 +33,7 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
         .reads([workspace.path("sdk-wasm/src/browser")])
         .reads(wasm::shipped(workspace))
         .reads(npm_inputs(workspace))
-        .depends_on("node", node::ensure(workspace)?)
+        .depends_on("node", &toolchain.node)
         .writes(workspace.path("npm/dist"))
         .writes(workspace.path("npm/served"))
         .run(|| {
@@ -39,11 +41,12 @@ pub(crate) fn package(workspace: &Workspace) -> Result<()> {
                 "build the npm package",
                 workspace.node("npm").arg("build.mjs").arg("--wasm").arg(&modules),
             )
-        })
+        })?;
+    Ok(toolchain)
 }
 
 /// Builds the demo page, which the server embeds.
-fn demo_page(workspace: &Workspace) -> Result<()> {
+fn demo_page(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     CachedStep::new(workspace, "build the demo page")
         .reads([workspace.path("www")])
         .except(workspace.path("www/node_modules"))
@@ -51,7 +54,7 @@ fn demo_page(workspace: &Workspace) -> Result<()> {
         .except(workspace.path("www/README.md"))
         .reads(["npm/dist", "npm/package.json"].map(|path| workspace.path(path)))
         .reads(npm_inputs(workspace))
-        .depends_on("node", node::ensure(workspace)?)
+        .depends_on("node", &toolchain.node)
         .writes(workspace.path("www/dist"))
         .run(|| workspace.run("build the demo page", workspace.node("www").arg("build.mjs")))
 }

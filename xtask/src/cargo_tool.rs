@@ -13,8 +13,8 @@ pub(crate) struct CargoTool {
     pub(crate) name: &'static str,
     /// The version that is built.
     pub(crate) version: &'static str,
-    /// Additional flags of `cargo install`.
-    pub(crate) flags: &'static [&'static str],
+    /// Whether it is built with optimisations, which takes several times as long.
+    pub(crate) is_optimised: bool,
 }
 
 impl CargoTool {
@@ -29,29 +29,25 @@ impl CargoTool {
 
     /// Builds the program in the user's cache folder, unless it is there.
     pub(crate) fn build(&self, workspace: &Workspace) -> Result<PathBuf> {
-        let Self { name, version, flags } = self;
+        let Self { name, version, is_optimised } = self;
         let folder = cache_folder()?.join(format!("{name}-{version}"));
         let program = folder.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION);
         if program.is_file() {
             return Ok(program);
         }
-        workspace
-            .run(
-                &format!("build {name} {version} (once, into {})", folder.display()),
-                workspace
-                    .cargo()
-                    .args(["install", "--locked", "--version", version, "--root"])
-                    .arg(&folder)
-                    .args(*flags)
-                    .arg(name),
+        let mut cargo = workspace.cargo();
+        cargo.args(["install", "--locked", "--version", version, "--root"]).arg(&folder).arg(name);
+        if !is_optimised {
+            cargo.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "0");
+        }
+        let heading = format!("build {name} {version} (once, into {})", folder.display());
+        workspace.run(&heading, &mut cargo).with_context(|| {
+            format!(
+                "{name} is missing and could not be built. Building it downloads its sources, so \
+                 check the network, or install it yourself:\n  \
+                 cargo install --locked --version {version} {name}"
             )
-            .with_context(|| {
-                format!(
-                    "{name} is missing and could not be built. Building it downloads its sources \
-                     the first time, so check the network, or install it yourself:\n  \
-                     cargo install --locked --version {version} {name}"
-                )
-            })?;
+        })?;
         Ok(program)
     }
 

@@ -5,9 +5,9 @@ use anyhow::Result;
 use crate::cargo_tool::CargoTool;
 use crate::workspace::Workspace;
 
-/// Built with the profile for debugging: optimising it takes minutes and saves no time here.
+/// Not optimised: building it takes 85 s of processor time, and a check then 2 s.
 const CARGO_DENY: CargoTool =
-    CargoTool { name: "cargo-deny", version: "0.20.2", flags: &["--debug"] };
+    CargoTool { name: "cargo-deny", version: "0.20.2", is_optimised: false };
 
 /// Runs cargo-deny. Advisories need a database from the network, so only the hosted workflow checks
 /// them.

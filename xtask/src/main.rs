@@ -22,6 +22,7 @@ mod size;
 mod snippets;
 mod stamp;
 mod test;
+mod toolchain;
 mod torture;
 mod wasm;
 mod workspace;

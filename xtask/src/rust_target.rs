@@ -49,7 +49,7 @@ pub(crate) fn ensure_source(workspace: &Workspace) -> bool {
 }
 
 /// Whether the standard library's source is installed.
-pub(crate) fn has_source(workspace: &Workspace) -> bool {
+fn has_source(workspace: &Workspace) -> bool {
     let sysroot = output_of(workspace.program("rustc").args(["--print", "sysroot"]));
     let library = "lib/rustlib/src/rust/library/std/Cargo.toml";
     sysroot.is_some_and(|sysroot| Path::new(&sysroot).join(library).is_file())

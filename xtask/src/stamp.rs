@@ -22,7 +22,7 @@ use crate::workspace::Workspace;
 /// A build step with everything that decides what it writes.
 pub(crate) struct CachedStep<'a> {
     workspace: &'a Workspace,
-    name: &'static str,
+    name: String,
     paths: Vec<PathBuf>,
     skipped: Vec<PathBuf>,
     values: BTreeMap<String, String>,
@@ -37,10 +37,10 @@ type Entries = BTreeMap<String, String>;
 
 impl<'a> CachedStep<'a> {
     /// A step. Its name is its heading, and the name of its stamp.
-    pub(crate) fn new(workspace: &'a Workspace, name: &'static str) -> Self {
+    pub(crate) fn new(workspace: &'a Workspace, name: &str) -> Self {
         Self {
             workspace,
-            name,
+            name: name.to_owned(),
             paths: Vec::new(),
             skipped: Vec::new(),
             values: BTreeMap::new(),
@@ -84,7 +84,7 @@ impl<'a> CachedStep<'a> {
         let mut entries = self.inputs()?;
         let Some(reason) = self.reason_to_run(&stamp, &entries)? else {
             println!("=== {}: unchanged", self.name);
-            self.workspace.record(self.name, Outcome::Unchanged, std::time::Duration::ZERO);
+            self.workspace.record(&self.name, Outcome::Unchanged, std::time::Duration::ZERO);
             return Ok(());
         };
         println!("\n{} runs: {reason}", self.name);

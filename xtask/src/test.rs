@@ -7,8 +7,9 @@ use clap::ValueEnum;
 
 use crate::browsers::{self, Engine};
 use crate::report::Report;
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{build, node, rust_target, size, snippets, wasm};
+use crate::{build, rust_target, size, snippets, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -139,13 +140,13 @@ fn wasm_in_browsers(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
 }
 
 fn npm(workspace: &Workspace) -> Result<()> {
-    node::ensure(workspace)?;
+    let toolchain = Toolchain::ensure(workspace)?;
     for (name, folder) in [("tests of the npm package", "npm"), ("tests of the demo page", "www")] {
         workspace.run(name, workspace.npm().args(["test", "--workspace", folder]))?;
     }
     // The limits are those of what is published.
-    if rust_target::has_source(workspace) {
-        size::weigh(workspace)?;
+    if toolchain.has_std_source {
+        size::weigh(workspace, &toolchain)?;
     }
     Ok(())
 }

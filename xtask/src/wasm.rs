@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::stamp::CachedStep;
-use crate::workspace::{Workspace, output_of};
-use crate::{node, rust_target};
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
 
 mod compile;
 mod optimise;
@@ -21,53 +21,31 @@ pub(crate) use optimise::bindgen_cli;
 struct Module {
     /// The name of its folder.
     name: &'static str,
-    compile_step: &'static str,
-    optimise_step: &'static str,
-    name_step: &'static str,
+    /// What it is called in headings.
+    label: &'static str,
     /// Cargo's flags that choose the features.
     features: &'static [&'static str],
 }
 
-const FIRST: Module = Module {
-    name: "first",
-    compile_step: "compile the first client",
-    optimise_step: "optimise the first client",
-    name_step: "name the functions of the first client",
-    features: &["--no-default-features"],
-};
+const FIRST: Module =
+    Module { name: "first", label: "the first client", features: &["--no-default-features"] };
 
-const FULL: Module = Module {
-    name: "full",
-    compile_step: "compile the full client",
-    optimise_step: "optimise the full client",
-    name_step: "name the functions of the full client",
-    features: &[],
-};
-
-/// What decides how sources become modules, other than the sources: read once for all steps.
-struct Toolchain {
-    rustc: String,
-    node: String,
-    has_std_source: bool,
-}
+const FULL: Module = Module { name: "full", label: "the full client", features: &[] };
 
 /// Builds the modules and leaves each, with its JavaScript, in a folder below the returned one.
-pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
-    rust_target::ensure(workspace)?;
-    let toolchain = toolchain(workspace)?;
+pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     for module in [&FIRST, &FULL] {
-        compile::run(workspace, module, &toolchain)?;
-        optimise::run(workspace, module, &toolchain)?;
+        compile::run(workspace, module, toolchain)?;
+        optimise::run(workspace, module, toolchain)?;
     }
-    translatable::run(workspace, &toolchain)?;
+    translatable::run(workspace, toolchain)?;
     Ok(modules(workspace))
 }
 
 /// Adds `named.wasm`, which has the names of functions, to the folders of the modules.
-pub(crate) fn add_names(workspace: &Workspace) -> Result<()> {
-    let toolchain = toolchain(workspace)?;
+pub(crate) fn add_names(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
     for module in [&FIRST, &FULL] {
-        optimise::run_with_names(workspace, module, &toolchain)?;
+        optimise::run_with_names(workspace, module, toolchain)?;
     }
     Ok(())
 }
@@ -84,15 +62,6 @@ pub(crate) fn shipped(workspace: &Workspace) -> Vec<PathBuf> {
         .into()
 }
 
-fn toolchain(workspace: &Workspace) -> Result<Toolchain> {
-    Ok(Toolchain {
-        has_std_source: rust_target::ensure_source(workspace),
-        rustc: output_of(workspace.program("rustc").arg("-vV"))
-            .context("failed to read the version of rustc: rustc -vV failed")?,
-        node: node::ensure(workspace)?,
-    })
-}
-
 impl Module {
     fn folder(&self, workspace: &Workspace) -> PathBuf {
         modules(workspace).join(self.name)
@@ -107,7 +76,7 @@ impl Module {
 /// A step that turns a compiled module into another, with all that it depends on declared.
 fn module_step<'a>(
     workspace: &'a Workspace,
-    name: &'static str,
+    name: &str,
     toolchain: &Toolchain,
     compiled: PathBuf,
 ) -> CachedStep<'a> {

@@ -9,7 +9,8 @@ use crate::programs::{from_env, install, on_path, program};
 use crate::workspace::Workspace;
 
 /// The geckodriver that is built where none is installed.
-const GECKODRIVER: CargoTool = CargoTool { name: "geckodriver", version: "0.37.1", flags: &[] };
+const GECKODRIVER: CargoTool =
+    CargoTool { name: "geckodriver", version: "0.37.1", is_optimised: true };
 
 /// Finds Firefox, installing Debian's package when run as root there.
 pub(crate) fn firefox(workspace: &Workspace) -> Result<PathBuf> {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{Module, Toolchain, copy, create_folder};
+use super::{Module, copy, create_folder};
 use crate::rust_target;
 use crate::stamp::CachedStep;
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// How the modules are compiled. What is inlined early, in MIR, compresses best: measured with
@@ -50,7 +51,8 @@ const VARIABLES: [&str; 7] = [
 /// Compiles a module, unless nothing has changed.
 pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> Result<()> {
     let compiled = module.compiled(workspace);
-    CachedStep::new(workspace, module.compile_step)
+    let name = format!("compile {}", module.label);
+    CachedStep::new(workspace, &name)
         .reads(SOURCES.map(|path| workspace.path(path)))
         .reads(["xtask/src/wasm.rs", "xtask/src/wasm"].map(|path| workspace.path(path)))
         .reads(cargo_configs(workspace))
@@ -59,7 +61,7 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
         .depends_on("the environment", environment(std::env::vars()))
         .writes(compiled.clone())
         .run(|| {
-            workspace.run(module.compile_step, &mut cargo(workspace, module, toolchain))?;
+            workspace.run(&name, &mut cargo(workspace, module, toolchain))?;
             create_folder(&module.folder(workspace))?;
             let folder = output_folder(workspace).join(rust_target::WASM);
             copy(&folder.join("wasm/lamplight_sdk.wasm"), &compiled)

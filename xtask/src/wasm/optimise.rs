@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{Module, Toolchain, copy, module_step};
+use super::{Module, copy, module_step};
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// Takes away what a page would download without need.
@@ -20,14 +21,15 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
     let out = module.folder(workspace);
     let small = out.join("lamplight_sdk_bg.wasm");
     let bound = out.join(UNOPTIMISED);
-    module_step(workspace, module.optimise_step, toolchain, compiled.clone())
+    let name = format!("optimise {}", module.label);
+    module_step(workspace, &name, toolchain, compiled.clone())
         .writes(small.clone())
         .writes(out.join("lamplight_sdk.js"))
         .writes(bound.clone())
         .run(|| {
-            bindgen(workspace, &compiled, &out)?;
+            bindgen(workspace, module.label, &compiled, &out)?;
             copy(&small, &bound)?;
-            optimise(workspace, &small, &STRIP)
+            optimise(workspace, module.label, &small, &STRIP)
         })
 }
 
@@ -40,18 +42,22 @@ pub(super) fn run_with_names(
 ) -> Result<()> {
     let bound = module.folder(workspace).join(UNOPTIMISED);
     let named = module.folder(workspace).join("named.wasm");
-    module_step(workspace, module.name_step, toolchain, bound.clone()).writes(named.clone()).run(
-        || {
-            copy(&bound, &named)?;
-            optimise(workspace, &named, &["--debuginfo"])
-        },
-    )
+    let name = format!("name the functions of {}", module.label);
+    module_step(workspace, &name, toolchain, bound.clone()).writes(named.clone()).run(|| {
+        copy(&bound, &named)?;
+        optimise(workspace, module.label, &named, &["--debuginfo"])
+    })
 }
 
 /// Has wasm-bindgen write a module and its JavaScript into a folder.
-pub(super) fn bindgen(workspace: &Workspace, compiled: &Path, out: &Path) -> Result<()> {
+pub(super) fn bindgen(
+    workspace: &Workspace,
+    label: &str,
+    compiled: &Path,
+    out: &Path,
+) -> Result<()> {
     workspace.run(
-        "run wasm-bindgen",
+        &format!("run wasm-bindgen on {label}"),
         workspace
             .cargo()
             .args(["run", "--quiet", "--package", "lamplight-bindgen", "--"])
@@ -60,9 +66,14 @@ pub(super) fn bindgen(workspace: &Workspace, compiled: &Path, out: &Path) -> Res
 }
 
 /// Has wasm-opt make a module small, in place.
-pub(super) fn optimise(workspace: &Workspace, module: &Path, flags: &[&str]) -> Result<()> {
+pub(super) fn optimise(
+    workspace: &Workspace,
+    label: &str,
+    module: &Path,
+    flags: &[&str],
+) -> Result<()> {
     workspace.run(
-        "run wasm-opt",
+        &format!("run wasm-opt on {label}"),
         workspace
             .npm_tool("wasm-opt")
             .args(["--flatten", "--rereloop", "-Oz", "--converge"])

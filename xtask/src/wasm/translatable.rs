@@ -6,11 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::optimise::{STRIP, bindgen, optimise};
-use super::{FULL, Toolchain, create_folder, module_step, modules};
+use super::{FULL, create_folder, module_step, modules};
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// The name of its folder.
 pub(super) const NAME: &str = "translated";
+
+const LABEL: &str = "the full client for wasm2js";
 
 /// The features that wasm-bindgen may use. JavaScript functions have no form for the others:
 /// several results, and references to objects.
@@ -30,15 +33,15 @@ pub(super) fn run(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
             create_folder(&out)?;
             let plain = out.join("lamplight_sdk.wasm");
             declare_features(workspace, &compiled, &plain)?;
-            bindgen(workspace, &plain, &out)?;
-            optimise(workspace, &module, &[&LOWER[..], &STRIP].concat())
+            bindgen(workspace, LABEL, &plain, &out)?;
+            optimise(workspace, LABEL, &module, &[&LOWER[..], &STRIP].concat())
         })
 }
 
 /// Writes the module `compiled` to `plain`, with [`FEATURES`] in place of the features it names.
 fn declare_features(workspace: &Workspace, compiled: &Path, plain: &Path) -> Result<()> {
     workspace.run(
-        "remove the features from the module",
+        &format!("remove the features from {LABEL}"),
         workspace
             .npm_tool("wasm-opt")
             .args(["--strip-target-features", "--debuginfo"])
