@@ -2,17 +2,18 @@ import { defineConfig } from '@playwright/test'
 import type { Choice } from './harness/any_engine.ts'
 import { launchOptions } from './harness/engines/chromium.ts'
 
-/** The scenarios that every browser runs; all others are Chromium's. */
+/** Scenarios that run in every browser. All others run in Chromium. */
 const EVERY_ENGINE = 'every_engine/**'
 
-/** One at a time: the tests count renderer processes and measure who has the processor. */
+/** One worker, because scenarios count renderer processes and measure processor time. */
 export default defineConfig<Choice>({
   testDir: 'scenarios',
   outputDir: 'results/failures',
   workers: 1,
   fullyParallel: false,
   forbidOnly: true,
-  // A second try tells a busy machine from a fault; the summary names what needed one. The long form has none.
+  // A second attempt distinguishes a busy machine from a fault; the summary lists failed attempts.
+  // The full form has none.
   retries: process.env['LAMPLIGHT_FORM'] === 'full' ? 0 : 1,
   timeout: 90_000,
   expect: { timeout: 30_000 },

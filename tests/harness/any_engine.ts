@@ -1,4 +1,5 @@
-// What a scenario starts with that every browser runs: a server and a site of its own, and the browser of the project.
+// The fixtures of scenarios that run in every browser: its own server and site, and the project's
+// browser.
 import type { Options } from 'lamplight'
 import { Chromium } from './engines/chromium.ts'
 import { Firefox } from './engines/firefox.ts'
@@ -10,17 +11,17 @@ import { test as base } from './test.ts'
 const ENGINES = { chromium: Chromium, firefox: Firefox, webkit: Webkit }
 
 export interface Choice {
-  /** Which browser; a project's choice. */
+  /** The browser, which the project sets. */
   engineName: keyof typeof ENGINES
 }
 
-interface World {
+interface Fixtures {
   engine: Engine
   /** Opens a tab of the site with a client in it. */
   openClient: (options?: Partial<Options>) => Promise<TabClient>
 }
 
-export const test = base.extend<Choice & World>({
+export const test = base.extend<Choice & Fixtures>({
   engineName: ['chromium', { option: true }],
   engine: async ({ engineName, site }, use) => {
     const engine = await ENGINES[engineName].start(site)

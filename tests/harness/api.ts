@@ -1,4 +1,4 @@
-// The server's HTTP face, as a test asks it.
+// The server's HTTP API, for tests.
 
 export interface Totals {
   made: number
@@ -31,7 +31,7 @@ export interface ProducerRow {
   verdict: string
 }
 
-/** What the intake said. */
+/** The intake's response. */
 export interface Answer {
   status: number
   contentType: string
@@ -55,7 +55,7 @@ export class Api {
     return this.#read('/api/totals')
   }
 
-  /** Every row that fits the filter, through all the pages. */
+  /** Every row that matches the filter, from all pages. */
   async events(filter: Record<string, string> = {}): Promise<EventRow[]> {
     return this.#pages<EventRow>('/api/events', 'events', filter)
   }
@@ -68,7 +68,7 @@ export class Api {
     return this.#read(`/api/events/${encodeURIComponent(id)}`)
   }
 
-  /** Only under `lamplight demo`; the token for it is the demo page's own. */
+  /** Works only with `lamplight demo`, using the demo page's token. */
   async setFault(mode: 'none' | 'unavailable' | 'offline' | 'slow', delayMs = 0): Promise<void> {
     const config = (await (await this.#fetch('/demo/config.json', {})).json()) as { token: string }
     const answer = await this.#fetch('/demo/faults', {

@@ -1,14 +1,14 @@
-// A Lamplight client in a page of the site, in Chromium: also through reloads, navigations and load.
+// A Lamplight client in a page of the site in Chromium, with reloads, navigations and load.
 import type { BrowserContext, Page } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { ChromiumTab } from './engines/chromium.ts'
-import type { Meeting } from './meeting.ts'
+import type { HangingRequest } from './hanging_request.ts'
 import type { Site } from './site.ts'
 import { TabClient } from './tab_client.ts'
 
 export type { Made } from './tab_client.ts'
 
-/** What a load made: the ids of all, and of those that storage had no room for. */
+/** The ids of all events of a load, and of those that storage had no room for. */
 export interface Loaded {
   made: string[]
   unstored: string[]
@@ -52,7 +52,7 @@ export class Client extends TabClient {
     return client
   }
 
-  /** Tracks and navigates in one task, and tells the ids through the name of the window, which outlives the page. */
+  /** Tracks and navigates in one task. The ids survive the navigation in the name of the window. */
   async trackAndLeave(count: number, name: string, path: string): Promise<string[]> {
     const arrived = this.page.waitForURL(`**${path}`)
     await this.page.evaluate(
@@ -72,7 +72,7 @@ export class Client extends TabClient {
     return this.page.evaluate(() => JSON.parse(window.name) as string[])
   }
 
-  /** Tracks ten events every 20 ms until told to stop, and notes what the SDK reports as delivered. */
+  /** Tracks ten events every 20 ms until stopped, and records what the SDK reports as delivered. */
   startLoad(name: string, waitingMax = Infinity): Promise<void> {
     return this.page.evaluate(
       (order) => {
@@ -92,12 +92,12 @@ export class Client extends TabClient {
     )
   }
 
-  /** Ids of which the SDK has said that a 2xx was read. */
+  /** The ids that the SDK reported as delivered. */
   acknowledged(): Promise<string[]> {
     return this.page.evaluate(() => window.load.acknowledged)
   }
 
-  /** Returns the ids of all that was made. */
+  /** Returns the ids of all events of the load. */
   stopLoad(): Promise<string[]> {
     return this.page.evaluate(() => {
       clearInterval(window.load.timer)
@@ -105,8 +105,10 @@ export class Client extends TabClient {
     })
   }
 
-  /** Ends the load and stands still in a synchronous request to the meeting, which carries what it made, as {@link Loaded}. */
-  async stopLoadAndStandStill(meeting: Meeting): Promise<void> {
+  /**
+   * Ends the load and blocks the page in a synchronous request, whose body is the {@link Loaded}.
+   */
+  async stopLoadAndBlock(hanging: HangingRequest): Promise<void> {
     await this.page.evaluate((url) => {
       setTimeout(() => {
         clearInterval(window.load.timer)
@@ -114,7 +116,7 @@ export class Client extends TabClient {
         request.open('POST', url, false)
         request.send(JSON.stringify({ made: window.load.made, unstored: window.load.unstored }))
       })
-    }, meeting.url)
+    }, hanging.url)
   }
 
   /** Ends the load and reloads the page in one task. */
@@ -126,8 +128,8 @@ export class Client extends TabClient {
         location.reload()
       })
     })
-    // Not the event `load`: on a busy machine the steering of the browser can miss it. By timer, because a tab in the
-    // background paints no frames.
+    // Playwright can miss the event `load` on a busy machine, so this polls. It uses a timer,
+    // because background tabs paint no frames.
     const isFresh = () => window.load === undefined && document.readyState === 'complete'
     await this.page.waitForFunction(isFresh, undefined, { polling: 100, timeout: 60_000 })
     return this.page.evaluate(() => JSON.parse(window.name) as Loaded)

@@ -1,4 +1,4 @@
-// The demo page, worked by its buttons.
+// The demo page, used through its buttons.
 import { type BrowserContext, expect, type Page } from '@playwright/test'
 
 export type State = 'idle' | 'holds' | 'on_the_way' | 'broken' | 'unknown'
@@ -27,7 +27,7 @@ export class DemoPage {
     return this.page.getByRole('button', { name, exact: true }).click()
   }
 
-  /** The server's behaviour, by the words on the page. */
+  /** Selects the server's fault by its label on the page. */
   choose(name: string): Promise<void> {
     return this.page.getByRole('radio', { name, exact: true }).check()
   }

@@ -1,4 +1,5 @@
-// The law of the whole system: what was made is stored, each once, and nothing else is.
+// The main invariant of the system: each event that was made is stored exactly once, and no other
+// row is.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@playwright/test'
 import type { EventRow } from './api.ts'
@@ -8,21 +9,24 @@ import { tally } from './tally.ts'
 const ARRIVE_MS = 60_000
 const POLL_MS = 200
 
-/** Waits until the server has stored as many rows as there are ids, or the time is over; then compares the two sets. */
+/**
+ * Waits until the server has stored as many rows as there are ids, or for `withinMs`; then compares
+ * the sets.
+ */
 export async function expectExactlyOnce(server: Server, ids: string[], withinMs = ARRIVE_MS): Promise<void> {
-  expect(new Set(ids).size, 'ids given out by track() are distinct').toBe(ids.length)
-  // Not an expectation: which events are missing says more than how many.
+  expect(new Set(ids).size, 'the ids from track() are distinct').toBe(ids.length)
+  // This wait fails no test, because the comparison below also says which events are missing.
   const end = Date.now() + withinMs
   while ((await server.api.totals()).stored < ids.length && Date.now() < end) await sleep(POLL_MS)
   await expect
-    .poll(async () => (await server.api.totals()).queue.depth, { message: 'payloads not yet worked through' })
+    .poll(async () => (await server.api.totals()).queue.depth, { message: 'payloads not yet processed' })
     .toBe(0)
 
   const rows = await server.api.events()
   const { twice, unknown, missing } = compare(rows, ids)
   const { stored, duplicates } = await server.api.totals()
   tally({ made: ids.length, stored, sentTwice: duplicates, storedTwice: twice.length, lost: missing.length })
-  expect({ twice: told(twice), unknown: told(unknown), missing: told(missing) }).toEqual({
+  expect({ twice: summary(twice), unknown: summary(unknown), missing: summary(missing) }).toEqual({
     twice: 'none',
     unknown: 'none',
     missing: 'none',
@@ -49,8 +53,8 @@ function compare(rows: EventRow[], ids: string[]): { twice: string[]; unknown: s
   }
 }
 
-/** A failure names a few and counts the rest. */
-function told(ids: string[]): string {
+/** The number of ids, and the first four. */
+function summary(ids: string[]): string {
   if (ids.length === 0) return 'none'
   return `${ids.length}: ${ids.slice(0, 4).join(' ')}${ids.length > 4 ? ' …' : ''}`
 }

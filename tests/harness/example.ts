@@ -34,7 +34,7 @@ export async function startExample(name: string): Promise<Example> {
     child.kill('SIGTERM')
     await exited
     await rm(data, { recursive: true, force: true })
-    if (hasCrashed) throw new Error(`the example ${name} ended by itself:\n${text}`)
+    if (hasCrashed) throw new Error(`the example ${name} ended before it was stopped:\n${text}`)
   }
   const started = new Promise<[string, string]>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
@@ -45,7 +45,7 @@ export async function startExample(name: string): Promise<Example> {
     }
     child.stdout.on('data', read)
     child.stderr.on('data', read)
-    setTimeout(() => reject(new Error(`the example ${name} did not start:\n${text}`)), START_MS_MAX).unref()
+    setTimeout(() => reject(new Error(`the example ${name} did not start in time:\n${text}`)), START_MS_MAX).unref()
   })
   try {
     const [page, api] = await started

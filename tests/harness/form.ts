@@ -1,4 +1,4 @@
-// The two forms of a scenario: short in `cargo xtask test`, full in `cargo xtask torture`.
+// Scenarios have a short form in `cargo xtask test` and a full form in `cargo xtask torture`.
 
 export function form<T>(short: T, full: T): T {
   return process.env['LAMPLIGHT_FORM'] === 'full' ? full : short

@@ -1,6 +1,6 @@
-// What the page around Lamplight does with localStorage for itself. Runs in the page.
+// How the host page uses localStorage for itself. These functions run in the page.
 
-/** Fills localStorage until no more than `leave` characters are free. */
+/** Fills localStorage until at most `leave` characters are free. */
 export function fillStorage(leave: number): void {
   const text = 'h'.repeat(65_536)
   let size = text.length
@@ -24,12 +24,12 @@ export function fillStorage(leave: number): void {
     localStorage.setItem('host:rest', text.slice(0, Math.min(text.length, freed - leave - 'host:rest'.length)))
 }
 
-/** Takes away what `fillStorage` put there. */
+/** Removes what `fillStorage` added. */
 export function emptyStorage(): void {
   for (const key of Object.keys(localStorage)) if (key.startsWith('host:')) localStorage.removeItem(key)
 }
 
-/** Writes `count` values of a kilobyte, as a shop keeps its cart. Says how many failed. */
+/** Writes `count` values of a kilobyte, like a shop's cart. Returns how many writes failed. */
 export function keepCart(count: number): number {
   let failed = 0
   for (let index = 0; index < count; index += 1) {

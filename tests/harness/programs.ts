@@ -1,8 +1,11 @@
-// Where other people's programs are. `cargo xtask test` names them; without it they are looked for.
+// The paths of external programs. `cargo xtask test` passes them; otherwise this searches for them.
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** The Chromium to drive: `LAMPLIGHT_CHROMIUM`, or the first found on the PATH, or the one Playwright installed. */
+/**
+ * `LAMPLIGHT_CHROMIUM`, or the first Chromium on the PATH, or undefined for the one that Playwright
+ * installed.
+ */
 export function chromiumPath(): string | undefined {
   return (
     process.env['LAMPLIGHT_CHROMIUM'] ?? onPath('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
@@ -13,12 +16,12 @@ export function firefoxPath(): string {
   return found('Firefox', 'LAMPLIGHT_FIREFOX', onPath('firefox-esr', 'firefox'))
 }
 
-/** Debian keeps it where only root's PATH leads. */
+/** Debian installs it in a folder that is only on root's PATH. */
 export function nginxPath(): string {
   return found('nginx', 'LAMPLIGHT_NGINX', onPath('nginx') ?? ['/usr/sbin/nginx'].find(isExecutable))
 }
 
-/** WebKitGTK's MiniBrowser is no command: it lies beside the library. */
+/** WebKitGTK's MiniBrowser is not on the PATH, but next to the library. */
 export function webkitPaths(): { browser: string; screen: string } {
   const library = readdirSync('/usr/lib')
     .map((folder) => join('/usr/lib', folder, 'webkit2gtk-4.1/MiniBrowser'))
@@ -31,7 +34,8 @@ export function webkitPaths(): { browser: string; screen: string } {
 
 function found(what: string, variable: string, path: string | undefined): string {
   const chosen = process.env[variable] ?? path
-  if (!chosen) throw new Error(`${what} was not found: install it (cargo xtask test does), or name it with ${variable}`)
+  if (!chosen)
+    throw new Error(`failed to find ${what}: install it (cargo xtask test does), or set ${variable} to its path`)
   return chosen
 }
 

@@ -1,4 +1,4 @@
-/** Numbers that are the same again for the same seed (mulberry32). */
+/** Pseudorandom numbers that repeat for the same seed (mulberry32). */
 export class Random {
   #state: number
 
@@ -15,7 +15,7 @@ export class Random {
   }
 }
 
-/** `LAMPLIGHT_SEED`, to see a failure again, or a new one. */
+/** `LAMPLIGHT_SEED`, to reproduce a failure, or a new seed. */
 export function seed(): number {
   return Number(process.env['LAMPLIGHT_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 }

@@ -1,5 +1,5 @@
-// A page that the site itself steers: it asks for functions to run and posts what they gave. For browsers whose own
-// automation ends when a tab is killed.
+// A page that the site controls: it fetches functions to run and posts their results. For browsers
+// whose automation ends when a tab is killed.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { bodyOf } from './http.ts'
 
@@ -14,7 +14,7 @@ interface Outcome {
 }
 
 export class Remote {
-  /** The page's path; all it asks for lies below. */
+  /** The page's path, which is the prefix of all its requests. */
   readonly path: string
   readonly #page: string
   #calls: Call[] = []
@@ -25,7 +25,7 @@ export class Remote {
     this.#page = page
   }
 
-  /** Runs `act` in the page. Both the argument and the result cross as JSON. */
+  /** Runs `act` in the page. The argument and the result are passed as JSON. */
   async evaluate<Result, Argument>(
     act: (argument: Argument) => Result | Promise<Result>,
     argument: Argument,

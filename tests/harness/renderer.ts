@@ -1,6 +1,7 @@
-// Which process runs a page of Chromium, and how to kill it. `page.close()` is no death: it still runs handlers and sends beacons.
+// Finds and kills the process that runs a page in Chromium. `page.close()` is not enough, because
+// it runs handlers and sends beacons.
 import type { Browser, Page } from '@playwright/test'
-import { burn, runner, type Usage } from './processes.ts'
+import { burnCpu, processOf, type Usage } from './processes.ts'
 
 interface Process {
   type: string
@@ -18,13 +19,13 @@ async function renderers(browser: Browser): Promise<Usage> {
 export async function rendererPid(page: Page): Promise<number> {
   const browser = page.context().browser()
   if (!browser) throw new Error('the page has no browser')
-  return runner(
+  return processOf(
     () => renderers(browser),
-    (ms) => page.evaluate(burn, ms),
+    (ms) => page.evaluate(burnCpu, ms),
   )
 }
 
-/** Each page's process; throws unless every page has its own. */
+/** The process of each page. Throws unless every page has its own. */
 export async function separateRenderers(pages: Page[]): Promise<number[]> {
   const pids = []
   for (const page of pages) pids.push(await rendererPid(page))
@@ -32,7 +33,7 @@ export async function separateRenderers(pages: Page[]): Promise<number[]> {
   return pids
 }
 
-/** `kill -9`, and waits until the browser has noticed. */
+/** Kills the process with `kill -9`, and waits until the browser has noticed. */
 export async function killRenderer(page: Page, pid: number): Promise<void> {
   const crashed = page.waitForEvent('crash', { timeout: 10_000 })
   process.kill(pid, 'SIGKILL')

@@ -1,4 +1,4 @@
-// The real server: one process, its own data directory, killed as hard as a test wants.
+// The real server, as a process with its own data directory.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const START_MS_MAX = 15_000
 
 export type Command = 'serve' | 'demo'
 
-/** The first keys, as the environment gives them. */
+/** The first keys, which the server reads from the environment. */
 export interface Keys {
   LAMPLIGHT_WRITE_KEY: string
   LAMPLIGHT_SECRET_KEY?: string
@@ -54,12 +54,12 @@ export class Server {
     return new Server(command, data, keys, await run(command, '127.0.0.1:0', data, keys))
   }
 
-  /** `kill -9`, and waits until the process is gone. */
+  /** Kills the process with `kill -9`, and waits until it has ended. */
   async kill(): Promise<void> {
     await end(this.#process, 'SIGKILL')
   }
 
-  /** Starts again on the same port and the same data. */
+  /** Starts the server again with the same port and data. */
   async restart(): Promise<void> {
     const { process, log } = await run(this.#command, new URL(this.url).host, this.#data, this.#keys)
     const before = this.#log
@@ -83,11 +83,11 @@ interface Running {
   log: () => string
 }
 
-/** Where the server is: `LAMPLIGHT_BIN`, or the release build. */
+/** The path of the server: `LAMPLIGHT_BIN`, or the release build. */
 export function binary(): string {
   const path = process.env['LAMPLIGHT_BIN'] ?? fileURLToPath(new URL('../../target/release/lamplight', import.meta.url))
   if (!existsSync(path))
-    throw new Error(`no server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
+    throw new Error(`failed to find the server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
   return path
 }
 
@@ -101,7 +101,7 @@ async function run(command: Command, listen: string, data: string, keys: Keys): 
   const log = (): string => text
   const url = await new Promise<string>((resolve, reject) => {
     const fail = (why: string): void => reject(new Error(`failed to start the server: ${why}\n${text}`))
-    const timer = setTimeout(() => fail(`silent for ${START_MS_MAX} ms`), START_MS_MAX)
+    const timer = setTimeout(() => fail(`no address within ${START_MS_MAX} ms`), START_MS_MAX)
     const read = (chunk: Buffer): void => {
       text += chunk.toString()
       const found = /listening on (http:\/\/\S+)/.exec(text)?.[1]

@@ -1,4 +1,4 @@
-// The web site that uses Lamplight: an origin of its own that stays up whatever happens to the server.
+// The web site that uses Lamplight. It has its own origin, and stays up when the server is down.
 
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -6,7 +6,7 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Meeting } from './meeting.ts'
+import { HangingRequest } from './hanging_request.ts'
 import { Remote } from './remote.ts'
 
 const PACKAGE = process.env['LAMPLIGHT_NPM'] ?? fileURLToPath(new URL('../../npm', import.meta.url))
@@ -14,7 +14,7 @@ const BLANK =
   '<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"><p>A page.'
 const CSP =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://127.0.0.1:*; frame-src 'self'; img-src data:"
-/** Served at `/without-wasm`, and below. */
+/** The policy of `/without-wasm` and the paths below it. */
 const CSP_WITHOUT_WASM = CSP.replace(" 'wasm-unsafe-eval'", '')
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript',
@@ -26,7 +26,7 @@ const TYPES: Record<string, string> = {
 export class Site {
   readonly origin: string
   readonly #http: HttpServer
-  #meetings: Meeting[] = []
+  #hanging: HangingRequest[] = []
   #remotes: Remote[] = []
   #files = new Map<string, string>()
 
@@ -42,34 +42,34 @@ export class Site {
     return new Site(http)
   }
 
-  /** The path of one of the package's modules for browsers, as its `exports` name it. */
+  /** The path of an entry of the package, from its `exports`. */
   static entry(name = '.'): string {
     const { exports } = JSON.parse(readFileSync(join(PACKAGE, 'package.json'), 'utf8')) as { exports: unknown }
     return normalize(`/lamplight/${resolve((exports as Record<string, unknown>)[name])}`)
   }
 
-  /** Where a page of the site can stand still. */
-  async meet(): Promise<Meeting> {
-    const meeting = await Meeting.start()
-    this.#meetings.push(meeting)
-    return meeting
+  /** An endpoint that blocks a page. */
+  async hangingRequest(): Promise<HangingRequest> {
+    const hanging = await HangingRequest.start()
+    this.#hanging.push(hanging)
+    return hanging
   }
 
-  /** A page of the site that the site steers, below one of its paths, whose policy it has. */
+  /** A page that the site controls, below `below`, with the policy of that path. */
   remote(below = '/remote'): Remote {
     const remote = new Remote(`${below}/${this.#remotes.length}`, BLANK)
     this.#remotes.push(remote)
     return remote
   }
 
-  /** Serves a page or a script of the test's own, without a policy. Returns its address. */
+  /** Serves a page or script of a test, without a policy. Returns its address. */
   add(path: string, text: string): string {
     this.#files.set(path, text)
     return this.origin + path
   }
 
   async close(): Promise<void> {
-    for (const meeting of this.#meetings) meeting.close()
+    for (const hanging of this.#hanging) hanging.close()
     this.#http.closeAllConnections()
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
@@ -88,7 +88,7 @@ export class Site {
       response.writeHead(200, { 'content-type': `${TYPES[extname(pathname)] ?? 'text/html'}; charset=utf-8` }).end(file)
       return
     }
-    // A worker has the policy of its own script.
+    // A worker uses the policy of its own script.
     if (pathname === '/worker.js' || pathname === '/worker-without-wasm.js') {
       const header = pathname === '/worker.js' ? {} : { 'content-security-policy': CSP_WITHOUT_WASM }
       response.writeHead(200, { 'content-type': 'text/javascript', ...header }).end(worker())
@@ -100,7 +100,7 @@ export class Site {
     }
     try {
       const file = await readFile(join(PACKAGE, normalize(pathname.slice('/lamplight'.length))))
-      // A sandboxed frame is of no origin, and may load the package as well.
+      // A sandboxed frame has an opaque origin, so it needs CORS to load the package.
       const headers = { 'content-type': TYPES[extname(pathname)] ?? 'text/plain', 'access-control-allow-origin': '*' }
       response.writeHead(200, headers).end(file)
     } catch {
@@ -109,7 +109,10 @@ export class Site {
   }
 }
 
-/** A worker with a client in it: told `{ options, count, name }`, it tracks and answers with what `track()` gave back. */
+/**
+ * A worker with a client. On a message `{ options, count, name }` it tracks, and posts the results
+ * of `track()`.
+ */
 function worker(): string {
   return `import { init } from '${Site.entry()}'
 let lamplight
@@ -119,11 +122,11 @@ onmessage = ({ data: { options, count, name } }) => {
 }`
 }
 
-/** The first of the conditions that a browser without a bundler would take. */
+/** The file for a browser without a bundler. */
 function resolve(target: unknown): string {
   if (typeof target === 'string') return target
   const conditions = target as Record<string, unknown>
   const next = conditions['browser'] ?? conditions['import'] ?? conditions['default']
-  if (next === undefined) throw new Error(`no entry for browsers in the exports of ${PACKAGE}`)
+  if (next === undefined) throw new Error(`failed to find an entry for browsers in the exports of ${PACKAGE}`)
   return resolve(next)
 }

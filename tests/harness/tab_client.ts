@@ -1,11 +1,11 @@
 // A Lamplight client in a page of the site, in any browser.
 import type { Lamplight, Options, Stats } from 'lamplight'
 import type { Tab } from './engines/tab.ts'
-import type { Meeting } from './meeting.ts'
+import type { HangingRequest } from './hanging_request.ts'
 import { WRITE_KEY } from './server.ts'
 import { Site } from './site.ts'
 
-/** What `track()` gave back for one event. */
+/** The result of `track()` for one event. */
 export interface Made {
   id: string
   seq: number
@@ -25,14 +25,16 @@ export class TabClient {
     this.tab = tab
   }
 
-  /** A client in a tab that shows a page of the site, which sends to `url`. */
+  /** Starts a client that sends to `url` in a tab with a page of the site. */
   static async open(tab: Tab, url: string, options: Partial<Options> = {}): Promise<TabClient> {
     const client = new TabClient(tab)
     await client.init(url, options)
     return client
   }
 
-  /** Also for a page that has navigated: every page load has its own client. */
+  /**
+   * Starts a client. Call it again after a navigation, because every page load has its own client.
+   */
   async init(url: string, options: Partial<Options> = {}): Promise<void> {
     await this.tab.evaluate(
       async ({ entry, options }) => {
@@ -45,11 +47,11 @@ export class TabClient {
 
   async track(name: string, properties: Record<string, unknown> = {}): Promise<Made> {
     const [made] = await this.trackMany(1, name, properties)
-    if (!made) throw new Error('track gave nothing back')
+    if (!made) throw new Error('track() returned nothing')
     return made
   }
 
-  /** All in one task. */
+  /** Tracks all events in one task. */
   trackMany(count: number, name: string, properties: Record<string, unknown> = {}): Promise<Made[]> {
     return this.tab.evaluate(
       (order) =>
@@ -62,19 +64,19 @@ export class TabClient {
   }
 
   /**
-   * Tracks and then stands still in a synchronous request to the meeting, which carries what was made.
-   * The page never moves again: it is there to be killed.
+   * Tracks and then blocks the page in a synchronous request, whose body has the results. The page
+   * never runs another task.
    */
-  trackAndStandStill(count: number, name: string, meeting: Meeting): Promise<void> {
-    return this.#trackAndMeet(count, name, meeting, true)
+  trackAndBlock(count: number, name: string, hanging: HangingRequest): Promise<void> {
+    return this.#trackAndPost(count, name, hanging, true)
   }
 
-  /** Tracks and tells the meeting at once what was made, while the page goes on. */
-  trackAndTell(count: number, name: string, meeting: Meeting): Promise<void> {
-    return this.#trackAndMeet(count, name, meeting, false)
+  /** Tracks and posts the results immediately, without blocking the page. */
+  trackAndReport(count: number, name: string, hanging: HangingRequest): Promise<void> {
+    return this.#trackAndPost(count, name, hanging, false)
   }
 
-  async #trackAndMeet(count: number, name: string, meeting: Meeting, standsStill: boolean): Promise<void> {
+  async #trackAndPost(count: number, name: string, hanging: HangingRequest, isBlocking: boolean): Promise<void> {
     await this.tab.evaluate(
       (order) => {
         setTimeout(() => {
@@ -83,15 +85,17 @@ export class TabClient {
             return { id, seq, stored }
           })
           const request = new XMLHttpRequest()
-          request.open('POST', order.url, !order.standsStill)
+          request.open('POST', order.url, !order.isBlocking)
           request.send(JSON.stringify(made))
         })
       },
-      { count, name, url: meeting.url, standsStill },
+      { count, name, url: hanging.url, isBlocking },
     )
   }
 
-  /** A few per task, a few milliseconds apart, so that tabs really run side by side. */
+  /**
+   * Tracks a few events per task, a few milliseconds apart, so that tabs really run in parallel.
+   */
   trackInSteps(count: number, perTask: number, name: string): Promise<Made[]> {
     return this.tab.evaluate(
       async (order) => {
@@ -113,7 +117,7 @@ export class TabClient {
     return this.tab.evaluate(() => window.lamplight.stats(), null)
   }
 
-  /** How many events stand in localStorage, from every tab of the site. */
+  /** The number of events in localStorage, from all tabs of the site. */
   waiting(): Promise<number> {
     return this.tab.evaluate(() => Object.keys(localStorage).filter((key) => /^ll:[^:]+:q:/.test(key)).length, null)
   }

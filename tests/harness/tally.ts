@@ -1,4 +1,4 @@
-// What a scenario counted, for the table at the end of a run.
+// The counts of a scenario, for the table at the end of a run.
 import { test } from '@playwright/test'
 
 export interface Tally {
@@ -13,7 +13,10 @@ export interface Tally {
 
 export const TALLY = 'tally'
 
-/** Notes what the server counted. Its totals only grow, so the last note of a scenario holds. */
+/**
+ * Records the server's counts. They only increase, so the last record of a scenario is the valid
+ * one.
+ */
 export function tally(counted: Tally): void {
   test.info().annotations.push({ type: TALLY, description: JSON.stringify(counted) })
 }

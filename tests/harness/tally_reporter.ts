@@ -1,4 +1,5 @@
-// Prints, after a run, what the scenarios counted, and last of all what went wrong: the end of a log is what is read first.
+// Prints the counts of the scenarios after a run, and then the failures, because the end of a log
+// is read first.
 import { stripVTControlCharacters } from 'node:util'
 import type { FullConfig, Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter'
 import { TALLY, type Tally } from './tally.ts'
@@ -10,22 +11,22 @@ const MESSAGE_LINES = 6
 
 export default class TallyReporter implements Reporter {
   #rows: { name: string; tally: Tally; failed: boolean }[] = []
-  /** Each try that went wrong, with what it said. */
-  #wrong: string[] = []
+  /** Each failed attempt with its message. */
+  #failures: string[] = []
 
   onBegin(_config: FullConfig, _suite: Suite): void {
     this.#rows = []
-    this.#wrong = []
+    this.#failures = []
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
     const engine = test.parent.project()?.name ?? ''
     if (result.status !== test.expectedStatus) {
-      const said = stripVTControlCharacters(result.error?.message ?? '')
+      const message = stripVTControlCharacters(result.error?.message ?? '')
         .split('\n')
         .slice(0, MESSAGE_LINES)
         .join('\n    ')
-      this.#wrong.push(`${engine}: ${test.title}, try ${result.retry + 1}: ${result.status}\n    ${said}`)
+      this.#failures.push(`${engine}: ${test.title}, attempt ${result.retry + 1}: ${result.status}\n    ${message}`)
     }
     const last = result.annotations.filter(({ type }) => type === TALLY).at(-1)?.description
     if (!last) return
@@ -38,7 +39,7 @@ export default class TallyReporter implements Reporter {
 
   onEnd(): void {
     if (this.#rows.length > 0) this.#table()
-    for (const wrong of this.#wrong) console.log(`\nwent wrong: ${wrong}`)
+    for (const failure of this.#failures) console.log(`\nfailed: ${failure}`)
   }
 
   #table(): void {
@@ -49,7 +50,7 @@ export default class TallyReporter implements Reporter {
         `${COLUMNS.map((column) => String(tally[column]).padStart(WIDTH)).join('')}  ${failed ? 'FAILED ' : ''}${name}`,
       )
     }
-    console.log(`${COLUMNS.map((column) => String(sum(column)).padStart(WIDTH)).join('')}  in all`)
+    console.log(`${COLUMNS.map((column) => String(sum(column)).padStart(WIDTH)).join('')}  total`)
   }
 
   printsToStdio(): boolean {

@@ -1,25 +1,25 @@
-// What every scenario starts with: a server and a site of its own, both gone afterwards.
+// The fixtures of every scenario: its own server and site, which end with it.
 import { test as base, type TestInfo } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { Client } from './client.ts'
-import { Front } from './front.ts'
+import { FaultProxy } from './fault_proxy.ts'
 import { type Command, Server } from './server.ts'
 import { Site } from './site.ts'
 
-interface World {
-  /** Which command the server runs; `demo` for scenarios with faults. */
+interface Fixtures {
+  /** The server's command; `demo` for scenarios with faults. */
   command: Command
   server: Server
   site: Site
-  /** What can stand between the tabs and the server. */
-  front: Front
-  /** Opens a tab of the site with a client in it. */
+  /** A proxy between tabs and server. */
+  faultProxy: FaultProxy
+  /** Opens a tab of the site with a client. */
   openTab: () => Promise<Client>
-  /** The same, with a client that reaches the server only through the front. */
-  openBehindFront: (options?: Partial<Options>) => Promise<Client>
+  /** Opens a tab with a client that reaches the server only through the proxy. */
+  openBehindProxy: (options?: Partial<Options>) => Promise<Client>
 }
 
-export const test = base.extend<World>({
+export const test = base.extend<Fixtures>({
   command: ['serve', { option: true }],
   server: async ({ command }, use, info) => {
     const server = await Server.start(command)
@@ -33,20 +33,20 @@ export const test = base.extend<World>({
     await use(site)
     await site.close()
   },
-  front: async ({ server }, use) => {
-    const front = await Front.start(server.url)
-    await use(front)
-    await front.close()
+  faultProxy: async ({ server }, use) => {
+    const proxy = await FaultProxy.start(server.url)
+    await use(proxy)
+    await proxy.close()
   },
   openTab: async ({ context, server, site }, use) => {
     await use(() => Client.openPage(context, site, server.url))
   },
-  openBehindFront: async ({ context, front, site }, use) => {
-    await use((options) => Client.openPage(context, site, front.url, options))
+  openBehindProxy: async ({ context, faultProxy, site }, use) => {
+    await use((options) => Client.openPage(context, site, faultProxy.url, options))
   },
 })
 
-/** A failed scenario shows what the server said. */
+/** Attaches the server's log to a failed scenario. */
 async function keepLog(server: Server, info: TestInfo): Promise<void> {
   if (info.status === info.expectedStatus) return
   await info.attach('server.log', { body: server.log(), contentType: 'text/plain' })

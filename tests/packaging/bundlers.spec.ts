@@ -1,9 +1,9 @@
-// The same three files, through each bundler and through none.
+// The same pages with each bundler, and without one.
 import { join } from 'node:path'
 import { VITE_ARGS } from './consumer.ts'
 import { serveFolder } from './static_site.ts'
 import { test } from './test.ts'
-import { expectGrowth, expectVisit } from './visit.ts'
+import { expectFullClient, expectVisit } from './visit.ts'
 
 const PAGES = 'tests/packaging/consumers/pages'
 const IMPORTS = {
@@ -12,7 +12,7 @@ const IMPORTS = {
 }
 
 for (const entry of ['inline', 'slim']) {
-  test(`Vite build: a page with the ${entry} entry sends its events, also once the rest of the client has come`, async ({
+  test(`Vite build: the ${entry} entry sends its events, also with the full client`, async ({
     build,
     host,
     page,
@@ -21,16 +21,16 @@ for (const entry of ['inline', 'slim']) {
     const consumer = await build(PAGES, 'vite:build')
     const url = await host(consumer.serve('vite:preview', VITE_ARGS))
     await expectVisit(page, `${url}/${entry}.html`, server, entry)
-    await expectGrowth(page, server)
+    await expectFullClient(page, server)
   })
 
-  test(`Vite dev: a page with the ${entry} entry sends its events`, async ({ install, host, page, server }) => {
+  test(`Vite dev: the ${entry} entry sends its events`, async ({ install, host, page, server }) => {
     const consumer = await install(PAGES)
     const url = await host(consumer.serve('vite:dev', VITE_ARGS))
     await expectVisit(page, `${url}/${entry}.html`, server, entry)
   })
 
-  test(`no bundler: a module script with an import map and the ${entry} entry sends its events`, async ({
+  test(`no bundler: the ${entry} entry with an import map sends its events`, async ({
     install,
     host,
     page,
@@ -52,7 +52,7 @@ const BUNDLERS = {
 
 for (const [bundler, { kind, entries }] of Object.entries(BUNDLERS)) {
   for (const entry of entries) {
-    test(`${bundler}: a page with the ${entry} entry sends its events`, async ({ build, host, page, server }) => {
+    test(`${bundler}: the ${entry} entry sends its events`, async ({ build, host, page, server }) => {
       const consumer = await build(PAGES, bundler)
       const url = await host(
         serveFolder(join(consumer.folder, 'dist', bundler), `<script ${kind} src="/${entry}.js"></script>`),

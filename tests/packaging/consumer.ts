@@ -1,4 +1,5 @@
-// A project that uses the package: a copy outside the repository, where nothing of ours can be found but the tarball.
+// A project that uses the package: a copy outside the repository, so that it only finds the
+// tarball.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, readFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
@@ -14,16 +15,16 @@ const RUN_MS_MAX = 180_000
 const START_MS_MAX = 60_000
 const STOP_MS_MAX = 5_000
 const PAUSE_MS = 50
-/** How much of what a program printed is shown when it fails. */
+/** Most characters of a failed program's output that are shown. */
 const TEXT_MAX = 6_000
 
-/** What is of this machine or of an earlier build. */
-const LEFT_BEHIND = /(^|[\\/])(node_modules|dist|\.next|out|next-env\.d\.ts)$/
+/** Files of this machine or an earlier build, which are not copied. */
+const NOT_COPIED = /(^|[\\/])(node_modules|dist|\.next|out|next-env\.d\.ts)$/
 
-/** For every server of Vite: on loopback, and on the port that it was given or not at all. */
+/** Arguments of every Vite server: it listens on loopback, on exactly the given port. */
 export const VITE_ARGS = ['--host', '127.0.0.1', '--strictPort', '--port', '{port}']
 
-/** For every server of Next. */
+/** Arguments of every Next server. */
 export const NEXT_ARGS = ['--hostname', '127.0.0.1', '--port', '{port}']
 
 export type Environment = Record<string, string>
@@ -41,10 +42,13 @@ export class Consumer {
     this.folder = folder
   }
 
-  /** Copies the project at `path` of the repository into `folder`, and runs `npm install <tarball>` there. */
+  /**
+   * Copies the project at `path` of the repository into `folder`, and runs `npm install <tarball>`
+   * there.
+   */
   static async install(path: string, folder: string, tarball: Tarball): Promise<Consumer> {
     const consumer = new Consumer(folder)
-    await cp(join(REPOSITORY, path), folder, { recursive: true, filter: (source) => !LEFT_BEHIND.test(source) })
+    await cp(join(REPOSITORY, path), folder, { recursive: true, filter: (source) => !NOT_COPIED.test(source) })
     const before = await consumer.#locked()
     await consumer.#finish(
       npm,
@@ -54,29 +58,30 @@ export class Consumer {
     )
     const after = await consumer.#locked()
     if (JSON.stringify(after) !== JSON.stringify(before)) {
-      throw new Error(
-        `package-lock.json of ${path} does not say what package.json asks for: run npm install in ${path}`,
-      )
+      throw new Error(`package-lock.json of ${path} does not match its package.json: run npm install in ${path}`)
     }
     return consumer
   }
 
-  /** Lays what is in `path` of the repository over the project. */
+  /** Copies the folder at `path` of the repository over the project. */
   async add(path: string): Promise<void> {
     await cp(join(REPOSITORY, path), this.folder, { recursive: true })
   }
 
-  /** Runs a script of its package.json to the end, and returns what it printed. */
+  /** Runs a script of its package.json, and returns the output. */
   run(script: string, environment: Environment = {}): Promise<string> {
     return this.#finish(npm, ['run', '--silent', script], environment, RUN_MS_MAX)
   }
 
-  /** Runs Node in the project to the end, and returns what it printed. */
+  /** Runs Node in the project, and returns the output. */
   node(...args: string[]): Promise<string> {
     return this.#finish(process.execPath, args, {}, RUN_MS_MAX)
   }
 
-  /** Starts a script that serves pages, and waits until it does. `{port}` in `args` stands for a free one. */
+  /**
+   * Starts a script that serves pages, and waits until it responds. `{port}` in `args` is replaced
+   * by a free port.
+   */
   async serve(script: string, args: string[], environment: Environment = {}): Promise<Running> {
     const port = await freePort()
     const child = this.#start(
@@ -84,25 +89,25 @@ export class Consumer {
       ['run', '--silent', script, '--', ...args.map((arg) => arg.replace('{port}', String(port)))],
       environment,
     )
-    const text = gather(child)
+    const text = collectOutput(child)
     const url = `http://127.0.0.1:${port}`
     const stop = (): Promise<void> => endGroup(child)
     try {
-      await test.step('start', () => answers(url, child))
+      await test.step('start', () => responds(url, child))
     } catch (error) {
       await stop()
-      throw new Error(`npm run ${script} did not start: ${String(error)}\n${text()}`)
+      throw new Error(`npm run ${script} failed to start: ${String(error)}\n${text()}`)
     }
     return { url, stop }
   }
 
   async #finish(program: string, args: string[], environment: Environment, msMax: number): Promise<string> {
     const child = this.#start(program, args, environment)
-    const text = gather(child)
+    const text = collectOutput(child)
     const ended = new Promise<string>((resolve, reject) => {
       child.once('error', (error) => resolve(error.message))
       child.once('close', (code, signal) => resolve(String(code ?? signal)))
-      setTimeout(() => reject(new Error(`silent for ${msMax} ms`)), msMax).unref()
+      setTimeout(() => reject(new Error(`still running after ${msMax} ms`)), msMax).unref()
     })
     const end = await ended.catch(async (error: unknown) => {
       await endGroup(child)
@@ -112,13 +117,13 @@ export class Consumer {
     return text()
   }
 
-  /** In a process group of its own, so that what it starts ends with it. */
+  /** Starts a process group, so that all its processes end together. */
   #start(program: string, args: string[], environment: Environment): ChildProcess {
     const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1', FORCE_COLOR: '0', ...environment }
     return spawn(program, args, { cwd: this.folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   }
 
-  /** The versions that its lock file names, but for ours. */
+  /** The versions in its lock file, except Lamplight's. */
   async #locked(): Promise<[string, unknown][]> {
     const { packages } = JSON.parse(await readFile(join(this.folder, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { version?: string }>
@@ -129,7 +134,7 @@ export class Consumer {
   }
 }
 
-function gather(child: ChildProcess): () => string {
+function collectOutput(child: ChildProcess): () => string {
   let text = ''
   child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()))
   child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()))
@@ -144,8 +149,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Waits until something answers at the address. */
-async function answers(url: string, child: ChildProcess): Promise<void> {
+/** Waits until the address responds. */
+async function responds(url: string, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + START_MS_MAX
   for (;;) {
     if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}`)
@@ -159,20 +164,20 @@ async function answers(url: string, child: ChildProcess): Promise<void> {
   }
 }
 
-/** Ends the process and all it started; what ignores that is killed. */
+/** Ends a process group, and kills it if it does not end in time. */
 async function endGroup({ pid }: ChildProcess): Promise<void> {
   if (pid === undefined) return
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!reaches(pid, signal)) return
+    if (!signalGroup(pid, signal)) return
     for (let leftMs = STOP_MS_MAX; leftMs > 0; leftMs -= PAUSE_MS) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-      if (!reaches(pid, 0)) return
+      if (!signalGroup(pid, 0)) return
     }
   }
 }
 
-/** Sends a signal to a process group, or 0 to ask; says whether any of it was there. */
-function reaches(group: number, signal: NodeJS.Signals | 0): boolean {
+/** Sends a signal to a process group, or 0 to test it. Returns whether the group has a process. */
+function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-group, signal)
   } catch {

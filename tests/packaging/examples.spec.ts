@@ -1,23 +1,23 @@
-// The examples, as somebody uses them who has only their folder and the package.
+// The examples, used with only their folder and the package.
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { type Server, WRITE_KEY } from '../harness/server.ts'
 import { type Environment, NEXT_ARGS, VITE_ARGS } from './consumer.ts'
 import { serveFolder } from './static_site.ts'
 import { expect, test } from './test.ts'
-import { expectGrowth, expectVisit } from './visit.ts'
+import { expectFullClient, expectVisit } from './visit.ts'
 
 const VITE = 'examples/vite-react'
 const NEXT = 'examples/next'
 
-test('examples/vite-react, built: views, a click and a timing arrive', async ({ install, host, page, server }) => {
+test('examples/vite-react, built: page views, a click and a timing arrive', async ({ install, host, page, server }) => {
   const consumer = await install(VITE)
   await test.step('build', () => consumer.run('build', viteTo(server)))
   const url = await host(consumer.serve('preview', VITE_ARGS))
   await expectStory(page, url, server, 'vite-react')
 })
 
-test('examples/vite-react, in development with strict mode: no view counts twice', async ({
+test('examples/vite-react, in development: strict mode counts no page view twice', async ({
   install,
   host,
   page,
@@ -28,7 +28,7 @@ test('examples/vite-react, in development with strict mode: no view counts twice
   await expectStory(page, url, server, 'vite-react')
 })
 
-test('examples/next, built: a static page and one that the server renders send their events', async ({
+test('examples/next, built: static and server-rendered pages send their events', async ({
   install,
   host,
   page,
@@ -51,7 +51,7 @@ test('examples/next, built: a static page and one that the server renders send t
   await expect.poll(async () => (await server.api.events({ name: 'opened_slim' })).length).toBe(1)
 })
 
-test('examples/next, in development with strict mode: no view counts twice, and hydration is silent', async ({
+test('examples/next, in development: page views count once, hydration has no warning', async ({
   install,
   host,
   page,
@@ -62,7 +62,7 @@ test('examples/next, in development with strict mode: no view counts twice, and 
   await expectStory(page, url, server, 'next')
 })
 
-test('Next, exported: pages that are files alone send their events, also once the rest of the client has come', async ({
+test('Next, exported: static pages send their events, also with the full client', async ({
   install,
   host,
   page,
@@ -73,7 +73,7 @@ test('Next, exported: pages that are files alone send their events, also once th
   await test.step('build', () => consumer.node('node_modules/next/dist/bin/next', 'build', 'exported'))
   const url = await host(serveFolder(join(consumer.folder, 'exported/out')))
   await expectVisit(page, `${url}/`, server, 'exported')
-  await expectGrowth(page, server)
+  await expectFullClient(page, server)
   await page.goto(`${url}/slim?${new URLSearchParams({ url: server.url, key: WRITE_KEY })}`)
   await expect(page).toHaveTitle('stored')
   await expect
@@ -89,7 +89,7 @@ function nextTo(server: Server): Environment {
   return { NEXT_PUBLIC_LAMPLIGHT_URL: server.url, NEXT_PUBLIC_LAMPLIGHT_KEY: WRITE_KEY }
 }
 
-/** Signs up, goes to the checkout, checks out and comes back; and finds just that at the server. */
+/** Signs up, checks out and returns, and expects exactly those events at the server. */
 async function expectStory(page: Page, url: string, server: Server, app: string): Promise<void> {
   await page.goto(url)
   await page.getByRole('button', { name: 'Sign up' }).click()
@@ -110,7 +110,7 @@ async function expectStory(page: Page, url: string, server: Server, app: string)
   expect(new Set(rows.map(({ producer }) => producer)).size).toBe(1)
 }
 
-/** The pages that were viewed. */
+/** The paths of all page views. */
 async function paths(server: Server): Promise<unknown[]> {
   return (await server.api.events({ name: 'page' })).map(({ properties }) => properties['path']).sort()
 }

@@ -1,11 +1,11 @@
-// Where there is no page: imported by servers and tests, it is quiet and keeps nothing alive.
+// In Node, as in servers and tests, the package does nothing and keeps no process alive.
 import { expect, test } from './test.ts'
 
-const ALONE = 'tests/packaging/consumers/node'
+const CONSUMER = 'tests/packaging/consumers/node'
 
 for (const script of ['imported.mjs', 'required.cjs']) {
-  test(`Node: ${script} calls everything, hears nothing, and the process ends by itself`, async ({ install }) => {
-    const consumer = await install(ALONE)
+  test(`Node: ${script} calls every method without a warning, and the process ends`, async ({ install }) => {
+    const consumer = await install(CONSUMER)
     const printed = await test.step('run', () =>
       consumer.node('--throw-deprecation', '--unhandled-rejections=strict', script))
     expect(printed).toBe('every call returned\n')

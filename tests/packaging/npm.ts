@@ -1,2 +1,2 @@
-/** npm's name as a program. */
+/** The name of npm's executable. */
 export const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'

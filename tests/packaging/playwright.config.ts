@@ -1,7 +1,7 @@
 import { defineConfig } from '@playwright/test'
 import { launchOptions } from '../harness/engines/chromium.ts'
 
-/** One at a time, in one browser: bundlers take all of a small machine. */
+/** One worker and one browser, because a bundler uses all of a small machine. */
 export default defineConfig({
   testDir: '.',
   testMatch: '*.spec.ts',
@@ -9,7 +9,7 @@ export default defineConfig({
   workers: 1,
   forbidOnly: true,
   retries: 0,
-  // A bundler's build, on a busy machine.
+  // For a bundler's build on a busy machine.
   timeout: 240_000,
   expect: { timeout: 30_000 },
   reporter: [['list'], ['./times_reporter.ts']],

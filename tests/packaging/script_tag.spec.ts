@@ -1,8 +1,8 @@
-// The script for pages without modules: from the server, and as a file that a site serves itself.
+// The script for pages without a bundler: from the server, and as a file of a site.
 import { WRITE_KEY } from '../harness/server.ts'
 import { serveFolder } from './static_site.ts'
 import { test } from './test.ts'
-import { expectGrowth, expectVisit } from './visit.ts'
+import { expectFullClient, expectVisit } from './visit.ts'
 
 const VISIT = `
   const stop = lamplight.timer('visit.duration')
@@ -10,23 +10,23 @@ const VISIT = `
   stop()
   document.title = stored ? 'stored' : reason`
 
-test('a script tag that names the server sends its events there, also once the rest of the client has come', async ({
-  ground,
+test('a script tag with the script of the server sends its events to it', async ({
+  workFolder,
   host,
   page,
   server,
 }) => {
   const url = await host(
     serveFolder(
-      ground,
+      workFolder,
       `<script src="${server.url}/lamplight.js" data-key="${WRITE_KEY}"></script><script>${VISIT}</script>`,
     ),
   )
   await expectVisit(page, `${url}/page`, server, 'script')
-  await expectGrowth(page, server)
+  await expectFullClient(page, server)
 })
 
-test('a script tag with the file of the package sends its events to the server that it names, also once the rest of the client has come', async ({
+test('a script tag with the file of the package sends its events to its data-url', async ({
   host,
   install,
   page,
@@ -36,5 +36,5 @@ test('a script tag with the file of the package sends its events to the server t
   const tag = `<script src="/node_modules/lamplight/dist/snippet.js" data-key="${WRITE_KEY}" data-url="${server.url}"></script>`
   const url = await host(serveFolder(consumer.folder, `${tag}<script>${VISIT}</script>`))
   await expectVisit(page, `${url}/page`, server, 'script')
-  await expectGrowth(page, server)
+  await expectFullClient(page, server)
 })

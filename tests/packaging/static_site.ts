@@ -1,4 +1,4 @@
-// Serves what a bundler wrote, as any web server would.
+// Serves a bundler's output like any web server.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,7 +12,10 @@ const TYPES: Record<string, string> = {
   '.wasm': 'application/wasm',
 }
 
-/** Serves a folder, `/some` also from `some.html` and `some/index.html`; `/page?…` is a page with `head` in its head. */
+/**
+ * Serves a folder, and `/some` also from `some.html` and `some/index.html`. `/page?…` is a page
+ * with `head` in its head.
+ */
 export async function serveFolder(folder: string, head = ''): Promise<Running> {
   const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title></title><link rel="icon" href="data:,">${head}`
   const http = createServer((request, response) => {

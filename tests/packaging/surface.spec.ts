@@ -1,4 +1,4 @@
-// Nothing is exported that no test imports, and nothing is declared that is not there.
+// Every export is imported by a test, and every declaration has its code.
 
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -11,10 +11,10 @@ import { expect, test } from './test.ts'
 const TYPES = 'tests/packaging/consumers/types'
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Whose imports count: all that is run or compiled by a test. */
+/** Folders whose imports count, because tests run or compile them. */
 const TESTS = ['tests/harness', 'tests/scenarios', 'tests/packaging', 'npm/test', 'examples']
 
-test('code that uses every type compiles against the package, by import and by require', async ({ install }) => {
+test('code that uses every type compiles with import and require', async ({ install }) => {
   const consumer = await install(TYPES)
   const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
   await test.step('compile', () => consumer.node(tsc, '--project', '.'))
@@ -28,20 +28,20 @@ test('every exported symbol is imported by a test', async ({ install }) => {
   const surfaces = declared(found.map(({ types }) => types))
   for (const { entry, types } of found) {
     const { values = [], types: interfaces = [] } = surfaces.get(types) ?? {}
-    // Entries share types: one that is proven by the main entry is proven.
+    // Entries share types, so a use through the main entry counts for all.
     const unused = [...values, ...interfaces].filter(
       (name) => !used.has(`${entry}#${name}`) && !(interfaces.includes(name) && used.has(`lamplight#${name}`)),
     )
-    expect(unused, `${entry}: import and use these in ${TYPES}, or in a test of their own`).toEqual([])
+    expect(unused, `${entry}: import and use these in ${TYPES} or another test`).toEqual([])
     console.log(`${entry}: ${values.length} values, ${interfaces.length} types, all used by tests`)
   }
 })
 
-test('what the declarations promise is there, for import and for require', async ({ install }) => {
+test('every declared value exists, with import and with require', async ({ install }) => {
   const consumer = await install(TYPES)
   const found = await entries(install)
-  const twin = (types: string): string => types.replace(/\.d\.ts$/, '.d.cts')
-  const surfaces = declared(found.flatMap(({ types }) => [types, twin(types)]))
+  const commonJs = (types: string): string => types.replace(/\.d\.ts$/, '.d.cts')
+  const surfaces = declared(found.flatMap(({ types }) => [types, commonJs(types)]))
   const list = 'console.log(JSON.stringify(Object.keys(found).sort()))'
   for (const { entry, types } of found) {
     const values = surfaces.get(types)?.values
@@ -49,7 +49,7 @@ test('what the declarations promise is there, for import and for require', async
     const byRequire = await consumer.node('--input-type=commonjs', '-e', `const found = require('${entry}'); ${list}`)
     expect(JSON.parse(byImport), `import '${entry}'`).toEqual(values)
     expect(JSON.parse(byRequire), `require('${entry}')`).toEqual(values)
-    expect(surfaces.get(twin(types))?.values).toEqual(values)
+    expect(surfaces.get(commonJs(types))?.values).toEqual(values)
   }
 })
 
@@ -65,7 +65,7 @@ async function entries(
   return found
 }
 
-/** The tests' files, as far as they are, or will be, in the repository. */
+/** The files of the tests that are tracked or untracked, but not ignored. */
 function sources(): string[] {
   const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...TESTS], {
     cwd: REPOSITORY,

@@ -1,14 +1,14 @@
-// What the package exports, by its own declarations; and what somebody's code imports.
+// Reads the exports of the package from its declarations, and the imports of other code.
 import { join } from 'node:path'
 import ts from 'typescript'
 
 export interface Surface {
-  /** What exists when the code runs. */
+  /** Exports that exist at run time. */
   values: string[]
   types: string[]
 }
 
-/** What the declarations in each of the files export. */
+/** The exports of the declarations in each file. */
 export function declared(paths: string[]): Map<string, Surface> {
   const program = ts.createProgram(paths, {
     module: ts.ModuleKind.NodeNext,
@@ -21,7 +21,7 @@ export function declared(paths: string[]): Map<string, Surface> {
 
 function exportsOf(checker: ts.TypeChecker, source: ts.SourceFile | undefined): Surface {
   const module = source && checker.getSymbolAtLocation(source)
-  if (!module) throw new Error(`${source?.fileName ?? 'a file that is not there'} exports nothing`)
+  if (!module) throw new Error(`${source?.fileName ?? 'a missing file'} exports nothing`)
   const surface: Surface = { values: [], types: [] }
   for (const symbol of checker.getExportsOfModule(module)) {
     const { flags } = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
@@ -30,7 +30,7 @@ function exportsOf(checker: ts.TypeChecker, source: ts.SourceFile | undefined): 
   return { values: surface.values.sort(), types: surface.types.sort() }
 }
 
-/** What a source imports from the package by name, as `entry#name`. */
+/** The names that a source imports from the package, as `entry#name`. */
 export function imported(path: string, text: string): string[] {
   const found: string[] = []
   for (const statement of ts.createSourceFile(path, text, ts.ScriptTarget.ES2022).statements) {
@@ -43,7 +43,9 @@ export function imported(path: string, text: string): string[] {
   return found
 }
 
-/** The entries of an installed package that are code: their names, and where the declarations of each are. */
+/**
+ * The entries of an installed package that are code, with the paths of their declarations.
+ */
 export function entriesOf(folder: string, exports: Record<string, unknown>): { entry: string; types: string }[] {
   return Object.entries(exports).flatMap(([path, target]) => {
     const found = typesIn(target)
@@ -51,7 +53,7 @@ export function entriesOf(folder: string, exports: Record<string, unknown>): { e
   })
 }
 
-/** The declarations that `import` takes. */
+/** The declarations for `import`. */
 function typesIn(target: unknown): string | undefined {
   if (typeof target !== 'object' || target === null) return undefined
   const conditions = target as Record<string, unknown>

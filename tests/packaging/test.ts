@@ -1,4 +1,4 @@
-// What every packaging test starts with: the packed tarball, projects that have it installed, and a page that is watched.
+// The fixtures of packaging tests: the tarball, projects that install it, and a watched page.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -7,25 +7,26 @@ import { Consumer, type Running } from './consumer.ts'
 import { pack, type Tarball } from './tarball.ts'
 import { Watch } from './watch.ts'
 
-interface World {
-  /** Keeps what serves pages until the browser has left them. Returns its address. */
+interface Fixtures {
+  /** Keeps a server of pages running until the browser has closed them. Returns its address. */
   host: (starting: Promise<Running>) => Promise<string>
-  /** Gathers what the pages of this test complain about; the test fails if there is anything. */
+  /** Collects the problems of the test's pages. The test fails if there are any. */
   watch: Watch
 }
 
-interface Workshop {
-  /** A folder outside the repository, gone afterwards. */
-  ground: string
-  tarball: Tarball
-  /** The project at that path of the repository, copied and installed; once for all tests of a run. */
+interface WorkerFixtures {
+  /** A temporary folder outside the repository. */
+  workFolder: string
+  tarball: Tarball /** The project at a path of the repository, copied and installed once for all tests of a run. */
   install: (path: string) => Promise<Consumer>
-  /** The same, after that script of its package.json has run; once for all tests of a run. */
+  /**
+   * The installed project after a script of its package.json has run once for all tests of a run.
+   */
   build: (path: string, script: string) => Promise<Consumer>
 }
 
-export const test = base.extend<World, Workshop>({
-  ground: [
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  workFolder: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that are needed from this pattern.
     async ({}, use) => {
       const folder = await mkdtemp(join(tmpdir(), 'lamplight-packaging-'))
@@ -34,10 +35,10 @@ export const test = base.extend<World, Workshop>({
     },
     { scope: 'worker' },
   ],
-  tarball: [async ({ ground }, use) => use(pack(ground)), { scope: 'worker' }],
+  tarball: [async ({ workFolder }, use) => use(pack(workFolder)), { scope: 'worker' }],
   install: [
-    async ({ ground, tarball }, use) => {
-      const install = once((path: string) => Consumer.install(path, join(ground, basename(path)), tarball))
+    async ({ workFolder, tarball }, use) => {
+      const install = once((path: string) => Consumer.install(path, join(workFolder, basename(path)), tarball))
       await use((path) => base.step('install', () => install(path)))
     },
     { scope: 'worker' },
@@ -64,25 +65,25 @@ export const test = base.extend<World, Workshop>({
     for (const { stop } of running) await stop()
   },
   watch: [
-    // After the host, so that pages are closed before those who serve them.
+    // Depends on the host, so that pages are closed before their servers.
     async ({ host: _, context }, use) => {
       const watch = new Watch(context)
       await use(watch)
-      expect(watch.complaints).toEqual([])
+      expect(watch.problems).toEqual([])
     },
     { auto: true },
   ],
 })
 
-/** The same promise for the same arguments. */
+/** Returns the same promise for the same arguments. */
 function once<Args extends string[], Result>(
   act: (...args: Args) => Promise<Result>,
 ): (...args: Args) => Promise<Result> {
-  const begun = new Map<string, Promise<Result>>()
+  const started = new Map<string, Promise<Result>>()
   return (...args) => {
     const name = args.join(' ')
-    const result = begun.get(name) ?? act(...args)
-    begun.set(name, result)
+    const result = started.get(name) ?? act(...args)
+    started.set(name, result)
     return result
   }
 }

@@ -1,4 +1,4 @@
-// Prints, after a run, where the time went: for each consumer and each step of its test.
+// Prints the time of each test and its steps after a run.
 import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter'
 
 export default class TimesReporter implements Reporter {

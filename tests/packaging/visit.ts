@@ -1,10 +1,10 @@
-// A visit of a page of consumers/pages, and what must have come of it.
+// Visits a page of consumers/pages, and checks its events.
 import type { Page } from '@playwright/test'
 import { type Server, WRITE_KEY } from '../harness/server.ts'
 import { expect } from './test.ts'
 
-/** What a page has left that is gone: only the whole client looks for such. */
-const LEFT = { producer: '0'.repeat(26), text: '{"name":"left"}' }
+/** An orphaned event, which only the full client looks for. */
+const ORPHAN = { producer: '0'.repeat(26), text: '{"name":"left"}' }
 
 /** Opens a page that tracks a visit, and waits until the server lists it. */
 export async function expectVisit(page: Page, address: string, server: Server, entry: string): Promise<void> {
@@ -17,8 +17,10 @@ export async function expectVisit(page: Page, address: string, server: Server, e
   expect(rows.find(({ name }) => name === 'visit.duration')?.monitor).toMatchObject({ kind: 'timer' })
 }
 
-/** Waits until the whole client has taken over in the page of a visit, and has it send an event. */
-export async function expectGrowth(page: Page, server: Server): Promise<void> {
+/**
+ * Waits until the full client has taken over in the page of a visit, and sends an event with it.
+ */
+export async function expectFullClient(page: Page, server: Server): Promise<void> {
   const key = await page.evaluate(({ producer, text }) => {
     const namespace = Object.keys(localStorage)
       .find((key) => key.endsWith(':s'))
@@ -26,14 +28,16 @@ export async function expectGrowth(page: Page, server: Server): Promise<void> {
     const key = `${namespace}:q:${producer}:1`
     localStorage[key] = text
     return key
-  }, LEFT)
+  }, ORPHAN)
   await expect.poll(() => page.evaluate(() => window.lamplight.stats().foreign)).toBe(1)
   const made = await page.evaluate((key) => {
     localStorage.removeItem(key)
-    return window.lamplight.track('grown')
+    return window.lamplight.track('full_client')
   }, key)
   expect(made).toMatchObject({ seq: 3, stored: true })
   await expect
-    .poll(async () => (await server.api.events({ name: 'grown' })).map(({ producer, seq }) => `${producer}-${seq}`))
+    .poll(async () =>
+      (await server.api.events({ name: 'full_client' })).map(({ producer, seq }) => `${producer}-${seq}`),
+    )
     .toEqual([made.id])
 }

@@ -31,7 +31,7 @@ async function rows(server: Server, name: string, count: number): Promise<EventR
   return found.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
 }
 
-/** What the page is made of. */
+/** Replaces the content of the page. */
 function show(tab: Client, html: string): Promise<void> {
   return tab.page.evaluate((html) => {
     document.body.innerHTML = html
@@ -40,9 +40,9 @@ function show(tab: Client, html: string): Promise<void> {
 
 for (const [how, hasNavigation] of [
   ['the Navigation API', true],
-  ['the history alone', false],
+  ['the History API', false],
 ] as const) {
-  test(`every change of the address is one page view, by ${how}, and an anchor is none`, async ({
+  test(`each change of the address is one page view with ${how}, an anchor is none`, async ({
     context,
     openTab,
     server,
@@ -89,7 +89,7 @@ for (const [how, hasNavigation] of [
   })
 }
 
-test('to watch again, as React does in its strict mode, counts no page view twice', async ({ openTab, server }) => {
+test('watching twice, as in React strict mode, counts no page view twice', async ({ openTab, server }) => {
   const tab = await openTab()
   await watch(tab, {})
   await tab.page.evaluate(() => window.stopAuto())
@@ -101,10 +101,7 @@ test('to watch again, as React does in its strict mode, counts no page view twic
   expect(views.map(({ properties }) => properties['path'])).toEqual(['/', '/next'])
 })
 
-test('a click on a marked element is tracked with its properties, and no other click is', async ({
-  openTab,
-  server,
-}) => {
+test('only clicks on marked elements are tracked, with their properties', async ({ openTab, server }) => {
   const tab = await openTab()
   await show(
     tab,
@@ -115,7 +112,7 @@ test('a click on a marked element is tracked with its properties, and no other c
   )
   await watch(tab, { pages: false, errors: false })
   for (const target of ['#buy b', '#plain', '#inner', '#ignored']) await tab.page.click(target)
-  // One who stops the event stops nothing of ours.
+  // A listener that stops the event does not stop tracking.
   await tab.page.evaluate(() =>
     document.querySelector('#buy')?.addEventListener('click', (event) => event.stopImmediatePropagation()),
   )
@@ -129,13 +126,13 @@ test('a click on a marked element is tracked with its properties, and no other c
   expect(all[0]?.properties).toEqual({ item_id: '7', plan: 'pro' })
 })
 
-test('errors and rejections are tracked, a few a minute, cut to size, and never because of themselves', async ({
-  openBehindFront,
+test('errors and rejections are tracked with a rate limit, cut, and without recursion', async ({
+  openBehindProxy,
   server,
 }) => {
-  const tab = await openBehindFront()
+  const tab = await openBehindProxy()
   await tab.page.evaluate(() => {
-    // A hook that fails loudly would track its own failure for ever.
+    // Without protection, a failing hook would track its own failure endlessly.
     window.lamplight.use({
       name: 'loud',
       beforeEnqueue: (event) => {
@@ -183,7 +180,7 @@ test('errors and rejections are tracked, a few a minute, cut to size, and never 
   expect(last).toMatchObject({ message: 'a minute later', left_out: 19 })
 })
 
-test('web vitals are kept as metrics, by the library that the page brings', async ({ openTab, server }) => {
+test('web vitals are tracked as metrics with the library that the page provides', async ({ openTab, server }) => {
   const tab = await openTab()
   const library = createRequire(import.meta.url).resolve('web-vitals')
   const body = readFileSync(library.replace(/[^/]*$/, 'web-vitals.js'), 'utf8')

@@ -5,7 +5,7 @@ import { WRITE_KEY } from '../harness/server.ts'
 import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** Starts a client there, tracks, and gives what came back. */
+/** Starts a client in a page or frame, tracks, and returns the results. */
 function trackIn(
   place: Page | Frame,
   origin: string,
@@ -21,13 +21,9 @@ function trackIn(
   )
 }
 
-test('in a sandboxed frame, where touching localStorage throws, events say that storage is blocked and arrive all the same', async ({
-  page,
-  server,
-  site,
-}) => {
-  const broken: string[] = []
-  page.on('pageerror', (error) => broken.push(error.message))
+test('in a sandboxed frame without localStorage, events report it and still arrive', async ({ page, server, site }) => {
+  const pageErrors: string[] = []
+  page.on('pageerror', (error) => pageErrors.push(error.message))
   await page.goto(site.origin)
   await page.evaluate(() => {
     const frame = document.createElement('iframe')
@@ -52,12 +48,12 @@ test('in a sandboxed frame, where touching localStorage throws, events say that 
     server,
     made.map((one) => one.id),
   )
-  expect(broken).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
-test('a page whose localStorage getter throws is not broken, and its events arrive', async ({ page, server, site }) => {
-  const broken: string[] = []
-  page.on('pageerror', (error) => broken.push(error.message))
+test('a page whose localStorage getter throws keeps working, and its events arrive', async ({ page, server, site }) => {
+  const pageErrors: string[] = []
+  page.on('pageerror', (error) => pageErrors.push(error.message))
   await page.addInitScript(() => {
     Object.defineProperty(window, 'localStorage', {
       get() {
@@ -72,17 +68,13 @@ test('a page whose localStorage getter throws is not broken, and its events arri
     server,
     made.map((one) => one.id),
   )
-  expect(broken).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
-test('storage that starts to throw in mid-life breaks nothing: what is tracked after it arrives', async ({
-  context,
-  server,
-  site,
-}) => {
+test('if storage starts to throw later, the page works and new events arrive', async ({ context, server, site }) => {
   const tab = await Client.openPage(context, site, server.url)
-  const broken: string[] = []
-  tab.page.on('pageerror', (error) => broken.push(error.message))
+  const pageErrors: string[] = []
+  tab.page.on('pageerror', (error) => pageErrors.push(error.message))
   const before = await tab.trackMany(20, 'before')
   await tab.page.evaluate(() => {
     for (const name of ['getItem', 'setItem', 'removeItem', 'key'] as const) {
@@ -97,5 +89,5 @@ test('storage that starts to throw in mid-life breaks nothing: what is tracked a
     server,
     [...before, ...after].map((one) => one.id),
   )
-  expect(broken).toEqual([])
+  expect(pageErrors).toEqual([])
 })

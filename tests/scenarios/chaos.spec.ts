@@ -4,15 +4,17 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { form } from '../harness/form.ts'
 import { Random, seed } from '../harness/random.ts'
 import { killRenderer, rendererPid } from '../harness/renderer.ts'
+import { ResponseDropper } from '../harness/response_dropper.ts'
 import { expect, test } from '../harness/test.ts'
-import { WireCutter } from '../harness/wire_cutter.ts'
 
 const ROUNDS = form(14, 120)
 const TABS = 3
-/** Events that wait in a tab before it makes no more: those of all tabs, gone ones too, are to fit into storage. */
+/**
+ * A tab makes no more events while this many wait, so that the events of all tabs fit into storage.
+ */
 const WAITING_MAX = 400
 
-test('whatever is killed, cut or reloaded, in whatever order, each event is stored once', async ({
+test('each event is stored once after random kills, lost responses and reloads', async ({
   context,
   server,
   site,
@@ -20,25 +22,25 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
   test.setTimeout(240_000 + ROUNDS * 10_000)
   const startSeed = seed()
   info.annotations.push({ type: 'seed', description: String(startSeed) })
-  console.log(`chaos: to see it again, set LAMPLIGHT_SEED=${startSeed}`)
+  console.log(`chaos: to reproduce it, set LAMPLIGHT_SEED=${startSeed}`)
   const random = new Random(startSeed)
-  const cutter = await WireCutter.start(server.url)
+  const dropper = await ResponseDropper.start(server.url)
   const ids: string[] = []
 
-  /** What a page leaves behind is safe if it was stored; nothing else is promised. */
+  /** Events that were stored survive their page. No others are promised to. */
   const keep = ({ made, unstored }: Loaded): void => {
-    expect(unstored, 'the load stays within what storage takes').toEqual([])
+    expect(unstored, 'all events of the load fit into storage').toEqual([])
     ids.push(...made)
   }
   const openLoaded = async (): Promise<Client> => {
-    const tab = await Client.openPage(context, site, cutter.url)
+    const tab = await Client.openPage(context, site, dropper.url)
     await tab.startLoad('chaos', WAITING_MAX)
     return tab
   }
   const tabs: Client[] = []
   for (let index = 0; index < TABS; index += 1) tabs.push(await openLoaded())
 
-  const acts = {
+  const actions = {
     async killServer(): Promise<void> {
       await server.kill()
       await sleep(random.below(1_500))
@@ -48,36 +50,36 @@ test('whatever is killed, cut or reloaded, in whatever order, each event is stor
       const index = random.below(TABS)
       const tab = tabs[index]!
       const pid = await rendererPid(tab.page)
-      const meeting = await site.meet()
-      await tab.stopLoadAndStandStill(meeting)
-      keep(JSON.parse(await meeting.words) as Loaded)
+      const hanging = await site.hangingRequest()
+      await tab.stopLoadAndBlock(hanging)
+      keep(JSON.parse(await hanging.body) as Loaded)
       await killRenderer(tab.page, pid)
       tabs[index] = await openLoaded()
     },
     async reloadTab(): Promise<void> {
       const tab = tabs[random.below(TABS)]!
       keep(await tab.stopLoadAndReload())
-      await tab.init(cutter.url)
+      await tab.init(dropper.url)
       await tab.startLoad('chaos', WAITING_MAX)
     },
-    async loseAnswers(): Promise<void> {
-      cutter.wire = 'loses_answers'
+    async dropResponses(): Promise<void> {
+      dropper.mode = 'drop'
       await sleep(500 + random.below(1_000))
-      cutter.wire = 'whole'
+      dropper.mode = 'forward'
     },
   }
 
   try {
-    const choices = Object.keys(acts) as (keyof typeof acts)[]
+    const choices = Object.keys(actions) as (keyof typeof actions)[]
     for (let round = 0; round < ROUNDS; round += 1) {
       await sleep(random.below(600))
-      await acts[choices[random.below(choices.length)]!]()
+      await actions[choices[random.below(choices.length)]!]()
     }
     for (const tab of tabs) ids.push(...(await tab.stopLoad()))
     expect(ids.length).toBeGreaterThan(1_000)
     await expectExactlyOnce(server, ids, 120_000)
     for (const tab of tabs) await expect.poll(() => tab.waiting()).toBe(0)
   } finally {
-    await cutter.close()
+    await dropper.close()
   }
 })

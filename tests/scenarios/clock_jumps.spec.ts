@@ -5,7 +5,10 @@ import { expect, test } from '../harness/test.ts'
 
 const DAY_MS = 86_400_000
 
-/** Gives the context's pages a wall clock that a test can set; the monotonic one goes on as it does in a real jump. */
+/**
+ * Lets a test set the wall clock of the context's pages. The monotonic clock is unchanged, as in a
+ * real jump.
+ */
 async function setClocks(context: BrowserContext): Promise<void> {
   await context.addInitScript(() => {
     const RealDate = Date
@@ -35,24 +38,24 @@ for (const [where, byMs] of [
   ['a day forward', DAY_MS],
   ['a day back', -DAY_MS],
 ] as const) {
-  test(`a clock that jumps ${where} in the middle of an outage neither holds up nor loses an event`, async ({
+  test(`a clock that jumps ${where} during an outage delays and loses no event`, async ({
     context,
-    front,
-    openBehindFront,
+    faultProxy,
+    openBehindProxy,
     server,
   }) => {
     await setClocks(context)
-    const tab = await openBehindFront()
-    front.conduct = 'resets'
+    const tab = await openBehindProxy()
+    faultProxy.behaviour = 'reset'
     const before = await tab.trackMany(50, 'before')
-    await expect.poll(() => front.posts.length).toBeGreaterThanOrEqual(1)
+    await expect.poll(() => faultProxy.posts.length).toBeGreaterThanOrEqual(1)
     await jump(tab.page, byMs)
     const after = await tab.trackMany(50, 'after')
-    const failed = front.posts.length
+    const failed = faultProxy.posts.length
     await expect
-      .poll(() => front.posts.length, { timeout: 15_000, message: 'tries after the jump' })
+      .poll(() => faultProxy.posts.length, { timeout: 15_000, message: 'attempts after the jump' })
       .toBeGreaterThan(failed)
-    front.conduct = 'passes'
+    faultProxy.behaviour = 'forward'
     await expectExactlyOnce(
       server,
       [...before, ...after].map((one) => one.id),
@@ -60,21 +63,21 @@ for (const [where, byMs] of [
     )
   })
 
-  test(`a tab whose clock is ${where} of its heir's is adopted from in seconds when it is killed`, async ({
+  test(`events of a killed tab whose clock is ${where} are adopted within seconds`, async ({
     context,
-    front,
-    openBehindFront,
+    faultProxy,
+    openBehindProxy,
     server,
   }) => {
     await setClocks(context)
-    const survivor = await openBehindFront()
-    const victim = await openBehindFront()
+    const survivor = await openBehindProxy()
+    const victim = await openBehindProxy()
     const [, pid] = await separateRenderers([survivor.page, victim.page])
-    front.conduct = 'resets'
+    faultProxy.behaviour = 'reset'
     await jump(victim.page, byMs)
     const made = await victim.trackMany(50, 'elsewhen')
     await killRenderer(victim.page, pid!)
-    front.conduct = 'passes'
+    faultProxy.behaviour = 'forward'
     await expectExactlyOnce(
       server,
       made.map((one) => one.id),

@@ -1,9 +1,12 @@
 import { Client } from '../harness/client.ts'
-import { OVERLOADED } from '../harness/front.ts'
+import { OVERLOADED } from '../harness/fault_proxy.ts'
 import { killRenderer, rendererPid } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** What stands in localStorage, without the namespace, and without the tab lock, which names nobody. */
+/**
+ * The keys in localStorage, without the namespace, and without the tab lock, which identifies no
+ * user.
+ */
 function kept(client: Client): Promise<string[]> {
   return client.page.evaluate(() =>
     Object.keys(localStorage)
@@ -13,39 +16,39 @@ function kept(client: Client): Promise<string[]> {
   )
 }
 
-/** What a call gives back in the page. */
-function lately(client: Client, name: string) {
+/** Tracks in the page and returns the whole result. */
+function trackIn(client: Client, name: string) {
   return client.page.evaluate((name) => window.lamplight.track(name), name)
 }
 
-test('denied: what waits is gone at once, in every tab, is declared, and is never sent', async ({
-  front,
-  openBehindFront,
+test('denied consent deletes and declares the unsent events of all tabs', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
-  front.conduct = OVERLOADED
-  const [one, two] = [await openBehindFront(), await openBehindFront()]
+  faultProxy.behaviour = OVERLOADED
+  const [one, two] = [await openBehindProxy(), await openBehindProxy()]
   await one.trackMany(3, 'secret')
   await two.trackMany(4, 'secret')
-  await expect.poll(() => front.posts.length).toBeGreaterThan(0)
+  await expect.poll(() => faultProxy.posts.length).toBeGreaterThan(0)
 
   await one.page.evaluate(() => window.lamplight.setConsent('denied'))
   expect((await one.stats()).queued).toBe(0)
   expect((await one.stats()).dropped.opted_out).toBe(3)
-  expect(await lately(one, 'secret')).toEqual({ id: '', seq: 0, stored: false, reason: 'consent_denied' })
-  // What other tabs have, as soon as the whole client is there.
+  expect(await trackIn(one, 'secret')).toEqual({ id: '', seq: 0, stored: false, reason: 'consent_denied' })
+  // The events of other tabs follow once the full client has loaded.
   await expect.poll(async () => (await kept(one)).filter((key) => key.startsWith('q:'))).toEqual([])
   await expect.poll(async () => (await two.stats()).dropped.opted_out).toBe(4)
-  expect((await lately(two, 'secret')).reason).toBe('consent_denied')
+  expect((await trackIn(two, 'secret')).reason).toBe('consent_denied')
 
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   await expect.poll(async () => (await server.api.totals()).declared).toBe(7)
   const totals = await server.api.totals()
   expect(totals).toMatchObject({ stored: 0, lost: 0, in_flight: 0 })
   expect(await server.api.events()).toEqual([])
 })
 
-test('denied holds for pages that say nothing of consent, until somebody grants it', async ({ openTab, server }) => {
+test('denied consent holds for later pages that set none, until it is granted', async ({ openTab, server }) => {
   const tab = await openTab()
   await tab.track('before')
   await expect.poll(async () => (await server.api.events()).length).toBe(1)
@@ -53,9 +56,9 @@ test('denied holds for pages that say nothing of consent, until somebody grants 
 
   await tab.page.reload()
   await tab.init(server.url)
-  expect((await lately(tab, 'after')).reason).toBe('consent_denied')
+  expect((await trackIn(tab, 'after')).reason).toBe('consent_denied')
   await tab.page.evaluate(() => window.lamplight.setConsent('granted'))
-  expect(await lately(tab, 'again')).toMatchObject({ stored: true })
+  expect(await trackIn(tab, 'again')).toMatchObject({ stored: true })
 
   await tab.page.reload()
   await tab.init(server.url)
@@ -67,27 +70,27 @@ test('denied holds for pages that say nothing of consent, until somebody grants 
   expect(new Set(rows.map(({ user }) => user.anonymous_id)).size).toBe(1)
 })
 
-test('forget leaves nothing of the user in storage, in no tab, and whoever comes later is somebody else', async ({
-  front,
-  openBehindFront,
+test('forget deletes the user from storage in all tabs, and the next user is new', async ({
+  faultProxy,
+  openBehindProxy,
   server,
   site,
   context,
 }) => {
-  const first = await openBehindFront()
+  const first = await openBehindProxy()
   await first.page.evaluate(() => window.lamplight.identify('u-1'))
   await expect.poll(async () => (await server.api.events()).length).toBe(1)
 
-  // A tab that is gone has left something too.
-  front.conduct = OVERLOADED
-  const gone = await openBehindFront()
+  // A closed tab has left events, too.
+  faultProxy.behaviour = OVERLOADED
+  const gone = await openBehindProxy()
   await gone.trackMany(5, 'left_behind')
   await gone.page.close({ runBeforeUnload: false })
   await first.trackMany(2, 'secret')
 
   await first.page.evaluate(() => window.lamplight.forget())
   await expect.poll(async () => (await kept(first)).filter((key) => !key.startsWith('p:'))).toEqual(['o'])
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   await expect.poll(async () => (await server.api.totals()).declared).toBe(7)
   await expect.poll(() => kept(first)).toEqual(['o'])
   expect((await server.api.events()).map(({ name }) => name)).toEqual(['identify'])
@@ -108,22 +111,22 @@ test('forget leaves nothing of the user in storage, in no tab, and whoever comes
   expect(row?.session).not.toBe(before?.session)
 })
 
-test('who denies at the start has nothing kept, also of what an earlier page left', async ({
+test('denied consent at the start also deletes what an earlier page stored', async ({
   context,
-  front,
-  openBehindFront,
+  faultProxy,
+  openBehindProxy,
   server,
   site,
 }) => {
-  front.conduct = OVERLOADED
-  const tab = await openBehindFront()
+  faultProxy.behaviour = OVERLOADED
+  const tab = await openBehindProxy()
   await tab.trackMany(2, 'secret')
-  // Not closed: what a page says as it leaves could still be on its way when the server is well again.
+  // Killed, because the last request of a closing page could arrive after the server has recovered.
   await killRenderer(tab.page, await rendererPid(tab.page))
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   const page = await context.newPage()
   await page.goto(site.origin)
-  const denying = await Client.in(page, front.url, { consent: 'denied' })
+  const denying = await Client.in(page, faultProxy.url, { consent: 'denied' })
   await expect.poll(() => kept(denying)).toEqual(['o', 's', 'u'])
   await expect.poll(async () => (await server.api.totals()).declared).toBe(2)
   await denying.page.evaluate(() => window.lamplight.identify('u-1'))

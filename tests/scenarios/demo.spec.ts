@@ -1,19 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DemoPage } from '../harness/demo_page.ts'
-import { photograph } from '../harness/photograph.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
+import { takeScreenshots } from '../harness/screenshots.ts'
 import { expect, test } from '../harness/test.ts'
 
 test.use({ command: 'demo', viewport: { width: 1280, height: 900 } })
 
-test('the demo: five tabs, hammered, server cut off, tabs closed and one killed, server back: the equation holds', async ({
-  context,
-  server,
-}) => {
+test('the equation holds after load, an outage, a closed tab and a killed tab', async ({ context, server }) => {
   test.setTimeout(240_000)
   const demo = await DemoPage.open(context, server.url)
   await demo.expectState('idle', 10_000)
-  await photograph(demo.page, 'demo-1-idle')
+  await takeScreenshots(demo.page, 'demo-1-idle')
 
   const tabs = await demo.openTabs('Open five', 5)
   const pids = await separateRenderers(tabs)
@@ -22,7 +19,8 @@ test('the demo: five tabs, hammered, server cut off, tabs closed and one killed,
   await sleep(2_000)
   await demo.press('500 per second')
   await sleep(1_000)
-  // However long the presses took: what storage has no room for in the outage is not promised.
+  // Waits for all events, because those that storage has no room for in the outage are not
+  // promised.
   await demo.press('Stop')
   await demo.expectState('holds', 60_000)
   await demo.choose('is offline')
@@ -33,9 +31,9 @@ test('the demo: five tabs, hammered, server cut off, tabs closed and one killed,
   await killRenderer(tabs[1]!, pids[1]!)
   await demo.press('Stop')
   await demo.expectState('on_the_way', 5_000)
-  // A tab that is too busy to say goodbye in time is killed by the browser itself.
+  // The browser kills a tab that is too busy to announce its closing in time.
   await expect(demo.page.locator('#tabs tr:is([data-life=killed], [data-life=closed])')).toHaveCount(2)
-  await photograph(demo.page, 'demo-2-cut-off')
+  await takeScreenshots(demo.page, 'demo-2-offline')
 
   await demo.choose('responds')
   await demo.expectState('holds', 60_000)
@@ -43,16 +41,16 @@ test('the demo: five tabs, hammered, server cut off, tabs closed and one killed,
   expect(equation.made).toBeGreaterThan(2_000)
   expect(equation).toEqual({ made: equation.made, stored: equation.made, duplicates: 0, holes: 0 })
   await expect.poll(() => demo.doneSteps()).toBe(6)
-  await photograph(demo.page, 'demo-3-holds')
+  await takeScreenshots(demo.page, 'demo-3-holds')
 
   await demo.page.reload()
   await demo.expectState('holds', 10_000)
-  expect(await demo.equation(), 'a reload keeps the sum').toEqual(equation)
+  expect(await demo.equation(), 'a reload keeps the counts').toEqual(equation)
   const totals = await server.api.totals()
   expect(totals).toMatchObject({ stored: equation.made, made: equation.made, lost: 0, declared: 0, in_flight: 0 })
 })
 
-test('all tabs closed during an outage: one tab opened later adopts everything', async ({ context, server }) => {
+test('a tab opened after an outage adopts the events of all closed tabs', async ({ context, server }) => {
   test.setTimeout(120_000)
   const demo = await DemoPage.open(context, server.url)
   await demo.openTabs('Open a tab', 1)
@@ -69,7 +67,7 @@ test('all tabs closed during an outage: one tab opened later adopts everything',
   expect(await demo.equation()).toEqual({ made: 2_000, stored: 2_000, duplicates: 0, holes: 0 })
 })
 
-test('a dashboard opened on old data begins at nothing and still holds', async ({ browser, context, server }) => {
+test('a dashboard opened on old data starts at zero, and the equation holds', async ({ browser, context, server }) => {
   const first = await DemoPage.open(context, server.url)
   await first.openTabs('Open a tab', 1)
   await first.press('1,000 at once')
@@ -85,26 +83,23 @@ test('a dashboard opened on old data begins at nothing and still holds', async (
   await other.close()
 })
 
-test('every event in the tail opens as JSON', async ({ context, server }) => {
+test('every listed event opens as JSON', async ({ context, server }) => {
   const demo = await DemoPage.open(context, server.url)
   const [tab] = await demo.openTabs('Open a tab', 1)
   await tab!.getByRole('button', { name: 'Track one event' }).click()
   await demo.page.bringToFront()
   await demo.page.getByRole('button', { name: 'JSON of clicked 1' }).click()
   await expect(demo.page.locator('#event-json')).toContainText('"timeline"')
-  await photograph(demo.page, 'demo-4-event')
+  await takeScreenshots(demo.page, 'demo-4-event')
 })
 
-test('the comparison puts the same load on arrays in localStorage and on Lamplight, and Lamplight keeps all of it', async ({
-  context,
-  server,
-}) => {
+test('in the comparison with arrays in localStorage, Lamplight loses no event', async ({ context, server }) => {
   const demo = await DemoPage.open(context, server.url)
   await demo.openTabs('Open five', 5)
   await demo.press('Compare')
   const lost = demo.page.locator('#compare-lamplight .lost')
   await expect(lost).not.toHaveText('–', { timeout: 60_000 })
-  await photograph(demo.page, 'demo-5-compared')
+  await takeScreenshots(demo.page, 'demo-5-compared')
   await expect(lost).toHaveText('0')
   expect(Number(await demo.page.locator('#compare-lamplight .made').textContent())).toBeGreaterThan(100)
   for (const way of ['array', 'mutex', 'web_locks']) {

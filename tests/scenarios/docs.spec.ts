@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Place, SHOWN_KEYS } from '../harness/docs/place.ts'
+import { runStory } from '../harness/docs/run.ts'
+import { Sandbox, SHOWN_KEYS } from '../harness/docs/sandbox.ts'
 import { typeErrors } from '../harness/docs/script.ts'
 import { documented, storiesOf } from '../harness/docs/snippet.ts'
-import { tell } from '../harness/docs/tell.ts'
 import { Server } from '../harness/server.ts'
 import { expect, test } from '../harness/test.ts'
 
@@ -15,26 +15,26 @@ const stories = documented().flatMap(storiesOf)
 
 for (const story of stories) {
   const { at, language } = story.main
-  test(`what ${at} shows in ${language} does what it says`, async ({ page }) => {
+  test(`the ${language} snippet at ${at} works`, async ({ page }) => {
     const server = await Server.start('serve', SHOWN_KEYS)
-    const place = new Place(server)
+    const sandbox = new Sandbox(server)
     try {
-      await tell(story, place, page)
+      await runStory(story, sandbox, page)
     } finally {
-      place.remove()
+      sandbox.remove()
       await server.remove()
     }
   })
 }
 
-test('every script in the documentation has right types', () => {
+test('every script in the documentation passes the type check', () => {
   expect(typeErrors(stories, TYPES)).toEqual([])
 })
 
-test('the limits that docs/http.md names are those of the wire', () => {
+test('docs/http.md states the limits of the wire', () => {
   const limits = JSON.parse(readFileSync(join(ROOT, 'tests/wire/limits.json'), 'utf8')) as Record<string, number>
   const page = readFileSync(join(ROOT, 'docs/http.md'), 'utf8')
-  const said = {
+  const statements = {
     NAME_BYTES_MAX: `1 to ${limits['NAME_BYTES_MAX']} bytes`,
     ID_BYTES_MAX: `1 to ${limits['ID_BYTES_MAX']} bytes`,
     PROPERTIES_BYTES_MAX: `at most ${Number(limits['PROPERTIES_BYTES_MAX']) / 1_024} KiB`,
@@ -42,10 +42,10 @@ test('the limits that docs/http.md names are those of the wire', () => {
     UNPACKED_BYTES_MAX: `${Number(limits['UNPACKED_BYTES_MAX']) / 1_048_576} MiB decompressed`,
     EVENTS_MAX: `or ${Number(limits['EVENTS_MAX']).toLocaleString('en')} events`,
   }
-  expect(Object.entries(said).filter(([, text]) => !page.includes(text))).toEqual([])
+  expect(Object.entries(statements).filter(([, text]) => !page.includes(text))).toEqual([])
 })
 
-test('every link within the documentation leads to something', () => {
+test('every link within the documentation has a target', () => {
   const pages = [
     'README.md',
     'ARCHITECTURE.md',
@@ -57,7 +57,7 @@ test('every link within the documentation leads to something', () => {
   ]
   const broken = pages.flatMap((path) =>
     linksOf(path)
-      .filter(({ target, anchor }) => !leads(target, anchor))
+      .filter(({ target, anchor }) => !hasTarget(target, anchor))
       .map(({ text }) => `${path}: ${text}`),
   )
   expect(broken).toEqual([])
@@ -73,8 +73,8 @@ function linksOf(path: string): { text: string; target: string; anchor: string }
     })
 }
 
-/** As forges name headings: lower case, no punctuation, hyphens for spaces. */
-function leads(target: string, anchor: string): boolean {
+/** Anchors follow GitHub's rules: lower case, no punctuation, hyphens for spaces. */
+function hasTarget(target: string, anchor: string): boolean {
   try {
     if (!anchor)
       return readdirSync(join(ROOT, dirname(target))).includes(target.split('/').at(-1) ?? '') || target === ''

@@ -14,14 +14,14 @@ interface Initial {
   utm?: Record<string, string>
 }
 
-/** What the one event of this name says of the page that its person was first seen on. */
+/** The first page of the user, according to the only event of this name. */
 async function initialOf(server: Server, name: string): Promise<Initial | null | undefined> {
   await expect.poll(async () => (await server.api.events({ name })).length, { message: name }).toBe(1)
   const [row] = (await server.api.events({ name })) as unknown as { context: { initial?: Initial | null } | null }[]
   return row?.context?.initial
 }
 
-/** A page load with a client, which tracks nothing by itself. */
+/** Loads a page with a client that tracks nothing automatically. */
 async function visit(
   page: Page,
   site: Site,
@@ -34,7 +34,7 @@ async function visit(
   return Client.in(page, server.url, options)
 }
 
-async function visitAnew(
+async function visitInNewPage(
   context: BrowserContext,
   site: Site,
   server: Server,
@@ -45,10 +45,10 @@ async function visitAnew(
   return visit(await context.newPage(), site, server, path, options, referer)
 }
 
-/** Names of our keys, without the namespace. */
+/** The names of Lamplight's keys, without the namespace. */
 const keys = (page: Page) => page.evaluate(() => Object.keys(localStorage).map((key) => key.replace(/^ll:\d+:/, '')))
 
-test('every event says on which page its person was first seen: in every tab, on every later visit, and nothing of the query', async ({
+test('each event has the first page of its user, in all tabs and visits, without query', async ({
   context,
   server,
   site,
@@ -58,42 +58,38 @@ test('every event says on which page its person was first seen: in every tab, on
     referrer: 'http://news.example/list',
     utm: { source: 'news', medium: 'mail' },
   }
-  const tab = await visitAnew(context, site, server, CAMPAIGN, {}, REFERRER)
+  const tab = await visitInNewPage(context, site, server, CAMPAIGN, {}, REFERRER)
   await tab.track('landed')
   expect(await initialOf(server, 'landed')).toEqual(first)
   await tab.page.evaluate(() => history.pushState({}, '', '/cart'))
   await tab.track('moved')
   expect(await initialOf(server, 'moved')).toEqual(first)
-  // After the whole client has taken over, too.
+  // Also after the full client has taken over.
   await expect
     .poll(() =>
       tab.page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/full.js'))),
     )
     .toBe(true)
   await tab.page.waitForTimeout(500)
-  await tab.track('grown')
-  expect(await initialOf(server, 'grown')).toEqual(first)
+  await tab.track('full_client')
+  expect(await initialOf(server, 'full_client')).toEqual(first)
 
   await (await visit(tab.page, site, server, '/prices?utm_source=ad')).track('came_back')
   expect(await initialOf(server, 'came_back')).toEqual(first)
-  await (await visitAnew(context, site, server, '/', {}, 'http://other.example/')).track('elsewhere')
+  await (await visitInNewPage(context, site, server, '/', {}, 'http://other.example/')).track('elsewhere')
   expect(await initialOf(server, 'elsewhere')).toEqual(first)
   expect(JSON.stringify(await server.api.events())).not.toContain('secret')
 })
 
-test('a direct visit is remembered as well, a page of the same site is not where anybody came from, and an event that was left out changes nothing', async ({
-  context,
-  server,
-  site,
-}) => {
-  const tab = await visitAnew(context, site, server, '/two', { sampleRate: 0 }, `${site.origin}/one`)
+test('a direct visit counts as the first page, also if its event is sampled out', async ({ context, server, site }) => {
+  const tab = await visitInNewPage(context, site, server, '/two', { sampleRate: 0 }, `${site.origin}/one`)
   expect((await tab.track('left_out')).stored).toBe(false)
   await (await visit(tab.page, site, server, CAMPAIGN, {}, REFERRER)).track('later')
   expect(await initialOf(server, 'later')).toEqual({ page: `${site.origin}/two` })
 })
 
-test('after reset the page that is open is the first one of whoever comes next', async ({ context, server, site }) => {
-  const tab = await visitAnew(context, site, server, CAMPAIGN)
+test('after reset the open page is the first page of the next user', async ({ context, server, site }) => {
+  const tab = await visitInNewPage(context, site, server, CAMPAIGN)
   await tab.page.evaluate(() => window.lamplight.identify('u-1'))
   await visit(tab.page, site, server, '/login?utm_source=ad')
   await tab.track('hers')
@@ -105,15 +101,11 @@ test('after reset the page that is open is the first one of whoever comes next',
   expect(await initialOf(server, 'still_theirs')).toEqual({ page: `${site.origin}/login`, utm: { source: 'ad' } })
 })
 
-test('while consent is pending nothing of it is written; once granted it is; denied or forgotten, in this tab or another, it is gone', async ({
-  context,
-  server,
-  site,
-}) => {
-  const tab = await visitAnew(context, site, server, CAMPAIGN, { consent: 'pending' })
+test('the first page is stored only with consent, and deleted without it', async ({ context, server, site }) => {
+  const tab = await visitInNewPage(context, site, server, CAMPAIGN, { consent: 'pending' })
   await tab.page.evaluate(() => window.lamplight.track('early'))
   expect(await keys(tab.page)).toEqual([])
-  const other = await visitAnew(context, site, server, '/other', { consent: 'pending' })
+  const other = await visitInNewPage(context, site, server, '/other', { consent: 'pending' })
   await tab.page.evaluate(() => window.lamplight.setConsent('granted'))
   expect((await initialOf(server, 'early'))?.utm).toEqual({ source: 'news', medium: 'mail' })
   expect(await keys(tab.page)).toContain('f')
@@ -123,28 +115,29 @@ test('while consent is pending nothing of it is written; once granted it is; den
   expect((await initialOf(server, 'beside'))?.page).toBe(`${site.origin}/landing`)
   await other.page.evaluate(() => window.lamplight.setConsent('denied'))
   await expect.poll(() => keys(other.page)).not.toContain('f')
-  // A tab that learned of it before the other one denied does not write it again, nor does a page that starts.
+  // A tab that learned of it before the other one denied does not write it again, nor does a page
+  // that starts.
   await tab.page.evaluate(() => {
     history.pushState({}, '', '/moved')
     window.lamplight.track('after')
   })
-  await visitAnew(context, site, server, '/new')
+  await visitInNewPage(context, site, server, '/new')
   await tab.page.waitForTimeout(200)
   expect(await keys(tab.page)).not.toContain('f')
 
-  const later = await visitAnew(context, site, server, '/again', { consent: 'granted' })
+  const later = await visitInNewPage(context, site, server, '/again', { consent: 'granted' })
   await later.track('again')
   expect((await initialOf(server, 'again'))?.page).toBe(`${site.origin}/again`)
   await later.page.evaluate(() => window.lamplight.forget())
   await expect.poll(() => keys(later.page)).not.toContain('f')
 })
 
-test('what a page says of it itself, or that it wants none, holds; and what is broken in storage breaks no event', async ({
+test('the context option overrides the first page, and a corrupt value is replaced', async ({
   context,
   server,
   site,
 }) => {
-  const tab = await visitAnew(context, site, server, CAMPAIGN, { context: { initial: null } })
+  const tab = await visitInNewPage(context, site, server, CAMPAIGN, { context: { initial: null } })
   await tab.track('none')
   expect(await initialOf(server, 'none')).toBeNull()
   expect(await keys(tab.page)).not.toContain('f')
@@ -152,7 +145,7 @@ test('what a page says of it itself, or that it wants none, holds; and what is b
   await tab.track('own')
   expect(await initialOf(server, 'own')).toEqual({ page: 'mine' })
 
-  // What is not to be said of a page is not said of it later either.
+  // What the context hides about a page is not stored as the first page either.
   await visit(tab.page, site, server, CAMPAIGN, { context: { page: 'a page', referrer: undefined } }, REFERRER)
   await tab.track('redacted')
   expect(await initialOf(server, 'redacted')).toEqual({ page: 'a page', utm: { source: 'news', medium: 'mail' } })
@@ -162,16 +155,12 @@ test('what a page says of it itself, or that it wants none, holds; and what is b
   await tab.page.evaluate(() => {
     for (const key of Object.keys(localStorage)) if (key.endsWith(':f')) localStorage[key] = '{"page":'
   })
-  await visit(tab.page, site, server, '/mended')
-  await tab.track('mended')
-  expect(await initialOf(server, 'mended')).toEqual({ page: `${site.origin}/mended` })
+  await visit(tab.page, site, server, '/repaired')
+  await tab.track('repaired')
+  expect(await initialOf(server, 'repaired')).toEqual({ page: `${site.origin}/repaired` })
 })
 
-test('where WebAssembly is forbidden and consent was withdrawn before, nothing of it is written', async ({
-  page,
-  server,
-  site,
-}) => {
+test('without WebAssembly and consent, the first page is not stored', async ({ page, server, site }) => {
   await page.goto(`${site.origin}/without-wasm`)
   const tab = await Client.in(page, server.url)
   await page.waitForFunction(() => window.lamplight.stats().producer !== '')

@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 import { WRITE_KEY } from '../harness/server.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** A page of each framework: a client for all of it, what watches it, and a button that tracks. */
+/** A page of each framework with one client, automatic tracking, and a button that tracks. */
 const PAGES = {
   // Strict mode mounts, unmounts and mounts again.
   react: `
@@ -45,13 +45,13 @@ const PAGES = {
 }
 
 for (const [framework, source] of Object.entries(PAGES)) {
-  test(`in a page of ${framework} there is one client, one page view, and every press arrives`, async ({
+  test(`a ${framework} page has one client and one page view, and each click arrives`, async ({
     page,
     server,
     site,
   }) => {
-    const broken: string[] = []
-    page.on('pageerror', (error) => broken.push(error.message))
+    const pageErrors: string[] = []
+    page.on('pageerror', (error) => pageErrors.push(error.message))
     const { outputFiles } = await build({
       stdin: {
         contents: `import { init } from 'lamplight'; import { auto } from 'lamplight/auto'
@@ -78,6 +78,6 @@ for (const [framework, source] of Object.entries(PAGES)) {
     const names = (await server.api.events()).map(({ name }) => name).sort()
     expect(names).toEqual(['page', 'pressed', 'pressed'])
     expect(await server.api.producers()).toHaveLength(1)
-    expect(broken).toEqual([])
+    expect(pageErrors).toEqual([])
   })
 }

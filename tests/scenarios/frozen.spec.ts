@@ -4,7 +4,7 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** In which tab the lease is; the same for all that look. */
+/** Waits until all tabs agree on the holder of the lease, and returns its index. */
 async function holderAmong(tabs: Client[]): Promise<number> {
   let holder = -1
   await expect
@@ -15,7 +15,7 @@ async function holderAmong(tabs: Client[]): Promise<number> {
         holder = stats.findIndex(({ producer }) => named.size === 1 && named.has(producer))
         return holder
       },
-      { message: 'all tabs know one holder', timeout: 40_000 },
+      { message: 'all tabs agree on one holder', timeout: 40_000 },
     )
     .toBeGreaterThanOrEqual(0)
   return holder
@@ -26,23 +26,23 @@ async function setLifecycle(page: Page, state: 'frozen' | 'active'): Promise<voi
   await session.send('Page.setWebLifecycleState', { state })
 }
 
-test('a holder that stops dead between two steps is passed by, and does no harm when it wakes', async ({
-  front,
-  openBehindFront,
+test('a stopped lease holder is replaced, and does no harm when it continues', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
   test.setTimeout(180_000)
-  const tabs = [await openBehindFront(), await openBehindFront(), await openBehindFront()]
+  const tabs = [await openBehindProxy(), await openBehindProxy(), await openBehindProxy()]
   const pids = await separateRenderers(tabs.map((tab) => tab.page))
-  front.conduct = 'resets'
+  faultProxy.behaviour = 'reset'
   const made = (await Promise.all(tabs.map((tab) => tab.trackMany(60, 'outage')))).flat()
   const stopped = await holderAmong(tabs)
-  // Its process stands still wherever it is, Web Lock in hand: only its beat can tell.
+  // A stopped process keeps its Web Lock, so only its missing heartbeat reveals it.
   process.kill(pids[stopped]!, 'SIGSTOP')
   try {
     const victim = (stopped + 1) % tabs.length
     await killRenderer(tabs[victim]!.page, pids[victim]!)
-    front.conduct = 'passes'
+    faultProxy.behaviour = 'forward'
     const survivor = tabs.find((_, index) => index !== stopped && index !== victim)!
     await expect
       .poll(async () => (await survivor.stats()).adopted, { timeout: 90_000, message: 'events of the killed tab' })
@@ -58,20 +58,20 @@ test('a holder that stops dead between two steps is passed by, and does no harm 
   await expect.poll(() => tabs[stopped]!.waiting()).toBe(0)
 })
 
-test('a holder that the browser freezes gives way, and delivers its own events when it thaws', async ({
-  front,
-  openBehindFront,
+test('a frozen lease holder is replaced, and later delivers its own events', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
   test.setTimeout(150_000)
-  const tabs = [await openBehindFront(), await openBehindFront()]
+  const tabs = [await openBehindProxy(), await openBehindProxy()]
   await separateRenderers(tabs.map((tab) => tab.page))
-  front.conduct = 'resets'
+  faultProxy.behaviour = 'reset'
   const made = (await Promise.all(tabs.map((tab) => tab.trackMany(60, 'outage')))).flat()
   const holder = await holderAmong(tabs)
   const [frozen, awake] = [tabs[holder]!, tabs[1 - holder]!]
   await setLifecycle(frozen.page, 'frozen')
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   await expect.poll(async () => (await awake.stats()).queued, { timeout: 60_000 }).toBe(0)
   await setLifecycle(frozen.page, 'active')
   await expectExactlyOnce(

@@ -9,7 +9,7 @@ const ONE = JSON.stringify([{ name: 'one' }])
 
 const refused: { what: string; status: number; body: string; headers: Record<string, string> }[] = [
   { what: 'malformed JSON', status: 400, body: '[{"name":"half', headers: { ...JSON_TYPE, ...KEY } },
-  { what: 'JSON that is no event', status: 400, body: '"text"', headers: { ...JSON_TYPE, ...KEY } },
+  { what: 'JSON that is not an event', status: 400, body: '"text"', headers: { ...JSON_TYPE, ...KEY } },
   { what: 'an empty body', status: 400, body: '', headers: { ...JSON_TYPE, ...KEY } },
   { what: 'an unknown key', status: 401, body: ONE, headers: { ...JSON_TYPE, authorization: 'Bearer wk_unknown' } },
   { what: 'no key', status: 401, body: ONE, headers: JSON_TYPE },
@@ -28,7 +28,7 @@ const refused: { what: string; status: number; body: string; headers: Record<str
 ]
 
 for (const { what, status, body, headers } of refused) {
-  test(`${what} is refused with ${status} and a problem that has a code, and changes no total`, async ({ server }) => {
+  test(`${what} is refused with ${status} and a problem code, and changes no total`, async ({ server }) => {
     const before = await server.api.totals()
     const answer = await server.api.post(body, headers)
     expect(answer.status).toBe(status)
@@ -57,7 +57,7 @@ test('an array of events, one with a monitor, survives kill -9 and a restart', a
   })
 })
 
-test('a payload acknowledged right before kill -9 is worked through after the restart, once', async ({ server }) => {
+test('a payload acknowledged right before kill -9 is processed once after a restart', async ({ server }) => {
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, index) =>
       server.api.post(JSON.stringify([{ name: `last_${index}` }]), { ...JSON_TYPE, ...KEY }),
@@ -70,9 +70,7 @@ test('a payload acknowledged right before kill -9 is worked through after the re
   expect(new Set((await server.api.events()).map((row) => row.name)).size).toBe(40)
 })
 
-test('the key may come as a query, a bearer or a user name, the body plain or gzip, as text or JSON', async ({
-  server,
-}) => {
+test('the intake accepts all forms of keys, encodings and content types', async ({ server }) => {
   const gzipped = new Uint8Array(gzipSync(ONE))
   const answers = [
     await server.api.post(ONE, { ...JSON_TYPE, ...KEY }),
@@ -87,7 +85,7 @@ test('the key may come as a query, a bearer or a user name, the body plain or gz
   await expect.poll(async () => (await server.api.totals()).stored).toBe(answers.length)
 })
 
-test('events that break a rule fail by themselves and are shown as invalid, not the batch', async ({ server }) => {
+test('invalid events are counted as invalid, and the rest of their batch is stored', async ({ server }) => {
   const body = JSON.stringify([
     { name: 'fine' },
     { name: '' },

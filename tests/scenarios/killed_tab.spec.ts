@@ -6,25 +6,24 @@ import { expect, test } from '../harness/test.ts'
 
 const EVENTS = 100
 
-/** Kills the tab inside the task of its last `track()`: no timer, no handler and no request of its own ever runs. */
-async function trackAndDie(tab: Client, pid: number, site: Site): Promise<Made[]> {
-  const meeting = await site.meet()
-  await tab.trackAndStandStill(EVENTS, 'last_words', meeting)
-  const made = JSON.parse(await meeting.words) as Made[]
+/**
+ * Kills the tab in the task of its last `track()`, before any timer, handler or request of its own
+ * runs.
+ */
+async function trackAndKill(tab: Client, pid: number, site: Site): Promise<Made[]> {
+  const hanging = await site.hangingRequest()
+  await tab.trackAndBlock(EVENTS, 'last', hanging)
+  const made = JSON.parse(await hanging.body) as Made[]
   await killRenderer(tab.page, pid)
   return made
 }
 
-test('a tab killed right after track, with the server down, loses nothing: a tab that is open adopts its events', async ({
-  openTab,
-  server,
-  site,
-}) => {
+test('an open tab adopts the events of a tab killed during an outage', async ({ openTab, server, site }) => {
   const survivor = await openTab()
   const victim = await openTab()
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   await server.kill()
-  const made = await trackAndDie(victim, pid ?? 0, site)
+  const made = await trackAndKill(victim, pid ?? 0, site)
   expect(made).toHaveLength(EVENTS)
 
   await server.restart()
@@ -36,42 +35,34 @@ test('a tab killed right after track, with the server down, loses nothing: a tab
   expect((await survivor.stats()).adopted).toBe(EVENTS)
 })
 
-test('a tab killed right after track, with the server down, loses nothing: a tab opened later adopts its events', async ({
-  openTab,
-  server,
-  site,
-}) => {
+test('a tab opened later adopts the events of a tab killed during an outage', async ({ openTab, server, site }) => {
   const victim = await openTab()
   const pid = await rendererPid(victim.page)
   await server.kill()
-  const made = await trackAndDie(victim, pid, site)
+  const made = await trackAndKill(victim, pid, site)
   expect(made).toHaveLength(EVENTS)
 
   await server.restart()
-  const heir = await openTab()
+  const adopter = await openTab()
   await expectExactlyOnce(
     server,
     made.map((one) => one.id),
   )
-  await expect.poll(() => heir.waiting()).toBe(0)
-  expect((await heir.stats()).adopted).toBe(EVENTS)
+  await expect.poll(() => adopter.waiting()).toBe(0)
+  expect((await adopter.stats()).adopted).toBe(EVENTS)
 })
 
-test('three tabs killed at once leave their events to one tab, and none is stored twice', async ({
-  openTab,
-  server,
-  site,
-}) => {
+test('one tab adopts the events of three killed tabs, and none is stored twice', async ({ openTab, server, site }) => {
   const survivor = await openTab()
   const victims = [await openTab(), await openTab(), await openTab()]
   const [, ...pids] = await separateRenderers([survivor, ...victims].map((tab) => tab.page))
   await server.kill()
-  const meetings = victims.map(async (victim) => {
-    const meeting = await site.meet()
-    await victim.trackAndStandStill(EVENTS, 'last_words', meeting)
-    return meeting.words
+  const requests = victims.map(async (victim) => {
+    const hanging = await site.hangingRequest()
+    await victim.trackAndBlock(EVENTS, 'last', hanging)
+    return hanging.body
   })
-  const made = (await Promise.all(meetings)).flatMap((text) => JSON.parse(text) as Made[])
+  const made = (await Promise.all(requests)).flatMap((text) => JSON.parse(text) as Made[])
   await Promise.all(victims.map((victim, index) => killRenderer(victim.page, pids[index] ?? 0)))
 
   await server.restart()
@@ -82,16 +73,12 @@ test('three tabs killed at once leave their events to one tab, and none is store
   await expect.poll(() => survivor.waiting()).toBe(0)
 })
 
-test('a tab killed while it sends has its answered events stored once and the others adopted', async ({
-  openTab,
-  server,
-  site,
-}) => {
+test('the events of a tab killed while sending are stored once or adopted', async ({ openTab, server, site }) => {
   const survivor = await openTab()
   const victim = await openTab()
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   const first = await victim.trackInSteps(400, 40, 'before')
-  const last = await trackAndDie(victim, pid ?? 0, site)
+  const last = await trackAndKill(victim, pid ?? 0, site)
 
   await expectExactlyOnce(
     server,

@@ -2,10 +2,7 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('four tabs in four processes track 500 events each at the same time, and each is stored once', async ({
-  openTab,
-  server,
-}) => {
+test('four tabs track 500 events each concurrently, and each is stored once', async ({ openTab, server }) => {
   const tabs = [await openTab(), await openTab(), await openTab(), await openTab()]
   const pids = await separateRenderers(tabs.map((tab) => tab.page))
   expect(new Set(pids).size).toBe(4)

@@ -1,10 +1,7 @@
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('an event tracked in a tab becomes a row with its name, its properties and its producer', async ({
-  openTab,
-  server,
-}) => {
+test('a tracked event becomes a row with its name, properties and producer', async ({ openTab, server }) => {
   const tab = await openTab()
   const properties = { plan: 'pro', seats: 12, nested: { deep: [1, 'two', null, true] }, text: 'ünïcödé 💡 "quoted"\n' }
   const made = await tab.track('signed_up', properties)
@@ -17,7 +14,7 @@ test('an event tracked in a tab becomes a row with its name, its properties and 
   await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('an event can be opened by its id, with a timeline that begins before its row', async ({ openTab, server }) => {
+test('an event can be read by its id, with a timeline that begins before its row', async ({ openTab, server }) => {
   const tab = await openTab()
   await tab.track('opened')
   await expect.poll(async () => (await server.api.events()).length).toBe(1)
@@ -27,7 +24,7 @@ test('an event can be opened by its id, with a timeline that begins before its r
   expect((event['timeline'] as unknown[]).length).toBeGreaterThan(1)
 })
 
-test('increments, gauges and timings are monitor events with what was measured', async ({ openTab, server }) => {
+test('increments, gauges and timings become monitor events with their values', async ({ openTab, server }) => {
   const tab = await openTab()
   await tab.page.evaluate(() => {
     window.lamplight.increment('cart.added', 3)

@@ -4,24 +4,21 @@ import { expect, test } from '../harness/test.ts'
 
 test.use({ command: 'demo' })
 
-test('a server that says 503 gets everything after it recovers, and is not asked before Retry-After', async ({
-  openTab,
-  server,
-}) => {
+test('events arrive after 503 responses, and retries wait for Retry-After', async ({ openTab, server }) => {
   const tab = await openTab()
-  const asked: { atMs: number; retryAfterMs: number }[] = []
+  const refusals: { atMs: number; retryAfterMs: number }[] = []
   tab.page.on('response', (response) => {
     if (response.status() !== 503) return
-    asked.push({ atMs: Date.now(), retryAfterMs: 1_000 * Number(response.headers()['retry-after']) })
+    refusals.push({ atMs: Date.now(), retryAfterMs: 1_000 * Number(response.headers()['retry-after']) })
   })
   await server.api.setFault('unavailable')
   const made = await tab.trackInSteps(200, 20, 'refused')
-  await expect.poll(() => asked.length, { message: 'answers with 503' }).toBeGreaterThanOrEqual(2)
-  for (const [index, answer] of asked.entries()) {
-    const next = asked[index + 1]
+  await expect.poll(() => refusals.length, { message: 'responses with 503' }).toBeGreaterThanOrEqual(2)
+  for (const [index, answer] of refusals.entries()) {
+    const next = refusals[index + 1]
     if (!next) continue
     expect(answer.retryAfterMs, '503 carries Retry-After').toBeGreaterThan(0)
-    expect(next.atMs - answer.atMs, 'waited between two tries').toBeGreaterThanOrEqual(answer.retryAfterMs - 50)
+    expect(next.atMs - answer.atMs, 'the wait between two attempts').toBeGreaterThanOrEqual(answer.retryAfterMs - 50)
   }
   expect((await tab.stats()).queued).toBe(200)
   expect((await tab.stats()).lastError).toBeTruthy()
@@ -34,11 +31,11 @@ test('a server that says 503 gets everything after it recovers, and is not asked
   await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('a connection cut by the server loses nothing and stores nothing twice', async ({ openTab, server }) => {
+test('connections that the server resets lose nothing and store nothing twice', async ({ openTab, server }) => {
   const tabs = [await openTab(), await openTab()]
   const before = await Promise.all(tabs.map((tab) => tab.trackInSteps(100, 10, 'before')))
   await server.api.setFault('offline')
-  const during = await Promise.all(tabs.map((tab) => tab.trackInSteps(300, 20, 'cut_off')))
+  const during = await Promise.all(tabs.map((tab) => tab.trackInSteps(300, 20, 'offline')))
   await sleep(2_000)
   for (const tab of tabs) expect((await tab.stats()).queued).toBeGreaterThanOrEqual(300)
 

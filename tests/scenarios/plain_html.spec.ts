@@ -1,7 +1,7 @@
 import { startExample } from '../harness/example.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('the plain HTML example starts with one command, and what a person does there arrives', async ({ page }) => {
+test('the plain HTML example starts with one command, and its events arrive', async ({ page }) => {
   const example = await startExample('plain-html')
   try {
     await page.goto(example.page)

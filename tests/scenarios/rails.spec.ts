@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { OVERLOADED } from '../harness/front.ts'
+import { OVERLOADED } from '../harness/fault_proxy.ts'
 import { SECRET_KEY } from '../harness/server.ts'
 import { expect, test } from '../harness/test.ts'
 
 const EXAMPLE = fileURLToPath(new URL('../../examples/rails', import.meta.url))
 
-/** Three whole events and one that is nested deeper than any server reads, in one job. */
+/** A job with three valid events and one that is nested deeper than the server accepts. */
 const BROKEN_AMONG_OTHERS = `
   require "active_job"
   require "lamplight"
@@ -18,7 +18,7 @@ const BROKEN_AMONG_OTHERS = `
   LamplightJob.perform_later(events)
 `
 
-/** Runs Ruby in the example's folder; resolves to what it printed once it ends well. */
+/** Runs Ruby in the example's folder, and returns its output. Rejects if it fails. */
 function ruby(url: string, ...args: string[]): Promise<string> {
   const env = { ...process.env, LAMPLIGHT_URL: url, LAMPLIGHT_SECRET_KEY: SECRET_KEY }
   const child = spawn('ruby', ['-Ilib', ...args], {
@@ -37,17 +37,14 @@ function ruby(url: string, ...args: string[]): Promise<string> {
   })
 }
 
-test('the Rails example delivers each event once through overload and a server that is gone', async ({
-  front,
-  server,
-}) => {
-  front.conduct = OVERLOADED
-  const done = ruby(front.url, 'try.rb')
-  await expect.poll(() => front.posts.length).toBeGreaterThanOrEqual(6)
-  front.conduct = 'resets'
-  const before = front.posts.length
-  await expect.poll(() => front.posts.length).toBeGreaterThan(before)
-  front.conduct = 'passes'
+test('the Rails example delivers each event once despite overload and an outage', async ({ faultProxy, server }) => {
+  faultProxy.behaviour = OVERLOADED
+  const done = ruby(faultProxy.url, 'try.rb')
+  await expect.poll(() => faultProxy.posts.length).toBeGreaterThanOrEqual(6)
+  faultProxy.behaviour = 'reset'
+  const before = faultProxy.posts.length
+  await expect.poll(() => faultProxy.posts.length).toBeGreaterThan(before)
+  faultProxy.behaviour = 'forward'
   expect(await done).toContain("3 events are on the server's disk")
   await expect.poll(async () => (await server.api.totals()).stored).toBe(3)
   expect((await server.api.events()).map(({ name, type }) => `${name} ${type}`).sort()).toEqual([
@@ -55,11 +52,11 @@ test('the Rails example delivers each event once through overload and a server t
     'receipt_mailed default',
     'signed_up default',
   ])
-  const [first, second] = [front.posts[0]?.atMs ?? 0, front.posts[3]?.atMs ?? 0]
-  expect(second - first, 'it waits as long as Retry-After says').toBeGreaterThanOrEqual(1_000)
+  const [first, second] = [faultProxy.posts[0]?.atMs ?? 0, faultProxy.posts[3]?.atMs ?? 0]
+  expect(second - first, 'it waits for Retry-After').toBeGreaterThanOrEqual(1_000)
 })
 
-test('the Rails example halves a job that is refused, and gives up the broken event alone', async ({ server }) => {
+test('the Rails example halves a refused job and drops only the invalid event', async ({ server }) => {
   const printed = await ruby(server.url, '-e', BROKEN_AMONG_OTHERS)
   expect(printed).toContain('dropped event c')
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name).sort()).toEqual(['a', 'b', 'd'])

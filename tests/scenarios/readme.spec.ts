@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Place, SHOWN_KEYS } from '../harness/docs/place.ts'
+import { Sandbox, SHOWN_KEYS } from '../harness/docs/sandbox.ts'
 import { writeScripts } from '../harness/docs/script.ts'
 import { inShell } from '../harness/docs/shell.ts'
 import { Shop } from '../harness/docs/shop.ts'
@@ -11,14 +11,14 @@ import { expect, test } from '../harness/test.ts'
 
 const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
-/** The first group of the pattern in the README. */
+/** The first group of the pattern's match in the README. */
 function inReadme(pattern: RegExp): string {
   const found = pattern.exec(README)?.[1]
-  if (!found) throw new Error(`the README has nothing like ${pattern}: adapt this test to it`)
+  if (!found) throw new Error(`failed to find ${pattern} in the README: adapt this test to it`)
   return found
 }
 
-test('the curl command of the README works as it stands there, and its events survive kill -9', async () => {
+test('the curl command of the README works, and its events survive kill -9', async () => {
   const keys = {
     LAMPLIGHT_WRITE_KEY: inReadme(/LAMPLIGHT_WRITE_KEY=(\S+)/),
     LAMPLIGHT_ADMIN_TOKEN: inReadme(/LAMPLIGHT_ADMIN_TOKEN=(\S+)/),
@@ -46,7 +46,7 @@ test('the quickstart leads from npm install to an event in /api/events', async (
   )
   if (!install || !script || !read) throw new Error('the README has no quickstart')
   const server = await Server.start('serve', SHOWN_KEYS)
-  const app = new Place(server, join(tmpdir(), 'lamplight-app-'))
+  const app = new Sandbox(server, join(tmpdir(), 'lamplight-app-'))
   try {
     await inShell(install.main, app)
     writeScripts(script, app)

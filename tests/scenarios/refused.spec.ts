@@ -1,69 +1,69 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
-import { type Conduct, OVERLOADED } from '../harness/front.ts'
+import { type Behaviour, OVERLOADED } from '../harness/fault_proxy.ts'
 import { expect, test } from '../harness/test.ts'
 
 const RETRY_AFTER_MS = 3_000
-/** Tabs that were told the same time spread over this much more. */
+/** Clients add up to this much, so that they do not all retry at the same time. */
 const SPREAD_MS = 1_000
 
 for (const [form, retryAfter] of [
   ['seconds', () => '3'],
-  // It has whole seconds only: the next one after the time that is meant.
+  // A date has only whole seconds, so this uses the next one.
   ['a date', () => new Date(Date.now() + RETRY_AFTER_MS + 1_000).toUTCString()],
 ] as const) {
-  test(`a 429 whose Retry-After is given as ${form} is obeyed: not a request before, and one soon after`, async ({
-    front,
-    openBehindFront,
+  test(`the client waits for the Retry-After of a 429, given as ${form}`, async ({
+    faultProxy,
+    openBehindProxy,
     server,
   }) => {
-    const tab = await openBehindFront()
-    front.conduct = { status: 429, headers: { 'retry-after': retryAfter() }, body: '{"code":"rate_limited"}' }
+    const tab = await openBehindProxy()
+    faultProxy.behaviour = { status: 429, headers: { 'retry-after': retryAfter() }, body: '{"code":"rate_limited"}' }
     const made = await tab.trackMany(50, 'limited')
-    await expect.poll(() => front.posts.length, { intervals: [5] }).toBe(1)
-    front.conduct = 'passes'
+    await expect.poll(() => faultProxy.posts.length, { intervals: [5] }).toBe(1)
+    faultProxy.behaviour = 'forward'
     const more = await tab.trackInSteps(50, 5, 'meanwhile')
     await tab.page.evaluate(() => window.dispatchEvent(new Event('online')))
     await expectExactlyOnce(
       server,
       [...made, ...more].map((one) => one.id),
     )
-    const [refused, next] = front.posts
+    const [refused, next] = faultProxy.posts
     const waitedMs = next!.atMs - refused!.atMs
     expect(waitedMs).toBeGreaterThanOrEqual(RETRY_AFTER_MS - 50)
     expect(waitedMs).toBeLessThan(RETRY_AFTER_MS + 1_000 + SPREAD_MS + 1_500)
   })
 }
 
-test('a captive portal that answers 200 with a page of its own gives no receipt: everything stays until the server itself answers', async ({
-  front,
-  openBehindFront,
+test('a captive portal that responds with 200 acknowledges no event', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
-  const tab = await openBehindFront()
-  front.conduct = {
+  const tab = await openBehindProxy()
+  faultProxy.behaviour = {
     status: 200,
     headers: { 'content-type': 'text/html' },
     body: '<!doctype html><h1>Welcome to the hotel</h1>',
   }
   const made = await tab.trackMany(80, 'in_a_hotel')
-  await expect.poll(() => front.posts.length).toBeGreaterThanOrEqual(2)
+  await expect.poll(() => faultProxy.posts.length).toBeGreaterThanOrEqual(2)
   expect(await tab.stats()).toMatchObject({ sent: 0, queued: 80 })
   expect(await tab.waiting()).toBe(80)
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   await expectExactlyOnce(
     server,
     made.map((one) => one.id),
   )
 })
 
-test('a blocker that cuts off every request makes nothing lost: status 0 keeps everything until it is gone', async ({
+test('events blocked by an ad blocker are kept until requests succeed', async ({
   context,
-  openBehindFront,
-  front,
+  openBehindProxy,
+  faultProxy,
   server,
 }) => {
-  const tab = await openBehindFront()
+  const tab = await openBehindProxy()
   let blocked = 0
   await context.route('**/v1/events*', (route) => {
     blocked += 1
@@ -71,7 +71,7 @@ test('a blocker that cuts off every request makes nothing lost: status 0 keeps e
   })
   const made = await tab.trackMany(80, 'blocked')
   await expect.poll(() => blocked).toBeGreaterThanOrEqual(2)
-  expect(front.posts).toEqual([])
+  expect(faultProxy.posts).toEqual([])
   expect(await tab.stats()).toMatchObject({ sent: 0, queued: 80 })
   await context.unroute('**/v1/events*')
   await expectExactlyOnce(
@@ -80,62 +80,62 @@ test('a blocker that cuts off every request makes nothing lost: status 0 keeps e
   )
 })
 
-test('a mix of 500, 502, 503, 404, 429, resets and foreign 400s, with the browser online all the time, loses nothing and doubles nothing', async ({
-  front,
-  openBehindFront,
+test('a mix of error responses and resets loses and duplicates nothing', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
   test.setTimeout(150_000)
-  const tabs = [await openBehindFront(), await openBehindFront()]
-  // A success now and then, or the waits between tries would grow beyond a test's patience.
-  const moods: Conduct[] = [
+  const tabs = [await openBehindProxy(), await openBehindProxy()]
+  // Some requests succeed, because otherwise the backoff would take longer than the test.
+  const behaviours: Behaviour[] = [
     { status: 500 },
-    'resets',
-    'passes',
+    'reset',
+    'forward',
     { status: 502, body: '<h1>Bad gateway</h1>' },
     OVERLOADED,
-    'passes',
+    'forward',
     { status: 404, body: 'not found' },
     { status: 429, headers: { 'retry-after': '1' } },
-    'passes',
+    'forward',
     { status: 400, body: '<h1>Bad request</h1>' },
   ]
   await Promise.all(tabs.map((tab) => tab.startLoad('mixed')))
-  for (const mood of moods) {
-    front.conduct = mood
-    const before = front.posts.length
+  for (const behaviour of behaviours) {
+    faultProxy.behaviour = behaviour
+    const before = faultProxy.posts.length
     await expect
-      .poll(() => front.posts.length, { message: `nobody met ${JSON.stringify(mood)}` })
+      .poll(() => faultProxy.posts.length, { message: `a request with ${JSON.stringify(behaviour)}` })
       .toBeGreaterThan(before)
   }
   const isOnline = await Promise.all(tabs.map((tab) => tab.page.evaluate(() => navigator.onLine)))
   expect(isOnline).toEqual([true, true])
   const ids = (await Promise.all(tabs.map((tab) => tab.stopLoad()))).flat()
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   await expectExactlyOnce(server, ids, 90_000)
   for (const tab of tabs) await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('after 20 s of resets while the browser is online, sending goes on by itself once the server is back, and nothing is lost', async ({
-  front,
-  openBehindFront,
+test('after 20 s of resets, sending resumes automatically and nothing is lost', async ({
+  faultProxy,
+  openBehindProxy,
   server,
 }) => {
   test.setTimeout(150_000)
-  const tab = await openBehindFront()
-  front.conduct = 'resets'
+  const tab = await openBehindProxy()
+  faultProxy.behaviour = 'reset'
   const made = await tab.trackInSteps(50, 5, 'reset')
   await sleep(20_000)
   expect(await tab.page.evaluate(() => navigator.onLine)).toBe(true)
-  front.conduct = 'passes'
+  faultProxy.behaviour = 'forward'
   const backMs = Date.now()
-  await expect.poll(() => front.posts.some((post) => post.passed), { timeout: 30_000 }).toBe(true)
-  const waitedMs = front.posts.find((post) => post.passed)!.atMs - backMs
-  console.log(`first send ${waitedMs} ms after the server came back, ${front.posts.length} requests in all`)
+  await expect.poll(() => faultProxy.posts.some((post) => post.forwarded), { timeout: 30_000 }).toBe(true)
+  const waitedMs = faultProxy.posts.find((post) => post.forwarded)!.atMs - backMs
+  console.log(`first send ${waitedMs} ms after the server came back, ${faultProxy.posts.length} requests in total`)
   await expectExactlyOnce(
     server,
     made.map((one) => one.id),
   )
-  // Five seconds at most between two tries, and what a busy machine adds.
-  expect(waitedMs, 'the tab that tries for all waits five seconds at most').toBeLessThan(6_500)
+  // At most five seconds between two attempts, plus a margin for a busy machine.
+  expect(waitedMs, 'the retrying tab waits at most five seconds').toBeLessThan(6_500)
 })

@@ -3,24 +3,20 @@ import { WRITE_KEY } from '../harness/server.ts'
 import type { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** As the documentation gives it. */
+/** The first tag of the documentation. */
 const STUB = `<script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
   l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>`
 
-/** Opens a page of the site that is made of this. */
+/** Opens a page of the site with this content. */
 async function open(page: Page, site: Site, html: string): Promise<void> {
-  // Its `load` may wait for the script.
+  // The page's `load` may wait for the script.
   await page.goto(site.add('/tag.html', `<!doctype html><title>Tag</title>${html}`), { waitUntil: 'commit' })
 }
 
-test('a script tag is all that a page needs, and calls made before it came keep their order and their times', async ({
-  page,
-  server,
-  site,
-}) => {
+test('calls made before the script has loaded keep their order and times', async ({ page, server, site }) => {
   const script = `${server.url}/lamplight.js`
-  let come = (): void => {}
-  const held = new Promise<void>((resolve) => (come = resolve))
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => (release = resolve))
   await page.route(script, async (route) => {
     await held
     await route.continue()
@@ -39,11 +35,11 @@ test('a script tag is all that a page needs, and calls made before it came keep 
   )
   await page.waitForTimeout(600)
   const beforeMs = await page.evaluate(() => Date.now())
-  come()
+  release()
   await expect.poll(() => page.evaluate(() => 'stats' in window.lamplight)).toBe(true)
   await page.evaluate(() => {
     window.lamplight.track('late')
-    // Whoever kept what stood in for it goes on calling that.
+    // Code that kept a reference to the queue still calls it.
     new Function("kept.track('kept')")()
   })
   await expect.poll(async () => (await server.api.events()).length).toBe(6)
@@ -63,11 +59,7 @@ test('a script tag is all that a page needs, and calls made before it came keep 
   expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => !key.startsWith('shop:')))).toEqual([])
 })
 
-test('where the policy forbids WebAssembly the script fetches its translated core from the same server', async ({
-  page,
-  server,
-  site,
-}) => {
+test('without WebAssembly the script fetches the translated client from its server', async ({ page, server, site }) => {
   const policy = `default-src 'none'; script-src ${server.url} 'nonce-n'; connect-src ${server.url}`
   await open(
     page,
@@ -80,11 +72,11 @@ test('where the policy forbids WebAssembly the script fetches its translated cor
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['early'])
 })
 
-test('a second tag changes nothing, and a tag without a key breaks nothing', async ({ page, server, site }) => {
-  const broken: string[] = []
-  const said: string[] = []
-  page.on('pageerror', (error) => broken.push(error.message))
-  page.on('console', (message) => said.push(message.text()))
+test('a second tag and a tag without a key have no effect on the page', async ({ page, server, site }) => {
+  const pageErrors: string[] = []
+  const messages: string[] = []
+  page.on('pageerror', (error) => pageErrors.push(error.message))
+  page.on('console', (message) => messages.push(message.text()))
   const tag = (rest: string): string => `<script src="${server.url}/lamplight.js" ${rest}></script>`
   await open(
     page,
@@ -93,11 +85,11 @@ test('a second tag changes nothing, and a tag without a key breaks nothing', asy
     <script>lamplight.track(first === lamplight ? 'same' : 'other')</script>`,
   )
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['same'])
-  expect(broken).toEqual([])
-  expect(said.join()).toContain("option 'key' must be a write key")
+  expect(pageErrors).toEqual([])
+  expect(messages.join()).toContain("option 'key' must be a write key")
 })
 
-test('the script works as a module too, and tracks what its tag names', async ({ page, server, site }) => {
+test('the script also works as a module, and tracks what its tag lists', async ({ page, server, site }) => {
   await open(
     page,
     site,
@@ -109,7 +101,7 @@ test('the script works as a module too, and tracks what its tag names', async ({
   await expect.poll(async () => (await server.api.events()).map(({ name }) => name)).toEqual(['pressed'])
 })
 
-test('the script may be loaded by any page, is small on the way, and is asked for once', async ({ server }) => {
+test('the script is served with CORS, compression and caching', async ({ server }) => {
   const url = `${server.url}/lamplight.js`
   const answer = await fetch(url, { headers: { 'accept-encoding': 'br' } })
   expect(answer.status).toBe(200)
@@ -134,11 +126,7 @@ test('the script may be loaded by any page, is small on the way, and is asked fo
   expect(server.log()).toContain(`<script async src="${url}" data-key="${WRITE_KEY}" data-auto></script>`)
 })
 
-test('the script fetches the rest of its own build, which goes on with its numbers; that of another build is refused', async ({
-  page,
-  server,
-  site,
-}) => {
+test('the script fetches the full client of its own build, and no other build', async ({ page, server, site }) => {
   const rest = page.waitForResponse((response) => response.url().includes('/lamplight-full.js'))
   await open(
     page,

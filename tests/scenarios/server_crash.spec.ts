@@ -5,16 +5,13 @@ import { expect, test } from '../harness/test.ts'
 
 const ROUNDS = form(5, 40)
 
-test('a server killed again and again under load stores each event once, and keeps all that it acknowledged', async ({
-  openTab,
-  server,
-}) => {
+test('a server killed repeatedly under load keeps all acknowledged events once', async ({ openTab, server }) => {
   test.setTimeout(90_000 + ROUNDS * 12_000)
   const tabs = [await openTab(), await openTab()]
   await Promise.all(tabs.map((tab) => tab.startLoad('loaded')))
 
   for (let round = 1; round <= ROUNDS; round += 1) {
-    // Not a multiple of the flush interval, so that the kill falls into every phase of a request.
+    // No multiple of the flush interval, so that kills hit every phase of a request.
     await sleep(700 + 130 * (round % 11))
     await server.kill()
     await sleep(150)
@@ -24,7 +21,7 @@ test('a server killed again and again under load stores each event once, and kee
     const rows = new Set((await server.api.events()).map((row) => `${row.producer}-${row.seq}`))
     expect(
       acknowledged.filter((id) => !rows.has(id)),
-      `acknowledged and gone after kill ${round}`,
+      `acknowledged and lost after kill ${round}`,
     ).toEqual([])
     if (round === ROUNDS) expect(acknowledged.length).toBeGreaterThan(100)
   }

@@ -10,12 +10,12 @@ const TRANSLATED = /\/translated\.js$/
 
 declare global {
   interface Window {
-    /** How the flush ended that was asked for in the task of the first events. */
+    /** The result of the flush in the task of the first events. */
     flushed: Promise<Report>
   }
 }
 
-/** Starts a client in a page that forbids WebAssembly, tracks and flushes at once, and tells what became of the events. */
+/** Starts a client in a page that forbids WebAssembly, tracks, flushes, and returns the results. */
 function trackEarly(page: Page, url: string, names: string[], options: Partial<Options> = {}): Promise<unknown[]> {
   return page.evaluate(
     async (order) => {
@@ -29,19 +29,15 @@ function trackEarly(page: Page, url: string, names: string[], options: Partial<O
   )
 }
 
-/** Waits until the client is there; returns its producer. */
+/** Waits until the client has started, and returns its producer. */
 async function started(page: Page): Promise<string> {
   await page.waitForFunction(() => window.lamplight.stats().producer !== '')
   return page.evaluate(() => window.lamplight.stats().producer)
 }
 
-test('a page whose policy forbids WebAssembly keeps and delivers its events, each once and in their order, through the translated core', async ({
-  page,
-  server,
-  site,
-}) => {
-  const broken: string[] = []
-  page.on('pageerror', (error) => broken.push(error.message))
+test('a page that forbids WebAssembly delivers its events once and in order', async ({ page, server, site }) => {
+  const pageErrors: string[] = []
+  page.on('pageerror', (error) => pageErrors.push(error.message))
   await page.goto(`${site.origin}/without-wasm`)
   expect(
     await page.evaluate(() => {
@@ -51,7 +47,7 @@ test('a page whose policy forbids WebAssembly keeps and delivers its events, eac
         return false
       }
     }),
-    'the policy holds',
+    'the policy is effective',
   ).toBe(false)
 
   const waits = { id: '', seq: 0, stored: false, reason: 'loading' }
@@ -72,14 +68,10 @@ test('a page whose policy forbids WebAssembly keeps and delivers its events, eac
   const rows = await server.api.events()
   const named = rows.filter(({ name }) => name !== 'late').sort((a, b) => Number(a.seq) - Number(b.seq))
   expect(named.map(({ name }) => name)).toEqual(['one', 'two', 'three'])
-  expect(broken).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
-test('the slim entry fetches the translated core in such a page too, and its events arrive', async ({
-  page,
-  server,
-  site,
-}) => {
+test('the slim entry uses the translated client in a page that forbids WebAssembly', async ({ page, server, site }) => {
   const fetched: string[] = []
   page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))
   await page.goto(`${site.origin}/without-wasm`)
@@ -102,9 +94,9 @@ test('the slim entry fetches the translated core in such a page too, and its eve
   expect(fetched.filter((path) => TRANSLATED.test(path))).toHaveLength(1)
 })
 
-test('a dedicated worker whose policy forbids WebAssembly delivers its events', async ({ page, server, site }) => {
-  const forbidden: string[] = []
-  page.on('console', (message) => forbidden.push(message.text()))
+test('a worker whose policy forbids WebAssembly delivers its events', async ({ page, server, site }) => {
+  const messages: string[] = []
+  page.on('console', (message) => messages.push(message.text()))
   await page.goto(`${site.origin}/without-wasm`)
   const order = { options: { url: server.url, key: WRITE_KEY }, count: 3, name: 'worked' }
   const made = await page.evaluate((order) => {
@@ -117,7 +109,7 @@ test('a dedicated worker whose policy forbids WebAssembly delivers its events', 
   }, order)
   expect(
     made.map(({ reason }) => reason),
-    forbidden.join(),
+    messages.join(),
   ).toEqual(['loading', 'loading', 'loading'])
   await expect
     .poll(async () => (await server.api.events()).map(({ name, properties }) => [name, properties['at']]))
@@ -128,31 +120,27 @@ test('a dedicated worker whose policy forbids WebAssembly delivers its events', 
     ])
 })
 
-test('what the translated core has stored survives a kill of its tab', async ({ context, server, site }) => {
+test('events stored by the translated client survive a kill of its tab', async ({ context, server, site }) => {
   const page = await context.newPage()
   await page.goto(`${site.origin}/without-wasm`)
   await server.kill()
   await trackEarly(page, server.url, ['early'])
   const producer = await started(page)
-  const made = await page.evaluate(() => Array.from({ length: 50 }, () => window.lamplight.track('last_words')))
+  const made = await page.evaluate(() => Array.from({ length: 50 }, () => window.lamplight.track('last')))
   expect(made.every(({ stored }) => stored)).toBe(true)
   await killRenderer(page, await rendererPid(page))
 
   await server.restart()
-  const heir = await context.newPage()
-  await heir.goto(`${site.origin}/without-wasm`)
-  await trackEarly(heir, server.url, [])
+  const adopter = await context.newPage()
+  await adopter.goto(`${site.origin}/without-wasm`)
+  await trackEarly(adopter, server.url, [])
   await expectExactlyOnce(server, [`${producer}-1`, ...made.map(({ id }) => id)])
-  expect(await heir.evaluate(() => window.lamplight.stats().adopted)).toBe(51)
+  expect(await adopter.evaluate(() => window.lamplight.stats().adopted)).toBe(51)
 })
 
-test('who waited is named as they were then, and what was done before a withdrawal is never an event', async ({
-  page,
-  server,
-  site,
-}) => {
+test('waiting events keep their users, and those before a withdrawal are discarded', async ({ page, server, site }) => {
   await page.goto(`${site.origin}/without-wasm`)
-  await trackEarly(page, server.url, ['gone'])
+  await trackEarly(page, server.url, ['withdrawn'])
   const kept = await page.evaluate(() => {
     const { lamplight } = window
     lamplight.setConsent('denied')
@@ -187,11 +175,7 @@ test('who waited is named as they were then, and what was done before a withdraw
   ])
 })
 
-test('consent that was withdrawn on an earlier page holds for what waits, until it is given', async ({
-  page,
-  server,
-  site,
-}) => {
+test('consent withdrawn on an earlier page holds for waiting events until granted', async ({ page, server, site }) => {
   await page.goto(`${site.origin}/without-wasm`)
   await trackEarly(page, server.url, ['first'])
   await started(page)
@@ -218,13 +202,9 @@ test('consent that was withdrawn on an earlier page holds for what waits, until 
     .toEqual(['after', 'given'])
 })
 
-test('without the translated core the page is not broken, and an error says what to allow', async ({
-  page,
-  server,
-  site,
-}) => {
-  const broken: string[] = []
-  page.on('pageerror', (error) => broken.push(error.message))
+test('if the translated client cannot load, an error says what to allow', async ({ page, server, site }) => {
+  const pageErrors: string[] = []
+  page.on('pageerror', (error) => pageErrors.push(error.message))
   await page.route(TRANSLATED, (route) => route.abort())
   await page.goto(`${site.origin}/without-wasm`)
   await trackEarly(page, server.url, ['lost'])
@@ -235,10 +215,10 @@ test('without the translated core the page is not broken, and an error says what
   }))
   expect(lastError).toContain("'wasm-unsafe-eval'")
   expect(next.reason).toBe('unavailable')
-  expect(broken).toEqual([])
+  expect(pageErrors).toEqual([])
 })
 
-test('a page that allows WebAssembly never fetches the translated core', async ({ page, server, site }) => {
+test('a page that allows WebAssembly never fetches the translated client', async ({ page, server, site }) => {
   const fetched: string[] = []
   page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))
   await page.goto(site.origin)

@@ -1,7 +1,7 @@
 import { Client } from '../harness/client.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** Quotes, both kinds of line break, what JSON escapes, other scripts, and a character of two halves. */
+/** Quotes, line breaks, characters that JSON escapes, other scripts, and a surrogate pair. */
 const ODD = 'Grüße "quoted" \\ path\r\n日本 💡'
 
 interface Row {
@@ -11,11 +11,7 @@ interface Row {
   context: { plan: string }
 }
 
-test('texts of every script arrive as they were given, and stand in storage as one byte a character', async ({
-  context,
-  site,
-  server,
-}) => {
+test('texts in every script arrive unchanged, and storage holds only ASCII', async ({ context, site, server }) => {
   await server.kill()
   const page = await context.newPage()
   await page.goto(site.origin)
@@ -34,7 +30,7 @@ test('texts of every script arrive as they were given, and stand in storage as o
   const [row] = (await server.api.events({ name: ODD })) as unknown[] as Row[]
   expect(row).toMatchObject({ name: ODD, user: { id: ODD }, properties: { [ODD]: ODD }, context: { plan: ODD } })
 
-  // What the next page finds in storage is the same person.
+  // The next page reads the same user from storage.
   await page.reload()
   const next = await Client.in(page, server.url)
   await next.track('later')
@@ -43,7 +39,7 @@ test('texts of every script arrive as they were given, and stand in storage as o
     .toBe(ODD)
 })
 
-test('half of a character, which no server takes, becomes a mark for it', async ({ openTab, server }) => {
+test('half of a surrogate pair becomes a replacement character', async ({ openTab, server }) => {
   const tab = await openTab()
   await tab.page.evaluate(() => {
     window.lamplight.identify('id\udc00')
@@ -54,10 +50,7 @@ test('half of a character, which no server takes, becomes a mark for it', async 
   expect(row?.user?.id).toBe('id\ufffd')
 })
 
-test('a name has 200 bytes of UTF-8 at most, whatever its letters take when they are escaped', async ({
-  openTab,
-  server,
-}) => {
+test('a name has at most 200 bytes of UTF-8, counted before escaping', async ({ openTab, server }) => {
   const tab = await openTab()
   const outcomes = await tab.page.evaluate(() =>
     [

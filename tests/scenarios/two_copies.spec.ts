@@ -7,10 +7,12 @@ import { expect, test } from '../harness/test.ts'
 
 const EVENTS = 150
 
-/** The two bundles of the package: each is built for itself, with JavaScript names of its own, and has its own module in memory. */
+/** The two bundles of the package. Each is built separately, and has its own module in memory. */
 type Copy = 'inline' | 'slim'
 
-/** Starts a client from one bundle, with the default namespace, tracks in steps, and gives the ids. */
+/**
+ * Starts a client of one bundle with the default namespace, tracks in steps, and returns the ids.
+ */
 function trackWith(page: Page, copy: Copy, url: string): Promise<string[]> {
   return page.evaluate(
     async (order) => {
@@ -30,11 +32,7 @@ function trackWith(page: Page, copy: Copy, url: string): Promise<string[]> {
   )
 }
 
-test('two copies of the SDK in one page share an origin and a namespace, and each event is stored once', async ({
-  page,
-  server,
-  site,
-}) => {
+test('with two copies of the SDK in one page, each event is stored once', async ({ page, server, site }) => {
   await page.goto(site.origin)
   const ids = (await Promise.all([trackWith(page, 'inline', server.url), trackWith(page, 'slim', server.url)])).flat()
   expect(new Set(ids.map((id) => id.split('-')[0])).size, 'producers').toBe(2)
@@ -45,20 +43,20 @@ for (const [victim, survivor] of [
   ['inline', 'slim'],
   ['slim', 'inline'],
 ] as const) {
-  test(`two copies of the SDK in two tabs: what the ${victim} one leaves when it is killed in an outage, the ${survivor} one delivers`, async ({
+  test(`a tab with the ${survivor} copy adopts events of a killed ${victim} tab`, async ({
     context,
-    front,
+    faultProxy,
     server,
     site,
   }) => {
     const [first, second] = [await context.newPage(), await context.newPage()]
     for (const page of [first, second]) await page.goto(site.origin)
     const [pid] = await separateRenderers([first, second])
-    front.conduct = 'resets'
-    const left = await trackWith(first, victim, front.url)
+    faultProxy.behaviour = 'reset'
+    const left = await trackWith(first, victim, faultProxy.url)
     await killRenderer(first, pid!)
-    const own = await trackWith(second, survivor, front.url)
-    front.conduct = 'passes'
+    const own = await trackWith(second, survivor, faultProxy.url)
+    faultProxy.behaviour = 'forward'
     await expectExactlyOnce(server, [...left, ...own])
   })
 }

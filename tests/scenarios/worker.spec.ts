@@ -12,7 +12,7 @@ declare global {
   }
 }
 
-/** Tracks in a worker of the page, all in one task. */
+/** Tracks all events in one task of a worker of the page. */
 async function trackInWorker(page: Page, url: string, count: number, name: string): Promise<Made[]> {
   return page.evaluate(
     (message) => {
@@ -26,7 +26,7 @@ async function trackInWorker(page: Page, url: string, count: number, name: strin
   )
 }
 
-test('what a worker tracks is delivered, and survives the kill of its process while the server is away', async ({
+test('events of a worker are delivered, also after it is killed during an outage', async ({
   context,
   openTab,
   server,
@@ -36,12 +36,12 @@ test('what a worker tracks is delivered, and survives the kill of its process wh
   const page = await context.newPage()
   await page.goto(site.origin)
   const [, pid] = await separateRenderers([survivor.page, page])
-  const first = await trackInWorker(page, server.url, 5, 'well')
+  const first = await trackInWorker(page, server.url, 5, 'online')
   expect(first.every((one) => one.id && !one.stored)).toBe(true)
   await expect.poll(async () => (await server.api.totals()).stored).toBe(5)
 
   await server.kill()
-  const second = await trackInWorker(page, server.url, 300, 'away')
+  const second = await trackInWorker(page, server.url, 300, 'offline')
   await sleep(3_000)
   await killRenderer(page, pid ?? 0)
   await server.restart()

@@ -1,11 +1,15 @@
-// What is too long to read: comments over 100 columns, prose in Markdown over 120, names of tests over 80 characters.
+// Finds what is too long: comments over 100 columns, prose in Markdown over 120, names of tests
+// over 80 characters.
 import { extname } from 'node:path'
 
 export const COMMENT_COLUMNS_MAX = 100
 export const PROSE_COLUMNS_MAX = 120
 export const TEST_NAME_MAX = 80
 
-/** What begins a comment's line, and what begins and ends one of several lines, by the ending of the file. */
+/**
+ * What begins a comment's line, and what begins and ends one of several lines, by the ending of the
+ * file.
+ */
 const SLASHES = { line: /^\s*\/\//, begin: /^\s*\{?\/\*/, end: /\*\// }
 const HASH = { line: /^\s*#(?!\[)/ }
 const COMMENTS = {
@@ -23,7 +27,9 @@ const COMMENTS = {
   '.yaml': HASH,
 }
 
-/** Each comment line that is too long and can be broken: not code, nor an instruction to the linter. */
+/**
+ * Each comment line that is too long and can be broken: not code, nor an instruction to the linter.
+ */
 export function* longComments(file, text) {
   const kind = COMMENTS[extname(file)]
   if (!kind) return
@@ -41,7 +47,10 @@ export function* longComments(file, text) {
   }
 }
 
-/** Each line of prose that is too long: not code, tables, or text that cannot be broken, such as an address. */
+/**
+ * Each line of prose that is too long: not code, tables, or text that cannot be broken, such as an
+ * address.
+ */
 export function* longProse(file, text) {
   if (extname(file) !== '.md') return
   let isCode = false

@@ -1,8 +1,11 @@
-// The words that nothing in this repository uses, each with what to write instead, and a command that finds them.
+// The words that nothing in this repository uses, each with what to write instead, and a command
+// that finds them.
 //
-//   node tests/tidy/words.mjs [PATH...]     lists what it finds under each path; without a path, in the whole repository
+//   node tests/tidy/words.mjs [PATH...]     lists what it finds under each path; without a path, in
+//   the whole repository
 //
-// It also lists comment lines over 100 columns, lines of Markdown prose over 120, and test names over 80 characters.
+// It also lists comment lines over 100 columns, lines of Markdown prose over 120, and test names
+// over 80 characters.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -12,9 +15,10 @@ import { longComments, longProse, longTestNames } from './columns.mjs'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
 /**
- * Each pattern matches whole words in any case. Identifiers count as the words they are made of, so `heed` also finds
- * `heed_withdrawal` and `heedWithdrawal`; a space in a pattern matches a line break in prose as well.
- * Standard terms of the field are never banned, and a pattern that would find good English does not belong here.
+ * Each pattern matches whole words in any case. Identifiers count as the words they are made of, so
+ * `heed` also finds `heed_withdrawal` and `heedWithdrawal`; a space in a pattern matches a line
+ * break in prose as well. Standard terms of the field are never banned, and a pattern that would
+ * find good English does not belong here.
  */
 export const BANNED = [
   ['whom', 'who, or name the person or part'],
@@ -58,7 +62,10 @@ export const BANNED = [
 }))
 
 const TEXT = /\.(rs|ts|tsx|mts|cts|mjs|cjs|js|jsx|css|html|json|md|toml|sql|sh|yml|yaml|swift|kt|rb|wat)$|(^|\/)run$/
-/** This list and its test; what is generated; licences; SQL that databases have been made with, whose text is part of its checksum. */
+/**
+ * This list and its test; what is generated; licences; SQL that databases have been made with,
+ * whose text is part of its checksum.
+ */
 const LEFT_OUT =
   /^tests\/tidy\/words(\.test)?\.mjs$|(^|\/)(dist|generated|results|snapshots|crashers)\/|package-lock\.json$|\.lock$|^docs\/api\/|LICENSE|^server\/migrations\//
 
@@ -98,7 +105,9 @@ function* nameOfFile(file) {
     yield { line: 1, problem: `the name of the file: ${problem}` }
 }
 
-/** Line breaks with the marks of comments become spaces, and identifiers the words they are made of. */
+/**
+ * Line breaks with the marks of comments become spaces, and identifiers the words they are made of.
+ */
 function normalised(lines) {
   const starts = []
   let joined = ''

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end } from '../child.ts'
 import { nginxPath } from '../programs.ts'
-import type { Place } from './place.ts'
+import type { Sandbox } from './sandbox.ts'
 import type { Snippet } from './snippet.ts'
 
 const START_MS_MAX = 10_000
@@ -21,11 +21,11 @@ export class Nginx {
     this.#process = process
   }
 
-  static async start({ text }: Snippet, place: Place): Promise<Nginx> {
-    const folder = join(place.folder, 'nginx')
+  static async start({ text }: Snippet, sandbox: Sandbox): Promise<Nginx> {
+    const folder = join(sandbox.folder, 'nginx')
     mkdirSync(folder)
     const port = await freePort()
-    const block = place.localized(text).replace(/listen 80;/, `listen 127.0.0.1:${port};`)
+    const block = sandbox.withLocalAddresses(text).replace(/listen 80;/, `listen 127.0.0.1:${port};`)
     const temporary = TEMPORARY.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
     const config = join(folder, 'nginx.conf')
     writeFileSync(
@@ -33,13 +33,13 @@ export class Nginx {
       `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events {}\nhttp { access_log off; ${temporary}\n${block}}\n`,
     )
     const child = spawn(nginxPath(), ['-p', folder, '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
-    let said = ''
-    child.stderr.on('data', (chunk) => (said += String(chunk)))
+    let output = ''
+    child.stderr.on('data', (chunk) => (output += String(chunk)))
     const url = `http://127.0.0.1:${port}`
     for (let waitedMs = 0; !(await answers(url)); waitedMs += 50) {
       if (child.exitCode !== null || waitedMs > START_MS_MAX) {
         await end(child, 'SIGKILL')
-        throw new Error(`nginx does not take it:\n${said}`)
+        throw new Error(`nginx failed to start with the configuration:\n${output}`)
       }
       await sleep(50)
     }

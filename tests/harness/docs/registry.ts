@@ -1,4 +1,4 @@
-// A registry that has one package: the one built here, packed as it would be published.
+// An npm registry with one package: the built one, packed as it would be published.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -63,7 +63,7 @@ function pack(): Packed {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     const [made] = JSON.parse(printed) as { filename: string; version: string }[]
-    if (!made) throw new Error('npm packed nothing')
+    if (!made) throw new Error('npm pack returned no package')
     return { version: made.version, tarball: readFileSync(join(folder, made.filename)) }
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -1,11 +1,11 @@
-// TypeScript and JavaScript of the documentation: checked, made into modules for pages, run in Node.
+// Checks, bundles and runs the TypeScript and JavaScript of the documentation.
 import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import ts from 'typescript'
-import type { Place } from './place.ts'
+import type { Sandbox } from './sandbox.ts'
 import type { Snippet, Story } from './snippet.ts'
 
 const RUN_MS_MAX = 20_000
@@ -14,19 +14,19 @@ export function isScript({ language }: Snippet): boolean {
   return language === 'ts' || language === 'tsx' || language === 'js'
 }
 
-/** The name under which a snippet stands in the folder of its story. */
+/** The file name of a snippet in the folder of its story. */
 export function fileName({ language, notes }: Snippet): string {
   return notes.file ?? `main.${language}`
 }
 
-/** What the compiler says against the stories, each as `docs/csp.md:12: …`. */
+/** The compiler's errors in the stories, each as `docs/csp.md:12: …`. */
 export function typeErrors(stories: Story[], folder: string): string[] {
   const sources = new Map<string, Snippet>()
   for (const [index, { files, main }] of stories.entries()) {
-    const place = join(folder, String(index))
-    mkdirSync(place, { recursive: true })
+    const sandbox = join(folder, String(index))
+    mkdirSync(sandbox, { recursive: true })
     for (const snippet of [...files, main].filter(isScript)) {
-      const path = join(place, fileName(snippet))
+      const path = join(sandbox, fileName(snippet))
       writeFileSync(path, snippet.text)
       sources.set(path, snippet)
     }
@@ -58,16 +58,16 @@ function atLine({ at }: Snippet, line: number): string {
   return at.replace(/\d+$/, (fence) => String(Number(fence) + 1 + line))
 }
 
-/** Writes the scripts of a story into its place. */
-export function writeScripts({ files, main }: Story, place: Place): void {
+/** Writes the scripts of a story into its sandbox. */
+export function writeScripts({ files, main }: Story, sandbox: Sandbox): void {
   for (const snippet of [...files, main].filter(isScript))
-    writeFileSync(join(place.folder, fileName(snippet)), place.localized(snippet.text))
+    writeFileSync(join(sandbox.folder, fileName(snippet)), sandbox.withLocalAddresses(snippet.text))
 }
 
-/** The module as a browser takes it, with the package in it. */
-export async function bundled(place: Place, name: string): Promise<string> {
+/** The module bundled with the package, for a browser. */
+export async function bundled(sandbox: Sandbox, name: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [join(place.folder, name)],
+    entryPoints: [join(sandbox.folder, name)],
     bundle: true,
     write: false,
     format: 'esm',
@@ -78,11 +78,11 @@ export async function bundled(place: Place, name: string): Promise<string> {
   return outputFiles[0]?.text ?? ''
 }
 
-/** Runs the main script in Node; returns what it prints. */
-export async function inNode(main: Snippet, place: Place): Promise<string> {
-  const script = join(place.folder, 'main.mjs')
+/** Runs the main script in Node, and returns its output. */
+export async function inNode(main: Snippet, sandbox: Sandbox): Promise<string> {
+  const script = join(sandbox.folder, 'main.mjs')
   await build({
-    entryPoints: [join(place.folder, fileName(main))],
+    entryPoints: [join(sandbox.folder, fileName(main))],
     bundle: true,
     packages: 'external',
     outfile: script,
@@ -91,6 +91,6 @@ export async function inNode(main: Snippet, place: Place): Promise<string> {
     target: 'node20',
     logLevel: 'silent',
   })
-  const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: place.folder, timeout: RUN_MS_MAX })
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { cwd: sandbox.folder, timeout: RUN_MS_MAX })
   return stdout
 }

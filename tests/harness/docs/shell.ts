@@ -1,41 +1,42 @@
-// Commands of the documentation, run as they stand there, in a folder laid out like a clone of the repository.
+// Runs the commands of the documentation in a folder that is laid out like a clone of the
+// repository.
 import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { binary } from '../server.ts'
-import { type Place, SHOWN_KEYS } from './place.ts'
 import { Registry } from './registry.ts'
+import { type Sandbox, SHOWN_KEYS } from './sandbox.ts'
 import type { Snippet } from './snippet.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const RUN_MS_MAX = 40_000
 
-/** Runs the commands; returns what they print. Those that go on by themselves are ended once they say what is waited for. */
-export async function inShell({ text, notes }: Snippet, place: Place): Promise<string> {
-  layOut(place.folder)
+/** Runs the commands, and returns their output. With `until`, they are ended once they print it. */
+export async function inShell({ text, notes }: Snippet, sandbox: Sandbox): Promise<string> {
+  layOut(sandbox.folder)
   const registry = await Registry.start()
   const env: NodeJS.ProcessEnv = {
     ...process.env,
-    PATH: `${join(place.folder, '.bin')}${delimiter}${process.env['PATH']}`,
+    PATH: `${join(sandbox.folder, '.bin')}${delimiter}${process.env['PATH']}`,
     npm_config_registry: registry.url,
     npm_config_audit: 'false',
     npm_config_fund: 'false',
-    npm_config_cache: join(place.folder, '.npm'),
+    npm_config_cache: join(sandbox.folder, '.npm'),
     LAMPLIGHT_LISTEN: '127.0.0.1:0',
-    // Its .curlrc turns off the progress meter, which would mix with the answer.
-    CURL_HOME: place.folder,
+    // Its .curlrc turns off the progress meter, which would mix with the response.
+    CURL_HOME: sandbox.folder,
   }
   for (const name of Object.keys(SHOWN_KEYS)) delete env[name]
   try {
-    return await run(place.localized(text), place.folder, env, notes.until)
+    return await run(sandbox.withLocalAddresses(text), sandbox.folder, env, notes.until)
   } finally {
     await registry.close()
   }
 }
 
 function run(script: string, cwd: string, env: NodeJS.ProcessEnv, until: string | undefined): Promise<string> {
-  // A group of its own, so that what the shell started ends with it.
+  // Its own process group, so that all processes of the shell end with it.
   const child = spawn('bash', ['-euo', 'pipefail', '-c', script], {
     cwd,
     env,
@@ -72,7 +73,10 @@ function run(script: string, cwd: string, env: NodeJS.ProcessEnv, until: string 
   })
 }
 
-/** What a clone has, and a `cargo` that only hands over what the real one has just built. */
+/**
+ * Links the folders of a clone, and adds a `cargo` that only provides what the real one has just
+ * built.
+ */
 function layOut(folder: string): void {
   if (existsSync(join(folder, '.bin'))) return
   for (const name of ['npm', 'examples', 'server']) symlinkSync(join(ROOT, name), join(folder, name))
@@ -88,7 +92,7 @@ set -eu
 case "$2" in
   build) mkdir -p target/release && ln -sf '${binary()}' target/release/lamplight ;;
   demo) exec '${binary()}' demo ;;
-  ${provenElsewhere().join('|')}) ;;
+  ${commandsOfCi().join('|')}) ;;
   *) echo "there is no cargo xtask $2" >&2; exit 2 ;;
 esac
 `,
@@ -96,11 +100,11 @@ esac
   chmodSync(cargo, 0o755)
 }
 
-/** Commands of which this very test is a part: CI runs them. */
-function provenElsewhere(): string[] {
+/** Commands that CI runs, which include this test, so they do nothing here. */
+function commandsOfCi(): string[] {
   const commands = [...readFileSync(join(ROOT, '.ci/run'), 'utf8').matchAll(/^cargo xtask (\w+)/gm)].map(
     ([, name]) => name ?? '',
   )
-  if (!commands.includes('test')) throw new Error('.ci/run does not run the tests')
+  if (!commands.includes('test')) throw new Error('.ci/run does not run cargo xtask test: adapt this check')
   return commands
 }

@@ -1,11 +1,11 @@
-// The web site whose pages the documentation speaks of.
+// The web site of the documentation's examples.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Place } from './place.ts'
+import type { Sandbox } from './sandbox.ts'
 import { bundled, fileName, isScript } from './script.ts'
 import type { Story } from './snippet.ts'
 
@@ -13,7 +13,10 @@ const PACKAGE = fileURLToPath(new URL('../../../npm', import.meta.url))
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
 const BLANK = '<!doctype html><html lang="en"><meta charset="utf-8"><title>A shop</title><p>A shop.'
 
-/** Serves the files of a story, `/main.html` among them, and the package at `/node_modules/lamplight/`. */
+/**
+ * Serves the files of a story, including `/main.html`, and the package at
+ * `/node_modules/lamplight/`.
+ */
 export class Shop {
   readonly url: string
   readonly #http: HttpServer
@@ -26,12 +29,12 @@ export class Shop {
     http.on('request', (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response))
   }
 
-  static async open(story: Story, place: Place): Promise<Shop> {
+  static async open(story: Story, sandbox: Sandbox): Promise<Shop> {
     const files = new Map([['main.html', `${BLANK}<script type="module" src="/main.js"></script>`]])
     for (const snippet of [...story.files, story.main]) {
       const name = fileName(snippet)
-      if (isScript(snippet)) files.set(name.replace(/\.tsx?$/, '.js'), await bundled(place, name))
-      else if (snippet.language === 'html') files.set(name, place.localized(snippet.text))
+      if (isScript(snippet)) files.set(name.replace(/\.tsx?$/, '.js'), await bundled(sandbox, name))
+      else if (snippet.language === 'html') files.set(name, sandbox.withLocalAddresses(snippet.text))
     }
     const http = createServer()
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
@@ -56,7 +59,7 @@ export class Shop {
 }
 
 function fromPackage(path: string): Buffer | undefined {
-  // A bundle asks for the module beside itself.
+  // A bundle requests the module next to itself.
   const file = join(
     PACKAGE,
     path === 'lamplight.wasm' ? 'dist/lamplight.wasm' : path.replace(/^node_modules\/lamplight\//, ''),

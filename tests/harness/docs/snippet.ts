@@ -1,12 +1,12 @@
-// The fenced code blocks of a page of documentation, and what its reader is not shown about them.
+// Reads the fenced code blocks of the documentation, and the hidden notes about them.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Where documentation stands: pages, and the source files whose comments become the reference. */
-const PLACES = [
+/** The documentation: pages, and the source files whose comments become the reference. */
+const SOURCES = [
   'README.md',
   'npm/README.md',
   'docs',
@@ -23,28 +23,31 @@ export interface Snippet {
   at: string
   language: string
   text: string
-  /** What a comment above it says: `<!-- stores: opened; click: #accept -->`. */
+  /** From the comment above it, such as `<!-- stores: opened; click: #accept -->`. */
   notes: Notes
 }
 
 export interface Notes {
-  /** Names of the events that the server has afterwards, in any order. Default: those of the calls in it. */
+  /**
+   * Names of the events that the server has afterwards, in any order. Default: the names in the
+   * snippet's calls.
+   */
   stores?: string
-  /** The name of a file that it is. It belongs to the next snippet that is none. */
+  /** The snippet is a file of this name, and belongs to the next snippet that is not a file. */
   file?: string
-  /** `node` for a script that runs there; default a page. */
+  /** `node` for a script that runs in Node. Default: in a page. */
   in?: string
-  /** What is pressed once it runs: a selector. */
+  /** The selector of an element to click once the page has loaded. */
   click?: string
-  /** A command that goes on by itself until it says this. */
+  /** The command keeps running, and is ended once it prints this. */
   until?: string
-  /** What it prints, or a part of that. */
+  /** A part of its output. */
   prints?: string
 }
 
 const KNOWN = ['stores', 'file', 'in', 'click', 'until', 'prints']
 
-/** A snippet with the files that belong to it; what runs as one. */
+/** A snippet with the files that belong to it, which run together. */
 export interface Story {
   files: Snippet[]
   main: Snippet
@@ -52,7 +55,7 @@ export interface Story {
 
 /** Every page and every source file with at least one snippet, by its path in the repository. */
 export function documented(): string[] {
-  return PLACES.flatMap((place) => (/\.md$/.test(place) ? [place] : filesIn(place))).filter(
+  return SOURCES.flatMap((sandbox) => (/\.md$/.test(sandbox) ? [sandbox] : filesIn(sandbox))).filter(
     (path) => snippetsOf(path).length > 0,
   )
 }
@@ -70,11 +73,10 @@ export function snippetsOf(path: string): Snippet[] {
   let open: { line: number; language: string; lines: string[] } | undefined
   let notes: Notes = {}
   for (const [index, raw] of readFileSync(join(ROOT, path), 'utf8').split('\n').entries()) {
-    // In a source file, documentation is what stands in its comments.
+    // In a source file, only comments are documentation.
     const line = path.endsWith('.md') ? raw : /^ *\*(?: |$)/.test(raw) ? raw.replace(/^ *\* ?/, '') : undefined
     if (line === undefined) continue
-    if (/^\s+```/.test(line))
-      throw new Error(`${path}:${index + 1}: a code block begins at the start of its line, or it is not seen`)
+    if (/^\s+```/.test(line)) throw new Error(`${path}:${index + 1}: a code block must begin at the start of its line`)
     const fence = /^```(\w*)/.exec(line)
     if (open && fence) {
       found.push({ at: `${path}:${open.line}`, language: open.language, text: `${open.lines.join('\n')}\n`, notes })
@@ -88,7 +90,7 @@ export function snippetsOf(path: string): Snippet[] {
       notes = notesIn(line, `${path}:${index + 1}`)
     }
   }
-  if (open) throw new Error(`${path}:${open.line}: this code block has no end`)
+  if (open) throw new Error(`${path}:${open.line}: this code block is not closed`)
   return found
 }
 
@@ -98,30 +100,36 @@ function notesIn(line: string, at: string): Notes {
   const pairs = inside.split('; ').map((pair) => pair.split(/: (.*)/s).slice(0, 2) as [string, string])
   for (const [name] of pairs)
     if (!KNOWN.includes(name))
-      throw new Error(`${at}: nothing can be said about a snippet by '${name}'; there are ${KNOWN.join(', ')}`)
+      throw new Error(`${at}: '${name}' is not a note about a snippet: use one of ${KNOWN.join(', ')}`)
   return Object.fromEntries(pairs)
 }
 
-/** Whether a snippet shows what the request above it gets: an HTTP response, or its JSON body alone. */
-export function isAnswer({ language, text }: Snippet): boolean {
+/**
+ * Whether a snippet shows the response to the request above it: the whole response or only its JSON
+ * body.
+ */
+export function isResponse({ language, text }: Snippet): boolean {
   return language === 'json' || (language === 'http' && text.startsWith('HTTP/1.1 '))
 }
 
-/** Files run with the snippet that follows them. All requests of a page that show their answers are one story. */
+/**
+ * Files run with the snippet that follows them. All requests of a page with shown responses are one
+ * story.
+ */
 export function storiesOf(path: string): Story[] {
   const stories: Story[] = []
   let files: Snippet[] = []
   const snippets = snippetsOf(path)
-  const isAnswered = (index: number): boolean => {
+  const hasResponse = (index: number): boolean => {
     const next = snippets[index + 1]
-    return snippets[index]?.language === 'sh' && next !== undefined && isAnswer(next)
+    return snippets[index]?.language === 'sh' && next !== undefined && isResponse(next)
   }
-  const conversation = snippets.filter(
-    (snippet, index) => snippet.language === 'http' || isAnswer(snippet) || isAnswered(index),
+  const exchanges = snippets.filter(
+    (snippet, index) => snippet.language === 'http' || isResponse(snippet) || hasResponse(index),
   )
   for (const snippet of snippets) {
-    if (conversation.includes(snippet)) {
-      if (snippet === conversation[0]) stories.push({ files: conversation, main: snippet })
+    if (exchanges.includes(snippet)) {
+      if (snippet === exchanges[0]) stories.push({ files: exchanges, main: snippet })
     } else if (snippet.notes.file) {
       files.push(snippet)
     } else {
@@ -129,6 +137,6 @@ export function storiesOf(path: string): Story[] {
       files = []
     }
   }
-  if (files[0]) throw new Error(`${files[0].at}: no snippet after this file uses it`)
+  if (files[0]) throw new Error(`${files[0].at}: this file is not followed by a snippet that uses it`)
   return stories
 }

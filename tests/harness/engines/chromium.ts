@@ -1,11 +1,11 @@
-// Chromium through Playwright.
+// Chromium, controlled by Playwright.
 import { type Browser, type BrowserContext, chromium, type LaunchOptions, type Page } from '@playwright/test'
 import { chromiumPath } from '../programs.ts'
 import { rendererPid } from '../renderer.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
-/** The browser's own traffic would only disturb. */
+/** Disables the browser's own network traffic. */
 const QUIET = [
   '--disable-background-networking',
   '--disable-component-update',

@@ -1,18 +1,18 @@
-// Firefox through Puppeteer, by WebDriver BiDi.
+// Firefox, controlled by Puppeteer with WebDriver BiDi.
 import { type Browser, launch, type Page } from 'puppeteer-core'
-import { burn, descendants, runner } from '../processes.ts'
+import { burnCpu, descendants, processOf } from '../processes.ts'
 import { firefoxPath } from '../programs.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
-/** A content process for each tab, and none kept ready that would later become one. */
+/** A content process for each tab, and no process prepared in advance. */
 const PROCESSES = {
   'dom.ipc.processCount': 16,
   'dom.ipc.processCount.webIsolated': 16,
   'dom.ipc.processPrelaunch.enabled': false,
 }
 
-/** The command lines of processes that run pages. */
+/** Matches the command lines of processes that run pages. */
 const PAGES = / tab$/
 
 class FirefoxTab implements Tab {
@@ -32,9 +32,9 @@ class FirefoxTab implements Tab {
   }
 
   pid(): Promise<number> {
-    return runner(
+    return processOf(
       async () => descendants(this.#browserPid, PAGES),
-      (ms) => this.evaluate(burn, ms),
+      (ms) => this.evaluate(burnCpu, ms),
     )
   }
 

@@ -1,8 +1,8 @@
-// What every browser can do for a scenario: open tabs, run code in them, and have their processes killed.
+// What scenarios need from every browser: open tabs, run code in them, and find their processes.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Tab {
-  /** Runs `act` in the page. Both the argument and the result cross as JSON. */
+  /** Runs `act` in the page. The argument and the result are passed as JSON. */
   evaluate<Result, Argument>(act: (argument: Argument) => Result | Promise<Result>, argument: Argument): Promise<Result>
   /** The process that runs the page. */
   pid(): Promise<number>
@@ -10,14 +10,14 @@ export interface Tab {
 }
 
 export interface Engine {
-  /** A page of the site, in a process of its own; at `path`, if one is named. */
+  /** Opens a page of the site in its own process, by default at `/`. */
   openTab(path?: string): Promise<Tab>
   close(): Promise<void>
 }
 
-const GONE_MS_MAX = 10_000
+const EXIT_MS_MAX = 10_000
 
-/** Each tab's process; throws unless every tab has its own. */
+/** The process of each tab. Throws unless every tab has its own. */
 export async function separateProcesses(tabs: Tab[]): Promise<number[]> {
   const pids = []
   for (const tab of tabs) pids.push(await tab.pid())
@@ -25,17 +25,17 @@ export async function separateProcesses(tabs: Tab[]): Promise<number[]> {
   return pids
 }
 
-/** `kill -9`, and waits until the process is gone. */
+/** Kills a process with `kill -9`, and waits until it has ended. */
 export async function killProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL')
-  const end = Date.now() + GONE_MS_MAX
-  while (isThere(pid)) {
-    if (Date.now() > end) throw new Error(`process ${pid} outlives SIGKILL`)
+  const end = Date.now() + EXIT_MS_MAX
+  while (isRunning(pid)) {
+    if (Date.now() > end) throw new Error(`process ${pid} still runs ${EXIT_MS_MAX} ms after SIGKILL`)
     await sleep(20)
   }
 }
 
-function isThere(pid: number): boolean {
+function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true

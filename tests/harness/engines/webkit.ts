@@ -1,18 +1,19 @@
-// WebKit, as WebKitGTK's MiniBrowser, on a screen of its own: it has no headless mode. Its WebDriver ends the whole session
-// when one tab's process is killed, so the pages are steered by the site instead.
+// WebKit, as WebKitGTK's MiniBrowser. It has no headless mode, so it gets a virtual screen. Its
+// WebDriver ends the session when one tab's process is killed, so the site controls the pages
+// instead.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { end } from '../child.ts'
-import { burn, descendants, runner } from '../processes.ts'
+import { burnCpu, descendants, processOf } from '../processes.ts'
 import { webkitPaths } from '../programs.ts'
 import type { Remote } from '../remote.ts'
 import type { Site } from '../site.ts'
 import type { Engine, Tab } from './tab.ts'
 
-/** The command lines of processes that run pages. */
+/** Matches the command lines of processes that run pages. */
 const PAGES = /WebKitWebProcess/
 
 class WebkitTab implements Tab {
@@ -32,9 +33,9 @@ class WebkitTab implements Tab {
   }
 
   pid(): Promise<number> {
-    return runner(
+    return processOf(
       async () => descendants(this.#browserPid, PAGES),
-      (ms) => this.evaluate(burn, ms),
+      (ms) => this.evaluate(burnCpu, ms),
     )
   }
 
@@ -71,7 +72,7 @@ export class Webkit implements Engine {
     const home = await mkdtemp(join(tmpdir(), 'lamplight-webkit-'))
     const launcher = site.remote()
     const url = new URL(launcher.path, site.origin)
-    // Another site than that of the tabs: a page that opens one of another site gets it a process of its own.
+    // The launcher is of another site than the tabs, so that each tab gets its own process.
     url.hostname = 'localhost'
     const env = {
       ...process.env,
@@ -96,7 +97,10 @@ export class Webkit implements Engine {
     return tab
   }
 
-  /** In this order, and to the end: a screen that is still going takes the name of the next one with it. */
+  /**
+   * Waits for each process in this order, because an Xvfb that ends late removes the next one's
+   * display.
+   */
   async close(): Promise<void> {
     await end(this.#browser, 'SIGTERM')
     await end(this.#screen, 'SIGTERM')
@@ -104,12 +108,12 @@ export class Webkit implements Engine {
   }
 }
 
-/** Up to the end of the line: Xvfb does not survive a reader that leaves between its two writes. */
+/** Reads to the end of the line, because Xvfb ends if the reader closes between its two writes. */
 async function firstLine(stream: Readable): Promise<string> {
   let text = ''
   for await (const chunk of stream) {
     text += String(chunk)
     if (text.includes('\n')) return text.trim()
   }
-  throw new Error('Xvfb ended without a screen')
+  throw new Error('Xvfb ended without printing its display')
 }

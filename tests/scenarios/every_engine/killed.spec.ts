@@ -9,29 +9,35 @@ import type { Made, TabClient } from '../../harness/tab_client.ts'
 
 const TABS = form(4, 8)
 const EVENTS = form(250, 1_000)
-/** How many pages may be opened again until all has arrived. */
-const HEIRS_MAX = { chromium: 1, firefox: 3, webkit: 1 }
-const PATIENCE_MS = 30_000
-/** For all events of the outage: beyond its share of storage a page keeps them in memory, which dies with it. */
+/** Most pages that may be needed to adopt all events. */
+const ADOPTERS_MAX = { chromium: 1, firefox: 3, webkit: 1 }
+const ARRIVE_MS_MAX = 30_000
+/**
+ * Space for all events of the outage, because those beyond the share of storage are in memory and
+ * would be lost.
+ */
 const ROOM = { storage: { maxBytes: 4 * 1024 * 1024 } }
 
-/** Between the last words and the end, in milliseconds. The pages run nothing in it. */
+/**
+ * Times between the last `track()` and the kill, in milliseconds, in which the blocked pages run
+ * nothing.
+ */
 const DELAYS_MS = [0, 10, 50, 300]
-/** The same where so many events are handed on to the process that stores them that it lags behind. */
-const HANDED_ON_MS = 1_000
+/** The same for many events, whose writes reach the browser's storage process later. */
+const WRITTEN_MS = 1_000
 
-/** Every tab tracks, and stands still in the very task of its last `track()`. */
-async function lastWords(site: Site, tabs: TabClient[], events: number): Promise<Made[]> {
-  const meetings = tabs.map(async (tab) => {
-    const meeting = await site.meet()
-    await tab.trackAndStandStill(events, 'last_words', meeting)
-    return meeting.words
+/** Tracks in every tab, and blocks each in the task of its last `track()`. */
+async function trackAndBlockAll(site: Site, tabs: TabClient[], events: number): Promise<Made[]> {
+  const requests = tabs.map(async (tab) => {
+    const hanging = await site.hangingRequest()
+    await tab.trackAndBlock(events, 'last', hanging)
+    return hanging.body
   })
-  const words = await Promise.all(meetings)
-  return words.flatMap((text) => JSON.parse(text) as Made[])
+  const bodies = await Promise.all(requests)
+  return bodies.flatMap((text) => JSON.parse(text) as Made[])
 }
 
-test('tabs killed in the task of their last track, 0 to 300 ms after it, with the server down, lose nothing: a tab that is open adopts their events', async ({
+test('an open tab adopts the events of tabs killed 0 to 300 ms after their last track', async ({
   engineName,
   openClient,
   server,
@@ -45,23 +51,23 @@ test('tabs killed in the task of their last track, 0 to 300 ms after it, with th
   await server.kill()
   const made: Made[] = []
   for (const [index, delayMs] of DELAYS_MS.entries()) {
-    made.push(...(await lastWords(site, [victims[index]!], 100)))
+    made.push(...(await trackAndBlockAll(site, [victims[index]!], 100)))
     await sleep(delayMs)
     await killProcess(pids[index + 1]!)
   }
 
   await server.restart()
-  const heirs = await allArrive([survivor], engineName, openClient, server, made.length)
+  const adopters = await allArrive([survivor], engineName, openClient, server, made.length)
   await expectExactlyOnce(
     server,
     made.map((one) => one.id),
     80_000,
   )
   await expect.poll(() => survivor.waiting()).toBe(0)
-  expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(DELAYS_MS.length * 100)
+  expect(await adoptedBy(adopters)).toBeGreaterThanOrEqual(DELAYS_MS.length * 100)
 })
 
-test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one is opened again: nothing is lost or doubled`, async ({
+test(`${TABS} tabs with ${EVENTS} events each are killed, and a new tab delivers all`, async ({
   engineName,
   openClient,
   server,
@@ -72,38 +78,41 @@ test(`${TABS} tabs track ${EVENTS} events each in an outage, all are killed, one
   for (let index = 0; index < TABS; index += 1) tabs.push(await openClient(ROOM))
   const pids = await separateProcesses(tabs.map((client) => client.tab))
   await server.kill()
-  const made = await lastWords(site, tabs, EVENTS)
-  await sleep(HANDED_ON_MS)
+  const made = await trackAndBlockAll(site, tabs, EVENTS)
+  await sleep(WRITTEN_MS)
   expect(made).toHaveLength(TABS * EVENTS)
   expect(made.filter((one) => !one.stored)).toEqual([])
   await Promise.all(pids.map(killProcess))
 
   await server.restart()
-  const heirs = await allArrive([await openClient(ROOM)], engineName, openClient, server, made.length)
+  const adopters = await allArrive([await openClient(ROOM)], engineName, openClient, server, made.length)
   await expectExactlyOnce(
     server,
     made.map((one) => one.id),
     120_000,
   )
-  expect(await adoptedBy(heirs)).toBeGreaterThanOrEqual(TABS * EVENTS)
+  expect(await adoptedBy(adopters)).toBeGreaterThanOrEqual(TABS * EVENTS)
 })
 
-/** Firefox at times lists keys in one page that only other pages can read: the next page of the site delivers those. */
+/**
+ * Firefox sometimes lists keys in a page that only later pages of the site can read, so those
+ * deliver them.
+ */
 async function allArrive(
   open: TabClient[],
-  engineName: keyof typeof HEIRS_MAX,
+  engineName: keyof typeof ADOPTERS_MAX,
   openClient: () => Promise<TabClient>,
   server: Server,
   count: number,
 ): Promise<TabClient[]> {
-  const heirs = [...open]
-  while (heirs.length < HEIRS_MAX[engineName] && !(await arriveWithin(PATIENCE_MS, server, count)))
-    heirs.push(await openClient())
-  return heirs
+  const adopters = [...open]
+  while (adopters.length < ADOPTERS_MAX[engineName] && !(await arriveWithin(ARRIVE_MS_MAX, server, count)))
+    adopters.push(await openClient())
+  return adopters
 }
 
-async function adoptedBy(heirs: TabClient[]): Promise<number> {
-  const adopted = await Promise.all(heirs.map(async (heir) => (await heir.stats()).adopted))
+async function adoptedBy(adopters: TabClient[]): Promise<number> {
+  const adopted = await Promise.all(adopters.map(async (adopter) => (await adopter.stats()).adopted))
   return adopted.reduce((sum, count) => sum + count, 0)
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from '../../harness/any_engine.ts'
 import { separateProcesses } from '../../harness/engines/tab.ts'
 import { expectExactlyOnce } from '../../harness/exactly_once.ts'
 
-test('what one tab tracks is stored, each event once, and leaves localStorage', async ({ openClient, server }) => {
+test('each event of one tab is stored once and removed from localStorage', async ({ openClient, server }) => {
   const tab = await openClient()
   const made = await tab.trackMany(50, 'opened', { text: 'ünïcödé 💡' })
   expect(made.every((one) => one.stored)).toBe(true)
@@ -13,7 +13,7 @@ test('what one tab tracks is stored, each event once, and leaves localStorage', 
   await expect.poll(() => tab.waiting()).toBe(0)
 })
 
-test('four tabs in four processes track at the same time, and each event is stored once', async ({
+test('four tabs in four processes track concurrently, and each event is stored once', async ({
   openClient,
   server,
 }) => {

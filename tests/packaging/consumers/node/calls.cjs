@@ -1,4 +1,4 @@
-// Every call of the API, where there is no page: each returns, and does nothing.
+// Calls every method where there is no page. Each returns and does nothing.
 exports.callEverything = async (init) => {
   const lamplight = init({ url: 'https://t.example.com', key: 'wk_x', consent: 'pending' })
   const made = [
@@ -10,7 +10,7 @@ exports.callEverything = async (init) => {
     lamplight.timer('load')(),
     lamplight.identify('u1', { plan: 'pro' }),
   ]
-  if (made.some(({ stored }) => stored)) throw new Error('an event was stored where there is no storage')
+  if (made.some(({ stored }) => stored)) throw new Error('an event was stored without storage')
   lamplight.use({ name: 'plugin', setup: () => {} })
   lamplight.on('error', ({ message }) => console.error(message))()
   lamplight.setConsent('granted')
@@ -20,6 +20,6 @@ exports.callEverything = async (init) => {
     () => false,
     () => true,
   )
-  if (sent !== 0 || !refused || lamplight.stats().made !== 0) throw new Error('something was made, sent or delivered')
+  if (sent !== 0 || !refused || lamplight.stats().made !== 0) throw new Error('an event was made, sent or delivered')
   lamplight.close()
 }

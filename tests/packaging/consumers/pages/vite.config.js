@@ -1,4 +1,4 @@
 import { defineConfig } from 'vite'
 
-// Two pages instead of one; nothing about Lamplight.
+// Two pages instead of one. Lamplight needs no configuration.
 export default defineConfig({ build: { rollupOptions: { input: ['inline.html', 'slim.html'] } } })

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 
-// Three pages instead of one; nothing about Lamplight.
+// Three pages instead of one. Lamplight needs no configuration.
 export default {
   mode: 'production',
   entry: { inline: './src/inline.js', slim: './src/slim.js', required: './src/required.cjs' },

@@ -1,4 +1,4 @@
-// Compiled, never run: a site whose own code speaks of every type that the package exports.
+// Compiled, never run: code that uses every type that the package exports.
 import {
   type AnyLamplight,
   type Consent,
@@ -47,7 +47,7 @@ const tracked: Tracked = lamplight.track('signed_up', properties, critical)
 const inRegion: MetricOptions = { tags: { region: 'eu' }, unit: 'ms' }
 lamplight.timing('load', 12, inRegion)
 
-const says = (reason: Reason | undefined): string => (reason === 'consent_pending' ? 'waits' : 'kept')
+const textOf = (reason: Reason | undefined): string => (reason === 'consent_pending' ? 'waits' : 'kept')
 const listeners: { [Name in keyof Notes]: (note: Notes[Name]) => void } = {
   delivered: ({ ids }: Delivered) => console.log(ids.length),
   adopted: ({ ids }: Delivered) => console.log(ids.length),
@@ -61,7 +61,7 @@ export const early: Early = ['track', Date.now(), ['opened', { plan: 'pro' }]]
 
 export async function end(): Promise<[Report, Stats, string]> {
   const slim: Lamplight = (await load('/lamplight.wasm'))(options)
-  return [await slim.flush(), lamplight.stats(), says(tracked.reason)]
+  return [await slim.flush(), lamplight.stats(), textOf(tracked.reason)]
 }
 
 interface Events {
@@ -82,8 +82,8 @@ const vitals: Vitals = {
 const watched: AutoOptions = { errors: { perMinute: 5 }, vitals }
 const watch = (client: AnyLamplight): (() => void) => auto(client, watched)
 
-const given: LamplightProviderProps = { client: typed, watch }
-export const element = LamplightProvider(given)
+const props: LamplightProviderProps = { client: typed, watch }
+export const element = LamplightProvider(props)
 export const inReact = (): [Lamplight<Events>, Lamplight<Events>['track']] => [
   useLamplight<Events>(),
   useTrack<Events>(),

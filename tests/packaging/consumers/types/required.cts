@@ -1,4 +1,4 @@
-// Compiled, never run: the same package, brought in by `require`.
+// Compiled, never run: the same package, loaded with `require`.
 import lamplight = require('lamplight')
 import slim = require('lamplight/slim')
 

@@ -1,2 +1,2 @@
-/** A site of files alone. */
+/** A static site. */
 export default { output: 'export' }

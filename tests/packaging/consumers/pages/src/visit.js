@@ -1,5 +1,6 @@
-// What every page does, whoever put it together.
-/** Tracks a visit by the client that `init` gives, and says in the title what became of the event. */
+/**
+ * Tracks a visit with a client of `init`, and shows the result in the title. Every page calls it.
+ */
 export function visit(init, entry) {
   const query = new URLSearchParams(location.search)
   const lamplight = init({ url: query.get('url'), key: query.get('key') })

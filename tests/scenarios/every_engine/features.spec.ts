@@ -3,16 +3,13 @@ import { expectExactlyOnce } from '../../harness/exactly_once.ts'
 import { WRITE_KEY } from '../../harness/server.ts'
 import { Site } from '../../harness/site.ts'
 
-test('a page whose policy forbids WebAssembly delivers its events through the translated core, those before it was there first', async ({
-  engine,
-  server,
-}) => {
+test('a page that forbids WebAssembly delivers its events with the translated client', async ({ engine, server }) => {
   const tab = await engine.openTab('/without-wasm')
   const early = await tab.evaluate(
     async ({ entry, url, key }) => {
       let isForbidden = false
       try {
-        // WebKit forbids no more than to make an instance.
+        // WebKit only refuses to instantiate modules.
         new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)))
       } catch {
         isForbidden = true
@@ -36,10 +33,7 @@ test('a page whose policy forbids WebAssembly delivers its events through the tr
   )
 })
 
-test('what waits is deleted when consent is denied, in another tab too, and only which numbers that were is told', async ({
-  openClient,
-  server,
-}) => {
+test('denied consent deletes unsent events in all tabs, and declares their numbers', async ({ openClient, server }) => {
   const [one, two] = [await openClient(), await openClient()]
   await server.kill()
   await one.trackMany(3, 'secret')
@@ -54,7 +48,7 @@ test('what waits is deleted when consent is denied, in another tab too, and only
   expect(await server.api.totals()).toMatchObject({ stored: 0, lost: 0 })
 })
 
-test('page views, marked clicks, errors and rejections are tracked by themselves', async ({ openClient, server }) => {
+test('page views, marked clicks, errors and rejections are tracked automatically', async ({ openClient, server }) => {
   const client = await openClient()
   const path = await client.tab.evaluate(
     async ({ entry }) => {

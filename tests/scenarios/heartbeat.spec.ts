@@ -3,32 +3,32 @@ import { form } from '../harness/form.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-/** Nobody can ask this browser which tabs live. */
+/** A browser without Web Locks cannot tell which tabs are alive. */
 function withoutWebLocks(): void {
   Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined })
 }
 
-/** A killed tab says nothing: then five minutes of a beat that stands still must tell. */
-const WAYS = form(['left by its user'], ['left by its user', 'killed'])
+/** A killed tab announces nothing, so it counts as dead after five minutes without a heartbeat. */
+const WAYS = form(['closed'], ['closed', 'killed'])
 
 for (const way of WAYS) {
-  test(`with liveness 'beat' and no Web Locks at all, what a tab that is ${way} has queued is delivered by another`, async ({
+  test(`without Web Locks, another tab delivers the queue of a ${way} tab`, async ({
     context,
-    front,
-    openBehindFront,
+    faultProxy,
+    openBehindProxy,
     server,
   }) => {
     test.setTimeout(way === 'killed' ? 420_000 : 90_000)
     await context.addInitScript(withoutWebLocks)
-    const survivor = await openBehindFront({ liveness: 'beat' })
-    const leaving = await openBehindFront({ liveness: 'beat' })
+    const survivor = await openBehindProxy({ liveness: 'beat' })
+    const leaving = await openBehindProxy({ liveness: 'beat' })
     const [, pid] = await separateRenderers([survivor.page, leaving.page])
-    front.conduct = 'resets'
+    faultProxy.behaviour = 'reset'
     const made = await leaving.trackMany(60, 'left_behind')
     const own = await survivor.trackMany(60, 'own')
     if (way === 'killed') await killRenderer(leaving.page, pid!)
     else await leaving.page.close({ runBeforeUnload: false })
-    front.conduct = 'passes'
+    faultProxy.behaviour = 'forward'
     await expectExactlyOnce(
       server,
       [...made, ...own].map((one) => one.id),

@@ -4,7 +4,7 @@ import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
-test('events that storage had no room for say so, and survive their killed tab in the overflow', async ({
+test('events without room in storage report it, and survive a kill in the overflow', async ({
   context,
   openTab,
   server,
@@ -34,10 +34,10 @@ test('events that storage had no room for say so, and survive their killed tab i
     made.map((one) => one.id),
     80_000,
   )
-  expect(await victimBlocks(survivor)).toBe(0)
+  expect(await overflowBlocks(survivor)).toBe(0)
 })
 
-test('an outage that used up the share leaves room in storage: what is tracked after it is stored at once, and all survives a kill', async ({
+test('after a burst fills storage, new events are stored, and all survive a kill', async ({
   context,
   openTab,
   server,
@@ -48,7 +48,7 @@ test('an outage that used up the share leaves room in storage: what is tracked a
   const [, pid] = await separateRenderers([survivor.page, victim.page])
   await server.kill()
   const burst = await victim.trackMany(2_000, 'crowded')
-  expect(burst.at(-1)?.stored, 'the burst is more than the share').toBe(false)
+  expect(burst.at(-1)?.stored, 'the burst exceeds the share').toBe(false)
   await expect.poll(() => victim.page.evaluate(() => window.lamplight.stats().stored)).toBeLessThan(155_000)
   const after = await victim.trackMany(100, 'after')
   expect(after.filter((one) => !one.stored)).toEqual([])
@@ -60,17 +60,12 @@ test('an outage that used up the share leaves room in storage: what is tracked a
     [...burst, ...after].map((one) => one.id),
     80_000,
   )
-  expect(await victimBlocks(survivor)).toBe(0)
+  expect(await overflowBlocks(survivor)).toBe(0)
 })
 
-test('when neither storage nor the overflow has room, what a killed tab had in memory is a hole, not silence', async ({
-  context,
-  openTab,
-  server,
-  site,
-}) => {
+test('events lost in the memory of a killed tab are reported as holes', async ({ context, openTab, server, site }) => {
   const survivor = await openTab()
-  // One block would not fit.
+  // Too small for a single block.
   const storage = { maxBytes: 20_000, overflowMaxBytes: 1_000 }
   const victim = await Client.openPage(context, site, server.url, { storage })
   const [, pid] = await separateRenderers([survivor.page, victim.page])
@@ -86,8 +81,8 @@ test('when neither storage nor the overflow has room, what a killed tab had in m
   expect(await server.api.totals()).toMatchObject({ made: 500, in_flight: 500 - stored.length })
 })
 
-/** How many blocks are left in the overflow. */
-async function victimBlocks(tab: Client): Promise<number> {
+/** The number of blocks in the overflow. */
+async function overflowBlocks(tab: Client): Promise<number> {
   return tab.page.evaluate(async () => {
     let blocks = 0
     for (const { name } of await indexedDB.databases()) {

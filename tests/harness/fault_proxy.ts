@@ -1,4 +1,5 @@
-// What stands before the server on the real internet, and answers in its place when it likes. Counts who asked, and when.
+// A proxy between tabs and server, which can fail like servers, proxies and networks on the
+// internet. It records every request.
 import {
   createServer,
   type Server as HttpServer,
@@ -8,10 +9,10 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** What becomes of a request. */
-export type Conduct = 'passes' | 'resets' | 'hangs' | Reply
+/** What the proxy does with requests. */
+export type Behaviour = 'forward' | 'reset' | 'hang' | Reply
 
-/** An answer that the server never gave. */
+/** A response of the proxy itself. */
 export interface Reply {
   status: number
   headers?: Record<string, string>
@@ -21,24 +22,24 @@ export interface Reply {
 /** One `POST`. */
 export interface Post {
   atMs: number
-  /** Who sent it: the producers that its batch speaks of. */
+  /** The producers in its batch. */
   producers: string[]
   events: number
-  /** Whether the server got it. */
-  passed: boolean
+  /** Whether it was forwarded to the server. */
+  forwarded: boolean
 }
 
-/** Any page may read it, as the server's own answers. */
+/** Lets any page read the response, like the server's responses. */
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'retry-after' }
 
 export const OVERLOADED: Reply = { status: 503, headers: { 'retry-after': '1' }, body: '{"code":"overloaded"}' }
 
-export class Front {
+export class FaultProxy {
   readonly url: string
   readonly posts: Post[] = []
   readonly #http: HttpServer
   readonly #server: URL
-  #conduct: Conduct = 'passes'
+  #behaviour: Behaviour = 'forward'
   #hanging: IncomingMessage[] = []
 
   private constructor(http: HttpServer, serverUrl: string) {
@@ -48,15 +49,15 @@ export class Front {
     http.on('request', (request: IncomingMessage, response: ServerResponse) => void this.#answer(request, response))
   }
 
-  static async start(serverUrl: string): Promise<Front> {
+  static async start(serverUrl: string): Promise<FaultProxy> {
     const http = createServer()
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    return new Front(http, serverUrl)
+    return new FaultProxy(http, serverUrl)
   }
 
-  /** Requests that hang are cut off when that changes, as by a server that starts anew. */
-  set conduct(conduct: Conduct) {
-    this.#conduct = conduct
+  /** A change resets hanging requests, like a server that restarts. */
+  set behaviour(behaviour: Behaviour) {
+    this.#behaviour = behaviour
     for (const request of this.#hanging.splice(0)) request.socket.resetAndDestroy()
   }
 
@@ -66,32 +67,33 @@ export class Front {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const conduct = this.#conduct
+    const behaviour = this.#behaviour
     const chunks: Buffer[] = []
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer)
     } catch {
-      // The page left before it had said all.
+      // The page closed before it had sent the whole request.
       return
     }
     const body = Buffer.concat(chunks)
-    if (request.method === 'POST') this.posts.push({ ...read(body), atMs: Date.now(), passed: conduct === 'passes' })
-    if (conduct === 'hangs') this.#hanging.push(request)
-    else if (conduct === 'resets') request.socket.resetAndDestroy()
-    else if (conduct === 'passes') this.#pass(request, body, response)
-    else response.writeHead(conduct.status, { ...CORS, ...conduct.headers }).end(conduct.body ?? '')
+    if (request.method === 'POST')
+      this.posts.push({ ...read(body), atMs: Date.now(), forwarded: behaviour === 'forward' })
+    if (behaviour === 'hang') this.#hanging.push(request)
+    else if (behaviour === 'reset') request.socket.resetAndDestroy()
+    else if (behaviour === 'forward') this.#forward(request, body, response)
+    else response.writeHead(behaviour.status, { ...CORS, ...behaviour.headers }).end(behaviour.body ?? '')
   }
 
-  #pass(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  #forward(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     const { hostname, port } = this.#server
     const { method, url: path, headers } = request
-    const onward = httpRequest({ hostname, port, method, path, headers }, (answer) => {
+    const upstream = httpRequest({ hostname, port, method, path, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
       answer.pipe(response)
     })
-    // The server is down: so is the connection.
-    onward.on('error', () => response.socket?.resetAndDestroy())
-    onward.end(body)
+    // If the server is down, the connection of the page is reset, too.
+    upstream.on('error', () => response.socket?.resetAndDestroy())
+    upstream.end(body)
   }
 }
 
@@ -100,7 +102,7 @@ function read(body: Buffer): { producers: string[]; events: number } {
     const { producers, events } = JSON.parse(body.toString()) as { producers: object; events: unknown[] }
     return { producers: Object.keys(producers), events: events.length }
   } catch {
-    // Compressed, or not a batch.
+    // The body is compressed or not a batch.
     return { producers: [], events: 0 }
   }
 }

@@ -1,9 +1,9 @@
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { expect, test } from '../harness/test.ts'
 
-const WHOLE = '**/full.js'
+const FULL_CLIENT = '**/full.js'
 
-test('the whole client goes on where the first one was: same producer, next number, and nothing is stored twice', async ({
+test('the full client continues with the producer and numbers of the first client', async ({
   context,
   openTab,
   server,
@@ -24,12 +24,12 @@ test('the whole client goes on where the first one was: same producer, next numb
   )
 })
 
-test('a page that never gets the whole client delivers its events all the same, after an outage too', async ({
+test('a page without the full client delivers its events, also after an outage', async ({
   context,
   openTab,
   server,
 }) => {
-  await context.route(WHOLE, (route) => route.abort())
+  await context.route(FULL_CLIENT, (route) => route.abort())
   const tab = await openTab()
   const before = await tab.trackMany(20, 'before')
   await server.kill()

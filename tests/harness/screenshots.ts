@@ -1,4 +1,4 @@
-// Pictures of a page in light and dark, narrow and wide, for people to look at: results/*.png.
+// Screenshots of a page in light and dark, narrow and wide, for review: results/*.png.
 
 import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
@@ -7,7 +7,7 @@ const RESULTS = fileURLToPath(new URL('../results', import.meta.url))
 const WIDTHS = [1280, 1600]
 const SCHEMES = ['light', 'dark'] as const
 
-export async function photograph(page: Page, name: string): Promise<void> {
+export async function takeScreenshots(page: Page, name: string): Promise<void> {
   const viewport = page.viewportSize()
   for (const colorScheme of SCHEMES) {
     for (const width of WIDTHS) {

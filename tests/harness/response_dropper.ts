@@ -1,12 +1,12 @@
-// A stretch of network between the pages and the server, which can lose answers after the server has acted on them.
+// A connection between pages and server that can drop the server's responses.
 import { type AddressInfo, connect, createServer, type Socket, type Server as TcpServer } from 'node:net'
 
-export type Wire = 'whole' | 'loses_answers'
+export type Mode = 'forward' | 'drop'
 
-export class WireCutter {
+export class ResponseDropper {
   readonly url: string
-  wire: Wire = 'whole'
-  answersLost = 0
+  mode: Mode = 'forward'
+  dropped = 0
   readonly #tcp: TcpServer
   #sockets = new Set<Socket>()
 
@@ -15,13 +15,13 @@ export class WireCutter {
     this.url = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}`
   }
 
-  static async start(serverUrl: string): Promise<WireCutter> {
+  static async start(serverUrl: string): Promise<ResponseDropper> {
     const { hostname, port } = new URL(serverUrl)
     const tcp = createServer()
     await new Promise<void>((resolve) => tcp.listen(0, '127.0.0.1', resolve))
-    const cutter = new WireCutter(tcp)
-    tcp.on('connection', (page) => cutter.#join(page, connect(Number(port), hostname)))
-    return cutter
+    const dropper = new ResponseDropper(tcp)
+    tcp.on('connection', (page) => dropper.#join(page, connect(Number(port), hostname)))
+    return dropper
   }
 
   async close(): Promise<void> {
@@ -41,11 +41,11 @@ export class WireCutter {
     }
     page.pipe(server)
     server.on('data', (bytes) => {
-      if (this.wire === 'whole') {
+      if (this.mode === 'forward') {
         page.write(bytes)
         return
       }
-      this.answersLost += 1
+      this.dropped += 1
       page.resetAndDestroy()
     })
   }

@@ -9,7 +9,7 @@ interface Row {
   context: { page?: string; utm?: Record<string, string>; gpc?: boolean; release?: string; plan?: string } | null
 }
 
-/** The rows with this name, whole, oldest first. */
+/** The rows with this name, oldest first. */
 async function rows(
   server: { api: { events(filter: Record<string, string>): Promise<unknown[]> } },
   name: string,
@@ -19,10 +19,7 @@ async function rows(
   return ((await server.api.events({ name })) as Row[]).reverse()
 }
 
-test('a person and a session are the same in every tab and after a reload, until reset', async ({
-  openTab,
-  server,
-}) => {
+test('all tabs share user and session until reset, also after a reload', async ({ openTab, server }) => {
   const [one, two] = [await openTab(), await openTab()]
   await one.track('opened')
   await two.track('opened')
@@ -48,21 +45,18 @@ test('a person and a session are the same in every tab and after a reload, until
   expect(later?.session).not.toBe(first?.session)
 })
 
-test('a tab that stays open follows whom another names, and forgets whom another forgets', async ({
-  openTab,
-  server,
-}) => {
+test('an open tab follows identify and reset of another tab', async ({ openTab, server }) => {
   const [one, two] = [await openTab(), await openTab()]
   for (const tab of [one, two]) await tab.track('opened')
   const newest = async (name: string) => ((await server.api.events({ name })) as unknown[] as Row[])[0]
-  /** Tracks in the second tab, again and again, until its events say what they should of the user. */
+  /** Tracks in the second tab repeatedly until its events have this user id. */
   const follows = async (name: string, id: string | null) => {
-    const said = async () => {
+    const userId = async () => {
       await two.track(name)
       const row = await newest(name)
-      return row ? (row.user?.id ?? null) : 'nothing has arrived'
+      return row ? (row.user?.id ?? null) : 'no event yet'
     }
-    await expect.poll(said, { timeout: 10_000, intervals: [500] }).toBe(id)
+    await expect.poll(userId, { timeout: 10_000, intervals: [500] }).toBe(id)
   }
   await one.page.evaluate(() => window.lamplight.identify('u-1'))
   await follows('named', 'u-1')
@@ -73,11 +67,7 @@ test('a tab that stays open follows whom another names, and forgets whom another
   expect(await newest('forgotten')).toMatchObject({ user: left?.user, session: left?.session })
 })
 
-test('an event says where its page is and where the visit came from, and nothing of the query', async ({
-  context,
-  site,
-  server,
-}) => {
+test('an event has the address of its page and the campaign, but no query', async ({ context, site, server }) => {
   const page = await context.newPage()
   await page.goto(`${site.origin}/?utm_source=news&utm_campaign=may&token=secret`)
   const tab = await Client.in(page, server.url, { release: '2.1.0', context: { plan: 'free' } })
@@ -96,7 +86,7 @@ test('an event says where its page is and where the visit came from, and nothing
   expect(JSON.stringify([landed, moved])).not.toContain('secret')
 })
 
-test('while consent is pending nothing is written or sent; granted, it all arrives with its own times; denied, none of it does', async ({
+test('events wait in memory while consent is pending, and arrive once it is granted', async ({
   context,
   site,
   server,
@@ -119,7 +109,7 @@ test('while consent is pending nothing is written or sent; granted, it all arriv
   expect(await tab.track('late')).toMatchObject({ id: '', seq: 0, stored: false })
 })
 
-test('a browser that asks not to be tracked marks its events', async ({ context, site, server }) => {
+test('events of a browser with Global Privacy Control are marked', async ({ context, site, server }) => {
   const page = await context.newPage()
   await page.addInitScript(() => Object.defineProperty(navigator, 'globalPrivacyControl', { value: true }))
   await page.goto(site.origin)
@@ -129,7 +119,7 @@ test('a browser that asks not to be tracked marks its events', async ({ context,
   expect(marked?.context?.gpc).toBe(true)
 })
 
-test('a batch that beforeSend holds back stays queued and goes out once it may', async ({ openTab, server }) => {
+test('a batch that beforeSend defers stays queued and is sent later', async ({ openTab, server }) => {
   const tab = await openTab()
   await tab.page.evaluate(
     async ({ entry, url, key }) => {
