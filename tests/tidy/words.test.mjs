@@ -21,9 +21,7 @@ const NOT_YET_CLEAN = [
   'npm/',
   'sdk-wasm/',
   'server/',
-  'tests/',
   'wire/',
-  'www/',
   'xtask/',
 ]
 
