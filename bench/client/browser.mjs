@@ -1,4 +1,4 @@
-// A real headless Chromium that talks to loopback only.
+// A real headless Chromium without background network traffic.
 import { chromium } from '@playwright/test'
 
 const FLAGS = [
@@ -12,7 +12,7 @@ const FLAGS = [
 
 export const launch = () => chromium.launch({ executablePath: process.env.LAMPLIGHT_CHROMIUM, args: FLAGS })
 
-/** A new tab with the measured page, in a renderer process of its own. */
+/** Opens the measured page in a new tab with its own renderer process. */
 export async function open(context, origin) {
   const page = await context.newPage()
   await page.goto(origin)
@@ -28,7 +28,7 @@ export async function crash(page) {
   await crashed
 }
 
-/** How many renderer processes there are: tabs that share one prove nothing. */
+/** The number of renderer processes, because tabs that share one do not run in parallel. */
 export async function renderers(browser) {
   const session = await browser.newBrowserCDPSession()
   const { processInfo } = await session.send('SystemInfo.getProcessInfo')

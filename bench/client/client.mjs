@@ -1,4 +1,5 @@
-// `cargo xtask bench client`: everything that the SDK costs a page, in one run, printed and kept as data.
+// `cargo xtask bench client`: measures what the SDK costs a page, prints the results, and stores
+// them.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { launch } from './browser.mjs'
 import { benchInit } from './init.mjs'
@@ -30,7 +31,7 @@ function print({ init, track, duplicates, adoptionSeconds, totals }) {
   const { microseconds: us, burst } = track
   const rows = [
     [
-      'track(), p50 of tens',
+      'track(), p50 in groups of 10',
       `${us.track.p50} µs`,
       `bare setItem ${us.setItem.p50} µs: ${track.ratioOfMedians} times (goal 1.5)`,
     ],
@@ -52,16 +53,16 @@ function print({ init, track, duplicates, adoptionSeconds, totals }) {
     [
       'init()',
       `${init.initMs.p50} ms`,
-      `${init.afterLookMs.p50} ms where localStorage was looked at before, which takes ${init.firstLookMs.p50} ms (goal 10 ms)`,
+      `${init.afterLookMs.p50} ms after a first read of localStorage, which takes ${init.firstLookMs.p50} ms (goal 10 ms)`,
     ],
-    ['  the first track()', `${init.firstTrackMs.p50} ms`, 'whose code runs for the first time'],
+    ['  the first track()', `${init.firstTrackMs.p50} ms`, 'its code runs for the first time'],
     ['1,000 in one task', `${burst.taskMs.p50} ms`, `bare setItem ${burst.bareTaskMs.p50} ms (goal 50 ms)`],
     [
       '  bytes written',
       `${burst.bytesWritten.p50}`,
       `${burst.bytesWrittenPerEventByte} per event byte (goal 1.5; 500,000 per 1,000 events of 300 B)`,
     ],
-    ['  requests', `${burst.requests.p50}`, 'goal 10 or so'],
+    ['  requests', `${burst.requests.p50}`, 'goal about 10'],
     [
       'sent twice, 4 tabs',
       `${duplicates.duplicatesOnTheWire} of ${duplicates.made}`,
@@ -70,7 +71,7 @@ function print({ init, track, duplicates, adoptionSeconds, totals }) {
     [
       "a killed tab's events",
       `${adoptionSeconds.p50} s`,
-      `at most ${adoptionSeconds.max} s of ${adoptionSeconds.n} (goal 10 s)`,
+      `maximum ${adoptionSeconds.max} s of ${adoptionSeconds.n} runs (goal 10 s)`,
     ],
     [
       'server',
@@ -78,5 +79,5 @@ function print({ init, track, duplicates, adoptionSeconds, totals }) {
       `made ${totals.made}, holes ${totals.in_flight + totals.declared + totals.lost}`,
     ],
   ]
-  for (const [what, value, beside] of rows) console.log(`${what.padEnd(34)}${value.padEnd(16)}${beside}`)
+  for (const [what, value, comparison] of rows) console.log(`${what.padEnd(34)}${value.padEnd(16)}${comparison}`)
 }

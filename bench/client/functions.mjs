@@ -1,7 +1,7 @@
-// The functions in a module, by the names that its name section gives them.
+// Reads the sizes of a module's functions, with the names of its name section.
 const CODE = 10
 
-/** `[{ name, bytes }]`, from a module that was linked with the names of its functions. */
+/** `[{ name, bytes }]` for a module that still has its name section. */
 export function functionsOf(wasm) {
   const [sizes, names] = [[], new Map()]
   let imported = 0
@@ -16,19 +16,22 @@ export function functionsOf(wasm) {
   return sizes.map((bytes, index) => ({ name: names.get(imported + index) ?? '?', bytes }))
 }
 
-/** Bytes by module of the source, the `rows` largest. */
+/** Bytes by Rust module, the `rows` largest. */
 export function sumBy(functions, rows) {
   const sums = new Map()
   for (const { name, bytes } of functions) {
-    const place = placeOf(name)
-    sums.set(place, (sums.get(place) ?? 0) + bytes)
+    const module = moduleOf(name)
+    sums.set(module, (sums.get(module) ?? 0) + bytes)
   }
   const largest = [...sums].sort((a, b) => b[1] - a[1]).slice(0, rows)
   return Object.fromEntries(largest)
 }
 
-/** `lamplight_sdk::client::delivery` of a mangled or demangled name; what has none stands under its first word. */
-function placeOf(name) {
+/**
+ * The Rust module of a name, such as `lamplight_sdk::client::delivery`, or the name's first word if
+ * it has none.
+ */
+function moduleOf(name) {
   const parts = name.replace(/\[[0-9a-f]{8,}\]/g, '').match(/[a-z_][a-z0-9_]*(?:::[a-z_][a-z0-9_]*)+/g) ?? []
   const ours = parts.find((part) => part.startsWith('lamplight')) ?? parts[0]
   return ours ? ours.split('::').slice(0, 3).join('::') : name.split(/[^a-z0-9]/i)[0] || name
@@ -44,7 +47,7 @@ function bodies(wasm, start, sizes) {
   }
 }
 
-/** The subsection of functions in the custom section `name`. */
+/** Reads the function names of the custom section `name`. */
 function readNames(wasm, start, end, names) {
   const [length, text] = number(wasm, start)
   if (wasm.toString('utf8', text, text + length) !== 'name') return
@@ -64,7 +67,7 @@ function readNames(wasm, start, end, names) {
   }
 }
 
-/** An unsigned LEB128 number, and where it ends. */
+/** An unsigned LEB128 number, and the offset after it. */
 function number(bytes, at) {
   let value = 0
   for (let shift = 0; ; shift += 7, at += 1) {

@@ -1,15 +1,18 @@
-// What `init()` costs a page, beside what the first look at localStorage costs any page: the browser then fetches the
-// origin's whole storage. Each value is a new tab's, with a renderer process that has seen neither.
+// Measures `init()`, and the first read of localStorage, at which the browser loads the origin's
+// whole storage. Each value comes from a new tab with a new renderer process.
 import { open } from './browser.mjs'
 import { summary } from './quantiles.mjs'
 
 const TABS = 15
-/** How long a new tab is left alone, in milliseconds: until the browser is done with starting its processes, which share the cores with the page. */
+/**
+ * Pause of a new tab in milliseconds, until the browser has started its processes, which share the
+ * cores.
+ */
 const REST_MS = 1_000
 
-/** Measures; returns what is to be kept as data. */
+/** Measures, and returns the results to store. */
 export async function benchInit(browser, origin, options) {
-  const [initMs, bareMs, restMs, trackMs] = [[], [], [], []]
+  const [initMs, bareMs, afterMs, trackMs] = [[], [], [], []]
   for (let tab = 0; tab < 2 * TABS; tab += 1) {
     const context = await browser.newContext()
     const page = await open(context, origin)
@@ -20,13 +23,13 @@ export async function benchInit(browser, origin, options) {
       initMs.push(init)
     } else {
       bareMs.push(bare)
-      restMs.push(init)
+      afterMs.push(init)
     }
   }
   return {
     initMs: summary(initMs),
     firstLookMs: summary(bareMs),
-    afterLookMs: summary(restMs),
+    afterLookMs: summary(afterMs),
     firstTrackMs: summary(trackMs),
   }
 }

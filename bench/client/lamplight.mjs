@@ -1,4 +1,4 @@
-// The real server on a fresh embedded database.
+// The real server with an empty database.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 export const KEY = 'wk_bench0000000000000000000000000'
 const TOKEN = 'at_bench0000000000000000000000000'
 
-/** Starts the server; returns its URL, its totals, and how to stop it. */
+/** Starts the server. Returns its URL, and functions to read its totals and to stop it. */
 export async function startServer() {
   const data = mkdtempSync(join(tmpdir(), 'lamplight-bench-'))
   const child = spawn(
@@ -20,7 +20,7 @@ export async function startServer() {
     },
   )
   const url = await new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it listened`)))
+    child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it was listening`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
       const match = line.match(/listening on (http:\/\/\S+)/)
       if (match) resolve(match[1])
@@ -34,12 +34,12 @@ export async function startServer() {
   }
   const totals = async () =>
     (await fetch(`${url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
-  /** Waits until the totals are as wanted. */
+  /** Waits until the totals fulfil a condition. */
   const until = async (isDone, ms) => {
     for (const end = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
       const now = await totals()
       if (isDone(now)) return now
-      if (performance.now() > end) throw new Error(`after ${ms} ms the server still says ${JSON.stringify(now)}`)
+      if (performance.now() > end) throw new Error(`after ${ms} ms the totals are still ${JSON.stringify(now)}`)
     }
   }
   return { url, stop, totals, until }

@@ -1,4 +1,4 @@
-/** The value below which `share` of the list lies. */
+/** The quantile of a list at `share`, from 0 to 1. */
 export function quantile(list, share) {
   const sorted = [...list].sort((a, b) => a - b)
   return sorted[Math.floor((sorted.length - 1) * share)]

@@ -1,11 +1,12 @@
-// The measured page: a bundle of the npm package on a cross-origin isolated page, where clocks tick in 5 µs.
+// The measured page: a bundle of the npm package on a cross-origin isolated page, whose clock has a
+// resolution of 5 µs.
 import { createServer } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Serves the page on loopback; returns its origin and how to stop it. */
+/** Serves the page on loopback. Returns its origin and a function to stop it. */
 export async function serveSite() {
   const bundle = await build({
     stdin: { contents: "import { init } from 'lamplight'\nglobalThis.lamplightInit = init", resolveDir: root },

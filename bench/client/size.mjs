@@ -1,4 +1,5 @@
-// What a page downloads, in bytes, entry by entry, after the minifier that a site would use; and what takes them.
+// Prints the bytes that a page downloads for each entry, after a site's minifier, and which
+// functions use them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,19 +12,20 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({ options: { modules: { type: 'string', default: join(root, 'target/browser-module') } } })
 const goalBytes = 15_000
 
-// What each may weigh: what it weighs today, and two percent for other versions of the compiler. They may only shrink.
+// Each limit is the current size plus two percent for other compiler versions. Limits may only
+// decrease.
 const ENTRIES = [
   {
     what: 'page: init + track',
     code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')",
     limitBytes: 15_200,
     later: [
-      { chunk: 'full', what: 'later, once it has loaded', limitBytes: 26_500 },
-      { chunk: 'translated', what: 'instead, where the page forbids WebAssembly', limitBytes: 38_000 },
+      { chunk: 'full', what: 'full client, fetched later', limitBytes: 26_500 },
+      { chunk: 'translated', what: 'translated client, for pages without WebAssembly', limitBytes: 38_000 },
     ],
   },
   {
-    what: 'slim: the same without its module',
+    what: 'slim: init + track without the module',
     code: "import { load } from 'lamplight/slim'\nawait load()",
     limitBytes: 5_500,
   },
@@ -33,7 +35,10 @@ const brotli = (bytes) =>
   brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24 } })
     .length
 
-/** What a page fetches for `code` before it runs, and what later by `import()`. */
+/**
+ * The files that a page fetches for `code` before it runs, and those it fetches later with
+ * `import()`.
+ */
 async function bundled(code) {
   const { outputFiles, metafile } = await build({
     stdin: { contents: code, resolveDir: root },
@@ -70,7 +75,7 @@ for (const { what, code, limitBytes, later } of ENTRIES) {
   add(what, files.first, limitBytes)
   for (const { chunk, what, limitBytes } of later ?? []) add(what, files.later(chunk), limitBytes)
 }
-add('of the page: the module, alone', readFileSync(join(root, 'npm/dist/lamplight.wasm')))
+add('only the module of the page', readFileSync(join(root, 'npm/dist/lamplight.wasm')))
 
 console.table(Object.fromEntries(rows.map(({ what, ...sizes }) => [what, sizes])))
 const total = rows[0].brotli
@@ -78,16 +83,14 @@ console.log(`goal ${goalBytes}: ${total <= goalBytes ? 'met' : `missed by ${tota
 for (const name of ['first', 'full']) {
   const named = join(values.modules, name, 'named.wasm')
   if (!existsSync(named)) continue
-  console.log(
-    `\nWhat takes the bytes of the ${name} module, by module of the source (bytes of code, before compression):`,
-  )
+  console.log(`\nBytes of code in the ${name} module by Rust module, before compression:`)
   console.table(sumBy(functionsOf(readFileSync(named)), 25))
 }
 mkdirSync(join(root, 'bench/results'), { recursive: true })
 writeFileSync(join(root, 'bench/results/size.json'), JSON.stringify(rows, null, 2))
 for (const { what, brotli, limitBytes } of rows.filter((row) => row.brotli > row.limitBytes)) {
   console.error(
-    `'${what}' weighs ${brotli} brotli bytes; its limit is ${limitBytes}. The tables above say what takes them.`,
+    `'${what}' has ${brotli} bytes with brotli, and its limit is ${limitBytes}: the tables above show what uses them.`,
   )
   process.exitCode = 1
 }

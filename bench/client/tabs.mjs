@@ -1,8 +1,8 @@
-// Several tabs at once: what is sent twice in normal use, and how soon a killed tab's events arrive.
+// Measures several tabs: how many events are sent twice, and how soon a killed tab's events arrive.
 import { crash, open, renderers } from './browser.mjs'
 import { summary } from './quantiles.mjs'
 
-/** Four tabs that track, navigate and close like people's do: the share of events that the wire carried twice. */
+/** The share of events that are sent twice while four tabs track, navigate and close. */
 export async function benchDuplicates(browser, origin, options, server) {
   const before = await server.totals()
   const context = await browser.newContext()
@@ -24,9 +24,9 @@ export async function benchDuplicates(browser, origin, options, server) {
     await page.close()
   }
   await Promise.all(pages.map(use))
-  // Whatever the last navigation cut off is adopted by a page that stays.
+  // A page that stays open adopts the events that the last navigations left.
   const last = await open(context, origin)
-  await last.evaluate((given) => void globalThis.lamplightInit(given), options)
+  await last.evaluate((options) => void globalThis.lamplightInit(options), options)
   const made = 4 * 6 * 40
   const done = await server.until((totals) => totals.stored - before.stored >= made, 60_000)
   await context.close()
@@ -40,26 +40,26 @@ export async function benchDuplicates(browser, origin, options, server) {
   }
 }
 
-/** From the death of a tab's process, with 50 events that it could not send, until all of them are stored. */
+/** The time from the kill of a tab with 50 unsent events until all of them are stored. */
 export async function benchAdoption(browser, origin, options, server) {
   const seconds = []
   for (let round = 0; round < 7; round += 1) {
     const context = await browser.newContext()
-    const doomed = await open(context, origin)
+    const victim = await open(context, origin)
     // Only this tab has no network.
-    await doomed.route(`${options.url}/**`, (route) => route.abort())
-    const heir = await open(context, origin)
-    await heir.evaluate((given) => void globalThis.lamplightInit(given), options)
+    await victim.route(`${options.url}/**`, (route) => route.abort())
+    const survivor = await open(context, origin)
+    await survivor.evaluate((options) => void globalThis.lamplightInit(options), options)
     const before = await server.totals()
-    await doomed.evaluate((given) => {
-      const lamplight = globalThis.lamplightInit(given)
+    await victim.evaluate((options) => {
+      const lamplight = globalThis.lamplightInit(options)
       for (let i = 0; i < 50; i += 1) lamplight.track('left_behind', { i })
     }, options)
-    await doomed.waitForTimeout(300 + 400 * round)
-    const killed = performance.now()
-    await crash(doomed)
+    await victim.waitForTimeout(300 + 400 * round)
+    const killedMs = performance.now()
+    await crash(victim)
     await server.until((totals) => totals.stored - before.stored >= 50, 60_000)
-    seconds.push((performance.now() - killed) / 1000)
+    seconds.push((performance.now() - killedMs) / 1000)
     await context.close()
   }
   return { ...summary(seconds), max: Math.round(Math.max(...seconds) * 100) / 100 }

@@ -1,9 +1,9 @@
-// What `track()` costs a page, beside a bare `localStorage.setItem(key, JSON.stringify(event))` of the same event under
-// a key of the same length, turn by turn in one page.
+// Measures `track()` in comparison with a bare `localStorage.setItem(key, JSON.stringify(event))`
+// of the same event with a key of the same length. They alternate in one page.
 import { open } from './browser.mjs'
 import { quantile, summary } from './quantiles.mjs'
 
-/** Measures; returns what is to be kept as data. */
+/** Measures, and returns the results to store. */
 export async function benchTrack(browser, origin, options) {
   const context = await browser.newContext()
   const page = await open(context, origin)
@@ -13,13 +13,15 @@ export async function benchTrack(browser, origin, options) {
     Math.round((quantile(raw[of].track, share) / quantile(raw[of].setItem, share)) * 100) / 100
   return {
     microseconds: {
-      // Ten calls at a time, because the browser's clock ticks in 5 µs: each value is a call's share of its ten.
+      // In groups of ten calls, because the browser's clock has a resolution of 5 µs. Each value is
+      // a tenth of a group.
       track: summary(raw.tens.track),
       setItem: summary(raw.tens.setItem),
-      // Call by call, for the tail. The first accesses of a task pay for the browser's messages, with or without us.
+      // Single calls, for the tail. The first accesses of a task include the cost of the browser's
+      // messages, with and without the SDK.
       trackCall: summary(raw.calls.track),
       setItemCall: summary(raw.calls.setItem),
-      // One call in a task of its own, as most of a page's events come.
+      // One call per task, like most events of a page.
       trackAlone: summary(raw.alone.track),
       setItemAlone: summary(raw.alone.setItem),
     },
@@ -48,7 +50,7 @@ async function measure({ url, key }) {
   const lamplight = globalThis.lamplightInit({ url, key, context: false })
   const { producer } = lamplight.stats()
   const bareKey = (i) => `ba:1234567890:q:${producer}:${i}`
-  // The same members as the stored event has, and as many bytes.
+  // The members and the size of the stored event.
   const event = (i) => ({
     name: 'product_viewed',
     ts: Date.now(),
@@ -110,7 +112,7 @@ async function measure({ url, key }) {
   await settle()
   await clear(300)
 
-  // Bursts of 1,000 in one task: its length, what it writes, and how many requests carry it.
+  // Bursts of 1,000 events in one task: its duration, bytes written, and number of requests.
   const bursts = []
   const { setItem } = Storage.prototype
   for (let round = 0; round < 5; round += 1) {

@@ -1,4 +1,5 @@
-// What a team would write in an afternoon: one INSERT for each request, answered once PostgreSQL has committed it.
+// A minimal server as a team might write it: one INSERT per request, answered after PostgreSQL has
+// committed it.
 import Fastify from 'fastify'
 import pg from 'pg'
 
@@ -8,7 +9,7 @@ await pool.query(
 )
 
 const server = Fastify({ bodyLimit: 1024 * 1024 })
-// The text goes to PostgreSQL as it came: what reads it there checks that it is JSON.
+// The text is passed on unparsed, because PostgreSQL checks that it is JSON.
 server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
 server.post('/v1/events', async (request) => {
   await pool.query({ name: 'insert', text: 'INSERT INTO payloads (body) VALUES ($1)', values: [request.body] })

@@ -1,6 +1,6 @@
 import type { NextConfig } from 'next'
 
-// Nothing about Lamplight: it needs no configuration.
+// Lamplight needs no configuration.
 const config: NextConfig = {}
 
 export default config

@@ -1,6 +1,6 @@
 import { init } from './lamplight/index.js'
 
-// In your page these two are plain strings: where your server is, and its write key.
+// In your page, write the address of your server and your write key here.
 const { url, key } = await (await fetch('config.json')).json()
 const lamplight = init({ url, key })
 

@@ -1,8 +1,9 @@
-// Serves this page and the built package, and starts a Lamplight server beside it. Only what Node has.
+// Serves this page and the built package, and starts a Lamplight server. It needs only Node.
 //
 //   node examples/plain-html/serve.mjs
 //
-// LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY name a server that runs already; LAMPLIGHT_BIN another binary; PORT a port.
+// LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY select a running server, LAMPLIGHT_BIN another binary, and
+// PORT the port of the page.
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -36,12 +37,12 @@ createServer(async (request, response) => {
   console.log(`See what arrived: curl -H 'Authorization: Bearer ${token}' ${url}/api/events`)
 })
 
-/** Starts a server with its data in this folder; it ends with this process. */
+/** Starts a server with its data in this folder. It ends with this process. */
 async function startLamplight() {
   const binary = process.env.LAMPLIGHT_BIN ?? join(here, '../../target/release/lamplight')
   if (!existsSync(binary)) {
     console.error(
-      'No server found. Build it with `cargo build --release`, or set LAMPLIGHT_BIN, or LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY.',
+      'failed to find the server: build it with cargo xtask build, or set LAMPLIGHT_BIN, or LAMPLIGHT_URL and LAMPLIGHT_WRITE_KEY',
     )
     process.exit(1)
   }

@@ -63,8 +63,9 @@ export interface Options {
   /** The version of your app, added to every event's context. */
   release?: string
   /**
-   * More fields for every event's context, or `false` for no context. With `{ initial: null }`, this
-   * page does not store which page the user was first seen on, and its events have `initial: null`.
+   * More fields for every event's context, or `false` for no context. With `{ initial: null }`,
+   * this page does not store which page the user was first seen on, and its events have `initial:
+   * null`.
    */
   context?: Properties | false
   /** Changes an event before it is numbered, or discards it by returning `null`. */

@@ -2,7 +2,7 @@
 import { useLamplight } from 'lamplight/react'
 import { useEffect, useState } from 'react'
 
-/** How many events of this page the server has on disk. */
+/** The number of events of this page that the server has on disk. */
 export function Sent() {
   const lamplight = useLamplight()
   const [sent, setSent] = useState(0)

@@ -4,7 +4,7 @@ import { LamplightProvider } from 'lamplight/react'
 import type { ReactNode } from 'react'
 import { lamplight } from './lamplight'
 
-/** Gives the client to all pages, and counts the one that is shown and each that the router goes to. */
+/** Provides the client to all pages, and tracks the first page view and each navigation. */
 export function Telemetry({ children }: { children: ReactNode }) {
   return (
     <LamplightProvider client={lamplight} watch={auto}>

@@ -56,7 +56,7 @@ function Checkout() {
   )
 }
 
-/** How many events of this page the server has on disk. */
+/** The number of events of this page that the server has on disk. */
 function Sent() {
   const lamplight = useLamplight()
   const [sent, setSent] = useState(0)

@@ -1,7 +1,7 @@
-// The app's one client, made when this module is first imported.
+// The app's only client, created when this module is first imported.
 import { init } from 'lamplight'
 
-/** What the app tracks: a misspelled name or property does not compile. */
+/** The app's events. A misspelled name or property does not compile. */
 export interface Events {
   signed_up: { plan: 'free' | 'pro' }
 }

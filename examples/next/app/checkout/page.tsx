@@ -1,7 +1,7 @@
 import { connection } from 'next/server'
 import { CheckOut } from '../check_out'
 
-/** Rendered by the server, for each request. Its button needs no script of its own. */
+/** Rendered by the server for each request. Its button is tracked without code. */
 export default async function Checkout() {
   await connection()
   return (
