@@ -5,23 +5,12 @@ import { findings, read, written } from './words.mjs'
 
 /** Folders and files that are being rewritten, and are not checked yet. It ends empty. */
 const NOT_YET_CLEAN = [
-  '.ci/',
   'ARCHITECTURE.md',
-  'CHANGELOG.md',
   'CONTRIBUTING.md',
   'Cargo.toml',
+  'bench/server/',
   'deny.toml',
-  'Cargo.toml',
-  'deny.toml',
-  'README.md',
-  'SECURITY.md',
-  'bench/',
-  'docs/',
-  'examples/',
-  'npm/',
-  'sdk-wasm/',
   'server/',
-  'wire/',
   'xtask/',
 ]
 
