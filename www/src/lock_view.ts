@@ -16,7 +16,7 @@ export class LockView {
 
   show(roster: Roster): void {
     const owner = roster.lockOwner()
-    setText(byId('lock-owner'), owner ? `Tab ${owner.number}` : 'nobody')
+    setText(byId('lock-owner'), owner ? `Tab ${owner.number}` : 'No tab')
     const turns = roster.lockTurns(TURNS_MAX)
     byId('lock-empty').hidden = turns.length > 0
     const shown = JSON.stringify(turns)
