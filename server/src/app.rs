@@ -10,7 +10,7 @@ use crate::intake::{Clients, IntakeLimits};
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
 use crate::metrics::throughput::Throughput;
-use crate::store::{Deliveries, Intake, Store};
+use crate::store::Storage;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
@@ -20,12 +20,8 @@ pub type SinkThroughputs = HashMap<Arc<str>, Arc<Throughput>>;
 
 /// What every request can reach.
 pub struct App {
-    /// Raw payloads.
-    pub intake: Arc<dyn Intake>,
-    /// What came of them.
-    pub store: Arc<dyn Store>,
-    /// What is owed to sinks.
-    pub deliveries: Arc<dyn Deliveries>,
+    /// Everything that is stored.
+    pub storage: Storage,
     /// Who may do what.
     pub keyring: Keyring,
     /// Limits that all requests to intake share.
@@ -60,9 +56,7 @@ impl App {
     /// An app over these parts.
     #[allow(clippy::too_many_arguments, reason = "the parts of a server, each once, at its start")]
     pub fn new(
-        intake: Arc<dyn Intake>,
-        store: Arc<dyn Store>,
-        deliveries: Arc<dyn Deliveries>,
+        storage: Storage,
         sink_throughputs: SinkThroughputs,
         keyring: Keyring,
         clients: Clients,
@@ -73,9 +67,7 @@ impl App {
         let intake_limits = IntakeLimits::default();
         let gone_ms = AtomicI64::new(0);
         Self {
-            intake,
-            store,
-            deliveries,
+            storage,
             keyring,
             intake_limits,
             clients,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::{Intake, Keep, Store, StoreError};
+use crate::store::{Keep, Storage, StoreError};
 use crate::system::clock::Clock;
 
 /// How often it looks.
@@ -32,10 +32,8 @@ pub struct Rules {
 /// Lets go of what is not to be kept, until it is told to stop.
 #[derive(Clone)]
 pub struct Retention {
-    /// Where raw payloads are.
-    pub intake: Arc<dyn Intake>,
-    /// Where what they became is.
-    pub store: Arc<dyn Store>,
+    /// Where payloads and events are.
+    pub storage: Storage,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// What is kept.
@@ -69,7 +67,8 @@ impl Retention {
     pub async fn round(&self) -> Result<bool, StoreError> {
         let now_ms = self.clock.now_ms();
         let ago = |days: u32| now_ms.saturating_sub(i64::from(days) * DAY_MS);
-        let pending_from_ms = self.intake.backlog().await?.oldest_ms.unwrap_or(i64::MAX);
+        let pending_from_ms =
+            self.storage.payload_queue.backlog().await?.oldest_ms.unwrap_or(i64::MAX);
         let keep = Keep {
             events_from_ms: self.rules.events_days.map(ago),
             events_bytes: self.rules.events_bytes,
@@ -77,8 +76,8 @@ impl Retention {
             pending_from_ms,
             now_ms,
         };
-        let pruned = self.store.retain(keep).await?;
-        let payloads = self.intake.prune(ago(self.rules.payload_days)).await?;
+        let pruned = self.storage.events.prune(keep).await?;
+        let payloads = self.storage.archive.prune(ago(self.rules.payload_days)).await?;
         Ok(pruned.rows > 0 || payloads > 0)
     }
 }

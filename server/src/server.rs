@@ -22,8 +22,8 @@ use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::Retention;
 use crate::router;
 use crate::sinks::{self, SinkError};
-use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Deliveries, Intake, SHARES, Share, Store, StoreError};
+use crate::store::sqlite::{self, OpenError, WriterLimits};
+use crate::store::{DeliveryQueue, Storage, StoreError, WorkerSlot};
 use crate::system::background::Background;
 use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::{DataDir, DataDirError};
@@ -116,22 +116,19 @@ pub async fn run(
     let dir = DataDir::open(&args.data)?;
     // Listening comes before the keys: a start that fails must not have made keys that nobody was shown.
     let (listener, address) = bind(args.listen).await?;
-    let (intake, store, deliveries) = open(&dir)?;
-    let keys = first_keys(&args.keys, &*store, &*clock, &*entropy).await?;
+    let storage = open(&dir, args)?;
+    let keys = first_keys(&args.keys, &*storage.keys, &*clock, &*entropy).await?;
 
     let floor_bytes = u64::from(args.disk_floor_mib) << 20;
     let disk = Arc::new(DiskSpace::new(dir.path().to_owned(), floor_bytes));
     let measuring = tokio::spawn(measure(Arc::clone(&disk), Arc::clone(&clock)));
 
     let (stopping, stopped) = watch::channel(false);
-    // Routes first: what is stored before they are set would never leave for a sink.
-    let deliverers = deliverers(args, &deliveries, &clock, &entropy).await?;
+    let deliverers = deliverers(args, &storage.delivery_queue, &clock, &entropy)?;
     let sink_throughputs =
         deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.throughput)));
     let app = Arc::new(App::new(
-        Arc::clone(&intake),
-        Arc::clone(&store),
-        deliveries,
+        storage.clone(),
         sink_throughputs.collect(),
         Keyring::new(keys.all.iter().cloned()),
         args.clients(),
@@ -169,8 +166,7 @@ pub async fn run(
             "workers did not finish in time; what they had leased is done at the next start"
         );
     }
-    let closing = async { tokio::join!(intake.close(), store.close()) };
-    if tokio::time::timeout(CLOSE_GRACE, closing).await.is_err() {
+    if tokio::time::timeout(CLOSE_GRACE, storage.close()).await.is_err() {
         tracing::warn!("the databases did not close in time; the next start puts that right");
     }
     measuring.abort();
@@ -179,19 +175,15 @@ pub async fn run(
     Ok(())
 }
 
-type Opened = (Arc<dyn Intake>, Arc<dyn Store>, Arc<dyn Deliveries>);
-
-fn open(dir: &DataDir) -> Result<Opened, OpenError> {
-    let limits = WriterLimits::default();
-    let intake = SqliteIntake::open(&dir.intake_db(), limits)?;
-    let store = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
-    Ok((Arc::new(intake), Arc::clone(&store) as Arc<dyn Store>, store))
+fn open(dir: &DataDir, args: &ServeArgs) -> Result<Storage, OpenError> {
+    let routes = args.sinks.iter().map(|named| named.config.route(&named.name)).collect();
+    sqlite::open(&dir.intake_db(), &dir.store_db(), WriterLimits::default(), routes)
 }
 
-/// One worker for each sink. From here on, what is stored is routed to them, so this comes before anything is.
-async fn deliverers(
+/// One worker for each sink.
+fn deliverers(
     args: &ServeArgs,
-    deliveries: &Arc<dyn Deliveries>,
+    delivery_queue: &Arc<dyn DeliveryQueue>,
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Vec<deliver::Worker>, StartError> {
@@ -200,15 +192,13 @@ async fn deliverers(
         workers.push(deliver::Worker {
             name: named.name.as_str().into(),
             sink: sinks::open(&named.name, &named.config)?,
-            deliveries: Arc::clone(deliveries),
+            delivery_queue: Arc::clone(delivery_queue),
             retry: named.config.retry(),
             throughput: Arc::default(),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
         });
     }
-    let routes = args.sinks.iter().map(|named| named.config.route(&named.name)).collect();
-    deliveries.set_routes(routes).await?;
     Ok(workers)
 }
 
@@ -233,12 +223,12 @@ fn work(
     tasks: &mut JoinSet<()>,
     background: &Handle,
 ) {
-    let App { intake, store, clock, entropy, process_throughput, .. } = app;
-    for share in Share::among(workers()) {
+    let App { storage, clock, entropy, process_throughput, .. } = app;
+    for slot in WorkerSlot::among(workers(storage.payload_queue.workers_max())) {
         let worker = Worker {
-            share,
-            intake: Arc::clone(intake),
-            store: Arc::clone(store),
+            slot,
+            payload_queue: Arc::clone(&storage.payload_queue),
+            events: Arc::clone(&storage.events),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
             enrichers: Arc::clone(&enrichers),
@@ -247,25 +237,23 @@ fn work(
         tasks.spawn_on(worker.run(stopped.clone()), background);
     }
     let replayer = Replayer {
-        intake: Arc::clone(intake),
-        store: Arc::clone(store),
+        storage: storage.clone(),
         clock: Arc::clone(clock),
         payloads_max: REPLAY_PAYLOADS_MAX,
         enrichers,
     };
     tasks.spawn_on(replayer.run(stopped.clone()), background);
     let retention = Retention {
-        intake: Arc::clone(intake),
-        store: Arc::clone(store),
+        storage: storage.clone(),
         clock: Arc::clone(clock),
         rules: args.retention.rules(),
     };
     tasks.spawn_on(retention.run(stopped.clone()), background);
 }
 
-fn workers() -> u32 {
+fn workers(workers_max: u32) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    u32::try_from(cores).unwrap_or(SHARES).clamp(WORKERS_MIN, SHARES)
+    u32::try_from(cores).unwrap_or(u32::MAX).max(WORKERS_MIN).min(workers_max)
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
 use lamplight_server::store::EventIdentity::Numbered;
-use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, Intake, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent,
-    Share, Store,
+    Encoding, EventRef, Fate, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent, Storage,
+    WorkerSlot,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::SystemEntropy;
@@ -56,8 +56,7 @@ pub(crate) enum Numbering {
 
 /// Both databases of one server.
 pub(crate) struct Bench {
-    intake: Arc<dyn Intake>,
-    store: Arc<dyn Store>,
+    storage: Storage,
     clock: Arc<dyn Clock>,
     /// How many payloads were made so far: no two are ever the same.
     made: u64,
@@ -70,9 +69,9 @@ impl Bench {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let limits = WriterLimits { queued_bytes_max: 1 << 30 };
+        let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
         Ok(Self {
-            intake: Arc::new(SqliteIntake::open(&folder.join("intake.db"), limits)?),
-            store: Arc::new(SqliteStore::open(&folder.join("store.db"), limits)?),
+            storage: sqlite::open(&intake, &store, limits, Vec::new())?,
             clock: Arc::new(SystemClock),
             made: 0,
             spent: Spent::default(),
@@ -85,7 +84,7 @@ impl Bench {
         for _ in 0..PAYLOADS {
             self.made += 1;
             let payload = payload(self.made, EVENTS, self.clock.now_ms(), identity);
-            staging.push(self.intake.stage(payload));
+            staging.push(self.storage.payload_queue.stage(payload));
         }
         for staged in staging {
             staged.await?;
@@ -93,12 +92,12 @@ impl Bench {
         let (stop, stopped) = watch::channel(false);
         let before = Spent::now()?;
         let started = Instant::now();
-        let workers: Vec<_> = Share::among(workers)
-            .map(|share| {
+        let workers: Vec<_> = WorkerSlot::among(workers)
+            .map(|slot| {
                 let worker = Worker {
-                    share,
-                    intake: Arc::clone(&self.intake),
-                    store: Arc::clone(&self.store),
+                    slot,
+                    payload_queue: Arc::clone(&self.storage.payload_queue),
+                    events: Arc::clone(&self.storage.events),
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
                     throughput: Arc::default(),
@@ -107,7 +106,7 @@ impl Bench {
                 tokio::spawn(worker.run(stopped.clone()))
             })
             .collect();
-        while self.intake.backlog().await?.payloads > 0 {
+        while self.storage.payload_queue.backlog().await?.payloads > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let rate = per_second(PAYLOADS * EVENTS, started.elapsed());
@@ -133,7 +132,7 @@ impl Bench {
                     Ok(Arc::new(planned(at + 1, FILL_EVENTS, received_ms, Numbering::Numbered)?))
                 })
                 .collect::<Result<_>>()?;
-            self.store.apply(plans, now_ms).await?;
+            self.storage.events.apply(plans, now_ms).await?;
             done += group;
             if done * FILL_EVENTS % 1_000_000 < group * FILL_EVENTS {
                 let rate = per_second(done * FILL_EVENTS, started.elapsed());
@@ -155,7 +154,7 @@ impl Bench {
             let payload = at.wrapping_mul(7_919_999_983) % payloads + 1;
             let event = EventRef::Number(producer(payload), at % FILL_EVENTS + 1);
             let started = Instant::now();
-            let found = self.store.event(event).await?;
+            let found = self.storage.reader.event(event).await?;
             times.push(started.elapsed());
             found.context("an event that was stored is not found")?;
         }
@@ -165,9 +164,7 @@ impl Bench {
 
     /// Puts everything in its final place.
     pub(crate) async fn close(self) -> Result<()> {
-        self.intake.close().await?;
-        self.store.close().await?;
-        Ok(())
+        Ok(self.storage.close().await?)
     }
 }
 

@@ -77,5 +77,5 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Agg
             ));
         }
     }
-    Ok(app.store.aggregate(AggregateQuery { filter, by }).await?)
+    Ok(app.storage.reader.aggregate(AggregateQuery { filter, by }).await?)
 }

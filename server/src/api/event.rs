@@ -53,19 +53,24 @@ async fn read(
     check_token(app, headers)?;
     Params::read(query)?.finish("none")?;
     let trace = match refer(id) {
-        Some(event) => app.store.event(event).await?,
+        Some(event) => app.storage.reader.event(event).await?,
         None => None,
     };
     match trace {
         Some(EventTrace::Stored { event, repeats }) => {
-            let metadata =
-                app.intake.metadata(event.row.payload).await?.map(PayloadMetadataJson::new);
-            let steps = app.deliveries.steps(event.row.id).await?;
+            let metadata = app
+                .storage
+                .archive
+                .metadata(event.row.payload)
+                .await?
+                .map(PayloadMetadataJson::new);
+            let steps = app.storage.delivery_queue.steps(event.row.id).await?;
             let timeline = timeline::stored(&event, &repeats, &steps);
             Ok(json(&EventJson::new(&event.row).traced(metadata, timeline)))
         }
         Some(EventTrace::Refused { event, repeats }) => {
-            let metadata = app.intake.metadata(event.payload).await?.map(PayloadMetadataJson::new);
+            let metadata =
+                app.storage.archive.metadata(event.payload).await?.map(PayloadMetadataJson::new);
             let timeline = timeline::refused(&event, &repeats);
             Ok(json(&RefusedJson::new(&event).traced(metadata, timeline)))
         }

@@ -59,10 +59,10 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Pag
     let state = params.value("state", "one of stored, duplicate, invalid", Outcome::from_name)?;
     match state {
         None | Some(Outcome::Stored) => {
-            Ok(Page::Stored(app.store.events(read_query(params)?).await?))
+            Ok(Page::Stored(app.storage.reader.events(read_query(params)?).await?))
         }
         Some(outcome) => {
-            Ok(Page::Refused(app.store.refused(read_refused(params, outcome)?).await?))
+            Ok(Page::Refused(app.storage.reader.refused(read_refused(params, outcome)?).await?))
         }
     }
 }

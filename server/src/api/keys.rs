@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for Limit {
 pub async fn keys(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let read = async {
         check_admin(&app, &headers)?;
-        Ok::<_, Problem>(app.store.keys().await?.into_iter().map(KeyJson::new).collect())
+        Ok::<_, Problem>(app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect())
     };
     match read.await {
         Ok(keys) => json(&KeysJson { keys }),
@@ -136,7 +136,7 @@ async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<KeyJson, Pr
         events_per_s: new.events_per_s,
     };
     check_rules(&key)?;
-    app.store.add_keys(vec![key.clone()]).await?;
+    app.storage.keys.add(vec![key.clone()]).await?;
     app.keyring.put(key.clone());
     Ok(KeyJson { key: Some(text), ..KeyJson::new(key) })
 }
@@ -157,7 +157,7 @@ pub async fn change_key(
 async fn change(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Result<KeyJson, Problem> {
     let own = check_admin(app, headers)?;
     let change: KeyChange = read_json(body)?;
-    let found = app.store.keys().await?.into_iter().find(|key| key.id == id);
+    let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
     let mut key = found.ok_or_else(|| Problem::not_found("no key has this id"))?;
     if let Some(origins) = change.origins {
         key.rules.origins = origins;
@@ -177,7 +177,7 @@ async fn change(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Result
         None => {}
     }
     check_rules(&key)?;
-    if !app.store.change_key(key.clone()).await? {
+    if !app.storage.keys.change(key.clone()).await? {
         return Err(Problem::not_found("no key has this id any more"));
     }
     app.keyring.put(key.clone());

@@ -76,7 +76,7 @@ async fn open(app: &Arc<App>, headers: &HeaderMap, query: Option<&str>) -> Resul
     })?;
     let position = match last.and_then(read_position).or(after) {
         Some(position) => position,
-        None => app.store.live_end().await?,
+        None => app.storage.reader.live_end().await?,
     };
     let (parts, received) = mpsc::channel(PARTS_MAX);
     let client = Client { app: Arc::clone(app), token, filter, position, parts, _place: place };
@@ -103,14 +103,15 @@ struct Client {
 impl Client {
     /// Sends what is stored until the client has gone or the server stops.
     async fn follow(mut self) {
-        let (mut changes, mut draining) = (self.app.store.changes(), self.app.draining());
+        let (mut changes, mut draining) = (self.app.storage.reader.changes(), self.app.draining());
         let hello = format!("retry: {RECONNECT_MS}\n\n");
         if self.parts.send(hello.into()).await.is_err() {
             return;
         }
         loop {
             changes.mark_unchanged();
-            let tail = self.app.store.live(self.filter.clone(), self.position, EVENTS_MAX).await;
+            let tail =
+                self.app.storage.reader.live(self.filter.clone(), self.position, EVENTS_MAX).await;
             let Ok(tail) = tail else { return };
             self.position = tail.next;
             let text = write(&tail);

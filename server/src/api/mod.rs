@@ -57,9 +57,9 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
         "the server is shutting down"
     } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
         "the disk is nearly full"
-    } else if !app.intake.is_up() {
+    } else if !app.storage.intake_database.is_up() {
         "the database of payloads does not take writes"
-    } else if !app.store.is_up() {
+    } else if !app.storage.events_database.is_up() {
         "the database of events does not take writes"
     } else {
         return "ready".into_response();

@@ -79,7 +79,7 @@ async fn read(
         now_ms: app.clock.now_ms(),
     };
     params.finish("verdict, source, limit, cursor")?;
-    Ok(app.store.producers(query).await?)
+    Ok(app.storage.reader.producers(query).await?)
 }
 
 fn producer(row: ProducerRow) -> ProducerJson {

@@ -100,10 +100,10 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
         ..StageJson::throughput(app.intake_throughput.sums(now_ms))
     };
-    let backlog = app.intake.backlog().await?;
+    let backlog = app.storage.payload_queue.backlog().await?;
     let process = StageJson {
         name: "process",
-        state: if app.store.is_up() { "up" } else { "not_writable" },
+        state: if app.storage.events_database.is_up() { "up" } else { "not_writable" },
         depth: backlog.payloads,
         events: backlog.events,
         oldest_ms: age_ms(now_ms, backlog.oldest_ms),
@@ -111,7 +111,7 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
         last_error: backlog.last_error,
         ..StageJson::throughput(app.process_throughput.sums(now_ms))
     };
-    let sinks = app.deliveries.sinks().await?;
+    let sinks = app.storage.delivery_queue.sinks().await?;
     let sinks = sinks.into_iter().map(|row| sink_queue(app, row, now_ms)).collect();
     let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
     Ok(QueuesJson { stages: vec![intake, process], sinks, disk })
@@ -146,7 +146,7 @@ fn intake_state(app: &App, now_ms: i64) -> &'static str {
         "shutting_down"
     } else if app.disk.retry_after_s(now_ms).is_some() {
         "disk_low"
-    } else if app.intake.is_up() {
+    } else if app.storage.intake_database.is_up() {
         "up"
     } else {
         "not_writable"

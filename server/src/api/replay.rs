@@ -110,12 +110,12 @@ async fn begin(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, 
     check_admin(app, headers)?;
     let ask: Ask = read_json(body)?;
     let span = span(&ask)?;
-    let SpanCount { payloads, events, has_more } = app.intake.count(span).await?;
+    let SpanCount { payloads, events, has_more } = app.storage.archive.count(span).await?;
     let count = CountJson { replay: None, dry_run: ask.dry_run, payloads, events, has_more };
     if ask.dry_run {
         return Ok(json(&count));
     }
-    let replay = app.intake.begin_replay(span, app.clock.now_ms()).await?;
+    let replay = app.storage.replays.begin(span, app.clock.now_ms()).await?;
     let begun = CountJson { replay: Some(replay.0), ..count };
     Ok((StatusCode::ACCEPTED, json(&begun)).into_response())
 }
@@ -143,6 +143,6 @@ pub async fn replays(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
 
 async fn list(app: &App, headers: &HeaderMap) -> Result<ReplaysJson, Problem> {
     check_token(app, headers)?;
-    let replays = app.intake.replays().await?;
+    let replays = app.storage.replays.list().await?;
     Ok(ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
 }

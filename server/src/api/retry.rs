@@ -89,14 +89,14 @@ async fn run(app: &App, headers: &HeaderMap, body: Body) -> Result<RetriedJson, 
         now_ms: app.clock.now_ms(),
         dry_run: asked.dry_run,
     };
-    let retried = app.deliveries.retry_dead(ask).await?;
+    let retried = app.storage.delivery_queue.retry_dead(ask).await?;
     debug_assert!(retried.count <= u64::from(RETRY_MAX));
     Ok(RetriedJson { count: retried.count, more: retried.is_more, dry_run: asked.dry_run })
 }
 
 async fn find(app: &App, name: &str) -> Result<RowId, Problem> {
     let trace = match refer(name) {
-        Some(event) => app.store.event(event).await?,
+        Some(event) => app.storage.reader.event(event).await?,
         None => None,
     };
     match trace {

@@ -80,7 +80,7 @@ async fn set(app: &App, headers: &HeaderMap, name: String, paused: bool) -> Resp
     if let Err(problem) = check_admin(app, headers) {
         return problem.into_response();
     }
-    match app.deliveries.pause_sink(name.clone(), paused, app.clock.now_ms()).await {
+    match app.storage.delivery_queue.pause_sink(name.clone(), paused, app.clock.now_ms()).await {
         Ok(true) => json(&ChangedJson { sink: &name, paused }),
         Ok(false) => {
             Problem::not_found("no sink has this name; /api/totals lists them").into_response()

@@ -57,7 +57,7 @@ async fn read(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<SqlTable, P
     let filter = EventFilter { from_ms: from, to_ms: to, ..EventFilter::default() };
     let query =
         SqlQuery { sql, filter, rows_max: ROWS_MAX, bytes_max: BYTES_MAX, time_max: TIME_MAX };
-    app.store.sql(query).await?.map_err(|error| {
+    app.storage.reader.sql(query).await?.map_err(|error| {
         let (status, code) = match &error {
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),

@@ -58,9 +58,9 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Tot
     Params::read(query)?.finish("none")?;
     let now_ms = app.clock.now_ms();
     // The queue first: a payload settled in between is counted twice for a moment, never missed.
-    let backlog = app.intake.backlog().await?;
-    let totals = app.store.totals(now_ms).await?;
-    let sinks = app.deliveries.sinks().await?;
+    let backlog = app.storage.payload_queue.backlog().await?;
+    let totals = app.storage.reader.totals(now_ms).await?;
+    let sinks = app.storage.delivery_queue.sinks().await?;
     let age_ms = |since_ms: i64| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0);
     Ok(TotalsJson {
         made: totals.made,

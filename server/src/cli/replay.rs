@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::config::ReplayArgs;
 use crate::process::enrich::GeoError;
 use crate::process::{ProcessError, REPLAY_PAYLOADS_MAX, Replayer};
-use crate::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
-use crate::store::{Intake, PayloadSpan, ReplayId, Store, StoreError};
+use crate::store::sqlite::{self, OpenError, WriterLimits};
+use crate::store::{PayloadSpan, ReplayId, StoreError};
 use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::{DataDir, DataDirError};
 
@@ -53,36 +53,33 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
         opened => opened?,
     };
     let limits = WriterLimits::default();
-    let intake: Arc<dyn Intake> = Arc::new(SqliteIntake::open(&dir.intake_db(), limits)?);
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&dir.store_db(), limits)?);
+    let storage = sqlite::open(&dir.intake_db(), &dir.store_db(), limits, Vec::new())?;
     let span = PayloadSpan::received(args.from, args.to);
-    let count = intake.count(span).await?;
+    let count = storage.archive.count(span).await?;
     let more = if count.has_more { " or more" } else { "" };
     writeln!(out, "{} payloads with {} events{more}", count.payloads, count.events)?;
     if !args.dry_run {
-        let id = intake.begin_replay(span, SystemClock.now_ms()).await?;
+        let id = storage.replays.begin(span, SystemClock.now_ms()).await?;
         let enrichers = Arc::new(args.enrichment.enrichers()?);
         let replayer = Replayer {
-            intake: Arc::clone(&intake),
-            store: Arc::clone(&store),
+            storage: storage.clone(),
             clock: Arc::new(SystemClock),
             payloads_max: REPLAY_PAYLOADS_MAX,
             enrichers,
         };
         run(&replayer, id, out).await?;
     }
-    intake.close().await?;
-    store.close().await?;
+    storage.close().await?;
     Ok(())
 }
 
 /// Replays until the replay is done, and those that were asked for before it.
 async fn run(replayer: &Replayer, id: ReplayId, out: &mut impl Write) -> Result<(), ReplayError> {
-    let intake = &replayer.intake;
-    while intake.next_replay().await?.is_some_and(|next| next.id <= id) {
+    let replays = &replayer.storage.replays;
+    while replays.next().await?.is_some_and(|next| next.id <= id) {
         replayer.round().await?;
     }
-    if let Some(replay) = intake.replays().await?.into_iter().find(|replay| replay.id == id) {
+    if let Some(replay) = replays.list().await?.into_iter().find(|replay| replay.id == id) {
         let done = replay.done;
         writeln!(
             out,

@@ -38,13 +38,13 @@ fn ending(attempt: &Attempt, ticket: &DeliveryTicket, verdict: Verdict) -> Deliv
         Verdict::Reject(reason) => DeliveryEnding::Dead(reason),
         Verdict::Drop(reason) => DeliveryEnding::Dropped(reason),
         Verdict::Retry(reason) => {
-            let age_ms = attempt.now_ms.saturating_sub(ticket.queued_ms);
-            let is_spent =
-                ticket.attempts >= attempt.retry.attempts_max || age_ms >= attempt.retry.horizon_ms;
+            let age_ms = attempt.now_ms.saturating_sub(ticket.queued_ms());
+            let is_spent = ticket.attempts() >= attempt.retry.attempts_max
+                || age_ms >= attempt.retry.horizon_ms;
             if is_spent && !attempt.is_stopped {
                 return DeliveryEnding::Dead(reason);
             }
-            let delay_ms = attempt.retry.delay_ms(ticket.attempts, attempt.random);
+            let delay_ms = attempt.retry.delay_ms(ticket.attempts(), attempt.random);
             let wait_ms = delay_ms.max(attempt.rest_ms);
             DeliveryEnding::RetryAt(attempt.now_ms.saturating_add(wait_ms), reason)
         }
@@ -66,7 +66,7 @@ mod tests {
         let retry = RetryPolicy::default();
         let attempt = Attempt { retry, now_ms: age_ms, rest_ms: 7_000, is_stopped, random: 0 };
         let event = RowId(Uuid::nil());
-        let ticket = DeliveryTicket { event, queued_ms: 0, attempts, steps: 1, bytes: 1 };
+        let ticket = DeliveryTicket::new(event, 0, attempts, 1, 1);
         ending(&attempt, &ticket, Verdict::Retry(Reason::new("timeout", "")))
     }
 

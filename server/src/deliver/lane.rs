@@ -65,7 +65,7 @@ pub struct Lane {
 
 impl Lane {
     pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut queued = self.worker.deliveries.queued();
+        let mut queued = self.worker.delivery_queue.queued();
         while !*stop.borrow() {
             queued.mark_unchanged();
             let found = if self.is_first || !self.circuit(|circuit| circuit.is_failing()) {
@@ -126,11 +126,11 @@ impl Lane {
             events_max,
             bytes_max: self.limits.bytes_max,
         };
-        let (lease, leased) = self.worker.deliveries.lease_deliveries(ask).await?;
+        let (lease, leased) = self.worker.delivery_queue.lease(ask).await?;
         if leased.is_empty() {
             return Ok(Found::Nothing);
         }
-        let bytes: u64 = leased.iter().map(|delivery| delivery.ticket.bytes).sum();
+        let bytes: u64 = leased.iter().map(|delivery| delivery.ticket.bytes()).sum();
         let is_full = leased.len() >= events_max as usize || bytes >= self.limits.bytes_max / 2;
         let batch = Batch::sort(leased, self.limits.is_at_most_once);
         self.deliver(lease, batch).await?;
@@ -208,7 +208,7 @@ impl Lane {
         let mut settlement = Settlement { sink, lease, deliveries, condition, now_ms: 0 };
         loop {
             settlement.now_ms = self.worker.clock.now_ms();
-            match self.worker.deliveries.settle_deliveries(settlement.clone()).await {
+            match self.worker.delivery_queue.settle(settlement.clone()).await {
                 Err(StoreError::Down { .. } | StoreError::Full { .. })
                     if settlement.now_ms < lease.until_ms =>
                 {
@@ -253,7 +253,7 @@ impl Batch {
         let mut left_out = Vec::new();
         for LeasedDelivery { ticket, row } in leased {
             match row {
-                Some(_) if is_at_most_once && ticket.attempts > 1 => {
+                Some(_) if is_at_most_once && ticket.attempts() > 1 => {
                     let detail = "the server ended while it was being sent; it may have arrived";
                     left_out.push(super::ending::dropped(ticket, "interrupted", detail));
                 }

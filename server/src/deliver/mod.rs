@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::metrics::throughput::Throughput;
 use crate::sinks::Sink;
-use crate::store::Deliveries;
+use crate::store::DeliveryQueue;
 use crate::system::backoff::RetryPolicy;
 use crate::system::clock::Clock;
 use crate::system::entropy::Entropy;
@@ -31,7 +31,7 @@ pub struct Worker {
     /// The sink.
     pub sink: Arc<dyn Sink>,
     /// Where what is owed to it is kept.
-    pub deliveries: Arc<dyn Deliveries>,
+    pub delivery_queue: Arc<dyn DeliveryQueue>,
     /// How often and how fast to try.
     pub retry: RetryPolicy,
     /// Keeps how fast it goes.

@@ -115,7 +115,7 @@ async fn stage(
         client: facts.client,
     };
     let place = app.intake_in_flight.enter(received_ms, u64::from(events));
-    app.intake.stage(NewPayload { metadata, body }).await?;
+    app.storage.payload_queue.stage(NewPayload { metadata, body }).await?;
     drop(place);
     app.intake_throughput.record(u64::from(events), received_ms, app.clock.now_ms());
     Ok((id, events))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::{Encoding, Specification};
 
 use crate::config::KeyArgs;
-use crate::store::{Key, KeyKind, Store, StoreError};
+use crate::store::{Key, KeyKind, Keys, StoreError};
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
 
@@ -67,7 +67,7 @@ pub struct FirstKeys {
 /// [`FirstKeysError`].
 pub async fn first_keys(
     args: &KeyArgs,
-    store: &dyn Store,
+    stored: &dyn Keys,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<FirstKeys, FirstKeysError> {
@@ -76,7 +76,7 @@ pub async fn first_keys(
         (KeyKind::Secret, "backend", "secret key", &args.secret_key, &args.secret_key_file),
         (KeyKind::Admin, "console", "admin token", &args.admin_token, &args.admin_token_file),
     ];
-    let there = store.keys().await?;
+    let there = stored.list().await?;
     let now_ms = clock.now_ms();
     let (mut add, mut keys) = (Vec::new(), FirstKeys::default());
     for (kind, source, what, text, file) in given {
@@ -90,9 +90,9 @@ pub async fn first_keys(
     }
     let given_write = add.iter().find_map(|key| key.public_text.clone());
     if !add.is_empty() {
-        store.add_keys(add).await?;
+        stored.add(add).await?;
     }
-    keys.all = store.keys().await?;
+    keys.all = stored.list().await?;
     let valid = |key: &&Key| key.disabled_ms.is_none();
     keys.write_key = given_write
         .or_else(|| keys.all.iter().filter(valid).find_map(|key| key.public_text.clone()));

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::keys::rate_limit::Meter;
 use crate::store::Key;
-use crate::store::key::hash;
+use crate::store::keys::hash;
 
 /// A key on the ring.
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use crate::metrics::throughput::Throughput;
 use crate::store::LeaseToken;
 use crate::store::{
-    FailedPayload, Intake, LeaseAsk, LeasedPayload, Plan, Share, Store, StoreError, Ticket,
+    Events, FailedPayload, LeaseAsk, LeasedPayload, PayloadId, PayloadQueue, Plan, StoreError,
+    Ticket, WorkerSlot,
 };
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
@@ -69,12 +70,12 @@ pub enum Found {
 /// Processes payloads until it is told to stop.
 #[derive(Clone)]
 pub struct Worker {
-    /// Which of them. Workers with parts that do not overlap work beside each other.
-    pub share: Share,
+    /// Which of the workers this is.
+    pub slot: WorkerSlot,
     /// Where payloads come from.
-    pub intake: Arc<dyn Intake>,
-    /// Where what they become goes.
-    pub store: Arc<dyn Store>,
+    pub payload_queue: Arc<dyn PayloadQueue>,
+    /// Where events go.
+    pub events: Arc<dyn Events>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens.
@@ -99,7 +100,7 @@ impl Worker {
                 }
             };
             tokio::select! {
-                () = self.intake.staged(self.share), if wakes_early => {}
+                () = self.payload_queue.staged(self.slot), if wakes_early => {}
                 () = tokio::time::sleep(rest) => {}
                 _ = stop.changed() => {}
             }
@@ -112,10 +113,10 @@ impl Worker {
     /// [`ProcessError`]. Whatever was leased then comes round again.
     pub async fn round(&self) -> Result<Found, ProcessError> {
         let leased = self
-            .intake
+            .payload_queue
             .lease(LeaseAsk {
                 token: LeaseToken(self.entropy.bits()?),
-                share: self.share,
+                worker: self.slot,
                 now_ms: self.clock.now_ms(),
                 lease_ms: LEASE_MS,
                 payloads_max: PAYLOADS_MAX,
@@ -136,10 +137,10 @@ impl Worker {
         let now_ms = self.clock.now_ms();
         if !failed.is_empty() {
             let failed = failed.into_iter().map(|failed| failed.due(now_ms)).collect();
-            self.intake.release(lease, failed, now_ms).await?;
+            self.payload_queue.release(lease, failed, now_ms).await?;
         }
         if !done.is_empty() {
-            self.intake.settle(lease, done, now_ms).await?;
+            self.payload_queue.settle(lease, done, now_ms).await?;
         }
         self.throughput.record(events, begun_ms, self.clock.now_ms());
         Ok(if is_full { Found::Full } else { Found::All })
@@ -150,8 +151,8 @@ impl Worker {
         let Work { planned, mut failed } = work;
         let now_ms = self.clock.now_ms();
         let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
-        match self.store.apply(all, now_ms).await {
-            Ok(_) => return (planned.iter().map(|planned| planned.ticket).collect(), failed),
+        match self.events.apply(all, now_ms).await {
+            Ok(_) => return (planned.into_iter().map(|planned| planned.ticket).collect(), failed),
             Err(error @ StoreError::Database { .. }) if planned.len() > 1 => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -159,13 +160,13 @@ impl Worker {
                 );
             }
             Err(error) => {
-                failed.extend(planned.iter().map(|planned| planned.failed(&error)));
+                failed.extend(planned.into_iter().map(|planned| planned.failed(&error)));
                 return (Vec::new(), failed);
             }
         }
         let mut done = Vec::new();
         for planned in planned {
-            match self.store.apply(vec![Arc::clone(&planned.plan)], now_ms).await {
+            match self.events.apply(vec![Arc::clone(&planned.plan)], now_ms).await {
                 Ok(_) => done.push(planned.ticket),
                 Err(error) => failed.push(planned.failed(&error)),
             }
@@ -196,10 +197,12 @@ impl Work {
     fn plan(leased: &[LeasedPayload], enrichers: &Enrichers) -> Self {
         let (mut planned, mut failed) = (Vec::with_capacity(leased.len()), Vec::new());
         for payload in leased {
-            let (ticket, attempts) = (payload.ticket, payload.attempts);
+            let (ticket, attempts) = (payload.ticket.clone(), payload.attempts);
             match plan(&payload.metadata, &payload.body, attempts + 1, enrichers) {
                 Ok(plan) => planned.push(Planned { ticket, attempts, plan: Arc::new(plan) }),
-                Err(error) => failed.push(Failure::new(ticket, attempts, &error)),
+                Err(error) => {
+                    failed.push(Failure::new(payload.metadata.id, ticket, attempts, &error));
+                }
             }
         }
         Self { planned, failed }
@@ -207,18 +210,23 @@ impl Work {
 }
 
 impl Planned {
-    fn failed(&self, error: &StoreError) -> Failure {
-        Failure::new(self.ticket, self.attempts, error)
+    fn failed(self, error: &StoreError) -> Failure {
+        Failure::new(self.plan.payload, self.ticket, self.attempts, error)
     }
 }
 
 impl Failure {
-    fn new(ticket: Ticket, attempts: u32, error: &dyn std::error::Error) -> Self {
+    fn new(
+        payload: PayloadId,
+        ticket: Ticket,
+        attempts: u32,
+        error: &dyn std::error::Error,
+    ) -> Self {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         let text =
             causes.fold(format!("failed to {error}"), |text, cause| format!("{text}: {cause}"));
         tracing::error!(
-            ticket = ticket.0,
+            %payload,
             attempts,
             error = text,
             "a payload waits for another attempt"

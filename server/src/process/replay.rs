@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::ProcessError;
 use super::enrich::Enrichers;
 use super::parse::plan;
-use crate::store::{Intake, KeptPayload, Plan, Replayed, Store};
+use crate::store::{KeptPayload, Plan, Replayed, Storage};
 use crate::system::clock::Clock;
 
 /// Payloads in one transaction, at most.
@@ -23,10 +23,8 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Replays what is asked for until it is told to stop.
 #[derive(Clone)]
 pub struct Replayer {
-    /// Where payloads are kept, and replays are asked for.
-    pub intake: Arc<dyn Intake>,
-    /// Where what they become goes.
-    pub store: Arc<dyn Store>,
+    /// Where payloads, replays and events are.
+    pub storage: Storage,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Payloads in one transaction, at most: [`PAYLOADS_MAX`], or fewer.
@@ -57,7 +55,7 @@ impl Replayer {
 
     /// One round, if little enough waits that is new.
     async fn step(&self) -> Result<bool, ProcessError> {
-        let waiting = self.intake.backlog().await?.payloads;
+        let waiting = self.storage.payload_queue.backlog().await?.payloads;
         if waiting > BACKLOG_MAX { Ok(false) } else { self.round().await }
     }
 
@@ -66,21 +64,25 @@ impl Replayer {
     /// # Errors
     /// [`ProcessError`]. The page is replayed again then, which does no harm.
     pub async fn round(&self) -> Result<bool, ProcessError> {
-        let Some(replay) = self.intake.next_replay().await? else { return Ok(false) };
-        let page =
-            self.intake.payloads(replay.span, replay.after, self.payloads_max, UNPACKED_BYTES_MAX);
+        let Some(replay) = self.storage.replays.next().await? else { return Ok(false) };
+        let page = self.storage.archive.payloads(
+            replay.span,
+            replay.after,
+            self.payloads_max,
+            UNPACKED_BYTES_MAX,
+        );
         let page = page.await?;
         let Some(last) = page.last().map(|payload| payload.metadata.id) else {
             let (after, ended_ms) = (replay.after, Some(self.clock.now_ms()));
-            self.intake.advance_replay(replay, after, Replayed::default(), ended_ms).await?;
+            self.storage.replays.advance(replay, after, Replayed::default(), ended_ms).await?;
             return Ok(true);
         };
         let enrichers = Arc::clone(&self.enrichers);
         let planned = tokio::task::spawn_blocking(move || plan_all(&page, &enrichers));
         let (plans, unreadable) = planned.await.map_err(ProcessError::Plan)?;
-        let mut done = self.store.reapply(plans, self.clock.now_ms()).await?;
+        let mut done = self.storage.events.reapply(plans, self.clock.now_ms()).await?;
         done += Replayed { payloads: unreadable, skipped: unreadable, ..Replayed::default() };
-        self.intake.advance_replay(replay, Some(last), done, None).await?;
+        self.storage.replays.advance(replay, Some(last), done, None).await?;
         Ok(true)
     }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::Share;
-use super::lease::{Lease, LeaseToken};
+use super::WorkerSlot;
+use super::{Lease, LeaseToken};
 
 /// Names a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,17 +82,30 @@ pub struct NewPayload {
     pub body: Bytes,
 }
 
-/// A backend's own name for a piece of queued work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub i64);
+/// A backend's own name for one payload in its queue. Only the backend that made it reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(Box<[u8]>);
+
+impl Ticket {
+    /// A ticket that holds `name`.
+    pub fn new(name: &[u8]) -> Self {
+        Self(name.into())
+    }
+
+    /// What [`Ticket::new`] was given.
+    pub fn name(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// What a worker wants to lease.
 #[derive(Debug, Clone, Copy)]
 pub struct LeaseAsk {
     /// The token of the new lease.
     pub token: LeaseToken,
-    /// Of this part of the payloads.
-    pub share: Share,
+    /// Which worker asks. Each payload is leased to one worker only, while the number of workers
+    /// stays the same.
+    pub worker: WorkerSlot,
     /// The time now.
     pub now_ms: i64,
     /// How long the lease is to last.

@@ -1,23 +1,19 @@
 //! Does everything that can be done with deliveries, once.
 
 use lamplight_server::store::LeaseToken;
-use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
-    Deliveries, DeliveryAsk, DeliveryEnding, Reason, RetryAsk, Route, SettledDelivery, Settlement,
-    SinkCondition,
+    DeliveryAsk, DeliveryEnding, Reason, RetryAsk, Route, SettledDelivery, Settlement,
+    SinkCondition, Storage,
 };
 use lamplight_wire::event::Kind;
 
-pub(crate) async fn route(store: &SqliteStore) {
+pub(crate) fn routes() -> Vec<Route> {
     let (only, except) = (Vec::new(), Vec::new());
     let types = vec![Kind::Default, Kind::Critical];
-    store
-        .set_routes(vec![Route { sink: "a".into(), kind: "file", types, only, except }])
-        .await
-        .unwrap();
+    vec![Route { sink: "a".into(), kind: "file", types, only, except }]
 }
 
-pub(crate) async fn deliver(store: &SqliteStore, now_ms: i64) {
+pub(crate) async fn deliver(storage: &Storage, now_ms: i64) {
     let ask = DeliveryAsk {
         sink: "a".into(),
         token: LeaseToken(1),
@@ -26,7 +22,7 @@ pub(crate) async fn deliver(store: &SqliteStore, now_ms: i64) {
         events_max: 10,
         bytes_max: 1 << 20,
     };
-    let (lease, leased) = store.lease_deliveries(ask).await.unwrap();
+    let (lease, leased) = storage.delivery_queue.lease(ask).await.unwrap();
     let reason = || Reason::new("refused", "");
     let endings = [DeliveryEnding::Dead(reason()), DeliveryEnding::RetryAt(now_ms, reason())];
     let deliveries = leased
@@ -36,12 +32,12 @@ pub(crate) async fn deliver(store: &SqliteStore, now_ms: i64) {
         .collect();
     let condition = Some(SinkCondition::Up);
     let settlement = Settlement { sink: "a".into(), lease, deliveries, condition, now_ms };
-    store.settle_deliveries(settlement).await.unwrap();
-    store.pause_sink("a".into(), true, now_ms).await.unwrap();
-    store.pause_sink("a".into(), false, now_ms).await.unwrap();
-    store.sinks().await.unwrap();
-    let event = leased[0].ticket.event;
-    store.steps(event).await.unwrap();
+    storage.delivery_queue.settle(settlement).await.unwrap();
+    storage.delivery_queue.pause_sink("a".into(), true, now_ms).await.unwrap();
+    storage.delivery_queue.pause_sink("a".into(), false, now_ms).await.unwrap();
+    storage.delivery_queue.sinks().await.unwrap();
+    let event = leased[0].ticket.event();
+    storage.delivery_queue.steps(event).await.unwrap();
     let all = RetryAsk { sink: Some("a".into()), now_ms, dry_run: true, ..RetryAsk::default() };
     for ask in [
         all.clone(),
@@ -50,6 +46,6 @@ pub(crate) async fn deliver(store: &SqliteStore, now_ms: i64) {
         RetryAsk { from_ms: Some(now_ms), to_ms: Some(now_ms), ..all.clone() },
         RetryAsk { dry_run: false, ..all },
     ] {
-        store.retry_dead(ask).await.unwrap();
+        storage.delivery_queue.retry_dead(ask).await.unwrap();
     }
 }

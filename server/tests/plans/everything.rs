@@ -8,13 +8,13 @@ use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::Outcome;
-use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     AggregateQuery, Completeness, Encoding, EventFilter, EventQuery, EventRef, EventRow,
-    FailedPayload, Grouping, Intake, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition,
-    NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery,
-    Replayed, Share, Store,
+    FailedPayload, Grouping, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload,
+    PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery, Replayed, Storage,
+    WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -56,15 +56,14 @@ pub(crate) async fn run(folder: &Path) {
     // Twice, so that what a start does on data is done, too.
     for round in 0..2 {
         let limits = WriterLimits::default();
-        let intake = SqliteIntake::open(&folder.join("intake.db"), limits).unwrap();
-        let store = SqliteStore::open(&folder.join("store.db"), limits).unwrap();
-        delivering::route(&store).await;
-        let plans = receive(&intake, NOW + round * WEEK_MS).await;
-        store.apply(plans.clone(), NOW).await.unwrap();
-        store.reapply(plans, NOW).await.unwrap();
-        delivering::deliver(&store, NOW + round * WEEK_MS).await;
-        read(&store).await;
-        replay(&intake).await;
+        let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
+        let storage = sqlite::open(&intake, &store, limits, delivering::routes()).unwrap();
+        let plans = receive(&storage, NOW + round * WEEK_MS).await;
+        storage.events.apply(plans.clone(), NOW).await.unwrap();
+        storage.events.reapply(plans, NOW).await.unwrap();
+        delivering::deliver(&storage, NOW + round * WEEK_MS).await;
+        read(&storage).await;
+        replay(&storage).await;
         let keep = Keep {
             events_from_ms: Some(NOW + (round - 5) * WEEK_MS),
             events_bytes: Some(round.unsigned_abs()),
@@ -73,58 +72,58 @@ pub(crate) async fn run(folder: &Path) {
             now_ms: NOW,
         };
         if round == 1 {
-            store.retain(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
-            store.retain(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
+            storage.events.prune(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
+            storage.events.prune(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
         }
-        intake.prune(NOW + 1).await.unwrap();
-        intake.close().await.unwrap();
-        store.close().await.unwrap();
+        storage.archive.prune(NOW + 1).await.unwrap();
+        storage.close().await.unwrap();
     }
 }
 
-async fn receive(intake: &SqliteIntake, now_ms: i64) -> Vec<Arc<Plan>> {
+async fn receive(storage: &Storage, now_ms: i64) -> Vec<Arc<Plan>> {
     for (number, body) in (1..).zip(bodies()) {
-        intake.stage(payload(number, now_ms, &body)).await.unwrap();
+        storage.payload_queue.stage(payload(number, now_ms, &body)).await.unwrap();
     }
     let ask = LeaseAsk {
         token: LeaseToken(1),
-        share: Share::ALL,
+        worker: WorkerSlot::ALONE,
         now_ms,
         lease_ms: 1_000,
         payloads_max: 10,
         unpacked_bytes_max: 1 << 20,
     };
-    let leased: Vec<LeasedPayload> = intake.lease(ask).await.unwrap();
+    let leased: Vec<LeasedPayload> = storage.payload_queue.lease(ask).await.unwrap();
     let lease = leased[0].lease;
-    let failed = FailedPayload { ticket: leased[0].ticket, due_ms: now_ms, error: "e".into() };
-    intake.release(lease, vec![failed], now_ms).await.unwrap();
-    let tickets = leased[1..].iter().map(|payload| payload.ticket).collect();
-    intake.settle(lease, tickets, now_ms).await.unwrap();
-    intake.backlog().await.unwrap();
-    intake.metadata(leased[0].metadata.id).await.unwrap();
+    let failed =
+        FailedPayload { ticket: leased[0].ticket.clone(), due_ms: now_ms, error: "e".into() };
+    storage.payload_queue.release(lease, vec![failed], now_ms).await.unwrap();
+    let tickets = leased[1..].iter().map(|payload| payload.ticket.clone()).collect();
+    storage.payload_queue.settle(lease, tickets, now_ms).await.unwrap();
+    storage.payload_queue.backlog().await.unwrap();
+    storage.archive.metadata(leased[0].metadata.id).await.unwrap();
     let enrichers = Enrichers::default();
     let planned =
         leased.iter().map(|payload| plan(&payload.metadata, &payload.body, 1, &enrichers).unwrap());
     planned.map(Arc::new).collect()
 }
 
-async fn replay(intake: &SqliteIntake) {
+async fn replay(storage: &Storage) {
     let span = PayloadSpan::received(0, NOW * 2);
-    intake.count(span).await.unwrap();
-    intake.payloads(span, None, 10, 1 << 20).await.unwrap();
-    intake.begin_replay(span, NOW).await.unwrap();
-    let replay = intake.next_replay().await.unwrap().unwrap();
-    intake.advance_replay(replay, None, Replayed::default(), Some(NOW)).await.unwrap();
-    intake.replays().await.unwrap();
+    storage.archive.count(span).await.unwrap();
+    storage.archive.payloads(span, None, 10, 1 << 20).await.unwrap();
+    storage.replays.begin(span, NOW).await.unwrap();
+    let replay = storage.replays.next().await.unwrap().unwrap();
+    storage.replays.advance(replay, None, Replayed::default(), Some(NOW)).await.unwrap();
+    storage.replays.list().await.unwrap();
 }
 
-async fn read(store: &SqliteStore) {
+async fn read(storage: &Storage) {
     let producer = Producer::from_bits(7);
     let key = Key::new(KeyKind::Secret, "web", "sk_any_text_at_all", NOW);
-    store.add_keys(vec![key.clone()]).await.unwrap();
-    store.change_key(key).await.unwrap();
-    store.keys().await.unwrap();
-    store.totals(NOW).await.unwrap();
+    storage.keys.add(vec![key.clone()]).await.unwrap();
+    storage.keys.change(key).await.unwrap();
+    storage.keys.list().await.unwrap();
+    storage.reader.totals(NOW).await.unwrap();
     let all = EventFilter::default;
     for filter in [
         all(),
@@ -137,10 +136,11 @@ async fn read(store: &SqliteStore) {
         EventFilter { properties: vec![(vec!["a".into()], "1".into())], ..all() },
     ] {
         let query = EventQuery { filter, after: None, limit: 1 };
-        let page = store.events(query.clone()).await.unwrap();
-        store.events(EventQuery { after: page.next, ..query }).await.unwrap();
+        let page = storage.reader.events(query.clone()).await.unwrap();
+        storage.reader.events(EventQuery { after: page.next, ..query }).await.unwrap();
     }
-    let page = store.events(EventQuery { filter: all(), after: None, limit: 10 }).await.unwrap();
+    let page =
+        storage.reader.events(EventQuery { filter: all(), after: None, limit: 10 }).await.unwrap();
     for event in [
         EventRef::Row(page.events[0].id),
         EventRef::Number(producer, 1),
@@ -148,9 +148,9 @@ async fn read(store: &SqliteStore) {
         EventRef::ClientId("x".into()),
         EventRef::ClientId("nobody".into()),
     ] {
-        store.event(event).await.unwrap();
+        storage.reader.event(event).await.unwrap();
     }
-    count(store, &page.events[0]).await;
+    count(storage, &page.events[0]).await;
     let verdicts = [
         Completeness::Complete,
         Completeness::InFlight,
@@ -159,15 +159,15 @@ async fn read(store: &SqliteStore) {
     ];
     for verdict in verdicts.into_iter().map(Some).chain([None]) {
         let query = ProducerQuery { verdict, source: None, after: None, limit: 5, now_ms: NOW };
-        store.producers(query).await.unwrap();
+        storage.reader.producers(query).await.unwrap();
     }
 }
 
-async fn count(store: &SqliteStore, event: &EventRow) {
+async fn count(storage: &Storage, event: &EventRow) {
     for by in [Grouping::Name, Grouping::Day, Grouping::Property(vec!["a".into()])] {
         let filter =
             EventFilter { from_ms: Some(0), to_ms: Some(NOW * 2), ..EventFilter::default() };
-        store.aggregate(AggregateQuery { filter, by }).await.unwrap();
+        storage.reader.aggregate(AggregateQuery { filter, by }).await.unwrap();
     }
     for outcome in [Outcome::Invalid, Outcome::Duplicate] {
         let query = RefusedQuery {
@@ -179,11 +179,11 @@ async fn count(store: &SqliteStore, event: &EventRow) {
             after: None,
             limit: 1,
         };
-        store.refused(query.clone()).await.unwrap();
+        storage.reader.refused(query.clone()).await.unwrap();
         let (producer, after) = (Some(Producer::from_bits(7)), Some(event.id));
-        store.refused(RefusedQuery { producer, after, ..query }).await.unwrap();
+        storage.reader.refused(RefusedQuery { producer, after, ..query }).await.unwrap();
     }
-    store.live_end().await.unwrap();
+    storage.reader.live_end().await.unwrap();
     let after = LivePosition { payload: 0, index: u32::MAX };
-    store.live(EventFilter::default(), after, 10).await.unwrap();
+    storage.reader.live(EventFilter::default(), after, 10).await.unwrap();
 }

@@ -1,9 +1,11 @@
-//! Keys.
+//! Keys, behind the trait.
 
 use rusqlite::{Connection, params};
 
 use super::file::columns::column_error;
-use crate::store::{Key, KeyKind, KeyRules};
+use super::store::SqliteStore;
+use super::writer::step::Guard;
+use crate::store::{Answer, Key, KeyKind, KeyRules, Keys};
 
 /// Every key, the oldest first.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<Key>> {
@@ -77,4 +79,24 @@ fn write_origins(origins: &[String]) -> Option<String> {
 fn read_origins(json: Option<String>) -> rusqlite::Result<Vec<String>> {
     let Some(json) = json else { return Ok(Vec::new()) };
     serde_json::from_str(&json).map_err(|_| column_error(7, "origins_json"))
+}
+
+impl Keys for SqliteStore {
+    fn list(&self) -> Answer<'_, Vec<Key>> {
+        Box::pin(self.readers.read("read the keys", |connection| all(connection)))
+    }
+
+    fn add(&self, keys: Vec<Key>) -> Answer<'_, ()> {
+        Box::pin(self.writer.write("add keys", Guard::Alone, 0, move |files, _| {
+            keys.iter().try_for_each(|key| add(files, key))
+        }))
+    }
+
+    fn change(&self, key: Key) -> Answer<'_, bool> {
+        Box::pin(
+            self.writer.write("change a key", Guard::Alone, 0, move |connection, _| {
+                change(connection, &key)
+            }),
+        )
+    }
 }

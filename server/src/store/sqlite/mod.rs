@@ -13,7 +13,37 @@ mod store;
 mod weeks;
 mod writer;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Route, Storage};
+
 pub use file::connection::OpenError;
 pub use payloads::SqliteIntake;
 pub use store::SqliteStore;
 pub use writer::step::WriterLimits;
+
+/// Opens both databases, or makes them.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open(
+    intake: &Path,
+    store: &Path,
+    limits: WriterLimits,
+    routes: Vec<Route>,
+) -> Result<Storage, OpenError> {
+    let intake = Arc::new(SqliteIntake::open(intake, limits)?);
+    let store = Arc::new(SqliteStore::open(store, limits, routes)?);
+    Ok(Storage {
+        payload_queue: Arc::<SqliteIntake>::clone(&intake),
+        archive: Arc::<SqliteIntake>::clone(&intake),
+        replays: Arc::<SqliteIntake>::clone(&intake),
+        events: Arc::<SqliteStore>::clone(&store),
+        reader: Arc::<SqliteStore>::clone(&store),
+        keys: Arc::<SqliteStore>::clone(&store),
+        delivery_queue: Arc::<SqliteStore>::clone(&store),
+        intake_database: intake,
+        events_database: store,
+    })
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{Deliveries, Keep, RetryAsk, Store, Week};
+use lamplight_server::store::{DeliveryQueue, Events, Keep, RetryAsk, Week};
 
 use crate::deliver::event::{DEAD, Fit, Payload, SINKS};
 use crate::deliver::gates::wait;
@@ -145,7 +145,7 @@ impl World {
             pending_from_ms: i64::MAX,
             now_ms,
         };
-        if self.call(|store| wait(store.retain(keep))).is_some() {
+        if self.call(|store| wait(store.prune(keep))).is_some() {
             self.shared.witness().lost();
             self.ends_here();
         }

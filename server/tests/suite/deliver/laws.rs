@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use lamplight_server::store::{Deliveries, DeliveryState, DeliveryStep, SinkRow};
+use lamplight_server::store::{DeliveryQueue, DeliveryState, DeliveryStep, SinkRow};
 
 use crate::deliver::event::{DEAD, Fit, METRICS, SINKS};
 use crate::deliver::gates::wait;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
-    Answer, Deliveries, DeliveryAsk, DeliveryEnding, DeliveryStep, LeasedDelivery, RetryAsk,
-    RetryCount, Route, RowId, SettledDelivery, Settlement, SinkRow, StoreError,
+    Answer, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep, DeliveryTicket,
+    LeasedDelivery, RetryAsk, RetryCount, RowId, SettledDelivery, Settlement, SinkRow, StoreError,
 };
 use lamplight_server::store::{Lease, LeaseToken};
 use tokio::sync::watch;
@@ -76,15 +76,18 @@ impl Watched {
         if fails { Err(StoreError::Down { retry_after_s: 1 }) } else { Ok(()) }
     }
 
-    async fn lease(&self, ask: DeliveryAsk) -> Result<(Lease, Vec<LeasedDelivery>), StoreError> {
+    async fn lease_watched(
+        &self,
+        ask: DeliveryAsk,
+    ) -> Result<(Lease, Vec<LeasedDelivery>), StoreError> {
         self.gate().await?;
         let (sink, now_ms) = (name(&ask.sink), ask.now_ms);
         if self.mutant == Mutant::IgnoresPause {
             wait(self.store.pause_sink(sink.into(), false, now_ms))?;
         }
-        let (lease, mut leased) = wait(self.store.lease_deliveries(ask))?;
+        let (lease, mut leased) = wait(self.store.lease(ask))?;
         for delivery in &mut leased {
-            let (owed, is_there) = ((sink, delivery.ticket.event), delivery.row.is_some());
+            let (owed, is_there) = ((sink, delivery.ticket.event()), delivery.row.is_some());
             self.shared.witness().leased(owed, lease, now_ms, is_there);
             self.mutate(delivery);
         }
@@ -106,16 +109,19 @@ impl Watched {
     fn mutate(&self, LeasedDelivery { ticket, row }: &mut LeasedDelivery) {
         let Some(row) = row else { return };
         match self.mutant {
-            Mutant::FreshIds if ticket.attempts > 1 => {
-                row.id = RowId(Uuid::from_u128(row.id.0.as_u128() ^ u128::from(ticket.attempts)));
+            Mutant::FreshIds if ticket.attempts() > 1 => {
+                row.id = RowId(Uuid::from_u128(row.id.0.as_u128() ^ u128::from(ticket.attempts())));
             }
-            Mutant::FreshTimes => row.time_ms += i64::from(ticket.attempts),
-            Mutant::ForgetsAttempts => ticket.attempts = 1,
+            Mutant::FreshTimes => row.time_ms += i64::from(ticket.attempts()),
+            Mutant::ForgetsAttempts => {
+                let (event, queued_ms) = (ticket.event(), ticket.queued_ms());
+                *ticket = DeliveryTicket::new(event, queued_ms, 1, ticket.steps(), ticket.bytes());
+            }
             _ => {}
         }
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+    async fn settle_watched(&self, settlement: Settlement) -> Result<(), StoreError> {
         self.gate().await?;
         if !self.settled_first.lock().unwrap().remove(&settlement.lease.token) {
             self.settle_now(&settlement)?;
@@ -127,14 +133,14 @@ impl Watched {
         let sink = name(&settlement.sink);
         let settled = match self.mutant {
             Mutant::AnyLease => self.settle_as_the_holder(settlement),
-            _ => wait(self.store.settle_deliveries(settlement.clone())),
+            _ => wait(self.store.settle(settlement.clone())),
         };
         let mut witness = self.shared.witness();
         match &settled {
             Ok(()) => {
                 for SettledDelivery { ticket, ending } in &settlement.deliveries {
                     let (owed, is_sent) =
-                        ((sink, ticket.event), matches!(ending, DeliveryEnding::Sent));
+                        ((sink, ticket.event()), matches!(ending, DeliveryEnding::Sent));
                     witness.settled(owed, settlement.lease, settlement.now_ms, is_sent);
                 }
             }
@@ -147,28 +153,21 @@ impl Watched {
     fn settle_as_the_holder(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let sink = name(&settlement.sink);
         for delivery in &settlement.deliveries {
-            let holder = self.shared.witness().holder((sink, delivery.ticket.event));
+            let holder = self.shared.witness().holder((sink, delivery.ticket.event()));
             let lease = holder.unwrap_or(settlement.lease);
             let deliveries = vec![delivery.clone()];
-            wait(self.store.settle_deliveries(Settlement {
-                lease,
-                deliveries,
-                ..settlement.clone()
-            }))?;
+            wait(self.store.settle(Settlement { lease, deliveries, ..settlement.clone() }))?;
         }
         Ok(())
     }
 }
 
-impl Deliveries for Watched {
-    fn lease_deliveries(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
-        Box::pin(self.lease(ask))
+impl DeliveryQueue for Watched {
+    fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
+        Box::pin(self.lease_watched(ask))
     }
-    fn settle_deliveries(&self, settlement: Settlement) -> Answer<'_, ()> {
-        Box::pin(self.settle(settlement))
-    }
-    fn set_routes(&self, routes: Vec<Route>) -> Answer<'_, ()> {
-        self.store.set_routes(routes)
+    fn settle(&self, settlement: Settlement) -> Answer<'_, ()> {
+        Box::pin(self.settle_watched(settlement))
     }
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool> {
         self.store.pause_sink(sink, pause, now_ms)

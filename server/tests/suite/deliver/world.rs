@@ -11,7 +11,7 @@ use lamplight_server::sinks::Sink;
 use lamplight_server::sinks::mixpanel::Mixpanel;
 use lamplight_server::sinks::webhook::Webhook;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
-use lamplight_server::store::{Deliveries, SinkRow, Store, StoreError};
+use lamplight_server::store::{Database, DeliveryQueue, Events, SinkRow, StoreError};
 use lamplight_server::system::backoff::RetryPolicy;
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::{Entropy, EntropyError};
@@ -214,8 +214,7 @@ impl World {
 
     fn open(&mut self) -> Option<SqliteStore> {
         let path = self.root.path().join(self.folders.to_string()).join("store.db");
-        let store = SqliteStore::open(&path, WriterLimits::default()).ok()?;
-        wait(store.set_routes(routes())).ok()?;
+        let store = SqliteStore::open(&path, WriterLimits::default(), routes()).ok()?;
         // What was not answered is processed again.
         for payload in self.payloads.iter_mut().filter(|payload| !payload.is_sure) {
             wait(store.apply(vec![Arc::clone(&payload.first)], BEGIN_MS)).ok()?;
@@ -238,7 +237,7 @@ impl World {
             let worker = Worker {
                 name: sink.into(),
                 sink: self.sink(sink),
-                deliveries: Arc::clone(&watched) as Arc<dyn Deliveries>,
+                delivery_queue: Arc::clone(&watched) as Arc<dyn DeliveryQueue>,
                 retry: retry(sink),
                 throughput: Arc::default(),
                 clock: Arc::clone(&self.wall) as Arc<dyn Clock>,

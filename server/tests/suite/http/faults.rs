@@ -15,10 +15,8 @@ use lamplight_server::intake::Clients;
 use lamplight_server::keys::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::router;
-use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
-use lamplight_server::store::{
-    Deliveries, Encoding, Intake, Keep, Key, KeyKind, PayloadId, PayloadMetadata, Store,
-};
+use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::{Encoding, Keep, Key, KeyKind, PayloadId, PayloadMetadata};
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::disk_space;
 use lamplight_server::system::entropy::SystemEntropy;
@@ -41,14 +39,11 @@ struct Inside {
 impl Inside {
     fn start(folder: &Path, limits: WriterLimits) -> Self {
         let runtime = Runtime::new().unwrap();
-        let intake = SqliteIntake::open(&folder.join("intake.db"), limits).unwrap();
-        let store = SqliteStore::open(&folder.join("store.db"), WriterLimits::default()).unwrap();
-        let (intake, store): (Arc<dyn Intake>, _) = (Arc::new(intake), Arc::new(store));
+        let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
+        let storage = sqlite::open(&intake, &store, limits, Vec::new()).unwrap();
         let keys = [(KeyKind::Write, WRITE_KEY), (KeyKind::Admin, ADMIN_TOKEN)];
         let app = Arc::new(App::new(
-            intake,
-            Arc::clone(&store) as Arc<dyn Store>,
-            store as Arc<dyn Deliveries>,
+            storage,
             SinkThroughputs::new(),
             Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
             Clients::default(),
@@ -98,12 +93,12 @@ fn a_sync_that_fails_refuses_everyone_and_loses_nothing_that_was_answered() {
     }
     let ready = server.read("/readyz");
     assert_eq!((ready.status, ready.problem().as_str()), (503, "not_ready"));
-    assert!(!server.app.intake.is_up());
+    assert!(!server.app.storage.intake_database.is_up());
     let after = dir.path().join("after");
     std::fs::create_dir(&after).unwrap();
     disk.after_power_cut(7, &after).unwrap();
     let server = Inside::start(&after, WriterLimits::default());
-    let backlog = server.runtime.block_on(server.app.intake.backlog()).unwrap();
+    let backlog = server.runtime.block_on(server.app.storage.payload_queue.backlog()).unwrap();
     assert_eq!(backlog.payloads, 1, "what was answered, and not what was refused");
     assert_eq!(server.send("[]").status, 200);
 }
@@ -145,9 +140,9 @@ fn an_event_that_retention_removed_is_410_and_says_so() {
         pending_from_ms: i64::MAX,
         now_ms,
     };
-    server.runtime.block_on(server.app.store.apply(vec![Arc::new(plan)], now_ms)).unwrap();
+    server.runtime.block_on(server.app.storage.events.apply(vec![Arc::new(plan)], now_ms)).unwrap();
     assert_eq!(server.read(&path).status, 200);
-    server.runtime.block_on(server.app.store.retain(keep)).unwrap();
+    server.runtime.block_on(server.app.storage.events.prune(keep)).unwrap();
     let gone = server.read(&path);
     assert_eq!((gone.status, gone.problem().as_str()), (410, "removed"));
 }

@@ -9,8 +9,8 @@ use crate::store::sqlite::runs::checker;
 use lamplight_faulty_disk::Disk;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
-    Encoding, EventFilter, EventQuery, Intake, NewPayload, PayloadId, PayloadMetadata, PayloadSpan,
-    Share, Store,
+    Encoding, EventFilter, EventQuery, Events, NewPayload, PayloadId, PayloadMetadata,
+    PayloadQueue, PayloadSpan, WorkerSlot,
 };
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::SystemEntropy;
@@ -81,7 +81,7 @@ impl World {
             }
             Step::Replay => {
                 // A crash may take it, as long as nobody was told that it is there.
-                let _ = self.parts().begin_replay(EVERYTHING, self.clock.now_ms()).await;
+                let _ = self.parts().storage.replays.begin(EVERYTHING, self.clock.now_ms()).await;
             }
             Step::ReplayRound(at) => {
                 self.parts().break_off(at);
@@ -112,8 +112,7 @@ impl World {
 
     async fn stop(&mut self) {
         if let Some(parts) = self.parts.take() {
-            let _ = parts.intake.close().await;
-            let _ = parts.store.close().await;
+            let _ = parts.storage.close().await;
         }
     }
 
@@ -135,21 +134,21 @@ impl World {
         self.parts = Some(Breaking::open(&folder).unwrap());
         assert_eq!(checker::faults(&folder), [""; 0], "as the crash left it");
         for id in self.answered.keys() {
-            let metadata = self.parts().intake.metadata(*id).await.unwrap();
+            let metadata = self.parts().storage.archive.metadata(*id).await.unwrap();
             assert!(metadata.is_some(), "{id} was answered and is lost");
         }
         for (id, events) in std::mem::take(&mut self.unsure) {
-            if self.parts().intake.metadata(id).await.unwrap().is_some() {
+            if self.parts().storage.archive.metadata(id).await.unwrap().is_some() {
                 self.answered.insert(id, events);
             }
         }
     }
 
-    fn worker(&self, share: Share) -> Worker {
+    fn worker(&self, slot: WorkerSlot) -> Worker {
         Worker {
-            share,
-            intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
-            store: Arc::clone(self.parts()) as Arc<dyn Store>,
+            slot,
+            payload_queue: Arc::clone(self.parts()) as Arc<dyn PayloadQueue>,
+            events: Arc::clone(self.parts()) as Arc<dyn Events>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
             throughput: Arc::default(),
@@ -159,8 +158,7 @@ impl World {
 
     fn replayer(&self) -> Replayer {
         Replayer {
-            intake: Arc::clone(self.parts()) as Arc<dyn Intake>,
-            store: Arc::clone(self.parts()) as Arc<dyn Store>,
+            storage: self.parts().watched(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             payloads_max: 7,
             enrichers: Arc::default(),
@@ -174,7 +172,7 @@ impl World {
         let mut staging = Vec::new();
         for (payload, events) in new {
             let id = payload.metadata.id;
-            staging.push((id, events, parts.intake.stage(payload)));
+            staging.push((id, events, parts.storage.payload_queue.stage(payload)));
         }
         for (id, events, staged) in staging {
             match staged.await {
@@ -206,13 +204,13 @@ impl World {
     /// Replays everything, twice: nothing changes.
     async fn replay_all(&mut self) {
         for _ in 0..2 {
-            self.parts().begin_replay(EVERYTHING, self.clock.now_ms()).await.unwrap();
+            self.parts().storage.replays.begin(EVERYTHING, self.clock.now_ms()).await.unwrap();
             while self.replayer().round().await.unwrap() {}
         }
-        for replay in self.parts().replays().await.unwrap() {
+        for replay in self.parts().storage.replays.list().await.unwrap() {
             assert_eq!((replay.done.restored, replay.done.accepted), (0, 0), "{replay:?}");
         }
-        let last = self.parts().replays().await.unwrap()[0].done;
+        let last = self.parts().storage.replays.list().await.unwrap()[0].done;
         assert_eq!((last.payloads, last.skipped), (self.answered.len() as u64, 0));
     }
 
@@ -221,15 +219,15 @@ impl World {
         self.disk.cut();
         self.recover().await;
         for _ in 0..200 {
-            if self.parts().intake.backlog().await.unwrap().payloads == 0 {
+            if self.parts().storage.payload_queue.backlog().await.unwrap().payloads == 0 {
                 return;
             }
-            for share in Share::among(2) {
+            for share in WorkerSlot::among(2) {
                 self.take(Step::Round(share, Break::Nowhere)).await;
             }
             self.take(Step::Wait(60_000)).await;
         }
-        let backlog = self.parts().intake.backlog().await.unwrap();
+        let backlog = self.parts().storage.payload_queue.backlog().await.unwrap();
         panic!("work is left that nothing finishes: {backlog:?}");
     }
 
@@ -241,7 +239,7 @@ impl World {
             arrived.iter().filter(|sent| matches!(sent, Sent::Anonymous(_))).collect();
         let first: Vec<&Sent> = named.iter().copied().chain(anonymous).collect();
         let good = first.iter().filter(|sent| sent.is_good()).count();
-        let totals = self.parts().store.totals(self.clock.now_ms()).await.unwrap();
+        let totals = self.parts().storage.reader.totals(self.clock.now_ms()).await.unwrap();
         assert_eq!(totals.stored, good as u64);
         assert_eq!(totals.invalid, (first.len() - good) as u64);
         assert_eq!(totals.duplicates, (arrived.len() - first.len()) as u64);
@@ -252,7 +250,7 @@ impl World {
 
         let query = EventQuery { filter: EventFilter::default(), after: None, limit: 100_000 };
         let mut rows: BTreeMap<Sent, u32> = BTreeMap::new();
-        for event in self.parts().store.events(query).await.unwrap().events {
+        for event in self.parts().storage.reader.events(query).await.unwrap().events {
             let sent = match (event.number, event.event_id) {
                 (Some((producer, seq)), _) => Sent::Numbered(producer.bits(), seq),
                 (None, Some(id)) => Sent::Named(id.trim_start_matches("id").parse().unwrap()),
@@ -266,7 +264,7 @@ impl World {
         }
         assert_eq!(rows, want, "exactly one row for each that can be stored");
         assert_eq!(checker::faults(&self.folder()), [""; 0]);
-        numbers::check(&self.parts().store, &named).await;
+        numbers::check(&*self.parts().storage.reader, &named).await;
     }
 }
 
@@ -323,8 +321,8 @@ fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
         run(vec![
             Step::Send(first.clone()),
             Step::CrashAfter(10, Crash::PowerCut(seed)),
-            Step::Round(Share::ALL, Break::AfterApply),
-            Step::Round(Share::ALL, Break::Nowhere),
+            Step::Round(WorkerSlot::ALONE, Break::AfterApply),
+            Step::Round(WorkerSlot::ALONE, Break::Nowhere),
         ]);
     }
 }
@@ -337,10 +335,10 @@ fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
         for crash in [Crash::Kill, Crash::PowerCut(operation)] {
             run(vec![
                 Step::Send(numbers(1..4)),
-                Step::Round(Share::ALL, Break::Nowhere),
+                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
                 Step::Send(numbers(4..9)),
                 Step::CrashAfter(operation, crash),
-                Step::Round(Share::ALL, Break::Nowhere),
+                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
             ]);
         }
     }

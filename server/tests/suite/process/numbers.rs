@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, EventFilter, EventQuery, EventRef, EventTrace, Grouping, Store,
+    AggregateQuery, EventFilter, EventQuery, EventRef, EventTrace, Grouping, Reader,
 };
 use lamplight_wire::Producer;
 
 use crate::process::steps::{NUMBERS, PRODUCERS, Sent};
 
 /// Compares what `store` tells with the events that arrived.
-pub(crate) async fn check(store: &SqliteStore, arrived: &BTreeSet<&Sent>) {
+pub(crate) async fn check(store: &dyn Reader, arrived: &BTreeSet<&Sent>) {
     for producer in PRODUCERS {
         let numbers = |is_good: bool| {
             let numbered = arrived.iter().filter_map(move |sent| match sent {
@@ -47,7 +46,7 @@ pub(crate) async fn check(store: &SqliteStore, arrived: &BTreeSet<&Sent>) {
 }
 
 /// Every way to list a producer's events gives these numbers.
-async fn lists(store: &SqliteStore, producer: Producer, want: &[u64]) {
+async fn lists(store: &dyn Reader, producer: Producer, want: &[u64]) {
     let all = EventFilter { producer: Some(producer), ..EventFilter::default() };
     for limit in [1, 2, 3, 100] {
         assert_eq!(paged(store, &all, limit).await, want, "{limit} a page");
@@ -75,7 +74,7 @@ async fn lists(store: &SqliteStore, producer: Producer, want: &[u64]) {
 }
 
 /// The numbers on all pages of a list.
-async fn paged(store: &SqliteStore, filter: &EventFilter, limit: u32) -> Vec<u64> {
+async fn paged(store: &dyn Reader, filter: &EventFilter, limit: u32) -> Vec<u64> {
     let (mut numbers, mut after) = (Vec::new(), None);
     loop {
         let query = EventQuery { filter: filter.clone(), after, limit };

@@ -1,6 +1,6 @@
 //! What may happen: what clients send, where processing breaks off, how a server ends.
 
-use lamplight_server::store::Share;
+use lamplight_server::store::WorkerSlot;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_wire::Producer;
 use proptest::prelude::*;
@@ -48,7 +48,7 @@ pub(crate) enum Step {
     Send(Vec<Sent>),
     /// As many payloads at once, of no events, as go to the same share, so that what follows is another worker's.
     Burst,
-    Round(Share, Break),
+    Round(WorkerSlot, Break),
     /// Asks for a replay of everything.
     Replay,
     /// Replays one page.
@@ -98,8 +98,8 @@ fn broken() -> impl Strategy<Value = Break> {
 }
 
 /// One of two workers.
-fn share() -> impl Strategy<Value = Share> {
-    prop::sample::select(Share::among(2).collect::<Vec<_>>())
+fn share() -> impl Strategy<Value = WorkerSlot> {
+    prop::sample::select(WorkerSlot::among(2).collect::<Vec<_>>())
 }
 
 /// Some waits end in another week, whose events are in another file.

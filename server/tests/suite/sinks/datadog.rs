@@ -75,7 +75,7 @@ async fn receive(agent: &UdpSocket, count: usize) -> Vec<Metric> {
 async fn each_kind_of_metric_arrives_as_what_it_is() {
     let (agent, table) = udp().await;
     let table = format!("{table}prefix = 'shop.'\ntags = ['env:prod', 'bad|tag']");
-    let mut rig = Rig::new(&[("dd", &table)]).await;
+    let mut rig = Rig::new(&[("dd", &table)]);
     rig.add(vec![
         metric(
             "clicks",
@@ -109,7 +109,7 @@ async fn each_kind_of_metric_arrives_as_what_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_late_carries_its_time_and_late_timers_are_dropped_and_say_so() {
     let (agent, table) = udp().await;
-    let mut rig = Rig::new(&[("dd", &format!("{table}timers = 'timer'"))]).await;
+    let mut rig = Rig::new(&[("dd", &format!("{table}timers = 'timer'"))]);
     let time_ms = now_ms() - 60_000;
     let late = |name: &str, json: &str| EventColumns { time_ms, ..metric(name, json) };
     let ids = rig
@@ -141,7 +141,7 @@ async fn datagrams_hold_as_much_as_they_may_on_both_ways() {
     let socket = UnixDatagram::bind(&path).unwrap();
     let (agent, table) = udp().await;
     let unix = format!("kind = 'datadog'\nsocket = '{}'", path.display());
-    let mut rig = Rig::new(&[("udp", &table), ("unix", &unix)]).await;
+    let mut rig = Rig::new(&[("udp", &table), ("unix", &unix)]);
     let metrics: Vec<EventColumns> = (0..1_000)
         .map(|number| {
             metric(&format!("m{number}"), r#"{"kind":"increment","tags":{"k":"some value"}}"#)
@@ -175,7 +175,7 @@ async fn without_an_agent_metrics_are_dropped_and_not_kept_for_later() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nobody.socket");
     let unix = format!("kind = 'datadog'\nsocket = '{}'", path.display());
-    let mut rig = Rig::new(&[("dd", &unix)]).await;
+    let mut rig = Rig::new(&[("dd", &unix)]);
     let ids = rig.add(vec![metric("m", r#"{"kind":"increment"}"#)]).await;
     rig.start();
     let sink = rig.settled("dd").await;
@@ -194,7 +194,7 @@ async fn without_an_agent_metrics_are_dropped_and_not_kept_for_later() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_metric_that_was_being_sent_when_the_server_ended_is_not_sent_again() {
     let (agent, table) = udp().await;
-    let mut rig = Rig::new(&[("dd", &table)]).await;
+    let mut rig = Rig::new(&[("dd", &table)]);
     let ids = rig.add(vec![metric("m", r#"{"kind":"increment"}"#)]).await;
     rig.lease_and_forget("dd").await;
     rig.start();

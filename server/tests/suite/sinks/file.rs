@@ -35,7 +35,7 @@ async fn events_are_lines_in_files_that_are_moved_aside_when_full() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("made/for/it");
     let path = folder.join("events.ndjson");
-    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 100000"))]).await;
+    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 100000"))]);
     let stored = rig.add(events(5_000)).await;
     rig.start();
     assert_eq!(rig.settled("file").await.sent, 5_000);
@@ -51,7 +51,7 @@ async fn only_as_many_old_files_are_kept_as_asked_and_no_other_is_touched() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("events.of-mine.ndjson"), "").unwrap();
     let path = dir.path().join("events.ndjson");
-    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 1\nkeep = 2"))]).await;
+    let mut rig = Rig::new(&[("file", &table(&path, "rotate_bytes = 1\nkeep = 2"))]);
     rig.start();
     for _ in 0..5 {
         rig.add(events(3)).await;
@@ -68,7 +68,7 @@ async fn what_a_crash_left_of_a_line_is_cut_off() {
     let path = dir.path().join("events.ndjson");
     let torn = format!("{{\"id\":\"whole\"}}\n{{\"id\":\"torn{}", "x".repeat(200_000));
     std::fs::write(&path, torn).unwrap();
-    let mut rig = Rig::new(&[("file", &table(&path, ""))]).await;
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]);
     rig.add(events(1)).await;
     rig.start();
     rig.settled("file").await;
@@ -82,7 +82,7 @@ async fn while_the_file_cannot_be_written_events_wait() {
     let folder = dir.path().join("folder");
     // A file where its folder should be.
     std::fs::write(&folder, "").unwrap();
-    let mut rig = Rig::new(&[("file", &table(&folder.join("events.ndjson"), ""))]).await;
+    let mut rig = Rig::new(&[("file", &table(&folder.join("events.ndjson"), ""))]);
     let ids = rig.add(events(3)).await;
     rig.start();
     rig.until("file", |sink| sink.rests.is_some()).await;

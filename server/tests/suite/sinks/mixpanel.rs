@@ -5,8 +5,8 @@ use lamplight_server::store::EventColumns;
 use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
 use crate::sinks::rig::{Rig, event, events};
 
-async fn rig(table: &str) -> Rig {
-    let mut rig = Rig::new(&[("mp", table)]).await;
+fn rig(table: &str) -> Rig {
+    let mut rig = Rig::new(&[("mp", table)]);
     rig.start();
     rig
 }
@@ -14,7 +14,7 @@ async fn rig(table: &str) -> Rig {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_event_arrives_once_in_requests_within_the_limits() {
     let api = MixpanelApi::start(|_| Fault::None).await;
-    let rig = Rig::new(&[("mp", &api.table(""))]).await;
+    let rig = Rig::new(&[("mp", &api.table(""))]);
     rig.add(events(4_500)).await;
     let mut rig = rig;
     rig.start();
@@ -31,7 +31,7 @@ async fn every_event_arrives_once_in_requests_within_the_limits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partial_400_kills_only_the_events_that_it_names() {
     let api = MixpanelApi::start(|_| Fault::None).await;
-    let rig = rig(&api.table("")).await;
+    let rig = rig(&api.table(""));
     let old = EventColumns { time_ms: 5, ..event("old") };
     let nobody = EventColumns { user_id: Some("anonymous".into()), ..event("nobody") };
     let ids = rig.add(vec![event("a"), old, event("b"), nobody, event("c")]).await;
@@ -49,7 +49,7 @@ async fn a_partial_400_kills_only_the_events_that_it_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_413_halves_the_request_until_it_fits() {
     let api = MixpanelApi::with_limits(|_| Fault::None, 2_000_000, 30).await;
-    let mut rig = Rig::new(&[("mp", &api.table(""))]).await;
+    let mut rig = Rig::new(&[("mp", &api.table(""))]);
     rig.add(events(400)).await;
     rig.start();
     assert_eq!(rig.settled("mp").await.sent, 400);
@@ -60,7 +60,7 @@ async fn a_413_halves_the_request_until_it_fits() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_alone_is_too_large_is_dead_and_holds_up_nothing() {
     let api = MixpanelApi::with_limits(|_| Fault::None, 1_000, 2_000).await;
-    let rig = rig(&api.table("")).await;
+    let rig = rig(&api.table(""));
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
     let large = EventColumns { properties_json: Some(large), ..event("large") };
     let ids = rig.add(vec![event("a"), large, event("b")]).await;
@@ -73,7 +73,7 @@ async fn an_event_that_alone_is_too_large_is_dead_and_holds_up_nothing() {
 async fn wrong_credentials_stop_the_sink_until_it_is_resumed() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     let table = api.table("").replace("right token", "wrong token");
-    let mut rig = rig(&table).await;
+    let mut rig = rig(&table);
     let ids = rig.add(events(20)).await;
     let sink = rig.until("mp", |sink| sink.stopped.is_some()).await;
     assert!(sink.stopped.unwrap().starts_with("not_allowed: HTTP 401"));
@@ -96,7 +96,7 @@ async fn a_service_account_is_as_good_as_a_token() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     let account =
         "service_account = 'robot'\nservice_account_secret = 'robot secret'\nproject_id = '42'";
-    let rig = rig(&api.table(account).replace("right token", "other token")).await;
+    let rig = rig(&api.table(account).replace("right token", "other token"));
     rig.add(events(3)).await;
     assert_eq!(rig.settled("mp").await.sent, 3);
 }
@@ -104,7 +104,7 @@ async fn a_service_account_is_as_good_as_a_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn identify_updates_the_profile_and_a_refused_profile_is_told() {
     let api = MixpanelApi::start(|_| Fault::None).await;
-    let rig = rig(&api.table("")).await;
+    let rig = rig(&api.table(""));
     let identify = |user: &str, traits: &str| EventColumns {
         user_id: Some(user.into()),
         properties_json: Some(traits.into()),

@@ -25,7 +25,7 @@ async fn a_storm_of_429_is_waited_out() {
         _ => Fault::None,
     })
     .await;
-    let mut rig = Rig::new(&[("mp", &api.table(""))]).await;
+    let mut rig = Rig::new(&[("mp", &api.table(""))]);
     rig.add(events(3_000)).await;
     rig.start();
     all_arrive(&api, &rig, 3_000).await;
@@ -38,7 +38,7 @@ async fn retry_after_is_kept_and_shown() {
         _ => Fault::None,
     })
     .await;
-    let mut rig = Rig::new(&[("mp", &api.table("parallel = 1"))]).await;
+    let mut rig = Rig::new(&[("mp", &api.table("parallel = 1"))]);
     rig.add(events(5)).await;
     rig.start();
     let sink = rig.until("mp", |sink| sink.rests.is_some()).await;
@@ -64,7 +64,7 @@ async fn failures_cuts_and_slow_reads_lose_and_double_nothing() {
         _ => Fault::None,
     })
     .await;
-    let mut rig = Rig::new(&[("mp", &api.table("events_max = 50"))]).await;
+    let mut rig = Rig::new(&[("mp", &api.table("events_max = 50"))]);
     rig.add(events(3_000)).await;
     rig.start();
     rig.until("mp", |sink| sink.sent > 1_000).await;
@@ -88,7 +88,7 @@ async fn answers_that_never_come_after_events_were_taken_double_nothing() {
     })
     .await;
     let table = api.table("events_max = 7\ntimeout_ms = 100").replace("cap_ms = 20", "cap_ms = 2");
-    let mut rig = Rig::new(&[("mp", &table)]).await;
+    let mut rig = Rig::new(&[("mp", &table)]);
     let ids = rig.add(events(500)).await;
     rig.start();
     while api.requests() < faults {
@@ -113,7 +113,7 @@ async fn an_event_that_makes_every_batch_fail_ends_alone_as_a_dead_letter() {
     // Whatever holds it is answered with 500, as when it trips a bug there.
     api.set_poison("n\":13}");
     let table = api.table("").replace("attempts_max = 100000", "attempts_max = 40");
-    let mut rig = Rig::new(&[("mp", &table)]).await;
+    let mut rig = Rig::new(&[("mp", &table)]);
     let ids = rig.add(events(40)).await;
     rig.start();
     let sink = rig.settled("mp").await;

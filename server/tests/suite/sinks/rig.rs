@@ -9,8 +9,8 @@ use lamplight_server::sinks::{SinkConfig, open};
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Deliveries, DeliveryAsk, DeliveryStep, EventColumns, EventIdentity, EventRow, Fate, PayloadId,
-    Plan, PlannedEvent, RetryAsk, RowId, SinkRow, Store,
+    Database, DeliveryAsk, DeliveryQueue, DeliveryStep, EventColumns, EventIdentity, EventRow,
+    Events, Fate, PayloadId, Plan, PlannedEvent, RetryAsk, RowId, SinkRow,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::{Entropy, SystemEntropy};
@@ -30,27 +30,29 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// A fresh store with these sinks, given as the text of their tables. None is started.
-    pub(crate) async fn new(sinks: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(sinks: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("store.db");
-        let store = Arc::new(SqliteStore::open(&path, WriterLimits::default()).unwrap());
-        Self::over(dir, store, sinks).await
+        Self::over(dir, sinks)
     }
 
-    async fn over(dir: tempfile::TempDir, store: Arc<SqliteStore>, sinks: &[(&str, &str)]) -> Self {
+    fn over(dir: tempfile::TempDir, sinks: &[(&str, &str)]) -> Self {
         let sinks: Vec<(String, SinkConfig)> = sinks
             .iter()
             .map(|(name, text)| ((*name).to_owned(), toml::from_str(text).unwrap()))
             .collect();
         let routes = sinks.iter().map(|(name, config)| config.route(name)).collect();
-        store.set_routes(routes).await.unwrap();
+        let path = dir.path().join("store.db");
+        let store = SqliteStore::open(&path, WriterLimits::default(), routes).unwrap();
+        let store = Arc::new(store);
         Self { dir, store, stop: watch::Sender::new(false), workers: Vec::new(), sinks }
     }
 
     /// The same store with other sinks, started.
     pub(crate) async fn with_sinks(self, sinks: &[(&str, &str)]) -> Self {
         let Self { dir, store, .. } = self;
-        let mut rig = Self::over(dir, store, sinks).await;
+        store.close().await.unwrap();
+        drop(store);
+        let mut rig = Self::over(dir, sinks);
         rig.start();
         rig
     }
@@ -61,7 +63,7 @@ impl Rig {
             let worker = Worker {
                 name: name.as_str().into(),
                 sink: open(name, config).unwrap(),
-                deliveries: Arc::clone(&self.store) as Arc<dyn Deliveries>,
+                delivery_queue: Arc::clone(&self.store) as Arc<dyn DeliveryQueue>,
                 retry: config.retry(),
                 throughput: Arc::default(),
                 clock: Arc::new(SystemClock) as Arc<dyn Clock>,
@@ -134,7 +136,7 @@ impl Rig {
             events_max: 1_000,
             bytes_max: 1 << 20,
         };
-        let (_, leased) = self.store.lease_deliveries(ask).await.unwrap();
+        let (_, leased) = self.store.lease(ask).await.unwrap();
         assert!(!leased.is_empty());
     }
 

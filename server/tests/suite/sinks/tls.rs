@@ -81,7 +81,7 @@ async fn a_sink_with_an_authority_of_ones_own_gets_its_events() {
     let path = dir.path().join("authority.pem");
     std::fs::write(&path, &receiver.pem).unwrap();
     let table = receiver.table(&format!("ca_file = '{}'", path.display()));
-    let mut rig = Rig::new(&[("hook", &table)]).await;
+    let mut rig = Rig::new(&[("hook", &table)]);
     rig.add(events(5)).await;
     rig.start();
     let sink = rig.settled("hook").await;
@@ -92,7 +92,7 @@ async fn a_sink_with_an_authority_of_ones_own_gets_its_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_nobody_trusts_gets_no_event() {
     let receiver = Receiver::start().await;
-    let mut rig = Rig::new(&[("hook", &receiver.table(""))]).await;
+    let mut rig = Rig::new(&[("hook", &receiver.table(""))]);
     let ids = rig.add(events(1)).await;
     rig.start();
     let sink = rig.settled("hook").await;

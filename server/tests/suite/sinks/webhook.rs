@@ -111,7 +111,7 @@ async fn signed_batches_arrive_through_failures() {
         _ => status(204),
     })
     .await;
-    let mut rig = Rig::new(&[("hook", &receiver.table())]).await;
+    let mut rig = Rig::new(&[("hook", &receiver.table())]);
     let ids = rig.add(events(130)).await;
     rig.start();
     let sink = rig.settled("hook").await;
@@ -128,7 +128,7 @@ async fn a_refused_batch_is_halved_until_the_event_it_is_about_stands_alone() {
         status(if events.iter().any(is_bad) { 422 } else { 200 })
     })
     .await;
-    let mut rig = Rig::new(&[("hook", &receiver.table())]).await;
+    let mut rig = Rig::new(&[("hook", &receiver.table())]);
     let ids = rig.add(events(20)).await;
     rig.start();
     let sink = rig.settled("hook").await;
@@ -143,7 +143,7 @@ async fn a_redirect_is_not_followed_and_stops_the_sink() {
         (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "/elsewhere")]).into_response()
     })
     .await;
-    let mut rig = Rig::new(&[("hook", &receiver.table())]).await;
+    let mut rig = Rig::new(&[("hook", &receiver.table())]);
     rig.add(events(2)).await;
     rig.start();
     let sink = rig.until("hook", |sink| sink.stopped.is_some()).await;
@@ -155,7 +155,7 @@ async fn a_redirect_is_not_followed_and_stops_the_sink() {
 async fn given_up_deliveries_wait_until_someone_has_them_tried_again() {
     let receiver = Receiver::start(|number, _| if number < 3 { cut() } else { status(200) }).await;
     let table = receiver.table().replace("attempts_max = 50", "attempts_max = 3");
-    let mut rig = Rig::new(&[("hook", &table)]).await;
+    let mut rig = Rig::new(&[("hook", &table)]);
     let ids = rig.add(vec![event("a")]).await;
     rig.start();
     let sink = rig.settled("hook").await;

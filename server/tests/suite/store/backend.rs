@@ -1,41 +1,42 @@
 //! The backends that the laws are run on.
 
-use std::sync::Arc;
+use std::path::Path;
 
-use lamplight_server::store::sqlite::{SqliteIntake, SqliteStore, WriterLimits};
-use lamplight_server::store::{Deliveries, Intake, Store};
+use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::{Route, Storage};
 
 /// One backend, fresh, with its data in a temporary place.
 pub(crate) struct Backend {
     dir: tempfile::TempDir,
-    pub(crate) intake: Arc<dyn Intake>,
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) storage: Storage,
 }
 
 impl Backend {
-    /// The embedded one.
+    /// The embedded one, with no sinks.
     pub(crate) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        open(dir)
+        let storage = open(dir.path(), Vec::new());
+        Self { dir, storage }
     }
 
-    /// The same data after its process is gone.
+    /// The same data, opened by another process with the same configuration: no sinks.
     pub(crate) async fn reopened(self) -> Self {
-        let Self { dir, intake, store, deliveries } = self;
-        intake.close().await.unwrap();
-        store.close().await.unwrap();
-        drop((intake, store, deliveries));
-        open(dir)
+        self.reopened_with(Vec::new()).await
+    }
+
+    /// The same data, opened by another process that has these sinks.
+    pub(crate) async fn reopened_with(self, routes: Vec<Route>) -> Self {
+        let Self { dir, storage } = self;
+        storage.close().await.unwrap();
+        drop(storage);
+        let storage = open(dir.path(), routes);
+        Self { dir, storage }
     }
 }
 
-fn open(dir: tempfile::TempDir) -> Backend {
+fn open(folder: &Path, routes: Vec<Route>) -> Storage {
     let limits = WriterLimits::default();
-    let intake = Arc::new(SqliteIntake::open(&dir.path().join("intake.db"), limits).unwrap());
-    let store = Arc::new(SqliteStore::open(&dir.path().join("store.db"), limits).unwrap());
-    let deliveries: Arc<dyn Deliveries> = Arc::clone(&store) as Arc<dyn Deliveries>;
-    Backend { dir, intake, store, deliveries }
+    sqlite::open(&folder.join("intake.db"), &folder.join("store.db"), limits, routes).unwrap()
 }
 
 /// Runs each law on each backend.

@@ -30,14 +30,15 @@ fn route(sink: &str, types: &[Kind]) -> Route {
     Route { sink: sink.into(), kind: "file", types: types.to_vec(), only, except }
 }
 
-async fn two_sinks(backend: &Backend) {
+/// The same data, opened with two sinks.
+async fn two_sinks(backend: Backend) -> Backend {
     let routes = vec![route("a", &[Kind::Default]), route("b", &[Kind::Default, Kind::Critical])];
-    backend.deliveries.set_routes(routes).await.unwrap();
+    backend.reopened_with(routes).await
 }
 
 async fn store(backend: &Backend, number: u128, names: &[&str]) {
     let events = names.iter().map(|name| (named(name), good(name))).collect();
-    backend.store.apply(shared([plan(number, events)]), NOW).await.unwrap();
+    backend.storage.events.apply(shared([plan(number, events)]), NOW).await.unwrap();
 }
 
 async fn lease(
@@ -54,7 +55,7 @@ async fn lease(
         events_max: 100,
         bytes_max: 1 << 20,
     };
-    backend.deliveries.lease_deliveries(ask).await.unwrap()
+    backend.storage.delivery_queue.lease(ask).await.unwrap()
 }
 
 async fn settle(
@@ -69,11 +70,11 @@ async fn settle(
         .map(|delivery| SettledDelivery { ticket: delivery.ticket, ending: ending.clone() })
         .collect();
     let settlement = Settlement { sink: sink.into(), lease, deliveries, condition: None, now_ms };
-    backend.deliveries.settle_deliveries(settlement).await
+    backend.storage.delivery_queue.settle(settlement).await
 }
 
 async fn sink(backend: &Backend, name: &str) -> SinkRow {
-    let sinks = backend.deliveries.sinks().await.unwrap();
+    let sinks = backend.storage.delivery_queue.sinks().await.unwrap();
     sinks.into_iter().find(|sink| sink.name == name).unwrap()
 }
 
@@ -86,7 +87,7 @@ fn dead() -> DeliveryEnding {
 }
 
 async fn an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     let kind =
         |kind: Kind| move |columns: &mut lamplight_server::store::EventColumns| columns.kind = kind;
     let events = vec![
@@ -94,34 +95,33 @@ async fn an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other(backend: Ba
         (named("c"), good_with("c", kind(Kind::Critical))),
         (named("m"), good_with("m", kind(Kind::Monitor))),
     ];
-    backend.store.apply(shared([plan(1, events)]), NOW).await.unwrap();
+    backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     assert_eq!(names(&lease(&backend, "a", 1, NOW).await.1), ["d"]);
     assert_eq!(names(&lease(&backend, "b", 1, NOW).await.1), ["d", "c"]);
     assert_eq!(names(&lease(&backend, "nobody", 1, NOW).await.1), [""; 0]);
 }
 
 async fn applying_again_or_after_another_start_owes_nothing_twice(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     store(&backend, 1, &["x"]).await;
     let first = lease(&backend, "a", 1, NOW).await;
     assert_eq!(first.1.len(), 1);
     settle(&backend, "a", first, &DeliveryEnding::Sent, NOW).await.unwrap();
-    let backend = backend.reopened().await;
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     assert_eq!(lease(&backend, "a", 2, NOW).await.1.len(), 0);
     assert_eq!((sink(&backend, "a").await.sent, sink(&backend, "a").await.waiting), (1, 0));
 }
 
 async fn an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     let marked = good_with("x", |columns| columns.context_json = Some(r#"{"gpc":true}"#.into()));
     let plans = shared([plan(1, vec![(named("x"), marked)])]);
     let id = plans[0].events[0].id;
-    backend.store.apply(plans, NOW).await.unwrap();
+    backend.storage.events.apply(plans, NOW).await.unwrap();
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 0);
-    let steps = backend.deliveries.steps(id).await.unwrap();
+    let steps = backend.storage.delivery_queue.steps(id).await.unwrap();
     assert_eq!(steps.len(), 2);
     assert!(steps.iter().all(|step| step.state == DeliveryState::Dropped));
     assert_eq!(steps[0].reason.as_deref(), Some("gpc"));
@@ -129,7 +129,7 @@ async fn an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so(backend: Bac
 }
 
 async fn a_leased_delivery_is_given_to_nobody_else_until_its_lease_ends(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x", "y"]).await;
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 2);
     assert_eq!(lease(&backend, "a", 2, NOW + 999).await.1.len(), 0);
@@ -137,7 +137,7 @@ async fn a_leased_delivery_is_given_to_nobody_else_until_its_lease_ends(backend:
 }
 
 async fn settle_with_another_token_or_too_late_changes_nothing(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x", "y"]).await;
     let (held, leased) = lease(&backend, "a", 1, NOW).await;
     let stolen = Lease { token: LeaseToken(9), ..held };
@@ -158,18 +158,18 @@ async fn settle_with_another_token_or_too_late_changes_nothing(backend: Backend)
 }
 
 async fn a_retry_is_due_at_its_time_and_counts_attempts(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     let again = DeliveryEnding::RetryAt(NOW + 50, Reason::new("timeout", "no answer"));
     let first = lease(&backend, "a", 1, NOW).await;
-    let event = first.1[0].ticket.event;
-    assert_eq!(first.1[0].ticket.attempts, 1);
+    let event = first.1[0].ticket.event();
+    assert_eq!(first.1[0].ticket.attempts(), 1);
     settle(&backend, "a", first, &again, NOW + 1).await.unwrap();
     assert_eq!(lease(&backend, "a", 2, NOW + 49).await.1.len(), 0);
     let second = lease(&backend, "a", 3, NOW + 50).await;
-    assert_eq!(second.1[0].ticket.attempts, 2);
+    assert_eq!(second.1[0].ticket.attempts(), 2);
     settle(&backend, "a", second, &DeliveryEnding::Sent, NOW + 60).await.unwrap();
-    let steps = backend.deliveries.steps(event).await.unwrap();
+    let steps = backend.storage.delivery_queue.steps(event).await.unwrap();
     let of_a: Vec<_> = steps
         .iter()
         .filter(|step| step.sink == "a")
@@ -187,16 +187,15 @@ async fn a_retry_is_due_at_its_time_and_counts_attempts(backend: Backend) {
 }
 
 async fn a_paused_or_stopped_sink_gets_nothing_and_delays_no_other(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
-    assert!(backend.deliveries.pause_sink("a".into(), true, NOW).await.unwrap());
-    assert!(!backend.deliveries.pause_sink("nobody".into(), true, NOW).await.unwrap());
+    assert!(backend.storage.delivery_queue.pause_sink("a".into(), true, NOW).await.unwrap());
+    assert!(!backend.storage.delivery_queue.pause_sink("nobody".into(), true, NOW).await.unwrap());
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 0);
     assert_eq!(lease(&backend, "b", 1, NOW).await.1.len(), 1);
-    let backend = backend.reopened().await;
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     assert_eq!(sink(&backend, "a").await.paused_ms, Some(NOW), "a pause outlives the process");
-    assert!(backend.deliveries.pause_sink("a".into(), false, NOW).await.unwrap());
+    assert!(backend.storage.delivery_queue.pause_sink("a".into(), false, NOW).await.unwrap());
     let (lease_of_a, leased) = lease(&backend, "a", 2, NOW).await;
     let deliveries = leased
         .iter()
@@ -208,25 +207,25 @@ async fn a_paused_or_stopped_sink_gets_nothing_and_delays_no_other(backend: Back
     let condition = Some(SinkCondition::Stopped(Reason::new("not_allowed", "401")));
     let settlement =
         Settlement { sink: "a".into(), lease: lease_of_a, deliveries, condition, now_ms: NOW };
-    backend.deliveries.settle_deliveries(settlement).await.unwrap();
+    backend.storage.delivery_queue.settle(settlement).await.unwrap();
     assert_eq!(sink(&backend, "a").await.stopped.as_deref(), Some("not_allowed: 401"));
     assert_eq!(lease(&backend, "a", 3, NOW).await.1.len(), 0);
-    assert!(backend.deliveries.pause_sink("a".into(), false, NOW).await.unwrap());
+    assert!(backend.storage.delivery_queue.pause_sink("a".into(), false, NOW).await.unwrap());
     assert_eq!(lease(&backend, "a", 4, NOW).await.1.len(), 1);
 }
 
 async fn dead_letters_are_tried_again_by_event_by_group_and_by_time(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x", "y"]).await;
     store(&backend, 50, &["z"]).await;
     let all = lease(&backend, "a", 1, NOW).await;
-    let first = all.1[0].ticket.event;
+    let first = all.1[0].ticket.event();
     settle(&backend, "a", all, &dead(), NOW).await.unwrap();
     let retry = |change: fn(&mut RetryAsk)| {
         let mut ask =
             RetryAsk { sink: Some("a".into()), now_ms: NOW, dry_run: true, ..RetryAsk::default() };
         change(&mut ask);
-        backend.deliveries.retry_dead(ask)
+        backend.storage.delivery_queue.retry_dead(ask)
     };
     for (change, want) in [
         ((|_| {}) as fn(&mut RetryAsk), 3),
@@ -241,32 +240,32 @@ async fn dead_letters_are_tried_again_by_event_by_group_and_by_time(backend: Bac
     }
     assert_eq!(sink(&backend, "a").await.dead, 3, "counting changes nothing");
     let one = RetryAsk { event: Some(first), now_ms: NOW, ..RetryAsk::default() };
-    assert_eq!(backend.deliveries.retry_dead(one.clone()).await.unwrap().count, 1);
-    assert_eq!(backend.deliveries.retry_dead(one).await.unwrap().count, 0);
+    assert_eq!(backend.storage.delivery_queue.retry_dead(one.clone()).await.unwrap().count, 1);
+    assert_eq!(backend.storage.delivery_queue.retry_dead(one).await.unwrap().count, 0);
     let again = lease(&backend, "a", 2, NOW).await;
-    assert_eq!((again.1.len(), again.1[0].ticket.attempts), (1, 1));
+    assert_eq!((again.1.len(), again.1[0].ticket.attempts()), (1, 1));
     settle(&backend, "a", again, &dead(), NOW).await.unwrap();
     // Spread over 30 ms: the second of three is due after ten, the third after twenty.
     let spread =
         RetryAsk { sink: Some("a".into()), over_ms: 30, now_ms: NOW, ..RetryAsk::default() };
-    assert_eq!(backend.deliveries.retry_dead(spread).await.unwrap().count, 3);
+    assert_eq!(backend.storage.delivery_queue.retry_dead(spread).await.unwrap().count, 3);
     assert_eq!(lease(&backend, "a", 3, NOW + 9).await.1.len(), 1);
     assert_eq!(lease(&backend, "a", 4, NOW + 20).await.1.len(), 2);
-    let steps = backend.deliveries.steps(first).await.unwrap();
+    let steps = backend.storage.delivery_queue.steps(first).await.unwrap();
     let states: Vec<_> =
         steps.iter().filter(|step| step.sink == "a").map(|step| step.state.name()).collect();
     assert_eq!(states, ["queued", "dead", "queued", "dead", "queued"]);
 }
 
 async fn a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     let large = |name: &str| {
         good_with(name, |it| {
             it.properties_json = Some(format!("{{\"x\":\"{}\"}}", "x".repeat(5_000)));
         })
     };
     let events = vec![(named("x"), large("x")), (named("y"), large("y")), (named("z"), large("z"))];
-    backend.store.apply(shared([plan(1, events)]), NOW).await.unwrap();
+    backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     let ask = |bytes_max, token| DeliveryAsk {
         sink: "a".into(),
         token: LeaseToken(token),
@@ -275,21 +274,25 @@ async fn a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery(backend:
         events_max: 100,
         bytes_max,
     };
-    assert_eq!(backend.deliveries.lease_deliveries(ask(10, 1)).await.unwrap().1.len(), 1);
-    assert_eq!(backend.deliveries.lease_deliveries(ask(20_000, 2)).await.unwrap().1.len(), 2);
+    assert_eq!(backend.storage.delivery_queue.lease(ask(10, 1)).await.unwrap().1.len(), 1);
+    assert_eq!(backend.storage.delivery_queue.lease(ask(20_000, 2)).await.unwrap().1.len(), 2);
 }
 
 async fn leases_end_with_the_process(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 1);
     let backend = backend.reopened().await;
     let again = lease(&backend, "a", 2, NOW).await;
-    assert_eq!((again.1.len(), again.1[0].ticket.attempts), (1, 2), "the attempt is not forgotten");
+    assert_eq!(
+        (again.1.len(), again.1[0].ticket.attempts()),
+        (1, 2),
+        "the attempt is not forgotten"
+    );
 }
 
 async fn counts_always_add_up(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["1", "2", "3", "4", "5"]).await;
     let (held, leased) = lease(&backend, "a", 1, NOW).await;
     let reason = || Reason::new("r", "d");
@@ -306,13 +309,13 @@ async fn counts_always_add_up(backend: Backend) {
         .collect();
     let settlement =
         Settlement { sink: "a".into(), lease: held, deliveries, condition: None, now_ms: NOW };
-    backend.deliveries.settle_deliveries(settlement).await.unwrap();
+    backend.storage.delivery_queue.settle(settlement).await.unwrap();
     let row = sink(&backend, "a").await;
     assert_eq!((row.waiting, row.sent, row.dead, row.dropped), (2, 1, 1, 1));
 }
 
 async fn when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be(backend: Backend) {
-    two_sinks(&backend).await;
+    let backend = two_sinks(backend).await;
     store(&backend, 1, &["1", "2", "3", "4", "5", "6", "7", "8"]).await;
     let all = lease(&backend, "a", 1, NOW).await;
     let again = DeliveryEnding::RetryAt(NOW + 1, Reason::new("timeout", ""));
@@ -325,5 +328,5 @@ async fn when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be(backe
         events_max: 6,
         bytes_max: 1 << 20,
     };
-    assert_eq!(backend.deliveries.lease_deliveries(ask).await.unwrap().1.len(), 6);
+    assert_eq!(backend.storage.delivery_queue.lease(ask).await.unwrap().1.len(), 6);
 }

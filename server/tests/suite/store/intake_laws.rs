@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lamplight_server::store::{FailedPayload, Intake, LeaseAsk, SHARES, Share, StoreError, Ticket};
+use lamplight_server::store::{FailedPayload, LeaseAsk, Storage, StoreError, Ticket, WorkerSlot};
 use lamplight_server::store::{Lease, LeaseToken};
 
 use crate::store::backend::Backend;
@@ -24,166 +24,182 @@ crate::laws!(
     failures_alone_get_all_places,
     workers_lease_what_is_theirs_and_together_everything,
     a_reopened_intake_has_everything_and_no_leases,
-    staging_wakes_each_workers_share,
+    staging_wakes_each_worker,
     a_receipt_is_found_before_and_after_its_payload_is_settled,
 );
 
-async fn stage(intake: &dyn Intake, numbers: std::ops::RangeInclusive<u128>) {
+async fn stage(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
     for number in numbers {
-        intake.stage(payload(number, "[{},{}]")).await.unwrap();
+        storage.payload_queue.stage(payload(number, "[{},{}]")).await.unwrap();
     }
 }
 
-async fn lease(intake: &dyn Intake, token: u128, now_ms: i64) -> (Lease, Vec<Ticket>, Vec<u128>) {
-    let leased = intake.lease(ask(token, now_ms, 100)).await.unwrap();
+async fn lease(storage: &Storage, token: u128, now_ms: i64) -> (Lease, Vec<Ticket>, Vec<u128>) {
+    let leased = storage.payload_queue.lease(ask(token, now_ms, 100)).await.unwrap();
     let lease = Lease { token: LeaseToken(token), until_ms: now_ms + 60_000 };
     assert!(leased.iter().all(|payload| payload.lease == lease));
     let numbers = leased.iter().map(|payload| payload.metadata.id.0.as_u128()).collect();
-    (lease, leased.iter().map(|payload| payload.ticket).collect(), numbers)
+    (lease, leased.iter().map(|payload| payload.ticket.clone()).collect(), numbers)
 }
 
-async fn depth(intake: &dyn Intake) -> (u64, u64) {
-    let backlog = intake.backlog().await.unwrap();
+async fn depth(storage: &Storage) -> (u64, u64) {
+    let backlog = storage.payload_queue.backlog().await.unwrap();
     (backlog.payloads, backlog.events)
 }
 
-async fn a_staged_payload_is_leased_as_it_came(Backend { intake, .. }: Backend) {
+async fn a_staged_payload_is_leased_as_it_came(Backend { storage, .. }: Backend) {
     let sent = payload(1, " [ {\"name\" : \"a\"} ]\n");
-    intake.stage(sent.clone()).await.unwrap();
-    let leased = intake.lease(ask(1, NOW, 10)).await.unwrap();
+    storage.payload_queue.stage(sent.clone()).await.unwrap();
+    let leased = storage.payload_queue.lease(ask(1, NOW, 10)).await.unwrap();
     assert_eq!(leased.len(), 1);
     assert_eq!((&leased[0].metadata, &leased[0].body), (&sent.metadata, &sent.body));
     assert_eq!(leased[0].attempts, 0);
 }
 
 async fn a_leased_payload_is_not_leased_again_before_its_lease_ends(
-    Backend { intake, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
-    stage(&*intake, 1..=3).await;
-    assert_eq!(lease(&*intake, 1, NOW).await.2.len(), 3);
-    assert_eq!(lease(&*intake, 2, NOW + 59_999).await.2.len(), 0);
+    stage(&storage, 1..=3).await;
+    assert_eq!(lease(&storage, 1, NOW).await.2.len(), 3);
+    assert_eq!(lease(&storage, 2, NOW + 59_999).await.2.len(), 0);
 }
 
-async fn an_expired_lease_comes_round_again_as_another_attempt(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=1).await;
-    lease(&*intake, 1, NOW).await;
-    let again = intake.lease(ask(2, NOW + 60_000, 10)).await.unwrap();
+async fn an_expired_lease_comes_round_again_as_another_attempt(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=1).await;
+    lease(&storage, 1, NOW).await;
+    let again = storage.payload_queue.lease(ask(2, NOW + 60_000, 10)).await.unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].attempts, 1);
 }
 
-async fn settled_work_does_not_come_back(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=3).await;
-    assert_eq!(depth(&*intake).await, (3, 6));
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
-    intake.settle(held, tickets[..2].to_vec(), NOW + 1).await.unwrap();
-    assert_eq!(depth(&*intake).await, (1, 2));
-    assert_eq!(lease(&*intake, 2, NOW + 60_000).await.2, [3]);
-    let again = intake.settle(held, tickets[..2].to_vec(), NOW + 1).await;
+async fn settled_work_does_not_come_back(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=3).await;
+    assert_eq!(depth(&storage).await, (3, 6));
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
+    storage.payload_queue.settle(held, tickets[..2].to_vec(), NOW + 1).await.unwrap();
+    assert_eq!(depth(&storage).await, (1, 2));
+    assert_eq!(lease(&storage, 2, NOW + 60_000).await.2, [3]);
+    let again = storage.payload_queue.settle(held, tickets[..2].to_vec(), NOW + 1).await;
     assert!(matches!(again, Err(StoreError::LeaseLost)));
 }
 
-async fn settle_with_another_token_changes_nothing(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=1).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
+async fn settle_with_another_token_changes_nothing(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=1).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let other = Lease { token: LeaseToken(2), ..held };
-    let refused = intake.settle(other, tickets.clone(), NOW).await;
+    let refused = storage.payload_queue.settle(other, tickets.clone(), NOW).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost)));
-    assert_eq!(depth(&*intake).await, (1, 2));
-    intake.settle(held, tickets, NOW).await.unwrap();
+    assert_eq!(depth(&storage).await, (1, 2));
+    storage.payload_queue.settle(held, tickets, NOW).await.unwrap();
 }
 
-async fn settle_with_an_expired_token_changes_nothing(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=1).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
-    let late = intake.settle(held, tickets.clone(), NOW + 60_000).await;
+async fn settle_with_an_expired_token_changes_nothing(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=1).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
+    let late = storage.payload_queue.settle(held, tickets.clone(), NOW + 60_000).await;
     assert!(matches!(late, Err(StoreError::LeaseLost)));
-    let (held_now, tickets_now, _) = lease(&*intake, 2, NOW + 60_000).await;
-    let later = intake.settle(held, tickets, NOW + 1).await;
+    let (held_now, tickets_now, _) = lease(&storage, 2, NOW + 60_000).await;
+    let later = storage.payload_queue.settle(held, tickets, NOW + 1).await;
     assert!(matches!(later, Err(StoreError::LeaseLost)), "someone else has it");
-    intake.settle(held_now, tickets_now, NOW + 60_001).await.unwrap();
+    storage.payload_queue.settle(held_now, tickets_now, NOW + 60_001).await.unwrap();
 }
 
-async fn settle_changes_nothing_unless_every_ticket_is_held(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=2).await;
-    let (held, mut tickets, _) = lease(&*intake, 1, NOW).await;
-    tickets.push(Ticket(999));
-    assert!(matches!(intake.settle(held, tickets, NOW).await, Err(StoreError::LeaseLost)));
-    assert_eq!(depth(&*intake).await, (2, 4));
+async fn settle_changes_nothing_unless_every_ticket_is_held(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=2).await;
+    let (held, mut tickets, _) = lease(&storage, 1, NOW).await;
+    tickets.push(Ticket::new(b"another backend's"));
+    assert!(matches!(
+        storage.payload_queue.settle(held, tickets, NOW).await,
+        Err(StoreError::LeaseLost)
+    ));
+    assert_eq!(depth(&storage).await, (2, 4));
 }
 
 async fn a_failed_payload_comes_round_when_it_is_due_and_not_before(
-    Backend { intake, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
-    stage(&*intake, 1..=1).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
-    let failed = FailedPayload { ticket: tickets[0], due_ms: NOW + 5_000, error: "why".into() };
-    intake.release(held, vec![failed], NOW + 1).await.unwrap();
-    let backlog = intake.backlog().await.unwrap();
+    stage(&storage, 1..=1).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
+    let failed =
+        FailedPayload { ticket: tickets[0].clone(), due_ms: NOW + 5_000, error: "why".into() };
+    storage.payload_queue.release(held, vec![failed], NOW + 1).await.unwrap();
+    let backlog = storage.payload_queue.backlog().await.unwrap();
     assert_eq!(
         (backlog.payloads, backlog.failing, backlog.last_error.as_deref()),
         (1, 1, Some("why"))
     );
     assert_eq!(backlog.oldest_ms, Some(NOW));
-    assert_eq!(lease(&*intake, 2, NOW + 4_999).await.2.len(), 0);
-    let again = intake.lease(ask(3, NOW + 5_000, 10)).await.unwrap();
+    assert_eq!(lease(&storage, 2, NOW + 4_999).await.2.len(), 0);
+    let again = storage.payload_queue.lease(ask(3, NOW + 5_000, 10)).await.unwrap();
     assert_eq!(again[0].attempts, 1);
 }
 
-async fn release_with_another_token_changes_nothing(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=1).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
-    let failed = FailedPayload { ticket: tickets[0], due_ms: NOW, error: "why".into() };
+async fn release_with_another_token_changes_nothing(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=1).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
+    let failed = FailedPayload { ticket: tickets[0].clone(), due_ms: NOW, error: "why".into() };
     let other = Lease { token: LeaseToken(2), ..held };
-    let refused = intake.release(other, vec![failed], NOW).await;
+    let refused = storage.payload_queue.release(other, vec![failed], NOW).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost)));
-    assert_eq!(lease(&*intake, 3, NOW + 1).await.2.len(), 0, "still leased");
+    assert_eq!(lease(&storage, 3, NOW + 1).await.2.len(), 0, "still leased");
 }
 
-async fn a_lease_takes_no_more_than_it_asks_for_but_always_one(Backend { intake, .. }: Backend) {
+async fn a_lease_takes_no_more_than_it_asks_for_but_always_one(Backend { storage, .. }: Backend) {
     for number in 1..=4 {
-        intake.stage(payload(number, &"x".repeat(100))).await.unwrap();
+        storage.payload_queue.stage(payload(number, &"x".repeat(100))).await.unwrap();
     }
-    let small = intake.lease(LeaseAsk { unpacked_bytes_max: 10, ..ask(1, NOW, 10) });
+    let small = storage.payload_queue.lease(LeaseAsk { unpacked_bytes_max: 10, ..ask(1, NOW, 10) });
     assert_eq!(small.await.unwrap().len(), 1);
-    let two = intake.lease(LeaseAsk { unpacked_bytes_max: 250, ..ask(2, NOW, 10) });
+    let two = storage.payload_queue.lease(LeaseAsk { unpacked_bytes_max: 250, ..ask(2, NOW, 10) });
     assert_eq!(two.await.unwrap().len(), 2);
-    assert_eq!(intake.lease(ask(3, NOW, 1)).await.unwrap().len(), 1);
+    assert_eq!(storage.payload_queue.lease(ask(3, NOW, 1)).await.unwrap().len(), 1);
 }
 
-async fn the_longest_waiting_is_leased_first(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=9).await;
-    assert_eq!(lease(&*intake, 1, NOW).await.2, (1..=9).collect::<Vec<_>>());
+async fn the_longest_waiting_is_leased_first(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=9).await;
+    assert_eq!(lease(&storage, 1, NOW).await.2, (1..=9).collect::<Vec<_>>());
 }
 
 async fn failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round(
-    Backend { intake, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
-    stage(&*intake, 1..=8).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
+    stage(&storage, 1..=8).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let fail = |ticket| FailedPayload { ticket, due_ms: NOW + 1, error: "why".into() };
-    intake.release(held, tickets.into_iter().map(fail).collect(), NOW).await.unwrap();
-    stage(&*intake, 11..=18).await;
-    let leased = intake.lease(ask(2, NOW + 1, 8)).await.unwrap();
+    storage
+        .payload_queue
+        .release(held, tickets.into_iter().map(fail).collect(), NOW)
+        .await
+        .unwrap();
+    stage(&storage, 11..=18).await;
+    let leased = storage.payload_queue.lease(ask(2, NOW + 1, 8)).await.unwrap();
     let fresh = leased.iter().filter(|payload| payload.attempts == 0).count();
     assert_eq!((leased.len(), fresh), (8, 6));
 }
 
-async fn failures_alone_get_all_places(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=8).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
+async fn failures_alone_get_all_places(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=8).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let fail = |ticket| FailedPayload { ticket, due_ms: NOW + 1, error: "why".into() };
-    intake.release(held, tickets.into_iter().map(fail).collect(), NOW).await.unwrap();
-    assert_eq!(intake.lease(ask(2, NOW + 1, 8)).await.unwrap().len(), 8);
+    storage
+        .payload_queue
+        .release(held, tickets.into_iter().map(fail).collect(), NOW)
+        .await
+        .unwrap();
+    assert_eq!(storage.payload_queue.lease(ask(2, NOW + 1, 8)).await.unwrap().len(), 8);
 }
 
-async fn workers_lease_what_is_theirs_and_together_everything(Backend { intake, .. }: Backend) {
-    stage(&*intake, 1..=600).await;
-    for workers in 1..=SHARES {
+async fn workers_lease_what_is_theirs_and_together_everything(Backend { storage, .. }: Backend) {
+    stage(&storage, 1..=600).await;
+    for workers in 1..=storage.payload_queue.workers_max() {
         let mut leased = Vec::new();
-        for share in Share::among(workers) {
+        for worker in WorkerSlot::among(workers) {
             let now_ms = NOW + i64::from(workers) * 60_000;
-            let payloads = intake.lease(LeaseAsk { share, ..ask(1, now_ms, 600) }).await.unwrap();
+            let payloads = storage
+                .payload_queue
+                .lease(LeaseAsk { worker, ..ask(1, now_ms, 600) })
+                .await
+                .unwrap();
             assert!(!payloads.is_empty(), "nobody is left without work");
             leased.extend(payloads.iter().map(|payload| payload.metadata.id.0.as_u128()));
         }
@@ -193,38 +209,36 @@ async fn workers_lease_what_is_theirs_and_together_everything(Backend { intake, 
 }
 
 async fn a_reopened_intake_has_everything_and_no_leases(backend: Backend) {
-    stage(&*backend.intake, 1..=3).await;
-    let (held, tickets, _) = lease(&*backend.intake, 1, NOW).await;
-    backend.intake.settle(held, tickets[..1].to_vec(), NOW).await.unwrap();
-    let Backend { intake, .. } = &backend.reopened().await;
-    assert_eq!(depth(&**intake).await, (2, 4));
-    assert_eq!(
-        lease(&**intake, 2, NOW).await.2,
-        [2, 3],
-        "at once, although the lease had time left"
-    );
-    let stale = intake.settle(held, tickets[1..].to_vec(), NOW).await;
+    stage(&backend.storage, 1..=3).await;
+    let (held, tickets, _) = lease(&backend.storage, 1, NOW).await;
+    backend.storage.payload_queue.settle(held, tickets[..1].to_vec(), NOW).await.unwrap();
+    let Backend { storage, .. } = &backend.reopened().await;
+    assert_eq!(depth(storage).await, (2, 4));
+    assert_eq!(lease(storage, 2, NOW).await.2, [2, 3], "at once, although the lease had time left");
+    let stale = storage.payload_queue.settle(held, tickets[1..].to_vec(), NOW).await;
     assert!(matches!(stale, Err(StoreError::LeaseLost)));
 }
 
-async fn staging_wakes_each_workers_share(Backend { intake, .. }: Backend) {
-    let woken = |share| tokio::time::timeout(Duration::from_secs(10), intake.staged(share));
-    let waits = async {
-        for share in Share::among(2) {
-            woken(share).await.unwrap();
-        }
-        woken(Share::ALL).await.unwrap();
+async fn staging_wakes_each_worker(Backend { storage, .. }: Backend) {
+    let woken = |worker| {
+        tokio::time::timeout(Duration::from_secs(10), storage.payload_queue.staged(worker))
     };
-    tokio::join!(stage(&*intake, 1..=300), waits);
+    let waits = async {
+        for worker in WorkerSlot::among(2) {
+            woken(worker).await.unwrap();
+        }
+        woken(WorkerSlot::ALONE).await.unwrap();
+    };
+    tokio::join!(stage(&storage, 1..=300), waits);
 }
 
 async fn a_receipt_is_found_before_and_after_its_payload_is_settled(
-    Backend { intake, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
     let sent = payload(1, "[]").metadata;
-    assert_eq!(intake.metadata(sent.id).await.unwrap(), None);
-    stage(&*intake, 1..=1).await;
-    let (held, tickets, _) = lease(&*intake, 1, NOW).await;
-    intake.settle(held, tickets, NOW).await.unwrap();
-    assert_eq!(intake.metadata(sent.id).await.unwrap().unwrap().key_id, sent.key_id);
+    assert_eq!(storage.archive.metadata(sent.id).await.unwrap(), None);
+    stage(&storage, 1..=1).await;
+    let (held, tickets, _) = lease(&storage, 1, NOW).await;
+    storage.payload_queue.settle(held, tickets, NOW).await.unwrap();
+    assert_eq!(storage.archive.metadata(sent.id).await.unwrap().unwrap().key_id, sent.key_id);
 }

@@ -1,6 +1,6 @@
 //! The laws of profiles: what was said about a user earlier stands with each later event of that user.
 
-use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, Fate, Store};
+use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, Fate, Storage};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, number, plan, shared};
@@ -18,14 +18,14 @@ fn said(name: &str, user: &str, properties: Option<&str>) -> Fate {
 }
 
 /// The profiles that stand with events, the newest event first.
-async fn profiles(store: &dyn Store) -> Vec<(String, Option<String>)> {
+async fn profiles(storage: &Storage) -> Vec<(String, Option<String>)> {
     let query = EventQuery { filter: EventFilter::default(), after: None, limit: 100 };
-    let events = store.events(query).await.unwrap().events;
+    let events = storage.reader.events(query).await.unwrap().events;
     events.into_iter().map(|event| (event.name, event.profile_json)).collect()
 }
 
 async fn traits_and_variants_stand_with_later_events_of_that_user_only(
-    Backend { store, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
     let first = vec![
         (number(1, 1), said("early", "ann", None)),
@@ -38,8 +38,8 @@ async fn traits_and_variants_stand_with_later_events_of_that_user_only(
         (number(1, 5), said("$experiment", "ann", assigned)),
         (EventIdentity::Anonymous, said("later", "ann", None)),
     ];
-    store.apply(shared([plan(1, first)]), NOW).await.unwrap();
-    store.apply(shared([plan(2, second)]), NOW).await.unwrap();
+    storage.events.apply(shared([plan(1, first)]), NOW).await.unwrap();
+    storage.events.apply(shared([plan(2, second)]), NOW).await.unwrap();
     let (paid, both) = (
         r#"{"traits":{"plan":"paid"}}"#,
         r#"{"traits":{"plan":"paid"},"experiments":{"x":"blue"}}"#,
@@ -53,16 +53,16 @@ async fn traits_and_variants_stand_with_later_events_of_that_user_only(
         ("early", None),
     ];
     let want = want.map(|(name, profile)| (name.to_owned(), profile.map(str::to_owned)));
-    assert_eq!(profiles(&*store).await, want);
+    assert_eq!(profiles(&storage).await, want);
 }
 
 async fn a_profile_outlives_the_process_and_a_duplicate_does_not_change_it(backend: Backend) {
     let identify = |plan: &str| said("identify", "ann", Some(&format!(r#"{{"plan":"{plan}"}}"#)));
     let events = vec![(number(1, 1), identify("free"))];
-    backend.store.apply(shared([plan(1, events)]), NOW).await.unwrap();
+    backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     let backend = backend.reopened().await;
     let events = vec![(number(1, 1), identify("paid")), (number(1, 2), said("a", "ann", None))];
-    backend.store.apply(shared([plan(2, events)]), NOW).await.unwrap();
-    let (name, profile) = profiles(&*backend.store).await.remove(0);
+    backend.storage.events.apply(shared([plan(2, events)]), NOW).await.unwrap();
+    let (name, profile) = profiles(&backend.storage).await.remove(0);
     assert_eq!((name.as_str(), profile.as_deref()), ("a", Some(r#"{"traits":{"plan":"free"}}"#)));
 }

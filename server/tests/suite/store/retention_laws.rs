@@ -5,7 +5,7 @@ use lamplight_server::store::LeaseToken;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
-    Keep, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Store, Ticket, Week,
+    Keep, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Storage, Ticket, Week,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -40,7 +40,7 @@ fn at(week: i64) -> i64 {
 }
 
 /// Number `week + 1` of producer 1, one that cannot be stored, and one without a number, in each of four weeks.
-async fn four_weeks(store: &dyn Store) {
+async fn four_weeks(storage: &Storage) {
     for week in 0..4 {
         let seq = u64::try_from(week).unwrap() + 1;
         let events = vec![
@@ -49,15 +49,15 @@ async fn four_weeks(store: &dyn Store) {
             (EventIdentity::Anonymous, good("b")),
         ];
         let plan = plan_at(at(week), u128::from(seq), events);
-        store.apply(shared([plan]), at(week)).await.unwrap();
+        storage.events.apply(shared([plan]), at(week)).await.unwrap();
     }
 }
 
 /// Lets go until nothing more goes. Gives how many weeks went.
-async fn retain(store: &dyn Store, keep: Keep) -> u64 {
+async fn retain(storage: &Storage, keep: Keep) -> u64 {
     let mut weeks = 0;
     loop {
-        let pruned = store.retain(keep).await.unwrap();
+        let pruned = storage.events.prune(keep).await.unwrap();
         weeks += pruned.weeks;
         if (pruned.weeks, pruned.rows) == (0, 0) {
             return weeks;
@@ -69,91 +69,93 @@ fn old(week: i64) -> Keep {
     Keep { events_from_ms: Some(Week::of_ms(at(week)).from_ms()), ..KEEP_ALL }
 }
 
-async fn stored(store: &dyn Store) -> usize {
+async fn stored(storage: &Storage) -> usize {
     let query = EventQuery { filter: EventFilter::default(), after: None, limit: 500 };
-    store.events(query).await.unwrap().events.len()
+    storage.reader.events(query).await.unwrap().events.len()
 }
 
-async fn is_removed(store: &dyn Store, event: EventRef) -> bool {
+async fn is_removed(storage: &Storage, event: EventRef) -> bool {
     matches!(
-        store.event(event).await.unwrap(),
+        storage.reader.event(event).await.unwrap(),
         Some(EventTrace::Removed { removed_ms }) if removed_ms == KEEP_ALL.now_ms
     )
 }
 
-async fn weeks_that_are_too_old_go_whole_and_are_told_as_removed(Backend { store, .. }: Backend) {
-    four_weeks(&*store).await;
-    assert_eq!(retain(&*store, KEEP_ALL).await, 0);
-    assert_eq!(stored(&*store).await, 8);
+async fn weeks_that_are_too_old_go_whole_and_are_told_as_removed(Backend { storage, .. }: Backend) {
+    four_weeks(&storage).await;
+    assert_eq!(retain(&storage, KEEP_ALL).await, 0);
+    assert_eq!(stored(&storage).await, 8);
     let almost = Keep { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
-    assert_eq!(retain(&*store, almost).await, 1, "a week goes when all of it is too old");
-    assert_eq!(retain(&*store, old(2)).await, 1);
-    assert_eq!(stored(&*store).await, 4);
-    let totals = store.totals(at(4)).await.unwrap();
+    assert_eq!(retain(&storage, almost).await, 1, "a week goes when all of it is too old");
+    assert_eq!(retain(&storage, old(2)).await, 1);
+    assert_eq!(stored(&storage).await, 4);
+    let totals = storage.reader.totals(at(4)).await.unwrap();
     assert_eq!((totals.stored, totals.removed, totals.invalid), (8, 4, 4));
     for (seq, want) in [(1, true), (2, true), (3, false), (4, false)] {
         for producer in [producer(1), producer(2)] {
-            assert_eq!(is_removed(&*store, EventRef::Number(producer, seq)).await, want, "{seq}");
+            assert_eq!(is_removed(&storage, EventRef::Number(producer, seq)).await, want, "{seq}");
         }
     }
     let first = PayloadId(Uuid::from_u128(1));
-    assert!(is_removed(&*store, EventRef::Row(row_id(first, at(0), 0))).await);
-    assert!(!is_removed(&*store, EventRef::Row(row_id(first, at(2), 0))).await);
+    assert!(is_removed(&storage, EventRef::Row(row_id(first, at(0), 0))).await);
+    assert!(!is_removed(&storage, EventRef::Row(row_id(first, at(2), 0))).await);
 }
 
-async fn beyond_the_bytes_the_oldest_weeks_go_and_the_newest_stays(Backend { store, .. }: Backend) {
-    four_weeks(&*store).await;
-    assert_eq!(retain(&*store, Keep { events_bytes: Some(1 << 40), ..KEEP_ALL }).await, 0);
-    assert_eq!(retain(&*store, Keep { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
-    assert_eq!(stored(&*store).await, 2);
-    assert!(is_removed(&*store, EventRef::Number(producer(1), 3)).await);
-    assert!(!is_removed(&*store, EventRef::Number(producer(1), 4)).await);
+async fn beyond_the_bytes_the_oldest_weeks_go_and_the_newest_stays(
+    Backend { storage, .. }: Backend,
+) {
+    four_weeks(&storage).await;
+    assert_eq!(retain(&storage, Keep { events_bytes: Some(1 << 40), ..KEEP_ALL }).await, 0);
+    assert_eq!(retain(&storage, Keep { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
+    assert_eq!(stored(&storage).await, 2);
+    assert!(is_removed(&storage, EventRef::Number(producer(1), 3)).await);
+    assert!(!is_removed(&storage, EventRef::Number(producer(1), 4)).await);
 }
 
-async fn what_a_producer_sent_is_known_longer_than_its_events(Backend { store, .. }: Backend) {
-    four_weeks(&*store).await;
-    retain(&*store, old(4)).await;
-    assert_eq!(stored(&*store).await, 0);
+async fn what_a_producer_sent_is_known_longer_than_its_events(Backend { storage, .. }: Backend) {
+    four_weeks(&storage).await;
+    retain(&storage, old(4)).await;
+    assert_eq!(stored(&storage).await, 0);
     let again = plan_at(at(4), 9, vec![(number(1, 1), good("a")), (number(1, 6), good("a"))]);
-    let applied = store.apply(shared([again]), at(4)).await.unwrap();
+    let applied = storage.events.apply(shared([again]), at(4)).await.unwrap();
     assert_eq!((applied[0].stored, applied[0].duplicates), (1, 1));
-    let totals = store.totals(at(4)).await.unwrap();
+    let totals = storage.reader.totals(at(4)).await.unwrap();
     assert_eq!((totals.made, totals.in_flight), (14, 1), "number 5 is a hole");
 }
 
-async fn nothing_that_may_wait_to_be_processed_goes(Backend { store, .. }: Backend) {
-    four_weeks(&*store).await;
+async fn nothing_that_may_wait_to_be_processed_goes(Backend { storage, .. }: Backend) {
+    four_weeks(&storage).await;
     let waiting = Keep { pending_from_ms: at(1), ids_from_ms: at(4), ..old(4) };
-    assert_eq!(retain(&*store, waiting).await, 1);
-    assert_eq!(stored(&*store).await, 6);
+    assert_eq!(retain(&storage, waiting).await, 1);
+    assert_eq!(stored(&storage).await, 6);
     // Its mark is still there.
     let again = plan_at(at(1), 2, vec![(EventIdentity::Anonymous, good("b"))]);
-    assert!(store.apply(shared([again]), at(4)).await.unwrap()[0].already);
+    assert!(storage.events.apply(shared([again]), at(4)).await.unwrap()[0].already);
 }
 
-async fn an_event_that_comes_to_a_removed_week_is_stored(Backend { store, .. }: Backend) {
-    four_weeks(&*store).await;
-    retain(&*store, old(3)).await;
+async fn an_event_that_comes_to_a_removed_week_is_stored(Backend { storage, .. }: Backend) {
+    four_weeks(&storage).await;
+    retain(&storage, old(3)).await;
     let late = plan_at(at(0), 9, vec![(number(1, 9), good("late"))]);
-    store.apply(shared([late]), at(4)).await.unwrap();
-    assert_eq!(stored(&*store).await, 3, "and nothing that was removed is back");
-    let trace = store.event(EventRef::Number(producer(1), 9)).await.unwrap();
+    storage.events.apply(shared([late]), at(4)).await.unwrap();
+    assert_eq!(stored(&storage).await, 3, "and nothing that was removed is back");
+    let trace = storage.reader.event(EventRef::Number(producer(1), 9)).await.unwrap();
     assert!(matches!(trace, Some(EventTrace::Stored { .. })), "{trace:?}");
-    assert_eq!(retain(&*store, old(3)).await, 1);
-    assert!(is_removed(&*store, EventRef::Number(producer(1), 9)).await);
-    assert_eq!(store.totals(at(4)).await.unwrap().removed, 7);
+    assert_eq!(retain(&storage, old(3)).await, 1);
+    assert!(is_removed(&storage, EventRef::Number(producer(1), 9)).await);
+    assert_eq!(storage.reader.totals(at(4)).await.unwrap().removed, 7);
 }
 
-async fn names_are_forgotten_after_their_time_and_not_before(Backend { store, .. }: Backend) {
+async fn names_are_forgotten_after_their_time_and_not_before(Backend { storage, .. }: Backend) {
     let arrive = async |payload: u128, received_ms: i64| {
         let plan = plan_at(received_ms, payload, vec![(named("x"), good("a"))]);
-        store.apply(shared([plan]), received_ms).await.unwrap()[0]
+        storage.events.apply(shared([plan]), received_ms).await.unwrap()[0]
     };
     assert_eq!(arrive(1, at(0)).await.stored, 1);
-    retain(&*store, Keep { ids_from_ms: at(0), ..KEEP_ALL }).await;
+    retain(&storage, Keep { ids_from_ms: at(0), ..KEEP_ALL }).await;
     assert_eq!(arrive(2, at(1)).await.duplicates, 1);
-    retain(&*store, Keep { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
-    let trace = store.event(EventRef::ClientId("x".into())).await.unwrap();
+    retain(&storage, Keep { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
+    let trace = storage.reader.event(EventRef::ClientId("x".into())).await.unwrap();
     assert!(
         matches!(trace, Some(EventTrace::Stored { .. })),
         "it is found all the same: {trace:?}"
@@ -162,37 +164,37 @@ async fn names_are_forgotten_after_their_time_and_not_before(Backend { store, ..
 }
 
 async fn a_removal_outlives_the_process(backend: Backend) {
-    four_weeks(&*backend.store).await;
-    retain(&*backend.store, old(2)).await;
+    four_weeks(&backend.storage).await;
+    retain(&backend.storage, old(2)).await;
     let backend = backend.reopened().await;
-    assert_eq!(stored(&*backend.store).await, 4);
-    assert!(is_removed(&*backend.store, EventRef::Number(producer(1), 1)).await);
+    assert_eq!(stored(&backend.storage).await, 4);
+    assert!(is_removed(&backend.storage, EventRef::Number(producer(1), 1)).await);
 }
 
-async fn only_payloads_that_are_settled_go(Backend { intake, .. }: Backend) {
+async fn only_payloads_that_are_settled_go(Backend { storage, .. }: Backend) {
     for number in 1..=4 {
-        intake.stage(payload(number, "[]")).await.unwrap();
+        storage.payload_queue.stage(payload(number, "[]")).await.unwrap();
     }
-    assert_eq!(intake.prune(NOW + 1).await.unwrap(), 0, "nobody has processed them");
-    let leased = intake.lease(ask(1, NOW, 3)).await.unwrap();
-    assert_eq!(intake.prune(NOW + 1).await.unwrap(), 0, "someone is at it");
-    let tickets: Vec<Ticket> = [0, 2].map(|at| leased[at].ticket).into();
-    intake.settle(leased[0].lease, tickets, NOW).await.unwrap();
-    assert_eq!(intake.prune(NOW).await.unwrap(), 0, "they are not old enough");
-    assert_eq!(intake.prune(NOW + 1).await.unwrap(), 2);
+    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "nobody has processed them");
+    let leased = storage.payload_queue.lease(ask(1, NOW, 3)).await.unwrap();
+    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "someone is at it");
+    let tickets: Vec<Ticket> = [0, 2].map(|at| leased[at].ticket.clone()).into();
+    storage.payload_queue.settle(leased[0].lease, tickets, NOW).await.unwrap();
+    assert_eq!(storage.archive.prune(NOW).await.unwrap(), 0, "they are not old enough");
+    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 2);
     for (number, is_there) in [(1, false), (2, true), (3, false), (4, true)] {
-        let metadata = intake.metadata(PayloadId(Uuid::from_u128(number))).await.unwrap();
+        let metadata = storage.archive.metadata(PayloadId(Uuid::from_u128(number))).await.unwrap();
         assert_eq!(metadata.is_some(), is_there, "{number}");
     }
 }
 
 async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
-    let Backend { store, deliveries, .. } = &backend;
     let (only, except) = (Vec::new(), Vec::new());
     let types = vec![Kind::Default];
     let route = Route { sink: "a".into(), kind: "file", types, only, except };
-    deliveries.set_routes(vec![route]).await.unwrap();
-    four_weeks(&**store).await;
+    let backend = backend.reopened_with(vec![route]).await;
+    let storage = &backend.storage;
+    four_weeks(storage).await;
     let ask = |token, now_ms, events_max| DeliveryAsk {
         sink: "a".into(),
         token: LeaseToken(token),
@@ -202,19 +204,19 @@ async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
         bytes_max: 1 << 20,
     };
     // Of the first week one is given up and one still owed, and so are all of the others.
-    let (lease, leased) = deliveries.lease_deliveries(ask(1, at(3), 1)).await.unwrap();
+    let (lease, leased) = storage.delivery_queue.lease(ask(1, at(3), 1)).await.unwrap();
     let (ticket, ending) = (leased[0].ticket, DeliveryEnding::Dead(Reason::new("refused", "")));
     let settled = vec![SettledDelivery { ticket, ending }];
     let (sink, now_ms) = ("a".into(), at(3));
     let settlement = Settlement { sink, lease, deliveries: settled, condition: None, now_ms };
-    deliveries.settle_deliveries(settlement).await.unwrap();
-    assert_eq!(retain(&**store, old(1)).await, 1);
-    assert_eq!(deliveries.steps(ticket.event).await.unwrap(), []);
+    storage.delivery_queue.settle(settlement).await.unwrap();
+    assert_eq!(retain(storage, old(1)).await, 1);
+    assert_eq!(storage.delivery_queue.steps(ticket.event()).await.unwrap(), []);
     let again = RetryAsk { sink: Some("a".into()), now_ms: at(3), ..RetryAsk::default() };
-    assert_eq!(deliveries.retry_dead(again).await.unwrap().count, 0);
-    let row = deliveries.sinks().await.unwrap().remove(0);
+    assert_eq!(storage.delivery_queue.retry_dead(again).await.unwrap().count, 0);
+    let row = storage.delivery_queue.sinks().await.unwrap().remove(0);
     assert_eq!((row.waiting, row.dead, row.dropped), (7, 0, 1));
-    let (_, leased) = deliveries.lease_deliveries(ask(2, at(3), 100)).await.unwrap();
+    let (_, leased) = storage.delivery_queue.lease(ask(2, at(3), 100)).await.unwrap();
     let gone = leased.iter().filter(|delivery| delivery.row.is_none()).count();
     assert_eq!((leased.len(), gone), (7, 1), "what is still owed is given without its event");
 }

@@ -6,7 +6,7 @@ use lamplight_server::process::row_id;
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
     Encoding, EventColumns, EventIdentity, Fate, LeaseAsk, NewPayload, PayloadId, PayloadMetadata,
-    Plan, PlannedEvent, Share,
+    Plan, PlannedEvent, WorkerSlot,
 };
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::event::Kind;
@@ -46,7 +46,7 @@ pub(crate) fn ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
     let token = LeaseToken(token);
     LeaseAsk {
         token,
-        share: Share::ALL,
+        worker: WorkerSlot::ALONE,
         now_ms,
         lease_ms: 60_000,
         payloads_max,

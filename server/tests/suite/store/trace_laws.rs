@@ -16,9 +16,9 @@ crate::laws!(
     what_nobody_made_is_not_found,
 );
 
-async fn a_stored_event_is_found_by_each_of_its_names(Backend { store, .. }: Backend) {
+async fn a_stored_event_is_found_by_each_of_its_names(Backend { storage, .. }: Backend) {
     let events = vec![(number(1, 1), good("a")), (named("x"), good("b"))];
-    store.apply(shared([plan(1, events)]), NOW + 9).await.unwrap();
+    storage.events.apply(shared([plan(1, events)]), NOW + 9).await.unwrap();
     let row = |index| row_id(PayloadId(Uuid::from_u128(1)), NOW + 1, index);
     for (event, want) in [
         (EventRef::Number(producer(1), 1), "a"),
@@ -26,7 +26,7 @@ async fn a_stored_event_is_found_by_each_of_its_names(Backend { store, .. }: Bac
         (EventRef::ClientId("x".into()), "b"),
         (EventRef::Row(row(1)), "b"),
     ] {
-        match store.event(event.clone()).await.unwrap() {
+        match storage.reader.event(event.clone()).await.unwrap() {
             Some(EventTrace::Stored { event, repeats }) => {
                 assert_eq!(event.row.name, want);
                 assert_eq!((event.applied_ms, event.attempt, repeats.len()), (NOW + 9, 1, 0));
@@ -36,13 +36,15 @@ async fn a_stored_event_is_found_by_each_of_its_names(Backend { store, .. }: Bac
     }
 }
 
-async fn later_arrivals_are_told_with_the_first(Backend { store, .. }: Backend) {
+async fn later_arrivals_are_told_with_the_first(Backend { storage, .. }: Backend) {
     for payload in 1..=3 {
         let events = vec![(number(1, 1), good("a")), (named("x"), good("b"))];
-        store.apply(shared([plan(payload, events)]), NOW).await.unwrap();
+        storage.events.apply(shared([plan(payload, events)]), NOW).await.unwrap();
     }
     for event in [EventRef::Number(producer(1), 1), EventRef::ClientId("x".into())] {
-        let Some(EventTrace::Stored { event, repeats }) = store.event(event).await.unwrap() else {
+        let Some(EventTrace::Stored { event, repeats }) =
+            storage.reader.event(event).await.unwrap()
+        else {
             panic!("it is stored");
         };
         assert_eq!(event.row.payload, PayloadId(Uuid::from_u128(1)));
@@ -51,13 +53,15 @@ async fn later_arrivals_are_told_with_the_first(Backend { store, .. }: Backend) 
     }
 }
 
-async fn an_event_that_cannot_be_stored_is_told_with_its_reason(Backend { store, .. }: Backend) {
+async fn an_event_that_cannot_be_stored_is_told_with_its_reason(Backend { storage, .. }: Backend) {
     let events = vec![(number(1, 1), bad()), (named("x"), bad()), (number(1, 1), bad())];
-    store.apply(shared([plan(1, events)]), NOW).await.unwrap();
+    storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     for (event, repeats_want) in
         [(EventRef::Number(producer(1), 1), 1), (EventRef::ClientId("x".into()), 0)]
     {
-        let Some(EventTrace::Refused { event, repeats }) = store.event(event).await.unwrap() else {
+        let Some(EventTrace::Refused { event, repeats }) =
+            storage.reader.event(event).await.unwrap()
+        else {
             panic!("it is refused");
         };
         assert_eq!(
@@ -68,28 +72,28 @@ async fn an_event_that_cannot_be_stored_is_told_with_its_reason(Backend { store,
     }
 }
 
-async fn a_number_that_did_not_arrive_is_told_as_missing(Backend { store, .. }: Backend) {
+async fn a_number_that_did_not_arrive_is_told_as_missing(Backend { storage, .. }: Backend) {
     let plan = plan(1, vec![(number(1, 3), good("a"))]);
     let plan = noting(plan, producer(1), 6, &[("quota", (2, 2))]);
-    store.apply(shared([plan]), NOW).await.unwrap();
+    storage.events.apply(shared([plan]), NOW).await.unwrap();
     for (seq, want) in
         [(1, Completeness::InFlight), (2, Completeness::Declared), (5, Completeness::InFlight)]
     {
-        match store.event(EventRef::Number(producer(1), seq)).await.unwrap() {
+        match storage.reader.event(EventRef::Number(producer(1), seq)).await.unwrap() {
             Some(EventTrace::Missing { verdict, .. }) => assert_eq!(verdict, want, "{seq}"),
             other => panic!("{seq} gave {other:?}"),
         }
     }
 }
 
-async fn what_nobody_made_is_not_found(Backend { store, .. }: Backend) {
-    store.apply(shared([plan(1, vec![(number(1, 1), good("a"))])]), NOW).await.unwrap();
+async fn what_nobody_made_is_not_found(Backend { storage, .. }: Backend) {
+    storage.events.apply(shared([plan(1, vec![(number(1, 1), good("a"))])]), NOW).await.unwrap();
     for event in [
         EventRef::Number(producer(1), 2),
         EventRef::Number(producer(2), 1),
         EventRef::ClientId("x".into()),
         EventRef::Row(row_id(PayloadId(Uuid::from_u128(9)), NOW, 0)),
     ] {
-        assert!(store.event(event).await.unwrap().is_none());
+        assert!(storage.reader.event(event).await.unwrap().is_none());
     }
 }

@@ -2,7 +2,7 @@
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    EventFilter, EventIdentity, EventQuery, EventRef, EventTrace, Store,
+    EventFilter, EventIdentity, EventQuery, EventRef, EventTrace, Storage,
 };
 use lamplight_wire::Producer;
 
@@ -18,22 +18,22 @@ crate::laws!(
 );
 
 /// One event a week for 12 weeks, with a gap; the newest is number 12.
-async fn twelve_weeks(store: &dyn Store) {
+async fn twelve_weeks(storage: &Storage) {
     for week in (1..=12u32).rev() {
         let at = NOW + i64::from(week) * 2 * WEEK_MS;
         let events = vec![
             (number(1, 13 - u64::from(week)), good(&format!("e{week}"))),
             (EventIdentity::Anonymous, good("other")),
         ];
-        store.apply(shared([plan_at(at, u128::from(week), events)]), at).await.unwrap();
+        storage.events.apply(shared([plan_at(at, u128::from(week), events)]), at).await.unwrap();
     }
 }
 
-async fn paged(store: &dyn Store, filter: EventFilter, limit: u32) -> Vec<String> {
+async fn paged(storage: &Storage, filter: EventFilter, limit: u32) -> Vec<String> {
     let (mut names, mut after) = (Vec::new(), None);
     loop {
         let query = EventQuery { filter: filter.clone(), after, limit };
-        let page = store.events(query).await.unwrap();
+        let page = storage.reader.events(query).await.unwrap();
         assert!(page.events.len() <= limit as usize);
         names.extend(page.events.into_iter().map(|event| event.name));
         after = page.next;
@@ -47,68 +47,68 @@ fn from_producer(number: u128) -> EventFilter {
     EventFilter { producer: Some(Producer::from_bits(number)), ..EventFilter::default() }
 }
 
-async fn pages_go_on_from_week_to_week(Backend { store, .. }: Backend) {
-    twelve_weeks(&*store).await;
+async fn pages_go_on_from_week_to_week(Backend { storage, .. }: Backend) {
+    twelve_weeks(&storage).await;
     let mut want = Vec::new();
     for week in (1..=12).rev() {
         want.extend(["other".to_owned(), format!("e{week}")]);
     }
     for limit in [1, 2, 3, 7, 100] {
-        assert_eq!(paged(&*store, EventFilter::default(), limit).await, want, "{limit}");
+        assert_eq!(paged(&storage, EventFilter::default(), limit).await, want, "{limit}");
     }
     let at = |week: i64| Some(NOW + week * 2 * WEEK_MS);
     let span = EventFilter { from_ms: at(3), to_ms: at(5), ..EventFilter::default() };
-    assert_eq!(paged(&*store, span, 3).await, ["other", "e4", "other", "e3"]);
+    assert_eq!(paged(&storage, span, 3).await, ["other", "e4", "other", "e3"]);
     let named = EventFilter { name: Some("e7".into()), ..EventFilter::default() };
-    assert_eq!(paged(&*store, named, 3).await, ["e7"]);
+    assert_eq!(paged(&storage, named, 3).await, ["e7"]);
 }
 
 async fn a_producers_numbers_are_in_order_whatever_week_they_came_in(
-    Backend { store, .. }: Backend,
+    Backend { storage, .. }: Backend,
 ) {
-    twelve_weeks(&*store).await;
+    twelve_weeks(&storage).await;
     // Number 12 came in the first week.
     let want: Vec<String> = (1..=12).map(|week| format!("e{week}")).collect();
     for limit in [1, 2, 5, 12, 100] {
-        assert_eq!(paged(&*store, from_producer(1), limit).await, want, "{limit}");
+        assert_eq!(paged(&storage, from_producer(1), limit).await, want, "{limit}");
     }
-    assert!(paged(&*store, from_producer(2), 5).await.is_empty());
+    assert!(paged(&storage, from_producer(2), 5).await.is_empty());
 }
 
-async fn an_event_is_stored_once_whatever_weeks_it_arrives_in(Backend { store, .. }: Backend) {
+async fn an_event_is_stored_once_whatever_weeks_it_arrives_in(Backend { storage, .. }: Backend) {
     for week in 0..3 {
         let at = NOW + week * WEEK_MS;
         let events = vec![(number(1, 1), good("a")), (named("x"), good("b"))];
         let plan = plan_at(at, u128::try_from(week).unwrap() + 1, events);
-        store.apply(shared([plan]), at).await.unwrap();
+        storage.events.apply(shared([plan]), at).await.unwrap();
     }
-    let totals = store.totals(NOW).await.unwrap();
+    let totals = storage.reader.totals(NOW).await.unwrap();
     assert_eq!((totals.stored, totals.duplicates), (2, 4));
-    assert_eq!(paged(&*store, EventFilter::default(), 10).await, ["b", "a"]);
+    assert_eq!(paged(&storage, EventFilter::default(), 10).await, ["b", "a"]);
 }
 
-async fn one_call_may_bring_any_number_of_weeks(Backend { store, .. }: Backend) {
+async fn one_call_may_bring_any_number_of_weeks(Backend { storage, .. }: Backend) {
     let plans = (0..40u128).map(|at| {
         let week = i64::try_from(at * 7 % 20).unwrap();
         plan_at(NOW + week * WEEK_MS, at + 1, vec![(EventIdentity::Anonymous, good("a"))])
     });
-    let applied = store.apply(shared(plans), NOW).await.unwrap();
+    let applied = storage.events.apply(shared(plans), NOW).await.unwrap();
     assert_eq!(applied.iter().map(|applied| applied.stored).sum::<u64>(), 40);
-    assert_eq!(paged(&*store, EventFilter::default(), 100).await.len(), 40);
+    assert_eq!(paged(&storage, EventFilter::default(), 100).await.len(), 40);
 }
 
 async fn an_event_of_an_old_week_is_found_by_each_of_its_names(backend: Backend) {
-    twelve_weeks(&*backend.store).await;
+    twelve_weeks(&backend.storage).await;
     let backend = backend.reopened().await;
-    let store = &backend.store;
+    let storage = &backend.storage;
     let row = |trace: Option<EventTrace>| match trace {
         Some(EventTrace::Stored { event, .. }) => event.row,
         other => panic!("not stored: {other:?}"),
     };
     for seq in 1..=12 {
-        let found = row(store.event(EventRef::Number(producer(1), seq)).await.unwrap());
+        let found = row(storage.reader.event(EventRef::Number(producer(1), seq)).await.unwrap());
         assert_eq!(found.name, format!("e{}", 13 - seq));
-        let again = row(store.event(EventRef::Row(found.id)).await.unwrap());
+        let again = row(storage.reader.event(EventRef::Row(found.id)).await.unwrap());
         assert_eq!(again.number, found.number);
     }
 }

@@ -17,13 +17,16 @@ use rusqlite::{Connection, params};
 use super::deliveries::routed::{Queuing, Routes};
 use super::file::columns::producer_bytes;
 use super::read::live;
+use super::store::SqliteStore;
 use super::weeks::catalog::Added;
 use super::weeks::files::Files;
 use super::weeks::open::OpenWeeks;
 use super::weeks::runs::Runs;
-use crate::store::Outcome;
 use crate::store::ledger::{Arrival, RANGES_MAX};
-use crate::store::{Applied, EventColumns, EventIdentity, Fate, Plan, PlannedEvent, Week};
+use crate::store::{
+    Answer, Applied, EventColumns, EventIdentity, Events, Fate, Keep, Outcome, Plan, PlannedEvent,
+    Pruned, Replayed, Week,
+};
 use ledgers::Ledgers;
 use outcomes::Ending;
 use profiles::Profiles;
@@ -234,4 +237,52 @@ pub(crate) fn insert(
             columns.properties_json,
         ])?;
     Ok(())
+}
+
+impl Events for SqliteStore {
+    fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
+        Box::pin(async move {
+            // Nearly always one run.
+            let mut applied = Vec::with_capacity(plans.len());
+            for run in plans.chunk_by(|a, b| week_of(a) == week_of(b)) {
+                let week = run.first().map_or(Week::from_number(0), |plan| week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads", week, move |files, change| {
+                    let applied = apply(files, week, &run, now_ms, &routes)?;
+                    Ok(applied.map(|(applied, queued)| {
+                        change.deliveries += queued;
+                        applied
+                    }))
+                });
+                applied.extend(more.await?);
+            }
+            self.changes.send_modify(|count| *count = count.wrapping_add(1));
+            Ok(applied)
+        })
+    }
+
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
+        Box::pin(async move {
+            let mut done = Replayed::default();
+            for run in plans.chunk_by(|a, b| week_of(a) == week_of(b)) {
+                let week = run.first().map_or(Week::from_number(0), |plan| week_of(plan));
+                let run: Arc<[Arc<Plan>]> = run.into();
+                let routes = self.routes.clone();
+                let more = self.in_week("apply payloads again", week, move |files, change| {
+                    let replayed = reapply::reapply(files, week, &run, now_ms, &routes)?;
+                    Ok(replayed.map(|(replayed, queued)| {
+                        change.deliveries += queued;
+                        replayed
+                    }))
+                });
+                done += more.await?;
+            }
+            Ok(done)
+        })
+    }
+
+    fn prune(&self, keep: Keep) -> Answer<'_, Pruned> {
+        Box::pin(self.prune_all(keep))
+    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod dead_letters;
 pub(crate) mod queue;
 pub(crate) mod routed;
+mod sink_list;
 pub(crate) mod sinks;
 
 use tokio::sync::watch;
@@ -11,22 +12,12 @@ use super::store::SqliteStore;
 use super::writer::step::Guard;
 use crate::store::Lease;
 use crate::store::{
-    Answer, Deliveries, DeliveryAsk, DeliveryStep, LeasedDelivery, RetryAsk, RetryCount, Route,
-    RowId, Settlement, SinkRow, StoreError,
+    Answer, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery, RetryAsk, RetryCount, RowId,
+    Settlement, SinkRow, StoreError,
 };
 
-impl Deliveries for SqliteStore {
-    fn set_routes(&self, routes: Vec<Route>) -> Answer<'_, ()> {
-        Box::pin(async move {
-            let set = self.writer.write("set the sinks", Guard::Alone, 0, move |connection, _| {
-                sinks::set(connection, routes)
-            });
-            self.routes.set(set.await?);
-            Ok(())
-        })
-    }
-
-    fn lease_deliveries(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
+impl DeliveryQueue for SqliteStore {
+    fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
         Box::pin(async move {
             let lease = queue::lease_of(&ask);
             let taken = self.writer.write("lease deliveries", Guard::Alone, 0, move |files, _| {
@@ -44,7 +35,7 @@ impl Deliveries for SqliteStore {
         })
     }
 
-    fn settle_deliveries(&self, settlement: Settlement) -> Answer<'_, ()> {
+    fn settle(&self, settlement: Settlement) -> Answer<'_, ()> {
         let settled =
             self.writer.write("settle deliveries", Guard::Alone, 0, move |connection, _| {
                 if settlement.now_ms >= settlement.lease.until_ms {
@@ -86,7 +77,7 @@ impl Deliveries for SqliteStore {
     }
 
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
-        Box::pin(self.readers.read("read the sinks", |connection| sinks::all(connection)))
+        Box::pin(self.readers.read("read the sinks", |connection| sink_list::all(connection)))
     }
 
     fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>> {

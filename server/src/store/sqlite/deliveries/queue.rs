@@ -1,9 +1,10 @@
 //! The queue of deliveries and the log of what happened to each: `delivery_queue`, `deliveries`.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::sinks;
 use crate::store::Lease;
+use crate::store::fair_share::FairShare;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::read::events;
 use crate::store::sqlite::weeks::readers::Reading;
@@ -14,9 +15,6 @@ use crate::store::{
 
 /// Most steps of deliveries that are shown of one event.
 const STEPS_MAX: u32 = 1_000;
-
-/// Most deliveries that were tried which are looked at to tell how old they are.
-const TRIED_MAX: i64 = 10_000;
 
 /// One line of the log.
 pub(crate) struct Line<'a> {
@@ -81,21 +79,15 @@ pub(crate) struct Taken {
     ticket: DeliveryTicket,
 }
 
-/// Leases what is due. A quarter of the places, and what fresh ones leave of the others, goes to deliveries that come
-/// round again, so that neither they nor fresh ones wait for the others to run out.
+/// Leases what is due.
 pub(crate) fn lease(connection: &Connection, ask: &DeliveryAsk) -> rusqlite::Result<Vec<Taken>> {
     let Some(sink) = sinks::running(connection, &ask.sink)? else { return Ok(Vec::new()) };
-    let places = ask.events_max as usize;
-    let mut again = due(connection, sink, (1, ask.now_ms), places)?;
-    let fresh = due(connection, sink, (0, 0), places - again.len().min((places / 4).max(1)))?;
-    again.truncate(places - fresh.len());
+    let share = FairShare { places: ask.events_max as usize, bytes_max: ask.bytes_max };
+    let retries = due(connection, sink, (1, ask.now_ms), share.places)?;
+    let fresh = due(connection, sink, (0, 0), share.fresh_max(retries.len()))?;
+    let taken = share.choose(retries, fresh, |row| row.ticket.bytes);
     let lease = lease_of(ask);
-    let (mut bytes, mut taken) = (0, Vec::new());
-    for row in again.into_iter().chain(fresh) {
-        bytes += row.ticket.bytes;
-        if !taken.is_empty() && bytes > ask.bytes_max {
-            break;
-        }
+    for row in &taken {
         let moved = connection
             .prepare_cached(
                 "UPDATE delivery_queue SET due_ms = ?4, lease_token = ?5, attempts = attempts + 1 \
@@ -109,7 +101,6 @@ pub(crate) fn lease(connection: &Connection, ask: &DeliveryAsk) -> rusqlite::Res
                 token(lease)
             ])?;
         debug_assert_eq!(moved, 1);
-        taken.push(row);
     }
     Ok(taken)
 }
@@ -292,24 +283,6 @@ pub(crate) fn forget(
               ORDER BY event_id, sink, step LIMIT ?2)",
         )?
         .execute(params![from.0.as_bytes(), rows_max])
-}
-
-/// Since when the oldest delivery of a sink waits, and how many failed at least once, of up to [`TRIED_MAX`] that were tried.
-pub(crate) fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64)> {
-    let fresh_ms: Option<i64> = connection
-        .prepare_cached(
-            "SELECT queued_ms FROM delivery_queue WHERE sink = ?1 AND due_ms = 0 ORDER BY event_id LIMIT 1",
-        )?
-        .query_row([sink], |row| row.get(0))
-        .optional()?;
-    // Step 0 is how a delivery began, step 1 its first failure.
-    let (tried_ms, failing): (Option<i64>, u64) = connection
-        .prepare_cached(
-            "SELECT min(queued_ms), count(*) FILTER (WHERE steps > 1) FROM (SELECT queued_ms, steps \
-             FROM delivery_queue WHERE sink = ?1 AND due_ms > 0 ORDER BY due_ms, event_id LIMIT ?2)",
-        )?
-        .query_row([sink, TRIED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(([fresh_ms, tried_ms].into_iter().flatten().min(), failing))
 }
 
 /// Every step of every delivery of an event.

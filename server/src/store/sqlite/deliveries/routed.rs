@@ -1,6 +1,6 @@
 //! Making deliveries: the hook where an event's row is written.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -17,17 +17,21 @@ const ROW_BYTES: u64 = 400;
 type Numbered = Arc<Vec<(i64, Route)>>;
 
 /// The sinks there are.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Routes(Arc<RwLock<Numbered>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Routes(Numbered);
 
 impl Routes {
-    pub(crate) fn set(&self, routes: Vec<(i64, Route)>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+    /// Writes down that these are the sinks, in one transaction.
+    pub(crate) fn set(connection: &mut Connection, routes: Vec<Route>) -> rusqlite::Result<Self> {
+        let transaction = connection.transaction()?;
+        let numbered = sinks::set(&transaction, routes)?;
+        transaction.commit()?;
+        Ok(Self(Arc::new(numbered)))
     }
 
     /// What one transaction queues.
     pub(crate) fn begin(&self) -> Queuing {
-        let routes = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let routes = Arc::clone(&self.0);
         let moved = vec![Moved::default(); routes.len()];
         Queuing { routes, moved }
     }
@@ -130,20 +134,19 @@ mod tests {
 
     #[test]
     fn a_row_that_is_written_again_is_owed_once() {
-        let connection = Connection::open_in_memory().unwrap();
+        let mut connection = Connection::open_in_memory().unwrap();
         let schema = include_str!("../../../../migrations/sqlite/store/V3__deliveries.sql");
         connection.execute_batch(schema).unwrap();
         let (only, except) = (Vec::new(), Vec::new());
         let types = vec![Kind::Default];
         let route = Route { sink: "s".into(), kind: "file", types, only, except };
-        let routes = Routes::default();
-        routes.set(sinks::set(&connection, vec![route]).unwrap());
+        let routes = Routes::set(&mut connection, vec![route]).unwrap();
         for want in [1, 0] {
             let mut queuing = routes.begin();
             queuing.add(&connection, RowId(Uuid::from_u128(1)), &columns(), 5).unwrap();
             assert_eq!(queuing.save(&connection).unwrap(), want);
         }
-        let owed = sinks::all(&connection).unwrap();
+        let owed = crate::store::sqlite::deliveries::sink_list::all(&connection).unwrap();
         assert_eq!(owed[0].waiting, 1);
     }
 }

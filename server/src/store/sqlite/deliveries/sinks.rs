@@ -1,9 +1,8 @@
-//! Sinks: their state, and their counts.
+//! Sinks: their state and their counts.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::queue;
-use crate::store::{Route, SinkCondition, SinkRow};
+use crate::store::{Route, SinkCondition};
 
 /// How a transaction moves the counts of one sink.
 #[derive(Debug, Clone, Copy, Default)]
@@ -99,37 +98,4 @@ pub(crate) fn pause(
         )?
         .execute(params![name, paused_ms])?;
     Ok(changed == 1)
-}
-
-/// Every sink, by name.
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<SinkRow>> {
-    let mut sinks: Vec<(i64, SinkRow)> = connection
-        .prepare_cached(
-            "SELECT id, name, kind, is_configured, paused_ms, stopped, rests_until_ms, rests_why, waiting, sent, dead, \
-             dropped FROM sinks ORDER BY name",
-        )?
-        .query_map([], |row| Ok((row.get(0)?, sink_row(row)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    for (id, sink) in &mut sinks {
-        (sink.oldest_ms, sink.failing) = queue::age(connection, *id)?;
-    }
-    Ok(sinks.into_iter().map(|(_, sink)| sink).collect())
-}
-
-fn sink_row(row: &Row<'_>) -> rusqlite::Result<SinkRow> {
-    let until_ms: Option<i64> = row.get(6)?;
-    Ok(SinkRow {
-        name: row.get(1)?,
-        kind: row.get(2)?,
-        is_configured: row.get(3)?,
-        paused_ms: row.get(4)?,
-        stopped: row.get(5)?,
-        rests: until_ms.zip(row.get(7)?),
-        waiting: row.get(8)?,
-        oldest_ms: None,
-        failing: 0,
-        sent: row.get(9)?,
-        dead: row.get(10)?,
-        dropped: row.get(11)?,
-    })
 }

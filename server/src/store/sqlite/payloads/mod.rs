@@ -2,6 +2,7 @@
 
 pub(crate) mod queue;
 pub(crate) mod replays;
+mod share;
 
 use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
@@ -21,10 +22,11 @@ use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::Lease;
 use crate::store::{
-    Answer, Backlog, FailedPayload, Intake, KeptPayload, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadMetadata, PayloadSpan, Replay, ReplayId, Replayed, SHARES, Share, SpanCount,
-    StoreError, Ticket,
+    Answer, Archive, Backlog, Database, FailedPayload, KeptPayload, LeaseAsk, LeasedPayload,
+    NewPayload, PayloadId, PayloadMetadata, PayloadQueue, PayloadSpan, Replay, ReplayId, Replayed,
+    Replays, SpanCount, StoreError, Ticket, WorkerSlot,
 };
+use share::SHARES;
 
 const SCHEMA: [Step; 2] = [
     ("V1__payloads", include_str!("../../../../migrations/sqlite/intake/V1__payloads.sql")),
@@ -123,7 +125,7 @@ impl Host for IntakeHost {
     }
 }
 
-impl Intake for SqliteIntake {
+impl PayloadQueue for SqliteIntake {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
         // What the row costs beside its body, roughly.
         let bytes = payload.body.len() as u64 + 512;
@@ -162,14 +164,12 @@ impl Intake for SqliteIntake {
     fn settle(&self, lease: Lease, tickets: Vec<Ticket>, now_ms: i64) -> Answer<'_, ()> {
         let settled =
             self.writer.write("settle payloads", Guard::Alone, 0, move |connection, change| {
-                if now_ms >= lease.until_ms
-                    || !queue::holds(connection, lease, tickets.iter().copied())?
-                {
+                let Some(positions) = held(connection, lease, tickets.iter(), now_ms)? else {
                     return Ok(Err(StoreError::LeaseLost));
-                }
-                for ticket in &tickets {
+                };
+                for position in positions {
                     change.payloads -= 1;
-                    change.events -= queue::settle(connection, lease, *ticket)?;
+                    change.events -= queue::settle(connection, lease, position)?;
                 }
                 Ok(Ok(()))
             });
@@ -179,18 +179,49 @@ impl Intake for SqliteIntake {
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
         let released =
             self.writer.write("give payloads back", Guard::Alone, 0, move |connection, _| {
-                let tickets = failed.iter().map(|failed| failed.ticket);
-                if now_ms >= lease.until_ms || !queue::holds(connection, lease, tickets)? {
+                let tickets = failed.iter().map(|failed| &failed.ticket);
+                let Some(positions) = held(connection, lease, tickets, now_ms)? else {
                     return Ok(Err(StoreError::LeaseLost));
-                }
-                for failed in &failed {
-                    queue::release(connection, lease, failed)?;
+                };
+                for (position, failed) in positions.into_iter().zip(&failed) {
+                    queue::release(connection, lease, position, failed)?;
                 }
                 Ok(Ok(()))
             });
         Box::pin(async move { released.await? })
     }
 
+    fn backlog(&self) -> Answer<'_, Backlog> {
+        let count = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(0);
+        let (payloads, events) = (count(&self.gauges.payloads), count(&self.gauges.events));
+        Box::pin(async move {
+            let rest = self.readers.read("read the queue", queue::backlog);
+            Ok(Backlog { payloads, events, ..rest.await? })
+        })
+    }
+
+    fn workers_max(&self) -> u32 {
+        SHARES
+    }
+
+    fn staged(&self, worker: WorkerSlot) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let wakers = (0..).zip(self.staged.iter());
+        let mut waits: Vec<_> = wakers
+            .filter(|(share, _)| worker.owns(*share))
+            .map(|(_, staged)| Box::pin(staged.notified()))
+            .collect();
+        Box::pin(poll_fn(move |context| {
+            // All of them are asked: each has to know whom to wake.
+            let woken = waits.iter_mut().filter_map(|wait| match wait.as_mut().poll(context) {
+                Poll::Ready(()) => Some(()),
+                Poll::Pending => None,
+            });
+            if woken.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
+        }))
+    }
+}
+
+impl Archive for SqliteIntake {
     fn metadata(&self, id: PayloadId) -> Answer<'_, Option<PayloadMetadata>> {
         Box::pin(self.readers.read("read a payload's metadata", move |connection| {
             connection
@@ -201,15 +232,6 @@ impl Intake for SqliteIntake {
                 .query_row([id.0.as_bytes().as_slice()], queue::metadata)
                 .optional()
         }))
-    }
-
-    fn backlog(&self) -> Answer<'_, Backlog> {
-        let count = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(0);
-        let (payloads, events) = (count(&self.gauges.payloads), count(&self.gauges.events));
-        Box::pin(async move {
-            let rest = self.readers.read("read the queue", queue::backlog);
-            Ok(Backlog { payloads, events, ..rest.await? })
-        })
     }
 
     fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
@@ -229,21 +251,29 @@ impl Intake for SqliteIntake {
         }))
     }
 
-    fn begin_replay(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
+    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
+        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
+            queue::prune(connection, before_ms)
+        }))
+    }
+}
+
+impl Replays for SqliteIntake {
+    fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
         Box::pin(self.writer.write("begin a replay", Guard::Alone, 0, move |connection, _| {
             replays::begin(connection, span, now_ms)
         }))
     }
 
-    fn replays(&self) -> Answer<'_, Vec<Replay>> {
+    fn list(&self) -> Answer<'_, Vec<Replay>> {
         Box::pin(self.readers.read("read replays", replays::list))
     }
 
-    fn next_replay(&self) -> Answer<'_, Option<Replay>> {
+    fn next(&self) -> Answer<'_, Option<Replay>> {
         Box::pin(self.readers.read("read replays", replays::next))
     }
 
-    fn advance_replay(
+    fn advance(
         &self,
         replay: Replay,
         after: Option<PayloadId>,
@@ -254,29 +284,9 @@ impl Intake for SqliteIntake {
             replays::advance(connection, &replay, after, done, ended_ms)
         }))
     }
+}
 
-    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
-        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
-            queue::prune(connection, before_ms)
-        }))
-    }
-
-    fn staged(&self, share: Share) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let wakers = (0..).zip(self.staged.iter());
-        let mut waits: Vec<_> = wakers
-            .filter(|(number, _)| share.numbers().any(|it| it == *number))
-            .map(|(_, staged)| Box::pin(staged.notified()))
-            .collect();
-        Box::pin(poll_fn(move |context| {
-            // All of them are asked: each has to know whom to wake.
-            let woken = waits.iter_mut().filter_map(|wait| match wait.as_mut().poll(context) {
-                Poll::Ready(()) => Some(()),
-                Poll::Pending => None,
-            });
-            if woken.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
-        }))
-    }
-
+impl Database for SqliteIntake {
     fn is_up(&self) -> bool {
         self.writer.is_up()
     }
@@ -286,6 +296,16 @@ impl Intake for SqliteIntake {
         self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(self.writer.close())
     }
+}
+
+/// The positions of `tickets`, if `lease` is still valid and holds every one of them.
+fn held<'a>(
+    connection: &Connection,
+    lease: Lease,
+    tickets: impl Iterator<Item = &'a Ticket>,
+    now_ms: i64,
+) -> rusqlite::Result<Option<Vec<i64>>> {
+    if now_ms >= lease.until_ms { Ok(None) } else { queue::held(connection, lease, tickets) }
 }
 
 /// Appends a payload. Gives the share that it is dealt into.
@@ -311,7 +331,7 @@ fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32>
         ])?;
     let position = connection.last_insert_rowid();
     queue::push(connection, position, metadata)?;
-    Ok(queue::share_of(position))
+    Ok(share::share_of(position))
 }
 
 fn read_leased(
@@ -327,7 +347,7 @@ fn read_leased(
         .query_row([taken.position], |row| {
             Ok(LeasedPayload {
                 lease: queue::lease_of(ask),
-                ticket: Ticket(taken.position),
+                ticket: queue::ticket(taken.position),
                 attempts: taken.attempts,
                 metadata: queue::metadata(row)?,
                 body: row.get::<_, Vec<u8>>(10)?.into(),

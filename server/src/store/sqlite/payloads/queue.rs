@@ -5,14 +5,13 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::share::{SHARES, share_of, shares_of};
 use crate::store::Lease;
+use crate::store::fair_share::FairShare;
 use crate::store::sqlite::file::columns::column_error;
 use crate::store::{
-    Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, SHARES, Share, Ticket,
+    Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, Ticket, WorkerSlot,
 };
-
-/// Payloads that go to the same share one after the other.
-const RUN: i64 = 64;
 
 /// Most payloads that are deleted in one transaction: answers wait for it.
 const PRUNED_MAX: u32 = 100;
@@ -37,11 +36,6 @@ fn token(lease: Lease) -> [u8; 16] {
     lease.token.0.to_be_bytes()
 }
 
-/// The share that the payload at `position` is dealt into. The schema's V2 computes the same.
-pub(crate) fn share_of(position: i64) -> u32 {
-    u32::try_from((position / RUN).rem_euclid(i64::from(SHARES))).unwrap_or(0)
-}
-
 /// Adds a payload that was just appended at `position`.
 pub(crate) fn push(
     connection: &Connection,
@@ -63,26 +57,14 @@ pub(crate) fn push(
     Ok(())
 }
 
-/// Leases what is due of a share. A quarter of the room, and what fresh payloads leave of the rest, goes to payloads that
-/// come round again, so that neither they nor fresh ones wait for the others to run out.
+/// Leases what is due for one worker.
 pub(crate) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<Vec<Taken>> {
-    let places = ask.payloads_max as usize;
-    let mut again = due(connection, ask.share, (1, ask.now_ms), places)?;
-    let kept = again.len().min((places / 4).max(1));
-    let fresh = due(connection, ask.share, (0, 0), places - kept)?;
-    again.truncate(places - fresh.len());
-    let again_bytes_max =
-        if fresh.is_empty() { ask.unpacked_bytes_max } else { ask.unpacked_bytes_max / 4 };
-    let (mut bytes, mut taken) = (0, Vec::new());
-    for (rows, bytes_max) in [(again, again_bytes_max), (fresh, ask.unpacked_bytes_max)] {
-        for row in rows {
-            if !taken.is_empty() && bytes + row.unpacked_bytes > bytes_max {
-                break;
-            }
-            bytes += row.unpacked_bytes;
-            take(connection, &row, lease_of(ask))?;
-            taken.push(row);
-        }
+    let share = FairShare { places: ask.payloads_max as usize, bytes_max: ask.unpacked_bytes_max };
+    let retries = due(connection, ask.worker, (1, ask.now_ms), share.places)?;
+    let fresh = due(connection, ask.worker, (0, 0), share.fresh_max(retries.len()))?;
+    let taken = share.choose(retries, fresh, |row| row.unpacked_bytes);
+    for row in &taken {
+        take(connection, row, lease_of(ask))?;
     }
     Ok(taken)
 }
@@ -107,7 +89,7 @@ fn take(connection: &Connection, row: &Taken, lease: Lease) -> rusqlite::Result<
 /// What is due in a span of time, the longest waiting first.
 fn due(
     connection: &Connection,
-    share: Share,
+    worker: WorkerSlot,
     span: (i64, i64),
     limit: usize,
 ) -> rusqlite::Result<Vec<Taken>> {
@@ -116,8 +98,8 @@ fn due(
          WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
     )?;
     let mut due = Vec::new();
-    for number in share.numbers() {
-        let found = find.query_map(params![number, span.0, span.1, limit], |row| {
+    for share in shares_of(worker) {
+        let found = find.query_map(params![share, span.0, span.1, limit], |row| {
             Ok(Taken {
                 due_ms: row.get(0)?,
                 position: row.get(1)?,
@@ -134,30 +116,41 @@ fn due(
     Ok(due)
 }
 
-/// Whether `lease` holds every one of `tickets`.
-pub(crate) fn holds(
+/// The ticket of the payload at `position`.
+pub(crate) fn ticket(position: i64) -> Ticket {
+    Ticket::new(&position.to_be_bytes())
+}
+
+fn position_of(ticket: &Ticket) -> Option<i64> {
+    ticket.name().try_into().ok().map(i64::from_be_bytes)
+}
+
+/// The positions of `tickets`, if `lease` holds every one of them.
+pub(crate) fn held<'a>(
     connection: &Connection,
     lease: Lease,
-    tickets: impl Iterator<Item = Ticket>,
-) -> rusqlite::Result<bool> {
+    tickets: impl Iterator<Item = &'a Ticket>,
+) -> rusqlite::Result<Option<Vec<i64>>> {
     let mut held = connection.prepare_cached(
         "SELECT 1 FROM payload_queue \
          WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
     )?;
+    let mut positions = Vec::new();
     for ticket in tickets {
-        let key = params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)];
-        if !held.exists(key)? {
-            return Ok(false);
+        let Some(position) = position_of(ticket) else { return Ok(None) };
+        if !held.exists(params![share_of(position), lease.until_ms, position, token(lease)])? {
+            return Ok(None);
         }
+        positions.push(position);
     }
-    Ok(true)
+    Ok(Some(positions))
 }
 
 /// Removes finished work. Gives the number of its events.
 pub(crate) fn settle(
     connection: &Connection,
     lease: Lease,
-    ticket: Ticket,
+    position: i64,
 ) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(
@@ -165,7 +158,7 @@ pub(crate) fn settle(
              WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4 RETURNING events",
         )?
         .query_row(
-            params![share_of(ticket.0), lease.until_ms, ticket.0, token(lease)],
+            params![share_of(position), lease.until_ms, position, token(lease)],
             |row| row.get(0),
         )
 }
@@ -174,6 +167,7 @@ pub(crate) fn settle(
 pub(crate) fn release(
     connection: &Connection,
     lease: Lease,
+    position: i64,
     failed: &FailedPayload,
 ) -> rusqlite::Result<()> {
     connection
@@ -182,9 +176,9 @@ pub(crate) fn release(
              WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
         )?
         .execute(params![
-            share_of(failed.ticket.0),
+            share_of(position),
             lease.until_ms,
-            failed.ticket.0,
+            position,
             token(lease),
             failed.due_ms.max(1),
             failed.error

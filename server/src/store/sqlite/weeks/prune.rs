@@ -11,8 +11,10 @@ use super::catalog;
 use super::files::Files;
 use super::open::path;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
+use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::writer::step::Guard;
 use crate::store::week::first_row_at;
-use crate::store::{Keep, Pruned, RowId, Week};
+use crate::store::{Keep, Pruned, RowId, StoreError, Week};
 
 /// Most rows of one table that go in one transaction.
 const ROWS_MAX: u32 = 2_000;
@@ -81,4 +83,41 @@ fn outcomes_from_ms(store: &Connection, keep: &Keep) -> rusqlite::Result<Option<
     let Some(removed) = removed.map(Week::from_number) else { return Ok(None) };
     let from_ms = oldest.map_or(removed.to_ms(), |week| Week::from_number(week).from_ms());
     Ok(Some(from_ms.min(keep.pending_from_ms)))
+}
+
+impl SqliteStore {
+    pub(crate) async fn prune_all(&self, keep: Keep) -> Result<Pruned, StoreError> {
+        let folder = self.folder.clone();
+        let due = self.readers.read("find what is not kept", move |reading| {
+            Ok((due(reading, &folder, &keep)?, catalog::removed(reading)?))
+        });
+        let (due, removed) = due.await?;
+        for week in &due {
+            let week = *week;
+            let removing =
+                self.writer.write("remove a week of events", Guard::Alone, 0, move |files, _| {
+                    remove(files, week, keep.now_ms)
+                });
+            removing.await?;
+            tracing::info!(%week, "removed a week of events, to keep within the retention");
+        }
+        self.delete_files([removed, due.clone()].concat()).await?;
+        let pruned =
+            self.writer.write("prune", Guard::Alone, 0, move |files, _| prune(files, &keep));
+        Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
+    }
+
+    /// Deletes the files of weeks that were removed. The writer does it, so that none of them is begun again meanwhile.
+    async fn delete_files(&self, weeks: Vec<Week>) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        self.readers.forget();
+        let deleted =
+            self.writer.write("delete files of events", Guard::Alone, 0, move |files, _| {
+                files.weeks.delete_removed(&folder, &weeks)
+            });
+        let deleted = deleted.await;
+        // A read that began before the removal may have opened one again.
+        self.readers.forget();
+        deleted
+    }
 }

@@ -7,8 +7,8 @@ use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, EventTrace, PayloadId, PayloadMetadata, Plan, Replayed, Store, StoreError,
-    Week,
+    Database, Encoding, EventRef, EventTrace, Events, PayloadId, PayloadMetadata, Plan, Reader,
+    Replayed, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use rusqlite::Connection;
@@ -20,7 +20,7 @@ pub(crate) mod checker;
 const NOW: i64 = 1_700_000_000_000;
 
 fn open(folder: &Path) -> SqliteStore {
-    SqliteStore::open(&folder.join("store.db"), WriterLimits::default()).unwrap()
+    SqliteStore::open(&folder.join("store.db"), WriterLimits::default(), Vec::new()).unwrap()
 }
 
 /// A payload with these numbers of these producers; a number of 0 is an event without one.

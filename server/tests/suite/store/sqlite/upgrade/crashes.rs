@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::store::Store;
+use lamplight_server::store::Database;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 
 use crate::store::sqlite::runs::checker;
@@ -14,7 +14,7 @@ use crate::store::sqlite::upgrade::{fill_weeks, leave_all};
 const CUTS: u64 = 10;
 
 fn open(folder: &Path) -> Option<SqliteStore> {
-    SqliteStore::open(&folder.join("store.db"), WriterLimits::default()).ok()
+    SqliteStore::open(&folder.join("store.db"), WriterLimits::default(), Vec::new()).ok()
 }
 
 /// Starts on `folder` until the disk fails after so many operations. Gives how many were done.

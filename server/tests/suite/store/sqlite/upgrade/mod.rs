@@ -5,9 +5,7 @@ use std::path::Path;
 use crate::store::sqlite::runs::checker;
 use lamplight_server::store::sqlite::OpenError;
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{
-    Deliveries, FailedPayload, Intake, Key, KeyKind, KeyRules, Replayed, RetryAsk, Store, Ticket,
-};
+use lamplight_server::store::{FailedPayload, Key, KeyKind, KeyRules, Replayed, RetryAsk, Ticket};
 
 mod crashes;
 mod older;
@@ -21,7 +19,7 @@ const WEEKS: i64 = 6;
 
 /// What this version leaves: everything that can be in a database, in every state that it can be in.
 async fn fill(folder: &Path) {
-    let server = Server::open(folder).await.unwrap();
+    let server = Server::open(folder).unwrap();
     let rules = KeyRules {
         origins: vec!["https://shop.example".into()],
         bytes_per_s: Some(10),
@@ -31,32 +29,37 @@ async fn fill(folder: &Path) {
         Key { rules, ..Key::new(KeyKind::Write, "web", "wk_first_write_key", NOW) },
         Key { disabled_ms: Some(NOW), ..Key::new(KeyKind::Secret, "api", "sk_secret_key", NOW) },
     ];
-    server.store.add_keys(keys).await.unwrap();
+    server.storage.keys.add(keys).await.unwrap();
     server.stage(0..70, 0).await;
     server.process(NOW + 100_000).await;
     assert_eq!(server.deliver(NOW + 100_000, 40, false).await, 40);
     server.stage(70..260, 0).await;
     let ask = Server::lease_ask(1, NOW + 300_000, 7);
-    let leased = server.intake.lease(ask).await.unwrap();
+    let leased = server.storage.payload_queue.lease(ask).await.unwrap();
     let failed: Vec<_> = leased[..3]
         .iter()
-        .map(|it| FailedPayload { ticket: it.ticket, due_ms: NOW + 400_000, error: "disk".into() })
+        .map(|it| FailedPayload {
+            ticket: it.ticket.clone(),
+            due_ms: NOW + 400_000,
+            error: "disk".into(),
+        })
         .collect();
     let lease = leased[0].lease;
-    server.intake.release(lease, failed, NOW + 300_001).await.unwrap();
-    let settled: Vec<Ticket> = leased[3..4].iter().map(|it| it.ticket).collect();
-    server.intake.settle(lease, settled, NOW + 300_001).await.unwrap();
-    server.intake.begin_replay(EVERYTHING, NOW).await.unwrap();
-    let replay = server.intake.next_replay().await.unwrap().unwrap();
-    let first = server.intake.payloads(EVERYTHING, None, 1, 1).await.unwrap()[0].metadata.id;
+    server.storage.payload_queue.release(lease, failed, NOW + 300_001).await.unwrap();
+    let settled: Vec<Ticket> = leased[3..4].iter().map(|it| it.ticket.clone()).collect();
+    server.storage.payload_queue.settle(lease, settled, NOW + 300_001).await.unwrap();
+    server.storage.replays.begin(EVERYTHING, NOW).await.unwrap();
+    let replay = server.storage.replays.next().await.unwrap().unwrap();
+    let first =
+        server.storage.archive.payloads(EVERYTHING, None, 1, 1).await.unwrap()[0].metadata.id;
     let done = Replayed { payloads: 1, ..Replayed::default() };
-    assert!(server.intake.advance_replay(replay, Some(first), done, None).await.unwrap());
+    assert!(server.storage.replays.advance(replay, Some(first), done, None).await.unwrap());
     server.close().await;
 }
 
 /// Events in later weeks, of which the first ones are sealed by the last ones.
 async fn fill_weeks(folder: &Path) {
-    let server = Server::open(folder).await.unwrap();
+    let server = Server::open(folder).unwrap();
     for week in 1..=WEEKS {
         server.stage(300 + week * 4..304 + week * 4, week * WEEK_MS).await;
         server.process(NOW).await;
@@ -85,15 +88,15 @@ async fn go_on(server: &Server, store_version: usize) {
     // What has come before, in other payloads.
     server.stage(60..63, 500_000).await;
     server.process(NOW + 1_100_000).await;
-    let backlog = server.intake.backlog().await.unwrap();
+    let backlog = server.storage.payload_queue.backlog().await.unwrap();
     assert_eq!((backlog.payloads, backlog.failing), (0, 0));
     if store_version >= 3 {
         let ask = RetryAsk { now_ms: NOW + 1_100_000, ..RetryAsk::default() };
-        assert_eq!(server.store.retry_dead(ask).await.unwrap().count, 10);
+        assert_eq!(server.storage.delivery_queue.retry_dead(ask).await.unwrap().count, 10);
     }
     let sent = server.deliver(NOW + 1_200_000, 10_000, true).await;
     assert!(sent > 300, "{sent} deliveries of new events");
-    assert_eq!(server.store.sinks().await.unwrap()[0].waiting, 0);
+    assert_eq!(server.storage.delivery_queue.sinks().await.unwrap()[0].waiting, 0);
 }
 
 async fn whole(intake: usize, store: usize) {
@@ -102,8 +105,7 @@ async fn whole(intake: usize, store: usize) {
     fill(today.path()).await;
     leave_all(today.path(), older.path(), intake, store);
     let folders = [today.path(), older.path()];
-    let (today, older) =
-        (Server::open(today.path()).await.unwrap(), Server::open(older.path()).await.unwrap());
+    let (today, older) = (Server::open(today.path()).unwrap(), Server::open(older.path()).unwrap());
     for folder in folders {
         assert_eq!(checker::faults(folder), [""; 0]);
     }
@@ -116,7 +118,10 @@ async fn whole(intake: usize, store: usize) {
     assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it went on");
     assert_eq!(older.tell_store(store.min(2)).await, today.tell_store(store.min(2)).await);
     if store >= 3 {
-        assert_eq!(older.store.sinks().await.unwrap(), today.store.sinks().await.unwrap());
+        assert_eq!(
+            older.storage.delivery_queue.sinks().await.unwrap(),
+            today.storage.delivery_queue.sinks().await.unwrap()
+        );
     }
     today.close().await;
     older.close().await;
@@ -158,7 +163,7 @@ async fn what_a_newer_version_left_is_refused_and_left_alone() {
         let path = copy.path().join(&name);
         call_newer(&path);
         let before = std::fs::read(&path).unwrap();
-        match Server::open(copy.path()).await.err().unwrap() {
+        match Server::open(copy.path()).err().unwrap() {
             error @ OpenError::Newer { found, known, .. } => {
                 assert_eq!(found, known + 1);
                 assert!(error.to_string().contains(&name), "{error}");

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use lamplight_server::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::Outcome;
-use lamplight_server::store::sqlite::{OpenError, SqliteIntake, SqliteStore, WriterLimits};
+use lamplight_server::store::sqlite::{self, OpenError, WriterLimits};
 use lamplight_server::store::{
-    Deliveries, DeliveryAsk, DeliveryEnding, Encoding, EventFilter, EventQuery, EventRef, Intake,
-    LeaseAsk, LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, ProducerQuery,
-    Reason, RefusedQuery, Route, SettledDelivery, Settlement, Share, Store,
+    DeliveryAsk, DeliveryEnding, Encoding, EventFilter, EventQuery, EventRef, LeaseAsk,
+    LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, ProducerQuery, Reason,
+    RefusedQuery, Route, SettledDelivery, Settlement, Storage, WorkerSlot,
 };
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::SystemEntropy;
@@ -34,8 +34,7 @@ impl Clock for At {
 }
 
 pub(crate) struct Server {
-    pub(crate) intake: Arc<SqliteIntake>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) storage: Storage,
 }
 
 /// The body of the payload with this number: numbered, named and nameless events, some of them broken, some repeated,
@@ -58,19 +57,16 @@ fn body(number: i64) -> String {
 }
 
 impl Server {
-    pub(crate) async fn open(folder: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn open(folder: &Path) -> Result<Self, OpenError> {
         let limits = WriterLimits::default();
-        let intake = Arc::new(SqliteIntake::open(&folder.join("intake.db"), limits)?);
-        let store = Arc::new(SqliteStore::open(&folder.join("store.db"), limits)?);
         let (only, except, types) = (Vec::new(), Vec::new(), vec![Kind::Default]);
         let route = Route { sink: "archive".into(), kind: "file", types, only, except };
-        store.set_routes(vec![route]).await.unwrap();
-        Ok(Self { intake, store })
+        let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
+        sqlite::open(&intake, &store, limits, vec![route]).map(|storage| Self { storage })
     }
 
     pub(crate) async fn close(self) {
-        self.intake.close().await.unwrap();
-        self.store.close().await.unwrap();
+        self.storage.close().await.unwrap();
     }
 
     /// Stages the payloads with these numbers, as they come that much later.
@@ -91,7 +87,8 @@ impl Server {
                 origin: None,
                 client: (number % 3 == 0).then(|| "203.0.113.0/24".into()),
             };
-            staging.push(self.intake.stage(NewPayload { metadata, body: body.into() }));
+            staging
+                .push(self.storage.payload_queue.stage(NewPayload { metadata, body: body.into() }));
         }
         for staged in staging {
             staged.await.unwrap();
@@ -100,15 +97,22 @@ impl Server {
 
     pub(crate) fn lease_ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
         let (token, lease_ms, unpacked_bytes_max) = (LeaseToken(token), 60_000, 1 << 20);
-        LeaseAsk { token, share: Share::ALL, now_ms, lease_ms, payloads_max, unpacked_bytes_max }
+        LeaseAsk {
+            token,
+            worker: WorkerSlot::ALONE,
+            now_ms,
+            lease_ms,
+            payloads_max,
+            unpacked_bytes_max,
+        }
     }
 
     /// Processes all that is due.
     pub(crate) async fn process(&self, now_ms: i64) {
         let worker = Worker {
-            share: Share::ALL,
-            intake: Arc::clone(&self.intake) as Arc<dyn Intake>,
-            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            slot: WorkerSlot::ALONE,
+            payload_queue: Arc::clone(&self.storage.payload_queue),
+            events: Arc::clone(&self.storage.events),
             clock: Arc::new(At(now_ms)),
             entropy: Arc::new(SystemEntropy),
             throughput: Arc::default(),
@@ -120,8 +124,7 @@ impl Server {
     /// Finishes all replays.
     pub(crate) async fn replay(&self, now_ms: i64) {
         let replayer = Replayer {
-            intake: Arc::clone(&self.intake) as Arc<dyn Intake>,
-            store: Arc::clone(&self.store) as Arc<dyn Store>,
+            storage: self.storage.clone(),
             clock: Arc::new(At(now_ms)),
             payloads_max: REPLAY_PAYLOADS_MAX,
             enrichers: Arc::default(),
@@ -139,7 +142,7 @@ impl Server {
             events_max,
             bytes_max: 1 << 30,
         };
-        let (lease, leased) = self.store.lease_deliveries(ask).await.unwrap();
+        let (lease, leased) = self.storage.delivery_queue.lease(ask).await.unwrap();
         assert!(leased.iter().all(|delivery| delivery.row.is_some()), "an event is gone");
         let reason = || Reason::new("refused", "no");
         let ending = |index: usize| match index % 4 {
@@ -156,16 +159,17 @@ impl Server {
             .collect();
         let (count, sink) = (deliveries.len(), "archive".into());
         let settlement = Settlement { sink, lease, deliveries, condition: None, now_ms };
-        self.store.settle_deliveries(settlement).await.unwrap();
+        self.storage.delivery_queue.settle(settlement).await.unwrap();
         count
     }
 
     /// What `intake.db` tells.
     pub(crate) async fn tell_intake(&self) -> Vec<String> {
-        let payloads = self.intake.payloads(EVERYTHING, None, 10_000, 1 << 30).await.unwrap();
+        let payloads =
+            self.storage.archive.payloads(EVERYTHING, None, 10_000, 1 << 30).await.unwrap();
         let mut told: Vec<_> = payloads.iter().map(|payload| format!("{payload:?}")).collect();
-        told.push(format!("{:?}", self.intake.backlog().await.unwrap()));
-        told.push(format!("{:?}", self.intake.replays().await.unwrap()));
+        told.push(format!("{:?}", self.storage.payload_queue.backlog().await.unwrap()));
+        told.push(format!("{:?}", self.storage.replays.list().await.unwrap()));
         told
     }
 
@@ -175,10 +179,11 @@ impl Server {
         let (mut told, mut after) = (Vec::new(), None);
         loop {
             let query = EventQuery { filter: filter.clone(), after, limit: 20 };
-            let page = self.store.events(query).await.unwrap();
+            let page = self.storage.reader.events(query).await.unwrap();
             for event in page.events {
                 let (_, seq) = event.number.unwrap();
-                let found = self.store.event(EventRef::Number(producer, seq)).await.unwrap();
+                let found =
+                    self.storage.reader.event(EventRef::Number(producer, seq)).await.unwrap();
                 told.push(format!("{event:?} {found:?}"));
             }
             after = page.next;
@@ -191,8 +196,8 @@ impl Server {
 
     /// What `store.db` and the files of events tell, as far as a schema of that version could know it.
     pub(crate) async fn tell_store(&self, version: usize) -> Vec<String> {
-        let mut told = vec![format!("{:?}", self.store.totals(NOW).await.unwrap())];
-        for mut key in self.store.keys().await.unwrap() {
+        let mut told = vec![format!("{:?}", self.storage.reader.totals(NOW).await.unwrap())];
+        for mut key in self.storage.keys.list().await.unwrap() {
             if version < 2 {
                 key.rules = lamplight_server::store::KeyRules::default();
             }
@@ -200,11 +205,14 @@ impl Server {
         }
         let filter = EventFilter::default();
         let query = EventQuery { filter, after: None, limit: 10_000 };
-        for event in self.store.events(query).await.unwrap().events {
-            let trace = self.store.event(EventRef::Row(event.id)).await.unwrap();
+        for event in self.storage.reader.events(query).await.unwrap().events {
+            let trace = self.storage.reader.event(EventRef::Row(event.id)).await.unwrap();
             told.push(format!("{trace:?}"));
             if version >= 3 {
-                told.push(format!("{:?}", self.store.steps(event.id).await.unwrap()));
+                told.push(format!(
+                    "{:?}",
+                    self.storage.delivery_queue.steps(event.id).await.unwrap()
+                ));
             }
         }
         for producer in (1..=3).map(Producer::from_bits) {
@@ -214,17 +222,18 @@ impl Server {
             let (source, producer, from_ms, to_ms, after) = (None, None, None, None, None);
             let query =
                 RefusedQuery { outcome, source, producer, from_ms, to_ms, after, limit: 10_000 };
-            told.push(format!("{:?}", self.store.refused(query).await.unwrap()));
+            told.push(format!("{:?}", self.storage.reader.refused(query).await.unwrap()));
         }
         let (verdict, source, after) = (None, None, None);
         let query = ProducerQuery { verdict, source, after, limit: 1_000, now_ms: NOW };
-        told.push(format!("{:?}", self.store.producers(query).await.unwrap()));
+        told.push(format!("{:?}", self.storage.reader.producers(query).await.unwrap()));
         if version >= 3 {
-            told.push(format!("{:?}", self.store.sinks().await.unwrap()));
+            told.push(format!("{:?}", self.storage.delivery_queue.sinks().await.unwrap()));
         }
         if version >= 4 {
             let start = LivePosition { payload: 0, index: 0 };
-            let tail = self.store.live(EventFilter::default(), start, 10_000).await.unwrap();
+            let tail =
+                self.storage.reader.live(EventFilter::default(), start, 10_000).await.unwrap();
             told.push(format!("{tail:?}"));
         }
         told

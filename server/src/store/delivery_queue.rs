@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::lease::{Lease, LeaseToken};
-use super::{Answer, EventRow, Route, RowId};
+use super::{Answer, EventRow, Lease, LeaseToken, RowId};
 
 /// Longest detail that is kept of what a sink said, in bytes.
 const DETAIL_BYTES_MAX: usize = 500;
@@ -84,17 +83,47 @@ pub struct DeliveryAsk {
     pub bytes_max: u64,
 }
 
-/// The right to settle one leased delivery, and what the backend needs to do it.
+/// The right to settle one leased delivery. Only the backend that made it reads all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryTicket {
-    /// The event.
-    pub event: RowId,
-    /// When it was queued, in milliseconds since 1970.
-    pub queued_ms: i64,
-    /// Attempts, the one that begins with this lease included.
-    pub attempts: u32,
+    pub(crate) event: RowId,
+    pub(crate) queued_ms: i64,
+    pub(crate) attempts: u32,
     pub(crate) steps: u32,
     pub(crate) bytes: u64,
+}
+
+impl DeliveryTicket {
+    /// A ticket for a delivery of `event` that was queued at `queued_ms`, in attempt `attempts`,
+    /// with `steps` lines in its log and about `bytes` bytes to send.
+    pub fn new(event: RowId, queued_ms: i64, attempts: u32, steps: u32, bytes: u64) -> Self {
+        Self { event, queued_ms, attempts, steps, bytes }
+    }
+
+    /// The event to deliver.
+    pub fn event(&self) -> RowId {
+        self.event
+    }
+
+    /// When the delivery was queued, in milliseconds since 1970.
+    pub fn queued_ms(&self) -> i64 {
+        self.queued_ms
+    }
+
+    /// Attempts so far, counting the one that this lease begins.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How many steps the delivery's log has.
+    pub fn steps(&self) -> u32 {
+        self.steps
+    }
+
+    /// About how many bytes the event takes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// A delivery to make.
@@ -232,22 +261,17 @@ pub struct RetryCount {
     pub is_more: bool,
 }
 
-/// Keeps what is owed to sinks, beside the events of a [`super::Store`].
-pub trait Deliveries: Send + Sync + 'static {
-    /// Says which sinks there are. From here on, every event that is stored makes a delivery for each sink that
-    /// wants it, in the same transaction. Ends the stop of each: a start is a new try. What waits for a sink that is no
-    /// longer there keeps waiting.
-    fn set_routes(&self, routes: Vec<Route>) -> Answer<'_, ()>;
-
+/// Keeps what is owed to sinks, beside the events of a [`super::Events`].
+pub trait DeliveryQueue: Send + Sync + 'static {
     /// Leases deliveries that are due, the longest waiting first, within the limits that are asked for. Gives
     /// none of a sink that is paused or stopped.
-    fn lease_deliveries(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)>;
+    fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)>;
 
     /// Ends work on leased deliveries. It is durable when this returns `Ok`.
     ///
     /// # Errors
     /// [`super::StoreError::LeaseLost`], having changed nothing, unless the lease holds every one of them (I4).
-    fn settle_deliveries(&self, settlement: Settlement) -> Answer<'_, ()>;
+    fn settle(&self, settlement: Settlement) -> Answer<'_, ()>;
 
     /// Pauses a sink, or resumes one that is paused or stopped. Attempts that have begun go on. Gives whether there is
     /// such a sink.

@@ -3,6 +3,8 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use super::Answer;
+
 /// What a key lets its holder do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyKind {
@@ -94,4 +96,16 @@ impl Key {
         let (source, rules) = (source.to_owned(), KeyRules::default());
         Self { id, kind, source, hash, public_text, made_ms, disabled_ms: None, rules }
     }
+}
+
+/// Keeps keys.
+pub trait Keys: Send + Sync + 'static {
+    /// Every key.
+    fn list(&self) -> Answer<'_, Vec<Key>>;
+
+    /// Adds keys; one whose hash is there already stays as it is.
+    fn add(&self, keys: Vec<Key>) -> Answer<'_, ()>;
+
+    /// Writes the rules of a key that is there, and whether it is disabled. Gives whether it is there.
+    fn change(&self, key: Key) -> Answer<'_, bool>;
 }

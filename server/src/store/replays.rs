@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{PayloadId, PayloadMetadata};
+use super::{Answer, PayloadId, PayloadMetadata};
 
 /// Payloads received within a span of time. Their ids begin with the time of receipt, so it is a span of ids, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,4 +96,26 @@ impl std::ops::AddAssign for Replayed {
         self.accepted += more.accepted;
         self.skipped += more.skipped;
     }
+}
+
+/// Keeps which replays were requested and how far each has come.
+pub trait Replays: Send + Sync + 'static {
+    /// Asks for a replay. It is durable when this returns `Ok`, and is done some time after.
+    fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId>;
+
+    /// Replays, the newest first, a limited number of them.
+    fn list(&self) -> Answer<'_, Vec<Replay>>;
+
+    /// The oldest replay that is not finished.
+    fn next(&self) -> Answer<'_, Option<Replay>>;
+
+    /// Writes down that `replay` got to `after` and did `done` on the way, and, if it is finished, when. Changes nothing and
+    /// gives `false` if someone else moved it meanwhile.
+    fn advance(
+        &self,
+        replay: Replay,
+        after: Option<PayloadId>,
+        done: Replayed,
+        ended_ms: Option<i64>,
+    ) -> Answer<'_, bool>;
 }

@@ -1,0 +1,12 @@
+//! One database behind some of the traits.
+
+use super::Answer;
+
+/// A database: whether it takes writes, and its end.
+pub trait Database: Send + Sync + 'static {
+    /// Whether it takes writes now.
+    fn is_up(&self) -> bool;
+
+    /// Finishes what is queued, writes everything to its final place and stops.
+    fn close(&self) -> Answer<'_, ()>;
+}

@@ -1,0 +1,42 @@
+//! Reading: every question about events, producers and totals.
+
+use tokio::sync::watch;
+
+use super::{
+    Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
+    LivePosition, LiveTail, ProducerPage, ProducerQuery, RefusedPage, RefusedQuery, SqlError,
+    SqlQuery, SqlTable, Totals,
+};
+
+/// Answers questions about what was stored. Each question reads a limited number of rows.
+pub trait Reader: Send + Sync + 'static {
+    /// The counts of everything applied so far.
+    fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;
+
+    /// A page of events, newest first.
+    fn events(&self, query: EventQuery) -> Answer<'_, EventPage>;
+
+    /// All that is known about one event.
+    fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>>;
+
+    /// A page of arrivals that are not in `events`, newest first.
+    fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage>;
+
+    /// A page of producers, the one heard from last first.
+    fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;
+
+    /// Counts events by a key. Looks at a limited number of rows, the newest first, and says where it ended.
+    fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate>;
+
+    /// Runs a statement that only reads. Dropping the future stops it.
+    fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>>;
+
+    /// Where the order in which events are stored ends now.
+    fn live_end(&self) -> Answer<'_, LivePosition>;
+
+    /// The events stored after `after` that match, at most `limit` of them, in the order in which they were stored.
+    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail>;
+
+    /// Counts up whenever this process has stored something.
+    fn changes(&self) -> watch::Receiver<u64>;
+}

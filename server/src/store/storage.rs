@@ -1,0 +1,42 @@
+//! Everything that a server stores, whichever databases it is in.
+
+use std::sync::Arc;
+
+use super::{
+    Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays, StoreError,
+};
+
+/// The traits of storage, each with the backend that was opened for it.
+#[derive(Clone)]
+pub struct Storage {
+    /// Payloads that are still to be processed.
+    pub payload_queue: Arc<dyn PayloadQueue>,
+    /// Payloads as received.
+    pub archive: Arc<dyn Archive>,
+    /// Replays that were requested.
+    pub replays: Arc<dyn Replays>,
+    /// Writes the result of processing.
+    pub events: Arc<dyn Events>,
+    /// Reads events, producers and totals.
+    pub reader: Arc<dyn Reader>,
+    /// Keys.
+    pub keys: Arc<dyn Keys>,
+    /// Events owed to sinks.
+    pub delivery_queue: Arc<dyn DeliveryQueue>,
+    /// The database that takes payloads. Intake is ready only while it takes writes.
+    pub intake_database: Arc<dyn Database>,
+    /// The database that takes the result of processing.
+    pub events_database: Arc<dyn Database>,
+}
+
+impl Storage {
+    /// Closes the databases: what is queued is written, and everything reaches its final place.
+    ///
+    /// # Errors
+    /// [`StoreError`], from the first database that could not close. The other is closed all the same.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let (intake, events) =
+            tokio::join!(self.intake_database.close(), self.events_database.close());
+        intake.and(events)
+    }
+}
