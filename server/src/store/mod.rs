@@ -11,6 +11,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+pub mod apply;
 mod archive;
 mod database;
 mod delivery_queue;
@@ -64,7 +65,7 @@ pub use plan::{Applied, EventColumns, EventIdentity, Fate, Plan, PlannedEvent, R
 pub use producer::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
-pub use profile::{Profile, ProfileNote, profile_key};
+pub use profile::{Profile, ProfileKey, ProfileNote};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,

@@ -84,6 +84,16 @@ pub struct PlannedEvent {
     pub fate: Fate,
 }
 
+impl PlannedEvent {
+    /// The columns of its row, if it can be stored.
+    pub fn columns(&self) -> Option<&EventColumns> {
+        match &self.fate {
+            Fate::Store(columns) => Some(columns),
+            Fate::Refuse { .. } => None,
+        }
+    }
+}
+
 /// Everything that processing decided about one payload.
 #[derive(Debug, Clone)]
 pub struct Plan {

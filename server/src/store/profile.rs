@@ -127,10 +127,30 @@ fn cost(name: &str, value: &Value) -> usize {
     Value::from(name).to_string().len() + value.to_string().len() + 2
 }
 
-/// Whose profile an event belongs to: the user's whom the app knows, else the one it does not know.
-pub fn profile_key(event: &EventColumns) -> Option<String> {
-    let known = event.user_id.as_ref().map(|id| format!("user:{id}"));
-    known.or_else(|| event.anonymous_id.as_ref().map(|id| format!("anonymous:{id}")))
+/// Whose profile it is: a user's whom the app knows, or one's whom it does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProfileKey<'a> {
+    /// The user id that the app gave.
+    User(&'a str),
+    /// The id of a user who is not known.
+    Anonymous(&'a str),
+}
+
+impl<'a> ProfileKey<'a> {
+    /// Whose profile an event belongs to, if it names a user.
+    pub fn of(event: &'a EventColumns) -> Option<Self> {
+        let known = event.user_id.as_deref().map(Self::User);
+        known.or(event.anonymous_id.as_deref().map(Self::Anonymous))
+    }
+}
+
+impl std::fmt::Display for ProfileKey<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Anonymous(id) => write!(f, "anonymous:{id}"),
+        }
+    }
 }
 
 #[cfg(test)]

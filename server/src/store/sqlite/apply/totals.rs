@@ -2,59 +2,25 @@
 
 use rusqlite::{Connection, params};
 
+use crate::store::apply::TotalsChange;
 use crate::store::sqlite::weeks::catalog;
-use crate::store::{Applied, IN_FLIGHT_MS, Totals, ledger};
+use crate::store::{IN_FLIGHT_MS, Totals};
 
-/// What a transaction adds to the counters.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sums {
-    stored: i64,
-    duplicates: i64,
-    invalid: i64,
-    /// Events that no ledger counts.
-    pub(crate) unnumbered: i64,
-    made: i64,
-    declared: i64,
-    missing: i64,
-}
-
-impl Sums {
-    /// A payload's events ended like this.
-    pub(crate) fn ended(&mut self, applied: &Applied) {
-        self.stored += applied.stored.cast_signed();
-        self.duplicates += applied.duplicates.cast_signed();
-        self.invalid += applied.invalid.cast_signed();
-    }
-
-    /// Events that had been refused are stored after all.
-    pub(crate) fn accepted(&mut self, events: u64) {
-        self.stored += events.cast_signed();
-        self.invalid -= events.cast_signed();
-    }
-
-    /// A ledger changed.
-    pub(crate) fn moved(&mut self, before: ledger::Sums, after: ledger::Sums) {
-        self.made += after.made.cast_signed() - before.made.cast_signed();
-        self.declared += after.declared.cast_signed() - before.declared.cast_signed();
-        self.missing += after.missing.cast_signed() - before.missing.cast_signed();
-    }
-}
-
-/// Adds `sums` to the counters.
-pub(crate) fn add(connection: &Connection, sums: &Sums) -> rusqlite::Result<()> {
+/// Adds a change to the counters.
+pub(crate) fn add(connection: &Connection, change: &TotalsChange) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE totals SET stored = stored + ?1, duplicates = duplicates + ?2, invalid = invalid + ?3, \
              unnumbered = unnumbered + ?4, made = made + ?5, declared = declared + ?6, missing = missing + ?7",
         )?
         .execute(params![
-            sums.stored,
-            sums.duplicates,
-            sums.invalid,
-            sums.unnumbered,
-            sums.made,
-            sums.declared,
-            sums.missing
+            change.stored,
+            change.duplicates,
+            change.invalid,
+            change.unnumbered,
+            change.made,
+            change.declared,
+            change.missing
         ])?;
     Ok(())
 }

@@ -13,25 +13,21 @@ pub(crate) struct Moved {
     pub(crate) dropped: i64,
 }
 
-/// Writes down which sinks there are. Gives each with its number.
-pub(crate) fn set(
-    connection: &Connection,
-    routes: Vec<Route>,
-) -> rusqlite::Result<Vec<(i64, Route)>> {
+/// Writes down which sinks there are. Gives the number of each.
+pub(crate) fn set(connection: &Connection, routes: &[Route]) -> rusqlite::Result<Vec<i64>> {
     connection.execute(
         "UPDATE sinks SET is_configured = 0, stopped = NULL, rests_until_ms = NULL, rests_why = NULL",
         [],
     )?;
     routes
-        .into_iter()
+        .iter()
         .map(|route| {
-            let id = connection
+            connection
                 .prepare_cached(
                     "INSERT INTO sinks (name, kind, is_configured) VALUES (?1, ?2, 1) \
                      ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, is_configured = 1 RETURNING id",
                 )?
-                .query_row(params![route.sink, route.kind], |row| row.get(0))?;
-            Ok((id, route))
+                .query_row(params![route.sink, route.kind], |row| row.get(0))
         })
         .collect()
 }

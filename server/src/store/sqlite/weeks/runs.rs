@@ -80,13 +80,11 @@ impl Runs {
         }
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Writes them. Fails if a number is in another run already: the schema asserts that none is.
     pub(crate) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
         let mut insert = connection.prepare_cached(
             "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, ?4)",
         )?;

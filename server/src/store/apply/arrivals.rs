@@ -1,0 +1,135 @@
+//! Applying payloads for the first time: what each arrival becomes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use lamplight_wire::reason::InvalidReason;
+
+use super::fan_out::fan_out;
+use super::ledgers::Ledgers;
+use super::profiles::Profiles;
+use super::{AppliedPayload, ClientIdKey, Known, NewRow, NotStored, Payloads, Writes};
+use crate::store::ledger::{Arrival, RANGES_MAX};
+use crate::store::{Applied, EventIdentity, Fate, Outcome, Plan, PlannedEvent, Route, RowId};
+
+/// What one transaction works on.
+struct Transaction<'a, 'r> {
+    ledgers: Ledgers,
+    client_ids: HashMap<ClientIdKey<'a>, RowId>,
+    profiles: Profiles<'a>,
+    routes: &'r [Route],
+    writes: Writes<'a>,
+}
+
+/// Decides what applying `plans` in this order writes, and what became of each. A payload in `applied`,
+/// or one that stands twice among the plans, changes nothing.
+pub fn decide<'a>(
+    plans: &'a [Arc<Plan>],
+    mut applied: Payloads,
+    known: Known<'a>,
+    routes: &[Route],
+) -> (Writes<'a>, Vec<Applied>) {
+    let mut transaction = Transaction {
+        ledgers: Ledgers::new(known.ledgers),
+        client_ids: known.client_ids,
+        profiles: Profiles::new(known.profiles),
+        routes,
+        writes: Writes::default(),
+    };
+    let mut results = Vec::with_capacity(plans.len());
+    for plan in plans {
+        results.push(if applied.insert(plan.payload) {
+            transaction.apply(plan)
+        } else {
+            Applied { already: true, ..Applied::default() }
+        });
+    }
+    let Transaction { ledgers, profiles, mut writes, .. } = transaction;
+    writes.ledgers = ledgers.into_writes(&mut writes.totals);
+    writes.profiles = profiles.into_writes();
+    (writes, results)
+}
+
+impl<'a> Transaction<'a, '_> {
+    fn apply(&mut self, plan: &'a Plan) -> Applied {
+        for (producer, note) in &plan.notes {
+            self.ledgers.touch(*producer, plan).apply_declaration(note);
+        }
+        let mut applied = Applied::default();
+        for event in &plan.events {
+            match self.arrive(plan, event) {
+                Outcome::Stored => applied.stored += 1,
+                Outcome::Duplicate => applied.duplicates += 1,
+                Outcome::Invalid => applied.invalid += 1,
+            }
+        }
+        // Every event of the payload ended in exactly one outcome (I3).
+        debug_assert_eq!(
+            applied.stored + applied.duplicates + applied.invalid,
+            plan.events.len() as u64
+        );
+        self.writes.totals.add_payload(&applied);
+        self.writes.payloads.push(AppliedPayload { plan, applied });
+        applied
+    }
+
+    fn arrive(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> Outcome {
+        let arrival = self.arrival(plan, event);
+        if arrival == Arrival::TooScattered
+            || (arrival == Arrival::First && !matches!(event.identity, EventIdentity::Numbered(..)))
+        {
+            self.writes.totals.unnumbered += 1;
+        }
+        match (arrival, &event.fate) {
+            (Arrival::First, Fate::Store(columns)) => {
+                let profile_json = self.profiles.apply(columns);
+                self.writes.rows.push(NewRow { plan, event, columns, profile_json });
+                fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
+                Outcome::Stored
+            }
+            (Arrival::First, Fate::Refuse { reason, detail }) => {
+                self.refuse(plan, event, *reason, detail.clone())
+            }
+            (Arrival::TooScattered, _) => {
+                let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
+                self.refuse(plan, event, InvalidReason::ProducerInvalid, detail)
+            }
+            (Arrival::Again, _) => {
+                let outcome = Outcome::Duplicate;
+                self.writes.not_stored.push(NotStored { plan, event, outcome, reason: None });
+                outcome
+            }
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        plan: &'a Plan,
+        event: &'a PlannedEvent,
+        reason: InvalidReason,
+        detail: String,
+    ) -> Outcome {
+        let (outcome, reason) = (Outcome::Invalid, Some((reason, detail)));
+        self.writes.not_stored.push(NotStored { plan, event, outcome, reason });
+        outcome
+    }
+
+    /// Whether this is the event's first arrival (I2).
+    fn arrival(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> Arrival {
+        match &event.identity {
+            EventIdentity::Numbered(producer, seq) => {
+                self.ledgers.touch(*producer, plan).arrive(*seq)
+            }
+            EventIdentity::ClientId(id) => {
+                let key = ClientIdKey { source: &plan.source, id };
+                if self.client_ids.contains_key(&key) {
+                    return Arrival::Again;
+                }
+                self.client_ids.insert(key, event.id);
+                self.writes.client_ids.push((key, event.id, plan.received_ms));
+                Arrival::First
+            }
+            EventIdentity::Anonymous => Arrival::First,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The rules of applying payloads, once for every database. Pure.
+//!
+//! A backend applies plans in one transaction, in three steps:
+//!
+//! 1. it reads what the rules need to know: [`Wanted`] says what that is, [`Known`] holds it;
+//! 2. [`decide`] says what applying the plans writes, [`replay`] what applying them again writes;
+//! 3. it writes all of [`Writes`].
+//!
+//! The rules never see a database, and a backend never decides: a new one implements rows, ledgers
+//! and queues, and nothing else. Reading and writing in bulk suits an embedded database and one that is a round
+//! trip away alike.
+
+mod arrivals;
+mod fan_out;
+mod known;
+mod ledgers;
+mod profiles;
+mod replay;
+mod totals_change;
+mod writes;
+
+pub use arrivals::decide;
+pub use known::{ClientIdKey, Histories, History, Known, Payloads, Wanted};
+pub use profiles::StoredProfile;
+pub use replay::{decide as replay, wanted as wanted_for_replay};
+pub use totals_change::TotalsChange;
+pub use writes::{AppliedPayload, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes};

@@ -1,0 +1,109 @@
+//! What applying plans writes.
+
+use std::sync::Arc;
+
+use lamplight_wire::Producer;
+use lamplight_wire::reason::InvalidReason;
+
+use super::{ClientIdKey, TotalsChange};
+use crate::store::ledger::{Ledger, Sums};
+use crate::store::{
+    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, Profile, ProfileKey, RowId,
+};
+
+/// Everything that one transaction writes.
+#[derive(Debug, Default)]
+pub struct Writes<'a> {
+    /// Payloads that are applied now, each with how many of its events ended how.
+    pub payloads: Vec<AppliedPayload<'a>>,
+    /// Rows of `events`, in the order of their payloads and of their places there.
+    pub rows: Vec<NewRow<'a>>,
+    /// Arrivals that get no row.
+    pub not_stored: Vec<NotStored<'a>>,
+    /// Ledgers, whole.
+    pub ledgers: Vec<LedgerWrite>,
+    /// Ids that clients gave, each with the arrival that it belongs to and its time of receipt.
+    pub client_ids: Vec<(ClientIdKey<'a>, RowId, i64)>,
+    /// Profiles, whole.
+    pub profiles: Vec<ProfileWrite<'a>>,
+    /// Deliveries. One whose log has a line already is left as it is.
+    pub deliveries: Vec<Delivery>,
+    /// What changes in the counts of everything.
+    pub totals: TotalsChange,
+    /// Rows that are there and whose enrichment is replaced. Only a replay has any.
+    pub enrichments: Vec<(RowId, Option<&'a str>)>,
+    /// Arrivals that were refused and get a row after all. Only a replay has any.
+    pub accepted: Vec<(&'a Plan, RowId)>,
+}
+
+/// A payload that is applied for the first time.
+#[derive(Debug)]
+pub struct AppliedPayload<'a> {
+    /// The payload.
+    pub plan: &'a Plan,
+    /// How its events ended.
+    pub applied: Applied,
+}
+
+/// A row of `events`.
+#[derive(Debug)]
+pub struct NewRow<'a> {
+    /// The payload that it came in.
+    pub plan: &'a Plan,
+    /// Its name and its place.
+    pub event: &'a PlannedEvent,
+    /// Its columns.
+    pub columns: &'a EventColumns,
+    /// What was known about its user at that moment.
+    pub profile_json: Option<Arc<str>>,
+}
+
+/// An arrival that gets no row.
+#[derive(Debug)]
+pub struct NotStored<'a> {
+    /// The payload that it came in.
+    pub plan: &'a Plan,
+    /// Its name and its place.
+    pub event: &'a PlannedEvent,
+    /// How it ended: a duplicate or invalid.
+    pub outcome: Outcome,
+    /// Why it is invalid, and what was wrong, for people.
+    pub reason: Option<(InvalidReason, String)>,
+}
+
+/// A ledger as it stands now.
+#[derive(Debug)]
+pub struct LedgerWrite {
+    /// Whose it is.
+    pub producer: Producer,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// What it adds up to.
+    pub sums: Sums,
+}
+
+/// A profile as it stands now.
+#[derive(Debug)]
+pub struct ProfileWrite<'a> {
+    /// Whose it is.
+    pub key: ProfileKey<'a>,
+    /// The profile.
+    pub profile: Profile,
+    /// The time of the newest event that said something about it.
+    pub said_ms: i64,
+}
+
+/// The first line in the log of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The event.
+    pub event: RowId,
+    /// The position of the sink among the routes.
+    pub route: usize,
+    /// Queued, or dropped at once.
+    pub state: DeliveryState,
+    /// Why it was dropped: a code, and a sentence for people.
+    pub reason: Option<(&'static str, &'static str)>,
+    /// About how many bytes the event takes.
+    pub bytes: u64,
+}

@@ -1,0 +1,187 @@
+//! Writing what the rules of applying decided, row by row.
+
+use rusqlite::{Connection, ToSql, params};
+use uuid::Uuid;
+
+use crate::store::apply::{AppliedPayload, ClientIdKey, NewRow, NotStored, ProfileWrite};
+use crate::store::sqlite::file::columns::producer_bytes;
+use crate::store::sqlite::weeks::runs::{self, Runs};
+use crate::store::{EventIdentity, Plan, RowId};
+
+/// The columns `producer`, `seq` and `event_id`.
+type IdentityColumns<'a> = (Option<[u8; 16]>, Option<u64>, Option<&'a str>);
+
+fn identity(identity: &EventIdentity) -> IdentityColumns<'_> {
+    match identity {
+        EventIdentity::Numbered(producer, seq) => {
+            (Some(producer_bytes(*producer)), Some(*seq), None)
+        }
+        EventIdentity::ClientId(id) => (None, None, Some(id)),
+        EventIdentity::Anonymous => (None, None, None),
+    }
+}
+
+fn bytes(id: &Uuid) -> &dyn ToSql {
+    id.as_bytes()
+}
+
+/// Writes rows of events that were never stored before.
+pub(super) fn insert(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Result<()> {
+    let mut runs = Runs::default();
+    for row in rows {
+        insert_one(events, row)?;
+        runs.add(&row.event.identity, row.event.id);
+    }
+    runs.save(events)
+}
+
+/// Writes rows of events that may have been stored before. The runs may still have their numbers.
+pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Result<()> {
+    let mut runs = Runs::default();
+    for row in rows {
+        insert_one(events, row)?;
+        if !runs::has(events, &row.event.identity, row.event.id)? {
+            runs.add(&row.event.identity, row.event.id);
+        }
+    }
+    runs.save(events)
+}
+
+fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
+    let NewRow { plan, event, columns, profile_json } = row;
+    let (producer, seq, event_id) = identity(&event.identity);
+    events
+        .prepare_cached(
+            "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
+             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile, properties) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+        )?
+        .execute(params![
+            bytes(&event.id.0),
+            columns.kind.name(),
+            columns.name,
+            plan.source,
+            columns.ts_ms,
+            columns.time_ms,
+            plan.received_ms,
+            plan.created_day,
+            columns.user_id,
+            columns.anonymous_id,
+            columns.session,
+            producer,
+            seq,
+            event_id,
+            bytes(&plan.payload.0),
+            event.index,
+            columns.monitor_json,
+            columns.context_json,
+            columns.enrichment_json,
+            profile_json.as_deref(),
+            columns.properties_json,
+        ])?;
+    Ok(())
+}
+
+/// Replaces what enrichers added to rows that are there.
+pub(super) fn set_enrichments(
+    events: &Connection,
+    enrichments: &[(RowId, Option<&str>)],
+) -> rusqlite::Result<()> {
+    let mut set = events.prepare_cached("UPDATE events SET enrichment = ?2 WHERE id = ?1")?;
+    for (id, enrichment) in enrichments {
+        set.execute(params![bytes(&id.0), enrichment])?;
+    }
+    Ok(())
+}
+
+/// Marks payloads as applied.
+pub(super) fn add_payloads(
+    store: &Connection,
+    payloads: &[AppliedPayload<'_>],
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let mut insert = store.prepare_cached("INSERT INTO applied VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    for AppliedPayload { plan, applied } in payloads {
+        insert.execute(params![
+            bytes(&plan.payload.0),
+            now_ms,
+            plan.attempt,
+            applied.stored,
+            applied.duplicates,
+            applied.invalid
+        ])?;
+    }
+    Ok(())
+}
+
+/// Writes down how arrivals ended that have no row in `events`.
+pub(super) fn add_not_stored(
+    store: &Connection,
+    not_stored: &[NotStored<'_>],
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    let mut insert = store.prepare_cached(
+        "INSERT INTO outcomes (id, state, reason, detail, source, producer, seq, event_id, payload_id, \
+         payload_index, received_ms, applied_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?;
+    for NotStored { plan, event, outcome, reason } in not_stored {
+        let (producer, seq, event_id) = identity(&event.identity);
+        insert.execute(params![
+            bytes(&event.id.0),
+            outcome.name(),
+            reason.as_ref().map(|(reason, _)| reason.code()),
+            reason.as_ref().map(|(_, detail)| detail),
+            plan.source,
+            producer,
+            seq,
+            event_id,
+            bytes(&plan.payload.0),
+            event.index,
+            plan.received_ms,
+            now_ms,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Takes back that arrivals were refused.
+pub(super) fn accept(store: &Connection, accepted: &[(&Plan, RowId)]) -> rusqlite::Result<()> {
+    let mut delete = store.prepare_cached("DELETE FROM outcomes WHERE id = ?1")?;
+    let mut count = store.prepare_cached(
+        "UPDATE applied SET stored = stored + 1, invalid = invalid - 1 WHERE payload_id = ?1",
+    )?;
+    for (plan, id) in accepted {
+        delete.execute([bytes(&id.0)])?;
+        count.execute([bytes(&plan.payload.0)])?;
+    }
+    Ok(())
+}
+
+/// Writes down to which arrivals the ids that clients gave belong.
+pub(super) fn add_client_ids(
+    store: &Connection,
+    client_ids: &[(ClientIdKey<'_>, RowId, i64)],
+) -> rusqlite::Result<()> {
+    let mut insert = store.prepare_cached(
+        "INSERT INTO event_ids (event_id, source, id, received_ms) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (key, id, received_ms) in client_ids {
+        insert.execute(params![key.id, key.source, bytes(&id.0), received_ms])?;
+    }
+    Ok(())
+}
+
+/// Writes profiles.
+pub(super) fn save_profiles(
+    store: &Connection,
+    profiles: &[ProfileWrite<'_>],
+) -> rusqlite::Result<()> {
+    let mut save = store.prepare_cached(
+        "INSERT INTO profiles (key, said_ms, json) VALUES (?1, ?2, ?3) \
+         ON CONFLICT (key) DO UPDATE SET said_ms = excluded.said_ms, json = excluded.json",
+    )?;
+    for ProfileWrite { key, profile, said_ms } in profiles {
+        save.execute(params![key.to_string(), said_ms, profile.json()])?;
+    }
+    Ok(())
+}
