@@ -16,8 +16,6 @@ const INTERNAL = [
   'module_text',
   'full_glue',
   'full',
-  'without_wasm/translated',
-  'without_wasm/pending_calls',
   'client',
   'options',
   'stats',
@@ -42,6 +40,7 @@ export function writeTypes(out) {
   })
   if (status !== 0) throw new Error('failed to write the types')
   for (const name of INTERNAL) rmSync(join(out, `${name}.d.ts`))
+  rmSync(join(out, 'without_wasm'), { recursive: true })
   for (const name of readdirSync(out, { recursive: true }).filter((name) => name.endsWith('.d.ts')))
     addForms(join(out, name))
 }

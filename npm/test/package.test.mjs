@@ -17,7 +17,18 @@ test('the package has only the entries, their types, the module and the licences
     }),
   )
   const entries = ['index', 'slim', 'auto', 'react', 'vue', 'svelte']
-  const declarations = ['index', 'entries/slim', 'auto', 'auto/vitals', 'react', 'vue', 'svelte', 'snippet', 'types']
+  const declarations = [
+    'index',
+    'entries/slim',
+    'auto',
+    'auto/vitals',
+    'react',
+    'vue',
+    'svelte',
+    'snippet',
+    'types',
+    'types/results',
+  ]
   assert.deepEqual(
     packed.files.map((file) => file.path).sort(),
     [
