@@ -44,7 +44,10 @@ const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
 const OURS =
   /^(wasm_.*|setNumbered|sizeExcluding|handOver|answered|overflowDone|timerFired|takePending|changed|learn|flushed|emit|receive|pass|enter|holdLock|loadFullClient|setTimer|fetchFullClient|postRequest|setEventPrefix|core|returnedText|releaseLock)$/
 // Pages pass these names as options, or read them as members.
-for (const [, name] of readFileSync(join(here, 'src/types.ts'), 'utf8').matchAll(/(\w+)\??[:(<]/g)) {
+const publicTypes = ['types', 'types/results']
+  .map((name) => readFileSync(join(here, `src/${name}.ts`), 'utf8'))
+  .join('\n')
+for (const [, name] of publicTypes.matchAll(/(\w+)\??[:(<]/g)) {
   if (OURS.test(name))
     throw new Error(
       `'${name}' is a name in the public types: rename the private one in OURS, so that it is not shortened`,
