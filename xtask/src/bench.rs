@@ -13,8 +13,8 @@ use crate::{browsers, build};
 pub(crate) enum Benchmark {
     /// What `track` and `init` cost a page, in a real Chromium
     Client,
-    /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and the disk's own sync
-    /// time
+    /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
+    /// the disk's own sync time
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,

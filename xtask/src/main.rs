@@ -66,8 +66,8 @@ enum Command {
     },
     /// Check formatting, lints, documentation, dependencies, types and the repository's own rules
     Check,
-    /// Run the long forms of the tests, for hours: tabs and servers killed hundreds of times, thousands of simulated
-    /// worlds
+    /// Run the long forms of the tests, for hours: tabs and servers killed hundreds of times,
+    /// thousands of simulated worlds
     Torture(torture::Extent),
     /// Print what a page downloads, in brotli bytes, entry by entry
     Size,

@@ -17,7 +17,7 @@ pub(crate) struct Extent {
     /// How often the server is killed under load
     #[arg(long, default_value_t = 200)]
     kills: u32,
-    /// How many random histories with crashes and power cuts run, of processing and of delivering each
+    /// How many random histories with crashes and power cuts run, for processing and delivery each
     #[arg(long, default_value_t = 1_000)]
     crashes: u32,
     /// Open tabs only in this engine (repeatable). Default: every engine of this system
@@ -72,7 +72,7 @@ fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
 fn crashes(workspace: &Workspace, histories: u32) -> Result<()> {
     workspace.run(
         &format!(
-            "{histories} histories of processing and of delivering with crashes and power cuts"
+            "{histories} histories with crashes and power cuts, for processing and delivery each"
         ),
         workspace
             .cargo()

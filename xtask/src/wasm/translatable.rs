@@ -1,5 +1,6 @@
 //! The full client in a form that wasm2js can translate to JavaScript, for pages that forbid
-//! WebAssembly. It is the same compiled code: only wasm-bindgen's part and a few instructions differ.
+//! WebAssembly. It is the same compiled code: only wasm-bindgen's part and a few instructions
+//! differ.
 
 use std::path::Path;
 
