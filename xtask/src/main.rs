@@ -30,7 +30,7 @@ mod workspace;
 use workspace::Workspace;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Lamplight's developer commands", version = None)]
+#[command(bin_name = "cargo xtask", about = "Lamplight's developer commands")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
