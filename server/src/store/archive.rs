@@ -10,8 +10,8 @@ pub trait Archive: Send + Sync + 'static {
     /// Counts the payloads of a span, up to a limit.
     fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount>;
 
-    /// Payloads of a span after one of them, in the order of their ids, at most `payloads_max` and about
-    /// `unpacked_bytes_max`; at least one if there is any.
+    /// The payloads of a span after one of them, in the order of their ids: at most `payloads_max`
+    /// and about `unpacked_bytes_max` decompressed bytes, and at least one if there is any.
     fn payloads(
         &self,
         span: PayloadSpan,
@@ -20,7 +20,7 @@ pub trait Archive: Send + Sync + 'static {
         unpacked_bytes_max: u64,
     ) -> Answer<'_, Vec<KeptPayload>>;
 
-    /// Deletes payloads that are settled and were received before `before_ms`, the oldest first, a limited number of
-    /// them. Gives how many; fewer than before may be left.
+    /// Deletes settled payloads that were received before `before_ms`, the oldest first, a limited
+    /// number of them. Returns how many. There may be more.
     fn prune(&self, before_ms: i64) -> Answer<'_, u64>;
 }

@@ -7,6 +7,6 @@ pub trait Database: Send + Sync + 'static {
     /// Whether it takes writes now.
     fn is_up(&self) -> bool;
 
-    /// Finishes what is queued, writes everything to its final place and stops.
+    /// Writes what is queued, checkpoints the WAL and stops.
     fn close(&self) -> Answer<'_, ()>;
 }

@@ -1,4 +1,5 @@
-//! Deliveries: each is one event owed to one sink. They are made in the transaction that stores the event.
+//! Deliveries: each is one event owed to one sink, created in the transaction that stores the
+//! event.
 
 use std::sync::Arc;
 
@@ -6,28 +7,28 @@ use tokio::sync::watch;
 
 use super::{Answer, EventRow, Lease, LeaseToken, RowId};
 
-/// Longest detail that is kept of what a sink said, in bytes.
+/// The longest detail of a reason, in bytes.
 const DETAIL_BYTES_MAX: usize = 500;
-/// Most dead letters that one call has tried again.
+/// The most dead letters that one call retries.
 pub const RETRY_MAX: u32 = 10_000;
 
-/// What a delivery came to in one step.
+/// The state of a delivery after one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
     /// It waits for its first attempt.
     Queued,
     /// An attempt failed; there will be another.
     Retry,
-    /// The sink has it.
+    /// The sink confirmed it.
     Sent,
-    /// It was given up, and is kept so that someone may have it tried again.
+    /// Given up. It is kept as a dead letter, which a person can retry.
     Dead,
-    /// It is not for this sink, or came too late for it. It is never tried again.
+    /// Not sent: the sink does not take it, or it came too late. It is never retried.
     Dropped,
 }
 
 impl DeliveryState {
-    /// The stable name.
+    /// The name in the API and in databases. It never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -49,14 +50,14 @@ impl DeliveryState {
 /// Why something was not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// The stable code.
+    /// The code in the API and in databases. It never changes.
     pub code: &'static str,
-    /// What happened, for people. Cut to 500 bytes. Shared by the whole batch it is about.
+    /// What happened, as a sentence. Cut to 500 bytes, and shared by the whole batch.
     pub detail: Arc<str>,
 }
 
 impl Reason {
-    /// This code, and this about it.
+    /// A reason with this code. `detail` is cut to 500 bytes.
     pub fn new(code: &'static str, detail: &str) -> Self {
         let mut end = detail.len().min(DETAIL_BYTES_MAX);
         while !detail.is_char_boundary(end) {
@@ -69,17 +70,17 @@ impl Reason {
 /// What a worker wants to lease.
 #[derive(Debug, Clone)]
 pub struct DeliveryAsk {
-    /// Of this sink.
+    /// The sink.
     pub sink: Arc<str>,
     /// The token of the new lease.
     pub token: LeaseToken,
-    /// The time now.
+    /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
-    /// How long the lease is to last.
+    /// How long the lease lasts.
     pub lease_ms: i64,
-    /// At most this many.
+    /// The largest number of results.
     pub events_max: u32,
-    /// At most this many bytes of events; one is always given.
+    /// The largest number of bytes of events. One event is always leased, whatever its size.
     pub bytes_max: u64,
 }
 
@@ -126,89 +127,90 @@ impl DeliveryTicket {
     }
 }
 
-/// A delivery to make.
+/// A leased delivery.
 #[derive(Debug, Clone)]
 pub struct LeasedDelivery {
-    /// What to settle.
+    /// The ticket to settle it with.
     pub ticket: DeliveryTicket,
-    /// The event, unless it was deleted meanwhile.
+    /// The event, unless retention has deleted it.
     pub row: Option<EventRow>,
 }
 
 /// How one leased delivery ended.
 #[derive(Debug, Clone)]
 pub struct SettledDelivery {
-    /// Which.
+    /// The ticket from the lease.
     pub ticket: DeliveryTicket,
-    /// How.
+    /// How it ended.
     pub ending: DeliveryEnding,
 }
 
 /// How an attempt at a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryEnding {
-    /// The sink has it.
+    /// The sink confirmed it.
     Sent,
     /// Another attempt is due at this time.
     RetryAt(i64, Reason),
-    /// Given up.
+    /// Given up: it becomes a dead letter.
     Dead(Reason),
-    /// Not for this sink.
+    /// Not sent, and never retried.
     Dropped(Reason),
 }
 
-/// What a sink can do at the moment.
+/// Whether a sink takes events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkCondition {
     /// It takes events.
     Up,
-    /// It is left alone until this time.
+    /// Its circuit is open until this time, in milliseconds since 1970.
     Resting(i64, Reason),
-    /// It takes nothing until a person changed something and resumes it, or starts the server again.
+    /// It needs a configuration change. It stays stopped until it is resumed or the server
+    /// restarts.
     Stopped(Reason),
 }
 
-/// The end of one batch of leased deliveries.
+/// The result of one batch of leased deliveries.
 #[derive(Debug, Clone)]
 pub struct Settlement {
     /// The sink.
     pub sink: Arc<str>,
     /// The lease that they were leased with.
     pub lease: Lease,
-    /// Each of them.
+    /// The deliveries.
     pub deliveries: Vec<SettledDelivery>,
-    /// What the sink can do now, if that changed.
+    /// The sink's new condition, if it changed.
     pub condition: Option<SinkCondition>,
-    /// The time now.
+    /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
-/// A sink as it is listed.
+/// A sink with its state and counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkRow {
     /// Its name in the configuration.
     pub name: String,
-    /// What kind it is.
+    /// Its kind, such as `mixpanel`.
     pub kind: String,
     /// Whether the configuration still has it.
     pub is_configured: bool,
-    /// Since when a person has it paused.
+    /// When it was paused, in milliseconds since 1970.
     pub paused_ms: Option<i64>,
-    /// Why it takes nothing until a person does something about it.
+    /// Why it is stopped.
     pub stopped: Option<String>,
-    /// Until when it is left alone, and why.
+    /// Until when its circuit is open, and why.
     pub rests: Option<(i64, String)>,
-    /// Deliveries that wait for an attempt, or are in one.
+    /// Deliveries that are queued or in an attempt.
     pub waiting: u64,
-    /// Since when the oldest of those waits, in milliseconds since 1970.
+    /// When the oldest of those was queued, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
     /// Those of them that failed at least once.
     pub failing: u64,
-    /// Deliveries that it has.
+    /// Deliveries that the sink confirmed.
     pub sent: u64,
     /// Deliveries given up.
     pub dead: u64,
-    /// Deliveries that were not for it.
+    /// Deliveries dropped without sending.
     pub dropped: u64,
 }
 
@@ -219,19 +221,19 @@ pub struct DeliveryStep {
     pub sink: String,
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
-    /// What it came to.
+    /// The state after this step.
     pub state: DeliveryState,
-    /// In which attempt; 0 before the first.
+    /// The attempt. 0 before the first.
     pub attempt: u32,
     /// When the next attempt is due.
     pub due_ms: Option<i64>,
-    /// The stable reason.
+    /// The reason's code, as in the API.
     pub reason: Option<String>,
-    /// What happened, for people.
+    /// What happened, as a sentence.
     pub detail: Option<String>,
 }
 
-/// Which dead letters to try again, and how.
+/// Which dead letters to retry, and how.
 #[derive(Debug, Clone, Default)]
 pub struct RetryAsk {
     /// Only of this sink.
@@ -244,37 +246,38 @@ pub struct RetryAsk {
     pub from_ms: Option<i64>,
     /// Only events received before this time.
     pub to_ms: Option<i64>,
-    /// The attempts are spread evenly over this time.
+    /// Spread the attempts evenly over this many milliseconds.
     pub over_ms: i64,
-    /// The time now.
+    /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
-    /// Count, and change nothing.
+    /// Count only, change nothing.
     pub dry_run: bool,
 }
 
-/// What came of [`RetryAsk`].
+/// The result of a [`RetryAsk`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RetryCount {
-    /// Dead letters that are tried again, or would be.
+    /// Dead letters that are retried, or that a dry run would retry.
     pub count: u64,
-    /// Whether there are more than [`RETRY_MAX`], so that another call finds the rest.
+    /// Whether more than [`RETRY_MAX`] match. Call again for the rest.
     pub is_more: bool,
 }
 
-/// Keeps what is owed to sinks, beside the events of a [`super::Events`].
+/// The queue of deliveries, in the same database as [`super::Events`].
 pub trait DeliveryQueue: Send + Sync + 'static {
-    /// Leases deliveries that are due, the longest waiting first, within the limits that are asked for. Gives
-    /// none of a sink that is paused or stopped.
+    /// Leases deliveries that are due, the longest waiting first, within the limits of `ask`.
+    /// Leases none if the sink is paused or stopped.
     fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)>;
 
-    /// Ends work on leased deliveries. It is durable when this returns `Ok`.
+    /// Records how leased deliveries ended. It is durable when this returns `Ok`.
     ///
     /// # Errors
-    /// [`super::StoreError::LeaseLost`], having changed nothing, unless the lease holds every one of them (I4).
+    /// [`super::StoreError::LeaseLost`], having changed nothing, unless the lease holds every one
+    /// of them (I4).
     fn settle(&self, settlement: Settlement) -> Answer<'_, ()>;
 
-    /// Pauses a sink, or resumes one that is paused or stopped. Attempts that have begun go on. Gives whether there is
-    /// such a sink.
+    /// Pauses a sink, or resumes one that is paused or stopped. Attempts that are under way finish.
+    /// Returns whether the sink exists.
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool>;
 
     /// Queues dead letters again, at most [`RETRY_MAX`] of them.
@@ -283,9 +286,9 @@ pub trait DeliveryQueue: Send + Sync + 'static {
     /// Every sink, by name.
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>>;
 
-    /// Every step of every delivery of an event, at most a thousand.
+    /// Every step of every delivery of an event, at most 1,000.
     fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>>;
 
-    /// Changes whenever deliveries were queued, or may have been.
+    /// Changes when deliveries may have been queued.
     fn queued(&self) -> watch::Receiver<u64>;
 }

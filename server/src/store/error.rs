@@ -1,17 +1,18 @@
-//! Why a backend could not do what it was asked.
+//! Why a call to storage failed.
 
-/// Why a backend could not do what it was asked.
+/// Why a call to storage failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// More waits to be written than memory is set aside for.
+    /// The writer's queue is full.
     #[error("queue a write: {queued_bytes} bytes are waiting already")]
     Full {
-        /// How much waits.
+        /// How many bytes are queued.
         queued_bytes: u64,
-        /// When to try again, from the rate of writing just now.
+        /// When to try again, from the current rate of writing.
         retry_after_s: u32,
     },
-    /// A write failed before this one and the database is being opened afresh, or it is closed.
+    /// The database takes no writes: an earlier write failed and the database is being reopened, or
+    /// it is closed.
     #[error("write: the database is not taking writes")]
     Down {
         /// When to try again.
@@ -20,19 +21,19 @@ pub enum StoreError {
     /// The lease ended, or someone else has it.
     #[error("finish leased work: the lease is not the current one")]
     LeaseLost,
-    /// The database refused.
+    /// The database reported an error.
     #[error("{doing}")]
     Database {
-        /// What was being done.
+        /// The operation. It completes "failed to …".
         doing: &'static str,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl StoreError {
-    /// A refusal by the database while `doing` something.
+    /// The database's error while `doing` something.
     pub fn database(
         doing: &'static str,
         source: impl std::error::Error + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Events as they are read.
+//! Events, as reads return them.
 
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -9,35 +9,35 @@ use super::{Completeness, PayloadId, RowId};
 /// A row of `events`.
 #[derive(Debug, Clone)]
 pub struct EventRow {
-    /// Names it.
+    /// Its id.
     pub id: RowId,
-    /// Which way it goes: `default`, `critical` or `monitor`.
+    /// Its type: `default`, `critical` or `monitor`.
     pub kind: String,
     /// What happened.
     pub name: String,
     /// The source it came from.
     pub source: String,
-    /// When, by the client's clock, if it said.
+    /// When it happened, by the client's clock, if the client sent a time.
     pub ts_ms: Option<i64>,
-    /// When, corrected by the client's skew.
+    /// When it happened, corrected for the client's clock skew.
     pub time_ms: i64,
     /// When it was received.
     pub received_ms: i64,
     /// The day it was received, UTC, as the number `YYYYMMDD`.
     pub created_day: u32,
-    /// The id that the app knows the user by.
+    /// The user id that the app set.
     pub user_id: Option<String>,
-    /// An id for a user who is not known.
+    /// The anonymous id.
     pub anonymous_id: Option<String>,
-    /// The browser session.
+    /// The session id.
     pub session: Option<String>,
-    /// Who made it, and its number there.
+    /// Its producer and sequence number.
     pub number: Option<(Producer, u64)>,
-    /// Its name, if its client names events and does not number them.
+    /// The id that the client gave it, if the client does not number events.
     pub event_id: Option<String>,
-    /// The payload it came in.
+    /// The payload that carried it.
     pub payload: PayloadId,
-    /// Its place in that payload.
+    /// Its index in that payload.
     pub index: u32,
     /// The `properties` object, as received.
     pub properties_json: Option<String>,
@@ -52,7 +52,7 @@ pub struct EventRow {
 }
 
 impl EventRow {
-    /// How much text its JSON columns have.
+    /// The number of bytes in its JSON columns.
     pub fn json_bytes(&self) -> usize {
         let added = [&self.enrichment_json, &self.profile_json];
         [&self.properties_json, &self.context_json, &self.monitor_json]
@@ -64,7 +64,7 @@ impl EventRow {
     }
 }
 
-/// Which events to list. All given must hold.
+/// Which events to list. Every condition that is set must hold.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     /// This name exactly.
@@ -85,7 +85,7 @@ pub struct EventFilter {
     pub properties: Vec<(Vec<String>, String)>,
 }
 
-/// A place between two events in a list.
+/// A position in a list of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {
     /// After this row, in a list ordered by row id.
@@ -97,11 +97,11 @@ pub enum Position {
 /// Which events to read, and how many.
 #[derive(Debug, Clone)]
 pub struct EventQuery {
-    /// Which.
+    /// The ticket from the lease.
     pub filter: EventFilter,
-    /// Where to start.
+    /// The position to start after. From the beginning without one.
     pub after: Option<Position>,
-    /// At most this many.
+    /// The largest number of results.
     pub limit: u32,
 }
 
@@ -110,19 +110,19 @@ pub struct EventQuery {
 pub struct EventPage {
     /// The events, newest first.
     pub events: Vec<EventRow>,
-    /// Where the next page starts, if there is more to look at. A page may be short, or even
-    /// empty, and still have a next one: looking at rows that do not match has a limit, too.
+    /// Where the next page starts, if there may be more. A short or even empty page can have a next
+    /// one, because a page looks at a limited number of rows.
     pub next: Option<Position>,
 }
 
-/// How a person names an event.
+/// How an event is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventRef {
     /// By its row.
     Row(RowId),
     /// By its producer and number.
     Number(Producer, u64),
-    /// By the name its client gave it.
+    /// By the id that its client gave it.
     ClientId(String),
 }
 
@@ -133,30 +133,30 @@ pub struct StoredEvent {
     pub row: EventRow,
     /// When it was written.
     pub applied_ms: i64,
-    /// In which attempt at its payload.
+    /// The attempt at its payload that wrote it.
     pub attempt: u32,
 }
 
 /// An arrival of an event that is not in `events`.
 #[derive(Debug, Clone)]
 pub struct RefusedEvent {
-    /// Names the arrival.
+    /// The id of the arrival.
     pub id: RowId,
     /// How it ended: a duplicate or invalid.
     pub outcome: Outcome,
-    /// The stable reason, if it is invalid.
+    /// The reason's code, if the event is invalid.
     pub reason: Option<String>,
-    /// What was wrong, for people.
+    /// What was wrong, as a sentence.
     pub detail: Option<String>,
     /// The source it came from.
     pub source: String,
-    /// Who made it, and its number there.
+    /// Its producer and sequence number.
     pub number: Option<(Producer, u64)>,
-    /// Its name, if its client names events.
+    /// The id that the client gave it.
     pub event_id: Option<String>,
-    /// The payload it came in.
+    /// The payload that carried it.
     pub payload: PayloadId,
-    /// Its place in that payload.
+    /// Its index in that payload.
     pub index: u32,
     /// When it was received.
     pub received_ms: i64,
@@ -167,11 +167,11 @@ pub struct RefusedEvent {
 /// A later arrival of the same event.
 #[derive(Debug, Clone, Copy)]
 pub struct Repeat {
-    /// The payload it came in.
+    /// The payload that carried it.
     pub payload: PayloadId,
     /// When it was received.
     pub received_ms: i64,
-    /// When it was told from a new event.
+    /// When it was recognized as a duplicate.
     pub applied_ms: i64,
 }
 
@@ -182,32 +182,32 @@ pub enum EventTrace {
     Stored {
         /// The row.
         event: Box<StoredEvent>,
-        /// Its later arrivals, oldest first, at most a hundred.
+        /// Its later arrivals, oldest first, at most 100.
         repeats: Vec<Repeat>,
     },
     /// It arrived and is not in `events`.
     Refused {
         /// The arrival.
         event: Box<RefusedEvent>,
-        /// Its later arrivals, oldest first, at most a hundred.
+        /// Its later arrivals, oldest first, at most 100.
         repeats: Vec<Repeat>,
     },
-    /// It was stored, or may have been: the events of its week were removed to keep within the retention.
+    /// It may have been stored, but retention has removed the events of its week.
     Removed {
         /// When its week was removed, in milliseconds since 1970.
         removed_ms: i64,
     },
-    /// Its producer made it and it did not arrive.
+    /// Its producer made it, and it did not arrive.
     Missing {
-        /// Who made it.
+        /// Its producer.
         producer: Producer,
-        /// Its number there.
+        /// Its sequence number.
         seq: u64,
         /// In flight, declared or lost.
         verdict: Completeness,
-        /// Why the client gave it up, if it did.
+        /// Why the client dropped it, if it declared that.
         reason: Option<String>,
-        /// When its producer was last heard from.
+        /// When its producer last sent something, in milliseconds since 1970.
         last_heard_ms: i64,
     },
 }

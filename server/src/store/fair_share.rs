@@ -17,8 +17,8 @@ impl FairShare {
         self.places - retries.min((self.places / 4).max(1)).min(self.places)
     }
 
-    /// Chooses among what is due, each list in the order in which its pieces have waited. Retries get the places
-    /// that fresh pieces leave, and a quarter of the bytes if there are fresh ones.
+    /// Chooses among what is due, each list in the order in which its pieces have waited. Retries
+    /// get the places that fresh pieces leave, and a quarter of the bytes if there are fresh ones.
     pub fn choose<T>(
         self,
         mut retries: Vec<T>,

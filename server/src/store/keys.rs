@@ -1,25 +1,25 @@
-//! Keys: who may do what. Secret ones are kept only as hashes.
+//! Keys and what each allows. Of a secret key only the hash is stored.
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::Answer;
 
-/// What a key lets its holder do.
+/// What a key allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyKind {
-    /// Send events from anywhere. Public: it stands in web pages.
+    /// Sending events from anywhere. It is public: web pages contain it.
     Write,
-    /// Send events from a backend.
+    /// Sending events from a backend.
     Secret,
-    /// Read and act.
+    /// Reading and changing.
     Admin,
-    /// Read.
+    /// Reading.
     Viewer,
 }
 
 impl KeyKind {
-    /// The stable name.
+    /// The name in the API and in databases. It never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -55,23 +55,23 @@ pub fn hash(text: &str) -> KeyHash {
     Sha256::digest(text.as_bytes()).into()
 }
 
-/// What a key's holder may do at most. Without rules a key has no limits but those of the server.
+/// The limits of a key. A key without rules has only the server's limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyRules {
-    /// Pages of these origins only; of any when empty.
+    /// Accepts requests from pages of these origins only. From any if empty.
     pub origins: Vec<String>,
-    /// Bytes of bodies a second, as they arrive.
+    /// Bytes of request bodies per second, as received.
     pub bytes_per_s: Option<u64>,
-    /// Events a second.
+    /// Events per second.
     pub events_per_s: Option<u64>,
 }
 
-/// A key as it is kept.
+/// A stored key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// Names it where the key itself must not stand.
+    /// Its id, which may appear where the key itself may not.
     pub id: String,
-    /// What it lets its holder do.
+    /// What it allows.
     pub kind: KeyKind,
     /// The source that events sent with it belong to.
     pub source: String,
@@ -81,9 +81,9 @@ pub struct Key {
     pub public_text: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub made_ms: i64,
-    /// When it was disabled, if it was.
+    /// When it was disabled, in milliseconds since 1970, if it was.
     pub disabled_ms: Option<i64>,
-    /// What its holder may do at most.
+    /// Its limits.
     pub rules: KeyRules,
 }
 
@@ -98,14 +98,14 @@ impl Key {
     }
 }
 
-/// Keeps keys.
+/// The stored keys.
 pub trait Keys: Send + Sync + 'static {
     /// Every key.
     fn list(&self) -> Answer<'_, Vec<Key>>;
 
-    /// Adds keys; one whose hash is there already stays as it is.
+    /// Adds keys. A key whose hash is stored already stays as it is.
     fn add(&self, keys: Vec<Key>) -> Answer<'_, ()>;
 
-    /// Writes the rules of a key that is there, and whether it is disabled. Gives whether it is there.
+    /// Updates the rules of a key, and whether it is disabled. Returns whether the key exists.
     fn change(&self, key: Key) -> Answer<'_, bool>;
 }

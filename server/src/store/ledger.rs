@@ -1,63 +1,65 @@
-//! A producer's ledger: which of its numbers arrived, which it gave up, and so which are missing.
+//! A producer's ledger: which of its sequence numbers arrived, which it declared as dropped, and so
+//! which are missing.
 //!
-//! Pure. The one structure is both the exact dedup and the proof of completeness.
+//! Pure. The same structure is the exact deduplication and the proof of completeness.
 
 use lamplight_wire::Ranges;
 use lamplight_wire::batch::ProducerNote;
 
 use super::{Completeness, IN_FLIGHT_MS, Week};
 
-/// Most ranges a ledger keeps for arrived numbers, and for given-up ones per reason. A real page has a
-/// handful; a client that made numbers up could otherwise make every write of its ledger slower than the last.
+/// The most ranges that a ledger keeps for received numbers, and for the dropped ones of each
+/// reason. A real page has a handful. Without a limit, a client that invents numbers could make
+/// every write of its ledger slower than the last.
 pub const RANGES_MAX: usize = 10_000;
-/// Most reasons a ledger keeps apart. Further ones are kept under [`OTHER_REASON`].
+/// The most reasons that a ledger keeps apart. Any others are kept as [`OTHER_REASON`].
 pub const REASONS_MAX: usize = 16;
-/// Where numbers given up for yet another reason are kept.
+/// The reason of numbers that were dropped for any reason beyond [`REASONS_MAX`].
 pub const OTHER_REASON: &str = "other";
 
-/// What a number was to the ledger when it arrived.
+/// What a ledger decides about a number that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// New; it is in the ledger now.
+    /// The number is new and is now in the ledger.
     First,
     /// Arrived before.
     Again,
-    /// Not taken: the numbers that arrived are too scattered to be a page's.
+    /// Rejected: the received numbers are too scattered to come from a page.
     TooScattered,
 }
 
-/// What a ledger adds up to. `made = received + declared + missing`, always.
+/// The counts of a ledger. `made = received + declared + missing`, always.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Numbers that were given out.
+    /// Numbers that the producer assigned.
     pub made: u64,
     /// Numbers that arrived.
     pub received: u64,
-    /// Numbers that were given up and did not arrive.
+    /// Numbers that were declared as dropped and did not arrive.
     pub declared: u64,
-    /// Numbers that neither arrived nor were given up.
+    /// Numbers that neither arrived nor were declared as dropped.
     pub missing: u64,
 }
 
 /// A producer's ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
-    /// The source it was first heard from.
+    /// The source of its first payload.
     pub source: String,
     /// The numbers that arrived.
     pub received: Ranges,
-    /// The numbers it said it gave up, by reason, whether they arrived or not.
+    /// The numbers that it declared as dropped, by reason, whether they arrived or not.
     pub dropped: Vec<(String, Ranges)>,
-    /// The number its next event gets, as far as it said.
+    /// The number of its next event, as far as it declared.
     pub next: u64,
-    /// When it was first heard from, in milliseconds since 1970.
+    /// When its first payload was received, in milliseconds since 1970.
     pub first_heard_ms: i64,
-    /// When it was last heard from.
+    /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
 }
 
 impl Ledger {
-    /// The ledger of a producer that is heard from for the first time.
+    /// The ledger of a new producer.
     pub fn new(source: &str, heard_ms: i64) -> Self {
         Self {
             source: source.to_owned(),
@@ -69,18 +71,19 @@ impl Ledger {
         }
     }
 
-    /// The producer was heard from. Payloads may be processed in any order.
+    /// Records that a payload of the producer was received. Payloads may be processed in any order.
     pub fn record_contact(&mut self, heard_ms: i64) {
         self.first_heard_ms = self.first_heard_ms.min(heard_ms);
         self.last_heard_ms = self.last_heard_ms.max(heard_ms);
     }
 
-    /// The weeks that it was first and last heard from in: none of its events was received outside of them.
+    /// The weeks of its first and its last payload. None of its events was received outside of
+    /// them.
     pub fn heard_weeks(&self) -> (Week, Week) {
         (Week::of_ms(self.first_heard_ms), Week::of_ms(self.last_heard_ms))
     }
 
-    /// The number arrived.
+    /// Records that a number arrived.
     pub fn arrive(&mut self, seq: u64) -> Arrival {
         if self.received.contains(seq) {
             return Arrival::Again;
@@ -96,13 +99,14 @@ impl Ledger {
         self.received.contains(seq + 1) || (seq > 1 && self.received.contains(seq - 1))
     }
 
-    /// Its page said this about it.
+    /// Applies what the page declared about the producer.
     pub fn apply_declaration(&mut self, note: &ProducerNote) {
         self.next = self.next.max(note.next);
         for (reason, ranges) in &note.dropped {
             let at = self.reason_at(reason);
             let Some((_, kept)) = self.dropped.get_mut(at) else { continue };
-            // Beyond the limit a declaration is not believed: its numbers stay plain holes, never unseen.
+            // Beyond the limit a declaration is ignored. Its numbers stay holes, so they stay
+            // visible.
             if kept.as_slice().len() + ranges.as_slice().len() <= RANGES_MAX {
                 kept.union(ranges);
             }
@@ -123,14 +127,14 @@ impl Ledger {
         })
     }
 
-    /// How many numbers were given out, as far as anything shows.
+    /// How many numbers the producer assigned, as far as is known.
     pub fn made(&self) -> u64 {
         let dropped = self.dropped.iter().filter_map(|(_, ranges)| ranges.last()).max();
         self.next.saturating_sub(1).max(self.received.last().unwrap_or(0)).max(dropped.unwrap_or(0))
     }
 
-    /// The numbers that it gave up and that did not arrive, by reason. One that was given
-    /// up for two reasons counts under the first.
+    /// The numbers that were declared as dropped and did not arrive, by reason. A number with two
+    /// reasons counts under the first.
     pub fn declared(&self) -> Vec<(String, Ranges)> {
         let mut seen = self.received.clone();
         let mut declared = Vec::new();
@@ -153,7 +157,7 @@ impl Ledger {
         holes
     }
 
-    /// What it adds up to.
+    /// Its counts.
     pub fn sums(&self) -> Sums {
         let sums = Sums {
             made: self.made(),
@@ -165,7 +169,7 @@ impl Ledger {
         sums
     }
 
-    /// What can be said about all of its events at `now_ms`.
+    /// How complete its events are at `now_ms`.
     pub fn verdict(&self, sums: Sums, now_ms: i64) -> Completeness {
         match (sums.missing, sums.declared) {
             (0, 0) => Completeness::Complete,

@@ -1,4 +1,4 @@
-//! A ledger's sets as JSON text, which people can read in the database, too.
+//! A ledger's sets as JSON text, so that people can read them in the database.
 
 use lamplight_wire::Ranges;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::ledger::Ledger;
 
 impl Ledger {
-    /// The given-up numbers as JSON text: `{"<reason>":[[from,to],…]}`.
+    /// The dropped numbers as JSON text: `{"<reason>":[[from,to],…]}`.
     pub fn dropped_json(&self) -> String {
         let mut out = String::from("{");
         for (index, (reason, ranges)) in self.dropped.iter().enumerate() {
@@ -32,7 +32,7 @@ impl Ledger {
 /// Reads what [`Ledger::received_json`] wrote.
 ///
 /// # Errors
-/// When it did not.
+/// If the text has another form.
 pub fn read_received(json: &str) -> serde_json::Result<Ranges> {
     Ok(serde_json::from_str::<Vec<(u64, u64)>>(json)?.into_iter().collect())
 }
@@ -40,14 +40,15 @@ pub fn read_received(json: &str) -> serde_json::Result<Ranges> {
 /// Reads what [`Ledger::dropped_json`] wrote.
 ///
 /// # Errors
-/// When it did not.
+/// If the text has another form.
 pub fn read_dropped(json: &str) -> serde_json::Result<Vec<(String, Ranges)>> {
     #[derive(Deserialize)]
     struct Kept(#[serde(deserialize_with = "pairs_in_order")] Vec<(String, Ranges)>);
     Ok(serde_json::from_str::<Kept>(json)?.0)
 }
 
-/// A map keeps no order, and the order of reasons decides under which one a number counts.
+/// A list, because the order of reasons decides which one a number counts under, and a map has no
+/// order.
 fn pairs_in_order<'de, D: serde::Deserializer<'de>>(
     from: D,
 ) -> Result<Vec<(String, Ranges)>, D::Error> {

@@ -1,10 +1,11 @@
 //! Storage: small traits, the data that crosses them, and the rules that hold for every database.
 //!
-//! [`PayloadQueue`], [`Archive`] and [`Replays`] keep raw payloads; [`Events`], [`Reader`], [`Keys`] and
-//! [`DeliveryQueue`] keep what processing made of them. The two groups never share a transaction, so
-//! a backend may keep them on different machines: see "Exactly once across two databases" in [`crate`].
-//! What an arrival becomes, what a replay may change and which sinks are owed an event is decided
-//! once, above the databases, in [`apply`]. Every backend passes the same suite (`tests/suite/store`).
+//! [`PayloadQueue`], [`Archive`] and [`Replays`] keep raw payloads; [`Events`], [`Reader`],
+//! [`Keys`] and [`DeliveryQueue`] keep what processing made of them. The two groups never share a
+//! transaction, so a backend may keep them on different machines: see "Exactly once across two
+//! databases" in [`crate`]. What an arrival becomes, what a replay may change and which sinks are
+//! owed an event is decided once, above the databases, in [`apply`]. Every backend passes the same
+//! suite (`tests/suite/store`).
 //!
 //! Methods return boxed futures, so that a backend is chosen when the server starts.
 

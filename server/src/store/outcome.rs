@@ -12,7 +12,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The stable name.
+    /// The name in the API and in databases. It never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stored => "stored",

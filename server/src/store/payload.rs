@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::WorkerSlot;
 use super::{Lease, LeaseToken};
 
-/// Names a payload: a `UUIDv7` made when it was received.
+/// The id of a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PayloadId(pub Uuid);
 
@@ -16,10 +16,10 @@ impl std::fmt::Display for PayloadId {
     }
 }
 
-/// How a body was packed on the wire.
+/// How a body was compressed on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// Not at all.
+    /// Not compressed.
     Identity,
     /// gzip (RFC 1952).
     Gzip,
@@ -30,7 +30,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// The stable name, as in the HTTP header.
+    /// The name, as in the HTTP header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Identity => "identity",
@@ -51,7 +51,7 @@ impl Encoding {
 /// What is known about how a payload arrived. Nothing here is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PayloadMetadata {
-    /// Names the payload.
+    /// The payload's id.
     pub id: PayloadId,
     /// When it was received, in milliseconds since 1970.
     pub received_ms: i64,
@@ -59,11 +59,11 @@ pub struct PayloadMetadata {
     pub key_id: String,
     /// The source that the key belongs to.
     pub source: String,
-    /// How the body is packed.
+    /// How the body is compressed.
     pub encoding: Encoding,
     /// How many events it holds.
     pub events: u32,
-    /// How large the body is once unpacked.
+    /// The size of the body after decompression.
     pub unpacked_bytes: u32,
     /// The `User-Agent` header, cut to a limit.
     pub user_agent: Option<String>,
@@ -106,24 +106,24 @@ pub struct LeaseAsk {
     /// Which worker asks. Each payload is leased to one worker only, while the number of workers
     /// stays the same.
     pub worker: WorkerSlot,
-    /// The time now.
+    /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
-    /// How long the lease is to last.
+    /// How long the lease lasts.
     pub lease_ms: i64,
-    /// At most this many payloads.
+    /// The largest number of payloads.
     pub payloads_max: u32,
-    /// At most this many unpacked bytes; one payload is always given.
+    /// The largest number of decompressed bytes. One payload is always leased, whatever its size.
     pub unpacked_bytes_max: u64,
 }
 
-/// A payload to work on.
+/// A leased payload.
 #[derive(Debug, Clone)]
 pub struct LeasedPayload {
-    /// The right to finish it.
+    /// The lease that holds it.
     pub lease: Lease,
-    /// What to settle.
+    /// The ticket to settle it with.
     pub ticket: Ticket,
-    /// How often it was tried before.
+    /// How many attempts there were before.
     pub attempts: u32,
     /// How it arrived.
     pub metadata: PayloadMetadata,
@@ -134,15 +134,15 @@ pub struct LeasedPayload {
 /// A payload whose processing failed.
 #[derive(Debug, Clone)]
 pub struct FailedPayload {
-    /// What to give back.
+    /// The ticket from the lease.
     pub ticket: Ticket,
     /// When to try again, in milliseconds since 1970.
     pub due_ms: i64,
-    /// What failed, for people.
+    /// What failed, as a sentence.
     pub error: String,
 }
 
-/// How much waits to be processed.
+/// How much work is queued.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// Payloads that are not settled.
@@ -153,6 +153,6 @@ pub struct Backlog {
     pub oldest_ms: Option<i64>,
     /// Payloads of them that failed at least once and wait for another attempt.
     pub failing: u64,
-    /// What the last of those failed with.
+    /// The error of the last of those.
     pub last_error: Option<String>,
 }

@@ -14,34 +14,38 @@ use super::{
 pub trait PayloadQueue: Send + Sync + 'static {
     /// Stages a payload. **It is on disk, synced, when this returns `Ok`** (I1).
     ///
-    /// Dropping the future does not take the payload back.
+    /// Dropping the future does not cancel the write.
     ///
     /// # Errors
-    /// [`super::StoreError::Full`] and [`super::StoreError::Down`] are for the caller's client to wait out.
+    /// [`super::StoreError::Full`] and [`super::StoreError::Down`] pass by themselves: the client
+    /// retries later.
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()>;
 
-    /// Leases payloads that are due, the longest waiting first, within the limits that are asked for.
+    /// Leases payloads that are due, the longest waiting first, within the limits of `ask`.
     fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>>;
 
-    /// Ends work on leased payloads. It is durable when this returns `Ok`.
+    /// Removes finished payloads from the queue. It is durable when this returns `Ok`.
     ///
     /// # Errors
-    /// [`super::StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of `tickets` (I4).
+    /// [`super::StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of
+    /// `tickets` (I4).
     fn settle(&self, lease: Lease, tickets: Vec<Ticket>, now_ms: i64) -> Answer<'_, ()>;
 
-    /// Gives leased payloads back after a failure, each to be due again later. Never drops one (I3).
+    /// Returns leased payloads to the queue after a failure, each due again later. Never drops one
+    /// (I3).
     ///
     /// # Errors
-    /// [`super::StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of them (I4).
+    /// [`super::StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of
+    /// them (I4).
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()>;
 
-    /// How much waits to be processed.
+    /// How much work is queued.
     fn backlog(&self) -> Answer<'_, Backlog>;
 
     /// The largest number of workers that this queue can be divided between.
     fn workers_max(&self) -> u32;
 
-    /// Returns when payloads for `worker` were staged since the last call, or may have been. Only
-    /// that worker waits for them.
+    /// Returns when payloads for `worker` may have been staged since the last call. Only that
+    /// worker waits for them.
     fn staged(&self, worker: WorkerSlot) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::PayloadId;
 
-/// Names one arrival of an event: a `UUIDv7` computed from its payload's time, id and its index there, so
-/// that processing a payload again makes the same names.
+/// The id of one arrival of an event, and of its row if it gets one: a `UUIDv7` computed from the
+/// payload's time and id and the event's index, so that processing a payload again makes the same
+/// ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(pub Uuid);
 
@@ -19,33 +20,33 @@ impl std::fmt::Display for RowId {
     }
 }
 
-/// What tells an event from every other one.
+/// What identifies an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventIdentity {
-    /// Numbered by its producer: deduplicated for ever.
+    /// Its producer and sequence number. Deduplicated permanently.
     Numbered(Producer, u64),
-    /// Named by a client that does not number; the name counts within one source.
+    /// An id that a client gave it that does not number events. It counts within one source.
     ClientId(String),
-    /// Neither: every arrival is a new event.
+    /// None: every arrival is a new event.
     Anonymous,
 }
 
-/// The columns of an event that can be stored. Texts ending in `json` are as received.
+/// The columns of an event that can be stored. Fields that end in `json` hold the text as received.
 #[derive(Debug, Clone)]
 pub struct EventColumns {
-    /// Which way it goes.
+    /// Its type.
     pub kind: Kind,
     /// What happened.
     pub name: String,
-    /// When, by the client's clock, if it said.
+    /// When it happened, by the client's clock, if the client sent a time.
     pub ts_ms: Option<i64>,
-    /// When, corrected by the client's skew.
+    /// When it happened, corrected for the client's clock skew.
     pub time_ms: i64,
-    /// The id that the app knows the user by.
+    /// The user id that the app set.
     pub user_id: Option<String>,
-    /// An id for a user who is not known.
+    /// The anonymous id.
     pub anonymous_id: Option<String>,
-    /// The browser session.
+    /// The session id.
     pub session: Option<String>,
     /// The `properties` object.
     pub properties_json: Option<String>,
@@ -64,9 +65,9 @@ pub enum Fate {
     Store(Box<EventColumns>),
     /// An outcome with a reason.
     Refuse {
-        /// The stable reason.
+        /// The reason's code, as in the API.
         reason: InvalidReason,
-        /// What was wrong, for people.
+        /// What was wrong, as a sentence.
         detail: String,
     },
 }
@@ -74,13 +75,13 @@ pub enum Fate {
 /// One event of a payload.
 #[derive(Debug, Clone)]
 pub struct PlannedEvent {
-    /// Names this arrival.
+    /// The id of this arrival.
     pub id: RowId,
     /// Its place in the payload.
     pub index: u32,
-    /// What tells it from every other event.
+    /// What identifies the event.
     pub identity: EventIdentity,
-    /// What it becomes if it did not arrive before.
+    /// What it becomes if this is its first arrival.
     pub fate: Fate,
 }
 
@@ -107,13 +108,13 @@ pub struct Plan {
     pub source: String,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// What it said about producers.
+    /// What it declares about producers.
     pub notes: Vec<(Producer, ProducerNote)>,
     /// Its events, in order.
     pub events: Vec<PlannedEvent>,
 }
 
-/// What applying a plan did. The three counts are all zero when it had been applied before.
+/// What applying a plan did. All counts are 0 if it had been applied before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Whether an earlier call had applied it, so that this one changed nothing.

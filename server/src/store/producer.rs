@@ -1,26 +1,26 @@
-//! Producers as they are listed.
+//! Producers, as reads return them.
 
 use lamplight_wire::{Producer, Ranges};
 
-/// How long after a producer was last heard from its holes may still be filled: its browser may come back
+/// How long a hole counts as in flight after the producer's last payload: its browser may come back
 /// and send what it kept. 30 days.
 pub const IN_FLIGHT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// What can be said about all the events of one producer.
+/// How complete the events of one producer are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Completeness {
     /// All arrived.
     Complete,
     /// Some did not arrive, and still may.
     InFlight,
-    /// Some did not arrive, and the client said that it gave up each of them.
+    /// Some did not arrive, and the client declared each of them as dropped.
     Declared,
     /// Some did not arrive and will not.
     Lost,
 }
 
 impl Completeness {
-    /// The stable name.
+    /// The name in the API and in databases. It never changes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Complete => "complete",
@@ -30,7 +30,7 @@ impl Completeness {
         }
     }
 
-    /// The verdict with this name.
+    /// The value with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Complete, Self::InFlight, Self::Declared, Self::Lost]
             .into_iter()
@@ -41,55 +41,55 @@ impl Completeness {
 /// One producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerRow {
-    /// Its name.
+    /// Its id.
     pub producer: Producer,
-    /// The source it was first heard from.
+    /// The source of its first payload.
     pub source: String,
-    /// How many events it made, as far as it said.
+    /// How many events it made, as far as is known.
     pub made: u64,
     /// How many of them arrived.
     pub received: u64,
     /// The numbers that did not arrive and were not declared.
     pub holes: Ranges,
-    /// The numbers it gave up, by reason, and that did not arrive.
+    /// The numbers that it declared as dropped and that did not arrive, by reason.
     pub declared: Vec<(String, Ranges)>,
-    /// What can be said about all of them.
+    /// How complete its events are.
     pub verdict: Completeness,
-    /// When it was first heard from, in milliseconds since 1970.
+    /// When its first payload was received, in milliseconds since 1970.
     pub first_heard_ms: i64,
-    /// When it was last heard from.
+    /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
 }
 
-/// Where a page of producers starts: after this one.
+/// The position of a producer in the list. A page starts after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProducerCursor {
-    /// When the last one of the page before was heard from.
+    /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
-    /// Its name.
+    /// Its id.
     pub producer: Producer,
 }
 
 /// Which producers to list.
 #[derive(Debug, Clone)]
 pub struct ProducerQuery {
-    /// Only those with this verdict.
+    /// Only those that are this complete.
     pub verdict: Option<Completeness>,
-    /// Only those first heard from this source.
+    /// Only those of this source.
     pub source: Option<String>,
-    /// Where to start.
+    /// The position to start after. From the beginning without one.
     pub after: Option<ProducerCursor>,
-    /// At most this many.
+    /// The largest number of results.
     pub limit: u32,
-    /// The time now, which decides between in flight and lost.
+    /// The current time, which decides between in flight and lost.
     pub now_ms: i64,
 }
 
 /// A page of producers.
 #[derive(Debug, Clone, Default)]
 pub struct ProducerPage {
-    /// The producers, the one heard from last first.
+    /// The producers, by their last payload, newest first.
     pub producers: Vec<ProducerRow>,
-    /// Where the next page starts, if there is more to look at.
+    /// Where the next page starts, if there may be more.
     pub next: Option<ProducerCursor>,
 }

@@ -1,19 +1,19 @@
-//! Profiles: what is known about a user from what was said earlier.
+//! Profiles: what earlier events said about a user.
 //!
-//! Pure. An `identify` event's properties are the user's traits; its member `$experiments`, and `$experiment` events with
-//! `experiment` and `variant`, say which variants the user sees.
+//! Pure. An `identify` event's properties are the user's traits; its member `$experiments`, and
+//! `$experiment` events with `experiment` and `variant`, say which variants the user sees.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::EventColumns;
 
-/// Most traits, and most experiments, of one profile.
+/// The most traits, and the most experiments, of one profile.
 const MEMBERS_MAX: usize = 256;
-/// Most bytes of JSON in one profile.
+/// The largest profile, in bytes of JSON.
 const BYTES_MAX: usize = 16 * 1024;
 
-/// What the names of both members and the braces take.
+/// The bytes of both members' names and of the braces.
 const FRAME_BYTES: usize = 32;
 
 /// What an event says about its user.
@@ -26,7 +26,7 @@ pub enum ProfileNote {
 }
 
 impl ProfileNote {
-    /// What `event` says, if it says anything.
+    /// What `event` says about its user, if anything.
     pub fn of(event: &EventColumns) -> Option<Self> {
         #[derive(Deserialize)]
         struct Assignment {
@@ -56,8 +56,9 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Takes in what was said at `said_ms`, if what is known was last said at `known_ms`: of two that contradict each other
-    /// the later one counts, whichever arrives first. `null` takes a trait away. What does not fit is left out.
+    /// Applies what an event said at `said_ms` to a profile whose newest value is from `known_ms`.
+    /// Of two values the one said later counts, whichever arrives first. `null` removes a trait.
+    /// What does not fit is left out.
     pub fn apply(&mut self, note: &ProfileNote, said_ms: i64, known_ms: i64) {
         let is_newer = said_ms >= known_ms;
         let mut room = Room { bytes: BYTES_MAX.saturating_sub(self.json().len() + FRAME_BYTES) };
@@ -88,13 +89,13 @@ impl Profile {
         self.traits.is_empty() && self.experiments.is_empty()
     }
 
-    /// As it stands with an event.
+    /// Its JSON text, as it is stored with an event.
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// How much still fits into a profile.
+/// How many bytes still fit into a profile.
 struct Room {
     bytes: usize,
 }
@@ -122,22 +123,22 @@ impl Room {
     }
 }
 
-/// What a member takes in JSON, with its colon and comma.
+/// The bytes of a member in JSON, with its colon and comma.
 fn cost(name: &str, value: &Value) -> usize {
     Value::from(name).to_string().len() + value.to_string().len() + 2
 }
 
-/// Whose profile it is: a user's whom the app knows, or one's whom it does not.
+/// Identifies a profile: by the user id that the app set, or else by the anonymous id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProfileKey<'a> {
-    /// The user id that the app gave.
+    /// The user id that the app set.
     User(&'a str),
-    /// The id of a user who is not known.
+    /// The anonymous id.
     Anonymous(&'a str),
 }
 
 impl<'a> ProfileKey<'a> {
-    /// Whose profile an event belongs to, if it names a user.
+    /// The profile that an event belongs to, if it names a user.
     pub fn of(event: &'a EventColumns) -> Option<Self> {
         let known = event.user_id.as_deref().map(Self::User);
         known.or(event.anonymous_id.as_deref().map(Self::Anonymous))

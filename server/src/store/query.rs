@@ -1,4 +1,4 @@
-//! Questions about events beside lists of them: counts, arrivals that were refused, what came just now, and SQL.
+//! Queries beside lists of events: counts, refused arrivals, the live view, and SQL.
 
 use lamplight_wire::Producer;
 
@@ -20,25 +20,25 @@ pub enum Grouping {
     Property(Vec<String>),
 }
 
-/// Which events to count, and by what.
+/// Which events to count, and how to group them.
 #[derive(Debug, Clone)]
 pub struct AggregateQuery {
-    /// Which. Both ends of its time must be given.
+    /// Which events. Both ends of its time must be set.
     pub filter: EventFilter,
-    /// By what.
+    /// How to group them.
     pub by: Grouping,
 }
 
 /// Counts of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aggregate {
-    /// The largest counts, the largest first; of equal ones in the order of their keys. A key is `None` for events
-    /// without the property.
+    /// The largest counts, the largest first, and equal ones in the order of their keys. The key is
+    /// `None` for events without the property.
     pub rows: Vec<(Option<String>, u64)>,
-    /// Events under further keys.
+    /// Events under all other keys.
     pub other: u64,
-    /// Where the limit of rows to look at ended the count, in milliseconds since 1970: what was
-    /// received before is not in it.
+    /// The count covers events received at this time or later, in milliseconds since 1970, if the
+    /// limit of rows ended it.
     pub from_ms: Option<i64>,
 }
 
@@ -57,7 +57,7 @@ pub struct RefusedQuery {
     pub to_ms: Option<i64>,
     /// After this one.
     pub after: Option<RowId>,
-    /// At most this many.
+    /// The largest number of results.
     pub limit: u32,
 }
 
@@ -66,16 +66,16 @@ pub struct RefusedQuery {
 pub struct RefusedPage {
     /// The arrivals, newest first.
     pub events: Vec<RefusedEvent>,
-    /// Where the next page starts, if there is more to look at.
+    /// Where the next page starts, if there may be more.
     pub next: Option<RowId>,
 }
 
 /// A place in the order in which events were stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LivePosition {
-    /// Of the payload.
+    /// The position of the payload.
     pub payload: i64,
-    /// Of the event in it.
+    /// The index of the event in it.
     pub index: u32,
 }
 
@@ -84,30 +84,31 @@ pub struct LivePosition {
 pub struct LiveTail {
     /// The events that match, in the order in which they were stored.
     pub events: Vec<(LivePosition, EventRow)>,
-    /// Where to go on.
+    /// The position to continue from.
     pub next: LivePosition,
     /// Whether there is more already.
     pub has_more: bool,
-    /// Whether something in between is not followed any more, because it is too long ago.
+    /// Whether events between `after` and the first one are missing, because they were stored too
+    /// long ago.
     pub has_gap: bool,
 }
 
-/// A statement that only reads, and how much it may cost.
+/// A read-only statement and its limits.
 #[derive(Debug, Clone)]
 pub struct SqlQuery {
     /// The statement.
     pub sql: String,
-    /// Only the weeks that its times are in are looked at, at most the newest ten.
+    /// Reads only the weeks of this filter's times, at most the newest 10.
     pub filter: EventFilter,
-    /// At most this many rows are given.
+    /// The largest number of rows.
     pub rows_max: usize,
-    /// At most this many bytes of values are given.
+    /// The largest number of bytes in the result.
     pub bytes_max: usize,
-    /// It is stopped after this long.
+    /// The time limit, in milliseconds.
     pub time_max: std::time::Duration,
 }
 
-/// What a statement gave.
+/// The result of a statement.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SqlTable {
     /// Names of the columns.
@@ -116,17 +117,17 @@ pub struct SqlTable {
     pub rows: Vec<Vec<serde_json::Value>>,
     /// Whether a limit of rows or bytes ended it.
     pub truncated: bool,
-    /// The weeks whose events it saw, newest first.
+    /// The weeks that it read, newest first.
     pub weeks: Vec<Week>,
 }
 
 /// Why a statement was not run to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
-    /// It is not SQL, or not for these tables, or failed on the way; in the database's words.
+    /// The statement failed. The text is the database's.
     #[error("run the statement: {0}")]
     Invalid(String),
-    /// It does more than read.
+    /// It does not only read.
     #[error("run the statement: it does more than read what may be read")]
     NotReadOnly,
     /// It took too long.

@@ -1,4 +1,4 @@
-//! Reading: every question about events, producers and totals.
+//! Reads of events, producers and totals.
 
 use tokio::sync::watch;
 
@@ -8,7 +8,7 @@ use super::{
     SqlQuery, SqlTable, Totals,
 };
 
-/// Answers questions about what was stored. Each question reads a limited number of rows.
+/// Reads what was stored. Each read looks at a limited number of rows.
 pub trait Reader: Send + Sync + 'static {
     /// The counts of everything applied so far.
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;
@@ -22,21 +22,23 @@ pub trait Reader: Send + Sync + 'static {
     /// A page of arrivals that are not in `events`, newest first.
     fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage>;
 
-    /// A page of producers, the one heard from last first.
+    /// A page of producers, by their last payload, newest first.
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage>;
 
-    /// Counts events by a key. Looks at a limited number of rows, the newest first, and says where it ended.
+    /// Counts events by a key. Looks at a limited number of rows, newest first, and returns where
+    /// it stopped.
     fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate>;
 
-    /// Runs a statement that only reads. Dropping the future stops it.
+    /// Runs a read-only statement. Dropping the future stops it.
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>>;
 
-    /// Where the order in which events are stored ends now.
+    /// The current end of the order in which events are stored.
     fn live_end(&self) -> Answer<'_, LivePosition>;
 
-    /// The events stored after `after` that match, at most `limit` of them, in the order in which they were stored.
+    /// The events stored after `after` that match, at most `limit` of them, in the order in which
+    /// they were stored.
     fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail>;
 
-    /// Counts up whenever this process has stored something.
+    /// Changes whenever this process has stored something.
     fn changes(&self) -> watch::Receiver<u64>;
 }

@@ -1,16 +1,17 @@
-//! Replays: payloads that were processed are processed again.
+//! Replays: processing payloads again.
 
 use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Answer, PayloadId, PayloadMetadata};
 
-/// Payloads received within a span of time. Their ids begin with the time of receipt, so it is a span of ids, too.
+/// Payloads received within a span of time. Their ids begin with the time of receipt, so this is
+/// also a span of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadSpan {
-    /// The first id that is in it.
+    /// The first id in it.
     pub first: PayloadId,
-    /// The last id that is in it.
+    /// The last id in it.
     pub last: PayloadId,
 }
 
@@ -31,18 +32,18 @@ impl PayloadSpan {
     }
 }
 
-/// How much a span holds.
+/// The number of payloads and events in a span.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SpanCount {
     /// Payloads.
     pub payloads: u64,
     /// Events in them.
     pub events: u64,
-    /// Whether there are more than were counted: counting has a limit.
+    /// Whether there are more, because counting has a limit.
     pub has_more: bool,
 }
 
-/// A payload as it is kept.
+/// A payload from the archive.
 #[derive(Debug, Clone)]
 pub struct KeptPayload {
     /// How it arrived.
@@ -51,40 +52,40 @@ pub struct KeptPayload {
     pub body: Bytes,
 }
 
-/// Names a replay.
+/// The id of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReplayId(pub i64);
 
-/// A replay, and how far it is.
+/// A replay and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
-    /// Names it.
+    /// Its id.
     pub id: ReplayId,
-    /// What it is to replay.
+    /// The payloads to replay.
     pub span: PayloadSpan,
-    /// The last payload that it is done with.
+    /// The last payload that it has processed.
     pub after: Option<PayloadId>,
-    /// What it did so far.
+    /// What it has done so far.
     pub done: Replayed,
-    /// When it was asked for, in milliseconds since 1970.
+    /// When it was requested, in milliseconds since 1970.
     pub begun_ms: i64,
-    /// When it was finished, if it is.
+    /// When it finished, in milliseconds since 1970, if it has.
     pub ended_ms: Option<i64>,
 }
 
-/// What replaying did.
+/// What a replay did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Payloads that were looked at.
+    /// Payloads that it read.
     pub payloads: u64,
-    /// Events whose row was there and now has what enrichment adds today.
+    /// Events whose row was there and now has today's enrichment.
     pub rewritten: u64,
-    /// Events whose row was gone and is there again.
+    /// Events whose row was gone and was restored.
     pub restored: u64,
     /// Events that were refused and can be stored now.
     pub accepted: u64,
-    /// Payloads left alone: not processed for the first time yet, unreadable, or so old that what became of them is
-    /// no longer kept.
+    /// Payloads left alone: not processed for the first time yet, unreadable, or so old that their
+    /// outcomes are no longer stored.
     pub skipped: u64,
 }
 
@@ -100,7 +101,7 @@ impl std::ops::AddAssign for Replayed {
 
 /// Keeps which replays were requested and how far each has come.
 pub trait Replays: Send + Sync + 'static {
-    /// Asks for a replay. It is durable when this returns `Ok`, and is done some time after.
+    /// Requests a replay. The request is durable when this returns `Ok`. The replay runs later.
     fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId>;
 
     /// Replays, the newest first, a limited number of them.
@@ -109,8 +110,8 @@ pub trait Replays: Send + Sync + 'static {
     /// The oldest replay that is not finished.
     fn next(&self) -> Answer<'_, Option<Replay>>;
 
-    /// Writes down that `replay` got to `after` and did `done` on the way, and, if it is finished, when. Changes nothing and
-    /// gives `false` if someone else moved it meanwhile.
+    /// Records that `replay` has come to `after` and did `done` on the way, and when it finished,
+    /// if it has. Changes nothing and returns `false` if another caller moved it.
     fn advance(
         &self,
         replay: Replay,

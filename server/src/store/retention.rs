@@ -1,25 +1,26 @@
-//! What is kept, and for how long.
+//! Retention: what is kept, and for how long.
 
-/// What a store is to keep. What is older goes, whole weeks of events at a time.
+/// The limits of what is kept. Events are deleted in whole weeks.
 #[derive(Debug, Clone, Copy)]
 pub struct Keep {
-    /// Events of weeks that ended before this time go.
+    /// Delete the events of weeks that ended before this time, in milliseconds since 1970.
     pub events_from_ms: Option<i64>,
-    /// The oldest weeks of events go until the rest takes at most this much. The newest stays in any case.
+    /// Delete the oldest weeks of events until the rest takes at most this many bytes. The newest
+    /// week always stays.
     pub events_bytes: Option<u64>,
-    /// Names that clients gave events they do not number are forgotten when they were received before this.
+    /// Delete ids that clients gave events and that were received before this time.
     pub ids_from_ms: i64,
-    /// Nothing that was received at this time or later goes: it may not be processed yet.
+    /// Delete nothing that was received at this time or later: it may not have been processed yet.
     pub pending_from_ms: i64,
-    /// The time now.
+    /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
-/// What went.
+/// What was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Weeks of events.
     pub weeks: u64,
-    /// Other rows: outcomes, marks and names. There may be more of them to go.
+    /// Other rows: outcomes, marks and ids. There may be more to delete.
     pub rows: u64,
 }

@@ -1,14 +1,14 @@
-//! Which sinks an event goes to, decided once, when its row is written. Pure.
+//! Routes: which events a sink wants. Decided once, when an event's row is written. Pure.
 
 use lamplight_wire::event::Kind;
 use serde::Deserialize;
 
-/// An event's name, or its beginning followed by `*`.
+/// An event's name, or a prefix of it followed by `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamePattern(String);
 
 impl NamePattern {
-    /// The pattern with this text. A `*` anywhere but at the end is a letter like any other.
+    /// The pattern with this text. A `*` that is not at the end stands for itself.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -26,13 +26,13 @@ impl NamePattern {
 pub struct Route {
     /// The sink's name in the configuration.
     pub sink: String,
-    /// What kind of sink it is, for people.
+    /// The sink's kind, for lists.
     pub kind: &'static str,
     /// Events of these types.
     pub types: Vec<Kind>,
-    /// If there are any, only events whose name matches one of these.
+    /// Only events whose name matches one of these. All names if empty.
     pub only: Vec<NamePattern>,
-    /// No events whose name matches one of these.
+    /// Not events whose name matches one of these.
     pub except: Vec<NamePattern>,
 }
 
@@ -46,15 +46,15 @@ impl Route {
     }
 }
 
-/// Whether the event's context carries the mark of Global Privacy Control (W3C, `navigator.globalPrivacyControl`):
-/// its user asked that it be passed on to nobody.
+/// Whether the event's context has the mark of Global Privacy Control (W3C,
+/// `navigator.globalPrivacyControl`): the user opted out of sharing.
 pub fn has_privacy_mark(context_json: Option<&str>) -> bool {
     #[derive(Deserialize)]
     struct Context {
         gpc: Option<bool>,
     }
-    // Few contexts have the mark; the others are not parsed. A `gpc` that is no boolean counts as the mark: whoever
-    // wrote it meant something by it, and passing on what must not be cannot be undone.
+    // Few contexts have the mark, and the others are not parsed. A `gpc` that is not a boolean
+    // counts as the mark, because an event that was shared by mistake cannot be recalled.
     context_json.is_some_and(|json| {
         (json.contains("gpc") || json.contains('\\'))
             && serde_json::from_str::<Context>(json)

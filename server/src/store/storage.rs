@@ -30,10 +30,11 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Closes the databases: what is queued is written, and everything reaches its final place.
+    /// Closes the databases: writes what is queued and checkpoints the WAL.
     ///
     /// # Errors
-    /// [`StoreError`], from the first database that could not close. The other is closed all the same.
+    /// [`StoreError`], from the first database that could not close. The other is closed all the
+    /// same.
     pub async fn close(&self) -> Result<(), StoreError> {
         let (intake, events) =
             tokio::join!(self.intake_database.close(), self.events_database.close());

@@ -17,7 +17,7 @@ const TIME_MS_MAX: i64 = (1 << 48) - 1;
 pub struct Week(u32);
 
 impl Week {
-    /// The week of a time of receipt, which is taken as row ids take it: never before 1970.
+    /// The week of a time of receipt. Times before 1970 count as 1970, as in row ids.
     pub fn of_ms(ms: i64) -> Self {
         let ms = ms.clamp(0, TIME_MS_MAX);
         Self(u32::try_from((ms - FIRST_MONDAY_MS) / WEEK_MS).unwrap_or(u32::MAX))
@@ -64,14 +64,15 @@ pub fn first_row_at(ms: i64) -> RowId {
 /// Such as `2026-W47`.
 impl std::fmt::Display for Week {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A week belongs to the year that its Thursday is in, and week 0 has the first of January 1970 as its Thursday.
+        // A week belongs to the year that its Thursday is in, and week 0 has the first of January
+        // 1970 as its Thursday.
         let (year, day_of_year) = year_of_day(i64::from(self.0) * 7);
         write!(f, "{year:04}-W{:02}", day_of_year / 7 + 1)
     }
 }
 
-/// The year of a day counted from 1 January 1970, and the day's place in it, from 0. Works for every day there is,
-/// unlike the calendar library, which ends with the year 9999.
+/// The year of a day counted from 1 January 1970, and the day's place in it, from 0. Works for
+/// every day there is, unlike the calendar library, which ends with the year 9999.
 fn year_of_day(day: i64) -> (i64, i64) {
     let is_leap = |year: i64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     let first_day = |year: i64| {

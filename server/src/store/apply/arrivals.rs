@@ -21,8 +21,8 @@ struct Transaction<'a, 'r> {
     writes: Writes<'a>,
 }
 
-/// Decides what applying `plans` in this order writes, and what became of each. A payload in `applied`,
-/// or one that stands twice among the plans, changes nothing.
+/// Decides what applying `plans` in this order writes, and returns the result of each. A payload
+/// that is in `applied`, or that occurs twice among the plans, changes nothing.
 pub fn decide<'a>(
     plans: &'a [Arc<Plan>],
     mut applied: Payloads,

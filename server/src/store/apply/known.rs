@@ -30,7 +30,8 @@ pub struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What applying `plans` for the first time needs. Payloads that were applied before need nothing.
+    /// What applying `plans` for the first time needs. Payloads that were applied before need
+    /// nothing.
     pub fn of(plans: &'a [Arc<Plan>], applied: &Payloads) -> Self {
         let mut wanted = Self::default();
         for plan in plans.iter().filter(|plan| !applied.contains(&plan.payload)) {

@@ -21,7 +21,7 @@ impl Ledgers {
         Self { known, touched: HashMap::new() }
     }
 
-    /// The ledger of `producer`, which was heard from with `plan`. A new one if it never was before.
+    /// The ledger of `producer`, which `plan` is about. A new one if the producer is new.
     pub(super) fn touch(&mut self, producer: Producer, plan: &Plan) -> &mut Ledger {
         let (ledger, _) = match self.touched.entry(producer) {
             Entry::Occupied(entry) => entry.into_mut(),

@@ -6,9 +6,9 @@
 //! 2. [`decide`] says what applying the plans writes, [`replay`] what applying them again writes;
 //! 3. it writes all of [`Writes`].
 //!
-//! The rules never see a database, and a backend never decides: a new one implements rows, ledgers
-//! and queues, and nothing else. Reading and writing in bulk suits an embedded database and one that is a round
-//! trip away alike.
+//! The rules never see a database, and a backend never decides: a new backend implements rows,
+//! ledgers and queues only. Reading and writing in bulk suits an embedded database as well as one
+//! that is a network round trip away.
 
 mod arrivals;
 mod fan_out;

@@ -41,7 +41,7 @@ impl<'a> Profiles<'a> {
         Self(known)
     }
 
-    /// Applies what an event that gets a row says about its user. Gives what is known then.
+    /// Applies what an event that gets a row says about its user. Returns what is known then.
     pub(super) fn apply(&mut self, event: &'a EventColumns) -> Option<Arc<str>> {
         let stored = self.0.entry(ProfileKey::of(event)?).or_default();
         if let Some(note) = ProfileNote::of(event) {

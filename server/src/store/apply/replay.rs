@@ -1,9 +1,9 @@
 //! Applying payloads again: what a replay may change.
 //!
-//! Which arrival became a row was decided when the payload was first applied, and a row's id is computed from its
-//! payload's, so a replay can only write rows that were there. It restores those that are gone, brings
-//! their enrichment up to date, and accepts what was refused and can be stored now. Ledgers do not
-//! change: no arrival is new.
+//! Which arrival became a row was decided when the payload was first applied, and a row's id is
+//! computed from its payload's, so a replay can only write rows that were there. It restores those
+//! that are gone, brings their enrichment up to date, and accepts what was refused and can be
+//! stored now. Ledgers do not change: no arrival is new.
 
 use std::sync::Arc;
 
@@ -67,8 +67,8 @@ pub fn wanted<'a>(plans: &'a [Arc<Plan>], histories: &Histories) -> Wanted<'a> {
     wanted
 }
 
-/// Decides what applying `plans` again in this order writes. A payload without a history, or whose history
-/// is not whole any more, is left alone.
+/// Decides what applying `plans` again in this order writes. A payload without a history, or whose
+/// history is not whole any more, is left alone.
 pub fn decide<'a>(
     plans: &'a [Arc<Plan>],
     histories: &Histories,

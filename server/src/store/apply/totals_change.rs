@@ -13,7 +13,7 @@ pub struct TotalsChange {
     pub invalid: i64,
     /// Events that no ledger counts.
     pub unnumbered: i64,
-    /// Numbers given out.
+    /// Numbers that producers assigned.
     pub made: i64,
     /// Numbers declared as dropped.
     pub declared: i64,

@@ -78,7 +78,7 @@ pub struct LedgerWrite {
     pub producer: Producer,
     /// The ledger.
     pub ledger: Ledger,
-    /// What it adds up to.
+    /// Its counts.
     pub sums: Sums,
 }
 

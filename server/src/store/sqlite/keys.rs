@@ -56,7 +56,7 @@ pub(crate) fn add(connection: &Connection, key: &Key) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Writes what can change of `key`. Gives whether it is there.
+/// Updates what can change of `key`. Returns whether the key exists.
 pub(crate) fn change(connection: &Connection, key: &Key) -> rusqlite::Result<bool> {
     let changed = connection
         .prepare_cached(

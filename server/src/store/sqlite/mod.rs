@@ -1,7 +1,7 @@
 //! The embedded backend: SQLite files, two writer threads, read-only connections beside them.
 //!
-//! The only code that speaks SQL. `intake.db` keeps raw payloads; `store.db` what came of them, but for the
-//! events, of which each week has a file, `events-<week>.db`.
+//! The only code that speaks SQL. `intake.db` holds raw payloads. `store.db` holds the result of
+//! processing, except for the events, which are in a file for each week, `events-<week>.db`.
 
 mod apply;
 mod deliveries;
@@ -23,7 +23,7 @@ pub use payloads::SqliteIntake;
 pub use store::SqliteStore;
 pub use writer::step::WriterLimits;
 
-/// Opens both databases, or makes them.
+/// Opens both databases, or creates them.
 ///
 /// # Errors
 /// [`OpenError`].

@@ -1,4 +1,4 @@
-//! `store.db`: outcomes, ledgers, counters and keys; and, in a file for each week beside it, the events.
+//! `store.db`, which holds outcomes, ledgers, counters and keys, and the files of events beside it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,17 +41,17 @@ pub struct SqliteStore {
     pub(crate) path: PathBuf,
     pub(crate) changes: watch::Sender<u64>,
     checkpointer: Mutex<Option<Checkpointer>>,
-    /// Statements that people wrote run one at a time.
+    /// Statements that users write run one at a time.
     pub(crate) sql_turn: Arc<Semaphore>,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path` and the files of events beside it, or makes them. Every event
+    /// Opens the database at `path` and the files of events beside it, or creates them. Every event
     /// that is stored from then on is owed to the sinks that `routes` sends it to.
     ///
-    /// Leases of an earlier process end: it is gone, or the lock on the data directory would not
-    /// have been given. So does the stop of a sink: a start is a new try. What waits for a sink that
-    /// has no route any more keeps waiting.
+    /// Releases the leases of an earlier process: it has ended, because this one holds the lock on
+    /// the data directory. Resumes sinks that were stopped: a start is a new attempt. Deliveries to
+    /// a sink that no longer has a route stay queued.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -85,7 +85,8 @@ impl SqliteStore {
         })
     }
 
-    /// Runs a step that writes events of `week`, whose file is opened in a transaction before if it is not open.
+    /// Runs a step that writes events of `week`. If the week's file is not open, an earlier
+    /// transaction opens it.
     pub(crate) async fn in_week<T: Send + 'static>(
         &self,
         doing: &'static str,

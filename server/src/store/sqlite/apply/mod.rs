@@ -1,7 +1,8 @@
 //! Applying payloads: the one place that writes events.
 //!
 //! Runs inside one transaction, so a payload is applied wholly or not at all, and its row in
-//! `applied` makes the second time do nothing. What is written is decided in [`crate::store::apply`].
+//! `applied` makes the second time do nothing. What is written is decided in
+//! [`crate::store::apply`].
 
 mod known;
 pub(crate) mod ledgers;
@@ -24,7 +25,8 @@ use crate::store::{Answer, Applied, Events, Keep, Plan, Pruned, Replayed, Week};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Closed;
 
-/// Applies `plans`, all of `week`, in order. Gives beside the results how many deliveries were queued.
+/// Applies `plans`, all of `week`, in order. Returns the results and how many deliveries were
+/// queued.
 fn apply(
     files: &mut Files,
     week: Week,
@@ -57,7 +59,8 @@ fn apply(
     Ok(Ok((results, queued)))
 }
 
-/// Applies `plans`, all of `week`, again, in order. Gives beside the results how many deliveries were queued.
+/// Applies `plans`, all of `week`, again, in order. Returns the result and how many deliveries were
+/// queued.
 fn reapply(
     files: &mut Files,
     week: Week,
@@ -91,7 +94,7 @@ fn reapply(
     Ok(Ok((done, queued)))
 }
 
-/// Writes everything but the rows of events. Gives how many deliveries were queued.
+/// Writes everything but the rows of events. Returns how many deliveries were queued.
 fn write(
     store: &Connection,
     writes: &Writes<'_>,
@@ -121,7 +124,7 @@ fn week_of(plan: &Plan) -> Week {
 impl Events for SqliteStore {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
         Box::pin(async move {
-            // Nearly always one run.
+            // The plans are nearly always of one week.
             let mut applied = Vec::with_capacity(plans.len());
             for run in plans.chunk_by(|a, b| week_of(a) == week_of(b)) {
                 let week = run.first().map_or(Week::from_number(0), |plan| week_of(plan));

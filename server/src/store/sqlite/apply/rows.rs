@@ -114,7 +114,7 @@ pub(super) fn add_payloads(
     Ok(())
 }
 
-/// Writes down how arrivals ended that have no row in `events`.
+/// Records how arrivals ended that have no row in `events`.
 pub(super) fn add_not_stored(
     store: &Connection,
     not_stored: &[NotStored<'_>],
@@ -144,7 +144,7 @@ pub(super) fn add_not_stored(
     Ok(())
 }
 
-/// Takes back that arrivals were refused.
+/// Deletes the outcome of arrivals that were refused and are now stored.
 pub(super) fn accept(store: &Connection, accepted: &[(&Plan, RowId)]) -> rusqlite::Result<()> {
     let mut delete = store.prepare_cached("DELETE FROM outcomes WHERE id = ?1")?;
     let mut count = store.prepare_cached(
@@ -157,7 +157,7 @@ pub(super) fn accept(store: &Connection, accepted: &[(&Plan, RowId)]) -> rusqlit
     Ok(())
 }
 
-/// Writes down to which arrivals the ids that clients gave belong.
+/// Records which arrival each client id belongs to.
 pub(super) fn add_client_ids(
     store: &Connection,
     client_ids: &[(ClientIdKey<'_>, RowId, i64)],

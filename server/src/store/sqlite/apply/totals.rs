@@ -1,4 +1,4 @@
-//! The counters: one row, changed in the transactions that change what it counts.
+//! The counters: one row, updated in the transactions that change what it counts.
 
 use rusqlite::{Connection, params};
 
@@ -25,7 +25,8 @@ pub(crate) fn add(connection: &Connection, change: &TotalsChange) -> rusqlite::R
     Ok(())
 }
 
-/// Reads the counters. Of the holes only those still in flight are added up, from an index that has nothing else.
+/// Reads the counters. Only holes that are still in flight are added up, along an index that holds
+/// only those.
 pub(crate) fn read(connection: &Connection, now_ms: i64) -> rusqlite::Result<Totals> {
     let in_flight: u64 = connection
         .prepare_cached(

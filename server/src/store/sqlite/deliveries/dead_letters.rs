@@ -1,4 +1,4 @@
-//! Deliveries that were given up, and having them tried again.
+//! Dead letters: deliveries that were given up, and retrying them.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
@@ -18,7 +18,7 @@ struct DeadLetter {
     steps: u32,
 }
 
-/// Queues dead letters again.
+/// Retries dead letters.
 pub(crate) fn retry(connection: &Connection, ask: &RetryAsk) -> rusqlite::Result<RetryCount> {
     let mut found = Vec::new();
     for sink in sinks_of(connection, ask)? {
@@ -47,7 +47,7 @@ fn sinks_of(connection: &Connection, ask: &RetryAsk) -> rusqlite::Result<Vec<i64
     }
 }
 
-/// Finds dead letters along one index, one more than are taken.
+/// Finds dead letters along one index, one more than one call retries.
 fn find(
     connection: &Connection,
     sink: i64,
@@ -117,8 +117,8 @@ fn revive(
     sinks::count(connection, letter.sink, Moved { waiting: 1, dead: -1, ..Moved::default() })
 }
 
-/// Deletes dead letters of events before `from`, which nothing can be sent of any more: at most `rows_max` of each sink.
-/// They count as dropped from then on. Gives how many are gone.
+/// Deletes dead letters of events before `from`, whose rows are gone: at most `rows_max` of each
+/// sink. They count as dropped from then on. Returns how many were deleted.
 pub(crate) fn forget(
     connection: &Connection,
     from: RowId,

@@ -1,4 +1,4 @@
-//! What `store.db` keeps of deliveries, behind the trait.
+//! The delivery queue in `store.db`.
 
 pub(crate) mod dead_letters;
 pub(crate) mod queue;
@@ -27,7 +27,7 @@ impl DeliveryQueue for SqliteStore {
             if taken.is_empty() {
                 return Ok((lease, Vec::new()));
             }
-            // The events are read beside the writer, which has better things to do.
+            // Read on another connection, so that the writer does not wait.
             let read = self
                 .readers
                 .read("read leased deliveries", move |reading| queue::read(reading, &taken));

@@ -1,4 +1,4 @@
-//! The queue of deliveries and the log of what happened to each: `delivery_queue`, `deliveries`.
+//! The queue of deliveries, and the log of each: `delivery_queue` and `deliveries`.
 
 use rusqlite::{Connection, Row, params};
 
@@ -13,7 +13,7 @@ use crate::store::{
     Reason, RowId, SettledDelivery, Settlement, Week,
 };
 
-/// Most steps of deliveries that are shown of one event.
+/// The most delivery steps that are read for one event.
 const STEPS_MAX: u32 = 1_000;
 
 /// One line of the log.
@@ -28,7 +28,8 @@ pub(crate) struct Line<'a> {
     pub(crate) reason: Option<(&'a str, &'a str)>,
 }
 
-/// Appends to the log, unless that step of that delivery is there already. Gives whether it was not.
+/// Appends to the log, unless that step of that delivery is there already. Returns whether it was
+/// appended.
 pub(crate) fn log(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<bool> {
     let added = connection
         .prepare_cached(
@@ -151,7 +152,7 @@ pub(crate) fn read(
                 .map(|taken| events::by_id(events, taken.ticket.event))
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        // Without the file, the events of that week are gone.
+        // Without the file, retention has removed the events of that week.
         let rows = rows.unwrap_or_else(|| vec![None; run.len()]);
         leased.extend(
             run.iter().zip(rows).map(|(taken, row)| LeasedDelivery { ticket: taken.ticket, row }),
@@ -160,7 +161,8 @@ pub(crate) fn read(
     Ok(leased)
 }
 
-/// Ends work on leased deliveries. Gives false, and has then changed something, when the lease does not hold all.
+/// Settles leased deliveries. Returns false if the lease does not hold all of them; the caller must
+/// then roll back.
 pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<bool> {
     let Some(sink) = sinks::find(connection, &settlement.sink)? else { return Ok(false) };
     let mut moved = sinks::Moved::default();
@@ -259,7 +261,7 @@ fn bury(
     Ok(())
 }
 
-/// Ends every lease. For a start, when whoever held one is gone.
+/// Releases every lease. For a start, when no earlier process can hold one.
 pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE delivery_queue SET due_ms = 1, lease_token = NULL \
@@ -269,8 +271,8 @@ pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Deletes what happened to deliveries of events before `from`, at most `rows_max` steps. What is still owed stays in
-/// the queue, and is dropped when it is leased. Gives how many rows are gone.
+/// Deletes the log of deliveries of events before `from`, at most `rows_max` steps. A delivery that
+/// is still queued is dropped when it is leased. Returns how many rows were deleted.
 pub(crate) fn forget(
     connection: &Connection,
     from: RowId,

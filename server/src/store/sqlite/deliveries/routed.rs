@@ -1,4 +1,4 @@
-//! Making deliveries: the sinks there are, and the first line in the log of each delivery.
+//! Creating deliveries: the configured sinks, and the first line in the log of each delivery.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::store::{DeliveryState, DeliveryTicket, Route};
 pub(crate) struct Routes(Arc<(Vec<Route>, Vec<i64>)>);
 
 impl Routes {
-    /// Writes down that these are the sinks, in one transaction.
+    /// Records that these are the sinks, in one transaction.
     pub(crate) fn set(connection: &mut Connection, routes: Vec<Route>) -> rusqlite::Result<Self> {
         let transaction = connection.transaction()?;
         let numbers = sinks::set(&transaction, &routes)?;
@@ -28,7 +28,7 @@ impl Routes {
     }
 }
 
-/// Makes deliveries. One that was made before is left as it is. Gives how many were queued.
+/// Creates deliveries. One that exists already stays as it is. Returns how many were queued.
 pub(crate) fn add(
     connection: &Connection,
     deliveries: &[Delivery],

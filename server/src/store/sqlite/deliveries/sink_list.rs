@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::store::SinkRow;
 
-/// Most deliveries that were tried which are looked at to tell how old they are.
+/// The most retries that are read to find the oldest.
 const TRIED_MAX: i64 = 10_000;
 
 /// Every sink, by name.
@@ -40,7 +40,8 @@ fn sink_row(row: &Row<'_>) -> rusqlite::Result<SinkRow> {
     })
 }
 
-/// Since when the oldest delivery of a sink waits, and how many failed at least once, of up to [`TRIED_MAX`] that were tried.
+/// When the oldest delivery of a sink was queued, and how many have failed, of up to [`TRIED_MAX`]
+/// retries.
 fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64)> {
     let fresh_ms: Option<i64> = connection
         .prepare_cached(

@@ -13,7 +13,7 @@ pub(crate) struct Moved {
     pub(crate) dropped: i64,
 }
 
-/// Writes down which sinks there are. Gives the number of each.
+/// Records which sinks there are. Returns the number of each.
 pub(crate) fn set(connection: &Connection, routes: &[Route]) -> rusqlite::Result<Vec<i64>> {
     connection.execute(
         "UPDATE sinks SET is_configured = 0, stopped = NULL, rests_until_ms = NULL, rests_why = NULL",
@@ -40,7 +40,7 @@ pub(crate) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Opti
         .optional()
 }
 
-/// Its number, if it is neither paused nor stopped.
+/// The number of the sink with this name, if it is neither paused nor stopped.
 pub(crate) fn running(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
@@ -61,7 +61,7 @@ pub(crate) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlit
     Ok(())
 }
 
-/// Writes down what the sink can do now.
+/// Records the sink's condition.
 pub(crate) fn note(
     connection: &Connection,
     sink: i64,
@@ -81,7 +81,7 @@ pub(crate) fn note(
     Ok(())
 }
 
-/// Pauses a sink, or resumes it. Gives whether it is there.
+/// Pauses a sink, or resumes it. Returns whether it exists.
 pub(crate) fn pause(
     connection: &Connection,
     name: &str,

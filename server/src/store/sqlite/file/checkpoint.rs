@@ -1,10 +1,10 @@
-//! Checkpoints beside a writer: a thread copies write-ahead logs into their databases, and empties those that are left
-//! alone.
+//! Checkpoints: a thread copies write-ahead logs into their databases, and truncates those that are
+//! idle.
 //!
-//! Copying and syncing megabytes takes longer than an answer may wait. A passive checkpoint on a connection of its own holds
-//! nobody up; what it leaves for the writer's own checkpoint, when the log is at its limit, is next to nothing. A log that
-//! nothing was written to for a while is copied whole and truncated, so that an idle server holds no room for it and
-//! has little to read at its next start.
+//! Copying and syncing megabytes takes longer than a response may wait. A passive checkpoint on its
+//! own connection blocks nobody, and leaves next to nothing for the writer's checkpoint when the
+//! log reaches its limit. An idle log is copied completely and truncated, so that an idle server
+//! uses no disk space for it and has little to read at its next start.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,29 +17,29 @@ use super::connection::open_checkpointer;
 use crate::store::sqlite::weeks::open::is_week;
 use crate::system::background::lower_thread_priority;
 
-/// How often it looks.
+/// How often the logs are checked.
 const EVERY: Duration = Duration::from_millis(250);
-/// A log this small is left alone while it is written to.
+/// A smaller log is not checkpointed while it is written to.
 const LOG_BYTES_MIN: u64 = 4 * 1024 * 1024;
-/// After so many looks at a log that nothing was written to it is emptied: ten seconds.
+/// A log is idle after this many checks without a write: 10 seconds.
 const QUIET_LOOKS: u32 = 40;
 
-/// Which logs are copied when.
+/// Which logs are checkpointed, and when.
 pub(crate) enum Logs {
-    /// That of this database, also while it is written to: answers wait for its writer.
+    /// The log of this database, also while it is written to: responses wait for its writer.
     Of(PathBuf),
-    /// Those of this database and of the files of events beside it, once they are left alone.
+    /// The logs of this database and of the files of events beside it, once they are idle.
     OfStore(PathBuf),
 }
 
-/// The thread. Ends when this is dropped.
+/// The thread. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     _stop: Sender<()>,
 }
 
 impl Checkpointer {
-    /// Starts looking after `logs`.
+    /// Starts the thread.
     pub(crate) fn start(logs: Logs) -> std::io::Result<Self> {
         Self::start_with(logs, QUIET_LOOKS)
     }
@@ -57,7 +57,7 @@ impl Checkpointer {
                     if let Err(error) =
                         log.look(&path, logs.are_copied_while_written(), quiet_looks)
                     {
-                        // The writer finds out what is wrong with the disk; it has someone to tell.
+                        // The writer meets the same fault and reports it to its callers.
                         tracing::debug!(%error, "failed to copy a log into its database");
                         log.connection = None;
                     }
@@ -86,16 +86,16 @@ impl Logs {
     }
 }
 
-/// One log, as it was last seen.
+/// One log, as of the last check.
 #[derive(Default)]
 struct Log {
     /// Kept while the log is written to.
     connection: Option<Connection>,
     /// When it was last written to.
     written: Option<SystemTime>,
-    /// Looks since then.
+    /// Checks since then.
     quiet_looks: u32,
-    /// When it was last written to, of what is copied already.
+    /// The time of the last write that has been copied.
     copied: Option<SystemTime>,
 }
 
@@ -108,7 +108,7 @@ impl Log {
         self.quiet_looks = if written == self.written { self.quiet_looks + 1 } else { 0 };
         self.written = written;
         if log.len() > 0 && self.quiet_looks >= quiet_looks {
-            // Whoever is at work there is not waited for; the next look is as good.
+            // Another connection is at work there. The next check tries again.
             self.quiet_looks = 0;
             self.checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
             self.connection = None;

@@ -1,4 +1,4 @@
-//! How values stand in columns: times as integers, names of 128 bits as 16 bytes.
+//! How values are stored in columns: times as integers, 128-bit ids as 16 bytes.
 
 use lamplight_wire::Producer;
 use rusqlite::Row;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::store::{PayloadId, RowId};
 
-/// The column does not hold what it must.
+/// A column holds a value that Lamplight does not write.
 #[derive(Debug, thiserror::Error)]
 #[error("read column {0}: its value is not one of those that lamplight writes")]
 struct ColumnError(&'static str);

@@ -1,4 +1,4 @@
-//! Opening a database: settings, and bringing its schema up to date.
+//! Opening a database: its settings and its migrations.
 
 use std::path::{Path, PathBuf};
 
@@ -8,12 +8,12 @@ use rusqlite::{Connection, OpenFlags};
 /// A database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// SQLite refused.
+    /// SQLite reported an error.
     #[error("open database {}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite said.
+        /// SQLite's error.
         #[source]
         source: rusqlite::Error,
     },
@@ -45,7 +45,7 @@ pub enum OpenError {
     Thread {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         #[source]
         source: std::io::Error,
     },
@@ -54,17 +54,18 @@ pub enum OpenError {
 /// One step of a schema: its name, `V<version>__<what>`, and its SQL.
 pub(crate) type Step = (&'static str, &'static str);
 
-/// How a database is laid out.
+/// The layout of a database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
-    /// Size of a page, in bytes. Takes effect when the database is made.
+    /// The page size, in bytes. It takes effect when the database is created.
     pub(crate) page_bytes: u32,
-    /// Room that its writer may take for pages in memory, in KiB.
+    /// The page cache of its writer, in KiB.
     pub(crate) cache_kib: u32,
 }
 
-/// How much write-ahead log is collected before it is copied into the database. Copying costs two syncs, so it
-/// should be rare beside commits; reading the log again after a crash takes well under a second.
+/// How large the write-ahead log grows before the writer checkpoints it. A checkpoint costs two
+/// syncs, so it should be rare beside commits. Recovering the log after a crash takes well under a
+/// second.
 const WAL_BYTES: u32 = 32 * 1024 * 1024;
 
 /// Opens `path` for its one writer. Every commit is synced.
@@ -86,7 +87,7 @@ pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, Ope
     Ok(connection)
 }
 
-/// Opens `path`, which is there, for copying its log.
+/// Opens `path`, which must exist, for checkpoints.
 pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -107,7 +108,7 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Brings the schema up to date. Refuses one that a newer version wrote.
+/// Migrates the schema. Refuses a database that a newer version wrote.
 pub(crate) fn migrate(
     connection: &mut Connection,
     path: &Path,
@@ -125,7 +126,8 @@ pub(crate) fn migrate(
     if found > known {
         return Err(OpenError::Newer { path: path.to_owned(), found, known });
     }
-    // Grouped: the steps and the note that they were taken are one transaction, so that a crash leaves all or none.
+    // Grouped: the migrations and their record are one transaction, so that a crash leaves all or
+    // none.
     Runner::new(&migrations).set_grouped(true).run(connection).map_err(failed)?;
     Ok(())
 }

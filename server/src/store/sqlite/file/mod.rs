@@ -1,4 +1,4 @@
-//! One database file: its connections, transactions, checkpoints, and how values stand in columns.
+//! One database file: connections, transactions, checkpoints, and how values are stored in columns.
 
 pub(crate) mod checkpoint;
 pub(crate) mod columns;

@@ -1,4 +1,4 @@
-//! Read-only connections: a few, opened when first needed, each used by one caller at a time.
+//! Read-only connections: a few, opened on demand, each used by one caller at a time.
 //!
 //! In WAL mode a reader sees the last commit before it began and never makes the writer wait.
 
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::connection::open_reader;
 use crate::store::StoreError;
 
-/// Most reads at a time. Others wait their turn.
+/// The most reads at a time. Others wait.
 const READERS: usize = 4;
 
 /// Read-only connections to one database.
@@ -31,9 +31,9 @@ impl Readers {
         }
     }
 
-    /// Runs `read` on a thread where it may block. All of it sees the same commit.
+    /// Runs `read` on a thread that may block. All of it sees the same commit.
     ///
-    /// Dropping the future lets a read that began run to its end.
+    /// Dropping the future does not stop a read that has begun.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -50,7 +50,7 @@ impl Readers {
                 None => open_reader(&path)?,
             };
             let value = read(&*connection.transaction()?)?;
-            // After an error the connection is not trusted and not kept.
+            // A connection is not reused after an error.
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             Ok(value)
         });
@@ -60,7 +60,7 @@ impl Readers {
         }
     }
 
-    /// Closes the idle connections, so that nothing holds the log back.
+    /// Closes the idle connections, so that none keeps the log from being truncated.
     pub(crate) fn close(&self) {
         self.turns.close();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -1,4 +1,4 @@
-//! What a writer thread writes to: transactions, with a step in each that can be taken back alone.
+//! Transactions of a writer thread, each with steps that can be rolled back alone.
 
 use rusqlite::Connection;
 
@@ -8,13 +8,13 @@ pub(crate) trait Database: Send + 'static {
     fn begin(&mut self) -> rusqlite::Result<()>;
     /// Ends the transaction. Everything in it is on disk, synced, when this returns `Ok`.
     fn commit(&mut self) -> rusqlite::Result<()>;
-    /// Begins a part of the transaction that can be undone.
+    /// Begins a step, which can be rolled back alone.
     fn begin_step(&mut self) -> rusqlite::Result<()>;
-    /// Takes everything since `begin_step` back. `end_step` still follows.
+    /// Rolls back everything since `begin_step`. `end_step` must still follow.
     fn undo_step(&mut self) -> rusqlite::Result<()>;
     /// Ends what `begin_step` began.
     fn end_step(&mut self) -> rusqlite::Result<()>;
-    /// Copies the write-ahead log into the database and empties it.
+    /// Checkpoints and truncates the write-ahead log.
     fn checkpoint(&mut self) -> rusqlite::Result<()>;
 }
 

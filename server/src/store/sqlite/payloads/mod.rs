@@ -1,4 +1,4 @@
-//! `intake.db`: raw payloads and the queue of those still to be processed.
+//! `intake.db`: raw payloads, and the queue of those that wait to be processed.
 
 pub(crate) mod queue;
 pub(crate) mod replays;
@@ -33,21 +33,21 @@ const SCHEMA: [Step; 2] = [
     ("V2__shares", include_str!("../../../../migrations/sqlite/intake/V2__shares.sql")),
 ];
 
-/// Wakes whoever waits for a share.
+/// Wakes the worker that waits for a share.
 type Wakers = Arc<[Notify; SHARES as usize]>;
 
-/// Payloads are a few kilobytes: on small pages each would fill one and waste the rest of it. Measured at
-/// 2.9 kB each, pages of 16 KiB take 40 % more payloads a second than pages of 4 KiB.
+/// Payloads are a few kilobytes: on small pages each would fill one and waste the rest of it.
+/// Measured at 2.9 kB each, pages of 16 KiB take 40 % more payloads a second than pages of 4 KiB.
 const LAYOUT: Layout = Layout { page_bytes: 16 * 1024, cache_kib: 8 * 1024 };
 
-/// What waits, as last committed.
+/// The size of the queue, as of the last commit.
 #[derive(Debug, Default)]
 struct Gauges {
     payloads: AtomicI64,
     events: AtomicI64,
 }
 
-/// The embedded intake.
+/// The embedded payload queue, archive and replays.
 #[derive(Debug)]
 pub struct SqliteIntake {
     writer: Writer<Connection>,
@@ -58,8 +58,8 @@ pub struct SqliteIntake {
 }
 
 impl SqliteIntake {
-    /// Opens the database, or makes it. Leases of an earlier process end: it is gone, or the lock on
-    /// the data directory would not have been given.
+    /// Opens the database, or creates it. Releases the leases of an earlier process: it has ended,
+    /// because this one holds the lock on the data directory.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -106,7 +106,7 @@ impl Host for IntakeHost {
 
     fn open(&mut self) -> Result<Connection, OpenError> {
         let connection = open_writer(&self.path, LAYOUT)?;
-        // Copying the log into the database and emptying it writes and syncs both files.
+        // A checkpoint writes and syncs both files, so it proves that the disk takes writes.
         connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .and_then(|()| self.count(&connection))
@@ -127,7 +127,7 @@ impl Host for IntakeHost {
 
 impl PayloadQueue for SqliteIntake {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
-        // What the row costs beside its body, roughly.
+        // About what the row takes beside its body.
         let bytes = payload.body.len() as u64 + 512;
         Box::pin(self.writer.write(
             "stage a payload",
@@ -152,7 +152,7 @@ impl PayloadQueue for SqliteIntake {
             if taken.is_empty() {
                 return Ok(Vec::new());
             }
-            // The bodies are read beside the writer, which has better things to do.
+            // Read on another connection, so that the writer does not wait.
             self.readers
                 .read("read leased payloads", move |connection| {
                     taken.into_iter().map(|taken| read_leased(connection, ask, taken)).collect()
@@ -211,7 +211,7 @@ impl PayloadQueue for SqliteIntake {
             .map(|(_, staged)| Box::pin(staged.notified()))
             .collect();
         Box::pin(poll_fn(move |context| {
-            // All of them are asked: each has to know whom to wake.
+            // Poll every one: each must register the waker.
             let woken = waits.iter_mut().filter_map(|wait| match wait.as_mut().poll(context) {
                 Poll::Ready(()) => Some(()),
                 Poll::Pending => None,
@@ -308,7 +308,7 @@ fn held<'a>(
     if now_ms >= lease.until_ms { Ok(None) } else { queue::held(connection, lease, tickets) }
 }
 
-/// Appends a payload. Gives the share that it is dealt into.
+/// Appends a payload. Returns its share.
 fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32> {
     let metadata = &payload.metadata;
     connection

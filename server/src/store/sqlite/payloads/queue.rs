@@ -1,4 +1,4 @@
-//! The queue of payloads still to be processed: `payload_queue`.
+//! The queue of payloads that wait to be processed: `payload_queue`.
 
 use std::collections::HashSet;
 
@@ -13,9 +13,9 @@ use crate::store::{
     Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, Ticket, WorkerSlot,
 };
 
-/// Most payloads that are deleted in one transaction: answers wait for it.
+/// The most payloads that one transaction deletes: responses wait for it.
 const PRUNED_MAX: u32 = 100;
-/// Most payloads that were tried and are not settled. With more of them, nothing is deleted.
+/// The most failed payloads that pruning looks at. If more wait, it deletes nothing.
 const HELD_MAX: u32 = 1_000;
 
 /// A row that was leased.
@@ -146,7 +146,7 @@ pub(crate) fn held<'a>(
     Ok(Some(positions))
 }
 
-/// Removes finished work. Gives the number of its events.
+/// Removes a finished payload. Returns its number of events.
 pub(crate) fn settle(
     connection: &Connection,
     lease: Lease,
@@ -163,7 +163,7 @@ pub(crate) fn settle(
         )
 }
 
-/// Makes failed work due again.
+/// Makes a failed payload due again.
 pub(crate) fn release(
     connection: &Connection,
     lease: Lease,
@@ -186,7 +186,7 @@ pub(crate) fn release(
     Ok(())
 }
 
-/// Ends every lease. For a start, when whoever held one is gone.
+/// Releases every lease. For a start, when no earlier process can hold one.
 pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute(
         "UPDATE payload_queue SET due_ms = 1, lease_token = NULL WHERE due_ms > 0 AND lease_token IS NOT NULL",
@@ -204,7 +204,8 @@ pub(crate) fn count(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
     )
 }
 
-/// What waits, but for the counts. Reads one fresh row a share and those that were tried before, which are few.
+/// The backlog, except for its counts. Reads one fresh row of each share, and the failed ones,
+/// which are few.
 pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     let mut backlog = Backlog::default();
     let mut last_failed_ms = None;
@@ -233,7 +234,7 @@ pub(crate) fn backlog(connection: &Connection) -> rusqlite::Result<Backlog> {
     Ok(backlog)
 }
 
-/// The longest waiting payload of a share that was never tried: its place, and when it was received.
+/// The longest waiting fresh payload of a share: its position, and when it was received.
 fn first_fresh(connection: &Connection, share: u32) -> rusqlite::Result<Option<(i64, i64)>> {
     connection
         .prepare_cached(
@@ -244,7 +245,8 @@ fn first_fresh(connection: &Connection, share: u32) -> rusqlite::Result<Option<(
         .optional()
 }
 
-/// Deletes the oldest payloads if they are settled and were received before `before_ms`. Gives how many.
+/// Deletes the oldest payloads if they are settled and were received before `before_ms`. Returns
+/// how many.
 pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result<u64> {
     let oldest: Vec<(i64, i64)> = connection
         .prepare_cached("SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1")?
@@ -265,7 +267,7 @@ pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
         }
     }
     if tried.len() >= HELD_MAX as usize {
-        // Too much goes wrong to be tidying up.
+        // With this many failures, telling which payloads are settled would take too long.
         return Ok(0);
     }
     let mut delete = connection.prepare_cached("DELETE FROM payloads WHERE position = ?1")?;
@@ -281,7 +283,7 @@ pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
     Ok(pruned)
 }
 
-/// Reads the metadata from the first ten columns that its readers select.
+/// Reads the metadata from the first 10 columns of a row.
 pub(crate) fn metadata(row: &Row<'_>) -> rusqlite::Result<PayloadMetadata> {
     let encoding: String = row.get(4)?;
     Ok(PayloadMetadata {

@@ -6,9 +6,9 @@ use super::queue;
 use crate::store::sqlite::file::columns::payload_id;
 use crate::store::{KeptPayload, PayloadId, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
 
-/// Most payloads that are counted.
+/// The most payloads that are counted.
 const COUNTED_MAX: u64 = 1_000_000;
-/// Most replays that are listed.
+/// The most replays that are listed.
 const LISTED_MAX: u32 = 100;
 
 const SELECT: &str = "SELECT id, first_id, last_id, after_id, payloads, rewritten, restored, accepted, skipped, begun_ms, \
@@ -18,7 +18,7 @@ fn bytes(id: PayloadId) -> [u8; 16] {
     id.0.into_bytes()
 }
 
-/// How much a span holds.
+/// The number of payloads and events in a span.
 pub(crate) fn count(connection: &Connection, span: PayloadSpan) -> rusqlite::Result<SpanCount> {
     let (payloads, events): (u64, u64) = connection
         .prepare_cached(
@@ -31,7 +31,8 @@ pub(crate) fn count(connection: &Connection, span: PayloadSpan) -> rusqlite::Res
     Ok(SpanCount { payloads, events, has_more: payloads > COUNTED_MAX })
 }
 
-/// Payloads of a span in the order of their ids, within limits; at least one if there is any.
+/// The payloads of a span in the order of their ids, within limits, and at least one if there is
+/// any.
 pub(crate) fn page(
     connection: &Connection,
     span: PayloadSpan,
@@ -57,7 +58,7 @@ pub(crate) fn page(
     Ok(page)
 }
 
-/// Asks for a replay.
+/// Records a request for a replay.
 pub(crate) fn begin(
     connection: &Connection,
     span: PayloadSpan,
@@ -85,7 +86,7 @@ pub(crate) fn next(connection: &Connection) -> rusqlite::Result<Option<Replay>> 
         .optional()
 }
 
-/// Writes down that `replay` is further than it was. Changes nothing if someone else did that meanwhile.
+/// Records the progress of `replay`. Changes nothing if another caller moved it.
 pub(crate) fn advance(
     connection: &Connection,
     replay: &Replay,

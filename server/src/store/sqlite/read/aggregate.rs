@@ -1,4 +1,5 @@
-//! Counting events by a key, along the same indexes as lists of them, over a limited number of rows.
+//! Counting events by a key, along the same indexes as lists of events, over a limited number of
+//! rows.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -14,22 +15,22 @@ use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::runs;
 use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping, RowId};
 
-/// Most rows looked at for one count.
+/// The most rows that one count reads.
 const SCAN_ROWS_MAX: u64 = 2_000_000;
-/// Most files that are read for one count: more than a quarter of a year has.
+/// The most files that one count reads: more than a quarter of a year.
 const WEEKS_MAX: usize = 16;
-/// Most keys that are counted apart. Events under yet another one are counted together.
+/// The most keys that are counted apart. Events under any other key are counted together.
 const KEYS_MAX: usize = 50_000;
-/// Most counts that are given.
+/// The most counts that are returned.
 const ROWS_MAX: usize = 1_000;
 
-/// A row's id, and a property as text: a text itself, and anything else as its JSON text.
+/// A row's id, and a property as text: a string as it is, anything else as its JSON text.
 const PROPERTY: &str = "id, CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
      ELSE properties -> ? END";
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// A count that goes on from one file of events to the next.
+/// A count that continues from one file of events to the next.
 #[derive(Debug, Default)]
 struct Tally {
     counts: HashMap<Option<String>, u64>,
@@ -44,10 +45,10 @@ impl Tally {
         self.from_ms.is_some()
     }
 
-    /// Whether yet another row may be looked at.
+    /// Whether another row may be read.
     fn look_at(&mut self, id: RowId) -> bool {
         if self.looked_at >= SCAN_ROWS_MAX {
-            // One millisecond is not counted whole: the count begins after it.
+            // This millisecond is counted only in part, so the count covers what comes after it.
             self.from_ms = Some(ms_of(id.0.as_u128()).saturating_add(1));
             return false;
         }
@@ -76,7 +77,7 @@ impl Tally {
     }
 }
 
-/// Counts events, the newest first. The span of time bounds how many files are read.
+/// Counts events, newest first. The span of time bounds how many files are read.
 pub(crate) fn over_weeks(
     reading: &Reading<'_>,
     query: &AggregateQuery,
@@ -91,7 +92,7 @@ pub(crate) fn over_weeks(
     Ok(tally.finish())
 }
 
-/// Counts the events of one file, the newest first.
+/// Counts the events of one file, newest first.
 fn count(
     connection: &Connection,
     query: &AggregateQuery,
@@ -110,7 +111,7 @@ fn count(
     })
 }
 
-/// Counts the events that a statement gives.
+/// Counts the events that a statement returns.
 fn read(
     connection: &Connection,
     query: &AggregateQuery,
@@ -136,8 +137,8 @@ fn read(
     Ok(())
 }
 
-/// A statement that gives the keys of rows along the right index. Not for the events of one producer, which are read run
-/// by run, each [`in_span`].
+/// A statement that returns the keys of rows along the best index. For the events of one producer,
+/// use [`in_span`] for each of its runs instead.
 pub(crate) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
     let filter = &query.filter;
     let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
@@ -146,7 +147,7 @@ pub(crate) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
     select(key(&query.by), filter, index(filter), seek)
 }
 
-/// The same of the rows with ids in a span, both ends included.
+/// The same for rows with ids in a span, both ends included.
 pub(crate) fn in_span(query: &AggregateQuery, span: (RowId, RowId)) -> (String, Vec<Value>) {
     select(key(&query.by), &query.filter, BY_ID, Conditions::span(span))
 }

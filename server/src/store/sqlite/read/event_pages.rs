@@ -6,7 +6,7 @@ use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::{EventFilter, EventPage, EventQuery, EventRow, Position, Week};
 
-/// Most files that are opened for one page.
+/// The most files that one page opens.
 const WEEKS_MAX: usize = 64;
 
 /// A page of events, newest first.
@@ -20,7 +20,8 @@ pub(crate) fn page(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Resul
     }
 }
 
-/// Row ids are in the order of weeks, so the files are read one after the other until the page is full.
+/// Row ids are in the order of weeks, so the files are read one after the other until the page is
+/// full.
 fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPage> {
     let (oldest, mut newest) = span(&query.filter);
     if let Some(Position::Row(row)) = query.after {
@@ -46,8 +47,8 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
     Ok(page)
 }
 
-/// The numbers of one producer may have arrived in any order, so what its weeks hold is merged. It is a page's life,
-/// so there are one or two of them.
+/// The numbers of one producer may have arrived in any order, so its weeks are merged. A producer
+/// lives as long as a page, so there are one or two of them.
 fn by_number(
     reading: &Reading<'_>,
     query: &EventQuery,
@@ -66,7 +67,7 @@ fn by_number(
         }
         merged.extend(events);
         merged.sort_unstable_by_key(|event| std::cmp::Reverse(seq(event)));
-        // Below this some week was not looked at.
+        // Below this number, some week was not read.
         merged.retain(|event| seq(event) >= looked_down_to);
         if merged.len() > query.limit as usize {
             merged.truncate(query.limit as usize);

@@ -1,5 +1,6 @@
-//! Events in one file. Every list is read along one index, or the runs of one producer, from where the last page ended;
-//! other conditions are tested row by row, over a limited number of rows.
+//! Events in one file. Every list is read along one index, or along the runs of one producer, from
+//! where the last page ended. Other conditions are tested row by row, over a limited number of
+//! rows.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +14,7 @@ use crate::store::sqlite::weeks::runs;
 use crate::store::week::first_row_at;
 use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
 
-/// Most rows looked at for one page.
+/// The most rows that one page reads.
 const SCAN_ROWS_MAX: u32 = 20_000;
 /// A page ends early once its JSON columns have this many bytes.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -21,7 +22,7 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What [`event_row`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
      anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile";
-/// How many columns [`COLUMNS`] are: what is selected after them begins here.
+/// The number of columns in [`COLUMNS`]. Whatever is selected after them begins here.
 pub(crate) const COLUMN_COUNT: usize = 21;
 
 /// How much one page may still cost.
@@ -29,7 +30,7 @@ pub(crate) const COLUMN_COUNT: usize = 21;
 pub(crate) struct Budget {
     /// Events that still fit.
     events: usize,
-    /// Rows that may still be looked at.
+    /// Rows that may still be read.
     rows: u32,
     /// Bytes of JSON that still fit.
     bytes: usize,
@@ -46,18 +47,18 @@ impl Budget {
     }
 }
 
-/// What was found in one file of events.
+/// The part of a page that one file has.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     /// The events, newest first.
     pub(crate) events: Vec<EventRow>,
-    /// The last row that was looked at.
+    /// The last row that was read.
     pub(crate) last: Option<Position>,
-    /// Whether the budget was spent before all was looked at.
+    /// Whether the budget ran out before the end.
     pub(crate) has_more: bool,
 }
 
-/// The events of one file that `query` asks for, as far as `budget` reaches.
+/// The events of one file that `query` asks for, as far as `budget` allows.
 pub(crate) fn scan(
     connection: &Connection,
     query: &EventQuery,
@@ -88,7 +89,7 @@ pub(crate) fn scan(
 }
 
 impl Found {
-    /// Reads on, as far as `budget` reaches.
+    /// Reads more, as far as `budget` allows.
     fn read(
         &mut self,
         connection: &Connection,
@@ -130,21 +131,21 @@ pub(crate) fn is_in_time(filter: &EventFilter, id: RowId) -> bool {
         && filter.to_ms.is_none_or(|to| id < first_row_at(to))
 }
 
-/// A statement that gives rows of the right index in order, each with whether all conditions hold. Not for the events
-/// of one producer, which are read run by run, each [`in_span`].
+/// A statement that returns rows along the best index, each with whether all conditions hold. For
+/// the events of one producer, use [`in_span`] for each of its runs instead.
 pub(crate) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
     let mut seek = Conditions::default();
     push_span(&mut seek, query);
     select((COLUMNS, Vec::new()), &query.filter, index(&query.filter), seek)
 }
 
-/// The same of the rows with ids in a span, both ends included.
+/// The same for rows with ids in a span, both ends included.
 pub(crate) fn in_span(filter: &EventFilter, span: (RowId, RowId)) -> (String, Vec<Value>) {
     select((COLUMNS, Vec::new()), filter, BY_ID, Conditions::span(span))
 }
 
-/// A statement that gives `columns` of the rows that `seek` finds in an index, the last in order first, and after
-/// them whether all of `filter` that the index does not answer holds.
+/// A statement that returns `columns` of the rows that `seek` finds in an index, last first, and
+/// after them whether the conditions of `filter` hold that the index does not answer.
 pub(crate) fn select(
     (columns, mut values): (&str, Vec<Value>),
     filter: &EventFilter,
@@ -167,7 +168,7 @@ pub(crate) fn select(
     if let Some(kind) = filter.kind {
         let is = [Value::Text(kind.name().to_owned())];
         if index == "events_type" {
-            // Said in the index's own words, so that SQLite sees that it may use it.
+            // Written as in the index, so that SQLite uses it.
             seek.push("type <> 'default' AND type = ?", is);
         } else {
             check.push("type = ?", is);
@@ -182,7 +183,7 @@ pub(crate) fn select(
     let sql = format!(
         "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY id DESC"
     );
-    // In the order in which they stand in the text.
+    // In the order in which they occur in the statement.
     values.extend(check.values);
     values.extend(seek.values);
     (sql, values)
@@ -191,7 +192,7 @@ pub(crate) fn select(
 /// The index of all rows.
 pub(crate) const BY_ID: &str = "events_id";
 
-/// The index that leaves the fewest rows to look at.
+/// The index that leaves the fewest rows to read.
 pub(crate) fn index(filter: &EventFilter) -> &'static str {
     match filter {
         EventFilter { user: Some(_), .. } => "events_user",
@@ -201,7 +202,8 @@ pub(crate) fn index(filter: &EventFilter) -> &'static str {
     }
 }
 
-/// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span of ids.
+/// Where to start and to end. A row id begins with its time of receipt, so a span of time is a span
+/// of ids.
 pub(crate) fn push_span(seek: &mut Conditions, query: &EventQuery) {
     let filter = &query.filter;
     let from = filter.from_ms.map_or(Uuid::nil(), |ms| first_row_at(ms).0);
@@ -214,7 +216,8 @@ pub(crate) fn push_span(seek: &mut Conditions, query: &EventQuery) {
     }
 }
 
-/// Text is compared as text, whatever escapes it was sent with; anything else by its JSON text.
+/// Strings are compared by value, whatever escapes they were sent with. Anything else is compared
+/// as JSON text.
 fn push_property(check: &mut Conditions, path: &[String], value: &str) {
     let path = Value::Text(json_path(path));
     let value = Value::Text(value.to_owned());

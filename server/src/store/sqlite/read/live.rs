@@ -1,6 +1,7 @@
-//! The payloads applied last, in the order of their commits: what a live view follows.
+//! The most recently applied payloads, in commit order: what the live view follows.
 //!
-//! Row ids are in the order of receipt, in which a payload may come late; so a live view cannot follow them.
+//! Row ids are in the order of receipt, and a payload may be applied late, so the live view cannot
+//! follow them.
 
 use rusqlite::{Connection, params, params_from_iter};
 
@@ -9,17 +10,17 @@ use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
 
-/// How many payloads can be followed back.
+/// How many payloads are kept for the live view.
 const KEPT: i64 = 20_000;
-/// Most payloads looked at for one part of a tail.
+/// The most payloads that one read of the live view covers.
 const PAYLOADS_MAX: u32 = 200;
-/// A part of a tail ends early once its JSON columns have this many bytes.
+/// One read of the live view ends early once its JSON columns have this many bytes.
 const BYTES_MAX: usize = 1024 * 1024;
 
 pub(crate) const PAYLOADS: &str = "SELECT position, first_id, last_id FROM recent WHERE position >= ?1 ORDER BY position LIMIT ?2";
 pub(crate) const FORGET: &str = "DELETE FROM recent WHERE position <= ?1";
 
-/// Remembers a payload with at least one row. Runs in the transaction that writes the rows.
+/// Records a payload that has at least one row. Runs in the transaction that writes the rows.
 pub(crate) fn add(connection: &Connection, first: RowId, last: RowId) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO recent (first_id, last_id) VALUES (?1, ?2)")?
@@ -28,7 +29,7 @@ pub(crate) fn add(connection: &Connection, first: RowId, last: RowId) -> rusqlit
     Ok(())
 }
 
-/// Where the tail ends now.
+/// The current end of the live view.
 pub(crate) fn end(connection: &Connection) -> rusqlite::Result<LivePosition> {
     let payload = connection
         .prepare_cached("SELECT coalesce(max(position), 0) FROM recent")?
@@ -46,7 +47,7 @@ pub(crate) fn tail(
     let oldest: Option<i64> = reading
         .prepare_cached("SELECT min(position) FROM recent")?
         .query_row([], |row| row.get(0))?;
-    // The first position is 1. A position of another database's may lie beyond the end.
+    // The first position is 1. A position from another database may lie beyond the end.
     let is_known = oldest.is_none_or(|oldest| after.payload >= oldest - 1)
         && after.payload <= end(reading)?.payload;
     let after = if is_known { after } else { LivePosition { payload: 0, index: u32::MAX } };

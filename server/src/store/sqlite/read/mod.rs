@@ -1,4 +1,4 @@
-//! Every question that storage answers. Each reads along an index, over a limited number of rows.
+//! Reads. Each goes along an index, over a limited number of rows.
 
 pub(crate) mod aggregate;
 pub(crate) mod event_pages;
@@ -24,7 +24,7 @@ use crate::store::{
     SqlError, SqlQuery, SqlTable, StoreError, Totals,
 };
 
-/// Says, when it is dropped, that nobody waits any more.
+/// Signals, when dropped, that the caller no longer waits.
 #[derive(Debug, Default)]
 struct StopOnDrop(Arc<AtomicBool>);
 

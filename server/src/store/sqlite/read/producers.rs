@@ -1,4 +1,5 @@
-//! Pages of producers. Incomplete ones have an index of their own, so listing them never passes complete ones.
+//! Pages of producers. Incomplete ones have their own index, so listing them never reads complete
+//! ones.
 
 use lamplight_wire::Producer;
 use rusqlite::{Connection, Row, params};
@@ -9,10 +10,10 @@ use crate::store::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
 
-/// Most producers looked at for one page.
+/// The most producers that one page reads.
 const SCAN_ROWS_MAX: u32 = 10_000;
 
-/// A page of producers, the one heard from last first.
+/// A page of producers, by their last payload, newest first.
 pub(crate) fn page(
     connection: &Connection,
     query: &ProducerQuery,

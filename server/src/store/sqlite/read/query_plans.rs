@@ -1,5 +1,5 @@
-//! The plan of every query about events that can be asked over HTTP: none reads more than a bounded part of a table,
-//! and none sorts.
+//! The query plan of every read of events that the API offers: none reads more than a bounded part
+//! of a table, and none sorts.
 
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;

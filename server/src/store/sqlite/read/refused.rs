@@ -1,4 +1,5 @@
-//! Pages of arrivals that are not in `events`, newest first, along one index and over a limited number of rows.
+//! Pages of arrivals that are not in `events`, newest first, along one index and over a limited
+//! number of rows.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -9,7 +10,7 @@ use crate::store::sqlite::file::columns::{producer_bytes, row_id};
 use crate::store::week::first_row_at;
 use crate::store::{RefusedPage, RefusedQuery};
 
-/// Most rows looked at for one page.
+/// The most rows that one page reads.
 const SCAN_ROWS_MAX: u32 = 20_000;
 
 /// A page of refused arrivals.

@@ -16,17 +16,18 @@ use crate::store::{
     Completeness, EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Week,
 };
 
-/// Most later arrivals that a trace lists.
+/// The most later arrivals that a trace lists.
 const REPEATS_MAX: u32 = 100;
 
 /// What [`refused`] reads, in its order.
 pub(crate) const REFUSED_COLUMNS: &str = "id, state, reason, detail, source, producer, seq, event_id, payload_id, \
      payload_index, received_ms, applied_ms";
 
-/// Most weeks that are searched for one producer's event. A producer is a page's life: it has one or two.
+/// The most weeks that are searched for one producer's event. A producer lives as long as a page,
+/// so it has one or two.
 const WEEKS_MAX: usize = 64;
 
-/// Finds an event by any of its names.
+/// Finds an event by any of its ids.
 pub(crate) fn find(
     reading: &Reading<'_>,
     event: &EventRef,
@@ -38,7 +39,7 @@ pub(crate) fn find(
     }
 }
 
-/// Names are forgotten before the events are; then they are looked for where the events are.
+/// Client ids are pruned before the events are. Then the events themselves are searched.
 fn by_name(reading: &Reading<'_>, name: &str) -> rusqlite::Result<Option<EventTrace>> {
     let known = first_arrival(
         reading,
@@ -117,13 +118,13 @@ fn by_row(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<EventTrac
     Ok(Some(EventTrace::Refused { event: Box::new(event), repeats }))
 }
 
-/// Whether an event that is nowhere may have been in a week that is no longer there.
+/// Whether an event that is not found may have been in a week that was removed.
 fn removed(store: &Connection, weeks: (Week, Week)) -> rusqlite::Result<Option<EventTrace>> {
     let removed_ms = catalog::removed_between(store, weeks)?;
     Ok(removed_ms.map(|removed_ms| EventTrace::Removed { removed_ms }))
 }
 
-/// An event in its week's file. One whose payload is not applied does not count, and is not there.
+/// An event in its week's file. A row whose payload has not been applied does not count.
 fn stored(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<StoredEvent>> {
     let row = reading.week(Week::of_row(id), |events| events::by_id(events, id))?;
     let Some(row) = row.flatten() else { return Ok(None) };
@@ -186,7 +187,7 @@ fn repeats(
     }
 }
 
-/// What its producer's ledger says about a number that did not arrive.
+/// What the producer's ledger says about a number that did not arrive.
 fn missing(ledger: &Ledger, producer: Producer, seq: u64) -> Option<EventTrace> {
     if seq == 0 || seq > ledger.made() {
         return None;

@@ -1,8 +1,9 @@
-//! Statements that people write. They read, and nothing else.
+//! SQL statements that users write. They can only read.
 //!
-//! Four walls, any of which would do: the files are opened read-only, the connection is `query_only`, an authorizer lets
-//! nothing but reading pass while the statement is compiled, and SQLite itself must find that it writes nothing. Time,
-//! rows and bytes are bounded; the connection is used once and thrown away.
+//! Four barriers, each of which would suffice: the files are opened read-only, the connection is
+//! `query_only`, an authorizer allows only reads while the statement is compiled, and SQLite must
+//! report that the statement is read-only. Time, rows and bytes are bounded. The connection is used
+//! once and closed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,16 +23,16 @@ use crate::store::sqlite::file::connection::open_reader;
 use crate::store::sqlite::weeks::{catalog, open, runs};
 use crate::store::{SqlError, SqlQuery, SqlTable, Week};
 
-/// Largest text or blob that a statement may build, in bytes.
+/// The largest text or blob that a statement may build, in bytes.
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
-/// Most files of events that one statement sees: as many as SQLite attaches.
+/// The most files of events that one statement sees: as many as SQLite attaches.
 const WEEKS_MAX: usize = 10;
-/// Longest statement, in bytes.
+/// The longest statement, in bytes.
 const SQL_BYTES_MAX: i32 = 64 * 1024;
-/// How many steps of SQLite's machine pass between two looks at the clock.
+/// How many steps of SQLite's virtual machine run between two checks of the time limit.
 const STEPS: i32 = 10_000;
 
-/// Runs a statement. It stops early once `is_gone`.
+/// Runs a statement. It stops early once `is_gone` is true.
 pub(crate) fn run(
     path: &Path,
     query: &SqlQuery,
@@ -56,18 +57,19 @@ pub(crate) fn run(
     })
 }
 
-/// Opens store.db with the files of events beside it, which stand as one view `events`. `numbered` has the same columns of
-/// the events that have a number, and finds those of one producer without passing the others.
+/// Opens store.db with the files of events attached, which the view `events` combines. The view
+/// `numbered` has the same columns for events with a sequence number, and finds those of one
+/// producer without reading the others.
 fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week>)> {
     let connection = open_reader(path)?;
-    // What a statement sorts goes to files when it is large: memory is for everyone.
+    // Large sorts go to temporary files, so that one statement cannot use up the memory.
     connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
     let (mut parts, mut numbered) = (Vec::new(), Vec::new());
     for (at, week) in weeks.iter().enumerate() {
         let file = open::path(folder, *week);
-        // Attached files are opened the way the first one was: read-only.
+        // Attached files are opened like the first one: read-only.
         connection.execute(&format!("ATTACH ?1 AS week{at}"), [file.to_string_lossy()])?;
         parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
         numbered.push(runs::numbered(&format!("week{at}")));
@@ -98,7 +100,7 @@ fn guard(
 ) -> rusqlite::Result<()> {
     connection.authorizer(Some(authorize))?;
     let is_late = Arc::clone(is_late);
-    // Time as the machine's own monotonic clock gives it: this bounds work, it decides nothing.
+    // The monotonic clock, not the clock port: it bounds work and decides nothing.
     let end = tokio::time::Instant::now() + time_max;
     connection.progress_handler(
         STEPS,
@@ -112,7 +114,7 @@ fn guard(
 
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
-        // Hashes of keys help nobody who reads events.
+        // Key hashes stay hidden: nobody needs them to read events.
         AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("keys") => {
             Authorization::Deny
         }
@@ -126,7 +128,7 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-/// Functions that reach out of the database, or that are there to build large or broken things.
+/// Functions that reach outside the database, or that build very large or invalid values.
 fn is_harmless(function: &str) -> bool {
     let not = [
         "load_extension",
@@ -161,7 +163,7 @@ fn read(statement: &mut Statement<'_>, query: &SqlQuery) -> rusqlite::Result<Sql
     Ok(table)
 }
 
-/// What a value costs in memory, roughly.
+/// About how many bytes a value takes in memory.
 fn bytes_of(value: ValueRef<'_>) -> usize {
     32 + match value {
         ValueRef::Text(text) => text.len(),
@@ -170,7 +172,7 @@ fn bytes_of(value: ValueRef<'_>) -> usize {
     }
 }
 
-/// Blobs are given as hexadecimal digits; ids are blobs of 16 bytes.
+/// Blobs become hexadecimal digits. Ids are blobs of 16 bytes.
 fn json(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,

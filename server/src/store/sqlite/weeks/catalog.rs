@@ -1,4 +1,4 @@
-//! The table `weeks` of store.db: which files of events there are, and what of each counts.
+//! The table `weeks` of store.db: which files of events there are, and how much of each counts.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ fn week(number: u32) -> Week {
     Week::from_number(number)
 }
 
-/// The files that may hold rows that do not count, each with the number of its last batch that does.
+/// The files that may hold rows that do not count, each with the number of the last batch that
+/// counts.
 pub(crate) fn open(store: &Connection) -> rusqlite::Result<Vec<(Week, i64)>> {
     store
         .prepare_cached("SELECT week, batch FROM weeks WHERE state = 'open' ORDER BY week")?
@@ -18,17 +19,17 @@ pub(crate) fn open(store: &Connection) -> rusqlite::Result<Vec<(Week, i64)>> {
         .collect()
 }
 
-/// What a file that is to be opened is known to hold.
+/// What is known about a file before it is opened.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Begun {
     /// The number of the last batch that counts.
     pub(crate) counted: i64,
-    /// Whether the events of this week were removed, so that a file that is still there is not to be used.
+    /// Whether the events of this week were removed. A file that is still there must not be used.
     pub(crate) was_removed: bool,
 }
 
-/// Rows that do not count may be written from the next transaction on.
-/// Its file has the first `schema` steps of its schema by then.
+/// Records that rows of the week may be written from the next transaction on, to a file with the
+/// first `schema` migrations.
 pub(crate) fn begin(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<Begun> {
     let removed_ms: Option<i64> = store
         .prepare_cached("SELECT removed_ms FROM weeks WHERE week = ?1")?
@@ -44,7 +45,7 @@ pub(crate) fn begin(store: &Connection, week: Week, schema: usize) -> rusqlite::
     Ok(Begun { counted, was_removed: removed_ms.is_some() })
 }
 
-/// The weeks whose files have fewer steps of their schema than that, and how many events are in each.
+/// The weeks whose files have fewer migrations than `schema`, and how many events are in each.
 pub(crate) fn behind(store: &Connection, schema: usize) -> rusqlite::Result<Vec<(Week, u64)>> {
     store
         .prepare_cached(
@@ -54,7 +55,7 @@ pub(crate) fn behind(store: &Connection, schema: usize) -> rusqlite::Result<Vec<
         .collect()
 }
 
-/// The file of `week` was brought to that step of its schema.
+/// Records that the file of `week` has `schema` migrations.
 pub(crate) fn caught_up(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<()> {
     store
         .prepare_cached("UPDATE weeks SET schema = ?2 WHERE week = ?1")?
@@ -62,7 +63,7 @@ pub(crate) fn caught_up(store: &Connection, week: Week, schema: usize) -> rusqli
     Ok(())
 }
 
-/// From now on its events are gone.
+/// Records that the week's events are removed.
 pub(crate) fn remove(store: &Connection, week: Week, now_ms: i64) -> rusqlite::Result<()> {
     store
         .prepare_cached(
@@ -73,14 +74,14 @@ pub(crate) fn remove(store: &Connection, week: Week, now_ms: i64) -> rusqlite::R
     Ok(())
 }
 
-/// Whether its events were removed, so that a file of it is one that a crash left.
+/// Whether the week's events were removed. A file of it is a leftover of a crash.
 pub(crate) fn is_removed(store: &Connection, week: Week) -> rusqlite::Result<bool> {
     store
         .prepare_cached("SELECT 1 FROM weeks WHERE week = ?1 AND state = 'removed'")?
         .exists([week.number()])
 }
 
-/// The weeks that have no events any more, and may have files still.
+/// The weeks whose events were removed, and whose files may still exist.
 pub(crate) fn removed(store: &Connection) -> rusqlite::Result<Vec<Week>> {
     store
         .prepare_cached("SELECT week FROM weeks WHERE state = 'removed' ORDER BY week")?
@@ -95,7 +96,7 @@ pub(crate) fn removed_events(store: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |row| row.get(0))
 }
 
-/// Everything in the file counts.
+/// Records that everything in the file counts.
 pub(crate) fn seal(store: &Connection, week: Week) -> rusqlite::Result<()> {
     store
         .prepare_cached("UPDATE weeks SET state = 'sealed' WHERE week = ?1")?
@@ -114,7 +115,7 @@ impl Added {
         *added = (batch, added.1 + events);
     }
 
-    /// Makes the rows count, once the transaction is committed.
+    /// Makes the rows count when the transaction commits.
     pub(crate) fn count(&self, store: &Connection) -> rusqlite::Result<()> {
         for (week, (batch, events)) in &self.0 {
             store
@@ -127,7 +128,7 @@ impl Added {
     }
 }
 
-/// The weeks between two, both included, that have files, newest first.
+/// The weeks with files between two weeks, both included, newest first.
 pub(crate) fn between(
     store: &Connection,
     (oldest, newest): (Week, Week),
@@ -141,7 +142,7 @@ pub(crate) fn between(
         .collect()
 }
 
-/// When the last week between two, both included, was removed, if one was.
+/// When the last removal of a week between two weeks, both included, took place.
 pub(crate) fn removed_between(
     store: &Connection,
     (oldest, newest): (Week, Week),

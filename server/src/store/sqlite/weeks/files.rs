@@ -1,4 +1,4 @@
-//! store.db and the files of events, written together.
+//! store.db and the files of events, committed together.
 
 use std::ops::Deref;
 
@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use super::open::OpenWeeks;
 use crate::store::sqlite::file::transaction::Database;
 
-/// store.db and the files of events that are open for writing. A step that needs no events takes it for store.db.
+/// store.db and the files of events that are open for writing. It dereferences to store.db.
 #[derive(Debug)]
 pub(crate) struct Files {
-    /// What came of payloads, but for the events.
+    /// store.db.
     pub(crate) store: Connection,
     /// The events.
     pub(crate) weeks: OpenWeeks,
@@ -29,8 +29,8 @@ impl Database for Files {
         self.store.begin()
     }
 
-    /// The events first, store.db last: until it is committed nothing of the transaction counts, and what does not
-    /// count is deleted when the files are next opened.
+    /// Commits the events first and store.db last. Until store.db is committed, nothing of the
+    /// transaction counts, and rows that do not count are deleted when the files are next opened.
     fn commit(&mut self) -> rusqlite::Result<()> {
         self.weeks.commit()?;
         self.store.commit()

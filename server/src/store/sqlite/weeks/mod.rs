@@ -1,4 +1,4 @@
-//! The files of events, one for each ISO week, and which of them there are.
+//! The files of events, one for each ISO week, and the catalog of them.
 
 pub(crate) mod catalog;
 pub(crate) mod files;

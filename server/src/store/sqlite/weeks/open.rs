@@ -1,7 +1,8 @@
-//! The files of events that are open for writing, one a week.
+//! The files of events that are open for writing, one for each week.
 //!
-//! A file is committed before store.db is, and what it holds counts only once store.db has its batch number: see
-//! "Two files, one outcome" in ARCHITECTURE.md. Only files that store.db calls open can hold rows that do not count.
+//! A file is committed before store.db, and its rows count only once store.db has their batch
+//! number: see "Two files, one outcome" in ARCHITECTURE.md. Only files that store.db lists as open
+//! can hold rows that do not count.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer}
 use crate::store::sqlite::file::transaction::Database;
 use crate::store::{RowId, Week};
 
-/// Most files open for writing. Payloads come in the order of time, so one or two would nearly always do.
+/// The most files open for writing. Payloads are processed in the order of time, so one or two are
+/// nearly always enough.
 const OPEN_MAX: usize = 4;
 
 pub(crate) const SCHEMA: [Step; 2] = [
@@ -27,7 +29,7 @@ pub(crate) const SCHEMA: [Step; 2] = [
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 
-/// Where the events of `week` are.
+/// The file of the events of `week`.
 pub(crate) fn path(folder: &Path, week: Week) -> PathBuf {
     folder.join(format!("events-{week}.db"))
 }
@@ -38,7 +40,8 @@ pub(crate) fn is_week(path: &Path) -> bool {
     name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
 }
 
-/// Deletes the file of `week` with its log. One that a crash leaves behind is not used: the week is called removed.
+/// Deletes the file of `week` with its log. A file that a crash leaves behind is not used, because
+/// the week is recorded as removed.
 pub(crate) fn delete(folder: &Path, week: Week) -> io::Result<()> {
     let path = path(folder, week);
     for suffix in ["", "-wal", "-shm"] {
@@ -52,7 +55,7 @@ pub(crate) fn delete(folder: &Path, week: Week) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a file of events for writing, making it if need be, and brings its schema up to date.
+/// Opens a file of events for writing, creates it if it does not exist, and migrates it.
 pub(crate) fn open_file(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = open_writer(path, LAYOUT)?;
     migrate(&mut connection, path, &SCHEMA)?;
@@ -63,7 +66,7 @@ pub(crate) fn open_file(path: &Path) -> Result<Connection, OpenError> {
 #[derive(Debug)]
 pub(crate) struct OpenWeeks {
     folder: PathBuf,
-    /// The one used last stands last.
+    /// The most recently used one is last.
     open: Vec<OpenWeek>,
 }
 
@@ -79,7 +82,7 @@ pub(crate) struct OpenWeek {
 }
 
 impl OpenWeeks {
-    /// Opens what `store` calls open and deletes the rows in it that do not count.
+    /// Opens the files that `store` lists as open, and deletes the rows in them that do not count.
     pub(crate) fn open(store: &Connection, folder: &Path) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: folder.to_owned(), source };
         let mut open = Vec::new();
@@ -99,8 +102,9 @@ impl OpenWeeks {
         self.open.iter().any(|open| open.week == week)
     }
 
-    /// Opens the file of `week`, making it if need be, for the transactions **after** this one: that it may hold rows
-    /// that do not count must be on disk before it can.
+    /// Opens the file of `week`, and creates it if it does not exist, for the transactions
+    /// **after** this one: the record that it may hold rows that do not count must be on disk
+    /// before it holds any.
     pub(crate) fn admit(&mut self, store: &Connection, week: Week) -> rusqlite::Result<()> {
         if self.has(week) {
             return Ok(());
@@ -123,7 +127,8 @@ impl OpenWeeks {
         Ok(())
     }
 
-    /// Takes every event of `week` away, once the transaction is committed. The file itself is deleted after that.
+    /// Removes every event of `week` when the transaction commits. The file itself is deleted after
+    /// that.
     pub(crate) fn remove(
         &mut self,
         store: &Connection,
@@ -134,7 +139,7 @@ impl OpenWeeks {
         catalog::remove(store, week, now_ms)
     }
 
-    /// Deletes the files of weeks whose removal is committed, but for those that were begun again.
+    /// Deletes the files of weeks whose removal is committed, except weeks that were opened again.
     pub(crate) fn delete_removed(&self, folder: &Path, weeks: &[Week]) -> rusqlite::Result<()> {
         let gone = weeks.iter().filter(|week| !self.has(**week));
         gone.copied().try_for_each(|week| delete(folder, week).map_err(|error| disk(&error)))
@@ -190,7 +195,7 @@ impl OpenWeek {
         Ok(Self { week, connection, counted, is_dirty: false })
     }
 
-    /// Deletes the rows of a batch that store.db does not count. Gives how many there were.
+    /// Deletes the rows of a batch that store.db does not count. Returns how many there were.
     fn undo_uncounted(&mut self) -> rusqlite::Result<usize> {
         self.connection.begin()?;
         let spans: Vec<(RowId, RowId)> = self
@@ -204,8 +209,8 @@ impl OpenWeek {
         Ok(undone)
     }
 
-    /// Says that this transaction writes rows with ids in a span. Anything else in the span is not touched, and
-    /// must not be there before.
+    /// Records that this transaction writes rows with ids in a span. No rows may be in the span
+    /// before.
     pub(crate) fn writes(&self, first: RowId, last: RowId) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached("INSERT INTO batch (number, first_id, last_id) VALUES (?1, ?2, ?3)")?
@@ -218,19 +223,19 @@ impl OpenWeek {
         self.counted + 1
     }
 
-    /// Where to write.
+    /// The connection to write with.
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
     }
 }
 
-/// A failure of the file system, as SQLite would tell it.
+/// An error of the file system, as SQLite would report it.
 fn disk(error: &io::Error) -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_DELETE);
     rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
 }
 
-/// The error as steps of a transaction give it.
+/// The error, as steps of a transaction return it.
 fn inner(error: OpenError) -> rusqlite::Error {
     match error {
         OpenError::Sqlite { source, .. } => source,

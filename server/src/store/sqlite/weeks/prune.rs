@@ -1,4 +1,5 @@
-//! Retention: what goes from store.db when weeks of events go, a limited number of rows in one transaction.
+//! Pruning: removing weeks of events, and what store.db holds about them, a limited number of rows
+//! in one transaction.
 //!
 //! Producers' ledgers stay, so that completeness stays provable.
 
@@ -16,12 +17,12 @@ use crate::store::sqlite::writer::step::Guard;
 use crate::store::week::first_row_at;
 use crate::store::{Keep, Pruned, RowId, StoreError, Week};
 
-/// Most rows of one table that go in one transaction.
+/// The most rows of one table that one transaction deletes.
 const ROWS_MAX: u32 = 2_000;
-/// Weeks that are looked at: more than there will ever be.
+/// The most weeks that are read: more than there will ever be.
 const WEEKS_MAX: usize = 100_000;
 
-/// The weeks that are to go.
+/// The weeks to remove.
 pub(crate) fn due(store: &Connection, folder: &Path, keep: &Keep) -> rusqlite::Result<Vec<Week>> {
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     let weeks = catalog::between(store, all, WEEKS_MAX)?;
@@ -38,11 +39,11 @@ pub(crate) fn due(store: &Connection, folder: &Path, keep: &Keep) -> rusqlite::R
 }
 
 fn file_bytes(folder: &Path, week: Week) -> u64 {
-    // A file that cannot be looked at takes no room that deleting it would free.
+    // A file that cannot be read counts as 0 bytes: deleting it would free nothing.
     std::fs::metadata(path(folder, week)).map_or(0, |file| file.len())
 }
 
-/// Takes a week's events away. The file is deleted after the commit.
+/// Removes a week's events. The file is deleted after the commit.
 pub(crate) fn remove(files: &mut Files, week: Week, now_ms: i64) -> rusqlite::Result<()> {
     let Files { store, weeks } = files;
     weeks.remove(store, week, now_ms)
@@ -72,7 +73,7 @@ pub(crate) fn prune(store: &Connection, keep: &Keep) -> rusqlite::Result<Pruned>
     Ok(Pruned { weeks: 0, rows: rows as u64 })
 }
 
-/// How arrivals ended is kept for as long as events are that arrived with them: from the first week that has any.
+/// Outcomes are kept as long as events that arrived with them: from the first week that has any.
 fn outcomes_from_ms(store: &Connection, keep: &Keep) -> rusqlite::Result<Option<i64>> {
     let (oldest, removed): (Option<u32>, Option<u32>) = store
         .prepare_cached(
@@ -107,7 +108,8 @@ impl SqliteStore {
         Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
     }
 
-    /// Deletes the files of weeks that were removed. The writer does it, so that none of them is begun again meanwhile.
+    /// Deletes the files of removed weeks. The writer does it, so that none of them is opened again
+    /// at the same time.
     async fn delete_files(&self, weeks: Vec<Week>) -> Result<(), StoreError> {
         let folder = self.folder.clone();
         self.readers.forget();

@@ -13,7 +13,7 @@ use crate::store::sqlite::file::connection::open_reader;
 use crate::store::sqlite::file::readers::Readers;
 use crate::store::{StoreError, Week};
 
-/// Most idle connections to files of events that are kept.
+/// The most idle connections to files of events.
 const IDLE_MAX: usize = 8;
 
 /// Read-only connections to store.db and to the files of events.
@@ -29,9 +29,10 @@ impl WeekReaders {
         Self { store: Readers::new(store), weeks }
     }
 
-    /// Runs `read` on a thread where it may block. All that it reads of store.db is of the same commit.
+    /// Runs `read` on a thread that may block. Everything it reads from store.db is of the same
+    /// commit.
     ///
-    /// Dropping the future lets a read that began run to its end.
+    /// Dropping the future does not stop a read that has begun.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -41,19 +42,20 @@ impl WeekReaders {
         self.store.read(doing, move |store| read(&Reading { store, weeks: &weeks })).await
     }
 
-    /// Files are about to be deleted: no connection that is open now is used for another read.
+    /// Stops the connections that are open now from being reused, because their files are about to
+    /// be deleted.
     pub(crate) fn forget(&self) {
         self.weeks.forget();
     }
 
-    /// Closes the idle connections, so that nothing holds a log back.
+    /// Closes the idle connections, so that none keeps a log from being truncated.
     pub(crate) fn close(&self) {
         self.store.close();
         self.weeks.forget();
     }
 }
 
-/// What one read sees. A query that needs no events takes it for store.db.
+/// What one read sees. It dereferences to store.db.
 pub(crate) struct Reading<'a> {
     store: &'a Connection,
     weeks: &'a WeekPool,
@@ -68,8 +70,8 @@ impl Deref for Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// Reads the events of `week`; `None` if there is no file of it. One that a crash left of a week that was removed is not
-    /// read: its events are gone.
+    /// Reads the events of `week`, or `None` if the week has no file. A file that a crash left of a
+    /// removed week is not read.
     pub(crate) fn week<T>(
         &self,
         week: Week,
@@ -85,7 +87,7 @@ impl Reading<'_> {
     }
 }
 
-/// Connections to files of events. At most one is in use by each read that is under way, and few are kept.
+/// Connections to files of events. Each read in progress uses at most one, and few are kept.
 #[derive(Debug)]
 struct WeekPool {
     folder: PathBuf,
@@ -94,9 +96,9 @@ struct WeekPool {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// The one used last stands last.
+    /// The most recently used one is last.
     idle: VecDeque<(Week, Connection)>,
-    /// How often all were forgotten.
+    /// How often all connections were discarded.
     epoch: u64,
 }
 

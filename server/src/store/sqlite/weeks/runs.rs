@@ -1,7 +1,7 @@
-//! Where the numbers of a producer are: the table `runs` of a file of events.
+//! Runs: which rows hold the sequence numbers of a producer. The table `runs` of a file of events.
 //!
-//! A run is numbers that follow each other in rows of one payload that follow each other, which is how a page sends
-//! them. So a payload costs one entry in a table whose entries are as random as producers' names are, not one for each
+//! A run is a sequence of consecutive numbers in consecutive rows of one payload, which is how a
+//! page sends them. So a payload costs one entry in a table whose keys are random, not one for each
 //! event.
 
 use std::ops::ControlFlow;
@@ -27,7 +27,7 @@ pub(crate) const IN_SPAN: &str = "SELECT runs.first, runs.last, runs.first_id, r
 pub(crate) const DELETE: &str = "DELETE FROM runs WHERE producer = ?1 AND first = ?2 \
      AND NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN ?3 AND ?4)";
 
-/// Numbers that follow each other, in rows whose ids do.
+/// Consecutive numbers in rows with consecutive ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     producer: Producer,
@@ -55,7 +55,7 @@ impl Run {
         (self.first_id, self.row(self.last))
     }
 
-    /// Takes a number in, if it and its row are the next.
+    /// Extends the run by a number, if the number and its row are the next.
     fn takes(&mut self, producer: Producer, seq: u64, id: RowId) -> bool {
         let is_next = producer == self.producer
             && seq.checked_sub(1) == Some(self.last)
@@ -67,12 +67,12 @@ impl Run {
     }
 }
 
-/// The runs of rows that one transaction writes, gathered to be written last.
+/// The runs of the rows that one transaction writes.
 #[derive(Debug, Default)]
 pub(crate) struct Runs(Vec<Run>);
 
 impl Runs {
-    /// The row `id` is written, of an event with this identity. Rows of a payload come in their order.
+    /// Adds the row `id` of an event with this identity. The rows of a payload must come in order.
     pub(crate) fn add(&mut self, identity: &EventIdentity, id: RowId) {
         let EventIdentity::Numbered(producer, seq) = *identity else { return };
         if !self.0.last_mut().is_some_and(|run| run.takes(producer, seq, id)) {
@@ -80,7 +80,7 @@ impl Runs {
         }
     }
 
-    /// Writes them. Fails if a number is in another run already: the schema asserts that none is.
+    /// Writes the runs. Fails if a number is in another run already, which the schema forbids.
     pub(crate) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -96,7 +96,7 @@ impl Runs {
     }
 }
 
-/// The row that a number is in, as the runs have it.
+/// The row that holds a number, according to the runs.
 pub(crate) fn find(
     connection: &Connection,
     producer: Producer,
@@ -109,7 +109,8 @@ pub(crate) fn find(
     Ok(run.filter(|run| seq <= run.last).map(|run| run.row(seq)))
 }
 
-/// Whether a run says that the event with this identity is in the row `id`. One does, of a row that was deleted by hand.
+/// Whether a run says that the row `id` holds the event with this identity. A run of a row that was
+/// deleted by hand still says so.
 pub(crate) fn has(
     connection: &Connection,
     identity: &EventIdentity,
@@ -119,8 +120,8 @@ pub(crate) fn has(
     Ok(find(connection, producer, seq)? == Some(id))
 }
 
-/// Gives `take` the runs of a producer, the last first, until it breaks: all of them, or what they have of the numbers
-/// before one.
+/// Passes the runs of a producer to `take`, last first, until it breaks: all of them, or only the
+/// numbers before one.
 pub(crate) fn walk(
     connection: &Connection,
     producer: Producer,
@@ -140,7 +141,8 @@ pub(crate) fn walk(
     Ok(())
 }
 
-/// A statement that gives the events of all runs in `file`, so that those of one producer are found by them.
+/// A statement that returns the events of all runs in `file`, so that runs find those of one
+/// producer.
 pub(crate) fn numbered(file: &str) -> String {
     let columns: Vec<String> = COLUMNS
         .split(", ")
@@ -155,9 +157,10 @@ pub(crate) fn numbered(file: &str) -> String {
     )
 }
 
-/// Deletes the rows in spans of ids, with their runs. Gives how many rows there were.
+/// Deletes the rows in spans of ids, with their runs. Returns how many rows there were.
 ///
-/// A run goes with its last row: one of which some rows had been gone, and were written again, may be older than they.
+/// A run is deleted with its last row. A run may be older than some of its rows, if those were
+/// restored.
 pub(crate) fn delete_rows(
     connection: &Connection,
     spans: &[(RowId, RowId)],

@@ -1,4 +1,5 @@
-//! Files of events that an earlier version wrote are brought up to date at the start, before anything reads them.
+//! Migrates files of events that an earlier version wrote, at the start, before anything reads
+//! them.
 
 use std::path::Path;
 
@@ -8,11 +9,11 @@ use super::catalog;
 use super::open::{SCHEMA, open_file, path};
 use crate::store::sqlite::OpenError;
 
-/// Brings the files of events that are behind up to date, one after the other: readers open them read-only, so nobody
-/// else would. Each in one transaction; what a crash leaves undone is done at the next start. A file that is gone is
-/// left alone.
+/// Migrates the files of events that are behind, one after the other, because readers open them
+/// read-only. Each is one transaction, and the next start continues after a crash. A file that does
+/// not exist is skipped.
 ///
-/// Takes seconds for each million of events.
+/// Takes seconds for each million events.
 pub(crate) fn run(
     store: &Connection,
     path_of_store: &Path,
@@ -29,7 +30,7 @@ pub(crate) fn run(
     for (week, events) in behind {
         let path = path(folder, week);
         if path.exists() {
-            // Nothing is decided by this time.
+            // For the log only.
             let begun = tokio::time::Instant::now();
             drop(open_file(&path)?);
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);

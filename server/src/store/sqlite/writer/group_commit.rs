@@ -1,9 +1,10 @@
 //! Group commit: the writer thread of one database.
 //!
-//! It takes everything that is queued, runs it in one transaction, commits (one sync), and answers all. There is
-//! no timer: while one sync runs, the next group gathers. A commit that fails is never retried on the same pages
-//! (after a failed `fsync` the kernel may have forgotten them): the connection is closed, everyone is
-//! refused, and the writer goes on only with a fresh connection that has proven a write.
+//! It takes everything that is queued, runs it in one transaction, commits with one sync, and
+//! answers every caller. There is no timer: while one sync runs, the next group gathers. A commit
+//! that fails is never retried on the same pages, because after a failed `fsync` the kernel may
+//! have dropped them. Instead the connection is closed, callers get an error, and the writer
+//! continues only with a new connection that has proven a write.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use crate::store::StoreError;
 use crate::store::sqlite::file::transaction::Database;
 use crate::system::background::lower_thread_priority;
 
-/// Most steps in one transaction.
+/// The most steps in one transaction.
 const GROUP_STEPS_MAX: usize = 4_096;
-/// Most bytes of steps in one transaction.
+/// The most bytes of steps in one transaction.
 const GROUP_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// How long to wait before opening a failed database again, at first and at most.
+/// How long to wait before a failed database is reopened, at first and at most.
 const REOPEN_MS: (u64, u64) = (250, 5_000);
 
 /// What is written in one transaction.
@@ -111,7 +112,8 @@ impl<H: Host> Thread<H> {
         Ok(())
     }
 
-    /// A full queue drains in about this long: what it holds over what one commit takes, at some 20 ms each.
+    /// Estimates how long a full queue takes to drain: its bytes over those of one commit, at about
+    /// 20 ms each.
     fn update_retry_after(&self, group: &[Box<dyn Step<H::Database>>]) {
         let taken: u64 = group.iter().map(|step| step.bytes()).sum();
         let queued = self.shared.queued_bytes.load(Ordering::Relaxed);
@@ -120,11 +122,11 @@ impl<H: Host> Thread<H> {
         self.shared.retry_after_s.store(seconds, Ordering::Relaxed);
     }
 
-    /// Opens the database until it takes a write again. `None` when everyone has gone.
+    /// Reopens the database until it takes a write again. `None` when no caller is left.
     fn reopen(&mut self) -> Option<H::Database> {
         let mut wait_ms = REOPEN_MS.0;
         loop {
-            // Whoever comes next is told when it is tried next.
+            // Tells callers when the next attempt is.
             let retry_after_s = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
             self.shared.retry_after_s.store(retry_after_s, Ordering::Relaxed);
             match self.steps.recv_timeout(Duration::from_millis(wait_ms)) {

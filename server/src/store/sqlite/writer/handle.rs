@@ -1,4 +1,4 @@
-//! The way to the writer thread of one database: what can be asked of it, and how much may wait.
+//! The handle of a writer thread: queues steps and waits for their commit.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::step::{Change, Guard, Host, Inbox, Shared, Step, WriterLimits, is_dis
 use crate::store::StoreError;
 use crate::store::sqlite::file::transaction::Database;
 
-/// The way to a writer thread.
+/// The handle of a writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer<D> {
     inbox: Sender<Inbox<D>>,
@@ -20,7 +20,7 @@ pub(crate) struct Writer<D> {
 }
 
 impl<D: Database> Writer<D> {
-    /// Starts the thread on a database that `host` has opened already.
+    /// Starts the thread with a database that is open already.
     pub(crate) fn start(
         name: &str,
         limits: WriterLimits,
@@ -43,9 +43,10 @@ impl<D: Database> Writer<D> {
         self.shared.up.load(Ordering::Acquire)
     }
 
-    /// Queues `step` and waits until it is committed. `bytes` is the memory that it holds meanwhile.
+    /// Queues `step` and waits until it is committed. `bytes` is the memory that it holds while it
+    /// is queued.
     ///
-    /// Dropping the future leaves the step queued.
+    /// Dropping the future does not cancel the step.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
@@ -75,7 +76,7 @@ impl<D: Database> Writer<D> {
         Ok(answered)
     }
 
-    /// Finishes what is queued, writes the log into the database and ends the thread.
+    /// Commits what is queued, checkpoints the database and ends the thread.
     pub(crate) fn close(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
         let sent = self.inbox.send(Inbox::Close(answer));
@@ -93,7 +94,7 @@ impl<D: Database> Writer<D> {
     }
 }
 
-/// Bytes counted against the limit, until dropped.
+/// Bytes that count against the limit until this is dropped.
 struct Held {
     shared: Arc<Shared>,
     bytes: u64,
@@ -148,7 +149,7 @@ where
             Err(error) if is_disks_fault(&error) => Err(error),
             Err(error) => {
                 self.outcome = Some(Err(StoreError::database(self.doing, error)));
-                // The caller gets the error itself; the loop needs to know only that there was one.
+                // The caller gets the error itself. The loop only needs to know that there was one.
                 Err(rusqlite::Error::ExecuteReturnedResults)
             }
         }
@@ -162,7 +163,7 @@ where
         let Self { held, outcome, answer, .. } = *self;
         drop(held);
         if let Some(outcome) = outcome {
-            // Whoever asked may have gone; the work is done all the same.
+            // The caller may have gone. The work is done all the same.
             drop(answer.send(outcome));
         }
     }

@@ -1,4 +1,4 @@
-//! What a writer is asked to do: steps, what they change, and how much of them may wait.
+//! Steps: what a writer thread is asked to do, and how much may be queued.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 
@@ -12,7 +12,7 @@ use crate::store::sqlite::file::transaction::Database;
 /// Limits of a writer.
 #[derive(Debug, Clone, Copy)]
 pub struct WriterLimits {
-    /// Most bytes that may wait to be written. Beyond, writes are refused at once.
+    /// The most bytes that may be queued. Further writes fail at once.
     pub queued_bytes_max: u64,
 }
 
@@ -22,7 +22,7 @@ impl Default for WriterLimits {
     }
 }
 
-/// What a transaction changed in the amount of queued work. Only a commit makes it count.
+/// How a transaction changed the queues. It counts only after the commit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Change {
     /// Payloads added, or settled when negative.
@@ -35,24 +35,24 @@ pub(crate) struct Change {
     pub(crate) deliveries: i64,
 }
 
-/// What is different between the writers of two databases.
+/// What differs between the writers of two databases.
 pub(crate) trait Host: Send + 'static {
     /// What its steps write to.
     type Database: Database;
     /// Whether its thread runs at a lower priority.
     const LOWERS_PRIORITY: bool;
-    /// Opens the database afresh, proves that it takes a write, and counts what it holds.
+    /// Reopens the database, proves that it takes a write, and counts what it holds.
     fn open(&mut self) -> Result<Self::Database, OpenError>;
-    /// A transaction was committed.
+    /// Called after each commit.
     fn committed(&mut self, change: Change);
 }
 
-/// Whether an error in a step is that step's own, or everyone's.
+/// Whether an error in a step fails only that step, or the whole transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// The step runs in a savepoint; unless the disk is at fault only it fails.
+    /// The step runs in a savepoint. Unless the disk is at fault, only the step fails.
     Alone,
-    /// The step is so plain that only the disk can be at fault. Cheaper.
+    /// The step can fail only if the disk does, so it needs no savepoint.
     Shared,
 }
 
@@ -65,13 +65,13 @@ pub(crate) trait Step<D>: Send {
     fn answer(self: Box<Self>);
 }
 
-/// What a writer thread is sent.
+/// A message to a writer thread.
 pub(crate) enum Inbox<D> {
     Step(Box<dyn Step<D>>),
     Close(oneshot::Sender<()>),
 }
 
-/// What both ends see.
+/// State that the handle and the thread share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) up: AtomicBool,
@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     pub(crate) limits: WriterLimits,
 }
 
-/// Whether no later step can be trusted to be written either.
+/// Whether the disk is at fault, so that no later step can be written either.
 pub(crate) fn is_disks_fault(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
