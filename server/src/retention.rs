@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::{Keep, Storage, StoreError};
+use crate::store::{RetentionLimits, Storage, StoreError};
 use crate::system::clock::Clock;
 
 /// How often it looks.
@@ -69,7 +69,7 @@ impl Retention {
         let ago = |days: u32| now_ms.saturating_sub(i64::from(days) * DAY_MS);
         let pending_from_ms =
             self.storage.payload_queue.backlog().await?.oldest_ms.unwrap_or(i64::MAX);
-        let keep = Keep {
+        let keep = RetentionLimits {
             events_from_ms: self.rules.events_days.map(ago),
             events_bytes: self.rules.events_bytes,
             ids_from_ms: ago(self.rules.id_days),

@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 
 use crate::peer::{ADMIN_TOKEN, SECRET_KEY};
 
-/// One request with the admin token, or for events the secret key, on a connection of its own.
+/// Sends one request with the admin token, or with the secret key for events, on its own
+/// connection.
 pub(crate) async fn call(
     address: SocketAddr,
     method: &str,

@@ -1,4 +1,4 @@
-//! How long the disk itself takes to make 4 KiB durable.
+//! How long the disk takes to make 4 KiB durable.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,5 @@
-//! What the server costs while it does nothing, how soon it answers, and what an overload does to its memory.
+//! The server's footprint: memory while idle, time to the first response, and memory under
+//! overload.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,17 +14,17 @@ use crate::peer::{Peer, binary};
 /// Connections that each have a request in flight at ten times the highest level that is measured.
 const OVERLOAD_CONNECTIONS: usize = 2_560;
 
-/// What was found.
+/// The result.
 pub(crate) struct Footprint {
-    /// From the start of the process to the first durable answer, of a fresh data directory.
+    /// From the start of the process, with a fresh data directory, to the first durable response.
     pub(crate) first_answer: Duration,
-    /// Resident memory after that, with nothing to do.
+    /// Resident memory after that, while idle.
     pub(crate) idle_mib: f64,
-    /// The most resident memory it ever had in ten seconds of overload.
+    /// The peak of resident memory in 10 seconds of overload.
     pub(crate) overload_mib: f64,
-    /// Answers other than 200 under overload: requests that were told to come back.
+    /// Responses other than 200 under overload: requests that were told to retry.
     pub(crate) overload_refused: usize,
-    /// Answers a second under overload.
+    /// Responses per second under overload.
     pub(crate) overload_rate: f64,
     /// The size of the program.
     pub(crate) binary_mib: f64,

@@ -9,29 +9,29 @@ use tokio::task::JoinSet;
 
 use crate::peer::Peer;
 
-/// How hard and how long.
+/// The load.
 pub(crate) struct Load {
     /// How many connections, each with one request in flight.
     pub(crate) connections: usize,
-    /// For how long.
+    /// How long.
     pub(crate) turn: Duration,
 }
 
 /// What one turn did.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    /// Answers a second.
+    /// Responses per second.
     pub(crate) rate: f64,
-    /// Half the answers came within this.
+    /// The median of response times.
     pub(crate) p50: Duration,
-    /// 99 of 100 answers came within this.
+    /// The 99th percentile of response times.
     pub(crate) p99: Duration,
-    /// Answers that were not 200.
+    /// Responses other than 200.
     pub(crate) refused: usize,
 }
 
 impl Load {
-    /// Loads `peer` and says how it did.
+    /// Loads `peer` and returns the result.
     pub(crate) async fn run(&self, peer: &Peer) -> Result<Outcome> {
         let started = Instant::now();
         let end = started + self.turn;

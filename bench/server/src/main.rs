@@ -1,6 +1,6 @@
-//! Durable intake beside Node with PostgreSQL, a bare axum hello and the disk's own sync time; processing beside a bare
-//! loop of inserts; what the server costs while idle and overloaded; or a backlog that leaves for a sink. Turn by turn in
-//! one run.
+//! Measures durable intake beside Node with PostgreSQL, a bare axum hello and the disk's sync time,
+//! processing beside a bare loop of inserts, the server's footprint, and delivery of a backlog to a
+//! sink. The peers take turns in one run.
 #![forbid(unsafe_code)]
 // A benchmark measures time and prints what it found.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
@@ -35,7 +35,8 @@ const BY_WORKERS: [u32; 2] = [1, 4];
 #[derive(Parser)]
 #[command(about = "What a durable answer costs the server, beside its peers")]
 struct Args {
-    /// Fill a store with this many events first, and measure processing and lookups there beside an empty one
+    /// Fill a store with this many events first, and measure processing and lookups there beside an
+    /// empty one
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// How long one turn of one peer takes, in seconds
@@ -50,10 +51,11 @@ struct Args {
 enum Part {
     Intake,
     Process,
-    /// What dedup costs the thread that writes, and in bytes written; only when it is asked for
+    /// The cost of deduplication in the writer thread's CPU time and in bytes written. Runs only if
+    /// asked for
     Dedup,
     Footprint,
-    /// A backlog that leaves for a sink; only when it is asked for
+    /// Delivery of a backlog to a sink. Runs only if asked for
     Sinks,
 }
 
@@ -62,7 +64,7 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     let does = |part| args.only.is_none_or(|only| only == part);
     let data = tempfile::Builder::new().prefix("lamplight-bench-").tempdir_in(".")?;
-    // Other users have to get to their part of it.
+    // PostgreSQL's user must be able to enter the folder.
     std::process::Command::new("chmod").arg("711").arg(data.path()).status()?;
     if args.only == Some(Part::Sinks) {
         return sinks::run(data.path()).await;

@@ -14,9 +14,9 @@ use tokio::process::{Child, Command};
 use crate::api::call;
 use crate::postgres::Postgres;
 
-/// The name of the server that is ours.
+/// The name of Lamplight's server in the report.
 pub(crate) const LAMPLIGHT: &str = "lamplight";
-/// How long it may take to process what it took in one turn.
+/// How long it may take to process one turn's events.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const KEY: &str = "wk_bench0000000000000000000000000";
@@ -40,7 +40,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// axum reading the body and answering one word: the ceiling for any durable answer on this machine.
+    /// axum, which reads the body and answers one word: the ceiling for any durable response on
+    /// this machine.
     pub(crate) async fn hello() -> Result<Self> {
         let app = Router::new().route(
             "/v1/events",
@@ -98,7 +99,8 @@ impl Peer {
         })
     }
 
-    /// Waits until it has processed all that it took, if it does so after the answer: the next turn is another's.
+    /// Waits until the server has processed all that it took, because the next turn belongs to
+    /// another peer.
     pub(crate) async fn finish(&self) -> Result<()> {
         if self.name != LAMPLIGHT {
             return Ok(());
@@ -137,7 +139,7 @@ async fn start(command: &mut Command) -> Result<(Child, SocketAddr)> {
     while let Some(line) = lines.next_line().await? {
         if let Some(address) = line.split("listening on http://").nth(1) {
             let address = address.trim().parse()?;
-            // What it prints further on is read and forgotten, so that it never waits for us.
+            // Read and discard what it prints from now on, so that it never blocks.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok((child, address));
         }
@@ -145,7 +147,7 @@ async fn start(command: &mut Command) -> Result<(Child, SocketAddr)> {
     bail!("{command:?} ended before it listened")
 }
 
-/// Ten events of some 300 bytes, as a page would post them.
+/// 10 events of about 300 bytes, as a page would post them.
 fn request() -> Vec<u8> {
     let event = serde_json::json!({
         "name": "product_viewed",

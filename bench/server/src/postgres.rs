@@ -1,5 +1,5 @@
-//! A PostgreSQL of our own: a fresh cluster in a temporary folder, on a private socket, with its defaults, which sync
-//! every commit.
+//! A private PostgreSQL: a fresh cluster in a temporary folder, on a private socket, with its
+//! defaults, which sync every commit.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -83,7 +83,8 @@ fn check(command: &mut Command) -> Result<()> {
     bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim())
 }
 
-/// The folder with PostgreSQL's programs: the newest that Debian's packages brought, or that of the path.
+/// The folder with PostgreSQL's programs: the newest that Debian's packages brought, or that of the
+/// path.
 fn binaries() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();

@@ -1,5 +1,5 @@
-//! The process stage in this process: how fast staged payloads become rows, beside a bare loop of prepared inserts of
-//! the same rows, and how both fare when many rows are there.
+//! The process stage, in this process: how fast staged payloads become rows, beside a bare loop of
+//! prepared inserts of the same rows, on an empty and on a large store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use lamplight_server::process::{Worker, plan};
 use lamplight_server::store::EventIdentity::Numbered;
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{
-    Encoding, EventRef, Fate, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent, Storage,
-    WorkerSlot,
+    Encoding, EventRef, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
+    Storage, WorkerSlot,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::SystemEntropy;
@@ -46,9 +46,10 @@ const LOOKUPS: u64 = 2_000;
 /// How payloads are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Numbering {
-    /// By producer and number, each payload by a producer that was never heard from before: the most that dedup can cost.
+    /// By producer and sequence number, each payload by a new producer: the most that deduplication
+    /// can cost.
     Numbered,
-    /// By producer and number, by pages that are open for a while and send in turn, as they usually do.
+    /// By producer and sequence number, by pages that stay open and take turns, as usual.
     Pages,
     /// Not at all.
     Anonymous,
@@ -58,9 +59,9 @@ pub(crate) enum Numbering {
 pub(crate) struct Bench {
     storage: Storage,
     clock: Arc<dyn Clock>,
-    /// How many payloads were made so far: no two are ever the same.
+    /// How many payloads were made so far. No two are the same.
     made: u64,
-    /// What processing has spent.
+    /// What processing has used.
     pub(crate) spent: Spent,
 }
 
@@ -78,7 +79,7 @@ impl Bench {
         })
     }
 
-    /// Stages payloads, then lets `workers` workers process them alone. Gives events a second.
+    /// Stages payloads, then lets `workers` workers process them. Returns events per second.
     pub(crate) async fn process(&mut self, identity: Numbering, workers: u32) -> Result<f64> {
         let mut staging = Vec::new();
         for _ in 0..PAYLOADS {
@@ -118,7 +119,7 @@ impl Bench {
         Ok(rate)
     }
 
-    /// Stores at least `rows` events, received over ten weeks until now. Gives rows a second.
+    /// Stores at least `rows` events, received over the last 10 weeks. Returns rows per second.
     pub(crate) async fn fill(&mut self, rows: u64) -> Result<f64> {
         let started = Instant::now();
         let (payloads, now_ms) = (rows.div_ceil(FILL_EVENTS), self.clock.now_ms());
@@ -144,13 +145,13 @@ impl Bench {
         Ok(per_second(payloads * FILL_EVENTS, started.elapsed()))
     }
 
-    /// Looks events up by producer and number, spread over all that `fill` stored. Gives the median and the 99th of
-    /// a hundred.
+    /// Looks events up by producer and sequence number, spread over all that `fill` stored. Returns
+    /// the median and the 99th percentile.
     pub(crate) async fn look_up(&self, rows: u64) -> Result<(Duration, Duration)> {
         let payloads = rows.div_ceil(FILL_EVENTS);
         let mut times = Vec::new();
         for at in 0..LOOKUPS {
-            // A step that has no factor in common with anything here goes everywhere.
+            // A step without a common factor with any of the counts visits everything.
             let payload = at.wrapping_mul(7_919_999_983) % payloads + 1;
             let event = EventRef::Number(producer(payload), at % FILL_EVENTS + 1);
             let started = Instant::now();
@@ -162,13 +163,14 @@ impl Bench {
         Ok((times[times.len() / 2], times[times.len() * 99 / 100]))
     }
 
-    /// Puts everything in its final place.
+    /// Closes the databases.
     pub(crate) async fn close(self) -> Result<()> {
         Ok(self.storage.close().await?)
     }
 }
 
-/// A loop of prepared inserts of the same rows into the same table, which commits as often. Gives rows a second.
+/// A loop of prepared inserts of the same rows into the same table, which commits as often. Returns
+/// rows per second.
 pub(crate) fn bare_inserts(folder: &Path) -> Result<f64> {
     std::fs::create_dir_all(folder)?;
     let plans: Vec<Plan> = (1..=PAYLOADS)
@@ -203,7 +205,7 @@ fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL, ?14, ?15, ?16, ?17, ?18)",
     )?;
     for event in &plan.events {
-        let Fate::Store(columns) = &event.fate else { continue };
+        let PlannedOutcome::Store(columns) = &event.outcome else { continue };
         let number = match &event.identity {
             Numbered(producer, seq) => Some((producer.bits().to_be_bytes(), i64::try_from(*seq)?)),
             _ => None,
@@ -233,7 +235,7 @@ fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
 }
 
 fn producer(payload: u64) -> Producer {
-    // Spread as random names are, which is what an index has to cope with.
+    // Spread like random ids, which is what the index must cope with.
     Producer::from_bits(u128::from(payload).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
 }
 

@@ -1,4 +1,4 @@
-//! What was measured: medians over the turns, and the ratios between peers.
+//! The report: medians over the turns, and ratios between peers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) outcome: Outcome,
 }
 
-/// How fast payloads are processed, in events a second.
+/// How fast payloads are processed, in events per second.
 pub(crate) struct Process {
     /// How many events the filled store holds.
     pub(crate) rows: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Process {
     pub(crate) numbered: f64,
     /// Events that are not.
     pub(crate) anonymous: f64,
-    /// Events that are deduplicated, of pages that were heard from before.
+    /// Events that are deduplicated, from known producers.
     pub(crate) pages: f64,
     /// The same, by other numbers of workers.
     pub(crate) by_workers: Vec<(f64, u32)>,
@@ -39,7 +39,7 @@ pub(crate) struct Process {
     pub(crate) among: f64,
     /// Looking an event up on the filled store.
     pub(crate) lookup_p50: Duration,
-    /// The 99th of a hundred.
+    /// The 99th percentile.
     pub(crate) lookup_p99: Duration,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Report {
     syncs: Vec<Duration>,
     /// Processing, if it was measured.
     pub(crate) process: Option<Process>,
-    /// What the server costs, if it was measured.
+    /// The server's footprint, if it was measured.
     pub(crate) footprint: Option<Footprint>,
 }
 
@@ -154,7 +154,7 @@ impl Report {
         }
     }
 
-    /// Keeps the figures as data.
+    /// Writes the figures as JSON.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let folder = path.parent().context("failed to save the report: no folder")?;
         std::fs::create_dir_all(folder)?;

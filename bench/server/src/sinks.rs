@@ -1,4 +1,5 @@
-//! How fast a backlog leaves for Mixpanel, beside the same requests made in advance and sent by nobody in particular.
+//! How fast a backlog is delivered to Mixpanel, beside the same requests made in advance and sent
+//! by a plain loop.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ const REQUEST: (usize, usize) = (2_000, 4);
 /// How long the backlog may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// A stand-in that unpacks what it is sent and counts the events in it.
+/// A stand-in for Mixpanel that decompresses each request and counts its events.
 struct StandIn {
     address: SocketAddr,
     events: Arc<AtomicU64>,
@@ -120,7 +121,7 @@ fn payload(number: u64) -> String {
     Value::from(events).to_string()
 }
 
-/// The same request again and again: what the sink would send, packed once.
+/// Sends the same request repeatedly: what the sink would send, compressed once.
 fn prepared() -> Result<Vec<u8>> {
     let events: Vec<Value> = (0..REQUEST.0)
         .map(|at| {

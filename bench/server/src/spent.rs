@@ -1,5 +1,5 @@
-//! What processing costs beside time on the clock, which other programs share: the time of the writer's thread, and what
-//! is written. Read from `/proc`, so on Linux only.
+//! What processing costs apart from wall time, which other programs influence: CPU time of the
+//! writer thread, and bytes written. Read from `/proc`, so Linux only.
 
 use std::ops::{AddAssign, Sub};
 use std::path::Path;
@@ -14,12 +14,12 @@ const WRITER: &str = "store-writer";
 /// Turns of each, one after the other.
 const TURNS: usize = 6;
 
-/// What this process has spent.
+/// What this process has used.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Spent {
-    /// Time that the threads which write events ran.
+    /// CPU time of the threads that write events.
     pub(crate) writer: Duration,
-    /// Bytes given to the file system.
+    /// Bytes written to the file system.
     pub(crate) written_bytes: u64,
 }
 
@@ -29,7 +29,7 @@ impl Spent {
         let mut writer = Duration::ZERO;
         for thread in std::fs::read_dir("/proc/self/task")? {
             let folder = thread?.path();
-            // A thread may end meanwhile.
+            // The thread may have ended.
             let Ok(name) = std::fs::read_to_string(folder.join("comm")) else { continue };
             if name.trim_end() == WRITER {
                 let text = std::fs::read_to_string(folder.join("schedstat"))?;
@@ -62,7 +62,8 @@ impl AddAssign for Spent {
     }
 }
 
-/// Processes the same number of events of each kind in stores of their own, turn by turn, and prints what dedup costs.
+/// Processes the same number of events of each kind, each in its own store and taking turns, and
+/// prints what deduplication costs.
 pub(crate) async fn compare(folder: &Path) -> Result<()> {
     let kinds = [
         ("not numbered", Numbering::Anonymous),

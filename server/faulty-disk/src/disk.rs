@@ -49,14 +49,14 @@ impl Disk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From the nth operation on, counted from now, everything fails. An operation is a write, a sync, a truncation or
-    /// a deletion.
+    /// Makes everything fail from the nth operation on, counted from now. An operation is a write,
+    /// a sync, a truncation or a deletion.
     pub fn cut_after(&self, operations: u64) {
         let mut state = self.state();
         state.cut_at = Some(state.done + operations);
     }
 
-    /// From now on everything fails.
+    /// Makes everything fail from now on.
     pub fn cut(&self) {
         self.state().is_cut = true;
     }
@@ -71,7 +71,7 @@ impl Disk {
         self.state().done
     }
 
-    /// Makes `folder` hold what is left if only the process dies: everything that was written.
+    /// Fills `folder` with what is left if only the process dies: everything that was written.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -83,14 +83,14 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes `folder` hold what may be left after the power fails now. The same seed leaves the same.
+    /// Fills `folder` with what may be left if the power fails now. The same seed leaves the same.
     ///
     /// # Errors
     /// A file cannot be written.
     pub fn after_power_cut(&self, seed: u64, folder: &Path) -> io::Result<()> {
         let state = self.state();
         let mut random = Random(seed);
-        // Some cuts keep nearly all, some nearly nothing, most a mixture.
+        // Some power cuts keep nearly everything, some nearly nothing, and most a mixture.
         let kept_of_8 = random.next() % 9;
         for (path, image) in &state.files {
             let is_there = match (image.is_entered, image.is_deleted) {
@@ -105,7 +105,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Whether only the layer has it still.
+    /// Whether only the layer still holds it.
     pub(crate) fn is_forgotten(&self) -> bool {
         Arc::strong_count(&self.state) == 1
     }
@@ -122,7 +122,7 @@ impl Disk {
         }
     }
 
-    /// One more operation; whether it is done.
+    /// Counts one operation. Returns whether it succeeds.
     pub(crate) fn change(&self, path: &Path, change: Change) -> bool {
         self.operate(|files| {
             if let Some(image) = files.get_mut(path) {

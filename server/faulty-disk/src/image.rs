@@ -1,6 +1,6 @@
-//! What of one file is on the disk for certain, and what may be.
+//! One file: what is on the disk for certain, and what may be.
 
-/// A sector reaches the disk whole or not at all.
+/// A sector reaches the disk completely or not at all.
 const SECTOR_BYTES: usize = 512;
 
 /// A change that is not synced.
@@ -15,7 +15,7 @@ pub(crate) enum Change {
 pub(crate) struct Image {
     synced: Vec<u8>,
     pending: Vec<Change>,
-    /// Whether its folder was synced since it was made.
+    /// Whether its folder was synced since it was created.
     pub(crate) is_entered: bool,
     /// Whether it was deleted and its folder not synced since.
     pub(crate) is_deleted: bool,
@@ -27,7 +27,7 @@ impl Image {
         Self { synced: bytes, pending: Vec::new(), is_entered: true, is_deleted: false }
     }
 
-    /// A file that was deleted and is made again.
+    /// A file that was deleted and created again.
     pub(crate) fn again(is_entered: bool) -> Self {
         Self { is_entered, ..Self::default() }
     }
@@ -49,7 +49,8 @@ impl Image {
         bytes
     }
 
-    /// What may be left when the power fails: of what was not synced, the sectors that `keeps` picks.
+    /// What may be left when the power fails: of what was not synced, the sectors that `keeps`
+    /// picks.
     pub(crate) fn left(&self, mut keeps: impl FnMut() -> bool) -> Vec<u8> {
         let mut bytes = self.synced.clone();
         for change in &self.pending {

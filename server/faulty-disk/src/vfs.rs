@@ -1,7 +1,8 @@
 //! The layer itself: the file system that SQLite uses anyway, with four of its functions replaced.
 //!
-//! `https://sqlite.org/vfs.html`. A file keeps the layout of the real file system; only its table of functions is exchanged
-//! for a copy with ours in it, so that locks and shared memory are the real ones.
+//! `https://sqlite.org/vfs.html`. A file keeps the layout of the real file system; only its table
+//! of functions is exchanged for a copy with ours in it, so that locks and shared memory are the
+//! real ones.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
@@ -14,7 +15,8 @@ use rusqlite::ffi;
 use crate::disk::Disk;
 use crate::image::Change;
 
-/// A table of functions with ours in it. The table stands first, so that a pointer to one is a pointer to the other.
+/// A table of functions with ours in it. The table stands first, so that a pointer to one is a
+/// pointer to the other.
 #[repr(C)]
 struct Patched {
     methods: ffi::sqlite3_io_methods,
@@ -29,7 +31,8 @@ struct Watched {
     enters: bool,
 }
 
-/// Addresses stand for pointers, which cannot be shared between threads. What they point to is never freed.
+/// Pointers are kept as addresses, because pointers cannot be shared between threads. What they
+/// point to is never freed.
 #[derive(Default)]
 struct Mounted {
     disks: Vec<Disk>,
@@ -47,7 +50,7 @@ fn mounted() -> MutexGuard<'static, Option<Mounted>> {
     MOUNTED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Watches a disk, from now on and for the life of the process.
+/// Watches a disk until the process ends.
 pub(crate) fn mount(disk: Disk) {
     REGISTER.call_once(register);
     let mut mounted = mounted();
@@ -57,8 +60,9 @@ pub(crate) fn mount(disk: Disk) {
 }
 
 fn register() {
-    // SAFETY: the real file system is there from SQLite's initialization to the end of the process, and so is our copy
-    // of it, which is leaked. The copy's functions are called with the copy, whose private part is that of the original.
+    // SAFETY: the real file system is there from SQLite's initialization to the end of the process,
+    // and so is our copy of it, which is leaked. The copy's functions are called with the copy,
+    // whose private part is that of the original.
     unsafe {
         let real = ffi::sqlite3_vfs_find(std::ptr::null());
         assert!(!real.is_null(), "SQLite has a file system");
@@ -127,19 +131,19 @@ unsafe extern "C" fn open(
 }
 
 /// # Safety
-/// `real` is a table that lives for ever.
+/// `real` is a table with a static lifetime.
 unsafe fn patched(
     mounted: &mut Mounted,
     real: *const ffi::sqlite3_io_methods,
 ) -> *const ffi::sqlite3_io_methods {
     let table = mounted.tables.entry(real as usize).or_insert_with(|| {
-        // SAFETY: the caller's promise. The copy is leaked, so it lives for ever, too.
+        // SAFETY: the caller's promise. The copy is leaked, so its lifetime is static, too.
         let mut methods = unsafe { std::ptr::read(real) };
         methods.xClose = Some(close);
         methods.xWrite = Some(write);
         methods.xTruncate = Some(truncate);
         methods.xSync = Some(sync);
-        // Writing through mapped memory would pass us by.
+        // Writes through mapped memory would bypass this layer.
         methods.iVersion = methods.iVersion.min(2);
         std::ptr::from_ref(Box::leak(Box::new(Patched { methods, real }))) as usize
     });
@@ -153,7 +157,7 @@ unsafe fn real_methods(file: *mut ffi::sqlite3_file) -> *const ffi::sqlite3_io_m
     unsafe { (*(*file).pMethods.cast::<Patched>()).real }
 }
 
-/// What `operation` gives for a watched file; `true` for any other.
+/// The result of `operation` for a watched file, and `true` for any other.
 fn allowed(file: *mut ffi::sqlite3_file, operation: impl FnOnce(&mut Watched) -> bool) -> bool {
     let mut mounted = mounted();
     mounted
@@ -206,7 +210,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
     }
 }
 
-/// Nothing goes to the real disk: what counts is what this one says it holds.
+/// Nothing is synced to the real disk: what counts is what this one reports.
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
     let synced = allowed(file, |watched| {
         let enters = std::mem::take(&mut watched.enters);

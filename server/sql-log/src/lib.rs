@@ -1,4 +1,4 @@
-//! Every statement that SQLite runs in this process, for tests that judge them all.
+//! Records every statement that SQLite runs in this process, for tests that check all of them.
 //!
 //! `https://sqlite.org/c3ref/auto_extension.html`, `https://sqlite.org/c3ref/trace_v2.html`.
 #![allow(unsafe_code, reason = "SQLite's interface for tracing is one of pointers to C functions")]
@@ -15,17 +15,18 @@ pub type Statement = (PathBuf, String);
 
 static STATEMENTS: Mutex<BTreeSet<Statement>> = Mutex::new(BTreeSet::new());
 
-/// Notes every statement of every connection that is opened from now on.
+/// Records every statement of every connection that is opened from now on.
 ///
 /// # Panics
-/// SQLite has no memory left for it.
+/// If SQLite cannot allocate memory.
 pub fn begin() {
-    // SAFETY: the function has the signature that SQLite calls it with, and lives for ever.
+    // SAFETY: the function has the signature that SQLite expects, and a static lifetime.
     let registered = unsafe { ffi::sqlite3_auto_extension(Some(opened)) };
     assert_eq!(registered, ffi::SQLITE_OK, "SQLite takes the extension");
 }
 
-/// The statements that were run on files in `folder`, each once, with their parameters as placeholders.
+/// The statements that were run on files in `folder`, each once, with their parameters as
+/// placeholders.
 pub fn statements(folder: &Path) -> Vec<Statement> {
     let statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     statements.iter().filter(|(path, _)| path.starts_with(folder)).cloned().collect()
@@ -36,7 +37,7 @@ unsafe extern "C" fn opened(
     _message: *mut *mut c_char,
     _api: *const ffi::sqlite3_api_routines,
 ) -> c_int {
-    // SAFETY: SQLite passes a connection that is being opened; the function lives for ever.
+    // SAFETY: SQLite passes a connection that is being opened. The function has a static lifetime.
     unsafe {
         let what = c_uint::try_from(ffi::SQLITE_TRACE_STMT).unwrap_or_default();
         ffi::sqlite3_trace_v2(connection, what, Some(ran), std::ptr::null_mut())
@@ -49,8 +50,8 @@ unsafe extern "C" fn ran(
     statement: *mut c_void,
     _text: *mut c_void,
 ) -> c_int {
-    // SAFETY: for this kind of trace SQLite passes a prepared statement that is about to run. Its text and the name of
-    // its file are C strings that live at least until this returns.
+    // SAFETY: for this kind of trace SQLite passes a prepared statement that is about to run. Its
+    // text and the name of its file are C strings that live at least until this returns.
     unsafe {
         let statement = statement.cast::<ffi::sqlite3_stmt>();
         let (sql, file) = (

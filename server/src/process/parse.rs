@@ -12,7 +12,9 @@ use serde_json::value::RawValue;
 use super::enrich::Enrichers;
 use super::row_id::row_id;
 use crate::formats::decompress::{UnpackError, unpack};
-use crate::store::{EventColumns, EventIdentity, Fate, PayloadMetadata, Plan, PlannedEvent};
+use crate::store::{
+    EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
+};
 
 /// A payload that intake took cannot be read. Intake had read it: this is a fault of ours or of the disk's,
 /// so the payload is kept and tried again.
@@ -46,12 +48,12 @@ pub fn plan(
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, mut fate) = decide(text, metadata.received_ms, skew_ms);
-            if let Fate::Store(columns) = &mut fate {
+            let (identity, mut outcome) = decide(text, metadata.received_ms, skew_ms);
+            if let PlannedOutcome::Store(columns) = &mut outcome {
                 columns.enrichment_json = enrichers.enrich(&shared, columns);
             }
             let id = row_id(metadata.id, metadata.received_ms, index);
-            PlannedEvent { id, index, identity, fate }
+            PlannedEvent { id, index, identity, outcome }
         })
         .collect();
     Ok(Plan {
@@ -65,17 +67,21 @@ pub fn plan(
     })
 }
 
-fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, Fate) {
+fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, PlannedOutcome) {
     match Event::read(text) {
         Ok(event) => columns(event, received_ms, skew_ms),
         Err(invalid) => {
-            let fate = Fate::Refuse { reason: invalid.reason, detail: invalid.detail };
-            (identity_of_refused(text), fate)
+            let outcome = PlannedOutcome::Refuse { reason: invalid.reason, detail: invalid.detail };
+            (identity_of_refused(text), outcome)
         }
     }
 }
 
-fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, Fate) {
+fn columns(
+    event: Event<'_>,
+    received_ms: i64,
+    skew_ms: Option<i64>,
+) -> (EventIdentity, PlannedOutcome) {
     let identity = match event.identity {
         event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
         event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
@@ -99,7 +105,7 @@ fn columns(event: Event<'_>, received_ms: i64, skew_ms: Option<i64>) -> (EventId
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
         enrichment_json: None,
     };
-    (identity, Fate::Store(Box::new(columns)))
+    (identity, PlannedOutcome::Store(Box::new(columns)))
 }
 
 #[derive(Deserialize)]
@@ -178,9 +184,9 @@ mod tests {
     }
 
     fn stored(body: &str) -> EventColumns {
-        match only(body).fate {
-            Fate::Store(columns) => *columns,
-            Fate::Refuse { detail, .. } => panic!("{detail}"),
+        match only(body).outcome {
+            PlannedOutcome::Store(columns) => *columns,
+            PlannedOutcome::Refuse { detail, .. } => panic!("{detail}"),
         }
     }
 
@@ -208,7 +214,10 @@ mod tests {
     fn an_event_that_cannot_be_stored_keeps_its_number_or_its_name() {
         let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
         assert_eq!(event.identity, EventIdentity::Numbered(Producer::parse(P).unwrap(), 3));
-        assert!(matches!(event.fate, Fate::Refuse { reason: InvalidReason::NameMissing, .. }));
+        assert!(matches!(
+            event.outcome,
+            PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, .. }
+        ));
         assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, EventIdentity::ClientId("x".into()));
         assert_eq!(
             only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity,

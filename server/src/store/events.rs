@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Applied, Keep, Plan, Pruned, Replayed};
+use super::{Answer, Applied, Plan, Pruned, Replayed, RetentionLimits};
 
 /// Writes what processing decided about payloads.
 pub trait Events: Send + Sync + 'static {
@@ -20,5 +20,5 @@ pub trait Events: Send + Sync + 'static {
     /// Deletes what the limits no longer allow: whole weeks of events, and a limited number of
     /// other rows. Producers' ledgers stay, so completeness stays provable. It is durable when this
     /// returns `Ok`.
-    fn prune(&self, keep: Keep) -> Answer<'_, Pruned>;
+    fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned>;
 }

@@ -47,7 +47,7 @@ impl KeyKind {
     }
 }
 
-/// The SHA-256 of a key's text. Keys have so many random bits that a slow hash would add nothing.
+/// The SHA-256 of a key's text. Keys have enough random bits that a slow hash would add nothing.
 pub type KeyHash = [u8; 32];
 
 /// The hash of a key's text.

@@ -62,7 +62,7 @@ pub use payload::{
     PayloadMetadata, Ticket,
 };
 pub use payload_queue::PayloadQueue;
-pub use plan::{Applied, EventColumns, EventIdentity, Fate, Plan, PlannedEvent, RowId};
+pub use plan::{Applied, EventColumns, EventIdentity, Plan, PlannedEvent, PlannedOutcome, RowId};
 pub use producer::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
@@ -73,7 +73,7 @@ pub use query::{
 };
 pub use reader::Reader;
 pub use replays::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, Replays, SpanCount};
-pub use retention::{Keep, Pruned};
+pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};
 pub use storage::Storage;
 pub use totals::Totals;

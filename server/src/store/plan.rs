@@ -60,7 +60,7 @@ pub struct EventColumns {
 
 /// What an event becomes if this is its first arrival.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub enum PlannedOutcome {
     /// A row.
     Store(Box<EventColumns>),
     /// An outcome with a reason.
@@ -82,15 +82,15 @@ pub struct PlannedEvent {
     /// What identifies the event.
     pub identity: EventIdentity,
     /// What it becomes if this is its first arrival.
-    pub fate: Fate,
+    pub outcome: PlannedOutcome,
 }
 
 impl PlannedEvent {
     /// The columns of its row, if it can be stored.
     pub fn columns(&self) -> Option<&EventColumns> {
-        match &self.fate {
-            Fate::Store(columns) => Some(columns),
-            Fate::Refuse { .. } => None,
+        match &self.outcome {
+            PlannedOutcome::Store(columns) => Some(columns),
+            PlannedOutcome::Refuse { .. } => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// The limits of what is kept. Events are deleted in whole weeks.
 #[derive(Debug, Clone, Copy)]
-pub struct Keep {
+pub struct RetentionLimits {
     /// Delete the events of weeks that ended before this time, in milliseconds since 1970.
     pub events_from_ms: Option<i64>,
     /// Delete the oldest weeks of events until the rest takes at most this many bytes. The newest

@@ -12,9 +12,9 @@ use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     AggregateQuery, Completeness, Encoding, EventFilter, EventQuery, EventRef, EventRow,
-    FailedPayload, Grouping, Keep, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload,
-    PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery, Replayed, Storage,
-    WorkerSlot,
+    FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload,
+    PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery, Replayed,
+    RetentionLimits, Storage, WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -64,7 +64,7 @@ pub(crate) async fn run(folder: &Path) {
         delivering::deliver(&storage, NOW + round * WEEK_MS).await;
         read(&storage).await;
         replay(&storage).await;
-        let keep = Keep {
+        let keep = RetentionLimits {
             events_from_ms: Some(NOW + (round - 5) * WEEK_MS),
             events_bytes: Some(round.unsigned_abs()),
             ids_from_ms: NOW + 1,
@@ -72,8 +72,8 @@ pub(crate) async fn run(folder: &Path) {
             now_ms: NOW,
         };
         if round == 1 {
-            storage.events.prune(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
-            storage.events.prune(Keep { events_bytes: Some(1), ..keep }).await.unwrap();
+            storage.events.prune(RetentionLimits { events_bytes: Some(1), ..keep }).await.unwrap();
+            storage.events.prune(RetentionLimits { events_bytes: Some(1), ..keep }).await.unwrap();
         }
         storage.archive.prune(NOW + 1).await.unwrap();
         storage.close().await.unwrap();

@@ -10,7 +10,9 @@ use super::ledgers::Ledgers;
 use super::profiles::Profiles;
 use super::{AppliedPayload, ClientIdKey, Known, NewRow, NotStored, Payloads, Writes};
 use crate::store::ledger::{Arrival, RANGES_MAX};
-use crate::store::{Applied, EventIdentity, Fate, Outcome, Plan, PlannedEvent, Route, RowId};
+use crate::store::{
+    Applied, EventIdentity, Outcome, Plan, PlannedEvent, PlannedOutcome, Route, RowId,
+};
 
 /// What one transaction works on.
 struct Transaction<'a, 'r> {
@@ -80,14 +82,14 @@ impl<'a> Transaction<'a, '_> {
         {
             self.writes.totals.unnumbered += 1;
         }
-        match (arrival, &event.fate) {
-            (Arrival::First, Fate::Store(columns)) => {
+        match (arrival, &event.outcome) {
+            (Arrival::First, PlannedOutcome::Store(columns)) => {
                 let profile_json = self.profiles.apply(columns);
                 self.writes.rows.push(NewRow { plan, event, columns, profile_json });
                 fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
                 Outcome::Stored
             }
-            (Arrival::First, Fate::Refuse { reason, detail }) => {
+            (Arrival::First, PlannedOutcome::Refuse { reason, detail }) => {
                 self.refuse(plan, event, *reason, detail.clone())
             }
             (Arrival::TooScattered, _) => {

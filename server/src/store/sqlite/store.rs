@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::OpenError;
-use super::apply::Closed;
+use super::apply::WeekNotOpen;
 use super::deliveries::queue;
 use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
@@ -91,7 +91,7 @@ impl SqliteStore {
         &self,
         doing: &'static str,
         week: Week,
-        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, Closed>>
+        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, WeekNotOpen>>
         + Clone
         + Send
         + 'static,
@@ -102,7 +102,7 @@ impl SqliteStore {
                 self.writer.write(doing, Guard::Alone, 0, move |files, change| step(files, change));
             match done.await? {
                 Ok(value) => return Ok(value),
-                Err(Closed) => self.admit(week).await?,
+                Err(WeekNotOpen) => self.admit(week).await?,
             }
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lamplight_server::process::row_id;
 use lamplight_server::store::{
-    EventColumns, EventIdentity, Fate, PayloadId, Plan, PlannedEvent, Route, RowId,
+    EventColumns, EventIdentity, PayloadId, Plan, PlannedEvent, PlannedOutcome, Route, RowId,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -106,11 +106,12 @@ impl Payload {
                 id: row_id(payload, now_ms, index),
                 index,
                 identity: EventIdentity::Numbered(Producer::from_bits(1), seq),
-                fate: match fit {
-                    Fit::Later if is_first => {
-                        Fate::Refuse { reason: InvalidReason::NameMissing, detail: "later".into() }
-                    }
-                    _ => Fate::Store(Box::new(fit.columns(now_ms, seq))),
+                outcome: match fit {
+                    Fit::Later if is_first => PlannedOutcome::Refuse {
+                        reason: InvalidReason::NameMissing,
+                        detail: "later".into(),
+                    },
+                    _ => PlannedOutcome::Store(Box::new(fit.columns(now_ms, seq))),
                 },
             });
             Arc::new(Plan {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{DeliveryQueue, Events, Keep, RetryAsk, Week};
+use lamplight_server::store::{DeliveryQueue, Events, RetentionLimits, RetryAsk, Week};
 
 use crate::deliver::event::{DEAD, Fit, Payload, SINKS};
 use crate::deliver::gates::wait;
@@ -138,7 +138,7 @@ impl World {
         let now_ms = self.now_ms();
         let week = Week::of_ms(now_ms);
         self.shared.witness().lose_before(week);
-        let keep = Keep {
+        let keep = RetentionLimits {
             events_from_ms: Some(week.from_ms()),
             events_bytes: None,
             ids_from_ms: 0,

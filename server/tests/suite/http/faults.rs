@@ -16,7 +16,9 @@ use lamplight_server::keys::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::router;
 use lamplight_server::store::sqlite::{self, WriterLimits};
-use lamplight_server::store::{Encoding, Keep, Key, KeyKind, PayloadId, PayloadMetadata};
+use lamplight_server::store::{
+    Encoding, Key, KeyKind, PayloadId, PayloadMetadata, RetentionLimits,
+};
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::disk_space;
 use lamplight_server::system::entropy::SystemEntropy;
@@ -133,7 +135,7 @@ fn an_event_that_retention_removed_is_410_and_says_so() {
     };
     let plan = plan(&metadata, &r#"[{"name":"a"}]"#.into(), 1, &Enrichers::default()).unwrap();
     let path = format!("/api/events/{}", plan.events[0].id);
-    let keep = Keep {
+    let keep = RetentionLimits {
         events_from_ms: Some(now_ms - 7 * DAY_MS),
         events_bytes: None,
         ids_from_ms: 0,

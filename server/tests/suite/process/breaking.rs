@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::store::sqlite::{self, OpenError, WriterLimits};
 use lamplight_server::store::{
-    Answer, Applied, Backlog, Events, FailedPayload, Keep, Lease, LeaseAsk, LeasedPayload,
-    NewPayload, PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay, ReplayId, Replayed,
-    Replays, Storage, StoreError, Ticket, WorkerSlot,
+    Answer, Applied, Backlog, Events, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
+    PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay, ReplayId, Replayed, Replays,
+    RetentionLimits, Storage, StoreError, Ticket, WorkerSlot,
 };
 
 /// Where processing breaks off.
@@ -141,7 +141,7 @@ impl Events for Breaking {
             if breaks { broken().await } else { Ok(applied) }
         })
     }
-    fn prune(&self, keep: Keep) -> Answer<'_, Pruned> {
+    fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         self.storage.events.prune(keep)
     }
 }

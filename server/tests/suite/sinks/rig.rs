@@ -10,7 +10,7 @@ use lamplight_server::store::LeaseToken;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
     Database, DeliveryAsk, DeliveryQueue, DeliveryStep, EventColumns, EventIdentity, EventRow,
-    Events, Fate, PayloadId, Plan, PlannedEvent, RetryAsk, RowId, SinkRow,
+    Events, PayloadId, Plan, PlannedEvent, PlannedOutcome, RetryAsk, RowId, SinkRow,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::{Entropy, SystemEntropy};
@@ -160,7 +160,7 @@ fn plan(events: Vec<EventColumns>) -> Plan {
             id: row_id(payload, received_ms, index),
             index,
             identity: EventIdentity::Anonymous,
-            fate: Fate::Store(Box::new(columns)),
+            outcome: PlannedOutcome::Store(Box::new(columns)),
         })
         .collect();
     Plan {

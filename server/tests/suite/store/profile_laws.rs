@@ -1,6 +1,6 @@
 //! The laws of profiles: what was said about a user earlier stands with each later event of that user.
 
-use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, Fate, Storage};
+use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, PlannedOutcome, Storage};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, number, plan, shared};
@@ -10,7 +10,7 @@ crate::laws!(
     a_profile_outlives_the_process_and_a_duplicate_does_not_change_it,
 );
 
-fn said(name: &str, user: &str, properties: Option<&str>) -> Fate {
+fn said(name: &str, user: &str, properties: Option<&str>) -> PlannedOutcome {
     good_with(name, |event| {
         event.user_id = Some(user.to_owned());
         event.properties_json = properties.map(str::to_owned);

@@ -5,7 +5,8 @@ use lamplight_server::store::LeaseToken;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
-    Keep, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Storage, Ticket, Week,
+    PayloadId, Reason, RetentionLimits, RetryAsk, Route, SettledDelivery, Settlement, Storage,
+    Ticket, Week,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -27,7 +28,7 @@ crate::laws!(
     what_was_owed_of_events_that_went_goes_with_them,
 );
 
-const KEEP_ALL: Keep = Keep {
+const KEEP_ALL: RetentionLimits = RetentionLimits {
     events_from_ms: None,
     events_bytes: None,
     ids_from_ms: 0,
@@ -54,7 +55,7 @@ async fn four_weeks(storage: &Storage) {
 }
 
 /// Lets go until nothing more goes. Gives how many weeks went.
-async fn retain(storage: &Storage, keep: Keep) -> u64 {
+async fn retain(storage: &Storage, keep: RetentionLimits) -> u64 {
     let mut weeks = 0;
     loop {
         let pruned = storage.events.prune(keep).await.unwrap();
@@ -65,8 +66,8 @@ async fn retain(storage: &Storage, keep: Keep) -> u64 {
     }
 }
 
-fn old(week: i64) -> Keep {
-    Keep { events_from_ms: Some(Week::of_ms(at(week)).from_ms()), ..KEEP_ALL }
+fn old(week: i64) -> RetentionLimits {
+    RetentionLimits { events_from_ms: Some(Week::of_ms(at(week)).from_ms()), ..KEEP_ALL }
 }
 
 async fn stored(storage: &Storage) -> usize {
@@ -85,7 +86,8 @@ async fn weeks_that_are_too_old_go_whole_and_are_told_as_removed(Backend { stora
     four_weeks(&storage).await;
     assert_eq!(retain(&storage, KEEP_ALL).await, 0);
     assert_eq!(stored(&storage).await, 8);
-    let almost = Keep { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
+    let almost =
+        RetentionLimits { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
     assert_eq!(retain(&storage, almost).await, 1, "a week goes when all of it is too old");
     assert_eq!(retain(&storage, old(2)).await, 1);
     assert_eq!(stored(&storage).await, 4);
@@ -105,8 +107,11 @@ async fn beyond_the_bytes_the_oldest_weeks_go_and_the_newest_stays(
     Backend { storage, .. }: Backend,
 ) {
     four_weeks(&storage).await;
-    assert_eq!(retain(&storage, Keep { events_bytes: Some(1 << 40), ..KEEP_ALL }).await, 0);
-    assert_eq!(retain(&storage, Keep { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
+    assert_eq!(
+        retain(&storage, RetentionLimits { events_bytes: Some(1 << 40), ..KEEP_ALL }).await,
+        0
+    );
+    assert_eq!(retain(&storage, RetentionLimits { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
     assert_eq!(stored(&storage).await, 2);
     assert!(is_removed(&storage, EventRef::Number(producer(1), 3)).await);
     assert!(!is_removed(&storage, EventRef::Number(producer(1), 4)).await);
@@ -125,7 +130,7 @@ async fn what_a_producer_sent_is_known_longer_than_its_events(Backend { storage,
 
 async fn nothing_that_may_wait_to_be_processed_goes(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    let waiting = Keep { pending_from_ms: at(1), ids_from_ms: at(4), ..old(4) };
+    let waiting = RetentionLimits { pending_from_ms: at(1), ids_from_ms: at(4), ..old(4) };
     assert_eq!(retain(&storage, waiting).await, 1);
     assert_eq!(stored(&storage).await, 6);
     // Its mark is still there.
@@ -152,9 +157,9 @@ async fn names_are_forgotten_after_their_time_and_not_before(Backend { storage, 
         storage.events.apply(shared([plan]), received_ms).await.unwrap()[0]
     };
     assert_eq!(arrive(1, at(0)).await.stored, 1);
-    retain(&storage, Keep { ids_from_ms: at(0), ..KEEP_ALL }).await;
+    retain(&storage, RetentionLimits { ids_from_ms: at(0), ..KEEP_ALL }).await;
     assert_eq!(arrive(2, at(1)).await.duplicates, 1);
-    retain(&storage, Keep { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
+    retain(&storage, RetentionLimits { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
     let trace = storage.reader.event(EventRef::ClientId("x".into())).await.unwrap();
     assert!(
         matches!(trace, Some(EventTrace::Stored { .. })),

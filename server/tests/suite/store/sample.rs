@@ -5,8 +5,8 @@ use std::sync::Arc;
 use lamplight_server::process::row_id;
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
-    Encoding, EventColumns, EventIdentity, Fate, LeaseAsk, NewPayload, PayloadId, PayloadMetadata,
-    Plan, PlannedEvent, WorkerSlot,
+    Encoding, EventColumns, EventIdentity, LeaseAsk, NewPayload, PayloadId, PayloadMetadata, Plan,
+    PlannedEvent, PlannedOutcome, WorkerSlot,
 };
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::event::Kind;
@@ -60,20 +60,24 @@ pub(crate) fn producer(number: u128) -> Producer {
 }
 
 /// A plan for the payload with this number.
-pub(crate) fn plan(number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
+pub(crate) fn plan(number: u128, events: Vec<(EventIdentity, PlannedOutcome)>) -> Plan {
     plan_at(NOW + i64::try_from(number).unwrap(), number, events)
 }
 
 /// A plan for the payload with this number, received then. Its id begins with that time, as real ones do.
-pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
+pub(crate) fn plan_at(
+    received_ms: i64,
+    number: u128,
+    events: Vec<(EventIdentity, PlannedOutcome)>,
+) -> Plan {
     let payload = payload_at(received_ms, number);
     let events = (0..)
         .zip(events)
-        .map(|(index, (identity, fate))| PlannedEvent {
+        .map(|(index, (identity, outcome))| PlannedEvent {
             id: row_id(payload, received_ms, index),
             index,
             identity,
-            fate,
+            outcome,
         })
         .collect();
     Plan {
@@ -103,8 +107,8 @@ pub(crate) fn noting(
 }
 
 /// An event that can be stored.
-pub(crate) fn good(name: &str) -> Fate {
-    Fate::Store(Box::new(EventColumns {
+pub(crate) fn good(name: &str) -> PlannedOutcome {
+    PlannedOutcome::Store(Box::new(EventColumns {
         kind: Kind::Default,
         name: name.to_owned(),
         ts_ms: Some(NOW - 5),
@@ -120,15 +124,15 @@ pub(crate) fn good(name: &str) -> Fate {
 }
 
 /// An event that can be stored, with some columns changed.
-pub(crate) fn good_with(name: &str, change: impl FnOnce(&mut EventColumns)) -> Fate {
-    let Fate::Store(mut columns) = good(name) else { unreachable!() };
+pub(crate) fn good_with(name: &str, change: impl FnOnce(&mut EventColumns)) -> PlannedOutcome {
+    let PlannedOutcome::Store(mut columns) = good(name) else { unreachable!() };
     change(&mut columns);
-    Fate::Store(columns)
+    PlannedOutcome::Store(columns)
 }
 
 /// An event that cannot be stored.
-pub(crate) fn bad() -> Fate {
-    Fate::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into() }
+pub(crate) fn bad() -> PlannedOutcome {
+    PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into() }
 }
 
 /// The event with this number of that producer.

@@ -19,11 +19,11 @@ use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
 use super::weeks::files::Files;
 use crate::store::apply::{self, Wanted, Writes};
-use crate::store::{Answer, Applied, Events, Keep, Plan, Pruned, Replayed, Week};
+use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLimits, Week};
 
 /// Nothing was changed, because the week's file is not open for writing.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Closed;
+pub(crate) struct WeekNotOpen;
 
 /// Applies `plans`, all of `week`, in order. Returns the results and how many deliveries were
 /// queued.
@@ -33,10 +33,10 @@ fn apply(
     plans: &[Arc<Plan>],
     now_ms: i64,
     routes: &Routes,
-) -> rusqlite::Result<Result<(Vec<Applied>, i64), Closed>> {
+) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
     let Files { store, weeks } = files;
     if !weeks.has(week) {
-        return Ok(Err(Closed));
+        return Ok(Err(WeekNotOpen));
     }
     let applied = known::applied(store, plans)?;
     let known = known::read(store, Wanted::of(plans, &applied))?;
@@ -67,14 +67,14 @@ fn reapply(
     plans: &[Arc<Plan>],
     now_ms: i64,
     routes: &Routes,
-) -> rusqlite::Result<Result<(Replayed, i64), Closed>> {
+) -> rusqlite::Result<Result<(Replayed, i64), WeekNotOpen>> {
     let Files { store, weeks } = files;
     if catalog::removed_between(store, (week, week))?.is_some() {
         let payloads = plans.len() as u64;
         return Ok(Ok((Replayed { payloads, skipped: payloads, ..Replayed::default() }, 0)));
     }
     if !weeks.has(week) {
-        return Ok(Err(Closed));
+        return Ok(Err(WeekNotOpen));
     }
     debug_assert!(plans.iter().flat_map(|it| &it.events).all(|it| Week::of_row(it.id) == week));
     let histories = known::histories(store, weeks.writable(week)?.connection(), plans)?;
@@ -164,7 +164,7 @@ impl Events for SqliteStore {
         })
     }
 
-    fn prune(&self, keep: Keep) -> Answer<'_, Pruned> {
+    fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         Box::pin(self.prune_all(keep))
     }
 }

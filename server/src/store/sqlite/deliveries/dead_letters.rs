@@ -119,7 +119,7 @@ fn revive(
 
 /// Deletes dead letters of events before `from`, whose rows are gone: at most `rows_max` of each
 /// sink. They count as dropped from then on. Returns how many were deleted.
-pub(crate) fn forget(
+pub(crate) fn prune(
     connection: &Connection,
     from: RowId,
     rows_max: u32,

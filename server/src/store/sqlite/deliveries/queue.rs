@@ -75,13 +75,16 @@ pub(crate) fn push(
 }
 
 /// A row that was leased.
-pub(crate) struct Taken {
+pub(crate) struct LeasedRow {
     due_ms: i64,
     ticket: DeliveryTicket,
 }
 
 /// Leases what is due.
-pub(crate) fn lease(connection: &Connection, ask: &DeliveryAsk) -> rusqlite::Result<Vec<Taken>> {
+pub(crate) fn lease(
+    connection: &Connection,
+    ask: &DeliveryAsk,
+) -> rusqlite::Result<Vec<LeasedRow>> {
     let Some(sink) = sinks::running(connection, &ask.sink)? else { return Ok(Vec::new()) };
     let share = FairShare { places: ask.events_max as usize, bytes_max: ask.bytes_max };
     let retries = due(connection, sink, (1, ask.now_ms), share.places)?;
@@ -120,7 +123,7 @@ fn due(
     sink: i64,
     span: (i64, i64),
     limit: usize,
-) -> rusqlite::Result<Vec<Taken>> {
+) -> rusqlite::Result<Vec<LeasedRow>> {
     connection
         .prepare_cached(
             "SELECT due_ms, event_id, bytes, queued_ms, steps, attempts FROM delivery_queue \
@@ -134,7 +137,7 @@ fn due(
                 steps: row.get(4)?,
                 attempts: row.get::<_, u32>(5)?.saturating_add(1),
             };
-            Ok(Taken { due_ms: row.get(0)?, ticket })
+            Ok(LeasedRow { due_ms: row.get(0)?, ticket })
         })?
         .collect()
 }
@@ -142,9 +145,9 @@ fn due(
 /// Reads the events of what was leased, from their weeks' files.
 pub(crate) fn read(
     reading: &Reading<'_>,
-    taken: &[Taken],
+    taken: &[LeasedRow],
 ) -> rusqlite::Result<Vec<LeasedDelivery>> {
-    let week = |taken: &Taken| Week::of_row(taken.ticket.event);
+    let week = |taken: &LeasedRow| Week::of_row(taken.ticket.event);
     let mut leased = Vec::with_capacity(taken.len());
     for run in taken.chunk_by(|a, b| week(a) == week(b)) {
         let rows = reading.week(week(&run[0]), |events| {
@@ -185,7 +188,7 @@ pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqli
     }
     sinks::count(connection, sink, moved)?;
     if let Some(condition) = &settlement.condition {
-        sinks::note(connection, sink, condition)?;
+        sinks::set_condition(connection, sink, condition)?;
     }
     Ok(true)
 }
@@ -273,7 +276,7 @@ pub(crate) fn release_all(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Deletes the log of deliveries of events before `from`, at most `rows_max` steps. A delivery that
 /// is still queued is dropped when it is leased. Returns how many rows were deleted.
-pub(crate) fn forget(
+pub(crate) fn prune(
     connection: &Connection,
     from: RowId,
     rows_max: u32,

@@ -62,7 +62,7 @@ pub(crate) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlit
 }
 
 /// Records the sink's condition.
-pub(crate) fn note(
+pub(crate) fn set_condition(
     connection: &Connection,
     sink: i64,
     condition: &SinkCondition,

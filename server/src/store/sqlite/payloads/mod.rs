@@ -178,7 +178,7 @@ impl PayloadQueue for SqliteIntake {
 
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
         let released =
-            self.writer.write("give payloads back", Guard::Alone, 0, move |connection, _| {
+            self.writer.write("release payloads", Guard::Alone, 0, move |connection, _| {
                 let tickets = failed.iter().map(|failed| &failed.ticket);
                 let Some(positions) = held(connection, lease, tickets, now_ms)? else {
                     return Ok(Err(StoreError::LeaseLost));
@@ -260,7 +260,7 @@ impl Archive for SqliteIntake {
 
 impl Replays for SqliteIntake {
     fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
-        Box::pin(self.writer.write("begin a replay", Guard::Alone, 0, move |connection, _| {
+        Box::pin(self.writer.write("request a replay", Guard::Alone, 0, move |connection, _| {
             replays::begin(connection, span, now_ms)
         }))
     }
@@ -280,9 +280,12 @@ impl Replays for SqliteIntake {
         done: Replayed,
         ended_ms: Option<i64>,
     ) -> Answer<'_, bool> {
-        Box::pin(self.writer.write("go on with a replay", Guard::Alone, 0, move |connection, _| {
-            replays::advance(connection, &replay, after, done, ended_ms)
-        }))
+        Box::pin(self.writer.write(
+            "record the progress of a replay",
+            Guard::Alone,
+            0,
+            move |connection, _| replays::advance(connection, &replay, after, done, ended_ms),
+        ))
     }
 }
 
@@ -337,7 +340,7 @@ fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32>
 fn read_leased(
     connection: &Connection,
     ask: LeaseAsk,
-    taken: queue::Taken,
+    taken: queue::LeasedRow,
 ) -> rusqlite::Result<LeasedPayload> {
     connection
         .prepare_cached(

@@ -20,7 +20,7 @@ const HELD_MAX: u32 = 1_000;
 
 /// A row that was leased.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
+pub(crate) struct LeasedRow {
     due_ms: i64,
     pub(crate) position: i64,
     unpacked_bytes: u64,
@@ -58,7 +58,7 @@ pub(crate) fn push(
 }
 
 /// Leases what is due for one worker.
-pub(crate) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<Vec<Taken>> {
+pub(crate) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<Vec<LeasedRow>> {
     let share = FairShare { places: ask.payloads_max as usize, bytes_max: ask.unpacked_bytes_max };
     let retries = due(connection, ask.worker, (1, ask.now_ms), share.places)?;
     let fresh = due(connection, ask.worker, (0, 0), share.fresh_max(retries.len()))?;
@@ -69,7 +69,7 @@ pub(crate) fn lease(connection: &Connection, ask: LeaseAsk) -> rusqlite::Result<
     Ok(taken)
 }
 
-fn take(connection: &Connection, row: &Taken, lease: Lease) -> rusqlite::Result<()> {
+fn take(connection: &Connection, row: &LeasedRow, lease: Lease) -> rusqlite::Result<()> {
     let moved = connection
         .prepare_cached(
             "UPDATE payload_queue SET due_ms = ?4, lease_token = ?5, attempts = attempts + 1 \
@@ -92,7 +92,7 @@ fn due(
     worker: WorkerSlot,
     span: (i64, i64),
     limit: usize,
-) -> rusqlite::Result<Vec<Taken>> {
+) -> rusqlite::Result<Vec<LeasedRow>> {
     let mut find = connection.prepare_cached(
         "SELECT due_ms, position, unpacked_bytes, attempts FROM payload_queue \
          WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
@@ -100,7 +100,7 @@ fn due(
     let mut due = Vec::new();
     for share in shares_of(worker) {
         let found = find.query_map(params![share, span.0, span.1, limit], |row| {
-            Ok(Taken {
+            Ok(LeasedRow {
                 due_ms: row.get(0)?,
                 position: row.get(1)?,
                 unpacked_bytes: row.get(2)?,

@@ -46,11 +46,11 @@ pub(crate) fn page(
     )?;
     let mut rows =
         statement.query(params![first, bytes(span.last), after.is_none(), payloads_max])?;
-    let (mut page, mut unpacked) = (Vec::new(), 0);
+    let (mut page, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
         let metadata = queue::metadata(row)?;
-        unpacked += u64::from(metadata.unpacked_bytes);
-        if !page.is_empty() && unpacked > unpacked_bytes_max {
+        bytes += u64::from(metadata.unpacked_bytes);
+        if !page.is_empty() && bytes > unpacked_bytes_max {
             break;
         }
         page.push(KeptPayload { metadata, body: row.get::<_, Vec<u8>>(10)?.into() });

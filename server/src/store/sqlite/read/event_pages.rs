@@ -1,6 +1,6 @@
 //! Pages of events over all weeks.
 
-use super::events::{Budget, Found, scan};
+use super::events::{Budget, PagePart, scan};
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
@@ -36,7 +36,7 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
             break;
         }
         let found = reading.week(*week, |events| scan(events, query, &mut budget))?;
-        let Found { events, last: last_in_week, has_more } = found.unwrap_or_default();
+        let PagePart { events, last: last_in_week, has_more } = found.unwrap_or_default();
         page.events.extend(events);
         last = last_in_week.or(last);
         if has_more {
@@ -61,7 +61,7 @@ fn by_number(
     for week in catalog::between(reading, weeks, usize::MAX >> 1)? {
         let found =
             reading.week(week, |events| scan(events, query, &mut Budget::new(query.limit)))?;
-        let Found { events, last, has_more } = found.unwrap_or_default();
+        let PagePart { events, last, has_more } = found.unwrap_or_default();
         if has_more && let Some(Position::Seq(seq)) = last {
             looked_down_to = looked_down_to.max(seq);
         }

@@ -49,7 +49,7 @@ impl Budget {
 
 /// The part of a page that one file has.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct PagePart {
     /// The events, newest first.
     pub(crate) events: Vec<EventRow>,
     /// The last row that was read.
@@ -63,8 +63,8 @@ pub(crate) fn scan(
     connection: &Connection,
     query: &EventQuery,
     budget: &mut Budget,
-) -> rusqlite::Result<Found> {
-    let mut found = Found::default();
+) -> rusqlite::Result<PagePart> {
+    let mut found = PagePart::default();
     let Some(producer) = query.filter.producer else {
         found.read(connection, statement(query), budget, row_position)?;
         return Ok(found);
@@ -88,7 +88,7 @@ pub(crate) fn scan(
     Ok(found)
 }
 
-impl Found {
+impl PagePart {
     /// Reads more, as far as `budget` allows.
     fn read(
         &mut self,

@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::event_pages::span;
 use super::events::COLUMNS;
 use crate::store::sqlite::file::connection::open_reader;
-use crate::store::sqlite::weeks::{catalog, open, runs};
+use crate::store::sqlite::weeks::{catalog, open};
 use crate::store::{SqlError, SqlQuery, SqlTable, Week};
 
 /// The largest text or blob that a statement may build, in bytes.
@@ -66,30 +66,46 @@ fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week
     connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
-    let (mut parts, mut numbered) = (Vec::new(), Vec::new());
+    let (mut parts, mut with_numbers) = (Vec::new(), Vec::new());
     for (at, week) in weeks.iter().enumerate() {
         let file = open::path(folder, *week);
         // Attached files are opened like the first one: read-only.
         connection.execute(&format!("ATTACH ?1 AS week{at}"), [file.to_string_lossy()])?;
         parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
-        numbered.push(runs::numbered(&format!("week{at}")));
+        with_numbers.push(numbered(&format!("week{at}")));
     }
     if parts.is_empty() {
         let nulls: Vec<String> =
             COLUMNS.split(", ").map(|name| format!("NULL AS {name}")).collect();
         let nothing = format!("SELECT {} WHERE false", nulls.join(", "));
         parts.push(nothing.clone());
-        numbered.push(nothing);
+        with_numbers.push(nothing);
     }
     connection.execute_batch(&format!(
         "CREATE TEMP VIEW events AS {}; CREATE TEMP VIEW numbered AS {}; PRAGMA query_only = ON;",
         parts.join(" UNION ALL "),
-        numbered.join(" UNION ALL ")
+        with_numbers.join(" UNION ALL ")
     ))?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
     Ok((connection, weeks))
+}
+
+/// A statement that returns the events of all runs in `file`, so that runs find those of one
+/// producer.
+pub(super) fn numbered(file: &str) -> String {
+    let columns: Vec<String> = COLUMNS
+        .split(", ")
+        .map(|name| format!("{}.{name}", if name == "producer" { "run" } else { "event" }))
+        .collect();
+    // The rows of a payload have ids that differ in their last two bytes.
+    format!(
+        "SELECT {} FROM {file}.runs AS run CROSS JOIN {file}.events AS event \
+         ON event.id BETWEEN run.first_id AND CAST(substr(run.first_id, 1, 14) || x'ffff' AS BLOB) \
+         AND event.producer = run.producer AND event.seq BETWEEN run.first AND run.last",
+        columns.join(", ")
+    )
 }
 
 fn guard(

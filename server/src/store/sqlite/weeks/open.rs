@@ -90,7 +90,7 @@ impl OpenWeeks {
             let mut opened = OpenWeek::open(folder, week, counted)?;
             let undone = opened.undo_uncounted().map_err(sqlite)?;
             if undone > 0 {
-                tracing::info!(%week, rows = undone, "a commit had not finished; its events are processed again");
+                tracing::info!(%week, rows = undone, "rolled back an unfinished commit: its events are processed again");
             }
             open.push(opened);
         }

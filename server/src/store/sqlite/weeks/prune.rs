@@ -15,7 +15,7 @@ use crate::store::sqlite::deliveries::{dead_letters, queue};
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::writer::step::Guard;
 use crate::store::week::first_row_at;
-use crate::store::{Keep, Pruned, RowId, StoreError, Week};
+use crate::store::{Pruned, RetentionLimits, RowId, StoreError, Week};
 
 /// The most rows of one table that one transaction deletes.
 const ROWS_MAX: u32 = 2_000;
@@ -23,7 +23,11 @@ const ROWS_MAX: u32 = 2_000;
 const WEEKS_MAX: usize = 100_000;
 
 /// The weeks to remove.
-pub(crate) fn due(store: &Connection, folder: &Path, keep: &Keep) -> rusqlite::Result<Vec<Week>> {
+pub(crate) fn due(
+    store: &Connection,
+    folder: &Path,
+    keep: &RetentionLimits,
+) -> rusqlite::Result<Vec<Week>> {
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     let weeks = catalog::between(store, all, WEEKS_MAX)?;
     let (mut bytes, mut due) = (0, Vec::new());
@@ -50,7 +54,7 @@ pub(crate) fn remove(files: &mut Files, week: Week, now_ms: i64) -> rusqlite::Re
 }
 
 /// Deletes rows that nothing needs any more.
-pub(crate) fn prune(store: &Connection, keep: &Keep) -> rusqlite::Result<Pruned> {
+pub(crate) fn prune(store: &Connection, keep: &RetentionLimits) -> rusqlite::Result<Pruned> {
     let mut rows = store
         .prepare_cached(
             "DELETE FROM event_ids WHERE (event_id, source) IN \
@@ -67,14 +71,14 @@ pub(crate) fn prune(store: &Connection, keep: &Keep) -> rusqlite::Result<Pruned>
         ] {
             rows += store.prepare_cached(sql)?.execute(params![from.as_bytes(), ROWS_MAX])?;
         }
-        rows += queue::forget(store, RowId(from), ROWS_MAX)?;
-        rows += dead_letters::forget(store, RowId(from), ROWS_MAX)?;
+        rows += queue::prune(store, RowId(from), ROWS_MAX)?;
+        rows += dead_letters::prune(store, RowId(from), ROWS_MAX)?;
     }
     Ok(Pruned { weeks: 0, rows: rows as u64 })
 }
 
 /// Outcomes are kept as long as events that arrived with them: from the first week that has any.
-fn outcomes_from_ms(store: &Connection, keep: &Keep) -> rusqlite::Result<Option<i64>> {
+fn outcomes_from_ms(store: &Connection, keep: &RetentionLimits) -> rusqlite::Result<Option<i64>> {
     let (oldest, removed): (Option<u32>, Option<u32>) = store
         .prepare_cached(
             "SELECT (SELECT min(week) FROM weeks WHERE state <> 'removed'), \
@@ -87,9 +91,9 @@ fn outcomes_from_ms(store: &Connection, keep: &Keep) -> rusqlite::Result<Option<
 }
 
 impl SqliteStore {
-    pub(crate) async fn prune_all(&self, keep: Keep) -> Result<Pruned, StoreError> {
+    pub(crate) async fn prune_all(&self, keep: RetentionLimits) -> Result<Pruned, StoreError> {
         let folder = self.folder.clone();
-        let due = self.readers.read("find what is not kept", move |reading| {
+        let due = self.readers.read("find weeks beyond the retention limits", move |reading| {
             Ok((due(reading, &folder, &keep)?, catalog::removed(reading)?))
         });
         let (due, removed) = due.await?;
@@ -100,7 +104,7 @@ impl SqliteStore {
                     remove(files, week, keep.now_ms)
                 });
             removing.await?;
-            tracing::info!(%week, "removed a week of events, to keep within the retention");
+            tracing::info!(%week, "removed a week of events: it is beyond the retention limits");
         }
         self.delete_files([removed, due.clone()].concat()).await?;
         let pruned =

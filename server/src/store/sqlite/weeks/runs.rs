@@ -11,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use crate::store::sqlite::file::columns::{producer_bytes, row_id};
-use crate::store::sqlite::read::events::COLUMNS;
 use crate::store::{EventIdentity, RowId};
 
 /// The last run that begins with a number or before it.
@@ -139,22 +138,6 @@ pub(crate) fn walk(
         }
     }
     Ok(())
-}
-
-/// A statement that returns the events of all runs in `file`, so that runs find those of one
-/// producer.
-pub(crate) fn numbered(file: &str) -> String {
-    let columns: Vec<String> = COLUMNS
-        .split(", ")
-        .map(|name| format!("{}.{name}", if name == "producer" { "run" } else { "event" }))
-        .collect();
-    // The rows of a payload have ids that differ in their last two bytes.
-    format!(
-        "SELECT {} FROM {file}.runs AS run CROSS JOIN {file}.events AS event \
-         ON event.id BETWEEN run.first_id AND CAST(substr(run.first_id, 1, 14) || x'ffff' AS BLOB) \
-         AND event.producer = run.producer AND event.seq BETWEEN run.first AND run.last",
-        columns.join(", ")
-    )
 }
 
 /// Deletes the rows in spans of ids, with their runs. Returns how many rows there were.

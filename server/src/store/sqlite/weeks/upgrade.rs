@@ -34,7 +34,7 @@ pub(crate) fn run(
             let begun = tokio::time::Instant::now();
             drop(open_file(&path)?);
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(%week, events, took_ms, "brought a file of events up to date");
+            tracing::info!(%week, events, took_ms, "migrated a file of events");
         }
         catalog::caught_up(store, week, SCHEMA.len()).map_err(sqlite)?;
     }

@@ -52,7 +52,7 @@ impl<H: Host> Thread<H> {
                 && let Err(error) = self.commit(open, &mut group)
             {
                 self.shared.up.store(false, Ordering::Release);
-                tracing::error!(%error, steps = group.len(), "failed to commit; opening the database afresh");
+                tracing::error!(%error, steps = group.len(), "failed to commit: reopening the database");
                 for step in &mut group {
                     step.fail(StoreError::Down { retry_after_s: 2 });
                 }
@@ -147,7 +147,7 @@ impl<H: Host> Thread<H> {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "failed to open the database afresh"
+                        "failed to reopen the database: trying again"
                     );
                     wait_ms = (wait_ms * 2).min(REOPEN_MS.1);
                 }
@@ -160,7 +160,7 @@ impl<H: Host> Thread<H> {
         if let Some(mut database) = database
             && let Err(error) = database.checkpoint()
         {
-            tracing::warn!(%error, "failed to write the log into the database; the next start does it");
+            tracing::warn!(%error, "failed to checkpoint: the next start does it");
         }
         let _ = answer.send(());
     }
