@@ -163,7 +163,7 @@ pub fn close() {
     with(|shell| shell.with(Client::close));
 }
 
-/// The timer fired.
+/// Runs what is due.
 #[wasm_bindgen(js_name = timerFired)]
 pub fn timer_fired() {
     with(Shell::timer_fired);

@@ -35,6 +35,7 @@ pub mod bindings;
 pub mod browser;
 
 pub mod client;
+mod due;
 pub mod identity;
 pub mod keys;
 pub mod notes;

@@ -13,7 +13,7 @@ const COMPRESS_MIN_CHARS = 8192
  * Page events, by the numbers that the module knows. `unload` and `beforeunload` would keep the
  * page out of the back/forward cache.
  */
-const PAGE = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
+const PAGE_EVENTS = { pagehide: 3, freeze: 2, resume: 4, online: 5 }
 
 /**
  * A note that no client sends: a batch is about to be sent. A listener that returns `false` holds
@@ -62,9 +62,9 @@ export class Host {
       // A getter that throws where a policy forbids storage. Workers do not have it.
       this.storage = globalThis.localStorage
     } catch {}
-    const hear = (event) => this.#page(event)
-    for (const name of ['pagehide', 'pageshow', 'online']) addEventListener(name, hear)
-    for (const name of ['visibilitychange', 'freeze', 'resume']) globalThis.document?.addEventListener(name, hear)
+    const listen = (event) => this.#pageEvent(event)
+    for (const name of ['pagehide', 'pageshow', 'online']) addEventListener(name, listen)
+    for (const name of ['visibilitychange', 'freeze', 'resume']) globalThis.document?.addEventListener(name, listen)
   }
 
   /**
@@ -77,11 +77,11 @@ export class Host {
       return this.core?.[name]?.(a, b, c, d)
     } finally {
       this.#depth -= 1
-      if (!this.#depth) this.#leave()
+      if (!this.#depth) this.#runJobs()
     }
   }
 
-  #leave() {
+  #runJobs() {
     const state = this.#takeOver && this.core.handOver()
     // Without a state, the first client is not idle: it is asked again after the next call.
     if (state) {
@@ -100,19 +100,19 @@ export class Host {
     this.#loading ??= this.fetchFullClient().then(
       (takeOver) => {
         this.#takeOver = takeOver
-        // Run the handover.
+        // Runs the handover as soon as the first client is idle.
         this.enter('')
       },
       () => (this.#loading = undefined),
     )
   }
 
-  #page({ type, persisted }) {
-    let what = PAGE[type]
-    if (type === 'visibilitychange') what = document.visibilityState === 'hidden' ? 0 : 1
+  #pageEvent({ type, persisted }) {
+    let number = PAGE_EVENTS[type]
+    if (type === 'visibilitychange') number = document.visibilityState === 'hidden' ? 0 : 1
     // The first `pageshow` of a page's life says nothing new.
-    if (type === 'pageshow' && persisted) what = 4
-    if (what >= 0) this.enter('page', what)
+    if (type === 'pageshow' && persisted) number = 4
+    if (number >= 0) this.enter('page', number)
   }
 
   get(key) {
@@ -206,7 +206,7 @@ export class Host {
         // send them in.
         const compressed = !keepalive && body.length >= COMPRESS_MIN_CHARS && (await compress(body))
         if (!this.#requests.has(id)) return
-        const answer = await fetch(this.#url, {
+        const response = await fetch(this.#url, {
           method: 'POST',
           body: compressed || body,
           // No `content-encoding`, which the server detects from the first bytes, so that no CORS
@@ -216,11 +216,11 @@ export class Host {
           keepalive,
           signal: controller.signal,
         })
-        text = await answer.text()
-        status = answer.status
-        const asked = answer.headers.get('retry-after')
+        text = await response.text()
+        status = response.status
+        const retryAfter = response.headers.get('retry-after')
         // Seconds, or a date (RFC 9110, section 10.2.3).
-        if (asked) waitMs = asked >= 0 ? asked * 1000 : Math.max(0, Date.parse(asked) - Date.now())
+        if (retryAfter) waitMs = retryAfter >= 0 ? retryAfter * 1000 : Math.max(0, Date.parse(retryAfter) - Date.now())
       }
     } catch {
       // A head without a readable body is no response.
@@ -240,8 +240,8 @@ export class Host {
    * other work and no tab looks for the lock of a page that is seconds old.
    */
   holdLock(name) {
-    const lived = new Promise((end) => (this.#endLock = end))
-    setTimeout(() => globalThis.navigator.locks?.request(name, () => lived).catch(() => {}))
+    const pageLives = new Promise((end) => (this.#endLock = end))
+    setTimeout(() => globalThis.navigator.locks?.request(name, () => pageLives).catch(() => {}))
   }
 
   releaseLock() {
@@ -262,8 +262,8 @@ export function listLocks(host) {
 
 /** Passes the result of an overflow operation to the client. */
 export function reportOverflow(host, id, promise) {
-  const tell = (isDone) => (text) => host.enter(/* @__KEY__ */ 'overflowDone', id, isDone, isDone ? text : '')
-  promise.then(tell(true), tell(false))
+  const report = (isDone) => (text) => host.enter(/* @__KEY__ */ 'overflowDone', id, isDone, isDone ? text : '')
+  promise.then(report(true), report(false))
 }
 
 /**

@@ -35,7 +35,7 @@ impl Browser {
 
     /// Parses the names of held locks, one per line, into producers.
     #[cfg(feature = "full")]
-    pub(crate) fn alive(&self, locks: &str) -> Vec<Producer> {
+    pub(crate) fn live_producers(&self, locks: &str) -> Vec<Producer> {
         let prefix = self.alive_prefix();
         let mut alive = Vec::new();
         text::for_each_line(locks, |lock| {

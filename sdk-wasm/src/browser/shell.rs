@@ -49,7 +49,7 @@ impl Shell {
         text.map(|text| host::return_text(self.host, &text))
     }
 
-    /// The timer fired.
+    /// Runs what is due.
     pub fn timer_fired(&self) -> Option<()> {
         self.armed_ms.set(u64::MAX);
         self.with(Client::timer_fired)
@@ -81,7 +81,7 @@ impl Shell {
     #[cfg(feature = "full")]
     pub fn alive(&self, locks: &str) -> Option<()> {
         self.with(|client| {
-            let alive = client.ports().alive(locks);
+            let alive = client.ports().live_producers(locks);
             client.set_live_producers(&alive);
         })
     }

@@ -16,7 +16,7 @@ use crate::send::response::{ResponseAction, classify};
 
 /// Most bytes of a request that may outlive the page although the page is not known to close. It
 /// avoids sending the last events before a navigation twice.
-const OUTLIVING_BYTES_MAX: usize = 16 * 1024;
+const SMALL_KEEPALIVE_BYTES_MAX: usize = 16 * 1024;
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// Takes the response to a request. A response to a cancelled request is ignored.
@@ -113,7 +113,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         let body = batch::body(self.ports.wall_ms(), notes, texts);
         // Other code of the page shares the browser's budget, and a request over it fails at once.
         // So only small requests use it, and never right after a failure.
-        let is_small = body.len() <= OUTLIVING_BYTES_MAX && !self.backoff.is_failing();
+        let is_small = body.len() <= SMALL_KEEPALIVE_BYTES_MAX && !self.backoff.is_failing();
         let keepalive = reason == Reason::Hidden || (reason != Reason::Adopted && is_small);
         self.last_request = id;
         self.last_sent_ms = Some(now_ms);
@@ -142,8 +142,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
                 let seqs = self.queue.remove_accepted(&mut self.ports, &self.keys, request.id);
                 if FULL {
                     batch::remove_declared(&mut self.dropped, &declared);
-                    for (_, given_up) in &declared {
-                        self.queue.remove_declared(&mut self.ports, &self.keys, given_up);
+                    for (_, seqs) in &declared {
+                        self.queue.remove_declared(&mut self.ports, &self.keys, seqs);
                     }
                 }
                 self.counts.sent += seqs.count();

@@ -13,6 +13,7 @@ use crate::notes::push_number;
 use crate::options::Options;
 use crate::ports::Ports;
 use crate::queue::HandedOverEvent;
+use crate::send::batch;
 use crate::send::flush::Reason;
 use crate::tabs::heartbeat::HEARTBEAT_MS;
 use crate::text;
@@ -23,7 +24,7 @@ pub(super) const LOAD_AFTER_MS: u64 = 3_000;
 /// The same after trouble that only a full client can handle.
 const LOAD_SOON_MS: u64 = 100;
 /// How many numbers the first line has after the producer: [`Client::counters`], and nine more.
-const COUNTERS: usize = 22;
+const NUMBERS: usize = 22;
 /// How long to wait before the full client is requested again, in milliseconds.
 const LOAD_RETRY_MS: u64 = 60_000;
 
@@ -67,18 +68,18 @@ impl<P: Ports> Client<P, false> {
         out.push_str(&self.stats());
         let (failures, until_ms, is_set_by_server) = self.backoff.parts();
         let (session_ms, written_ms, session) = self.session.parts();
-        for fact in &[
+        for number in &[
             self.last_sent_ms.unwrap_or(0),
             failures,
             until_ms,
             u64::from(is_set_by_server),
-            self.beat,
+            self.heartbeat_count,
             u64::from(self.has_heartbeat),
             session_ms,
             written_ms,
             u64::from(self.person.is_stored()),
         ] {
-            push_number(&mut out, " ", *fact);
+            push_number(&mut out, " ", *number);
         }
         out.push('\n');
         for (reason, seqs) in &self.dropped {
@@ -104,13 +105,13 @@ impl<P: Ports> Client<P> {
         let Some((head, rest)) = text::split_once(state, b'\n') else {
             return Self::new(ports, options);
         };
-        let (name, numbers) = text::split_once(head, b' ').unwrap_or_default();
+        let (name, rest_of_head) = text::split_once(head, b' ').unwrap_or_default();
         let Some(producer) = Producer::parse(name) else { return Self::new(ports, options) };
         let mut client = Self::start(ports, options, producer);
-        let mut counters = [0; COUNTERS];
-        let mut numbers = numbers.split(' ').filter_map(text::parse_number);
-        counters.fill_with(|| numbers.next().unwrap_or(0));
-        client.restore_state(counters, rest);
+        let mut numbers = [0; NUMBERS];
+        let mut texts = rest_of_head.split(' ').filter_map(text::parse_number);
+        numbers.fill_with(|| texts.next().unwrap_or(0));
+        client.restore_state(numbers, rest);
         let now_ms = client.ports.monotonic_ms();
         if !client.queue.is_empty() || client.has_heartbeat {
             client.heartbeat_due_ms = Some(now_ms + HEARTBEAT_MS);
@@ -124,35 +125,35 @@ impl<P: Ports> Client<P> {
         client
     }
 
-    fn restore_state(&mut self, counters: [u64; COUNTERS], mut rest: &str) {
+    fn restore_state(&mut self, numbers: [u64; NUMBERS], mut rest: &str) {
         let now_ms = self.ports.monotonic_ms();
-        let [seq, _, _, _, sent, requests, _, error, flush, ..] = counters;
-        let [.., quota, rejected, too_large, opted_out, _, _, _, _, _, _, _, _, _] = counters;
+        let [seq, _, _, _, sent, requests, _, error, flush, ..] = numbers;
+        let [.., quota, rejected, too_large, opted_out, _, _, _, _, _, _, _, _, _] = numbers;
         let [
             ..,
             sent_ms,
             failures,
             until_ms,
             is_set_by_server,
-            beat,
-            marked,
+            heartbeat_count,
+            has_heartbeat,
             session_ms,
             written_ms,
             is_stored,
-        ] = counters;
+        ] = numbers;
         self.seq = seq;
         (self.counts.sent, self.counts.requests) = (sent, requests);
         self.counts.dropped = [quota, rejected, too_large, opted_out];
         self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
         self.counts.last_error = error.checked_sub(1).and_then(|error| u16::try_from(error).ok());
-        let is_it = |reason: &Reason| *reason as u64 + 1 == flush;
-        self.counts.last_flush = Reason::ALL.into_iter().find(is_it);
+        let is_last = |reason: &Reason| *reason as u64 + 1 == flush;
+        self.counts.last_flush = Reason::ALL.into_iter().find(is_last);
         self.backoff.restore(failures, until_ms, is_set_by_server > 0);
-        (self.beat, self.has_heartbeat) = (beat, marked > 0);
+        (self.heartbeat_count, self.has_heartbeat) = (heartbeat_count, has_heartbeat > 0);
         while let Some(reason) = dropped_line(rest) {
             let Some(([from, to], _)) = next_line(&mut rest, reason as u8) else { break };
             let seqs: Ranges = [(from, to)].into_iter().collect();
-            crate::send::batch::add_dropped(&mut self.dropped, reason, &seqs);
+            batch::add_dropped(&mut self.dropped, reason, &seqs);
         }
         while let Some(([seq, state], text)) = next_line(&mut rest, b'e') {
             let text = String::from(text);

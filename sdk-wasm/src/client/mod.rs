@@ -17,6 +17,7 @@ mod withdrawal;
 
 use lamplight_wire::Producer;
 
+use crate::due::earliest;
 use crate::identity::person::Person;
 use crate::identity::session::Session;
 use crate::keys::Keys;
@@ -50,7 +51,7 @@ const FIRST_SCAN_MS: u64 = 200;
 /// events. Adoption and everything that moves events out of storage is not compiled into it. It
 /// hands over to a full client, see [`Client::take_over`].
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is one plain fact of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "each flag is independent of the others")]
 pub struct Client<P: Ports, const FULL: bool = true> {
     ports: P,
     options: Options,
@@ -76,7 +77,8 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     /// How many events were accepted before the flush that the page's code requested.
     flush_from: Option<u64>,
 
-    beat: u64,
+    /// How many heartbeats were written.
+    heartbeat_count: u64,
     heartbeat_due_ms: Option<u64>,
     has_heartbeat: bool,
 
@@ -139,7 +141,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             last_sent_ms: None,
             events_max: options.events_max,
             flush_from: None,
-            beat: 0,
+            heartbeat_count: 0,
             heartbeat_due_ms: None,
             has_heartbeat: false,
             foreign: ForeignProducers::new(delays),
@@ -281,12 +283,15 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
     }
 
-    fn write_heartbeat(&mut self, gone: bool) {
-        self.beat += 1;
-        let mark = Heartbeat { gone, next: self.seq + 1, overflows: self.queue.overflows() };
+    fn write_heartbeat(&mut self, has_left: bool) {
+        self.heartbeat_count += 1;
+        let heartbeat =
+            Heartbeat { has_left, next: self.seq + 1, has_overflow: self.queue.has_overflow() };
         // If storage refuses the heartbeat, other tabs only notice later that this page is gone.
-        self.has_heartbeat |=
-            self.ports.set(&self.keys.heartbeat(self.producer), &mark.write(self.beat)).is_ok();
+        self.has_heartbeat |= self
+            .ports
+            .set(&self.keys.heartbeat(self.producer), &heartbeat.write(self.heartbeat_count))
+            .is_ok();
     }
 
     /// Removes the heartbeat once there is nothing left that it describes.
@@ -302,12 +307,4 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
-}
-
-/// The earliest of some times and one more.
-pub(crate) fn earliest(mut first_ms: u64, times: &[Option<u64>]) -> u64 {
-    for time in times {
-        first_ms = first_ms.min(time.unwrap_or(u64::MAX));
-    }
-    first_ms
 }

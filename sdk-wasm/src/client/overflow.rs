@@ -193,9 +193,9 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             self.overflow.pause_until_ms = now_ms + pause_ms.min(PAUSE_MS_MAX);
         }
         if task == OverflowTask::Spill {
-            let overflowed = self.queue.overflows();
+            let had_overflow = self.queue.has_overflow();
             self.queue.spill_finished(&mut self.ports, &self.keys, now_ms, result.is_some());
-            if !overflowed && self.queue.overflows() {
+            if !had_overflow && self.queue.has_overflow() {
                 // Other tabs look for blocks where a heartbeat mentions them.
                 self.write_heartbeat(self.is_suspended);
                 self.heartbeat_due_ms.get_or_insert(now_ms + HEARTBEAT_MS);

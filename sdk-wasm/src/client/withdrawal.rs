@@ -177,16 +177,16 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         if self.withdrawal_due_ms(now_ms) != Some(now_ms) {
             return;
         }
-        let (mut notes, mut contents) = (Vec::new(), Vec::new());
+        let (mut notes, mut adopted) = (Vec::new(), Vec::new());
         for WithdrawnNumbers { producer, next, dropped } in
             self.withdrawal.undeclared.iter().take(PRODUCERS_MAX)
         {
             let declared = batch::declarable(dropped);
             notes.push((*producer, batch::producer_note(*next, &declared)));
-            contents.push(AdoptedEvents { producer: *producer, seqs: ranges(&[]), declared });
+            adopted.push(AdoptedEvents { producer: *producer, seqs: ranges(&[]), declared });
         }
         let id = self.last_request.wrapping_add(1);
-        self.send_request(id, Reason::Manual, 0, "", &notes, RequestContents::Adopted(contents));
+        self.send_request(id, Reason::Manual, 0, "", &notes, RequestContents::Adopted(adopted));
     }
 
     /// The server accepted the declaration of these numbers.

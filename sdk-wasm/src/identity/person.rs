@@ -3,7 +3,7 @@
 
 use lamplight_wire::json;
 
-use crate::identity::session::random_name;
+use crate::identity::session::random_id;
 use crate::keys::Keys;
 use crate::ports::{Rng, Storage};
 use crate::text;
@@ -11,7 +11,7 @@ use crate::text;
 /// What one tab knows about the person.
 #[derive(Debug, Default)]
 pub struct Person {
-    anonymous: String,
+    anonymous_id: String,
     /// Escaped as inside a JSON string.
     id: String,
     /// The event's `user` object; empty until it is needed.
@@ -56,9 +56,9 @@ impl Person {
         // means.
         let known = self.is_stored.then(|| storage.get(&keys.person())).flatten();
         let Some(known) = known.filter(|known| *known != self.value()) else { return false };
-        let before = self.anonymous.clone();
+        let before = self.anonymous_id.clone();
         self.restore(&known, true);
-        self.anonymous != before
+        self.anonymous_id != before
     }
 
     fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
@@ -69,16 +69,17 @@ impl Person {
     }
 
     fn create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
-        self.anonymous = random_name(ports);
+        self.anonymous_id = random_id(ports);
         self.write(ports, keys);
     }
 
     /// Takes the person in `value`; returns whether there is one. `is_stored` says whether it came
     /// from storage.
     pub(crate) fn restore(&mut self, value: &str, is_stored: bool) -> bool {
-        let known = text::split_once(value, b':').filter(|(anonymous, _)| !anonymous.is_empty());
-        if let Some((anonymous, id)) = known {
-            self.anonymous = String::from(anonymous);
+        let known =
+            text::split_once(value, b':').filter(|(anonymous_id, _)| !anonymous_id.is_empty());
+        if let Some((anonymous_id, id)) = known {
+            self.anonymous_id = String::from(anonymous_id);
             self.id = String::from(id);
             self.is_stored = is_stored;
             self.render_json();
@@ -93,7 +94,7 @@ impl Person {
 
     /// The person as it is stored.
     pub(crate) fn value(&self) -> String {
-        let mut value = self.anonymous.clone();
+        let mut value = self.anonymous_id.clone();
         value.push(':');
         value.push_str(&self.id);
         value
@@ -115,7 +116,7 @@ impl Person {
             self.json.push(',');
         }
         self.json.push_str("\"anonymous_id\":");
-        json::push_quoted(&mut self.json, &self.anonymous);
+        json::push_quoted(&mut self.json, &self.anonymous_id);
         self.json.push('}');
     }
 }

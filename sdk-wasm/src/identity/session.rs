@@ -15,13 +15,13 @@ pub const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
 /// How often its time in storage is updated, in milliseconds.
 const WRITE_MS: u64 = 60_000;
 /// The length of a session's id: 60 random bits.
-const NAME_CHARS: usize = WORD_CHARS as usize;
+const ID_CHARS: usize = WORD_CHARS as usize;
 
 /// What one tab knows about the session. Times are wall times, because they are compared across
 /// page loads.
 #[derive(Debug, Default)]
 pub struct Session {
-    name: String,
+    id: String,
     last_ms: u64,
     written_ms: u64,
 }
@@ -29,7 +29,7 @@ pub struct Session {
 impl Session {
     /// The session that an event at `now_ms` belongs to.
     pub fn touch<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) -> &str {
-        if self.name.is_empty() || !is_live(self.last_ms, now_ms) {
+        if self.id.is_empty() || !is_live(self.last_ms, now_ms) {
             self.load_or_create(ports, keys, now_ms);
         }
         self.last_ms = now_ms;
@@ -38,36 +38,36 @@ impl Session {
             let mut value = String::new();
             json::push_integer(&mut value, now_ms);
             value.push(':');
-            value.push_str(&self.name);
+            value.push_str(&self.id);
             // Without storage, each page has its own session.
             let _ = ports.set(&keys.session(), &value);
         }
-        &self.name
+        &self.id
     }
 
     /// Joins the session of another page, or starts one.
     fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
         let known = ports.get(&keys.session());
         let known = known.as_deref().and_then(|value| text::split_once(value, b':'));
-        if let Some((last_ms, name)) = known
-            && name.len() == NAME_CHARS
+        if let Some((last_ms, id)) = known
+            && id.len() == ID_CHARS
             && text::parse_number(last_ms).is_some_and(|last_ms| is_live(last_ms, now_ms))
         {
-            self.name = String::from(name);
+            self.id = String::from(id);
         } else {
-            self.name = random_name(ports);
+            self.id = random_id(ports);
             self.written_ms = 0;
         }
     }
 
     /// What [`Session::restore`] takes.
     pub(crate) fn parts(&self) -> (u64, u64, &str) {
-        (self.last_ms, self.written_ms, &self.name)
+        (self.last_ms, self.written_ms, &self.id)
     }
 
     /// Continues the session of another client.
-    pub(crate) fn restore(&mut self, last_ms: u64, written_ms: u64, name: &str) {
-        *self = Self { name: String::from(name), last_ms, written_ms };
+    pub(crate) fn restore(&mut self, last_ms: u64, written_ms: u64, id: &str) {
+        *self = Self { id: String::from(id), last_ms, written_ms };
     }
 
     /// Ends the session: the next event starts a new one.
@@ -83,11 +83,11 @@ fn is_live(last_ms: u64, now_ms: u64) -> bool {
 }
 
 /// An id of 60 random bits.
-pub(crate) fn random_name(rng: &mut impl Rng) -> String {
+pub(crate) fn random_id(rng: &mut impl Rng) -> String {
     let bits = (u64::from(rng.random_bits()) << 32) | u64::from(rng.random_bits());
-    let mut name = String::new();
-    push_digits(&mut name, bits, WORD_CHARS);
-    name
+    let mut id = String::new();
+    push_digits(&mut id, bits, WORD_CHARS);
+    id
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
         for value in ["", "x", "1:", ":abcdefghijkl", "1800000000000:short"] {
             origin.set(&keys.session(), value).unwrap();
             let mut session = Session::default();
-            assert_eq!(session.touch(&mut origin, &keys, START_MS).len(), NAME_CHARS, "{value}");
+            assert_eq!(session.touch(&mut origin, &keys, START_MS).len(), ID_CHARS, "{value}");
         }
     }
 }

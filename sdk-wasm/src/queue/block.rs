@@ -105,6 +105,6 @@ mod tests {
         push_line(&mut block, 9, "{}");
         let events = [(7, String::from(r#"{"name":"a b"}"#)), (9, String::from("{}"))];
         assert_eq!(lines(&block), events);
-        assert_eq!(lines("broken\nx y\n7 {}"), [], "a line that was split_once off is no event");
+        assert_eq!(lines("broken\nx y\n7 {}"), [], "an incomplete line is skipped");
     }
 }

@@ -1,7 +1,7 @@
 //! What the queue does in later tasks: verify what it wrote, and store what only memory has.
 
 use super::{Location, Queue, QueuedEvent, StorageShare};
-use crate::client::earliest;
+use crate::due::earliest;
 use crate::keys::Keys;
 use crate::ports::{Storage, StorageError};
 
@@ -18,8 +18,12 @@ impl<const FULL: bool> Queue<FULL> {
             return Some(0);
         }
         let unverified_ms = self.unverified.as_ref().map(|unverified| unverified.read_back_ms);
-        let times =
-            [self.read_back_due_ms, self.move_in_due_ms, unverified_ms, self.share.rescan_due_ms()];
+        let times = [
+            self.read_back_due_ms,
+            self.move_to_storage_due_ms,
+            unverified_ms,
+            self.share.rescan_due_ms(),
+        ];
         Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
     }
 
@@ -44,7 +48,7 @@ impl<const FULL: bool> Queue<FULL> {
     /// storage.
     pub(super) fn schedule_move_to_storage(&mut self) {
         if self.share.memory > 0 {
-            self.move_in_due_ms.get_or_insert(0);
+            self.move_to_storage_due_ms.get_or_insert(0);
         }
     }
 
@@ -58,7 +62,7 @@ impl<const FULL: bool> Queue<FULL> {
         if FULL {
             self.verify_block(storage, keys, now_ms);
         }
-        if self.move_in_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
+        if self.move_to_storage_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.move_to_storage(storage, keys, now_ms);
         }
     }
@@ -89,7 +93,7 @@ impl<const FULL: bool> Queue<FULL> {
             }
             entry.location = Location::Memory;
             if store(entry, &mut self.share, storage, &key).is_err() {
-                self.move_in_due_ms = Some(now_ms + REFUSED_MS);
+                self.move_to_storage_due_ms = Some(now_ms + REFUSED_MS);
             }
         }
         self.has_retries = false;
@@ -97,11 +101,11 @@ impl<const FULL: bool> Queue<FULL> {
     }
 
     fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
-        self.move_in_due_ms = None;
+        self.move_to_storage_due_ms = None;
         let in_memory = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
         for (writes, entry) in in_memory.enumerate() {
             if writes == MOVE_TO_STORAGE_MAX || self.share.needs_scan() {
-                self.move_in_due_ms = Some(now_ms);
+                self.move_to_storage_due_ms = Some(now_ms);
                 return;
             }
             let key = keys.event(self.producer, entry.seq);
@@ -113,7 +117,7 @@ impl<const FULL: bool> Queue<FULL> {
                 Ok(false) | Err(StorageError::Blocked) => return,
                 Err(StorageError::QuotaExceeded) => {
                     self.quota_is_full = true;
-                    self.move_in_due_ms = Some(now_ms + REFUSED_MS);
+                    self.move_to_storage_due_ms = Some(now_ms + REFUSED_MS);
                     return;
                 }
             }

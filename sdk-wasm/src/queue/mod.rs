@@ -95,7 +95,7 @@ pub struct Queue<const FULL: bool = true> {
     has_retries: bool,
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
-    move_in_due_ms: Option<u64>,
+    move_to_storage_due_ms: Option<u64>,
     /// In the order in which they were written.
     blocks: Vec<OwnBlock>,
     last_block: u64,
@@ -124,7 +124,7 @@ impl<const FULL: bool> Queue<FULL> {
             share: StorageShare::new(limits.storage_bytes_max),
             has_retries: false,
             read_back_due_ms: None,
-            move_in_due_ms: None,
+            move_to_storage_due_ms: None,
             blocks: Vec::new(),
             last_block: 0,
             unverified: None,
@@ -138,8 +138,8 @@ impl<const FULL: bool> Queue<FULL> {
 
     /// How many events are unanswered, those in flight included.
     pub fn len(&self) -> usize {
-        let out = if FULL { self.unloaded_events() } else { 0 };
-        self.entries.len() + usize::try_from(out).unwrap_or(usize::MAX)
+        let unloaded = if FULL { self.unloaded_events() } else { 0 };
+        self.entries.len() + usize::try_from(unloaded).unwrap_or(usize::MAX)
     }
 
     /// Whether every event was answered.
@@ -152,7 +152,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.waiting
     }
 
-    /// Their bytes.
+    /// How many bytes of events wait.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
@@ -191,19 +191,19 @@ impl<const FULL: bool> Queue<FULL> {
             self.prefix = keys.event_prefix(self.producer);
         }
         let bytes = self.prefix.len() + digits(seq) + text.len();
-        let kept = if self.share.fits(bytes) {
+        let outcome = if self.share.fits(bytes) {
             let stored = storage.set_numbered(&self.prefix, seq, &text);
             stored.map_or_else(PushOutcome::StorageFailed, |()| PushOutcome::Stored)
         } else {
             PushOutcome::OverShare
         };
-        if kept != PushOutcome::Stored
+        if outcome != PushOutcome::Stored
             && self.share.memory + text.len() > self.limits.memory_bytes_max
         {
             return PushOutcome::Dropped;
         }
         let mut read_back_ms = 0;
-        let location = match kept {
+        let location = match outcome {
             PushOutcome::Stored => {
                 self.share.wrote(bytes);
                 read_back_ms = now_ms + self.limits.settle_ms;
@@ -224,7 +224,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.waiting += 1;
         self.waiting_bytes += text.len();
         self.entries.push(QueuedEvent { read_back_ms, ..QueuedEvent::new(seq, text, location) });
-        kept
+        outcome
     }
 
     /// Assigns events to `request`, as many as fit, and appends their texts to `texts`, separated
@@ -238,7 +238,7 @@ impl<const FULL: bool> Queue<FULL> {
         only_unstored: bool,
         texts: &mut String,
     ) -> usize {
-        let mut picked = 0;
+        let mut taken = 0;
         for stored in [false, true] {
             if stored && only_unstored {
                 break;
@@ -249,22 +249,21 @@ impl<const FULL: bool> Queue<FULL> {
                 if !entry.is_waiting() || is_in_memory == stored {
                     continue;
                 }
-                let is_full =
-                    texts.len() + 1 + entry.text.len() > bytes_max || picked == events_max;
-                if picked > 0 && is_full {
-                    return picked;
+                let is_full = texts.len() + 1 + entry.text.len() > bytes_max || taken == events_max;
+                if taken > 0 && is_full {
+                    return taken;
                 }
-                if picked > 0 {
+                if taken > 0 {
                     texts.push(',');
                 }
                 texts.push_str(&entry.text);
                 entry.request = request;
-                picked += 1;
+                taken += 1;
                 self.waiting -= 1;
                 self.waiting_bytes -= entry.text.len();
             }
         }
-        picked
+        taken
     }
 
     /// Puts the events of a failed `request` back into the queue.
@@ -308,16 +307,16 @@ impl<const FULL: bool> Queue<FULL> {
         &mut self,
         storage: &mut impl Storage,
         keys: &Keys,
-        leaves: &dyn Fn(&QueuedEvent) -> bool,
+        should_remove: &dyn Fn(&QueuedEvent) -> bool,
     ) -> Ranges {
-        let mut left = Ranges::new();
+        let mut removed = Ranges::new();
         let producer = self.producer;
         let share = &mut self.share;
         self.entries.retain(|entry| {
-            if !leaves(entry) {
+            if !should_remove(entry) {
                 return true;
             }
-            left.append(entry.seq);
+            removed.append(entry.seq);
             match entry.location {
                 Location::Storage => {
                     let key = keys.event(producer, entry.seq);
@@ -330,10 +329,10 @@ impl<const FULL: bool> Queue<FULL> {
             false
         });
         if FULL {
-            self.remove_from_blocks(storage, keys, &left);
+            self.remove_from_blocks(storage, keys, &removed);
         }
         self.schedule_move_to_storage();
-        left
+        removed
     }
 }
 

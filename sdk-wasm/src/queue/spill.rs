@@ -29,7 +29,7 @@ pub(super) struct OwnBlock {
 
 impl<const FULL: bool> Queue<FULL> {
     /// Whether this producer has blocks in the overflow.
-    pub fn overflows(&self) -> bool {
+    pub fn has_overflow(&self) -> bool {
         FULL && self.overflow().next().is_some()
     }
 
@@ -205,12 +205,12 @@ impl<const FULL: bool> Queue<FULL> {
     /// The oldest unloaded block, once memory has room for its texts.
     pub fn next_to_load(&self) -> Option<BlockName> {
         // This check comes first because it runs for every event and rarely finds a block.
-        let out = self.overflow().find(|block| block.is_unloaded && !block.left.is_empty())?;
+        let unloaded = self.overflow().find(|block| block.is_unloaded && !block.left.is_empty())?;
         let is_loaded =
             |entry: &&QueuedEvent| entry.location == Location::OverflowBlock && !entry.is_dropped;
         let loaded = self.entries.iter().filter(is_loaded);
         let has_room = loaded.map(|entry| entry.text.len()).sum::<usize>() <= block::BYTES_MAX / 2;
-        has_room.then_some(out.name)
+        has_room.then_some(unloaded.name)
     }
 
     /// Takes the texts of a block that was read from the overflow.
@@ -220,8 +220,8 @@ impl<const FULL: bool> Queue<FULL> {
         let mut found = Ranges::new();
         for (seq, text) in block::lines(text) {
             let at = self.entries.partition_point(|entry| entry.seq < seq);
-            let is_here = self.entries.get(at).is_some_and(|entry| entry.seq == seq);
-            if !block.left.contains(seq) || is_here {
+            let is_loaded = self.entries.get(at).is_some_and(|entry| entry.seq == seq);
+            if !block.left.contains(seq) || is_loaded {
                 continue;
             }
             found.insert(seq);

@@ -29,7 +29,8 @@ impl<const FULL: bool> Queue<FULL> {
         }
         (self.waiting, self.waiting_bytes) = (0, 0);
         (self.has_retries, self.quota_is_full, self.share_is_tight) = (false, false, false);
-        (self.read_back_due_ms, self.move_in_due_ms, self.spill_due_ms) = (None, None, None);
+        (self.read_back_due_ms, self.move_to_storage_due_ms, self.spill_due_ms) =
+            (None, None, None);
         seqs
     }
 

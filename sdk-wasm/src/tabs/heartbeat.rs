@@ -12,25 +12,25 @@ pub const HEARTBEAT_MS: u64 = 15_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
     /// The page wrote this when it was left.
-    pub gone: bool,
+    pub has_left: bool,
     /// The number that its next event will get.
     pub next: u64,
     /// The producer has blocks in the overflow.
-    pub overflows: bool,
+    pub has_overflow: bool,
 }
 
 impl Heartbeat {
     /// `<counter>:<next>` or `gone:<next>`, followed by `:b` if there are blocks in the overflow.
-    pub fn write(self, beat: u64) -> String {
+    pub fn write(self, counter: u64) -> String {
         let mut text = String::new();
-        if self.gone {
+        if self.has_left {
             text.push_str("gone");
         } else {
-            json::push_integer(&mut text, beat);
+            json::push_integer(&mut text, counter);
         }
         text.push(':');
         json::push_integer(&mut text, self.next);
-        if self.overflows {
+        if self.has_overflow {
             text.push_str(":b");
         }
         text
@@ -38,12 +38,12 @@ impl Heartbeat {
 
     /// Reads a heartbeat. Malformed text counts as a live page about which nothing is known.
     pub fn parse(text: &str) -> Self {
-        let (beat, rest) = text::split_once(text, b':').unwrap_or_default();
-        let (next, more) = text::split_once(rest, b':').unwrap_or((rest, ""));
+        let (first, rest) = text::split_once(text, b':').unwrap_or_default();
+        let (next, suffix) = text::split_once(rest, b':').unwrap_or((rest, ""));
         Self {
-            gone: beat == "gone",
+            has_left: first == "gone",
             next: text::parse_number(next).unwrap_or(0),
-            overflows: more == "b",
+            has_overflow: suffix == "b",
         }
     }
 }
@@ -54,13 +54,13 @@ mod tests {
 
     #[test]
     fn a_heartbeat_round_trips() {
-        for (gone, next, overflows) in [(false, 7, true), (true, 1, false)] {
-            let mark = Heartbeat { gone, next, overflows };
-            assert_eq!(Heartbeat::parse(&mark.write(3)), mark);
+        for (has_left, next, has_overflow) in [(false, 7, true), (true, 1, false)] {
+            let heartbeat = Heartbeat { has_left, next, has_overflow };
+            assert_eq!(Heartbeat::parse(&heartbeat.write(3)), heartbeat);
         }
         assert_eq!(
             Heartbeat::parse("nonsense"),
-            Heartbeat { gone: false, next: 0, overflows: false }
+            Heartbeat { has_left: false, next: 0, has_overflow: false }
         );
     }
 }

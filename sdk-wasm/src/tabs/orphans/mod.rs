@@ -11,12 +11,12 @@ use crate::text;
 /// A producer whose page is gone, and those of its events that may be adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrphanedProducer {
-    /// The producer.
+    /// The producer whose page is gone.
     pub producer: Producer,
     /// The numbers of its events that have a key each. Empty when only the heartbeat or blocks are
     /// left.
     pub seqs: Ranges,
-    /// Its blocks.
+    /// Its blocks that two looks far enough apart saw.
     pub blocks: Vec<ForeignBlock>,
     /// One more than the largest number it is known to have used.
     pub next: u64,
@@ -77,24 +77,25 @@ struct ForeignProducer {
 #[derive(Debug)]
 pub struct ForeignProducers {
     delays: AdoptionDelays,
-    foreign: Vec<ForeignProducer>,
+    producers: Vec<ForeignProducer>,
 }
 
 impl ForeignProducers {
     /// Nothing is known before the first scan.
     pub const fn new(delays: AdoptionDelays) -> Self {
-        Self { delays, foreign: Vec::new() }
+        Self { delays, producers: Vec::new() }
     }
 
     /// How many events of other producers the last scan saw.
     pub fn events(&self) -> u64 {
         let blocks = self.blocks().map(|block| block.name.events).sum::<u64>();
-        self.foreign.iter().map(|foreign| foreign.sizes.len() as u64).sum::<u64>() + blocks
+        self.producers.iter().map(|foreign| foreign.sizes.len() as u64).sum::<u64>() + blocks
     }
 
     /// How many bytes they take in storage, keys included.
     pub fn bytes(&self) -> usize {
-        let events = self.foreign.iter().flat_map(|foreign| &foreign.sizes).map(|(_, bytes)| bytes);
+        let events =
+            self.producers.iter().flat_map(|foreign| &foreign.sizes).map(|(_, bytes)| bytes);
         events.sum::<usize>() + self.block_bytes(true)
     }
 
@@ -109,17 +110,17 @@ impl ForeignProducers {
     }
 
     fn blocks(&self) -> impl Iterator<Item = &ForeignBlock> {
-        self.foreign.iter().flat_map(|foreign| &foreign.blocks)
+        self.producers.iter().flat_map(|foreign| &foreign.blocks)
     }
 
     /// Whether the last scan saw nothing of other producers.
     pub fn is_empty(&self) -> bool {
-        self.foreign.is_empty()
+        self.producers.is_empty()
     }
 
     /// Looks at every key in storage once.
     pub fn scan(&mut self, storage: &impl Storage, keys: &Keys, me: Producer, now_ms: u64) {
-        for foreign in &mut self.foreign {
+        for foreign in &mut self.producers {
             foreign.scans.push(Scan { at_ms: now_ms, seqs: Ranges::new() });
         }
         let mut with_heartbeat = Vec::new();
@@ -146,13 +147,13 @@ impl ForeignProducers {
             }
         }
         let adopt_after_ms = self.delays.adopt_after_ms;
-        self.foreign.retain_mut(|foreign| {
+        self.producers.retain_mut(|foreign| {
             let has_heartbeat = with_heartbeat.contains(&foreign.producer);
             let heartbeat =
                 has_heartbeat.then(|| storage.get(&keys.heartbeat(foreign.producer))).flatten();
             if heartbeat != foreign.heartbeat {
                 foreign.heartbeat = heartbeat;
-                foreign.needs_overflow_list = foreign.heartbeat().overflows;
+                foreign.needs_overflow_list = foreign.heartbeat().has_overflow;
                 foreign.heartbeat_changed_ms = now_ms;
             }
             let is_old = |scan: &&Scan| scan.at_ms + adopt_after_ms <= now_ms;
@@ -173,7 +174,7 @@ impl ForeignProducers {
                 self.entry(name.producer, now_ms).record_block(name, false, now_ms);
             }
         });
-        for foreign in &mut self.foreign {
+        for foreign in &mut self.producers {
             foreign.forget_unseen_blocks(false, now_ms);
             foreign.needs_overflow_list = false;
         }
@@ -181,7 +182,7 @@ impl ForeignProducers {
 
     /// Whether a heartbeat mentions blocks in the overflow that were not listed yet.
     pub fn needs_overflow_list(&self) -> bool {
-        self.foreign.iter().any(|foreign| foreign.needs_overflow_list)
+        self.producers.iter().any(|foreign| foreign.needs_overflow_list)
     }
 
     /// When to list the overflow again to confirm the blocks seen there, if there are any: after
@@ -202,17 +203,17 @@ impl ForeignProducers {
     /// Whether some events are old enough to adopt, and only the list of live producers can tell
     /// whether they are orphaned.
     pub fn needs_lock_query(&self, now_ms: u64) -> bool {
-        self.foreign.iter().any(|foreign| {
+        self.producers.iter().any(|foreign| {
             (foreign.confirmed_seqs(self.delays).is_some()
                 || foreign.blocks.iter().any(|block| block.is_confirmed(self.delays)))
-                && !foreign.heartbeat().gone
+                && !foreign.heartbeat().has_left
                 && !foreign.has_stale_heartbeat(now_ms, self.delays)
         })
     }
 
     /// Takes the list of live producers.
     pub fn update_liveness(&mut self, alive: &[Producer]) {
-        for foreign in &mut self.foreign {
+        for foreign in &mut self.producers {
             foreign.is_unlisted = !alive.contains(&foreign.producer);
         }
     }
@@ -220,9 +221,9 @@ impl ForeignProducers {
     /// The producers whose events may be adopted now.
     pub fn orphaned(&self, now_ms: u64) -> Vec<OrphanedProducer> {
         let mut orphans = Vec::new();
-        for foreign in &self.foreign {
+        for foreign in &self.producers {
             let heartbeat = foreign.heartbeat();
-            let is_gone = heartbeat.gone
+            let is_gone = heartbeat.has_left
                 || foreign.is_unlisted
                 || foreign.has_stale_heartbeat(now_ms, self.delays);
             let is_gone = is_gone && now_ms >= foreign.skipped_until_ms;
@@ -245,7 +246,7 @@ impl ForeignProducers {
     /// Removes numbers that were answered, or whose keys turned out to be missing. Returns whether
     /// nothing is left of the producer.
     pub fn forget_events(&mut self, producer: Producer, seqs: &Ranges) -> bool {
-        let foreign = self.foreign.iter_mut().find(|foreign| foreign.producer == producer);
+        let foreign = self.producers.iter_mut().find(|foreign| foreign.producer == producer);
         let Some(foreign) = foreign else { return true };
         foreign.sizes.retain(|(seq, _)| !seqs.contains(*seq));
         let Some(scan) = foreign.scans.last_mut() else { return true };
@@ -255,14 +256,15 @@ impl ForeignProducers {
 
     /// Removes a block that was answered, or that turned out to be missing.
     pub fn forget_block(&mut self, name: block::BlockName) {
-        for foreign in &mut self.foreign {
+        for foreign in &mut self.producers {
             foreign.blocks.retain(|block| block.name != name);
         }
     }
 
     /// Adopts nothing from this producer before `until_ms`.
     pub fn skip_until(&mut self, producer: Producer, until_ms: u64) {
-        if let Some(foreign) = self.foreign.iter_mut().find(|foreign| foreign.producer == producer)
+        if let Some(foreign) =
+            self.producers.iter_mut().find(|foreign| foreign.producer == producer)
         {
             foreign.skipped_until_ms = until_ms;
         }
@@ -270,13 +272,13 @@ impl ForeignProducers {
 
     /// Removes a producer of which nothing is left.
     pub fn forget_producer(&mut self, producer: Producer) {
-        self.foreign.retain(|foreign| foreign.producer != producer);
+        self.producers.retain(|foreign| foreign.producer != producer);
     }
 
     fn entry(&mut self, producer: Producer, now_ms: u64) -> &mut ForeignProducer {
-        let known = self.foreign.iter().position(|foreign| foreign.producer == producer);
+        let known = self.producers.iter().position(|foreign| foreign.producer == producer);
         let at = known.unwrap_or_else(|| {
-            self.foreign.push(ForeignProducer {
+            self.producers.push(ForeignProducer {
                 producer,
                 scans: vec![Scan { at_ms: now_ms, seqs: Ranges::new() }],
                 heartbeat: None,
@@ -287,9 +289,9 @@ impl ForeignProducers {
                 blocks: Vec::new(),
                 needs_overflow_list: false,
             });
-            self.foreign.len() - 1
+            self.producers.len() - 1
         });
-        &mut self.foreign[at]
+        &mut self.producers[at]
     }
 }
 
@@ -302,9 +304,9 @@ impl ForeignBlock {
 
 impl ForeignProducer {
     fn record_block(&mut self, name: block::BlockName, in_storage: bool, now_ms: u64) {
-        let is_it =
+        let is_same =
             |block: &&mut ForeignBlock| block.name == name && block.in_storage == in_storage;
-        match self.blocks.iter_mut().find(is_it) {
+        match self.blocks.iter_mut().find(is_same) {
             Some(block) => block.last_ms = now_ms,
             None => self.blocks.push(ForeignBlock {
                 name,
