@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use wasm_bindgen::prelude::*;
 
 use crate::browser::{Browser, Shell};
-use crate::client::{Client, Track};
+use crate::client::{Client, NewEvent};
 use crate::options::Options;
 use crate::text;
 
@@ -101,7 +101,8 @@ pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let ts_ms = (ts_ms >= 0.0).then_some(ts_ms as u64);
     let name_bytes = name_bytes as usize;
-    let event = Track { name, name_bytes, ts_ms, properties_json, kind, user_json, monitor_json };
+    let event =
+        NewEvent { name, name_bytes, ts_ms, properties_json, kind, user_json, monitor_json };
     let Some(tracked) = with(|shell| shell.with(|client| client.track(&event))) else { return 7.0 };
     // At most 2^32 times 8.
     #[allow(clippy::cast_precision_loss)]

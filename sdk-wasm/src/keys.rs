@@ -22,13 +22,13 @@ use crate::text;
 
 /// The keys of one namespace.
 #[derive(Debug, Clone)]
-pub struct Keys {
+pub struct StorageKeys {
     namespace: String,
 }
 
 /// A parsed key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub enum StorageKey {
     /// An event's text.
     Event(Producer, u64),
     /// A block of events.
@@ -37,7 +37,7 @@ pub enum Key {
     Heartbeat(Producer),
 }
 
-impl Keys {
+impl StorageKeys {
     /// Creates the keys of `namespace`.
     pub fn new(namespace: &str) -> Self {
         Self { namespace: String::from(namespace) }
@@ -113,16 +113,16 @@ impl Keys {
     }
 
     /// Parses a key; `None` when it belongs to no producer.
-    pub fn parse(&self, key: &str) -> Option<Key> {
+    pub fn parse(&self, key: &str) -> Option<StorageKey> {
         let rest = key.strip_prefix(self.namespace.as_str())?;
         if let Some(rest) = rest.strip_prefix(":q:") {
             let (producer, seq) = text::split_once(rest, b':')?;
-            return Some(Key::Event(Producer::parse(producer)?, text::parse_number(seq)?));
+            return Some(StorageKey::Event(Producer::parse(producer)?, text::parse_number(seq)?));
         }
         if let Some(name) = rest.strip_prefix(":b:") {
-            return Some(Key::Block(block::BlockName::parse(name)?));
+            return Some(StorageKey::Block(block::BlockName::parse(name)?));
         }
-        Some(Key::Heartbeat(Producer::parse(rest.strip_prefix(":p:")?)?))
+        Some(StorageKey::Heartbeat(Producer::parse(rest.strip_prefix(":p:")?)?))
     }
 
     fn join(&self, rest: &str) -> String {
@@ -140,17 +140,17 @@ mod tests {
 
     #[test]
     fn every_key_parses_back_to_its_parts() {
-        let keys = Keys::new("ll:7");
+        let keys = StorageKeys::new("ll:7");
         let producer = Producer::from_bits(42);
-        assert_eq!(keys.parse(&keys.event(producer, 17)), Some(Key::Event(producer, 17)));
+        assert_eq!(keys.parse(&keys.event(producer, 17)), Some(StorageKey::Event(producer, 17)));
         let name = block::BlockName { producer, number: 1, events: 2, bytes: 3 };
-        assert_eq!(keys.parse(&keys.block(name)), Some(Key::Block(name)));
-        assert_eq!(keys.parse(&keys.heartbeat(producer)), Some(Key::Heartbeat(producer)));
+        assert_eq!(keys.parse(&keys.block(name)), Some(StorageKey::Block(name)));
+        assert_eq!(keys.parse(&keys.heartbeat(producer)), Some(StorageKey::Heartbeat(producer)));
     }
 
     #[test]
     fn lock_keys_and_foreign_keys_do_not_parse() {
-        let keys = Keys::new("ll:7");
+        let keys = StorageKeys::new("ll:7");
         for key in [&keys.lock_x(), &keys.lease(), "ll:70:p:x", "ll:7:q:short:1", "cart", ""] {
             assert_eq!(keys.parse(key), None, "{key}");
         }

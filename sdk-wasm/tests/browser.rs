@@ -13,12 +13,12 @@
 
 use gloo_timers::future::TimeoutFuture;
 use lamplight_sdk::browser::{Browser, Shell, attach, open, start_operation};
-use lamplight_sdk::client::{Client, Outcome, Track};
-use lamplight_sdk::keys::Keys;
+use lamplight_sdk::client::{Client, NewEvent, TrackOutcome};
+use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{Clock, OverflowOperation, Storage};
 use lamplight_sdk::queue::block::lines;
-use lamplight_sdk::tabs::lock::{Access, Lock, Phase, Register, Waits};
+use lamplight_sdk::tabs::lock::{Lock, LockAccess, LockPhase, LockRegister, LockWaits};
 use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -99,8 +99,9 @@ fn producer(shell: &Shell) -> Producer {
     shell.with(|client| client.producer()).expect("the client is free")
 }
 
-fn track(shell: &Shell, name: &str) -> Outcome {
-    let event = Track { name, properties_json: "{\"city\":\"Z\\u00fcrich\"}", ..Track::default() };
+fn track(shell: &Shell, name: &str) -> TrackOutcome {
+    let event =
+        NewEvent { name, properties_json: "{\"city\":\"Z\\u00fcrich\"}", ..NewEvent::default() };
     shell.with(|client| client.track(&event)).expect("the client is free").outcome
 }
 
@@ -118,9 +119,9 @@ fn clear(shells: &[&Shell], namespace: &str) {
 #[wasm_bindgen_test]
 fn an_event_is_in_local_storage_when_track_returns() {
     let shell = start_in("t-stored");
-    let (storage, keys) = (browser("t-stored"), Keys::new("t-stored"));
+    let (storage, keys) = (browser("t-stored"), StorageKeys::new("t-stored"));
     for seq in 1..=3 {
-        assert_eq!(track(shell, "opened"), Outcome::Stored);
+        assert_eq!(track(shell, "opened"), TrackOutcome::Stored);
         let text = storage.get(&keys.event(producer(shell), seq)).expect("the key is there");
         assert!(text.is_ascii(), "{text}");
         let event: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
@@ -148,7 +149,7 @@ async fn keys_stay_and_sending_backs_off_while_the_server_is_down() {
 }
 
 /// Drives a lock over real storage until it is held or idle, or the time is over.
-async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64) {
+async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &StorageKeys, for_ms: u64) {
     let end_ms = browser.monotonic_ms() + for_ms;
     while let Some(due_ms) = lock.due_ms().filter(|due_ms| *due_ms < end_ms) {
         let wait_ms = due_ms.saturating_sub(browser.monotonic_ms());
@@ -156,20 +157,20 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
         let now_ms = browser.monotonic_ms();
         let Some(access) = lock.next_access(now_ms) else { continue };
         let value = match access {
-            Access::Read(Register::X) => browser.get(&keys.lock_x()),
-            Access::Read(Register::Y) => browser.get(&keys.lock_y()),
-            Access::Write(register, name) => {
-                let key = if register == Register::X { keys.lock_x() } else { keys.lock_y() };
+            LockAccess::Read(LockRegister::X) => browser.get(&keys.lock_x()),
+            LockAccess::Read(LockRegister::Y) => browser.get(&keys.lock_y()),
+            LockAccess::Write(register, name) => {
+                let key = if register == LockRegister::X { keys.lock_x() } else { keys.lock_y() };
                 browser.set(&key, &name).expect("storage accepts it");
                 None
             }
-            Access::RemoveY => {
+            LockAccess::RemoveY => {
                 browser.remove(&keys.lock_y());
                 None
             }
         };
         lock.complete_access(now_ms, value.as_deref(), 5);
-        if lock.phase() == Phase::Held {
+        if lock.phase() == LockPhase::Held {
             return;
         }
     }
@@ -177,31 +178,31 @@ async fn drive(lock: &mut Lock, browser: &mut Browser, keys: &Keys, for_ms: u64)
 
 #[wasm_bindgen_test]
 async fn the_lock_passes_from_tab_to_tab_over_real_storage() {
-    let (mut browser, keys) = (browser("t-lock"), Keys::new("t-lock"));
-    let waits = Waits::from_settle(60);
+    let (mut browser, keys) = (browser("t-lock"), StorageKeys::new("t-lock"));
+    let waits = LockWaits::from_settle(60);
     let mut first = Lock::new(Producer::from_bits(1));
     let mut second = Lock::new(Producer::from_bits(2));
 
     first.request(browser.monotonic_ms(), waits);
     drive(&mut first, &mut browser, &keys, 5_000).await;
-    assert_eq!(first.phase(), Phase::Held);
+    assert_eq!(first.phase(), LockPhase::Held);
 
     second.request(browser.monotonic_ms(), waits);
     drive(&mut second, &mut browser, &keys, 600).await;
-    assert_ne!(second.phase(), Phase::Held, "two hold it");
+    assert_ne!(second.phase(), LockPhase::Held, "two hold it");
 
     first.release(browser.monotonic_ms());
     drive(&mut first, &mut browser, &keys, 600).await;
-    assert_eq!(first.phase(), Phase::Idle);
+    assert_eq!(first.phase(), LockPhase::Idle);
     drive(&mut second, &mut browser, &keys, 5_000).await;
-    assert_eq!(second.phase(), Phase::Held);
+    assert_eq!(second.phase(), LockPhase::Held);
     clear(&[], "t-lock");
 }
 
 #[wasm_bindgen_test]
 async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
     const NAMESPACE: &str = "t-adopt";
-    let (mut storage, keys) = (browser(NAMESPACE), Keys::new(NAMESPACE));
+    let (mut storage, keys) = (browser(NAMESPACE), StorageKeys::new(NAMESPACE));
     // Its page holds no Web Lock: it is gone, although it wrote no last heartbeat.
     let gone = Producer::from_bits(9);
     for seq in 1..=4 {
@@ -263,9 +264,9 @@ async fn events_that_do_not_fit_in_storage_are_in_the_database_within_a_second()
     let options =
         Options { namespace: NAMESPACE.into(), storage_bytes_max: 2_000, ..Options::default() };
     let shell = start(options);
-    let outcomes: Vec<Outcome> = (0..40).map(|_| track(shell, "opened")).collect();
-    assert_eq!(outcomes.first(), Some(&Outcome::Stored));
-    assert_eq!(outcomes.last(), Some(&Outcome::StorageShare));
+    let outcomes: Vec<TrackOutcome> = (0..40).map(|_| track(shell, "opened")).collect();
+    assert_eq!(outcomes.first(), Some(&TrackOutcome::Stored));
+    assert_eq!(outcomes.last(), Some(&TrackOutcome::StorageShare));
     TimeoutFuture::new(1_000).await;
     assert_all_durable(shell, NAMESPACE, 40).await;
     clear(&[shell], NAMESPACE);
@@ -279,7 +280,7 @@ async fn without_local_storage_events_survive_in_the_database() {
     let shell = start(options);
     shell.with(|client| client.ports().block_storage()).expect("the client is free");
     for _ in 0..20 {
-        assert_eq!(track(shell, "opened"), Outcome::StorageBlocked);
+        assert_eq!(track(shell, "opened"), TrackOutcome::StorageBlocked);
     }
     TimeoutFuture::new(3_000).await;
     assert_all_durable(shell, NAMESPACE, 20).await;

@@ -9,9 +9,9 @@ use crate::identity::session::Session;
 use crate::notes::Note;
 use crate::ports::Ports;
 use crate::send::backoff::PROBE_MS_MAX;
-use crate::send::batch::{self, Dropped};
-use crate::send::flush::Reason;
-use crate::tabs::lock::{Access, Phase, Register, Waits};
+use crate::send::batch::{self, DroppedNumbers};
+use crate::send::flush::FlushReason;
+use crate::tabs::lock::{LockAccess, LockPhase, LockRegister, LockWaits};
 use crate::tabs::orphans::OrphanedProducer;
 
 /// How often other tabs' keys are scanned, in milliseconds: while there are events anywhere, and
@@ -32,7 +32,7 @@ const LOCKLESS_ODDS: u32 = 4;
 #[derive(Debug)]
 pub(super) struct DroppedOrphans {
     producer: Producer,
-    dropped: Dropped,
+    dropped: DroppedNumbers,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
@@ -91,7 +91,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
         if self.has_shared_work() && !self.lease.is_held_elsewhere(now_ms) && !self.is_suspended {
             let settle_ms = self.lag.settle_ms(self.options.settle_ms);
-            self.lock.request(now_ms, Waits::from_settle(settle_ms));
+            self.lock.request(now_ms, LockWaits::from_settle(settle_ms));
         } else {
             self.lock.release(now_ms);
         }
@@ -108,17 +108,17 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         let Some(access) = self.lock.next_access(now_ms) else { return };
         let mut is_refused = false;
         let value = match access {
-            Access::Read(Register::X) => self.ports.get(&self.keys.lock_x()),
-            Access::Read(Register::Y) => self.ports.get(&self.keys.lock_y()),
-            Access::Write(register, text) => {
+            LockAccess::Read(LockRegister::X) => self.ports.get(&self.keys.lock_x()),
+            LockAccess::Read(LockRegister::Y) => self.ports.get(&self.keys.lock_y()),
+            LockAccess::Write(register, text) => {
                 let key = match register {
-                    Register::X => self.keys.lock_x(),
-                    Register::Y => self.keys.lock_y(),
+                    LockRegister::X => self.keys.lock_x(),
+                    LockRegister::Y => self.keys.lock_y(),
                 };
                 is_refused = self.ports.set(&key, &text).is_err();
                 None
             }
-            Access::RemoveY => {
+            LockAccess::RemoveY => {
                 self.ports.remove(&self.keys.lock_y());
                 None
             }
@@ -129,7 +129,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         if is_full && !random.is_multiple_of(LOCKLESS_ODDS) {
             // Not every tab at once: the next scan tries again.
             self.lock.release(now_ms);
-        } else if is_full || self.lock.phase() == Phase::Held {
+        } else if is_full || self.lock.phase() == LockPhase::Held {
             let wall_ms = self.ports.wall_ms();
             if self.lease.acquire(&mut self.ports, &self.keys, now_ms, wall_ms) {
                 self.backoff.cap(now_ms, PROBE_MS_MAX);
@@ -206,7 +206,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             let id = self.last_request.wrapping_add(1);
             self.send_request(
                 id,
-                Reason::Adopted,
+                FlushReason::Adopted,
                 events,
                 &texts,
                 &notes,
@@ -219,7 +219,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     fn read_orphaned(
         &mut self,
         orphans: &OrphanedProducer,
-        declared: &Dropped,
+        declared: &DroppedNumbers,
         events: &mut usize,
         texts: &mut String,
     ) -> Ranges {
@@ -301,14 +301,15 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             let known =
                 self.dropped_orphans.iter().position(|orphans| orphans.producer == producer);
             let at = known.unwrap_or_else(|| {
-                self.dropped_orphans.push(DroppedOrphans { producer, dropped: Dropped::new() });
+                self.dropped_orphans
+                    .push(DroppedOrphans { producer, dropped: DroppedNumbers::new() });
                 self.dropped_orphans.len() - 1
             });
             batch::add_dropped(&mut self.dropped_orphans[at].dropped, reason, &seqs);
         }
     }
 
-    fn dropped_of(&self, producer: Producer) -> Dropped {
+    fn dropped_of(&self, producer: Producer) -> DroppedNumbers {
         let known = self.dropped_orphans.iter().find(|orphans| orphans.producer == producer);
         known.map(|orphans| orphans.dropped.clone()).unwrap_or_default()
     }

@@ -10,8 +10,8 @@ use super::request::{Request, RequestContents};
 use crate::notes::Note;
 use crate::ports::{Ports, Response};
 use crate::send::backoff::{PROBE_MS_MAX, RetryDelay, STEP_MS_MAX};
-use crate::send::batch::{self, Dropped};
-use crate::send::flush::Reason;
+use crate::send::batch::{self, DroppedNumbers};
+use crate::send::flush::FlushReason;
 use crate::send::response::{ResponseAction, classify};
 
 /// Most bytes of a request that may outlive the page although the page is not known to close. It
@@ -52,7 +52,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     }
 
     /// Sends a batch of this page's events.
-    pub(super) fn send_own(&mut self, reason: Reason) {
+    pub(super) fn send_own(&mut self, reason: FlushReason) {
         let bytes_max = self.options.batch_bytes_max;
         self.send_batch(reason, bytes_max, false);
     }
@@ -64,21 +64,21 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             // The envelope around the events needs space too.
             let Some(room_bytes) = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024) else { return };
             let bytes_max = room_bytes.min(self.options.batch_bytes_max);
-            if !self.send_batch(Reason::Hidden, bytes_max, only_unstored) {
+            if !self.send_batch(FlushReason::Hidden, bytes_max, only_unstored) {
                 return;
             }
         }
     }
 
     /// Sends a batch with at most `bytes_max` bytes of events. Returns whether anything was sent.
-    fn send_batch(&mut self, reason: Reason, bytes_max: usize, only_unstored: bool) -> bool {
+    fn send_batch(&mut self, reason: FlushReason, bytes_max: usize, only_unstored: bool) -> bool {
         self.apply_consent_withdrawal();
         let id = self.last_request.wrapping_add(1);
         let mut texts = String::new();
         let events =
             self.queue.take_batch(id, self.events_max, bytes_max, only_unstored, &mut texts);
-        let declared = if FULL { batch::declarable(&self.dropped) } else { Dropped::new() };
-        let keepalive = reason == Reason::Hidden;
+        let declared = if FULL { batch::declarable(&self.dropped) } else { DroppedNumbers::new() };
+        let keepalive = reason == FlushReason::Hidden;
         // While the page closes, declarations are sent with events only; they are not worth a
         // request of their own.
         if events == 0 && (declared.is_empty() || keepalive) {
@@ -103,7 +103,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     pub(super) fn send_request(
         &mut self,
         id: u32,
-        reason: Reason,
+        reason: FlushReason,
         events: usize,
         texts: &str,
         notes: &[(Producer, ProducerNote)],
@@ -114,7 +114,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         // Other code of the page shares the browser's budget, and a request over it fails at once.
         // So only small requests use it, and never right after a failure.
         let is_small = body.len() <= SMALL_KEEPALIVE_BYTES_MAX && !self.backoff.is_failing();
-        let keepalive = reason == Reason::Hidden || (reason != Reason::Adopted && is_small);
+        let keepalive =
+            reason == FlushReason::Hidden || (reason != FlushReason::Adopted && is_small);
         self.last_request = id;
         self.last_sent_ms = Some(now_ms);
         self.counts.requests += 1;

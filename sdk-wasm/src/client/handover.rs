@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::ports::Ports;
 use crate::queue::HandedOverEvent;
 use crate::send::batch;
-use crate::send::flush::Reason;
+use crate::send::flush::FlushReason;
 use crate::tabs::heartbeat::HEARTBEAT_MS;
 use crate::text;
 
@@ -146,8 +146,8 @@ impl<P: Ports> Client<P> {
         self.counts.dropped = [quota, rejected, too_large, opted_out];
         self.last_sent_ms = (sent_ms > 0).then_some(sent_ms);
         self.counts.last_error = error.checked_sub(1).and_then(|error| u16::try_from(error).ok());
-        let is_last = |reason: &Reason| *reason as u64 + 1 == flush;
-        self.counts.last_flush = Reason::ALL.into_iter().find(is_last);
+        let is_last = |reason: &FlushReason| *reason as u64 + 1 == flush;
+        self.counts.last_flush = FlushReason::ALL.into_iter().find(is_last);
         self.backoff.restore(failures, until_ms, is_set_by_server > 0);
         (self.heartbeat_count, self.has_heartbeat) = (heartbeat_count, has_heartbeat > 0);
         while let Some(reason) = dropped_line(rest) {

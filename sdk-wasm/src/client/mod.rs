@@ -20,16 +20,16 @@ use lamplight_wire::Producer;
 use crate::due::earliest;
 use crate::identity::person::Person;
 use crate::identity::session::Session;
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::notes::Note;
 use crate::options::Options;
 use crate::ports::Ports;
 use crate::queue::{Queue, QueueLimits};
 use crate::send::backoff::{Backoff, STEP_MS_MAX};
-use crate::send::batch::Dropped;
-use crate::send::flush::{Decision, Situation, decide};
+use crate::send::batch::DroppedNumbers;
+use crate::send::flush::{FlushDecision, FlushInput, decide_flush};
 use crate::tabs::heartbeat::{HEARTBEAT_MS, Heartbeat};
-use crate::tabs::lag::Lag;
+use crate::tabs::lag::TimerLag;
 use crate::tabs::lease::Lease;
 use crate::tabs::lock::Lock;
 use crate::tabs::orphans::{AdoptionDelays, ForeignProducers, OrphanedProducer};
@@ -40,7 +40,7 @@ use request::Request;
 use stats::Counts;
 use withdrawal::Withdrawal;
 
-pub use track::{Outcome, Track, Tracked};
+pub use track::{NewEvent, TrackOutcome, Tracked};
 
 /// How long after the start other tabs' keys are first scanned, in milliseconds.
 const FIRST_SCAN_MS: u64 = 200;
@@ -55,7 +55,7 @@ const FIRST_SCAN_MS: u64 = 200;
 pub struct Client<P: Ports, const FULL: bool = true> {
     ports: P,
     options: Options,
-    keys: Keys,
+    keys: StorageKeys,
     producer: Producer,
     /// The last number that was assigned.
     seq: u64,
@@ -65,7 +65,7 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     context_json: String,
     queue: Queue<FULL>,
     /// Dropped numbers that no 2xx has acknowledged yet.
-    dropped: Dropped,
+    dropped: DroppedNumbers,
     counts: Counts,
 
     backoff: Backoff,
@@ -89,7 +89,7 @@ pub struct Client<P: Ports, const FULL: bool = true> {
     overflow: OverflowWorker,
     lock: Lock,
     lease: Lease,
-    lag: Lag,
+    lag: TimerLag,
 
     /// When the first client requests the full one.
     full_client_due_ms: u64,
@@ -121,7 +121,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             adopt_after_ms: options.adopt_after_ms,
             heartbeat_stale_ms: options.heartbeat_stale_ms,
         };
-        let keys = Keys::new(&options.namespace);
+        let keys = StorageKeys::new(&options.namespace);
         ports.set_event_prefix(&keys.event_prefix(producer));
         let now_ms = ports.monotonic_ms();
         Self {
@@ -133,7 +133,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             session: Session::default(),
             context_json: String::new(),
             queue: Queue::new(producer, limits),
-            dropped: Dropped::new(),
+            dropped: DroppedNumbers::new(),
             counts: Counts::default(),
             backoff: Backoff::default(),
             requests: Vec::new(),
@@ -151,7 +151,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             overflow: OverflowWorker::new(now_ms),
             lock: Lock::new(producer),
             lease: Lease::new(producer, options.lease_stale_ms),
-            lag: Lag::default(),
+            lag: TimerLag::default(),
             full_client_due_ms: now_ms + LOAD_AFTER_MS,
             is_suspended: false,
             is_closed: false,
@@ -191,10 +191,10 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
 
     fn due_ms(&self) -> u64 {
         let now_ms = self.ports.monotonic_ms();
-        let flush = match decide(&self.situation(now_ms)) {
-            Decision::Nothing => None,
-            Decision::WaitUntil(at_ms) => Some(at_ms),
-            Decision::Send(_) => Some(now_ms),
+        let flush = match decide_flush(&self.flush_input(now_ms)) {
+            FlushDecision::Nothing => None,
+            FlushDecision::WaitUntil(at_ms) => Some(at_ms),
+            FlushDecision::Send(_) => Some(now_ms),
         };
         let mut first_ms =
             if FULL { self.shared_work_due_ms(now_ms) } else { self.full_client_due_ms };
@@ -240,7 +240,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             self.apply_consent_withdrawal();
             self.load_full_client(now_ms);
         }
-        if let Decision::Send(reason) = decide(&self.situation(now_ms)) {
+        if let FlushDecision::Send(reason) = decide_flush(&self.flush_input(now_ms)) {
             self.send_own(reason);
         }
         if FULL {
@@ -251,8 +251,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.end_flush();
     }
 
-    fn situation(&self, now_ms: u64) -> Situation {
-        Situation {
+    fn flush_input(&self, now_ms: u64) -> FlushInput {
+        FlushInput {
             now_ms,
             events: self.queue.waiting(),
             bytes: self.queue.waiting_bytes(),

@@ -2,7 +2,7 @@
 
 use lamplight_wire::{Producer, Ranges};
 
-use crate::send::batch::Dropped;
+use crate::send::batch::DroppedNumbers;
 
 /// A request in flight.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Request {
 pub(super) enum RequestContents {
     /// This page's events, which the queue knows by request, and the dropped numbers that it
     /// declares.
-    Own(Dropped),
+    Own(DroppedNumbers),
     /// Events of orphaned producers.
     Adopted(Vec<AdoptedEvents>),
 }
@@ -32,7 +32,7 @@ pub(super) enum RequestContents {
 pub(super) struct AdoptedEvents {
     pub(super) producer: Producer,
     pub(super) seqs: Ranges,
-    pub(super) declared: Dropped,
+    pub(super) declared: DroppedNumbers,
 }
 
 /// A set of single numbers.

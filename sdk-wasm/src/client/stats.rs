@@ -6,7 +6,7 @@ use lamplight_wire::{Producer, json};
 use super::Client;
 use crate::notes::push_number;
 use crate::ports::Ports;
-use crate::send::flush::Reason;
+use crate::send::flush::FlushReason;
 
 /// Counters since the page started.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Counts {
     /// The status of the last failure; 0 without a response.
     pub(super) last_error: Option<u16>,
     /// The reason of the last request.
-    pub(super) last_flush: Option<Reason>,
+    pub(super) last_flush: Option<FlushReason>,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
@@ -38,7 +38,8 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     /// The numbers of `stats()`, in the order in which JavaScript reads them: events made, queued;
     /// bytes queued, stored; events sent; requests; remaining backoff in milliseconds; one more
     /// than the last failure's status, or 0; one more than the index of the last request's reason
-    /// in [`Reason::ALL`](crate::send::flush::Reason::ALL), or 0; and dropped events, by reason.
+    /// in [`FlushReason::ALL`](crate::send::flush::FlushReason::ALL), or 0; and dropped events, by
+    /// reason.
     pub fn counters(&self) -> [u64; 13] {
         let now_ms = self.ports.monotonic_ms();
         let [quota, rejected, too_large, opted_out] = self.counts.dropped;

@@ -23,7 +23,7 @@ const ENVELOPE_BYTES: usize = 400;
 /// An event as the page's code gives it, in ASCII: JSON texts, and texts escaped as inside a JSON
 /// string.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Track<'a> {
+pub struct NewEvent<'a> {
     /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
     /// The name's length in bytes of UTF-8, without escapes; 0 for a short name.
@@ -42,7 +42,7 @@ pub struct Track<'a> {
 
 /// The outcome of tracking an event. JavaScript knows the variants by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum TrackOutcome {
     /// The event is in storage.
     Stored,
     /// The event is in memory: storage is full.
@@ -65,7 +65,7 @@ pub struct Tracked {
     /// The number; 0 when it got none.
     pub seq: u64,
     /// Where the event went.
-    pub outcome: Outcome,
+    pub outcome: TrackOutcome,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
@@ -90,17 +90,17 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         self.context_json.push_str(context_json);
     }
 
-    /// Numbers an event and adds it to the queue. When the outcome is [`Outcome::Stored`], the
+    /// Numbers an event and adds it to the queue. When the outcome is [`TrackOutcome::Stored`], the
     /// event is in storage and survives the page.
-    pub fn track(&mut self, event: &Track<'_>) -> Tracked {
+    pub fn track(&mut self, event: &NewEvent<'_>) -> Tracked {
         if self.is_closed || self.seq == limits::SEQ_MAX {
-            return Tracked { seq: 0, outcome: Outcome::Closed };
+            return Tracked { seq: 0, outcome: TrackOutcome::Closed };
         }
         self.seq += 1;
         let seq = self.seq;
         let Some(text) = self.write(event) else {
             self.drop_event(DropReason::TooLarge, seq);
-            return Tracked { seq, outcome: Outcome::TooLarge };
+            return Tracked { seq, outcome: TrackOutcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
         if self.queue.needs_scan() {
@@ -108,21 +108,21 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
-            PushOutcome::Stored => Outcome::Stored,
-            PushOutcome::StorageFailed(StorageError::QuotaExceeded) => Outcome::StorageFull,
+            PushOutcome::Stored => TrackOutcome::Stored,
+            PushOutcome::StorageFailed(StorageError::QuotaExceeded) => TrackOutcome::StorageFull,
             PushOutcome::StorageFailed(StorageError::Blocked) => {
                 if FULL {
                     self.note_storage_blocked(now_ms);
                 }
-                Outcome::StorageBlocked
+                TrackOutcome::StorageBlocked
             }
-            PushOutcome::OverShare => Outcome::StorageShare,
+            PushOutcome::OverShare => TrackOutcome::StorageShare,
             PushOutcome::Dropped => {
                 self.drop_event(DropReason::Quota, seq);
-                Outcome::Quota
+                TrackOutcome::Quota
             }
         };
-        if outcome == Outcome::Stored {
+        if outcome == TrackOutcome::Stored {
             self.heartbeat_due_ms.get_or_insert(now_ms + HEARTBEAT_MS);
         } else {
             // If the page dies with events that only memory has, the heartbeat still tells that
@@ -135,7 +135,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     }
 
     /// The event's ASCII text as it is stored and sent; `None` when it is over a limit.
-    fn write(&mut self, event: &Track<'_>) -> Option<String> {
+    fn write(&mut self, event: &NewEvent<'_>) -> Option<String> {
         let rest = event.user_json.len() + event.monitor_json.len() + event.kind.len();
         if event.name_bytes > limits::NAME_BYTES_MAX
             || event.properties_json.len() > limits::PROPERTIES_BYTES_MAX

@@ -11,12 +11,12 @@ use super::Client;
 use super::request::{AdoptedEvents, RequestContents, ranges};
 use crate::identity::person::Person;
 use crate::identity::session::Session;
-use crate::keys::Key;
+use crate::keys::StorageKey;
 use crate::notes::Note;
 use crate::ports::Ports;
 use crate::queue::block::{self, BlockName};
-use crate::send::batch::{self, Dropped};
-use crate::send::flush::Reason;
+use crate::send::batch::{self, DroppedNumbers};
+use crate::send::flush::FlushReason;
 use crate::tabs::orphans::{AdoptionDelays, ForeignProducers};
 
 /// Most producers in one request.
@@ -42,7 +42,7 @@ struct WithdrawnNumbers {
     producer: Producer,
     /// One more than the largest number that is known to have been used.
     next: u64,
-    dropped: Dropped,
+    dropped: DroppedNumbers,
 }
 
 impl<P: Ports, const FULL: bool> Client<P, FULL> {
@@ -76,7 +76,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         // Send at once, because many pages reload right afterwards.
         let now_ms = self.ports.monotonic_ms();
         if FULL && !self.backoff.is_waiting(now_ms) {
-            self.send_own(Reason::Manual);
+            self.send_own(FlushReason::Manual);
             self.send_withdrawal_declarations(now_ms);
         }
         self.end_flush();
@@ -118,22 +118,22 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
     fn discard_foreign(&mut self) {
         for name in self.ports.keys(&self.keys.prefix()) {
             let Some(key) = self.keys.parse(&name) else { continue };
-            let (Key::Event(producer, _)
-            | Key::Heartbeat(producer)
-            | Key::Block(BlockName { producer, .. })) = key;
+            let (StorageKey::Event(producer, _)
+            | StorageKey::Heartbeat(producer)
+            | StorageKey::Block(BlockName { producer, .. })) = key;
             if producer == self.producer {
                 continue;
             }
             match key {
-                Key::Event(_, seq) => self.record_withdrawn(producer, seq),
-                Key::Block(_) => {
+                StorageKey::Event(_, seq) => self.record_withdrawn(producer, seq),
+                StorageKey::Block(_) => {
                     let text = self.ports.get(&name).unwrap_or_default();
                     for (seq, _) in block::lines(&text) {
                         self.record_withdrawn(producer, seq);
                     }
                 }
                 // The numbers that it used are known from its events, or were declared before.
-                Key::Heartbeat(_) => {}
+                StorageKey::Heartbeat(_) => {}
             }
             self.ports.remove(&name);
         }
@@ -157,7 +157,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             self.withdrawal.undeclared.push(WithdrawnNumbers {
                 producer,
                 next: 0,
-                dropped: Dropped::new(),
+                dropped: DroppedNumbers::new(),
             });
             self.withdrawal.undeclared.len() - 1
         });
@@ -186,11 +186,18 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             adopted.push(AdoptedEvents { producer: *producer, seqs: ranges(&[]), declared });
         }
         let id = self.last_request.wrapping_add(1);
-        self.send_request(id, Reason::Manual, 0, "", &notes, RequestContents::Adopted(adopted));
+        self.send_request(
+            id,
+            FlushReason::Manual,
+            0,
+            "",
+            &notes,
+            RequestContents::Adopted(adopted),
+        );
     }
 
     /// The server accepted the declaration of these numbers.
-    pub(super) fn declaration_accepted(&mut self, producer: Producer, declared: &Dropped) {
+    pub(super) fn declaration_accepted(&mut self, producer: Producer, declared: &DroppedNumbers) {
         for withdrawn in
             self.withdrawal.undeclared.iter_mut().filter(|known| known.producer == producer)
         {

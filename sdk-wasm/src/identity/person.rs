@@ -4,7 +4,7 @@
 use lamplight_wire::json;
 
 use crate::identity::session::random_id;
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::{Rng, Storage};
 use crate::text;
 
@@ -22,7 +22,7 @@ pub struct Person {
 
 impl Person {
     /// The `user` object's JSON text.
-    pub fn json<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) -> &str {
+    pub fn json<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys) -> &str {
         if self.json.is_empty() {
             self.load_or_create(ports, keys);
         }
@@ -30,27 +30,27 @@ impl Person {
     }
 
     /// Sets the user id in this browser, for this page and later ones.
-    pub fn identify<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, id: &str) {
+    pub fn identify<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys, id: &str) {
         self.json(ports, keys);
         self.id = String::from(id);
         self.write(ports, keys);
     }
 
     /// Starts a new anonymous person, which other tabs read from storage.
-    pub fn reset<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+    pub fn reset<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys) {
         self.id.clear();
         self.create(ports, keys);
     }
 
     /// Deletes the person here and in storage.
-    pub fn forget(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    pub fn forget(&mut self, storage: &mut impl Storage, keys: &StorageKeys) {
         *self = Self::default();
         storage.remove(&keys.person());
     }
 
     /// Takes over a person that another tab identified or started. Returns whether it is a
     /// different person.
-    pub(crate) fn sync(&mut self, storage: &impl Storage, keys: &Keys) -> bool {
+    pub(crate) fn sync(&mut self, storage: &impl Storage, keys: &StorageKeys) -> bool {
         // A person that was never needed is loaded on first use. A missing key changes nothing:
         // some Firefox pages cannot read stored keys, and deleting a person is announced by other
         // means.
@@ -61,14 +61,14 @@ impl Person {
         self.anonymous_id != before
     }
 
-    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys) {
         let known = ports.get(&keys.person());
         if !self.restore(known.as_deref().unwrap_or_default(), true) {
             self.create(ports, keys);
         }
     }
 
-    fn create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys) {
+    fn create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys) {
         self.anonymous_id = random_id(ports);
         self.write(ports, keys);
     }
@@ -100,7 +100,7 @@ impl Person {
         value
     }
 
-    fn write(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    fn write(&mut self, storage: &mut impl Storage, keys: &StorageKeys) {
         let value = self.value();
         // Without storage, each page has its own person.
         self.is_stored = storage.set(&keys.person(), &value).is_ok();

@@ -6,7 +6,7 @@
 use lamplight_wire::json;
 use lamplight_wire::producer::{WORD_CHARS, push_digits};
 
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::{Rng, Storage};
 use crate::text;
 
@@ -28,7 +28,12 @@ pub struct Session {
 
 impl Session {
     /// The session that an event at `now_ms` belongs to.
-    pub fn touch<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) -> &str {
+    pub fn touch<P: Storage + Rng>(
+        &mut self,
+        ports: &mut P,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) -> &str {
         if self.id.is_empty() || !is_live(self.last_ms, now_ms) {
             self.load_or_create(ports, keys, now_ms);
         }
@@ -46,7 +51,7 @@ impl Session {
     }
 
     /// Joins the session of another page, or starts one.
-    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &Keys, now_ms: u64) {
+    fn load_or_create<P: Storage + Rng>(&mut self, ports: &mut P, keys: &StorageKeys, now_ms: u64) {
         let known = ports.get(&keys.session());
         let known = known.as_deref().and_then(|value| text::split_once(value, b':'));
         if let Some((last_ms, id)) = known
@@ -71,7 +76,7 @@ impl Session {
     }
 
     /// Ends the session: the next event starts a new one.
-    pub fn end(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    pub fn end(&mut self, storage: &mut impl Storage, keys: &StorageKeys) {
         *self = Self::default();
         storage.remove(&keys.session());
     }
@@ -129,7 +134,7 @@ mod tests {
 
     #[test]
     fn tabs_share_a_session_until_half_an_hour_passes_without_an_event() {
-        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let (mut origin, keys) = (Origin::default(), StorageKeys::new("n"));
         let (mut one, mut two) = (Session::default(), Session::default());
         let first = one.touch(&mut origin, &keys, START_MS).to_owned();
         assert_eq!(two.touch(&mut origin, &keys, START_MS + 20 * 60_000), first);
@@ -140,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_session_is_written_at_most_once_a_minute() {
-        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let (mut origin, keys) = (Origin::default(), StorageKeys::new("n"));
         let mut session = Session::default();
         session.touch(&mut origin, &keys, START_MS);
         let written = origin.get(&keys.session());
@@ -152,7 +157,7 @@ mod tests {
 
     #[test]
     fn setting_the_clock_back_keeps_the_session_and_forward_starts_a_new_one() {
-        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let (mut origin, keys) = (Origin::default(), StorageKeys::new("n"));
         let mut session = Session::default();
         let first = session.touch(&mut origin, &keys, START_MS).to_owned();
         assert_eq!(session.touch(&mut origin, &keys, START_MS - 86_400_000), first);
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn malformed_stored_sessions_are_ignored() {
-        let (mut origin, keys) = (Origin::default(), Keys::new("n"));
+        let (mut origin, keys) = (Origin::default(), StorageKeys::new("n"));
         for value in ["", "x", "1:", ":abcdefghijkl", "1800000000000:short"] {
             origin.set(&keys.session(), value).unwrap();
             let mut session = Session::default();

@@ -6,7 +6,7 @@
 use lamplight_wire::Ranges;
 
 use super::{Location, Queue, QueuedEvent};
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::Storage;
 use crate::queue::block::BlockName;
 
@@ -28,7 +28,7 @@ pub(super) struct UnverifiedBlock {
 impl<const FULL: bool> Queue<FULL> {
     /// Writes the oldest events into one block in storage if there are many. Their keys are removed
     /// once the block was read back, because Chromium silently reverts writes over the quota.
-    pub fn compact(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    pub fn compact(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
         let is_single = |entry: &&QueuedEvent| entry.location == Location::Storage;
         if self.unverified.is_some()
             || now_ms < self.compact_after_ms
@@ -55,7 +55,12 @@ impl<const FULL: bool> Queue<FULL> {
     }
 
     /// Reads a new block back. If storage kept it, removes the keys of its events.
-    pub(super) fn verify_block(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    pub(super) fn verify_block(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) {
         let Some(unverified) =
             self.unverified.take_if(|unverified| unverified.read_back_ms <= now_ms)
         else {

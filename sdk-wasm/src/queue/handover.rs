@@ -1,7 +1,7 @@
 //! The queue of a page's first client, as it is handed over to the full client.
 
 use super::{Location, Queue, QueuedEvent};
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 
 /// The event is in storage.
 const STORED: u64 = 1;
@@ -33,7 +33,7 @@ impl<const FULL: bool> Queue<FULL> {
     }
 
     /// Adds an event that was handed over. Its number must be above all numbers added before.
-    pub(crate) fn take_over(&mut self, keys: &Keys, now_ms: u64, handed: HandedOverEvent) {
+    pub(crate) fn take_over(&mut self, keys: &StorageKeys, now_ms: u64, handed: HandedOverEvent) {
         let HandedOverEvent { seq, state, text } = handed;
         let bytes = text.len();
         let mut entry = QueuedEvent::new(seq, text, Location::Storage);

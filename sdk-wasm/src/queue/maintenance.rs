@@ -2,7 +2,7 @@
 
 use super::{Location, Queue, QueuedEvent, StorageShare};
 use crate::due::earliest;
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::{Storage, StorageError};
 
 /// How many keys are read back or written per task, so that a long backlog never makes a long task.
@@ -55,7 +55,7 @@ impl<const FULL: bool> Queue<FULL> {
     /// Retries events that storage refused; reads new keys back and rewrites unanswered events that
     /// are missing, because Chromium silently reverts writes over the quota; and moves events that
     /// only memory has into storage while there is room.
-    pub fn maintain(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    pub fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
         if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
             self.read_back(storage, keys, now_ms);
         }
@@ -67,7 +67,7 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    fn read_back(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    fn read_back(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
         let (mut reads, mut next_ms) = (0, None);
         for entry in &mut self.entries {
             let retries = entry.location == Location::StorageRetry;
@@ -100,7 +100,7 @@ impl<const FULL: bool> Queue<FULL> {
         self.read_back_due_ms = next_ms;
     }
 
-    fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64) {
+    fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
         self.move_to_storage_due_ms = None;
         let in_memory = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
         for (writes, entry) in in_memory.enumerate() {

@@ -11,7 +11,7 @@ mod withdrawal;
 
 use lamplight_wire::{Producer, Ranges};
 
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::{Storage, StorageError};
 use crate::queue::block::BlockName;
 use compact::UnverifiedBlock;
@@ -182,7 +182,7 @@ impl<const FULL: bool> Queue<FULL> {
     pub fn push(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         now_ms: u64,
         seq: u64,
         text: String,
@@ -284,7 +284,7 @@ impl<const FULL: bool> Queue<FULL> {
     pub fn remove_accepted(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         request: u32,
     ) -> Ranges {
         self.remove(storage, keys, &|entry| entry.request == request)
@@ -299,14 +299,19 @@ impl<const FULL: bool> Queue<FULL> {
     }
 
     /// Removes dropped events once a 2xx answered their declaration.
-    pub fn remove_declared(&mut self, storage: &mut impl Storage, keys: &Keys, seqs: &Ranges) {
+    pub fn remove_declared(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        seqs: &Ranges,
+    ) {
         self.remove(storage, keys, &|entry| entry.is_dropped && seqs.contains(entry.seq));
     }
 
     fn remove(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         should_remove: &dyn Fn(&QueuedEvent) -> bool,
     ) -> Ranges {
         let mut removed = Ranges::new();

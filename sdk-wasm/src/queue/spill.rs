@@ -6,7 +6,7 @@
 use lamplight_wire::Ranges;
 
 use super::{Location, Queue, QueuedEvent};
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::Storage;
 use crate::queue::block::{self, BlockName};
 
@@ -128,7 +128,7 @@ impl<const FULL: bool> Queue<FULL> {
     pub fn spill_finished(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         now_ms: u64,
         done: bool,
     ) {
@@ -181,7 +181,7 @@ impl<const FULL: bool> Queue<FULL> {
     pub(super) fn remove_from_blocks(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         seqs: &Ranges,
     ) {
         let share = &mut self.share;

@@ -3,13 +3,13 @@
 use lamplight_wire::Ranges;
 
 use super::Queue;
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::Storage;
 
 impl<const FULL: bool> Queue<FULL> {
     /// Deletes every event in memory and in storage; [`Queue::next_to_erase`] then names the blocks
     /// in the overflow. Returns the numbers that were neither answered nor dropped before.
-    pub fn withdraw(&mut self, storage: &mut impl Storage, keys: &Keys) -> Ranges {
+    pub fn withdraw(&mut self, storage: &mut impl Storage, keys: &StorageKeys) -> Ranges {
         let mut seqs = Ranges::new();
         if FULL {
             for block in self.blocks.iter().filter(|block| block.is_unloaded) {
@@ -34,7 +34,7 @@ impl<const FULL: bool> Queue<FULL> {
         seqs
     }
 
-    fn empty_blocks(&mut self, storage: &mut impl Storage, keys: &Keys) {
+    fn empty_blocks(&mut self, storage: &mut impl Storage, keys: &StorageKeys) {
         for block in &mut self.blocks {
             block.left = Ranges::new();
         }

@@ -6,10 +6,10 @@ use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
 
 /// Dropped numbers, by reason.
-pub type Dropped = Vec<(DropReason, Ranges)>;
+pub type DroppedNumbers = Vec<(DropReason, Ranges)>;
 
 /// Adds numbers to those dropped for `reason`.
-pub fn add_dropped(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
+pub fn add_dropped(dropped: &mut DroppedNumbers, reason: DropReason, seqs: &Ranges) {
     match dropped.iter_mut().find(|(known, _)| *known == reason) {
         Some((_, ranges)) => ranges.union(seqs),
         None => dropped.push((reason, seqs.clone())),
@@ -17,7 +17,7 @@ pub fn add_dropped(dropped: &mut Dropped, reason: DropReason, seqs: &Ranges) {
 }
 
 /// Adds a number that is above all those dropped for `reason` before.
-pub fn append_dropped(dropped: &mut Dropped, reason: DropReason, seq: u64) {
+pub fn append_dropped(dropped: &mut DroppedNumbers, reason: DropReason, seq: u64) {
     if let Some((_, ranges)) = dropped.iter_mut().find(|(known, _)| *known == reason) {
         ranges.append(seq);
     } else {
@@ -28,7 +28,7 @@ pub fn append_dropped(dropped: &mut Dropped, reason: DropReason, seq: u64) {
 }
 
 /// Removes what was declared.
-pub fn remove_declared(dropped: &mut Dropped, declared: &Dropped) {
+pub fn remove_declared(dropped: &mut DroppedNumbers, declared: &DroppedNumbers) {
     for (reason, seqs) in declared {
         for (known, ranges) in &mut *dropped {
             if known == reason {
@@ -40,13 +40,13 @@ pub fn remove_declared(dropped: &mut Dropped, declared: &Dropped) {
 }
 
 /// As much of `dropped` as one batch may declare.
-pub fn declarable(dropped: &Dropped) -> Dropped {
+pub fn declarable(dropped: &DroppedNumbers) -> DroppedNumbers {
     let first = |ranges: &Ranges| ranges.as_slice().iter().take(RANGES_MAX).copied().collect();
     dropped.iter().map(|(reason, ranges)| (*reason, first(ranges))).collect()
 }
 
 /// What a batch says about one producer.
-pub fn producer_note(next: u64, dropped: &Dropped) -> ProducerNote {
+pub fn producer_note(next: u64, dropped: &DroppedNumbers) -> ProducerNote {
     let code = |reason: DropReason| String::from(reason.code());
     let dropped = dropped.iter().map(|(reason, ranges)| (code(*reason), ranges.clone())).collect();
     ProducerNote { next, dropped }
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_batch_round_trips_with_its_events_and_dropped_numbers() {
         let producer = Producer::from_bits(5);
-        let mut dropped = Dropped::new();
+        let mut dropped = DroppedNumbers::new();
         add_dropped(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
         let text =
             body(1, &[(producer, producer_note(10, &dropped))], r#"{"name":"a"},{"name":"b"}"#);
@@ -80,14 +80,15 @@ mod tests {
 
     #[test]
     fn a_batch_without_events_still_declares_dropped_numbers() {
-        let text = body(1, &[(Producer::from_bits(5), producer_note(10, &Dropped::new()))], "");
+        let text =
+            body(1, &[(Producer::from_bits(5), producer_note(10, &DroppedNumbers::new()))], "");
         let read = Body::read(&text).unwrap();
         assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
     }
 
     #[test]
     fn declared_numbers_are_not_declared_again() {
-        let mut dropped = Dropped::new();
+        let mut dropped = DroppedNumbers::new();
         add_dropped(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
         let declared = declarable(&dropped);
         add_dropped(&mut dropped, DropReason::Quota, &[(12, 12)].into_iter().collect());

@@ -2,7 +2,7 @@
 
 /// Why a batch was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum FlushReason {
     /// The interval since the last send is over.
     Interval,
     /// A full batch is queued.
@@ -17,7 +17,7 @@ pub enum Reason {
     Recovered,
 }
 
-impl Reason {
+impl FlushReason {
     /// Every reason, in the order that the page's code relies on.
     pub const ALL: [Self; 6] =
         [Self::Interval, Self::Full, Self::Hidden, Self::Manual, Self::Adopted, Self::Recovered];
@@ -25,7 +25,7 @@ impl Reason {
 
 /// What the decision depends on.
 #[derive(Debug, Clone, Copy)]
-pub struct Situation {
+pub struct FlushInput {
     /// The time, by the monotonic clock.
     pub now_ms: u64,
     /// How many events wait and are not in flight.
@@ -52,36 +52,36 @@ pub struct Situation {
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum FlushDecision {
     /// Nothing waits, or a response must come first.
     Nothing,
     /// Decide again at this time.
     WaitUntil(u64),
     /// Send now.
-    Send(Reason),
+    Send(FlushReason),
 }
 
 /// Decides whether to send now. This function is the complete rule.
-pub fn decide(at: &Situation) -> Decision {
-    if at.in_flight || (at.events == 0 && !at.has_declarations) {
-        return Decision::Nothing;
+pub fn decide_flush(input: &FlushInput) -> FlushDecision {
+    if input.in_flight || (input.events == 0 && !input.has_declarations) {
+        return FlushDecision::Nothing;
     }
-    if let Some(until_ms) = at.backoff_until_ms {
-        return if at.now_ms < until_ms {
-            Decision::WaitUntil(until_ms)
+    if let Some(until_ms) = input.backoff_until_ms {
+        return if input.now_ms < until_ms {
+            FlushDecision::WaitUntil(until_ms)
         } else {
-            Decision::Send(Reason::Recovered)
+            FlushDecision::Send(FlushReason::Recovered)
         };
     }
-    if at.manual {
-        return Decision::Send(Reason::Manual);
+    if input.manual {
+        return FlushDecision::Send(FlushReason::Manual);
     }
-    if at.events >= at.events_max || at.bytes >= at.bytes_max {
-        return Decision::Send(Reason::Full);
+    if input.events >= input.events_max || input.bytes >= input.bytes_max {
+        return FlushDecision::Send(FlushReason::Full);
     }
-    match at.last_sent_ms.map(|sent_ms| sent_ms + at.interval_ms) {
-        Some(next_ms) if at.now_ms < next_ms => Decision::WaitUntil(next_ms),
-        _ => Decision::Send(Reason::Interval),
+    match input.last_sent_ms.map(|sent_ms| sent_ms + input.interval_ms) {
+        Some(next_ms) if input.now_ms < next_ms => FlushDecision::WaitUntil(next_ms),
+        _ => FlushDecision::Send(FlushReason::Interval),
     }
 }
 
@@ -89,7 +89,7 @@ pub fn decide(at: &Situation) -> Decision {
 mod tests {
     use super::*;
 
-    const QUIET: Situation = Situation {
+    const QUIET: FlushInput = FlushInput {
         now_ms: 10_000,
         events: 1,
         bytes: 300,
@@ -105,41 +105,44 @@ mod tests {
 
     #[test]
     fn an_empty_queue_sends_nothing() {
-        assert_eq!(decide(&Situation { events: 0, bytes: 0, ..QUIET }), Decision::Nothing);
+        assert_eq!(
+            decide_flush(&FlushInput { events: 0, bytes: 0, ..QUIET }),
+            FlushDecision::Nothing
+        );
     }
 
     #[test]
     fn the_first_event_is_sent_at_once_and_the_next_after_the_interval() {
-        assert_eq!(decide(&QUIET), Decision::Send(Reason::Interval));
-        let soon = Situation { last_sent_ms: Some(9_800), ..QUIET };
-        assert_eq!(decide(&soon), Decision::WaitUntil(10_300));
+        assert_eq!(decide_flush(&QUIET), FlushDecision::Send(FlushReason::Interval));
+        let soon = FlushInput { last_sent_ms: Some(9_800), ..QUIET };
+        assert_eq!(decide_flush(&soon), FlushDecision::WaitUntil(10_300));
     }
 
     #[test]
     fn a_full_batch_does_not_wait_for_the_interval() {
-        let sent = Situation { last_sent_ms: Some(9_999), ..QUIET };
-        for full in [Situation { events: 100, ..sent }, Situation { bytes: 60_000, ..sent }] {
-            assert_eq!(decide(&full), Decision::Send(Reason::Full));
+        let sent = FlushInput { last_sent_ms: Some(9_999), ..QUIET };
+        for full in [FlushInput { events: 100, ..sent }, FlushInput { bytes: 60_000, ..sent }] {
+            assert_eq!(decide_flush(&full), FlushDecision::Send(FlushReason::Full));
         }
     }
 
     #[test]
     fn backoff_delays_even_a_manual_flush_of_a_full_batch() {
         let failing =
-            Situation { backoff_until_ms: Some(11_000), manual: true, events: 100, ..QUIET };
-        assert_eq!(decide(&failing), Decision::WaitUntil(11_000));
-        let over = Situation { now_ms: 11_000, ..failing };
-        assert_eq!(decide(&over), Decision::Send(Reason::Recovered));
+            FlushInput { backoff_until_ms: Some(11_000), manual: true, events: 100, ..QUIET };
+        assert_eq!(decide_flush(&failing), FlushDecision::WaitUntil(11_000));
+        let over = FlushInput { now_ms: 11_000, ..failing };
+        assert_eq!(decide_flush(&over), FlushDecision::Send(FlushReason::Recovered));
     }
 
     #[test]
     fn no_second_request_is_sent_while_one_is_in_flight() {
-        assert_eq!(decide(&Situation { in_flight: true, ..QUIET }), Decision::Nothing);
+        assert_eq!(decide_flush(&FlushInput { in_flight: true, ..QUIET }), FlushDecision::Nothing);
     }
 
     #[test]
     fn dropped_numbers_are_declared_even_without_events() {
-        let only = Situation { events: 0, bytes: 0, has_declarations: true, ..QUIET };
-        assert_eq!(decide(&only), Decision::Send(Reason::Interval));
+        let only = FlushInput { events: 0, bytes: 0, has_declarations: true, ..QUIET };
+        assert_eq!(decide_flush(&only), FlushDecision::Send(FlushReason::Interval));
     }
 }

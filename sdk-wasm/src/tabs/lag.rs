@@ -6,12 +6,12 @@ const LAG_MS_MAX: u64 = 2_000;
 
 /// The measured lag of this tab's timers.
 #[derive(Debug, Default)]
-pub struct Lag {
+pub struct TimerLag {
     armed_ms: Option<u64>,
     worst_ms: u64,
 }
 
-impl Lag {
+impl TimerLag {
     /// Records when the timer should fire.
     pub fn timer_armed(&mut self, due_ms: Option<u64>) {
         self.armed_ms = due_ms;
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_settle_time_grows_with_the_lag_and_shrinks_again() {
-        let mut lag = Lag::default();
+        let mut lag = TimerLag::default();
         assert_eq!(lag.settle_ms(250), 250);
         lag.timer_armed(Some(1_000));
         lag.timer_fired(1_100);

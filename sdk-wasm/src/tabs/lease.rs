@@ -2,7 +2,7 @@
 
 use lamplight_wire::{Producer, json};
 
-use crate::keys::Keys;
+use crate::keys::StorageKeys;
 use crate::ports::Storage;
 use crate::text;
 
@@ -40,7 +40,7 @@ impl LeaseRecord {
 
 /// A period during which one tab held the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tenure {
+pub struct LeaseTenure {
     /// The tab that held it.
     pub holder: Producer,
     /// The number of this lease, counted from 1.
@@ -63,7 +63,7 @@ pub struct Lease {
     /// This tab holds it, but storage was too full to write that down.
     is_unwritten: bool,
     renew_due_ms: u64,
-    history: Vec<Tenure>,
+    history: Vec<LeaseTenure>,
 }
 
 impl Lease {
@@ -93,7 +93,7 @@ impl Lease {
     }
 
     /// The last holders, oldest first.
-    pub fn history(&self) -> &[Tenure] {
+    pub fn history(&self) -> &[LeaseTenure] {
         &self.history
     }
 
@@ -110,7 +110,13 @@ impl Lease {
     }
 
     /// Reads the lease from storage and records what changed.
-    pub fn refresh(&mut self, storage: &impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
+    pub fn refresh(
+        &mut self,
+        storage: &impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+        wall_ms: u64,
+    ) {
         let text = storage.get(&keys.lease()).and_then(|text| LeaseRecord::parse(&text));
         if text == self.seen {
             return;
@@ -122,7 +128,7 @@ impl Lease {
                 self.history.remove(0);
             }
             let LeaseRecord { holder, epoch, .. } = text;
-            self.history.push(Tenure { holder, epoch, since_ms: wall_ms });
+            self.history.push(LeaseTenure { holder, epoch, since_ms: wall_ms });
         }
         self.seen = text;
         self.changed_ms = now_ms;
@@ -142,7 +148,7 @@ impl Lease {
     pub fn acquire(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         now_ms: u64,
         wall_ms: u64,
     ) -> bool {
@@ -163,7 +169,7 @@ impl Lease {
     pub fn renew(
         &mut self,
         storage: &mut impl Storage,
-        keys: &Keys,
+        keys: &StorageKeys,
         now_ms: u64,
         wall_ms: u64,
     ) -> bool {
@@ -179,7 +185,13 @@ impl Lease {
     }
 
     /// Releases the lease if it is still ours.
-    pub fn release(&mut self, storage: &mut impl Storage, keys: &Keys, now_ms: u64, wall_ms: u64) {
+    pub fn release(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+        wall_ms: u64,
+    ) {
         self.refresh(storage, keys, now_ms, wall_ms);
         if self.is_mine {
             if !self.is_unwritten {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use lamplight_sdk::client::{Client, Track};
+use lamplight_sdk::client::{Client, NewEvent};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{
     Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Response, Rng, Storage,
@@ -44,7 +44,7 @@ impl Origin {
 
 /// The ports of one tab.
 #[derive(Debug)]
-pub(crate) struct Tab {
+pub(crate) struct TestTabPorts {
     origin: Rc<RefCell<Origin>>,
     pub(crate) sent: Vec<(u32, String)>,
     works: Vec<(u32, OverflowOperation)>,
@@ -54,7 +54,7 @@ pub(crate) struct Tab {
     pub(crate) refuses: bool,
 }
 
-impl Storage for Tab {
+impl Storage for TestTabPorts {
     fn get(&self, key: &str) -> Option<String> {
         let origin = self.origin.borrow();
         let is_unreadable = self.unreadable.as_ref().is_some_and(|start| key.starts_with(start));
@@ -79,7 +79,7 @@ impl Storage for Tab {
     }
 }
 
-impl Clock for Tab {
+impl Clock for TestTabPorts {
     fn wall_ms(&self) -> u64 {
         1_800_000_000_000 + self.monotonic_ms()
     }
@@ -88,7 +88,7 @@ impl Clock for Tab {
     }
 }
 
-impl Rng for Tab {
+impl Rng for TestTabPorts {
     fn random_bits(&mut self) -> u32 {
         let random = &mut self.origin.borrow_mut().random;
         *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040);
@@ -96,7 +96,7 @@ impl Rng for Tab {
     }
 }
 
-impl Transport for Tab {
+impl Transport for TestTabPorts {
     fn send(&mut self, request: u32, body: String, _keepalive: bool) {
         self.sent.push((request, body));
     }
@@ -105,31 +105,31 @@ impl Transport for Tab {
     }
 }
 
-impl Overflow for Tab {
+impl Overflow for TestTabPorts {
     fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
         self.works.push((id, work));
     }
 }
 
-impl Liveness for Tab {
+impl Liveness for TestTabPorts {
     fn hold_lock(&mut self, _producer: Producer) {}
     fn release_lock(&mut self) {}
     fn query_locks(&mut self) {}
 }
 
-impl FullClientLoader for Tab {
+impl FullClientLoader for TestTabPorts {
     fn load_full_client(&mut self) {}
 }
 
 /// The tabs of one origin, and the bodies of their requests in order.
-pub(crate) struct World {
+pub(crate) struct TestTabs {
     pub(crate) origin: Rc<RefCell<Origin>>,
-    pub(crate) clients: Vec<Client<Tab>>,
+    pub(crate) clients: Vec<Client<TestTabPorts>>,
     pub(crate) bodies: Vec<String>,
     options: Options,
 }
 
-impl World {
+impl TestTabs {
     pub(crate) fn new(options: Options) -> Self {
         let origin = Rc::new(RefCell::new(Origin { now_ms: 1_000, ..Origin::default() }));
         Self { origin, clients: Vec::new(), bodies: Vec::new(), options }
@@ -137,8 +137,13 @@ impl World {
 
     pub(crate) fn open(&mut self) -> usize {
         let origin = Rc::clone(&self.origin);
-        let tab =
-            Tab { origin, sent: Vec::new(), works: Vec::new(), unreadable: None, refuses: false };
+        let tab = TestTabPorts {
+            origin,
+            sent: Vec::new(),
+            works: Vec::new(),
+            unreadable: None,
+            refuses: false,
+        };
         let options = Options { liveness: false, ..self.options.clone() };
         self.clients.push(Client::new(tab, options));
         self.clients.len() - 1
@@ -147,7 +152,8 @@ impl World {
     pub(crate) fn track(&mut self, tab: usize, count: usize) {
         let padding = format!("{{\"padding\":\"{}\"}}", "x".repeat(200));
         for _ in 0..count {
-            let event = Track { name: "opened", properties_json: &padding, ..Track::default() };
+            let event =
+                NewEvent { name: "opened", properties_json: &padding, ..NewEvent::default() };
             assert!(self.clients[tab].track(&event).seq > 0);
         }
     }

@@ -36,7 +36,7 @@ const VANISHED_MAX: u32 = 4;
 
 /// One of the two shared registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Register {
+pub enum LockRegister {
     /// The tab that requested the lock last.
     X,
     /// The tab that holds the lock, or is about to.
@@ -45,18 +45,18 @@ pub enum Register {
 
 /// The one storage access of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
+pub enum LockAccess {
     /// Read the register and pass its value on.
-    Read(Register),
+    Read(LockRegister),
     /// Write this text into the register.
-    Write(Register, String),
+    Write(LockRegister, String),
     /// Remove register Y.
     RemoveY,
 }
 
 /// The state of one tab in the algorithm. Each phase is named after the access that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub enum LockPhase {
     /// The tab does not want the lock.
     Idle,
     /// `x := i`.
@@ -77,7 +77,7 @@ pub enum Phase {
     Release,
 }
 
-impl Phase {
+impl LockPhase {
     /// The name that `stats()` shows.
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,14 +93,14 @@ impl Phase {
 
 /// How long the waits of the lock are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Waits {
+pub struct LockWaits {
     /// The settle time T, in milliseconds.
     pub settle_ms: u64,
     /// The delay D on contention, in milliseconds.
     pub delay_ms: u64,
 }
 
-impl Waits {
+impl LockWaits {
     /// The waits for a settle time: D is T plus the longest critical section.
     pub const fn from_settle(settle_ms: u64) -> Self {
         Self { settle_ms, delay_ms: settle_ms + SECTION_MS_MAX }
@@ -112,8 +112,8 @@ impl Waits {
 pub struct Lock {
     me: Producer,
     attempt: u64,
-    waits: Waits,
-    phase: Phase,
+    waits: LockWaits,
+    phase: LockPhase,
     due_ms: u64,
     /// Another tab's `y` as last read, and when it first had this value.
     seen: Option<(String, u64)>,
@@ -124,12 +124,12 @@ pub struct Lock {
 impl Lock {
     /// A lock for the tab named `me`, which does not want it yet.
     pub const fn new(me: Producer) -> Self {
-        let waits = Waits::from_settle(0);
-        Self { me, attempt: 0, waits, phase: Phase::Idle, due_ms: 0, seen: None, vanished: 0 }
+        let waits = LockWaits::from_settle(0);
+        Self { me, attempt: 0, waits, phase: LockPhase::Idle, due_ms: 0, seen: None, vanished: 0 }
     }
 
     /// The current phase.
-    pub const fn phase(&self) -> Phase {
+    pub const fn phase(&self) -> LockPhase {
         self.phase
     }
 
@@ -140,12 +140,12 @@ impl Lock {
 
     /// When the next access is due, by the monotonic clock.
     pub fn due_ms(&self) -> Option<u64> {
-        (!matches!(self.phase, Phase::Idle | Phase::Held)).then_some(self.due_ms)
+        (!matches!(self.phase, LockPhase::Idle | LockPhase::Held)).then_some(self.due_ms)
     }
 
     /// Starts to acquire the lock, unless that is already under way.
-    pub fn request(&mut self, now_ms: u64, waits: Waits) {
-        if self.phase == Phase::Idle {
+    pub fn request(&mut self, now_ms: u64, waits: LockWaits) {
+        if self.phase == LockPhase::Idle {
             self.waits = waits;
             self.restart(now_ms);
         }
@@ -160,16 +160,20 @@ impl Lock {
         }
         self.phase = match self.phase {
             // `y` may be ours already.
-            Phase::ReadX | Phase::CheckY | Phase::Held | Phase::ReleaseCheck | Phase::Release => {
-                Phase::ReleaseCheck
+            LockPhase::ReadX
+            | LockPhase::CheckY
+            | LockPhase::Held
+            | LockPhase::ReleaseCheck
+            | LockPhase::Release => LockPhase::ReleaseCheck,
+            LockPhase::Idle | LockPhase::WriteX | LockPhase::ReadY | LockPhase::WriteY => {
+                LockPhase::Idle
             }
-            Phase::Idle | Phase::WriteX | Phase::ReadY | Phase::WriteY => Phase::Idle,
         };
     }
 
     /// The access that is due at `now_ms`, if any. Do it and call [`Lock::complete_access`] in the
     /// same task.
-    pub fn next_access(&mut self, now_ms: u64) -> Option<Access> {
+    pub fn next_access(&mut self, now_ms: u64) -> Option<LockAccess> {
         if self.due_ms()? > now_ms {
             return None;
         }
@@ -177,25 +181,25 @@ impl Lock {
             self.restart(now_ms);
         }
         Some(match self.phase {
-            Phase::WriteX => Access::Write(Register::X, self.claim()),
-            Phase::WriteY => Access::Write(Register::Y, self.claim()),
-            Phase::ReadX => Access::Read(Register::X),
-            Phase::Release => Access::RemoveY,
-            _ => Access::Read(Register::Y),
+            LockPhase::WriteX => LockAccess::Write(LockRegister::X, self.claim()),
+            LockPhase::WriteY => LockAccess::Write(LockRegister::Y, self.claim()),
+            LockPhase::ReadX => LockAccess::Read(LockRegister::X),
+            LockPhase::Release => LockAccess::RemoveY,
+            _ => LockAccess::Read(LockRegister::Y),
         })
     }
 
     /// Takes the value that the access read (`None` for an empty register and after a write) and
-    /// advances. `random` spreads the back-off. If [`Lock::phase`] is [`Phase::Held`] afterwards,
-    /// run the critical section now.
+    /// advances. `random` spreads the back-off. If [`Lock::phase`] is [`LockPhase::Held`]
+    /// afterwards, run the critical section now.
     pub fn complete_access(&mut self, now_ms: u64, value: Option<&str>, random: u32) {
         if self.missed_deadline(now_ms) {
             self.restart(now_ms);
             return;
         }
         let mine = value == Some(self.claim().as_str());
-        let is_free = self.phase == Phase::ReadY && self.is_free(value, now_ms);
-        if self.phase == Phase::CheckY {
+        let is_free = self.phase == LockPhase::ReadY && self.is_free(value, now_ms);
+        if self.phase == LockPhase::CheckY {
             // Storage over its quota restores the previous value: none, an earlier claim of ours,
             // or a dead holder's.
             let before = self.seen.as_ref().map(|(text, _)| text.as_str());
@@ -204,37 +208,39 @@ impl Lock {
             self.vanished = if is_put_back { self.vanished + 1 } else { 0 };
         }
         match self.phase {
-            Phase::WriteX => self.enter(Phase::ReadY, now_ms + self.waits.settle_ms),
-            Phase::ReadY if is_free => self.enter(Phase::WriteY, now_ms),
-            Phase::WriteY => self.enter(Phase::ReadX, now_ms + self.waits.settle_ms),
-            Phase::ReadX if mine => self.enter(Phase::CheckY, now_ms),
-            Phase::ReadX => self.enter(Phase::CheckY, now_ms + self.waits.delay_ms),
-            Phase::CheckY if mine => self.phase = Phase::Held,
-            Phase::ReadY | Phase::CheckY => {
+            LockPhase::WriteX => self.enter(LockPhase::ReadY, now_ms + self.waits.settle_ms),
+            LockPhase::ReadY if is_free => self.enter(LockPhase::WriteY, now_ms),
+            LockPhase::WriteY => self.enter(LockPhase::ReadX, now_ms + self.waits.settle_ms),
+            LockPhase::ReadX if mine => self.enter(LockPhase::CheckY, now_ms),
+            LockPhase::ReadX => self.enter(LockPhase::CheckY, now_ms + self.waits.delay_ms),
+            LockPhase::CheckY if mine => self.phase = LockPhase::Held,
+            LockPhase::ReadY | LockPhase::CheckY => {
                 let settle_ms = self.waits.settle_ms;
                 let spread_ms = u64::from(random) % (3 * settle_ms + 1);
                 self.restart(now_ms + settle_ms + spread_ms);
             }
-            Phase::ReleaseCheck if self.is_own_claim(value) => self.enter(Phase::Release, now_ms),
-            Phase::ReleaseCheck | Phase::Release => self.phase = Phase::Idle,
-            Phase::Idle | Phase::Held => {}
+            LockPhase::ReleaseCheck if self.is_own_claim(value) => {
+                self.enter(LockPhase::Release, now_ms);
+            }
+            LockPhase::ReleaseCheck | LockPhase::Release => self.phase = LockPhase::Idle,
+            LockPhase::Idle | LockPhase::Held => {}
         }
     }
 
-    fn enter(&mut self, phase: Phase, due_ms: u64) {
+    fn enter(&mut self, phase: LockPhase, due_ms: u64) {
         self.phase = phase;
         self.due_ms = due_ms;
     }
 
     fn restart(&mut self, due_ms: u64) {
         self.attempt += 1;
-        self.enter(Phase::WriteX, due_ms);
+        self.enter(LockPhase::WriteX, due_ms);
     }
 
     /// Whether the tab was paused during a wait that other tabs rely on. Starting late and
     /// releasing late are harmless.
     fn missed_deadline(&self, now_ms: u64) -> bool {
-        !matches!(self.phase, Phase::WriteX | Phase::ReleaseCheck | Phase::Release)
+        !matches!(self.phase, LockPhase::WriteX | LockPhase::ReleaseCheck | LockPhase::Release)
             && self.due_ms().is_some_and(|due_ms| now_ms > due_ms + self.waits.settle_ms)
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 
-const WAITS: Waits = Waits::from_settle(250);
+const WAITS: LockWaits = LockWaits::from_settle(250);
 
 /// Runs one lock against the registers until it is held or until `until_ms`; returns when it was
 /// held.
@@ -9,23 +9,23 @@ fn run(lock: &mut Lock, y: &mut Option<String>, from_ms: u64, until_ms: u64) -> 
     lock.request(from_ms, WAITS);
     while let Some(now_ms) = lock.due_ms().filter(|due_ms| *due_ms <= until_ms) {
         let value = match lock.next_access(now_ms).unwrap() {
-            Access::Read(Register::X) => x.clone(),
-            Access::Read(Register::Y) => y.clone(),
-            Access::Write(Register::X, text) => {
+            LockAccess::Read(LockRegister::X) => x.clone(),
+            LockAccess::Read(LockRegister::Y) => y.clone(),
+            LockAccess::Write(LockRegister::X, text) => {
                 x = Some(text);
                 None
             }
-            Access::Write(Register::Y, text) => {
+            LockAccess::Write(LockRegister::Y, text) => {
                 *y = Some(text);
                 None
             }
-            Access::RemoveY => {
+            LockAccess::RemoveY => {
                 *y = None;
                 None
             }
         };
         lock.complete_access(now_ms, value.as_deref(), 7);
-        if lock.phase() == Phase::Held {
+        if lock.phase() == LockPhase::Held {
             return Some(now_ms);
         }
     }
@@ -44,7 +44,7 @@ fn release_clears_the_register() {
     run(&mut lock, &mut y, 0, 9_000);
     lock.release(600);
     assert_eq!(run(&mut lock, &mut y, 600, 700), None);
-    assert_eq!((lock.phase(), y), (Phase::Idle, None));
+    assert_eq!((lock.phase(), y), (LockPhase::Idle, None));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn release_leaves_another_tab_s_claim_in_place() {
     y.clone_from(&other);
     lock.release(600);
     run(&mut lock, &mut y, 600, 700);
-    assert_eq!((lock.phase(), y), (Phase::Idle, other));
+    assert_eq!((lock.phase(), y), (LockPhase::Idle, other));
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn a_paused_tab_starts_the_algorithm_again() {
     lock.complete_access(0, None, 0);
     lock.next_access(250).unwrap();
     lock.complete_access(250, None, 0);
-    assert_eq!(lock.phase(), Phase::WriteY);
+    assert_eq!(lock.phase(), LockPhase::WriteY);
     let access = lock.next_access(900).unwrap();
-    assert!(matches!(access, Access::Write(Register::X, _)), "{access:?}");
+    assert!(matches!(access, LockAccess::Write(LockRegister::X, _)), "{access:?}");
 }
 
 #[test]
@@ -94,16 +94,16 @@ fn storage_that_reverts_claims_makes_the_lock_unusable() {
             let now_ms = lock.due_ms().unwrap();
             assert!(now_ms < 60_000, "it still believes in {before:?}");
             let value = match lock.next_access(now_ms).unwrap() {
-                Access::Read(Register::X) => x.clone(),
-                Access::Read(Register::Y) => before.clone(),
-                Access::Write(Register::X, text) => {
+                LockAccess::Read(LockRegister::X) => x.clone(),
+                LockAccess::Read(LockRegister::Y) => before.clone(),
+                LockAccess::Write(LockRegister::X, text) => {
                     x = Some(text);
                     None
                 }
-                Access::Write(Register::Y, _) | Access::RemoveY => None,
+                LockAccess::Write(LockRegister::Y, _) | LockAccess::RemoveY => None,
             };
             lock.complete_access(now_ms, value.as_deref(), 7);
-            assert_ne!(lock.phase(), Phase::Held);
+            assert_ne!(lock.phase(), LockPhase::Held);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use lamplight_wire::{Producer, Ranges};
 
-use crate::keys::{Key, Keys};
+use crate::keys::{StorageKey, StorageKeys};
 use crate::ports::Storage;
 use crate::queue::block;
 use crate::tabs::heartbeat::Heartbeat;
@@ -119,14 +119,14 @@ impl ForeignProducers {
     }
 
     /// Looks at every key in storage once.
-    pub fn scan(&mut self, storage: &impl Storage, keys: &Keys, me: Producer, now_ms: u64) {
+    pub fn scan(&mut self, storage: &impl Storage, keys: &StorageKeys, me: Producer, now_ms: u64) {
         for foreign in &mut self.producers {
             foreign.scans.push(Scan { at_ms: now_ms, seqs: Ranges::new() });
         }
         let mut with_heartbeat = Vec::new();
         for name in storage.keys(&keys.prefix()) {
             match keys.parse(&name) {
-                Some(Key::Event(producer, seq)) if producer != me => {
+                Some(StorageKey::Event(producer, seq)) if producer != me => {
                     let foreign = self.entry(producer, now_ms);
                     if let Some(scan) = foreign.scans.last_mut() {
                         scan.seqs.insert(seq);
@@ -136,10 +136,10 @@ impl ForeignProducers {
                         foreign.sizes.insert(at, (seq, name.len() + storage.size(&name)));
                     }
                 }
-                Some(Key::Block(name)) if name.producer != me => {
+                Some(StorageKey::Block(name)) if name.producer != me => {
                     self.entry(name.producer, now_ms).record_block(name, true, now_ms);
                 }
-                Some(Key::Heartbeat(producer)) if producer != me => {
+                Some(StorageKey::Heartbeat(producer)) if producer != me => {
                     self.entry(producer, now_ms);
                     with_heartbeat.push(producer);
                 }

@@ -35,7 +35,7 @@ fn seqs(pairs: &[(u64, u64)]) -> Ranges {
 
 #[test]
 fn a_key_is_adopted_only_after_two_scans_five_seconds_apart() {
-    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let (mut storage, keys) = (MemoryStorage::default(), StorageKeys::new("n"));
     let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
     storage.set(&keys.heartbeat(OTHER), "gone:4").unwrap();
@@ -55,7 +55,7 @@ fn a_key_is_adopted_only_after_two_scans_five_seconds_apart() {
 
 #[test]
 fn events_of_a_live_page_are_not_adopted() {
-    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let (mut storage, keys) = (MemoryStorage::default(), StorageKeys::new("n"));
     let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
     foreign.scan(&storage, &keys, ME, 0);
@@ -69,7 +69,7 @@ fn events_of_a_live_page_are_not_adopted() {
 
 #[test]
 fn a_stale_heartbeat_makes_its_events_orphaned() {
-    let (mut storage, keys) = (MemoryStorage::default(), Keys::new("n"));
+    let (mut storage, keys) = (MemoryStorage::default(), StorageKeys::new("n"));
     let mut foreign = ForeignProducers::new(DELAYS);
     storage.set(&keys.event(OTHER, 1), "{}").unwrap();
     for (at_ms, beat) in [(0, "1:2"), (250_000, "2:2"), (549_999, "2:2"), (550_000, "2:2")] {

@@ -1,7 +1,7 @@
 //! The person in every tab: what one tab's page calls `identify` or `reset` with applies to the
 //! others too.
 
-use crate::origin::{World, accepted};
+use crate::origin::{TestTabs, accepted};
 use lamplight_sdk::options::Options;
 use lamplight_wire::batch::Body;
 
@@ -16,7 +16,7 @@ struct Attribution {
     session: String,
 }
 
-impl World {
+impl TestTabs {
     /// Tracks an event in `tab`; returns who it belongs to.
     fn attribution_of(&mut self, tab: usize) -> Attribution {
         self.bodies.clear();
@@ -37,13 +37,13 @@ impl World {
         }
     }
 
-    /// Two tabs, each of which has tracked an event.
+    /// Two ids, each of which has tracked an event.
     fn two_tabs(options: Options) -> (Self, [usize; 2], Attribution) {
-        let mut world = Self::new(options);
-        let tabs = [world.open(), world.open()];
-        let [first, second] = tabs.map(|tab| world.attribution_of(tab));
-        assert_eq!(first, second, "tabs share a person from the beginning");
-        (world, tabs, first)
+        let mut tabs = Self::new(options);
+        let ids = [tabs.open(), tabs.open()];
+        let [first, second] = ids.map(|tab| tabs.attribution_of(tab));
+        assert_eq!(first, second, "ids share a person from the beginning");
+        (tabs, ids, first)
     }
 
     fn identify(&mut self, tab: usize, id: Option<&str>) {
@@ -54,22 +54,22 @@ impl World {
 
 #[test]
 fn an_identified_user_applies_to_every_tab() {
-    let (mut world, [one, other], before) = World::two_tabs(Options::default());
-    world.identify(one, Some("u-1"));
-    let named = world.attribution_of(other);
+    let (mut tabs, [one, other], before) = TestTabs::two_tabs(Options::default());
+    tabs.identify(one, Some("u-1"));
+    let named = tabs.attribution_of(other);
     assert_eq!(named.id.as_deref(), Some("u-1"));
     assert_eq!((named.anonymous, named.session), (before.anonymous, before.session));
     // The last call applies, whichever tab makes it.
-    world.identify(other, Some("u-2"));
-    assert_eq!(world.attribution_of(one).id.as_deref(), Some("u-2"));
+    tabs.identify(other, Some("u-2"));
+    assert_eq!(tabs.attribution_of(one).id.as_deref(), Some("u-2"));
 }
 
 #[test]
 fn a_reset_in_one_tab_applies_to_every_tab() {
-    let (mut world, [one, other], before) = World::two_tabs(Options::default());
-    world.identify(one, Some("u-1"));
-    world.identify(other, None);
-    let [one, other] = [one, other].map(|tab| world.attribution_of(tab));
+    let (mut tabs, [one, other], before) = TestTabs::two_tabs(Options::default());
+    tabs.identify(one, Some("u-1"));
+    tabs.identify(other, None);
+    let [one, other] = [one, other].map(|tab| tabs.attribution_of(tab));
     assert_eq!(one, other);
     assert_eq!(one.id, None);
     assert_ne!(one.anonymous, before.anonymous);
@@ -78,36 +78,36 @@ fn a_reset_in_one_tab_applies_to_every_tab() {
 
 #[test]
 fn a_tab_keeps_a_user_id_that_storage_refused() {
-    let (mut world, [one, other], _) = World::two_tabs(Options::default());
-    world.identify(other, Some("u-1"));
-    world.clients[one].ports().refuses = true;
-    world.identify(one, Some("u-2"));
-    world.clients[one].ports().refuses = false;
-    assert_eq!(world.attribution_of(one).id.as_deref(), Some("u-2"), "storage still has another");
+    let (mut tabs, [one, other], _) = TestTabs::two_tabs(Options::default());
+    tabs.identify(other, Some("u-1"));
+    tabs.clients[one].ports().refuses = true;
+    tabs.identify(one, Some("u-2"));
+    tabs.clients[one].ports().refuses = false;
+    assert_eq!(tabs.attribution_of(one).id.as_deref(), Some("u-2"), "storage still has another");
 }
 
 #[test]
 fn an_unreadable_person_stays_the_same() {
-    let (mut world, [one, other], before) = World::two_tabs(Options::default());
-    world.clients[other].ports().unreadable = Some("ll:u".to_owned());
-    world.advance(FOLLOWS_MS, &accepted());
-    assert_eq!(world.attribution_of(other), before);
+    let (mut tabs, [one, other], before) = TestTabs::two_tabs(Options::default());
+    tabs.clients[other].ports().unreadable = Some("ll:u".to_owned());
+    tabs.advance(FOLLOWS_MS, &accepted());
+    assert_eq!(tabs.attribution_of(other), before);
     // The key now holds a malformed person.
-    world.clients[other].ports().unreadable = None;
-    world.origin.borrow_mut().values.insert("ll:u".to_owned(), "nobody".to_owned());
-    world.advance(FOLLOWS_MS, &accepted());
-    assert_eq!([one, other].map(|tab| world.attribution_of(tab)), [before.clone(), before]);
+    tabs.clients[other].ports().unreadable = None;
+    tabs.origin.borrow_mut().values.insert("ll:u".to_owned(), "nobody".to_owned());
+    tabs.advance(FOLLOWS_MS, &accepted());
+    assert_eq!([one, other].map(|tab| tabs.attribution_of(tab)), [before.clone(), before]);
 }
 
 #[test]
 fn a_reset_without_consent_leaves_no_person_in_storage() {
-    let (mut world, [one, other], before) = World::two_tabs(Options::default());
-    world.clients[one].withdraw(false);
-    world.identify(one, None);
-    assert!(!world.origin.borrow().values.contains_key("ll:u"));
-    world.clients[one].consent();
-    world.clients[other].consent();
-    let [one, other] = [one, other].map(|tab| world.attribution_of(tab));
+    let (mut tabs, [one, other], before) = TestTabs::two_tabs(Options::default());
+    tabs.clients[one].withdraw(false);
+    tabs.identify(one, None);
+    assert!(!tabs.origin.borrow().values.contains_key("ll:u"));
+    tabs.clients[one].consent();
+    tabs.clients[other].consent();
+    let [one, other] = [one, other].map(|tab| tabs.attribution_of(tab));
     assert_eq!(one, other);
     assert_ne!(one.anonymous, before.anonymous);
 }

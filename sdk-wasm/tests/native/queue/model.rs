@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lamplight_sdk::keys::Keys;
+use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::ports::{Storage, StorageError};
 use lamplight_sdk::queue::block::{self, BlockName};
 use lamplight_sdk::queue::{PushOutcome, Queue, QueueLimits};
@@ -109,9 +109,9 @@ impl Expected {
     }
 }
 
-struct World {
+struct QueueModel {
     storage: FaultyStorage,
-    keys: Keys,
+    keys: StorageKeys,
     queue: Queue,
     expected: BTreeMap<u64, Expected>,
     seq: u64,
@@ -122,11 +122,11 @@ struct World {
     blocks: Vec<(BlockName, String)>,
 }
 
-impl World {
+impl QueueModel {
     fn new() -> Self {
         Self {
             storage: FaultyStorage::default(),
-            keys: Keys::new("m"),
+            keys: StorageKeys::new("m"),
             queue: Queue::new(ME, LIMITS),
             expected: BTreeMap::new(),
             seq: 0,
@@ -351,25 +351,25 @@ impl World {
 proptest! {
     #[test]
     fn the_queue_keeps_exactly_the_unanswered_events(calls in calls()) {
-        let mut world = World::new();
+        let mut model = QueueModel::new();
         for call in &calls {
-            world.call(call);
-            world.check();
+            model.call(call);
+            model.check();
         }
         // Silently lost keys are written again after they were read back.
-        world.call(&Call::Maintain { refuses: false });
-        world.call(&Call::Maintain { refuses: false });
-        world.check();
+        model.call(&Call::Maintain { refuses: false });
+        model.call(&Call::Maintain { refuses: false });
+        model.check();
         // Whatever happened, everything can be sent in the end, and nothing is left anywhere.
         for _ in 0..2 * calls.len() {
-            world.load_block();
-            world.call(&Call::Respond { accepted: true });
-            world.take_batch(usize::MAX, usize::MAX);
-            world.call(&Call::Respond { accepted: true });
+            model.load_block();
+            model.call(&Call::Respond { accepted: true });
+            model.take_batch(usize::MAX, usize::MAX);
+            model.call(&Call::Respond { accepted: true });
         }
-        world.expected.retain(|_, expected| !expected.is_dropped);
-        prop_assert_eq!(world.expected.len(), 0);
-        world.erase();
-        prop_assert!(world.blocks.is_empty() || !world.queue.is_empty(), "a block is left");
+        model.expected.retain(|_, expected| !expected.is_dropped);
+        prop_assert_eq!(model.expected.len(), 0);
+        model.erase();
+        prop_assert!(model.blocks.is_empty() || !model.queue.is_empty(), "a block is left");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use lamplight_sdk::tabs::lock::{Access, Lock, Phase, Register, Waits};
+use lamplight_sdk::tabs::lock::{Lock, LockAccess, LockPhase, LockRegister, LockWaits};
 use lamplight_wire::Producer;
 
 /// The longest critical section, in units of the model's time.
@@ -41,7 +41,7 @@ struct Exploration {
 }
 
 impl State {
-    fn start(tabs: u128, waits: Waits) -> Self {
+    fn start(tabs: u128, waits: LockWaits) -> Self {
         let tabs = (1..=tabs).map(|bits| {
             let mut lock = Lock::new(Producer::from_bits(bits));
             lock.request(0, waits);
@@ -51,7 +51,7 @@ impl State {
     }
 
     /// Every possible next state.
-    fn next(&self, waits: Waits, horizon: u64, out: &mut Vec<Self>) {
+    fn next(&self, waits: LockWaits, horizon: u64, out: &mut Vec<Self>) {
         let mut may_wait = self.now < horizon;
         for (at, tab) in self.tabs.iter().enumerate() {
             if let Some(since) = tab.held_since {
@@ -73,23 +73,23 @@ impl State {
         let tab = &mut next.tabs[at];
         let Some(access) = tab.lock.next_access(self.now) else { return next };
         let value = match access {
-            Access::Read(Register::X) => next.x.clone(),
-            Access::Read(Register::Y) => next.y.clone(),
-            Access::Write(Register::X, name) => {
+            LockAccess::Read(LockRegister::X) => next.x.clone(),
+            LockAccess::Read(LockRegister::Y) => next.y.clone(),
+            LockAccess::Write(LockRegister::X, name) => {
                 next.x = Some(name);
                 None
             }
-            Access::Write(Register::Y, name) => {
+            LockAccess::Write(LockRegister::Y, name) => {
                 next.y = Some(name);
                 None
             }
-            Access::RemoveY => {
+            LockAccess::RemoveY => {
                 next.y = None;
                 None
             }
         };
         tab.lock.complete_access(self.now, value.as_deref(), 0);
-        if tab.lock.phase() == Phase::Held {
+        if tab.lock.phase() == LockPhase::Held {
             tab.held_since = Some(self.now);
             tab.has_held = true;
         }
@@ -105,7 +105,7 @@ impl State {
 }
 
 /// Visits every state up to the horizon, or until one with two holders if `until_overlap`.
-fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Exploration {
+fn explore(tabs: u128, waits: LockWaits, horizon: u64, until_overlap: bool) -> Exploration {
     let mut found = Exploration::default();
     let mut seen = HashSet::new();
     let mut open = VecDeque::from([State::start(tabs, waits)]);
@@ -133,7 +133,7 @@ fn explore(tabs: u128, waits: Waits, horizon: u64, until_overlap: bool) -> Explo
     found
 }
 
-const WAITS: Waits = Waits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
+const WAITS: LockWaits = LockWaits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
 
 #[test]
 fn two_tabs_never_hold_the_lock_at_once() {
@@ -151,6 +151,6 @@ fn three_tabs_never_hold_the_lock_at_once() {
 
 #[test]
 fn without_the_settle_time_two_tabs_hold_the_lock_at_once() {
-    let found = explore(2, Waits { settle_ms: 0, delay_ms: 0 }, 6, true);
+    let found = explore(2, LockWaits { settle_ms: 0, delay_ms: 0 }, 6, true);
     assert!(found.overlaps > 0, "the model cannot tell a working lock from a broken one");
 }

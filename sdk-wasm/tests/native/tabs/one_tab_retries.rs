@@ -1,13 +1,13 @@
 //! While the server fails, one tab retries for all. When the server is back, all tabs send at once.
 
-use crate::origin::{World, accepted, failing};
+use crate::origin::{TestTabs, accepted, failing};
 use lamplight_sdk::client::Client;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::Response;
 
 /// Tabs with one waiting event each.
-fn opened(count: usize) -> World {
-    let mut tabs = World::new(Options::default());
+fn opened(count: usize) -> TestTabs {
+    let mut tabs = TestTabs::new(Options::default());
     for _ in 0..count {
         let tab = tabs.open();
         tabs.track(tab, 1);

@@ -1,6 +1,6 @@
 //! A page's client: the first client, or the full one that took over.
 
-use lamplight_sdk::client::{Client, Track, Tracked};
+use lamplight_sdk::client::{Client, NewEvent, Tracked};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, Response};
@@ -54,7 +54,7 @@ impl PageClient {
         either!(self, client => client.producer())
     }
 
-    pub(super) fn track(&mut self, event: &Track<'_>) -> Tracked {
+    pub(super) fn track(&mut self, event: &NewEvent<'_>) -> Tracked {
         either!(self, client => client.track(event))
     }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use lamplight_sdk::client::{Outcome, Track};
+use lamplight_sdk::client::{NewEvent, TrackOutcome};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::PageEvent;
 
@@ -119,7 +119,8 @@ impl World {
             else {
                 return;
             };
-            let event = Track { name, properties_json: "{\"a\":[1,2,3]}", ..Track::default() };
+            let event =
+                NewEvent { name, properties_json: "{\"a\":[1,2,3]}", ..NewEvent::default() };
             let tracked = open_tab.client.track(&event);
             let id = (open_tab.client.producer(), tracked.seq);
             if self.shared.borrow().dead.contains(&tab) {
@@ -129,7 +130,7 @@ impl World {
             self.consented.push(id);
             if is_rejected {
                 self.rejected_events.insert(id);
-            } else if tracked.outcome == Outcome::Stored {
+            } else if tracked.outcome == TrackOutcome::Stored {
                 self.promised.insert(id);
             } else {
                 self.report.unstored += 1;
