@@ -108,21 +108,24 @@ mod tests {
     fn notes_encode_as_numbers_and_one_text() {
         let producer = Producer::from_bits(3);
         let seqs: Ranges = [(1, 4)].into_iter().collect();
-        let told = |note: Note| {
+        let encoded = |note: Note| {
             let EncodedNote { kind, first, second, text } = note.encode();
             (kind, first, second, text)
         };
         let text = format!("{producer}[[1,4]]");
-        assert_eq!(told(Note::Delivered { producer, seqs: seqs.clone() }), (0, 0, 0, text.clone()));
-        assert_eq!(told(Note::Adopted { producer, seqs }), (1, 0, 0, text));
+        assert_eq!(
+            encoded(Note::Delivered { producer, seqs: seqs.clone() }),
+            (0, 0, 0, text.clone())
+        );
+        assert_eq!(encoded(Note::Adopted { producer, seqs }), (1, 0, 0, text));
         let dropped = Note::Dropped { producer, seq: 2, reason: DropReason::TooLarge };
-        assert_eq!(told(dropped), (2, 2, 2, producer.to_string()));
+        assert_eq!(encoded(dropped), (2, 2, 2, producer.to_string()));
         let failed = Note::Failed { status: 503, wait_ms: 1_000 };
-        assert_eq!(told(failed), (3, 503, 1_000, String::new()));
+        assert_eq!(encoded(failed), (3, 503, 1_000, String::new()));
         let flushed = Note::Flushed { sent: 1, queued: 2, status: Some(0) };
-        assert_eq!(told(flushed), (4, 1, 2, "0".into()));
+        assert_eq!(encoded(flushed), (4, 1, 2, "0".into()));
         let flushed = Note::Flushed { sent: 1, queued: 0, status: None };
-        assert_eq!(told(flushed), (4, 1, 0, String::new()));
-        assert_eq!(told(Note::Withdrawn), (5, 0, 0, String::new()));
+        assert_eq!(encoded(flushed), (4, 1, 0, String::new()));
+        assert_eq!(encoded(Note::Withdrawn), (5, 0, 0, String::new()));
     }
 }

@@ -32,7 +32,7 @@ pub struct Options {
     /// The age at which a lease that was not renewed counts as free, in milliseconds.
     pub lease_stale_ms: u64,
     /// How long to wait for a response, in milliseconds.
-    pub answer_ms_max: u64,
+    pub response_ms_max: u64,
 }
 
 impl Default for Options {
@@ -57,7 +57,7 @@ impl Options {
             adopt_after_ms: 5_000,
             heartbeat_stale_ms: 300_000,
             lease_stale_ms: 30_000,
-            answer_ms_max: 30_000,
+            response_ms_max: 30_000,
         }
     }
 }

@@ -28,11 +28,11 @@ wasm_bindgen_test_configure!(run_in_browser);
 
 /// The discard port of the loopback interface: requests to it fail at once, as they do without a
 /// network.
-const NOBODY: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
+const UNREACHABLE: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
 
 /// A host with a listener that does nothing.
 fn host() -> u32 {
-    open(NOBODY, js_sys::Function::new_no_args("").into())
+    open(UNREACHABLE, js_sys::Function::new_no_args("").into())
 }
 
 /// This page's storage.
@@ -64,8 +64,8 @@ fn calls(shell: &'static Shell) -> JsValue {
     let alive = |locks: String| {
         shell.alive(&locks);
     };
-    let overflow_done = |id, is_done, told: String| {
-        shell.overflow_done(id, is_done, &told);
+    let overflow_done = |id, is_done, result: String| {
+        shell.overflow_done(id, is_done, &result);
     };
     let answered = |id, status, wait_ms, body| {
         shell.answered(id, status, wait_ms, body);
@@ -85,12 +85,12 @@ fn start_in(namespace: &str) -> &'static Shell {
 /// The values of `stats()`, by name.
 fn stats(shell: &Shell) -> serde_json::Value {
     let text = shell.with(|client| client.stats()).expect("the client is free");
-    let (counters, work) = text.split_once('\n').expect("a full client has two lines");
-    let mut stats: serde_json::Value = serde_json::from_str(work).expect("it is JSON");
+    let (counters, rest) = text.split_once('\n').expect("a full client has two lines");
+    let mut stats: serde_json::Value = serde_json::from_str(rest).expect("it is JSON");
     let names =
         ["made", "queued", "queuedBytes", "stored", "sent", "requests", "backoffMs", "error"];
-    for (name, fact) in names.into_iter().zip(counters.split_whitespace()) {
-        stats[name] = fact.parse::<u64>().expect("a number").into();
+    for (name, number) in names.into_iter().zip(counters.split_whitespace()) {
+        stats[name] = number.parse::<u64>().expect("a number").into();
     }
     stats
 }
@@ -189,7 +189,7 @@ async fn the_lock_passes_from_tab_to_tab_over_real_storage() {
 
     second.request(browser.monotonic_ms(), waits);
     drive(&mut second, &mut browser, &keys, 600).await;
-    assert_ne!(second.phase(), LockPhase::Held, "two hold it");
+    assert_ne!(second.phase(), LockPhase::Held, "two tabs hold the lock");
 
     first.release(browser.monotonic_ms());
     drive(&mut first, &mut browser, &keys, 600).await;
@@ -228,9 +228,9 @@ async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
 }
 
 /// Runs one operation on the real database.
-async fn database(name: &str, work: OverflowOperation) -> Option<String> {
-    let told: js_sys::Promise = start_operation(name, &work).unchecked_into();
-    JsFuture::from(told).await.ok()?.as_string()
+async fn database(name: &str, operation: OverflowOperation) -> Option<String> {
+    let result: js_sys::Promise = start_operation(name, &operation).unchecked_into();
+    JsFuture::from(result).await.ok()?.as_string()
 }
 
 #[wasm_bindgen_test]

@@ -110,7 +110,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         contents: RequestContents,
     ) {
         let now_ms = self.ports.monotonic_ms();
-        let body = batch::body(self.ports.wall_ms(), notes, texts);
+        let body = batch::batch_body(self.ports.wall_ms(), notes, texts);
         // Other code of the page shares the browser's budget, and a request over it fails at once.
         // So only small requests use it, and never right after a failure.
         let is_small = body.len() <= SMALL_KEEPALIVE_BYTES_MAX && !self.backoff.is_failing();
@@ -124,7 +124,7 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             id,
             events,
             keepalive_bytes: if keepalive { body.len() } else { 0 },
-            deadline_ms: now_ms + self.options.answer_ms_max,
+            deadline_ms: now_ms + self.options.response_ms_max,
             contents,
         });
         self.ports.send(id, body, keepalive);

@@ -10,7 +10,7 @@ pub const STEP_MS_MAX: u64 = 60_000;
 /// answers with `Retry-After`.
 pub const PROBE_MS_MAX: u64 = 5_000;
 /// The longest `Retry-After` that is accepted, in milliseconds.
-const ASKED_MS_MAX: u64 = 3_600_000;
+const RETRY_AFTER_MS_MAX: u64 = 3_600_000;
 
 /// How long to wait after a response that was not a 2xx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,9 @@ impl Backoff {
             }
             RetryDelay::Longest => STEP_MS_MAX,
             // Tabs that were given the same time must not all retry at the same moment.
-            RetryDelay::ServerSet(ms) => ms.min(ASKED_MS_MAX) + u64::from(random) % STEP_MS_MIN,
+            RetryDelay::ServerSet(ms) => {
+                ms.min(RETRY_AFTER_MS_MAX) + u64::from(random) % STEP_MS_MIN
+            }
         };
         self.until_ms = now_ms + wait_ms;
         wait_ms

@@ -53,7 +53,7 @@ pub fn producer_note(next: u64, dropped: &DroppedNumbers) -> ProducerNote {
 }
 
 /// A batch's text. `texts` are the events' texts, separated by commas, exactly as they were stored.
-pub fn body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)], texts: &str) -> String {
+pub fn batch_body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)], texts: &str) -> String {
     let mut body = String::with_capacity(texts.len() + 256);
     // Texts joined by commas form the inside of an array, just as a single text does.
     let events = (!texts.is_empty()).then_some(texts);
@@ -71,8 +71,11 @@ mod tests {
         let producer = Producer::from_bits(5);
         let mut dropped = DroppedNumbers::new();
         add_dropped(&mut dropped, DropReason::Quota, &[(7, 9)].into_iter().collect());
-        let text =
-            body(1, &[(producer, producer_note(10, &dropped))], r#"{"name":"a"},{"name":"b"}"#);
+        let text = batch_body(
+            1,
+            &[(producer, producer_note(10, &dropped))],
+            r#"{"name":"a"},{"name":"b"}"#,
+        );
         let read = Body::read(&text).unwrap();
         assert_eq!(read.events, [r#"{"name":"a"}"#, r#"{"name":"b"}"#]);
         assert_eq!(read.producers, [(producer, producer_note(10, &dropped))]);
@@ -80,8 +83,11 @@ mod tests {
 
     #[test]
     fn a_batch_without_events_still_declares_dropped_numbers() {
-        let text =
-            body(1, &[(Producer::from_bits(5), producer_note(10, &DroppedNumbers::new()))], "");
+        let text = batch_body(
+            1,
+            &[(Producer::from_bits(5), producer_note(10, &DroppedNumbers::new()))],
+            "",
+        );
         let read = Body::read(&text).unwrap();
         assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
     }

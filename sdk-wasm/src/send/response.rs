@@ -79,8 +79,9 @@ mod tests {
     #[test]
     fn a_refused_key_waits_longest_and_overload_waits_for_retry_after() {
         assert_eq!(action(401, "", 1), ResponseAction::Retry(RetryDelay::Longest));
-        let asked = Response { status: 429, retry_after_ms: Some(3_000), ..Response::default() };
-        assert_eq!(classify(&asked, 5), ResponseAction::Retry(RetryDelay::ServerSet(3_000)));
+        let retry_after =
+            Response { status: 429, retry_after_ms: Some(3_000), ..Response::default() };
+        assert_eq!(classify(&retry_after, 5), ResponseAction::Retry(RetryDelay::ServerSet(3_000)));
         assert_eq!(action(503, "", 5), ResponseAction::Retry(RetryDelay::Jittered));
         assert_eq!(action(0, "", 5), ResponseAction::Retry(RetryDelay::Jittered));
     }

@@ -24,8 +24,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    fn work(&mut self, work: OverflowOperation) -> String {
-        match work {
+    fn run(&mut self, operation: OverflowOperation) -> String {
+        match operation {
             OverflowOperation::List => {
                 self.blocks.keys().flat_map(|name| [name.as_str(), "\n"]).collect()
             }
@@ -47,7 +47,7 @@ impl Origin {
 pub(crate) struct TestTabPorts {
     origin: Rc<RefCell<Origin>>,
     pub(crate) sent: Vec<(u32, String)>,
-    works: Vec<(u32, OverflowOperation)>,
+    operations: Vec<(u32, OverflowOperation)>,
     /// Keys with this prefix are listed but cannot be read, as in some Firefox pages.
     pub(crate) unreadable: Option<String>,
     /// Storage refuses every write of this tab.
@@ -106,8 +106,8 @@ impl Transport for TestTabPorts {
 }
 
 impl Overflow for TestTabPorts {
-    fn run_overflow(&mut self, id: u32, work: OverflowOperation) {
-        self.works.push((id, work));
+    fn run_overflow(&mut self, id: u32, operation: OverflowOperation) {
+        self.operations.push((id, operation));
     }
 }
 
@@ -140,7 +140,7 @@ impl TestTabs {
         let tab = TestTabPorts {
             origin,
             sent: Vec::new(),
-            works: Vec::new(),
+            operations: Vec::new(),
             unreadable: None,
             refuses: false,
         };
@@ -158,9 +158,9 @@ impl TestTabs {
         }
     }
 
-    /// Advances the time for the open tabs and gives `answer` to every request. Returns how many
+    /// Advances the time for the open tabs and gives `response` to every request. Returns how many
     /// requests each tab made.
-    pub(crate) fn advance(&mut self, ms: u64, answer: &Response) -> Vec<usize> {
+    pub(crate) fn advance(&mut self, ms: u64, response: &Response) -> Vec<usize> {
         let mut requests = vec![0; self.clients.len()];
         for _ in 0..ms {
             self.origin.borrow_mut().now_ms += 1;
@@ -172,11 +172,11 @@ impl TestTabs {
                 for (request, body) in std::mem::take(&mut client.ports().sent) {
                     *requests += 1;
                     self.bodies.push(body);
-                    client.answered(request, answer);
+                    client.answered(request, response);
                 }
-                for (id, work) in std::mem::take(&mut client.ports().works) {
-                    let told = self.origin.borrow_mut().work(work);
-                    client.overflow_done(id, Some(&told));
+                for (id, operation) in std::mem::take(&mut client.ports().operations) {
+                    let result = self.origin.borrow_mut().run(operation);
+                    client.overflow_done(id, Some(&result));
                 }
             }
         }

@@ -42,9 +42,9 @@ fn a_request_reaches_a_recovered_server_within_five_seconds() {
 #[test]
 fn no_request_is_sent_before_the_retry_after_time() {
     let mut tabs = opened(4);
-    let asked = Response { status: 503, retry_after_ms: Some(30_000), ..Response::default() };
-    tabs.advance(1_000, &asked);
-    let requests: usize = tabs.advance(28_000, &asked).iter().sum();
+    let retry_after = Response { status: 503, retry_after_ms: Some(30_000), ..Response::default() };
+    tabs.advance(1_000, &retry_after);
+    let requests: usize = tabs.advance(28_000, &retry_after).iter().sum();
     assert_eq!(requests, 0);
 }
 
