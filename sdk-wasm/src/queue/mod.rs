@@ -5,6 +5,7 @@ pub mod block;
 mod compact;
 mod handover;
 mod maintenance;
+mod queued_event;
 mod spill;
 mod storage_share;
 mod withdrawal;
@@ -16,6 +17,7 @@ use crate::ports::{Storage, StorageError};
 use crate::queue::block::BlockName;
 use compact::UnverifiedBlock;
 pub use handover::HandedOverEvent;
+use queued_event::{Location, QueuedEvent};
 pub(crate) use spill::SPILLING;
 use spill::{GATHER_MS, OwnBlock};
 use storage_share::StorageShare;
@@ -31,41 +33,6 @@ pub enum PushOutcome {
     OverShare,
     /// Nowhere: the memory limit is reached as well.
     Dropped,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Location {
-    Storage,
-    /// In memory, and offered to storage once more.
-    StorageRetry,
-    Memory,
-    /// In a block in storage.
-    StorageBlock,
-    /// In a block in the overflow.
-    OverflowBlock,
-}
-
-#[derive(Debug)]
-struct QueuedEvent {
-    seq: u64,
-    text: String,
-    location: Location,
-    /// The request that carries it; 0 for none.
-    request: u32,
-    /// When to read its key back; 0 when that is done or not needed.
-    read_back_ms: u64,
-    /// The server rejected it permanently. It leaves the queue once that is declared.
-    is_dropped: bool,
-}
-
-impl QueuedEvent {
-    const fn new(seq: u64, text: String, location: Location) -> Self {
-        Self { seq, text, location, request: 0, read_back_ms: 0, is_dropped: false }
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.request == 0 && !self.is_dropped
-    }
 }
 
 /// How much the queue may hold.

@@ -1,12 +1,15 @@
 //! Other producers' events in storage and in the overflow, and which of them are orphaned.
 
+mod foreign_producer;
+
 use lamplight_wire::{Producer, Ranges};
 
 use crate::keys::{StorageKey, StorageKeys};
 use crate::ports::Storage;
 use crate::queue::block;
-use crate::tabs::heartbeat::Heartbeat;
 use crate::text;
+pub use foreign_producer::ForeignBlock;
+use foreign_producer::{ForeignProducer, Scan};
 
 /// A producer whose page is gone, and those of its events that may be adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,18 +25,6 @@ pub struct OrphanedProducer {
     pub next: u64,
 }
 
-/// A block of another producer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ForeignBlock {
-    /// The name, which contains the producer and the size.
-    pub name: block::BlockName,
-    /// Whether it is in storage; otherwise it is in the overflow.
-    pub in_storage: bool,
-    /// When it was first and last seen there, without a look in between that missed it.
-    first_ms: u64,
-    last_ms: u64,
-}
-
 /// How long the adoption rules wait, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub struct AdoptionDelays {
@@ -41,36 +32,6 @@ pub struct AdoptionDelays {
     pub adopt_after_ms: u64,
     /// The age at which an unchanged heartbeat means that its producer is gone.
     pub heartbeat_stale_ms: u64,
-}
-
-/// The numbers that one scan saw of one producer.
-#[derive(Debug)]
-struct Scan {
-    at_ms: u64,
-    seqs: Ranges,
-}
-
-/// What is known about one other producer.
-#[derive(Debug)]
-struct ForeignProducer {
-    producer: Producer,
-    /// The newest scan that is old enough to confirm keys, if any, and all scans after it. Never
-    /// empty.
-    scans: Vec<Scan>,
-    /// The text of its heartbeat, if it has one.
-    heartbeat: Option<String>,
-    /// When the heartbeat last changed, by this tab's monotonic clock.
-    heartbeat_changed_ms: u64,
-    /// It was missing from the last list of live producers.
-    is_unlisted: bool,
-    /// This tab does not adopt from it before this time.
-    skipped_until_ms: u64,
-    /// The bytes of each event, key included, ascending by number. A key is written only once, so
-    /// its size is read only once.
-    sizes: Vec<(u64, usize)>,
-    blocks: Vec<ForeignBlock>,
-    /// Its heartbeat mentions blocks in the overflow, and the overflow was not listed since.
-    needs_overflow_list: bool,
 }
 
 /// Everything known about other producers.
@@ -292,61 +253,6 @@ impl ForeignProducers {
             self.producers.len() - 1
         });
         &mut self.producers[at]
-    }
-}
-
-impl ForeignBlock {
-    /// Whether two looks far enough apart saw it, and none in between missed it.
-    const fn is_confirmed(&self, delays: AdoptionDelays) -> bool {
-        self.first_ms + delays.adopt_after_ms <= self.last_ms
-    }
-}
-
-impl ForeignProducer {
-    fn record_block(&mut self, name: block::BlockName, in_storage: bool, now_ms: u64) {
-        let is_same =
-            |block: &&mut ForeignBlock| block.name == name && block.in_storage == in_storage;
-        match self.blocks.iter_mut().find(is_same) {
-            Some(block) => block.last_ms = now_ms,
-            None => self.blocks.push(ForeignBlock {
-                name,
-                in_storage,
-                first_ms: now_ms,
-                last_ms: now_ms,
-            }),
-        }
-    }
-
-    /// Removes blocks that this look did not see.
-    fn forget_unseen_blocks(&mut self, in_storage: bool, now_ms: u64) {
-        self.blocks.retain(|block| block.in_storage != in_storage || block.last_ms == now_ms);
-    }
-
-    /// The numbers that the last scan saw.
-    fn seqs(&self) -> Option<&Ranges> {
-        self.scans.last().map(|scan| &scan.seqs)
-    }
-
-    fn heartbeat(&self) -> Heartbeat {
-        Heartbeat::parse(self.heartbeat.as_deref().unwrap_or_default())
-    }
-
-    fn has_stale_heartbeat(&self, now_ms: u64, delays: AdoptionDelays) -> bool {
-        now_ms >= self.heartbeat_changed_ms + delays.heartbeat_stale_ms
-    }
-
-    /// The numbers that both the last scan and one early enough saw; `None` before there were two
-    /// such scans. A single scan may see keys that were removed long ago, or that their owner is
-    /// sending right now.
-    fn confirmed_seqs(&self, delays: AdoptionDelays) -> Option<Ranges> {
-        let (first, last) = (self.scans.first()?, self.scans.last()?);
-        if first.at_ms + delays.adopt_after_ms > last.at_ms {
-            return None;
-        }
-        let both = first.seqs.minus(&first.seqs.minus(&last.seqs));
-        // If only a heartbeat has been left for long enough, there are numbers to report and a key
-        // to remove.
-        (!both.is_empty() || last.seqs.is_empty()).then_some(both)
     }
 }
 
