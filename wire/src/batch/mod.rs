@@ -3,7 +3,7 @@
 use crate::{Producer, Ranges, VERSION, json};
 
 #[cfg(feature = "serde")]
-mod notes;
+mod producer_notes;
 #[cfg(feature = "serde")]
 mod read;
 #[cfg(feature = "serde")]

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::ProducerNote;
-use super::notes::Notes;
+use super::producer_notes::ProducerNotes;
 use crate::{Producer, limits};
 
 /// Why a body is not a batch.
@@ -54,7 +54,7 @@ pub struct Body<'a> {
 struct Envelope<'a> {
     sent_at: Option<i64>,
     #[serde(default)]
-    producers: Notes,
+    producers: ProducerNotes,
     #[serde(borrow)]
     events: Option<Events<'a>>,
     name: Option<IgnoredAny>,
@@ -93,7 +93,7 @@ impl<'a> Body<'a> {
                 Err(BodyError::NotEvents("the object has neither `events` nor `name`".into()))
             };
         };
-        let Notes(producers) = envelope.producers;
+        let ProducerNotes(producers) = envelope.producers;
         Ok(Self { sent_at_ms: envelope.sent_at, producers, events: events.checked()? })
     }
 }

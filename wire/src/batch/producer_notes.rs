@@ -12,35 +12,47 @@ use crate::{Producer, Ranges, limits};
 /// The `producers` object. Reading stops at the first value over a limit, before anything is built
 /// from it.
 #[derive(Debug, Default)]
-pub(super) struct Notes(pub(super) Vec<(Producer, ProducerNote)>);
+pub(super) struct ProducerNotes(pub(super) Vec<(Producer, ProducerNote)>);
 
-impl<'de> Deserialize<'de> for Notes {
+impl<'de> Deserialize<'de> for ProducerNotes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let entries = Entries::<Note> {
+        let entries = Entries::<RawNote> {
             at_most: limits::PRODUCERS_MAX,
             what: "producers",
             value: PhantomData,
         };
         let notes = deserializer.deserialize_map(entries)?;
-        notes.into_iter().map(checked).collect::<Result<_, _>>().map(Self)
+        notes.into_iter().map(validated).collect::<Result<_, _>>().map(Self)
     }
 }
 
-fn checked<E: Error>((name, note): (String, Note)) -> Result<(Producer, ProducerNote), E> {
-    let invalid = |why: &str| E::custom(format_args!("in `producers`: {why}"));
+fn validated<E: Error>((name, note): (String, RawNote)) -> Result<(Producer, ProducerNote), E> {
+    let invalid = |why: fmt::Arguments<'_>| E::custom(format_args!("in `producers`: {why}"));
     let producer = Producer::parse(&name)
-        .ok_or_else(|| invalid("a key is not 26 characters of Crockford base32"))?;
+        .ok_or_else(|| invalid(format_args!("a key is not 26 characters of Crockford base32")))?;
     // `next` may be one more than the largest possible number.
     if note.next > limits::SEQ_MAX + 1 {
-        return Err(invalid("`next` is larger than 2^32"));
+        return Err(invalid(format_args!(
+            "`next` is {}; at most {} is accepted",
+            note.next,
+            limits::SEQ_MAX + 1
+        )));
     }
     let mut dropped = Vec::with_capacity(note.dropped.0.len());
     for (reason, Pairs(pairs)) in note.dropped.0 {
         if reason.is_empty() || reason.len() > limits::REASON_BYTES_MAX {
-            return Err(invalid("a drop reason is empty or longer than 32 bytes"));
+            return Err(invalid(format_args!(
+                "a drop reason has {} bytes; 1 to {} are accepted",
+                reason.len(),
+                limits::REASON_BYTES_MAX
+            )));
         }
-        if pairs.iter().any(|(from, to)| *from < 1 || from > to || *to > limits::SEQ_MAX) {
-            return Err(invalid("a range is not [from, to] with 1 <= from <= to <= 2^32 - 1"));
+        let is_invalid = |(from, to): &&(u64, u64)| *from < 1 || from > to || *to > limits::SEQ_MAX;
+        if let Some((from, to)) = pairs.iter().find(is_invalid) {
+            return Err(invalid(format_args!(
+                "[{from}, {to}] is not a range with 1 <= from <= to <= {}",
+                limits::SEQ_MAX
+            )));
         }
         dropped.push((reason, pairs.into_iter().collect::<Ranges>()));
     }
@@ -48,17 +60,17 @@ fn checked<E: Error>((name, note): (String, Note)) -> Result<(Producer, Producer
 }
 
 #[derive(Deserialize)]
-struct Note {
+struct RawNote {
     #[serde(default)]
     next: u64,
     #[serde(default)]
-    dropped: Dropped,
+    dropped: RawDropped,
 }
 
 #[derive(Default)]
-struct Dropped(Vec<(String, Pairs)>);
+struct RawDropped(Vec<(String, Pairs)>);
 
-impl<'de> Deserialize<'de> for Dropped {
+impl<'de> Deserialize<'de> for RawDropped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries =
             Entries::<Pairs> { at_most: limits::REASONS_MAX, what: "reasons", value: PhantomData };
