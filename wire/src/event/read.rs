@@ -29,7 +29,7 @@ impl Invalid {
 pub enum Kind {
     /// A product event.
     Default,
-    /// An event that stays in the database and is sent to no sink.
+    /// An event that stays in the database only.
     Critical,
     /// An engineering metric.
     Monitor,
