@@ -7,7 +7,10 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::peer::{ADMIN_TOKEN, SECRET_KEY};
+/// The server's secret key.
+pub(crate) const SECRET_KEY: &str = "sk_bench0000000000000000000000000";
+/// The server's admin token.
+pub(crate) const ADMIN_TOKEN: &str = "at_bench0000000000000000000000000";
 
 /// Sends one request with the admin token, or with the secret key for events, on its own
 /// connection.

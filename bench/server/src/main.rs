@@ -12,6 +12,7 @@ use anyhow::Result;
 use clap::Parser;
 
 mod api;
+mod dedup_cost;
 mod disk;
 mod footprint;
 mod load;
@@ -70,7 +71,7 @@ async fn main() -> Result<()> {
         return sinks::run(data.path()).await;
     }
     if args.only == Some(Part::Dedup) {
-        return spent::compare(data.path()).await;
+        return dedup_cost::compare(data.path()).await;
     }
     let mut report = Report::default();
     if does(Part::Intake) {

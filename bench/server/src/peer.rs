@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use crate::api::call;
+use crate::api::{ADMIN_TOKEN, SECRET_KEY, call};
 use crate::postgres::Postgres;
 
 /// The name of Lamplight's server in the report.
@@ -20,10 +20,6 @@ pub(crate) const LAMPLIGHT: &str = "lamplight";
 const PATIENCE: Duration = Duration::from_mins(5);
 
 const KEY: &str = "wk_bench0000000000000000000000000";
-/// The server's secret key.
-pub(crate) const SECRET_KEY: &str = "sk_bench0000000000000000000000000";
-/// The server's admin token.
-pub(crate) const ADMIN_TOKEN: &str = "at_bench0000000000000000000000000";
 
 /// A server under load.
 pub(crate) struct Peer {

@@ -16,6 +16,8 @@ mod known;
 mod ledgers;
 mod profiles;
 mod replay;
+#[cfg(test)]
+mod tests;
 mod totals_change;
 mod writes;
 
