@@ -279,3 +279,17 @@ fn a_user_who_opted_out_of_sharing_is_delivered_to_no_sink() {
     let (dropped, queued) = (DeliveryState::Dropped, DeliveryState::Queued);
     assert_eq!(states, [dropped, dropped, queued, queued]);
 }
+
+#[test]
+fn a_refused_arrival_is_not_accepted_once_another_arrival_has_its_id() {
+    let mut model = Model::default();
+    let (refused, stored) = ((2, 1, false, 2), (2, 1, true, 2));
+    let payloads = [vec![refused], vec![stored]];
+    let (first, fixed) = (plans(&payloads, false), plans(&payloads, true));
+    model.apply(&first[..1], &routes());
+    // Retention has pruned the id.
+    model.client_ids.clear();
+    model.apply(&first[1..], &routes());
+    assert_eq!(model.replay(&fixed, &routes()).accepted, 0);
+    assert_eq!(model.rows.len(), 1);
+}
