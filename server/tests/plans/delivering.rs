@@ -1,4 +1,4 @@
-//! Does everything that can be done with deliveries, once.
+//! Calls every method of the delivery queue once.
 
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{

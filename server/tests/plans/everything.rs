@@ -1,4 +1,4 @@
-//! Does everything that storage can do, once.
+//! Calls every method of storage once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn bodies() -> [String; 3] {
 }
 
 pub(crate) async fn run(folder: &Path) {
-    // Twice, so that what a start does on data is done, too.
+    // Twice, so that opening a database with data in it is covered, too.
     for round in 0..2 {
         let limits = WriterLimits::default();
         let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));

@@ -1,6 +1,6 @@
-//! The plan of every statement that storage runs: none looks at more of a table than it needs.
+//! The query plan of every statement that storage runs: none reads more of a table than it needs.
 //!
-//! Everything that the two traits can do is done once, on small data; SQLite plans by the schema alone.
+//! Every method of the traits is called once, on little data. SQLite plans by the schema alone.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say so")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use rusqlite::Connection;
 mod delivering;
 mod everything;
 
-/// Tables that may be read whole, and why that is little.
+/// Tables that may be read completely, and why that is little.
 const SMALL: [(&str, &str); 7] = [
     ("totals", "one row"),
     ("keys", "a few rows, made by hand"),
@@ -21,7 +21,8 @@ const SMALL: [(&str, &str); 7] = [
     ("sqlite_schema", "a row a table or index"),
     ("sinks", "a few rows, made by hand"),
 ];
-/// Statements that may begin at a table's first row, or sort, and why they read little. Each by how it begins.
+/// Statements that may begin at a table's first row, or sort, with how each begins and why it reads
+/// little.
 const EXCUSED: [(&str, &str); 8] = [
     ("SELECT count(*), coalesce(sum(events), 0) FROM payload_queue", "once, at the start"),
     (
@@ -53,7 +54,7 @@ const EXCUSED: [(&str, &str); 8] = [
     ("SELECT id, kind, source, hash", "sorts a few keys, made by hand"),
 ];
 
-/// The steps of a statement's plan; none for what has no plan.
+/// The steps of a statement's query plan. Empty for statements without one.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let begins = sql.trim_start().get(..6).unwrap_or_default().to_uppercase();
     if !["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&begins.as_str()) {
@@ -72,20 +73,20 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     steps
 }
 
-/// Whether a step of a plan may look at everything there is: it begins at a table's first row, or sorts what it read.
-/// A LIMIT is no excuse, because what stands before it may read all the same.
+/// Whether a step of a query plan may read a whole table: it begins at the first row, or sorts what
+/// it read. A LIMIT does not help, because the steps before it may still read everything.
 fn is_whole(step: &str) -> bool {
     if step.starts_with("USE TEMP B-TREE") {
         return true;
     }
     let Some(what) = step.strip_prefix("SCAN ") else { return false };
     let table = what.split(' ').next().unwrap();
-    // A subquery is judged by its own steps, a constant row is one row.
+    // A subquery has its own steps, and a constant row is one row.
     let is_table = !table.starts_with('(') && table != "CONSTANT";
     is_table && !SMALL.iter().any(|(known, _)| *known == table)
 }
 
-/// Whether it is run once, when the schema is brought up to date, and is there to read everything.
+/// Whether the statement is part of a migration, which runs once and may read everything.
 fn is_migration(sql: &str) -> bool {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
     let files = std::fs::read_dir(folder).unwrap().flat_map(|kind| {
@@ -127,7 +128,7 @@ fn no_statement_reads_an_unbounded_range() {
     }
 }
 
-/// The file, or, if retention deleted it, another one with the same tables.
+/// The file, or another one with the same tables if retention deleted it.
 fn of_its_kind(path: &Path) -> PathBuf {
     if path.exists() {
         return path.to_owned();

@@ -1,8 +1,9 @@
-//! Bytes that nobody would send, given to everything that reads what clients send.
+//! Fuzzing: arbitrary bytes for everything that reads what clients send.
 //!
-//! Inputs are made from seeds by mutation, as fuzzers do, but by a plain test that runs on the stable toolchain. The
-//! short form runs with every test; `LAMPLIGHT_FUZZ_ROUNDS=1000000` is for a night, and `LAMPLIGHT_FUZZ_SEED` repeats a
-//! run. An input that breaks a target is written to `crashers/<target>` and tried again by every later run.
+//! Inputs are mutations of seeds, made by a plain test that runs on the stable toolchain. The short
+//! form runs with every test run. `LAMPLIGHT_FUZZ_ROUNDS=1000000` runs for a night, and
+//! `LAMPLIGHT_FUZZ_SEED` repeats a run. An input that breaks a target is written to
+//! `crashers/<target>`, and every later run tries it again.
 
 mod mutate;
 mod seeds;

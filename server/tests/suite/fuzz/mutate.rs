@@ -1,6 +1,6 @@
-//! Mutations: what fuzzers do to an input to get another one.
+//! Mutations: making one input from another.
 
-/// Pieces that mean something to the readers.
+/// Fragments that mean something to the parsers.
 const PIECES: [&[u8]; 28] = [
     b"{",
     b"}",
@@ -31,7 +31,7 @@ const PIECES: [&[u8]; 28] = [
     b"\x00\x00\x00\x00",
     b"\xff\xff\xff\xff",
 ];
-/// Longest input, in bytes.
+/// The longest input, in bytes.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Makes inputs. The same seed makes the same ones.

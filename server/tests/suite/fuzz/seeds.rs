@@ -1,4 +1,4 @@
-//! Where the inputs begin: the wire's golden files, and a few that reach into corners.
+//! Seeds: the golden files of the wire contract, and a few inputs for corner cases.
 
 use std::io::Write;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(crate) fn bodies() -> Vec<Vec<u8>> {
     seeds
 }
 
-/// Bodies packed each way.
+/// Bodies with each compression.
 pub(crate) fn packed() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for text in [b"[]".to_vec(), bodies().concat(), vec![b' '; 1 << 20]] {

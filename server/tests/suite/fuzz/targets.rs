@@ -1,4 +1,4 @@
-//! What must hold for any bytes.
+//! The targets, and what must hold for any bytes.
 
 use lamplight_server::formats::decompress::{UnpackError, unpack};
 use lamplight_server::process::enrich::Enrichers;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 const RECEIVED_MS: i64 = 1_700_000_000_000;
-/// Low, so that mutations reach it.
+/// Low enough for mutations to reach it.
 const UNPACKED_BYTES_MAX: usize = 256 * 1024;
 
 fn metadata(encoding: Encoding) -> PayloadMetadata {
@@ -29,7 +29,8 @@ fn metadata(encoding: Encoding) -> PayloadMetadata {
     }
 }
 
-/// What intake takes, processing can plan, with as many events; what intake refuses, it refuses again.
+/// Whatever intake accepts, processing can plan, with the same number of events. Whatever intake
+/// refuses, processing refuses.
 pub(crate) fn body(bytes: &[u8]) {
     let text = unpack(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
     let body = bytes.to_vec().into();
@@ -64,7 +65,7 @@ pub(crate) fn body(bytes: &[u8]) {
     }
 }
 
-/// Whatever it is called, it unpacks to at most the limit, or to an error.
+/// Any bytes decompress to at most the limit, or fail with an error.
 pub(crate) fn packed(bytes: &[u8]) {
     for encoding in [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd] {
         match unpack(encoding, bytes, UNPACKED_BYTES_MAX) {
@@ -76,7 +77,7 @@ pub(crate) fn packed(bytes: &[u8]) {
     }
 }
 
-/// An event is read, within its limits, or refused in words of ours.
+/// An event is read within its limits, or refused with a message.
 pub(crate) fn event(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Event::read(text) {
@@ -90,7 +91,7 @@ pub(crate) fn event(bytes: &[u8]) {
     }
 }
 
-/// A name that is read is spelled the same again.
+/// An id that is read is printed as it was written.
 pub(crate) fn names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Some(producer) = Producer::parse(text) {

@@ -1,4 +1,4 @@
-//! The real binary, on a free port, and a plain client for it.
+//! Runs the real binary on a free port, with a plain client.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ pub(crate) struct Server {
     agent: ureq::Agent,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -38,7 +38,7 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The stable code of a problem, all of whose shape is checked.
+    /// The code of a problem document. Checks the document's form.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let json = self.json();
@@ -162,7 +162,7 @@ impl Server {
         reply.json()
     }
 
-    /// Waits until nothing waits to be processed, and gives the totals.
+    /// Waits until the payload queue is empty, and returns the totals.
     pub(crate) fn settled(&self) -> Value {
         let begun = now();
         loop {
@@ -175,7 +175,7 @@ impl Server {
         }
     }
 
-    /// Every event there is, through all pages.
+    /// Every stored event, from all pages.
     pub(crate) fn all_events(&self) -> Vec<Value> {
         let (mut events, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -188,13 +188,13 @@ impl Server {
         }
     }
 
-    /// Sends raw bytes on a connection of its own and gives all that comes back until it ends.
+    /// Sends raw bytes on a new connection and returns everything that comes back until it closes.
     pub(crate) fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
         stream.write_all(bytes).unwrap();
         let mut answer = Vec::new();
-        // A reset after the answer is as good an end as any.
+        // A reset after the response counts as the end, too.
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     }
@@ -203,13 +203,13 @@ impl Server {
         self.child.id()
     }
 
-    /// The end that no process can prepare for.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and gives its exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
         let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
         assert!(asked.success());
@@ -224,7 +224,7 @@ impl Drop for Server {
     }
 }
 
-/// A client that takes every answer as one.
+/// A client that returns every status as a response.
 pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
@@ -242,7 +242,7 @@ pub(crate) fn reply(mut response: ureq::http::Response<ureq::Body>) -> Reply {
     }
 }
 
-// Tests wait for real time to pass.
+// Tests wait for real time.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn now() -> Instant {
     Instant::now()
