@@ -9,11 +9,11 @@
 //!
 //! 1. **[`intake`]** checks key, limits and shape, appends the raw body exactly as it came, and
 //!    responds after the sync.
-//! 2. **[`process`]** leases payloads, plans them (pure: bytes in, [`store::Plan`] out), applies the
-//!    plans, and settles the payloads.
+//! 2. **[`process`]** leases payloads, plans them (pure: bytes in, [`store::Plan`] out), applies
+//!    the plans, and settles the payloads.
 //! 3. **[`deliver`]** leases what is owed to each of the [`sinks`], sends it and settles it. The
-//!    deliveries were created in the transaction that stored the event. A failed delivery is retried,
-//!    and one that can never succeed becomes a dead letter.
+//!    deliveries were created in the transaction that stored the event. A failed delivery is
+//!    retried, and one that can never succeed becomes a dead letter.
 //! 4. **[`api`]** shows events, how every arrival ended, and which events were made and never
 //!    arrived.
 //!
@@ -23,32 +23,32 @@
 //!
 //! # Exactly once across two databases
 //!
-//! Payloads are in one database and the result of processing in another. Each has one writer, and no
-//! transaction spans both. Each payload still counts exactly once:
+//! Payloads are in one database and the result of processing in another. Each has one writer, and
+//! no transaction spans both. Each payload still counts exactly once:
 //!
-//! - [`store::Events::apply`] is **one transaction** that writes rows, outcomes, ledgers, counters and
-//!   the payload's row in `applied`. For a payload that has that row it does nothing.
-//! - Only then [`store::PayloadQueue::settle`] removes the payload from the queue, with the token of
-//!   the lease that holds it.
+//! - [`store::Events::apply`] is **one transaction** that writes rows, outcomes, ledgers, counters
+//!   and the payload's row in `applied`. For a payload that has that row it does nothing.
+//! - Only then [`store::PayloadQueue::settle`] removes the payload from the queue, with the token
+//!   of the lease that holds it.
 //!
 //! A crash before `apply` commits leaves no trace of it. A crash between the two leaves the payload
-//! in the queue. It is leased again, and applying it again does nothing. The same holds when the two
-//! are a replicated log and PostgreSQL.
+//! in the queue. It is leased again, and applying it again does nothing. The same holds when the
+//! two are a replicated log and PostgreSQL.
 //!
 //! # Invariants
 //!
-//! - **I1** A 2xx means that the payload is on disk: [`store::PayloadQueue::stage`] returns after the
-//!   sync.
-//! - **I2** An event is in `events` at most once: its producer's ledger or `event_ids` decide, and a
-//!   unique index asserts it.
+//! - **I1** A 2xx means that the payload is on disk: [`store::PayloadQueue::stage`] returns after
+//!   the sync.
+//! - **I2** An event is in `events` at most once: its producer's ledger or `event_ids` decide, and
+//!   a unique index asserts it.
 //! - **I3** Every staged event ends in exactly one outcome: stored, duplicate or invalid, the last
 //!   with a reason.
-//! - **I4** Only the current lease can settle: `settle` and `release` change nothing unless the token
-//!   holds every ticket.
-//! - **I5** Nothing leaves a page's queue before its 2xx. This is the SDK's part. The server's part is
-//!   to acknowledge nothing early.
-//! - **I6** No later stage delays an earlier one, and no sink another: each has its own queue and its
-//!   own workers.
+//! - **I4** Only the current lease can settle: `settle` and `release` change nothing unless the
+//!   token holds every ticket.
+//! - **I5** Nothing leaves a page's queue before its 2xx. This is the SDK's part. The server's part
+//!   is to acknowledge nothing early.
+//! - **I6** No later stage delays an earlier one, and no sink another: each has its own queue and
+//!   its own workers.
 //! - **I7** Every queue, batch, retry, page and buffer has a limit, named where it is used.
 #![forbid(unsafe_code)]
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]

@@ -3,7 +3,7 @@
 //! A backend applies plans in one transaction, in three steps:
 //!
 //! 1. it reads what the rules need to know: [`Wanted`] says what that is, [`Known`] holds it;
-//! 2. [`decide`] says what applying the plans writes, [`replay`] what applying them again writes;
+//! 2. [`decide`] says what applying the plans writes, [`replay()`] what applying them again writes;
 //! 3. it writes all of [`Writes`].
 //!
 //! The rules never see a database, and a backend never decides: a new backend implements rows,
