@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{DeliveryQueue, Events, RetentionLimits, RetryAsk, Week};
+use lamplight_server::store::{RetentionLimits, RetryAsk, Week};
 
 use crate::deliver::event::{DEAD, Fit, Payload, SINKS};
 use crate::deliver::gates::wait;
@@ -40,7 +40,7 @@ impl World {
                 }
             }
             93 => self.wall.jump(i64::try_from(self.chance.between(0, 600_000)).unwrap() - 300_000),
-            94..96 => self.cut_after(self.chance.clone().between(0, 60)),
+            94..96 => self.fail_after(self.chance.clone().between(0, 60)),
             96..98 => self.restart(),
             _ => self.crash(),
         }
@@ -81,7 +81,7 @@ impl World {
         let (plan, now_ms) = (Arc::clone(&payload.first), self.now_ms());
         // If the process ends before this call does, its successor finds the payload.
         self.payloads.push(payload);
-        if self.call(|store| wait(store.apply(vec![plan], now_ms))).is_some() {
+        if self.call(|storage| wait(storage.events.apply(vec![plan], now_ms))).is_some() {
             self.payloads.last_mut().unwrap().is_sure = true;
             self.ends_here();
         }
@@ -117,7 +117,10 @@ impl World {
         let (sink, stops) = (SINKS[self.below(SINKS.len())], self.chance.percent(40));
         let now_ms = self.now_ms();
         self.is_pause_unsure = true;
-        if self.call(|store| wait(store.pause_sink(sink.into(), stops, now_ms))).is_some() {
+        if self
+            .call(|storage| wait(storage.delivery_queue.pause_sink(sink.into(), stops, now_ms)))
+            .is_some()
+        {
             self.is_pause_unsure = false;
             self.shared.witness().set_paused(sink, stops);
             self.ends_here();
@@ -128,7 +131,7 @@ impl World {
     pub(crate) fn retry_dead(&mut self) {
         let over_ms = i64::try_from(self.chance.between(0, 20_000)).unwrap();
         let ask = RetryAsk { now_ms: self.now_ms(), over_ms, ..RetryAsk::default() };
-        if self.call(|store| wait(store.retry_dead(ask))).is_some() {
+        if self.call(|storage| wait(storage.delivery_queue.retry_dead(ask))).is_some() {
             self.ends_here();
         }
     }
@@ -145,7 +148,7 @@ impl World {
             pending_from_ms: i64::MAX,
             now_ms,
         };
-        if self.call(|store| wait(store.prune(keep))).is_some() {
+        if self.call(|storage| wait(storage.events.prune(keep))).is_some() {
             self.shared.witness().lost();
             self.ends_here();
         }
@@ -165,11 +168,11 @@ impl World {
             _ => payloads.iter().map(|payload| Arc::clone(&payload.again)).collect(),
         };
         let (now_ms, is_new) = (self.now_ms(), self.mutant == Mutant::ReplaysAsNew);
-        let replayed = self.call(|store| {
+        let replayed = self.call(|storage| {
             if is_new {
-                return wait(store.apply(plans, now_ms)).map(|_| ());
+                return wait(storage.events.apply(plans, now_ms)).map(|_| ());
             }
-            wait(store.reapply(plans, now_ms)).map(|_| ())
+            wait(storage.events.reapply(plans, now_ms)).map(|_| ())
         });
         if replayed.is_some() {
             self.ends_here();

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use lamplight_server::store::{DeliveryQueue, DeliveryState, DeliveryStep, SinkRow};
+use lamplight_server::store::{DeliveryState, DeliveryStep, SinkRow};
 
 use crate::deliver::event::{DEAD, Fit, METRICS, SINKS};
 use crate::deliver::gates::wait;
@@ -63,13 +63,13 @@ impl World {
     fn resume_all(&mut self) {
         let now_ms = self.now_ms();
         for sink in SINKS {
-            wait(self.store().pause_sink(sink.into(), false, now_ms)).unwrap();
+            wait(self.storage().delivery_queue.pause_sink(sink.into(), false, now_ms)).unwrap();
             self.shared.witness().set_paused(sink, false);
         }
     }
 
     fn row(&self, sink: &str) -> SinkRow {
-        let rows = wait(self.store().sinks()).unwrap();
+        let rows = wait(self.storage().delivery_queue.sinks()).unwrap();
         rows.into_iter().find(|row| row.name == sink).unwrap()
     }
 
@@ -82,7 +82,7 @@ impl World {
             (witness.events.clone(), witness.gone.clone())
         };
         for (id, fit) in events {
-            let steps = wait(self.store().steps(id)).unwrap();
+            let steps = wait(self.storage().delivery_queue.steps(id)).unwrap();
             for (at, sink) in SINKS.into_iter().enumerate() {
                 let of_sink: Vec<_> = steps.iter().filter(|step| step.sink == sink).collect();
                 let times = self.shared.witness().times((sink, id));

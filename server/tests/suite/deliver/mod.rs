@@ -22,6 +22,8 @@ use watched::Mutant;
 use weather::Weather;
 use world::World;
 
+use crate::store::machine::{Machine, on_disk};
+
 /// How many worlds there usually are.
 const SEEDS: u64 = 20;
 
@@ -63,12 +65,12 @@ enum Story {
     Short(Option<u64>),
 }
 
-fn run(seed: u64, mutant: Mutant, story: Story) -> Verdict {
+fn run(machine: Box<dyn Machine>, seed: u64, mutant: Mutant, story: Story) -> Verdict {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let crash_at = if let Story::Short(at) = story { at } else { None };
-        let mut world = World::new(seed, mutant, crash_at);
+        let mut world = World::new(machine, seed, mutant, crash_at);
         match story {
             Story::Any(happenings) => {
                 for sink in event::SINKS {
@@ -118,9 +120,9 @@ impl Drop for Named {
     }
 }
 
-fn run_well(seed: u64, story: Story) -> Verdict {
+fn run_well(machine: Box<dyn Machine>, seed: u64, story: Story) -> Verdict {
     let _named = Named(seed);
-    let verdict = run(seed, Mutant::None, story);
+    let verdict = run(machine, seed, Mutant::None, story);
     if let Some(fault) = verdict.faults.first() {
         panic!("seed {seed}, {story:?}: {fault} (and {} more)", verdict.faults.len() - 1);
     }
@@ -131,7 +133,7 @@ fn run_well(seed: u64, story: Story) -> Verdict {
 fn every_delivery_ends_once_whatever_fails_and_wherever_the_process_ends() {
     let mut all = Verdict::default();
     for seed in seeds() {
-        all += run_well(seed, Story::Any(120));
+        all += run_well(on_disk(), seed, Story::Any(120));
     }
     println!("{all:?}");
     let worlds = seeds().count() as u64;
@@ -143,9 +145,9 @@ fn every_delivery_ends_once_whatever_fails_and_wherever_the_process_ends() {
 fn the_same_when_the_process_ends_at_each_gate_in_turn() {
     let mut all = Verdict::default();
     for seed in seeds().step_by(20) {
-        let gates = run_well(seed, Story::Short(None)).gates;
+        let gates = run_well(on_disk(), seed, Story::Short(None)).gates;
         for gate in 1..=gates {
-            all += run_well(seed, Story::Short(Some(gate)));
+            all += run_well(on_disk(), seed, Story::Short(Some(gate)));
         }
     }
     println!("{all:?}");
@@ -154,7 +156,7 @@ fn the_same_when_the_process_ends_at_each_gate_in_turn() {
 /// Whether one of some worlds shows this fault of a broken server.
 fn is_caught(mutant: Mutant, fault: &str) -> bool {
     let shows = |seed: &u64| {
-        let verdict = run(*seed, mutant, Story::Any(120));
+        let verdict = run(on_disk(), *seed, mutant, Story::Any(120));
         verdict.faults.iter().any(|known| known.contains(fault))
     };
     let seed = (1..=60).find(shows);

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
     Answer, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep, DeliveryTicket,
     LeasedDelivery, RetryAsk, RetryCount, RowId, SettledDelivery, Settlement, SinkRow, StoreError,
@@ -57,7 +56,7 @@ pub(crate) enum Mutant {
 
 /// The store, watched.
 pub(crate) struct Watched {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) delivery_queue: Arc<dyn DeliveryQueue>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) mutant: Mutant,
     pub(crate) settled_first: Mutex<HashSet<LeaseToken>>,
@@ -83,9 +82,9 @@ impl Watched {
         self.gate().await?;
         let (sink, now_ms) = (name(&ask.sink), ask.now_ms);
         if self.mutant == Mutant::IgnoresPause {
-            wait(self.store.pause_sink(sink.into(), false, now_ms))?;
+            wait(self.delivery_queue.pause_sink(sink.into(), false, now_ms))?;
         }
-        let (lease, mut leased) = wait(self.store.lease(ask))?;
+        let (lease, mut leased) = wait(self.delivery_queue.lease(ask))?;
         for delivery in &mut leased {
             let (owed, is_there) = ((sink, delivery.ticket.event()), delivery.row.is_some());
             self.shared.witness().leased(owed, lease, now_ms, is_there);
@@ -133,7 +132,7 @@ impl Watched {
         let sink = name(&settlement.sink);
         let settled = match self.mutant {
             Mutant::AnyLease => self.settle_as_the_holder(settlement),
-            _ => wait(self.store.settle(settlement.clone())),
+            _ => wait(self.delivery_queue.settle(settlement.clone())),
         };
         let mut witness = self.shared.witness();
         match &settled {
@@ -156,7 +155,11 @@ impl Watched {
             let holder = self.shared.witness().holder((sink, delivery.ticket.event()));
             let lease = holder.unwrap_or(settlement.lease);
             let deliveries = vec![delivery.clone()];
-            wait(self.store.settle(Settlement { lease, deliveries, ..settlement.clone() }))?;
+            wait(self.delivery_queue.settle(Settlement {
+                lease,
+                deliveries,
+                ..settlement.clone()
+            }))?;
         }
         Ok(())
     }
@@ -170,18 +173,18 @@ impl DeliveryQueue for Watched {
         Box::pin(self.settle_watched(settlement))
     }
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool> {
-        self.store.pause_sink(sink, pause, now_ms)
+        self.delivery_queue.pause_sink(sink, pause, now_ms)
     }
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount> {
-        self.store.retry_dead(ask)
+        self.delivery_queue.retry_dead(ask)
     }
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
-        self.store.sinks()
+        self.delivery_queue.sinks()
     }
     fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>> {
-        self.store.steps(event)
+        self.delivery_queue.steps(event)
     }
     fn queued(&self) -> watch::Receiver<u64> {
-        self.store.queued()
+        self.delivery_queue.queued()
     }
 }

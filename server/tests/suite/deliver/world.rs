@@ -5,13 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lamplight_faulty_disk::Disk;
 use lamplight_server::deliver::{DeliverError, Found, Lane, Worker};
 use lamplight_server::sinks::Sink;
 use lamplight_server::sinks::mixpanel::Mixpanel;
 use lamplight_server::sinks::webhook::Webhook;
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
-use lamplight_server::store::{Database, DeliveryQueue, Events, SinkRow, StoreError};
+use lamplight_server::store::{DeliveryQueue, SinkRow, StoreError};
 use lamplight_server::system::backoff::RetryPolicy;
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::{Entropy, EntropyError};
@@ -24,6 +22,7 @@ use crate::deliver::receivers::{Api, Metrics};
 use crate::deliver::watched::{Mutant, Shared, Watched};
 use crate::deliver::weather::Weather;
 use crate::deliver::witness::Witness;
+use crate::store::machine::{Crash, EventStorage, Machine};
 
 /// When worlds begin.
 const BEGIN_MS: i64 = 1_700_000_000_000;
@@ -68,18 +67,18 @@ pub(crate) struct World {
     pub(crate) gates: u64,
     /// At which gate the process ends.
     crash_at: Option<u64>,
-    store: Option<Arc<SqliteStore>>,
-    disk: Disk,
-    root: tempfile::TempDir,
-    folders: u32,
+    storage: Option<EventStorage>,
+    machine: Box<dyn Machine>,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, mutant: Mutant, crash_at: Option<u64>) -> Self {
+    pub(crate) fn new(
+        machine: Box<dyn Machine>,
+        seed: u64,
+        mutant: Mutant,
+        crash_at: Option<u64>,
+    ) -> Self {
         let mut chance = Chance::new(seed);
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("0");
-        std::fs::create_dir(&folder).unwrap();
         let mut world = Self {
             shared: Arc::new(Shared::new(Witness::new(Chance::new(chance.bits())))),
             wall: Arc::new(Wall::new(BEGIN_MS)),
@@ -92,17 +91,15 @@ impl World {
             rounds: 0,
             gates: 0,
             crash_at,
-            store: None,
-            disk: Disk::watch(&folder).unwrap(),
-            root,
-            folders: 0,
+            storage: None,
+            machine,
         };
-        assert!(world.start(), "a whole disk fails");
+        assert!(world.start(), "a new machine fails");
         world
     }
 
-    pub(crate) fn store(&self) -> &Arc<SqliteStore> {
-        self.store.as_ref().unwrap()
+    pub(crate) fn storage(&self) -> &EventStorage {
+        self.storage.as_ref().unwrap()
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -116,16 +113,16 @@ impl World {
     /// Passes a gate and calls the store. `None` when it failed or the process ended.
     pub(crate) fn call<T>(
         &mut self,
-        call: impl FnOnce(&SqliteStore) -> Result<T, StoreError>,
+        call: impl FnOnce(&EventStorage) -> Result<T, StoreError>,
     ) -> Option<T> {
         if self.ends_here() {
             return None;
         }
-        let store = Arc::clone(self.store());
-        match call(&store) {
+        let storage = self.storage().clone();
+        match call(&storage) {
             Ok(value) => Some(value),
             Err(error) => {
-                assert!(self.disk.is_cut(), "{error:?}");
+                assert!(self.machine.has_failed(), "{error:?}");
                 self.crash();
                 None
             }
@@ -147,7 +144,7 @@ impl World {
                 post.round = None;
                 self.rounds += 1;
             }
-            if self.disk.is_cut() {
+            if self.machine.has_failed() {
                 return self.crash();
             }
             if ended.is_some() {
@@ -159,34 +156,24 @@ impl World {
     /// Passes a gate. Gives whether the process ended there.
     pub(crate) fn ends_here(&mut self) -> bool {
         self.gates += 1;
-        let ends = self.crash_at == Some(self.gates) || self.disk.is_cut();
+        let ends = self.crash_at == Some(self.gates) || self.machine.has_failed();
         if ends {
             self.crash();
         }
         ends
     }
 
-    /// The disk fails after so many operations, and with it the process ends.
-    pub(crate) fn cut_after(&self, operations: u64) {
-        self.disk.cut_after(operations);
+    /// The machine fails after so many operations, and with it the process ends.
+    pub(crate) fn fail_after(&mut self, operations: u64) {
+        self.machine.fail_after(operations);
     }
 
     /// The process ends, and with it, in some cases, the power. Another starts on what is left.
     pub(crate) fn crash(&mut self) {
         self.posts.clear();
-        self.folders += 1;
-        let folder = self.root.path().join(self.folders.to_string());
-        std::fs::create_dir(&folder).unwrap();
-        self.disk.cut();
-        if self.chance.percent(50) {
-            self.disk.after_kill(&folder).unwrap();
-        } else {
-            self.disk.after_power_cut(self.chance.bits(), &folder).unwrap();
-        }
-        if let Some(store) = self.store.take() {
-            let _ = wait(store.close());
-        }
-        self.disk = Disk::watch(&folder).unwrap();
+        let is_kill = self.chance.percent(50);
+        self.machine.crash(if is_kill { Crash::Kill } else { Crash::PowerCut(self.chance.bits()) });
+        self.stop();
         assert!(self.start(), "what a crash left needs a person");
         self.ends += 1;
     }
@@ -194,41 +181,43 @@ impl World {
     /// The process is asked to end, which takes what is under way with it. Another starts.
     pub(crate) fn restart(&mut self) {
         self.posts.clear();
-        if let Some(store) = self.store.take() {
-            let _ = wait(store.close());
-        }
+        self.stop();
         self.ends += 1;
         if !self.start() {
             self.crash();
         }
     }
 
-    /// Starts a process. Gives false if the disk fails meanwhile.
+    fn stop(&mut self) {
+        if let Some(storage) = self.storage.take() {
+            let _ = wait(storage.database.close());
+        }
+    }
+
+    /// Starts a process. Gives false if the machine fails meanwhile.
     fn start(&mut self) -> bool {
         match self.open() {
-            Some(store) => self.employ(store),
-            None => assert!(self.disk.is_cut(), "a start fails on a disk that does not"),
+            Some(storage) => self.employ(storage),
+            None => assert!(self.machine.has_failed(), "a start fails on a machine that does not"),
         }
-        self.store.is_some()
+        self.storage.is_some()
     }
 
-    fn open(&mut self) -> Option<SqliteStore> {
-        let path = self.root.path().join(self.folders.to_string()).join("store.db");
-        let store = SqliteStore::open(&path, WriterLimits::default(), routes()).ok()?;
+    fn open(&mut self) -> Option<EventStorage> {
+        let storage = self.machine.open_events(routes())?;
         // What was not answered is processed again.
         for payload in self.payloads.iter_mut().filter(|payload| !payload.is_sure) {
-            wait(store.apply(vec![Arc::clone(&payload.first)], BEGIN_MS)).ok()?;
+            wait(storage.events.apply(vec![Arc::clone(&payload.first)], BEGIN_MS)).ok()?;
             payload.is_sure = true;
         }
-        self.check_pauses(wait(store.sinks()).ok()?);
-        Some(store)
+        self.check_pauses(wait(storage.delivery_queue.sinks()).ok()?);
+        Some(storage)
     }
 
-    fn employ(&mut self, store: SqliteStore) {
+    fn employ(&mut self, storage: EventStorage) {
         self.shared.witness().restarted();
-        let store = Arc::new(store);
         let watched = Arc::new(Watched {
-            store: Arc::clone(&store),
+            delivery_queue: Arc::clone(&storage.delivery_queue),
             shared: Arc::clone(&self.shared),
             mutant: self.mutant,
             settled_first: Mutex::default(),
@@ -246,7 +235,7 @@ impl World {
             let post = |lane| Post { sink, lane: Arc::new(lane), round: None };
             self.posts.extend(worker.lanes().into_iter().map(post));
         }
-        self.store = Some(store);
+        self.storage = Some(storage);
     }
 
     fn sink(&self, sink: &'static str) -> Arc<dyn Sink> {

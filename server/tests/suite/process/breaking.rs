@@ -1,12 +1,10 @@
 //! Storage that is made to break off where a crash could.
 
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use lamplight_server::store::sqlite::{self, OpenError, WriterLimits};
 use lamplight_server::store::{
     Answer, Applied, Backlog, Events, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
     PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay, ReplayId, Replayed, Replays,
@@ -35,11 +33,9 @@ fn broken<T: Send + 'static>() -> Answer<'static, T> {
 }
 
 impl Breaking {
-    /// Opens what is in `folder`. Fails only if its disk does.
-    pub(crate) fn open(folder: &Path) -> Result<Arc<Self>, OpenError> {
-        let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
-        let storage = sqlite::open(&intake, &store, WriterLimits::default(), Vec::new())?;
-        Ok(Arc::new(Self { storage, at: AtomicU8::new(0) }))
+    /// Breaks off calls to `storage`.
+    pub(crate) fn over(storage: Storage) -> Arc<Self> {
+        Arc::new(Self { storage, at: AtomicU8::new(0) })
     }
 
     /// The storage, with every call to it passing through this.

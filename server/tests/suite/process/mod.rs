@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::store::sqlite::runs::checker;
-use lamplight_faulty_disk::Disk;
+use crate::store::machine::{Crash, Machine, on_disk};
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
     Encoding, EventFilter, EventQuery, Events, NewPayload, PayloadId, PayloadMetadata,
@@ -22,7 +21,7 @@ mod numbers;
 mod steps;
 
 use breaking::{Break, Breaking};
-use steps::{Crash, Sent, Step, step};
+use steps::{Sent, Step, step};
 
 const EVERYTHING: PayloadSpan =
     PayloadSpan { first: PayloadId(Uuid::nil()), last: PayloadId(Uuid::max()) };
@@ -37,13 +36,10 @@ impl Clock for SetClock {
 }
 
 struct World {
-    root: tempfile::TempDir,
-    /// How often it was started on what a crash left.
-    starts: u32,
-    disk: Disk,
+    machine: Box<dyn Machine>,
     parts: Option<Arc<Breaking>>,
     clock: Arc<SetClock>,
-    /// How the crash that is to come leaves the disk.
+    /// How the crash that is to come leaves the machine.
     crash: Crash,
     payloads: u128,
     /// Payloads that were answered: they are on disk (I1).
@@ -53,16 +49,12 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("0");
-        std::fs::create_dir(&folder).unwrap();
-        let disk = Disk::watch(&folder).unwrap();
-        let parts = Some(Breaking::open(&folder).unwrap());
+    fn new(mut machine: Box<dyn Machine>) -> Self {
+        let parts = machine.open(Vec::new()).map(Breaking::over);
         let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000)));
         let (answered, unsure) = (BTreeMap::new(), BTreeMap::new());
         let crash = Crash::Kill;
-        Self { root, starts: 0, disk, parts, clock, crash, payloads: 0, answered, unsure }
+        Self { machine, parts, clock, crash, payloads: 0, answered, unsure }
     }
 
     fn parts(&self) -> &Arc<Breaking> {
@@ -94,20 +86,17 @@ impl World {
             Step::Restart => self.restart().await,
             Step::CrashAfter(operations, crash) => {
                 self.crash = crash;
-                self.disk.cut_after(operations);
+                self.machine.fail_after(operations);
             }
         }
-        if self.disk.is_cut() {
+        if self.machine.has_failed() {
             self.recover().await;
         }
     }
 
     async fn restart(&mut self) {
         self.stop().await;
-        match Breaking::open(&self.folder()) {
-            Ok(parts) => self.parts = Some(parts),
-            Err(error) => assert!(self.disk.is_cut(), "{error:?}"),
-        }
+        self.parts = self.machine.open(Vec::new()).map(Breaking::over);
     }
 
     async fn stop(&mut self) {
@@ -116,23 +105,12 @@ impl World {
         }
     }
 
-    fn folder(&self) -> std::path::PathBuf {
-        self.root.path().join(self.starts.to_string())
-    }
-
     /// Starts again on what the crash left. No human is there, so it must work.
     async fn recover(&mut self) {
-        self.starts += 1;
-        let folder = self.folder();
-        std::fs::create_dir(&folder).unwrap();
-        match self.crash {
-            Crash::Kill => self.disk.after_kill(&folder).unwrap(),
-            Crash::PowerCut(seed) => self.disk.after_power_cut(seed, &folder).unwrap(),
-        }
+        self.machine.crash(self.crash);
         self.stop().await;
-        self.disk = Disk::watch(&folder).unwrap();
-        self.parts = Some(Breaking::open(&folder).unwrap());
-        assert_eq!(checker::faults(&folder), [""; 0], "as the crash left it");
+        self.parts = self.machine.open(Vec::new()).map(Breaking::over);
+        assert_eq!(self.machine.faults(), [""; 0], "as the crash left it");
         for id in self.answered.keys() {
             let metadata = self.parts().storage.archive.metadata(*id).await.unwrap();
             assert!(metadata.is_some(), "{id} was answered and is lost");
@@ -216,7 +194,6 @@ impl World {
 
     async fn settle_all(&mut self) {
         // A crash that is still to come comes now.
-        self.disk.cut();
         self.recover().await;
         for _ in 0..200 {
             if self.parts().storage.payload_queue.backlog().await.unwrap().payloads == 0 {
@@ -263,7 +240,7 @@ impl World {
             *want.entry(sent.clone()).or_default() += 1;
         }
         assert_eq!(rows, want, "exactly one row for each that can be stored");
-        assert_eq!(checker::faults(&self.folder()), [""; 0]);
+        assert_eq!(self.machine.faults(), [""; 0]);
         numbers::check(&*self.parts().storage.reader, &named).await;
     }
 }
@@ -284,10 +261,10 @@ fn from_env(name: &str, usual: u32) -> u32 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
 
-fn run(steps: Vec<Step>) {
+fn run(machine: Box<dyn Machine>, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut world = World::new();
+        let mut world = World::new(machine);
         for step in steps {
             world.take(step).await;
         }
@@ -309,7 +286,7 @@ proptest! {
     fn every_event_ends_exactly_once_wherever_processing_breaks_off(
         steps in prop::collection::vec(step(), 1..25),
     ) {
-        run(steps);
+        run(on_disk(), steps);
     }
 }
 
@@ -318,12 +295,15 @@ proptest! {
 fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
     let first = vec![Sent::Numbered(1, 1)];
     for seed in 0..32 {
-        run(vec![
-            Step::Send(first.clone()),
-            Step::CrashAfter(10, Crash::PowerCut(seed)),
-            Step::Round(WorkerSlot::ALONE, Break::AfterApply),
-            Step::Round(WorkerSlot::ALONE, Break::Nowhere),
-        ]);
+        run(
+            on_disk(),
+            vec![
+                Step::Send(first.clone()),
+                Step::CrashAfter(10, Crash::PowerCut(seed)),
+                Step::Round(WorkerSlot::ALONE, Break::AfterApply),
+                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+            ],
+        );
     }
 }
 
@@ -333,13 +313,16 @@ fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
     let numbers = |range: std::ops::Range<u64>| range.map(|seq| Sent::Numbered(1, seq)).collect();
     for operation in 0..24 {
         for crash in [Crash::Kill, Crash::PowerCut(operation)] {
-            run(vec![
-                Step::Send(numbers(1..4)),
-                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
-                Step::Send(numbers(4..9)),
-                Step::CrashAfter(operation, crash),
-                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
-            ]);
+            run(
+                on_disk(),
+                vec![
+                    Step::Send(numbers(1..4)),
+                    Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+                    Step::Send(numbers(4..9)),
+                    Step::CrashAfter(operation, crash),
+                    Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+                ],
+            );
         }
     }
 }

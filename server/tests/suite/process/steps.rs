@@ -6,6 +6,7 @@ use lamplight_wire::Producer;
 use proptest::prelude::*;
 
 use crate::process::breaking::Break;
+use crate::store::machine::Crash;
 
 /// The producers that send.
 pub(crate) const PRODUCERS: std::ops::Range<u128> = 1..4;
@@ -56,13 +57,6 @@ pub(crate) enum Step {
     Wait(i64),
     Restart,
     CrashAfter(u64, Crash),
-}
-
-/// What a crash takes: the process, or with it everything that was not synced.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Crash {
-    Kill,
-    PowerCut(u64),
 }
 
 fn sent() -> impl Strategy<Value = Sent> {

@@ -4,6 +4,7 @@
 mod backend;
 mod delivery_laws;
 mod intake_laws;
+pub(crate) mod machine;
 mod profile_laws;
 mod retention_laws;
 mod sample;
