@@ -1,6 +1,7 @@
 //! A compiled module to a small one, with the JavaScript that loads it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 
@@ -58,8 +59,7 @@ pub(super) fn bindgen(
 ) -> Result<()> {
     workspace.run(
         &format!("run wasm-bindgen on {label}"),
-        workspace
-            .cargo()
+        tool(workspace)
             .args(["run", "--quiet", "--package", "lamplight-bindgen", "--"])
             .args([compiled, out]),
     )
@@ -89,8 +89,15 @@ pub(super) fn optimise(
 pub(crate) fn bindgen_cli(workspace: &Workspace) -> Result<PathBuf> {
     workspace.run(
         "build the wasm-bindgen test runner",
-        workspace.cargo().args(["build", "--package", "lamplight-bindgen-cli"]),
+        tool(workspace).args(["build", "--package", "lamplight-bindgen-cli"]),
     )?;
     let runner = workspace.target().join("debug/wasm-bindgen-test-runner");
     Ok(runner.with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+/// `cargo` for a program that nobody debugs: without debug information it builds faster.
+fn tool(workspace: &Workspace) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    cargo
 }
