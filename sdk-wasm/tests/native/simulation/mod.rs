@@ -1,7 +1,8 @@
 //! Seeded simulation of many tabs: the real client over models of real localStorage and an
 //! unreliable network.
 //!
-//! `LAMPLIGHT_SIM_SEED=<n>` runs one seed, `LAMPLIGHT_SIM_SEEDS=<n>` runs seeds 1 to n.
+//! `LAMPLIGHT_SIM_SEED=<n>` runs one seed, `LAMPLIGHT_SIM_SEEDS=<n>` runs seeds 1 to n. With fewer
+//! seeds than usual, the tests do not check that enough happened to tell anything.
 #![allow(clippy::print_stdout, reason = "each world prints what happened in it")]
 #![allow(
     clippy::struct_excessive_bools,
@@ -33,8 +34,10 @@ fn seeds(default: u64) -> std::ops::RangeInclusive<u64> {
 }
 
 fn run_all(default: u64, setup: &Setup) -> RunReport {
-    let mut all = RunReport::default();
-    for seed in seeds(default) {
+    let seeds = seeds(default);
+    let is_short = seeds.clone().count() < (1..=default).count();
+    let mut all = RunReport { is_short, ..RunReport::default() };
+    for seed in seeds {
         let report = World::new(seed, setup).run();
         if let Some(violation) = report.violations.first() {
             panic!(
@@ -67,9 +70,9 @@ fn seeds_that_detect(setup: &Setup, violation: &str) -> usize {
 #[test]
 fn every_stored_event_is_accepted_after_faults_end_while_one_tab_lives() {
     let all = run_all(150, &Setup::default());
-    assert!(all.promised > 10_000, "too few events were stored to tell: {all}");
-    assert!(all.adopted > 500, "too little was adopted to tell: {all}");
-    assert!(all.full_clients > 200, "too few full clients took over to tell: {all}");
+    all.assert_enough(all.promised > 10_000, "too few events were stored to tell");
+    all.assert_enough(all.adopted > 500, "too little was adopted to tell");
+    all.assert_enough(all.full_clients > 200, "too few full clients took over to tell");
 }
 
 #[test]
@@ -80,44 +83,44 @@ fn no_event_is_lost_when_browsers_cannot_list_live_tabs() {
 #[test]
 fn no_event_is_lost_when_the_quota_is_used_up() {
     let all = run_all(60, &Setup { quota: 30_000, ..Setup::default() });
-    assert!(all.unstored > 100, "the quota was never reached: {all}");
+    all.assert_enough(all.unstored > 100, "the quota was never reached");
 }
 
 #[test]
 fn tabs_share_one_storage_limit_and_exceed_it_by_a_bounded_amount() {
     let all = run_all(15, &only_storage());
-    assert!(all.unstored > 1_000 && all.peak > 30_000, "the share was never reached: {all}");
+    all.assert_enough(all.unstored > 1_000 && all.peak > 30_000, "the share was never reached");
 }
 
 #[test]
 fn events_that_do_not_fit_in_storage_go_through_the_overflow() {
     let all = run_all(30, &Setup { share: 6_000, ..Setup::default() });
-    assert!(all.overflowed > 2_000, "too little went through the overflow to tell: {all}");
+    all.assert_enough(all.overflowed > 2_000, "too little went through the overflow to tell");
 }
 
 #[test]
 fn workers_and_pages_without_storage_lose_no_event_in_a_block() {
     let all = run_all(30, &Setup { workers: true, ..Setup::default() });
-    assert!(all.overflowed > 1_000, "too little went through the overflow to tell: {all}");
+    all.assert_enough(all.overflowed > 1_000, "too little went through the overflow to tell");
 }
 
 #[test]
 fn no_block_is_lost_without_storage_and_without_a_list_of_live_tabs() {
     let setup = Setup { workers: true, liveness: false, share: 6_000, ..Setup::default() };
     let all = run_all(20, &setup);
-    assert!(all.overflowed > 1_000, "too little went through the overflow to tell: {all}");
+    all.assert_enough(all.overflowed > 1_000, "too little went through the overflow to tell");
 }
 
 #[test]
 fn no_stored_event_is_lost_when_the_host_page_fills_the_quota() {
     let all = run_all(30, &Setup { host_fills_quota: true, ..Setup::default() });
-    assert!(all.overflowed > 300, "too little went through the overflow to tell: {all}");
+    all.assert_enough(all.overflowed > 300, "too little went through the overflow to tell");
 }
 
 #[test]
 fn a_long_backlog_is_compacted_and_then_sent_completely() {
     let all = run_all(12, &Setup { outage: true, ..Setup::default() });
-    assert!(all.compacted > 20, "too few backlogs were long enough to tell: {all}");
+    all.assert_enough(all.compacted > 20, "too few backlogs were long enough to tell");
     let (written, events) = all.written;
     assert!(written * 2 <= events * 5, "compaction writes too much: {all}");
 }
@@ -130,7 +133,7 @@ fn a_lease_holder_frozen_for_ten_minutes_delays_no_other_tab() {
 #[test]
 fn a_permanently_rejected_event_delays_no_other_event() {
     let all = run_all(60, &Setup { rejections: true, ..Setup::default() });
-    assert!(all.rejected > 20, "nothing was rejected: {all}");
+    all.assert_enough(all.rejected > 20, "nothing was rejected");
 }
 
 #[test]
@@ -147,16 +150,16 @@ fn nothing_is_sent_twice_without_crashes_and_lost_responses() {
 #[test]
 fn withdrawn_events_are_never_sent_and_later_events_are_safe() {
     let all = run_all(150, &Setup { withdraws: true, ..Setup::default() });
-    assert!(all.withdrawn > 1_000, "too little was withdrawn to tell: {all}");
+    all.assert_enough(all.withdrawn > 1_000, "too little was withdrawn to tell");
     let all = run_all(30, &Setup { withdraws: true, share: 6_000, ..Setup::default() });
-    assert!(all.overflowed > 500, "too little went through the overflow to tell: {all}");
+    all.assert_enough(all.overflowed > 500, "too little went through the overflow to tell");
 }
 
 #[test]
 fn withdrawn_numbers_are_declared_when_no_tab_crashes() {
     let all =
         run_all(60, &Setup { withdraws: true, reliable: true, outage: true, ..Setup::default() });
-    assert!(all.withdrawn > 1_000, "too little was withdrawn to tell: {all}");
+    all.assert_enough(all.withdrawn > 1_000, "too little was withdrawn to tell");
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fmt;
 /// The results of one run, or the sum of many.
 #[derive(Debug, Default)]
 pub(crate) struct RunReport {
+    /// Whether fewer seeds ran than usual, so that the sums may be too small to tell anything.
+    pub(crate) is_short: bool,
     /// Broken invariants.
     pub(crate) violations: Vec<String>,
     /// Events whose `track` returned `stored: true`.
@@ -41,6 +43,11 @@ pub(crate) struct RunReport {
 }
 
 impl RunReport {
+    /// Fails if too little happened to tell anything, unless fewer seeds ran than usual.
+    pub(crate) fn assert_enough(&self, is_enough: bool, complaint: &str) {
+        assert!(is_enough || self.is_short, "{complaint}: {self}");
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.violations.extend(other.violations);
         self.promised += other.promised;
