@@ -52,7 +52,9 @@ fn demo_page(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         .except(workspace.path("www/node_modules"))
         .except(workspace.path("www/test"))
         .except(workspace.path("www/README.md"))
-        .reads(["npm/dist", "npm/package.json"].map(|path| workspace.path(path)))
+        .reads(
+            ["npm/dist", "npm/package.json", "npm/tsconfig.json"].map(|path| workspace.path(path)),
+        )
         .reads(npm_inputs(workspace))
         .depends_on("node", &toolchain.node)
         .writes(workspace.path("www/dist"))
