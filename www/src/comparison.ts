@@ -34,7 +34,7 @@ export class Comparison {
   }
 
   /** Records how many events a tab made. */
-  handle(tab: string, made: number): void {
+  record(tab: string, made: number): void {
     this.#made.set(tab, made)
   }
 

@@ -79,7 +79,7 @@ class Dashboard {
       case 'closing':
         if (this.#roster.handle(message, performance.now()) && this.#isEarlierTab())
           this.#ledger.recorder.restart(message.tab)
-        if (message.kind === 'compared') this.#comparison.handle(message.tab, message.made)
+        if (message.kind === 'compared') this.#comparison.record(message.tab, message.made)
         if (message.kind === 'status') {
           this.#channel.send({ kind: 'name', tab: message.tab, number: this.#ledger.recorder.tab(message.tab).number })
         }
