@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { findings, read, written } from './words.mjs'
 
 /** Folders and files that are being rewritten, and are not checked yet. It ends empty. */
-const NOT_YET_CLEAN = ['Cargo.toml', 'bench/server/', 'deny.toml', 'server/', 'xtask/']
+const NOT_YET_CLEAN = ['server/']
 
 test('plain words everywhere, comments of 100 columns, prose of 120, test names of 80', () => {
   const files = written().filter((file) => !NOT_YET_CLEAN.some((path) => file.startsWith(path)))
