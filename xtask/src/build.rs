@@ -8,6 +8,9 @@ use crate::toolchain::Toolchain;
 use crate::wasm;
 use crate::workspace::Workspace;
 
+/// Variables that configure Node, esbuild and Binaryen.
+const VARIABLES: [&str; 5] = ["BINARYEN_", "ESBUILD_", "NODE_ENV", "NODE_OPTIONS", "NODE_PATH"];
+
 /// Leaves the npm package in `npm/`, the demo page in `www/dist` and the server at
 /// `target/release/lamplight`. Steps whose inputs have not changed are skipped.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -34,6 +37,7 @@ pub(crate) fn package(workspace: &Workspace) -> Result<Toolchain> {
         .reads(wasm::shipped(workspace))
         .reads(npm_inputs(workspace))
         .depends_on("node", &toolchain.node)
+        .depends_on_variables(&VARIABLES)
         .writes(workspace.path("npm/dist"))
         .writes(workspace.path("npm/served"))
         .run(|| {
@@ -57,6 +61,7 @@ fn demo_page(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
         )
         .reads(npm_inputs(workspace))
         .depends_on("node", &toolchain.node)
+        .depends_on_variables(&VARIABLES)
         .writes(workspace.path("www/dist"))
         .run(|| workspace.run("build the demo page", workspace.node("www").arg("build.mjs")))
 }

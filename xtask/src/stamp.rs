@@ -9,6 +9,7 @@
 //! next run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::Hasher;
 use std::io::ErrorKind;
@@ -66,6 +67,13 @@ impl<'a> CachedStep<'a> {
     pub(crate) fn depends_on(mut self, what: &str, value: impl Into<String>) -> Self {
         self.values.insert(what.to_owned(), value.into().escape_default().to_string());
         self
+    }
+
+    /// Declares the environment variables whose names begin with one of `prefixes`.
+    pub(crate) fn depends_on_variables(self, prefixes: &[&str]) -> Self {
+        let lossy = |text: OsString| text.to_string_lossy().into_owned();
+        let all = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+        self.depends_on("the environment", variables(prefixes, all))
     }
 
     /// Declares a file, or a folder with all that is below it, that the step writes.
@@ -160,6 +168,16 @@ fn hash_below(
     };
     hashes.insert(path.to_path_buf(), hash);
     Ok(())
+}
+
+/// The variables whose names begin with one of `prefixes`, in an order that does not change.
+fn variables(prefixes: &[&str], all: impl Iterator<Item = (String, String)>) -> String {
+    let mut lines: Vec<_> = all
+        .filter(|(name, _)| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    lines.sort();
+    lines.join("\n")
 }
 
 /// Lets one process at a time decide about and run steps: two builds in one checkout would each

@@ -89,6 +89,7 @@ fn module_step<'a>(
         .reads(["xtask/src/wasm.rs", "xtask/src/wasm"].map(|path| workspace.path(path)))
         .depends_on("rustc", &toolchain.rustc)
         .depends_on("node", &toolchain.node)
+        .depends_on_variables(&["BINARYEN_", "NODE_OPTIONS", "WASM_BINDGEN_"])
 }
 
 fn create_folder(folder: &Path) -> Result<()> {

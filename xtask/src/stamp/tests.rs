@@ -239,3 +239,17 @@ fn the_reason_to_run_names_the_file() {
     assert_eq!(reason(&[("input a.rs", "missing")]).unwrap(), "a.rs was removed");
     assert_eq!(reason(&[("input A.rs", "1")]).unwrap(), "A.rs was added");
 }
+
+#[test]
+fn variables_that_configure_the_step_are_inputs_in_any_order() {
+    let of = |pairs: &[(&str, &str)]| {
+        let all = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        variables(&["RUSTFLAGS", "CARGO_PROFILE_"], all)
+    };
+    let flags = ("RUSTFLAGS", "-Copt-level=0");
+    let profile = ("CARGO_PROFILE_WASM_LTO", "off");
+    assert_eq!(of(&[flags, profile]), of(&[("HOME", "/tmp"), profile, flags]));
+    assert_ne!(of(&[flags, profile]), of(&[flags]));
+    assert_ne!(of(&[flags]), of(&[("RUSTFLAGS", "-Copt-level=1")]));
+    assert_eq!(of(&[("CARGO_PKG_NAME", "xtask")]), "");
+}

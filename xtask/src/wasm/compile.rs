@@ -58,7 +58,7 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
         .reads(cargo_configs(workspace))
         .depends_on("rustc", &toolchain.rustc)
         .depends_on("the standard library's source", toolchain.has_std_source.to_string())
-        .depends_on("the environment", environment(std::env::vars()))
+        .depends_on_variables(&VARIABLES)
         .writes(compiled.clone())
         .run(|| {
             workspace.run(&name, &mut cargo(workspace, module, toolchain))?;
@@ -103,33 +103,4 @@ fn cargo_configs(workspace: &Workspace) -> Vec<PathBuf> {
     folders.sort();
     folders.dedup();
     folders.iter().flat_map(|folder| [folder.join("config.toml"), folder.join("config")]).collect()
-}
-
-/// The variables that configure the compilation, in an order of their own.
-fn environment(variables: impl Iterator<Item = (String, String)>) -> String {
-    let mut lines: Vec<_> = variables
-        .filter(|(name, _)| VARIABLES.iter().any(|prefix| name.starts_with(prefix)))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    lines.sort();
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_that_configure_the_compilation_are_inputs_in_any_order() {
-        let of = |pairs: &[(&str, &str)]| {
-            environment(pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())))
-        };
-        let flags = ("RUSTFLAGS", "-Copt-level=0");
-        let profile = ("CARGO_PROFILE_WASM_LTO", "off");
-        assert_eq!(of(&[flags, profile]), of(&[("HOME", "/tmp"), profile, flags]));
-        assert_ne!(of(&[flags, profile]), of(&[flags]));
-        assert_ne!(of(&[flags]), of(&[("RUSTFLAGS", "-Copt-level=1")]));
-        // Cargo sets these for every program that it runs.
-        assert_eq!(of(&[("CARGO_PKG_NAME", "xtask"), ("CARGO_MANIFEST_DIR", "xtask")]), "");
-    }
 }
