@@ -231,7 +231,7 @@ fn work(
             events: Arc::clone(&storage.events),
             clock: Arc::clone(clock),
             entropy: Arc::clone(entropy),
-            enrichers: Arc::clone(&enrichers),
+            planner: Arc::clone(&enrichers) as _,
             throughput: Arc::clone(process_throughput),
         };
         tasks.spawn_on(worker.run(stopped.clone()), background);
@@ -240,7 +240,7 @@ fn work(
         storage: storage.clone(),
         clock: Arc::clone(clock),
         payloads_max: REPLAY_PAYLOADS_MAX,
-        enrichers,
+        planner: enrichers,
     };
     tasks.spawn_on(replayer.run(stopped.clone()), background);
     let retention = Retention {

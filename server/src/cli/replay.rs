@@ -65,7 +65,7 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
             storage: storage.clone(),
             clock: Arc::new(SystemClock),
             payloads_max: REPLAY_PAYLOADS_MAX,
-            enrichers,
+            planner: enrichers,
         };
         run(&replayer, id, out).await?;
     }

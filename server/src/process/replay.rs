@@ -1,4 +1,4 @@
-//! Replaying: payloads that were processed are processed again, a page at a time, when nothing new waits.
+//! Replays: payloads that were processed are processed again, a page at a time, while little waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::ProcessError;
-use super::enrich::Enrichers;
-use super::parse::plan;
+use super::planner::{Planner, full_message, plan_payload};
 use crate::store::{KeptPayload, Plan, Replayed, Storage};
 use crate::system::clock::Clock;
+use crate::system::supervisor::run_blocking;
 
 /// Payloads in one transaction, at most.
 pub const PAYLOADS_MAX: u32 = 128;
-/// Their unpacked bytes, at most. One payload is always taken.
+/// Their decompressed bytes, at most. One payload is always taken.
 const UNPACKED_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// Payloads that may wait to be processed for the first time while a replay goes on.
+/// A replay pauses while more payloads than this wait to be processed for the first time.
 const BACKLOG_MAX: u64 = 256;
-/// Rest while there is nothing to replay, or too much waits.
+/// Pause while there is nothing to replay, or too much waits.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Replays what is asked for until it is told to stop.
+/// Runs the requested replays until it is told to stop.
 #[derive(Clone)]
 pub struct Replayer {
     /// Where payloads, replays and events are.
@@ -29,18 +29,19 @@ pub struct Replayer {
     pub clock: Arc<dyn Clock>,
     /// Payloads in one transaction, at most: [`PAYLOADS_MAX`], or fewer.
     pub payloads_max: u32,
-    /// What is added to events.
-    pub enrichers: Arc<Enrichers>,
+    /// Turns payloads into plans.
+    pub planner: Arc<dyn Planner>,
 }
 
 impl Replayer {
-    /// Works until `stop` holds true. A replay that it leaves goes on at the next start.
+    /// Works until `stop` holds true. An unfinished replay continues at the next start.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let is_busy = match self.step().await {
                 Ok(is_busy) => is_busy,
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "replaying paused");
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "failed to replay payloads; trying again in 1 s");
                     false
                 }
             };
@@ -53,7 +54,7 @@ impl Replayer {
         }
     }
 
-    /// One round, if little enough waits that is new.
+    /// One round, unless too many new payloads wait. Gives whether there may be more to replay.
     async fn step(&self) -> Result<bool, ProcessError> {
         let waiting = self.storage.payload_queue.backlog().await?.payloads;
         if waiting > BACKLOG_MAX { Ok(false) } else { self.round().await }
@@ -62,7 +63,7 @@ impl Replayer {
     /// Replays one page of the oldest replay that is not finished. Gives whether there was one.
     ///
     /// # Errors
-    /// [`ProcessError`]. The page is replayed again then, which does no harm.
+    /// [`ProcessError`]. The same page is replayed again then, which changes nothing that is done.
     pub async fn round(&self) -> Result<bool, ProcessError> {
         let Some(replay) = self.storage.replays.next().await? else { return Ok(false) };
         let page = self.storage.archive.payloads(
@@ -77,27 +78,27 @@ impl Replayer {
             self.storage.replays.advance(replay, after, Replayed::default(), ended_ms).await?;
             return Ok(true);
         };
-        let enrichers = Arc::clone(&self.enrichers);
-        let planned = tokio::task::spawn_blocking(move || plan_all(&page, &enrichers));
-        let (plans, unreadable) = planned.await.map_err(ProcessError::Plan)?;
+        let planner = Arc::clone(&self.planner);
+        let (plans, skipped) = run_blocking(move || plan_all(&page, &*planner)).await;
         let mut done = self.storage.events.reapply(plans, self.clock.now_ms()).await?;
-        done += Replayed { payloads: unreadable, skipped: unreadable, ..Replayed::default() };
+        done += Replayed { payloads: skipped, skipped, ..Replayed::default() };
         self.storage.replays.advance(replay, Some(last), done, None).await?;
         Ok(true)
     }
 }
 
-fn plan_all(page: &[KeptPayload], enrichers: &Enrichers) -> (Vec<Arc<Plan>>, u64) {
-    let (mut plans, mut unreadable) = (Vec::with_capacity(page.len()), 0);
+/// Gives the plans, and how many payloads have none. Those stay in the archive as they are.
+fn plan_all(page: &[KeptPayload], planner: &dyn Planner) -> (Vec<Arc<Plan>>, u64) {
+    let (mut plans, mut skipped) = (Vec::with_capacity(page.len()), 0);
     for payload in page {
-        match plan(&payload.metadata, &payload.body, 1, enrichers) {
+        match plan_payload(planner, &payload.metadata, &payload.body, 1) {
             Ok(plan) => plans.push(Arc::new(plan)),
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(payload = %payload.metadata.id, error, "a payload cannot be replayed");
-                unreadable += 1;
+                let (payload, error) = (payload.metadata.id, full_message(&error));
+                tracing::error!(%payload, error, "failed to plan a payload; the replay skips it");
+                skipped += 1;
             }
         }
     }
-    (plans, unreadable)
+    (plans, skipped)
 }

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::WorkerSlot;
-use super::{Lease, LeaseToken};
+use super::{Lease, LeaseToken, SetAsideSums, WorkerSlot};
 
 /// The id of a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,6 +124,8 @@ pub struct LeasedPayload {
     pub ticket: Ticket,
     /// How many attempts there were before.
     pub attempts: u32,
+    /// How many of those attempts failed because of the payload itself.
+    pub own_failures: u32,
     /// How it arrived.
     pub metadata: PayloadMetadata,
     /// The bytes, verbatim.
@@ -140,12 +141,15 @@ pub struct FailedPayload {
     pub due_ms: i64,
     /// What failed, as a sentence.
     pub error: String,
+    /// Whether the payload itself is the cause, rather than a database that takes no writes. Only
+    /// such failures count towards setting it aside.
+    pub is_own: bool,
 }
 
 /// How much work is queued.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// Payloads that are not settled.
+    /// Payloads that are neither settled nor set aside.
     pub payloads: u64,
     /// Events in them.
     pub events: u64,
@@ -155,4 +159,6 @@ pub struct Backlog {
     pub failing: u64,
     /// The error of the last of those.
     pub last_error: Option<String>,
+    /// Payloads that failed too often and wait for an operator.
+    pub set_aside: SetAsideSums,
 }

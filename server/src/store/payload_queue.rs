@@ -4,7 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::{
-    Answer, Backlog, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload, Ticket, WorkerSlot,
+    Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
+    PayloadId, SetAsidePayload, Ticket, WorkerSlot,
 };
 
 /// Takes raw payloads, durably, and leases them to workers until each is settled.
@@ -39,7 +40,32 @@ pub trait PayloadQueue: Send + Sync + 'static {
     /// them (I4).
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()>;
 
-    /// How much work is queued.
+    /// Takes leased payloads out of the queue and keeps each with its error. No worker leases one
+    /// again, and [`super::Archive::prune`] keeps it, until [`Self::retry`] puts it back (I3).
+    ///
+    /// # Errors
+    /// [`super::StoreError::LeaseLost`], having changed nothing, unless `lease` holds every one of
+    /// them (I4).
+    fn set_aside(
+        &self,
+        lease: Lease,
+        exhausted: Vec<ExhaustedPayload>,
+        now_ms: i64,
+    ) -> Answer<'_, ()>;
+
+    /// At most `limit` of the payloads that are set aside, in the order of their ids, after
+    /// `after`.
+    fn list_set_aside(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>>;
+
+    /// Puts a payload that is set aside back in the queue, due now and with no failures of its own.
+    /// Gives false if no such payload is set aside.
+    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool>;
+
+    /// How much work is queued, and how much is set aside.
     fn backlog(&self) -> Answer<'_, Backlog>;
 
     /// The largest number of workers that this queue can be divided between.

@@ -8,3 +8,4 @@ pub mod disk_space;
 pub mod entropy;
 pub mod logging;
 pub mod open_files;
+pub mod supervisor;

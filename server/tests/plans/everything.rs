@@ -12,9 +12,9 @@ use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     AggregateQuery, Completeness, Encoding, EventFilter, EventQuery, EventRef, EventRow,
-    FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition, NewPayload,
-    PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery, Replayed,
-    RetentionLimits, Storage, WorkerSlot,
+    ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition,
+    NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery,
+    Replayed, RetentionLimits, Storage, WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -94,10 +94,14 @@ async fn receive(storage: &Storage, now_ms: i64) -> Vec<Arc<Plan>> {
     };
     let leased: Vec<LeasedPayload> = storage.payload_queue.lease(ask).await.unwrap();
     let lease = leased[0].lease;
-    let failed =
-        FailedPayload { ticket: leased[0].ticket.clone(), due_ms: now_ms, error: "e".into() };
+    let (ticket, error) = (leased[0].ticket.clone(), "e".to_owned());
+    let failed = FailedPayload { ticket, due_ms: now_ms, error: error.clone(), is_own: true };
     storage.payload_queue.release(lease, vec![failed], now_ms).await.unwrap();
-    let tickets = leased[1..].iter().map(|payload| payload.ticket.clone()).collect();
+    let exhausted = ExhaustedPayload { ticket: leased[1].ticket.clone(), error };
+    storage.payload_queue.set_aside(lease, vec![exhausted], now_ms).await.unwrap();
+    let aside = storage.payload_queue.list_set_aside(None, 10).await.unwrap();
+    storage.payload_queue.retry(aside[0].metadata.id, now_ms).await.unwrap();
+    let tickets = leased[2..].iter().map(|payload| payload.ticket.clone()).collect();
     storage.payload_queue.settle(lease, tickets, now_ms).await.unwrap();
     storage.payload_queue.backlog().await.unwrap();
     storage.archive.metadata(leased[0].metadata.id).await.unwrap();

@@ -23,15 +23,18 @@ const SMALL: [(&str, &str); 7] = [
 ];
 /// Statements that may begin at a table's first row, or sort, with how each begins and why it reads
 /// little.
-const EXCUSED: [(&str, &str); 8] = [
+const EXCUSED: [(&str, &str); 10] = [
     ("SELECT count(*), coalesce(sum(events), 0) FROM payload_queue", "once, at the start"),
+    ("SELECT count(*), coalesce(sum(events), 0) FROM set_aside", "once, at the start"),
+    ("SELECT received_ms FROM set_aside ORDER BY position LIMIT 1", "the first row, along the key"),
     (
         "UPDATE payload_queue SET due_ms = 1, lease_token = NULL WHERE due_ms > 0 AND lease_token IS NOT NULL",
         "once, at the start",
     ),
     (
-        "SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1",
-        "the first rows, along the key",
+        "SELECT position, received_ms FROM payloads WHERE position NOT IN (SELECT position FROM set_aside) \
+         ORDER BY position LIMIT ?1",
+        "the first rows, along the key, and those that are set aside among them",
     ),
     (
         "SELECT id, first_id, last_id, after_id, payloads, rewritten, restored, accepted, skipped, begun_ms, ended_ms \

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::store::{
-    Answer, Applied, Backlog, Events, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay, ReplayId, Replayed, Replays,
-    RetentionLimits, Storage, StoreError, Ticket, WorkerSlot,
+    Answer, Applied, Backlog, Events, ExhaustedPayload, FailedPayload, Lease, LeaseAsk,
+    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay,
+    ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload, Storage, StoreError, Ticket,
+    WorkerSlot,
 };
 
 /// Where processing breaks off.
@@ -78,6 +79,24 @@ impl PayloadQueue for Breaking {
     }
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
         self.storage.payload_queue.release(lease, failed, now_ms)
+    }
+    fn set_aside(
+        &self,
+        lease: Lease,
+        exhausted: Vec<ExhaustedPayload>,
+        now_ms: i64,
+    ) -> Answer<'_, ()> {
+        self.storage.payload_queue.set_aside(lease, exhausted, now_ms)
+    }
+    fn list_set_aside(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>> {
+        self.storage.payload_queue.list_set_aside(after, limit)
+    }
+    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
+        self.storage.payload_queue.retry(id, now_ms)
     }
     fn backlog(&self) -> Answer<'_, Backlog> {
         self.storage.payload_queue.backlog()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::machine::{Crash, Machine, on_disk};
+use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
     Encoding, EventFilter, EventQuery, Events, NewPayload, PayloadId, PayloadMetadata,
@@ -130,7 +131,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
             throughput: Arc::default(),
-            enrichers: Arc::default(),
+            planner: Arc::new(Enrichers::default()),
         }
     }
 
@@ -139,7 +140,7 @@ impl World {
             storage: self.parts().watched(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             payloads_max: 7,
-            enrichers: Arc::default(),
+            planner: Arc::new(Enrichers::default()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod queue;
 pub(crate) mod replays;
+pub(crate) mod set_aside;
 mod share;
 
 use std::future::{Future, poll_fn};
@@ -22,15 +23,17 @@ use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::Lease;
 use crate::store::{
-    Answer, Archive, Backlog, Database, FailedPayload, KeptPayload, LeaseAsk, LeasedPayload,
-    NewPayload, PayloadId, PayloadMetadata, PayloadQueue, PayloadSpan, Replay, ReplayId, Replayed,
-    Replays, SpanCount, StoreError, Ticket, WorkerSlot,
+    Answer, Archive, Backlog, Database, ExhaustedPayload, FailedPayload, KeptPayload, LeaseAsk,
+    LeasedPayload, NewPayload, PayloadId, PayloadMetadata, PayloadQueue, PayloadSpan, Replay,
+    ReplayId, Replayed, Replays, SetAsidePayload, SetAsideSums, SpanCount, StoreError, Ticket,
+    WorkerSlot,
 };
 use share::SHARES;
 
-const SCHEMA: [Step; 2] = [
+const SCHEMA: [Step; 3] = [
     ("V1__payloads", include_str!("../../../../migrations/sqlite/intake/V1__payloads.sql")),
     ("V2__shares", include_str!("../../../../migrations/sqlite/intake/V2__shares.sql")),
+    ("V3__set_aside", include_str!("../../../../migrations/sqlite/intake/V3__set_aside.sql")),
 ];
 
 /// Wakes the worker that waits for a share.
@@ -45,6 +48,8 @@ const LAYOUT: Layout = Layout { page_bytes: 16 * 1024, cache_kib: 8 * 1024 };
 struct Gauges {
     payloads: AtomicI64,
     events: AtomicI64,
+    set_aside: AtomicI64,
+    set_aside_events: AtomicI64,
 }
 
 /// The embedded payload queue, archive and replays.
@@ -95,6 +100,9 @@ impl IntakeHost {
         let (payloads, events) = queue::count(connection)?;
         self.gauges.payloads.store(payloads, Ordering::Relaxed);
         self.gauges.events.store(events, Ordering::Relaxed);
+        let (payloads, events) = set_aside::count(connection)?;
+        self.gauges.set_aside.store(payloads, Ordering::Relaxed);
+        self.gauges.set_aside_events.store(events, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -117,6 +125,8 @@ impl Host for IntakeHost {
     fn committed(&mut self, change: Change) {
         self.gauges.payloads.fetch_add(change.payloads, Ordering::Relaxed);
         self.gauges.events.fetch_add(change.events, Ordering::Relaxed);
+        self.gauges.set_aside.fetch_add(change.set_aside, Ordering::Relaxed);
+        self.gauges.set_aside_events.fetch_add(change.set_aside_events, Ordering::Relaxed);
         for (share, staged) in (0..).zip(self.staged.iter()) {
             if change.staged_shares & 1 << share != 0 {
                 staged.notify_one();
@@ -191,12 +201,70 @@ impl PayloadQueue for SqliteIntake {
         Box::pin(async move { released.await? })
     }
 
+    fn set_aside(
+        &self,
+        lease: Lease,
+        exhausted: Vec<ExhaustedPayload>,
+        now_ms: i64,
+    ) -> Answer<'_, ()> {
+        let moved =
+            self.writer.write("set payloads aside", Guard::Alone, 0, move |connection, change| {
+                let tickets = exhausted.iter().map(|payload| &payload.ticket);
+                let Some(positions) = held(connection, lease, tickets, now_ms)? else {
+                    return Ok(Err(StoreError::LeaseLost));
+                };
+                for (position, payload) in positions.into_iter().zip(&exhausted) {
+                    set_aside::insert(connection, lease, position, &payload.error, now_ms)?;
+                    let events = queue::settle(connection, lease, position)?;
+                    change.payloads -= 1;
+                    change.events -= events;
+                    change.set_aside += 1;
+                    change.set_aside_events += events;
+                }
+                Ok(Ok(()))
+            });
+        Box::pin(async move { moved.await? })
+    }
+
+    fn list_set_aside(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>> {
+        Box::pin(self.readers.read("list payloads that are set aside", move |connection| {
+            set_aside::page(connection, after, limit)
+        }))
+    }
+
+    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
+        Box::pin(self.writer.write(
+            "retry a payload that is set aside",
+            Guard::Alone,
+            0,
+            move |connection, change| {
+                let Some(events) = set_aside::put_back(connection, id, now_ms)? else {
+                    return Ok(false);
+                };
+                change.payloads += 1;
+                change.events += events;
+                change.set_aside -= 1;
+                change.set_aside_events -= events;
+                Ok(true)
+            },
+        ))
+    }
+
     fn backlog(&self) -> Answer<'_, Backlog> {
         let count = |gauge: &AtomicI64| u64::try_from(gauge.load(Ordering::Relaxed)).unwrap_or(0);
         let (payloads, events) = (count(&self.gauges.payloads), count(&self.gauges.events));
+        let aside = (count(&self.gauges.set_aside), count(&self.gauges.set_aside_events));
         Box::pin(async move {
-            let rest = self.readers.read("read the queue", queue::backlog);
-            Ok(Backlog { payloads, events, ..rest.await? })
+            let read = self.readers.read("read the queue", |connection| {
+                Ok((queue::backlog(connection)?, set_aside::oldest_ms(connection)?))
+            });
+            let (rest, oldest_ms) = read.await?;
+            let set_aside = SetAsideSums { payloads: aside.0, events: aside.1, oldest_ms };
+            Ok(Backlog { payloads, events, set_aside, ..rest })
         })
     }
 
@@ -352,6 +420,7 @@ fn read_leased(
                 lease: queue::lease_of(ask),
                 ticket: queue::ticket(taken.position),
                 attempts: taken.attempts,
+                own_failures: taken.own_failures,
                 metadata: queue::metadata(row)?,
                 body: row.get::<_, Vec<u8>>(10)?.into(),
             })

@@ -25,6 +25,7 @@ pub(crate) struct LeasedRow {
     pub(crate) position: i64,
     unpacked_bytes: u64,
     pub(crate) attempts: u32,
+    pub(crate) own_failures: u32,
 }
 
 /// The lease that `ask` asks for.
@@ -94,7 +95,7 @@ fn due(
     limit: usize,
 ) -> rusqlite::Result<Vec<LeasedRow>> {
     let mut find = connection.prepare_cached(
-        "SELECT due_ms, position, unpacked_bytes, attempts FROM payload_queue \
+        "SELECT due_ms, position, unpacked_bytes, attempts, own_failures FROM payload_queue \
          WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
     )?;
     let mut due = Vec::new();
@@ -105,6 +106,7 @@ fn due(
                 position: row.get(1)?,
                 unpacked_bytes: row.get(2)?,
                 attempts: row.get(3)?,
+                own_failures: row.get(4)?,
             })
         })?;
         for row in found {
@@ -172,7 +174,8 @@ pub(crate) fn release(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE payload_queue SET due_ms = ?5, lease_token = NULL, last_error = ?6 \
+            "UPDATE payload_queue SET due_ms = ?5, lease_token = NULL, last_error = ?6, \
+             own_failures = own_failures + ?7 \
              WHERE share = ?1 AND due_ms = ?2 AND position = ?3 AND lease_token = ?4",
         )?
         .execute(params![
@@ -181,7 +184,8 @@ pub(crate) fn release(
             position,
             token(lease),
             failed.due_ms.max(1),
-            failed.error
+            failed.error,
+            failed.is_own
         ])?;
     Ok(())
 }
@@ -249,7 +253,10 @@ fn first_fresh(connection: &Connection, share: u32) -> rusqlite::Result<Option<(
 /// how many.
 pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result<u64> {
     let oldest: Vec<(i64, i64)> = connection
-        .prepare_cached("SELECT position, received_ms FROM payloads ORDER BY position LIMIT ?1")?
+        .prepare_cached(
+            "SELECT position, received_ms FROM payloads \
+             WHERE position NOT IN (SELECT position FROM set_aside) ORDER BY position LIMIT ?1",
+        )?
         .query_map([PRUNED_MAX + HELD_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let (mut fresh, mut tried) = (i64::MAX, HashSet::new());

@@ -31,6 +31,10 @@ pub(crate) struct Change {
     pub(crate) events: i64,
     /// The shares that payloads were added to, a bit each.
     pub(crate) staged_shares: u32,
+    /// Payloads set aside, or put back in the queue when negative.
+    pub(crate) set_aside: i64,
+    /// Events in them.
+    pub(crate) set_aside_events: i64,
     /// Deliveries queued.
     pub(crate) deliveries: i64,
 }

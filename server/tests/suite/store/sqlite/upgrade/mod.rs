@@ -42,6 +42,7 @@ async fn fill(folder: &Path) {
             ticket: it.ticket.clone(),
             due_ms: NOW + 400_000,
             error: "disk".into(),
+            is_own: false,
         })
         .collect();
     let lease = leased[0].lease;
@@ -183,7 +184,7 @@ fn a_step_that_was_released_never_changes() {
         steps(schema).iter().map(|step| format!("{step} {:x}", step.checksum())).collect::<Vec<_>>()
     });
     let known: [&[&str]; 3] = [
-        &["V1__payloads abdd73db32dc6f2e", "V2__shares 77a531bac465eac6"],
+        &["V1__payloads abdd73db32dc6f2e", "V2__shares 77a531bac465eac6", "V3__set_aside TODO"],
         &[
             "V1__events 5eb6dcacb8f7ae9a",
             "V2__key_rules afa7d1f682ac9521",

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lamplight_server::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use lamplight_server::process::enrich::Enrichers;
+use lamplight_server::process::{ProcessedBatch, REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{self, OpenError, WriterLimits};
@@ -116,9 +117,9 @@ impl Server {
             clock: Arc::new(At(now_ms)),
             entropy: Arc::new(SystemEntropy),
             throughput: Arc::default(),
-            enrichers: Arc::default(),
+            planner: Arc::new(Enrichers::default()),
         };
-        while worker.round().await.unwrap() != lamplight_server::process::Found::Nothing {}
+        while worker.round().await.unwrap() != ProcessedBatch::Empty {}
     }
 
     /// Finishes all replays.
@@ -127,7 +128,7 @@ impl Server {
             storage: self.storage.clone(),
             clock: Arc::new(At(now_ms)),
             payloads_max: REPLAY_PAYLOADS_MAX,
-            enrichers: Arc::default(),
+            planner: Arc::new(Enrichers::default()),
         };
         while replayer.round().await.unwrap() {}
     }

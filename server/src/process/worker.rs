@@ -1,0 +1,179 @@
+//! A worker: leases payloads, plans and applies them, and settles.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::ProcessError;
+use super::failure::{Attempt, Failed, Failure};
+use super::planner::{Planner, plan_payload};
+use crate::metrics::throughput::Throughput;
+use crate::store::{
+    Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, StoreError, Ticket,
+    WorkerSlot,
+};
+use crate::system::clock::Clock;
+use crate::system::entropy::Entropy;
+use crate::system::supervisor::run_blocking;
+
+/// Payloads in one transaction, at most.
+const PAYLOADS_MAX: u32 = 256;
+/// Their decompressed bytes, at most. One payload is always taken.
+const UNPACKED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a worker may take. Far longer than it ever should.
+const LEASE_MS: i64 = 60_000;
+/// How long to let a batch gather after one that was not full. Each batch costs three syncs, which
+/// delay answers.
+const LINGER: Duration = Duration::from_millis(50);
+/// Longest sleep when nothing is due. Retries send no wake-up, so poll at least this often.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How much of what was due one round processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessedBatch {
+    /// Nothing was due.
+    Empty,
+    /// All that was due.
+    Partial,
+    /// As much as one transaction holds; there may be more.
+    Full,
+}
+
+/// Processes payloads until it is told to stop.
+#[derive(Clone)]
+pub struct Worker {
+    /// Which of the workers this is.
+    pub slot: WorkerSlot,
+    /// Where payloads come from.
+    pub payload_queue: Arc<dyn PayloadQueue>,
+    /// Where events go.
+    pub events: Arc<dyn Events>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes lease tokens.
+    pub entropy: Arc<dyn Entropy>,
+    /// Turns payloads into plans.
+    pub planner: Arc<dyn Planner>,
+    /// Measures how fast it goes.
+    pub throughput: Arc<Throughput>,
+}
+
+impl Worker {
+    /// Works until `stop` holds true. Finishes what it has leased before it returns.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let (rest, wakes_early) = match self.round().await {
+                Ok(ProcessedBatch::Full) => continue,
+                Ok(ProcessedBatch::Partial) => (LINGER, false),
+                Ok(ProcessedBatch::Empty) => (IDLE, true),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "failed to process payloads; trying again in 1 s");
+                    (IDLE, false)
+                }
+            };
+            tokio::select! {
+                () = self.payload_queue.staged(self.slot), if wakes_early => {}
+                () = tokio::time::sleep(rest) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Processes what is due now, up to the limits of one transaction.
+    ///
+    /// # Errors
+    /// [`ProcessError`]. Whatever was leased is leased again when its lease ends.
+    pub async fn round(&self) -> Result<ProcessedBatch, ProcessError> {
+        let leased = self
+            .payload_queue
+            .lease(LeaseAsk {
+                token: LeaseToken(self.entropy.bits()?),
+                worker: self.slot,
+                now_ms: self.clock.now_ms(),
+                lease_ms: LEASE_MS,
+                payloads_max: PAYLOADS_MAX,
+                unpacked_bytes_max: UNPACKED_BYTES_MAX,
+            })
+            .await?;
+        let Some(lease) = leased.first().map(|payload| payload.lease) else {
+            return Ok(ProcessedBatch::Empty);
+        };
+        let bytes: u64 = leased.iter().map(|it| u64::from(it.metadata.unpacked_bytes)).sum();
+        let is_full = leased.len() >= PAYLOADS_MAX as usize || bytes >= UNPACKED_BYTES_MAX / 2;
+        let (events, begun_ms) =
+            (leased.iter().map(|it| u64::from(it.metadata.events)).sum(), self.clock.now_ms());
+        let planner = Arc::clone(&self.planner);
+        let (planned, mut failures) = run_blocking(move || plan_all(&leased, &*planner)).await;
+        let done = self.apply(planned, &mut failures).await;
+        self.finish(lease, done, failures).await?;
+        self.throughput.record(events, begun_ms, self.clock.now_ms());
+        Ok(if is_full { ProcessedBatch::Full } else { ProcessedBatch::Partial })
+    }
+
+    /// Applies all plans together. If the store refuses that, applies each alone, so that one cannot
+    /// hold up the others. Gives the tickets of those that are applied.
+    async fn apply(&self, planned: Vec<Planned>, failures: &mut Vec<Failure>) -> Vec<Ticket> {
+        let now_ms = self.clock.now_ms();
+        let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
+        match self.events.apply(all, now_ms).await {
+            Ok(_) => return planned.into_iter().map(|it| it.attempt.into_ticket()).collect(),
+            Err(error @ StoreError::Database { .. }) if planned.len() > 1 => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "failed to apply payloads together; applying each alone");
+            }
+            Err(error) => {
+                failures.extend(planned.into_iter().map(|it| it.attempt.not_applied(&error)));
+                return Vec::new();
+            }
+        }
+        let mut done = Vec::new();
+        for Planned { attempt, plan } in planned {
+            match self.events.apply(vec![plan], now_ms).await {
+                Ok(_) => done.push(attempt.into_ticket()),
+                Err(error) => failures.push(attempt.not_applied(&error)),
+            }
+        }
+        done
+    }
+
+    /// Gives failed payloads back or sets them aside, and settles the others.
+    async fn finish(
+        &self,
+        lease: Lease,
+        done: Vec<Ticket>,
+        failures: Vec<Failure>,
+    ) -> Result<(), StoreError> {
+        let now_ms = self.clock.now_ms();
+        let Failed { retried, exhausted } = Failed::sort(failures, now_ms);
+        if !retried.is_empty() {
+            self.payload_queue.release(lease, retried, now_ms).await?;
+        }
+        if !exhausted.is_empty() {
+            self.payload_queue.set_aside(lease, exhausted, now_ms).await?;
+        }
+        if !done.is_empty() {
+            self.payload_queue.settle(lease, done, now_ms).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A leased payload that could be planned.
+struct Planned {
+    attempt: Attempt,
+    plan: Arc<Plan>,
+}
+
+fn plan_all(leased: &[LeasedPayload], planner: &dyn Planner) -> (Vec<Planned>, Vec<Failure>) {
+    let (mut planned, mut failures) = (Vec::with_capacity(leased.len()), Vec::new());
+    for payload in leased {
+        let attempt = Attempt::of(payload);
+        match plan_payload(planner, &payload.metadata, &payload.body, payload.attempts + 1) {
+            Ok(plan) => planned.push(Planned { attempt, plan: Arc::new(plan) }),
+            Err(error) => failures.push(attempt.not_planned(&error)),
+        }
+    }
+    (planned, failures)
+}

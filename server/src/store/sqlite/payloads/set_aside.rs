@@ -1,0 +1,93 @@
+//! Payloads that are set aside: `set_aside`.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::queue;
+use super::share::share_of;
+use crate::store::{Lease, PayloadId, SetAsidePayload};
+
+/// Copies the leased payload at `position` here, with its error.
+pub(crate) fn insert(
+    connection: &Connection,
+    lease: Lease,
+    position: i64,
+    error: &str,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO set_aside \
+             (position, id, received_ms, events, unpacked_bytes, attempts, error, set_aside_ms) \
+             SELECT queue.position, payloads.id, queue.received_ms, queue.events, \
+             queue.unpacked_bytes, queue.attempts, ?4, ?5 \
+             FROM payload_queue AS queue JOIN payloads USING (position) \
+             WHERE queue.share = ?1 AND queue.due_ms = ?2 AND queue.position = ?3",
+        )?
+        .execute(params![share_of(position), lease.until_ms, position, error, now_ms])?;
+    Ok(())
+}
+
+/// Moves a payload back into the queue. Gives the number of its events, if it was set aside.
+pub(crate) fn put_back(
+    connection: &Connection,
+    id: PayloadId,
+    now_ms: i64,
+) -> rusqlite::Result<Option<i64>> {
+    let id = id.0.into_bytes();
+    let found: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT position, events FROM set_aside WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((position, events)) = found else { return Ok(None) };
+    connection
+        .prepare_cached(
+            "INSERT INTO payload_queue \
+             (share, due_ms, position, received_ms, events, unpacked_bytes, attempts, last_error) \
+             SELECT ?1, ?2, position, received_ms, events, unpacked_bytes, attempts, error \
+             FROM set_aside WHERE position = ?3",
+        )?
+        .execute(params![share_of(position), now_ms.max(1), position])?;
+    connection.prepare_cached("DELETE FROM set_aside WHERE position = ?1")?.execute([position])?;
+    Ok(Some(events))
+}
+
+/// Payloads after `after`, in the order of their ids.
+pub(crate) fn page(
+    connection: &Connection,
+    after: Option<PayloadId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<SetAsidePayload>> {
+    connection
+        .prepare_cached(
+            "SELECT aside.id, aside.received_ms, key_id, source, encoding, aside.events, \
+             aside.unpacked_bytes, user_agent, origin, client, attempts, error, set_aside_ms \
+             FROM set_aside AS aside JOIN payloads USING (position) \
+             WHERE aside.id > ?1 ORDER BY aside.id LIMIT ?2",
+        )?
+        .query_map(params![after.map(|id| id.0.into_bytes()).unwrap_or_default(), limit], read)?
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<SetAsidePayload> {
+    Ok(SetAsidePayload {
+        metadata: queue::metadata(row)?,
+        attempts: row.get(10)?,
+        error: row.get(11)?,
+        set_aside_ms: row.get(12)?,
+    })
+}
+
+/// How many payloads are set aside, and how many events in them. Reads the whole table.
+pub(crate) fn count(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    connection.query_row("SELECT count(*), coalesce(sum(events), 0) FROM set_aside", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+/// When the oldest was received: the first in the order of arrival.
+pub(crate) fn oldest_ms(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT received_ms FROM set_aside ORDER BY position LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()
+}
