@@ -1,5 +1,5 @@
--- How many attempts failed because of the payload itself. `attempts` also counts attempts that ended with the process
--- or because the store took no writes, and those must never set a payload aside.
+-- How many attempts failed because of the payload itself. `attempts` also counts those that ended
+-- with the process or because the store took no writes. They must never set a payload aside.
 ALTER TABLE payload_queue ADD COLUMN own_failures INTEGER NOT NULL DEFAULT 0;
 
 -- Payloads that failed too often. They left the queue, and stay here until an operator retries them.

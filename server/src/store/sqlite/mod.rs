@@ -17,13 +17,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Route, Storage};
+use crate::system::supervisor::Supervisor;
 
 pub use file::connection::OpenError;
 pub use payloads::SqliteIntake;
 pub use store::SqliteStore;
 pub use writer::step::WriterLimits;
 
-/// Opens both databases, or creates them.
+/// Opens both databases, or creates them. Nobody learns of a thread that panics.
 ///
 /// # Errors
 /// [`OpenError`].
@@ -33,8 +34,22 @@ pub fn open(
     limits: WriterLimits,
     routes: Vec<Route>,
 ) -> Result<Storage, OpenError> {
-    let intake = Arc::new(SqliteIntake::open(intake, limits)?);
-    let store = Arc::new(SqliteStore::open(store, limits, routes)?);
+    open_supervised(intake, store, limits, routes, &Supervisor::default())
+}
+
+/// Opens both databases, or creates them, with their threads under `supervisor`.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_supervised(
+    intake: &Path,
+    store: &Path,
+    limits: WriterLimits,
+    routes: Vec<Route>,
+    supervisor: &Supervisor,
+) -> Result<Storage, OpenError> {
+    let intake = Arc::new(SqliteIntake::open(intake, limits, supervisor)?);
+    let store = Arc::new(SqliteStore::open_supervised(store, limits, routes, supervisor)?);
     Ok(Storage {
         payload_queue: Arc::<SqliteIntake>::clone(&intake),
         archive: Arc::<SqliteIntake>::clone(&intake),

@@ -19,6 +19,7 @@ use super::weeks::upgrade;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::{Answer, Route, StoreError, Week};
+use crate::system::supervisor::Supervisor;
 
 const SCHEMA: [Step; 5] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
@@ -56,6 +57,19 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`].
     pub fn open(path: &Path, limits: WriterLimits, routes: Vec<Route>) -> Result<Self, OpenError> {
+        Self::open_supervised(path, limits, routes, &Supervisor::default())
+    }
+
+    /// Opens the database as [`Self::open`] does, with its threads under `supervisor`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_supervised(
+        path: &Path,
+        limits: WriterLimits,
+        routes: Vec<Route>,
+        supervisor: &Supervisor,
+    ) -> Result<Self, OpenError> {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let mut store = open_writer(path, LAYOUT)?;
         migrate(&mut store, path, &SCHEMA)?;
@@ -67,11 +81,16 @@ impl SqliteStore {
         let queued = watch::Sender::new(0);
         let host =
             StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
-        let writer = Writer::start("store-writer", limits, Files { store, weeks }, host)
-            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let writer =
+            Writer::start("writer of store.db", limits, Files { store, weeks }, host, supervisor)
+                .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
-        let checkpointer = Checkpointer::start(Logs::OfStore(path.to_owned()))
-            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let checkpointer = Checkpointer::start(
+            "checkpointer of store.db",
+            Logs::OfStore(path.to_owned()),
+            supervisor,
+        )
+        .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         Ok(Self {
             writer,
             readers,

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use super::connection::open_checkpointer;
 use crate::store::sqlite::weeks::open::is_week;
 use crate::system::background::lower_thread_priority;
+use crate::system::supervisor::{Supervised, Supervisor};
 
 /// How often the logs are checked.
 const EVERY: Duration = Duration::from_millis(250);
@@ -40,16 +41,22 @@ pub(crate) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread.
-    pub(crate) fn start(logs: Logs) -> std::io::Result<Self> {
-        Self::start_with(logs, QUIET_LOOKS)
+    pub(crate) fn start(name: &str, logs: Logs, supervisor: &Supervisor) -> std::io::Result<Self> {
+        Self::start_with(name, logs, QUIET_LOOKS, supervisor)
     }
 
-    fn start_with(logs: Logs, quiet_looks: u32) -> std::io::Result<Self> {
+    fn start_with(
+        name: &str,
+        logs: Logs,
+        quiet_looks: u32,
+        supervisor: &Supervisor,
+    ) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
-        let run = move || {
+        let run = move |supervised: &Supervised| {
             lower_thread_priority();
             let mut watched: BTreeMap<PathBuf, Log> = BTreeMap::new();
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                supervised.reach();
                 let paths = logs.databases();
                 watched.retain(|path, _| paths.contains(path));
                 for path in paths {
@@ -64,7 +71,7 @@ impl Checkpointer {
                 }
             }
         };
-        std::thread::Builder::new().name("checkpointer".to_owned()).spawn(run)?;
+        supervisor.spawn_thread(name, run)?;
         Ok(Self { _stop: stop })
     }
 }
@@ -145,7 +152,9 @@ mod tests {
         let path = dir.path().join("db");
         let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
         writer.execute_batch("CREATE TABLE kept (bytes BLOB)").unwrap();
-        let _checkpointer = Checkpointer::start(Logs::Of(path.clone())).unwrap();
+        let _checkpointer =
+            Checkpointer::start("checkpointer", Logs::Of(path.clone()), &Supervisor::default())
+                .unwrap();
         let keep = || writer.execute("INSERT INTO kept VALUES (zeroblob(1000000))", []).unwrap();
         keep();
         std::thread::sleep(2 * EVERY);
@@ -174,7 +183,8 @@ mod tests {
             connection.execute_batch("CREATE TABLE kept (x); INSERT INTO kept VALUES (1)").unwrap();
         }
         let logs = Logs::OfStore(dir.path().join("store.db"));
-        let _checkpointer = Checkpointer::start_with(logs, 2).unwrap();
+        let _checkpointer =
+            Checkpointer::start_with("checkpointer", logs, 2, &Supervisor::default()).unwrap();
         let log_bytes = |name| std::fs::metadata(dir.path().join(name)).unwrap().len();
         for _ in 0..100 {
             std::thread::sleep(EVERY);

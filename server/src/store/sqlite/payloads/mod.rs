@@ -28,6 +28,7 @@ use crate::store::{
     ReplayId, Replayed, Replays, SetAsidePayload, SetAsideSums, SpanCount, StoreError, Ticket,
     WorkerSlot,
 };
+use crate::system::supervisor::Supervisor;
 use share::SHARES;
 
 const SCHEMA: [Step; 3] = [
@@ -68,7 +69,11 @@ impl SqliteIntake {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(path: &Path, limits: WriterLimits) -> Result<Self, OpenError> {
+    pub fn open(
+        path: &Path,
+        limits: WriterLimits,
+        supervisor: &Supervisor,
+    ) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         let gauges = Arc::new(Gauges::default());
         let staged = Wakers::default();
@@ -82,9 +87,12 @@ impl SqliteIntake {
         queue::release_all(&connection).map_err(sqlite)?;
         host.count(&connection).map_err(sqlite)?;
         let thread = |source| OpenError::Thread { path: path.to_owned(), source };
-        let writer = Writer::start("intake-writer", limits, connection, host).map_err(thread)?;
-        let checkpointer =
-            Mutex::new(Some(Checkpointer::start(Logs::Of(path.to_owned())).map_err(thread)?));
+        let writer = Writer::start("writer of intake.db", limits, connection, host, supervisor)
+            .map_err(thread)?;
+        let checkpointer = Mutex::new(Some(
+            Checkpointer::start("checkpointer of intake.db", Logs::Of(path.to_owned()), supervisor)
+                .map_err(thread)?,
+        ));
         Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged, checkpointer })
     }
 }

@@ -18,6 +18,7 @@ use super::step::{Change, Guard, Host, Inbox, Shared, Step, is_disks_fault};
 use crate::store::StoreError;
 use crate::store::sqlite::file::transaction::Database;
 use crate::system::background::lower_thread_priority;
+use crate::system::supervisor::Supervised;
 
 /// The most steps in one transaction.
 const GROUP_STEPS_MAX: usize = 4_096;
@@ -41,13 +42,15 @@ impl<H: Host> Thread<H> {
         Self { steps, shared, host }
     }
 
-    pub(crate) fn run(mut self, database: H::Database) {
+    pub(crate) fn run(mut self, database: H::Database, supervised: &Supervised) {
+        let _down = DownOnDrop(Arc::clone(&self.shared));
         if H::LOWERS_PRIORITY {
             lower_thread_priority();
         }
         let mut database = Some(database);
         while let Ok(first) = self.steps.recv() {
             let (mut group, close) = self.gather(first);
+            supervised.reach();
             if let Some(open) = &mut database
                 && let Err(error) = self.commit(open, &mut group)
             {
@@ -166,6 +169,15 @@ impl<H: Host> Thread<H> {
     }
 }
 
+/// Marks the database as down when the thread ends, also by a panic.
+struct DownOnDrop(Arc<Shared>);
+
+impl Drop for DownOnDrop {
+    fn drop(&mut self) {
+        self.0.up.store(false, Ordering::Release);
+    }
+}
+
 fn run_alone<D: Database>(
     database: &mut D,
     step: &mut dyn Step<D>,
@@ -190,6 +202,7 @@ mod tests {
     use crate::store::sqlite::file::connection::{Layout, open_writer};
     use crate::store::sqlite::writer::handle::Writer;
     use crate::store::sqlite::writer::step::WriterLimits;
+    use crate::system::supervisor::Supervisor;
     use rusqlite::Connection;
     use std::path::PathBuf;
     use std::sync::atomic::AtomicBool;
@@ -220,7 +233,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut host = SmallDisk { path: dir.path().join("db"), is_small: Arc::clone(is_small) };
         let connection = host.open().unwrap();
-        (dir, Writer::start("writer", limits, connection, host).unwrap())
+        let supervisor = Supervisor::default();
+        (dir, Writer::start("writer", limits, connection, host, &supervisor).unwrap())
     }
 
     fn keep(
@@ -277,6 +291,31 @@ mod tests {
         assert!(matches!(error, StoreError::Full { retry_after_s: 1.., .. }), "{error}");
         keep(&writer, "x".repeat(10)).await.unwrap();
         keep(&writer, "x".repeat(10)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_panics_is_down_and_stops_the_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut host = SmallDisk { path: dir.path().join("db"), is_small: Arc::default() };
+        let (connection, supervisor) = (host.open().unwrap(), Supervisor::default());
+        let limits = WriterLimits::default();
+        let writer = Writer::start("writer", limits, connection, host, &supervisor).unwrap();
+        keep(&writer, "before".into()).await.unwrap();
+        let panics = writer.write("panic", Guard::Alone, 0, |_, _| -> rusqlite::Result<()> {
+            unreachable!("a bug")
+        });
+        let (panicked, other) = tokio::join!(panics, keep(&writer, "in the same group".into()));
+        assert!(matches!(panicked, Err(StoreError::Down { .. })), "{panicked:?}");
+        assert!(matches!(other, Err(StoreError::Down { .. })), "{other:?}");
+        let failure = supervisor.failed().await;
+        assert_eq!(failure.name, "writer");
+        assert!(failure.panic.unwrap().contains("a bug"));
+        assert!(!writer.is_up());
+        assert!(matches!(keep(&writer, "late".into()).await, Err(StoreError::Down { .. })));
+        let connection = Connection::open(dir.path().join("db")).unwrap();
+        let kept: i64 =
+            connection.query_row("SELECT count(*) FROM kept", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1, "its group was rolled back");
     }
 
     #[tokio::test]

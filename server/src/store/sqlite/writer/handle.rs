@@ -11,6 +11,7 @@ use super::group_commit::Thread;
 use super::step::{Change, Guard, Host, Inbox, Shared, Step, WriterLimits, is_disks_fault};
 use crate::store::StoreError;
 use crate::store::sqlite::file::transaction::Database;
+use crate::system::supervisor::Supervisor;
 
 /// The handle of a writer thread.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl<D: Database> Writer<D> {
         limits: WriterLimits,
         database: D,
         host: impl Host<Database = D>,
+        supervisor: &Supervisor,
     ) -> std::io::Result<Self> {
         let (inbox, steps) = channel();
         let shared = Arc::new(Shared {
@@ -35,7 +37,7 @@ impl<D: Database> Writer<D> {
             limits,
         });
         let thread = Thread::new(steps, Arc::clone(&shared), host);
-        std::thread::Builder::new().name(name.to_owned()).spawn(move || thread.run(database))?;
+        supervisor.spawn_thread(name, move |supervised| thread.run(database, supervised))?;
         Ok(Self { inbox, shared })
     }
 
