@@ -139,8 +139,8 @@ pub async fn run(
     let background = Background::start().map_err(StartError::Threads)?;
     let mut workers = JoinSet::new();
     work(args, enrichers, &app, &stopped, &mut workers, background.handle());
-    for worker in deliverers {
-        workers.spawn_on(worker.run(stopped.clone()), background.handle());
+    for lane in deliverers.into_iter().flat_map(deliver::Worker::lanes) {
+        workers.spawn_on(lane.run(stopped.clone()), background.handle());
     }
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),

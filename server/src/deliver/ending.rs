@@ -1,6 +1,6 @@
-//! From what a sink said about an event to what becomes of its delivery. Pure.
+//! Turns the result of an attempt into the ending of a delivery. Pure.
 
-use crate::sinks::Verdict;
+use crate::sinks::AttemptResult;
 use crate::store::{DeliveryEnding, DeliveryTicket, Reason, SettledDelivery};
 use crate::system::backoff::RetryPolicy;
 
@@ -9,35 +9,37 @@ use crate::system::backoff::RetryPolicy;
 pub(super) struct Attempt {
     pub(super) retry: RetryPolicy,
     pub(super) now_ms: i64,
-    /// For how long the sink as a whole is left alone.
-    pub(super) rest_ms: i64,
-    /// Whether the sink stopped for a reason that a person must see to. That is no event's fault and kills none.
+    /// How much longer the circuit is open.
+    pub(super) open_for_ms: i64,
+    /// Whether the sink is stopped until its configuration changes. That is no event's fault, so it
+    /// makes none a dead letter.
     pub(super) is_stopped: bool,
     pub(super) random: u64,
 }
 
-/// What becomes of each delivery of a batch.
+/// The ending of each delivery of a batch.
 pub(super) fn endings(
     attempt: &Attempt,
     tickets: Vec<DeliveryTicket>,
-    verdicts: Vec<Verdict>,
+    results: Vec<AttemptResult>,
 ) -> impl Iterator<Item = SettledDelivery> {
     let attempt = *attempt;
-    tickets.into_iter().zip(verdicts).enumerate().map(move |(index, (ticket, verdict))| {
-        // Each delivery of a batch gets a wait of its own (the increment of SplitMix64 spreads neighbours).
+    tickets.into_iter().zip(results).enumerate().map(move |(index, (ticket, result))| {
+        // Each delivery of a batch waits for a different time: the increment of SplitMix64 spreads
+        // neighbours.
         let random =
             attempt.random.wrapping_add((index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let ending = ending(&Attempt { random, ..attempt }, &ticket, verdict);
+        let ending = ending(&Attempt { random, ..attempt }, &ticket, result);
         SettledDelivery { ticket, ending }
     })
 }
 
-fn ending(attempt: &Attempt, ticket: &DeliveryTicket, verdict: Verdict) -> DeliveryEnding {
-    match verdict {
-        Verdict::Sent => DeliveryEnding::Sent,
-        Verdict::Reject(reason) => DeliveryEnding::Dead(reason),
-        Verdict::Drop(reason) => DeliveryEnding::Dropped(reason),
-        Verdict::Retry(reason) => {
+fn ending(attempt: &Attempt, ticket: &DeliveryTicket, result: AttemptResult) -> DeliveryEnding {
+    match result {
+        AttemptResult::Sent => DeliveryEnding::Sent,
+        AttemptResult::Reject(reason) => DeliveryEnding::Dead(reason),
+        AttemptResult::Drop(reason) => DeliveryEnding::Dropped(reason),
+        AttemptResult::Retry(reason) => {
             let age_ms = attempt.now_ms.saturating_sub(ticket.queued_ms());
             let is_spent = ticket.attempts() >= attempt.retry.attempts_max
                 || age_ms >= attempt.retry.horizon_ms;
@@ -45,7 +47,7 @@ fn ending(attempt: &Attempt, ticket: &DeliveryTicket, verdict: Verdict) -> Deliv
                 return DeliveryEnding::Dead(reason);
             }
             let delay_ms = attempt.retry.delay_ms(ticket.attempts(), attempt.random);
-            let wait_ms = delay_ms.max(attempt.rest_ms);
+            let wait_ms = delay_ms.max(attempt.open_for_ms);
             DeliveryEnding::RetryAt(attempt.now_ms.saturating_add(wait_ms), reason)
         }
     }
@@ -64,14 +66,14 @@ mod tests {
 
     fn after(attempts: u32, age_ms: i64, is_stopped: bool) -> DeliveryEnding {
         let retry = RetryPolicy::default();
-        let attempt = Attempt { retry, now_ms: age_ms, rest_ms: 7_000, is_stopped, random: 0 };
+        let attempt = Attempt { retry, now_ms: age_ms, open_for_ms: 7_000, is_stopped, random: 0 };
         let event = RowId(Uuid::nil());
         let ticket = DeliveryTicket::new(event, 0, attempts, 1, 1);
-        ending(&attempt, &ticket, Verdict::Retry(Reason::new("timeout", "")))
+        ending(&attempt, &ticket, AttemptResult::Retry(Reason::new("timeout", "")))
     }
 
     #[test]
-    fn a_failed_attempt_comes_again_until_there_were_too_many_or_it_is_too_old() {
+    fn a_delivery_is_retried_until_it_had_too_many_attempts_or_is_too_old() {
         let (reason, horizon_ms) = (Reason::new("timeout", ""), RetryPolicy::default().horizon_ms);
         assert_eq!(after(1, 5, false), DeliveryEnding::RetryAt(7_005, reason.clone()));
         assert_eq!(after(20, 5, false), DeliveryEnding::Dead(reason.clone()));
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_credentials_kill_no_event_however_often_they_are_tried() {
+    fn a_stopped_sink_makes_no_delivery_a_dead_letter() {
         let horizon_ms = RetryPolicy::default().horizon_ms;
         assert!(matches!(after(50, horizon_ms, true), DeliveryEnding::RetryAt(..)));
     }

@@ -1,7 +1,8 @@
 //! A lane of a worker: one batch at a time is leased, sent and settled.
 //!
-//! The first lane waits for work. A lane that got a full batch wakes another, so a sink that is far behind gets
-//! several batches at once, and one that is not gets single ones that are as full as can be.
+//! The first lane waits for work. A lane that got a full batch wakes another one, so a sink that is
+//! far behind gets several batches at once, and one that keeps up gets single batches that are as
+//! full as possible.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use super::Worker;
 use super::circuit::Circuit;
 use super::ending::{Attempt, endings};
-use crate::sinks::{Health, Limits, Report, Verdict};
+use crate::sinks::{AttemptResult, BatchLimits, SendReport, SinkHealth};
 use crate::store::{
     DeliveryAsk, DeliveryTicket, EventRow, LeasedDelivery, Reason, SettledDelivery, Settlement,
     SinkCondition, StoreError,
@@ -19,7 +20,7 @@ use crate::store::{
 use crate::store::{Lease, LeaseToken};
 use crate::system::entropy::EntropyError;
 
-/// How long to sleep when nothing is due, at most: work that comes round again announces itself to nobody.
+/// Longest sleep when nothing is due. Retries send no wake-up, so poll at least this often.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long to let a batch gather after one that was not full.
 const LINGER: Duration = Duration::from_millis(200);
@@ -27,10 +28,10 @@ const LINGER: Duration = Duration::from_millis(200);
 const SEND: Duration = Duration::from_secs(90);
 /// How long a batch may take from lease to settle. Far longer than sending it may.
 const LEASE_MS: i64 = 240_000;
-/// How long to wait before another try to settle, when the database takes no writes.
+/// How long to wait before settling again, when the database takes no writes.
 const SETTLE_PAUSE: Duration = Duration::from_millis(500);
 
-/// A step of delivering failed. What was leased comes round again.
+/// A step of delivering failed. What was leased is leased again when its lease ends.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// No lease token could be made.
@@ -41,15 +42,15 @@ pub enum DeliverError {
     Store(#[from] StoreError),
 }
 
-/// What one round found.
+/// How much of what was due one round delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// The sink rests.
-    Rest(Duration),
+pub enum DeliveredBatch {
+    /// Nothing: the circuit is open for this long.
+    CircuitOpen(Duration),
     /// Nothing was due.
-    Nothing,
+    Empty,
     /// All that was due.
-    All,
+    Partial,
     /// As much as one batch holds; there may be more.
     Full,
 }
@@ -57,34 +58,36 @@ pub enum Found {
 /// One lane.
 pub struct Lane {
     pub(super) worker: Arc<Worker>,
-    pub(super) limits: Limits,
+    pub(super) limits: BatchLimits,
     pub(super) circuit: Arc<Mutex<Circuit>>,
     pub(super) more: Arc<Notify>,
     pub(super) is_first: bool,
 }
 
 impl Lane {
-    pub(super) async fn run(self, mut stop: watch::Receiver<bool>) {
+    /// Works until `stop` holds true. Finishes the batch that it has leased before it returns;
+    /// dropped, it leaves that to be leased again.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut queued = self.worker.delivery_queue.queued();
         while !*stop.borrow() {
             queued.mark_unchanged();
-            let found = if self.is_first || !self.circuit(|circuit| circuit.is_failing()) {
+            let delivered = if self.is_first || !self.circuit(|circuit| circuit.is_failing()) {
                 self.round().await.unwrap_or_else(|error| {
                     let (sink, error) = (&*self.worker.name, &error as &dyn std::error::Error);
-                    tracing::error!(sink, error, "delivering paused");
-                    Found::Rest(IDLE)
+                    tracing::error!(sink, error, "failed to deliver; trying again in 1 s");
+                    DeliveredBatch::CircuitOpen(IDLE)
                 })
             } else {
-                Found::Nothing
+                DeliveredBatch::Empty
             };
-            let (pause, wakes_early) = match found {
-                Found::Full => {
+            let (pause, wakes_early) = match delivered {
+                DeliveredBatch::Full => {
                     self.more.notify_one();
                     continue;
                 }
-                Found::Rest(rest) => (rest, false),
-                Found::All => (LINGER, false),
-                Found::Nothing => (IDLE, true),
+                DeliveredBatch::CircuitOpen(pause) => (pause, false),
+                DeliveredBatch::Partial => (LINGER, false),
+                DeliveredBatch::Empty => (IDLE, true),
             };
             if self.is_first {
                 tokio::select! {
@@ -105,18 +108,19 @@ impl Lane {
         with(&mut self.circuit.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Delivers one batch of what is due. How each of it ended is durable when this returns `Ok`.
+    /// Delivers one batch of what is due. Its results are durable when this returns `Ok`.
     ///
     /// Dropping the future leaves the batch to be leased again.
     ///
     /// # Errors
-    /// [`DeliverError`]. What was leased then comes round again.
-    pub async fn round(&self) -> Result<Found, DeliverError> {
+    /// [`DeliverError`]. What was leased is leased again when its lease ends.
+    pub async fn round(&self) -> Result<DeliveredBatch, DeliverError> {
         let now_ms = self.worker.clock.now_ms();
-        let (rest_ms, events_max) =
-            self.circuit(|circuit| (circuit.rest_ms(now_ms), circuit.events_max()));
-        if rest_ms > 0 {
-            return Ok(Found::Rest(Duration::from_millis(u64::try_from(rest_ms).unwrap_or(0))));
+        let (open_for_ms, events_max) =
+            self.circuit(|circuit| (circuit.open_for_ms(now_ms), circuit.events_max()));
+        if open_for_ms > 0 {
+            let pause = Duration::from_millis(u64::try_from(open_for_ms).unwrap_or(0));
+            return Ok(DeliveredBatch::CircuitOpen(pause));
         }
         let ask = DeliveryAsk {
             sink: Arc::clone(&self.worker.name),
@@ -128,24 +132,24 @@ impl Lane {
         };
         let (lease, leased) = self.worker.delivery_queue.lease(ask).await?;
         if leased.is_empty() {
-            return Ok(Found::Nothing);
+            return Ok(DeliveredBatch::Empty);
         }
         let bytes: u64 = leased.iter().map(|delivery| delivery.ticket.bytes()).sum();
         let is_full = leased.len() >= events_max as usize || bytes >= self.limits.bytes_max / 2;
         let batch = Batch::sort(leased, self.limits.is_at_most_once);
         self.deliver(lease, batch).await?;
-        Ok(if is_full { Found::Full } else { Found::All })
+        Ok(if is_full { DeliveredBatch::Full } else { DeliveredBatch::Partial })
     }
 
     async fn deliver(&self, lease: Lease, batch: Batch) -> Result<(), DeliverError> {
-        let Batch { tickets, events, left_out } = batch;
+        let Batch { tickets, events, not_sent } = batch;
         let (sent, is_empty) = (events.len(), events.is_empty());
         let begun_ms = self.worker.clock.now_ms();
         let report = self.send(events).await;
-        debug_assert_eq!(report.verdicts.len(), sent, "one verdict for each event");
+        debug_assert_eq!(report.results.len(), sent, "one result for each event");
         let now_ms = self.worker.clock.now_ms();
         if !is_empty {
-            let taken = report.verdicts.iter().filter(|it| **it == Verdict::Sent).count();
+            let taken = report.results.iter().filter(|it| **it == AttemptResult::Sent).count();
             self.worker.throughput.record(taken as u64, begun_ms, now_ms);
         }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
@@ -153,51 +157,63 @@ impl Lane {
         let condition = if is_empty {
             None
         } else {
-            self.circuit(|circuit| judge(&report.health, circuit, now_ms, random))
+            self.circuit(|circuit| new_condition(&report.health, circuit, now_ms, random))
         };
-        let rest_ms = self.circuit(|circuit| circuit.rest_ms(now_ms));
-        let is_stopped = matches!(report.health, Health::Stopped(_));
-        let attempt = Attempt { retry: self.worker.retry, now_ms, rest_ms, is_stopped, random };
-        self.tell(condition.as_ref());
+        let open_for_ms = self.circuit(|circuit| circuit.open_for_ms(now_ms));
+        let is_stopped = matches!(report.health, SinkHealth::Stopped(_));
+        let attempt = Attempt { retry: self.worker.retry, now_ms, open_for_ms, is_stopped, random };
+        self.log_change(condition.as_ref());
         let deliveries =
-            endings(&attempt, tickets, report.verdicts).chain(left_out).collect::<Vec<_>>();
+            endings(&attempt, tickets, report.results).chain(not_sent).collect::<Vec<_>>();
         self.settle(lease, deliveries, condition).await
     }
 
-    /// Logs what changed, without what the sink said, which may quote events.
-    fn tell(&self, condition: Option<&SinkCondition>) {
+    /// Logs a new condition, without the sink's response, which may quote events.
+    fn log_change(&self, condition: Option<&SinkCondition>) {
         let sink = &*self.worker.name;
         match condition {
             Some(SinkCondition::Stopped(reason)) => {
-                tracing::error!(sink, reason = reason.code, "a sink stopped; /api/totals says why");
+                tracing::error!(
+                    sink,
+                    reason = reason.code,
+                    "the sink is stopped until its configuration changes; GET /api/totals has the cause"
+                );
             }
-            Some(SinkCondition::Resting(_, reason)) => {
-                tracing::warn!(sink, reason = reason.code, "a sink rests");
+            Some(SinkCondition::Resting(until_ms, reason)) => {
+                let retry_at =
+                    jiff::Timestamp::from_millisecond(*until_ms).ok().map(tracing::field::display);
+                tracing::warn!(
+                    sink,
+                    reason = reason.code,
+                    retry_at,
+                    "delivery failed; the circuit is open"
+                );
             }
-            Some(SinkCondition::Up) => tracing::info!(sink, "a sink takes events again"),
+            Some(SinkCondition::Up) => tracing::info!(sink, "the sink takes events again"),
             None => {}
         }
     }
 
-    async fn send(&self, events: Vec<EventRow>) -> Report {
+    async fn send(&self, events: Vec<EventRow>) -> SendReport {
         if events.is_empty() {
-            return Report { verdicts: Vec::new(), health: Health::Up };
+            return SendReport { results: Vec::new(), health: SinkHealth::Up };
         }
         let count = events.len();
         let sending = self.worker.sink.send(Arc::new(events), self.worker.clock.now_ms());
         tokio::time::timeout(SEND, sending).await.unwrap_or_else(|_| {
             let reason = Reason::new("timeout", "sending the batch took longer than 90 s");
-            let health = Health::Busy(reason.clone(), None);
-            let verdict = if self.limits.is_at_most_once {
-                Verdict::Drop(reason)
+            let health = SinkHealth::Busy(reason.clone(), None);
+            let result = if self.limits.is_at_most_once {
+                AttemptResult::Drop(reason)
             } else {
-                Verdict::Retry(reason)
+                AttemptResult::Retry(reason)
             };
-            Report::all(count, &verdict, health)
+            SendReport::all(count, &result, health)
         })
     }
 
-    /// Settles. While the database takes no writes it is tried again, because what is not settled is sent again.
+    /// Settles, and tries again while the database takes no writes: what is not settled is sent
+    /// again.
     async fn settle(
         &self,
         lease: Lease,
@@ -220,42 +236,43 @@ impl Lane {
     }
 }
 
-/// What a sink can do from now on, if that changed.
-fn judge(
-    health: &Health,
+/// The new condition of a sink, if it changed.
+fn new_condition(
+    health: &SinkHealth,
     circuit: &mut Circuit,
     now_ms: i64,
     random: u64,
 ) -> Option<SinkCondition> {
     match health {
-        Health::Up => circuit.succeeded().then_some(SinkCondition::Up),
-        Health::Busy(reason, retry_after_ms) => {
+        SinkHealth::Up => circuit.succeeded().then_some(SinkCondition::Up),
+        SinkHealth::Busy(reason, retry_after_ms) => {
             let until_ms = circuit.failed(now_ms, *retry_after_ms, random);
             Some(SinkCondition::Resting(until_ms, reason.clone()))
         }
-        Health::Stopped(reason) => {
+        SinkHealth::Stopped(reason) => {
             circuit.failed(now_ms, None, random);
             Some(SinkCondition::Stopped(reason.clone()))
         }
     }
 }
 
-/// Leased deliveries: those to send, and those that are settled without.
+/// Leased deliveries: those to send, and those that are settled without being sent.
 struct Batch {
     tickets: Vec<DeliveryTicket>,
     events: Vec<EventRow>,
-    left_out: Vec<SettledDelivery>,
+    not_sent: Vec<SettledDelivery>,
 }
 
 impl Batch {
     fn sort(leased: Vec<LeasedDelivery>, is_at_most_once: bool) -> Self {
         let (mut tickets, mut events) = (Vec::new(), Vec::new());
-        let mut left_out = Vec::new();
+        let mut not_sent = Vec::new();
         for LeasedDelivery { ticket, row } in leased {
             match row {
                 Some(_) if is_at_most_once && ticket.attempts() > 1 => {
-                    let detail = "the server ended while it was being sent; it may have arrived";
-                    left_out.push(super::ending::dropped(ticket, "interrupted", detail));
+                    let detail =
+                        "the server ended while the event was being sent; it may have arrived";
+                    not_sent.push(super::ending::dropped(ticket, "interrupted", detail));
                 }
                 Some(row) => {
                     tickets.push(ticket);
@@ -263,10 +280,10 @@ impl Batch {
                 }
                 None => {
                     let detail = "the event was deleted before it could be sent";
-                    left_out.push(super::ending::dropped(ticket, "deleted", detail));
+                    not_sent.push(super::ending::dropped(ticket, "deleted", detail));
                 }
             }
         }
-        Self { tickets, events, left_out }
+        Self { tickets, events, not_sent }
     }
 }

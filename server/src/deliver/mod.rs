@@ -1,14 +1,13 @@
-//! The deliver stage: one worker for each sink, which takes what is owed to it, sends it, and settles.
+//! The deliver stage: one worker for each sink leases what is owed to it, sends it, and settles.
 //!
-//! Lease, send, settle. A crash between send and settle makes another attempt at the same event; sinks tell it from a
-//! new one by its id, or are never tried twice ([`crate::sinks::Limits::is_at_most_once`]). Workers share nothing but
-//! the store, so a sink that is down delays no other one (I6). What is in memory at a time is bounded by lanes and
-//! batches (I7).
+//! A crash between send and settle causes another attempt at the same event. Sinks recognize it by
+//! its id, or are never tried twice ([`crate::sinks::BatchLimits::is_at_most_once`]). Workers share
+//! only the store, so a sink that is down delays no other one (I6). The number of lanes and the size
+//! of batches limit what is in memory (I7).
 
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Notify, watch};
-use tokio::task::JoinSet;
+use tokio::sync::Notify;
 
 use crate::metrics::throughput::Throughput;
 use crate::sinks::Sink;
@@ -22,9 +21,9 @@ mod ending;
 mod lane;
 
 pub use circuit::Circuit;
-pub use lane::{DeliverError, Found, Lane};
+pub use lane::{DeliverError, DeliveredBatch, Lane};
 
-/// Delivers to one sink until it is told to stop.
+/// Delivers to one sink.
 pub struct Worker {
     /// The sink's name in the configuration.
     pub name: Arc<str>,
@@ -34,7 +33,7 @@ pub struct Worker {
     pub delivery_queue: Arc<dyn DeliveryQueue>,
     /// How often and how fast to try.
     pub retry: RetryPolicy,
-    /// Keeps how fast it goes.
+    /// Measures how fast it goes.
     pub throughput: Arc<Throughput>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -43,23 +42,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Works until `stop` holds true. Finishes what is under way before it returns; dropped, it leaves that to be
-    /// leased again.
-    pub async fn run(self, stop: watch::Receiver<bool>) {
-        let name = Arc::clone(&self.name);
-        let mut lanes = JoinSet::new();
-        for lane in self.lanes() {
-            lanes.spawn(lane.run(stop.clone()));
-        }
-        while let Some(ended) = lanes.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(sink = &*name, %error, "a lane ended early");
-            }
-        }
-    }
-
-    /// Its lanes, which share a circuit. [`Worker::run`] runs them; a simulation has each take one [`Lane::round`] at a
-    /// time.
+    /// Its lanes, which share a circuit breaker. Each works until it is told to stop.
     pub fn lanes(self) -> Vec<Lane> {
         let limits = self.sink.limits();
         let circuit = Arc::new(Mutex::new(Circuit::new(self.retry, limits.events_max)));

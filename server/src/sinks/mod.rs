@@ -23,7 +23,7 @@ pub use config::SinkConfig;
 
 /// How one event fared in one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AttemptResult {
     /// The sink has it.
     Sent,
     /// It may have arrived or not. Another attempt is worth while.
@@ -36,7 +36,7 @@ pub enum Verdict {
 
 /// How the sink as a whole fared in one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
+pub enum SinkHealth {
     /// It answers.
     Up,
     /// It does not, or asks for a pause of at least so many milliseconds.
@@ -47,23 +47,23 @@ pub enum Health {
 
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct SendReport {
     /// One for each event, in their order.
-    pub verdicts: Vec<Verdict>,
+    pub results: Vec<AttemptResult>,
     /// How the sink as a whole fared.
-    pub health: Health,
+    pub health: SinkHealth,
 }
 
-impl Report {
+impl SendReport {
     /// All events fared alike.
-    pub fn all(events: usize, verdict: &Verdict, health: Health) -> Self {
-        Self { verdicts: vec![verdict.clone(); events], health }
+    pub fn all(events: usize, result: &AttemptResult, health: SinkHealth) -> Self {
+        Self { results: vec![result.clone(); events], health }
     }
 }
 
 /// How much a sink takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Events in one batch, at most.
     pub events_max: u32,
     /// Bytes of events in one batch, at most, as they are stored.
@@ -75,14 +75,14 @@ pub struct Limits {
 }
 
 /// The answer of a sink.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Report> + Send + 'a>>;
+pub type Sending<'a> = Pin<Box<dyn Future<Output = SendReport> + Send + 'a>>;
 
 /// Somewhere events are passed on to.
 pub trait Sink: Send + Sync + 'static {
     /// How much it takes at once.
-    fn limits(&self) -> Limits;
+    fn limits(&self) -> BatchLimits;
 
-    /// Sends `events`. Whatever goes wrong is in the report, which has one verdict for each event.
+    /// Sends `events`. Whatever goes wrong is in the report, which has one result for each event.
     ///
     /// Dropping the future leaves it open which of them arrived.
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_>;

@@ -14,7 +14,7 @@ use encode::Style;
 use send::{Agent, Target};
 pub use send::{Datagram, pack};
 
-use super::{Health, Limits, Report, Sending, Sink, Verdict};
+use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
 use crate::store::{EventRow, Reason};
 
 /// Most events in one batch.
@@ -48,13 +48,13 @@ impl Datadog {
         })
     }
 
-    async fn send_all(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
-        let mut report = Report::all(events.len(), &Verdict::Sent, Health::Up);
+    async fn send_all(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> SendReport {
+        let mut report = SendReport::all(events.len(), &AttemptResult::Sent, SinkHealth::Up);
         let mut lines = Vec::with_capacity(events.len());
         for (at, row) in events.iter().enumerate() {
             match self.style.line(row, now_ms) {
                 Ok(line) => lines.push((at, line)),
-                Err(reason) => report.verdicts[at] = Verdict::Drop(reason),
+                Err(reason) => report.results[at] = AttemptResult::Drop(reason),
             }
         }
         let (datagrams, too_long) = pack(lines, self.datagram_bytes_max);
@@ -62,19 +62,19 @@ impl Datadog {
             format!("it takes more than the {} bytes of a datagram", self.datagram_bytes_max);
         let reason = Reason::new("too_large", &detail);
         for at in too_long {
-            report.verdicts[at] = Verdict::Drop(reason.clone());
+            report.results[at] = AttemptResult::Drop(reason.clone());
         }
         for datagram in datagrams {
             let failed = match &report.health {
-                Health::Busy(reason, _) => Some(reason.clone()),
+                SinkHealth::Busy(reason, _) => Some(reason.clone()),
                 _ => self.agent.send(datagram.text.as_bytes()).await.err(),
             };
             if let Some(reason) = failed {
                 for at in datagram.events {
-                    report.verdicts[at] = Verdict::Drop(reason.clone());
+                    report.results[at] = AttemptResult::Drop(reason.clone());
                 }
                 // The rest of the batch is not tried, or a silent agent would hold it up for minutes.
-                report.health = Health::Busy(reason, None);
+                report.health = SinkHealth::Busy(reason, None);
             }
         }
         report
@@ -82,9 +82,9 @@ impl Datadog {
 }
 
 impl Sink for Datadog {
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> BatchLimits {
         let (events_max, bytes_max) = (EVENTS_MAX, BYTES_MAX);
-        Limits { events_max, bytes_max, lanes: 1, is_at_most_once: true }
+        BatchLimits { events_max, bytes_max, lanes: 1, is_at_most_once: true }
     }
 
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use config::{Config, Sync};
 use send::Log;
 
-use super::{Health, Limits, Report, Sending, Sink, Verdict};
+use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
 use crate::store::{EventRow, Reason};
 
 /// Most events in one batch.
@@ -42,9 +42,9 @@ impl File {
 }
 
 impl Sink for File {
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> BatchLimits {
         let (events_max, bytes_max) = (EVENTS_MAX, BYTES_MAX);
-        Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false }
+        BatchLimits { events_max, bytes_max, lanes: 1, is_at_most_once: false }
     }
 
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
@@ -55,12 +55,16 @@ impl Sink for File {
                 log.lock().unwrap_or_else(PoisonError::into_inner).append(&lines, now_ms)
             });
             let failed = match appending.await {
-                Ok(Ok(())) => return Report::all(count, &Verdict::Sent, Health::Up),
+                Ok(Ok(())) => return SendReport::all(count, &AttemptResult::Sent, SinkHealth::Up),
                 Ok(Err(error)) => error.to_string(),
                 Err(error) => error.to_string(),
             };
             let reason = Reason::new("not_written", &failed);
-            Report::all(count, &Verdict::Retry(reason.clone()), Health::Busy(reason, None))
+            SendReport::all(
+                count,
+                &AttemptResult::Retry(reason.clone()),
+                SinkHealth::Busy(reason, None),
+            )
         })
     }
 }

@@ -18,7 +18,7 @@ use reqwest::header::HeaderValue;
 pub use config::{Config, Region};
 
 use super::http::{Client, Http};
-use super::{Limits, Sending, Sink};
+use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most events a request may have.
@@ -33,7 +33,7 @@ pub struct Mixpanel {
     engage_url: Url,
     authorization: HeaderValue,
     token: String,
-    limits: Limits,
+    limits: BatchLimits,
 }
 
 impl Mixpanel {
@@ -82,7 +82,7 @@ impl Mixpanel {
             engage_url: url("/engage?verbose=1".to_owned())?,
             authorization: authorization.parse().map_err(|_| "its token is no header")?,
             token,
-            limits: Limits {
+            limits: BatchLimits {
                 events_max: *events_max,
                 bytes_max: REQUEST_BYTES_MAX as u64,
                 lanes: *parallel as usize,
@@ -93,7 +93,7 @@ impl Mixpanel {
 }
 
 impl Sink for Mixpanel {
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> BatchLimits {
         self.limits
     }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{EVENTS_MAX, Mixpanel, REQUEST_BYTES_MAX, encode};
 use crate::sinks::http::{self, Answer, Meaning, Request};
 use crate::sinks::pieces::Pieces;
-use crate::sinks::{Health, Report, Verdict};
+use crate::sinks::{AttemptResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
 
 /// The answer to a request of which some events were refused.
@@ -62,18 +62,18 @@ impl Encoded {
 }
 
 /// Sends `rows`: events first, then the profiles of those that were taken.
-pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
+pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: i64) -> SendReport {
     let (count, token) = (rows.len(), mixpanel.token.clone());
     let encoding = tokio::task::spawn_blocking(move || Encoded::new(&rows, &token));
     let encoded = encoding.await.unwrap_or_default();
-    let unsent = Verdict::Retry(Reason::new("unsent", "a request before it failed"));
-    let mut report = Report::all(count, &unsent, Health::Up);
+    let unsent = AttemptResult::Retry(Reason::new("unsent", "a request before it failed"));
+    let mut report = SendReport::all(count, &unsent, SinkHealth::Up);
     for (at, reason) in encoded.unreadable {
-        report.verdicts[at] = Verdict::Reject(reason);
+        report.results[at] = AttemptResult::Reject(reason);
     }
     import(mixpanel, Arc::new(encoded.events), now_ms, &mut report).await;
     let mut profiles = encoded.profiles;
-    profiles.retain(|(at, _)| report.verdicts[*at] == Verdict::Sent);
+    profiles.retain(|(at, _)| report.results[*at] == AttemptResult::Sent);
     if !profiles.is_empty() {
         engage(mixpanel, Arc::new(profiles), now_ms, &mut report).await;
     }
@@ -83,55 +83,55 @@ pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: 
 /// JSON texts, each with the place of its event in the batch.
 type Texts = Arc<Vec<(usize, String)>>;
 
-async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut Report) {
+async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut SendReport) {
     let mut pieces = cut(&events);
     while let Some(piece) = pieces.next() {
         let part = &events[piece.clone()];
         let answer = post(mixpanel, &mixpanel.import_url, &events, &piece, now_ms).await;
-        let verdicts = match read(answer, &mut report.health) {
-            Read::Taken => vec![Verdict::Sent; part.len()],
-            Read::Failed(reason) => vec![Verdict::Retry(reason); part.len()],
+        let results = match read(answer, &mut report.health) {
+            Read::Taken => vec![AttemptResult::Sent; part.len()],
+            Read::Failed(reason) => vec![AttemptResult::Retry(reason); part.len()],
             Read::Refused(answer) => match partial(&answer, part) {
-                Some(verdicts) => verdicts,
+                Some(results) => results,
                 None if pieces.halve(&piece) => continue,
-                None => vec![Verdict::Reject(http::reason(&answer)); part.len()],
+                None => vec![AttemptResult::Reject(http::reason(&answer)); part.len()],
             },
         };
-        for ((at, _), verdict) in part.iter().zip(verdicts) {
-            report.verdicts[*at] = verdict;
+        for ((at, _), result) in part.iter().zip(results) {
+            report.results[*at] = result;
         }
-        if report.health != Health::Up {
+        if report.health != SinkHealth::Up {
             return;
         }
     }
 }
 
 /// Updates profiles. `/engage` does not say which of several updates it refused, so they are halved until one is left.
-async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut Report) {
+async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut SendReport) {
     // What is not reached after a failure must come again, with its event, which Mixpanel knows already then.
     let unsent = Reason::new("profile_unsent", "a request before that of its profile failed");
     for (at, _) in profiles.iter() {
-        report.verdicts[*at] = Verdict::Retry(unsent.clone());
+        report.results[*at] = AttemptResult::Retry(unsent.clone());
     }
-    if report.health != Health::Up {
+    if report.health != SinkHealth::Up {
         return;
     }
     let mut pieces = cut(&profiles);
     while let Some(piece) = pieces.next() {
         let part = &profiles[piece.clone()];
         let answer = post(mixpanel, &mixpanel.engage_url, &profiles, &piece, now_ms).await;
-        let verdict = match read(answer, &mut report.health) {
-            Read::Taken => Verdict::Sent,
-            Read::Failed(reason) => Verdict::Retry(reason),
+        let result = match read(answer, &mut report.health) {
+            Read::Taken => AttemptResult::Sent,
+            Read::Failed(reason) => AttemptResult::Retry(reason),
             Read::Refused(_) if pieces.halve(&piece) => continue,
             Read::Refused(answer) => {
-                Verdict::Reject(Reason::new("profile_refused", &http::reason(&answer).detail))
+                AttemptResult::Reject(Reason::new("profile_refused", &http::reason(&answer).detail))
             }
         };
         for (at, _) in part {
-            report.verdicts[*at] = verdict.clone();
+            report.results[*at] = result.clone();
         }
-        if report.health != Health::Up {
+        if report.health != SinkHealth::Up {
             return;
         }
     }
@@ -150,11 +150,11 @@ enum Read {
     Refused(Answer),
 }
 
-fn read(answer: Result<Answer, Reason>, health: &mut Health) -> Read {
+fn read(answer: Result<Answer, Reason>, health: &mut SinkHealth) -> Read {
     let answer = match answer {
         Ok(answer) => answer,
         Err(reason) => {
-            *health = Health::Busy(reason.clone(), None);
+            *health = SinkHealth::Busy(reason.clone(), None);
             return Read::Failed(reason);
         }
     };
@@ -163,8 +163,8 @@ fn read(answer: Result<Answer, Reason>, health: &mut Health) -> Read {
         Meaning::Taken if is_no(&answer) => return Read::Refused(answer),
         Meaning::Taken => return Read::Taken,
         Meaning::Refused | Meaning::TooLarge => return Read::Refused(answer),
-        Meaning::Busy => *health = Health::Busy(reason.clone(), answer.retry_after_ms),
-        Meaning::Stop => *health = Health::Stopped(reason.clone()),
+        Meaning::Busy => *health = SinkHealth::Busy(reason.clone(), answer.retry_after_ms),
+        Meaning::Stop => *health = SinkHealth::Stopped(reason.clone()),
     }
     Read::Failed(reason)
 }
@@ -179,29 +179,29 @@ fn is_no(answer: &Answer) -> bool {
 }
 
 /// Which events of a refused request were taken all the same. `None` when the answer does not say.
-fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<Verdict>> {
+fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<AttemptResult>> {
     let partial: Partial = serde_json::from_slice(&answer.body).ok()?;
     if partial.failed_records.is_empty() {
         return None;
     }
-    let mut verdicts = vec![Verdict::Sent; part.len()];
+    let mut results = vec![AttemptResult::Sent; part.len()];
     let mut failed = 0;
     for record in partial.failed_records {
         let at = record.index.filter(|at| *at < part.len() && is_about(&record, &part[*at].1));
         let at = at.or_else(|| part.iter().position(|(_, text)| is_about(&record, text)))?;
         let (field, message) =
             (record.field.unwrap_or_default(), record.message.unwrap_or_default());
-        failed += usize::from(verdicts[at] == Verdict::Sent);
-        verdicts[at] = Verdict::Reject(Reason::new("refused", &format!("{field}: {message}")));
+        failed += usize::from(results[at] == AttemptResult::Sent);
+        results[at] = AttemptResult::Reject(Reason::new("refused", &format!("{field}: {message}")));
     }
     if partial.num_records_imported.is_some_and(|imported| imported + failed != part.len()) {
         // It took fewer than it does not complain about. Sending the others again does no harm.
         let reason = Reason::new("unclear", "Mixpanel neither took nor refused it");
-        for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Sent) {
-            *verdict = Verdict::Retry(reason.clone());
+        for result in results.iter_mut().filter(|result| **result == AttemptResult::Sent) {
+            *result = AttemptResult::Retry(reason.clone());
         }
     }
-    Some(verdicts)
+    Some(results)
 }
 
 /// Whether the record is about this event. One without an id is about the one at its index.

@@ -15,7 +15,7 @@ use reqwest::Url;
 use sha2::Sha256;
 
 use super::http::{Client, Http};
-use super::{Limits, Sending, Sink};
+use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
 /// Most bytes of a request, unless a single event has more.
@@ -26,7 +26,7 @@ pub struct Webhook {
     http: Arc<dyn Http>,
     url: Url,
     signer: Hmac<Sha256>,
-    limits: Limits,
+    limits: BatchLimits,
 }
 
 impl Webhook {
@@ -56,13 +56,13 @@ impl Webhook {
             http,
             url,
             signer: encode::signer(config.secret.reveal())?,
-            limits: Limits { events_max, bytes_max, lanes: 1, is_at_most_once: false },
+            limits: BatchLimits { events_max, bytes_max, lanes: 1, is_at_most_once: false },
         })
     }
 }
 
 impl Sink for Webhook {
-    fn limits(&self) -> Limits {
+    fn limits(&self) -> BatchLimits {
         self.limits
     }
 

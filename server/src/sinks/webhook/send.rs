@@ -7,40 +7,40 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use super::{REQUEST_BYTES_MAX, Webhook, encode};
 use crate::sinks::http::{self, Meaning, Request};
 use crate::sinks::pieces::Pieces;
-use crate::sinks::{Health, Report, Verdict};
+use crate::sinks::{AttemptResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
 
 /// Sends `rows`. A request that is refused is halved until what cannot be taken stands alone.
-pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i64) -> Report {
-    let unsent = Verdict::Retry(Reason::new("unsent", "a request before it failed"));
-    let mut report = Report::all(rows.len(), &unsent, Health::Up);
+pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i64) -> SendReport {
+    let unsent = AttemptResult::Retry(Reason::new("unsent", "a request before it failed"));
+    let mut report = SendReport::all(rows.len(), &unsent, SinkHealth::Up);
     let sizes = rows.iter().map(|row| row.json_bytes() + 400);
     let mut pieces = Pieces::cut(sizes, webhook.limits.events_max as usize, REQUEST_BYTES_MAX);
     while let Some(piece) = pieces.next() {
-        let verdict = match post(webhook, &rows[piece.clone()], now_ms).await {
+        let result = match post(webhook, &rows[piece.clone()], now_ms).await {
             Err(reason) => {
-                report.health = Health::Busy(reason.clone(), None);
-                Verdict::Retry(reason)
+                report.health = SinkHealth::Busy(reason.clone(), None);
+                AttemptResult::Retry(reason)
             }
             Ok(answer) => {
                 let reason = http::reason(&answer);
                 match http::meaning(answer.status) {
-                    Meaning::Taken => Verdict::Sent,
+                    Meaning::Taken => AttemptResult::Sent,
                     Meaning::TooLarge | Meaning::Refused if pieces.halve(&piece) => continue,
-                    Meaning::TooLarge | Meaning::Refused => Verdict::Reject(reason),
+                    Meaning::TooLarge | Meaning::Refused => AttemptResult::Reject(reason),
                     Meaning::Busy => {
-                        report.health = Health::Busy(reason.clone(), answer.retry_after_ms);
-                        Verdict::Retry(reason)
+                        report.health = SinkHealth::Busy(reason.clone(), answer.retry_after_ms);
+                        AttemptResult::Retry(reason)
                     }
                     Meaning::Stop => {
-                        report.health = Health::Stopped(reason.clone());
-                        Verdict::Retry(reason)
+                        report.health = SinkHealth::Stopped(reason.clone());
+                        AttemptResult::Retry(reason)
                     }
                 }
             }
         };
-        report.verdicts[piece].fill(verdict);
-        if report.health != Health::Up {
+        report.results[piece].fill(result);
+        if report.health != SinkHealth::Up {
             break;
         }
     }

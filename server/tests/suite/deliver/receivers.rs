@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flate2::read::GzDecoder;
 use lamplight_server::sinks::http::{Answer, Http, Posting, Request};
-use lamplight_server::sinks::{Health, Limits, Report, Sending, Sink, Verdict};
+use lamplight_server::sinks::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
 use lamplight_server::store::{EventRow, Reason, RowId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -170,7 +170,7 @@ impl Shared {
 pub(crate) struct Metrics(pub(crate) Arc<Shared>);
 
 impl Metrics {
-    async fn deliver(&self, rows: &[EventRow]) -> Report {
+    async fn deliver(&self, rows: &[EventRow]) -> SendReport {
         let Self(shared) = self;
         shared.gates.pass().await;
         let mishap = {
@@ -193,17 +193,17 @@ impl Metrics {
         let reason = Reason::new("socket", "the socket is gone");
         match mishap {
             Mishap::Cut | Mishap::Status(_) => {
-                let verdict = Verdict::Drop(reason.clone());
-                Report::all(rows.len(), &verdict, Health::Busy(reason, None))
+                let result = AttemptResult::Drop(reason.clone());
+                SendReport::all(rows.len(), &result, SinkHealth::Busy(reason, None))
             }
-            _ => Report::all(rows.len(), &Verdict::Sent, Health::Up),
+            _ => SendReport::all(rows.len(), &AttemptResult::Sent, SinkHealth::Up),
         }
     }
 }
 
 impl Sink for Metrics {
-    fn limits(&self) -> Limits {
-        Limits { events_max: 3, bytes_max: 1 << 20, lanes: 1, is_at_most_once: true }
+    fn limits(&self) -> BatchLimits {
+        BatchLimits { events_max: 3, bytes_max: 1 << 20, lanes: 1, is_at_most_once: true }
     }
 
     fn send(&self, events: Arc<Vec<EventRow>>, _: i64) -> Sending<'_> {

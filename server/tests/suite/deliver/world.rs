@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lamplight_server::deliver::{DeliverError, Found, Lane, Worker};
+use lamplight_server::deliver::{DeliverError, DeliveredBatch, Lane, Worker};
 use lamplight_server::sinks::Sink;
 use lamplight_server::sinks::mixpanel::Mixpanel;
 use lamplight_server::sinks::webhook::Webhook;
@@ -28,7 +28,7 @@ use crate::store::machine::{Crash, EventStorage, Machine};
 const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// One attempt of a lane.
-type Round = Pin<Box<dyn Future<Output = Result<Found, DeliverError>>>>;
+type Round = Pin<Box<dyn Future<Output = Result<DeliveredBatch, DeliverError>>>>;
 
 /// A lane, and the round that it is in.
 pub(crate) struct Post {

@@ -69,7 +69,9 @@ impl Rig {
                 clock: Arc::new(SystemClock) as Arc<dyn Clock>,
                 entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
             };
-            self.workers.push(tokio::spawn(worker.run(self.stop.subscribe())));
+            for lane in worker.lanes() {
+                self.workers.push(tokio::spawn(lane.run(self.stop.subscribe())));
+            }
         }
     }
 
