@@ -1,4 +1,4 @@
-//! An event as sinks pass it on that have no form of their own.
+//! An event as JSON, for sinks that have no format of their own.
 
 use lamplight_wire::json::push_string;
 use serde::Deserializer;
@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::store::EventRow;
 
-/// Appends the event as one JSON object without line breaks between its members, under the names of the read API.
-/// What was received as JSON stands as it was received.
+/// Appends the event as one JSON object on one line, with the names of the read API. JSON that was
+/// received is copied as it is.
 pub(super) fn push_event(out: &mut String, row: &EventRow) {
     let id = row.id.to_string();
     let event_id = match (row.number, &row.event_id) {
@@ -48,7 +48,7 @@ fn push_text(out: &mut String, name: &str, value: Option<&str>) {
     }
 }
 
-/// Line breaks can stand only between the tokens of valid JSON, where a space says the same.
+/// Valid JSON has line breaks only between tokens, where a space means the same.
 fn push_raw(out: &mut String, name: &str, json: Option<&str>) {
     if let Some(json) = json {
         push_name(out, name);
@@ -58,7 +58,7 @@ fn push_raw(out: &mut String, name: &str, json: Option<&str>) {
     }
 }
 
-/// The members of a JSON object, in order. Of members with one name the last counts.
+/// The members of a JSON object, in order. Of members with the same name, the last one counts.
 pub(super) fn members(json: &str) -> serde_json::Result<Vec<(String, &RawValue)>> {
     struct Members;
     impl<'de> serde::de::Visitor<'de> for Members {

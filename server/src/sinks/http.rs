@@ -1,4 +1,4 @@
-//! HTTP as sinks need it: a client with limits, and what an answer means.
+//! HTTP for sinks: a client with limits, and what a response means.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -18,64 +18,64 @@ use crate::store::Reason;
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a connection may idle before it is closed.
 const IDLE: Duration = Duration::from_secs(30);
-/// Most bytes of an answer that are read.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most bytes of a response body that are read.
+const RESPONSE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// A POST request. It may hold secrets wherever it can hold anything, so it is never logged.
+/// A POST request. Each part of it may contain a secret, so it is never logged.
 #[derive(Clone)]
 pub struct Request {
-    /// Where to.
+    /// The address.
     pub url: Url,
-    /// What it says about itself.
+    /// The headers.
     pub headers: HeaderMap<HeaderValue>,
-    /// What it carries.
+    /// The body.
     pub body: Bytes,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// For how long to wait, if it said.
+    /// The pause that `Retry-After` asks for.
     pub retry_after_ms: Option<i64>,
-    /// Its body, or as much of it as came within the limits.
+    /// The body, up to the limits of size and time.
     pub body: Vec<u8>,
 }
 
-/// What an answer means to whoever sent a batch.
+/// What a response means for the batch that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// All of it was taken.
+    /// All of it was accepted.
     Taken,
     /// It is too large.
     TooLarge,
-    /// Not now, or nobody knows.
+    /// Not accepted now, or unknown: retry later.
     Busy,
-    /// Not before a person changes something.
+    /// Not accepted until the configuration changes.
     Stop,
-    /// Something in it can never be taken.
+    /// Part of it will never be accepted.
     Refused,
 }
 
-/// An answer, or why none came.
+/// A request in flight: its response, or why there was none.
 pub type Posting<'a> = Pin<Box<dyn Future<Output = Result<Answer, Reason>> + Send + 'a>>;
 
-/// The way to the outside network. An argument of the sinks that need it, so that a simulation can stand in for it.
+/// The outside network. An argument of the sinks that need it, so that a simulation can replace it.
 pub trait Http: Send + Sync + 'static {
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     ///
-    /// Dropping the future leaves it open whether the request arrived.
+    /// If the future is dropped, the request may have arrived.
     ///
     /// # Errors
-    /// When no answer came, and so nobody knows whether the request arrived. The reason never holds the address, which
-    /// may hold a secret.
+    /// When there was no response, so that the request may have arrived. The reason never contains
+    /// the address, which may contain a secret.
     fn send(&self, request: Request, now_ms: i64) -> Posting<'_>;
 }
 
-/// The network itself. Proxies are taken from the environment, certificates are checked against Mozilla's roots and those
-/// in a configured file (PEM), redirects are not followed: they would carry events, and credentials, to a place that
-/// nobody configured.
+/// The real network. Proxies come from the environment. Certificates are checked against Mozilla's
+/// roots and those of a configured file (PEM). Redirects are not followed: they would send events
+/// and credentials to an address that nobody configured.
 #[derive(Debug)]
 pub struct Client(reqwest::Client);
 
@@ -83,7 +83,7 @@ impl Client {
     /// A client whose requests may take `timeout_ms` each.
     ///
     /// # Errors
-    /// When it cannot be made, for people.
+    /// Why the client cannot be created.
     pub fn new(timeout_ms: u32, ca_file: Option<&Path>) -> Result<Self, String> {
         let mut builder = reqwest::Client::builder();
         if let Some(path) = ca_file {
@@ -102,7 +102,7 @@ impl Client {
             .map_err(|error| error.without_url().to_string())
     }
 
-    async fn answer(&self, request: Request, now_ms: i64) -> Result<Answer, Reason> {
+    async fn post(&self, request: Request, now_ms: i64) -> Result<Answer, Reason> {
         let Request { url, headers, body } = request;
         let sending = self.0.post(url).headers(headers).body(body).send();
         let mut response = sending.await.map_err(failed)?;
@@ -112,11 +112,11 @@ impl Client {
         let mut body = Vec::new();
         loop {
             match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                Ok(Some(chunk)) if body.len() + chunk.len() <= RESPONSE_BYTES_MAX => {
                     body.extend(chunk);
                 }
                 Ok(_) => break,
-                // That it was taken is all there is to know.
+                // The status says that it was accepted; the body adds nothing.
                 Err(_) if status.is_success() => break,
                 Err(error) => return Err(failed(error)),
             }
@@ -127,16 +127,16 @@ impl Client {
 
 impl Http for Client {
     fn send(&self, request: Request, now_ms: i64) -> Posting<'_> {
-        Box::pin(self.answer(request, now_ms))
+        Box::pin(self.post(request, now_ms))
     }
 }
 
 fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
     let failed =
-        |why: &dyn Display| format!("its ca_file {} cannot be used: {why}", path.display());
+        |why: &dyn Display| format!("failed to read its ca_file {}: {why}", path.display());
     let pem = std::fs::read(path).map_err(|error| failed(&error))?;
     let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
-    if found.is_empty() { Err(failed(&"there is no certificate in it")) } else { Ok(found) }
+    if found.is_empty() { Err(failed(&"the file contains no certificate")) } else { Ok(found) }
 }
 
 fn failed(error: reqwest::Error) -> Reason {
@@ -161,7 +161,7 @@ fn wait_ms(text: &str, now_ms: i64) -> Option<i64> {
     Some(until.saturating_sub(now_ms).max(0))
 }
 
-/// What an answer with this status means.
+/// What a response with this status means.
 pub fn meaning(status: u16) -> Meaning {
     match status {
         200..=299 => Meaning::Taken,
@@ -173,7 +173,7 @@ pub fn meaning(status: u16) -> Meaning {
     }
 }
 
-/// Why an answer with this status is no success, in the words of whoever sent it.
+/// Why this response is no success, with the beginning of its body.
 pub fn reason(answer: &Answer) -> Reason {
     let code = match answer.status {
         300..=399 => "redirected",
@@ -185,8 +185,8 @@ pub fn reason(answer: &Answer) -> Reason {
         400..=499 => "refused",
         _ => "server_failed",
     };
-    let words = String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]);
-    Reason::new(code, &format!("HTTP {}: {}", answer.status, words.trim()))
+    let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]);
+    Reason::new(code, &format!("HTTP {}: {}", answer.status, text.trim()))
 }
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_seconds_or_a_date() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(wait_ms(" 12 ", 0), Some(12_000));
         assert_eq!(wait_ms("Thu, 01 Jan 1970 00:00:05 GMT", 2_000), Some(3_000));
         assert_eq!(wait_ms("Thu, 01 Jan 1970 00:00:05 GMT", 9_000), Some(0));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_person_must_change_stops_a_sink() {
+    fn only_errors_of_the_configuration_stop_a_sink() {
         let stops: Vec<u16> = (100..600)
             .filter(|status| meaning(*status) == Meaning::Stop && *status >= 400)
             .collect();

@@ -1,7 +1,8 @@
-//! Sinks: where events are passed on to. Each is a folder with the same files: `config`, `encode`, `send`.
+//! Sinks: destinations that events are sent to. Each is a folder with the same files: `config`,
+//! `encode`, `send`.
 //!
-//! A sink gets only events that were routed to it, and says of each how it went; when to try again, and when to give
-//! up, is the business of [`crate::deliver`].
+//! A sink gets only the events that are routed to it, and reports a result for each. When to retry
+//! and when to give up is decided by [`crate::deliver`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,70 +22,70 @@ pub mod webhook;
 
 pub use config::SinkConfig;
 
-/// How one event fared in one attempt.
+/// The result of one attempt for one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptResult {
     /// The sink has it.
     Sent,
-    /// It may have arrived or not. Another attempt is worth while.
+    /// It may or may not have arrived. Another attempt makes sense.
     Retry(Reason),
-    /// The sink can never take it.
+    /// The sink will never accept it.
     Reject(Reason),
-    /// It is nothing for this sink, or not any more.
+    /// It is not meant for this sink, or no longer.
     Drop(Reason),
 }
 
-/// How the sink as a whole fared in one attempt.
+/// The state of the sink after one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkHealth {
-    /// It answers.
+    /// It responds.
     Up,
-    /// It does not, or asks for a pause of at least so many milliseconds.
+    /// It does not respond, or asks for a pause of at least this many milliseconds.
     Busy(Reason, Option<i64>),
-    /// It will not take anything before a person changes something: a wrong password, for example.
+    /// It accepts nothing until its configuration changes, for example because of wrong credentials.
     Stopped(Reason),
 }
 
-/// What came of one attempt.
+/// The results of one attempt to send a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendReport {
     /// One for each event, in their order.
     pub results: Vec<AttemptResult>,
-    /// How the sink as a whole fared.
+    /// The state of the sink.
     pub health: SinkHealth,
 }
 
 impl SendReport {
-    /// All events fared alike.
+    /// A report in which all events have the same result.
     pub fn all(events: usize, result: &AttemptResult, health: SinkHealth) -> Self {
         Self { results: vec![result.clone(); events], health }
     }
 }
 
-/// How much a sink takes at once.
+/// How much a sink accepts at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
     /// Events in one batch, at most.
     pub events_max: u32,
     /// Bytes of events in one batch, at most, as they are stored.
     pub bytes_max: u64,
-    /// Batches under way at a time.
+    /// Batches in flight at a time.
     pub lanes: usize,
-    /// Whether an event whose attempt may have succeeded must never be tried again.
+    /// Whether an event must never be retried if its attempt may have succeeded.
     pub is_at_most_once: bool,
 }
 
-/// The answer of a sink.
+/// A batch being sent.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = SendReport> + Send + 'a>>;
 
-/// Somewhere events are passed on to.
+/// A destination that events are sent to.
 pub trait Sink: Send + Sync + 'static {
-    /// How much it takes at once.
+    /// How much it accepts at once.
     fn limits(&self) -> BatchLimits;
 
-    /// Sends `events`. Whatever goes wrong is in the report, which has one result for each event.
+    /// Sends `events`. Errors are in the report, which has one result for each event.
     ///
-    /// Dropping the future leaves it open which of them arrived.
+    /// If the future is dropped, any of them may have arrived.
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_>;
 }
 
@@ -101,7 +102,7 @@ pub struct SinkError {
 /// Makes the sink that `config` asks for.
 ///
 /// # Errors
-/// [`SinkError`], when the configuration asks for what cannot be.
+/// [`SinkError`], when the configuration is invalid.
 pub fn open(name: &str, config: &SinkConfig) -> Result<Arc<dyn Sink>, SinkError> {
     let failed = |why: String| SinkError { name: name.to_owned(), why };
     Ok(match config {

@@ -1,4 +1,4 @@
-//! Cutting a batch into requests that a sink takes. Pure.
+//! Splits a batch into requests within the limits of a sink. Pure.
 
 use std::ops::Range;
 
@@ -7,8 +7,9 @@ use std::ops::Range;
 pub(super) struct Pieces(Vec<Range<usize>>);
 
 impl Pieces {
-    /// As few pieces as keep the order and the limits. An event over the limit of bytes is a piece of its own.
-    pub(super) fn cut(
+    /// As few pieces as possible within the limits, in order. An event over the limit of bytes is a
+    /// piece by itself.
+    pub(super) fn split(
         sizes: impl IntoIterator<Item = usize>,
         events_max: usize,
         bytes_max: usize,
@@ -35,7 +36,8 @@ impl Pieces {
         self.0.pop()
     }
 
-    /// Has the halves of `piece` sent next. Gives false, and changes nothing, when it is a single event.
+    /// Makes the halves of `piece` the next pieces. Gives false, and changes nothing, when it is a
+    /// single event.
     pub(super) fn halve(&mut self, piece: &Range<usize>) -> bool {
         let middle = piece.start + piece.len() / 2;
         if piece.len() < 2 {
@@ -59,7 +61,7 @@ mod tests {
             events_max in 1usize..10,
             halved in 0usize..5,
         ) {
-            let mut pieces = Pieces::cut(sizes.iter().copied(), events_max, 40);
+            let mut pieces = Pieces::split(sizes.iter().copied(), events_max, 40);
             let (mut at, mut count) = (0, 0);
             while let Some(piece) = pieces.next() {
                 prop_assert_eq!(piece.start, at);

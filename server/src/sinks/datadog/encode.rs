@@ -1,7 +1,8 @@
-//! Metrics as DogStatsD takes them (<https://docs.datadoghq.com/extend/dogstatsd/datagram_shell>). Pure.
+//! Metrics in the DogStatsD format
+//! (<https://docs.datadoghq.com/extend/dogstatsd/datagram_shell>). Pure.
 //!
-//! Not the crate `cadence`: its client gives a metric away to be sent some time, and what is wanted here is to know of
-//! each event in which datagram it went and whether that one was sent.
+//! The crate `cadence` does not fit: its client sends metrics at some later time, and here each
+//! event must know its datagram and whether that was sent.
 
 use std::fmt::Write;
 
@@ -13,37 +14,37 @@ use super::Timers;
 use crate::sinks::event_json::members;
 use crate::store::{EventRow, Reason};
 
-/// Above this age a metric does not belong to the moment it arrives at, in milliseconds.
+/// A metric older than this is sent with its own timestamp, in milliseconds.
 pub const LATE_MS: i64 = 10_000;
-/// Longest name of a metric, in bytes (Datadog's naming policy).
+/// The longest name of a metric, in bytes (Datadog's naming policy).
 const NAME_BYTES_MAX: usize = 200;
-/// Longest tag, in characters (Datadog's tagging policy).
+/// The longest tag, in characters (Datadog's tagging policy).
 const TAG_CHARS_MAX: usize = 200;
-/// Most tags of one metric.
+/// The most tags of one metric.
 const TAGS_MAX: usize = 32;
 
 /// How metrics are written.
 #[derive(Debug, Clone, Default)]
 pub struct Style {
-    /// What every name begins with.
+    /// The prefix of every name.
     pub prefix: String,
-    /// Tags of every metric, clean.
+    /// Tags of every metric, sanitized.
     pub tags: Vec<String>,
-    /// What a timer is.
+    /// The type that timers are sent as.
     pub timers: Timers,
 }
 
 impl Style {
-    /// A style with everything cleaned.
+    /// A style with its tags sanitized.
     pub fn new(prefix: &str, tags: &[String], timers: Timers) -> Self {
-        let tags = tags.iter().map(|tag| clean_tag(tag)).filter(|tag| !tag.is_empty()).collect();
+        let tags = tags.iter().map(|tag| sanitize_tag(tag)).filter(|tag| !tag.is_empty()).collect();
         Self { prefix: prefix.to_owned(), tags, timers }
     }
 
     /// The event's metric, without a line break.
     ///
     /// # Errors
-    /// Why it is no metric, or none that Datadog would count right.
+    /// Why the event is no metric, or why Datadog would count it wrongly.
     pub fn line(&self, row: &EventRow, now_ms: i64) -> Result<String, Reason> {
         let no = |code, detail: &str| Err(Reason::new(code, detail));
         let Some(json) = row.monitor_json.as_deref() else {
@@ -52,21 +53,18 @@ impl Style {
         let monitor =
             Monitor::read(json).map_err(|invalid| Reason::new("unreadable", &invalid.detail))?;
         let name = monitor.metric.as_deref().unwrap_or(&row.name);
-        let Some(name) = clean_name(&format!("{}{name}", self.prefix)) else {
-            return no(
-                "no_name",
-                "nothing of the metric's name is left without what Datadog does not take",
-            );
+        let Some(name) = sanitize_name(&format!("{}{name}", self.prefix)) else {
+            return no("no_name", "the metric's name has no character that Datadog accepts");
         };
         let is_late = now_ms.saturating_sub(row.time_ms) > LATE_MS;
         if is_late && monitor.kind == MonitorKind::Timer {
             return no(
                 "late",
-                "it is older than 10 s, and timers cannot be sent with a time of their own",
+                "the event is older than 10 s, and timers cannot be sent with a timestamp",
             );
         }
         if !monitor.value.is_finite() {
-            return no("no_value", "its value is too large");
+            return no("no_value", "the metric's value is too large");
         }
         Ok(self.write(&name, &monitor, json, is_late.then_some(row.time_ms / 1_000)))
     }
@@ -74,7 +72,7 @@ impl Style {
     fn write(&self, name: &str, monitor: &Monitor, json: &str, late_s: Option<i64>) -> String {
         let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
         let mut value = monitor.value;
-        // What has a time of its own is not added up by the agent, which therefore does not weigh it either.
+        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate, too.
         if is_sampled && late_s.is_some() {
             value /= monitor.rate;
         }
@@ -102,7 +100,7 @@ impl Style {
     }
 }
 
-/// A number that every agent reads: digits while there are few of them, an exponent otherwise.
+/// A number in a form that every agent reads: digits while there are few, an exponent otherwise.
 struct Number(f64);
 
 impl std::fmt::Display for Number {
@@ -118,26 +116,27 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// The name with everything replaced that is no ASCII letter, digit, underscore or dot. It begins with a letter.
-fn clean_name(name: &str) -> Option<String> {
-    let clean: String = name
+/// The name with `_` for each character that is not an ASCII letter, digit, underscore or dot. It
+/// begins with a letter.
+fn sanitize_name(name: &str) -> Option<String> {
+    let sanitized: String = name
         .chars()
         .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' })
         .skip_while(|letter| !letter.is_ascii_alphabetic())
         .take(NAME_BYTES_MAX)
         .collect();
-    (!clean.is_empty()).then_some(clean)
+    (!sanitized.is_empty()).then_some(sanitized)
 }
 
-/// The tag without what ends a tag, the tags, or the line.
-fn clean_tag(tag: &str) -> String {
+/// The tag without characters that end a tag, the list of tags, or the line.
+fn sanitize_tag(tag: &str) -> String {
     tag.chars()
         .filter(|letter| !matches!(letter, '|' | ',' | '#') && !letter.is_control())
         .take(TAG_CHARS_MAX)
         .collect()
 }
 
-/// The metric's own tags: those members of `tags` that are texts, numbers or booleans.
+/// The metric's own tags: the members of `tags` that are strings, numbers or booleans.
 fn tags(json: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Tagged<'a> {
@@ -156,7 +155,7 @@ fn tags(json: &str) -> Vec<String> {
         .into_iter()
         .filter_map(|(name, json)| Some((name, value(json)?)))
         // The first colon ends a tag's name.
-        .map(|(name, value)| clean_tag(&format!("{}:{value}", name.replace(':', "_"))))
+        .map(|(name, value)| sanitize_tag(&format!("{}:{value}", name.replace(':', "_"))))
         .filter(|tag| !tag.starts_with(':'))
         .collect()
 }

@@ -1,7 +1,8 @@
 //! Datadog, through an agent's DogStatsD: metrics by UDP or a Unix socket.
 //!
-//! A datagram has no answer, so "sent" means that it left this machine, or reached the agent's socket. Nothing is sent
-//! twice: what is counted twice is worse than what is not counted. What was dropped, and why, is in the event's timeline.
+//! A datagram gets no response, so "sent" means that it left this machine or reached the agent's
+//! socket. Nothing is sent twice: counting twice is worse than not counting. The event's timeline
+//! shows what was dropped and why.
 
 mod config;
 pub mod encode;
@@ -17,9 +18,9 @@ pub use send::{Datagram, pack};
 use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
 use crate::store::{EventRow, Reason};
 
-/// Most events in one batch.
+/// The most events in one batch.
 const EVENTS_MAX: u32 = 1_000;
-/// Most bytes of events in one batch.
+/// The most bytes of events in one batch.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// An agent's DogStatsD.
@@ -31,7 +32,7 @@ pub struct Datadog {
 }
 
 impl Datadog {
-    /// The agent that `config` names. It need not be there yet.
+    /// The agent that `config` names. It may not be running yet.
     ///
     /// # Errors
     /// What is wrong with the configuration.
@@ -39,7 +40,7 @@ impl Datadog {
         let target = match (&config.address, &config.socket) {
             (Some(address), None) => Target::Udp(address.clone()),
             (None, Some(path)) => Target::Unix(path.clone()),
-            _ => return Err("give either its address or its socket".into()),
+            _ => return Err("set either its address or its socket".into()),
         };
         Ok(Self {
             datagram_bytes_max: target.datagram_bytes_max(),
@@ -58,8 +59,10 @@ impl Datadog {
             }
         }
         let (datagrams, too_long) = pack(lines, self.datagram_bytes_max);
-        let detail =
-            format!("it takes more than the {} bytes of a datagram", self.datagram_bytes_max);
+        let detail = format!(
+            "the metric is longer than the {} bytes of a datagram",
+            self.datagram_bytes_max
+        );
         let reason = Reason::new("too_large", &detail);
         for at in too_long {
             report.results[at] = AttemptResult::Drop(reason.clone());
@@ -73,7 +76,7 @@ impl Datadog {
                 for at in datagram.events {
                     report.results[at] = AttemptResult::Drop(reason.clone());
                 }
-                // The rest of the batch is not tried, or a silent agent would hold it up for minutes.
+                // The rest of the batch is not tried, or an agent that hangs would delay it for minutes.
                 report.health = SinkHealth::Busy(reason, None);
             }
         }

@@ -1,4 +1,4 @@
-//! Packing metrics into datagrams, and sending those.
+//! Groups metrics into datagrams and sends them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::store::Reason;
 
-/// How long the agent may take to make room for a datagram.
+/// How long the agent may take to accept a datagram.
 const SEND: Duration = Duration::from_secs(1);
 
 /// Where an agent listens.
@@ -19,7 +19,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Most bytes of a datagram that this way takes whole (Datadog's client libraries have the same).
+    /// The most bytes of a datagram: the limits of Datadog's client libraries.
     pub(super) const fn datagram_bytes_max(&self) -> usize {
         match self {
             Self::Udp(_) => 1_432,
@@ -37,7 +37,7 @@ pub struct Datagram {
     pub events: Vec<usize>,
 }
 
-/// Packs lines into datagrams, in order. Gives beside them the places of lines too long for any.
+/// Groups lines into datagrams, in order. Also gives the places of lines that are too long.
 pub fn pack(
     lines: impl IntoIterator<Item = (usize, String)>,
     bytes_max: usize,
@@ -67,7 +67,7 @@ enum Socket {
     Unix(tokio::net::UnixDatagram),
 }
 
-/// The way to an agent. It is opened when first needed, and again after an error.
+/// The connection to an agent. It is opened when first needed, and again after an error.
 #[derive(Debug)]
 pub(super) struct Agent {
     target: Target,
@@ -82,7 +82,10 @@ impl Agent {
     /// Sends one datagram, once.
     pub(super) async fn send(&self, datagram: &[u8]) -> Result<(), Reason> {
         let Ok(sent) = tokio::time::timeout(SEND, self.try_send(datagram)).await else {
-            return Err(Reason::new("agent_busy", "the agent made no room within 1 s"));
+            return Err(Reason::new(
+                "agent_busy",
+                "the agent did not accept a datagram within 1 s",
+            ));
         };
         sent.map_err(|error| {
             *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
@@ -112,7 +115,7 @@ impl Agent {
 async fn connect(target: &Target) -> std::io::Result<Socket> {
     match target {
         Target::Udp(address) => {
-            let mut last = std::io::Error::other("the agent's name has no address");
+            let mut last = std::io::Error::other("the agent's host name has no address");
             for address in tokio::net::lookup_host(address).await? {
                 let any: std::net::SocketAddr = match address {
                     std::net::SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),

@@ -3,7 +3,7 @@
 use crate::sinks::event_json::push_event;
 use crate::store::EventRow;
 
-/// The events as JSON, one a line.
+/// The events as JSON, one on each line.
 pub fn lines(rows: &[EventRow]) -> String {
     let mut out = String::new();
     for row in rows {

@@ -1,8 +1,8 @@
 //! A file of JSON lines, rotated by size, at least once.
 //!
-//! By default a batch is synced before its events count as sent. A crash between the two writes it again, so a reader
-//! that must not count twice looks at the `id` of each line. A line is there wholly or not at all: what a crash left of
-//! one is cut off at the next opening.
+//! By default a batch is synced before its events count as sent. After a crash between the two it is
+//! written again, so a reader that must not count twice compares the `id` of each line. Lines are
+//! complete: an incomplete one after a crash is removed when the file is next opened.
 
 mod config;
 pub mod encode;
@@ -15,10 +15,11 @@ use send::Log;
 
 use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
 use crate::store::{EventRow, Reason};
+use crate::system::supervisor::run_blocking;
 
-/// Most events in one batch.
+/// The most events in one batch.
 const EVENTS_MAX: u32 = 1_000;
-/// Most bytes of events in one batch.
+/// The most bytes of events in one batch.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// A file of JSON lines.
@@ -34,7 +35,7 @@ impl File {
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
         if config.path.file_name().is_none() {
-            return Err("its path does not end in the name of a file".into());
+            return Err("its path does not end with a file name".into());
         }
         let Config { path, rotate_bytes, keep, sync, .. } = config.clone();
         Ok(Self { log: Arc::new(Mutex::new(Log::new(path, rotate_bytes, keep, sync))) })
@@ -50,16 +51,14 @@ impl Sink for File {
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
         let (log, count) = (Arc::clone(&self.log), events.len());
         Box::pin(async move {
-            let appending = tokio::task::spawn_blocking(move || {
+            let appended = run_blocking(move || {
                 let lines = encode::lines(&events);
                 log.lock().unwrap_or_else(PoisonError::into_inner).append(&lines, now_ms)
             });
-            let failed = match appending.await {
-                Ok(Ok(())) => return SendReport::all(count, &AttemptResult::Sent, SinkHealth::Up),
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => error.to_string(),
+            let reason = match appended.await {
+                Ok(()) => return SendReport::all(count, &AttemptResult::Sent, SinkHealth::Up),
+                Err(error) => Reason::new("not_written", &error.to_string()),
             };
-            let reason = Reason::new("not_written", &failed);
             SendReport::all(
                 count,
                 &AttemptResult::Retry(reason.clone()),

@@ -1,4 +1,4 @@
-//! Appending lines to a file, and moving it aside when it is full.
+//! Appends lines to a file, and rotates it when it is full.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::config::Sync;
 
-/// How much is read at a time in search of the last whole line.
+/// How much is read at a time to find the end of the last complete line.
 const STEP_BYTES: u64 = 64 * 1024;
 
-/// A file that grows by whole lines.
+/// A file of complete lines.
 #[derive(Debug)]
 pub(super) struct Log {
     path: PathBuf,
@@ -24,7 +24,8 @@ impl Log {
         Self { path, rotate_bytes: rotate_bytes.max(1), keep, sync, open: None }
     }
 
-    /// Appends `lines`. After an error the file is opened again, without what was written of them.
+    /// Appends `lines`. After an error the next call opens the file again and removes what was
+    /// written of them.
     pub(super) fn append(&mut self, lines: &str, now_ms: i64) -> io::Result<()> {
         let appended = self.try_append(lines, now_ms);
         if appended.is_err() {
@@ -44,7 +45,7 @@ impl Log {
             (file, bytes) = open(&self.path)?;
         }
         if let Err(error) = file.write_all(lines.as_bytes()) {
-            // Part of a line may stand there. What cannot be taken back now is taken back at the next opening.
+            // Part of a line may be written. If it cannot be removed now, the next open does it.
             let _ = file.set_len(bytes);
             return Err(error);
         }
@@ -55,23 +56,23 @@ impl Log {
         Ok(())
     }
 
-    /// Moves the file aside under a name that says when, and deletes the oldest of those beyond the limit.
+    /// Renames the file after the time now, and deletes the oldest rotated files beyond the limit.
     fn rotate(&self, now_ms: i64) -> io::Result<()> {
         for number in 0.. {
-            let aside = self.aside(now_ms, number);
-            if !aside.try_exists()? {
-                fs::rename(&self.path, aside)?;
+            let rotated = self.rotated_path(now_ms, number);
+            if !rotated.try_exists()? {
+                fs::rename(&self.path, rotated)?;
                 break;
             }
         }
-        let mut old = self.old()?;
-        let surplus = if self.keep == 0 { 0 } else { old.len().saturating_sub(self.keep) };
-        old.sort();
-        old.iter().take(surplus).try_for_each(fs::remove_file)
+        let mut rotated = self.rotated_files()?;
+        let surplus = if self.keep == 0 { 0 } else { rotated.len().saturating_sub(self.keep) };
+        rotated.sort();
+        rotated.iter().take(surplus).try_for_each(fs::remove_file)
     }
 
     /// `events.ndjson` becomes `events.20260131T120000.000.0.ndjson`, which sorts by time.
-    fn aside(&self, now_ms: i64, number: u32) -> PathBuf {
+    fn rotated_path(&self, now_ms: i64, number: u32) -> PathBuf {
         let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
         let (stem, end) = self.names();
         self.path.with_file_name(format!(
@@ -90,10 +91,10 @@ impl Log {
         (text(self.path.file_stem()), end)
     }
 
-    /// The files that were moved aside: those whose names are made like theirs.
-    fn old(&self) -> io::Result<Vec<PathBuf>> {
+    /// The rotated files, recognized by their names.
+    fn rotated_files(&self) -> io::Result<Vec<PathBuf>> {
         let (stem, end) = self.names();
-        let is_aside = |name: &str| {
+        let is_rotated = |name: &str| {
             name.strip_prefix(&format!("{stem}."))
                 .and_then(|rest| rest.strip_suffix(&end))
                 .is_some_and(|middle| {
@@ -105,7 +106,7 @@ impl Log {
         fs::read_dir(folder.unwrap_or(Path::new(".")))?
             .filter_map(|entry| match entry {
                 Ok(entry) => {
-                    is_aside(&entry.file_name().to_string_lossy()).then(|| Ok(entry.path()))
+                    is_rotated(&entry.file_name().to_string_lossy()).then(|| Ok(entry.path()))
                 }
                 Err(error) => Some(Err(error)),
             })
@@ -113,7 +114,7 @@ impl Log {
     }
 }
 
-/// Opens the file to append to it, cutting off a last line that was not written to its end.
+/// Opens the file to append to it, and removes an incomplete last line.
 fn open(path: &Path) -> io::Result<(File, u64)> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
@@ -124,16 +125,16 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
     let length = file.seek(SeekFrom::End(0))?;
-    let whole = whole_lines(&mut file, length)?;
-    if whole < length {
-        file.set_len(whole)?;
+    let complete = complete_bytes(&mut file, length)?;
+    if complete < length {
+        file.set_len(complete)?;
     }
-    file.seek(SeekFrom::Start(whole))?;
-    Ok((file, whole))
+    file.seek(SeekFrom::Start(complete))?;
+    Ok((file, complete))
 }
 
-/// The length of the file up to the end of its last whole line.
-fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
+/// The length of the file up to the end of its last complete line.
+fn complete_bytes(file: &mut File, length: u64) -> io::Result<u64> {
     let mut end = length;
     let mut buffer = Vec::new();
     while end > 0 {

@@ -1,21 +1,23 @@
-//! Events as Mixpanel takes them (<https://developer.mixpanel.com/reference/import-events>). Pure: the same event
-//! always gives the same bytes, because Mixpanel tells a repeated event from a new one by (event, time, distinct_id,
-//! `$insert_id`).
+//! Events in Mixpanel's format (<https://developer.mixpanel.com/reference/import-events>). Pure: the
+//! same event always gives the same bytes, because Mixpanel recognizes a repeated event by (event,
+//! time, distinct_id, `$insert_id`).
 
 use lamplight_wire::json::push_string;
 use serde_json::value::RawValue;
 
-use super::added;
+use super::enriched;
 use crate::sinks::event_json::members;
 use crate::store::{EventRow, Reason};
 
-/// Properties that mean something to Mixpanel, and so are never taken from the page.
+/// Properties that Mixpanel interprets, so they are never taken from the page.
 const RESERVED: [&str; 6] =
     ["time", "distinct_id", "$insert_id", "token", "$user_id", "$device_id"];
+
 /// The event for `/import`.
 ///
 /// # Errors
-/// When what the page sent cannot be read. Its events are checked before they are stored, but not to their depths.
+/// When the JSON that the page sent cannot be read. Events are checked before they are stored, but
+/// nested values are not.
 pub fn event(row: &EventRow) -> Result<String, Reason> {
     let given = read(row.properties_json.as_deref())?;
     let context = read(row.context_json.as_deref())?;
@@ -26,17 +28,17 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     out.push_str(&row.time_ms.to_string());
     out.push_str(",\"distinct_id\":");
     push_string(&mut out, distinct_id(row));
-    // 36 characters of [0-9a-f-], made from payload and index, so the same in every attempt.
+    // 36 characters of [0-9a-f-], derived from payload and index, so the same in every attempt.
     out.push_str(",\"$insert_id\":\"");
     out.push_str(&row.id.to_string());
     out.push('"');
-    // Both ids on one event are how Mixpanel learns that they are one person (Simplified ID Merge).
+    // An event with both ids tells Mixpanel that they are the same person (Simplified ID Merge).
     push_member(&mut out, "$user_id", row.user_id.as_deref());
     push_member(&mut out, "$device_id", row.anonymous_id.as_deref());
     let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
-    // What the page said itself comes before what its context says, and that before what enrichers found.
+    // Properties take precedence over the context, and the context over enrichment.
     let mut around = known_context(&context);
-    for (name, value) in added::properties(row.enrichment_json.as_deref()) {
+    for (name, value) in enriched::properties(row.enrichment_json.as_deref()) {
         if !around.iter().any(|(known, _)| *known == name) {
             around.push((name, value));
         }
@@ -56,10 +58,10 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     Ok(out)
 }
 
-/// The update of the user's profile for `/engage`, if the event is one that says who the user is.
+/// The update of the user's profile for `/engage`, if the event is an `identify`.
 ///
 /// # Errors
-/// When what the page sent cannot be read.
+/// When the JSON that the page sent cannot be read.
 pub fn profile(row: &EventRow, token: &str) -> Result<Option<String>, Reason> {
     let Some(user) = row.user_id.as_deref().filter(|_| is_identify(row)) else { return Ok(None) };
     let traits = read(row.properties_json.as_deref())?;
@@ -71,7 +73,7 @@ pub fn profile(row: &EventRow, token: &str) -> Result<Option<String>, Reason> {
     push_string(&mut out, token);
     out.push_str(",\"$distinct_id\":");
     push_string(&mut out, user);
-    // Or the server's own place would be taken for the user's.
+    // Otherwise Mixpanel would use the location of this server as the user's.
     out.push_str(",\"$ip\":\"0\",\"$set\":{");
     for (index, (name, value)) in traits.iter().enumerate() {
         if index > 0 {
@@ -89,7 +91,7 @@ fn is_identify(row: &EventRow) -> bool {
     matches!(row.name.as_str(), "identify" | "$identify")
 }
 
-/// Empty for an event that is about nobody, which Mixpanel takes as such.
+/// Empty for an event without a user, as Mixpanel expects.
 fn distinct_id(row: &EventRow) -> &str {
     row.user_id.as_deref().or(row.anonymous_id.as_deref()).unwrap_or_default()
 }
@@ -98,8 +100,8 @@ fn read(json: Option<&str>) -> Result<Vec<(String, &RawValue)>, Reason> {
     members(json.unwrap_or("{}")).map_err(|error| Reason::new("unreadable", &error.to_string()))
 }
 
-/// What the context says that Mixpanel has a name for, each name once. The page's address and the campaign are objects
-/// when the SDK writes them.
+/// The parts of the context that Mixpanel has a name for, each name once. The SDK writes the page's
+/// address and the campaign as objects.
 fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a RawValue)> {
     let mut known = Vec::new();
     for (name, value) in context {
@@ -126,7 +128,7 @@ fn known_context<'a>(context: &[(String, &'a RawValue)]) -> Vec<(String, &'a Raw
     known
 }
 
-/// The campaign and the referrer with which the user was first seen.
+/// The campaign and the referrer of the user's first visit.
 fn first_touch(initial: Vec<(String, &RawValue)>) -> Vec<(String, &RawValue)> {
     let mut known = Vec::new();
     for (name, value) in initial {

@@ -1,12 +1,12 @@
 //! Mixpanel: events to `/import`, the traits of `identify` to `/engage`.
 //!
-//! The limits are the smaller of those its documentation names in different places: 2,000 events and 2 MB, unpacked, a
-//! request. Every answer is either about the request (try again, stop) or about single events, and a partial 400 says
-//! about which.
+//! Its documentation names different limits in different places; these are the smaller ones: 2,000
+//! events and 2 MB, uncompressed, for each request. A response is either about the request (retry,
+//! stop) or about single events, and a partial 400 names them.
 
-mod added;
 mod config;
 pub mod encode;
+mod enriched;
 mod send;
 
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use super::http::{Client, Http};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
-/// Most events a request may have.
+/// The most events of a request.
 pub const EVENTS_MAX: u32 = 2_000;
-/// Most bytes of JSON a request may have.
+/// The most bytes of JSON of a request.
 pub const REQUEST_BYTES_MAX: usize = 2_000_000;
 
 /// A Mixpanel project.
@@ -37,7 +37,7 @@ pub struct Mixpanel {
 }
 
 impl Mixpanel {
-    /// The project that `config` names.
+    /// The project that `config` describes.
     ///
     /// # Errors
     /// What is wrong with the configuration.
@@ -46,7 +46,7 @@ impl Mixpanel {
         Self::over(config, Arc::new(http))
     }
 
-    /// The same, over this network.
+    /// The same project over this network.
     ///
     /// # Errors
     /// What is wrong with the configuration.
@@ -67,20 +67,24 @@ impl Mixpanel {
                     (format!("{name}:{}", secret.reveal()), format!("&project_id={number}"))
                 }
                 _ => {
-                    let why = "service_account, service_account_secret and project_id go together";
+                    let why =
+                        "set all or none of service_account, service_account_secret and project_id";
                     return Err(why.into());
                 }
             };
         let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
         let url = |path: String| {
-            Url::parse(&format!("{base}{path}")).map_err(|_| "its url is none".to_owned())
+            Url::parse(&format!("{base}{path}"))
+                .map_err(|_| "its url is not a valid URL".to_owned())
         };
         let authorization = format!("Basic {}", BASE64.encode(user.as_bytes()));
         Ok(Self {
             http,
             import_url: url(format!("/import?strict=1{project}"))?,
             engage_url: url("/engage?verbose=1".to_owned())?,
-            authorization: authorization.parse().map_err(|_| "its token is no header")?,
+            authorization: authorization
+                .parse()
+                .map_err(|_| "its token has characters that an HTTP header does not allow")?,
             token,
             limits: BatchLimits {
                 events_max: *events_max,

@@ -1,4 +1,4 @@
-//! Sending a batch: as many requests as the limits ask for, and what each answer says about each event.
+//! Sends a batch in as many requests as the limits need, and reads the result of each event.
 
 use std::io::Write;
 use std::ops::Range;
@@ -16,8 +16,9 @@ use crate::sinks::http::{self, Answer, Meaning, Request};
 use crate::sinks::pieces::Pieces;
 use crate::sinks::{AttemptResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
+use crate::system::supervisor::run_blocking;
 
-/// The answer to a request of which some events were refused.
+/// The response to a request of which some events were refused.
 #[derive(Debug, Deserialize)]
 struct Partial {
     num_records_imported: Option<usize>,
@@ -47,7 +48,8 @@ impl Encoded {
         for (at, row) in rows.iter().enumerate() {
             match (encode::event(row), encode::profile(row, token)) {
                 (Ok(event), _) if event.len() + 2 > REQUEST_BYTES_MAX => {
-                    let detail = format!("it has {} bytes as Mixpanel takes it", event.len());
+                    let detail =
+                        format!("the event has {} bytes in Mixpanel's format", event.len());
                     encoded.unreadable.push((at, Reason::new("too_large", &detail)));
                 }
                 (Ok(event), Ok(profile)) => {
@@ -61,11 +63,10 @@ impl Encoded {
     }
 }
 
-/// Sends `rows`: events first, then the profiles of those that were taken.
+/// Sends `rows`: events first, then the profiles of those that were accepted.
 pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: i64) -> SendReport {
     let (count, token) = (rows.len(), mixpanel.token.clone());
-    let encoding = tokio::task::spawn_blocking(move || Encoded::new(&rows, &token));
-    let encoded = encoding.await.unwrap_or_default();
+    let encoded = run_blocking(move || Encoded::new(&rows, &token)).await;
     let unsent = AttemptResult::Retry(Reason::new("unsent", "a request before it failed"));
     let mut report = SendReport::all(count, &unsent, SinkHealth::Up);
     for (at, reason) in encoded.unreadable {
@@ -84,7 +85,7 @@ pub(super) async fn send(mixpanel: &Mixpanel, rows: Arc<Vec<EventRow>>, now_ms: 
 type Texts = Arc<Vec<(usize, String)>>;
 
 async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut SendReport) {
-    let mut pieces = cut(&events);
+    let mut pieces = split(&events);
     while let Some(piece) = pieces.next() {
         let part = &events[piece.clone()];
         let answer = post(mixpanel, &mixpanel.import_url, &events, &piece, now_ms).await;
@@ -106,9 +107,11 @@ async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut Se
     }
 }
 
-/// Updates profiles. `/engage` does not say which of several updates it refused, so they are halved until one is left.
+/// Updates profiles. `/engage` does not say which of several updates it refused, so they are halved
+/// until one is left.
 async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut SendReport) {
-    // What is not reached after a failure must come again, with its event, which Mixpanel knows already then.
+    // A profile that is not sent after a failure is retried with its event, which Mixpanel then
+    // recognizes as repeated.
     let unsent = Reason::new("profile_unsent", "a request before that of its profile failed");
     for (at, _) in profiles.iter() {
         report.results[*at] = AttemptResult::Retry(unsent.clone());
@@ -116,7 +119,7 @@ async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut 
     if report.health != SinkHealth::Up {
         return;
     }
-    let mut pieces = cut(&profiles);
+    let mut pieces = split(&profiles);
     while let Some(piece) = pieces.next() {
         let part = &profiles[piece.clone()];
         let answer = post(mixpanel, &mixpanel.engage_url, &profiles, &piece, now_ms).await;
@@ -137,13 +140,13 @@ async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut 
     }
 }
 
-fn cut(texts: &[(usize, String)]) -> Pieces {
+fn split(texts: &[(usize, String)]) -> Pieces {
     // A comma for each, and the brackets.
     let sizes = texts.iter().map(|(_, text)| text.len() + 1);
-    Pieces::cut(sizes, EVENTS_MAX as usize, REQUEST_BYTES_MAX - 2)
+    Pieces::split(sizes, EVENTS_MAX as usize, REQUEST_BYTES_MAX - 2)
 }
 
-/// What an answer says about a whole request.
+/// What a response says about the request as a whole.
 enum Read {
     Taken,
     Failed(Reason),
@@ -160,7 +163,7 @@ fn read(answer: Result<Answer, Reason>, health: &mut SinkHealth) -> Read {
     };
     let reason = http::reason(&answer);
     match http::meaning(answer.status) {
-        Meaning::Taken if is_no(&answer) => return Read::Refused(answer),
+        Meaning::Taken if is_refusal(&answer) => return Read::Refused(answer),
         Meaning::Taken => return Read::Taken,
         Meaning::Refused | Meaning::TooLarge => return Read::Refused(answer),
         Meaning::Busy => *health = SinkHealth::Busy(reason.clone(), answer.retry_after_ms),
@@ -169,8 +172,8 @@ fn read(answer: Result<Answer, Reason>, health: &mut SinkHealth) -> Read {
     Read::Failed(reason)
 }
 
-/// `/engage` can say 200 and, in its body, that nothing was done.
-fn is_no(answer: &Answer) -> bool {
+/// `/engage` can respond with status 200 and a body that says that nothing was done.
+fn is_refusal(answer: &Answer) -> bool {
     #[derive(Deserialize)]
     struct Verbose {
         status: u8,
@@ -178,7 +181,7 @@ fn is_no(answer: &Answer) -> bool {
     serde_json::from_slice::<Verbose>(&answer.body).is_ok_and(|verbose| verbose.status == 0)
 }
 
-/// Which events of a refused request were taken all the same. `None` when the answer does not say.
+/// The result of each event of a refused request. `None` when the response does not tell.
 fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<AttemptResult>> {
     let partial: Partial = serde_json::from_slice(&answer.body).ok()?;
     if partial.failed_records.is_empty() {
@@ -195,8 +198,8 @@ fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<AttemptResul
         results[at] = AttemptResult::Reject(Reason::new("refused", &format!("{field}: {message}")));
     }
     if partial.num_records_imported.is_some_and(|imported| imported + failed != part.len()) {
-        // It took fewer than it does not complain about. Sending the others again does no harm.
-        let reason = Reason::new("unclear", "Mixpanel neither took nor refused it");
+        // It accepted fewer events than it did not refuse. Sending those again changes nothing.
+        let reason = Reason::new("unclear", "Mixpanel neither accepted nor refused the event");
         for result in results.iter_mut().filter(|result| **result == AttemptResult::Sent) {
             *result = AttemptResult::Retry(reason.clone());
         }
@@ -204,10 +207,10 @@ fn partial(answer: &Answer, part: &[(usize, String)]) -> Option<Vec<AttemptResul
     Some(results)
 }
 
-/// Whether the record is about this event. One without an id is about the one at its index.
+/// Whether the record is about this event. A record without an id is about the event at its index.
 fn is_about(record: &FailedRecord, text: &str) -> bool {
     match record.insert_id.as_deref().filter(|id| !id.is_empty()) {
-        // Ours is the first in the text; a page may have put others into its properties.
+        // Ours is the first in the text; the page's properties may contain others.
         Some(id) => text
             .split_once("\"$insert_id\":\"")
             .and_then(|(_, rest)| rest.split_once('"'))
@@ -224,12 +227,9 @@ async fn post(
     now_ms: i64,
 ) -> Result<Answer, Reason> {
     let (texts, piece) = (Arc::clone(texts), piece.clone());
-    // Packing 2 MB takes too long for a thread that answers requests.
-    let body = match tokio::task::spawn_blocking(move || body(&texts[piece])).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => return Err(Reason::new("not_packed", &error.to_string())),
-        Err(error) => return Err(Reason::new("not_packed", &error.to_string())),
-    };
+    // Compressing 2 MB takes too long for a thread that runs tasks.
+    let body = run_blocking(move || body(&texts[piece])).await;
+    let body = body.map_err(|error| Reason::new("not_packed", &error.to_string()))?;
     let headers = [
         (AUTHORIZATION, mixpanel.authorization.clone()),
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -239,13 +239,14 @@ async fn post(
     mixpanel.http.send(request, now_ms).await
 }
 
-/// The texts as one JSON array, packed. Without a time in its header, so that the same texts give the same bytes.
+/// The texts as one JSON array, compressed. The header has no time, so that the same texts give the
+/// same bytes.
 fn body(part: &[(usize, String)]) -> std::io::Result<Bytes> {
-    let mut packer = GzEncoder::new(Vec::with_capacity(64 * 1024), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::with_capacity(64 * 1024), Compression::fast());
     for (index, (_, text)) in part.iter().enumerate() {
-        packer.write_all(if index == 0 { b"[" } else { b"," })?;
-        packer.write_all(text.as_bytes())?;
+        encoder.write_all(if index == 0 { b"[" } else { b"," })?;
+        encoder.write_all(text.as_bytes())?;
     }
-    packer.write_all(b"]")?;
-    Ok(packer.finish()?.into())
+    encoder.write_all(b"]")?;
+    Ok(encoder.finish()?.into())
 }

@@ -22,7 +22,7 @@ pub fn body(rows: &[EventRow]) -> String {
     out
 }
 
-/// The id of a request: the same for the same events, so that a receiver knows it when it comes again.
+/// The id of a request: the same for the same events, so that the receiver recognizes a repetition.
 pub fn id(rows: &[EventRow]) -> String {
     let mut hash = Sha256::new();
     for row in rows {
@@ -31,15 +31,15 @@ pub fn id(rows: &[EventRow]) -> String {
     format!("msg_{}", data_encoding::HEXLOWER.encode(&hash.finalize()[..16]))
 }
 
-/// What signs with a configured secret.
+/// The signer for a configured secret.
 ///
 /// # Errors
-/// What is wrong with it, without it.
+/// What is wrong with the secret, without quoting it.
 pub fn signer(secret: &str) -> Result<Hmac<Sha256>, String> {
     let key = match secret.strip_prefix("whsec_") {
-        Some(packed) => BASE64
-            .decode(packed.as_bytes())
-            .map_err(|_| "what follows whsec_ in its secret is not base64")?,
+        Some(encoded) => BASE64
+            .decode(encoded.as_bytes())
+            .map_err(|_| "its secret is not valid base64 after whsec_")?,
         None => secret.as_bytes().to_vec(),
     };
     if key.len() < 16 {

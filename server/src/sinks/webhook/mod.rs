@@ -1,7 +1,7 @@
 //! A webhook: signed batches of JSON to any URL, at least once.
 //!
-//! The receiver knows an event that comes again by its `id`, and checks the signature as Standard Webhooks says: HMAC
-//! over `webhook-id`, `webhook-timestamp` and the body.
+//! The receiver recognizes a repeated event by its `id`, and checks the signature as Standard
+//! Webhooks specifies: HMAC over `webhook-id`, `webhook-timestamp` and the body.
 
 mod config;
 pub mod encode;
@@ -18,7 +18,7 @@ use super::http::{Client, Http};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
-/// Most bytes of a request, unless a single event has more.
+/// The most bytes of a request, unless a single event has more.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 
 /// A webhook.
@@ -30,7 +30,7 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The webhook that `config` names.
+    /// The webhook that `config` describes.
     ///
     /// # Errors
     /// What is wrong with the configuration.
@@ -39,7 +39,7 @@ impl Webhook {
         Self::over(config, Arc::new(http))
     }
 
-    /// The same, over this network.
+    /// The same webhook over this network.
     ///
     /// # Errors
     /// What is wrong with the configuration.
@@ -47,9 +47,9 @@ impl Webhook {
         if !(1..=1_000).contains(&config.events_max) {
             return Err("events_max must be 1 to 1,000".into());
         }
-        let url = Url::parse(config.url.reveal()).map_err(|_| "its url is none")?;
+        let url = Url::parse(config.url.reveal()).map_err(|_| "its url is not a valid URL")?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err("its url is neither http nor https".into());
+            return Err("its url must begin with http:// or https://".into());
         }
         let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Sending a batch, and what the answer says about it.
+//! Sends a batch and reads the response.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::sinks::pieces::Pieces;
 use crate::sinks::{AttemptResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
 
-/// Sends `rows`. A request that is refused is halved until what cannot be taken stands alone.
+/// Sends `rows`. A refused request is halved until each event that is refused is alone.
 pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i64) -> SendReport {
     let unsent = AttemptResult::Retry(Reason::new("unsent", "a request before it failed"));
     let mut report = SendReport::all(rows.len(), &unsent, SinkHealth::Up);
     let sizes = rows.iter().map(|row| row.json_bytes() + 400);
-    let mut pieces = Pieces::cut(sizes, webhook.limits.events_max as usize, REQUEST_BYTES_MAX);
+    let mut pieces = Pieces::split(sizes, webhook.limits.events_max as usize, REQUEST_BYTES_MAX);
     while let Some(piece) = pieces.next() {
         let result = match post(webhook, &rows[piece.clone()], now_ms).await {
             Err(reason) => {

@@ -1,4 +1,4 @@
-//! What enrichers added, under the names that Mixpanel's reports know
+//! The enrichment of an event, under the names that Mixpanel's reports use
 //! (<https://docs.mixpanel.com/docs/data-structure/property-reference/default-properties>).
 
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ const KNOWN: [(&str, &str, &str); 8] = [
     ("geo", "city", "$city"),
 ];
 
-/// The properties that an event's enrichment makes; none from one that cannot be read.
+/// The properties that an event's enrichment gives. Enrichment that cannot be read gives none.
 pub(super) fn properties(enrichment_json: Option<&str>) -> Vec<(String, &RawValue)> {
     let mut found = Vec::new();
     for (enricher, value) in members(enrichment_json.unwrap_or("{}")).unwrap_or_default() {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn browser_place_campaign_and_fixed_properties_have_mixpanel_s_names() {
+    fn browser_location_campaign_and_fixed_properties_have_mixpanels_names() {
         let json = r#"{"agent":{"browser":"Firefox","bot":true},"geo":{"country":"DE","time_zone":"x"},
             "utm":{"source":"news"},"fixed":{"environment":"production"},"errors":{"geo":"no"}}"#;
         let found = properties(Some(json));
