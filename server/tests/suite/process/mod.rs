@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 mod breaking;
 mod numbers;
+mod panics;
 mod steps;
 
 use breaking::{Break, Breaking};
