@@ -12,6 +12,9 @@ const DETAIL_BYTES_MAX: usize = 500;
 /// The most dead letters that one call retries.
 pub const RETRY_MAX: u32 = 10_000;
 
+/// Why a dead letter is queued again, in the log of its delivery.
+pub const RETRIED: (&str, &str) = ("asked", "someone asked that it be tried again");
+
 /// The state of a delivery after one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
@@ -64,6 +67,12 @@ impl Reason {
             end -= 1;
         }
         Self { code, detail: detail[..end].into() }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
     }
 }
 
@@ -156,6 +165,34 @@ pub enum DeliveryEnding {
     Dead(Reason),
     /// Not sent, and never retried.
     Dropped(Reason),
+}
+
+impl DeliveryEnding {
+    /// The state that the delivery is in then.
+    pub const fn state(&self) -> DeliveryState {
+        match self {
+            Self::Sent => DeliveryState::Sent,
+            Self::RetryAt(..) => DeliveryState::Retry,
+            Self::Dead(_) => DeliveryState::Dead,
+            Self::Dropped(_) => DeliveryState::Dropped,
+        }
+    }
+
+    /// When the next attempt is due, if there is one. Never 0, which means that there was no attempt yet.
+    pub fn due_ms(&self) -> Option<i64> {
+        match self {
+            Self::RetryAt(due_ms, _) => Some((*due_ms).max(1)),
+            Self::Sent | Self::Dead(_) | Self::Dropped(_) => None,
+        }
+    }
+
+    /// Why it was not sent.
+    pub const fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Sent => None,
+            Self::RetryAt(_, reason) | Self::Dead(reason) | Self::Dropped(reason) => Some(reason),
+        }
+    }
 }
 
 /// Whether a sink takes events.
@@ -252,6 +289,15 @@ pub struct RetryAsk {
     pub now_ms: i64,
     /// Count only, change nothing.
     pub dry_run: bool,
+}
+
+impl RetryAsk {
+    /// When the attempt at a dead letter is due: the one at `index`, from 0, of `count`.
+    pub fn due_ms(&self, index: u64, count: u64) -> i64 {
+        let wait_ms = i128::from(self.over_ms) * i128::from(index) / i128::from(count.max(1));
+        let wait_ms = i64::try_from(wait_ms).unwrap_or(self.over_ms);
+        self.now_ms.saturating_add(wait_ms)
+    }
 }
 
 /// The result of a [`RetryAsk`].

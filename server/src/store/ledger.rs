@@ -3,10 +3,10 @@
 //!
 //! Pure. The same structure is the exact deduplication and the proof of completeness.
 
-use lamplight_wire::Ranges;
 use lamplight_wire::batch::ProducerNote;
+use lamplight_wire::{Producer, Ranges};
 
-use super::{Completeness, IN_FLIGHT_MS, Week};
+use super::{Completeness, EventTrace, IN_FLIGHT_MS, Week};
 
 /// The most ranges that a ledger keeps for received numbers, and for the dropped ones of each
 /// reason. A real page has a handful. Without a limit, a client that invents numbers could make
@@ -155,6 +155,21 @@ impl Ledger {
             holes = holes.minus(ranges);
         }
         holes
+    }
+
+    /// What is known of a number that did not arrive. Nothing if it was never given out.
+    pub fn missing(&self, producer: Producer, seq: u64) -> Option<EventTrace> {
+        if seq == 0 || seq > self.made() || self.received.contains(seq) {
+            return None;
+        }
+        let reason = self
+            .declared()
+            .into_iter()
+            .find_map(|(reason, ranges)| ranges.contains(seq).then_some(reason));
+        let verdict =
+            if reason.is_some() { Completeness::Declared } else { Completeness::InFlight };
+        let last_heard_ms = self.last_heard_ms;
+        Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms })
     }
 
     /// Its counts.

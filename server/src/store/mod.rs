@@ -46,7 +46,7 @@ pub use archive::Archive;
 pub use database::Database;
 pub use delivery_queue::{
     DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryState, DeliveryStep, DeliveryTicket,
-    LeasedDelivery, RETRY_MAX, Reason, RetryAsk, RetryCount, SettledDelivery, Settlement,
+    LeasedDelivery, RETRIED, RETRY_MAX, Reason, RetryAsk, RetryCount, SettledDelivery, Settlement,
     SinkCondition, SinkRow,
 };
 pub use error::StoreError;

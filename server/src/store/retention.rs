@@ -1,5 +1,7 @@
 //! Retention: what is kept, and for how long.
 
+use super::Week;
+
 /// The limits of what is kept. Events are deleted in whole weeks.
 #[derive(Debug, Clone, Copy)]
 pub struct RetentionLimits {
@@ -14,6 +16,38 @@ pub struct RetentionLimits {
     pub pending_from_ms: i64,
     /// The current time, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+impl RetentionLimits {
+    /// Which of the weeks that have events are to be removed. They are given newest first, each with how many bytes
+    /// it takes.
+    pub fn weeks_to_remove(
+        &self,
+        newest_first: impl IntoIterator<Item = (Week, u64)>,
+    ) -> Vec<Week> {
+        let (mut bytes, mut due) = (0_u64, Vec::new());
+        for (index, (week, week_bytes)) in newest_first.into_iter().enumerate() {
+            bytes = bytes.saturating_add(week_bytes);
+            let is_old = self.events_from_ms.is_some_and(|from_ms| week.to_ms() <= from_ms);
+            let is_over = index > 0 && self.events_bytes.is_some_and(|bytes_max| bytes > bytes_max);
+            if (is_old || is_over) && week.to_ms() <= self.pending_from_ms {
+                due.push(week);
+            }
+        }
+        due
+    }
+
+    /// Ids that clients gave are deleted if they were received before this time.
+    pub fn client_ids_from_ms(&self) -> i64 {
+        self.ids_from_ms.min(self.pending_from_ms)
+    }
+
+    /// Outcomes of what was received before this time are deleted; nothing is without a removed week. They are kept as long as events that arrived with
+    /// them: from `oldest`, the first week that has events, or, if none has, from the end of `removed`, the last week that was removed.
+    pub fn outcomes_from_ms(&self, oldest: Option<Week>, removed: Option<Week>) -> Option<i64> {
+        let removed = removed?;
+        Some(oldest.map_or(removed.to_ms(), Week::from_ms).min(self.pending_from_ms))
+    }
 }
 
 /// What was deleted.

@@ -23,6 +23,7 @@ use weather::Weather;
 use world::World;
 
 use crate::store::machine::{Machine, on_disk};
+use crate::store::memory::in_memory;
 
 /// How many worlds there usually are.
 const SEEDS: u64 = 20;
@@ -139,6 +140,15 @@ fn every_delivery_ends_once_whatever_fails_and_wherever_the_process_ends() {
     let worlds = seeds().count() as u64;
     assert!(worlds < SEEDS || all.repeats > worlds, "too little was sent twice to tell: {all:?}");
     assert!(worlds < SEEDS || all.late > worlds, "too few leases ended early to tell: {all:?}");
+}
+
+#[test]
+fn every_delivery_ends_once_in_memory() {
+    let mut all = Verdict::default();
+    for seed in seeds() {
+        all += run_well(in_memory(), seed, Story::Any(60));
+    }
+    println!("{all:?}");
 }
 
 #[test]

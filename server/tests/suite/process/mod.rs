@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::machine::{Crash, Machine, on_disk};
+use crate::store::memory::in_memory;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
@@ -289,6 +290,13 @@ proptest! {
         steps in prop::collection::vec(step(), 1..25),
     ) {
         run(on_disk(), steps);
+    }
+
+    #[test]
+    fn every_event_ends_exactly_once_in_memory(
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        run(in_memory(), steps);
     }
 }
 

@@ -5,36 +5,59 @@ use std::path::Path;
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{Route, Storage};
 
-/// One backend, fresh, with its data in a temporary place.
+use crate::store::memory::Memory;
+
+/// One backend, opened, with data of its own.
 pub(crate) struct Backend {
-    dir: tempfile::TempDir,
     pub(crate) storage: Storage,
+    data: Data,
+}
+
+/// Where a backend keeps its data.
+enum Data {
+    Folder(tempfile::TempDir),
+    Memory(Memory),
+}
+
+impl Data {
+    fn open(&self, routes: Vec<Route>) -> Storage {
+        match self {
+            Self::Folder(folder) => open_sqlite(folder.path(), routes),
+            Self::Memory(memory) => memory.open(routes),
+        }
+    }
 }
 
 impl Backend {
-    /// The embedded one, with no sinks.
+    /// SQLite, empty, with no sinks.
     pub(crate) fn sqlite() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let storage = open(dir.path(), Vec::new());
-        Self { dir, storage }
+        Self::new(Data::Folder(tempfile::tempdir().unwrap()))
     }
 
-    /// The same data, opened by another process with the same configuration: no sinks.
+    /// The backend in memory, empty, with no sinks.
+    pub(crate) fn memory() -> Self {
+        Self::new(Data::Memory(Memory::default()))
+    }
+
+    fn new(data: Data) -> Self {
+        Self { storage: data.open(Vec::new()), data }
+    }
+
+    /// The same data, opened by another process with no sinks.
     pub(crate) async fn reopened(self) -> Self {
         self.reopened_with(Vec::new()).await
     }
 
-    /// The same data, opened by another process that has these sinks.
+    /// The same data, opened by another process with these sinks.
     pub(crate) async fn reopened_with(self, routes: Vec<Route>) -> Self {
-        let Self { dir, storage } = self;
+        let Self { storage, data } = self;
         storage.close().await.unwrap();
         drop(storage);
-        let storage = open(dir.path(), routes);
-        Self { dir, storage }
+        Self { storage: data.open(routes), data }
     }
 }
 
-fn open(folder: &Path, routes: Vec<Route>) -> Storage {
+fn open_sqlite(folder: &Path, routes: Vec<Route>) -> Storage {
     let limits = WriterLimits::default();
     sqlite::open(&folder.join("intake.db"), &folder.join("store.db"), limits, routes).unwrap()
 }
@@ -43,10 +66,14 @@ fn open(folder: &Path, routes: Vec<Route>) -> Storage {
 #[macro_export]
 macro_rules! laws {
     ($($law:ident),+ $(,)?) => {
-        mod sqlite {
+        $crate::laws!(sqlite: $($law),+);
+        $crate::laws!(memory: $($law),+);
+    };
+    ($backend:ident: $($law:ident),+) => {
+        mod $backend {
             $(#[tokio::test]
             async fn $law() {
-                super::$law($crate::store::backend::Backend::sqlite()).await;
+                super::$law($crate::store::backend::Backend::$backend()).await;
             })+
         }
     };

@@ -5,6 +5,7 @@ mod backend;
 mod delivery_laws;
 mod intake_laws;
 pub(crate) mod machine;
+pub(crate) mod memory;
 mod profile_laws;
 mod retention_laws;
 mod sample;

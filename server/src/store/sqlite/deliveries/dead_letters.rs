@@ -9,7 +9,9 @@ use super::queue::Line;
 use super::sinks::{self, Moved};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::week::first_row_at;
-use crate::store::{DeliveryState, DeliveryTicket, RETRY_MAX, RetryAsk, RetryCount, RowId};
+use crate::store::{
+    DeliveryState, DeliveryTicket, RETRIED, RETRY_MAX, RetryAsk, RetryCount, RowId,
+};
 
 struct DeadLetter {
     sink: i64,
@@ -28,10 +30,8 @@ pub(crate) fn retry(connection: &Connection, ask: &RetryAsk) -> rusqlite::Result
     found.truncate(RETRY_MAX as usize);
     let count = found.len() as u64;
     if !ask.dry_run {
-        for (index, letter) in (0i64..).zip(&found) {
-            let wait_ms = i128::from(ask.over_ms) * i128::from(index) / i128::from(count.max(1));
-            let wait_ms = i64::try_from(wait_ms).unwrap_or(ask.over_ms);
-            revive(connection, letter, ask.now_ms, ask.now_ms.saturating_add(wait_ms))?;
+        for (index, letter) in (0..).zip(&found) {
+            revive(connection, letter, ask.now_ms, ask.due_ms(index, count))?;
         }
     }
     Ok(RetryCount { count, is_more })
@@ -103,7 +103,7 @@ fn revive(
         state: DeliveryState::Queued,
         attempt: 0,
         due_ms: Some(due_ms),
-        reason: Some(("asked", "someone asked that it be tried again")),
+        reason: Some(RETRIED),
     };
     queue::log(connection, &line)?;
     let ticket = DeliveryTicket {

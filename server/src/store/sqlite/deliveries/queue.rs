@@ -200,24 +200,14 @@ fn settle_one(
     now_ms: i64,
     moved: &mut sinks::Moved,
 ) -> rusqlite::Result<()> {
-    let ticket = settled.ticket;
-    let (state, due_ms, reason) = match &settled.ending {
-        DeliveryEnding::Sent => {
-            moved.sent += 1;
-            (DeliveryState::Sent, None, None)
-        }
-        DeliveryEnding::RetryAt(due_ms, reason) => {
-            (DeliveryState::Retry, Some((*due_ms).max(1)), Some(reason))
-        }
-        DeliveryEnding::Dead(reason) => {
-            moved.dead += 1;
-            (DeliveryState::Dead, None, Some(reason))
-        }
-        DeliveryEnding::Dropped(reason) => {
-            moved.dropped += 1;
-            (DeliveryState::Dropped, None, Some(reason))
-        }
-    };
+    let SettledDelivery { ticket, ending } = settled;
+    let (state, due_ms, reason) = (ending.state(), ending.due_ms(), ending.reason());
+    match ending {
+        DeliveryEnding::Sent => moved.sent += 1,
+        DeliveryEnding::RetryAt(..) => {}
+        DeliveryEnding::Dead(_) => moved.dead += 1,
+        DeliveryEnding::Dropped(_) => moved.dropped += 1,
+    }
     let logged = log(
         connection,
         &Line {
@@ -232,7 +222,7 @@ fn settle_one(
         },
     )?;
     debug_assert!(logged, "a step is logged once");
-    let next = DeliveryTicket { steps: ticket.steps.saturating_add(1), ..ticket };
+    let next = DeliveryTicket { steps: ticket.steps.saturating_add(1), ..*ticket };
     match (state, due_ms, reason) {
         (DeliveryState::Retry, Some(due_ms), _) => push(connection, sink, &next, due_ms)?,
         (DeliveryState::Dead, _, Some(reason)) => bury(connection, sink, &next, reason)?,

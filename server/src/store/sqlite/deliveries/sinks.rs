@@ -67,11 +67,12 @@ pub(crate) fn set_condition(
     sink: i64,
     condition: &SinkCondition,
 ) -> rusqlite::Result<()> {
-    let why = |reason: &crate::store::Reason| format!("{}: {}", reason.code, reason.detail);
     let (stopped, rests_until_ms, rests_why) = match condition {
         SinkCondition::Up => (None, None, None),
-        SinkCondition::Resting(until_ms, reason) => (None, Some(*until_ms), Some(why(reason))),
-        SinkCondition::Stopped(reason) => (Some(why(reason)), None, None),
+        SinkCondition::Resting(until_ms, reason) => {
+            (None, Some(*until_ms), Some(reason.to_string()))
+        }
+        SinkCondition::Stopped(reason) => (Some(reason.to_string()), None, None),
     };
     connection
         .prepare_cached(

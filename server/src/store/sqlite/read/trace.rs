@@ -5,16 +5,13 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::events;
 use crate::store::Outcome;
-use crate::store::ledger::Ledger;
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::file::columns::{
     column_error, number, payload_id, producer_bytes, row_id,
 };
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::{catalog, runs};
-use crate::store::{
-    Completeness, EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Week,
-};
+use crate::store::{EventRef, EventTrace, RefusedEvent, Repeat, RowId, StoredEvent, Week};
 
 /// The most later arrivals that a trace lists.
 const REPEATS_MAX: u32 = 100;
@@ -76,7 +73,7 @@ fn by_number(
 ) -> rusqlite::Result<Option<EventTrace>> {
     let Some(ledger) = ledgers::find(reading, producer)? else { return Ok(None) };
     if !ledger.received.contains(seq) {
-        return Ok(missing(&ledger, producer, seq));
+        return Ok(ledger.missing(producer, seq));
     }
     let refused = first_arrival(
         reading,
@@ -185,18 +182,4 @@ fn repeats(
             .collect(),
         (None, None) => Ok(Vec::new()),
     }
-}
-
-/// What the producer's ledger says about a number that did not arrive.
-fn missing(ledger: &Ledger, producer: Producer, seq: u64) -> Option<EventTrace> {
-    if seq == 0 || seq > ledger.made() {
-        return None;
-    }
-    let reason = ledger
-        .declared()
-        .into_iter()
-        .find_map(|(reason, ranges)| ranges.contains(seq).then_some(reason));
-    let verdict = if reason.is_some() { Completeness::Declared } else { Completeness::InFlight };
-    let last_heard_ms = ledger.last_heard_ms;
-    Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms })
 }

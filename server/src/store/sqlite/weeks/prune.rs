@@ -30,16 +30,7 @@ pub(crate) fn due(
 ) -> rusqlite::Result<Vec<Week>> {
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     let weeks = catalog::between(store, all, WEEKS_MAX)?;
-    let (mut bytes, mut due) = (0, Vec::new());
-    for (at, week) in weeks.into_iter().enumerate() {
-        bytes += file_bytes(folder, week);
-        let is_old = keep.events_from_ms.is_some_and(|from_ms| week.to_ms() <= from_ms);
-        let is_over = at > 0 && keep.events_bytes.is_some_and(|most| bytes > most);
-        if (is_old || is_over) && week.to_ms() <= keep.pending_from_ms {
-            due.push(week);
-        }
-    }
-    Ok(due)
+    Ok(keep.weeks_to_remove(weeks.into_iter().map(|week| (week, file_bytes(folder, week)))))
 }
 
 fn file_bytes(folder: &Path, week: Week) -> u64 {
@@ -60,7 +51,7 @@ pub(crate) fn prune(store: &Connection, keep: &RetentionLimits) -> rusqlite::Res
             "DELETE FROM event_ids WHERE (event_id, source) IN \
              (SELECT event_id, source FROM event_ids WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2)",
         )?
-        .execute(params![keep.ids_from_ms.min(keep.pending_from_ms), ROWS_MAX])?;
+        .execute(params![keep.client_ids_from_ms(), ROWS_MAX])?;
     if let Some(from_ms) = outcomes_from_ms(store, keep)? {
         // Row ids and payload ids both begin with the time of receipt.
         let from: Uuid = first_row_at(from_ms).0;
@@ -77,7 +68,6 @@ pub(crate) fn prune(store: &Connection, keep: &RetentionLimits) -> rusqlite::Res
     Ok(Pruned { weeks: 0, rows: rows as u64 })
 }
 
-/// Outcomes are kept as long as events that arrived with them: from the first week that has any.
 fn outcomes_from_ms(store: &Connection, keep: &RetentionLimits) -> rusqlite::Result<Option<i64>> {
     let (oldest, removed): (Option<u32>, Option<u32>) = store
         .prepare_cached(
@@ -85,9 +75,7 @@ fn outcomes_from_ms(store: &Connection, keep: &RetentionLimits) -> rusqlite::Res
              (SELECT max(week) FROM weeks WHERE state = 'removed')",
         )?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some(removed) = removed.map(Week::from_number) else { return Ok(None) };
-    let from_ms = oldest.map_or(removed.to_ms(), |week| Week::from_number(week).from_ms());
-    Ok(Some(from_ms.min(keep.pending_from_ms)))
+    Ok(keep.outcomes_from_ms(oldest.map(Week::from_number), removed.map(Week::from_number)))
 }
 
 impl SqliteStore {

@@ -1,0 +1,280 @@
+//! The tables of deliveries: sinks, what each is owed, what happened to it, and dead letters.
+
+use std::collections::BTreeMap;
+
+use lamplight_server::store::apply::Delivery;
+use lamplight_server::store::fair_share::FairShare;
+use lamplight_server::store::week::first_row_at;
+use lamplight_server::store::{
+    DeliveryAsk, DeliveryState, DeliveryStep, DeliveryTicket, Lease, RETRIED, RETRY_MAX, RetryAsk,
+    RetryCount, Route, RowId, SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
+};
+
+/// Names a sink for as long as the data lives.
+type SinkNumber = usize;
+
+/// What is kept of deliveries.
+#[derive(Clone, Default)]
+pub(super) struct DeliveryTables {
+    sinks: Vec<SinkRow>,
+    /// What is owed.
+    queue: BTreeMap<(SinkNumber, RowId), Owed>,
+    /// Every step of every delivery.
+    log: BTreeMap<(RowId, SinkNumber), Vec<DeliveryStep>>,
+    /// What was given up, for which reason, and about how many bytes it takes.
+    dead_letters: BTreeMap<(SinkNumber, RowId), (String, u64)>,
+}
+
+/// A delivery that waits for an attempt, or is in one.
+#[derive(Clone)]
+struct Owed {
+    /// 0 before the first attempt, the end of the lease during one, later the time of the next.
+    due_ms: i64,
+    lease: Option<Lease>,
+    queued_ms: i64,
+    attempts: u32,
+    bytes: u64,
+}
+
+impl DeliveryTables {
+    /// A process starts, with these sinks. Leases and stops of the one before end.
+    pub(super) fn start(&mut self, routes: &[Route]) {
+        for owed in self.queue.values_mut().filter(|owed| owed.lease.is_some()) {
+            (owed.due_ms, owed.lease) = (1, None);
+        }
+        for sink in &mut self.sinks {
+            (sink.is_configured, sink.stopped, sink.rests) = (false, None, None);
+        }
+        for route in routes {
+            let number = self.number(&route.sink).unwrap_or_else(|| {
+                self.sinks.push(new_sink(&route.sink));
+                self.sinks.len() - 1
+            });
+            let sink = &mut self.sinks[number];
+            (sink.kind, sink.is_configured) = (route.kind.to_owned(), true);
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<SinkNumber> {
+        self.sinks.iter().position(|sink| sink.name == name)
+    }
+
+    /// Makes a delivery, unless it was made before.
+    pub(super) fn add(&mut self, delivery: &Delivery, routes: &[Route], now_ms: i64) {
+        let Some(sink) = self.number(&routes[delivery.route].sink) else { return };
+        let key = (delivery.event, sink);
+        if self.log.contains_key(&key) {
+            return;
+        }
+        let reason = delivery.reason.map(|(code, detail)| (code.to_owned(), detail.to_owned()));
+        self.record(key, (now_ms, delivery.state, 0, None), reason);
+        if delivery.state == DeliveryState::Queued {
+            let (queued_ms, bytes) = (now_ms, delivery.bytes);
+            let owed = Owed { due_ms: 0, lease: None, queued_ms, attempts: 0, bytes };
+            self.queue.insert((sink, delivery.event), owed);
+        } else {
+            self.sinks[sink].dropped += 1;
+        }
+    }
+
+    fn record(
+        &mut self,
+        (event, sink): (RowId, SinkNumber),
+        (at_ms, state, attempt, due_ms): (i64, DeliveryState, u32, Option<i64>),
+        reason: Option<(String, String)>,
+    ) {
+        let (reason, detail) = reason.unzip();
+        let sink_name = self.sinks[sink].name.clone();
+        let step = DeliveryStep { sink: sink_name, at_ms, state, attempt, due_ms, reason, detail };
+        self.log.entry((event, sink)).or_default().push(step);
+    }
+
+    /// Every step of every delivery of an event.
+    pub(super) fn steps(&self, event: RowId) -> Vec<DeliveryStep> {
+        self.log
+            .range((event, 0)..=(event, SinkNumber::MAX))
+            .flat_map(|(_, it)| it.clone())
+            .collect()
+    }
+
+    fn step_count(&self, key: (RowId, SinkNumber)) -> u32 {
+        u32::try_from(self.log.get(&key).map_or(0, Vec::len)).unwrap()
+    }
+
+    /// Leases what is due. Gives the tickets.
+    pub(super) fn lease(&mut self, ask: &DeliveryAsk, lease: Lease) -> Vec<DeliveryTicket> {
+        let Some(sink) = self.number(&ask.sink) else { return Vec::new() };
+        if self.sinks[sink].paused_ms.is_some() || self.sinks[sink].stopped.is_some() {
+            return Vec::new();
+        }
+        let owed_to_sink =
+            || self.queue.range((sink, first_row_at(0))..).take_while(|it| it.0.0 == sink);
+        let due = |is_retry: bool| {
+            let due = owed_to_sink()
+                .filter(|(_, owed)| (owed.due_ms > 0) == is_retry && owed.due_ms <= ask.now_ms);
+            let mut due: Vec<_> = due.map(|(key, owed)| (owed.due_ms, *key, owed.bytes)).collect();
+            due.sort_unstable_by_key(|(due_ms, key, _)| (*due_ms, *key));
+            due
+        };
+        let share = FairShare { places: ask.events_max as usize, bytes_max: ask.bytes_max };
+        let chosen = share.choose(due(true), due(false), |(_, _, bytes)| *bytes);
+        let mut tickets = Vec::with_capacity(chosen.len());
+        for (_, key, _) in chosen {
+            let steps = self.step_count((key.1, sink));
+            let Some(owed) = self.queue.get_mut(&key) else { continue };
+            (owed.due_ms, owed.lease) = (lease.until_ms, Some(lease));
+            owed.attempts += 1;
+            let Owed { queued_ms, attempts, bytes, .. } = *owed;
+            tickets.push(DeliveryTicket::new(key.1, queued_ms, attempts, steps, bytes));
+        }
+        tickets
+    }
+
+    /// Ends work on leased deliveries.
+    pub(super) fn settle(&mut self, settlement: &Settlement) -> Result<(), StoreError> {
+        let sink = self.number(&settlement.sink).ok_or(StoreError::LeaseLost)?;
+        for settled in &settlement.deliveries {
+            self.settle_one(sink, settled, settlement)?;
+        }
+        let row = &mut self.sinks[sink];
+        match &settlement.condition {
+            None => {}
+            Some(SinkCondition::Up) => (row.stopped, row.rests) = (None, None),
+            Some(SinkCondition::Resting(until_ms, reason)) => {
+                (row.stopped, row.rests) = (None, Some((*until_ms, reason.to_string())));
+            }
+            Some(SinkCondition::Stopped(reason)) => {
+                (row.stopped, row.rests) = (Some(reason.to_string()), None);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_one(
+        &mut self,
+        sink: SinkNumber,
+        settled: &SettledDelivery,
+        settlement: &Settlement,
+    ) -> Result<(), StoreError> {
+        let (event, now_ms) = (settled.ticket.event(), settlement.now_ms);
+        let owed = self.queue.remove(&(sink, event)).ok_or(StoreError::LeaseLost)?;
+        if owed.lease != Some(settlement.lease) || now_ms >= settlement.lease.until_ms {
+            return Err(StoreError::LeaseLost);
+        }
+        let (state, due_ms) = (settled.ending.state(), settled.ending.due_ms());
+        let reason = settled.ending.reason().map(|it| (it.code.to_owned(), it.detail.to_string()));
+        self.record((event, sink), (now_ms, state, owed.attempts, due_ms), reason.clone());
+        match (state, due_ms, reason) {
+            (DeliveryState::Retry, Some(due_ms), _) => {
+                self.queue.insert((sink, event), Owed { due_ms, lease: None, ..owed });
+            }
+            (DeliveryState::Dead, _, Some((reason, _))) => {
+                self.dead_letters.insert((sink, event), (reason, owed.bytes));
+                self.sinks[sink].dead += 1;
+            }
+            (DeliveryState::Sent, ..) => self.sinks[sink].sent += 1,
+            _ => self.sinks[sink].dropped += 1,
+        }
+        Ok(())
+    }
+
+    /// Pauses a sink, or resumes it. Gives whether it exists.
+    pub(super) fn pause(&mut self, name: &str, pause: bool, now_ms: i64) -> bool {
+        let Some(sink) = self.number(name) else { return false };
+        let sink = &mut self.sinks[sink];
+        if pause {
+            sink.paused_ms.get_or_insert(now_ms);
+        } else {
+            (sink.paused_ms, sink.stopped) = (None, None);
+        }
+        true
+    }
+
+    /// Queues dead letters again, or only counts them.
+    pub(super) fn retry_dead(&mut self, ask: &RetryAsk) -> RetryCount {
+        let is_wanted = |(sink, event): &(SinkNumber, RowId), reason: &String| {
+            ask.sink.as_ref().is_none_or(|name| *name == self.sinks[*sink].name)
+                && ask.event.is_none_or(|wanted| wanted == *event)
+                && ask.reason.as_ref().is_none_or(|wanted| wanted == reason)
+                && ask.from_ms.is_none_or(|from_ms| *event >= first_row_at(from_ms))
+                && ask.to_ms.is_none_or(|to_ms| *event < first_row_at(to_ms))
+        };
+        let found = self.dead_letters.iter().filter(|(key, (reason, _))| is_wanted(key, reason));
+        let mut found: Vec<_> = found.map(|(key, (_, bytes))| (*key, *bytes)).collect();
+        let is_more = found.len() > RETRY_MAX as usize;
+        found.truncate(RETRY_MAX as usize);
+        let count = found.len() as u64;
+        if !ask.dry_run {
+            for (index, ((sink, event), bytes)) in (0..).zip(found) {
+                self.dead_letters.remove(&(sink, event));
+                self.sinks[sink].dead -= 1;
+                let due_ms = ask.due_ms(index, count);
+                let (code, detail) = RETRIED;
+                let step = (ask.now_ms, DeliveryState::Queued, 0, Some(due_ms));
+                let reason = Some((code.to_owned(), detail.to_owned()));
+                self.record((event, sink), step, reason);
+                let queued_ms = ask.now_ms;
+                let owed =
+                    Owed { due_ms: due_ms.max(1), lease: None, queued_ms, attempts: 0, bytes };
+                self.queue.insert((sink, event), owed);
+            }
+        }
+        RetryCount { count, is_more }
+    }
+
+    /// Every sink, by name.
+    pub(super) fn list(&self) -> Vec<SinkRow> {
+        let mut rows: Vec<SinkRow> = (0..)
+            .zip(&self.sinks)
+            .map(|(sink, row)| {
+                let owed = || self.queue.iter().filter(move |((of, _), _)| *of == sink);
+                // One step began the delivery; each further one is a failed attempt, or a retry of a dead letter.
+                let failing = owed().filter(|((_, event), _)| self.step_count((*event, sink)) > 1);
+                SinkRow {
+                    waiting: owed().count() as u64,
+                    oldest_ms: owed().map(|(_, owed)| owed.queued_ms).min(),
+                    failing: failing.count() as u64,
+                    ..row.clone()
+                }
+            })
+            .collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        rows
+    }
+
+    /// Deletes what happened to deliveries of events before `from`. Dead letters among them count as dropped;
+    /// what is still owed stays. Gives how many rows that were.
+    pub(super) fn prune(&mut self, from: RowId) -> usize {
+        let before: usize = self.log.values().map(Vec::len).sum();
+        self.log.retain(|(event, _), _| *event >= from);
+        let left: usize = self.log.values().map(Vec::len).sum();
+        let letters = self.dead_letters.len();
+        let sinks = &mut self.sinks;
+        self.dead_letters.retain(|(sink, event), _| {
+            let is_kept = *event >= from;
+            if !is_kept {
+                sinks[*sink].dead -= 1;
+                sinks[*sink].dropped += 1;
+            }
+            is_kept
+        });
+        before - left + letters - self.dead_letters.len()
+    }
+}
+
+fn new_sink(name: &str) -> SinkRow {
+    SinkRow {
+        name: name.to_owned(),
+        kind: String::new(),
+        is_configured: true,
+        paused_ms: None,
+        stopped: None,
+        rests: None,
+        waiting: 0,
+        oldest_ms: None,
+        failing: 0,
+        sent: 0,
+        dead: 0,
+        dropped: 0,
+    }
+}

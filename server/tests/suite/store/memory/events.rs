@@ -1,0 +1,323 @@
+//! Writing events: the tables, and what applying, replaying and pruning change in them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use lamplight_server::store::apply::{
+    self, History, Known, NewRow, NotStored, StoredProfile, TotalsChange, Wanted, Writes,
+};
+use lamplight_server::store::ledger::Ledger;
+use lamplight_server::store::week::first_row_at;
+use lamplight_server::store::{
+    Answer, Applied, EventIdentity, EventRow, Events, Keep, Key, PayloadId, Plan, PlannedEvent,
+    Pruned, RefusedEvent, Replayed, Route, RowId, StoreError, Week,
+};
+use lamplight_wire::Producer;
+use tokio::sync::watch;
+
+use super::deliveries::DeliveryTables;
+use super::tables::{Tables, answer, conflict};
+
+/// What the events side keeps.
+#[derive(Clone, Default)]
+pub(super) struct EventTables {
+    pub(super) rows: BTreeMap<RowId, Arc<EventRow>>,
+    /// Arrivals that have no row.
+    pub(super) refused: BTreeMap<RowId, RefusedEvent>,
+    pub(super) applied: BTreeMap<PayloadId, AppliedMark>,
+    /// The arrival that each client id belongs to, by source and id, and when it was received.
+    pub(super) client_ids: BTreeMap<(String, String), (RowId, i64)>,
+    pub(super) ledgers: BTreeMap<Producer, Ledger>,
+    profiles: BTreeMap<String, (i64, String)>,
+    pub(super) totals: TotalsChange,
+    pub(super) weeks: BTreeMap<Week, WeekMark>,
+    /// The first and the last row of each payload with rows, in the order in which they were applied.
+    pub(super) recent: Vec<(RowId, RowId)>,
+    pub(super) deliveries: DeliveryTables,
+    pub(super) keys: Vec<Key>,
+}
+
+/// That a payload was applied.
+#[derive(Clone, Copy)]
+pub(super) struct AppliedMark {
+    pub(super) applied_ms: i64,
+    pub(super) attempt: u32,
+    not_stored: u64,
+}
+
+/// What is known of a week beside its rows.
+#[derive(Clone, Copy, Default)]
+pub(super) struct WeekMark {
+    /// Events stored, minus those that were removed.
+    pub(super) events: u64,
+    pub(super) removed_events: u64,
+    /// When its events were removed, if none came since.
+    pub(super) removed_ms: Option<i64>,
+}
+
+/// One process's handle on the events side.
+pub(super) struct MemoryEvents {
+    pub(super) tables: Tables<EventTables>,
+    routes: Vec<Route>,
+    pub(super) queued: watch::Sender<u64>,
+    pub(super) changes: watch::Sender<u64>,
+}
+
+impl MemoryEvents {
+    pub(super) fn open(tables: Arc<Mutex<EventTables>>, routes: Vec<Route>) -> Self {
+        tables.lock().unwrap().deliveries.start(&routes);
+        let (queued, changes) = (watch::Sender::new(0), watch::Sender::new(0));
+        Self { tables: Tables::open(tables), routes, queued, changes }
+    }
+
+    pub(super) fn wake_lanes(&self) {
+        self.queued.send_modify(|count| *count += 1);
+    }
+}
+
+/// The ids of the first and the last event of a payload.
+fn span(plan: &Plan) -> Option<(RowId, RowId)> {
+    plan.events.first().zip(plan.events.last()).map(|(first, last)| (first.id, last.id))
+}
+
+impl EventTables {
+    /// Reads what is wanted.
+    fn known<'a>(&self, wanted: Wanted<'a>) -> Known<'a> {
+        let mut known = Known::default();
+        for producer in wanted.producers {
+            known.ledgers.extend(self.ledgers.get(&producer).map(|it| (producer, it.clone())));
+        }
+        for key in wanted.client_ids {
+            let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
+            known.client_ids.extend(found.map(|(id, _)| (key, *id)));
+        }
+        for key in wanted.profiles {
+            let found = self.profiles.get(&key.to_string());
+            let profile = found.map(|(said_ms, json)| StoredProfile::read(*said_ms, json.clone()));
+            known.profiles.extend(profile.map(|profile| (key, profile)));
+        }
+        known
+    }
+
+    /// How the events of those of `plans` ended that were applied and whose week was not removed.
+    fn histories(&self, plans: &[Arc<Plan>]) -> HashMap<PayloadId, History> {
+        let mut histories = HashMap::new();
+        for plan in plans {
+            let week = self.weeks.get(&Week::of_ms(plan.received_ms));
+            let is_removed = week.is_some_and(|week| week.removed_ms.is_some());
+            let Some(mark) = self.applied.get(&plan.payload).filter(|_| !is_removed) else {
+                continue;
+            };
+            let mut history = History { not_stored: mark.not_stored, ..History::default() };
+            if let Some((first, last)) = span(plan) {
+                let refused = self.refused.range(first..=last);
+                history.outcomes = refused.map(|(id, it)| (*id, it.outcome)).collect();
+                history.rows = self.rows.range(first..=last).map(|(id, _)| *id).collect();
+            }
+            histories.insert(plan.payload, history);
+        }
+        histories
+    }
+
+    fn apply(
+        &mut self,
+        plans: &[Arc<Plan>],
+        now_ms: i64,
+        routes: &[Route],
+    ) -> Result<Vec<Applied>, StoreError> {
+        let applied: HashSet<PayloadId> = plans.iter().map(|plan| plan.payload).collect();
+        let applied = applied.into_iter().filter(|id| self.applied.contains_key(id)).collect();
+        let known = self.known(Wanted::of(plans, &applied));
+        let (writes, results) = apply::decide(plans, applied, known, routes);
+        self.write(&writes, now_ms, routes)?;
+        Ok(results)
+    }
+
+    fn reapply(
+        &mut self,
+        plans: &[Arc<Plan>],
+        now_ms: i64,
+        routes: &[Route],
+    ) -> Result<Replayed, StoreError> {
+        let histories = self.histories(plans);
+        let known = self.known(apply::wanted_for_replay(plans, &histories));
+        let (writes, replayed) = apply::replay(plans, &histories, known, routes);
+        self.write(&writes, now_ms, routes)?;
+        Ok(replayed)
+    }
+
+    fn write(
+        &mut self,
+        writes: &Writes<'_>,
+        now_ms: i64,
+        routes: &[Route],
+    ) -> Result<(), StoreError> {
+        for payload in &writes.payloads {
+            let (plan, applied) = (payload.plan, payload.applied);
+            let not_stored = applied.duplicates + applied.invalid;
+            let mark = AppliedMark { applied_ms: now_ms, attempt: plan.attempt, not_stored };
+            self.applied.insert(plan.payload, mark);
+            self.recent.extend(span(plan).filter(|_| applied.stored > 0));
+            self.count_rows(plan, applied.stored);
+        }
+        for row in &writes.rows {
+            if self.rows.insert(row.event.id, Arc::new(event_row(row))).is_some() {
+                return Err(conflict("write events", format!("row {} exists", row.event.id)));
+            }
+        }
+        for arrival in &writes.not_stored {
+            self.refused.insert(arrival.event.id, refused_event(arrival, now_ms));
+        }
+        for (plan, id) in &writes.accepted {
+            self.refused.remove(id);
+            self.count_rows(plan, 1);
+            if let Some(mark) = self.applied.get_mut(&plan.payload) {
+                mark.not_stored -= 1;
+            }
+        }
+        for (id, enrichment) in &writes.enrichments {
+            if let Some(row) = self.rows.get_mut(id) {
+                Arc::make_mut(row).enrichment_json = enrichment.map(str::to_owned);
+            }
+        }
+        for (key, id, received_ms) in &writes.client_ids {
+            let key = (key.source.to_owned(), key.id.to_owned());
+            self.client_ids.insert(key, (*id, *received_ms));
+        }
+        for write in &writes.profiles {
+            self.profiles.insert(write.key.to_string(), (write.said_ms, write.profile.json()));
+        }
+        for write in &writes.ledgers {
+            self.ledgers.insert(write.producer, write.ledger.clone());
+        }
+        self.add_totals(writes.totals);
+        for delivery in &writes.deliveries {
+            self.deliveries.add(delivery, routes, now_ms);
+        }
+        Ok(())
+    }
+
+    /// Rows that were not removed with their week yet.
+    fn count_rows(&mut self, plan: &Plan, rows: u64) {
+        if rows > 0 {
+            let week = self.weeks.entry(Week::of_ms(plan.received_ms)).or_default();
+            (week.events, week.removed_ms) = (week.events + rows, None);
+        }
+    }
+
+    fn add_totals(&mut self, change: TotalsChange) {
+        let totals = &mut self.totals;
+        totals.stored += change.stored;
+        totals.duplicates += change.duplicates;
+        totals.invalid += change.invalid;
+        totals.unnumbered += change.unnumbered;
+        totals.made += change.made;
+        totals.declared += change.declared;
+        totals.missing += change.missing;
+    }
+
+    fn prune(&mut self, keep: Keep) -> Pruned {
+        let kept = self.weeks.iter().rev().filter(|(_, mark)| mark.removed_ms.is_none());
+        let due = keep.weeks_to_remove(kept.map(|(week, _)| (*week, self.week_bytes(*week))));
+        for week in &due {
+            let mark = self.weeks.entry(*week).or_default();
+            mark.removed_events += std::mem::take(&mut mark.events);
+            mark.removed_ms = Some(keep.now_ms);
+            self.rows.retain(|id, _| Week::of_row(*id) != *week);
+        }
+        let before = self.client_ids.len() + self.refused.len() + self.applied.len();
+        self.client_ids.retain(|_, (_, received_ms)| *received_ms >= keep.client_ids_from_ms());
+        let is_removed = |mark: &&WeekMark| mark.removed_ms.is_some();
+        let oldest = self.weeks.iter().find(|(_, mark)| !is_removed(mark)).map(|(week, _)| *week);
+        let removed = self.weeks.iter().rfind(|(_, mark)| is_removed(mark)).map(|(week, _)| *week);
+        let mut rows = 0;
+        if let Some(from_ms) = keep.outcomes_from_ms(oldest, removed) {
+            let from = first_row_at(from_ms);
+            self.refused.retain(|id, _| *id >= from);
+            self.applied.retain(|id, _| id.0 >= from.0);
+            rows += self.deliveries.prune(from);
+        }
+        rows += before - self.client_ids.len() - self.refused.len() - self.applied.len();
+        Pruned { weeks: due.len() as u64, rows: rows as u64 }
+    }
+
+    /// About how much the events of a week take.
+    fn week_bytes(&self, week: Week) -> u64 {
+        let rows = self.rows.values().filter(|row| Week::of_row(row.id) == week);
+        rows.map(|row| row.name.len() as u64 + row.json_bytes() as u64).sum()
+    }
+}
+
+/// The producer's number and the client's id of an event, of which it has at most one.
+fn names(event: &PlannedEvent) -> (Option<(Producer, u64)>, Option<String>) {
+    match &event.identity {
+        EventIdentity::Numbered(producer, seq) => (Some((*producer, *seq)), None),
+        EventIdentity::ClientId(id) => (None, Some(id.clone())),
+        EventIdentity::Anonymous => (None, None),
+    }
+}
+
+fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'_>) -> EventRow {
+    let (number, event_id) = names(event);
+    EventRow {
+        id: event.id,
+        kind: columns.kind.name().to_owned(),
+        name: columns.name.clone(),
+        source: plan.source.clone(),
+        ts_ms: columns.ts_ms,
+        time_ms: columns.time_ms,
+        received_ms: plan.received_ms,
+        created_day: plan.created_day,
+        user_id: columns.user_id.clone(),
+        anonymous_id: columns.anonymous_id.clone(),
+        session: columns.session.clone(),
+        number,
+        event_id,
+        payload: plan.payload,
+        index: event.index,
+        properties_json: columns.properties_json.clone(),
+        context_json: columns.context_json.clone(),
+        monitor_json: columns.monitor_json.clone(),
+        enrichment_json: columns.enrichment_json.clone(),
+        profile_json: profile_json.as_deref().map(str::to_owned),
+    }
+}
+
+fn refused_event(arrival: &NotStored<'_>, now_ms: i64) -> RefusedEvent {
+    let NotStored { plan, event, outcome, reason } = arrival;
+    let (number, event_id) = names(event);
+    RefusedEvent {
+        id: event.id,
+        outcome: *outcome,
+        reason: reason.as_ref().map(|(reason, _)| reason.code().to_owned()),
+        detail: reason.as_ref().map(|(_, detail)| detail.clone()),
+        source: plan.source.clone(),
+        number,
+        event_id,
+        payload: plan.payload,
+        index: event.index,
+        received_ms: plan.received_ms,
+        applied_ms: now_ms,
+    }
+}
+
+impl Events for MemoryEvents {
+    fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
+        let applied = self.tables.write(|tables| tables.apply(&plans, now_ms, &self.routes));
+        if applied.is_ok() {
+            self.wake_lanes();
+            self.changes.send_modify(|count| *count += 1);
+        }
+        answer(applied)
+    }
+
+    fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
+        let replayed = self.tables.write(|tables| tables.reapply(&plans, now_ms, &self.routes));
+        self.wake_lanes();
+        answer(replayed)
+    }
+
+    fn prune(&self, keep: Keep) -> Answer<'_, Pruned> {
+        answer(self.tables.write(|tables| Ok(tables.prune(keep))))
+    }
+}

@@ -1,0 +1,183 @@
+//! The queue of payloads that are still to be processed.
+
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+
+use lamplight_server::store::fair_share::FairShare;
+use lamplight_server::store::{
+    Answer, Backlog, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload, PayloadId,
+    PayloadQueue, Replay, StoreError, Ticket, WorkerSlot,
+};
+use tokio::sync::Notify;
+
+use super::tables::{Tables, answer, conflict};
+
+/// The parts that the queue is divided into, and so the largest number of workers.
+const PARTS: u32 = 4;
+
+/// What the intake side keeps.
+#[derive(Clone, Default)]
+pub(super) struct IntakeTables {
+    /// Every payload, by its position in the order of arrival.
+    pub(super) payloads: BTreeMap<u64, NewPayload>,
+    pub(super) by_id: BTreeMap<PayloadId, u64>,
+    /// The payloads that are still to be processed.
+    pub(super) queue: BTreeMap<u64, Queued>,
+    pub(super) replays: Vec<Replay>,
+    staged: u64,
+}
+
+/// A payload in the queue.
+#[derive(Clone, Default)]
+pub(super) struct Queued {
+    /// 0 before the first attempt, the end of the lease during one, later the time of the next.
+    due_ms: i64,
+    lease: Option<Lease>,
+    attempts: u32,
+    last_error: Option<String>,
+}
+
+/// One process's handle on the intake side.
+pub(super) struct MemoryIntake {
+    pub(super) tables: Tables<IntakeTables>,
+    staged: [Notify; PARTS as usize],
+}
+
+fn part_of(position: u64) -> u32 {
+    u32::try_from(position % u64::from(PARTS)).unwrap()
+}
+
+impl MemoryIntake {
+    pub(super) fn open(tables: Arc<Mutex<IntakeTables>>) -> Self {
+        for queued in tables.lock().unwrap().queue.values_mut() {
+            if queued.lease.take().is_some() {
+                queued.due_ms = 1;
+            }
+        }
+        Self { tables: Tables::open(tables), staged: Default::default() }
+    }
+}
+
+impl IntakeTables {
+    fn stage(&mut self, payload: NewPayload) -> Result<u64, StoreError> {
+        let (id, position) = (payload.metadata.id, self.staged);
+        if self.by_id.insert(id, position).is_some() {
+            return Err(conflict("stage a payload", format!("payload {id} exists")));
+        }
+        self.staged += 1;
+        self.payloads.insert(position, payload);
+        self.queue.insert(position, Queued::default());
+        Ok(position)
+    }
+
+    /// The positions of what is due for a worker, the longest waiting first: what was tried before, or
+    /// what was not.
+    fn due(&self, ask: LeaseAsk, is_retry: bool) -> Vec<u64> {
+        let due = self.queue.iter().filter(|(position, queued)| {
+            ask.worker.owns(part_of(**position))
+                && (queued.due_ms > 0) == is_retry
+                && queued.due_ms <= ask.now_ms
+        });
+        let mut due: Vec<_> = due.map(|(position, queued)| (queued.due_ms, *position)).collect();
+        due.sort_unstable();
+        due.into_iter().map(|(_, position)| position).collect()
+    }
+
+    fn lease(&mut self, ask: LeaseAsk) -> Vec<LeasedPayload> {
+        let share =
+            FairShare { places: ask.payloads_max as usize, bytes_max: ask.unpacked_bytes_max };
+        let bytes_of = |position: &u64| u64::from(self.payloads[position].metadata.unpacked_bytes);
+        let chosen = share.choose(self.due(ask, true), self.due(ask, false), bytes_of);
+        let lease = Lease { token: ask.token, until_ms: ask.now_ms.saturating_add(ask.lease_ms) };
+        let lease_one = |position: u64| {
+            let queued = self.queue.get_mut(&position).unwrap();
+            let attempts = queued.attempts;
+            (queued.due_ms, queued.lease) = (lease.until_ms, Some(lease));
+            queued.attempts += 1;
+            let NewPayload { metadata, body } = self.payloads[&position].clone();
+            let ticket = Ticket::new(&position.to_be_bytes());
+            LeasedPayload { lease, ticket, attempts, metadata, body }
+        };
+        chosen.into_iter().map(lease_one).collect()
+    }
+
+    /// Takes what `ticket` names out of the queue, if `lease` holds it.
+    fn take(
+        &mut self,
+        lease: Lease,
+        ticket: &Ticket,
+        now_ms: i64,
+    ) -> Result<(u64, Queued), StoreError> {
+        let position = ticket.name().try_into().map(u64::from_be_bytes);
+        let position = position.map_err(|_| StoreError::LeaseLost)?;
+        let queued = self.queue.remove(&position).ok_or(StoreError::LeaseLost)?;
+        let is_held = queued.lease == Some(lease) && now_ms < lease.until_ms;
+        if is_held { Ok((position, queued)) } else { Err(StoreError::LeaseLost) }
+    }
+
+    fn backlog(&self) -> Backlog {
+        let metadata = || self.queue.keys().map(|position| &self.payloads[position].metadata);
+        let failed = || self.queue.values().filter(|queued| queued.last_error.is_some());
+        let last = failed().max_by_key(|queued| queued.due_ms);
+        Backlog {
+            payloads: self.queue.len() as u64,
+            events: metadata().map(|it| u64::from(it.events)).sum(),
+            oldest_ms: metadata().map(|it| it.received_ms).min(),
+            failing: failed().count() as u64,
+            last_error: last.and_then(|queued| queued.last_error.clone()),
+        }
+    }
+}
+
+impl PayloadQueue for MemoryIntake {
+    fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
+        let staged = self.tables.write(|tables| tables.stage(payload));
+        answer(staged.map(|position| self.staged[part_of(position) as usize].notify_one()))
+    }
+
+    fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>> {
+        answer(self.tables.write(|tables| Ok(tables.lease(ask))))
+    }
+
+    fn settle(&self, lease: Lease, tickets: Vec<Ticket>, now_ms: i64) -> Answer<'_, ()> {
+        answer(self.tables.write(|tables| {
+            tickets.iter().try_for_each(|ticket| tables.take(lease, ticket, now_ms).map(|_| ()))
+        }))
+    }
+
+    fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
+        answer(self.tables.write(|tables| {
+            for failed in failed {
+                let (position, queued) = tables.take(lease, &failed.ticket, now_ms)?;
+                let (due_ms, last_error) = (failed.due_ms.max(1), Some(failed.error));
+                let queued = Queued { due_ms, lease: None, last_error, ..queued };
+                tables.queue.insert(position, queued);
+            }
+            Ok(())
+        }))
+    }
+
+    fn backlog(&self) -> Answer<'_, Backlog> {
+        answer(self.tables.read(IntakeTables::backlog))
+    }
+
+    fn workers_max(&self) -> u32 {
+        PARTS
+    }
+
+    fn staged(&self, worker: WorkerSlot) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let parts = (0..).zip(self.staged.iter()).filter(|(part, _)| worker.owns(*part));
+        let mut waits: Vec<_> = parts.map(|(_, staged)| Box::pin(staged.notified())).collect();
+        Box::pin(poll_fn(move |context| {
+            // All of them are polled: each has to know whom to wake.
+            let mut is_staged = false;
+            for wait in &mut waits {
+                is_staged |= wait.as_mut().poll(context).is_ready();
+            }
+            if is_staged { Poll::Ready(()) } else { Poll::Pending }
+        }))
+    }
+}
