@@ -10,7 +10,7 @@ use lamplight_wire::event::Kind;
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good, good_with, named, plan, shared};
 
-laws!(
+crate::laws!(
     an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other,
     applying_again_or_after_another_start_owes_nothing_twice,
     an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so,

@@ -1,15 +1,23 @@
-//! The laws of `Intake`, `Store` and `Deliveries`, written against the traits and run on every backend.
+//! The conformance suite of storage. Every law is written against the traits and runs on every backend.
 
-#[macro_use]
+mod aggregate_laws;
+mod apply_laws;
+mod archive_laws;
 mod backend;
+mod database_laws;
 mod delivery_laws;
 mod intake_laws;
+mod key_laws;
+mod live_laws;
 pub(crate) mod machine;
 pub(crate) mod memory;
 mod profile_laws;
+mod reader_laws;
+mod reapply_laws;
+mod refused_laws;
+mod replay_laws;
 mod retention_laws;
 mod sample;
 pub(crate) mod sqlite;
-mod store_laws;
 mod trace_laws;
 mod week_laws;

@@ -1,40 +1,25 @@
-//! The laws of `Store`: applying, counting, listing.
+//! The laws of `Reader` about lists of events and of producers.
 
 use lamplight_server::store::{
-    Applied, Completeness, EventFilter, EventIdentity, EventPage, EventQuery, IN_FLIGHT_MS, Key,
-    KeyKind, ProducerQuery, Storage, StoreError, Totals,
+    Completeness, EventFilter, EventIdentity, EventPage, EventQuery, EventRow, IN_FLIGHT_MS,
+    PayloadId, ProducerQuery, Storage,
 };
 use lamplight_wire::event::Kind;
+use uuid::Uuid;
 
 use crate::store::backend::Backend;
-use crate::store::sample::{
-    NOW, bad, good, good_with, named, noting, number, plan, producer, shared,
-};
+use crate::store::sample::{NOW, good, good_with, noting, number, plan, producer, shared};
 
 crate::laws!(
-    a_payload_applied_twice_counts_once,
-    a_numbered_event_is_stored_once_however_often_it_arrives,
-    a_named_event_is_stored_once_in_its_source,
-    an_event_without_a_name_is_a_new_one_every_time,
-    an_event_that_cannot_be_stored_is_no_hole_and_its_repeat_is_a_duplicate,
-    holes_are_in_flight_then_lost_unless_they_were_declared,
-    a_plan_that_cannot_be_written_changes_nothing,
-    a_reopened_store_has_everything,
+    every_column_of_an_event_is_read_as_it_was_written,
     pages_give_every_event_once_newest_first,
-    filters_give_exactly_what_they_name,
-    properties_are_found_by_value_whatever_their_escapes,
-    producers_are_listed_by_what_can_be_said_of_them,
+    a_page_is_not_moved_by_events_that_came_since,
+    filters_select_exactly_what_they_name,
+    properties_are_compared_by_value_whatever_their_escapes,
+    producers_are_listed_by_verdict,
+    producers_are_listed_by_their_first_source,
     pages_give_every_producer_once,
-    a_key_is_added_once,
 );
-
-async fn totals(storage: &Storage) -> Totals {
-    let totals = storage.reader.totals(NOW + 1_000).await.unwrap();
-    assert_eq!(totals.received, totals.stored + totals.duplicates + totals.invalid);
-    let ended = totals.stored + totals.invalid;
-    assert_eq!(totals.made, ended + totals.in_flight + totals.declared + totals.lost);
-    totals
-}
 
 async fn page(storage: &Storage, filter: EventFilter) -> EventPage {
     storage.reader.events(EventQuery { filter, after: None, limit: 500 }).await.unwrap()
@@ -44,84 +29,69 @@ async fn names(storage: &Storage, filter: EventFilter) -> Vec<String> {
     page(storage, filter).await.events.into_iter().map(|event| event.name).collect()
 }
 
-async fn a_payload_applied_twice_counts_once(Backend { storage, .. }: Backend) {
-    let plans =
-        shared([plan(1, vec![(number(1, 1), good("a")), (EventIdentity::Anonymous, good("b"))])]);
-    let first = storage.events.apply(plans.clone(), NOW).await.unwrap();
-    assert_eq!(first, [Applied { stored: 2, ..Applied::default() }]);
-    let before = totals(&storage).await;
-    let second = storage.events.apply(plans.clone(), NOW).await.unwrap();
-    assert_eq!(second, [Applied { already: true, ..Applied::default() }]);
-    assert_eq!(totals(&storage).await, before);
-    let both = storage.events.apply([plans.clone(), plans].concat(), NOW).await.unwrap();
-    assert!(both.iter().all(|applied| applied.already));
-}
-
-async fn a_numbered_event_is_stored_once_however_often_it_arrives(
-    Backend { storage, .. }: Backend,
-) {
-    let twice = plan(1, vec![(number(1, 1), good("a")), (number(1, 1), good("a"))]);
-    let again = plan(2, vec![(number(1, 1), good("a")), (number(2, 1), good("a"))]);
-    storage.events.apply(shared([twice, again]), NOW).await.unwrap();
-    storage.events.apply(shared([plan(3, vec![(number(2, 1), good("a"))])]), NOW).await.unwrap();
-    let totals = totals(&storage).await;
-    assert_eq!((totals.made, totals.stored, totals.duplicates), (2, 2, 3));
-}
-
-async fn a_named_event_is_stored_once_in_its_source(Backend { storage, .. }: Backend) {
-    let mut elsewhere = plan(3, vec![(named("x"), good("a"))]);
-    elsewhere.source = "backend".into();
-    let plans =
-        [plan(1, vec![(named("x"), good("a"))]), plan(2, vec![(named("x"), good("a"))]), elsewhere];
-    storage.events.apply(shared(plans), NOW).await.unwrap();
-    let totals = totals(&storage).await;
-    assert_eq!((totals.stored, totals.duplicates), (2, 1));
-}
-
-async fn an_event_without_a_name_is_a_new_one_every_time(Backend { storage, .. }: Backend) {
-    let plans = [1, 2].map(|number| plan(number, vec![(EventIdentity::Anonymous, good("a"))]));
-    storage.events.apply(shared(plans), NOW).await.unwrap();
-    assert_eq!(totals(&storage).await.stored, 2);
-}
-
-async fn an_event_that_cannot_be_stored_is_no_hole_and_its_repeat_is_a_duplicate(
-    Backend { storage, .. }: Backend,
-) {
-    let events = vec![(number(1, 1), bad()), (number(1, 2), good("a")), (number(1, 1), bad())];
-    storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
-    let totals = totals(&storage).await;
-    assert_eq!((totals.made, totals.invalid, totals.stored, totals.duplicates), (2, 1, 1, 1));
-    assert_eq!(totals.in_flight, 0);
-}
-
-async fn holes_are_in_flight_then_lost_unless_they_were_declared(Backend { storage, .. }: Backend) {
-    let plan = plan(1, vec![(number(1, 2), good("a"))]);
-    let plan = noting(plan, producer(1), 7, &[("quota", (4, 5))]);
+async fn every_column_of_an_event_is_read_as_it_was_written(Backend { storage, .. }: Backend) {
+    let fate = good_with("a", |it| {
+        it.kind = Kind::Critical;
+        it.ts_ms = None;
+        it.time_ms = NOW + 7;
+        it.user_id = Some("ann".into());
+        it.anonymous_id = Some("anon".into());
+        it.session = Some("s1".into());
+        it.properties_json = Some(r#"{ "p" : 1.50 }"#.into());
+        it.context_json = Some(r#"{"c":"\u00e9"}"#.into());
+        it.monitor_json = Some(r#"{"m":1}"#.into());
+        it.enrichment_json = Some(r#"{"e":1}"#.into());
+    });
+    let plan = plan(1, vec![(EventIdentity::Anonymous, good("first")), (number(1, 3), fate)]);
+    let id = plan.events[1].id;
     storage.events.apply(shared([plan]), NOW).await.unwrap();
-    let soon = totals(&storage).await;
-    assert_eq!((soon.made, soon.in_flight, soon.declared, soon.lost), (6, 3, 2, 0));
-    let late = storage.reader.totals(NOW + 2 + IN_FLIGHT_MS).await.unwrap();
-    assert_eq!((late.made, late.in_flight, late.declared, late.lost), (6, 0, 2, 3));
+    let want = EventRow {
+        id,
+        kind: "critical".into(),
+        name: "a".into(),
+        source: "web".into(),
+        ts_ms: None,
+        time_ms: NOW + 7,
+        received_ms: NOW + 1,
+        created_day: 20_231_114,
+        user_id: Some("ann".into()),
+        anonymous_id: Some("anon".into()),
+        session: Some("s1".into()),
+        number: Some((producer(1), 3)),
+        event_id: None,
+        payload: PayloadId(Uuid::from_u128(1)),
+        index: 1,
+        properties_json: Some(r#"{ "p" : 1.50 }"#.into()),
+        context_json: Some(r#"{"c":"\u00e9"}"#.into()),
+        monitor_json: Some(r#"{"m":1}"#.into()),
+        enrichment_json: Some(r#"{"e":1}"#.into()),
+        profile_json: None,
+    };
+    let found = page(&storage, EventFilter::default()).await.events.remove(0);
+    assert_eq!(format!("{found:?}"), format!("{want:?}"));
 }
 
-async fn a_plan_that_cannot_be_written_changes_nothing(Backend { storage, .. }: Backend) {
-    let fine = plan(1, vec![(number(1, 1), good("a"))]);
-    let mut clash = plan(2, vec![(number(1, 2), good("b")), (number(1, 3), good("c"))]);
-    clash.events[1].id = clash.events[0].id;
-    let failed = storage.events.apply(shared([fine.clone(), clash]), NOW).await;
-    assert!(matches!(failed, Err(StoreError::Database { .. })), "{failed:?}");
-    assert_eq!(totals(&storage).await, Totals::default());
-    storage.events.apply(shared([fine]), NOW).await.unwrap();
-    assert_eq!(totals(&storage).await.stored, 1);
+async fn a_page_is_not_moved_by_events_that_came_since(Backend { storage, .. }: Backend) {
+    for payload in 1..=6 {
+        let plan = plan(payload, vec![(number(1, u64::try_from(payload).unwrap()), good("a"))]);
+        storage.events.apply(shared([plan]), NOW).await.unwrap();
+    }
+    let from_producer = EventFilter { producer: Some(producer(1)), ..EventFilter::default() };
+    for filter in [EventFilter::default(), from_producer] {
+        let query = |after| EventQuery { filter: filter.clone(), after, limit: 2 };
+        let first = storage.reader.events(query(None)).await.unwrap();
+        let before = storage.reader.events(query(first.next)).await.unwrap();
+        let newest = totals_made(&storage).await + 1;
+        let newer = plan(u128::from(newest), vec![(number(1, newest), good("newer"))]);
+        storage.events.apply(shared([newer]), NOW).await.unwrap();
+        let after = storage.reader.events(query(first.next)).await.unwrap();
+        let ids = |page: &EventPage| page.events.iter().map(|it| it.id).collect::<Vec<_>>();
+        assert_eq!((ids(&after), after.next), (ids(&before), before.next));
+    }
 }
 
-async fn a_reopened_store_has_everything(backend: Backend) {
-    let plans = shared([plan(1, vec![(number(1, 1), good("a")), (number(1, 4), good("b"))])]);
-    backend.storage.events.apply(plans.clone(), NOW).await.unwrap();
-    let before = totals(&backend.storage).await;
-    let backend = backend.reopened().await;
-    assert_eq!(totals(&backend.storage).await, before);
-    assert!(backend.storage.events.apply(plans, NOW).await.unwrap()[0].already);
+async fn totals_made(storage: &Storage) -> u64 {
+    storage.reader.totals(NOW).await.unwrap().made
 }
 
 async fn pages_give_every_event_once_newest_first(Backend { storage, .. }: Backend) {
@@ -153,7 +123,7 @@ async fn pages_give_every_event_once_newest_first(Backend { storage, .. }: Backe
     }
 }
 
-async fn filters_give_exactly_what_they_name(Backend { storage, .. }: Backend) {
+async fn filters_select_exactly_what_they_name(Backend { storage, .. }: Backend) {
     let user = |name: &str, user: &str| good_with(name, |it| it.user_id = Some(user.to_owned()));
     let critical = |name: &str| good_with(name, |it| it.kind = Kind::Critical);
     let mut elsewhere = plan(3, vec![(EventIdentity::Anonymous, user("d", "ann"))]);
@@ -183,7 +153,7 @@ async fn filters_give_exactly_what_they_name(Backend { storage, .. }: Backend) {
     assert!(names(&storage, EventFilter { name: some("zzz"), ..all() }).await.is_empty());
 }
 
-async fn properties_are_found_by_value_whatever_their_escapes(Backend { storage, .. }: Backend) {
+async fn properties_are_compared_by_value_whatever_their_escapes(Backend { storage, .. }: Backend) {
     let with =
         |name: &str, json: &str| good_with(name, |it| it.properties_json = Some(json.to_owned()));
     let events = vec![
@@ -217,7 +187,7 @@ fn producers(verdict: Option<Completeness>) -> ProducerQuery {
     }
 }
 
-async fn producers_are_listed_by_what_can_be_said_of_them(Backend { storage, .. }: Backend) {
+async fn producers_are_listed_by_verdict(Backend { storage, .. }: Backend) {
     let plans = [
         plan(1, vec![(number(1, 2), good("a"))]),
         plan(2, vec![(number(2, 1), good("a"))]),
@@ -245,6 +215,20 @@ async fn producers_are_listed_by_what_can_be_said_of_them(Backend { storage, .. 
     assert_eq!(all[1].declared[0].0, "quota");
 }
 
+async fn producers_are_listed_by_their_first_source(Backend { storage, .. }: Backend) {
+    let mut first = plan(1, vec![(number(1, 1), good("a"))]);
+    first.source = "backend".into();
+    let plans = [first, plan(2, vec![(number(1, 2), good("a")), (number(2, 1), good("a"))])];
+    storage.events.apply(shared(plans), NOW).await.unwrap();
+    for (source, want) in
+        [("backend", vec![producer(1)]), ("web", vec![producer(2)]), ("x", vec![])]
+    {
+        let query = ProducerQuery { source: Some(source.into()), ..producers(None) };
+        let listed = storage.reader.producers(query).await.unwrap().producers;
+        assert_eq!(listed.iter().map(|it| it.producer).collect::<Vec<_>>(), want, "{source}");
+    }
+}
+
 async fn pages_give_every_producer_once(Backend { storage, .. }: Backend) {
     let events = (1..=20).map(|it| (number(it, 1), good("a"))).collect();
     storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
@@ -262,13 +246,4 @@ async fn pages_give_every_producer_once(Backend { storage, .. }: Backend) {
         }
     }
     assert_eq!(seen, (1..=20).rev().map(producer).collect::<Vec<_>>());
-}
-
-async fn a_key_is_added_once(Backend { storage, .. }: Backend) {
-    let key = Key::new(KeyKind::Secret, "backend", "sk_very_secret_indeed", NOW);
-    assert_eq!(key.public_text, None);
-    storage.keys.add(vec![key.clone()]).await.unwrap();
-    let later = Key::new(KeyKind::Secret, "elsewhere", "sk_very_secret_indeed", NOW + 1);
-    storage.keys.add(vec![later]).await.unwrap();
-    assert_eq!(storage.keys.list().await.unwrap(), [key]);
 }
