@@ -1,4 +1,4 @@
-//! Retention: what is kept, and for how long.
+//! Retention: which weeks of events and which other rows are kept. Pure.
 
 use super::Week;
 
@@ -19,8 +19,8 @@ pub struct RetentionLimits {
 }
 
 impl RetentionLimits {
-    /// Which of the weeks that have events are to be removed. They are given newest first, each with how many bytes
-    /// it takes.
+    /// Which weeks must be removed. `newest_first` has every week with events, and how many bytes
+    /// each takes.
     pub fn weeks_to_remove(
         &self,
         newest_first: impl IntoIterator<Item = (Week, u64)>,
@@ -42,8 +42,9 @@ impl RetentionLimits {
         self.ids_from_ms.min(self.pending_from_ms)
     }
 
-    /// Outcomes of what was received before this time are deleted; nothing is without a removed week. They are kept as long as events that arrived with
-    /// them: from `oldest`, the first week that has events, or, if none has, from the end of `removed`, the last week that was removed.
+    /// Outcomes of what was received before this time are deleted. They are kept as long as the
+    /// events that arrived with them: from `oldest`, the first week with events, or, without one,
+    /// from the end of the last removed week. While no week was removed, all are kept.
     pub fn outcomes_from_ms(&self, oldest: Option<Week>, removed: Option<Week>) -> Option<i64> {
         let removed = removed?;
         Some(oldest.map_or(removed.to_ms(), Week::from_ms).min(self.pending_from_ms))

@@ -3,7 +3,7 @@
 use lamplight_server::store::{Applied, EventIdentity, IN_FLIGHT_MS, Storage, StoreError, Totals};
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, bad, good, named, noting, number, plan, producer, shared};
+use crate::store::sample::{NOW, bad, client_id, declaring, good, number, plan, producer, shared};
 
 crate::laws!(
     a_payload_applied_twice_counts_once,
@@ -50,10 +50,13 @@ async fn a_numbered_event_is_stored_once_however_often_it_arrives(
 }
 
 async fn an_event_with_a_client_id_is_stored_once_in_its_source(Backend { storage, .. }: Backend) {
-    let mut elsewhere = plan(3, vec![(named("x"), good("a"))]);
+    let mut elsewhere = plan(3, vec![(client_id("x"), good("a"))]);
     elsewhere.source = "backend".into();
-    let plans =
-        [plan(1, vec![(named("x"), good("a"))]), plan(2, vec![(named("x"), good("a"))]), elsewhere];
+    let plans = [
+        plan(1, vec![(client_id("x"), good("a"))]),
+        plan(2, vec![(client_id("x"), good("a"))]),
+        elsewhere,
+    ];
     storage.events.apply(shared(plans), NOW).await.unwrap();
     let totals = totals(&storage).await;
     assert_eq!((totals.stored, totals.duplicates), (2, 1));
@@ -77,7 +80,7 @@ async fn a_refused_event_is_no_hole_and_arrives_again_as_a_duplicate(
 
 async fn holes_are_in_flight_then_lost_unless_they_were_declared(Backend { storage, .. }: Backend) {
     let plan = plan(1, vec![(number(1, 2), good("a"))]);
-    let plan = noting(plan, producer(1), 7, &[("quota", (4, 5))]);
+    let plan = declaring(plan, producer(1), 7, &[("quota", (4, 5))]);
     storage.events.apply(shared([plan]), NOW).await.unwrap();
     let soon = totals(&storage).await;
     assert_eq!((soon.made, soon.in_flight, soon.declared, soon.lost), (6, 3, 2, 0));

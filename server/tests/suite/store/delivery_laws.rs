@@ -1,28 +1,27 @@
-//! Laws of what is owed to sinks.
+//! The laws of `DeliveryQueue`: what sinks are owed, and how each delivery ends.
 
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, DeliveryState, LeasedDelivery, Reason, RetryAsk, Route,
-    SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
+    DeliveryAsk, DeliveryEnding, DeliveryState, EventColumns, Lease, LeaseToken, LeasedDelivery,
+    Reason, RetryAsk, Route, SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
 };
-use lamplight_server::store::{Lease, LeaseToken};
 use lamplight_wire::event::Kind;
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, good, good_with, named, plan, shared};
+use crate::store::sample::{NOW, client_id, good, good_with, plan, shared};
 
 crate::laws!(
     an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other,
-    applying_again_or_after_another_start_owes_nothing_twice,
-    an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so,
-    a_leased_delivery_is_given_to_nobody_else_until_its_lease_ends,
+    applying_again_owes_nothing_twice_even_after_a_restart,
+    an_event_with_the_privacy_mark_is_dropped_for_every_sink,
+    a_leased_delivery_is_not_leased_again_before_its_lease_ends,
     settle_with_another_token_or_too_late_changes_nothing,
     a_retry_is_due_at_its_time_and_counts_attempts,
     a_paused_or_stopped_sink_gets_nothing_and_delays_no_other,
-    dead_letters_are_tried_again_by_event_by_group_and_by_time,
-    a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery,
-    leases_end_with_the_process,
+    dead_letters_are_retried_by_event_by_reason_and_by_time,
+    a_lease_takes_no_more_bytes_than_asked_but_at_least_one_delivery,
+    a_restart_ends_leases_and_keeps_the_number_of_attempts,
     counts_always_add_up,
-    when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be,
+    retries_alone_fill_a_lease,
 );
 
 fn route(sink: &str, types: &[Kind]) -> Route {
@@ -37,7 +36,7 @@ async fn two_sinks(backend: Backend) -> Backend {
 }
 
 async fn store(backend: &Backend, number: u128, names: &[&str]) {
-    let events = names.iter().map(|name| (named(name), good(name))).collect();
+    let events = names.iter().map(|name| (client_id(name), good(name))).collect();
     backend.storage.events.apply(shared([plan(number, events)]), NOW).await.unwrap();
 }
 
@@ -88,12 +87,11 @@ fn dead() -> DeliveryEnding {
 
 async fn an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other(backend: Backend) {
     let backend = two_sinks(backend).await;
-    let kind =
-        |kind: Kind| move |columns: &mut lamplight_server::store::EventColumns| columns.kind = kind;
+    let kind = |kind: Kind| move |columns: &mut EventColumns| columns.kind = kind;
     let events = vec![
-        (named("d"), good("d")),
-        (named("c"), good_with("c", kind(Kind::Critical))),
-        (named("m"), good_with("m", kind(Kind::Monitor))),
+        (client_id("d"), good("d")),
+        (client_id("c"), good_with("c", kind(Kind::Critical))),
+        (client_id("m"), good_with("m", kind(Kind::Monitor))),
     ];
     backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     assert_eq!(names(&lease(&backend, "a", 1, NOW).await.1), ["d"]);
@@ -101,7 +99,7 @@ async fn an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other(backend: Ba
     assert_eq!(names(&lease(&backend, "nobody", 1, NOW).await.1), [""; 0]);
 }
 
-async fn applying_again_or_after_another_start_owes_nothing_twice(backend: Backend) {
+async fn applying_again_owes_nothing_twice_even_after_a_restart(backend: Backend) {
     let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     store(&backend, 1, &["x"]).await;
@@ -114,10 +112,10 @@ async fn applying_again_or_after_another_start_owes_nothing_twice(backend: Backe
     assert_eq!((sink(&backend, "a").await.sent, sink(&backend, "a").await.waiting), (1, 0));
 }
 
-async fn an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so(backend: Backend) {
+async fn an_event_with_the_privacy_mark_is_dropped_for_every_sink(backend: Backend) {
     let backend = two_sinks(backend).await;
     let marked = good_with("x", |columns| columns.context_json = Some(r#"{"gpc":true}"#.into()));
-    let plans = shared([plan(1, vec![(named("x"), marked)])]);
+    let plans = shared([plan(1, vec![(client_id("x"), marked)])]);
     let id = plans[0].events[0].id;
     backend.storage.events.apply(plans, NOW).await.unwrap();
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 0);
@@ -128,7 +126,7 @@ async fn an_event_with_the_privacy_mark_goes_to_no_sink_and_says_so(backend: Bac
     assert_eq!((sink(&backend, "a").await.dropped, sink(&backend, "a").await.waiting), (1, 0));
 }
 
-async fn a_leased_delivery_is_given_to_nobody_else_until_its_lease_ends(backend: Backend) {
+async fn a_leased_delivery_is_not_leased_again_before_its_lease_ends(backend: Backend) {
     let backend = two_sinks(backend).await;
     store(&backend, 1, &["x", "y"]).await;
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 2);
@@ -146,7 +144,7 @@ async fn settle_with_another_token_or_too_late_changes_nothing(backend: Backend)
     let late = (held, leased.clone());
     let late = settle(&backend, "a", late, &DeliveryEnding::Sent, NOW + 1_000).await;
     assert!(matches!(late, Err(StoreError::LeaseLost)), "{late:?}");
-    // One of two that is not held any more takes the other with it.
+    // If one of two is no longer held, neither is settled.
     let one = (held, vec![leased[0].clone()]);
     settle(&backend, "a", one, &DeliveryEnding::Sent, NOW).await.unwrap();
     let both = settle(&backend, "a", (held, leased.clone()), &DeliveryEnding::Sent, NOW).await;
@@ -194,7 +192,7 @@ async fn a_paused_or_stopped_sink_gets_nothing_and_delays_no_other(backend: Back
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 0);
     assert_eq!(lease(&backend, "b", 1, NOW).await.1.len(), 1);
     let backend = two_sinks(backend).await;
-    assert_eq!(sink(&backend, "a").await.paused_ms, Some(NOW), "a pause outlives the process");
+    assert_eq!(sink(&backend, "a").await.paused_ms, Some(NOW), "a pause survives a restart");
     assert!(backend.storage.delivery_queue.pause_sink("a".into(), false, NOW).await.unwrap());
     let (lease_of_a, leased) = lease(&backend, "a", 2, NOW).await;
     let deliveries = leased
@@ -214,7 +212,7 @@ async fn a_paused_or_stopped_sink_gets_nothing_and_delays_no_other(backend: Back
     assert_eq!(lease(&backend, "a", 4, NOW).await.1.len(), 1);
 }
 
-async fn dead_letters_are_tried_again_by_event_by_group_and_by_time(backend: Backend) {
+async fn dead_letters_are_retried_by_event_by_reason_and_by_time(backend: Backend) {
     let backend = two_sinks(backend).await;
     store(&backend, 1, &["x", "y"]).await;
     store(&backend, 50, &["z"]).await;
@@ -238,7 +236,7 @@ async fn dead_letters_are_tried_again_by_event_by_group_and_by_time(backend: Bac
     ] {
         assert_eq!(retry(change).await.unwrap().count, want);
     }
-    assert_eq!(sink(&backend, "a").await.dead, 3, "counting changes nothing");
+    assert_eq!(sink(&backend, "a").await.dead, 3, "a dry run changes nothing");
     let one = RetryAsk { event: Some(first), now_ms: NOW, ..RetryAsk::default() };
     assert_eq!(backend.storage.delivery_queue.retry_dead(one.clone()).await.unwrap().count, 1);
     assert_eq!(backend.storage.delivery_queue.retry_dead(one).await.unwrap().count, 0);
@@ -257,14 +255,18 @@ async fn dead_letters_are_tried_again_by_event_by_group_and_by_time(backend: Bac
     assert_eq!(states, ["queued", "dead", "queued", "dead", "queued"]);
 }
 
-async fn a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery(backend: Backend) {
+async fn a_lease_takes_no_more_bytes_than_asked_but_at_least_one_delivery(backend: Backend) {
     let backend = two_sinks(backend).await;
     let large = |name: &str| {
         good_with(name, |it| {
             it.properties_json = Some(format!("{{\"x\":\"{}\"}}", "x".repeat(5_000)));
         })
     };
-    let events = vec![(named("x"), large("x")), (named("y"), large("y")), (named("z"), large("z"))];
+    let events = vec![
+        (client_id("x"), large("x")),
+        (client_id("y"), large("y")),
+        (client_id("z"), large("z")),
+    ];
     backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     let ask = |bytes_max, token| DeliveryAsk {
         sink: "a".into(),
@@ -278,17 +280,13 @@ async fn a_lease_takes_no_more_bytes_than_asked_but_always_one_delivery(backend:
     assert_eq!(backend.storage.delivery_queue.lease(ask(20_000, 2)).await.unwrap().1.len(), 2);
 }
 
-async fn leases_end_with_the_process(backend: Backend) {
+async fn a_restart_ends_leases_and_keeps_the_number_of_attempts(backend: Backend) {
     let backend = two_sinks(backend).await;
     store(&backend, 1, &["x"]).await;
     assert_eq!(lease(&backend, "a", 1, NOW).await.1.len(), 1);
     let backend = backend.reopened().await;
     let again = lease(&backend, "a", 2, NOW).await;
-    assert_eq!(
-        (again.1.len(), again.1[0].ticket.attempts()),
-        (1, 2),
-        "the attempt is not forgotten"
-    );
+    assert_eq!((again.1.len(), again.1[0].ticket.attempts()), (1, 2), "the attempt counts");
 }
 
 async fn counts_always_add_up(backend: Backend) {
@@ -314,7 +312,7 @@ async fn counts_always_add_up(backend: Backend) {
     assert_eq!((row.waiting, row.sent, row.dead, row.dropped), (2, 1, 1, 1));
 }
 
-async fn when_everything_comes_round_again_a_lease_is_as_full_as_it_can_be(backend: Backend) {
+async fn retries_alone_fill_a_lease(backend: Backend) {
     let backend = two_sinks(backend).await;
     store(&backend, 1, &["1", "2", "3", "4", "5", "6", "7", "8"]).await;
     let all = lease(&backend, "a", 1, NOW).await;

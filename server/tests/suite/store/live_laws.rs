@@ -3,7 +3,7 @@
 use lamplight_server::store::{EventFilter, EventIdentity, LivePosition, LiveTail, Storage};
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, bad, good, named, number, plan, plan_at, producer, shared};
+use crate::store::sample::{NOW, bad, client_id, good, number, plan, plan_at, producer, shared};
 
 crate::laws!(
     the_live_view_follows_the_order_of_storing,
@@ -70,7 +70,7 @@ async fn the_live_view_shows_only_what_matches(Backend { storage, .. }: Backend)
         (number(1, 1), good("a")),
         (number(2, 1), good("a")),
         (number(1, 2), bad()),
-        (named("x"), good("b")),
+        (client_id("x"), good("b")),
     ];
     storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     for (filter, want) in [

@@ -1,4 +1,5 @@
-//! The conformance suite of storage. Every law is written against the traits and runs on every backend.
+//! The conformance suite of storage. Every law is written against the traits and runs on every
+//! backend.
 
 mod aggregate_laws;
 mod apply_laws;

@@ -1,4 +1,4 @@
-//! The laws of profiles: what was said about a user earlier stands with each later event of that user.
+//! The laws of profiles: each event is stored with what earlier events said about its user.
 
 use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, PlannedOutcome, Storage};
 
@@ -6,8 +6,8 @@ use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, number, plan, shared};
 
 crate::laws!(
-    traits_and_variants_stand_with_later_events_of_that_user_only,
-    a_profile_outlives_the_process_and_a_duplicate_does_not_change_it,
+    traits_and_variants_are_stored_with_later_events_of_that_user,
+    a_profile_survives_a_restart_and_a_duplicate_does_not_change_it,
 );
 
 fn said(name: &str, user: &str, properties: Option<&str>) -> PlannedOutcome {
@@ -17,14 +17,14 @@ fn said(name: &str, user: &str, properties: Option<&str>) -> PlannedOutcome {
     })
 }
 
-/// The profiles that stand with events, the newest event first.
+/// Events and the profiles stored with them, newest first.
 async fn profiles(storage: &Storage) -> Vec<(String, Option<String>)> {
     let query = EventQuery { filter: EventFilter::default(), after: None, limit: 100 };
     let events = storage.reader.events(query).await.unwrap().events;
     events.into_iter().map(|event| (event.name, event.profile_json)).collect()
 }
 
-async fn traits_and_variants_stand_with_later_events_of_that_user_only(
+async fn traits_and_variants_are_stored_with_later_events_of_that_user(
     Backend { storage, .. }: Backend,
 ) {
     let first = vec![
@@ -56,7 +56,7 @@ async fn traits_and_variants_stand_with_later_events_of_that_user_only(
     assert_eq!(profiles(&storage).await, want);
 }
 
-async fn a_profile_outlives_the_process_and_a_duplicate_does_not_change_it(backend: Backend) {
+async fn a_profile_survives_a_restart_and_a_duplicate_does_not_change_it(backend: Backend) {
     let identify = |plan: &str| said("identify", "ann", Some(&format!(r#"{{"plan":"{plan}"}}"#)));
     let events = vec![(number(1, 1), identify("free"))];
     backend.storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();

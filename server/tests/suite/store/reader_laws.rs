@@ -8,7 +8,7 @@ use lamplight_wire::event::Kind;
 use uuid::Uuid;
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, good, good_with, noting, number, plan, producer, shared};
+use crate::store::sample::{NOW, declaring, good, good_with, number, plan, producer, shared};
 
 crate::laws!(
     every_column_of_an_event_is_read_as_it_was_written,
@@ -191,7 +191,7 @@ async fn producers_are_listed_by_verdict(Backend { storage, .. }: Backend) {
     let plans = [
         plan(1, vec![(number(1, 2), good("a"))]),
         plan(2, vec![(number(2, 1), good("a"))]),
-        noting(plan(3, vec![(number(3, 1), good("a"))]), producer(3), 4, &[("quota", (2, 3))]),
+        declaring(plan(3, vec![(number(3, 1), good("a"))]), producer(3), 4, &[("quota", (2, 3))]),
         plan(20, vec![(number(4, 3), good("a"))]),
     ];
     storage.events.apply(shared(plans), NOW).await.unwrap();

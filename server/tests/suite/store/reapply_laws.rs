@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    EventFilter, EventIdentity, EventQuery, EventRef, EventRow, EventTrace, Keep, Plan, Replayed,
+    EventFilter, EventIdentity, EventQuery, EventRef, EventRow, EventTrace, RetentionLimits, Plan, Replayed,
     Route, Storage, Week,
 };
 use lamplight_wire::event::Kind;
 
 use crate::store::backend::Backend;
 use crate::store::sample::{
-    NOW, bad, good, good_with, named, number, plan, plan_at, producer, shared,
+    NOW, bad, client_id, good, good_with, number, plan, plan_at, producer, shared,
 };
 
 crate::laws!(
@@ -55,7 +55,7 @@ async fn replaying_stores_what_was_refused_and_can_be_stored_now(Backend { stora
     let with = |fate: fn() -> lamplight_server::store::Fate| {
         let events = vec![
             (number(1, 1), fate()),
-            (named("x"), fate()),
+            (client_id("x"), fate()),
             (EventIdentity::Anonymous, fate()),
             (number(1, 2), good("b")),
         ];
@@ -104,8 +104,8 @@ async fn an_event_that_replaying_stores_is_owed_to_sinks(backend: Backend) {
 async fn a_refused_event_stays_refused_once_its_id_belongs_to_another(
     Backend { storage, .. }: Backend,
 ) {
-    storage.events.apply(shared([plan(1, vec![(named("x"), bad())])]), NOW).await.unwrap();
-    let keep = Keep {
+    storage.events.apply(shared([plan(1, vec![(client_id("x"), bad())])]), NOW).await.unwrap();
+    let keep = RetentionLimits {
         events_from_ms: None,
         events_bytes: None,
         ids_from_ms: NOW + 10,
@@ -113,9 +113,9 @@ async fn a_refused_event_stays_refused_once_its_id_belongs_to_another(
         now_ms: NOW + 10,
     };
     storage.events.prune(keep).await.unwrap();
-    let other = shared([plan(20, vec![(named("x"), good("other"))])]);
+    let other = shared([plan(20, vec![(client_id("x"), good("other"))])]);
     assert_eq!(storage.events.apply(other, NOW + 20).await.unwrap()[0].stored, 1);
-    let done = reapply(&storage, &shared([plan(1, vec![(named("x"), good("late"))])])).await;
+    let done = reapply(&storage, &shared([plan(1, vec![(client_id("x"), good("late"))])])).await;
     assert_eq!(done, Replayed { payloads: 1, ..Replayed::default() });
     assert_eq!(events(&storage).await.len(), 1);
 }
@@ -140,7 +140,7 @@ async fn a_payload_of_a_removed_week_is_skipped(Backend { storage, .. }: Backend
     let old = shared([plan_at(NOW, 1, vec![(number(1, 1), good("a"))])]);
     let new = shared([plan_at(NOW + WEEK_MS, 2, vec![(number(1, 2), good("b"))])]);
     storage.events.apply([old.clone(), new.clone()].concat(), NOW + WEEK_MS).await.unwrap();
-    let keep = Keep {
+    let keep = RetentionLimits {
         events_from_ms: Some(Week::of_ms(NOW + WEEK_MS).from_ms()),
         events_bytes: None,
         ids_from_ms: 0,

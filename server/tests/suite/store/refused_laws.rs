@@ -4,7 +4,7 @@ use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{EventIdentity, Outcome, RefusedPage, RefusedQuery, Storage};
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, bad, good, named, number, plan_at, producer, shared};
+use crate::store::sample::{NOW, bad, client_id, good, number, plan_at, producer, shared};
 
 crate::laws!(
     refused_arrivals_are_listed_by_outcome_newest_first,
@@ -33,10 +33,10 @@ async fn four_weeks(storage: &Storage) {
         let mut events = vec![
             (number(1, week + 1), bad()),
             (number(2, week + 1), bad()),
-            (named("x"), good("a")),
+            (client_id("x"), good("a")),
         ];
         if week == 0 {
-            events.push((named("x"), good("a")));
+            events.push((client_id("x"), good("a")));
         }
         let received_ms = NOW + i64::try_from(week).unwrap() * WEEK_MS;
         let mut plan = plan_at(received_ms, u128::from(week) + 1, events);
@@ -92,7 +92,7 @@ async fn pages_give_every_refused_arrival_once(Backend { storage, .. }: Backend)
 }
 
 async fn a_refused_arrival_says_what_was_wrong(Backend { storage, .. }: Backend) {
-    let events = vec![(EventIdentity::Anonymous, good("a")), (named("x"), bad())];
+    let events = vec![(EventIdentity::Anonymous, good("a")), (client_id("x"), bad())];
     let plan = plan_at(NOW, 1, events);
     let payload = plan.payload;
     storage.events.apply(shared([plan]), NOW + 9).await.unwrap();

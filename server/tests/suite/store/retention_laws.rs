@@ -1,11 +1,10 @@
-//! The laws of retention: what goes, what stays, and how it is told.
+//! The laws of retention: what is deleted, what stays, and what is still known afterwards.
 
 use lamplight_server::process::row_id;
-use lamplight_server::store::LeaseToken;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
-    PayloadId, Reason, RetentionLimits, RetryAsk, Route, SettledDelivery, Settlement, Storage,
+    RetentionLimits, LeaseToken, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Storage,
     Ticket, Week,
 };
 use lamplight_wire::event::Kind;
@@ -13,19 +12,19 @@ use uuid::Uuid;
 
 use crate::store::backend::Backend;
 use crate::store::sample::{
-    NOW, ask, bad, good, named, number, payload, plan_at, producer, shared,
+    NOW, ask, bad, client_id, good, number, payload, plan_at, producer, shared,
 };
 
 crate::laws!(
-    weeks_that_are_too_old_go_whole_and_are_told_as_removed,
-    beyond_the_bytes_the_oldest_weeks_go_and_the_newest_stays,
-    what_a_producer_sent_is_known_longer_than_its_events,
-    nothing_that_may_wait_to_be_processed_goes,
-    an_event_that_comes_to_a_removed_week_is_stored,
-    names_are_forgotten_after_their_time_and_not_before,
-    a_removal_outlives_the_process,
-    only_payloads_that_are_settled_go,
-    what_was_owed_of_events_that_went_goes_with_them,
+    weeks_that_are_too_old_are_removed_whole,
+    over_the_limit_of_bytes_the_oldest_weeks_are_removed,
+    ledgers_stay_when_events_are_removed,
+    nothing_that_may_still_be_processed_is_deleted,
+    a_late_event_of_a_removed_week_is_stored,
+    client_ids_are_deleted_when_they_expire_and_not_before,
+    a_removal_survives_a_restart,
+    only_payloads_that_are_settled_are_pruned,
+    deliveries_of_removed_events_end_with_them,
 );
 
 const KEEP_ALL: RetentionLimits = RetentionLimits {
@@ -40,7 +39,8 @@ fn at(week: i64) -> i64 {
     NOW + week * WEEK_MS
 }
 
-/// Number `week + 1` of producer 1, one that cannot be stored, and one without a number, in each of four weeks.
+/// In each of four weeks: number `week + 1` of producer 1, the same of producer 2, which cannot be
+/// stored, and an event without an identity.
 async fn four_weeks(storage: &Storage) {
     for week in 0..4 {
         let seq = u64::try_from(week).unwrap() + 1;
@@ -54,8 +54,8 @@ async fn four_weeks(storage: &Storage) {
     }
 }
 
-/// Lets go until nothing more goes. Gives how many weeks went.
-async fn retain(storage: &Storage, keep: RetentionLimits) -> u64 {
+/// Prunes until nothing is left to prune. Gives how many weeks were removed.
+async fn prune(storage: &Storage, keep: RetentionLimits) -> u64 {
     let mut weeks = 0;
     loop {
         let pruned = storage.events.prune(keep).await.unwrap();
@@ -66,7 +66,7 @@ async fn retain(storage: &Storage, keep: RetentionLimits) -> u64 {
     }
 }
 
-fn old(week: i64) -> RetentionLimits {
+fn weeks_before(week: i64) -> RetentionLimits {
     RetentionLimits { events_from_ms: Some(Week::of_ms(at(week)).from_ms()), ..KEEP_ALL }
 }
 
@@ -82,14 +82,13 @@ async fn is_removed(storage: &Storage, event: EventRef) -> bool {
     )
 }
 
-async fn weeks_that_are_too_old_go_whole_and_are_told_as_removed(Backend { storage, .. }: Backend) {
+async fn weeks_that_are_too_old_are_removed_whole(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    assert_eq!(retain(&storage, KEEP_ALL).await, 0);
+    assert_eq!(prune(&storage, KEEP_ALL).await, 0);
     assert_eq!(stored(&storage).await, 8);
-    let almost =
-        RetentionLimits { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
-    assert_eq!(retain(&storage, almost).await, 1, "a week goes when all of it is too old");
-    assert_eq!(retain(&storage, old(2)).await, 1);
+    let almost = RetentionLimits { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
+    assert_eq!(prune(&storage, almost).await, 1, "a week is removed when all of it is too old");
+    assert_eq!(prune(&storage, weeks_before(2)).await, 1);
     assert_eq!(stored(&storage).await, 4);
     let totals = storage.reader.totals(at(4)).await.unwrap();
     assert_eq!((totals.stored, totals.removed, totals.invalid), (8, 4, 4));
@@ -103,23 +102,18 @@ async fn weeks_that_are_too_old_go_whole_and_are_told_as_removed(Backend { stora
     assert!(!is_removed(&storage, EventRef::Row(row_id(first, at(2), 0))).await);
 }
 
-async fn beyond_the_bytes_the_oldest_weeks_go_and_the_newest_stays(
-    Backend { storage, .. }: Backend,
-) {
+async fn over_the_limit_of_bytes_the_oldest_weeks_are_removed(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    assert_eq!(
-        retain(&storage, RetentionLimits { events_bytes: Some(1 << 40), ..KEEP_ALL }).await,
-        0
-    );
-    assert_eq!(retain(&storage, RetentionLimits { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
+    assert_eq!(prune(&storage, RetentionLimits { events_bytes: Some(1 << 40), ..KEEP_ALL }).await, 0);
+    assert_eq!(prune(&storage, RetentionLimits { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
     assert_eq!(stored(&storage).await, 2);
     assert!(is_removed(&storage, EventRef::Number(producer(1), 3)).await);
     assert!(!is_removed(&storage, EventRef::Number(producer(1), 4)).await);
 }
 
-async fn what_a_producer_sent_is_known_longer_than_its_events(Backend { storage, .. }: Backend) {
+async fn ledgers_stay_when_events_are_removed(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    retain(&storage, old(4)).await;
+    prune(&storage, weeks_before(4)).await;
     assert_eq!(stored(&storage).await, 0);
     let again = plan_at(at(4), 9, vec![(number(1, 1), good("a")), (number(1, 6), good("a"))]);
     let applied = storage.events.apply(shared([again]), at(4)).await.unwrap();
@@ -128,61 +122,61 @@ async fn what_a_producer_sent_is_known_longer_than_its_events(Backend { storage,
     assert_eq!((totals.made, totals.in_flight), (14, 1), "number 5 is a hole");
 }
 
-async fn nothing_that_may_wait_to_be_processed_goes(Backend { storage, .. }: Backend) {
+async fn nothing_that_may_still_be_processed_is_deleted(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    let waiting = RetentionLimits { pending_from_ms: at(1), ids_from_ms: at(4), ..old(4) };
-    assert_eq!(retain(&storage, waiting).await, 1);
+    let waiting = RetentionLimits { pending_from_ms: at(1), ids_from_ms: at(4), ..weeks_before(4) };
+    assert_eq!(prune(&storage, waiting).await, 1);
     assert_eq!(stored(&storage).await, 6);
-    // Its mark is still there.
+    // It is still known that this payload was applied.
     let again = plan_at(at(1), 2, vec![(EventIdentity::Anonymous, good("b"))]);
     assert!(storage.events.apply(shared([again]), at(4)).await.unwrap()[0].already);
 }
 
-async fn an_event_that_comes_to_a_removed_week_is_stored(Backend { storage, .. }: Backend) {
+async fn a_late_event_of_a_removed_week_is_stored(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    retain(&storage, old(3)).await;
+    prune(&storage, weeks_before(3)).await;
     let late = plan_at(at(0), 9, vec![(number(1, 9), good("late"))]);
     storage.events.apply(shared([late]), at(4)).await.unwrap();
     assert_eq!(stored(&storage).await, 3, "and nothing that was removed is back");
     let trace = storage.reader.event(EventRef::Number(producer(1), 9)).await.unwrap();
     assert!(matches!(trace, Some(EventTrace::Stored { .. })), "{trace:?}");
-    assert_eq!(retain(&storage, old(3)).await, 1);
+    assert_eq!(prune(&storage, weeks_before(3)).await, 1);
     assert!(is_removed(&storage, EventRef::Number(producer(1), 9)).await);
     assert_eq!(storage.reader.totals(at(4)).await.unwrap().removed, 7);
 }
 
-async fn names_are_forgotten_after_their_time_and_not_before(Backend { storage, .. }: Backend) {
+async fn client_ids_are_deleted_when_they_expire_and_not_before(Backend { storage, .. }: Backend) {
     let arrive = async |payload: u128, received_ms: i64| {
-        let plan = plan_at(received_ms, payload, vec![(named("x"), good("a"))]);
+        let plan = plan_at(received_ms, payload, vec![(client_id("x"), good("a"))]);
         storage.events.apply(shared([plan]), received_ms).await.unwrap()[0]
     };
     assert_eq!(arrive(1, at(0)).await.stored, 1);
-    retain(&storage, RetentionLimits { ids_from_ms: at(0), ..KEEP_ALL }).await;
+    prune(&storage, RetentionLimits { ids_from_ms: at(0), ..KEEP_ALL }).await;
     assert_eq!(arrive(2, at(1)).await.duplicates, 1);
-    retain(&storage, RetentionLimits { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
+    prune(&storage, RetentionLimits { ids_from_ms: at(0) + 1, ..KEEP_ALL }).await;
     let trace = storage.reader.event(EventRef::ClientId("x".into())).await.unwrap();
     assert!(
         matches!(trace, Some(EventTrace::Stored { .. })),
-        "it is found all the same: {trace:?}"
+        "it is found without its id: {trace:?}"
     );
     assert_eq!(arrive(3, at(2)).await.stored, 1);
 }
 
-async fn a_removal_outlives_the_process(backend: Backend) {
+async fn a_removal_survives_a_restart(backend: Backend) {
     four_weeks(&backend.storage).await;
-    retain(&backend.storage, old(2)).await;
+    prune(&backend.storage, weeks_before(2)).await;
     let backend = backend.reopened().await;
     assert_eq!(stored(&backend.storage).await, 4);
     assert!(is_removed(&backend.storage, EventRef::Number(producer(1), 1)).await);
 }
 
-async fn only_payloads_that_are_settled_go(Backend { storage, .. }: Backend) {
+async fn only_payloads_that_are_settled_are_pruned(Backend { storage, .. }: Backend) {
     for number in 1..=4 {
         storage.payload_queue.stage(payload(number, "[]")).await.unwrap();
     }
-    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "nobody has processed them");
+    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "they are not processed");
     let leased = storage.payload_queue.lease(ask(1, NOW, 3)).await.unwrap();
-    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "someone is at it");
+    assert_eq!(storage.archive.prune(NOW + 1).await.unwrap(), 0, "they are leased");
     let tickets: Vec<Ticket> = [0, 2].map(|at| leased[at].ticket.clone()).into();
     storage.payload_queue.settle(leased[0].lease, tickets, NOW).await.unwrap();
     assert_eq!(storage.archive.prune(NOW).await.unwrap(), 0, "they are not old enough");
@@ -193,7 +187,7 @@ async fn only_payloads_that_are_settled_go(Backend { storage, .. }: Backend) {
     }
 }
 
-async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
+async fn deliveries_of_removed_events_end_with_them(backend: Backend) {
     let (only, except) = (Vec::new(), Vec::new());
     let types = vec![Kind::Default];
     let route = Route { sink: "a".into(), kind: "file", types, only, except };
@@ -208,14 +202,14 @@ async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
         events_max,
         bytes_max: 1 << 20,
     };
-    // Of the first week one is given up and one still owed, and so are all of the others.
+    // One delivery of the first week is a dead letter; the other seven still wait.
     let (lease, leased) = storage.delivery_queue.lease(ask(1, at(3), 1)).await.unwrap();
     let (ticket, ending) = (leased[0].ticket, DeliveryEnding::Dead(Reason::new("refused", "")));
     let settled = vec![SettledDelivery { ticket, ending }];
     let (sink, now_ms) = ("a".into(), at(3));
     let settlement = Settlement { sink, lease, deliveries: settled, condition: None, now_ms };
     storage.delivery_queue.settle(settlement).await.unwrap();
-    assert_eq!(retain(storage, old(1)).await, 1);
+    assert_eq!(prune(storage, weeks_before(1)).await, 1);
     assert_eq!(storage.delivery_queue.steps(ticket.event()).await.unwrap(), []);
     let again = RetryAsk { sink: Some("a".into()), now_ms: at(3), ..RetryAsk::default() };
     assert_eq!(storage.delivery_queue.retry_dead(again).await.unwrap().count, 0);
@@ -223,5 +217,9 @@ async fn what_was_owed_of_events_that_went_goes_with_them(backend: Backend) {
     assert_eq!((row.waiting, row.dead, row.dropped), (7, 0, 1));
     let (_, leased) = storage.delivery_queue.lease(ask(2, at(3), 100)).await.unwrap();
     let gone = leased.iter().filter(|delivery| delivery.row.is_none()).count();
-    assert_eq!((leased.len(), gone), (7, 1), "what is still owed is given without its event");
+    assert_eq!(
+        (leased.len(), gone),
+        (7, 1),
+        "a delivery of a removed event is leased without its row"
+    );
 }

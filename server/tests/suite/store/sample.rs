@@ -1,4 +1,4 @@
-//! Payloads and plans to try the laws with.
+//! Payloads, plans and events for the laws.
 
 use std::sync::Arc;
 
@@ -14,14 +14,15 @@ use lamplight_wire::reason::InvalidReason;
 use lamplight_wire::{Producer, Ranges};
 use uuid::Uuid;
 
-/// The id of the payload with this number: of itself alone near the beginning, of its time, too, in other weeks.
+/// The id of the payload with this number. Within a second of [`NOW`] it is the number alone; in
+/// other weeks it begins with the time of receipt, as real ids do.
 pub(crate) fn payload_at(received_ms: i64, number: u128) -> PayloadId {
     let is_near = (NOW..NOW + 1_000).contains(&received_ms);
     let ms = if is_near { 0 } else { u128::try_from(received_ms).unwrap() };
     PayloadId(Uuid::from_u128(ms << 80 | number))
 }
 
-/// When the laws begin.
+/// The time at which the laws begin.
 pub(crate) const NOW: i64 = 1_700_000_000_000;
 
 /// The payload with this number.
@@ -41,7 +42,7 @@ pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
     NewPayload { metadata, body: body.to_owned().into() }
 }
 
-/// A lease of up to `payloads_max`, for a minute.
+/// A request for a lease of up to `payloads_max` payloads, for a minute.
 pub(crate) fn ask(token: u128, now_ms: i64, payloads_max: u32) -> LeaseAsk {
     let token = LeaseToken(token);
     LeaseAsk {
@@ -64,12 +65,8 @@ pub(crate) fn plan(number: u128, events: Vec<(EventIdentity, PlannedOutcome)>) -
     plan_at(NOW + i64::try_from(number).unwrap(), number, events)
 }
 
-/// A plan for the payload with this number, received then. Its id begins with that time, as real ones do.
-pub(crate) fn plan_at(
-    received_ms: i64,
-    number: u128,
-    events: Vec<(EventIdentity, PlannedOutcome)>,
-) -> Plan {
+/// A plan for the payload with this number, received at this time.
+pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
     let payload = payload_at(received_ms, number);
     let events = (0..)
         .zip(events)
@@ -91,8 +88,8 @@ pub(crate) fn plan_at(
     }
 }
 
-/// `plan`, saying this about a producer.
-pub(crate) fn noting(
+/// `plan`, with what a page declared about a producer.
+pub(crate) fn declaring(
     mut plan: Plan,
     producer: Producer,
     next: u64,
@@ -135,17 +132,17 @@ pub(crate) fn bad() -> PlannedOutcome {
     PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into() }
 }
 
-/// The event with this number of that producer.
+/// The identity of a producer's event with this number.
 pub(crate) fn number(producer: u128, seq: u64) -> EventIdentity {
     EventIdentity::Numbered(Producer::from_bits(producer), seq)
 }
 
-/// The event of this name.
-pub(crate) fn named(name: &str) -> EventIdentity {
-    EventIdentity::ClientId(name.to_owned())
+/// The identity of an event with this client id.
+pub(crate) fn client_id(id: &str) -> EventIdentity {
+    EventIdentity::ClientId(id.to_owned())
 }
 
-/// Plans as `apply` takes them.
+/// Plans as `apply` and `reapply` take them.
 pub(crate) fn shared(plans: impl IntoIterator<Item = Plan>) -> Vec<Arc<Plan>> {
     plans.into_iter().map(Arc::new).collect()
 }

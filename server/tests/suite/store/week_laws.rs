@@ -1,4 +1,4 @@
-//! The laws of `Store` over several weeks: which week an event is in must not show.
+//! The laws of events over several weeks: no answer shows how a backend partitions them.
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
@@ -7,17 +7,17 @@ use lamplight_server::store::{
 use lamplight_wire::Producer;
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, good, named, number, plan_at, producer, shared};
+use crate::store::sample::{NOW, client_id, good, number, plan_at, producer, shared};
 
 crate::laws!(
-    pages_go_on_from_week_to_week,
-    a_producers_numbers_are_in_order_whatever_week_they_came_in,
+    pages_continue_from_week_to_week,
+    a_producers_numbers_are_in_order_whatever_week_they_arrived_in,
     an_event_is_stored_once_whatever_weeks_it_arrives_in,
-    one_call_may_bring_any_number_of_weeks,
-    an_event_of_an_old_week_is_found_by_each_of_its_names,
+    one_call_may_apply_payloads_of_any_number_of_weeks,
+    an_event_of_an_old_week_is_found_by_number_and_by_row,
 );
 
-/// One event a week for 12 weeks, with a gap; the newest is number 12.
+/// An event in every other week, 12 in all. The newest is stored first and has number 1.
 async fn twelve_weeks(storage: &Storage) {
     for week in (1..=12u32).rev() {
         let at = NOW + i64::from(week) * 2 * WEEK_MS;
@@ -47,7 +47,7 @@ fn from_producer(number: u128) -> EventFilter {
     EventFilter { producer: Some(Producer::from_bits(number)), ..EventFilter::default() }
 }
 
-async fn pages_go_on_from_week_to_week(Backend { storage, .. }: Backend) {
+async fn pages_continue_from_week_to_week(Backend { storage, .. }: Backend) {
     twelve_weeks(&storage).await;
     let mut want = Vec::new();
     for week in (1..=12).rev() {
@@ -59,15 +59,15 @@ async fn pages_go_on_from_week_to_week(Backend { storage, .. }: Backend) {
     let at = |week: i64| Some(NOW + week * 2 * WEEK_MS);
     let span = EventFilter { from_ms: at(3), to_ms: at(5), ..EventFilter::default() };
     assert_eq!(paged(&storage, span, 3).await, ["other", "e4", "other", "e3"]);
-    let named = EventFilter { name: Some("e7".into()), ..EventFilter::default() };
-    assert_eq!(paged(&storage, named, 3).await, ["e7"]);
+    let client_id = EventFilter { name: Some("e7".into()), ..EventFilter::default() };
+    assert_eq!(paged(&storage, client_id, 3).await, ["e7"]);
 }
 
-async fn a_producers_numbers_are_in_order_whatever_week_they_came_in(
+async fn a_producers_numbers_are_in_order_whatever_week_they_arrived_in(
     Backend { storage, .. }: Backend,
 ) {
     twelve_weeks(&storage).await;
-    // Number 12 came in the first week.
+    // Number 12 arrived in the first week.
     let want: Vec<String> = (1..=12).map(|week| format!("e{week}")).collect();
     for limit in [1, 2, 5, 12, 100] {
         assert_eq!(paged(&storage, from_producer(1), limit).await, want, "{limit}");
@@ -78,7 +78,7 @@ async fn a_producers_numbers_are_in_order_whatever_week_they_came_in(
 async fn an_event_is_stored_once_whatever_weeks_it_arrives_in(Backend { storage, .. }: Backend) {
     for week in 0..3 {
         let at = NOW + week * WEEK_MS;
-        let events = vec![(number(1, 1), good("a")), (named("x"), good("b"))];
+        let events = vec![(number(1, 1), good("a")), (client_id("x"), good("b"))];
         let plan = plan_at(at, u128::try_from(week).unwrap() + 1, events);
         storage.events.apply(shared([plan]), at).await.unwrap();
     }
@@ -87,7 +87,7 @@ async fn an_event_is_stored_once_whatever_weeks_it_arrives_in(Backend { storage,
     assert_eq!(paged(&storage, EventFilter::default(), 10).await, ["b", "a"]);
 }
 
-async fn one_call_may_bring_any_number_of_weeks(Backend { storage, .. }: Backend) {
+async fn one_call_may_apply_payloads_of_any_number_of_weeks(Backend { storage, .. }: Backend) {
     let plans = (0..40u128).map(|at| {
         let week = i64::try_from(at * 7 % 20).unwrap();
         plan_at(NOW + week * WEEK_MS, at + 1, vec![(EventIdentity::Anonymous, good("a"))])
@@ -97,7 +97,7 @@ async fn one_call_may_bring_any_number_of_weeks(Backend { storage, .. }: Backend
     assert_eq!(paged(&storage, EventFilter::default(), 100).await.len(), 40);
 }
 
-async fn an_event_of_an_old_week_is_found_by_each_of_its_names(backend: Backend) {
+async fn an_event_of_an_old_week_is_found_by_number_and_by_row(backend: Backend) {
     twelve_weeks(&backend.storage).await;
     let backend = backend.reopened().await;
     let storage = &backend.storage;

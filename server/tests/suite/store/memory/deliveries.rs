@@ -13,7 +13,7 @@ use lamplight_server::store::{
 /// Names a sink for as long as the data lives.
 type SinkNumber = usize;
 
-/// What is kept of deliveries.
+/// Everything about deliveries.
 #[derive(Clone, Default)]
 pub(super) struct DeliveryTables {
     sinks: Vec<SinkRow>,
@@ -21,7 +21,7 @@ pub(super) struct DeliveryTables {
     queue: BTreeMap<(SinkNumber, RowId), Owed>,
     /// Every step of every delivery.
     log: BTreeMap<(RowId, SinkNumber), Vec<DeliveryStep>>,
-    /// What was given up, for which reason, and about how many bytes it takes.
+    /// Why each dead letter was given up, and about how many bytes it takes.
     dead_letters: BTreeMap<(SinkNumber, RowId), (String, u64)>,
 }
 
@@ -37,7 +37,7 @@ struct Owed {
 }
 
 impl DeliveryTables {
-    /// A process starts, with these sinks. Leases and stops of the one before end.
+    /// Starts a process with these sinks. Leases and stops of the process before end.
     pub(super) fn start(&mut self, routes: &[Route]) {
         for owed in self.queue.values_mut().filter(|owed| owed.lease.is_some()) {
             (owed.due_ms, owed.lease) = (1, None);
@@ -228,7 +228,8 @@ impl DeliveryTables {
             .zip(&self.sinks)
             .map(|(sink, row)| {
                 let owed = || self.queue.iter().filter(move |((of, _), _)| *of == sink);
-                // One step began the delivery; each further one is a failed attempt, or a retry of a dead letter.
+                // One step began the delivery; each further one is a failed attempt, or a retry of
+                // a dead letter.
                 let failing = owed().filter(|((_, event), _)| self.step_count((*event, sink)) > 1);
                 SinkRow {
                     waiting: owed().count() as u64,
@@ -242,8 +243,8 @@ impl DeliveryTables {
         rows
     }
 
-    /// Deletes what happened to deliveries of events before `from`. Dead letters among them count as dropped;
-    /// what is still owed stays. Gives how many rows that were.
+    /// Deletes the log and the dead letters of events before `from`. Such dead letters count as
+    /// dropped. What is still owed stays. Gives how many rows were deleted.
     pub(super) fn prune(&mut self, from: RowId) -> usize {
         let before: usize = self.log.values().map(Vec::len).sum();
         self.log.retain(|(event, _), _| *event >= from);

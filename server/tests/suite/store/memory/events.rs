@@ -9,7 +9,7 @@ use lamplight_server::store::apply::{
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventIdentity, EventRow, Events, Keep, Key, PayloadId, Plan, PlannedEvent,
+    Answer, Applied, EventIdentity, EventRow, Events, RetentionLimits, Key, PayloadId, Plan, PlannedEvent,
     Pruned, RefusedEvent, Replayed, Route, RowId, StoreError, Week,
 };
 use lamplight_wire::Producer;
@@ -31,7 +31,8 @@ pub(super) struct EventTables {
     profiles: BTreeMap<String, (i64, String)>,
     pub(super) totals: TotalsChange,
     pub(super) weeks: BTreeMap<Week, WeekMark>,
-    /// The first and the last row of each payload with rows, in the order in which they were applied.
+    /// The first and the last row of each payload with rows, in the order in which they were
+    /// applied.
     pub(super) recent: Vec<(RowId, RowId)>,
     pub(super) deliveries: DeliveryTables,
     pub(super) keys: Vec<Key>,
@@ -197,7 +198,7 @@ impl EventTables {
         Ok(())
     }
 
-    /// Rows that were not removed with their week yet.
+    /// Counts rows of a week, which has events again if it was removed before.
     fn count_rows(&mut self, plan: &Plan, rows: u64) {
         if rows > 0 {
             let week = self.weeks.entry(Week::of_ms(plan.received_ms)).or_default();
@@ -216,7 +217,7 @@ impl EventTables {
         totals.missing += change.missing;
     }
 
-    fn prune(&mut self, keep: Keep) -> Pruned {
+    fn prune(&mut self, keep: RetentionLimits) -> Pruned {
         let kept = self.weeks.iter().rev().filter(|(_, mark)| mark.removed_ms.is_none());
         let due = keep.weeks_to_remove(kept.map(|(week, _)| (*week, self.week_bytes(*week))));
         for week in &due {
@@ -317,7 +318,7 @@ impl Events for MemoryEvents {
         answer(replayed)
     }
 
-    fn prune(&self, keep: Keep) -> Answer<'_, Pruned> {
+    fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         answer(self.tables.write(|tables| Ok(tables.prune(keep))))
     }
 }

@@ -1,19 +1,25 @@
 //! A backend in memory, for tests: every trait of storage over maps. Nothing of it is durable.
 //!
-//! It shows what a third backend takes. Each file here is named after the trait that it implements, and the
-//! backend has to bring exactly this:
+//! It shows what a third backend takes. Each file here is named after the trait that it implements,
+//! and the backend has to bring exactly this:
 //!
-//! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all: payloads, their
-//!   queue and replays on one side, rows of events, outcomes, ledgers, profiles, counts, deliveries and
-//!   keys on the other. The two sides never share a transaction, so they may be different databases.
-//! - **Transactions.** A method that changes anything changes all of it or nothing, and it is durable
-//!   when the method returns ([`tables::Tables::write`]).
+//! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all:
+//!   payloads, their queue and replays on one side, rows of events, outcomes, ledgers, profiles,
+//!   counts, deliveries and keys on the other. The two sides never share a transaction, so they may
+//!   be different databases.
+//! - **Transactions.** A method that changes anything changes all of it or nothing, and it is
+//!   durable when the method returns ([`tables::Tables::write`]).
 //! - **Leases.** A backend finds what is due. [`FairShare`] decides how much of it one lease gets.
-//! - **Applying.** A backend reads what [`apply::Wanted`] names and writes what [`apply::Writes`] holds.
-//!   [`apply::decide`] and [`apply::replay`] decide everything in between.
-//! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page. A database
-//!   also needs an index for each filter and a limit of rows to look at; a map needs neither.
-//! - **Starting.** [`Memory::open`] ends the leases and stops of an earlier process and records the sinks.
+//! - **Applying.** A backend reads what [`apply::Wanted`] names and writes what [`apply::Writes`]
+//!   holds. [`apply::decide`] and [`apply::replay`] decide everything in between.
+//! - **Deliveries.** [`DeliveryEnding`] says what a settled delivery becomes and [`RetryAsk`] when a
+//!   dead letter is due again. A backend moves rows between queue, log and dead letters.
+//! - **Pruning.** [`RetentionLimits`] says which weeks and which rows are deleted.
+//! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page.
+//!   A database also needs an index for each filter and a limit of rows to look at; a map needs
+//!   neither.
+//! - **Starting.** [`Memory::open`] ends the leases and stops of an earlier process and records the
+//!   sinks.
 //!
 //! A third backend is done when it has a constructor in `Backend`, a line in `laws!` and a
 //! `Machine` for the simulations, and all of them pass.
@@ -23,6 +29,9 @@
 //! [`apply::Writes`]: lamplight_server::store::apply::Writes
 //! [`apply::decide`]: lamplight_server::store::apply::decide
 //! [`apply::replay`]: lamplight_server::store::apply::replay
+//! [`DeliveryEnding`]: lamplight_server::store::DeliveryEnding
+//! [`RetryAsk`]: lamplight_server::store::RetryAsk
+//! [`RetentionLimits`]: lamplight_server::store::RetentionLimits
 //! [`EventFilter`]: lamplight_server::store::EventFilter
 
 mod archive;

@@ -73,8 +73,8 @@ impl IntakeTables {
         Ok(position)
     }
 
-    /// The positions of what is due for a worker, the longest waiting first: what was tried before, or
-    /// what was not.
+    /// The positions of what is due for a worker, the longest waiting first: what was tried before,
+    /// or what was not.
     fn due(&self, ask: LeaseAsk, is_retry: bool) -> Vec<u64> {
         let due = self.queue.iter().filter(|(position, queued)| {
             ask.worker.owns(part_of(**position))
@@ -172,7 +172,7 @@ impl PayloadQueue for MemoryIntake {
         let parts = (0..).zip(self.staged.iter()).filter(|(part, _)| worker.owns(*part));
         let mut waits: Vec<_> = parts.map(|(_, staged)| Box::pin(staged.notified())).collect();
         Box::pin(poll_fn(move |context| {
-            // All of them are polled: each has to know whom to wake.
+            // All of them are polled, so that each knows this waker.
             let mut is_staged = false;
             for wait in &mut waits {
                 is_staged |= wait.as_mut().poll(context).is_ready();

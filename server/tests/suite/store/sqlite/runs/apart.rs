@@ -1,4 +1,4 @@
-//! What the schema itself asserts: no number is in two runs.
+//! What the schema itself enforces: no number is in two runs.
 
 use std::ops::RangeInclusive;
 
@@ -18,7 +18,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_run_is_taken_exactly_if_it_has_no_number_of_another_one(
+    fn a_run_is_accepted_only_if_it_shares_no_number_with_another(
         spans in prop::collection::vec(span(), 1..40),
     ) {
         let connection = Connection::open_in_memory().unwrap();

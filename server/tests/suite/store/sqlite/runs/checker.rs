@@ -1,4 +1,4 @@
-//! Compares the runs in files of events with the rows that they speak of.
+//! Compares the runs in files of events with the rows that they refer to.
 
 use std::path::{Path, PathBuf};
 
@@ -11,19 +11,18 @@ type Number = ([u8; 16], u64, u128);
 /// A producer, its first and last number, and the row of the first.
 type Run = ([u8; 16], u64, u64, u128);
 
-/// What is wrong in the files of events in `folder`: numbers whose rows have no run, or whose runs have no row or another
-/// one, and runs that should be one.
+/// What is wrong in the files of events in `folder`: rows in no run, numbers of a run without their
+/// row, and runs that should be one.
 pub(crate) fn faults(folder: &Path) -> Vec<String> {
     files(folder).iter().flat_map(|path| faults_in(path)).collect()
 }
 
 /// How many runs there are in all files of events in `folder`.
-#[allow(dead_code, reason = "not every test counts")]
 pub(crate) fn count(folder: &Path) -> usize {
     files(folder).iter().map(|path| runs(&open(path)).len()).sum()
 }
 
-/// The files that there are. One that a crash left half made, or that was removed, is nobody's.
+/// The files in use. The others are left from a crash or were removed.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let store = open(&folder.join("store.db"));
     let mut statement = store.prepare("SELECT week FROM weeks WHERE state <> 'removed'").unwrap();
@@ -47,7 +46,7 @@ fn runs(connection: &Connection) -> Vec<Run> {
 
 fn faults_in(path: &Path) -> Vec<String> {
     let connection = open(path);
-    // Both of one commit.
+    // One transaction, so that rows and runs are of the same commit.
     connection.execute_batch("BEGIN").unwrap();
     let sql =
         "SELECT producer, seq, id FROM events WHERE producer IS NOT NULL ORDER BY producer, seq";

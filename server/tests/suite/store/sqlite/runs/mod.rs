@@ -1,4 +1,4 @@
-//! Runs in the files of events of the embedded backend: they say exactly what the rows say, whatever happens to either.
+//! Runs in SQLite's files of events: they always agree with the rows, whatever happens to either.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn open(folder: &Path) -> SqliteStore {
     SqliteStore::open(&folder.join("store.db"), WriterLimits::default(), Vec::new()).unwrap()
 }
 
-/// A payload with these numbers of these producers; a number of 0 is an event without one.
+/// A payload with these producers and numbers. Number 0 stands for an event without one.
 fn payload(id: u128, numbers: impl IntoIterator<Item = (u128, u64)>) -> Arc<Plan> {
     let events = numbers.into_iter().map(|(producer, seq)| match seq {
         0 => r#"{"name":"e"}"#.to_owned(),
@@ -58,7 +58,7 @@ fn events(folder: &Path) -> PathBuf {
     folder.join(format!("events-{}.db", Week::of_ms(NOW)))
 }
 
-/// Does this to a database by hand, while no server has it open.
+/// Changes a database while no server has it open.
 fn by_hand(path: &Path, sql: &str) -> usize {
     Connection::open(path).unwrap().execute(sql, []).unwrap()
 }
@@ -75,7 +75,7 @@ async fn is_stored(store: &SqliteStore, producer: u128, seq: u64) -> bool {
 }
 
 #[tokio::test]
-async fn numbers_that_follow_each_other_are_one_run_and_anything_between_them_makes_two() {
+async fn consecutive_numbers_are_one_run_unless_something_is_between_them() {
     for (sent, want) in [
         (vec![(1, 1), (1, 2), (1, 3)], 1),
         (vec![(1, 1), (1, 3)], 2),
@@ -106,9 +106,9 @@ async fn runs_of_two_payloads_are_two() {
     store.close().await.unwrap();
 }
 
-/// The ledger decides; a file of events in which it was wrong takes no second row of a number.
+/// Even if a ledger is wrong, its file of events takes no second row of a number.
 #[tokio::test]
-async fn a_number_that_is_in_a_run_is_not_written_again_whatever_the_ledger_says() {
+async fn a_number_in_a_run_is_not_written_again_even_if_its_ledger_is_gone() {
     for again in [4..=4, 1..=2, 5..=9, 2..=3, 1..=9] {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path());
@@ -120,36 +120,37 @@ async fn a_number_that_is_in_a_run_is_not_written_again_whatever_the_ledger_says
         let totals = store.totals(NOW).await.unwrap();
         let failed = store.apply(vec![payload(8, numbers(again.clone()))], NOW).await;
         assert!(matches!(failed, Err(StoreError::Database { .. })), "{again:?}: {failed:?}");
-        assert_eq!(store.totals(NOW).await.unwrap(), totals, "nothing was changed");
+        assert_eq!(store.totals(NOW).await.unwrap(), totals, "nothing changed");
         assert!(!is_stored(&store, 1, 9).await);
-        // Numbers beside it are nobody else's.
+        // Numbers beside the run, and those of other producers, are free.
         store.apply(vec![payload(9, [(1, 1), (1, 6), (2, 4)])], NOW).await.unwrap();
         assert_eq!(checker::faults(dir.path()), [""; 0], "{again:?}");
         store.close().await.unwrap();
     }
 }
 
-/// What a crash leaves that came after the week's file was committed and before store.db was: `then`, done to a copy of
-/// the files, with store.db as it was before.
-async fn broken_off(folder: &Path, then: impl AsyncFnOnce(&SqliteStore)) {
+/// Leaves what a crash leaves between the commits of the week's file and of store.db: what `then`
+/// wrote, with store.db as it was before.
+async fn commit_the_week_only(folder: &Path, then: impl AsyncFnOnce(&SqliteStore)) {
     let (store, before) = (folder.join("store.db"), folder.join("before.db"));
     std::fs::copy(&store, &before).unwrap();
     let running = open(folder);
     then(&running).await;
     running.close().await.unwrap();
     std::fs::rename(&before, &store).unwrap();
-    assert!(!folder.join("store.db-wal").exists(), "the log was emptied");
+    assert!(!folder.join("store.db-wal").exists(), "closing empties the WAL");
 }
 
 #[tokio::test]
-async fn runs_of_a_commit_that_had_not_finished_go_with_its_rows() {
+async fn runs_of_an_unfinished_commit_are_deleted_with_its_rows() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     store.apply(vec![payload(7, numbers(1..=5))], NOW).await.unwrap();
     store.close().await.unwrap();
     let more = || vec![payload(8, numbers(6..=9)), payload(9, [(2, 1), (2, 2), (1, 11)])];
-    broken_off(dir.path(), async |store| drop(store.apply(more(), NOW).await.unwrap())).await;
-    assert_eq!(checker::count(dir.path()), 4, "before it is opened, they are there");
+    commit_the_week_only(dir.path(), async |store| drop(store.apply(more(), NOW).await.unwrap()))
+        .await;
+    assert_eq!(checker::count(dir.path()), 4, "they are there until the next start");
 
     let store = open(dir.path());
     assert_eq!(checker::faults(dir.path()), [""; 0]);
@@ -160,10 +161,10 @@ async fn runs_of_a_commit_that_had_not_finished_go_with_its_rows() {
     store.close().await.unwrap();
 }
 
-/// Rows that were deleted by hand come back with a replay, whether somebody deleted their runs, too, and wherever it
-/// breaks off.
+/// Rows may have been deleted by hand, with their runs or without. A replay restores them even if
+/// it is interrupted and starts again.
 #[tokio::test]
-async fn a_replay_restores_rows_and_what_of_their_runs_is_gone() {
+async fn a_replay_restores_deleted_rows_and_their_runs() {
     let deletions = [
         ("DELETE FROM events", "DELETE FROM runs"),
         ("DELETE FROM events", "DELETE FROM runs WHERE producer IS NULL"),
@@ -177,7 +178,7 @@ async fn a_replay_restores_rows_and_what_of_their_runs_is_gone() {
         store.close().await.unwrap();
         let gone = by_hand(&events(dir.path()), rows) as u64;
         by_hand(&events(dir.path()), runs);
-        broken_off(dir.path(), async |store| {
+        commit_the_week_only(dir.path(), async |store| {
             let done: Replayed = store.reapply(sent(), NOW).await.unwrap();
             assert_eq!((done.restored, done.rewritten), (gone, 6 - gone));
             assert_eq!(checker::faults(dir.path()), [""; 0], "{rows}; {runs}");
@@ -196,7 +197,7 @@ async fn a_replay_restores_rows_and_what_of_their_runs_is_gone() {
     }
 }
 
-/// Ids are what runs are made of, not SQLite's own numbers of rows, which `VACUUM` may change.
+/// Runs refer to rows by id, because `VACUUM` may change SQLite's own row numbers.
 #[tokio::test]
 async fn numbers_are_found_after_a_vacuum() {
     let dir = tempfile::tempdir().unwrap();
@@ -213,9 +214,9 @@ async fn numbers_are_found_after_a_vacuum() {
     store.close().await.unwrap();
 }
 
-/// The checker itself: each way in which runs can be wrong is seen.
+/// Tests the checker itself.
 #[tokio::test]
-async fn runs_that_are_wrong_are_noticed() {
+async fn the_checker_finds_every_kind_of_wrong_run() {
     let (run, id) = ("UPDATE runs SET", "first_id = (SELECT id FROM events WHERE seq");
     for (damage, want) in [
         ("DELETE FROM runs WHERE first = 1".to_owned(), "no run"),

@@ -1,4 +1,4 @@
-//! Crashes and power cuts while files of events that an earlier version left are brought up to date.
+//! Crashes and power cuts while the files of events of an earlier version are upgraded.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::store::sqlite::runs::checker;
 use crate::store::sqlite::upgrade::older::{by_hand, events_files, steps, weeks};
 use crate::store::sqlite::upgrade::{fill_weeks, leave_all};
 
-/// At how many operations it breaks off.
+/// The number of operations at which an upgrade is interrupted.
 const CUTS: u64 = 10;
 
 fn open(folder: &Path) -> Option<SqliteStore> {
     SqliteStore::open(&folder.join("store.db"), WriterLimits::default(), Vec::new()).ok()
 }
 
-/// Starts on `folder` until the disk fails after so many operations. Gives how many were done.
+/// Starts on `folder` until the disk fails after `cut_after` operations. Gives how many were done.
 async fn start(folder: &Path, cut_after: u64) -> (Disk, u64) {
     let disk = Disk::watch(folder).unwrap();
     disk.cut_after(cut_after);
@@ -29,7 +29,7 @@ async fn start(folder: &Path, cut_after: u64) -> (Disk, u64) {
 }
 
 #[tokio::test]
-async fn wherever_it_breaks_off_the_next_start_goes_on() {
+async fn an_interrupted_upgrade_continues_at_the_next_start() {
     let root = tempfile::tempdir().unwrap();
     let folder = |name: String| {
         let folder = root.path().join(name);
@@ -62,7 +62,7 @@ async fn wherever_it_breaks_off_the_next_start_goes_on() {
 }
 
 #[tokio::test]
-async fn a_sealed_file_that_is_gone_is_not_made_anew_and_one_that_is_done_stays_as_it_is() {
+async fn an_upgrade_creates_no_missing_file_and_changes_no_upgraded_one() {
     let dir = tempfile::tempdir().unwrap();
     fill_weeks(dir.path()).await;
     let store = dir.path().join("store.db");

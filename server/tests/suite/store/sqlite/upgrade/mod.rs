@@ -1,4 +1,4 @@
-//! Databases that earlier versions left, filled, are opened by this one: everything is there, and goes on.
+//! This version opens filled databases of earlier versions: nothing is missing, and work continues.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ mod server;
 use older::{call_newer, events_files, leave, steps, weeks};
 use server::{EVERYTHING, NOW, Server};
 
-/// Weeks after the first: more than are open for writing at a time.
+/// Weeks after the first. These are more than are open for writing at a time.
 const WEEKS: i64 = 6;
 
-/// What this version leaves: everything that can be in a database, in every state that it can be in.
+/// Fills databases of this version with everything that they can hold, in every state.
 async fn fill(folder: &Path) {
     let server = Server::open(folder).unwrap();
     let rules = KeyRules {
@@ -58,7 +58,7 @@ async fn fill(folder: &Path) {
     server.close().await;
 }
 
-/// Events in later weeks, of which the first ones are sealed by the last ones.
+/// Adds events of later weeks. Opening the last weeks seals the first ones.
 async fn fill_weeks(folder: &Path) {
     let server = Server::open(folder).unwrap();
     for week in 1..=WEEKS {
@@ -70,23 +70,24 @@ async fn fill_weeks(folder: &Path) {
     assert!(states.contains(&"sealed".into()) && states.contains(&"open".into()), "{states:?}");
 }
 
-/// Copies all of `from` into `to`, but its databases as these versions of their schemas left them.
+/// Copies `from` to `to`, with the databases as these versions of their schemas would have left
+/// them.
 fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
     for path in events_files(from) {
-        // Both took their next step in the same version.
+        // The schema of a week changed in the same version as that of the store.
         let week = if store >= 5 { 2 } else { 1 };
         leave("week", week, &path, &to.join(path.file_name().unwrap()));
     }
 }
 
-/// Finishes what was begun, and takes more.
-async fn go_on(server: &Server, store_version: usize) {
+/// Finishes the work that was begun, and takes more.
+async fn continue_work(server: &Server, store_version: usize) {
     server.process(NOW + 1_000_000).await;
     server.replay(NOW + 1_000_000).await;
     server.stage(300..310, 0).await;
-    // What has come before, in other payloads.
+    // Events that arrived before, in other payloads.
     server.stage(60..63, 500_000).await;
     server.process(NOW + 1_100_000).await;
     let backlog = server.storage.payload_queue.backlog().await.unwrap();
@@ -100,7 +101,7 @@ async fn go_on(server: &Server, store_version: usize) {
     assert_eq!(server.storage.delivery_queue.sinks().await.unwrap()[0].waiting, 0);
 }
 
-async fn whole(intake: usize, store: usize) {
+async fn check_upgrade(intake: usize, store: usize) {
     let (today, older) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fill_weeks(today.path()).await;
     fill(today.path()).await;
@@ -112,12 +113,12 @@ async fn whole(intake: usize, store: usize) {
     }
     let [runs, same] = folders.map(checker::count);
     assert_eq!(runs, same, "numbers that follow each other are one run");
-    assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it was left");
-    assert_eq!(older.tell_store(store).await, today.tell_store(store).await, "as it was left");
-    go_on(&today, store).await;
-    go_on(&older, store).await;
-    assert_eq!(older.tell_intake().await, today.tell_intake().await, "as it went on");
-    assert_eq!(older.tell_store(store.min(2)).await, today.tell_store(store.min(2)).await);
+    assert_eq!(older.read_intake().await, today.read_intake().await, "as it was left");
+    assert_eq!(older.read_store(store).await, today.read_store(store).await, "as it was left");
+    continue_work(&today, store).await;
+    continue_work(&older, store).await;
+    assert_eq!(older.read_intake().await, today.read_intake().await, "as it went on");
+    assert_eq!(older.read_store(store.min(2)).await, today.read_store(store.min(2)).await);
     if store >= 3 {
         assert_eq!(
             older.storage.delivery_queue.sinks().await.unwrap(),
@@ -132,21 +133,21 @@ async fn whole(intake: usize, store: usize) {
 }
 
 #[tokio::test]
-async fn what_earlier_versions_of_the_intake_left_is_there_and_goes_on() {
+async fn intake_databases_of_earlier_versions_are_upgraded_whole() {
     for version in 1..=steps("intake").len() {
-        whole(version, steps("store").len()).await;
+        check_upgrade(version, steps("store").len()).await;
     }
 }
 
 #[tokio::test]
-async fn what_earlier_versions_of_the_store_left_is_there_and_goes_on() {
+async fn store_databases_of_earlier_versions_are_upgraded_whole() {
     for version in 1..=steps("store").len() {
-        whole(steps("intake").len(), version).await;
+        check_upgrade(steps("intake").len(), version).await;
     }
 }
 
 #[tokio::test]
-async fn what_a_newer_version_left_is_refused_and_left_alone() {
+async fn databases_of_a_newer_version_are_refused_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     fill(dir.path()).await;
     let is_database = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "db");
@@ -176,8 +177,8 @@ async fn what_a_newer_version_left_is_refused_and_left_alone() {
     }
 }
 
-/// Databases remember the steps that made them by these sums: a step that was released is never changed, but
-/// followed by another.
+/// A database stores the checksum of each step of its schema, so a released step must never change.
+/// Add a step instead.
 #[test]
 fn a_step_that_was_released_never_changes() {
     let sums = ["intake", "store", "week"].map(|schema| {

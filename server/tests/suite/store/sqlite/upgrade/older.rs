@@ -1,4 +1,5 @@
-//! Databases as earlier versions left them: their schema, with today's rows in the tables and columns that it has.
+//! Makes databases as earlier versions left them: an older schema, with today's rows as far as it
+//! has their tables and columns.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ pub(crate) fn steps(schema: &str) -> Vec<Migration> {
     files.iter().map(step).collect()
 }
 
-/// Makes `to` what version `version` of `schema` would have left where `from` is.
+/// Copies the database `from` to `to` with version `version` of `schema`.
 pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
     let mut older = Connection::open(to).unwrap();
     older.execute_batch("PRAGMA journal_mode = WAL").unwrap();
@@ -58,12 +59,12 @@ pub(crate) fn events_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Does this to a database by hand, while no server has it open.
+/// Changes a database while no server has it open.
 pub(crate) fn by_hand(database: &Path, sql: &str) {
     Connection::open(database).unwrap().execute_batch(sql).unwrap();
 }
 
-/// Says in `database` that a newer version wrote it.
+/// Records in `database` that a newer version wrote it.
 pub(crate) fn call_newer(database: &Path) {
     let connection = Connection::open(database).unwrap();
     let version = "SELECT max(version) FROM refinery_schema_history";

@@ -1,4 +1,4 @@
-//! Both databases in a folder, the stages over them, and all that they tell.
+//! A server's storage in a folder, the stages that use it, and everything that can be read from it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use lamplight_wire::event::Kind;
 use uuid::Uuid;
 
 pub(crate) const NOW: i64 = 1_700_000_000_000;
-/// Everything that is kept.
+/// Every payload.
 pub(crate) const EVERYTHING: PayloadSpan =
     PayloadSpan { first: PayloadId(Uuid::nil()), last: PayloadId(Uuid::max()) };
 
-/// A clock that stands still.
+/// A clock that never moves.
 #[derive(Clone, Copy)]
 pub(crate) struct At(pub(crate) i64);
 
@@ -38,8 +38,8 @@ pub(crate) struct Server {
     pub(crate) storage: Storage,
 }
 
-/// The body of the payload with this number: numbered, named and nameless events, some of them broken, some repeated,
-/// and what is said about a user.
+/// The body of the payload with this number: events with every kind of identity, some invalid, some
+/// repeated, and an `identify` event.
 fn body(number: i64) -> String {
     let producer = Producer::from_bits(1 + u128::from(number.unsigned_abs() % 3));
     let seq = 1 + number / 3 * 2;
@@ -70,7 +70,7 @@ impl Server {
         self.storage.close().await.unwrap();
     }
 
-    /// Stages the payloads with these numbers, as they come that much later.
+    /// Stages the payloads with these numbers, each received `later_ms` after its usual time.
     pub(crate) async fn stage(&self, numbers: std::ops::Range<i64>, later_ms: i64) {
         let mut staging = Vec::new();
         for number in numbers {
@@ -108,7 +108,7 @@ impl Server {
         }
     }
 
-    /// Processes all that is due.
+    /// Processes everything that is due.
     pub(crate) async fn process(&self, now_ms: i64) {
         let worker = Worker {
             slot: WorkerSlot::ALONE,
@@ -133,7 +133,8 @@ impl Server {
         while replayer.round().await.unwrap() {}
     }
 
-    /// Leases up to so many deliveries, and ends them in each possible way in turn, or all as sent. Gives how many.
+    /// Leases up to `events_max` deliveries, and ends them in each possible way in turn, or all as
+    /// sent. Gives how many it leased.
     pub(crate) async fn deliver(&self, now_ms: i64, events_max: u32, all_sent: bool) -> usize {
         let ask = DeliveryAsk {
             sink: "archive".into(),
@@ -164,8 +165,8 @@ impl Server {
         count
     }
 
-    /// What `intake.db` tells.
-    pub(crate) async fn tell_intake(&self) -> Vec<String> {
+    /// Everything that can be read from `intake.db`.
+    pub(crate) async fn read_intake(&self) -> Vec<String> {
         let payloads =
             self.storage.archive.payloads(EVERYTHING, None, 10_000, 1 << 30).await.unwrap();
         let mut told: Vec<_> = payloads.iter().map(|payload| format!("{payload:?}")).collect();
@@ -174,8 +175,8 @@ impl Server {
         told
     }
 
-    /// What is told about a producer's events by number: page by page, and one by one.
-    async fn tell_producer(&self, producer: Producer) -> Vec<String> {
+    /// A producer's events, page by page and one by one.
+    async fn read_producer(&self, producer: Producer) -> Vec<String> {
         let filter = EventFilter { producer: Some(producer), ..EventFilter::default() };
         let (mut told, mut after) = (Vec::new(), None);
         loop {
@@ -195,8 +196,9 @@ impl Server {
         }
     }
 
-    /// What `store.db` and the files of events tell, as far as a schema of that version could know it.
-    pub(crate) async fn tell_store(&self, version: usize) -> Vec<String> {
+    /// Everything that can be read from `store.db` and the files of events, as far as a schema of
+    /// that version has it.
+    pub(crate) async fn read_store(&self, version: usize) -> Vec<String> {
         let mut told = vec![format!("{:?}", self.storage.reader.totals(NOW).await.unwrap())];
         for mut key in self.storage.keys.list().await.unwrap() {
             if version < 2 {
@@ -217,7 +219,7 @@ impl Server {
             }
         }
         for producer in (1..=3).map(Producer::from_bits) {
-            told.extend(self.tell_producer(producer).await);
+            told.extend(self.read_producer(producer).await);
         }
         for outcome in [Outcome::Duplicate, Outcome::Invalid] {
             let (source, producer, from_ms, to_ms, after) = (None, None, None, None, None);
