@@ -2,7 +2,7 @@
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, EventFilter, EventIdentity, Fate, Grouping, Storage,
+    Aggregate, AggregateQuery, EventFilter, EventIdentity, Grouping, PlannedOutcome, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -37,8 +37,8 @@ fn pairs(want: &[(&str, u64)]) -> Vec<(String, u64)> {
     want.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
 }
 
-fn anonymous(fate: Fate) -> (EventIdentity, Fate) {
-    (EventIdentity::Anonymous, fate)
+fn anonymous(outcome: PlannedOutcome) -> (EventIdentity, PlannedOutcome) {
+    (EventIdentity::Anonymous, outcome)
 }
 
 async fn events_are_counted_by_name_and_by_type(Backend { storage, .. }: Backend) {

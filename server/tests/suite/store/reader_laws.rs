@@ -30,7 +30,7 @@ async fn names(storage: &Storage, filter: EventFilter) -> Vec<String> {
 }
 
 async fn every_column_of_an_event_is_read_as_it_was_written(Backend { storage, .. }: Backend) {
-    let fate = good_with("a", |it| {
+    let outcome = good_with("a", |it| {
         it.kind = Kind::Critical;
         it.ts_ms = None;
         it.time_ms = NOW + 7;
@@ -42,7 +42,7 @@ async fn every_column_of_an_event_is_read_as_it_was_written(Backend { storage, .
         it.monitor_json = Some(r#"{"m":1}"#.into());
         it.enrichment_json = Some(r#"{"e":1}"#.into());
     });
-    let plan = plan(1, vec![(EventIdentity::Anonymous, good("first")), (number(1, 3), fate)]);
+    let plan = plan(1, vec![(EventIdentity::Anonymous, good("first")), (number(1, 3), outcome)]);
     let id = plan.events[1].id;
     storage.events.apply(shared([plan]), NOW).await.unwrap();
     let want = EventRow {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    EventFilter, EventIdentity, EventQuery, EventRef, EventRow, EventTrace, RetentionLimits, Plan, Replayed,
-    Route, Storage, Week,
+    EventFilter, EventIdentity, EventQuery, EventRef, EventRow, EventTrace, Plan, PlannedOutcome,
+    Replayed, RetentionLimits, Route, Storage, Week,
 };
 use lamplight_wire::event::Kind;
 
@@ -34,7 +34,7 @@ async fn events(storage: &Storage) -> Vec<EventRow> {
     storage.reader.events(query).await.unwrap().events
 }
 
-fn enriched(name: &str, country: &str) -> lamplight_server::store::Fate {
+fn enriched(name: &str, country: &str) -> PlannedOutcome {
     good_with(name, |it| it.enrichment_json = Some(format!(r#"{{"country":"{country}"}}"#)))
 }
 
@@ -52,11 +52,11 @@ async fn replaying_replaces_what_enrichment_added(Backend { storage, .. }: Backe
 }
 
 async fn replaying_stores_what_was_refused_and_can_be_stored_now(Backend { storage, .. }: Backend) {
-    let with = |fate: fn() -> lamplight_server::store::Fate| {
+    let with = |outcome: fn() -> PlannedOutcome| {
         let events = vec![
-            (number(1, 1), fate()),
-            (client_id("x"), fate()),
-            (EventIdentity::Anonymous, fate()),
+            (number(1, 1), outcome()),
+            (client_id("x"), outcome()),
+            (EventIdentity::Anonymous, outcome()),
             (number(1, 2), good("b")),
         ];
         shared([plan(1, events)])

@@ -4,8 +4,8 @@ use lamplight_server::process::row_id;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
-    RetentionLimits, LeaseToken, PayloadId, Reason, RetryAsk, Route, SettledDelivery, Settlement, Storage,
-    Ticket, Week,
+    LeaseToken, PayloadId, Reason, RetentionLimits, RetryAsk, Route, SettledDelivery, Settlement,
+    Storage, Ticket, Week,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -86,7 +86,8 @@ async fn weeks_that_are_too_old_are_removed_whole(Backend { storage, .. }: Backe
     four_weeks(&storage).await;
     assert_eq!(prune(&storage, KEEP_ALL).await, 0);
     assert_eq!(stored(&storage).await, 8);
-    let almost = RetentionLimits { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
+    let almost =
+        RetentionLimits { events_from_ms: Some(Week::of_ms(at(2)).from_ms() - 1), ..KEEP_ALL };
     assert_eq!(prune(&storage, almost).await, 1, "a week is removed when all of it is too old");
     assert_eq!(prune(&storage, weeks_before(2)).await, 1);
     assert_eq!(stored(&storage).await, 4);
@@ -104,7 +105,10 @@ async fn weeks_that_are_too_old_are_removed_whole(Backend { storage, .. }: Backe
 
 async fn over_the_limit_of_bytes_the_oldest_weeks_are_removed(Backend { storage, .. }: Backend) {
     four_weeks(&storage).await;
-    assert_eq!(prune(&storage, RetentionLimits { events_bytes: Some(1 << 40), ..KEEP_ALL }).await, 0);
+    assert_eq!(
+        prune(&storage, RetentionLimits { events_bytes: Some(1 << 40), ..KEEP_ALL }).await,
+        0
+    );
     assert_eq!(prune(&storage, RetentionLimits { events_bytes: Some(1), ..KEEP_ALL }).await, 3);
     assert_eq!(stored(&storage).await, 2);
     assert!(is_removed(&storage, EventRef::Number(producer(1), 3)).await);

@@ -66,7 +66,11 @@ pub(crate) fn plan(number: u128, events: Vec<(EventIdentity, PlannedOutcome)>) -
 }
 
 /// A plan for the payload with this number, received at this time.
-pub(crate) fn plan_at(received_ms: i64, number: u128, events: Vec<(EventIdentity, Fate)>) -> Plan {
+pub(crate) fn plan_at(
+    received_ms: i64,
+    number: u128,
+    events: Vec<(EventIdentity, PlannedOutcome)>,
+) -> Plan {
     let payload = payload_at(received_ms, number);
     let events = (0..)
         .zip(events)

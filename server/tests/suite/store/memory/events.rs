@@ -9,8 +9,8 @@ use lamplight_server::store::apply::{
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventIdentity, EventRow, Events, RetentionLimits, Key, PayloadId, Plan, PlannedEvent,
-    Pruned, RefusedEvent, Replayed, Route, RowId, StoreError, Week,
+    Answer, Applied, EventIdentity, EventRow, Events, Key, PayloadId, Plan, PlannedEvent, Pruned,
+    RefusedEvent, Replayed, RetentionLimits, Route, RowId, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;

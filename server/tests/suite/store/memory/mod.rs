@@ -12,8 +12,8 @@
 //! - **Leases.** A backend finds what is due. [`FairShare`] decides how much of it one lease gets.
 //! - **Applying.** A backend reads what [`apply::Wanted`] names and writes what [`apply::Writes`]
 //!   holds. [`apply::decide`] and [`apply::replay`] decide everything in between.
-//! - **Deliveries.** [`DeliveryEnding`] says what a settled delivery becomes and [`RetryAsk`] when a
-//!   dead letter is due again. A backend moves rows between queue, log and dead letters.
+//! - **Deliveries.** [`DeliveryEnding`] says what a settled delivery becomes and [`RetryAsk`] when
+//!   a dead letter is due again. A backend moves rows between queue, log and dead letters.
 //! - **Pruning.** [`RetentionLimits`] says which weeks and which rows are deleted.
 //! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page.
 //!   A database also needs an index for each filter and a limit of rows to look at; a map needs
