@@ -178,7 +178,8 @@ impl DeliveryEnding {
         }
     }
 
-    /// When the next attempt is due, if there is one. Never 0, which stands for a delivery without an attempt.
+    /// When the next attempt is due, if there is one. Never 0, which stands for a delivery without
+    /// an attempt.
     pub fn due_ms(&self) -> Option<i64> {
         match self {
             Self::RetryAt(due_ms, _) => Some((*due_ms).max(1)),
