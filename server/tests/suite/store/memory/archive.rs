@@ -13,9 +13,13 @@ const PRUNED_MAX: usize = 100;
 impl IntakeTables {
     /// The payloads of a span, in the order of their ids.
     fn span(&self, span: PayloadSpan) -> impl Iterator<Item = KeptPayload> {
-        let positions = self.by_id.range(span.first..=span.last);
-        positions.filter_map(|(_, position)| self.payloads.get(position)).map(|payload| {
-            KeptPayload { metadata: payload.metadata.clone(), body: payload.body.clone() }
+        // A map panics for a range that ends before it starts.
+        let positions = (span.first <= span.last).then(|| self.by_id.range(span.first..=span.last));
+        let payloads =
+            positions.into_iter().flatten().filter_map(|(_, position)| self.payloads.get(position));
+        payloads.map(|payload| KeptPayload {
+            metadata: payload.metadata.clone(),
+            body: payload.body.clone(),
         })
     }
 }
