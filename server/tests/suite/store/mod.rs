@@ -19,6 +19,7 @@ mod refused_laws;
 mod replay_laws;
 mod retention_laws;
 mod sample;
+mod sink_laws;
 pub(crate) mod sqlite;
 mod trace_laws;
 mod week_laws;
