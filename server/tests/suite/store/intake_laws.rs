@@ -1,4 +1,4 @@
-//! The laws of `Intake`.
+//! The laws of `PayloadQueue`: staging, leasing, settling and releasing.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::store::sample::{NOW, ask, payload};
 crate::laws!(
     a_staged_payload_is_leased_as_it_came,
     a_leased_payload_is_not_leased_again_before_its_lease_ends,
-    an_expired_lease_comes_round_again_as_another_attempt,
-    settled_work_does_not_come_back,
+    a_payload_whose_lease_expired_is_leased_again_as_another_attempt,
+    a_settled_payload_is_never_leased_again,
     settle_with_another_token_changes_nothing,
     settle_with_an_expired_token_changes_nothing,
     settle_changes_nothing_unless_every_ticket_is_held,
-    a_failed_payload_comes_round_when_it_is_due_and_not_before,
+    a_failed_payload_is_leased_again_when_it_is_due_and_not_before,
     release_with_another_token_changes_nothing,
     only_the_payloads_own_failures_are_counted_as_such,
     a_payload_that_is_set_aside_is_counted_and_not_leased_again,
@@ -28,14 +28,14 @@ crate::laws!(
     a_retried_payload_is_due_again_with_its_failures_forgotten,
     pruning_keeps_what_is_set_aside_and_deletes_around_it,
     a_reopened_queue_keeps_what_is_set_aside,
-    a_lease_takes_no_more_than_it_asks_for_but_always_one,
-    the_longest_waiting_is_leased_first,
-    failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round,
-    failures_alone_get_all_places,
-    workers_lease_what_is_theirs_and_together_everything,
-    a_reopened_intake_has_everything_and_no_leases,
+    a_lease_takes_no_more_than_asked_but_at_least_one_payload,
+    the_longest_waiting_payload_is_leased_first,
+    failed_and_fresh_payloads_never_keep_each_other_waiting,
+    failures_alone_fill_a_lease,
+    each_payload_is_leased_to_one_of_the_workers,
+    a_restart_keeps_payloads_and_ends_leases,
     staging_wakes_each_worker,
-    a_receipt_is_found_before_and_after_its_payload_is_settled,
+    metadata_is_found_before_and_after_a_payload_is_settled,
 );
 
 async fn stage(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
@@ -74,7 +74,9 @@ async fn a_leased_payload_is_not_leased_again_before_its_lease_ends(
     assert_eq!(lease(&storage, 2, NOW + 59_999).await.2.len(), 0);
 }
 
-async fn an_expired_lease_comes_round_again_as_another_attempt(Backend { storage, .. }: Backend) {
+async fn a_payload_whose_lease_expired_is_leased_again_as_another_attempt(
+    Backend { storage, .. }: Backend,
+) {
     stage(&storage, 1..=1).await;
     lease(&storage, 1, NOW).await;
     let again = storage.payload_queue.lease(ask(2, NOW + 60_000, 10)).await.unwrap();
@@ -82,7 +84,7 @@ async fn an_expired_lease_comes_round_again_as_another_attempt(Backend { storage
     assert_eq!(again[0].attempts, 1);
 }
 
-async fn settled_work_does_not_come_back(Backend { storage, .. }: Backend) {
+async fn a_settled_payload_is_never_leased_again(Backend { storage, .. }: Backend) {
     stage(&storage, 1..=3).await;
     assert_eq!(depth(&storage).await, (3, 6));
     let (held, tickets, _) = lease(&storage, 1, NOW).await;
@@ -125,7 +127,7 @@ async fn settle_changes_nothing_unless_every_ticket_is_held(Backend { storage, .
     assert_eq!(depth(&storage).await, (2, 4));
 }
 
-async fn a_failed_payload_comes_round_when_it_is_due_and_not_before(
+async fn a_failed_payload_is_leased_again_when_it_is_due_and_not_before(
     Backend { storage, .. }: Backend,
 ) {
     stage(&storage, 1..=1).await;
@@ -282,7 +284,9 @@ async fn release_with_another_token_changes_nothing(Backend { storage, .. }: Bac
     assert_eq!(lease(&storage, 3, NOW + 1).await.2.len(), 0, "still leased");
 }
 
-async fn a_lease_takes_no_more_than_it_asks_for_but_always_one(Backend { storage, .. }: Backend) {
+async fn a_lease_takes_no_more_than_asked_but_at_least_one_payload(
+    Backend { storage, .. }: Backend,
+) {
     for number in 1..=4 {
         storage.payload_queue.stage(payload(number, &"x".repeat(100))).await.unwrap();
     }
@@ -293,14 +297,12 @@ async fn a_lease_takes_no_more_than_it_asks_for_but_always_one(Backend { storage
     assert_eq!(storage.payload_queue.lease(ask(3, NOW, 1)).await.unwrap().len(), 1);
 }
 
-async fn the_longest_waiting_is_leased_first(Backend { storage, .. }: Backend) {
+async fn the_longest_waiting_payload_is_leased_first(Backend { storage, .. }: Backend) {
     stage(&storage, 1..=9).await;
     assert_eq!(lease(&storage, 1, NOW).await.2, (1..=9).collect::<Vec<_>>());
 }
 
-async fn failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round(
-    Backend { storage, .. }: Backend,
-) {
+async fn failed_and_fresh_payloads_never_keep_each_other_waiting(Backend { storage, .. }: Backend) {
     stage(&storage, 1..=8).await;
     let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let fail =
@@ -316,7 +318,7 @@ async fn failures_do_not_keep_fresh_payloads_waiting_nor_the_other_way_round(
     assert_eq!((leased.len(), fresh), (8, 6));
 }
 
-async fn failures_alone_get_all_places(Backend { storage, .. }: Backend) {
+async fn failures_alone_fill_a_lease(Backend { storage, .. }: Backend) {
     stage(&storage, 1..=8).await;
     let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let fail =
@@ -329,7 +331,7 @@ async fn failures_alone_get_all_places(Backend { storage, .. }: Backend) {
     assert_eq!(storage.payload_queue.lease(ask(2, NOW + 1, 8)).await.unwrap().len(), 8);
 }
 
-async fn workers_lease_what_is_theirs_and_together_everything(Backend { storage, .. }: Backend) {
+async fn each_payload_is_leased_to_one_of_the_workers(Backend { storage, .. }: Backend) {
     stage(&storage, 1..=600).await;
     for workers in 1..=storage.payload_queue.workers_max() {
         let mut leased = Vec::new();
@@ -348,7 +350,7 @@ async fn workers_lease_what_is_theirs_and_together_everything(Backend { storage,
     }
 }
 
-async fn a_reopened_intake_has_everything_and_no_leases(backend: Backend) {
+async fn a_restart_keeps_payloads_and_ends_leases(backend: Backend) {
     stage(&backend.storage, 1..=3).await;
     let (held, tickets, _) = lease(&backend.storage, 1, NOW).await;
     backend.storage.payload_queue.settle(held, tickets[..1].to_vec(), NOW).await.unwrap();
@@ -372,9 +374,7 @@ async fn staging_wakes_each_worker(Backend { storage, .. }: Backend) {
     tokio::join!(stage(&storage, 1..=300), waits);
 }
 
-async fn a_receipt_is_found_before_and_after_its_payload_is_settled(
-    Backend { storage, .. }: Backend,
-) {
+async fn metadata_is_found_before_and_after_a_payload_is_settled(Backend { storage, .. }: Backend) {
     let sent = payload(1, "[]").metadata;
     assert_eq!(storage.archive.metadata(sent.id).await.unwrap(), None);
     stage(&storage, 1..=1).await;
