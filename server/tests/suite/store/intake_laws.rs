@@ -365,13 +365,14 @@ async fn staging_wakes_each_worker(Backend { storage, .. }: Backend) {
     let woken = |worker| {
         tokio::time::timeout(Duration::from_secs(10), storage.payload_queue.staged(worker))
     };
-    let waits = async {
-        for worker in WorkerSlot::among(2) {
-            woken(worker).await.unwrap();
-        }
-        woken(WorkerSlot::ALONE).await.unwrap();
-    };
-    tokio::join!(stage(&storage, 1..=300), waits);
+    for (workers, numbers) in [(2, 1..=300), (1, 301..=600)] {
+        let waits = async {
+            for worker in WorkerSlot::among(workers) {
+                woken(worker).await.unwrap();
+            }
+        };
+        tokio::join!(stage(&storage, numbers), waits);
+    }
 }
 
 async fn metadata_is_found_before_and_after_a_payload_is_settled(Backend { storage, .. }: Backend) {
