@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use lamplight_server::store::apply::{
-    self, History, Known, NewRow, NotStored, StoredProfile, TotalsChange, Wanted, Writes,
+    self, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
 };
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventIdentity, EventRow, Events, Key, PayloadId, Plan, PlannedEvent, Pruned,
-    RefusedEvent, Replayed, RetentionLimits, Route, RowId, StoreError, Week,
+    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, Pruned, RefusedEvent, Replayed,
+    RetentionLimits, Route, RowId, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
 
 use super::deliveries::DeliveryTables;
+use super::rows::{event_row, refused_event};
 use super::tables::{Tables, answer, conflict};
 
 /// What the events side keeps.
@@ -246,59 +247,6 @@ impl EventTables {
     fn week_bytes(&self, week: Week) -> u64 {
         let rows = self.rows.values().filter(|row| Week::of_row(row.id) == week);
         rows.map(|row| row.name.len() as u64 + row.json_bytes() as u64).sum()
-    }
-}
-
-/// The producer's number and the client's id of an event, of which it has at most one.
-fn names(event: &PlannedEvent) -> (Option<(Producer, u64)>, Option<String>) {
-    match &event.identity {
-        EventIdentity::Numbered(producer, seq) => (Some((*producer, *seq)), None),
-        EventIdentity::ClientId(id) => (None, Some(id.clone())),
-        EventIdentity::Anonymous => (None, None),
-    }
-}
-
-fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'_>) -> EventRow {
-    let (number, event_id) = names(event);
-    EventRow {
-        id: event.id,
-        kind: columns.kind.name().to_owned(),
-        name: columns.name.clone(),
-        source: plan.source.clone(),
-        ts_ms: columns.ts_ms,
-        time_ms: columns.time_ms,
-        received_ms: plan.received_ms,
-        created_day: plan.created_day,
-        user_id: columns.user_id.clone(),
-        anonymous_id: columns.anonymous_id.clone(),
-        session: columns.session.clone(),
-        number,
-        event_id,
-        payload: plan.payload,
-        index: event.index,
-        properties_json: columns.properties_json.clone(),
-        context_json: columns.context_json.clone(),
-        monitor_json: columns.monitor_json.clone(),
-        enrichment_json: columns.enrichment_json.clone(),
-        profile_json: profile_json.as_deref().map(str::to_owned),
-    }
-}
-
-fn refused_event(arrival: &NotStored<'_>, now_ms: i64) -> RefusedEvent {
-    let NotStored { plan, event, outcome, reason } = arrival;
-    let (number, event_id) = names(event);
-    RefusedEvent {
-        id: event.id,
-        outcome: *outcome,
-        reason: reason.as_ref().map(|(reason, _)| reason.code().to_owned()),
-        detail: reason.as_ref().map(|(_, detail)| detail.clone()),
-        source: plan.source.clone(),
-        number,
-        event_id,
-        payload: plan.payload,
-        index: event.index,
-        received_ms: plan.received_ms,
-        applied_ms: now_ms,
     }
 }
 

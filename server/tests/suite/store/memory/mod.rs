@@ -44,6 +44,7 @@ mod payload_queue;
 mod read;
 mod reader;
 mod replays;
+mod rows;
 mod tables;
 
 use std::sync::{Arc, Mutex};
