@@ -65,8 +65,12 @@ impl Archive for MemoryIntake {
 
     fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
         answer(self.tables.write(|tables| {
+            let is_set_aside =
+                |position| tables.set_aside.values().any(|it| it.position == position);
             let settled = tables.payloads.iter().filter(|(position, payload)| {
-                payload.metadata.received_ms < before_ms && !tables.queue.contains_key(position)
+                payload.metadata.received_ms < before_ms
+                    && !tables.queue.contains_key(position)
+                    && !is_set_aside(**position)
             });
             let settled: Vec<(u64, PayloadId)> = settled
                 .map(|(position, payload)| (*position, payload.metadata.id))

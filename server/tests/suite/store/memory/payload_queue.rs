@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use lamplight_server::store::fair_share::FairShare;
 use lamplight_server::store::{
-    Answer, Backlog, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload, PayloadId,
-    PayloadQueue, Replay, StoreError, Ticket, WorkerSlot,
+    Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
+    PayloadId, PayloadQueue, Replay, SetAsidePayload, SetAsideSums, StoreError, Ticket, WorkerSlot,
 };
 use tokio::sync::Notify;
 
@@ -26,6 +26,7 @@ pub(super) struct IntakeTables {
     pub(super) by_id: BTreeMap<PayloadId, u64>,
     /// The payloads that are still to be processed.
     pub(super) queue: BTreeMap<u64, Queued>,
+    pub(super) set_aside: BTreeMap<PayloadId, SetAside>,
     pub(super) replays: Vec<Replay>,
     staged: u64,
 }
@@ -37,7 +38,17 @@ pub(super) struct Queued {
     due_ms: i64,
     lease: Option<Lease>,
     attempts: u32,
+    own_failures: u32,
     last_error: Option<String>,
+}
+
+/// A payload that failed too often.
+#[derive(Clone)]
+pub(super) struct SetAside {
+    pub(super) position: u64,
+    queued: Queued,
+    error: String,
+    set_aside_ms: i64,
 }
 
 /// One process's handle on the intake side.
@@ -94,12 +105,12 @@ impl IntakeTables {
         let lease = Lease { token: ask.token, until_ms: ask.now_ms.saturating_add(ask.lease_ms) };
         let lease_one = |position: u64| {
             let queued = self.queue.get_mut(&position).unwrap();
-            let attempts = queued.attempts;
+            let (attempts, own_failures) = (queued.attempts, queued.own_failures);
             (queued.due_ms, queued.lease) = (lease.until_ms, Some(lease));
             queued.attempts += 1;
             let NewPayload { metadata, body } = self.payloads[&position].clone();
             let ticket = Ticket::new(&position.to_be_bytes());
-            LeasedPayload { lease, ticket, attempts, metadata, body }
+            LeasedPayload { lease, ticket, attempts, own_failures, metadata, body }
         };
         chosen.into_iter().map(lease_one).collect()
     }
@@ -118,11 +129,39 @@ impl IntakeTables {
         if is_held { Ok((position, queued)) } else { Err(StoreError::LeaseLost) }
     }
 
+    /// Payloads that are set aside, in the order of their ids, after `after`.
+    fn list_set_aside(&self, after: Option<PayloadId>, limit: u32) -> Vec<SetAsidePayload> {
+        let rest = self.set_aside.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+        let listed = |(_, aside): (&PayloadId, &SetAside)| SetAsidePayload {
+            metadata: self.payloads[&aside.position].metadata.clone(),
+            attempts: aside.queued.attempts,
+            error: aside.error.clone(),
+            set_aside_ms: aside.set_aside_ms,
+        };
+        rest.take(limit as usize).map(listed).collect()
+    }
+
+    /// Puts a payload that is set aside back in the queue. Gives its position.
+    fn retry(&mut self, id: PayloadId, now_ms: i64) -> Option<u64> {
+        let SetAside { position, queued, error, .. } = self.set_aside.remove(&id)?;
+        let (due_ms, last_error) = (now_ms.max(1), Some(error));
+        let queued = Queued { due_ms, lease: None, own_failures: 0, last_error, ..queued };
+        self.queue.insert(position, queued);
+        Some(position)
+    }
+
     fn backlog(&self) -> Backlog {
         let metadata = || self.queue.keys().map(|position| &self.payloads[position].metadata);
         let failed = || self.queue.values().filter(|queued| queued.last_error.is_some());
         let last = failed().max_by_key(|queued| queued.due_ms);
+        let aside = || self.set_aside.values().map(|it| &self.payloads[&it.position].metadata);
+        let set_aside = SetAsideSums {
+            payloads: self.set_aside.len() as u64,
+            events: aside().map(|it| u64::from(it.events)).sum(),
+            oldest_ms: aside().map(|it| it.received_ms).min(),
+        };
         Backlog {
+            set_aside,
             payloads: self.queue.len() as u64,
             events: metadata().map(|it| u64::from(it.events)).sum(),
             oldest_ms: metadata().map(|it| it.received_ms).min(),
@@ -153,10 +192,46 @@ impl PayloadQueue for MemoryIntake {
             for failed in failed {
                 let (position, queued) = tables.take(lease, &failed.ticket, now_ms)?;
                 let (due_ms, last_error) = (failed.due_ms.max(1), Some(failed.error));
-                let queued = Queued { due_ms, lease: None, last_error, ..queued };
+                let own_failures = queued.own_failures + u32::from(failed.is_own);
+                let queued = Queued { due_ms, lease: None, own_failures, last_error, ..queued };
                 tables.queue.insert(position, queued);
             }
             Ok(())
+        }))
+    }
+
+    fn set_aside(
+        &self,
+        lease: Lease,
+        exhausted: Vec<ExhaustedPayload>,
+        now_ms: i64,
+    ) -> Answer<'_, ()> {
+        answer(self.tables.write(|tables| {
+            for ExhaustedPayload { ticket, error } in exhausted {
+                let (position, queued) = tables.take(lease, &ticket, now_ms)?;
+                let id = tables.payloads[&position].metadata.id;
+                let aside = SetAside { position, queued, error, set_aside_ms: now_ms };
+                tables.set_aside.insert(id, aside);
+            }
+            Ok(())
+        }))
+    }
+
+    fn list_set_aside(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>> {
+        answer(self.tables.read(|tables| tables.list_set_aside(after, limit)))
+    }
+
+    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
+        let retried = self.tables.write(|tables| Ok(tables.retry(id, now_ms)));
+        answer(retried.map(|position| {
+            position.is_some_and(|position| {
+                self.staged[part_of(position) as usize].notify_one();
+                true
+            })
         }))
     }
 
