@@ -48,7 +48,7 @@ pub(super) struct SetAside {
     pub(super) position: u64,
     queued: Queued,
     error: String,
-    set_aside_ms: i64,
+    since_ms: i64,
 }
 
 /// One process's handle on the intake side.
@@ -136,7 +136,7 @@ impl IntakeTables {
             metadata: self.payloads[&aside.position].metadata.clone(),
             attempts: aside.queued.attempts,
             error: aside.error.clone(),
-            set_aside_ms: aside.set_aside_ms,
+            set_aside_ms: aside.since_ms,
         };
         rest.take(limit as usize).map(listed).collect()
     }
@@ -210,7 +210,7 @@ impl PayloadQueue for MemoryIntake {
             for ExhaustedPayload { ticket, error } in exhausted {
                 let (position, queued) = tables.take(lease, &ticket, now_ms)?;
                 let id = tables.payloads[&position].metadata.id;
-                let aside = SetAside { position, queued, error, set_aside_ms: now_ms };
+                let aside = SetAside { position, queued, error, since_ms: now_ms };
                 tables.set_aside.insert(id, aside);
             }
             Ok(())
