@@ -59,3 +59,76 @@ pub struct Pruned {
     /// Other rows: outcomes, marks and ids. There may be more to delete.
     pub rows: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::week::WEEK_MS;
+
+    const KEEP_ALL: RetentionLimits = RetentionLimits {
+        events_from_ms: None,
+        events_bytes: None,
+        ids_from_ms: 0,
+        pending_from_ms: i64::MAX,
+        now_ms: 0,
+    };
+
+    fn week(number: u32) -> Week {
+        Week::from_number(number)
+    }
+
+    /// The numbers of the weeks that `limits` removes of five weeks of ten bytes each.
+    fn removed(limits: RetentionLimits) -> Vec<u32> {
+        let weeks = (100..105).rev().map(|number| (week(number), 10));
+        limits.weeks_to_remove(weeks).into_iter().map(Week::number).collect()
+    }
+
+    #[test]
+    fn a_week_is_removed_once_all_of_it_is_too_old() {
+        assert_eq!(removed(KEEP_ALL), [0; 0]);
+        for (events_from_ms, want) in [
+            (week(102).from_ms(), vec![101, 100]),
+            (week(102).from_ms() - 1, vec![100]),
+            (week(104).to_ms(), vec![104, 103, 102, 101, 100]),
+        ] {
+            let limits = RetentionLimits { events_from_ms: Some(events_from_ms), ..KEEP_ALL };
+            assert_eq!(removed(limits), want, "{events_from_ms}");
+        }
+    }
+
+    #[test]
+    fn the_newest_week_stays_however_little_may_be_kept() {
+        for (bytes, want) in [
+            (50, vec![]),
+            (49, vec![100]),
+            (20, vec![102, 101, 100]),
+            (0, vec![103, 102, 101, 100]),
+        ] {
+            let limits = RetentionLimits { events_bytes: Some(bytes), ..KEEP_ALL };
+            assert_eq!(removed(limits), want, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn nothing_is_removed_that_may_not_have_been_processed() {
+        let pending_from_ms = week(101).to_ms();
+        let events_from_ms = Some(week(200).from_ms());
+        let limits = RetentionLimits { events_from_ms, pending_from_ms, ..KEEP_ALL };
+        assert_eq!(removed(limits), [101, 100]);
+        assert_eq!(
+            removed(RetentionLimits { pending_from_ms: pending_from_ms - 1, ..limits }),
+            [100]
+        );
+        let ids_from_ms = pending_from_ms + WEEK_MS;
+        assert_eq!(RetentionLimits { ids_from_ms, ..limits }.client_ids_from_ms(), pending_from_ms);
+        assert_eq!(limits.outcomes_from_ms(None, Some(week(105))), Some(pending_from_ms));
+    }
+
+    #[test]
+    fn outcomes_are_kept_as_long_as_events_that_arrived_with_them() {
+        assert_eq!(KEEP_ALL.outcomes_from_ms(Some(week(100)), None), None, "no week was removed");
+        let after_removal = KEEP_ALL.outcomes_from_ms(Some(week(103)), Some(week(102)));
+        assert_eq!(after_removal, Some(week(103).from_ms()));
+        assert_eq!(KEEP_ALL.outcomes_from_ms(None, Some(week(102))), Some(week(102).to_ms()));
+    }
+}
