@@ -1,112 +1,100 @@
-//! Every route, on one screen.
+//! Every route of the server.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{Html, IntoResponse, Response};
-use axum::routing::{get, patch, post};
-use http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use http::StatusCode;
 
+use crate::api::{self, ApiRoutes};
 use crate::app::App;
+use crate::http::headers;
 use crate::http::problem::Problem;
-use crate::http::request_id;
-use crate::web::demo;
-use crate::web::demo::Demo;
-use crate::web::script;
-use crate::{api, intake};
+use crate::intake::{self, IntakeState};
+use crate::web::demo::{self, Demo};
+use crate::web::{landing, script};
 
-/// The routes of `lamplight serve`, and those of `lamplight demo` when `demo` is given.
+/// The routes of `lamplight serve`, and with `demo` those of `lamplight demo`.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
-    let mut intake = Router::new()
-        .route("/v1/events", post(intake::events).options(preflight))
-        .route("/v1/logs", post(intake::logs).options(preflight));
-    if let Some(demo) = demo {
-        intake = demo::with_faults(intake, demo);
-    }
-    let mut router = intake
-        .route("/api/totals", get(api::totals))
-        .route("/api/events", get(api::events))
-        .route("/api/events/{id}", get(api::event))
-        .route("/api/producers", get(api::producers))
-        .route("/api/aggregate", get(api::aggregate))
-        .route("/api/queues", get(api::queues))
-        .route("/api/live", get(api::live))
-        .route("/api/query", post(api::query))
-        .route("/api/sinks/{name}/pause", post(api::pause))
-        .route("/api/sinks/{name}/resume", post(api::resume))
-        .route("/api/deliveries/retry", post(api::retry))
-        .route("/api/keys", get(api::keys).post(api::make_key))
-        .route("/api/keys/{id}", patch(api::change_key))
-        .route("/api/replay", get(api::replays).post(api::begin_replay))
-        .route("/lamplight.js", get(script::script))
-        .route("/lamplight-full.js", get(script::full))
-        .route("/lamplight-translated.js", get(script::translated))
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(api::ready));
-    router = match demo {
-        Some(demo) => demo::with_pages(router, demo),
-        None => router.route("/", get(async || Html(include_str!("web/landing.html")))),
+    let router = Router::new()
+        .merge(intake_routes(&app.intake, demo))
+        .merge(api_routes().into_router())
+        .merge(health_routes())
+        .merge(script_routes())
+        .with_state(Arc::clone(app));
+    let router = match demo {
+        Some(demo) => router.merge(demo_routes(demo)).layer(from_fn(demo::require_loopback_host)),
+        None => router.route("/", get(landing::page)),
     };
     router
-        .fallback(async || Problem::not_found("nothing is at this address; / says what there is"))
+        .fallback(async || {
+            Problem::not_found("nothing is at this address: see / for the addresses of this server")
+        })
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "this address does not take that method; the Allow header says which it takes",
+                "this address does not accept this method: use one that the Allow header lists",
             )
         })
-        .layer(from_fn_with_state(Arc::clone(app), stamp))
-        .with_state(Arc::clone(app))
+        .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
 }
 
-/// Answers what a browser asks before a cross-origin request (Fetch standard, "CORS-preflight request").
-async fn preflight() -> Response {
-    let headers = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Content-Encoding, X-Request-Id",
-        ),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    (StatusCode::NO_CONTENT, headers).into_response()
+/// Events from clients. Each handler checks the key.
+fn intake_routes(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<Arc<App>> {
+    let mut routes = Router::new()
+        .route("/v1/events", post(intake::events).options(headers::preflight))
+        .route("/v1/logs", post(intake::logs).options(headers::preflight));
+    if let Some(demo) = demo {
+        routes = routes.route_layer(from_fn_with_state(Arc::clone(demo), demo::apply_fault));
+    }
+    routes.with_state(Arc::clone(state))
 }
 
-/// Headers that every answer carries. Any origin may send events: a write key is public and no cookie counts.
-async fn stamp(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let is_intake = request.uri().path().starts_with("/v1/");
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let id = request_id::of(request.headers(), &*app.entropy);
-    let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let id = id.as_ref().and_then(|id| id.to_str().ok());
-        if let Some(cause) = &problem.cause {
-            tracing::error!(request_id = id, error = cause, "a request failed");
-        }
-        *response.body_mut() = problem.body(id);
-    }
-    let headers = response.headers_mut();
-    if let Some(id) = id {
-        headers.insert(request_id::HEADER, id);
-    }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_intake {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("Retry-After, X-Request-Id"),
-        );
-    } else if is_read && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-            ),
-        );
-    }
-    response
+/// The API. Each handler checks the token, which [`ApiRoutes`] requires.
+pub fn api_routes() -> ApiRoutes {
+    ApiRoutes::default()
+        .get("/api/totals", api::totals)
+        .get("/api/events", api::events)
+        .get("/api/events/{id}", api::event)
+        .get("/api/producers", api::producers)
+        .get("/api/aggregate", api::aggregate)
+        .get("/api/queues", api::queues)
+        .get("/api/live", api::live)
+        .post("/api/query", api::query)
+        .post("/api/sinks/{name}/pause", api::pause)
+        .post("/api/sinks/{name}/resume", api::resume)
+        .post("/api/deliveries/retry", api::retry)
+        .get("/api/keys", api::keys)
+        .post("/api/keys", api::create_key)
+        .patch("/api/keys/{id}", api::change_key)
+        .get("/api/replay", api::replays)
+        .post("/api/replay", api::begin_replay)
+}
+
+/// Health checks, without a token.
+fn health_routes() -> Router<Arc<App>> {
+    Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(api::ready))
+}
+
+/// The SDK as a script for pages without a bundler.
+fn script_routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/lamplight.js", get(script::script))
+        .route("/lamplight-full.js", get(script::full))
+        .route("/lamplight-translated.js", get(script::translated))
+}
+
+/// The demo page and its faults.
+fn demo_routes(demo: &Arc<Demo>) -> Router {
+    Router::new()
+        .route("/", get(async || Redirect::temporary("/demo/")))
+        .route("/demo", get(async || Redirect::temporary("/demo/")))
+        .route("/demo/", get(demo::index))
+        .route("/demo/{*path}", get(demo::file))
+        .route("/demo/config.json", get(demo::config))
+        .route("/demo/faults", get(demo::fault).post(demo::set_fault))
+        .with_state(Arc::clone(demo))
 }

@@ -131,7 +131,7 @@ pub async fn run(
         storage.clone(),
         sink_throughputs.collect(),
         Keyring::new(keys.all.iter().cloned()),
-        args.clients(),
+        args.client_info(),
         clock,
         entropy,
         Arc::clone(&disk),

@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use axum::extract::State;
 use serde::Serialize;
 
-use super::params::{Params, bad};
-use super::{check_token, filter, json};
+use super::access::Reader;
+use super::filter;
+use super::json::JsonResponse;
+use super::params::{Params, invalid, invalid_value};
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::store::{Aggregate, AggregateQuery, Grouping};
+use crate::store::{AggregateQuery, Grouping};
 
 const KNOWN: &str = "by, name, type, source, user, producer, from, to, prop.<path>";
-/// Longest span of time that is counted at once: 92 days.
+/// Longest time range of one count: 92 days.
 const SPAN_MS_MAX: i64 = 92 * 24 * 60 * 60 * 1000;
 
 #[derive(Serialize)]
 struct AggregateJson {
     rows: Vec<RowJson>,
-    /// Events under keys that are not among the rows.
+    /// Events with keys that are not in `rows`.
     other: u64,
-    /// Whether all events of the span were counted. If not, only those received since `counted_from` were.
+    /// Whether all events of the time range were counted. If not, only events received at or after
+    /// `counted_from` were counted.
     complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     counted_from: Option<i64>,
@@ -34,48 +35,44 @@ struct RowJson {
     count: u64,
 }
 
-/// `GET /api/aggregate`: counts of events by a key, over a bounded time.
+/// `GET /api/aggregate`: counts events by a key, in a bounded time range.
 pub async fn aggregate(
+    _: Reader,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match read(&app, &headers, query.as_deref()).await {
-        Ok(aggregate) => json(&AggregateJson {
-            other: aggregate.other,
-            complete: aggregate.from_ms.is_none(),
-            counted_from: aggregate.from_ms,
-            rows: aggregate.rows.into_iter().map(|(key, count)| RowJson { key, count }).collect(),
-        }),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Aggregate, Problem> {
-    check_token(app, headers)?;
-    let mut params = Params::read(query)?;
-    let by = params.text("by").unwrap_or_default();
-    let by = match (by.as_str(), by.strip_prefix("prop.")) {
-        ("name", _) => Grouping::Name,
-        ("type", _) => Grouping::Kind,
-        ("day", _) => Grouping::Day,
-        ("hour", _) => Grouping::Hour,
-        (_, Some(path)) => Grouping::Property(filter::read_path(path)?),
-        _ => {
-            return Err(bad(
-                "query parameter `by` is not one of name, type, day, hour, prop.<path>".into(),
-            ));
-        }
-    };
+    mut params: Params,
+) -> Result<JsonResponse, Problem> {
+    let by = grouping(params.text("by").as_deref())?;
     let filter = filter::read(&mut params)?;
     params.finish(KNOWN)?;
     match (filter.from_ms, filter.to_ms) {
         (Some(from), Some(to)) if (0..=SPAN_MS_MAX).contains(&to.saturating_sub(from)) => {}
         _ => {
-            return Err(bad(
-                "counting takes a span of time: `from` and `to`, at most 92 days apart".into(),
+            return Err(invalid(
+                "a count needs a time range: send `from` and a later `to`, at most 92 days apart"
+                    .into(),
             ));
         }
     }
-    Ok(app.storage.reader.aggregate(AggregateQuery { filter, by }).await?)
+    let aggregate = app.storage.reader.aggregate(AggregateQuery { filter, by }).await?;
+    JsonResponse::new(&AggregateJson {
+        other: aggregate.other,
+        complete: aggregate.from_ms.is_none(),
+        counted_from: aggregate.from_ms,
+        rows: aggregate.rows.into_iter().map(|(key, count)| RowJson { key, count }).collect(),
+    })
+}
+
+fn grouping(by: Option<&str>) -> Result<Grouping, Problem> {
+    let expected = "name, type, day, hour or prop.<path>";
+    let Some(by) = by else {
+        return Err(invalid(format!("missing query parameter `by`: send {expected}")));
+    };
+    match (by, by.strip_prefix("prop.")) {
+        ("name", _) => Ok(Grouping::Name),
+        ("type", _) => Ok(Grouping::Kind),
+        ("day", _) => Ok(Grouping::Day),
+        ("hour", _) => Ok(Grouping::Hour),
+        (_, Some(path)) => Ok(Grouping::Property(filter::read_path(path)?)),
+        _ => Err(invalid_value("by", by, expected)),
+    }
 }

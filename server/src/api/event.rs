@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use axum::extract::{Path, State};
+use http::StatusCode;
 use lamplight_wire::Producer;
 use lamplight_wire::limits::ID_BYTES_MAX;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::access::Reader;
 use super::event_json::EventJson;
+use super::json::JsonResponse;
 use super::params::Params;
 use super::payload_json::PayloadMetadataJson;
 use super::refused_json::RefusedJson;
 use super::timeline::{self, Entry};
-use super::{check_token, json};
 use crate::app::App;
-use crate::http::problem::Problem;
-use crate::store::{Completeness, EventRef, EventTrace, IN_FLIGHT_MS, RowId};
+use crate::http::problem::{Problem, quoted};
+use crate::store::{
+    Completeness, EventRef, EventTrace, IN_FLIGHT_MS, PayloadId, RowId, StoreError,
+};
 
 #[derive(Serialize)]
 struct MissingJson {
@@ -31,78 +33,68 @@ struct MissingJson {
     timeline: Vec<Entry>,
 }
 
-/// `GET /api/events/{id}`: all that is known about one event, by its row's id or by the name its client knows it by.
+/// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
+/// producer and sequence number, or the one that its client chose.
 pub async fn event(
+    _: Reader,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match read(&app, &headers, &id, query.as_deref()).await {
-        Ok(response) => response,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(
-    app: &App,
-    headers: &HeaderMap,
-    id: &str,
-    query: Option<&str>,
-) -> Result<Response, Problem> {
-    check_token(app, headers)?;
-    Params::read(query)?.finish("none")?;
-    let trace = match refer(id) {
+    params: Params,
+) -> Result<JsonResponse, Problem> {
+    params.finish("none")?;
+    let trace = match parse_ref(&id) {
         Some(event) => app.storage.reader.event(event).await?,
         None => None,
     };
     match trace {
         Some(EventTrace::Stored { event, repeats }) => {
-            let metadata = app
-                .storage
-                .archive
-                .metadata(event.row.payload)
-                .await?
-                .map(PayloadMetadataJson::new);
+            let metadata = metadata(&app, event.row.payload).await?;
             let steps = app.storage.delivery_queue.steps(event.row.id).await?;
             let timeline = timeline::stored(&event, &repeats, &steps);
-            Ok(json(&EventJson::new(&event.row).traced(metadata, timeline)))
+            JsonResponse::new(&EventJson::new(&event.row).traced(metadata, timeline))
         }
         Some(EventTrace::Refused { event, repeats }) => {
-            let metadata =
-                app.storage.archive.metadata(event.payload).await?.map(PayloadMetadataJson::new);
+            let metadata = metadata(&app, event.payload).await?;
             let timeline = timeline::refused(&event, &repeats);
-            Ok(json(&RefusedJson::new(&event).traced(metadata, timeline)))
+            JsonResponse::new(&RefusedJson::new(&event).traced(metadata, timeline))
         }
         Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
-            let verdict = aged(verdict, last_heard_ms, app.clock.now_ms());
-            Ok(json(&missing(producer, seq, verdict, reason, last_heard_ms)))
+            let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
+            JsonResponse::new(&missing(producer, seq, verdict, reason, last_heard_ms))
         }
-        Some(EventTrace::Removed { removed_ms }) => Err(gone(removed_ms)),
-        None => Err(Problem::not_found(
-            "no event has this id: it was not made, or not processed yet (see `queue` in /api/totals), or its producer \
-             was never heard from",
-        )),
+        Some(EventTrace::Removed { removed_ms }) => Err(removed(removed_ms)),
+        None => Err(Problem::not_found(format!(
+            "no event has the id {}: check it, look in GET /api/totals whether payloads are still in \
+             the queue, or list events with GET /api/events",
+            quoted(&id)
+        ))),
     }
 }
 
-fn gone(removed_ms: i64) -> Problem {
+async fn metadata(
+    app: &App,
+    payload: PayloadId,
+) -> Result<Option<PayloadMetadataJson>, StoreError> {
+    Ok(app.storage.archive.metadata(payload).await?.map(PayloadMetadataJson::new))
+}
+
+fn removed(removed_ms: i64) -> Problem {
     let day = jiff::Timestamp::from_millisecond(removed_ms).map_or_else(
-        |_| "earlier".to_owned(),
-        |time| format!("on {}", jiff::tz::Offset::UTC.to_datetime(time).date()),
+        |_| String::new(),
+        |time| format!(" on {}", jiff::tz::Offset::UTC.to_datetime(time).date()),
     );
     Problem::new(
         StatusCode::GONE,
         "removed",
         format!(
-            "the events that were received in this one's week were removed {day}, to keep within --keep-days or \
-             --keep-bytes"
+            "this event was deleted{day} by retention, together with all events that were received \
+             in the same week: --keep-days and --keep-bytes set how long events are kept"
         ),
     )
 }
 
-/// What `id` names. A client's own name that looks like one of ours is taken for ours.
-pub(super) fn refer(id: &str) -> Option<EventRef> {
+/// The event that `id` refers to. A client's own id that looks like one of ours is taken as ours.
+pub(super) fn parse_ref(id: &str) -> Option<EventRef> {
     if let Ok(id) = Uuid::try_parse(id) {
         return Some(EventRef::Row(RowId(id)));
     }
@@ -114,8 +106,9 @@ pub(super) fn refer(id: &str) -> Option<EventRef> {
     (1..=ID_BYTES_MAX).contains(&id.len()).then(|| EventRef::ClientId(id.to_owned()))
 }
 
-/// A hole is lost once its producer's browser had its time to come back.
-fn aged(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Completeness {
+/// A hole counts as lost once its producer has been silent for longer than a browser may take to
+/// return.
+fn after_grace(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Completeness {
     let is_late = last_heard_ms < now_ms.saturating_sub(IN_FLIGHT_MS);
     if verdict == Completeness::InFlight && is_late { Completeness::Lost } else { verdict }
 }

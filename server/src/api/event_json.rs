@@ -1,14 +1,13 @@
-//! An event as the API gives it.
+//! An event in the API's JSON.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
-use crate::store::Outcome;
-use crate::store::{EventRow, RowId};
+use crate::store::{EventRow, Outcome, RowId};
 
-/// JSON text that is given as it was received.
+/// JSON text that is shown exactly as it was received.
 #[derive(Debug)]
 pub(super) struct Verbatim<'a>(&'a str);
 
@@ -27,18 +26,18 @@ pub(super) struct UserJson<'a> {
     anonymous_id: Option<&'a str>,
 }
 
-/// An event as the API gives it: what the client sent under the client's names, and what Lamplight knows beside.
+/// An event. Fields that the client sent keep the client's names, and Lamplight adds others.
 #[derive(Debug, Serialize)]
 pub(super) struct EventJson<'a> {
     id: String,
-    /// The name its client knows it by.
+    /// The id that its client knows.
     event_id: String,
     name: &'a str,
     r#type: &'a str,
     source: &'a str,
-    /// When, by the client's clock.
+    /// When it happened, by the client's clock.
     ts: Option<i64>,
-    /// When, corrected by the client's skew.
+    /// When it happened, corrected by the skew of the client's clock.
     time: i64,
     received: i64,
     day: String,
@@ -51,16 +50,16 @@ pub(super) struct EventJson<'a> {
     properties: Option<Verbatim<'a>>,
     context: Option<Verbatim<'a>>,
     monitor: Option<Verbatim<'a>>,
-    /// What enrichers added, one member each.
+    /// What each enricher added.
     enrichment: Option<Verbatim<'a>>,
-    /// What was known about its user when it was stored.
+    /// The profile of its user at the time it was stored.
     profile: Option<Verbatim<'a>>,
     state: &'static str,
-    /// How its payload arrived; not in lists.
+    /// How its payload arrived. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "receipt")]
     metadata: Option<PayloadMetadataJson>,
-    /// What happened to it; not in lists.
+    /// What happened to it. Not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<Entry>,
 }
@@ -99,7 +98,7 @@ impl<'a> EventJson<'a> {
         }
     }
 
-    /// The event with all that is known about it.
+    /// Adds the details that only the answer for one event has.
     pub(super) fn traced(
         self,
         metadata: Option<PayloadMetadataJson>,
@@ -109,15 +108,15 @@ impl<'a> EventJson<'a> {
     }
 }
 
-/// The name a client knows an event by: `<producer>-<seq>`, the one it gave, or else its row's.
+/// The id of an event that its client knows: `<producer>-<seq>`, the client's own, or else the row's.
 pub(super) fn event_id(
     number: Option<(lamplight_wire::Producer, u64)>,
-    named: Option<&str>,
+    client_id: Option<&str>,
     row: RowId,
 ) -> String {
-    match (number, named) {
+    match (number, client_id) {
         (Some((producer, seq)), _) => format!("{producer}-{seq}"),
-        (None, Some(name)) => name.to_owned(),
+        (None, Some(id)) => id.to_owned(),
         (None, None) => row.to_string(),
     }
 }

@@ -1,23 +1,24 @@
-//! `/api/keys`: who may do what. Takes an admin token.
+//! `/api/keys`: lists, creates and changes keys. Needs an admin token.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{check_admin, json, read_json};
+use super::access::Admin;
+use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
 use crate::store::{Key, KeyKind, KeyRules};
 
-/// Longest name of a source, in bytes.
+/// Longest source, in bytes.
 const SOURCE_BYTES_MAX: usize = 64;
-/// Most origins of one key, and the longest of them in bytes.
-const ORIGINS_MAX: (usize, usize) = (64, 256);
+/// Most origins of one key.
+const ORIGINS_MAX: usize = 64;
+/// Longest origin, in bytes.
+const ORIGIN_BYTES_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct KeysJson {
@@ -29,7 +30,7 @@ struct KeyJson {
     id: String,
     kind: &'static str,
     source: String,
-    /// The key itself: always for one that is public, and once for one that was just made.
+    /// The key itself. A public key is always shown, and a secret one only when it is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     origins: Vec<String>,
@@ -55,9 +56,10 @@ impl KeyJson {
     }
 }
 
-#[derive(Deserialize)]
+/// The body of `POST /api/keys`.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub struct NewKey {
     kind: String,
     source: String,
     #[serde(default)]
@@ -66,67 +68,65 @@ struct NewKey {
     events_per_s: Option<u64>,
 }
 
-/// What to change; members that are missing stay as they are, `null` takes a limit away.
-#[derive(Deserialize)]
+/// The body of `PATCH /api/keys/{id}`. A field that is missing stays as it is, and `null` removes a
+/// limit.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeyChange {
+pub struct KeyChange {
     origins: Option<Vec<String>>,
     #[serde(default)]
-    bytes_per_s: Limit,
+    bytes_per_s: LimitChange,
     #[serde(default)]
-    events_per_s: Limit,
+    events_per_s: LimitChange,
     disabled: Option<bool>,
 }
 
-/// What becomes of a limit.
-#[derive(Default)]
-enum Limit {
+/// A change of a limit.
+#[derive(Debug, Default)]
+enum LimitChange {
     #[default]
-    Stays,
-    Becomes(Option<u64>),
+    Keep,
+    Set(Option<u64>),
 }
 
-impl Limit {
-    fn change(self, limit: &mut Option<u64>) {
-        if let Self::Becomes(new) = self {
+impl LimitChange {
+    fn apply(self, limit: &mut Option<u64>) {
+        if let Self::Set(new) = self {
             *limit = new;
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Limit {
+impl<'de> Deserialize<'de> for LimitChange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self::Becomes)
+        Option::deserialize(deserializer).map(Self::Set)
     }
 }
 
-/// `GET /api/keys`: every key and its rules. Texts of secret ones are kept nowhere.
-pub async fn keys(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let read = async {
-        check_admin(&app, &headers)?;
-        Ok::<_, Problem>(app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect())
-    };
-    match read.await {
-        Ok(keys) => json(&KeysJson { keys }),
-        Err(problem) => problem.into_response(),
-    }
+/// `GET /api/keys`: every key and its rules. Secret texts are not stored, so they are not shown.
+pub async fn keys(_: Admin, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
+    let keys = app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect();
+    JsonResponse::new(&KeysJson { keys })
 }
 
-/// `POST /api/keys`: makes a key, which is valid at once. The answer is the only place where a secret one stands.
-pub async fn make_key(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
-    match make(&app, &headers, &body).await {
-        Ok(key) => (StatusCode::CREATED, json(&key)).into_response(),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<KeyJson, Problem> {
-    check_admin(app, headers)?;
-    let new: NewKey = read_json(body)?;
-    let kind = KeyKind::from_name(&new.kind)
-        .ok_or_else(|| invalid("`kind` is not one of write, secret, admin, viewer"))?;
+/// `POST /api/keys`: creates a key, which is valid at once. The text of a secret one appears only in
+/// this answer.
+pub async fn create_key(
+    _: Admin,
+    State(app): State<Arc<App>>,
+    JsonBody(new): JsonBody<NewKey>,
+) -> Result<(StatusCode, JsonResponse), Problem> {
+    let kind = KeyKind::from_name(&new.kind).ok_or_else(|| {
+        invalid(format!(
+            "invalid value {} for `kind`: send write, secret, admin or viewer",
+            quoted(&new.kind)
+        ))
+    })?;
     if new.source.is_empty() || new.source.len() > SOURCE_BYTES_MAX {
-        return Err(invalid(format!("`source` does not have 1 to {SOURCE_BYTES_MAX} bytes")));
+        return Err(invalid(format!(
+            "`source` has {} bytes: send 1 to {SOURCE_BYTES_MAX}",
+            new.source.len()
+        )));
     }
     let text = new_text(kind, &*app.entropy).map_err(|error| Problem::internal(&error))?;
     let mut key = Key::new(kind, &new.source, &text, app.clock.now_ms());
@@ -138,38 +138,31 @@ async fn make(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<KeyJson, Pr
     check_rules(&key)?;
     app.storage.keys.add(vec![key.clone()]).await?;
     app.keyring.put(key.clone());
-    Ok(KeyJson { key: Some(text), ..KeyJson::new(key) })
+    let created = JsonResponse::new(&KeyJson { key: Some(text), ..KeyJson::new(key) })?;
+    Ok((StatusCode::CREATED, created))
 }
 
-/// `PATCH /api/keys/{id}`: changes a key's rules, disables or enables it. Holds from the next request on.
+/// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies from
+/// the next request on.
 pub async fn change_key(
+    Admin(own): Admin,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     Path(id): Path<String>,
-    body: Bytes,
-) -> Response {
-    match change(&app, &headers, &id, &body).await {
-        Ok(key) => json(&key),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn change(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Result<KeyJson, Problem> {
-    let own = check_admin(app, headers)?;
-    let change: KeyChange = read_json(body)?;
+    JsonBody(change): JsonBody<KeyChange>,
+) -> Result<JsonResponse, Problem> {
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
-    let mut key = found.ok_or_else(|| Problem::not_found("no key has this id"))?;
+    let mut key = found.ok_or_else(|| key_not_found(&id))?;
     if let Some(origins) = change.origins {
         key.rules.origins = origins;
     }
-    change.bytes_per_s.change(&mut key.rules.bytes_per_s);
-    change.events_per_s.change(&mut key.rules.events_per_s);
+    change.bytes_per_s.apply(&mut key.rules.bytes_per_s);
+    change.events_per_s.apply(&mut key.rules.events_per_s);
     match change.disabled {
         Some(true) if own.key.id == key.id => {
             return Err(Problem::new(
                 StatusCode::CONFLICT,
                 "key_in_use",
-                "this is the token that you are using; disable it with another one",
+                format!("this request uses token {id}: use another admin token to disable it"),
             ));
         }
         Some(true) => key.disabled_ms = key.disabled_ms.or(Some(app.clock.now_ms())),
@@ -178,39 +171,60 @@ async fn change(app: &App, headers: &HeaderMap, id: &str, body: &[u8]) -> Result
     }
     check_rules(&key)?;
     if !app.storage.keys.change(key.clone()).await? {
-        return Err(Problem::not_found("no key has this id any more"));
+        return Err(key_not_found(&id));
     }
     app.keyring.put(key.clone());
-    Ok(KeyJson::new(key))
+    JsonResponse::new(&KeyJson::new(key))
+}
+
+fn key_not_found(id: &str) -> Problem {
+    Problem::not_found(format!(
+        "no key has the id {}: GET /api/keys lists the keys with their ids",
+        quoted(id)
+    ))
 }
 
 fn check_rules(key: &Key) -> Result<(), Problem> {
     let rules = &key.rules;
     if *rules != KeyRules::default() && !matches!(key.kind, KeyKind::Write | KeyKind::Secret) {
-        return Err(invalid("only keys for sending events have origins and limits"));
-    }
-    let is_origin = |origin: &String| {
-        origin.len() <= ORIGINS_MAX.1
-            && origin.bytes().all(|byte| byte.is_ascii_graphic())
-            && origin.split_once("://").is_some_and(|(scheme, host)| {
-                !scheme.is_empty() && !host.is_empty() && !host.contains('/')
-            })
-    };
-    if rules.origins.len() > ORIGINS_MAX.0 || !rules.origins.iter().all(is_origin) {
         return Err(invalid(format!(
-            "`origins` are not at most {} of the form https://shop.example or https://*.shop.example",
-            ORIGINS_MAX.0
+            "a key of kind {} has no origins and no limits: leave them out, or create a write or \
+             secret key",
+            key.kind.name()
         )));
     }
-    if rules.bytes_per_s == Some(0) || rules.events_per_s == Some(0) {
-        return Err(invalid("a rate is 0; to let nothing in, disable the key"));
+    if rules.origins.len() > ORIGINS_MAX {
+        let count = rules.origins.len();
+        return Err(invalid(format!("`origins` has {count} entries: send at most {ORIGINS_MAX}")));
     }
-    if rules.bytes_per_s.max(rules.events_per_s) > Some(i64::MAX.unsigned_abs()) {
-        return Err(invalid("a rate is too large"));
+    if let Some(origin) = rules.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(invalid(format!(
+            "invalid entry {} in `origins`: send an origin such as https://shop.example, or \
+             https://*.shop.example for all names below a domain",
+            quoted(origin)
+        )));
+    }
+    for (name, rate) in [("bytes_per_s", rules.bytes_per_s), ("events_per_s", rules.events_per_s)] {
+        if rate == Some(0) {
+            return Err(invalid(format!(
+                "`{name}` is 0: send a larger number, or disable the key to refuse everything"
+            )));
+        }
+        if rate > Some(i64::MAX.unsigned_abs()) {
+            return Err(invalid(format!("`{name}` is too large: send at most {}", i64::MAX)));
+        }
     }
     Ok(())
 }
 
-fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+fn is_origin(origin: &str) -> bool {
+    origin.len() <= ORIGIN_BYTES_MAX
+        && origin.bytes().all(|byte| byte.is_ascii_graphic())
+        && origin.split_once("://").is_some_and(|(scheme, host)| {
+            !scheme.is_empty() && !host.is_empty() && !host.contains('/')
+        })
+}
+
+fn invalid(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "key_invalid", detail)
 }

@@ -1,8 +1,10 @@
-//! `GET /api/live`: events as they are stored, as server-sent events (HTML standard, section 9.2).
+//! `GET /api/live`: streams events as they are stored, as server-sent events (HTML standard,
+//! section 9.2).
 //!
-//! Each event's id is its place in the order of storing, so a browser that reconnects with `Last-Event-ID` goes on where
-//! it was. The place survives restarts. A client that was away for so long that the order is no longer
-//! kept that far back is told by an event `gap`.
+//! The id of each message is the event's position in the order of storing, so a client that
+//! reconnects with `Last-Event-ID` continues after the last event that it received. Positions
+//! survive restarts. If the order is no longer stored back to that position, the stream first sends
+//! a `gap` message.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,77 +13,71 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 
+use super::access::Reader;
 use super::event_json::EventJson;
+use super::filter;
 use super::params::Params;
-use super::{check_token, filter};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::keys::keyring::HeldKey;
 use crate::store::{EventFilter, LivePosition, LiveTail};
 
 const KNOWN: &str = "name, type, source, user, producer, from, to, prop.<path>, after";
-/// Most events read at once for one client.
+/// Most events that are read at once for one stream.
 const EVENTS_MAX: u32 = 200;
-/// Parts that may wait for one client to read them. Nothing more is read for it before it does.
-const PARTS_MAX: usize = 2;
-/// How long to gather what is stored before it is read for a client.
-const GATHER: Duration = Duration::from_millis(100);
-/// A sign of life for whatever stands between, when nothing happens. Others may store, too, so it also looks then.
-const IDLE: Duration = Duration::from_secs(10);
-/// How long a client is to wait before it connects again, in milliseconds.
+/// Chunks that may wait for one client to read them. Until it does, no more events are read for it.
+const CHUNKS_MAX: usize = 2;
+/// How long to wait after a change, so that more events are read at once.
+const BATCH_WAIT: Duration = Duration::from_millis(100);
+/// How often an idle stream sends a keep-alive, so that proxies do not close it. It also looks for
+/// events then, because another process may have stored some.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long a client waits before it reconnects, in milliseconds.
 const RECONNECT_MS: u32 = 1_000;
 
 /// `GET /api/live`.
 pub async fn live(
+    Reader(token): Reader,
     State(app): State<Arc<App>>,
+    mut params: Params,
     headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match open(&app, &headers, query.as_deref()).await {
-        Ok(body) => {
-            let mut response = Response::new(Body::new(body));
-            let headers = response.headers_mut();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            // Asks nginx not to hold events back until a buffer is full.
-            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-            response
-        }
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn open(app: &Arc<App>, headers: &HeaderMap, query: Option<&str>) -> Result<Parts, Problem> {
-    let token = check_token(app, headers)?;
-    let mut params = Params::read(query)?;
+) -> Result<Response, Problem> {
     let filter = filter::read(&mut params)?;
-    let after = params.value("after", "the id of an event of this stream", read_position)?;
+    let after = params.value("after", "the id of a message of this stream", read_position)?;
     params.finish(KNOWN)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let place = Arc::clone(&app.live_places).try_acquire_owned().map_err(|_| {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "live_full",
-            "as many follow the live view as may; close another one, or try again",
-        )
-        .retry_after_s(5)
-    })?;
+    let permit = Arc::clone(&app.live_streams).try_acquire_owned().map_err(|_| too_many())?;
     let position = match last.and_then(read_position).or(after) {
         Some(position) => position,
         None => app.storage.reader.live_end().await?,
     };
-    let (parts, received) = mpsc::channel(PARTS_MAX);
-    let client = Client { app: Arc::clone(app), token, filter, position, parts, _place: place };
-    tokio::spawn(client.follow());
-    Ok(Parts(received))
+    let (chunks, received) = mpsc::channel(CHUNKS_MAX);
+    let stream = LiveStream { app, token, filter, position, chunks, _permit: permit };
+    tokio::spawn(stream.run());
+    let mut response = Response::new(Body::new(Chunks(received)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Without this, nginx holds events back until a buffer is full.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+fn too_many() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "live_full",
+        "too many live streams are open: close one, or retry after 5 s",
+    )
+    .retry_after_s(5)
 }
 
 fn read_position(text: &str) -> Option<LivePosition> {
@@ -90,22 +86,23 @@ fn read_position(text: &str) -> Option<LivePosition> {
     Some(LivePosition { payload, index: index.parse().ok()? })
 }
 
-/// One who follows.
-struct Client {
+/// One client's stream.
+struct LiveStream {
     app: Arc<App>,
     token: Arc<HeldKey>,
     filter: EventFilter,
     position: LivePosition,
-    parts: mpsc::Sender<Bytes>,
-    _place: OwnedSemaphorePermit,
+    chunks: mpsc::Sender<Bytes>,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Client {
-    /// Sends what is stored until the client has gone or the server stops.
-    async fn follow(mut self) {
-        let (mut changes, mut draining) = (self.app.storage.reader.changes(), self.app.draining());
+impl LiveStream {
+    /// Sends events as they are stored, until the client disconnects or the server shuts down.
+    async fn run(mut self) {
+        let mut changes = self.app.storage.reader.changes();
+        let mut shutdown = self.app.shutdown.subscribe();
         let hello = format!("retry: {RECONNECT_MS}\n\n");
-        if self.parts.send(hello.into()).await.is_err() {
+        if self.chunks.send(hello.into()).await.is_err() {
             return;
         }
         loop {
@@ -115,27 +112,27 @@ impl Client {
             let Ok(tail) = tail else { return };
             self.position = tail.next;
             let text = write(&tail);
-            let sent = async { text.is_empty() || self.parts.send(text.into()).await.is_ok() };
+            let sent = async { text.is_empty() || self.chunks.send(text.into()).await.is_ok() };
             tokio::select! {
                 sent = sent => if !sent { return },
-                () = drained(&mut draining) => return,
+                () = shutdown_begun(&mut shutdown) => return,
             }
             if tail.has_more {
                 continue;
             }
             tokio::select! {
-                _ = changes.changed() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(IDLE) => {
-                    // An id alone moves the place to go on from past events that did not match.
-                    let sign = format!("id: {}\n\n", write_position(self.position));
-                    if self.parts.send(sign.into()).await.is_err() {
+                _ = changes.changed() => tokio::time::sleep(BATCH_WAIT).await,
+                () = tokio::time::sleep(KEEP_ALIVE) => {
+                    // An id alone moves the client's position past events that did not match.
+                    let keep_alive = format!("id: {}\n\n", write_position(self.position));
+                    if self.chunks.send(keep_alive.into()).await.is_err() {
                         return;
                     }
                 }
-                () = drained(&mut draining) => return,
-                () = self.parts.closed() => return,
+                () = shutdown_begun(&mut shutdown) => return,
+                () = self.chunks.closed() => return,
             }
-            // A token that was disabled meanwhile reads no further.
+            // A token that was disabled meanwhile must not read further.
             if !self.app.keyring.is_valid(&self.token) {
                 return;
             }
@@ -143,24 +140,24 @@ impl Client {
     }
 }
 
-/// Ends when the server is asked to stop.
-async fn drained(draining: &mut watch::Receiver<bool>) {
-    // An error means that whoever could ask is gone, which is as good.
-    drop(draining.wait_for(|draining| *draining).await);
+/// Waits until the server's shutdown begins.
+async fn shutdown_begun(begun: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and then the server is gone as well.
+    drop(begun.wait_for(|begun| *begun).await);
 }
 
 fn write_position(LivePosition { payload, index }: LivePosition) -> String {
     format!("{payload}.{index}")
 }
 
-/// A part of the stream.
+/// The messages for these events.
 fn write(tail: &LiveTail) -> String {
     let mut text = String::new();
     if tail.has_gap {
         text.push_str("event: gap\ndata: {}\n\n");
     }
     for (position, event) in &tail.events {
-        // Within strings JSON has no line ends. Between values what a client sent may have some.
+        // JSON has no line breaks inside strings, but the client's JSON may have some between values.
         let json = serde_json::to_string(&EventJson::new(event)).unwrap_or_default();
         let json = json.replace(['\n', '\r'], " ");
         let parts = ["id: ", &write_position(*position), "\nevent: event\ndata: ", &json, "\n\n"];
@@ -169,10 +166,10 @@ fn write(tail: &LiveTail) -> String {
     text
 }
 
-/// The parts of a stream, as a body.
-struct Parts(mpsc::Receiver<Bytes>);
+/// The chunks of a stream, as a body.
+struct Chunks(mpsc::Receiver<Bytes>);
 
-impl http_body::Body for Parts {
+impl http_body::Body for Chunks {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -180,6 +177,6 @@ impl http_body::Body for Parts {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|part| part.map(|bytes| Ok(Frame::data(bytes))))
+        self.0.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -1,67 +1,79 @@
-//! Query parameters, read strictly: a misspelt filter must not look like one that matched everything.
+//! Query parameters, read strictly: a misspelled filter must not look like one that matched
+//! everything.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
+use axum::extract::FromRequestParts;
 use http::StatusCode;
+use http::request::Parts;
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, quoted};
 
 /// Most parameters in one request.
 const PARAMS_MAX: usize = 32;
+/// The form of a producer's id, for error messages.
+pub(super) const PRODUCER: &str = "a producer id of 26 characters (Crockford base32)";
+/// The form of a time, for error messages.
+pub(super) const TIME: &str =
+    "a time: milliseconds since 1970, or RFC 3339 text such as 2026-01-31T12:00:00Z";
 
-/// The parameters of a request. Each is taken once; what is left at the end is unknown.
+/// The query parameters of a request. A handler takes each one that it knows, and rejects the rest.
 #[derive(Debug)]
-pub(super) struct Params<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct Params(Vec<(String, String)>);
 
-impl<'a> Params<'a> {
-    pub(super) fn read(query: Option<&'a str>) -> Result<Self, Problem> {
-        let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::read(parts.uri.query())
+    }
+}
+
+impl Params {
+    fn read(query: Option<&str>) -> Result<Self, Problem> {
+        let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            if pairs.len() >= PARAMS_MAX || pairs.iter().any(|(known, _)| *known == name) {
-                return Err(bad(format!(
-                    "query parameter `{}` is given twice, or too many are",
-                    cut(&name)
+            if pairs.len() >= PARAMS_MAX {
+                return Err(invalid(format!(
+                    "too many query parameters: send at most {PARAMS_MAX}"
                 )));
             }
-            pairs.push((name, value));
+            if pairs.iter().any(|(known, _)| *known == name) {
+                return Err(invalid(format!(
+                    "repeated query parameter {}: send it once",
+                    quoted(&name)
+                )));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
         }
         Ok(Self(pairs))
     }
 
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.remove(at).1.into_owned())
+        Some(self.0.remove(at).1)
     }
 
-    /// A parameter that `read` turns into what `what` says it is.
+    /// Takes a parameter that `read` parses. `expected` describes its form.
     pub(super) fn value<T>(
         &mut self,
         name: &str,
-        what: &str,
+        expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match read(&text) {
             Some(value) => Ok(Some(value)),
-            None => Err(bad(format!("query parameter `{name}` is not {what}"))),
+            None => Err(invalid_value(name, &text, expected)),
         }
     }
 
-    /// A time: milliseconds since 1970 or RFC 3339 text.
+    /// Takes a time: milliseconds since 1970 or RFC 3339 text.
     pub(super) fn time_ms(&mut self, name: &str) -> Result<Option<i64>, Problem> {
-        self.value(
-            name,
-            "a time: milliseconds since 1970, or such as 2026-01-31T12:00:00Z",
-            |text| {
-                text.parse()
-                    .ok()
-                    .or_else(|| Some(jiff::Timestamp::from_str(text).ok()?.as_millisecond()))
-            },
-        )
+        self.value(name, TIME, |text| text.parse().ok().or_else(|| rfc3339_ms(text)))
     }
 
-    /// How many to give at most.
+    /// Takes the largest number of entries on a page.
     pub(super) fn limit(&mut self) -> Result<u32, Problem> {
         let limit = self.value("limit", "a number from 1 to 500", |text| {
             text.parse().ok().filter(|limit| (1..=500).contains(limit))
@@ -69,37 +81,41 @@ impl<'a> Params<'a> {
         Ok(limit.unwrap_or(50))
     }
 
-    /// All parameters whose names begin with `prefix`, without it.
+    /// Takes all parameters whose names begin with `prefix`, and removes it from the names.
     pub(super) fn prefixed(&mut self, prefix: &str) -> Vec<(String, String)> {
         let (taken, left) =
             std::mem::take(&mut self.0).into_iter().partition(|(name, _)| name.starts_with(prefix));
         self.0 = left;
-        let taken: Vec<(Cow<'_, str>, Cow<'_, str>)> = taken;
-        taken
-            .into_iter()
-            .map(|(name, value)| (name[prefix.len()..].to_owned(), value.into_owned()))
-            .collect()
+        let taken: Vec<(String, String)> = taken;
+        taken.into_iter().map(|(name, value)| (name[prefix.len()..].to_owned(), value)).collect()
     }
 
-    /// Nothing may be left.
+    /// Rejects every parameter that was not taken.
     pub(super) fn finish(self, known: &str) -> Result<(), Problem> {
         match self.0.first() {
             None => Ok(()),
             Some((name, _)) => Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "parameter_unknown",
-                format!("query parameter `{}` is unknown; known are {known}", cut(name)),
+                format!("unknown query parameter {}: this call knows {known}", quoted(name)),
             )),
         }
     }
 }
 
-pub(super) fn bad(detail: String) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "parameter_invalid", detail)
+/// The milliseconds since 1970 of RFC 3339 text.
+pub(super) fn rfc3339_ms(text: &str) -> Option<i64> {
+    jiff::Timestamp::from_str(text).ok().map(jiff::Timestamp::as_millisecond)
 }
 
-fn cut(name: &str) -> String {
-    name.chars().take(64).collect()
+/// A parameter has a value that it cannot have.
+pub(super) fn invalid_value(name: &str, value: &str, expected: &str) -> Problem {
+    invalid(format!("invalid value {} for `{name}`: send {expected}", quoted(value)))
+}
+
+/// The parameters cannot be used as they are.
+pub(super) fn invalid(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "parameter_invalid", detail)
 }
 
 #[cfg(test)]
@@ -110,15 +126,19 @@ mod tests {
     fn an_unknown_or_repeated_parameter_is_refused() {
         let mut params = Params::read(Some("name=a&nmae=b")).unwrap();
         assert_eq!(params.text("name").as_deref(), Some("a"));
-        assert_eq!(params.finish("name").unwrap_err().code, "parameter_unknown");
+        let unknown = params.finish("name").unwrap_err();
+        assert_eq!(unknown.code, "parameter_unknown");
+        assert_eq!(unknown.detail, "unknown query parameter `nmae`: this call knows name");
         assert_eq!(Params::read(Some("a=1&a=2")).unwrap_err().code, "parameter_invalid");
     }
 
     #[test]
-    fn times_are_numbers_or_text_and_limits_have_limits() {
+    fn a_time_is_a_number_or_text_and_a_limit_is_at_most_500() {
         let mut params = Params::read(Some("from=5&to=1970-01-01T00:00:01Z&limit=501")).unwrap();
         assert_eq!(params.time_ms("from").unwrap(), Some(5));
         assert_eq!(params.time_ms("to").unwrap(), Some(1000));
-        assert_eq!(params.limit().unwrap_err().code, "parameter_invalid");
+        let invalid = params.limit().unwrap_err();
+        assert_eq!(invalid.code, "parameter_invalid");
+        assert_eq!(invalid.detail, "invalid value `501` for `limit`: send a number from 1 to 500");
     }
 }

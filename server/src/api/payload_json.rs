@@ -1,10 +1,10 @@
-//! How a payload arrived, as the API gives it.
+//! How a payload arrived, in the API's JSON.
 
 use serde::Serialize;
 
 use crate::store::PayloadMetadata;
 
-/// How a payload arrived.
+/// How a payload arrived. `client` is the network of the client's address.
 #[derive(Debug, Serialize)]
 pub(super) struct PayloadMetadataJson {
     payload: String,

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use axum::extract::State;
 use lamplight_wire::{Producer, Ranges};
 use serde::Serialize;
 
+use super::access::Reader;
+use super::json::JsonResponse;
 use super::params::Params;
-use super::{check_token, json};
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::store::{Completeness, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow};
+use crate::store::{Completeness, ProducerCursor, ProducerQuery, ProducerRow};
 
 #[derive(Serialize)]
 struct PageJson {
@@ -39,47 +38,37 @@ struct DeclaredJson {
     ranges: Vec<(u64, u64)>,
 }
 
-/// `GET /api/producers`: a page of producers, the one heard from last first.
+/// `GET /api/producers`: a page of producers, most recently heard from first.
 pub async fn producers(
+    _: Reader,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match read(&app, &headers, query.as_deref()).await {
-        Ok(page) => json(&PageJson {
-            producers: page.producers.into_iter().map(producer).collect(),
-            next: page.next.map(|next| format!("{}-{}", next.last_heard_ms, next.producer)),
-        }),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(
-    app: &App,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<ProducerPage, Problem> {
-    check_token(app, headers)?;
-    let mut params = Params::read(query)?;
+    mut params: Params,
+) -> Result<JsonResponse, Problem> {
     let query = ProducerQuery {
         verdict: params.value(
             "verdict",
-            "one of complete, in_flight, declared, lost",
+            "complete, in_flight, declared or lost",
             Completeness::from_name,
         )?,
         source: params.text("source"),
-        after: params.value("cursor", "the `next` of a page", |text| {
-            let (ms, name) = text.rsplit_once('-')?;
-            Some(ProducerCursor {
-                last_heard_ms: ms.parse().ok()?,
-                producer: Producer::parse(name)?,
-            })
-        })?,
+        after: params.value("cursor", "the `next` of a page with the same filters", read_cursor)?,
         limit: params.limit()?,
         now_ms: app.clock.now_ms(),
     };
     params.finish("verdict, source, limit, cursor")?;
-    Ok(app.storage.reader.producers(query).await?)
+    let page = app.storage.reader.producers(query).await?;
+    JsonResponse::new(&PageJson {
+        producers: page.producers.into_iter().map(producer).collect(),
+        next: page.next.map(|next| format!("{}-{}", next.last_heard_ms, next.producer)),
+    })
+}
+
+fn read_cursor(text: &str) -> Option<ProducerCursor> {
+    let (last_heard_ms, producer) = text.rsplit_once('-')?;
+    Some(ProducerCursor {
+        last_heard_ms: last_heard_ms.parse().ok()?,
+        producer: Producer::parse(producer)?,
+    })
 }
 
 fn producer(row: ProducerRow) -> ProducerJson {

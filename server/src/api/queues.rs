@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use axum::extract::State;
 use serde::Serialize;
 
+use super::access::Reader;
+use super::json::JsonResponse;
 use super::params::Params;
 use super::sinks::condition;
-use super::{check_token, json};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::metrics::throughput::ThroughputSums;
@@ -22,24 +21,24 @@ struct QueuesJson {
     disk: DiskJson,
 }
 
-/// One stage.
+/// One stage of the server.
 #[derive(Serialize)]
 struct StageJson {
     name: &'static str,
-    /// `up`, or why not.
+    /// `up`, or the reason why not.
     state: &'static str,
-    /// Payloads that wait for it: at `intake` for being on disk, at `process` for being processed.
+    /// Payloads that are waiting: at `intake` to be written to disk, at `process` to be processed.
     depth: u64,
     /// Events in them.
     events: u64,
-    /// For how long the oldest has waited.
+    /// How long the oldest has been waiting.
     oldest_ms: u64,
-    /// Payloads of them that failed at least once.
+    /// Waiting payloads that have failed at least once.
     failing: u64,
     last_error: Option<String>,
-    /// Over the last minute.
+    /// Average over the last minute.
     events_per_s: f64,
-    /// How long a batch takes.
+    /// How long a batch takes, in milliseconds.
     batch_ms: QuantilesJson,
 }
 
@@ -49,23 +48,24 @@ struct QuantilesJson {
     p95: u32,
 }
 
-/// What is owed to one sink.
+/// The deliveries to one sink that are waiting.
 #[derive(Serialize)]
 struct SinkQueueJson {
     name: String,
-    /// `running`, `resting`, `stopped`, `paused`, or `gone` from the configuration.
+    /// `running`, `resting` (its circuit is open), `stopped`, `paused`, or `gone` (no longer in the
+    /// configuration).
     state: &'static str,
-    /// Why it rests or is stopped.
+    /// Why it is resting or stopped.
     reason: Option<String>,
-    /// Events that wait for it.
+    /// Events that are waiting for it.
     depth: u64,
-    /// For how long the oldest has waited.
+    /// How long the oldest has been waiting.
     oldest_ms: u64,
-    /// Events of them that failed at least once; of very many, a part is looked at.
+    /// Waiting events that have failed at least once. In a very long queue, only a part is counted.
     failing: u64,
-    /// That it took, over the last minute.
+    /// Events delivered, as an average over the last minute.
     events_per_s: f64,
-    /// How long a batch takes.
+    /// How long a batch takes, in milliseconds.
     batch_ms: QuantilesJson,
 }
 
@@ -75,30 +75,22 @@ struct DiskJson {
     floor_bytes: u64,
 }
 
-/// `GET /api/queues`: what waits where, and how fast it goes.
+/// `GET /api/queues`: what is waiting at each stage and for each sink, and the throughput.
 pub async fn queues(
+    _: Reader,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match read(&app, &headers, query.as_deref()).await {
-        Ok(queues) => json(&queues),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<QueuesJson, Problem> {
-    check_token(app, headers)?;
-    Params::read(query)?.finish("none")?;
+    params: Params,
+) -> Result<JsonResponse, Problem> {
+    params.finish("none")?;
     let now_ms = app.clock.now_ms();
-    let waiting = app.intake_in_flight.sums();
+    let waiting = app.intake.in_flight.sums();
     let intake = StageJson {
         name: "intake",
-        state: intake_state(app, now_ms),
+        state: intake_state(&app, now_ms),
         depth: waiting.requests,
         events: waiting.events,
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
-        ..StageJson::throughput(app.intake_throughput.sums(now_ms))
+        ..StageJson::throughput(app.intake.throughput.sums(now_ms))
     };
     let backlog = app.storage.payload_queue.backlog().await?;
     let process = StageJson {
@@ -112,9 +104,9 @@ async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Que
         ..StageJson::throughput(app.process_throughput.sums(now_ms))
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
-    let sinks = sinks.into_iter().map(|row| sink_queue(app, row, now_ms)).collect();
+    let sinks = sinks.into_iter().map(|row| sink_queue(&app, row, now_ms)).collect();
     let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
-    Ok(QueuesJson { stages: vec![intake, process], sinks, disk })
+    JsonResponse::new(&QueuesJson { stages: vec![intake, process], sinks, disk })
 }
 
 fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {
@@ -142,7 +134,7 @@ fn rounded(rate: f64) -> f64 {
 }
 
 fn intake_state(app: &App, now_ms: i64) -> &'static str {
-    if app.is_draining() {
+    if app.shutdown.has_begun() {
         "shutting_down"
     } else if app.disk.retry_after_s(now_ms).is_some() {
         "disk_low"
@@ -154,7 +146,7 @@ fn intake_state(app: &App, now_ms: i64) -> &'static str {
 }
 
 impl StageJson {
-    /// A stage of which nothing is known but its throughput.
+    /// A stage with only its throughput filled in.
     fn throughput(sums: ThroughputSums) -> Self {
         Self {
             name: "",

@@ -1,4 +1,4 @@
-//! An arrival that is not in the table of events, as the API gives it.
+//! An arrival that was refused, in the API's JSON.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
 use crate::store::RefusedEvent;
 
-/// An arrival that is not in the table of events.
+/// An arrival that was refused: a duplicate or an invalid event.
 #[derive(Debug, Serialize)]
 pub(super) struct RefusedJson<'a> {
     id: String,
@@ -21,11 +21,11 @@ pub(super) struct RefusedJson<'a> {
     state: &'static str,
     reason: Option<&'a str>,
     detail: Option<&'a str>,
-    /// How its payload arrived; not in lists.
+    /// How its payload arrived. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "receipt")]
     metadata: Option<PayloadMetadataJson>,
-    /// What happened to it; not in lists.
+    /// What happened to it. Not in lists.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     timeline: Vec<Entry>,
 }
@@ -49,7 +49,7 @@ impl<'a> RefusedJson<'a> {
         }
     }
 
-    /// The arrival with all that is known about it.
+    /// Adds the details that only the answer for one event has.
     pub(super) fn traced(
         self,
         metadata: Option<PayloadMetadataJson>,

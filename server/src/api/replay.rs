@@ -1,25 +1,23 @@
-//! `/api/replay`: processing payloads again.
+//! `/api/replay`: processes stored payloads again.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::params::bad;
-use super::{check_admin, check_token, json, read_json};
+use super::access::{Admin, Reader};
+use super::json::{JsonBody, JsonResponse};
+use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::store::{PayloadId, PayloadSpan, Replay, SpanCount};
 
-/// What to replay: what was received from one time to another, or one payload.
-#[derive(Deserialize)]
+/// What to replay: the payloads received in a time range, or one payload.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ask {
+pub struct ReplayRequest {
     from: Option<Time>,
     to: Option<Time>,
     payload: Option<String>,
@@ -28,34 +26,32 @@ struct Ask {
 }
 
 /// Milliseconds since 1970, or RFC 3339 text.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "serde_json::Value")]
 struct Time(i64);
 
 impl TryFrom<serde_json::Value> for Time {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
         let ms = match &value {
             serde_json::Value::Number(ms) => ms.as_i64(),
-            serde_json::Value::String(text) => {
-                jiff::Timestamp::from_str(text).ok().map(jiff::Timestamp::as_millisecond)
-            }
+            serde_json::Value::String(text) => rfc3339_ms(text),
             _ => None,
         };
-        ms.map(Self).ok_or("a time is milliseconds since 1970, or such as 2026-01-31T12:00:00Z")
+        ms.map(Self).ok_or_else(|| format!("{value} is not {TIME}"))
     }
 }
 
 #[derive(Serialize)]
 struct CountJson {
-    /// The replay that was begun; none, if it was only to be counted.
+    /// The replay that was started. Missing in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<i64>,
     dry_run: bool,
     payloads: u64,
     events: u64,
-    /// Whether there are more than were counted.
+    /// Whether there are more payloads than were counted.
     has_more: bool,
 }
 
@@ -94,55 +90,43 @@ impl ReplayJson {
     }
 }
 
-/// `POST /api/replay`: counts what would be replayed, or has it replayed. Answers at once; `GET` tells how far it is.
+/// `POST /api/replay`: starts a replay, or only counts in a dry run. Answers at once, and `GET` shows
+/// the progress.
 pub async fn begin_replay(
+    _: Admin,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    match begin(&app, &headers, &body).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn begin(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<Response, Problem> {
-    check_admin(app, headers)?;
-    let ask: Ask = read_json(body)?;
-    let span = span(&ask)?;
+    JsonBody(request): JsonBody<ReplayRequest>,
+) -> Result<(StatusCode, JsonResponse), Problem> {
+    let (span, dry_run) = (span(&request)?, request.dry_run);
     let SpanCount { payloads, events, has_more } = app.storage.archive.count(span).await?;
-    let count = CountJson { replay: None, dry_run: ask.dry_run, payloads, events, has_more };
-    if ask.dry_run {
-        return Ok(json(&count));
+    let count = CountJson { replay: None, dry_run, payloads, events, has_more };
+    if dry_run {
+        return Ok((StatusCode::OK, JsonResponse::new(&count)?));
     }
     let replay = app.storage.replays.begin(span, app.clock.now_ms()).await?;
     let begun = CountJson { replay: Some(replay.0), ..count };
-    Ok((StatusCode::ACCEPTED, json(&begun)).into_response())
+    Ok((StatusCode::ACCEPTED, JsonResponse::new(&begun)?))
 }
 
-fn span(ask: &Ask) -> Result<PayloadSpan, Problem> {
-    match ask {
-        Ask { payload: Some(payload), from: None, to: None, .. } => {
-            let id = Uuid::try_parse(payload).map_err(|_| bad("`payload` is not an id".into()))?;
+fn span(request: &ReplayRequest) -> Result<PayloadSpan, Problem> {
+    match request {
+        ReplayRequest { payload: Some(payload), from: None, to: None, .. } => {
+            let id = Uuid::try_parse(payload)
+                .map_err(|_| invalid_value("payload", payload, "a payload id (a UUID)"))?;
             Ok(PayloadSpan::one(PayloadId(id)))
         }
-        Ask { payload: None, from: Some(from), to: Some(to), .. } if from.0 < to.0 => {
+        ReplayRequest { payload: None, from: Some(from), to: Some(to), .. } if from.0 < to.0 => {
             Ok(PayloadSpan::received(from.0, to.0))
         }
-        _ => Err(bad("give `from` and a later `to`, or `payload` alone".into())),
+        _ => Err(invalid(
+            "the body does not say what to replay: send `from` and a later `to`, or only `payload`"
+                .into(),
+        )),
     }
 }
 
-/// `GET /api/replay`: the last replays, the newest first.
-pub async fn replays(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    match list(&app, &headers).await {
-        Ok(replays) => json(&replays),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn list(app: &App, headers: &HeaderMap) -> Result<ReplaysJson, Problem> {
-    check_token(app, headers)?;
+/// `GET /api/replay`: the most recent replays, newest first.
+pub async fn replays(_: Reader, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
     let replays = app.storage.replays.list().await?;
-    Ok(ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
+    JsonResponse::new(&ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
 }

@@ -1,27 +1,27 @@
-//! Sinks: their state and counts, and `POST /api/sinks/{name}/pause` and `/resume`.
+//! Sinks: their state and counts, `POST /api/sinks/{name}/pause` and `/resume`.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use serde::Serialize;
 
-use super::{check_admin, json};
+use super::access::Admin;
+use super::json::JsonResponse;
 use crate::app::App;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, quoted};
 use crate::store::SinkRow;
 
-/// A sink as `/api/totals` shows it. `waiting + sent + dead + dropped` are all deliveries it ever had.
+/// A sink in `/api/totals`. `waiting + sent + dead + dropped` is the number of all its deliveries.
 #[derive(Debug, Serialize)]
 pub(super) struct SinkJson {
     kind: String,
-    /// `running`, `resting`, `stopped`, `paused`, or `gone` from the configuration.
+    /// `running`, `resting` (its circuit is open), `stopped`, `paused`, or `gone` (no longer in the
+    /// configuration).
     state: &'static str,
-    /// Why it rests or is stopped.
+    /// Why it is resting or stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Until when it rests, or since when it is paused.
+    /// When its circuit closes again, or when it was paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<i64>,
     waiting: u64,
@@ -30,7 +30,7 @@ pub(super) struct SinkJson {
     dropped: u64,
 }
 
-/// The state of a sink, why it is in it, and until or since when.
+/// The state of a sink, its reason, and the time when it ends or when it began.
 pub(super) fn condition(row: &SinkRow, now_ms: i64) -> (&'static str, Option<&str>, Option<i64>) {
     let rests = row.rests.as_ref().filter(|(until_ms, _)| *until_ms > now_ms);
     match (row.is_configured, row.paused_ms, &row.stopped, rests) {
@@ -57,34 +57,32 @@ struct ChangedJson<'a> {
     paused: bool,
 }
 
-/// `POST /api/sinks/{name}/pause`: from the next batch on, the sink gets nothing; what is owed to it waits. It stays
-/// paused when the server starts again.
+/// `POST /api/sinks/{name}/pause`: stops deliveries to a sink after the current batch. Its events
+/// stay queued, and it stays paused when the server restarts.
 pub async fn pause(
+    _: Admin,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     Path(name): Path<String>,
-) -> Response {
-    set(&app, &headers, name, true).await
+) -> Result<JsonResponse, Problem> {
+    set_paused(&app, name, true).await
 }
 
-/// `POST /api/sinks/{name}/resume`: the sink, paused or stopped, gets what is owed to it.
+/// `POST /api/sinks/{name}/resume`: continues deliveries to a sink that is paused or stopped.
 pub async fn resume(
+    _: Admin,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
     Path(name): Path<String>,
-) -> Response {
-    set(&app, &headers, name, false).await
+) -> Result<JsonResponse, Problem> {
+    set_paused(&app, name, false).await
 }
 
-async fn set(app: &App, headers: &HeaderMap, name: String, paused: bool) -> Response {
-    if let Err(problem) = check_admin(app, headers) {
-        return problem.into_response();
+async fn set_paused(app: &App, name: String, paused: bool) -> Result<JsonResponse, Problem> {
+    let now_ms = app.clock.now_ms();
+    if app.storage.delivery_queue.pause_sink(name.clone(), paused, now_ms).await? {
+        return JsonResponse::new(&ChangedJson { sink: &name, paused });
     }
-    match app.storage.delivery_queue.pause_sink(name.clone(), paused, app.clock.now_ms()).await {
-        Ok(true) => json(&ChangedJson { sink: &name, paused }),
-        Ok(false) => {
-            Problem::not_found("no sink has this name; /api/totals lists them").into_response()
-        }
-        Err(error) => Problem::from(error).into_response(),
-    }
+    Err(Problem::not_found(format!(
+        "no sink has the name {}: GET /api/totals lists the sinks",
+        quoted(&name)
+    )))
 }

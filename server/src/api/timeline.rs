@@ -1,17 +1,17 @@
-//! What happened to an event, in order.
+//! The timeline of an event.
 
 use serde::Serialize;
 
 use crate::store::{DeliveryStep, RefusedEvent, Repeat, StoredEvent};
 
-/// One thing that happened.
+/// One step in the timeline of an event.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
-    /// When, in milliseconds since 1970, if anyone said.
+    /// When it happened, in milliseconds since 1970, if that is known.
     at: Option<i64>,
     stage: &'static str,
     state: &'static str,
-    /// Of a delivery, to which sink.
+    /// The sink of a delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     sink: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -26,17 +26,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(at: Option<i64>, stage: &'static str, what: &'static str) -> Self {
-        Self {
-            at,
-            stage,
-            state: what,
-            sink: None,
-            attempt: None,
-            reason: None,
-            detail: None,
-            due: None,
-        }
+    pub(super) fn new(at: Option<i64>, stage: &'static str, state: &'static str) -> Self {
+        Self { at, stage, state, sink: None, attempt: None, reason: None, detail: None, due: None }
     }
 
     pub(super) fn reason(self, reason: Option<String>, detail: Option<String>) -> Self {
@@ -54,7 +45,7 @@ pub(super) fn stored(
     steps: &[DeliveryStep],
 ) -> Vec<Entry> {
     let row = &event.row;
-    // The corrected time, so that the entries are on one clock.
+    // The corrected time, so that all entries use one clock.
     let mut timeline = vec![
         Entry::new(row.ts_ms.map(|_| row.time_ms), "client", "made"),
         Entry::new(Some(row.received_ms), "intake", "received"),
@@ -90,7 +81,7 @@ fn delivery(step: &DeliveryStep) -> Entry {
 
 fn repeat(repeat: &Repeat) -> Entry {
     let detail = format!(
-        "arrived again at {} in payload {}; the first arrival counts",
+        "arrived again at {} in payload {}. Only the first arrival is stored",
         repeat.received_ms, repeat.payload
     );
     Entry::new(Some(repeat.applied_ms), "process", "duplicate").reason(None, Some(detail))

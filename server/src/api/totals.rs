@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use axum::extract::State;
 use serde::Serialize;
 
+use super::access::Reader;
+use super::json::JsonResponse;
 use super::params::Params;
 use super::sinks::SinkJson;
-use super::{check_token, json};
 use crate::app::App;
 use crate::http::problem::Problem;
 
@@ -19,7 +18,7 @@ struct TotalsJson {
     made: u64,
     received: u64,
     stored: u64,
-    /// Of those stored, the ones that retention has removed since.
+    /// Stored events that retention has deleted since.
     removed: u64,
     duplicates: u64,
     invalid: u64,
@@ -30,39 +29,31 @@ struct TotalsJson {
     sinks: BTreeMap<String, SinkJson>,
 }
 
-/// Payloads that are on disk and not processed. Their events are in none of the counts yet.
+/// Payloads on disk that are not processed yet. Their events are in none of the counts.
 #[derive(Serialize)]
 struct QueueJson {
     depth: u64,
     events: u64,
-    /// For how long the oldest has waited.
+    /// How long the oldest has been waiting.
     oldest_ms: u64,
     failing: u64,
     last_error: Option<String>,
 }
 
-/// `GET /api/totals`: counts of everything.
+/// `GET /api/totals`: the counts of all events and deliveries.
 pub async fn totals(
+    _: Reader,
     State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
-    match read(&app, &headers, query.as_deref()).await {
-        Ok(totals) => json(&totals),
-        Err(problem) => problem.into_response(),
-    }
-}
-
-async fn read(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<TotalsJson, Problem> {
-    check_token(app, headers)?;
-    Params::read(query)?.finish("none")?;
+    params: Params,
+) -> Result<JsonResponse, Problem> {
+    params.finish("none")?;
     let now_ms = app.clock.now_ms();
-    // The queue first: a payload settled in between is counted twice for a moment, never missed.
+    // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = app.storage.payload_queue.backlog().await?;
     let totals = app.storage.reader.totals(now_ms).await?;
     let sinks = app.storage.delivery_queue.sinks().await?;
     let age_ms = |since_ms: i64| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0);
-    Ok(TotalsJson {
+    JsonResponse::new(&TotalsJson {
         made: totals.made,
         received: totals.received,
         stored: totals.stored,

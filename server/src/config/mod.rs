@@ -12,7 +12,7 @@ mod replay;
 mod retention;
 mod sinks;
 
-use crate::intake::{ClientNetwork, Clients, Network, TrustedProxies};
+use crate::intake::{ClientInfoPolicy, ClientNetwork, Network, TrustedProxies};
 
 pub use enrichment::EnrichmentArgs;
 pub use file::ConfigError;
@@ -142,10 +142,10 @@ fn innermost(matches: &ArgMatches) -> Option<&ArgMatches> {
 }
 
 impl ServeArgs {
-    /// Where events come from, and what is kept of that.
-    pub fn clients(&self) -> Clients {
-        let proxies = TrustedProxies::new(self.trusted_proxies.clone());
-        Clients { proxies, kept: self.client_network }
+    /// Which facts about clients are stored.
+    pub fn client_info(&self) -> ClientInfoPolicy {
+        let trusted_proxies = TrustedProxies::new(self.trusted_proxies.clone());
+        ClientInfoPolicy { trusted_proxies, network: self.client_network }
     }
 
     /// Takes from the file what neither flags nor environment gave.

@@ -1,3 +1,4 @@
-//! How a request body becomes events, whichever client wrote it.
+//! Formats: how a request body becomes events. There is one file for each kind of client.
 
 pub mod decompress;
+pub mod lamplight;

@@ -1,4 +1,4 @@
-//! Where a request carries its key.
+//! Reads the key or token of a request.
 
 use std::borrow::Cow;
 
@@ -10,6 +10,14 @@ use http::header::AUTHORIZATION;
 /// (RFC 7617), or `?key=<key>`.
 pub fn find<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Option<Cow<'a, str>> {
     from_header(headers).or_else(|| from_query(query)).filter(|key| !key.is_empty())
+}
+
+/// How a key may appear in an answer when it is not a key of this server: its first characters. It
+/// may be a mistyped secret, so it is never shown whole.
+pub fn redacted(key: &str) -> String {
+    const CHARS_SHOWN: usize = 6;
+    let shown: String = key.chars().take(CHARS_SHOWN).collect();
+    format!("{shown}…")
 }
 
 /// The token in `Authorization: Bearer <token>`.
@@ -24,11 +32,11 @@ fn from_header(headers: &HeaderMap) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(token));
     }
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, packed) = value.split_once(' ')?;
+    let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let pair = String::from_utf8(BASE64.decode(packed.trim().as_bytes()).ok()?).ok()?;
+    let pair = String::from_utf8(BASE64.decode(encoded.trim().as_bytes()).ok()?).ok()?;
     let (user, _) = pair.split_once(':')?;
     Some(Cow::Owned(user.to_owned()))
 }
@@ -47,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_in_all_three_places() {
+    fn a_key_is_found_in_each_of_three_places() {
         assert_eq!(find(&headers("Bearer wk_1"), None).as_deref(), Some("wk_1"));
         assert_eq!(find(&headers("bearer  wk_1"), None).as_deref(), Some("wk_1"));
         assert_eq!(find(&headers("Basic d2tfMTo="), None).as_deref(), Some("wk_1"));
@@ -55,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_key() {
+    fn a_malformed_credential_is_not_a_key() {
         for authorization in ["Bearer", "Bearer ", "Basic !!", "Basic d2tf", "Digest x"] {
             assert_eq!(find(&headers(authorization), None), None, "{authorization}");
         }

@@ -1,4 +1,4 @@
-//! Accepting connections: HTTP/1.1, with limits on how many there are and how slow they may be.
+//! Accepts connections: HTTP/1.1, with limits on their number and on slow clients.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,30 +20,30 @@ use tower::ServiceExt;
 use super::write_timeout::WriteTimeout;
 use crate::system::open_files::connections;
 
-/// Most connections at a time, if the system allows so many. Further ones wait to be accepted.
+/// Most connections at a time, if the open-file limit allows this many. Others wait to be accepted.
 const CONNECTIONS_MAX: u64 = 8_192;
-/// How long a request's head may take, or a connection may idle.
+/// How long a request's head may take to arrive, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of an answer that waits for it.
-const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// Most of a request's head that is kept in memory, in bytes.
+/// How long a client may read nothing of an answer that is being written.
+const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// How long to pause when the system cannot give a connection, for want of file descriptors for example.
+/// How long to pause after a failure to accept, for example when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The other end of the connection a request came on.
+/// The address at the other end of a request's connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Put into a response, it ends the connection instead of answering.
+/// As an extension of a response, it closes the connection without an answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Cut;
+pub struct CloseWithoutAnswer;
 
 #[derive(Debug, thiserror::Error)]
-#[error("answer: the connection is cut on purpose")]
-struct CutError;
+#[error("answer: the demo's fault closes the connection")]
+struct ClosedWithoutAnswer;
 
-/// Serves `router` until `stop` holds true, then gives open requests `grace` to end.
+/// Serves `router` until `stop` becomes true, then gives open requests `grace` to finish.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -51,21 +51,21 @@ pub async fn serve(
     grace: Duration,
 ) {
     let graceful = GracefulShutdown::new();
-    let places =
+    let permits =
         Arc::new(Semaphore::new(usize::try_from(connections(CONNECTIONS_MAX)).unwrap_or(1)));
     let stopped = async {
-        // An error means that whoever could stop us is gone, which stops us, too.
+        // An error means that the sender is gone. Nothing could stop the server later, so stop now.
         drop(stop.wait_for(|stop| *stop).await);
     };
     tokio::pin!(stopped);
     loop {
         let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, listener.accept().await)
+            let permit = Arc::clone(&permits).acquire_owned().await.ok();
+            (permit, listener.accept().await)
         };
         tokio::select! {
-            (place, accepted) = next => match accepted {
-                Ok((stream, peer)) => connect(&graceful, stream, peer, &router, place),
+            (permit, accepted) = next => match accepted {
+                Ok((stream, peer)) => connect(&graceful, stream, peer, &router, permit),
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -76,7 +76,7 @@ pub async fn serve(
     }
     drop(listener);
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end in time; their connections are closed");
+        tracing::warn!("some requests did not finish in time, so their connections were closed");
     }
 }
 
@@ -85,11 +85,11 @@ fn connect(
     stream: TcpStream,
     peer: SocketAddr,
     router: &Router,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 ) {
-    // Answers are small and must not wait for more to come.
+    // Answers are small, and Nagle's algorithm would delay them.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "failed to set a connection up");
+        tracing::debug!(%error, "failed to set TCP_NODELAY on a connection");
     }
     let router = router.clone();
     let service = service_fn(move |request| answer(router.clone(), request, peer));
@@ -97,12 +97,12 @@ fn connect(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_PATIENCE)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_STALL_TIMEOUT)), service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
-        let _place = place;
+        let _permit = permit;
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended early");
+            tracing::debug!(%error, "a connection ended before its answer was sent");
         }
     });
 }
@@ -111,7 +111,7 @@ async fn answer(
     router: Router,
     request: Request<Incoming>,
     peer: SocketAddr,
-) -> Result<Response<Body>, CutError> {
+) -> Result<Response<Body>, ClosedWithoutAnswer> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
     let response = match router.oneshot(request).await {
@@ -121,8 +121,8 @@ async fn answer(
             match never {}
         }
     };
-    if response.extensions().get::<Cut>().is_some() {
-        return Err(CutError);
+    if response.extensions().get::<CloseWithoutAnswer>().is_some() {
+        return Err(ClosedWithoutAnswer);
     }
     Ok(response)
 }

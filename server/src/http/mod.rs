@@ -1,7 +1,10 @@
-//! HTTP for all routes: connections and their timeouts, credentials, request ids, and errors as problem documents.
+//! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
+//! documents, and the state of a shutdown.
 
 pub mod credentials;
+pub mod headers;
 pub mod listen;
 pub mod problem;
 pub mod request_id;
+pub mod shutdown;
 mod write_timeout;

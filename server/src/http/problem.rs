@@ -1,4 +1,4 @@
-//! Answers that say what was wrong and what to do: problem details for HTTP APIs (RFC 9457).
+//! Error answers: problem details for HTTP APIs (RFC 9457).
 
 use std::borrow::Cow;
 
@@ -8,20 +8,20 @@ use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUT
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-/// A problem, ready to be sent.
+/// An error answer.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The stable code that programs decide by.
+    /// The stable code for programs.
     pub code: &'static str,
-    /// What was wrong and what to do, for people.
+    /// What happened, why, and what to do next, for people.
     pub detail: Cow<'static, str>,
-    /// When to try again.
+    /// When to retry.
     pub retry_after_s: Option<u32>,
-    /// Whether the connection cannot be used any further.
+    /// Whether the connection is closed after the answer.
     pub close: bool,
-    /// What went wrong inside, for the log only.
+    /// The internal error, for the log only.
     pub cause: Option<String>,
 }
 
@@ -46,24 +46,24 @@ impl Problem {
         Self { status, code, detail: detail.into(), retry_after_s: None, close: false, cause: None }
     }
 
-    /// The client may try again after this long.
+    /// Adds a `Retry-After` header.
     #[must_use]
     pub fn retry_after_s(self, seconds: u32) -> Self {
         Self { retry_after_s: Some(seconds), ..self }
     }
 
-    /// The connection is closed after the answer.
+    /// Closes the connection after the answer.
     #[must_use]
     pub fn close(self) -> Self {
         Self { close: true, ..self }
     }
 
-    /// Nothing is at this address.
+    /// A 404.
     pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// The server is at fault, or its disk. The cause goes to the log, not to the client.
+    /// A 500. The error goes to the log, and not to the client.
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Self {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         let cause =
@@ -71,12 +71,13 @@ impl Problem {
         let problem = Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the server failed; its log says why, under the request id. Try again, or tell whoever runs it",
+            "internal error: the server's log shows the cause under this request id. Retry, or report the request id to the \
+             server's operator",
         );
         Self { cause: Some(cause), ..problem }
     }
 
-    /// The answer's text, which names the request if its id is known.
+    /// The body of the answer, with the request's id if it is known.
     pub fn body(&self, request_id: Option<&str>) -> Body {
         let json = Json {
             r#type: format!("urn:lamplight:problem:{}", self.code),
@@ -90,6 +91,16 @@ impl Problem {
     }
 }
 
+/// A value from a request, for the text of a problem: quoted, and cut to a length that can be read.
+pub fn quoted(value: &str) -> String {
+    const CHARS_MAX: usize = 64;
+    let mut text: String = value.chars().take(CHARS_MAX).collect();
+    if text.len() < value.len() {
+        text.push('…');
+    }
+    format!("`{text}`")
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(self.body(None));
@@ -101,13 +112,13 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            // Not Basic, although that is taken too: a browser would ask its user for a password.
+            // Basic is accepted too, but with it a browser would ask its user for a password.
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.close {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        // Whoever knows the request's id writes it in.
+        // The layer that knows the request's id writes it into the body.
         response.extensions_mut().insert(self);
         response
     }

@@ -1,15 +1,15 @@
-//! The id of a request: the client's own, so that both sides' logs can be put together, or one made here.
+//! The id of a request: the client's own, so that the logs of both sides can be joined, or a new one.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::system::entropy::Entropy;
 
-/// Where it stands in requests and answers.
+/// The header of the id, in requests and answers.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest id that is taken from a client, in bytes.
+/// Longest id that is accepted from a client, in bytes.
 const ID_BYTES_MAX: usize = 64;
 
-/// The id that the client gave, if it is a plain one, or else a new one of 128 random bits.
+/// The id that the client sent if it is plain, or else a new one of 128 random bits.
 pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Option<HeaderValue> {
     match headers.get(HEADER) {
         Some(given) if is_plain(given.as_bytes()) => Some(given.clone()),
@@ -17,7 +17,7 @@ pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Option<HeaderValue> {
     }
 }
 
-/// Letters, digits and a few signs: nothing that could forge a line of a log.
+/// Only letters, digits and a few signs, so that an id cannot forge a log line.
 fn is_plain(id: &[u8]) -> bool {
     (1..=ID_BYTES_MAX).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte))

@@ -1,7 +1,8 @@
-//! A connection whose other end must take what is sent to it.
+//! A timeout for writes to a client that does not read.
 //!
-//! Answers to intake fit into the system's buffers. A page of events or a live stream does not, and a client that
-//! reads nothing would hold its memory and its connection for ever.
+//! The answers of intake fit into the system's socket buffers. A page of events or a live stream
+//! does not, and without a timeout a client that reads nothing would hold the memory and the
+//! connection permanently.
 
 use std::future::Future;
 use std::io;
@@ -12,21 +13,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream of which a write fails once it has waited for `patience` without any progress.
+/// A stream whose writes fail after they have waited for `timeout` without progress.
 #[derive(Debug)]
 pub(crate) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    timeout: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> WriteTimeout<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+    pub(crate) fn new(stream: S, timeout: Duration) -> Self {
+        Self { stream, timeout, waiting: None }
     }
 
-    /// What became of a write, or an error if it has been waiting for too long.
+    /// The result of a write, or an error when it has waited for too long.
     fn bound<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -36,10 +37,10 @@ impl<S> WriteTimeout<S> {
             self.waiting = None;
             return wrote;
         }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let timeout = self.timeout;
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(timeout)));
         ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
     }
 }
 
@@ -93,31 +94,31 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_not_read_is_left() {
+    async fn a_write_to_a_client_that_does_not_read_times_out() {
         let (near, _far) = tokio::io::duplex(16);
         let begun = Instant::now();
-        let error = WriteTimeout::new(near, PATIENCE).write_all(&[0; 17]).await.unwrap_err();
+        let error = WriteTimeout::new(near, TIMEOUT).write_all(&[0; 17]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(begun.elapsed().as_secs(), 30);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_slowly_gets_all() {
+    async fn a_client_that_reads_slowly_receives_everything() {
         let (near, mut far) = tokio::io::duplex(16);
         let reading = tokio::spawn(async move {
-            let mut taken = 0;
+            let mut received = 0;
             while let Ok(read @ 1..) = far.read(&mut [0; 16]).await {
-                taken += read;
+                received += read;
                 tokio::time::sleep(Duration::from_secs(20)).await;
             }
-            taken
+            received
         });
-        let mut patient = WriteTimeout::new(near, PATIENCE);
-        patient.write_all(&[0; 160]).await.unwrap();
-        drop(patient);
+        let mut writer = WriteTimeout::new(near, TIMEOUT);
+        writer.write_all(&[0; 160]).await.unwrap();
+        drop(writer);
         assert_eq!(reading.await.unwrap(), 160);
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept about how a request arrived.
+//! Which facts about a client are stored with its payload.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,15 +7,16 @@ use http::header::{HeaderName, ORIGIN, USER_AGENT};
 
 use super::TrustedProxies;
 
-/// Longest header value that is kept, in bytes.
+/// Longest header value that is stored, in bytes.
 const HEADER_BYTES_MAX: usize = 512;
 
-/// What is kept about how a request arrived.
+/// Facts about a client that are stored with its payload.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct ClientInfo {
     pub(super) user_agent: Option<String>,
     pub(super) origin: Option<String>,
-    pub(super) client: Option<String>,
+    /// The network of its address, /24 or /48.
+    pub(super) network: Option<String>,
 }
 
 /// What is kept of the address that a request came from. The address itself never is.
@@ -39,23 +40,23 @@ impl ClientNetwork {
     }
 }
 
-/// Where events come from: who is believed about it, and what is kept of it.
+/// Decides which facts about clients are stored, and which proxies may report a client's address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clients {
-    /// Who may say that a request came from somewhere else.
-    pub proxies: TrustedProxies,
-    /// What is kept of the address.
-    pub kept: ClientNetwork,
+pub struct ClientInfoPolicy {
+    /// Proxies whose `X-Forwarded-For` is trusted.
+    pub trusted_proxies: TrustedProxies,
+    /// What is stored of the client's address.
+    pub network: ClientNetwork,
 }
 
-impl Clients {
-    /// What is kept about a request that `peer` connected for.
-    pub(super) fn facts(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Facts {
-        let client = peer.filter(|_| self.kept == ClientNetwork::Cut);
-        Facts {
+impl ClientInfoPolicy {
+    /// What to store about a request that arrived on a connection from `peer`.
+    pub(super) fn client_info(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> ClientInfo {
+        let peer = peer.filter(|_| self.network == ClientNetwork::Cut);
+        ClientInfo {
             user_agent: header(headers, &USER_AGENT),
             origin: header(headers, &ORIGIN),
-            client: client.map(|peer| network(self.proxies.client(peer, headers))),
+            network: peer.map(|peer| network(self.trusted_proxies.client(peer, headers))),
         }
     }
 }
@@ -65,7 +66,8 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(value.get(..HEADER_BYTES_MAX).unwrap_or(value).to_owned())
 }
 
-/// The network that an address is in, /24 or /48: enough to tell a country, too little to tell a person.
+/// The network of an address, /24 or /48. This is enough to derive a country, and too little to
+/// identify a person.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -84,12 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_dropped_if_it_is_to_be() {
+    fn no_address_is_stored_when_the_policy_drops_it() {
         let peer = "203.0.113.77".parse().ok();
-        let kept =
-            |kept| Clients { kept, ..Clients::default() }.facts(&HeaderMap::new(), peer).client;
-        assert_eq!(kept(ClientNetwork::Cut).as_deref(), Some("203.0.113.0/24"));
-        assert_eq!(kept(ClientNetwork::Drop), None);
+        let stored = |network| {
+            let policy = ClientInfoPolicy { network, ..ClientInfoPolicy::default() };
+            policy.client_info(&HeaderMap::new(), peer).network
+        };
+        assert_eq!(stored(ClientNetwork::Cut).as_deref(), Some("203.0.113.0/24"));
+        assert_eq!(stored(ClientNetwork::Drop), None);
     }
 
     #[test]

@@ -1,19 +1,33 @@
-//! Which pages may use a key.
+//! Which origins may use a key.
 
 use http::HeaderMap;
 use http::header::ORIGIN;
 
-/// Whether a request may use a key that is meant for `allowed` origins; any may if there are none.
+use super::Refusal;
+use crate::store::Key;
+
+/// Refuses a request whose `Origin` is not among those of `key`. A key without origins has no such
+/// restriction. `https://*.shop.example` allows every name below `shop.example`.
 ///
-/// Browsers name the page's origin in every POST (Fetch standard, "append a request `Origin` header"), so a request
-/// without one comes from no page. `https://*.shop.example` allows every name below `shop.example`.
-pub(super) fn is_allowed(allowed: &[String], headers: &HeaderMap) -> bool {
+/// Browsers send the page's origin in every POST (Fetch standard, "append a request `Origin`
+/// header"), so a request without the header was not sent by a page.
+pub(super) fn check(key: &Key, headers: &HeaderMap) -> Result<(), Refusal> {
+    let allowed = &key.rules.origins;
     if allowed.is_empty() {
-        return true;
+        return Ok(());
     }
-    let Some(origin) = headers.get(ORIGIN).and_then(|origin| origin.to_str().ok()) else {
-        return false;
+    let key_id = || key.id.clone();
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Err(Refusal::OriginMissing { key_id: key_id() });
     };
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    if is_allowed(allowed, &origin) {
+        return Ok(());
+    }
+    Err(Refusal::OriginNotAllowed { key_id: key_id(), origin: origin.into_owned() })
+}
+
+fn is_allowed(allowed: &[String], origin: &str) -> bool {
     allowed.iter().any(|allowed| match allowed.split_once("*.") {
         None => allowed.eq_ignore_ascii_case(origin),
         Some((scheme, domain)) => is_below(origin, scheme, domain),
@@ -31,15 +45,17 @@ fn is_below(origin: &str, scheme: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::KeyKind;
 
     fn allows(allowed: &[&str], origin: Option<&str>) -> bool {
-        let allowed: Vec<String> = allowed.iter().map(|&text| text.to_owned()).collect();
+        let mut key = Key::new(KeyKind::Write, "web", "wk_try_me_now", 0);
+        key.rules.origins = allowed.iter().map(|&text| text.to_owned()).collect();
         let headers = origin.map(|origin| (ORIGIN, origin.parse().unwrap()));
-        is_allowed(&allowed, &headers.into_iter().collect())
+        check(&key, &headers.into_iter().collect()).is_ok()
     }
 
     #[test]
-    fn only_the_named_origins_are_allowed() {
+    fn only_the_origins_of_the_key_are_allowed() {
         assert!(allows(&[], None));
         assert!(allows(&["https://shop.example"], Some("https://shop.example")));
         assert!(allows(&["https://Shop.example"], Some("https://shop.EXAMPLE")));
@@ -51,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_names_below_a_domain_and_nothing_else() {
+    fn a_star_allows_only_names_below_its_domain() {
         let star = ["https://*.shop.example"];
         assert!(allows(&star, Some("https://www.shop.example")));
         assert!(allows(&star, Some("https://a.b.shop.example")));

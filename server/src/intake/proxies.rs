@@ -1,4 +1,4 @@
-//! Where a request came from, if proxies that are trusted passed it on. Pure.
+//! The address of the client when trusted proxies forward its requests. Pure.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,9 +7,9 @@ use std::str::FromStr;
 use http::HeaderMap;
 use serde::Deserialize;
 
-/// The header that proxies append the address to which a request came from.
+/// The header to which a proxy appends the address that it received the request from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Most proxies that a request is followed back through.
+/// Most proxies of one request that are evaluated.
 const HOPS_MAX: usize = 16;
 
 /// A network, such as `10.0.0.0/8`. An address alone is a network of one.
@@ -17,25 +17,25 @@ const HOPS_MAX: usize = 16;
 #[serde(try_from = "String")]
 pub struct Network {
     first: IpAddr,
-    /// How many of the first bits are the same in all of its addresses.
+    /// The prefix length: the number of leading bits that all of its addresses share.
     bits: u8,
 }
 
-/// A text is no network.
+/// A text is not a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NetworkError {
-    /// It does not begin with an address.
+    /// It does not begin with an IP address.
     #[error("it is neither an IP address nor a network such as 10.0.0.0/8")]
     Malformed,
-    /// Its length is more than an address has bits.
-    #[error("its length after the / is more than its address has bits")]
+    /// Its prefix length is larger than the number of bits in its address.
+    #[error("the prefix length after the / is larger than the number of bits in the address")]
     TooLong,
-    /// It names an address inside of the network, so that one of the two is a mistake.
+    /// It names an address inside the network, so either the address or the length is wrong.
     #[error("its address has bits beyond its length; write the first address of the network")]
     Inside,
 }
 
-/// The bits of an address, the first one highest, and how many there are.
+/// The bits of an address, with the first one as the highest, and their number.
 fn bits(address: IpAddr) -> (u128, u8) {
     match address {
         IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, 32),
@@ -43,7 +43,7 @@ fn bits(address: IpAddr) -> (u128, u8) {
     }
 }
 
-/// Those bits of a number that come after its first ones.
+/// The bits of a number after its first ones.
 fn beyond(number: u128, first: u8) -> u128 {
     number.checked_shl(u32::from(first)).unwrap_or(0)
 }
@@ -90,34 +90,35 @@ impl fmt::Display for Network {
     }
 }
 
-/// The proxies whose word about where a request came from is taken. Nobody else's is: anyone can write a header.
+/// Proxies whose `X-Forwarded-For` is trusted. Any client can write the header, so it is ignored when
+/// it comes from another address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
 
 impl TrustedProxies {
-    /// The proxies in these networks.
+    /// Trusts the proxies in these networks.
     pub fn new(networks: Vec<Network>) -> Self {
         Self(networks)
     }
 
-    fn has(&self, address: IpAddr) -> bool {
+    fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 
-    /// The address that a request came from, which `peer` connected for: the last one in `X-Forwarded-For` that is not a
-    /// trusted proxy's itself. What stands before it was written by nobody who is trusted.
+    /// The address of the client for a request on a connection from `peer`: the last address in
+    /// `X-Forwarded-For` that does not belong to a trusted proxy. The part before it can be forged.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        // Each proxy appends, to the last line or as a further one.
+        // A proxy appends to the last line of the header, or adds a line.
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
         let mut hops = lines
             .flat_map(|line| line.to_str().unwrap_or_default().rsplit(','))
             .map(address)
             .take(HOPS_MAX);
-        while self.has(client) {
+        while self.contains(client) {
             match hops.next() {
                 Some(Some(hop)) => client = hop,
-                // Beyond what cannot be read nothing is known.
+                // The addresses before an unreadable one cannot be attributed.
                 Some(None) | None => break,
             }
         }
@@ -125,7 +126,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: some add the port.
+/// Reads an address as proxies write it. Some add the port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let with_port = || text.parse::<std::net::SocketAddr>().ok().map(|it| it.ip());
@@ -150,17 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_who_is_trusted_wrote_is_not_believed() {
+    fn addresses_that_no_trusted_proxy_wrote_are_ignored() {
         assert_eq!(client(&[], "203.0.113.9", &["1.1.1.1"]), "203.0.113.9");
         assert_eq!(client(&["10.0.0.0/8"], "203.0.113.9", &["10.0.0.1"]), "203.0.113.9");
         let forged = ["1.1.1.1, 10.0.0.7, 203.0.113.9"];
         assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &forged), "203.0.113.9");
         let forged = ["1.1.1.1", "203.0.113.9"];
-        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &forged), "203.0.113.9", "on lines");
+        assert_eq!(client(&["10.0.0.0/8"], "10.0.0.1", &forged), "203.0.113.9", "two lines");
     }
 
     #[test]
-    fn several_proxies_are_followed_back() {
+    fn a_chain_of_trusted_proxies_leads_to_the_client() {
         let trusted = ["10.0.0.0/8", "fd00::/8", "192.0.2.1"];
         let lines = ["1.1.1.1, 203.0.113.9,fd00::2", "192.0.2.1"];
         assert_eq!(client(&trusted, "10.0.0.1", &lines), "203.0.113.9");
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_what_cannot_be_read_nothing_is_known() {
+    fn an_unreadable_entry_ends_the_search() {
         for lines in [&[][..], &[""], &["1.1.1.1, unknown"], &["1.1.1.1,"]] {
             assert_eq!(client(&["10.0.0.1"], "10.0.0.1", lines), "10.0.0.1", "{lines:?}");
         }
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_said() {
+    fn an_invalid_network_is_an_error_that_says_why() {
         let error = |text: &str| text.parse::<Network>().unwrap_err();
         for text in ["", "10", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8/8", "proxy.example"] {
             assert_eq!(error(text), NetworkError::Malformed, "{text}");
@@ -204,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_network_has_the_addresses_that_begin_as_it_does(first: u32, length in 0u8..=32, address: u32) {
+        fn a_network_contains_exactly_the_addresses_with_its_prefix(first: u32, length in 0u8..=32, address: u32) {
             let kept = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
             let text = format!("{}/{length}", std::net::Ipv4Addr::from(first & kept));
             let network: Network = text.parse().unwrap();
@@ -215,7 +216,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_is_written_the_answer_is_the_peer_or_was_written(line in "[0-9a-f:., \\[\\]]{0,60}") {
+        fn any_header_leads_to_the_peer_or_to_an_address_in_the_header(line in "[0-9a-f:., \\[\\]]{0,60}") {
             let said = client(&["10.0.0.0/8"], "10.0.0.1", &[&line]);
             let written = line.split(',').filter_map(address).any(|it| it.to_string() == said);
             prop_assert!(said == "10.0.0.1" || written, "{said} from {line}");

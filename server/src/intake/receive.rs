@@ -1,4 +1,4 @@
-//! Receiving a body: never more than the limit, never for longer than the limit.
+//! Receives a body, within limits on its size and on the time it takes.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use http_body_util::BodyExt;
 use lamplight_wire::limits::BODY_BYTES_MAX;
 
 use super::Refusal;
-use super::budget::{Budget, Share};
+use super::budget::{Budget, Reservation};
 
-/// How long a body may take to arrive, whatever its size. Beyond that it must keep the rate below.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
-/// The slowest that a body may arrive on average: less than the slowest mobile network gives.
+/// How long a body of any size may take to arrive. After that it must keep the rate below.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Lowest average rate at which a body may arrive. The slowest mobile networks are faster.
 const BYTES_PER_S_MIN: u64 = 4 * 1024;
-/// What is read and thrown away, at most, of a body that was refused, so that the client gets to read
-/// the answer: to close a connection with unread bytes resets it, and a reset tells the client nothing.
+/// Most bytes of a refused body that are read and discarded. Closing a connection with unread bytes
+/// resets it, and then the client cannot read the answer.
 const DISCARD_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -24,34 +24,38 @@ pub(super) async fn receive(
     body: &mut Body,
     budget: &Budget,
     now_ms: i64,
-) -> Result<(Bytes, Share), Refusal> {
+) -> Result<(Bytes, Reservation), Refusal> {
     if http_body::Body::size_hint(body).lower() > BODY_BYTES_MAX as u64 {
         return Err(Refusal::TooLarge);
     }
     collect(body, budget, now_ms).await
 }
 
-/// How long after the first wait a body must have ended of which so much has arrived.
-fn patience(received_bytes: usize) -> Duration {
-    BODY_PATIENCE + Duration::from_millis(received_bytes as u64 * 1_000 / BYTES_PER_S_MIN)
+/// How long after its beginning a body must have ended, given the bytes received so far.
+fn timeout(received_bytes: usize) -> Duration {
+    BODY_TIMEOUT + Duration::from_millis(received_bytes as u64 * 1_000 / BYTES_PER_S_MIN)
 }
 
-async fn collect(body: &mut Body, budget: &Budget, now_ms: i64) -> Result<(Bytes, Share), Refusal> {
-    let mut share = budget.share();
-    // Most bodies come in one piece, which is then used as it is.
+async fn collect(
+    body: &mut Body,
+    budget: &Budget,
+    now_ms: i64,
+) -> Result<(Bytes, Reservation), Refusal> {
+    let mut reservation = budget.reservation();
+    // Most bodies arrive in one piece, which is then used without a copy.
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let begun = tokio::time::Instant::now();
     loop {
-        let until = begun + patience(first.len() + joined.len());
+        let until = begun + timeout(first.len() + joined.len());
         let frame = tokio::time::timeout_at(until, body.frame()).await;
         let Some(frame) = frame.map_err(|_| Refusal::TooSlow)? else { break };
-        let Ok(data) = frame.map_err(|_| Refusal::Cut)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Refusal::Disconnected)?.into_data() else { continue };
         let before = first.len() + joined.len();
         if before + data.len() > BODY_BYTES_MAX {
             return Err(Refusal::TooLarge);
         }
-        if !share.grow(data.len() as u64) {
-            return Err(Refusal::Busy { retry_after_s: budget.retry_after_s(now_ms) });
+        if !reservation.grow(data.len() as u64) {
+            return Err(Refusal::Overloaded { retry_after_s: budget.retry_after_s(now_ms) });
         }
         if before == 0 {
             first = data;
@@ -60,10 +64,10 @@ async fn collect(body: &mut Body, budget: &Budget, now_ms: i64) -> Result<(Bytes
             joined.extend_from_slice(&data);
         }
     }
-    Ok((if joined.is_empty() { first } else { joined.freeze() }, share))
+    Ok((if joined.is_empty() { first } else { joined.freeze() }, reservation))
 }
 
-/// Reads what is left of a refused body and throws it away.
+/// Reads the rest of a refused body and discards it.
 pub(super) async fn discard(mut body: Body) {
     let read = async {
         let mut bytes = 0;
@@ -74,7 +78,7 @@ pub(super) async fn discard(mut body: Body) {
             }
         }
     };
-    // Whatever is left after that, the client had its chance.
+    // A client that is still sending after this time may not see the answer.
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
 }
 
@@ -102,7 +106,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_body_is_received_whole_however_it_is_cut(chunks: Vec<Vec<u8>>) {
+        fn a_body_in_any_number_of_chunks_is_received_whole(chunks: Vec<Vec<u8>>) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let whole = chunks.concat();
             let budget = Budget::new(1 << 20);
@@ -124,7 +128,8 @@ mod tests {
         }
     }
 
-    /// A body of which 4 KiB come each time so much time has passed, and which never ends.
+    /// Receives a body that never ends and of which 4 KiB arrive after each time `every`. Returns
+    /// how long it took until the refusal.
     async fn received_slowly(every: Duration) -> Duration {
         let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
         tokio::spawn(async move {
@@ -140,18 +145,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_may_be_as_slow_as_the_slowest_rate_and_no_slower() {
-        // 4 KiB a second: it comes to the limit of size. Half of that: the 10 s of patience are used up after 20 s.
+    async fn a_body_that_arrives_below_the_lowest_rate_is_refused() {
+        // At 4 KiB/s it reaches the size limit. At half of that, the 10 s are used up after 20 s.
         assert_eq!(received_slowly(Duration::from_secs(1)).await.as_secs(), 256);
         assert_eq!(received_slowly(Duration::from_secs(2)).await.as_secs(), 20);
         assert_eq!(received_slowly(Duration::from_hours(1)).await.as_secs(), 11);
     }
 
     #[tokio::test]
-    async fn without_memory_to_receive_it_a_body_is_refused_and_takes_none() {
+    async fn a_body_over_the_memory_budget_is_refused_and_releases_its_part() {
         let budget = Budget::new(10);
         let refused = receive(&mut body(vec![vec![0; 6], vec![0; 6]]), &budget, 0).await;
-        assert!(matches!(refused, Err(Refusal::Busy { .. })));
+        assert!(matches!(refused, Err(Refusal::Overloaded { .. })));
         receive(&mut body(vec![vec![0; 10]]), &budget, 0).await.unwrap();
     }
 }

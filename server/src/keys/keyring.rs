@@ -1,4 +1,4 @@
-//! The keys in memory: every request is checked against them.
+//! All keys, in memory. Every request is checked against them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,28 +9,28 @@ use crate::keys::rate_limit::Meter;
 use crate::store::Key;
 use crate::store::keys::hash;
 
-/// A key on the ring.
+/// A key, with the measurement of its use.
 #[derive(Debug)]
 pub struct HeldKey {
     /// The key.
     pub key: Key,
-    /// How much was sent with it lately.
+    /// How much was sent with it recently.
     pub meter: Meter,
 }
 
-/// The keys that are valid, and those that were.
+/// All keys, including disabled ones.
 #[derive(Debug, Default)]
 pub struct Keyring(RwLock<HashMap<[u8; 8], Arc<HeldKey>>>);
 
 impl Keyring {
-    /// A ring of `keys`.
+    /// A keyring of `keys`.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         let ring = Self::default();
         keys.into_iter().for_each(|key| ring.put(key));
         ring
     }
 
-    /// Puts a key on the ring, in place of the one with its text, for as long as this process runs.
+    /// Adds a key, or replaces the one with the same text, until this process ends.
     pub fn put(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
@@ -38,7 +38,8 @@ impl Keyring {
 
     /// The key with this text.
     ///
-    /// How long it takes tells at most a few bits of the text's SHA-256, which help nobody to find a key.
+    /// The time it takes reveals at most a few bits of the text's SHA-256, which do not help to
+    /// guess a key.
     pub fn find(&self, text: &str) -> Option<Arc<HeldKey>> {
         let hash = hash(text);
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +47,7 @@ impl Keyring {
         bool::from(held.key.hash.ct_eq(&hash)).then(|| Arc::clone(held))
     }
 
-    /// Whether a key that was found before may still be used as it was.
+    /// Whether a key that was found earlier is still valid for the same use.
     pub fn is_valid(&self, held: &HeldKey) -> bool {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let now = keys.get(&place(&held.key.hash));

@@ -1,20 +1,63 @@
-//! How fast one key may send.
+//! The rate limits of a key.
 //!
-//! A token bucket in the form of the "generic cell rate algorithm" (ITU-T I.371): one number, the time at which all
-//! that was taken so far will be paid for. A request is let in unless that lies too far ahead. What it costs is
-//! known only after it was received and is charged then, so requests that are received at the same time can
-//! overdraw; the debt is waited off by later ones, so over time no key sends faster than its rate.
+//! A token bucket in the form of the "generic cell rate algorithm" (ITU-T I.371). Its state is one
+//! number: the time at which everything accepted so far is paid for. A request is accepted unless
+//! that time is too far ahead. Its cost is known only once it has been received, and is charged
+//! then, so requests that arrive at the same time can overdraw the limit. Later requests wait until
+//! the debt is paid, so in the long run no key sends faster than its rate.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::KeyRules;
 
-/// How far ahead a key may send: 5 s at its rate, at once.
+/// The burst that a key may send at once: as much as 5 s at its rate.
 const BURST_US: i64 = 5_000_000;
-/// Longest that a key is refused for, so that neither a large debt nor a clock that was set back shuts it out.
+/// Limits how far the state can be ahead, so that neither a large debt nor a clock that was set back
+/// locks a key out for longer than 55 s.
 const AHEAD_US_MAX: i64 = 60_000_000;
 
-/// How much one key has sent lately.
+/// One of the two limits of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Bytes of request bodies as they arrive.
+    BytesPerS(u64),
+    /// Events.
+    EventsPerS(u64),
+}
+
+/// A key has exceeded one of its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitExceeded {
+    /// The limit that requires the longer wait.
+    pub limit: Limit,
+    /// The time until the key may send again.
+    pub retry_after_s: u32,
+}
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.limit {
+            Limit::BytesPerS(rate) => write!(f, "{} bytes/s", grouped(rate)),
+            Limit::EventsPerS(rate) => write!(f, "{} events/s", grouped(rate)),
+        }
+    }
+}
+
+/// A number with a comma between each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Measures how much one key has sent recently.
 #[derive(Debug, Default)]
 pub struct Meter {
     bytes: Bucket,
@@ -22,27 +65,36 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// For how many seconds to refuse requests, if they are to be refused now.
-    pub(crate) fn wait_s(&self, rules: &KeyRules, now_ms: i64) -> Option<u32> {
-        let wait_us = |bucket: &Bucket, rate: Option<u64>| rate.and(bucket.wait_us(now_ms));
-        let bytes = wait_us(&self.bytes, rules.bytes_per_s);
-        let events = wait_us(&self.events, rules.events_per_s);
-        let wait_us = bytes.max(events)?;
-        Some(u32::try_from(wait_us.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX))
+    /// Whether a request may be accepted now.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`] when the key must wait.
+    pub(crate) fn check(&self, rules: &KeyRules, now_ms: i64) -> Result<(), LimitExceeded> {
+        let waits = [
+            (rules.bytes_per_s.map(Limit::BytesPerS), &self.bytes),
+            (rules.events_per_s.map(Limit::EventsPerS), &self.events),
+        ];
+        let longest = waits
+            .into_iter()
+            .filter_map(|(limit, bucket)| Some((bucket.wait_us(now_ms)?, limit?)))
+            .max_by_key(|(wait_us, _)| *wait_us);
+        let Some((wait_us, limit)) = longest else { return Ok(()) };
+        let retry_after_s = u32::try_from(wait_us.div_euclid(1_000_000) + 1).unwrap_or(u32::MAX);
+        Err(LimitExceeded { limit, retry_after_s })
     }
 
-    /// A body of this size was received.
+    /// Charges a body of this size.
     pub(crate) fn charge_bytes(&self, rules: &KeyRules, bytes: u64, now_ms: i64) {
         self.bytes.charge(rules.bytes_per_s, bytes, now_ms);
     }
 
-    /// It held this many events.
+    /// Charges this number of events.
     pub(crate) fn charge_events(&self, rules: &KeyRules, events: u64, now_ms: i64) {
         self.events.charge(rules.events_per_s, events, now_ms);
     }
 }
 
-/// When all that was taken will be paid for, in microseconds since 1970.
+/// The time at which everything accepted so far is paid for, in microseconds since 1970.
 #[derive(Debug, Default)]
 struct Bucket(AtomicI64);
 
@@ -59,7 +111,7 @@ impl Bucket {
         let Some(rate) = rate else { return };
         let cost_us = i64::try_from(cost.saturating_mul(1_000_000) / rate.max(1));
         let (here_us, cost_us) = (now_ms.saturating_mul(1_000), cost_us.unwrap_or(AHEAD_US_MAX));
-        // The closure always gives a value, so the update always happens.
+        // The closure always returns a value, so the update cannot fail.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |paid_us| {
             Some(paid_us.max(here_us).saturating_add(cost_us))
         });
@@ -73,52 +125,78 @@ mod tests {
     const RULES: KeyRules =
         KeyRules { origins: Vec::new(), bytes_per_s: Some(1_000), events_per_s: Some(10) };
 
+    fn wait_s(meter: &Meter, now_ms: i64) -> Option<u32> {
+        meter.check(&RULES, now_ms).err().map(|exceeded| exceeded.retry_after_s)
+    }
+
     #[test]
-    fn a_burst_is_let_in_and_what_is_beyond_is_told_when_to_come_back() {
+    fn the_limit_with_the_longer_wait_is_reported() {
+        let meter = Meter::default();
+        meter.charge_events(&RULES, 60, 0);
+        let exceeded = |limit, retry_after_s| Err(LimitExceeded { limit, retry_after_s });
+        assert_eq!(meter.check(&RULES, 0), exceeded(Limit::EventsPerS(10), 2));
+        meter.charge_bytes(&RULES, 8_000, 0);
+        assert_eq!(meter.check(&RULES, 0), exceeded(Limit::BytesPerS(1_000), 4));
+    }
+
+    #[test]
+    fn a_rate_is_shown_with_its_unit_and_grouped_digits() {
+        for (limit, text) in [
+            (Limit::EventsPerS(0), "0 events/s"),
+            (Limit::EventsPerS(999), "999 events/s"),
+            (Limit::BytesPerS(1_000), "1,000 bytes/s"),
+            (Limit::BytesPerS(12_345_678), "12,345,678 bytes/s"),
+        ] {
+            assert_eq!(LimitExceeded { limit, retry_after_s: 1 }.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_burst_is_accepted_and_then_the_key_must_wait() {
         let meter = Meter::default();
         meter.charge_bytes(&RULES, 5_000, 0);
-        assert_eq!(meter.wait_s(&RULES, 0), None);
+        assert_eq!(wait_s(&meter, 0), None);
         meter.charge_bytes(&RULES, 2_500, 0);
-        assert_eq!(meter.wait_s(&RULES, 0), Some(3));
-        assert_eq!(meter.wait_s(&RULES, 2_400), Some(1));
-        assert_eq!(meter.wait_s(&RULES, 2_500), None);
+        assert_eq!(wait_s(&meter, 0), Some(3));
+        assert_eq!(wait_s(&meter, 2_400), Some(1));
+        assert_eq!(wait_s(&meter, 2_500), None);
     }
 
     #[test]
-    fn events_count_apart_from_bytes() {
+    fn events_and_bytes_have_separate_limits() {
         let meter = Meter::default();
         meter.charge_events(&RULES, 70, 0);
-        assert_eq!(meter.wait_s(&RULES, 0), Some(3));
-        assert_eq!(meter.wait_s(&RULES, 2_001), None);
+        assert_eq!(wait_s(&meter, 0), Some(3));
+        assert_eq!(wait_s(&meter, 2_001), None);
     }
 
     #[test]
-    fn a_key_without_rules_is_never_refused() {
+    fn a_key_without_limits_is_never_refused() {
         let (meter, rules) = (Meter::default(), KeyRules::default());
         meter.charge_bytes(&rules, u64::MAX, 0);
         meter.charge_events(&rules, u64::MAX, 0);
-        assert_eq!(meter.wait_s(&rules, 0), None);
+        assert_eq!(meter.check(&rules, 0), Ok(()));
     }
 
     #[test]
-    fn neither_a_debt_nor_a_clock_set_back_shuts_a_key_out_for_long() {
+    fn neither_a_debt_nor_a_clock_set_back_locks_a_key_out_for_long() {
         let meter = Meter::default();
         meter.charge_bytes(&RULES, u64::MAX, 0);
-        assert_eq!(meter.wait_s(&RULES, 0), Some(56));
-        assert_eq!(meter.wait_s(&RULES, 56_000), None);
+        assert_eq!(wait_s(&meter, 0), Some(56));
+        assert_eq!(wait_s(&meter, 56_000), None);
         let meter = Meter::default();
         meter.charge_events(&RULES, 100, 1_000_000_000);
-        assert_eq!(meter.wait_s(&RULES, 1_000), Some(56));
-        assert_eq!(meter.wait_s(&RULES, 57_000), None);
+        assert_eq!(wait_s(&meter, 1_000), Some(56));
+        assert_eq!(wait_s(&meter, 57_000), None);
     }
 
     proptest::proptest! {
-        /// Whoever sends whenever it may gets its rate, plus one burst and one overdraft.
+        /// A client that sends whenever it may gets its rate, plus one burst and one overdraft.
         #[test]
-        fn nobody_sends_faster_than_its_rate(costs in proptest::collection::vec(1_u64..3_000, 1..400)) {
+        fn no_key_sends_faster_than_its_rate(costs in proptest::collection::vec(1_u64..3_000, 1..400)) {
             let (meter, mut sent, mut now_ms) = (Meter::default(), 0, 0);
             for cost in costs {
-                if meter.wait_s(&RULES, now_ms).is_none() {
+                if meter.check(&RULES, now_ms).is_ok() {
                     meter.charge_bytes(&RULES, cost, now_ms);
                     sent += cost;
                 }

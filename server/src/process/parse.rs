@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::enrich::Enrichers;
 use super::row_id::row_id;
-use crate::formats::decompress::{UnpackError, unpack};
+use crate::formats::decompress::{DecompressError, decompress};
 use crate::store::{
     EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
 };
@@ -20,9 +20,9 @@ use crate::store::{
 /// so the payload is kept and tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
-    /// It does not unpack.
+    /// It cannot be decompressed.
     #[error(transparent)]
-    Unpack(#[from] UnpackError),
+    Decompress(#[from] DecompressError),
     /// It is not a batch.
     #[error("read the payload: {0}")]
     Body(#[from] BodyError),
@@ -41,7 +41,7 @@ pub fn plan(
     attempt: u32,
     enrichers: &Enrichers,
 ) -> Result<Plan, ParseError> {
-    let text = unpack(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
+    let text = decompress(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
     let skew_ms = body.sent_at_ms.map(|sent_at| metadata.received_ms.saturating_sub(sent_at));
     let shared = enrichers.shared(metadata);

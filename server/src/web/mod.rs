@@ -1,4 +1,5 @@
-//! What browsers are served: the SDK as a script, and the demo page.
+//! What browsers load from the server: the SDK as a script, the landing page and the demo page.
 
 pub mod demo;
+pub mod landing;
 pub mod script;

@@ -1,5 +1,7 @@
-//! The script for pages without a bundler, `/lamplight.js`, and what it fetches once its page has loaded, or where its page
-//! forbids WebAssembly: built with the npm package and carried in the binary.
+//! The SDK as scripts, which are built with the npm package and embedded in the binary.
+//!
+//! `/lamplight.js` is for pages without a bundler. It loads the full client after the page has
+//! loaded, and the translated client where the page forbids WebAssembly.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -24,12 +26,12 @@ struct Files;
 const NAME: &str = "lamplight.js";
 const FULL: &str = "lamplight-full.js";
 const TRANSLATED: &str = "lamplight-translated.js";
-/// Best first: the encoding, and what the file's name then ends in.
+/// Encodings, the best first, each with the suffix of its file names.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
-/// A page elsewhere may use it for an hour without asking, and for a day while it asks.
+/// A browser may reuse the script for an hour, and for a day while it fetches the current one.
 const CACHE: &str = "public, max-age=3600, stale-while-revalidate=86400";
 
-/// Whether this binary carries the script.
+/// Whether the script is embedded in this binary.
 pub fn is_built() -> bool {
     Files::get(NAME).is_some()
 }
@@ -44,19 +46,22 @@ pub async fn full(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     chunk(FULL, query.as_deref(), &headers)
 }
 
-/// `GET /lamplight-translated.js?build=…`: the same without WebAssembly.
+/// `GET /lamplight-translated.js?build=…`: the full client without WebAssembly.
 pub async fn translated(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     chunk(TRANSLATED, query.as_deref(), &headers)
 }
 
-/// The build is the first 16 hexadecimal digits of the file's SHA-256: a script and what it fetches know each other by short
-/// names, so they must be of one build. A page whose cached script is older goes on without.
+/// The build is the first 16 hexadecimal digits of the file's SHA-256. A script and the client that it
+/// loads call each other by short names, so they must come from one build. A page with an older
+/// cached script continues without the full client.
 fn chunk(name: &str, query: Option<&str>, headers: &HeaderMap) -> Response {
     let wanted = query.and_then(|query| query.strip_prefix("build="));
     let ours = Files::get(name).map(|file| tag(&file.metadata.sha256_hash()));
     if ours.is_some_and(|ours| ours.get(1..17) != wanted) {
-        return Problem::not_found("the script is of another build; load /lamplight.js again")
-            .into_response();
+        return Problem::not_found(
+            "this script belongs to another build: load /lamplight.js again",
+        )
+        .into_response();
     }
     answer(find(name, headers), headers)
 }
@@ -69,7 +74,7 @@ fn find(name: &str, headers: &HeaderMap) -> Option<Script> {
     Some(Script { encoding, hash: file.metadata.sha256_hash(), text: file.data })
 }
 
-/// The script in one of its forms.
+/// The script in one encoding.
 struct Script {
     encoding: Option<&'static str>,
     hash: [u8; 32],
@@ -81,7 +86,7 @@ fn answer(script: Option<Script>, headers: &HeaderMap) -> Response {
         return Problem::new(
             StatusCode::NOT_IMPLEMENTED,
             "script_not_built",
-            "this binary was built without the script; run cargo xtask build",
+            "this binary was built without the script: build it with cargo xtask build",
         )
         .into_response();
     };
@@ -96,7 +101,8 @@ fn answer(script: Option<Script>, headers: &HeaderMap) -> Response {
     out.insert(CACHE_CONTROL, HeaderValue::from_static(CACHE));
     out.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     out.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    // Also for pages that are isolated from other origins (Fetch standard, "cross-origin resource policy").
+    // Pages that are isolated from other origins need this to load the script (Fetch standard,
+    // "cross-origin resource policy").
     let policy = HeaderName::from_static("cross-origin-resource-policy");
     out.insert(policy, HeaderValue::from_static("cross-origin"));
     if let Some(encoding) = encoding {
@@ -118,7 +124,7 @@ fn tag(hash: &[u8; 32]) -> String {
     tag
 }
 
-/// Whether the client has what `tag` names (RFC 9110, section 13.1.2).
+/// Whether the client has the version with this `tag` (RFC 9110, section 13.1.2).
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let mut known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known.any(|list| {
@@ -127,7 +133,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     })
 }
 
-/// Whether the client takes an encoding (RFC 9110, section 12.5.3).
+/// Whether the client accepts an encoding (RFC 9110, section 12.5.3).
 fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     let mut lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     lists.any(|list| {
@@ -153,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn any_page_may_load_it_and_keep_it() {
+    fn any_page_may_load_and_cache_the_script() {
         let response = answer(Some(built(Some("br"))), &HeaderMap::new());
         assert_eq!(response.status(), StatusCode::OK);
         let header = |name: &str| response.headers()[name].to_str().unwrap();
@@ -167,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_is_not_sent_it_again() {
+    fn a_client_with_the_current_script_gets_304() {
         for known in [
             "\"07070707070707070707070707070707\"",
             "\"a\", W/\"07070707070707070707070707070707\"",
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_without_it_says_so_and_how_to_have_it() {
+    fn a_binary_without_the_script_says_how_to_build_it() {
         let response = answer(None, &HeaderMap::new());
         assert_eq!(response.status(), StatusCode::NOT_IMPLEMENTED);
         let problem = response.extensions().get::<Problem>().unwrap();
@@ -190,10 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn only_an_encoding_that_the_client_takes_is_used() {
-        let takes = |list, encoding| accepts(&headers(ACCEPT_ENCODING, list), encoding);
-        assert!(takes("gzip, deflate, br", "br") && takes("BR;q=0.5", "br"));
-        assert!(!takes("gzip", "br") && !takes("br;q=0, gzip", "br") && !takes("brotli", "br"));
+    fn only_an_encoding_that_the_client_accepts_is_used() {
+        let is_accepted = |list, encoding| accepts(&headers(ACCEPT_ENCODING, list), encoding);
+        assert!(is_accepted("gzip, deflate, br", "br") && is_accepted("BR;q=0.5", "br"));
+        assert!(
+            !is_accepted("gzip", "br")
+                && !is_accepted("br;q=0, gzip", "br")
+                && !is_accepted("brotli", "br")
+        );
         assert!(!accepts(&HeaderMap::new(), "gzip"));
     }
 }

@@ -1,19 +1,17 @@
-//! The demo: a page to try the server on, and faults to see what the SDK makes of them.
+//! The demo: a page to try the server with, and faults that show how the SDK handles them.
 //!
-//! Reachable only under `lamplight demo`: `serve` never builds these routes.
+//! Only `lamplight demo` serves it. `lamplight serve` has none of these routes.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 
 use crate::app::App;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
 use crate::store::{Key, KeyKind};
 use crate::system::entropy::EntropyError;
@@ -21,24 +19,25 @@ use crate::system::entropy::EntropyError;
 mod fault;
 mod page;
 
-pub use fault::{Fault, Mode};
+pub use fault::{DemoToken, Fault, Mode, apply_fault, fault, set_fault};
+pub use page::{file, index};
 
-/// What the demo knows.
+/// The state of the demo.
 #[derive(Debug)]
 pub struct Demo {
-    /// What the page needs to send and to read.
+    /// What the page needs to send and query events.
     config_json: String,
     /// The page's token.
     token: String,
-    /// How `/v1/events` behaves just now.
+    /// The current fault of intake.
     fault: std::sync::Mutex<Fault>,
 }
 
 impl Demo {
-    /// A demo with a token of its own, which may read and dies with this process.
+    /// A demo with a viewer token of its own, which is valid until this process ends.
     ///
     /// # Errors
-    /// When no token could be made.
+    /// When the system provides no randomness for the token.
     pub fn new(app: &App, write_key: Option<&str>) -> Result<Self, EntropyError> {
         let token = new_text(KeyKind::Viewer, &*app.entropy)?;
         app.keyring.put(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
@@ -48,40 +47,26 @@ impl Demo {
     }
 }
 
-/// Lets faults happen to the routes of intake.
-pub fn with_faults(intake: Router<Arc<App>>, demo: &Arc<Demo>) -> Router<Arc<App>> {
-    intake.route_layer(from_fn_with_state(Arc::clone(demo), fault::apply))
-}
-
-/// Adds the page and what it talks to. Everything is then refused to other hosts' pages.
-pub fn with_pages(router: Router<Arc<App>>, demo: &Arc<Demo>) -> Router<Arc<App>> {
-    let pages = Router::new()
-        .route("/", get(async || Redirect::temporary("/demo/")))
-        .route("/demo", get(async || Redirect::temporary("/demo/")))
-        .route("/demo/", get(page::index))
-        .route("/demo/{*path}", get(page::file))
-        .route("/demo/config.json", get(config))
-        .route("/demo/faults", get(fault::read).post(fault::write))
-        .with_state(Arc::clone(demo));
-    router.merge(pages).layer(from_fn(own_host_only))
-}
-
-async fn config(State(demo): State<Arc<Demo>>) -> Response {
+/// `GET /demo/config.json`: what the page needs to send and query events.
+pub async fn config(State(demo): State<Arc<Demo>>) -> Response {
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     (headers, demo.config_json.clone()).into_response()
 }
 
-/// Refuses requests that name another host: a page elsewhere whose name was made to point here (DNS rebinding)
-/// would otherwise read the token.
-async fn own_host_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    if host.is_some_and(is_loopback) {
+/// Refuses requests that name another host. Otherwise a page elsewhere, whose host name was made to
+/// resolve to this address (DNS rebinding), could read the token.
+pub async fn require_loopback_host(request: Request, next: Next) -> Response {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if is_loopback(host) {
         return next.run(request).await;
     }
     Problem::new(
         StatusCode::MISDIRECTED_REQUEST,
         "host_not_loopback",
-        "the demo answers to localhost, 127.0.0.1 and [::1] only",
+        format!(
+            "the demo does not answer for host {}: use localhost, 127.0.0.1 or [::1]",
+            quoted(host)
+        ),
     )
     .into_response()
 }
@@ -102,7 +87,7 @@ mod tests {
     use super::is_loopback;
 
     #[test]
-    fn only_loopback_names_are_answered() {
+    fn only_loopback_hosts_are_accepted() {
         for host in
             ["localhost", "LOCALHOST:1", "a.localhost:80", "127.0.0.1:8787", "[::1]:9", "[::1]"]
         {

@@ -1,23 +1,23 @@
-//! The demo page's files, built by `cargo xtask build` and carried in the binary.
+//! The files of the demo page, which `cargo xtask build` builds and embeds in the binary.
 
 use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use rust_embed::RustEmbed;
 
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, quoted};
 
 #[derive(RustEmbed)]
 #[folder = "../www/dist"]
 #[allow_missing = true]
 struct Files;
 
-/// What the page may load and do: what came from here, and WebAssembly.
+/// The page's content security policy: files from this server, and WebAssembly.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// `GET /demo/`.
-pub(super) async fn index() -> Response {
+pub async fn index() -> Response {
     match Files::get("index.html") {
         Some(file) => answer("index.html", file.data.into_owned()),
         None => ([(CONTENT_SECURITY_POLICY, POLICY)], Html(include_str!("not_built.html")))
@@ -26,10 +26,13 @@ pub(super) async fn index() -> Response {
 }
 
 /// `GET /demo/<path>`.
-pub(super) async fn file(Path(path): Path<String>) -> Response {
+pub async fn file(Path(path): Path<String>) -> Response {
     match Files::get(&path) {
         Some(file) => answer(&path, file.data.into_owned()),
-        None => Problem::not_found("the demo has no such file").into_response(),
+        None => {
+            let detail = format!("the demo has no file {}: open /demo/", quoted(&path));
+            Problem::not_found(detail).into_response()
+        }
     }
 }
 
@@ -37,7 +40,7 @@ fn answer(path: &str, data: Vec<u8>) -> Response {
     let headers = [
         (CONTENT_TYPE, content_type(path)),
         (CONTENT_SECURITY_POLICY, POLICY),
-        // A rebuilt page must show at once.
+        // A rebuilt page must appear without a reload of the cache.
         (CACHE_CONTROL, "no-cache"),
     ];
     (headers, data).into_response()

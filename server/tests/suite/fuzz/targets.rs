@@ -1,6 +1,6 @@
 //! The targets, and what must hold for any bytes.
 
-use lamplight_server::formats::decompress::{UnpackError, unpack};
+use lamplight_server::formats::decompress::{DecompressError, decompress};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::{Encoding, PayloadId, PayloadMetadata};
@@ -32,7 +32,7 @@ fn metadata(encoding: Encoding) -> PayloadMetadata {
 /// Whatever intake accepts, processing can plan, with the same number of events. Whatever intake
 /// refuses, processing refuses.
 pub(crate) fn body(bytes: &[u8]) {
-    let text = unpack(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
+    let text = decompress(Encoding::Identity, bytes, limits::UNPACKED_BYTES_MAX);
     let body = bytes.to_vec().into();
     let planned = plan(&metadata(Encoding::Identity), &body, 1, &Enrichers::default());
     let Ok(text) = text else {
@@ -68,11 +68,11 @@ pub(crate) fn body(bytes: &[u8]) {
 /// Any bytes decompress to at most the limit, or fail with an error.
 pub(crate) fn packed(bytes: &[u8]) {
     for encoding in [Encoding::Gzip, Encoding::Brotli, Encoding::Zstd] {
-        match unpack(encoding, bytes, UNPACKED_BYTES_MAX) {
+        match decompress(encoding, bytes, UNPACKED_BYTES_MAX) {
             Ok(text) => assert!(text.len() <= UNPACKED_BYTES_MAX),
-            Err(UnpackError::TooLarge(limit)) => assert_eq!(limit, UNPACKED_BYTES_MAX),
-            Err(UnpackError::NotUtf8(at)) => assert!(at <= UNPACKED_BYTES_MAX),
-            Err(error @ UnpackError::Broken { .. }) => assert!(error.to_string().len() < 512),
+            Err(DecompressError::TooLarge(limit)) => assert_eq!(limit, UNPACKED_BYTES_MAX),
+            Err(DecompressError::NotUtf8(at)) => assert!(at <= UNPACKED_BYTES_MAX),
+            Err(error @ DecompressError::Invalid { .. }) => assert!(error.to_string().len() < 512),
         }
     }
 }

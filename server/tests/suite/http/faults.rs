@@ -11,7 +11,7 @@ use std::time::Duration;
 use lamplight_faulty_disk::Disk;
 use lamplight_server::app::{App, SinkThroughputs};
 use lamplight_server::http::listen;
-use lamplight_server::intake::Clients;
+use lamplight_server::intake::ClientInfoPolicy;
 use lamplight_server::keys::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::router;
@@ -31,15 +31,15 @@ use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, repl
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The server's parts, serving from this process.
-struct Inside {
+pub(super) struct Inside {
     runtime: Runtime,
-    app: Arc<App>,
+    pub(super) app: Arc<App>,
     url: String,
     _stop: watch::Sender<bool>,
 }
 
 impl Inside {
-    fn start(folder: &Path, limits: WriterLimits) -> Self {
+    pub(super) fn start(folder: &Path, limits: WriterLimits) -> Self {
         let runtime = Runtime::new().unwrap();
         let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
         let storage = sqlite::open(&intake, &store, limits, Vec::new()).unwrap();
@@ -48,7 +48,7 @@ impl Inside {
             storage,
             SinkThroughputs::new(),
             Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
-            Clients::default(),
+            ClientInfoPolicy::default(),
             Arc::new(SystemClock),
             Arc::new(SystemEntropy),
             Arc::new(disk_space::DiskSpace::new(folder.to_owned(), 0)),

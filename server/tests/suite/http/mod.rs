@@ -1,5 +1,6 @@
 //! The server over real HTTP: every status of the wire contract, and the shapes of all answers.
 
+mod access;
 mod answers;
 mod counting;
 mod demo;

@@ -15,7 +15,7 @@ use flate2::read::GzDecoder;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use lamplight_server::http::listen;
-use lamplight_server::http::listen::Cut;
+use lamplight_server::http::listen::CloseWithoutAnswer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -145,7 +145,7 @@ fn answer(status: u16, value: &Value) -> Response {
 
 fn cut() -> Response {
     let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(Cut);
+    response.extensions_mut().insert(CloseWithoutAnswer);
     response
 }
 

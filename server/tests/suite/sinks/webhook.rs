@@ -12,7 +12,7 @@ use axum::routing::any;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, StatusCode, header};
 use lamplight_server::http::listen;
-use lamplight_server::http::listen::Cut;
+use lamplight_server::http::listen::CloseWithoutAnswer;
 use serde_json::Value;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -98,7 +98,7 @@ fn status(status: u16) -> Response {
 
 fn cut() -> Response {
     let mut response = status(200);
-    response.extensions_mut().insert(Cut);
+    response.extensions_mut().insert(CloseWithoutAnswer);
     response
 }
 

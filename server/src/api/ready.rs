@@ -1,0 +1,25 @@
+//! `GET /readyz`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::http::problem::Problem;
+
+/// `GET /readyz`: 200 while the server accepts and processes payloads.
+pub async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
+    let why = if app.shutdown.has_begun() {
+        "the server is shutting down"
+    } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
+        "the server's disk is nearly full: free space on it"
+    } else if !app.storage.intake_database.is_up() {
+        "the payload database does not accept writes: check the server's disk and log"
+    } else if !app.storage.events_database.is_up() {
+        "the event database does not accept writes: check the server's disk and log"
+    } else {
+        return Ok("ready");
+    };
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).retry_after_s(1))
+}

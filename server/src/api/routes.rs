@@ -1,0 +1,119 @@
+//! Builds the routes of the API so that no handler can forget to check the caller.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodRouter, get, patch, post};
+use http::Method;
+
+use super::access::{Access, Caller};
+use crate::app::App;
+
+/// Routes whose handlers check the caller first, and the list of them.
+///
+/// A handler whose first argument is not an extractor of the caller's token does not compile:
+///
+/// ```
+/// use lamplight_server::api::{ApiRoutes, Reader};
+///
+/// async fn handler(_: Reader) {}
+/// let routes = ApiRoutes::default().get("/api/example", handler);
+/// ```
+///
+/// ```compile_fail
+/// use lamplight_server::api::ApiRoutes;
+///
+/// async fn handler() {}
+/// let routes = ApiRoutes::default().get("/api/example", handler);
+/// ```
+#[derive(Debug, Default)]
+pub struct ApiRoutes {
+    router: Router<Arc<App>>,
+    list: Vec<ApiRoute>,
+}
+
+/// One method of one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRoute {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, in axum's syntax.
+    pub path: &'static str,
+    /// Which token it requires.
+    pub access: Access,
+}
+
+impl ApiRoutes {
+    /// Adds a route for `GET`.
+    #[must_use]
+    pub fn get<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: ChecksCallerFirst + 'static,
+    {
+        self.add(Method::GET, path, T::ACCESS, get(handler))
+    }
+
+    /// Adds a route for `POST`.
+    #[must_use]
+    pub fn post<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: ChecksCallerFirst + 'static,
+    {
+        self.add(Method::POST, path, T::ACCESS, post(handler))
+    }
+
+    /// Adds a route for `PATCH`.
+    #[must_use]
+    pub fn patch<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: ChecksCallerFirst + 'static,
+    {
+        self.add(Method::PATCH, path, T::ACCESS, patch(handler))
+    }
+
+    /// Every route that was added.
+    pub fn list(&self) -> &[ApiRoute] {
+        &self.list
+    }
+
+    /// The routes, ready to be served.
+    pub fn into_router(self) -> Router<Arc<App>> {
+        self.router
+    }
+
+    fn add(
+        mut self,
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: MethodRouter<Arc<App>>,
+    ) -> Self {
+        self.list.push(ApiRoute { method, path, access });
+        Self { router: self.router.route(path, handler), ..self }
+    }
+}
+
+/// The arguments of a handler, as axum's [`Handler`] lists them, of which the first one checks the
+/// caller. axum runs extractors in the order of the arguments.
+pub trait ChecksCallerFirst {
+    /// Which token the handler requires.
+    const ACCESS: Access;
+}
+
+macro_rules! checks_caller_first {
+    ($($argument:ident)*) => {
+        impl<M, C: Caller, $($argument),*> ChecksCallerFirst for (M, C, $($argument,)*) {
+            const ACCESS: Access = C::ACCESS;
+        }
+    };
+}
+
+checks_caller_first!();
+checks_caller_first!(A1);
+checks_caller_first!(A1 A2);
+checks_caller_first!(A1 A2 A3);
+checks_caller_first!(A1 A2 A3 A4);

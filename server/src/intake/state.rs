@@ -1,0 +1,68 @@
+//! State that all requests to intake share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::budget::Budget;
+use super::client_info::ClientInfoPolicy;
+use crate::http::shutdown::Shutdown;
+use crate::keys::keyring::Keyring;
+use crate::metrics::in_flight::InFlight;
+use crate::metrics::throughput::Throughput;
+use crate::store::PayloadQueue;
+use crate::system::clock::Clock;
+use crate::system::disk_space::DiskSpace;
+use crate::system::entropy::Entropy;
+
+/// Memory for bodies that are being received, in bytes.
+const RECEIVING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bodies that are decompressed at the same time. Each may take 8 MiB.
+const DECOMPRESSING_MAX: usize = 4;
+
+/// State that all requests to intake share.
+pub struct IntakeState {
+    pub(super) payload_queue: Arc<dyn PayloadQueue>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) client_info: ClientInfoPolicy,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) disk: Arc<DiskSpace>,
+    pub(super) shutdown: Arc<Shutdown>,
+    /// Memory for bodies that are being received.
+    pub(super) receiving: Budget,
+    /// One permit for each body that may be decompressed at the same time.
+    pub(super) decompressing: Arc<Semaphore>,
+    /// Requests that wait until their payload is on disk.
+    pub(crate) in_flight: InFlight,
+    /// How many events intake accepts, and how long each request takes.
+    pub(crate) throughput: Throughput,
+}
+
+impl IntakeState {
+    /// State that uses these parts.
+    #[allow(clippy::too_many_arguments, reason = "the parts of intake, each passed once")]
+    pub fn new(
+        payload_queue: Arc<dyn PayloadQueue>,
+        keyring: Arc<Keyring>,
+        client_info: ClientInfoPolicy,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        disk: Arc<DiskSpace>,
+        shutdown: Arc<Shutdown>,
+    ) -> Self {
+        Self {
+            payload_queue,
+            keyring,
+            client_info,
+            clock,
+            entropy,
+            disk,
+            shutdown,
+            receiving: Budget::new(RECEIVING_BYTES_MAX),
+            decompressing: Arc::new(Semaphore::new(DECOMPRESSING_MAX)),
+            in_flight: InFlight::default(),
+            throughput: Throughput::default(),
+        }
+    }
+}
