@@ -108,7 +108,7 @@ impl<'a> EventJson<'a> {
     }
 }
 
-/// The id of an event that its client knows: `<producer>-<seq>`, the client's own, or else the row's.
+/// The id by which the client knows an event: `<producer>-<seq>`, its own id, or else the row's.
 pub(super) fn event_id(
     number: Option<(lamplight_wire::Producer, u64)>,
     client_id: Option<&str>,

@@ -109,8 +109,8 @@ pub async fn keys(_: Admin, State(app): State<Arc<App>>) -> Result<JsonResponse,
     JsonResponse::new(&KeysJson { keys })
 }
 
-/// `POST /api/keys`: creates a key, which is valid at once. The text of a secret one appears only in
-/// this answer.
+/// `POST /api/keys`: creates a key, which is valid at once. The text of a secret one appears only
+/// in this answer.
 pub async fn create_key(
     _: Admin,
     State(app): State<Arc<App>>,
@@ -142,8 +142,8 @@ pub async fn create_key(
     Ok((StatusCode::CREATED, created))
 }
 
-/// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies from
-/// the next request on.
+/// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies
+/// from the next request on.
 pub async fn change_key(
     Admin(own): Admin,
     State(app): State<Arc<App>>,

@@ -157,7 +157,7 @@ fn write(tail: &LiveTail) -> String {
         text.push_str("event: gap\ndata: {}\n\n");
     }
     for (position, event) in &tail.events {
-        // JSON has no line breaks inside strings, but the client's JSON may have some between values.
+        // JSON has no line breaks in strings, but the client's JSON may have some between values.
         let json = serde_json::to_string(&EventJson::new(event)).unwrap_or_default();
         let json = json.replace(['\n', '\r'], " ");
         let parts = ["id: ", &write_position(*position), "\nevent: event\ndata: ", &json, "\n\n"];

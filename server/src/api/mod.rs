@@ -1,5 +1,5 @@
-//! The JSON API: events, the outcome of every arrival, events that never arrived, and the calls that
-//! operate the server.
+//! The JSON API: events, the outcome of every arrival, events that never arrived, and the calls
+//! that operate the server.
 //!
 //! Every call needs `Authorization: Bearer` with an admin or viewer token ([`Admin`], [`Reader`]).
 //! Reads never delay a write.

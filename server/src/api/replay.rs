@@ -90,8 +90,8 @@ impl ReplayJson {
     }
 }
 
-/// `POST /api/replay`: starts a replay, or only counts in a dry run. Answers at once, and `GET` shows
-/// the progress.
+/// `POST /api/replay`: starts a replay, or only counts in a dry run. Answers at once, and `GET`
+/// shows the progress.
 pub async fn begin_replay(
     _: Admin,
     State(app): State<Arc<App>>,

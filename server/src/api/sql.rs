@@ -25,8 +25,8 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields)]
 pub struct SqlRequest {
     sql: String,
-    /// Selects the weeks whose events the statement sees, in milliseconds since 1970. By default these
-    /// are the newest ten.
+    /// Selects the weeks whose events the statement sees, in milliseconds since 1970. By default
+    /// these are the newest ten.
     from: Option<i64>,
     to: Option<i64>,
 }

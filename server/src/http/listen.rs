@@ -28,7 +28,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// How long to pause after a failure to accept, for example when there are no file descriptors left.
+/// How long to pause after a failure to accept, for example without a free file descriptor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The address at the other end of a request's connection.

@@ -1,4 +1,5 @@
-//! The id of a request: the client's own, so that the logs of both sides can be joined, or a new one.
+//! The id of a request: the client's own, so that the logs of both sides can be joined, or a new
+//! one.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

@@ -90,8 +90,8 @@ impl fmt::Display for Network {
     }
 }
 
-/// Proxies whose `X-Forwarded-For` is trusted. Any client can write the header, so it is ignored when
-/// it comes from another address.
+/// Proxies whose `X-Forwarded-For` is trusted. Any client can write the header, so it is ignored
+/// when it comes from another address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<Network>);
 

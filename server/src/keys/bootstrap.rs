@@ -1,4 +1,4 @@
-//! The keys there must be: given from outside, there already, or made now.
+//! Ensures that there is a key of each kind: from the configuration, from the database, or new.
 
 use std::path::{Path, PathBuf};
 
@@ -9,13 +9,14 @@ use crate::store::{Key, KeyKind, Keys, StoreError};
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
 
-/// Shortest key that may be given for pages, in bytes.
+/// Shortest write key that the configuration may contain, in bytes.
 const WRITE_KEY_BYTES_MIN: usize = 8;
-/// Shortest secret that may be given, in bytes. Secrets are hashed once, so they must not be guessable.
+/// Shortest secret that the configuration may contain, in bytes. Secrets are hashed only once, so
+/// they must not be guessable.
 const SECRET_BYTES_MIN: usize = 20;
-/// Longest key that may be given, in bytes.
+/// Longest key that the configuration may contain, in bytes.
 const KEY_BYTES_MAX: usize = 256;
-/// Random bytes in a key that is made: 160 bits.
+/// Random bytes in a new key: 160 bits.
 const KEY_RANDOM_BYTES: usize = 20;
 
 /// The keys cannot be set up.
@@ -28,11 +29,11 @@ pub enum FirstKeysError {
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// A key that was given is not usable.
+    /// A key in the configuration cannot be used.
     #[error(
         "use the given {what}: it must have {min} to {KEY_BYTES_MAX} bytes, all of them letters, digits or signs"
     )]
@@ -42,26 +43,27 @@ pub enum FirstKeysError {
         /// Its shortest length.
         min: usize,
     },
-    /// No key could be made.
+    /// The system provides no randomness for a new key.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// The store refused.
+    /// The keys cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What came of setting the keys up.
+/// The keys after the start.
 #[derive(Debug, Default)]
 pub struct FirstKeys {
-    /// Every key there is.
+    /// All keys.
     pub all: Vec<Key>,
-    /// Those made just now. Their texts are known only here and must be shown.
+    /// New keys. Their texts are known only here, so they must be shown.
     pub made: Vec<(KeyKind, String)>,
     /// A write key to show in examples.
     pub write_key: Option<String>,
 }
 
-/// Adds the keys that are given, and makes those that are neither given nor there. What is there stays.
+/// Adds the keys from the configuration, and creates a key of each kind that is neither in the
+/// configuration nor in the database. Keys in the database stay.
 ///
 /// # Errors
 /// [`FirstKeysError`].
@@ -121,17 +123,17 @@ fn given_text(
 /// A new key: its kind's prefix and 160 random bits.
 ///
 /// # Errors
-/// When the source of randomness has none to give.
+/// When the system provides no randomness.
 pub fn new_text(kind: KeyKind, entropy: &dyn Entropy) -> Result<String, EntropyError> {
     let mut random = [0; KEY_RANDOM_BYTES];
     entropy.fill(&mut random)?;
     Ok(format!("{}{}", kind.prefix(), letters().encode(&random)))
 }
 
-/// Lower-case base32 without letters that look alike.
+/// Lowercase base32 without letters that look alike.
 fn letters() -> Encoding {
     let mut specification = Specification::new();
     specification.symbols.push_str("0123456789abcdefghjkmnpqrstvwxyz");
-    // The symbols are 32 different ASCII letters, which is all that can be wrong.
+    // The symbols are 32 different ASCII characters, so this cannot fail.
     specification.encoding().unwrap_or(data_encoding::BASE32_DNSSEC)
 }

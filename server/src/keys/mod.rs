@@ -1,4 +1,4 @@
-//! Keys: made at the first start, looked up in memory, each with a rate limit.
+//! Keys: created at the first start, kept in memory, each with rate limits.
 
 pub mod bootstrap;
 pub mod keyring;

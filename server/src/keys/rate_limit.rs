@@ -13,8 +13,8 @@ use crate::store::KeyRules;
 
 /// The burst that a key may send at once: as much as 5 s at its rate.
 const BURST_US: i64 = 5_000_000;
-/// Limits how far the state can be ahead, so that neither a large debt nor a clock that was set back
-/// locks a key out for longer than 55 s.
+/// Limits how far the state can be ahead, so that neither a large debt nor a clock that was set
+/// back locks a key out for longer than 55 s.
 const AHEAD_US_MAX: i64 = 60_000_000;
 
 /// One of the two limits of a key.

@@ -51,8 +51,8 @@ pub async fn translated(RawQuery(query): RawQuery, headers: HeaderMap) -> Respon
     chunk(TRANSLATED, query.as_deref(), &headers)
 }
 
-/// The build is the first 16 hexadecimal digits of the file's SHA-256. A script and the client that it
-/// loads call each other by short names, so they must come from one build. A page with an older
+/// The build is the first 16 hexadecimal digits of the file's SHA-256. A script and the client that
+/// it loads call each other by short names, so they must come from one build. A page with an older
 /// cached script continues without the full client.
 fn chunk(name: &str, query: Option<&str>, headers: &HeaderMap) -> Response {
     let wanted = query.and_then(|query| query.strip_prefix("build="));

@@ -27,6 +27,7 @@ fn call(server: &Server, route: &ApiRoute, token: Option<&str>) -> (u16, String)
     let bearer = token.map(|token| format!("Bearer {token}"));
     let headers: Vec<_> = bearer.iter().map(|bearer| ("authorization", bearer.as_str())).collect();
     let reply = server.call(route.method.as_str(), &path, &headers, b"");
+    assert_eq!(reply.header("access-control-allow-origin"), None, "no other origin may read it");
     (reply.status, reply.problem())
 }
 

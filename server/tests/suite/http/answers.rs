@@ -1,4 +1,4 @@
-//! What intake takes, and what it answers then.
+//! What intake accepts, and its answers.
 
 use std::io::Write;
 
@@ -13,13 +13,13 @@ fn server() -> (tempfile::TempDir, Server) {
 }
 
 pub(crate) fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(text).unwrap();
-    packer.finish().unwrap()
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[test]
-fn every_form_of_body_is_taken_and_answered_with_its_payload() {
+fn every_form_of_body_is_accepted_and_the_answer_names_the_payload() {
     let (_dir, server) = server();
     for (body, events) in [
         (r#"[{"name":"a"},{"name":"b"}]"#, 2),
@@ -44,7 +44,7 @@ fn every_form_of_body_is_taken_and_answered_with_its_payload() {
 }
 
 #[test]
-fn a_key_is_taken_from_all_three_places() {
+fn a_key_is_accepted_in_each_of_three_places() {
     let (_dir, server) = server();
     let json = ("content-type", "application/json; charset=utf-8");
     let basic =
@@ -57,7 +57,7 @@ fn a_key_is_taken_from_all_three_places() {
 }
 
 #[test]
-fn backends_send_with_a_secret_key_to_their_own_address() {
+fn backends_send_to_v1_logs_with_a_secret_key() {
     let (_dir, server) = server();
     let headers =
         [("content-type", "application/json"), ("authorization", &*format!("Bearer {SECRET_KEY}"))];
@@ -71,13 +71,13 @@ fn backends_send_with_a_secret_key_to_their_own_address() {
 }
 
 fn brotli(text: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    brotli::CompressorWriter::new(&mut packed, 4096, 5, 22).write_all(text).unwrap();
-    packed
+    let mut compressed = Vec::new();
+    brotli::CompressorWriter::new(&mut compressed, 4096, 5, 22).write_all(text).unwrap();
+    compressed
 }
 
 #[test]
-fn a_packed_body_is_taken_and_kept_packed() {
+fn a_compressed_body_is_accepted_and_stored_compressed() {
     let (_dir, server) = server();
     let text = format!("[{}]", vec![r#"{"name":"a"}"#; 1000].join(","));
     let path = format!("/v1/events?key={WRITE_KEY}");
@@ -86,7 +86,7 @@ fn a_packed_body_is_taken_and_kept_packed() {
         (Some("gzip"), "gzip", gzip(text.as_bytes())),
         (Some("br"), "br", brotli(text.as_bytes())),
         (Some("zstd"), "zstd", zstd::stream::encode_all(text.as_bytes(), 3).unwrap()),
-        // As pages send it, who would have to ask first to set the header.
+        // As pages send it, because the header would need a preflight request.
         (None, "gzip", gzip(text.as_bytes())),
     ] {
         let headers: Vec<_> =
@@ -103,7 +103,7 @@ fn a_packed_body_is_taken_and_kept_packed() {
 }
 
 #[test]
-fn a_large_body_of_the_largest_allowed_size_is_taken() {
+fn a_body_of_the_largest_allowed_size_is_accepted() {
     let (_dir, server) = server();
     let event = format!(r#"{{"name":"a","properties":{{"x":"{}"}}}}"#, "y".repeat(32_000));
     let mut body = format!("[{}]", vec![event; 32].join(","));
@@ -113,7 +113,7 @@ fn a_large_body_of_the_largest_allowed_size_is_taken() {
 }
 
 #[test]
-fn an_events_own_faults_do_not_fail_the_request() {
+fn an_invalid_event_does_not_fail_the_request() {
     let (_dir, server) = server();
     let body = format!(
         r#"[{{"name":""}},{{"name":"a","monitor":{{"kind":"gauge"}}}},{{"name":"b","producer":"{P}","seq":1,"ts":"x"}},{{"name":"c"}}]"#
@@ -130,7 +130,7 @@ fn an_events_own_faults_do_not_fail_the_request() {
 }
 
 #[test]
-fn a_browser_may_ask_first() {
+fn a_preflight_request_is_answered() {
     let (_dir, server) = server();
     for path in ["/v1/events", "/v1/logs"] {
         let reply = server.options(path);
@@ -145,7 +145,7 @@ fn a_browser_may_ask_first() {
 }
 
 #[test]
-fn an_event_sent_again_is_stored_once() {
+fn an_event_that_is_sent_again_is_stored_once() {
     let (_dir, server) = server();
     let body = format!(r#"[{{"name":"a","producer":"{P}","seq":1}}]"#);
     for _ in 0..5 {

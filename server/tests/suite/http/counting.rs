@@ -21,7 +21,7 @@ fn counts(server: &Server, query: &str) -> Vec<(Value, u64)> {
     rows.iter().map(|row| (row["key"].clone(), row["count"].as_u64().unwrap())).collect()
 }
 
-/// A span of time around now, for requests.
+/// A time range around now, as query parameters.
 fn around_now() -> String {
     let ms = std::fs::metadata("/proc/self").unwrap().modified().unwrap();
     let ms = ms.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
@@ -29,15 +29,15 @@ fn around_now() -> String {
 }
 
 #[test]
-fn events_are_counted_by_any_key_within_a_span() {
+fn events_are_counted_by_any_key_within_a_time_range() {
     let (_dir, server) = server();
     server.send(
         r#"[{"name":"a","properties":{"plan":"pro","n":1}},{"name":"a","properties":{"plan":"pro","n":{"x":[1]}}},
             {"name":"b","type":"critical","properties":{"plan":"fr\u00e9e"}},{"name":"b","user":{"id":"ann"}}]"#,
     );
     server.settled();
-    let span = around_now();
-    let by = |by: &str| counts(&server, &format!("by={by}&{span}"));
+    let range = around_now();
+    let by = |by: &str| counts(&server, &format!("by={by}&{range}"));
     assert_eq!(by("name"), [("a".into(), 2), ("b".into(), 2)]);
     assert_eq!(by("type"), [("default".into(), 3), ("critical".into(), 1)]);
     assert_eq!(by("prop.plan"), [("pro".into(), 2), (Value::Null, 1), ("frée".into(), 1)]);
@@ -53,7 +53,7 @@ fn events_are_counted_by_any_key_within_a_span() {
 }
 
 #[test]
-fn a_count_takes_a_bounded_span_and_a_known_key() {
+fn a_count_needs_a_bounded_time_range_and_a_known_key() {
     let (_dir, server) = server();
     for query in [
         "by=name",
@@ -71,7 +71,7 @@ fn a_count_takes_a_bounded_span_and_a_known_key() {
 }
 
 #[test]
-fn arrivals_that_were_refused_are_listed_by_state_in_pages() {
+fn refused_arrivals_are_listed_by_state_in_pages() {
     let (_dir, server) = server();
     let good = format!(r#"{{"name":"a","producer":"{P}","seq":1}}"#);
     server.send(&format!(
@@ -100,7 +100,7 @@ fn arrivals_that_were_refused_are_listed_by_state_in_pages() {
 }
 
 #[test]
-fn queues_say_what_waits_and_how_fast_it_goes() {
+fn queues_show_what_is_waiting_and_the_throughput() {
     let (_dir, server) = server();
     server.send(&format!("[{}]", vec![r#"{"name":"a"}"#; 100].join(",")));
     server.settled();
@@ -118,42 +118,44 @@ fn queues_say_what_waits_and_how_fast_it_goes() {
     assert!(queues["disk"]["free_bytes"].as_u64().unwrap() > 0);
 }
 
-fn ask(server: &Server, sql: &str) -> Reply {
+fn query(server: &Server, sql: &str) -> Reply {
     let authorization = format!("Bearer {ADMIN_TOKEN}");
     let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
     server.post("/api/query", &headers, json!({ "sql": sql }).to_string().as_bytes())
 }
 
 #[test]
-fn a_statement_reads_events_and_everything_beside_them() {
+fn a_statement_reads_events_and_other_tables() {
     let (_dir, server) = server();
-    assert_eq!(ask(&server, "SELECT count(*) FROM events").json()["rows"], json!([[0]]));
+    assert_eq!(query(&server, "SELECT count(*) FROM events").json()["rows"], json!([[0]]));
     server.send(r#"[{"name":"a","properties":{"n":1.5}},{"name":"b"}]"#);
     server.settled();
-    let table =
-        ask(&server, "SELECT name, properties ->> 'n' AS n, length(id) FROM events ORDER BY name")
-            .json();
+    let table = query(
+        &server,
+        "SELECT name, properties ->> 'n' AS n, length(id) FROM events ORDER BY name",
+    )
+    .json();
     assert_eq!(table["columns"], json!(["name", "n", "length(id)"]));
     assert_eq!(table["rows"], json!([["a", 1.5, 16], ["b", null, 16]]));
     assert_eq!((&table["truncated"], table["weeks"].as_array().unwrap().len()), (&false.into(), 1));
-    assert_eq!(ask(&server, "SELECT stored FROM totals").json()["rows"], json!([[2]]));
-    let id = ask(&server, "SELECT id FROM events LIMIT 1").json()["rows"][0][0]
+    assert_eq!(query(&server, "SELECT stored FROM totals").json()["rows"], json!([[2]]));
+    let id = query(&server, "SELECT id FROM events LIMIT 1").json()["rows"][0][0]
         .as_str()
         .unwrap()
         .to_owned();
     assert_eq!(
         server.read(&format!("/api/events/{id}")).status,
         200,
-        "an id as given leads to its event"
+        "the id of a row leads to its event"
     );
-    let schema = ask(&server, "SELECT name FROM sqlite_schema WHERE type = 'table'").json();
+    let schema = query(&server, "SELECT name FROM sqlite_schema WHERE type = 'table'").json();
     assert!(schema["rows"].as_array().unwrap().len() > 5);
 }
 
 #[test]
-fn a_statement_finds_the_events_of_a_producer_without_passing_those_of_others() {
+fn a_statement_finds_the_events_of_a_producer_without_a_scan() {
     let (_dir, server) = server();
-    assert_eq!(ask(&server, "SELECT count(*) FROM numbered").json()["rows"], json!([[0]]));
+    assert_eq!(query(&server, "SELECT count(*) FROM numbered").json()["rows"], json!([[0]]));
     let producer = "01HF7YAT00ABCDEFGHJKMNPQRS";
     let event = |name: &str, of: &str, seq: u64| {
         format!(r#"{{"name":"{name}","producer":"{of}","seq":{seq}}}"#)
@@ -165,28 +167,28 @@ fn a_statement_finds_the_events_of_a_producer_without_passing_those_of_others() 
         assert_eq!(server.send(&format!("[{}]", events.join(","))).status, 200);
     }
     server.settled();
-    let all = ask(&server, "SELECT name, seq, producer FROM numbered ORDER BY name").json();
+    let all = query(&server, "SELECT name, seq, producer FROM numbered ORDER BY name").json();
     let rows = all["rows"].as_array().unwrap();
-    let told: Vec<_> = rows.iter().map(|row| (row[0].as_str().unwrap(), &row[1])).collect();
+    let names: Vec<_> = rows.iter().map(|row| (row[0].as_str().unwrap(), &row[1])).collect();
     assert_eq!(
-        told,
+        names,
         [("a", &json!(1)), ("b", &json!(2)), ("d", &json!(3)), ("e", &json!(1)), ("f", &json!(4))]
     );
     let bytes = rows[0][2].as_str().unwrap();
     let of_one = format!("SELECT name FROM numbered WHERE producer = x'{bytes}' ORDER BY seq DESC");
-    assert_eq!(ask(&server, &of_one).json()["rows"], json!([["f"], ["d"], ["b"], ["a"]]));
+    assert_eq!(query(&server, &of_one).json()["rows"], json!([["f"], ["d"], ["b"], ["a"]]));
     let of_one = format!("SELECT name FROM numbered WHERE producer = x'{bytes}' AND seq = 3");
-    assert_eq!(ask(&server, &of_one).json()["rows"], json!([["d"]]));
-    let plan = ask(&server, &format!("EXPLAIN QUERY PLAN {of_one}")).json();
+    assert_eq!(query(&server, &of_one).json()["rows"], json!([["d"]]));
+    let plan = query(&server, &format!("EXPLAIN QUERY PLAN {of_one}")).json();
     let steps: Vec<String> =
         plan["rows"].as_array().unwrap().iter().map(|row| row[3].to_string()).collect();
     assert!(steps.len() >= 2 && !steps.join(" ").contains("SCAN"), "{steps:?}");
     let same = "SELECT count(*) FROM (SELECT * FROM numbered EXCEPT SELECT * FROM events)";
-    assert_eq!(ask(&server, same).json()["rows"], json!([[0]]));
+    assert_eq!(query(&server, same).json()["rows"], json!([[0]]));
 }
 
 #[test]
-fn a_statement_that_does_more_than_read_is_refused_and_changes_nothing() {
+fn a_statement_that_writes_is_refused_and_changes_nothing() {
     let (dir, server) = server();
     server.send(r#"[{"name":"a"}]"#);
     let before = server.settled();
@@ -222,7 +224,7 @@ fn a_statement_that_does_more_than_read_is_refused_and_changes_nothing() {
         "SELECT k.public_text FROM main.keys AS k",
         "SELECT (SELECT hash FROM keys LIMIT 1) FROM events",
     ] {
-        let reply = ask(&server, sql);
+        let reply = query(&server, sql);
         let code = reply.problem();
         assert!(
             (reply.status == 403 && code == "sql_not_read_only")
@@ -232,15 +234,15 @@ fn a_statement_that_does_more_than_read_is_refused_and_changes_nothing() {
     }
     assert!(!outside.exists());
     assert_eq!(server.settled(), before);
-    assert_eq!(server.send(r#"[{"name":"b"}]"#).status, 200, "the databases are as they were");
+    assert_eq!(server.send(r#"[{"name":"b"}]"#).status, 200, "the databases still work");
     assert_eq!(server.settled()["stored"], 2);
 }
 
 #[test]
-fn two_statements_and_nonsense_are_told() {
+fn an_invalid_statement_and_two_statements_are_refused() {
     let (_dir, server) = server();
     for sql in ["", "SELEC 1", "SELECT 1; SELECT 2", "SELECT nothing FROM events", "SELECT ?1, x"] {
-        let reply = ask(&server, sql);
+        let reply = query(&server, sql);
         assert_eq!(
             (reply.status, reply.problem().as_str()),
             (400, "sql_invalid"),
@@ -253,20 +255,20 @@ fn two_statements_and_nonsense_are_told() {
 }
 
 #[test]
-fn a_statement_without_end_is_stopped_and_one_with_many_rows_is_cut() {
+fn an_endless_statement_is_stopped_and_a_large_result_is_truncated() {
     let (_dir, server) = server();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)";
-    let table = ask(&server, &format!("{endless} SELECT x FROM n")).json();
+    let table = query(&server, &format!("{endless} SELECT x FROM n")).json();
     assert_eq!(
         (table["rows"].as_array().unwrap().len(), &table["truncated"]),
         (10_000, &true.into())
     );
-    let wide = ask(&server, &format!("{endless} SELECT printf('%100000d', x) FROM n"));
+    let wide = query(&server, &format!("{endless} SELECT printf('%100000d', x) FROM n"));
     assert!(wide.text.len() < 10 << 20 && wide.json()["truncated"] == true);
-    let huge = ask(&server, "SELECT printf('%1000000000d', 1)");
+    let huge = query(&server, "SELECT printf('%1000000000d', 1)");
     assert_eq!((huge.status, huge.problem().as_str()), (400, "sql_invalid"));
     let begun = now();
-    let late = ask(&server, &format!("{endless} SELECT count(*) FROM n"));
-    assert_eq!((late.status, late.problem().as_str()), (422, "sql_too_slow"));
+    let slow = query(&server, &format!("{endless} SELECT count(*) FROM n"));
+    assert_eq!((slow.status, slow.problem().as_str()), (422, "sql_too_slow"));
     assert!((9..20).contains(&begun.elapsed().as_secs()));
 }

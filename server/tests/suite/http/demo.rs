@@ -1,4 +1,4 @@
-//! The demo, and that nothing of it is there under `serve`.
+//! The demo, and that `serve` has none of it.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn set_fault(server: &Server, token: &str, fault: &Value) -> u16 {
 }
 
 #[test]
-fn the_page_gets_a_write_key_and_a_token_that_reads() {
+fn the_page_gets_a_write_key_and_a_viewer_token() {
     let (_dir, server, config) = demo();
     assert_eq!((&config["url"], &config["key"]), (&"".into(), &WRITE_KEY.into()));
     assert_eq!(server.get("/demo/config.json", &[]).header("cache-control"), Some("no-store"));
@@ -34,7 +34,7 @@ fn the_page_gets_a_write_key_and_a_token_that_reads() {
 }
 
 #[test]
-fn faults_happen_until_they_are_ended() {
+fn a_fault_applies_until_it_is_switched_off() {
     let (_dir, server, config) = demo();
     let token = config["token"].as_str().unwrap();
     assert_eq!(server.send("[]").status, 200);
@@ -47,7 +47,7 @@ fn faults_happen_until_they_are_ended() {
     assert_eq!(set_fault(&server, token, &json!({"mode": "offline"})), 200);
     let path = format!("/v1/events?key={WRITE_KEY}");
     server.try_post(&path, &[("content-type", "text/plain")], b"[]").unwrap_err();
-    assert_eq!(server.get("/healthz", &[]).status, 200, "only the intake is cut off");
+    assert_eq!(server.get("/healthz", &[]).status, 200, "only intake is affected");
 
     assert_eq!(set_fault(&server, token, &json!({"mode": "slow", "delay_ms": 300})), 200);
     let begun = now();
@@ -62,7 +62,7 @@ fn faults_happen_until_they_are_ended() {
 }
 
 #[test]
-fn faults_take_the_demos_token() {
+fn faults_need_the_token_of_the_demo() {
     let (_dir, server, config) = demo();
     assert_eq!(set_fault(&server, "vt_nobody", &json!({"mode": "offline"})), 401);
     assert_eq!(server.get("/demo/faults", &[]).status, 401);
@@ -71,7 +71,7 @@ fn faults_take_the_demos_token() {
 }
 
 #[test]
-fn another_hosts_page_gets_nothing() {
+fn a_page_of_another_host_gets_nothing() {
     let (_dir, server, _) = demo();
     for path in ["/demo/config.json", "/demo/", "/api/totals", "/"] {
         let reply = server.get(path, &[("host", "evil.example")]);
@@ -81,7 +81,7 @@ fn another_hosts_page_gets_nothing() {
 }
 
 #[test]
-fn nothing_of_the_demo_is_there_under_serve() {
+fn serve_has_no_routes_of_the_demo() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     for path in ["/demo", "/demo/", "/demo/config.json", "/demo/faults"] {
@@ -91,7 +91,7 @@ fn nothing_of_the_demo_is_there_under_serve() {
 }
 
 #[test]
-fn the_demo_listens_on_loopback_only() {
+fn the_demo_listens_only_on_loopback_addresses() {
     let dir = tempfile::tempdir().unwrap();
     let mut demo = std::process::Command::new(env!("CARGO_BIN_EXE_lamplight"));
     let output =

@@ -1,5 +1,5 @@
-//! What clients are told when a disk fails, memory runs out, an event was removed, or too many connect. All but the last with
-//! the server's own parts in this process, where a disk can be made to fail.
+//! The answers when a disk fails, memory runs out, an event was deleted, or too many clients
+//! connect. All tests but the last compose the server in this process, where a disk can fail.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -30,7 +30,7 @@ use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, repl
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// The server's parts, serving from this process.
+/// A server in this process.
 pub(super) struct Inside {
     runtime: Runtime,
     pub(super) app: Arc<App>,
@@ -73,13 +73,13 @@ impl Inside {
     }
 }
 
-/// The seconds that a refusal says to wait.
+/// The value of the `Retry-After` header, in seconds.
 fn wait_s(reply: &Reply) -> u32 {
     reply.header("retry-after").unwrap().parse().unwrap()
 }
 
 #[test]
-fn a_sync_that_fails_refuses_everyone_and_loses_nothing_that_was_answered() {
+fn after_a_failed_sync_payloads_are_refused_and_accepted_ones_are_not_lost() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("before");
     std::fs::create_dir(&folder).unwrap();
@@ -101,22 +101,22 @@ fn a_sync_that_fails_refuses_everyone_and_loses_nothing_that_was_answered() {
     disk.after_power_cut(7, &after).unwrap();
     let server = Inside::start(&after, WriterLimits::default());
     let backlog = server.runtime.block_on(server.app.storage.payload_queue.backlog()).unwrap();
-    assert_eq!(backlog.payloads, 1, "what was answered, and not what was refused");
+    assert_eq!(backlog.payloads, 1, "the accepted payload, and not the refused ones");
     assert_eq!(server.send("[]").status, 200);
 }
 
 #[test]
-fn beyond_the_memory_for_what_waits_to_be_written_a_payload_is_refused_at_once() {
+fn a_payload_over_the_write_queues_memory_limit_is_refused_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let server = Inside::start(dir.path(), WriterLimits { queued_bytes_max: 700 });
     let refused = server.send(&format!("[{}]", " ".repeat(300)));
     assert_eq!((refused.status, refused.problem().as_str()), (503, "overloaded"));
     assert!((1..=30).contains(&wait_s(&refused)), "{refused:?}");
-    assert_eq!(server.send("[]").status, 200, "what fits is taken");
+    assert_eq!(server.send("[]").status, 200, "a payload that fits is accepted");
 }
 
 #[test]
-fn an_event_that_retention_removed_is_410_and_says_so() {
+fn an_event_that_retention_deleted_is_410() {
     let dir = tempfile::tempdir().unwrap();
     let server = Inside::start(dir.path(), WriterLimits::default());
     let now_ms = SystemClock.now_ms();
@@ -149,7 +149,7 @@ fn an_event_that_retention_removed_is_410_and_says_so() {
     assert_eq!((gone.status, gone.problem().as_str()), (410, "removed"));
 }
 
-/// The real server, allowed so few open files that it serves the fewest connections it ever does.
+/// The real server with a limit on open files that allows it the smallest number of connections.
 fn with_64_connections(data: &Path) -> Server {
     let inner = command("serve", data);
     let mut limited = Command::new("sh");
@@ -160,25 +160,25 @@ fn with_64_connections(data: &Path) -> Server {
 }
 
 #[test]
-fn a_connection_beyond_the_bound_waits_until_another_ends() {
+fn a_connection_over_the_limit_waits_until_another_one_ends() {
     let dir = tempfile::tempdir().unwrap();
     let server = with_64_connections(dir.path());
-    let ask = |stream: &mut TcpStream| {
+    let send = |stream: &mut TcpStream| {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     };
-    let answers = |stream: &mut TcpStream, patience: Duration| {
-        stream.set_read_timeout(Some(patience)).unwrap();
+    let answers = |stream: &mut TcpStream, timeout: Duration| {
+        stream.set_read_timeout(Some(timeout)).unwrap();
         stream.read(&mut [0; 12]).is_ok_and(|read| read > 0)
     };
     let connect = || TcpStream::connect(server.address()).unwrap();
     let mut taken: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
     for stream in &mut taken {
-        ask(stream);
+        send(stream);
         assert!(answers(stream, Duration::from_secs(20)));
     }
     let mut late = connect();
-    ask(&mut late);
-    assert!(!answers(&mut late, Duration::from_millis(1_500)), "there is no place for it");
+    send(&mut late);
+    assert!(!answers(&mut late, Duration::from_millis(1_500)), "the limit is reached");
     drop(taken.pop());
-    assert!(answers(&mut late, Duration::from_secs(20)), "now there is");
+    assert!(answers(&mut late, Duration::from_secs(20)), "another connection has ended");
 }

@@ -1,4 +1,4 @@
-//! The golden files of `tests/wire/`, through real HTTP.
+//! The golden files of `tests/wire/`, sent over HTTP.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn golden(name: &str) -> Vec<Value> {
 }
 
 #[test]
-fn every_golden_event_ends_as_the_contract_says() {
+fn every_golden_event_has_the_outcome_in_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     for case in golden("events.json") {
@@ -39,7 +39,7 @@ fn every_golden_event_ends_as_the_contract_says() {
     }
 }
 
-/// The text of a case: literal, or pieces each repeated so many times.
+/// The body of a case: literal, or made of pieces that are each repeated a number of times.
 fn body_text(case: &Value) -> String {
     if let Some(body) = case["body"].as_str() {
         return body.to_owned();
@@ -54,7 +54,7 @@ fn body_text(case: &Value) -> String {
 }
 
 #[test]
-fn every_golden_body_is_answered_as_the_contract_says() {
+fn every_golden_body_gets_the_answer_in_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let path = format!("/v1/events?key={WRITE_KEY}");

@@ -1,4 +1,4 @@
-//! How much a key, a page or the disk lets in, and who may set that.
+//! Limits by key, origin and disk, and who may change them.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn admin(server: &Server, method: &str, path: &str, body: &Value) -> Reply {
     )
 }
 
-fn make(server: &Server, body: &Value) -> (String, String) {
+fn create_key(server: &Server, body: &Value) -> (String, String) {
     let reply = admin(server, "POST", "/api/keys", body);
     assert_eq!(reply.status, 201, "{reply:?}");
     let key = reply.json();
@@ -38,16 +38,23 @@ fn send(server: &Server, key: &str, origin: Option<&str>, body: &str) -> Reply {
 }
 
 #[test]
-fn a_key_that_sends_too_fast_is_429_and_told_when_to_come_back() {
+fn a_key_over_its_rate_limit_is_429_with_the_time_to_retry() {
     let (_dir, server) = server();
-    let (id, key) = make(&server, &json!({"kind": "write", "source": "shop", "events_per_s": 100}));
+    let (id, key) =
+        create_key(&server, &json!({"kind": "write", "source": "shop", "events_per_s": 100}));
     let batch = format!("[{}]", vec![r#"{"name":"a"}"#; 600].join(","));
-    assert_eq!(send(&server, &key, None, &batch).status, 200, "a burst is let in");
+    assert_eq!(send(&server, &key, None, &batch).status, 200, "a burst is accepted");
     let refused = send(&server, &key, None, "[]");
     assert_eq!((refused.status, refused.problem().as_str()), (429, "rate_limited"));
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(
+        detail
+            .starts_with(&format!("rate limit exceeded (100 events/s for key {id}): retry after ")),
+        "{detail}"
+    );
     let wait_s: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=2).contains(&wait_s), "{refused:?}");
-    assert_eq!(server.send("[]").status, 200, "another key is not concerned");
+    assert_eq!(server.send("[]").status, 200, "other keys are not affected");
     std::thread::sleep(Duration::from_secs(wait_s));
     assert_eq!(send(&server, &key, None, "[]").status, 200);
     let lifted = admin(
@@ -66,12 +73,13 @@ fn a_key_that_sends_too_fast_is_429_and_told_when_to_come_back() {
 }
 
 #[test]
-fn a_key_for_certain_origins_takes_nothing_from_others() {
+fn a_key_with_origins_refuses_requests_from_other_origins() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let origins = json!(["https://shop.example", "https://*.shop.example"]);
-    let (_, key) = make(&server, &json!({"kind": "write", "source": "shop", "origins": origins}));
-    let is_as_meant = |server: &Server| {
+    let (_, key) =
+        create_key(&server, &json!({"kind": "write", "source": "shop", "origins": origins}));
+    let check = |server: &Server| {
         for origin in ["https://shop.example", "https://www.shop.example"] {
             assert_eq!(send(server, &key, Some(origin), "[]").status, 200);
         }
@@ -86,15 +94,15 @@ fn a_key_for_certain_origins_takes_nothing_from_others() {
             );
         }
     };
-    is_as_meant(&server);
+    check(&server);
     assert_eq!(server.stop(), Some(0));
-    is_as_meant(&Server::serve(dir.path()));
+    check(&Server::serve(dir.path()));
 }
 
 #[test]
-fn keys_are_made_listed_changed_and_disabled_by_admins_only() {
+fn only_admins_create_list_change_and_disable_keys() {
     let (_dir, server) = server();
-    let (id, viewer) = make(&server, &json!({"kind": "viewer", "source": "wall"}));
+    let (id, viewer) = create_key(&server, &json!({"kind": "viewer", "source": "wall"}));
     let bearer = format!("Bearer {viewer}");
     let as_viewer = [("authorization", bearer.as_str()), JSON];
     assert_eq!(server.get("/api/events", &as_viewer[..1]).status, 200);
@@ -109,7 +117,7 @@ fn keys_are_made_listed_changed_and_disabled_by_admins_only() {
     let listed = admin(&server, "GET", "/api/keys", &Value::Null);
     assert!(listed.text.contains(WRITE_KEY), "a write key is public");
     for secret in [viewer.as_str(), ADMIN_TOKEN] {
-        assert!(!listed.text.contains(secret), "a secret is kept nowhere");
+        assert!(!listed.text.contains(secret), "a secret is not stored");
     }
     assert_eq!(admin(&server, "PATCH", &path, &json!({"disabled": true})).status, 200);
     let refused = server.get("/api/events", &as_viewer[..1]);
@@ -128,7 +136,7 @@ fn keys_are_made_listed_changed_and_disabled_by_admins_only() {
 }
 
 #[test]
-fn rules_that_make_no_sense_are_refused() {
+fn invalid_rules_are_refused() {
     let (_dir, server) = server();
     for (body, code) in [
         (json!({"kind": "odd", "source": "a"}), "key_invalid"),
@@ -151,7 +159,7 @@ fn rules_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn a_disk_that_is_nearly_full_stops_intake_and_nothing_else() {
+fn a_nearly_full_disk_stops_only_intake() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = command("serve", dir.path());
     command.args(["--disk-floor-mib", "4294967295"]);
@@ -167,7 +175,7 @@ fn a_disk_that_is_nearly_full_stops_intake_and_nothing_else() {
 }
 
 #[test]
-fn a_request_keeps_its_id_in_the_answer_and_in_a_problem() {
+fn a_request_id_is_in_the_answer_and_in_a_problem() {
     let (_dir, server) = server();
     let path = format!("/v1/events?key={WRITE_KEY}");
     let reply = server.post(&path, &[JSON, ("x-request-id", "page-7.1")], b"[]");

@@ -1,4 +1,4 @@
-//! The live view: a stream that misses nothing, also across a restart.
+//! The live view: a stream that misses no event, even across a restart.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::harness::{ADMIN_TOKEN, Server};
 
-/// A client that follows.
+/// A client of the live view.
 struct Follower {
     lines: BufReader<TcpStream>,
     last_id: String,
@@ -30,19 +30,19 @@ impl Follower {
         follower
     }
 
-    /// The next line, or `None` at the end.
+    /// The next line, or `None` at the end of the stream.
     fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = self.lines.read_line(&mut line).unwrap();
         (read > 0).then(|| line.trim_end().to_owned())
     }
 
-    /// The next event's kind and data, or `None` at the end.
+    /// The kind and data of the next message, or `None` at the end of the stream.
     fn next(&mut self) -> Option<(String, Value)> {
         let (mut kind, begun) = (String::new(), crate::harness::now());
         loop {
-            // Signs of life alone must not keep a test waiting for ever.
-            assert!(begun.elapsed() < Duration::from_secs(25), "no event comes");
+            // Keep-alives alone must not keep a test waiting without end.
+            assert!(begun.elapsed() < Duration::from_secs(25), "no event arrives");
             let line = self.line()?;
             if let Some(id) = line.strip_prefix("id: ") {
                 id.clone_into(&mut self.last_id);
@@ -57,7 +57,7 @@ impl Follower {
     fn names(&mut self, count: usize) -> Vec<String> {
         (0..count)
             .map(|_| {
-                let (kind, data) = self.next().expect("the stream goes on");
+                let (kind, data) = self.next().expect("the stream continues");
                 assert_eq!(kind, "event");
                 data["name"].as_str().unwrap().to_owned()
             })
@@ -74,7 +74,7 @@ fn send(server: &Server, names: &[&str]) {
 }
 
 #[test]
-fn what_is_stored_is_seen_at_once_and_in_order() {
+fn stored_events_arrive_at_once_and_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     send(&server, &["before"]);
@@ -90,7 +90,7 @@ fn what_is_stored_is_seen_at_once_and_in_order() {
 }
 
 #[test]
-fn a_client_that_comes_back_goes_on_where_it_was_also_after_a_restart() {
+fn a_client_that_reconnects_misses_nothing_even_across_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let mut follower = Follower::follow(&server, "", None);
@@ -111,18 +111,18 @@ fn a_client_that_comes_back_goes_on_where_it_was_also_after_a_restart() {
 }
 
 #[test]
-fn a_place_that_is_not_known_is_told_as_a_gap_and_not_passed_over() {
+fn an_unknown_position_is_reported_as_a_gap() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     send(&server, &["a"]);
     server.settled();
     let mut follower = Follower::follow(&server, "", Some("999999.0"));
     assert_eq!(follower.next().unwrap().0, "gap");
-    assert_eq!(follower.names(1), ["a"], "all that is still known follows");
+    assert_eq!(follower.names(1), ["a"], "everything that is still known follows");
 }
 
 #[test]
-fn a_stop_ends_every_stream_and_waits_for_none() {
+fn a_shutdown_ends_every_stream_without_waiting() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let mut followers: Vec<Follower> =
@@ -136,7 +136,7 @@ fn a_stop_ends_every_stream_and_waits_for_none() {
 }
 
 #[test]
-fn only_so_many_may_follow_at_a_time() {
+fn at_most_64_streams_are_open_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let followers: Vec<Follower> = (0..64).map(|_| Follower::follow(&server, "", None)).collect();
@@ -145,7 +145,7 @@ fn only_so_many_may_follow_at_a_time() {
     assert_eq!(refused.header("retry-after"), Some("5"));
     drop(followers);
     let begun = crate::harness::now();
-    let has_place = |server: &Server| {
+    let is_accepted = |server: &Server| {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         write!(
             stream,
@@ -156,7 +156,7 @@ fn only_so_many_may_follow_at_a_time() {
         BufReader::new(stream).read_line(&mut line).unwrap();
         line.contains(" 200 ")
     };
-    while !has_place(&server) {
+    while !is_accepted(&server) {
         assert!(begun.elapsed() < Duration::from_secs(10));
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -1,4 +1,4 @@
-//! The server over real HTTP: every status of the wire contract, and the shapes of all answers.
+//! The server over HTTP: every status of the wire contract, and the forms of all answers.
 
 mod access;
 mod answers;

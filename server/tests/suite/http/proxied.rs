@@ -1,11 +1,12 @@
-//! Where events came from, when proxies pass them on.
+//! The client's network when proxies forward its requests.
 
 use serde_json::Value;
 
 use crate::harness::{Server, WRITE_KEY, command};
 
-/// What is kept of where an event came from, as the server with these flags is told by these headers.
-fn kept(flags: &[&str], config: &str, headers: &[&str]) -> Value {
+/// The network that a server with these flags and this configuration file stores for a request with
+/// these headers.
+fn stored_network(flags: &[&str], config: &str, headers: &[&str]) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("lamplight.toml");
     std::fs::write(&file, config).unwrap();
@@ -26,23 +27,26 @@ fn kept(flags: &[&str], config: &str, headers: &[&str]) -> Value {
 const FORGED: &str = "198.51.100.1, 203.0.113.9";
 
 #[test]
-fn without_proxies_the_header_is_not_read() {
-    assert_eq!(kept(&[], "", &[FORGED]), "127.0.0.0/24");
-    assert_eq!(kept(&["--trusted-proxies", "10.0.0.0/8"], "", &[FORGED]), "127.0.0.0/24");
+fn without_trusted_proxies_the_header_is_ignored() {
+    assert_eq!(stored_network(&[], "", &[FORGED]), "127.0.0.0/24");
+    assert_eq!(stored_network(&["--trusted-proxies", "10.0.0.0/8"], "", &[FORGED]), "127.0.0.0/24");
 }
 
 #[test]
-fn behind_a_proxy_the_last_address_that_is_not_a_proxys_counts() {
-    assert_eq!(kept(&["--trusted-proxies", "127.0.0.1"], "", &[FORGED]), "203.0.113.0/24");
+fn behind_proxies_the_last_address_that_is_not_a_proxy_counts() {
+    assert_eq!(
+        stored_network(&["--trusted-proxies", "127.0.0.1"], "", &[FORGED]),
+        "203.0.113.0/24"
+    );
     let chain = ["198.51.100.1", "2001:db8:1:2::3", "10.1.2.3"];
     let config = "trusted_proxies = ['127.0.0.0/8', '10.0.0.0/8']";
-    assert_eq!(kept(&[], config, &chain), "2001:db8:1::/48");
+    assert_eq!(stored_network(&[], config, &chain), "2001:db8:1::/48");
     let dropped = "trusted_proxies = ['127.0.0.1']\nclient_network = 'drop'";
-    assert_eq!(kept(&[], dropped, &chain), Value::Null);
+    assert_eq!(stored_network(&[], dropped, &chain), Value::Null);
 }
 
 #[test]
-fn a_network_that_is_none_is_told_before_anything_starts() {
+fn an_invalid_network_is_an_error_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("lamplight.toml");
     std::fs::write(&file, "trusted_proxies = [\n'10.0.0.1/8']").unwrap();

@@ -1,4 +1,4 @@
-//! Every way a request can be refused. None changes anything.
+//! Every way in which intake refuses a request. A refused request changes nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answers::gzip;
 use crate::harness::{ADMIN_TOKEN, Reply, SECRET_KEY, Server, WRITE_KEY};
 
-/// Runs `refuse` and checks that it changed nothing, and that even a refusal can be read by a page.
+/// Sends a request, and checks that it is refused, changed nothing, and that a page can read why.
 fn refused(refuse: impl FnOnce(&Server) -> Reply, status: u16, code: &str) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
@@ -32,12 +32,20 @@ const GZIP: (&str, &str) = ("content-encoding", "gzip");
 
 #[test]
 fn a_missing_key_is_401() {
-    refused(|server| server.post("/v1/events", &[JSON], b"[]"), 401, "key_missing");
+    for path in ["/v1/events", "/v1/logs", "/v1/events?key="] {
+        refused(|server| server.post(path, &[JSON], b"[]"), 401, "key_missing");
+    }
 }
 
 #[test]
-fn an_unknown_key_is_401() {
-    refused(|server| server.post("/v1/events?key=wk_nobody", &[JSON], b"[]"), 401, "key_unknown");
+fn an_unknown_key_is_401_and_is_not_shown_whole() {
+    let send = |server: &Server| {
+        let reply = server.post("/v1/events?key=wk_nobody", &[JSON], b"[]");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("unknown or deleted key `wk_nob…`: "), "{detail}");
+        reply
+    };
+    refused(send, 401, "key_unknown");
 }
 
 #[test]
@@ -54,14 +62,14 @@ fn a_key_of_another_kind_is_403() {
 }
 
 #[test]
-fn another_content_type_or_none_is_415() {
+fn an_unsupported_or_missing_content_type_is_415() {
     for kind in ["application/x-www-form-urlencoded", "application/jsonp", "text/html", ""] {
         refused(post(&[("content-type", kind)], b"[]"), 415, "content_type_unsupported");
     }
 }
 
 #[test]
-fn another_content_encoding_is_415() {
+fn an_unsupported_content_encoding_is_415() {
     for encoding in ["deflate", "compress", "gzip, gzip", "br;q=1"] {
         let headers = [JSON, ("content-encoding", encoding)];
         refused(post(&headers, b"[]"), 415, "content_encoding_unsupported");
@@ -69,7 +77,7 @@ fn another_content_encoding_is_415() {
 }
 
 #[test]
-fn what_is_not_json_is_400() {
+fn a_body_that_is_not_json_is_400() {
     for body in ["", " ", "{", "[1,]", "[{\"name\":\"a\"}", "nonsense", "[] []"] {
         refused(text(body), 400, "body_not_json");
     }
@@ -89,11 +97,11 @@ fn json_of_another_shape_is_400() {
 }
 
 #[test]
-fn a_body_that_does_not_unpack_is_400() {
+fn a_body_that_cannot_be_decompressed_is_400() {
     refused(post(&[JSON, GZIP], b"[]"), 400, "body_not_decompressible");
-    let mut cut = gzip(b"[{\"name\":\"a\"}]");
-    cut.truncate(cut.len() - 9);
-    refused(post(&[JSON, GZIP], &cut), 400, "body_not_decompressible");
+    let mut incomplete = gzip(b"[{\"name\":\"a\"}]");
+    incomplete.truncate(incomplete.len() - 9);
+    refused(post(&[JSON, GZIP], &incomplete), 400, "body_not_decompressible");
     for encoding in ["br", "zstd"] {
         let headers = [JSON, ("content-encoding", encoding)];
         refused(post(&headers, b"[]"), 400, "body_not_decompressible");
@@ -102,14 +110,14 @@ fn a_body_that_does_not_unpack_is_400() {
 }
 
 #[test]
-fn a_body_over_1_mib_is_413_and_the_client_gets_to_read_that() {
+fn a_body_over_1_mib_is_413_and_the_client_can_read_the_answer() {
     let large = vec![b' '; 1024 * 1024 + 1];
     refused(post(&[JSON], &large), 413, "body_too_large");
     refused(post(&[JSON], &vec![b' '; 5 << 20]), 413, "body_too_large");
 }
 
 #[test]
-fn a_body_over_1_mib_is_413_although_it_did_not_say_how_long_it_is() {
+fn a_body_over_1_mib_without_a_content_length_is_413() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let mut request = format!(
@@ -128,7 +136,7 @@ fn a_body_over_1_mib_is_413_although_it_did_not_say_how_long_it_is() {
 }
 
 #[test]
-fn a_body_over_8_mib_once_unpacked_is_413() {
+fn a_body_over_8_mib_after_decompression_is_413() {
     let bomb = gzip(&vec![b' '; 64 << 20]);
     assert!(bomb.len() < 100_000);
     refused(post(&[JSON, GZIP], &bomb), 413, "body_too_large_decompressed");
@@ -137,7 +145,7 @@ fn a_body_over_8_mib_once_unpacked_is_413() {
 }
 
 #[test]
-fn more_than_1000_producers_are_refused_before_they_are_built() {
+fn more_than_1000_producers_are_400() {
     let producers: Vec<String> = (0..100_000).map(|at| format!("\"{at:026}\":{{}}")).collect();
     let body =
         gzip(format!("{{\"producers\":{{{}}},\"events\":[]}}", producers.join(",")).as_bytes());
@@ -151,7 +159,7 @@ fn more_than_1000_events_are_413() {
 }
 
 #[test]
-fn another_method_is_405_and_another_address_404() {
+fn an_unsupported_method_is_405_and_an_unknown_address_404() {
     let get = |server: &Server| {
         let reply = server.get("/v1/events", &[]);
         assert_eq!(reply.header("allow"), Some("POST,OPTIONS"));
@@ -162,7 +170,7 @@ fn another_method_is_405_and_another_address_404() {
 }
 
 #[test]
-fn a_body_that_stops_coming_is_408_after_10_seconds() {
+fn a_body_that_stops_arriving_is_408_after_10_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let request = format!(
@@ -175,7 +183,7 @@ fn a_body_that_stops_coming_is_408_after_10_seconds() {
 }
 
 #[test]
-fn a_head_that_stops_coming_ends_the_connection_after_30_seconds() {
+fn a_head_that_stops_arriving_ends_the_connection_after_30_seconds() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let begun = crate::harness::now();
@@ -195,7 +203,7 @@ fn a_head_that_is_too_large_is_431() {
 }
 
 #[test]
-fn a_client_that_leaves_within_its_body_changes_nothing() {
+fn a_client_that_disconnects_within_its_body_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let mut stream = TcpStream::connect(server.address()).unwrap();
