@@ -26,8 +26,17 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(at: Option<i64>, stage: &'static str, state: &'static str) -> Self {
-        Self { at, stage, state, sink: None, attempt: None, reason: None, detail: None, due: None }
+    pub(super) fn new(at: Option<i64>, stage: &'static str, reached: &'static str) -> Self {
+        Self {
+            at,
+            stage,
+            state: reached,
+            sink: None,
+            attempt: None,
+            reason: None,
+            detail: None,
+            due: None,
+        }
     }
 
     pub(super) fn reason(self, reason: Option<String>, detail: Option<String>) -> Self {

@@ -70,8 +70,8 @@ async fn stage(
     body: &mut Body,
     kind: KeyKind,
 ) -> Result<(PayloadId, u32), Refusal> {
-    let held = check_key(state, head, kind)?;
-    let HeldKey { key, meter } = &*held;
+    let owner = check_key(state, head, kind)?;
+    let HeldKey { key, meter } = &*owner;
     origin::check(key, &head.headers)?;
     if !lamplight::accepts_content_type(&head.headers) {
         return Err(Refusal::content_type(&head.headers));
@@ -113,18 +113,18 @@ async fn stage(
 fn check_key(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Arc<HeldKey>, Refusal> {
     let text = credentials::find(&head.headers, head.uri.query())
         .ok_or(Refusal::KeyMissing { wanted: kind })?;
-    let held = state
+    let owner = state
         .keyring
         .find(&text)
         .ok_or_else(|| Refusal::KeyUnknown(credentials::redacted(&text)))?;
-    if held.key.disabled_ms.is_some() {
-        return Err(Refusal::KeyDisabled { key_id: held.key.id.clone() });
+    if owner.key.disabled_ms.is_some() {
+        return Err(Refusal::KeyDisabled { key_id: owner.key.id.clone() });
     }
-    if held.key.kind != kind {
-        let (key_id, is) = (held.key.id.clone(), held.key.kind);
+    if owner.key.kind != kind {
+        let (key_id, is) = (owner.key.id.clone(), owner.key.kind);
         return Err(Refusal::KeyWrongKind { key_id, is, wanted: kind });
     }
-    Ok(held)
+    Ok(owner)
 }
 
 /// Refuses every payload during a shutdown, and while the disk is nearly full.

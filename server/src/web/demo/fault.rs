@@ -105,6 +105,9 @@ pub async fn fault(_: DemoToken, State(demo): State<Arc<Demo>>) -> Response {
 }
 
 /// `POST /demo/faults`: sets the fault.
+///
+/// # Errors
+/// A 400 when the body is not a fault.
 pub async fn set_fault(
     _: DemoToken,
     State(demo): State<Arc<Demo>>,

@@ -26,14 +26,14 @@ pub async fn index() -> Response {
 }
 
 /// `GET /demo/<path>`.
-pub async fn file(Path(path): Path<String>) -> Response {
-    match Files::get(&path) {
-        Some(file) => answer(&path, file.data.into_owned()),
-        None => {
-            let detail = format!("the demo has no file {}: open /demo/", quoted(&path));
-            Problem::not_found(detail).into_response()
-        }
-    }
+///
+/// # Errors
+/// A 404 when the demo has no such file.
+pub async fn file(Path(path): Path<String>) -> Result<Response, Problem> {
+    let file = Files::get(&path).ok_or_else(|| {
+        Problem::not_found(format!("the demo has no file {}: open /demo/", quoted(&path)))
+    })?;
+    Ok(answer(&path, file.data.into_owned()))
 }
 
 fn answer(path: &str, data: Vec<u8>) -> Response {
