@@ -31,8 +31,8 @@ struct PageJson<'a, T> {
 }
 
 /// `GET /api/events`: a page of events, newest first. `from` and `to` are times of receipt. `state`
-/// is `stored` by default. With `duplicate` or `invalid`, the page lists arrivals that are not in the
-/// events table.
+/// is `stored` by default. With `duplicate` or `invalid`, the page lists arrivals that are not in
+/// the events table.
 pub async fn events(
     _: Reader,
     State(app): State<Arc<App>>,

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::ORIGIN;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::store::Key;
 
 /// Refuses a request whose `Origin` is not among those of `key`. A key without origins has no such

@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use lamplight_wire::limits::BODY_BYTES_MAX;
 
-use super::Refusal;
 use super::budget::{Budget, Reservation};
+use super::refusal::Refusal;
 
 /// How long a body of any size may take to arrive. After that it must keep the rate below.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);

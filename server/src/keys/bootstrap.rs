@@ -27,7 +27,7 @@ pub enum FirstKeysError {
     File {
         /// Which key.
         what: &'static str,
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
         /// The system's error.
         #[source]

@@ -12,7 +12,7 @@ use crate::store::keys::hash;
 /// A key, with the measurement of its use.
 #[derive(Debug)]
 pub struct HeldKey {
-    /// The key.
+    /// The key as it is stored.
     pub key: Key,
     /// How much was sent with it recently.
     pub meter: Meter,

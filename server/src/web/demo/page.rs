@@ -40,7 +40,7 @@ fn answer(path: &str, data: Vec<u8>) -> Response {
     let headers = [
         (CONTENT_TYPE, content_type(path)),
         (CONTENT_SECURITY_POLICY, POLICY),
-        // A rebuilt page must appear without a reload of the cache.
+        // Without a cache, a rebuilt page appears at once.
         (CACHE_CONTROL, "no-cache"),
     ];
     (headers, data).into_response()
