@@ -114,7 +114,9 @@ fn the_token_is_checked_before_parameters_and_the_body_are_read() {
 fn paths(router: &axum::Router) -> BTreeSet<String> {
     let text = format!("{router:?}");
     let quoted = text.split('"').skip(1).step_by(2);
-    quoted.filter(|text| text.starts_with('/')).map(str::to_owned).collect()
+    // axum also lists the path of its own fallback, which answers 404.
+    let paths = quoted.filter(|text| text.starts_with('/') && !text.contains("__private"));
+    paths.map(str::to_owned).collect()
 }
 
 #[test]
