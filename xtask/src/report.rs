@@ -1,10 +1,8 @@
 //! The tables of steps and parts that end a command, and the closing line that CI reads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-
-use crate::workspace::timed;
 
 /// How a step or part ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +86,15 @@ pub(crate) fn table(what: &str, rows: &[Row]) -> String {
     }));
     lines.push(format!("{:<width$}  {:>8.1}\n", "total", total.as_secs_f64()));
     lines.join("\n")
+}
+
+/// What `action` returns, and how long it took.
+pub(crate) fn timed<T>(action: impl FnOnce() -> T) -> (T, Duration) {
+    // A developer command times its own steps; no test depends on it.
+    #[allow(clippy::disallowed_methods)]
+    let started = Instant::now();
+    let result = action();
+    (result, started.elapsed())
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::report::{Outcome, Row};
+use crate::report::{Outcome, Row, timed};
 
 /// The checkout, its output folder, and the steps run so far.
 pub(crate) struct Workspace {
@@ -100,15 +100,6 @@ impl Workspace {
     pub(crate) fn steps(&self) -> Vec<Row> {
         self.steps.borrow().clone()
     }
-}
-
-/// What `action` returns, and how long it took.
-pub(crate) fn timed<T>(action: impl FnOnce() -> T) -> (T, Duration) {
-    // A developer command times its own steps; no test depends on it.
-    #[allow(clippy::disallowed_methods)]
-    let started = Instant::now();
-    let result = action();
-    (result, started.elapsed())
 }
 
 /// What `command` prints on standard output, trimmed. `None` if it cannot be started or fails.

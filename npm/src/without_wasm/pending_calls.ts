@@ -4,9 +4,7 @@ import type { Core } from 'lamplight:host'
 import { type Gate, PENDING_MAX } from '../gate.ts'
 import type { FullGlue, Make } from '../glue.ts'
 import { messageOf } from '../json.ts'
-
-/** A call that waits. */
-export type Call = [name: keyof Core, args: unknown[]]
+import type { Call } from './call.ts'
 
 /**
  * A core that records its calls. When the translated client has loaded, `open` starts it, and the

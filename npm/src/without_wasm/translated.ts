@@ -6,7 +6,7 @@ import type { Core } from 'lamplight:host'
 import instantiate from 'lamplight:translated'
 import type { Gate } from '../gate.ts'
 import type { Exports, Make } from '../glue.ts'
-import type { Call } from './pending_calls.ts'
+import type { Call } from './call.ts'
 
 export { fullGlue } from '../full_glue.ts'
 

@@ -178,7 +178,8 @@ fn planned(index: usize, payload: u128, event: Event, is_fixed: bool) -> Planned
     PlannedEvent { id, index: u32::try_from(index).unwrap(), identity, outcome }
 }
 
-/// The plans of payloads. In the fixed ones, as a later version would make them, every event can be stored.
+/// The plans of payloads. In the fixed ones, as a later version would make them, every event can
+/// be stored.
 fn plans(payloads: &[Vec<Event>], is_fixed: bool) -> Vec<Arc<Plan>> {
     let plan = |(number, events): (usize, &Vec<Event>)| {
         let payload = number as u128 + 1;

@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, watch};
 
 use super::OpenError;
-use super::apply::WeekNotOpen;
 use super::deliveries::queue;
 use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::Database;
 use super::weeks::files::Files;
-use super::weeks::open::OpenWeeks;
+use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
 use super::weeks::upgrade;
 use super::writer::handle::Writer;

@@ -18,12 +18,9 @@ use super::read::live;
 use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
 use super::weeks::files::Files;
+use super::weeks::open::WeekNotOpen;
 use crate::store::apply::{self, Wanted, Writes};
 use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLimits, Week};
-
-/// Nothing was changed, because the week's file is not open for writing.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WeekNotOpen;
 
 /// Applies `plans`, all of `week`, in order. Returns the results and how many deliveries were
 /// queued.

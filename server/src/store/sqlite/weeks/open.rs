@@ -62,6 +62,10 @@ pub(crate) fn open_file(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// Nothing was changed, because the week's file is not open for writing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WeekNotOpen;
+
 /// The files that are open for writing.
 #[derive(Debug)]
 pub(crate) struct OpenWeeks {
