@@ -102,7 +102,7 @@ impl Bench {
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
                     throughput: Arc::default(),
-                    enrichers: Arc::default(),
+                    planner: Arc::new(Enrichers::default()),
                 };
                 tokio::spawn(worker.run(stopped.clone()))
             })
