@@ -67,8 +67,10 @@ impl Retention {
     pub async fn round(&self) -> Result<bool, StoreError> {
         let now_ms = self.clock.now_ms();
         let ago = |days: u32| now_ms.saturating_sub(i64::from(days) * DAY_MS);
-        let pending_from_ms =
-            self.storage.payload_queue.backlog().await?.oldest_ms.unwrap_or(i64::MAX);
+        let backlog = self.storage.payload_queue.backlog().await?;
+        // A payload that is set aside may be processed later, and its events must still count once.
+        let pending = [backlog.oldest_ms, backlog.set_aside.oldest_ms];
+        let pending_from_ms = pending.into_iter().flatten().min().unwrap_or(i64::MAX);
         let keep = RetentionLimits {
             events_from_ms: self.rules.events_days.map(ago),
             events_bytes: self.rules.events_bytes,

@@ -1,50 +1,50 @@
-//! What waits for an answer at this moment, and since when.
+//! Requests in flight: how many, and how long the oldest has waited.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Requests that wait, by the time since which they do.
+/// Requests in flight, by the time at which they began.
 #[derive(Debug, Default)]
-pub struct InFlight(Mutex<BTreeMap<i64, Together>>);
+pub struct InFlight(Mutex<BTreeMap<i64, SameBegin>>);
 
-/// Those that began to wait in the same millisecond.
+/// Requests that began in the same millisecond.
 #[derive(Debug, Clone, Copy, Default)]
-struct Together {
+struct SameBegin {
     requests: u64,
     events: u64,
 }
 
-/// What waits, added up.
+/// The requests in flight, added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InFlightSums {
     /// Requests.
     pub requests: u64,
     /// Events in them.
     pub events: u64,
-    /// Since when the oldest has waited, in milliseconds since 1970.
+    /// When the oldest began, in milliseconds since 1970.
     pub oldest_ms: Option<i64>,
 }
 
-/// A place among those that wait, until it is dropped.
+/// A request in flight, until it is dropped.
 #[derive(Debug)]
-pub struct Place<'a> {
-    waiting: &'a InFlight,
+pub struct RequestInFlight<'a> {
+    all: &'a InFlight,
     since_ms: i64,
     events: u64,
 }
 
 impl InFlight {
-    /// A request of `events` waits from `since_ms` on.
-    pub fn enter(&self, since_ms: i64, events: u64) -> Place<'_> {
+    /// Counts a request of `events` that began at `since_ms`.
+    pub fn enter(&self, since_ms: i64, events: u64) -> RequestInFlight<'_> {
         let mut waiting = self.lock();
-        let together = waiting.entry(since_ms).or_default();
-        together.requests += 1;
-        together.events += events;
+        let same = waiting.entry(since_ms).or_default();
+        same.requests += 1;
+        same.events += events;
         drop(waiting);
-        Place { waiting: self, since_ms, events }
+        RequestInFlight { all: self, since_ms, events }
     }
 
-    /// What waits now.
+    /// The requests in flight now.
     pub fn sums(&self) -> InFlightSums {
         let waiting = self.lock();
         let oldest_ms = waiting.keys().next().copied();
@@ -57,18 +57,18 @@ impl InFlight {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Together>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, SameBegin>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for RequestInFlight<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.waiting.lock();
-        if let Some(together) = waiting.get_mut(&self.since_ms) {
-            together.requests -= 1;
-            together.events -= self.events;
-            if together.requests == 0 {
+        let mut waiting = self.all.lock();
+        if let Some(same) = waiting.get_mut(&self.since_ms) {
+            same.requests -= 1;
+            same.events -= self.events;
+            if same.requests == 0 {
                 waiting.remove(&self.since_ms);
             }
         }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_adds_up_whoever_waits_and_forgets_who_has_gone() {
+    fn requests_count_while_they_are_in_flight() {
         let waiting = InFlight::default();
         assert_eq!(waiting.sums(), InFlightSums::default());
         let first = waiting.enter(5, 10);

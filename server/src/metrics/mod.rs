@@ -1,4 +1,4 @@
-//! What the server measures about itself.
+//! Metrics of the server itself.
 
 pub mod in_flight;
 pub mod throughput;

@@ -1,65 +1,68 @@
-//! How fast a stage is going: what it did in the last minute, and how long it took each time.
+//! The throughput of a stage over the last minute, and the duration of its batches.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-/// How far back it looks.
+/// The window that is counted.
 const WINDOW_S: i64 = 60;
-/// Most times that are kept to tell the usual one from.
-const TIMES_MAX: usize = 1_024;
+/// The most durations that are kept for the quantiles.
+const DURATIONS_MAX: usize = 1_024;
 
-/// What one stage did lately.
+/// The recent batches of one stage.
 #[derive(Debug, Default)]
-pub struct Throughput(Mutex<Lately>);
+pub struct Throughput(Mutex<RecentBatches>);
 
 #[derive(Debug, Default)]
-struct Lately {
+struct RecentBatches {
     /// Events by second, the oldest first.
     seconds: VecDeque<(i64, u64)>,
-    /// How long the last batches took, in milliseconds, the oldest first.
-    times_ms: VecDeque<u32>,
+    /// The durations of the last batches, in milliseconds, the oldest first.
+    durations_ms: VecDeque<u32>,
 }
 
-/// What one stage did lately, added up.
+/// The throughput of one stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ThroughputSums {
     /// Events a second, over the last minute or since the first of them.
     pub events_per_s: f64,
-    /// Half of the last batches took no longer than this, in milliseconds.
+    /// The median duration of the last batches, in milliseconds.
     pub p50_ms: u32,
-    /// 95 of a hundred took no longer than this.
+    /// The 95th percentile of their durations.
     pub p95_ms: u32,
 }
 
 impl Throughput {
-    /// A batch of `events` was done in the time from `begun_ms` to `now_ms`.
+    /// Records a batch of `events` that took from `begun_ms` to `now_ms`.
     pub fn record(&self, events: u64, begun_ms: i64, now_ms: i64) {
-        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let second = now_ms.div_euclid(1_000);
-        match lately.seconds.back_mut() {
+        match recent.seconds.back_mut() {
             Some((last, count)) if *last == second => *count += events,
-            _ => lately.seconds.push_back((second, events)),
+            _ => recent.seconds.push_back((second, events)),
         }
-        lately.forget(second);
-        if lately.times_ms.len() >= TIMES_MAX {
-            lately.times_ms.pop_front();
+        recent.forget(second);
+        if recent.durations_ms.len() >= DURATIONS_MAX {
+            recent.durations_ms.pop_front();
         }
         let took_ms = u32::try_from(now_ms.saturating_sub(begun_ms).max(0)).unwrap_or(u32::MAX);
-        lately.times_ms.push_back(took_ms);
+        recent.durations_ms.push_back(took_ms);
     }
 
-    /// What was done lately.
+    /// The throughput now.
     pub fn sums(&self, now_ms: i64) -> ThroughputSums {
-        let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let second = now_ms.div_euclid(1_000);
-        lately.forget(second);
-        let events: u64 = lately.seconds.iter().map(|(_, count)| count).sum();
-        let since_s = lately.seconds.front().map_or(1, |(first, _)| (second - first).max(1));
-        let mut times_ms: Vec<u32> = lately.times_ms.iter().copied().collect();
-        drop(lately);
-        times_ms.sort_unstable();
+        recent.forget(second);
+        let events: u64 = recent.seconds.iter().map(|(_, count)| count).sum();
+        let since_s = recent.seconds.front().map_or(1, |(first, _)| (second - first).max(1));
+        let mut durations_ms: Vec<u32> = recent.durations_ms.iter().copied().collect();
+        drop(recent);
+        durations_ms.sort_unstable();
         let at = |share: usize| {
-            times_ms.get(times_ms.len().saturating_sub(1) * share / 100).copied().unwrap_or(0)
+            durations_ms
+                .get(durations_ms.len().saturating_sub(1) * share / 100)
+                .copied()
+                .unwrap_or(0)
         };
         #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
         let events_per_s = events as f64 / since_s as f64;
@@ -67,8 +70,8 @@ impl Throughput {
     }
 }
 
-impl Lately {
-    /// Forgets what is too old, and what a clock that was set back leaves in the future.
+impl RecentBatches {
+    /// Removes seconds before the window, and future ones, which a clock that was set back leaves.
     fn forget(&mut self, second: i64) {
         self.seconds.retain(|(at, _)| (second - WINDOW_S..=second).contains(at));
     }
@@ -79,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_adds_up_the_last_minute() {
+    fn the_events_of_the_last_minute_are_added_up() {
         let throughput = Throughput::default();
         assert_eq!(throughput.sums(0), ThroughputSums::default());
         for second in 0..100 {
@@ -92,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_leaves_no_rate_from_the_future() {
+    fn a_clock_that_is_set_back_leaves_no_future_throughput() {
         let throughput = Throughput::default();
         throughput.record(1_000, 0, 1_000_000);
         assert!(throughput.sums(5_000).events_per_s < 0.001);

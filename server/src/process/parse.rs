@@ -1,4 +1,4 @@
-//! From a payload's bytes to a plan. Pure: the same bytes and enrichers always give the same plan.
+//! Turns a payload's bytes into a plan. Pure: the same bytes and enrichers give the same plan.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,8 @@ use crate::store::{
     EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
 };
 
-/// A payload that intake took cannot be read. Intake had read it: this is a fault of ours or of the disk's,
-/// so the payload is kept and tried again.
+/// A payload cannot be read. Intake could read it, so a bug or the disk is the cause: the payload is
+/// kept and retried.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// It cannot be decompressed.
@@ -28,13 +28,13 @@ pub enum ParseError {
     Body(#[from] BodyError),
 }
 
-/// The years 1 to 9999: a corrected time that leaves them cannot be shown.
+/// The years 1 to 9999. A corrected time outside of them cannot be shown.
 const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
 /// Decides about every event of a payload.
 ///
 /// # Errors
-/// [`ParseError`], when the payload is not what intake took.
+/// [`ParseError`], when the payload cannot be read.
 pub fn plan(
     metadata: &PayloadMetadata,
     body: &Bytes,
@@ -118,8 +118,8 @@ struct Names<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// Who made an event that cannot be stored. Its number did arrive, so it must not look like a hole, and if
-/// it comes again that is a duplicate.
+/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole, and
+/// a repetition is a duplicate.
 fn identity_of_refused(text: &str) -> EventIdentity {
     let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
         return EventIdentity::Anonymous;
@@ -191,27 +191,27 @@ mod tests {
     }
 
     #[test]
-    fn the_stored_time_is_corrected_by_the_clients_skew() {
+    fn the_stored_time_is_corrected_by_the_skew_of_the_clients_clock() {
         let columns =
             stored(r#"{"v":1,"sent_at":1699999999000,"events":[{"name":"a","ts":1699999998500}]}"#);
         assert_eq!((columns.ts_ms, columns.time_ms), (Some(1_699_999_998_500), 1_699_999_999_500));
     }
 
     #[test]
-    fn without_sent_at_the_clients_time_stands_and_without_any_the_time_of_receipt() {
+    fn without_sent_at_the_clients_time_is_used_and_without_both_the_receipt() {
         assert_eq!(stored(r#"[{"name":"a","ts":5}]"#).time_ms, 5);
         let columns = stored(r#"{"name":"a"}"#);
         assert_eq!((columns.ts_ms, columns.time_ms), (None, 1_700_000_000_000));
     }
 
     #[test]
-    fn texts_are_kept_as_received() {
+    fn json_is_kept_as_received() {
         let columns = stored(r#"[{"name":"a","properties":{ "b" : 1.50,"c":"\u00e9" }}]"#);
         assert_eq!(columns.properties_json.as_deref(), Some(r#"{ "b" : 1.50,"c":"\u00e9" }"#));
     }
 
     #[test]
-    fn an_event_that_cannot_be_stored_keeps_its_number_or_its_name() {
+    fn an_event_that_cannot_be_stored_keeps_its_number_or_its_id() {
         let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
         assert_eq!(event.identity, EventIdentity::Numbered(Producer::parse(P).unwrap(), 3));
         assert!(matches!(

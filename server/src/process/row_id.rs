@@ -1,11 +1,11 @@
-//! The name of one arrival of an event, computed, so that processing a payload again makes the same names.
+//! The id of one arrival of an event, derived so that processing a payload again gives the same ids.
 
 use sha2::{Digest, Sha256};
 
 use crate::store::{PayloadId, RowId};
 
-/// A `UUIDv7` (RFC 9562) of the time of receipt, 58 bits of a hash of the payload's id, and the index in it, so that
-/// events that arrived together sort in the order they were made.
+/// A `UUIDv7` (RFC 9562) of the time of receipt, 58 bits of a hash of the payload's id, and the index
+/// in it, so that events that arrived together sort in their order.
 pub fn row_id(payload: PayloadId, received_ms: i64, index: u32) -> RowId {
     let hash: [u8; 32] = Sha256::digest(payload.0.as_bytes()).into();
     let mut random = [0; 10];
@@ -22,7 +22,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn it_depends_on_payload_and_index_only_and_sorts_by_time() {
+    fn a_row_id_depends_only_on_payload_and_index_and_sorts_by_time() {
         let (one, two) = (PayloadId(Uuid::from_u128(1)), PayloadId(Uuid::from_u128(2)));
         assert_eq!(row_id(one, 5, 0), row_id(one, 5, 0));
         assert_ne!(row_id(one, 5, 0), row_id(one, 5, 1));

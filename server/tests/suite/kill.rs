@@ -1,5 +1,5 @@
-//! The real binary, killed in the middle of its work, again and again: nothing that was acknowledged is
-//! lost, and nothing is stored twice.
+//! The real binary is killed repeatedly while it works: no acknowledged event is lost, and none is
+//! stored twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +9,14 @@ use lamplight_wire::Producer;
 
 use crate::harness::{Server, WRITE_KEY};
 
-/// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` says so.
+/// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
 const ROUNDS: u64 = 6;
-/// Every so often all that is stored is read and held against what was sent; else it is counted.
+/// After this many rounds all stored events are compared with the sent ones; otherwise only counted.
 const READ_EVERY: u64 = 20;
 const SENDERS: u64 = 4;
 const BATCH: u64 = 7;
 
-/// A page: it numbers its events, and keeps each until it was acknowledged.
+/// A page: numbers its events, and keeps each until it is acknowledged.
 struct Page {
     producer: Producer,
     next: u64,
@@ -30,7 +30,7 @@ impl Page {
         Self { producer, next: 1, queue: Vec::new(), acknowledged: BTreeSet::new() }
     }
 
-    /// Sends what it has, making new events first if `more`. Gives whether it was acknowledged.
+    /// Sends its queue, with new events if `more`. Gives whether it was acknowledged.
     fn send(&mut self, server: &Server, more: bool) -> bool {
         if more {
             self.queue.extend(self.next..self.next + BATCH);
@@ -75,7 +75,7 @@ fn stored(server: &Server) -> BTreeMap<(String, u64), u32> {
     stored
 }
 
-/// What was acknowledged is at least counted, and nothing more than what was made.
+/// At least the acknowledged events are counted, and at most those that were made.
 fn count(server: &Server, pages: &[Page]) {
     let totals = server.settled();
     let stored = usize::try_from(totals["stored"].as_u64().unwrap()).unwrap();
@@ -99,11 +99,11 @@ fn check(server: &Server, pages: &[Page]) {
     let known = |(producer, seq): &(String, u64)| {
         pages.iter().any(|page| page.producer.to_string() == *producer && *seq < page.next)
     };
-    assert!(stored.keys().all(known), "an event that nobody made");
+    assert!(stored.keys().all(known), "an event that no page sent");
 }
 
 #[test]
-fn what_was_acknowledged_survives_kill_9_exactly_once() {
+fn every_acknowledged_event_survives_kill_9_exactly_once() {
     let dir = tempfile::tempdir().unwrap();
     let mut pages: Vec<Page> = (0..SENDERS).map(Page::new).collect();
     let rounds = std::env::var("LAMPLIGHT_KILL_ROUNDS")
@@ -118,7 +118,7 @@ fn what_was_acknowledged_survives_kill_9_exactly_once() {
                     move || while !stop.load(Ordering::Relaxed) && page.send(server, true) {},
                 );
             }
-            // Not the same moment every round.
+            // A different moment in each round.
             std::thread::sleep(Duration::from_millis(80 + round * 67 % 250));
             signal(&server, "-KILL");
             stop.store(true, Ordering::Relaxed);
@@ -135,7 +135,7 @@ fn what_was_acknowledged_survives_kill_9_exactly_once() {
     let server = Server::serve(dir.path());
     for page in &mut pages {
         while !page.queue.is_empty() {
-            assert!(page.send(&server, false), "a page that comes back sends the rest");
+            assert!(page.send(&server, false), "the server accepts the rest of the queue");
         }
     }
     check(&server, &pages);

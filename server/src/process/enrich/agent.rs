@@ -1,22 +1,22 @@
-//! Browser, system and device from the user agent, and whether it says that it is a bot.
+//! Browser, system and device from the user agent, and whether it is a bot.
 //!
-//! Browsers have frozen most of this text, so a small table of patterns tells what there is to tell.
+//! Browsers have frozen most of this header, so a small table of patterns is enough.
 
 use std::panic::catch_unwind;
 
 use serde_json::{Map, Value};
 use woothee::parser::Parser;
 
-/// What drives a browser without a person says one of these, beside what it pretends to be.
+/// Automated browsers send one of these beside the browser they imitate.
 const AUTOMATED: [&str; 5] =
     ["HeadlessChrome", "PhantomJS", "Electron-Headless", "Puppeteer", "Playwright"];
-/// What the parser says when it does not know.
+/// The parser's value for what it does not recognize.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// What the text says.
+/// What the header tells.
 pub(super) fn read(text: &str) -> Result<Option<Value>, String> {
     let is_automated = AUTOMATED.iter().any(|name| text.contains(name));
-    // The text is a stranger's and the patterns are not ours: whatever they make of each other, the event passes.
+    // Header and parser are both foreign: even if the parser panics, the event is stored.
     let read = catch_unwind(|| Parser::new().parse(text).map(|found| members(&found)));
     match read {
         Ok(Some(mut members)) => {
@@ -63,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn browsers_and_systems_are_named() {
+    fn browsers_and_systems_are_recognized() {
         for (text, want) in [
             (
                 "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/128.0.0.0 Safari/537.36",

@@ -1,6 +1,6 @@
-//! Where a visit came from: the referring host, and the UTM parameters of the page's address.
+//! The origin of a visit: the referring host, and the UTM parameters of the page's address.
 //!
-//! Both are looked for in `context` and in `properties`, where the SDK's `page` puts them.
+//! Both are searched in `context` and in `properties`, where the SDK's `page` puts them.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::store::EventColumns;
 
-/// Longest value that is kept, in bytes.
+/// The longest value that is kept, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
 const PARAMETERS: [&str; 5] = ["source", "medium", "campaign", "term", "content"];
 
@@ -31,7 +31,7 @@ struct Page<'a> {
     referrer: Option<Cow<'a, str>>,
 }
 
-/// A text; anything else counts as none.
+/// A string; anything else counts as absent.
 #[derive(Default)]
 struct Text<'a>(Option<Cow<'a, str>>);
 
@@ -65,11 +65,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Page<'a> {
     }
 }
 
-/// The members `referrer` and `utm`, as far as there is anything to say.
+/// The members `referrer` and `utm`, if the event has them.
 pub(super) fn read(columns: &EventColumns) -> Map<String, Value> {
     let mut found = Map::new();
     for json in [&columns.context_json, &columns.properties_json].into_iter().flatten() {
-        // Most events say nothing of the kind; looking for the words is far cheaper than reading the text.
+        // Most events have neither, and a search for the words is far cheaper than parsing.
         if !(json.contains("referrer") || json.contains("utm_")) {
             continue;
         }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_those_of_the_address() {
+    fn the_host_is_read_from_the_address() {
         for (url, want) in [
             ("https://News.Example/a?b", Some("news.example")),
             ("http://me:secret@a.example:81/", Some("a.example")),

@@ -1,6 +1,6 @@
 //! Country and city of a client's network, from a file in MaxMind's format.
 //!
-//! What is looked up is the network that intake kept, /24 or /48, never a whole address.
+//! Looks up the network that intake kept, /24 or /48, never a full address.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use maxminddb::{MaxMindDbError, Reader};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A file that says where networks are.
+/// A file of the locations of networks.
 #[derive(Debug)]
 pub struct Geo(Reader<Vec<u8>>);
 
@@ -70,13 +70,13 @@ impl Geo {
         read.map(Self).map_err(|source| GeoError { path: path.to_owned(), source })
     }
 
-    /// Where `network` is; `None`, if the file does not know.
+    /// The location of `network`, or `None` if the file does not have it.
     pub(super) fn find(&self, network: &str) -> Result<Option<Value>, String> {
         let address: IpAddr = network
             .split('/')
             .next()
             .and_then(|text| text.parse().ok())
-            .ok_or("the client's network is not one")?;
+            .ok_or("the client's network is invalid")?;
         let failed = |error: MaxMindDbError| format!("the file cannot be searched: {error}");
         let found = self.0.lookup(address).map_err(failed)?;
         let Some(place) = found.decode::<Place<'_>>().map_err(failed)? else { return Ok(None) };
@@ -103,7 +103,7 @@ pub(super) mod tests {
     use maxminddb_writer::paths::IpAddrWithMask;
     use serde_json::json;
 
-    /// A file that knows one network.
+    /// A file with one network.
     pub(crate) fn geo() -> Geo {
         let mut database = Database::default();
         database.metadata.ip_version = IpVersion::V4;
@@ -124,7 +124,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_known_network_has_a_place_and_an_unknown_one_has_none() {
+    fn a_known_network_has_a_location_and_an_unknown_one_has_none() {
         let geo = geo();
         let place = json!({
             "country": "SE", "region": "E", "city": "Linköping", "time_zone": "Europe/Stockholm"
@@ -136,7 +136,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_file_that_is_something_else_is_refused_by_name() {
+    fn a_file_in_another_format_is_an_error_that_names_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("places.mmdb");
         std::fs::write(&path, "no").unwrap();

@@ -1,8 +1,9 @@
-//! Enrichers: what is added to an event beside what came.
+//! Enrichers: what the server adds to an event.
 //!
-//! Each is a small pure step. What they add stands in a column of its own, one member per enricher; what came is never
-//! touched. One that fails says so in the member `errors` and lets the event pass. What needs to know earlier events, the
-//! user's profile, is joined on when the payload is applied: see `store::Profile`.
+//! Each is a small pure step. Its result is a member of a separate column; what was received never
+//! changes. An enricher that fails adds a message to the member `errors`, and the event is stored.
+//! The user's profile depends on earlier events, so it is added when the payload is applied: see
+//! `store::Profile`.
 
 mod agent;
 mod campaign;
@@ -17,7 +18,7 @@ pub use geo::{Geo, GeoError};
 /// The enrichers, as configured.
 #[derive(Debug, Default)]
 pub struct Enrichers {
-    /// Where networks are, if a file says it.
+    /// The locations of networks, if a file is configured.
     pub geo: Option<Geo>,
     /// Properties that every event gets.
     pub fixed: Map<String, Value>,
@@ -31,7 +32,7 @@ pub struct Shared {
 }
 
 impl Enrichers {
-    /// What the request and the configuration say: the same for all events of a payload.
+    /// What the request and the configuration give: the same for all events of a payload.
     pub fn shared(&self, metadata: &PayloadMetadata) -> Shared {
         let mut members = Map::new();
         let mut errors = Map::new();
@@ -124,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_adds_nothing() {
+    fn an_event_without_details_gets_no_enrichment() {
         let added = added(&Enrichers::default(), &metadata(None, None), &event(None));
         assert_eq!(added, Value::Null);
     }
 
     #[test]
-    fn each_enricher_adds_a_member_of_its_own() {
+    fn each_enricher_adds_its_own_member() {
         let fixed = serde_json::json!({ "release": "7" }).as_object().unwrap().clone();
         let enrichers = Enrichers { fixed, geo: None };
         let context = r#"{"referrer":"https://a.example/x","page":{"url":"https://b.example/?utm_source=s"}}"#;
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_fails_says_so_and_lets_the_others_work() {
+    fn an_enricher_that_fails_adds_an_error_and_the_others_still_run() {
         let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
         let context = event(Some(r#"{"referrer":"https://a.example/"}"#));
         let added = added(&enrichers, &metadata(None, Some("not a network")), &context);
@@ -152,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_and_no_context_fails_an_event(agent in ".*", client in ".*", context in ".*") {
+        fn no_header_and_no_context_makes_an_event_fail(agent in ".*", client in ".*", context in ".*") {
             let enrichers = Enrichers { geo: Some(geo::tests::geo()), ..Enrichers::default() };
             let metadata = metadata(Some(&agent), Some(&client));
             let _ = added(&enrichers, &metadata, &event(Some(&context)));
