@@ -1,4 +1,4 @@
-//! Events, and what they are fit for.
+//! Events, and what they are case for.
 
 use std::sync::Arc;
 
@@ -11,30 +11,30 @@ use lamplight_wire::event::Kind;
 use lamplight_wire::reason::InvalidReason;
 use uuid::Uuid;
 
-/// The sinks: an API that takes events one by one, one that takes a request or refuses it, one that fails until the
-/// last, and one that cannot tell a repeated event from a new one.
+/// The sinks: an API that accepts or refuses single events, one that accepts or refuses whole requests,
+/// one that is down until the end, and one that does not recognize a repeated event.
 pub(crate) const SINKS: [&str; 4] = [MIXPANEL, WEBHOOK, DEAD, METRICS];
 pub(crate) const MIXPANEL: &str = "mixpanel";
 pub(crate) const WEBHOOK: &str = "webhook";
 pub(crate) const DEAD: &str = "dead";
 pub(crate) const METRICS: &str = "metrics";
 
-/// What an event is fit for.
+/// How an event must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// Everybody takes it.
+pub(crate) enum EventCase {
+    /// Every receiver accepts it.
     Plain,
-    /// Its receivers can never take it.
+    /// No receiver ever accepts it.
     Broken,
-    /// Its user asked that it be passed on to nobody.
+    /// Its user does not consent to sharing it.
     Private,
-    /// It is refused when it first comes, and can be stored by a replay.
+    /// It is invalid when it first arrives, and a replay can store it.
     Later,
-    /// It is for the sink of metrics alone.
+    /// It is for the sink of metrics only.
     Metric,
 }
 
-impl Fit {
+impl EventCase {
     pub(crate) const ALL: [Self; 8] = [
         Self::Plain,
         Self::Plain,
@@ -46,12 +46,12 @@ impl Fit {
         Self::Metric,
     ];
 
-    /// Whether that sink may be sent it.
+    /// Whether it may be sent to that sink.
     pub(crate) fn is_for(self, sink: &str) -> bool {
         self.is_routed(sink) && self != Self::Private
     }
 
-    /// Whether that sink's deliveries have a line about it.
+    /// Whether that sink has a delivery of it.
     pub(crate) fn is_routed(self, sink: &str) -> bool {
         (self == Self::Metric) == (sink == METRICS)
     }
@@ -74,7 +74,7 @@ impl Fit {
     }
 }
 
-/// Which events each sink wants.
+/// The route of each sink.
 pub(crate) fn routes() -> Vec<Route> {
     let route = |sink: &str| {
         let kind = if sink == METRICS { Kind::Monitor } else { Kind::Default };
@@ -87,31 +87,31 @@ pub(crate) fn routes() -> Vec<Route> {
 /// A payload that was processed.
 #[derive(Debug, Clone)]
 pub(crate) struct Payload {
-    /// As it is planned first.
+    /// The first plan.
     pub(crate) first: Arc<Plan>,
-    /// As it is planned when it is replayed.
+    /// The plan of a replay.
     pub(crate) again: Arc<Plan>,
-    /// Whether the store said that it is applied.
+    /// Whether the store confirmed that it is applied.
     pub(crate) is_sure: bool,
 }
 
 impl Payload {
-    /// The payload with this number, whose events are fit for these. Numbers of events go on from `from`.
-    pub(crate) fn new(number: u128, now_ms: i64, from: u64, fits: &[Fit]) -> Self {
-        // Its time stands first in a payload's id.
+    /// The payload with this number and one event for each case. Sequence numbers begin at `from`.
+    pub(crate) fn new(number: u128, now_ms: i64, from: u64, cases: &[EventCase]) -> Self {
+        // A payload's id begins with its time.
         let time = u128::try_from(now_ms).unwrap() << 80;
         let plan = |is_first: bool| {
             let payload = PayloadId(Uuid::from_u128(time | number));
-            let events = (0..).zip(fits).zip(from..).map(|((index, fit), seq)| PlannedEvent {
+            let events = (0..).zip(cases).zip(from..).map(|((index, case), seq)| PlannedEvent {
                 id: row_id(payload, now_ms, index),
                 index,
                 identity: EventIdentity::Numbered(Producer::from_bits(1), seq),
-                outcome: match fit {
-                    Fit::Later if is_first => PlannedOutcome::Refuse {
+                outcome: match case {
+                    EventCase::Later if is_first => PlannedOutcome::Refuse {
                         reason: InvalidReason::NameMissing,
                         detail: "later".into(),
                     },
-                    _ => PlannedOutcome::Store(Box::new(fit.columns(now_ms, seq))),
+                    _ => PlannedOutcome::Store(Box::new(case.columns(now_ms, seq))),
                 },
             });
             Arc::new(Plan {
@@ -127,7 +127,7 @@ impl Payload {
         Self { first: plan(true), again: plan(false), is_sure: false }
     }
 
-    /// As a replay would plan it that made new names.
+    /// The plan of a replay that wrongly creates new ids.
     pub(crate) fn as_new(&self) -> Arc<Plan> {
         let mut plan = (*self.again).clone();
         let payload = PayloadId(Uuid::from_u128(plan.payload.0.as_u128() | 1 << 64));

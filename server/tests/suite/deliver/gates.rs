@@ -1,7 +1,8 @@
-//! Where a crash may come: before and after every call to the store and every request.
+//! Gates: the points where the process may crash, before and after every call to the store and every
+//! request.
 //!
-//! A lane that passes a gate stands still until it is polled again, so between two gates nothing happens unseen, and
-//! one thread decides who goes on. The same seed makes the same run.
+//! A lane stops at each gate until it is polled again. So one thread decides which lane continues,
+//! and the same seed gives the same run.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -10,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-/// Says whether whoever was polled last stands at a gate.
+/// Tells whether the task that was polled last has stopped at a gate.
 #[derive(Debug, Default)]
 pub(crate) struct Gates(AtomicBool);
 
 impl Gates {
-    /// Stands still once.
+    /// Stops once.
     pub(crate) async fn pass(&self) {
         let mut stood = false;
         poll_fn(|_| {
@@ -28,14 +29,14 @@ impl Gates {
         .await;
     }
 
-    /// Lets `work` go on to its next gate, or to its end, which it gives then.
+    /// Runs `work` to its next gate, or to its end, and then gives its result.
     pub(crate) async fn next<T>(&self, work: &mut Pin<Box<dyn Future<Output = T>>>) -> Option<T> {
         poll_fn(|context| {
             self.0.store(false, Ordering::SeqCst);
             match work.as_mut().poll(context) {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending if self.0.load(Ordering::SeqCst) => Poll::Ready(None),
-                // It sleeps: the clock goes on until it wakes.
+                // It sleeps, and the clock advances until it wakes.
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -51,7 +52,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for the store's threads without giving the runtime a chance to move its clock.
+/// Waits for the store's threads without giving the runtime a random to move its clock.
 pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

@@ -1,54 +1,58 @@
-//! The world calms down, and is held against the laws.
+//! The end of a simulation: everything recovers, and the laws are checked.
 
 use std::ops::RangeInclusive;
 
 use lamplight_server::store::{DeliveryState, DeliveryStep, SinkRow};
 
-use crate::deliver::event::{DEAD, Fit, METRICS, SINKS};
+use crate::deliver::event::{DEAD, EventCase, METRICS, SINKS};
+use crate::deliver::faults::Reliability;
 use crate::deliver::gates::wait;
-use crate::deliver::weather::Weather;
-use crate::deliver::witness::Owed;
-use crate::deliver::world::World;
+use crate::deliver::recorder::Owed;
+use crate::deliver::simulation::Simulation;
 
-/// Rounds of everybody after which nothing may wait any more.
+/// Rounds of all lanes after which no delivery may be waiting.
 const ROUNDS_MAX: u32 = 400;
 
-impl World {
-    /// Everything heals, the dead sink last. What is owed is delivered, and a replay changes nothing any more.
-    pub(crate) async fn calm_down(&mut self) {
-        self.shared.witness().is_rough = false;
+impl Simulation {
+    /// Everything recovers, the dead sink last. All deliveries are made, and a replay changes nothing.
+    pub(crate) async fn recover_all(&mut self) {
+        self.shared.recorder().store_fails = false;
         for sink in SINKS {
-            self.set_weather(sink, if sink == DEAD { Weather::Dead } else { Weather::Calm });
+            self.set_reliability(
+                sink,
+                if sink == DEAD { Reliability::Down } else { Reliability::Healthy },
+            );
         }
-        // A crash that is still to come comes now.
+        // A scheduled crash happens now.
         self.crash();
         let others = [SINKS[0], SINKS[1], METRICS];
         self.resume_all();
         self.retry_dead();
         self.settle(&others).await;
         if self.row(DEAD).sent > 0 || self.row(DEAD).dead > 0 {
-            self.shared.witness().fault(format!("a dead sink settled: {:?}", self.row(DEAD)));
+            self.shared.recorder().violation(format!("a dead sink settled: {:?}", self.row(DEAD)));
         }
-        // Twice, so that what could be stored late is stored.
+        // Twice, so that a replay stores what became valid.
         for _ in 0..2 {
             self.replay(0, self.payloads.len());
         }
-        self.set_weather(DEAD, Weather::Calm);
+        self.set_reliability(DEAD, Reliability::Healthy);
         self.resume_all();
         self.settle(&SINKS).await;
-        let taken = self.shared.witness().taken_in_all();
+        let taken = self.shared.recorder().taken_in_all();
         self.replay(0, self.payloads.len());
         self.settle(&SINKS).await;
-        if self.shared.witness().taken_in_all() != taken {
-            self.shared.witness().fault("a replay delivered something twice".into());
+        if self.shared.recorder().taken_in_all() != taken {
+            self.shared.recorder().violation("a replay delivered something twice".into());
         }
     }
 
-    /// Lets time go by until nothing waits for these sinks. The lanes of the others get a gate now and then.
+    /// Runs until nothing waits for these sinks. The lanes of the others pass a gate now and then.
     async fn settle(&mut self, sinks: &[&'static str]) {
         for _ in 0..ROUNDS_MAX {
-            for at in 0..self.posts.len() {
-                let is_free = self.posts.get(at).is_some_and(|post| sinks.contains(&post.sink));
+            for at in 0..self.lanes.len() {
+                let is_free =
+                    self.lanes.get(at).is_some_and(|running| sinks.contains(&running.sink));
                 self.go(at, if is_free { 60 } else { 1 }).await;
             }
             if sinks.iter().all(|sink| self.row(sink).waiting == 0) {
@@ -57,14 +61,14 @@ impl World {
             self.sleep(20_000).await;
         }
         let rows: Vec<SinkRow> = sinks.iter().map(|sink| self.row(sink)).collect();
-        self.shared.witness().fault(format!("work is left that nothing finishes: {rows:?}"));
+        self.shared.recorder().violation(format!("work is left that nothing finishes: {rows:?}"));
     }
 
     fn resume_all(&mut self) {
         let now_ms = self.now_ms();
         for sink in SINKS {
             wait(self.storage().delivery_queue.pause_sink(sink.into(), false, now_ms)).unwrap();
-            self.shared.witness().set_paused(sink, false);
+            self.shared.recorder().set_paused(sink, false);
         }
     }
 
@@ -78,28 +82,28 @@ impl World {
         let mut kept = [[0; 4]; SINKS.len()];
         let mut gone = [(0, 0); SINKS.len()];
         let (events, deleted) = {
-            let witness = self.shared.witness();
-            (witness.events.clone(), witness.gone.clone())
+            let recorder = self.shared.recorder();
+            (recorder.events.clone(), recorder.gone.clone())
         };
-        for (id, fit) in events {
+        for (id, case) in events {
             let steps = wait(self.storage().delivery_queue.steps(id)).unwrap();
             for (at, sink) in SINKS.into_iter().enumerate() {
                 let of_sink: Vec<_> = steps.iter().filter(|step| step.sink == sink).collect();
-                let times = self.shared.witness().times((sink, id));
+                let times = self.shared.recorder().times((sink, id));
                 let is_deleted = deleted.contains(&id);
-                let verdict = if is_deleted {
+                let summary = if is_deleted {
                     // Of these only this is known: some were never stored, because nothing replayed them in time.
-                    let is_routed = fit.is_routed(sink);
-                    gone[at].0 += u64::from(is_routed && fit != Fit::Later);
+                    let is_routed = case.is_routed(sink);
+                    gone[at].0 += u64::from(is_routed && case != EventCase::Later);
                     gone[at].1 += u64::from(is_routed);
-                    verdict_of_deleted(times, &of_sink)
+                    check_ending_of_deleted(times, &of_sink)
                 } else {
                     self.check_remembered((sink, id), &of_sink);
-                    verdict(fit, sink, times, &of_sink)
+                    check_ending(case, sink, times, &of_sink)
                 };
-                if let Err(what) = verdict {
-                    let fault = format!("{sink}, {id}, {fit:?}: {what}, in {of_sink:?}");
-                    self.shared.witness().fault(fault);
+                if let Err(what) = summary {
+                    let violation = format!("{sink}, {id}, {case:?}: {what}, in {of_sink:?}");
+                    self.shared.recorder().violation(violation);
                 }
                 if let Some(step) = of_sink.last().filter(|_| !is_deleted) {
                     kept[at][place(step.state)] += 1;
@@ -113,22 +117,22 @@ impl World {
 
     /// That something was sent is known as long as the event is.
     fn check_remembered(&self, owed: Owed, steps: &[&DeliveryStep]) {
-        let mut witness = self.shared.witness();
+        let mut recorder = self.shared.recorder();
         let is_sent = steps.last().is_some_and(|step| step.state == DeliveryState::Sent);
-        if witness.sent.contains(&owed) && !is_sent {
-            witness.fault(format!("{owed:?}: that it was sent is forgotten"));
+        if recorder.sent.contains(&owed) && !is_sent {
+            recorder.violation(format!("{owed:?}: that it was sent is forgotten"));
         }
     }
 
-    /// The counts of a sink are those of the events that are kept, and of so many that are not.
+    /// Checks that the counts of a sink are those of the stored events and of `gone` deleted ones.
     fn check_counts(&self, sink: &str, kept: [u64; 4], gone: RangeInclusive<u64>) {
         let row = self.row(sink);
         let shown = [row.waiting, row.sent, row.dead, row.dropped];
         let others = shown.iter().sum::<u64>().checked_sub(kept.iter().sum());
         let is_enough = shown.iter().zip(kept).all(|(shown, kept)| *shown >= kept);
         if !is_enough || others.is_none_or(|others| !gone.contains(&others)) {
-            let fault = format!("{row:?} is shown, and {kept:?} and {gone:?} others are true");
-            self.shared.witness().fault(fault);
+            let violation = format!("{row:?} is shown, and {kept:?} and {gone:?} others are true");
+            self.shared.recorder().violation(violation);
         }
     }
 }
@@ -142,16 +146,21 @@ fn place(state: DeliveryState) -> usize {
     }
 }
 
-/// Whether a delivery ended as it had to, and its receiver took the event so often.
-fn verdict(fit: Fit, sink: &str, times: u32, steps: &[&DeliveryStep]) -> Result<(), &'static str> {
+/// Checks that a delivery ended as its case requires, and how often its receiver accepted it.
+fn check_ending(
+    case: EventCase,
+    sink: &str,
+    times: u32,
+    steps: &[&DeliveryStep],
+) -> Result<(), &'static str> {
     use DeliveryState::{Dead, Dropped, Queued, Retry, Sent};
     let Some((last, before)) = steps.split_last() else {
-        return if fit.is_routed(sink) { Err("was never routed") } else { Ok(()) };
+        return if case.is_routed(sink) { Err("was never routed") } else { Ok(()) };
     };
-    if !fit.is_routed(sink) {
+    if !case.is_routed(sink) {
         return Err("was routed");
     }
-    // What was asked again was a dead letter; nothing else goes on after an end.
+    // Only a dead letter continues after its end, when it is retried.
     let goes_on = |pair: &[&DeliveryStep]| match (pair[0].state, pair[1].state) {
         (Dead, next) => next == Queued,
         (Queued, next) => next != Queued,
@@ -159,21 +168,21 @@ fn verdict(fit: Fit, sink: &str, times: u32, steps: &[&DeliveryStep]) -> Result<
         (Sent | Dropped, _) => false,
     };
     if !steps.windows(2).all(goes_on) || before.iter().any(|step| step.state == Sent) {
-        return Err("took an impossible way");
+        return Err("has an impossible sequence of steps");
     }
     let reason = last.reason.as_deref();
-    match (fit, last.state) {
-        (Fit::Private, Dropped) if reason == Some("gpc") && times == 0 => Ok(()),
-        (Fit::Broken, Dead) if reason == Some("refused") && times == 0 => Ok(()),
-        (Fit::Plain | Fit::Later, Sent) if times > 0 => Ok(()),
-        (Fit::Metric, Sent) if times == 1 => Ok(()),
-        (Fit::Metric, Dropped) if times <= 1 && reason.is_some() => Ok(()),
-        _ => Err("ended otherwise than it had to"),
+    match (case, last.state) {
+        (EventCase::Private, Dropped) if reason == Some("gpc") && times == 0 => Ok(()),
+        (EventCase::Broken, Dead) if reason == Some("refused") && times == 0 => Ok(()),
+        (EventCase::Plain | EventCase::Later, Sent) if times > 0 => Ok(()),
+        (EventCase::Metric, Sent) if times == 1 => Ok(()),
+        (EventCase::Metric, Dropped) if times <= 1 && reason.is_some() => Ok(()),
+        _ => Err("ended in the wrong way"),
     }
 }
 
-/// The same for an event that was deleted before that, or may have been.
-fn verdict_of_deleted(times: u32, steps: &[&DeliveryStep]) -> Result<(), &'static str> {
+/// Checks the same for an event that was, or may have been, deleted.
+fn check_ending_of_deleted(times: u32, steps: &[&DeliveryStep]) -> Result<(), &'static str> {
     match steps.last().map(|step| step.state) {
         Some(DeliveryState::Queued | DeliveryState::Retry) => Err("still waits"),
         Some(DeliveryState::Sent) if times == 0 => Err("was never sent"),

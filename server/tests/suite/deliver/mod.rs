@@ -1,51 +1,51 @@
-//! Seeded simulation of delivering: the real lanes and sinks over the real store on a disk that loses what was not
-//! synced, and receivers as unreliable as real ones. A process may end before and after every call to the store and every
-//! request.
+//! A seeded simulation of delivery: the real lanes and sinks over the real store, on a disk that
+//! loses what was not synced, and receivers as unreliable as real ones. The process may end before
+//! and after every call to the store and every request.
 //!
-//! `LAMPLIGHT_DELIVER_SEED=<n>` runs one seed, `LAMPLIGHT_DELIVER_SEEDS=<n>` that many from 1 up.
+//! `LAMPLIGHT_DELIVER_SEED=<n>` runs one seed, `LAMPLIGHT_DELIVER_SEEDS=<n>` runs 1 to n.
 
 use std::ops::{AddAssign, RangeInclusive};
 
-mod chance;
+mod random;
 mod clock;
 mod event;
 mod gates;
-mod happenings;
+mod schedule;
 mod laws;
 mod receivers;
-mod watched;
-mod weather;
-mod witness;
-mod world;
+mod checked_queue;
+mod faults;
+mod recorder;
+mod simulation;
 
-use watched::Mutant;
-use weather::Weather;
-use world::World;
+use checked_queue::Mutant;
+use faults::Reliability;
+use simulation::Simulation;
 
 use crate::store::machine::{Machine, on_disk};
 use crate::store::memory::in_memory;
 
-/// How many worlds there usually are.
+/// How many seeds run by default.
 const SEEDS: u64 = 20;
 
-/// What a run showed.
+/// The result of a run.
 #[derive(Debug, Default)]
-struct Verdict {
-    faults: Vec<String>,
+struct RunSummary {
+    violations: Vec<String>,
     events: usize,
     gone: usize,
     ends: u64,
     rounds: u64,
-    /// Gates until it calmed down.
+    /// Gates that were passed before the recovery.
     gates: u64,
     repeats: u64,
     late: u64,
     failed_requests: u64,
 }
 
-impl AddAssign for Verdict {
+impl AddAssign for RunSummary {
     fn add_assign(&mut self, other: Self) {
-        self.faults.extend(other.faults);
+        self.violations.extend(other.violations);
         self.events += other.events;
         self.gone += other.gone;
         self.ends += other.ends;
@@ -57,47 +57,48 @@ impl AddAssign for Verdict {
     }
 }
 
-/// How much happens before a world calms down.
+/// What happens before everything recovers.
 #[derive(Debug, Clone, Copy)]
-enum Story {
-    /// Anything, so many times.
-    Any(u32),
-    /// A few payloads, each sink's lanes once, a replay; the process ends at the gate with this number.
+enum Schedule {
+    /// This many random steps.
+    Random(u32),
+    /// A few payloads, rounds of all lanes, a replay. The process ends at the gate with this
+    /// number.
     Short(Option<u64>),
 }
 
-fn run(machine: Box<dyn Machine>, seed: u64, mutant: Mutant, story: Story) -> Verdict {
+fn run(machine: Box<dyn Machine>, seed: u64, mutant: Mutant, schedule: Schedule) -> RunSummary {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let crash_at = if let Story::Short(at) = story { at } else { None };
-        let mut world = World::new(machine, seed, mutant, crash_at);
-        match story {
-            Story::Any(happenings) => {
+        let crash_at = if let Schedule::Short(at) = schedule { at } else { None };
+        let mut simulation = Simulation::new(machine, seed, mutant, crash_at);
+        match schedule {
+            Schedule::Random(steps) => {
                 for sink in event::SINKS {
-                    world.set_weather(sink, Weather::Stormy);
+                    simulation.set_reliability(sink, Reliability::Unreliable);
                 }
-                world.set_weather(event::DEAD, Weather::Dead);
-                for _ in 0..happenings {
-                    world.happen().await;
+                simulation.set_reliability(event::DEAD, Reliability::Down);
+                for _ in 0..steps {
+                    simulation.random_step().await;
                 }
             }
-            Story::Short(_) => world.tell_short().await,
+            Schedule::Short(_) => simulation.run_short().await,
         }
-        let gates = world.gates;
-        world.calm_down().await;
-        world.check();
-        let witness = world.shared.witness();
-        Verdict {
-            faults: witness.faults.clone(),
-            events: witness.events.len(),
-            gone: witness.gone.len(),
-            ends: world.ends,
-            rounds: world.rounds,
+        let gates = simulation.gates;
+        simulation.recover_all().await;
+        simulation.check();
+        let recorder = simulation.shared.recorder();
+        RunSummary {
+            violations: recorder.violations.clone(),
+            events: recorder.events.len(),
+            gone: recorder.gone.len(),
+            ends: simulation.ends,
+            rounds: simulation.rounds,
             gates,
-            repeats: witness.repeats,
-            late: witness.late,
-            failed_requests: witness.failed_requests,
+            repeats: recorder.repeats,
+            late: recorder.late,
+            failed_requests: recorder.failed_requests,
         }
     })
 }
@@ -110,10 +111,10 @@ fn seeds() -> RangeInclusive<u64> {
     }
 }
 
-/// Tells which seed it was, whatever ends a run.
-struct Named(u64);
+/// Prints the seed of a run that panics.
+struct PrintSeed(u64);
 
-impl Drop for Named {
+impl Drop for PrintSeed {
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("seed {0}: run it alone with LAMPLIGHT_DELIVER_SEED={0}", self.0);
@@ -121,58 +122,58 @@ impl Drop for Named {
     }
 }
 
-fn run_well(machine: Box<dyn Machine>, seed: u64, story: Story) -> Verdict {
-    let _named = Named(seed);
-    let verdict = run(machine, seed, Mutant::None, story);
-    if let Some(fault) = verdict.faults.first() {
-        panic!("seed {seed}, {story:?}: {fault} (and {} more)", verdict.faults.len() - 1);
+fn run_checked(machine: Box<dyn Machine>, seed: u64, schedule: Schedule) -> RunSummary {
+    let _print_seed = PrintSeed(seed);
+    let summary = run(machine, seed, Mutant::None, schedule);
+    if let Some(violation) = summary.violations.first() {
+        panic!("seed {seed}, {schedule:?}: {violation} (and {} more)", summary.violations.len() - 1);
     }
-    verdict
+    summary
 }
 
 #[test]
 fn every_delivery_ends_once_whatever_fails_and_wherever_the_process_ends() {
-    let mut all = Verdict::default();
+    let mut all = RunSummary::default();
     for seed in seeds() {
-        all += run_well(on_disk(), seed, Story::Any(120));
+        all += run_checked(on_disk(), seed, Schedule::Random(120));
     }
     println!("{all:?}");
-    let worlds = seeds().count() as u64;
-    assert!(worlds < SEEDS || all.repeats > worlds, "too little was sent twice to tell: {all:?}");
-    assert!(worlds < SEEDS || all.late > worlds, "too few leases ended early to tell: {all:?}");
+    let simulations = seeds().count() as u64;
+    assert!(simulations < SEEDS || all.repeats > simulations, "too little was sent twice to tell: {all:?}");
+    assert!(simulations < SEEDS || all.late > simulations, "too few leases ended early to tell: {all:?}");
 }
 
 #[test]
 fn every_delivery_ends_once_in_memory() {
-    let mut all = Verdict::default();
+    let mut all = RunSummary::default();
     for seed in seeds() {
-        all += run_well(in_memory(), seed, Story::Any(60));
+        all += run_checked(in_memory(), seed, Schedule::Random(60));
     }
     println!("{all:?}");
 }
 
 #[test]
-fn the_same_when_the_process_ends_at_each_gate_in_turn() {
-    let mut all = Verdict::default();
+fn every_delivery_ends_once_when_the_process_ends_at_each_gate() {
+    let mut all = RunSummary::default();
     for seed in seeds().step_by(20) {
-        let gates = run_well(on_disk(), seed, Story::Short(None)).gates;
+        let gates = run_checked(on_disk(), seed, Schedule::Short(None)).gates;
         for gate in 1..=gates {
-            all += run_well(on_disk(), seed, Story::Short(Some(gate)));
+            all += run_checked(on_disk(), seed, Schedule::Short(Some(gate)));
         }
     }
     println!("{all:?}");
 }
 
-/// Whether one of some worlds of a broken server shows this fault, on each kind of machine.
-fn is_caught(mutant: Mutant, fault: &str) -> bool {
+/// Whether a mutant's violation is found by one of the seeds, on each kind of machine.
+fn is_caught(mutant: Mutant, violation: &str) -> bool {
     let machines: [fn() -> Box<dyn Machine>; 2] = [on_disk, in_memory];
     machines.into_iter().all(|machine| {
         let shows = |seed: &u64| {
-            let verdict = run(machine(), *seed, mutant, Story::Any(120));
-            verdict.faults.iter().any(|known| known.contains(fault))
+            let summary = run(machine(), *seed, mutant, Schedule::Random(120));
+            summary.violations.iter().any(|known| known.contains(violation))
         };
         let seed = (1..=60).find(shows);
-        println!("{mutant:?}: {fault}, first in the world of seed {seed:?}");
+        println!("{mutant:?}: {violation}, first with seed {seed:?}");
         seed.is_some()
     })
 }
@@ -183,23 +184,23 @@ fn settling_before_sending_is_caught() {
 }
 
 #[test]
-fn settling_with_a_lease_that_has_ended_is_caught() {
+fn settling_with_an_expired_lease_is_caught() {
     assert!(is_caught(Mutant::AnyLease, "was settled with another lease"));
 }
 
 #[test]
-fn another_id_for_another_attempt_is_caught() {
+fn a_new_id_for_each_attempt_is_caught() {
     assert!(is_caught(Mutant::FreshIds, "was never routed to it"));
 }
 
 #[test]
-fn another_time_for_another_attempt_is_caught() {
+fn a_new_time_for_each_attempt_is_caught() {
     assert!(is_caught(Mutant::FreshTimes, "again as other bytes"));
 }
 
 #[test]
-fn forgetting_that_an_event_was_tried_is_caught() {
-    assert!(is_caught(Mutant::ForgetsAttempts, "a receiver that cannot tell"));
+fn forgetting_earlier_attempts_is_caught() {
+    assert!(is_caught(Mutant::ForgetsAttempts, "a receiver that does not recognize repeats"));
 }
 
 #[test]
@@ -208,6 +209,6 @@ fn delivering_to_a_paused_sink_is_caught() {
 }
 
 #[test]
-fn a_replay_that_makes_new_rows_is_caught() {
+fn a_replay_that_creates_new_rows_is_caught() {
     assert!(is_caught(Mutant::ReplaysAsNew, "was never routed to it"));
 }

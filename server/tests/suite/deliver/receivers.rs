@@ -1,4 +1,4 @@
-//! The other side: APIs that behave as the real ones are documented, and as networks do.
+//! Receivers: APIs that behave as the real ones are documented, behind an unreliable network.
 
 use std::future::pending;
 use std::io::Read;
@@ -14,13 +14,13 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::deliver::checked_queue::Shared;
 use crate::deliver::event::{METRICS, WEBHOOK};
-use crate::deliver::watched::Shared;
-use crate::deliver::weather::Mishap;
+use crate::deliver::faults::RequestFault;
 
-/// Most events that a request may have.
+/// The most events of a request.
 const EVENTS_MAX: usize = 4;
-/// After how long the client gives a request up.
+/// How long the client waits for a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An HTTP API.
@@ -49,12 +49,12 @@ struct Properties<'a> {
 }
 
 #[derive(Deserialize)]
-struct Hooked {
+struct WebhookBody {
     events: Vec<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
-struct HookedEvent<'a> {
+struct WebhookEvent<'a> {
     id: &'a str,
     name: &'a str,
 }
@@ -62,16 +62,16 @@ struct HookedEvent<'a> {
 impl Api {
     fn read(&self, body: &[u8]) -> Vec<Arrived> {
         if self.sink == WEBHOOK {
-            let hooked: Hooked = serde_json::from_slice(body).unwrap();
+            let hooked: WebhookBody = serde_json::from_slice(body).unwrap();
             let arrived = |text: Box<RawValue>| {
-                let HookedEvent { id, name } = serde_json::from_str(text.get()).unwrap();
+                let WebhookEvent { id, name } = serde_json::from_str(text.get()).unwrap();
                 Arrived { id: row(id), is_broken: name == "broken", text: text.clone() }
             };
             return hooked.events.into_iter().map(arrived).collect();
         }
-        let mut unpacked = String::new();
-        GzDecoder::new(body).read_to_string(&mut unpacked).unwrap();
-        let texts: Vec<Box<RawValue>> = serde_json::from_str(&unpacked).unwrap();
+        let mut decompressed = String::new();
+        GzDecoder::new(body).read_to_string(&mut decompressed).unwrap();
+        let texts: Vec<Box<RawValue>> = serde_json::from_str(&decompressed).unwrap();
         let arrived = |text: Box<RawValue>| {
             let Imported { event, properties } = serde_json::from_str(text.get()).unwrap();
             let (id, is_broken) = (row(properties.insert_id), event == "broken");
@@ -80,7 +80,7 @@ impl Api {
         texts.into_iter().map(arrived).collect()
     }
 
-    /// What the request deserves. What is to be taken of it is taken.
+    /// The correct response to a request. Accepts what can be accepted.
     fn take(&self, arrived: &[Arrived]) -> Answer {
         if arrived.len() > EVENTS_MAX {
             return answer(413, "{}");
@@ -89,9 +89,9 @@ impl Api {
         if self.sink == WEBHOOK && broken().next().is_some() {
             return answer(422, "one of them is broken");
         }
-        let mut witness = self.shared.witness();
+        let mut recorder = self.shared.recorder();
         for event in arrived.iter().filter(|event| !event.is_broken) {
-            witness.take((self.sink, event.id));
+            recorder.take((self.sink, event.id));
         }
         let failed: Vec<_> = broken()
             .map(|(index, event)| {
@@ -110,26 +110,26 @@ impl Api {
     async fn answer(&self, request: Request) -> Result<Answer, Reason> {
         self.shared.gates.pass().await;
         let arrived = self.read(&request.body);
-        let mishap = {
-            let mut witness = self.shared.witness();
+        let request_fault = {
+            let mut recorder = self.shared.recorder();
             for event in &arrived {
-                witness.offered((self.sink, event.id), event.text.get());
+                recorder.offered((self.sink, event.id), event.text.get());
             }
-            witness.mishap(self.sink)
+            recorder.request_fault(self.sink)
         };
-        let result = match mishap {
-            Mishap::Nothing => Ok(self.take(&arrived)),
-            Mishap::Status(status) => Ok(answer(status, "no")),
-            Mishap::RateLimited(after_s) => {
+        let result = match request_fault {
+            RequestFault::Nothing => Ok(self.take(&arrived)),
+            RequestFault::Status(status) => Ok(answer(status, "no")),
+            RequestFault::RateLimited(after_s) => {
                 let retry_after_ms = after_s.map(|seconds| seconds * 1_000);
                 Ok(Answer { retry_after_ms, ..answer(429, "slowly") })
             }
-            Mishap::Cut => Err(Reason::new("connection_lost", "cut")),
-            Mishap::TakenThenCut => {
+            RequestFault::Cut => Err(Reason::new("connection_lost", "cut")),
+            RequestFault::TakenThenCut => {
                 self.take(&arrived);
                 Err(Reason::new("connection_lost", "cut"))
             }
-            Mishap::Silent(is_taken, gives_up) => {
+            RequestFault::Silent(is_taken, gives_up) => {
                 if is_taken {
                     self.take(&arrived);
                 }
@@ -173,26 +173,26 @@ impl Metrics {
     async fn deliver(&self, rows: &[EventRow]) -> SendReport {
         let Self(shared) = self;
         shared.gates.pass().await;
-        let mishap = {
-            let mut witness = shared.witness();
-            let mishap = witness.mishap(METRICS);
+        let request_fault = {
+            let mut recorder = shared.recorder();
+            let request_fault = recorder.request_fault(METRICS);
             for row in rows {
                 let text = format!("{} {}", row.id, row.time_ms);
-                witness.offered((METRICS, row.id), &text);
-                if !matches!(mishap, Mishap::Cut | Mishap::Status(_)) {
-                    witness.take((METRICS, row.id));
+                recorder.offered((METRICS, row.id), &text);
+                if !matches!(request_fault, RequestFault::Cut | RequestFault::Status(_)) {
+                    recorder.take((METRICS, row.id));
                 }
             }
-            mishap
+            request_fault
         };
-        if let Mishap::Silent(..) = mishap {
+        if let RequestFault::Silent(..) = request_fault {
             shared.gates.pass().await;
             pending::<()>().await;
         }
         shared.gates.pass().await;
         let reason = Reason::new("socket", "the socket is gone");
-        match mishap {
-            Mishap::Cut | Mishap::Status(_) => {
+        match request_fault {
+            RequestFault::Cut | RequestFault::Status(_) => {
                 let result = AttemptResult::Drop(reason.clone());
                 SendReport::all(rows.len(), &result, SinkHealth::Busy(reason, None))
             }

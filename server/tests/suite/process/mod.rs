@@ -1,5 +1,5 @@
-//! Processing against a model: whatever arrives in whatever order, and wherever processing breaks off, every
-//! event ends exactly once.
+//! Processing compared with a model: every event ends exactly once, whatever arrives in whatever
+//! order, and wherever processing is interrupted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use lamplight_server::system::entropy::SystemEntropy;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-mod breaking;
+mod interrupted;
 mod numbers;
 mod panics;
 mod steps;
 
-use breaking::{Break, Breaking};
+use interrupted::{InterruptedStorage, Interruption};
 use steps::{Sent, Step, step};
 
 const EVERYTHING: PayloadSpan =
@@ -38,29 +38,29 @@ impl Clock for SetClock {
     }
 }
 
-struct World {
+struct Simulation {
     machine: Box<dyn Machine>,
-    parts: Option<Arc<Breaking>>,
+    parts: Option<Arc<InterruptedStorage>>,
     clock: Arc<SetClock>,
-    /// How the crash that is to come leaves the machine.
+    /// How the next crash leaves the machine.
     crash: Crash,
     payloads: u128,
-    /// Payloads that were answered: they are on disk (I1).
-    answered: BTreeMap<PayloadId, Vec<Sent>>,
-    /// Payloads whose answer a crash took: they may be.
+    /// Payloads that were acknowledged: they are on disk (I1).
+    acknowledged: BTreeMap<PayloadId, Vec<Sent>>,
+    /// Payloads that were not acknowledged because of a crash: they may be on disk.
     unsure: BTreeMap<PayloadId, Vec<Sent>>,
 }
 
-impl World {
+impl Simulation {
     fn new(mut machine: Box<dyn Machine>) -> Self {
-        let parts = machine.open(Vec::new()).map(Breaking::over);
+        let parts = machine.open(Vec::new()).map(InterruptedStorage::over);
         let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000)));
-        let (answered, unsure) = (BTreeMap::new(), BTreeMap::new());
+        let (acknowledged, unsure) = (BTreeMap::new(), BTreeMap::new());
         let crash = Crash::Kill;
-        Self { machine, parts, clock, crash, payloads: 0, answered, unsure }
+        Self { machine, parts, clock, crash, payloads: 0, acknowledged, unsure }
     }
 
-    fn parts(&self) -> &Arc<Breaking> {
+    fn parts(&self) -> &Arc<InterruptedStorage> {
         self.parts.as_ref().unwrap()
     }
 
@@ -69,19 +69,19 @@ impl World {
             Step::Send(events) => self.send(vec![events]).await,
             Step::Burst => self.send(vec![Vec::new(); 64]).await,
             Step::Round(share, at) => {
-                self.parts().break_off(at);
-                // A round that breaks off says so; what matters is what it left behind.
+                self.parts().interrupt(at);
+                // An interrupted round is an error; only what it leaves behind matters.
                 let _ = self.worker(share).round().await;
-                self.parts().break_off(Break::Nowhere);
+                self.parts().interrupt(Interruption::Nowhere);
             }
             Step::Replay => {
-                // A crash may take it, as long as nobody was told that it is there.
+                // A crash may lose it, because it was not acknowledged.
                 let _ = self.parts().storage.replays.begin(EVERYTHING, self.clock.now_ms()).await;
             }
             Step::ReplayRound(at) => {
-                self.parts().break_off(at);
+                self.parts().interrupt(at);
                 let _ = self.replayer().round().await;
-                self.parts().break_off(Break::Nowhere);
+                self.parts().interrupt(Interruption::Nowhere);
             }
             Step::Wait(ms) => {
                 self.clock.0.fetch_add(ms, Ordering::SeqCst);
@@ -99,7 +99,7 @@ impl World {
 
     async fn restart(&mut self) {
         self.stop().await;
-        self.parts = self.machine.open(Vec::new()).map(Breaking::over);
+        self.parts = self.machine.open(Vec::new()).map(InterruptedStorage::over);
     }
 
     async fn stop(&mut self) {
@@ -108,19 +108,19 @@ impl World {
         }
     }
 
-    /// Starts again on what the crash left. No human is there, so it must work.
+    /// Starts again after a crash, without any help.
     async fn recover(&mut self) {
         self.machine.crash(self.crash);
         self.stop().await;
-        self.parts = self.machine.open(Vec::new()).map(Breaking::over);
+        self.parts = self.machine.open(Vec::new()).map(InterruptedStorage::over);
         assert_eq!(self.machine.faults(), [""; 0], "as the crash left it");
-        for id in self.answered.keys() {
+        for id in self.acknowledged.keys() {
             let metadata = self.parts().storage.archive.metadata(*id).await.unwrap();
-            assert!(metadata.is_some(), "{id} was answered and is lost");
+            assert!(metadata.is_some(), "{id} was acknowledged and is lost");
         }
         for (id, events) in std::mem::take(&mut self.unsure) {
             if self.parts().storage.archive.metadata(id).await.unwrap().is_some() {
-                self.answered.insert(id, events);
+                self.acknowledged.insert(id, events);
             }
         }
     }
@@ -139,7 +139,7 @@ impl World {
 
     fn replayer(&self) -> Replayer {
         Replayer {
-            storage: self.parts().watched(),
+            storage: self.parts().wrapped(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             payloads_max: 7,
             planner: Arc::new(Enrichers::default()),
@@ -157,7 +157,7 @@ impl World {
         }
         for (id, events, staged) in staging {
             match staged.await {
-                Ok(()) => self.answered.insert(id, events),
+                Ok(()) => self.acknowledged.insert(id, events),
                 Err(_) => self.unsure.insert(id, events),
             };
         }
@@ -192,27 +192,27 @@ impl World {
             assert_eq!((replay.done.restored, replay.done.accepted), (0, 0), "{replay:?}");
         }
         let last = self.parts().storage.replays.list().await.unwrap()[0].done;
-        assert_eq!((last.payloads, last.skipped), (self.answered.len() as u64, 0));
+        assert_eq!((last.payloads, last.skipped), (self.acknowledged.len() as u64, 0));
     }
 
     async fn settle_all(&mut self) {
-        // A crash that is still to come comes now.
+        // A scheduled crash happens now.
         self.recover().await;
         for _ in 0..200 {
             if self.parts().storage.payload_queue.backlog().await.unwrap().payloads == 0 {
                 return;
             }
             for share in WorkerSlot::among(2) {
-                self.take(Step::Round(share, Break::Nowhere)).await;
+                self.take(Step::Round(share, Interruption::Nowhere)).await;
             }
             self.take(Step::Wait(60_000)).await;
         }
         let backlog = self.parts().storage.payload_queue.backlog().await.unwrap();
-        panic!("work is left that nothing finishes: {backlog:?}");
+        panic!("work is left: {backlog:?}");
     }
 
     async fn check(&self) {
-        let arrived: Vec<Sent> = self.answered.values().flatten().cloned().collect();
+        let arrived: Vec<Sent> = self.acknowledged.values().flatten().cloned().collect();
         let named: BTreeSet<&Sent> =
             arrived.iter().filter(|sent| !matches!(sent, Sent::Anonymous(_))).collect();
         let anonymous: Vec<&Sent> =
@@ -242,7 +242,7 @@ impl World {
         for sent in first.into_iter().filter(|sent| sent.is_good()) {
             *want.entry(sent.clone()).or_default() += 1;
         }
-        assert_eq!(rows, want, "exactly one row for each that can be stored");
+        assert_eq!(rows, want, "exactly one row for each valid event");
         assert_eq!(self.machine.faults(), [""; 0]);
         numbers::check(&*self.parts().storage.reader, &named).await;
     }
@@ -259,7 +259,7 @@ fn holes_of(named: &BTreeSet<&Sent>) -> u64 {
     seqs.values().map(|(last, count)| last - count).sum()
 }
 
-/// The number in an environment variable, which asks for more than the usual run does.
+/// The number in an environment variable, or the default.
 fn from_env(name: &str, usual: u32) -> u32 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
@@ -267,14 +267,14 @@ fn from_env(name: &str, usual: u32) -> u32 {
 fn run(machine: Box<dyn Machine>, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut world = World::new(machine);
+        let mut simulation = Simulation::new(machine);
         for step in steps {
-            world.take(step).await;
+            simulation.take(step).await;
         }
-        world.settle_all().await;
-        world.check().await;
-        world.replay_all().await;
-        world.check().await;
+        simulation.settle_all().await;
+        simulation.check().await;
+        simulation.replay_all().await;
+        simulation.check().await;
     });
 }
 
@@ -286,7 +286,7 @@ proptest! {
     })]
 
     #[test]
-    fn every_event_ends_exactly_once_wherever_processing_breaks_off(
+    fn every_event_ends_exactly_once_wherever_processing_is_interrupted(
         steps in prop::collection::vec(step(), 1..25),
     ) {
         run(on_disk(), steps);
@@ -300,9 +300,9 @@ proptest! {
     }
 }
 
-/// The log of a file may be there from before the crash while the file itself is not: SQLite syncs the folder all the same.
+/// After a crash the log of a file may exist while the file does not: SQLite syncs the folder anyway.
 #[test]
-fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
+fn a_file_that_a_power_cut_left_half_created_exists_after_the_next_one() {
     let first = vec![Sent::Numbered(1, 1)];
     for seed in 0..32 {
         run(
@@ -310,16 +310,17 @@ fn a_file_of_events_that_a_power_cut_left_half_made_is_there_after_the_next() {
             vec![
                 Step::Send(first.clone()),
                 Step::CrashAfter(10, Crash::PowerCut(seed)),
-                Step::Round(WorkerSlot::ALONE, Break::AfterApply),
-                Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+                Step::Round(WorkerSlot::ALONE, Interruption::AfterApply),
+                Step::Round(WorkerSlot::ALONE, Interruption::Nowhere),
             ],
         );
     }
 }
 
-/// Between the commits of the two files, too: rows that do not count go with their runs, or the next attempt could not write them.
+/// Also between the commits of the two files: rows that do not count are removed with their runs, or
+/// the next attempt could not write them.
 #[test]
-fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
+fn rows_and_runs_agree_after_a_crash_at_any_operation_of_a_commit() {
     let numbers = |range: std::ops::Range<u64>| range.map(|seq| Sent::Numbered(1, seq)).collect();
     for operation in 0..24 {
         for crash in [Crash::Kill, Crash::PowerCut(operation)] {
@@ -327,10 +328,10 @@ fn a_crash_at_any_operation_of_a_commit_leaves_rows_and_runs_that_agree() {
                 on_disk(),
                 vec![
                     Step::Send(numbers(1..4)),
-                    Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+                    Step::Round(WorkerSlot::ALONE, Interruption::Nowhere),
                     Step::Send(numbers(4..9)),
                     Step::CrashAfter(operation, crash),
-                    Step::Round(WorkerSlot::ALONE, Break::Nowhere),
+                    Step::Round(WorkerSlot::ALONE, Interruption::Nowhere),
                 ],
             );
         }

@@ -1,4 +1,4 @@
-//! What is told about numbered events, compared with the model: one by one, and page by page.
+//! Compares how numbered events are read, one by one and page by page, with the model.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use lamplight_wire::Producer;
 
 use crate::process::steps::{NUMBERS, PRODUCERS, Sent};
 
-/// Compares what `store` tells with the events that arrived.
+/// Compares the events in `store` with those that arrived.
 pub(crate) async fn check(store: &dyn Reader, arrived: &BTreeSet<&Sent>) {
     for producer in PRODUCERS {
         let numbers = |is_good: bool| {
@@ -45,7 +45,7 @@ pub(crate) async fn check(store: &dyn Reader, arrived: &BTreeSet<&Sent>) {
     }
 }
 
-/// Every way to list a producer's events gives these numbers.
+/// Checks that every way to list a producer's events gives these numbers.
 async fn lists(store: &dyn Reader, producer: Producer, want: &[u64]) {
     let all = EventFilter { producer: Some(producer), ..EventFilter::default() };
     for limit in [1, 2, 3, 100] {
@@ -55,7 +55,7 @@ async fn lists(store: &dyn Reader, producer: Producer, want: &[u64]) {
     assert_eq!(paged(store, &named, 2).await, want);
     let others = EventFilter { name: Some("other".into()), ..all.clone() };
     assert_eq!(paged(store, &others, 2).await, [0; 0]);
-    // Wherever time is cut in two, each event is on one side.
+    // Wherever time is split, each event is on one side.
     for cut_ms in [1_700_000_000_001, 1_700_000_060_000, 1_700_000_000_000 + WEEK_MS] {
         let mut both = Vec::new();
         for (from_ms, to_ms) in [(None, Some(cut_ms)), (Some(cut_ms), None)] {

@@ -16,7 +16,7 @@ use lamplight_server::system::entropy::SystemEntropy;
 use uuid::Uuid;
 
 use super::SetClock;
-use super::breaking::{Break, Breaking};
+use super::interrupted::{InterruptedStorage, Interruption};
 
 /// Longer than any delay between two attempts.
 const LATER_MS: i64 = 300_000;
@@ -135,15 +135,15 @@ async fn a_payload_that_keeps_failing_is_set_aside_and_can_be_retried() {
 async fn a_database_that_takes_no_writes_sets_no_payload_aside() {
     let stage = Stage::new();
     stage.stage(1, GOOD).await;
-    let breaking = Breaking::over(stage.storage.clone());
-    breaking.break_off(Break::BeforeApply);
-    let events = Arc::clone(&breaking) as Arc<dyn Events>;
+    let storage = InterruptedStorage::over(stage.storage.clone());
+    storage.interrupt(Interruption::BeforeApply);
+    let events = Arc::clone(&storage) as Arc<dyn Events>;
     for _ in 0..ATTEMPTS_MAX + 5 {
         stage.round(PanicsOnPoison, &events).await;
     }
     let backlog = stage.storage.payload_queue.backlog().await.unwrap();
     assert_eq!((backlog.payloads, backlog.failing, backlog.set_aside.payloads), (1, 1, 0));
-    breaking.break_off(Break::Nowhere);
+    storage.interrupt(Interruption::Nowhere);
     stage.round(PanicsOnPoison, &events).await;
     assert_eq!(stage.stored().await, 1);
 }

@@ -1,20 +1,20 @@
-//! What may happen: what clients send, where processing breaks off, how a server ends.
+//! The steps of the simulation: what clients send, where processing is interrupted, how it crashes.
 
 use lamplight_server::store::WorkerSlot;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_wire::Producer;
 use proptest::prelude::*;
 
-use crate::process::breaking::Break;
+use crate::process::interrupted::Interruption;
 use crate::store::machine::Crash;
 
-/// The producers that send.
+/// The producers.
 pub(crate) const PRODUCERS: std::ops::Range<u128> = 1..4;
-/// The numbers that they give.
+/// Their sequence numbers.
 pub(crate) const NUMBERS: std::ops::Range<u64> = 1..15;
 
-/// An event as a client may send it. Whether it can be stored depends on what it is called alone, so that the
-/// model need not know which arrival came first.
+/// An event as a client may send it. Whether it is valid depends only on its identity, so that the
+/// model does not depend on the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sent {
     Numbered(u128, u64),
@@ -47,13 +47,13 @@ impl Sent {
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Send(Vec<Sent>),
-    /// As many payloads at once, of no events, as go to the same share, so that what follows is another worker's.
+    /// As many empty payloads as go to the same share, so that the next one is another worker's.
     Burst,
-    Round(WorkerSlot, Break),
-    /// Asks for a replay of everything.
+    Round(WorkerSlot, Interruption),
+    /// Requests a replay of everything.
     Replay,
     /// Replays one page.
-    ReplayRound(Break),
+    ReplayRound(Interruption),
     Wait(i64),
     Restart,
     CrashAfter(u64, Crash),
@@ -67,7 +67,7 @@ fn sent() -> impl Strategy<Value = Sent> {
     ]
 }
 
-/// What pages send: numbers that follow each other. Sometimes those of several, or with something between them.
+/// What pages send: consecutive numbers, sometimes of several producers or with an event between.
 fn stretches() -> impl Strategy<Value = Vec<Sent>> {
     let stretch = (PRODUCERS, NUMBERS, 1u64..10, prop::option::weighted(0.2, (0usize..10, sent())));
     let stretch = stretch.prop_map(|(producer, first, count, between)| {
@@ -81,13 +81,13 @@ fn stretches() -> impl Strategy<Value = Vec<Sent>> {
     prop::collection::vec(stretch, 1..3).prop_map(|stretches| stretches.concat())
 }
 
-fn broken() -> impl Strategy<Value = Break> {
+fn interrupted() -> impl Strategy<Value = Interruption> {
     prop_oneof![
-        2 => Just(Break::Nowhere),
-        1 => Just(Break::BeforeApply),
-        2 => Just(Break::AfterApply),
-        1 => Just(Break::BeforeSettle),
-        1 => Just(Break::AfterSettle),
+        2 => Just(Interruption::Nowhere),
+        1 => Just(Interruption::BeforeApply),
+        2 => Just(Interruption::AfterApply),
+        1 => Just(Interruption::BeforeSettle),
+        1 => Just(Interruption::AfterSettle),
     ]
 }
 
@@ -96,7 +96,7 @@ fn share() -> impl Strategy<Value = WorkerSlot> {
     prop::sample::select(WorkerSlot::among(2).collect::<Vec<_>>())
 }
 
-/// Some waits end in another week, whose events are in another file.
+/// Some waits end in another week, whose events are in a different file.
 fn wait() -> impl Strategy<Value = i64> {
     prop_oneof![4 => 0i64..90_000, 1 => Just(WEEK_MS)]
 }
@@ -107,9 +107,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         3 => prop::collection::vec(sent(), 0..8).prop_map(Step::Send),
         4 => stretches().prop_map(Step::Send),
         1 => Just(Step::Burst),
-        6 => (share(), broken()).prop_map(|(share, at)| Step::Round(share, at)),
+        6 => (share(), interrupted()).prop_map(|(share, at)| Step::Round(share, at)),
         1 => Just(Step::Replay),
-        3 => broken().prop_map(Step::ReplayRound),
+        3 => interrupted().prop_map(Step::ReplayRound),
         3 => wait().prop_map(Step::Wait),
         1 => Just(Step::Restart),
         2 => (0u64..40, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),

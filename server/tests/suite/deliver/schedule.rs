@@ -1,61 +1,69 @@
-//! What happens in a world, by chance, until it calms down.
+//! The random steps of a simulation, until everything recovers.
 
 use std::sync::Arc;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{RetentionLimits, RetryAsk, Week};
 
-use crate::deliver::event::{DEAD, Fit, Payload, SINKS};
+use crate::deliver::checked_queue::Mutant;
+use crate::deliver::event::{DEAD, EventCase, Payload, SINKS};
+use crate::deliver::faults::Reliability;
 use crate::deliver::gates::wait;
-use crate::deliver::watched::Mutant;
-use crate::deliver::weather::Weather;
-use crate::deliver::world::World;
+use crate::deliver::simulation::Simulation;
 
-impl World {
-    /// One thing happens.
-    pub(crate) async fn happen(&mut self) {
-        match self.chance.between(0, 100) {
+impl Simulation {
+    /// Takes one random step.
+    pub(crate) async fn random_step(&mut self) {
+        match self.random.between(0, 100) {
             0..45 => {
-                let at = self.chance.between(0, self.posts.len() as u64);
-                let gates = self.chance.between(1, 12);
+                let at = self.random.between(0, self.lanes.len() as u64);
+                let gates = self.random.between(1, 12);
                 self.go(usize::try_from(at).unwrap(), gates).await;
             }
-            45..50 => self.overtake().await,
+            45..50 => self.outlive_lease().await,
             50..62 => self.add(),
             62..76 => self.sleep_some().await,
             76..80 => self.pause_or_resume(),
             80..84 => self.retry_dead(),
             84..88 => self.replay_some(),
             88 => {
-                // Some wait that long, and are owed still.
+                // Some deliveries wait that long and are still owed.
                 self.sleep(u64::try_from(WEEK_MS).unwrap()).await;
                 self.retain();
             }
             89..93 => {
-                let weathers = [Weather::Calm, Weather::Stormy, Weather::Dead, Weather::Locked];
+                let reliabilities = [
+                    Reliability::Healthy,
+                    Reliability::Unreliable,
+                    Reliability::Down,
+                    Reliability::Unauthorized,
+                ];
                 let sink = SINKS[self.below(SINKS.len())];
                 if sink != DEAD {
-                    let weather = weathers[self.below(weathers.len())];
-                    self.set_weather(sink, weather);
+                    let reliability = reliabilities[self.below(reliabilities.len())];
+                    self.set_reliability(sink, reliability);
                 }
             }
-            93 => self.wall.jump(i64::try_from(self.chance.between(0, 600_000)).unwrap() - 300_000),
-            94..96 => self.fail_after(self.chance.clone().between(0, 60)),
+            93 => {
+                self.clock.jump(i64::try_from(self.random.between(0, 600_000)).unwrap() - 300_000)
+            }
+            94..96 => self.fail_after(self.random.clone().between(0, 60)),
             96..98 => self.restart(),
             _ => self.crash(),
         }
     }
 
-    /// A short story of everything that touches the store, in which each lane works twice.
-    pub(crate) async fn tell_short(&mut self) {
-        self.shared.witness().is_rough = false;
+    /// Takes a fixed short schedule that calls everything in the store. Each lane works twice.
+    pub(crate) async fn run_short(&mut self) {
+        self.shared.recorder().store_fails = false;
         for sink in SINKS {
-            let weather = if sink == DEAD { Weather::Dead } else { Weather::Stormy };
-            self.set_weather(sink, weather);
+            let reliability =
+                if sink == DEAD { Reliability::Down } else { Reliability::Unreliable };
+            self.set_reliability(sink, reliability);
         }
         for _ in 0..2 {
             self.add();
-            for at in 0..self.posts.len() {
+            for at in 0..self.lanes.len() {
                 self.go(at, 20).await;
             }
             self.sleep(20_000).await;
@@ -66,20 +74,22 @@ impl World {
     }
 
     fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.chance.between(0, end as u64)).unwrap()
+        usize::try_from(self.random.between(0, end as u64)).unwrap()
     }
 
-    /// A payload is processed.
+    /// Processes a payload.
     pub(crate) fn add(&mut self) {
-        let fits: Vec<Fit> =
-            (0..self.chance.between(1, 7)).map(|_| Fit::ALL[self.below(Fit::ALL.len())]).collect();
+        let cases: Vec<EventCase> = (0..self.random.between(1, 7))
+            .map(|_| EventCase::ALL[self.below(EventCase::ALL.len())])
+            .collect();
         let number = self.payloads.len() as u128 + 1;
-        let payload = Payload::new(number, self.now_ms(), self.shared.witness().numbers(), &fits);
-        for (id, fit) in payload.ids().zip(&fits) {
-            self.shared.witness().events.insert(id, *fit);
+        let payload =
+            Payload::new(number, self.now_ms(), self.shared.recorder().next_number(), &cases);
+        for (id, case) in payload.ids().zip(&cases) {
+            self.shared.recorder().events.insert(id, *case);
         }
         let (plan, now_ms) = (Arc::clone(&payload.first), self.now_ms());
-        // If the process ends before this call does, its successor finds the payload.
+        // If the process ends during the call, the next process applies the payload.
         self.payloads.push(payload);
         if self.call(|storage| wait(storage.events.apply(vec![plan], now_ms))).is_some() {
             self.payloads.last_mut().unwrap().is_sure = true;
@@ -87,25 +97,26 @@ impl World {
         }
     }
 
-    /// A lane stands still for longer than its lease; then another takes over, and it wakes.
-    async fn overtake(&mut self) {
-        let at = self.below(self.posts.len());
-        let gates = self.chance.between(2, 6);
+    /// Stops a lane for longer than its lease while another lane takes over, then continues it.
+    async fn outlive_lease(&mut self) {
+        let at = self.below(self.lanes.len());
+        let gates = self.random.between(2, 6);
         self.go(at, gates).await;
         self.sleep(241_000).await;
-        let is_mate = |mate: &usize| *mate != at && self.posts[*mate].sink == self.posts[at].sink;
-        if let Some(mate) = (0..self.posts.len()).find(is_mate) {
-            // It may still be at it when the other wakes.
-            let gates = self.chance.between(2, 12);
-            self.go(mate, gates).await;
+        let is_other_lane =
+            |other: &usize| *other != at && self.lanes[*other].sink == self.lanes[at].sink;
+        if let Some(other) = (0..self.lanes.len()).find(is_other_lane) {
+            // It may still be working when the first lane continues.
+            let gates = self.random.between(2, 12);
+            self.go(other, gates).await;
         }
         self.go(at, 30).await;
     }
 
     async fn sleep_some(&mut self) {
-        let ms = match self.chance.between(0, 20) {
-            0..12 => self.chance.between(0, 5_000),
-            12..17 => self.chance.between(5_000, 100_000),
+        let ms = match self.random.between(0, 20) {
+            0..12 => self.random.between(0, 5_000),
+            12..17 => self.random.between(5_000, 100_000),
             // Longer than a lease.
             17..19 => 241_000,
             _ => u64::try_from(WEEK_MS).unwrap(),
@@ -114,7 +125,7 @@ impl World {
     }
 
     fn pause_or_resume(&mut self) {
-        let (sink, stops) = (SINKS[self.below(SINKS.len())], self.chance.percent(40));
+        let (sink, stops) = (SINKS[self.below(SINKS.len())], self.random.percent(40));
         let now_ms = self.now_ms();
         self.is_pause_unsure = true;
         if self
@@ -122,25 +133,25 @@ impl World {
             .is_some()
         {
             self.is_pause_unsure = false;
-            self.shared.witness().set_paused(sink, stops);
+            self.shared.recorder().set_paused(sink, stops);
             self.ends_here();
         }
     }
 
-    /// Dead letters are tried again, spread over a while.
+    /// Retries dead letters, spread over a while.
     pub(crate) fn retry_dead(&mut self) {
-        let over_ms = i64::try_from(self.chance.between(0, 20_000)).unwrap();
+        let over_ms = i64::try_from(self.random.between(0, 20_000)).unwrap();
         let ask = RetryAsk { now_ms: self.now_ms(), over_ms, ..RetryAsk::default() };
         if self.call(|storage| wait(storage.delivery_queue.retry_dead(ask))).is_some() {
             self.ends_here();
         }
     }
 
-    /// Events of weeks before this one go.
+    /// Prunes the events of weeks before this one.
     fn retain(&mut self) {
         let now_ms = self.now_ms();
         let week = Week::of_ms(now_ms);
-        self.shared.witness().lose_before(week);
+        self.shared.recorder().lose_before(week);
         let keep = RetentionLimits {
             events_from_ms: Some(week.from_ms()),
             events_bytes: None,
@@ -149,7 +160,7 @@ impl World {
             now_ms,
         };
         if self.call(|storage| wait(storage.events.prune(keep))).is_some() {
-            self.shared.witness().lost();
+            self.shared.recorder().lost();
             self.ends_here();
         }
     }
@@ -160,7 +171,7 @@ impl World {
         self.replay(first, last);
     }
 
-    /// A range of payloads is processed again.
+    /// Replays a range of payloads.
     pub(crate) fn replay(&mut self, first: usize, last: usize) {
         let payloads = &self.payloads[first..last];
         let plans: Vec<_> = match self.mutant {

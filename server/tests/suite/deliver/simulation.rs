@@ -1,4 +1,4 @@
-//! A store, workers at their lanes, receivers, and what happens to them.
+//! The simulation: a store, the lanes of the sinks, and the receivers.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,50 +14,50 @@ use lamplight_server::system::backoff::RetryPolicy;
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::{Entropy, EntropyError};
 
-use crate::deliver::chance::Chance;
-use crate::deliver::clock::Wall;
+use crate::deliver::checked_queue::{CheckedQueue, Mutant, Shared};
+use crate::deliver::clock::SimulatedClock;
 use crate::deliver::event::{DEAD, METRICS, Payload, SINKS, WEBHOOK, routes};
+use crate::deliver::faults::Reliability;
 use crate::deliver::gates::wait;
+use crate::deliver::random::SeededRandom;
 use crate::deliver::receivers::{Api, Metrics};
-use crate::deliver::watched::{Mutant, Shared, Watched};
-use crate::deliver::weather::Weather;
-use crate::deliver::witness::Witness;
+use crate::deliver::recorder::Recorder;
 use crate::store::machine::{Crash, EventStorage, Machine};
 
-/// When worlds begin.
+/// The time at which simulations begin.
 const BEGIN_MS: i64 = 1_700_000_000_000;
 
 /// One attempt of a lane.
 type Round = Pin<Box<dyn Future<Output = Result<DeliveredBatch, DeliverError>>>>;
 
-/// A lane, and the round that it is in.
-pub(crate) struct Post {
+/// A lane, and its current round.
+pub(crate) struct RunningLane {
     pub(crate) sink: &'static str,
     lane: Arc<Lane>,
     round: Option<Round>,
 }
 
 /// Randomness from a seed.
-struct Seeded(Mutex<Chance>);
+struct SeededEntropy(Mutex<SeededRandom>);
 
-impl Entropy for Seeded {
+impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        let mut chance = self.0.lock().unwrap();
+        let mut random = self.0.lock().unwrap();
         for byte in bytes {
-            *byte = chance.bits().to_le_bytes()[0];
+            *byte = random.bits().to_le_bytes()[0];
         }
         Ok(())
     }
 }
 
-/// Everything there is.
-pub(crate) struct World {
+/// The state of a simulation.
+pub(crate) struct Simulation {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) wall: Arc<Wall>,
-    pub(crate) chance: Chance,
+    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) random: SeededRandom,
     pub(crate) payloads: Vec<Payload>,
-    pub(crate) posts: Vec<Post>,
-    /// Whether a call may have paused or resumed a sink and did not say so.
+    pub(crate) lanes: Vec<RunningLane>,
+    /// Whether an unconfirmed call may have paused or resumed a sink.
     pub(crate) is_pause_unsure: bool,
     pub(crate) mutant: Mutant,
     /// How often a process ended.
@@ -65,26 +65,26 @@ pub(crate) struct World {
     pub(crate) rounds: u64,
     /// Gates that were passed.
     pub(crate) gates: u64,
-    /// At which gate the process ends.
+    /// The gate at which the process ends.
     crash_at: Option<u64>,
     storage: Option<EventStorage>,
     machine: Box<dyn Machine>,
 }
 
-impl World {
+impl Simulation {
     pub(crate) fn new(
         machine: Box<dyn Machine>,
         seed: u64,
         mutant: Mutant,
         crash_at: Option<u64>,
     ) -> Self {
-        let mut chance = Chance::new(seed);
-        let mut world = Self {
-            shared: Arc::new(Shared::new(Witness::new(Chance::new(chance.bits())))),
-            wall: Arc::new(Wall::new(BEGIN_MS)),
-            chance,
+        let mut random = SeededRandom::new(seed);
+        let mut simulation = Self {
+            shared: Arc::new(Shared::new(Recorder::new(SeededRandom::new(random.bits())))),
+            clock: Arc::new(SimulatedClock::new(BEGIN_MS)),
+            random,
             payloads: Vec::new(),
-            posts: Vec::new(),
+            lanes: Vec::new(),
             is_pause_unsure: false,
             mutant,
             ends: 0,
@@ -94,8 +94,8 @@ impl World {
             storage: None,
             machine,
         };
-        assert!(world.start(), "a new machine fails");
-        world
+        assert!(simulation.start(), "a new machine fails");
+        simulation
     }
 
     pub(crate) fn storage(&self) -> &EventStorage {
@@ -103,7 +103,7 @@ impl World {
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
-        self.wall.now_ms()
+        self.clock.now_ms()
     }
 
     pub(crate) async fn sleep(&self, ms: u64) {
@@ -129,19 +129,19 @@ impl World {
         }
     }
 
-    /// Lets a lane go through so many gates, or to the end of its round.
+    /// Runs a lane through at most `gates_max` gates, or to the end of its round.
     pub(crate) async fn go(&mut self, at: usize, gates_max: u64) {
         for _ in 0..gates_max {
             if self.ends_here() {
                 return;
             }
-            let Some(post) = self.posts.get_mut(at) else { return };
-            let lane = Arc::clone(&post.lane);
+            let Some(running) = self.lanes.get_mut(at) else { return };
+            let lane = Arc::clone(&running.lane);
             let round =
-                post.round.get_or_insert_with(|| Box::pin(async move { lane.round().await }));
+                running.round.get_or_insert_with(|| Box::pin(async move { lane.round().await }));
             let ended = self.shared.gates.next(round).await;
             if ended.is_some() {
-                post.round = None;
+                running.round = None;
                 self.rounds += 1;
             }
             if self.machine.has_failed() {
@@ -163,24 +163,24 @@ impl World {
         ends
     }
 
-    /// The machine fails after so many operations, and with it the process ends.
+    /// Makes the machine fail, and the process end, after this many operations.
     pub(crate) fn fail_after(&mut self, operations: u64) {
         self.machine.fail_after(operations);
     }
 
-    /// The process ends, and with it, in some cases, the power. Another starts on what is left.
+    /// Kills the process, in some cases with a power cut. Another one starts on what is left.
     pub(crate) fn crash(&mut self) {
-        self.posts.clear();
-        let is_kill = self.chance.percent(50);
-        self.machine.crash(if is_kill { Crash::Kill } else { Crash::PowerCut(self.chance.bits()) });
+        self.lanes.clear();
+        let is_kill = self.random.percent(50);
+        self.machine.crash(if is_kill { Crash::Kill } else { Crash::PowerCut(self.random.bits()) });
         self.stop();
-        assert!(self.start(), "what a crash left needs a person");
+        assert!(self.start(), "a start after a crash fails");
         self.ends += 1;
     }
 
-    /// The process is asked to end, which takes what is under way with it. Another starts.
+    /// Restarts the process. Rounds in flight are lost.
     pub(crate) fn restart(&mut self) {
-        self.posts.clear();
+        self.lanes.clear();
         self.stop();
         self.ends += 1;
         if !self.start() {
@@ -194,10 +194,10 @@ impl World {
         }
     }
 
-    /// Starts a process. Gives false if the machine fails meanwhile.
+    /// Starts a process. Gives false if the machine fails during that.
     fn start(&mut self) -> bool {
         match self.open() {
-            Some(storage) => self.employ(storage),
+            Some(storage) => self.start_lanes(storage),
             None => assert!(self.machine.has_failed(), "a start fails on a machine that does not"),
         }
         self.storage.is_some()
@@ -205,7 +205,7 @@ impl World {
 
     fn open(&mut self) -> Option<EventStorage> {
         let storage = self.machine.open_events(routes())?;
-        // What was not answered is processed again.
+        // Payloads that were not confirmed are processed again.
         for payload in self.payloads.iter_mut().filter(|payload| !payload.is_sure) {
             wait(storage.events.apply(vec![Arc::clone(&payload.first)], BEGIN_MS)).ok()?;
             payload.is_sure = true;
@@ -214,9 +214,9 @@ impl World {
         Some(storage)
     }
 
-    fn employ(&mut self, storage: EventStorage) {
-        self.shared.witness().restarted();
-        let watched = Arc::new(Watched {
+    fn start_lanes(&mut self, storage: EventStorage) {
+        self.shared.recorder().restarted();
+        let checked = Arc::new(CheckedQueue {
             delivery_queue: Arc::clone(&storage.delivery_queue),
             shared: Arc::clone(&self.shared),
             mutant: self.mutant,
@@ -226,14 +226,14 @@ impl World {
             let worker = Worker {
                 name: sink.into(),
                 sink: self.sink(sink),
-                delivery_queue: Arc::clone(&watched) as Arc<dyn DeliveryQueue>,
+                delivery_queue: Arc::clone(&checked) as Arc<dyn DeliveryQueue>,
                 retry: retry(sink),
                 throughput: Arc::default(),
-                clock: Arc::clone(&self.wall) as Arc<dyn Clock>,
-                entropy: Arc::new(Seeded(Mutex::new(Chance::new(self.chance.bits())))),
+                clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+                entropy: Arc::new(SeededEntropy(Mutex::new(SeededRandom::new(self.random.bits())))),
             };
-            let post = |lane| Post { sink, lane: Arc::new(lane), round: None };
-            self.posts.extend(worker.lanes().into_iter().map(post));
+            let running = |lane| RunningLane { sink, lane: Arc::new(lane), round: None };
+            self.lanes.extend(worker.lanes().into_iter().map(running));
         }
         self.storage = Some(storage);
     }
@@ -252,27 +252,29 @@ impl World {
         Arc::new(Mixpanel::over(&toml::from_str(table).unwrap(), http).unwrap())
     }
 
-    /// A pause that was answered outlives the process; so does its end.
+    /// Checks that confirmed pauses and resumes survive the process.
     fn check_pauses(&mut self, rows: Vec<SinkRow>) {
-        let mut witness = self.shared.witness();
+        let mut recorder = self.shared.recorder();
         for row in rows {
             let sink = SINKS.into_iter().find(|sink| *sink == row.name).unwrap();
-            let (is, was) = (row.paused_ms.is_some(), witness.paused.contains(sink));
+            let (is, was) = (row.paused_ms.is_some(), recorder.paused.contains(sink));
             if is != was && !self.is_pause_unsure {
-                witness.fault(format!("{sink} is paused: {is}, and a person was told: {was}"));
+                recorder.violation(format!(
+                    "{sink} is paused: {is}, and the last confirmed state is {was}"
+                ));
             }
-            witness.set_paused(sink, is);
+            recorder.set_paused(sink, is);
         }
         self.is_pause_unsure = false;
     }
 
-    /// From here on that receiver fares so.
-    pub(crate) fn set_weather(&self, sink: &'static str, weather: Weather) {
-        self.shared.witness().weather.insert(sink, weather);
+    /// Sets how reliable that receiver is from now on.
+    pub(crate) fn set_reliability(&self, sink: &'static str, reliability: Reliability) {
+        self.shared.recorder().reliability.insert(sink, reliability);
     }
 }
 
-/// The dead sink would lose what is owed to it otherwise; the others give some up.
+/// The dead sink never gives up, so that it loses nothing; the others do.
 fn retry(sink: &str) -> RetryPolicy {
     if sink == DEAD {
         let (attempts_max, horizon_ms) = (u32::MAX, i64::MAX);

@@ -1,5 +1,5 @@
-//! The real store, watched: every call passes a gate before and after, may fail, and is held against the laws. Also the
-//! ways to get it wrong that the laws must notice.
+//! The real delivery queue, checked: every call passes a gate before and after, may fail, and is
+//! recorded. Also the mutants that the laws must catch.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,48 +14,48 @@ use uuid::Uuid;
 
 use crate::deliver::event::SINKS;
 use crate::deliver::gates::{Gates, wait};
-use crate::deliver::witness::Witness;
+use crate::deliver::recorder::Recorder;
 
-/// What every part of a world shares.
+/// What all parts of a simulation share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) gates: Gates,
-    witness: Mutex<Witness>,
+    recorder: Mutex<Recorder>,
 }
 
 impl Shared {
-    pub(crate) fn new(witness: Witness) -> Self {
-        Self { gates: Gates::default(), witness: Mutex::new(witness) }
+    pub(crate) fn new(recorder: Recorder) -> Self {
+        Self { gates: Gates::default(), recorder: Mutex::new(recorder) }
     }
 
-    pub(crate) fn witness(&self) -> MutexGuard<'_, Witness> {
-        self.witness.lock().unwrap()
+    pub(crate) fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap()
     }
 }
 
-/// A way to get it wrong.
+/// A bug that the laws must catch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mutant {
     #[default]
     None,
     /// A delivery is settled before it is sent.
     SettlesFirst,
-    /// Whoever settles may, whatever lease there is by now.
+    /// Settling is allowed with any lease.
     AnyLease,
-    /// An event that is tried again gets another id.
+    /// A retried event gets another id.
     FreshIds,
-    /// An event that is tried again gets another time.
+    /// A retried event gets another time.
     FreshTimes,
-    /// That an event was tried before is forgotten.
+    /// Earlier attempts are forgotten.
     ForgetsAttempts,
     /// A paused sink gets its deliveries.
     IgnoresPause,
-    /// What is replayed gets new rows.
+    /// A replay creates new rows.
     ReplaysAsNew,
 }
 
-/// The store, watched.
-pub(crate) struct Watched {
+/// The delivery queue, checked.
+pub(crate) struct CheckedQueue {
     pub(crate) delivery_queue: Arc<dyn DeliveryQueue>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) mutant: Mutant,
@@ -66,16 +66,16 @@ fn name(sink: &str) -> &'static str {
     SINKS.into_iter().find(|known| *known == sink).unwrap()
 }
 
-impl Watched {
-    /// Passes a gate. Gives an error in some cases, as if the database had one.
+impl CheckedQueue {
+    /// Passes a gate. Sometimes gives an error, as a database would.
     async fn gate(&self) -> Result<(), StoreError> {
         self.shared.gates.pass().await;
-        let mut witness = self.shared.witness();
-        let fails = witness.is_rough && witness.chance.percent(3);
+        let mut recorder = self.shared.recorder();
+        let fails = recorder.store_fails && recorder.random.percent(3);
         if fails { Err(StoreError::Down { retry_after_s: 1 }) } else { Ok(()) }
     }
 
-    async fn lease_watched(
+    async fn checked_lease(
         &self,
         ask: DeliveryAsk,
     ) -> Result<(Lease, Vec<LeasedDelivery>), StoreError> {
@@ -87,7 +87,7 @@ impl Watched {
         let (lease, mut leased) = wait(self.delivery_queue.lease(ask))?;
         for delivery in &mut leased {
             let (owed, is_there) = ((sink, delivery.ticket.event()), delivery.row.is_some());
-            self.shared.witness().leased(owed, lease, now_ms, is_there);
+            self.shared.recorder().leased(owed, lease, now_ms, is_there);
             self.mutate(delivery);
         }
         if self.mutant == Mutant::SettlesFirst && !leased.is_empty() {
@@ -120,7 +120,7 @@ impl Watched {
         }
     }
 
-    async fn settle_watched(&self, settlement: Settlement) -> Result<(), StoreError> {
+    async fn checked_settle(&self, settlement: Settlement) -> Result<(), StoreError> {
         self.gate().await?;
         if !self.settled_first.lock().unwrap().remove(&settlement.lease.token) {
             self.settle_now(&settlement)?;
@@ -134,16 +134,16 @@ impl Watched {
             Mutant::AnyLease => self.settle_as_the_holder(settlement),
             _ => wait(self.delivery_queue.settle(settlement.clone())),
         };
-        let mut witness = self.shared.witness();
+        let mut recorder = self.shared.recorder();
         match &settled {
             Ok(()) => {
                 for SettledDelivery { ticket, ending } in &settlement.deliveries {
                     let (owed, is_sent) =
                         ((sink, ticket.event()), matches!(ending, DeliveryEnding::Sent));
-                    witness.settled(owed, settlement.lease, settlement.now_ms, is_sent);
+                    recorder.settled(owed, settlement.lease, settlement.now_ms, is_sent);
                 }
             }
-            Err(StoreError::LeaseLost) => witness.late += 1,
+            Err(StoreError::LeaseLost) => recorder.late += 1,
             Err(_) => {}
         }
         settled
@@ -152,7 +152,7 @@ impl Watched {
     fn settle_as_the_holder(&self, settlement: &Settlement) -> Result<(), StoreError> {
         let sink = name(&settlement.sink);
         for delivery in &settlement.deliveries {
-            let holder = self.shared.witness().holder((sink, delivery.ticket.event()));
+            let holder = self.shared.recorder().holder((sink, delivery.ticket.event()));
             let lease = holder.unwrap_or(settlement.lease);
             let deliveries = vec![delivery.clone()];
             wait(self.delivery_queue.settle(Settlement {
@@ -165,12 +165,12 @@ impl Watched {
     }
 }
 
-impl DeliveryQueue for Watched {
+impl DeliveryQueue for CheckedQueue {
     fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
-        Box::pin(self.lease_watched(ask))
+        Box::pin(self.checked_lease(ask))
     }
     fn settle(&self, settlement: Settlement) -> Answer<'_, ()> {
-        Box::pin(self.settle_watched(settlement))
+        Box::pin(self.checked_settle(settlement))
     }
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool> {
         self.delivery_queue.pause_sink(sink, pause, now_ms)

@@ -1,4 +1,4 @@
-//! Storage that is made to break off where a crash could.
+//! Storage whose calls fail where a crash could interrupt processing.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use lamplight_server::store::{
     WorkerSlot,
 };
 
-/// Where processing breaks off.
+/// Where processing is interrupted.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Break {
+pub(crate) enum Interruption {
     Nowhere,
     BeforeApply,
     AfterApply,
@@ -22,25 +22,25 @@ pub(crate) enum Break {
     AfterSettle,
 }
 
-/// Storage that breaks off where it is told to.
-pub(crate) struct Breaking {
-    /// The storage itself, which never breaks off.
+/// Storage that fails at a chosen point.
+pub(crate) struct InterruptedStorage {
+    /// The storage itself, which does not fail.
     pub(crate) storage: Storage,
     at: AtomicU8,
 }
 
-fn broken<T: Send + 'static>() -> Answer<'static, T> {
+fn interrupted<T: Send + 'static>() -> Answer<'static, T> {
     Box::pin(async { Err(StoreError::Down { retry_after_s: 1 }) })
 }
 
-impl Breaking {
-    /// Breaks off calls to `storage`.
+impl InterruptedStorage {
+    /// Wraps `storage`.
     pub(crate) fn over(storage: Storage) -> Arc<Self> {
         Arc::new(Self { storage, at: AtomicU8::new(0) })
     }
 
-    /// The storage, with every call to it passing through this.
-    pub(crate) fn watched(self: &Arc<Self>) -> Storage {
+    /// The storage with its calls wrapped.
+    pub(crate) fn wrapped(self: &Arc<Self>) -> Storage {
         Storage {
             payload_queue: Arc::<Self>::clone(self),
             replays: Arc::<Self>::clone(self),
@@ -49,17 +49,17 @@ impl Breaking {
         }
     }
 
-    /// From here on it breaks off there.
-    pub(crate) fn break_off(&self, at: Break) {
+    /// Fails at this point from now on.
+    pub(crate) fn interrupt(&self, at: Interruption) {
         self.at.store(at as u8, Ordering::SeqCst);
     }
 
-    fn breaks(&self, at: Break) -> bool {
+    fn interrupts(&self, at: Interruption) -> bool {
         self.at.load(Ordering::SeqCst) == at as u8
     }
 }
 
-impl PayloadQueue for Breaking {
+impl PayloadQueue for InterruptedStorage {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
         self.storage.payload_queue.stage(payload)
     }
@@ -67,14 +67,14 @@ impl PayloadQueue for Breaking {
         self.storage.payload_queue.lease(ask)
     }
     fn settle(&self, lease: Lease, tickets: Vec<Ticket>, now_ms: i64) -> Answer<'_, ()> {
-        if self.breaks(Break::BeforeSettle) {
-            return broken();
+        if self.interrupts(Interruption::BeforeSettle) {
+            return interrupted();
         }
-        let breaks = self.breaks(Break::AfterSettle);
+        let interrupts = self.interrupts(Interruption::AfterSettle);
         let settled = self.storage.payload_queue.settle(lease, tickets, now_ms);
         Box::pin(async move {
             settled.await?;
-            if breaks { broken().await } else { Ok(()) }
+            if interrupts { interrupted().await } else { Ok(()) }
         })
     }
     fn release(&self, lease: Lease, failed: Vec<FailedPayload>, now_ms: i64) -> Answer<'_, ()> {
@@ -109,7 +109,7 @@ impl PayloadQueue for Breaking {
     }
 }
 
-impl Replays for Breaking {
+impl Replays for InterruptedStorage {
     fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
         self.storage.replays.begin(span, now_ms)
     }
@@ -126,34 +126,34 @@ impl Replays for Breaking {
         done: Replayed,
         ended_ms: Option<i64>,
     ) -> Answer<'_, bool> {
-        if self.breaks(Break::BeforeSettle) {
-            return broken();
+        if self.interrupts(Interruption::BeforeSettle) {
+            return interrupted();
         }
         self.storage.replays.advance(replay, after, done, ended_ms)
     }
 }
 
-impl Events for Breaking {
+impl Events for InterruptedStorage {
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>> {
-        if self.breaks(Break::BeforeApply) {
-            return broken();
+        if self.interrupts(Interruption::BeforeApply) {
+            return interrupted();
         }
-        let breaks = self.breaks(Break::AfterApply);
+        let interrupts = self.interrupts(Interruption::AfterApply);
         let applied = self.storage.events.apply(plans, now_ms);
         Box::pin(async move {
             let applied = applied.await?;
-            if breaks { broken().await } else { Ok(applied) }
+            if interrupts { interrupted().await } else { Ok(applied) }
         })
     }
     fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
-        if self.breaks(Break::BeforeApply) {
-            return broken();
+        if self.interrupts(Interruption::BeforeApply) {
+            return interrupted();
         }
-        let breaks = self.breaks(Break::AfterApply);
+        let interrupts = self.interrupts(Interruption::AfterApply);
         let applied = self.storage.events.reapply(plans, now_ms);
         Box::pin(async move {
             let applied = applied.await?;
-            if breaks { broken().await } else { Ok(applied) }
+            if interrupts { interrupted().await } else { Ok(applied) }
         })
     }
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
