@@ -1,11 +1,11 @@
-//! One clock for everything: the runtime's own, which stands still unless someone waits, and a clock clock that jumps.
+//! One clock for everything: the runtime's paused clock, and a wall clock over it that may jump.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use lamplight_server::system::clock::Clock;
 use tokio::time::Instant;
 
-/// A clock clock over the runtime's paused one.
+/// A wall clock over the runtime's paused clock.
 #[derive(Debug)]
 pub(crate) struct SimulatedClock {
     begun: Instant,

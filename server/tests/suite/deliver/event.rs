@@ -1,4 +1,4 @@
-//! Events, and what they are case for.
+//! The events of a simulation, and how each must end.
 
 use std::sync::Arc;
 

@@ -52,7 +52,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Waits for the store's threads without giving the runtime a random to move its clock.
+/// Waits for the store's threads without letting the runtime advance its clock.
 pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);

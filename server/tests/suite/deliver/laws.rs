@@ -77,7 +77,7 @@ impl Simulation {
         rows.into_iter().find(|row| row.name == sink).unwrap()
     }
 
-    /// Every event ended as it had to, and what is shown of it is what happened to it.
+    /// Checks that every event ended correctly, and that its timeline shows what happened.
     pub(crate) fn check(&self) {
         let mut kept = [[0; 4]; SINKS.len()];
         let mut gone = [(0, 0); SINKS.len()];
@@ -92,7 +92,7 @@ impl Simulation {
                 let times = self.shared.recorder().times((sink, id));
                 let is_deleted = deleted.contains(&id);
                 let summary = if is_deleted {
-                    // Of these only this is known: some were never stored, because nothing replayed them in time.
+                    // Some of these were never stored, because no replay came in time.
                     let is_routed = case.is_routed(sink);
                     gone[at].0 += u64::from(is_routed && case != EventCase::Later);
                     gone[at].1 += u64::from(is_routed);
@@ -115,12 +115,12 @@ impl Simulation {
         }
     }
 
-    /// That something was sent is known as long as the event is.
+    /// Checks that a sent event is known as sent for as long as it is stored.
     fn check_remembered(&self, owed: Owed, steps: &[&DeliveryStep]) {
         let mut recorder = self.shared.recorder();
         let is_sent = steps.last().is_some_and(|step| step.state == DeliveryState::Sent);
         if recorder.sent.contains(&owed) && !is_sent {
-            recorder.violation(format!("{owed:?}: that it was sent is forgotten"));
+            recorder.violation(format!("{owed:?}: the store forgot that it was sent"));
         }
     }
 

@@ -157,7 +157,7 @@ fn row(text: &str) -> RowId {
 }
 
 impl Shared {
-    /// Nothing comes, until the client gives up; some never do.
+    /// Gives no response until the client gives up. Some clients never do.
     async fn silence(&self, gives_up: bool) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE || !gives_up {
@@ -166,7 +166,7 @@ impl Shared {
     }
 }
 
-/// A receiver of metrics, which cannot tell a repeated one from a new one.
+/// A receiver of metrics, which does not recognize a repeated one.
 pub(crate) struct Metrics(pub(crate) Arc<Shared>);
 
 impl Metrics {

@@ -37,7 +37,7 @@ pub(crate) struct RunningLane {
     round: Option<Round>,
 }
 
-/// Randomness from a seed.
+/// Random bytes from a seed.
 struct SeededEntropy(Mutex<SeededRandom>);
 
 impl Entropy for SeededEntropy {
