@@ -1,4 +1,4 @@
-//! What the API shows of sinks, and what it lets an admin do. The real binary.
+//! Sinks in the API of the real binary: what it shows, and what an admin can do.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{ADMIN_TOKEN, Reply, SECRET_KEY, Server, command};
 use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
 
-/// A server that sends to `api`, driven from a thread where waiting is allowed.
+/// Runs a server that sends to `api`, on a thread that may block.
 async fn with_server(api: &MixpanelApi, drive: impl FnOnce(&Server) + Send + 'static) {
     let dir = tempfile::tempdir().unwrap();
     let table = api.table("parallel = 1").replace("[retry]", "[sinks.mp.retry]");
@@ -28,7 +28,7 @@ fn post(server: &Server, path: &str, body: &Value) -> Reply {
     server.post(path, &[("authorization", &token)], body.to_string().as_bytes())
 }
 
-/// Waits until the sink has this many of `name`.
+/// Waits until the sink's count `name` is this.
 fn until(server: &Server, name: &str, want: u64) -> Value {
     for _ in 0..1_500 {
         let sink = server.totals()["sinks"]["mp"].clone();
@@ -69,7 +69,7 @@ async fn a_paused_sink_gets_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_events_timeline_shows_each_attempt_and_a_dead_letter_can_be_tried_again() {
+async fn the_timeline_shows_each_attempt_and_a_dead_letter_can_be_retried() {
     let api = MixpanelApi::start(|number| match number {
         0 | 1 => Fault::Status(503),
         _ => Fault::None,
@@ -100,7 +100,7 @@ async fn an_events_timeline_shows_each_attempt_and_a_dead_letter_can_be_tried_ag
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn acting_takes_an_admin_token_and_a_request_that_is_right() {
+async fn changes_require_an_admin_token_and_a_valid_request() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     with_server(&api, |server| {
         for path in ["/api/sinks/mp/pause", "/api/sinks/mp/resume", "/api/deliveries/retry"] {

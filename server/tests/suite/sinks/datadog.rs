@@ -1,4 +1,4 @@
-//! Datadog: sockets that parse what arrives on them.
+//! Datadog, received by sockets that parse every datagram.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::net::{UdpSocket, UnixDatagram};
 
 use crate::sinks::rig::{Rig, event, metric, now_ms};
 
-/// One metric as an agent reads it.
+/// A metric as an agent reads it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Metric {
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Metric {
     pub(crate) time_s: Option<i64>,
 }
 
-/// Reads one line by the documented grammar and panics at anything else.
+/// Parses a line by the documented grammar. Panics on anything else.
 pub(crate) fn parse(line: &str) -> Metric {
     let mut parts = line.split('|');
     let (name, value) = parts.next().unwrap().split_once(':').unwrap();
@@ -49,7 +49,7 @@ pub(crate) fn parse(line: &str) -> Metric {
     read
 }
 
-/// Reads a datagram of at most `bytes_max`.
+/// Receives a datagram of at most `bytes_max`.
 fn parse_all(datagram: &[u8], bytes_max: usize) -> Vec<Metric> {
     assert!(datagram.len() <= bytes_max, "a datagram has {} bytes", datagram.len());
     std::str::from_utf8(datagram).unwrap().split('\n').map(parse).collect()
@@ -72,7 +72,7 @@ async fn receive(agent: &UdpSocket, count: usize) -> Vec<Metric> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_kind_of_metric_arrives_as_what_it_is() {
+async fn each_kind_of_metric_is_sent_with_its_type() {
     let (agent, table) = udp().await;
     let table = format!("{table}prefix = 'shop.'\ntags = ['env:prod', 'bad|tag']");
     let mut rig = Rig::new(&[("dd", &table)]);
@@ -107,7 +107,7 @@ async fn each_kind_of_metric_arrives_as_what_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_late_carries_its_time_and_late_timers_are_dropped_and_say_so() {
+async fn late_metrics_carry_their_time_and_late_timers_are_dropped_with_a_reason() {
     let (agent, table) = udp().await;
     let mut rig = Rig::new(&[("dd", &format!("{table}timers = 'timer'"))]);
     let time_ms = now_ms() - 60_000;
@@ -135,7 +135,7 @@ async fn what_is_late_carries_its_time_and_late_timers_are_dropped_and_say_so() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn datagrams_hold_as_much_as_they_may_on_both_ways() {
+async fn datagrams_are_as_full_as_allowed_over_udp_and_unix_sockets() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dsd.socket");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -171,7 +171,7 @@ async fn datagrams_hold_as_much_as_they_may_on_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_an_agent_metrics_are_dropped_and_not_kept_for_later() {
+async fn without_an_agent_metrics_are_dropped_and_not_queued() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("nobody.socket");
     let unix = format!("kind = 'datadog'\nsocket = '{}'", path.display());
@@ -181,7 +181,7 @@ async fn without_an_agent_metrics_are_dropped_and_not_kept_for_later() {
     let sink = rig.settled("dd").await;
     assert_eq!((sink.sent, sink.dropped), (0, 1));
     assert_eq!(rig.end(ids[0]).await, ("dropped", "agent_unreachable".into()));
-    // Once there is one, it gets what comes then, and nothing of before.
+    // Once an agent runs, it gets new metrics and no earlier ones.
     let agent = UnixDatagram::bind(&path).unwrap();
     rig.add(vec![metric("later", r#"{"kind":"increment"}"#)]).await;
     let mut buffer = vec![0; 65_536];
@@ -192,7 +192,7 @@ async fn without_an_agent_metrics_are_dropped_and_not_kept_for_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_metric_that_was_being_sent_when_the_server_ended_is_not_sent_again() {
+async fn a_metric_in_flight_when_the_server_ended_is_not_sent_again() {
     let (agent, table) = udp().await;
     let mut rig = Rig::new(&[("dd", &table)]);
     let ids = rig.add(vec![metric("m", r#"{"kind":"increment"}"#)]).await;

@@ -1,4 +1,4 @@
-//! A sink that is dead, or hangs, for a whole run delays nothing else (I6). The real binary.
+//! A sink that is down or hangs for a whole run of the real binary delays nothing else (I6).
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::harness::{Server, command};
 use crate::sinks::file::lines;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_and_a_hanging_sink_delay_neither_intake_nor_processing_nor_another_sink() {
+async fn sinks_that_are_down_or_hang_delay_no_intake_processing_or_other_sink() {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("archive");
-    // Takes connections and never says a word.
+    // Accepts connections and never responds.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_url = format!("http://{}", silent.local_addr().unwrap());
-    // Nobody listens here any more.
+    // Nothing listens here.
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gone_url = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);

@@ -1,4 +1,4 @@
-//! The exact bytes that each sink is sent. A change here is a change of what others read.
+//! The exact bytes that each sink is sent. Other systems read them, so a change here breaks them.
 
 use insta::assert_snapshot;
 use lamplight_server::sinks::datadog::Timers;
@@ -79,9 +79,10 @@ fn webhook_request() {
     assert_snapshot!(format!("{id}\n{signature}\n{body}"));
 }
 
-/// The example of the specification (<https://github.com/standard-webhooks/standard-webhooks>, its reference tests).
+/// The example of the specification's reference tests
+/// (<https://github.com/standard-webhooks/standard-webhooks>).
 #[test]
-fn a_signature_is_what_the_standard_says() {
+fn the_signature_of_the_standards_example_is_correct() {
     let signer = webhook::encode::signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
     let signature = webhook::encode::signature(
         &signer,

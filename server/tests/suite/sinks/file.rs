@@ -1,4 +1,4 @@
-//! The file of JSON lines.
+//! The sink that writes JSON lines to a file.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ fn table(path: &Path, rest: &str) -> String {
     format!("kind = 'file'\npath = '{}'\n{rest}\n[retry]\nbase_ms = 1\ncap_ms = 20", path.display())
 }
 
-/// The ids in all files of a folder, each line read as JSON, and the names of the files.
+/// The ids in all files of a folder, with each line parsed as JSON, and the names of the files.
 pub(crate) fn lines(folder: &Path) -> (Vec<String>, Vec<String>) {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -31,7 +31,7 @@ pub(crate) fn lines(folder: &Path) -> (Vec<String>, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_are_lines_in_files_that_are_moved_aside_when_full() {
+async fn events_are_lines_in_files_that_are_rotated_when_full() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("made/for/it");
     let path = folder.join("events.ndjson");
@@ -47,7 +47,7 @@ async fn events_are_lines_in_files_that_are_moved_aside_when_full() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_as_many_old_files_are_kept_as_asked_and_no_other_is_touched() {
+async fn only_the_configured_number_of_rotated_files_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("events.of-mine.ndjson"), "").unwrap();
     let path = dir.path().join("events.ndjson");
@@ -63,7 +63,7 @@ async fn only_as_many_old_files_are_kept_as_asked_and_no_other_is_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_crash_left_of_a_line_is_cut_off() {
+async fn an_incomplete_line_after_a_crash_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.ndjson");
     let torn = format!("{{\"id\":\"whole\"}}\n{{\"id\":\"torn{}", "x".repeat(200_000));
@@ -77,10 +77,10 @@ async fn what_a_crash_left_of_a_line_is_cut_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_file_cannot_be_written_events_wait() {
+async fn events_stay_queued_while_the_file_cannot_be_written() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("folder");
-    // A file where its folder should be.
+    // A file in place of its folder.
     std::fs::write(&folder, "").unwrap();
     let mut rig = Rig::new(&[("file", &table(&folder.join("events.ndjson"), ""))]);
     let ids = rig.add(events(3)).await;

@@ -1,4 +1,4 @@
-//! The encoders, given anything.
+//! Random and hostile events as input of the encoders.
 
 use lamplight_server::sinks::datadog::encode::Style;
 use lamplight_server::sinks::datadog::{Timers, pack};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::sinks::datadog::parse;
 use crate::sinks::rig::row;
 
-/// Any JSON value, with names that mean something somewhere.
+/// Any JSON value, with names that some sinks interpret.
 fn value() -> impl Strategy<Value = Value> {
     let name = prop_oneof![
         ".{0,8}",
@@ -90,7 +90,7 @@ proptest! {
         let text = mixpanel::encode::event(&row).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         let count = value["properties"].as_object().unwrap().len();
-        // Written back without its doubles it would be shorter by at least the name of one.
+        // Without its repeated members the text would be shorter by at least one name.
         let commas = top_level_members(&text);
         prop_assert_eq!(commas, count);
     }
@@ -161,7 +161,7 @@ proptest! {
     }
 }
 
-/// How many members `properties` has in the text itself, doubles included.
+/// How many members `properties` has in the text, including repeated ones.
 fn top_level_members(text: &str) -> usize {
     let inner =
         &text[text.find("\"properties\":").unwrap() + "\"properties\":".len()..text.len() - 1];

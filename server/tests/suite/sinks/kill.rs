@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of delivering: what was stored is delivered, and what must not come twice does not.
+//! `kill -9` during delivery: every stored event is delivered, and no metric twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -89,7 +89,7 @@ async fn listen(agent: UdpSocket, seen: Arc<Mutex<BTreeMap<String, u32>>>) {
     }
 }
 
-/// Thirty events and ten metrics, all different.
+/// Thirty events and ten metrics, all with different names.
 fn payload(number: u64) -> String {
     let events =
         (0..30).map(|n| format!(r#"{{"name":"e","properties":{{"n":{}}}}}"#, number * 30 + n));

@@ -1,4 +1,4 @@
-//! Mixpanel, when it answers.
+//! The Mixpanel sink while the API responds.
 
 use lamplight_server::store::EventColumns;
 
@@ -58,7 +58,7 @@ async fn a_413_halves_the_request_until_it_fits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_alone_is_too_large_is_dead_and_holds_up_nothing() {
+async fn an_event_that_is_too_large_alone_becomes_a_dead_letter_and_delays_nothing() {
     let api = MixpanelApi::with_limits(|_| Fault::None, 1_000, 2_000).await;
     let rig = rig(&api.table(""));
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
@@ -84,7 +84,7 @@ async fn wrong_credentials_stop_the_sink_until_it_is_resumed() {
     let sink = rig.sink("mp").await;
     assert_eq!((sink.waiting, sink.sent, sink.dead), (40, 0, 0), "nothing is lost");
     assert_eq!(rig.end(ids[0]).await, ("retry", "not_allowed".into()));
-    // Whoever runs it puts the right token into the configuration and starts it again.
+    // The operator configures the right token and restarts the server.
     rig.stop().await;
     let rig = rig.with_sinks(&[("mp", &api.table(""))]).await;
     assert_eq!(rig.settled("mp").await.sent, 40);
@@ -92,7 +92,7 @@ async fn wrong_credentials_stop_the_sink_until_it_is_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_account_is_as_good_as_a_token() {
+async fn a_service_account_works_instead_of_a_token() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     let account =
         "service_account = 'robot'\nservice_account_secret = 'robot secret'\nproject_id = '42'";
@@ -102,7 +102,7 @@ async fn a_service_account_is_as_good_as_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn identify_updates_the_profile_and_a_refused_profile_is_told() {
+async fn identify_updates_the_profile_and_a_refused_profile_is_reported() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     let rig = rig(&api.table(""));
     let identify = |user: &str, traits: &str| EventColumns {

@@ -1,4 +1,5 @@
-//! A stand-in for Mixpanel's ingestion API, as documented: <https://developer.mixpanel.com/reference/import-events>.
+//! A fake of Mixpanel's ingestion API as documented:
+//! <https://developer.mixpanel.com/reference/import-events>.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -20,34 +21,34 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What goes wrong with one request.
+/// The fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Nothing.
     None,
-    /// 429, saying when to come back or not.
+    /// 429, with or without `Retry-After`.
     RateLimited(Option<u32>),
-    /// This status, and nothing is taken.
+    /// This status, and nothing is accepted.
     Status(u16),
-    /// Everything is taken, and the connection ends without an answer.
+    /// Everything is accepted, and the connection is closed without a response.
     TakenThenCut,
-    /// Everything is taken, and the answer comes after this many milliseconds.
+    /// Everything is accepted, and the response comes after this many milliseconds.
     TakenThenLate(u64),
-    /// The connection ends before anything is taken.
+    /// The connection is closed before anything is accepted.
     Cut,
     /// The body is read slowly.
     SlowRead,
 }
 
-/// The event's identity, by which a repeated one is told from a new one.
+/// The identity by which a repeated event is recognized.
 type Identity = (String, i64, String, String);
 
-/// What the API holds.
+/// What the API has stored.
 #[derive(Default)]
 pub(crate) struct Held {
     /// How often each event arrived.
     pub(crate) events: HashMap<Identity, u32>,
-    /// The whole of each.
+    /// The full text of each.
     pub(crate) bodies: HashMap<Identity, Value>,
     /// Profile updates, in order.
     pub(crate) profiles: Vec<Value>,
@@ -57,7 +58,7 @@ pub(crate) struct Held {
 
 type Faults = Box<dyn Fn(u64) -> Fault + Send + Sync>;
 
-/// A running stand-in.
+/// A running fake.
 pub(crate) struct MixpanelApi {
     pub(crate) url: String,
     shared: Arc<Shared>,
@@ -74,7 +75,7 @@ struct Shared {
 }
 
 impl MixpanelApi {
-    /// Starts one with faults by the number of the request, from 0.
+    /// Starts a fake with faults by the number of the request, from 0.
     pub(crate) async fn start(faults: impl Fn(u64) -> Fault + Send + Sync + 'static) -> Self {
         Self::with_limits(faults, 2_000_000, 2_000).await
     }
@@ -103,7 +104,7 @@ impl MixpanelApi {
         Self { url, shared, _stop: stop }
     }
 
-    /// The table of a sink that sends here.
+    /// The configuration of a sink that sends here.
     pub(crate) fn table(&self, rest: &str) -> String {
         format!(
             "kind = 'mixpanel'\ntoken = 'right token'\nurl = '{}'\n{rest}\n[retry]\nbase_ms = 1\ncap_ms = 20\nattempts_max = 100000",
@@ -111,7 +112,7 @@ impl MixpanelApi {
         )
     }
 
-    /// From here on, a request with this text in it is answered with 500.
+    /// Responds with 500 to requests that contain this text from now on.
     pub(crate) fn set_poison(&self, text: &str) {
         *self.shared.poison.lock().unwrap() = Some(text.to_owned());
     }
@@ -124,7 +125,7 @@ impl MixpanelApi {
         read(&self.shared.held.lock().unwrap())
     }
 
-    /// How many different events it holds.
+    /// How many different events it has stored.
     pub(crate) fn distinct(&self) -> usize {
         self.with(|held| held.events.len())
     }
@@ -149,7 +150,7 @@ fn cut() -> Response {
     response
 }
 
-/// Reads a request as far as everything but its events is concerned.
+/// Checks everything of a request except its events.
 async fn read(shared: &Shared, request: Request, fault: Fault) -> Result<Vec<Value>, Response> {
     let (parts, mut body) = request.into_parts();
     let query = parts.uri.query().unwrap_or_default();
@@ -266,7 +267,7 @@ fn next_fault(shared: &Shared) -> Fault {
     (shared.faults)(number)
 }
 
-/// The rules of `strict=1`.
+/// The validation rules of `strict=1`.
 fn validate(event: &Value) -> Result<Identity, (&'static str, &'static str)> {
     const PLACEHOLDERS: [&str; 6] = ["anon", "anonymous", "nil", "none", "null", "n/a"];
     let properties = &event["properties"];

@@ -1,11 +1,11 @@
-//! Mixpanel, when it fails: whatever happens, every event is there once in the end, byte for byte the same.
+//! The Mixpanel sink while the API fails: every event arrives exactly once, always as the same bytes.
 
 use std::time::Duration;
 
 use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
 use crate::sinks::rig::{Rig, events};
 
-/// Scatters numbers (the finisher of `SplitMix64`).
+/// Spreads numbers (the finalizer of `SplitMix64`).
 fn scatter(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -32,7 +32,7 @@ async fn a_storm_of_429_is_waited_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retry_after_is_kept_and_shown() {
+async fn retry_after_is_respected_and_shown() {
     let api = MixpanelApi::start(|number| match number {
         0 => Fault::RateLimited(Some(2)),
         _ => Fault::None,
@@ -53,7 +53,7 @@ async fn retry_after_is_kept_and_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_cuts_and_slow_reads_lose_and_double_nothing() {
+async fn failures_disconnects_and_slow_reads_neither_lose_nor_repeat_events() {
     let api = MixpanelApi::start(|number| match scatter(number) % 16 {
         0 => Fault::Status(502),
         1 => Fault::Status(503),
@@ -72,17 +72,17 @@ async fn failures_cuts_and_slow_reads_lose_and_double_nothing() {
     all_arrive(&api, &rig, 3_500).await;
 }
 
-/// So many requests end without anyone knowing whether they arrived; 10,000 in the full form.
+/// Requests whose responses are lost; 10,000 in the full form.
 fn ambiguous() -> u64 {
     std::env::var("LAMPLIGHT_AMBIGUOUS").map_or(300, |text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_that_never_come_after_events_were_taken_double_nothing() {
+async fn lost_responses_repeat_no_event() {
     let faults = ambiguous();
     let api = MixpanelApi::start(move |number| match number {
         _ if number >= faults => Fault::None,
-        // One in ten takes the whole time that a request may take, the others are quicker to end.
+        // One in ten takes the full timeout; the others end sooner.
         _ if number % 10 == 0 => Fault::TakenThenLate(400),
         _ => Fault::TakenThenCut,
     })
@@ -108,9 +108,9 @@ async fn answers_that_never_come_after_events_were_taken_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_makes_every_batch_fail_ends_alone_as_a_dead_letter() {
+async fn an_event_that_makes_every_batch_fail_becomes_the_only_dead_letter() {
     let api = MixpanelApi::start(|_| Fault::None).await;
-    // Whatever holds it is answered with 500, as when it trips a bug there.
+    // Every request with this event gets a 500, as if it hit a bug of the API.
     api.set_poison("n\":13}");
     let table = api.table("").replace("attempts_max = 100000", "attempts_max = 40");
     let mut rig = Rig::new(&[("mp", &table)]);

@@ -1,4 +1,5 @@
-//! Sinks against stand-ins that behave as the real APIs are documented, on real sockets and a real database.
+//! Sinks against fakes that behave as the real APIs are documented, with real sockets and a real
+//! database.
 
 mod api;
 mod datadog;

@@ -1,4 +1,4 @@
-//! A store with events in it, and workers that deliver them.
+//! A store with events, and workers that deliver them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A store, and whatever delivers from it.
+/// A store, and the workers that deliver from it.
 pub(crate) struct Rig {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) store: Arc<SqliteStore>,
@@ -29,7 +29,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A fresh store with these sinks, given as the text of their tables. None is started.
+    /// A new store with these sinks, given as TOML tables. No worker runs.
     pub(crate) fn new(sinks: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         Self::over(dir, sinks)
@@ -47,7 +47,7 @@ impl Rig {
         Self { dir, store, stop: watch::Sender::new(false), workers: Vec::new(), sinks }
     }
 
-    /// The same store with other sinks, started.
+    /// The same store with other sinks, whose workers run.
     pub(crate) async fn with_sinks(self, sinks: &[(&str, &str)]) -> Self {
         let Self { dir, store, .. } = self;
         store.close().await.unwrap();
@@ -75,7 +75,7 @@ impl Rig {
         }
     }
 
-    /// Stores events. Gives their ids.
+    /// Stores events. Returns their ids.
     pub(crate) async fn add(&self, events: Vec<EventColumns>) -> Vec<RowId> {
         let mut ids = Vec::new();
         let mut rest = events.into_iter().peekable();
@@ -104,7 +104,7 @@ impl Rig {
         (last.state.name(), last.reason.clone().unwrap_or_default())
     }
 
-    /// Waits until the sink is as `is` wants it.
+    /// Waits until `is` holds for the sink.
     pub(crate) async fn until(&self, name: &str, is: impl Fn(&SinkRow) -> bool) -> SinkRow {
         let mut last = self.sink(name).await;
         for _ in 0..12_000 {
@@ -122,13 +122,14 @@ impl Rig {
         self.until(name, |sink| sink.waiting == 0).await
     }
 
-    /// Has every dead letter of the sink tried again.
+    /// Retries every dead letter of the sink.
     pub(crate) async fn retry_all(&self, name: &str) -> u64 {
         let ask = RetryAsk { sink: Some(name.into()), now_ms: now_ms(), ..RetryAsk::default() };
         self.store.retry_dead(ask).await.unwrap().count
     }
 
-    /// Leases what is due and never settles it: a worker that dies. Its lease is at its end when this returns.
+    /// Leases what is due and never settles it, as a worker that crashes. The lease has ended when this
+    /// returns.
     pub(crate) async fn lease_and_forget(&self, name: &str) {
         let ask = DeliveryAsk {
             sink: name.into(),
@@ -142,7 +143,7 @@ impl Rig {
         assert!(!leased.is_empty());
     }
 
-    /// Stops the workers, and waits for their end.
+    /// Stops the workers and waits until they end.
     pub(crate) async fn stop(&mut self) {
         self.stop.send_replace(true);
         for worker in self.workers.drain(..) {
@@ -180,7 +181,7 @@ pub(crate) fn now_ms() -> i64 {
     SystemClock.now_ms()
 }
 
-/// An event of this name, now, by a user.
+/// An event with this name, made now by a user.
 pub(crate) fn event(name: &str) -> EventColumns {
     EventColumns {
         kind: Kind::Default,
@@ -197,7 +198,7 @@ pub(crate) fn event(name: &str) -> EventColumns {
     }
 }
 
-/// So many events, each with a number of its own.
+/// This many events, each with a different number.
 pub(crate) fn events(count: usize) -> Vec<EventColumns> {
     (0..count)
         .map(|number| EventColumns {
@@ -212,7 +213,7 @@ pub(crate) fn metric(name: &str, monitor_json: &str) -> EventColumns {
     EventColumns { kind: Kind::Monitor, monitor_json: Some(monitor_json.to_owned()), ..event(name) }
 }
 
-/// A row as it is read, the same in every run.
+/// A stored event, the same in every run.
 pub(crate) fn row() -> EventRow {
     EventRow {
         id: RowId(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)),

@@ -1,4 +1,4 @@
-//! Sinks over TLS: a certificate is checked, and an authority of one's own can be named.
+//! Sinks over TLS: certificates are checked, and a private authority can be configured.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::sinks::rig::{Rig, events};
 
-/// A receiver that takes everything, with a certificate of its own making.
+/// A receiver that accepts everything, with a self-made certificate.
 struct Receiver {
     port: u16,
     pem: String,
@@ -48,11 +48,11 @@ impl Receiver {
     }
 }
 
-/// Answers each request once its whole body is there, and closes the connection.
+/// Responds to each request after its complete body, and closes the connection.
 async fn accept(listener: TcpListener, acceptor: TlsAcceptor, requests: Arc<AtomicUsize>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        // A client that does not trust the certificate ends here.
+        // A client that does not trust the certificate closes the connection here.
         let Ok(mut stream) = acceptor.accept(stream).await else { continue };
         let mut request = Vec::new();
         while !is_whole(&request) {
@@ -75,7 +75,7 @@ fn is_whole(request: &[u8]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sink_with_an_authority_of_ones_own_gets_its_events() {
+async fn a_sink_with_a_configured_authority_gets_its_events() {
     let receiver = Receiver::start().await;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("authority.pem");
@@ -90,7 +90,7 @@ async fn a_sink_with_an_authority_of_ones_own_gets_its_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_nobody_trusts_gets_no_event() {
+async fn a_server_with_an_untrusted_certificate_gets_no_event() {
     let receiver = Receiver::start().await;
     let mut rig = Rig::new(&[("hook", &receiver.table(""))]);
     let ids = rig.add(events(1)).await;

@@ -1,4 +1,4 @@
-//! The webhook, against a receiver that checks signatures.
+//! The webhook sink with a receiver that checks signatures.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use crate::sinks::rig::{Rig, event, events, now_ms};
 
 const SECRET: &[u8] = b"a secret of more than sixteen bytes";
 
-/// What the receiver answers to a request, by its number.
+/// The response of the receiver to each request, by its number.
 type Answers = Box<dyn Fn(usize, &[Value]) -> Response + Send + Sync>;
 
 struct Receiver {
@@ -64,7 +64,7 @@ impl Receiver {
         self.shared.requests.load(Ordering::SeqCst)
     }
 
-    /// The ids of all events that were taken, each as often as it was.
+    /// The ids of all accepted events, repeated ones included.
     fn taken(&self) -> Vec<String> {
         let mut taken = self.shared.taken.lock().unwrap().clone();
         taken.sort();
@@ -103,7 +103,7 @@ fn cut() -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signed_batches_arrive_through_failures() {
+async fn signed_batches_arrive_despite_failures() {
     let receiver = Receiver::start(|number, _| match number % 5 {
         0 => status(500),
         1 => status(429),
@@ -122,7 +122,7 @@ async fn signed_batches_arrive_through_failures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_batch_is_halved_until_the_event_it_is_about_stands_alone() {
+async fn a_refused_batch_is_halved_until_the_refused_event_is_alone() {
     let receiver = Receiver::start(|_, events| {
         let is_bad = |event: &Value| event["properties"]["n"] == 7;
         status(if events.iter().any(is_bad) { 422 } else { 200 })
@@ -152,7 +152,7 @@ async fn a_redirect_is_not_followed_and_stops_the_sink() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn given_up_deliveries_wait_until_someone_has_them_tried_again() {
+async fn dead_letters_wait_until_they_are_retried() {
     let receiver = Receiver::start(|number, _| if number < 3 { cut() } else { status(200) }).await;
     let table = receiver.table().replace("attempts_max = 50", "attempts_max = 3");
     let mut rig = Rig::new(&[("hook", &table)]);
