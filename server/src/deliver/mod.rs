@@ -2,8 +2,8 @@
 //!
 //! A crash between send and settle causes another attempt at the same event. Sinks recognize it by
 //! its id, or are never tried twice ([`crate::sinks::BatchLimits::is_at_most_once`]). Workers share
-//! only the store, so a sink that is down delays no other one (I6). The number of lanes and the size
-//! of batches limit what is in memory (I7).
+//! only the store, so a sink that is down delays no other one (I6). The number of lanes and the
+//! size of batches limit what is in memory (I7).
 
 use std::sync::{Arc, Mutex};
 

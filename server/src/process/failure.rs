@@ -57,8 +57,8 @@ impl Attempt {
 
     /// Applying this payload alone failed.
     pub(super) fn not_applied(self, error: &StoreError) -> Failure {
-        // A database that takes no writes is nobody's fault; one that refuses this write and goes on
-        // taking others refuses this payload.
+        // A database that takes no writes is nobody's fault; one that refuses this write and goes
+        // on taking others refuses this payload.
         self.failed(error, matches!(error, StoreError::Database { .. }))
     }
 

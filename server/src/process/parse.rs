@@ -16,8 +16,8 @@ use crate::store::{
     EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
 };
 
-/// A payload cannot be read. Intake could read it, so a bug or the disk is the cause: the payload is
-/// kept and retried.
+/// A payload cannot be read. Intake could read it, so a bug or the disk is the cause: the payload
+/// is kept and retried.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// It cannot be decompressed.
@@ -118,8 +118,8 @@ struct Names<'a> {
     id: Option<&'a RawValue>,
 }
 
-/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole, and
-/// a repetition is a duplicate.
+/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole,
+/// and a repetition is a duplicate.
 fn identity_of_refused(text: &str) -> EventIdentity {
     let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
         return EventIdentity::Anonymous;

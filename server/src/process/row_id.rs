@@ -1,11 +1,12 @@
-//! The id of one arrival of an event, derived so that processing a payload again gives the same ids.
+//! The id of one arrival of an event, derived so that processing a payload again gives the same
+//! ids.
 
 use sha2::{Digest, Sha256};
 
 use crate::store::{PayloadId, RowId};
 
-/// A `UUIDv7` (RFC 9562) of the time of receipt, 58 bits of a hash of the payload's id, and the index
-/// in it, so that events that arrived together sort in their order.
+/// A `UUIDv7` (RFC 9562) of the time of receipt, 58 bits of a hash of the payload's id, and the
+/// index in it, so that events that arrived together sort in their order.
 pub fn row_id(payload: PayloadId, received_ms: i64, index: u32) -> RowId {
     let hash: [u8; 32] = Sha256::digest(payload.0.as_bytes()).into();
     let mut random = [0; 10];

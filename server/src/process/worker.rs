@@ -112,8 +112,8 @@ impl Worker {
         Ok(if is_full { ProcessedBatch::Full } else { ProcessedBatch::Partial })
     }
 
-    /// Applies all plans together. If the store refuses that, applies each alone, so that one cannot
-    /// hold up the others. Gives the tickets of those that are applied.
+    /// Applies all plans together. If the store refuses that, applies each alone, so that one
+    /// cannot hold up the others. Gives the tickets of those that are applied.
     async fn apply(&self, planned: Vec<Planned>, failures: &mut Vec<Failure>) -> Vec<Ticket> {
         let now_ms = self.clock.now_ms();
         let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();

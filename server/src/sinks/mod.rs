@@ -42,7 +42,8 @@ pub enum SinkHealth {
     Up,
     /// It does not respond, or asks for a pause of at least this many milliseconds.
     Busy(Reason, Option<i64>),
-    /// It accepts nothing until its configuration changes, for example because of wrong credentials.
+    /// It accepts nothing until its configuration changes, for example because of wrong
+    /// credentials.
     Stopped(Reason),
 }
 

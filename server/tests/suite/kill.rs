@@ -11,7 +11,8 @@ use crate::harness::{Server, WRITE_KEY};
 
 /// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
 const ROUNDS: u64 = 6;
-/// After this many rounds all stored events are compared with the sent ones; otherwise only counted.
+/// After this many rounds all stored events are compared with the sent ones; otherwise only
+/// counted.
 const READ_EVERY: u64 = 20;
 const SENDERS: u64 = 4;
 const BATCH: u64 = 7;

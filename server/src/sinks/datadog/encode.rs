@@ -72,7 +72,8 @@ impl Style {
     fn write(&self, name: &str, monitor: &Monitor, json: &str, late_s: Option<i64>) -> String {
         let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
         let mut value = monitor.value;
-        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate, too.
+        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate,
+        // too.
         if is_sampled && late_s.is_some() {
             value /= monitor.rate;
         }

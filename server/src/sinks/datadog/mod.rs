@@ -76,7 +76,8 @@ impl Datadog {
                 for at in datagram.events {
                     report.results[at] = AttemptResult::Drop(reason.clone());
                 }
-                // The rest of the batch is not tried, or an agent that hangs would delay it for minutes.
+                // The rest of the batch is not tried, or an agent that hangs would delay it for
+                // minutes.
                 report.health = SinkHealth::Busy(reason, None);
             }
         }

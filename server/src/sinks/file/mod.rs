@@ -1,8 +1,8 @@
 //! A file of JSON lines, rotated by size, at least once.
 //!
-//! By default a batch is synced before its events count as sent. After a crash between the two it is
-//! written again, so a reader that must not count twice compares the `id` of each line. Lines are
-//! complete: an incomplete one after a crash is removed when the file is next opened.
+//! By default a batch is synced before its events count as sent. After a crash between the two it
+//! is written again, so a reader that must not count twice compares the `id` of each line. Lines
+//! are complete: an incomplete one after a crash is removed when the file is next opened.
 
 mod config;
 pub mod encode;

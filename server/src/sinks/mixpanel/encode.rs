@@ -1,6 +1,6 @@
-//! Events in Mixpanel's format (<https://developer.mixpanel.com/reference/import-events>). Pure: the
-//! same event always gives the same bytes, because Mixpanel recognizes a repeated event by (event,
-//! time, distinct_id, `$insert_id`).
+//! Events in Mixpanel's format (<https://developer.mixpanel.com/reference/import-events>). Pure:
+//! the same event always gives the same bytes, because Mixpanel recognizes a repeated event by
+//! (event, time, distinct_id, `$insert_id`).
 
 use lamplight_wire::json::push_string;
 use serde_json::value::RawValue;

@@ -11,8 +11,8 @@ use lamplight_wire::event::Kind;
 use lamplight_wire::reason::InvalidReason;
 use uuid::Uuid;
 
-/// The sinks: an API that accepts or refuses single events, one that accepts or refuses whole requests,
-/// one that is down until the end, and one that does not recognize a repeated event.
+/// The sinks: an API that accepts or refuses single events, one that accepts or refuses whole
+/// requests, one that is down until the end, and one that does not recognize a repeated event.
 pub(crate) const SINKS: [&str; 4] = [MIXPANEL, WEBHOOK, DEAD, METRICS];
 pub(crate) const MIXPANEL: &str = "mixpanel";
 pub(crate) const WEBHOOK: &str = "webhook";

@@ -1,5 +1,5 @@
-//! Gates: the points where the process may crash, before and after every call to the store and every
-//! request.
+//! Gates: the points where the process may crash, before and after every call to the store and
+//! every request.
 //!
 //! A lane stops at each gate until it is polled again. So one thread decides which lane continues,
 //! and the same seed gives the same run.

@@ -14,7 +14,8 @@ use crate::deliver::simulation::Simulation;
 const ROUNDS_MAX: u32 = 400;
 
 impl Simulation {
-    /// Everything recovers, the dead sink last. All deliveries are made, and a replay changes nothing.
+    /// Everything recovers, the dead sink last. All deliveries are made, and a replay changes
+    /// nothing.
     pub(crate) async fn recover_all(&mut self) {
         self.shared.recorder().store_fails = false;
         for sink in SINKS {

@@ -1,6 +1,7 @@
 //! Random numbers from a seed.
 
-/// `SplitMix64` (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+/// `SplitMix64` (G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators",
+/// OOPSLA 2014).
 #[derive(Debug, Clone)]
 pub(crate) struct SeededRandom(u64);
 

@@ -300,7 +300,8 @@ proptest! {
     }
 }
 
-/// After a crash the log of a file may exist while the file does not: SQLite syncs the folder anyway.
+/// After a crash the log of a file may exist while the file does not: SQLite syncs the folder
+/// anyway.
 #[test]
 fn a_file_that_a_power_cut_left_half_created_exists_after_the_next_one() {
     let first = vec![Sent::Numbered(1, 1)];
@@ -317,8 +318,8 @@ fn a_file_that_a_power_cut_left_half_created_exists_after_the_next_one() {
     }
 }
 
-/// Also between the commits of the two files: rows that do not count are removed with their runs, or
-/// the next attempt could not write them.
+/// Also between the commits of the two files: rows that do not count are removed with their runs,
+/// or the next attempt could not write them.
 #[test]
 fn rows_and_runs_agree_after_a_crash_at_any_operation_of_a_commit() {
     let numbers = |range: std::ops::Range<u64>| range.map(|seq| Sent::Numbered(1, seq)).collect();

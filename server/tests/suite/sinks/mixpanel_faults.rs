@@ -1,4 +1,5 @@
-//! The Mixpanel sink while the API fails: every event arrives exactly once, always as the same bytes.
+//! The Mixpanel sink while the API fails: every event arrives exactly once, always as the same
+//! bytes.
 
 use std::time::Duration;
 

@@ -128,8 +128,8 @@ impl Rig {
         self.store.retry_dead(ask).await.unwrap().count
     }
 
-    /// Leases what is due and never settles it, as a worker that crashes. The lease has ended when this
-    /// returns.
+    /// Leases what is due and never settles it, as a worker that crashes. The lease has ended when
+    /// this returns.
     pub(crate) async fn lease_and_forget(&self, name: &str) {
         let ask = DeliveryAsk {
             sink: name.into(),
