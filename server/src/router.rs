@@ -67,6 +67,8 @@ pub fn api_routes() -> ApiRoutes {
         .post("/api/sinks/{name}/pause", api::pause)
         .post("/api/sinks/{name}/resume", api::resume)
         .post("/api/deliveries/retry", api::retry)
+        .get("/api/payloads/set-aside", api::set_aside)
+        .post("/api/payloads/{id}/retry", api::retry_payload)
         .get("/api/keys", api::keys)
         .post("/api/keys", api::create_key)
         .patch("/api/keys/{id}", api::change_key)

@@ -36,6 +36,8 @@ struct StageJson {
     /// Waiting payloads that have failed at least once.
     failing: u64,
     last_error: Option<String>,
+    /// Payloads that failed too often, which are not in `depth`.
+    set_aside: u64,
     /// Average over the last minute.
     events_per_s: f64,
     /// How long a batch takes, in milliseconds.
@@ -101,6 +103,7 @@ pub async fn queues(
         oldest_ms: age_ms(now_ms, backlog.oldest_ms),
         failing: backlog.failing,
         last_error: backlog.last_error,
+        set_aside: backlog.set_aside.payloads,
         ..StageJson::throughput(app.process_throughput.sums(now_ms))
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
@@ -156,6 +159,7 @@ impl StageJson {
             oldest_ms: 0,
             failing: 0,
             last_error: None,
+            set_aside: 0,
             events_per_s: rounded(sums.events_per_s),
             batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
         }

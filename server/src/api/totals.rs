@@ -38,6 +38,10 @@ struct QueueJson {
     oldest_ms: u64,
     failing: u64,
     last_error: Option<String>,
+    /// Payloads that failed too often, which are not in `depth`.
+    set_aside: u64,
+    /// Events in them, which are not in `events`.
+    set_aside_events: u64,
 }
 
 /// `GET /api/totals`: the counts of all events and deliveries.
@@ -69,6 +73,8 @@ pub async fn totals(
             oldest_ms: backlog.oldest_ms.map_or(0, age_ms),
             failing: backlog.failing,
             last_error: backlog.last_error,
+            set_aside: backlog.set_aside.payloads,
+            set_aside_events: backlog.set_aside.events,
         },
         sinks: sinks
             .into_iter()

@@ -6,16 +6,16 @@
 
 use std::ops::{AddAssign, RangeInclusive};
 
-mod random;
+mod checked_queue;
 mod clock;
 mod event;
-mod gates;
-mod schedule;
-mod laws;
-mod receivers;
-mod checked_queue;
 mod faults;
+mod gates;
+mod laws;
+mod random;
+mod receivers;
 mod recorder;
+mod schedule;
 mod simulation;
 
 use checked_queue::Mutant;
@@ -126,7 +126,10 @@ fn run_checked(machine: Box<dyn Machine>, seed: u64, schedule: Schedule) -> RunS
     let _print_seed = PrintSeed(seed);
     let summary = run(machine, seed, Mutant::None, schedule);
     if let Some(violation) = summary.violations.first() {
-        panic!("seed {seed}, {schedule:?}: {violation} (and {} more)", summary.violations.len() - 1);
+        panic!(
+            "seed {seed}, {schedule:?}: {violation} (and {} more)",
+            summary.violations.len() - 1
+        );
     }
     summary
 }
@@ -139,8 +142,14 @@ fn every_delivery_ends_once_whatever_fails_and_wherever_the_process_ends() {
     }
     println!("{all:?}");
     let simulations = seeds().count() as u64;
-    assert!(simulations < SEEDS || all.repeats > simulations, "too little was sent twice to tell: {all:?}");
-    assert!(simulations < SEEDS || all.late > simulations, "too few leases ended early to tell: {all:?}");
+    assert!(
+        simulations < SEEDS || all.repeats > simulations,
+        "too little was sent twice to tell: {all:?}"
+    );
+    assert!(
+        simulations < SEEDS || all.late > simulations,
+        "too few leases ended early to tell: {all:?}"
+    );
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod proxied;
 mod reading;
 mod refusals;
 mod replaying;
+mod set_aside;
 mod starting;

@@ -18,7 +18,7 @@ mod reapply_laws;
 mod refused_laws;
 mod replay_laws;
 mod retention_laws;
-mod sample;
+pub(crate) mod sample;
 mod set_aside_laws;
 mod sink_laws;
 pub(crate) mod sqlite;
