@@ -29,6 +29,7 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::keys::keyring::HeldKey;
 use crate::store::{EventFilter, LivePosition, LiveTail};
+use crate::system::supervisor::spawn_logged;
 
 const KNOWN: &str = "name, type, source, user, producer, from, to, prop.<path>, after";
 /// Most events that are read at once for one stream.
@@ -61,7 +62,7 @@ pub async fn live(
     };
     let (chunks, received) = mpsc::channel(CHUNKS_MAX);
     let stream = LiveStream { app, token, filter, position, chunks, _permit: permit };
-    tokio::spawn(stream.run());
+    spawn_logged("live stream", stream.run());
     let mut response = Response::new(Body::new(Chunks(received)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

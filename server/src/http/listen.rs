@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use super::write_timeout::WriteTimeout;
 use crate::system::open_files::connections;
+use crate::system::supervisor::spawn_logged;
 
 /// Most connections at a time, if the open-file limit allows this many. Others wait to be accepted.
 const CONNECTIONS_MAX: u64 = 8_192;
@@ -99,7 +100,7 @@ fn connect(
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_STALL_TIMEOUT)), service);
     let connection = graceful.watch(connection);
-    tokio::spawn(async move {
+    spawn_logged("connection", async move {
         let _permit = permit;
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended before its answer was sent");

@@ -189,6 +189,19 @@ impl Drop for RunningTask {
     }
 }
 
+/// Starts a task of one connection or response. If it panics, that is logged and ends only this
+/// task.
+pub fn spawn_logged(name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    let task = tokio::spawn(task);
+    tokio::spawn(async move {
+        if let Err(error) = task.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            tracing::error!(task = name, panic = panic_message(&*panic), "a task panicked");
+        }
+    });
+}
+
 /// Runs `work` on a thread that may block. If it panics, so does the caller.
 pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
