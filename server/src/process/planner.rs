@@ -56,7 +56,7 @@ pub(super) fn plan_payload(
 ) -> Result<Plan, PlanError> {
     // Planning is pure: a panic leaves no half-changed state behind.
     match catch_unwind(AssertUnwindSafe(|| planner.plan(metadata, body, attempt))) {
-        Ok(planned) => Ok(planned?),
+        Ok(result) => Ok(result?),
         Err(panic) => Err(PlanError::Panic(panic_message(&*panic).to_owned())),
     }
 }

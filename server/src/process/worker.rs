@@ -105,8 +105,8 @@ impl Worker {
         let (events, begun_ms) =
             (leased.iter().map(|it| u64::from(it.metadata.events)).sum(), self.clock.now_ms());
         let planner = Arc::clone(&self.planner);
-        let (planned, mut failures) = run_blocking(move || plan_all(&leased, &*planner)).await;
-        let done = self.apply(planned, &mut failures).await;
+        let (plans, mut failures) = run_blocking(move || plan_all(&leased, &*planner)).await;
+        let done = self.apply(plans, &mut failures).await;
         self.finish(lease, done, failures).await?;
         self.throughput.record(events, begun_ms, self.clock.now_ms());
         Ok(if is_full { ProcessedBatch::Full } else { ProcessedBatch::Partial })
@@ -167,13 +167,13 @@ struct Planned {
 }
 
 fn plan_all(leased: &[LeasedPayload], planner: &dyn Planner) -> (Vec<Planned>, Vec<Failure>) {
-    let (mut planned, mut failures) = (Vec::with_capacity(leased.len()), Vec::new());
+    let (mut plans, mut failures) = (Vec::with_capacity(leased.len()), Vec::new());
     for payload in leased {
         let attempt = Attempt::of(payload);
         match plan_payload(planner, &payload.metadata, &payload.body, payload.attempts + 1) {
-            Ok(plan) => planned.push(Planned { attempt, plan: Arc::new(plan) }),
+            Ok(plan) => plans.push(Planned { attempt, plan: Arc::new(plan) }),
             Err(error) => failures.push(attempt.not_planned(&error)),
         }
     }
-    (planned, failures)
+    (plans, failures)
 }

@@ -45,7 +45,7 @@ impl Simulation {
                 }
             }
             93 => {
-                self.clock.jump(i64::try_from(self.random.between(0, 600_000)).unwrap() - 300_000)
+                self.clock.jump(i64::try_from(self.random.between(0, 600_000)).unwrap() - 300_000);
             }
             94..96 => self.fail_after(self.random.clone().between(0, 60)),
             96..98 => self.restart(),
