@@ -1,5 +1,6 @@
 //! `intake.db`: raw payloads, and the queue of those that wait to be processed.
 
+mod archive;
 pub(crate) mod queue;
 pub(crate) mod replays;
 pub(crate) mod set_aside;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
 use super::OpenError;
@@ -23,9 +24,8 @@ use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::Lease;
 use crate::store::{
-    Answer, Archive, Backlog, Database, ExhaustedPayload, FailedPayload, KeptPayload, LeaseAsk,
-    LeasedPayload, NewPayload, PayloadId, PayloadMetadata, PayloadQueue, PayloadSpan, Replay,
-    ReplayId, Replayed, Replays, SetAsidePayload, SetAsideSums, SpanCount, StoreError, Ticket,
+    Answer, Backlog, Database, ExhaustedPayload, FailedPayload, LeaseAsk, LeasedPayload,
+    NewPayload, PayloadId, PayloadQueue, SetAsidePayload, SetAsideSums, StoreError, Ticket,
     WorkerSlot,
 };
 use crate::system::supervisor::Supervisor;
@@ -294,74 +294,6 @@ impl PayloadQueue for SqliteIntake {
             });
             if woken.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
         }))
-    }
-}
-
-impl Archive for SqliteIntake {
-    fn metadata(&self, id: PayloadId) -> Answer<'_, Option<PayloadMetadata>> {
-        Box::pin(self.readers.read("read a payload's metadata", move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT id, received_ms, key_id, source, encoding, events, unpacked_bytes, user_agent, origin, \
-                     client FROM payloads WHERE id = ?1",
-                )?
-                .query_row([id.0.as_bytes().as_slice()], queue::metadata)
-                .optional()
-        }))
-    }
-
-    fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
-        let read = move |connection: &Connection| replays::count(connection, span);
-        Box::pin(self.readers.read("count payloads", read))
-    }
-
-    fn payloads(
-        &self,
-        span: PayloadSpan,
-        after: Option<PayloadId>,
-        payloads_max: u32,
-        unpacked_bytes_max: u64,
-    ) -> Answer<'_, Vec<KeptPayload>> {
-        Box::pin(self.readers.read("read payloads", move |connection| {
-            replays::page(connection, span, after, (payloads_max, unpacked_bytes_max))
-        }))
-    }
-
-    fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
-        Box::pin(self.writer.write("prune payloads", Guard::Alone, 0, move |connection, _| {
-            queue::prune(connection, before_ms)
-        }))
-    }
-}
-
-impl Replays for SqliteIntake {
-    fn begin(&self, span: PayloadSpan, now_ms: i64) -> Answer<'_, ReplayId> {
-        Box::pin(self.writer.write("request a replay", Guard::Alone, 0, move |connection, _| {
-            replays::begin(connection, span, now_ms)
-        }))
-    }
-
-    fn list(&self) -> Answer<'_, Vec<Replay>> {
-        Box::pin(self.readers.read("read replays", replays::list))
-    }
-
-    fn next(&self) -> Answer<'_, Option<Replay>> {
-        Box::pin(self.readers.read("read replays", replays::next))
-    }
-
-    fn advance(
-        &self,
-        replay: Replay,
-        after: Option<PayloadId>,
-        done: Replayed,
-        ended_ms: Option<i64>,
-    ) -> Answer<'_, bool> {
-        Box::pin(self.writer.write(
-            "record the progress of a replay",
-            Guard::Alone,
-            0,
-            move |connection, _| replays::advance(connection, &replay, after, done, ended_ms),
-        ))
     }
 }
 
