@@ -30,7 +30,7 @@ pub(super) struct Failure {
     is_own: bool,
 }
 
-/// What is to be done with payloads that failed.
+/// Payloads that failed, by what happens to them next.
 #[derive(Debug, Default)]
 pub(super) struct Failed {
     pub(super) retried: Vec<FailedPayload>,

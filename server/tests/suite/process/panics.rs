@@ -122,7 +122,7 @@ async fn a_payload_that_keeps_failing_is_set_aside_and_can_be_retried() {
         assert!(aside[0].error.contains(cause), "{}", aside[0].error);
         assert_eq!(queue.backlog().await.unwrap().payloads, 0);
         stage.round(Enrichers::default(), &stage.storage.events).await;
-        assert_eq!(stage.stored().await, 0, "nothing but an operator retries it");
+        assert_eq!(stage.stored().await, 0, "only an operator retries it");
         assert!(queue.retry(aside[0].metadata.id, stage.clock.now_ms()).await.unwrap());
         stage.round(Enrichers::default(), &stage.storage.events).await;
         let fixed = u64::from(body == POISON);
