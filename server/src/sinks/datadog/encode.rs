@@ -63,30 +63,37 @@ impl Style {
                 "the event is older than 10 s, and timers cannot be sent with a timestamp",
             );
         }
-        if !monitor.value.is_finite() {
+        let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
+        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate, too.
+        let scale = if is_sampled && is_late { monitor.rate } else { 1.0 };
+        let value = monitor.value / scale;
+        if !value.is_finite() {
             return no("no_value", "the metric's value is too large");
         }
-        Ok(self.write(&name, &monitor, json, is_late.then_some(row.time_ms / 1_000)))
+        let rate = (is_sampled && !is_late).then_some(monitor.rate);
+        let late_s = is_late.then_some(row.time_ms / 1_000);
+        Ok(self.write(&name, monitor.kind, value, rate, json, late_s))
     }
 
-    fn write(&self, name: &str, monitor: &Monitor, json: &str, late_s: Option<i64>) -> String {
-        let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
-        let mut value = monitor.value;
-        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate,
-        // too.
-        if is_sampled && late_s.is_some() {
-            value /= monitor.rate;
-        }
+    fn write(
+        &self,
+        name: &str,
+        kind: MonitorKind,
+        value: f64,
+        rate: Option<f64>,
+        json: &str,
+        late_s: Option<i64>,
+    ) -> String {
         let mut line = String::with_capacity(128);
         let _ = write!(line, "{name}:{}|", Number(value));
-        line.push_str(match (monitor.kind, self.timers) {
+        line.push_str(match (kind, self.timers) {
             (MonitorKind::Increment, _) => "c",
             (MonitorKind::Gauge, _) => "g",
             (MonitorKind::Timer, Timers::Distribution) => "d",
             (MonitorKind::Timer, Timers::Timer) => "ms",
         });
-        if is_sampled && late_s.is_none() {
-            let _ = write!(line, "|@{}", Number(monitor.rate));
+        if let Some(rate) = rate {
+            let _ = write!(line, "|@{}", Number(rate));
         }
         let mut separator = "|#";
         for tag in self.tags.iter().cloned().chain(tags(json)).take(TAGS_MAX) {

@@ -70,6 +70,14 @@ fn datadog_lines() {
 }
 
 #[test]
+fn a_late_sampled_value_that_is_too_large_is_dropped() {
+    let json = r#"{"kind":"increment","value":1e308,"rate":0.0001}"#;
+    let style = Style::new("", &[], Timers::Distribution);
+    let dropped = style.line(&metric(json), row().time_ms + 10_001).unwrap_err();
+    assert_eq!(dropped.code, "no_value");
+}
+
+#[test]
 fn webhook_request() {
     let numbered = EventRow { number: Some((Producer::from_bits(7), 3)), ..bare() };
     let body = webhook::encode::body(&[row(), numbered.clone()]);
