@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::http::refusals::Refusals;
 use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
 use crate::keys::keyring::Keyring;
@@ -35,6 +36,8 @@ pub struct App {
     pub sink_throughputs: SinkThroughputs,
     /// One permit for each live stream that may be open.
     pub live_streams: Arc<Semaphore>,
+    /// Counts of refused requests, for the log.
+    pub refusals: Arc<Refusals>,
     /// Free space on the data directory's disk.
     pub disk: Arc<DiskSpace>,
     /// Whether the server is shutting down.
@@ -46,7 +49,6 @@ const LIVE_STREAMS_MAX: usize = 64;
 
 impl App {
     /// An app that uses these parts.
-    #[allow(clippy::too_many_arguments, reason = "the parts of a server, each passed once")]
     pub fn new(
         storage: Storage,
         sink_throughputs: SinkThroughputs,
@@ -57,6 +59,7 @@ impl App {
         disk: Arc<DiskSpace>,
     ) -> Self {
         let (keyring, shutdown) = (Arc::new(keyring), Arc::<Shutdown>::default());
+        let refusals = Refusals::new(Arc::clone(&keyring), Arc::clone(&clock));
         let intake = IntakeState::new(
             Arc::clone(&storage.payload_queue),
             Arc::clone(&keyring),
@@ -75,6 +78,7 @@ impl App {
             process_throughput: Arc::default(),
             sink_throughputs,
             live_streams: Arc::new(Semaphore::new(LIVE_STREAMS_MAX)),
+            refusals: Arc::new(refusals),
             disk,
             shutdown,
         }

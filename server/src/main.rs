@@ -1,32 +1,32 @@
-//! The `lamplight` binary: reads the command line and runs the server.
+//! The `lamplight` binary: reads the command line and runs the command.
 
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
 use lamplight_server::cli::replay::replay;
-use lamplight_server::config::{self, Command, ConfigCommand};
-use lamplight_server::server::{Mode, run, stop_signal};
+use lamplight_server::cli::serve::{Mode, serve, stop_signal};
+use lamplight_server::cli::{Command, config};
 use lamplight_server::system::logging;
 
 fn main() -> ExitCode {
-    let command = match config::load() {
+    let command = match Command::load() {
         Ok(command) => command,
         Err(error) => return fail("", &error),
     };
-    logging::start();
+    if let Some(config) = command.config() {
+        logging::start(&config.logging);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail("start", &error),
+        Err(error) => return fail("start threads", &error),
     };
     let ran: Result<(), Box<dyn Error>> = runtime.block_on(async {
         match command {
-            Command::Serve(args) => run(&args, Mode::Serve, stop_signal()).await?,
-            Command::Demo(args) => run(&args, Mode::Demo, stop_signal()).await?,
+            Command::Serve(config) => serve(&config, Mode::Serve, stop_signal()).await?,
+            Command::Demo(config) => serve(&config, Mode::Demo, stop_signal()).await?,
             Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
-            Command::Config(ConfigCommand::Print(args)) => {
-                config::print(&args.settings, &mut std::io::stdout())?;
-            }
+            Command::Config(command) => config::show(&command, &mut std::io::stdout())?,
         }
         Ok(())
     });

@@ -1,6 +1,6 @@
-//! The retention task: lets go, now and then, of what is older or larger than is to be kept.
+//! The retention task: prunes what is older, or takes more space, than the configuration allows.
 //!
-//! Works beside the stages, a little at a time, so that none of them waits for it.
+//! It works in small steps beside the stages, so that none of them waits for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +10,38 @@ use tokio::sync::watch;
 use crate::store::{RetentionLimits, Storage, StoreError};
 use crate::system::clock::Clock;
 
-/// How often it looks.
+/// Pause after a round that found nothing more to prune.
 const EVERY: Duration = Duration::from_mins(1);
-/// Rest between two transactions that let go of rows.
+/// Pause between two transactions that delete rows.
 const REST: Duration = Duration::from_millis(50);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// What is kept, and for how long.
+/// What to keep, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
-    /// Days that events are kept for; for ever, if none are given.
+    /// Days to keep events; `None` keeps them permanently.
     pub events_days: Option<u32>,
-    /// Bytes that events may take; as many as there are, if none are given.
+    /// Bytes that events may take; `None` is no limit.
     pub events_bytes: Option<u64>,
-    /// Days that raw payloads are kept for once they are processed.
+    /// Days to keep raw payloads after they are processed.
     pub payload_days: u32,
-    /// Days that names are kept for which clients gave events they do not number.
+    /// Days to remember the ids of events that have no sequence number.
     pub id_days: u32,
 }
 
-/// Lets go of what is not to be kept, until it is told to stop.
+/// Prunes until it is stopped.
 #[derive(Clone)]
 pub struct Retention {
     /// Where payloads and events are.
     pub storage: Storage,
-    /// Tells the time.
+    /// The source of the time.
     pub clock: Arc<dyn Clock>,
-    /// What is kept.
+    /// What to keep.
     pub rules: Rules,
 }
 
 impl Retention {
-    /// Works until `stop` holds true.
+    /// Prunes until `stop` holds true.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             let rest = match self.round().await {
@@ -49,7 +49,7 @@ impl Retention {
                 Ok(false) => EVERY,
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "retention paused");
+                    tracing::warn!(error, "failed to prune; retrying in a minute");
                     EVERY
                 }
             };
@@ -60,10 +60,10 @@ impl Retention {
         }
     }
 
-    /// Lets go of a little. Gives whether there may be more.
+    /// Prunes one step. Returns whether there may be more to prune.
     ///
     /// # Errors
-    /// [`StoreError`]. What was not let go of then is at the next round.
+    /// [`StoreError`]. What is left is pruned in the next round.
     pub async fn round(&self) -> Result<bool, StoreError> {
         let now_ms = self.clock.now_ms();
         let ago = |days: u32| now_ms.saturating_sub(i64::from(days) * DAY_MS);

@@ -12,6 +12,7 @@ use crate::api::{self, ApiRoutes};
 use crate::app::App;
 use crate::http::headers;
 use crate::http::problem::Problem;
+use crate::http::refusals;
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -39,6 +40,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
                 "this address does not accept this method: use one that the Allow header lists",
             )
         })
+        .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
 }
 

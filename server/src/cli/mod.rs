@@ -1,4 +1,177 @@
-//! The commands beside `serve`, and what the terminal is shown.
+//! The command line: every command, and what each prints.
 
+pub mod config;
 pub mod replay;
+pub mod serve;
 pub mod welcome;
+
+use std::io::Write;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::config::ConfigCommand;
+use self::replay::ReplayArgs;
+use crate::config::{Config, ConfigError};
+
+/// Browser telemetry that never loses an event silently.
+///
+/// One binary with an embedded database: it stores each event durably before it answers, processes
+/// it exactly once, and keeps a table of events that you can query.
+#[derive(Debug, Parser)]
+#[command(name = "lamplight", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    ///
+    /// The first start creates the data directory, generates the keys that are not given, and
+    /// prints them once.
+    ///
+    /// Each setting can be a flag, an environment variable, or a key in lamplight.toml; a flag
+    /// counts more than a variable, and a variable more than the file. Sinks are set in the file:
+    /// `lamplight config example` shows how.
+    Serve(Config),
+    /// Run the server with a demo page at /demo/
+    ///
+    /// For your own machine only: it listens on loopback addresses, and the page gets a token that
+    /// may read everything.
+    Demo(Config),
+    /// Reprocess stored payloads
+    ///
+    /// Restores events that are missing, updates what enrichment adds, and stores events that were
+    /// invalid before and are valid now. No event is stored twice, however often you replay it.
+    ///
+    /// Use the same configuration as the server. The server must be stopped; a running server
+    /// replays when you POST to /api/replay.
+    Replay(ReplayArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+impl Command {
+    /// Reads the command line, the environment and the configuration file.
+    ///
+    /// Ends the process when the command line is wrong, or asks for help.
+    ///
+    /// # Errors
+    /// [`ConfigError`], when a setting is wrong. It never holds a secret.
+    pub fn load() -> Result<Self, ConfigError> {
+        let matches = Cli::command().try_get_matches().unwrap_or_else(|error| exit(&error));
+        let mut command =
+            Cli::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error)).command;
+        if let (Some(config), Some(given)) = (command.config_mut(), innermost(&matches)) {
+            *config = Config::resolve(given, &|name| std::env::var(name).ok())?;
+        }
+        Ok(command)
+    }
+
+    /// The configuration of the command, if it uses one.
+    pub fn config(&self) -> Option<&Config> {
+        match self {
+            Self::Serve(config) | Self::Demo(config) => Some(config),
+            Self::Config(ConfigCommand::Print(config)) => Some(config),
+            Self::Replay(args) => Some(&args.config),
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+        }
+    }
+
+    fn config_mut(&mut self) -> Option<&mut Config> {
+        match self {
+            Self::Serve(config) | Self::Demo(config) => Some(config),
+            Self::Config(ConfigCommand::Print(config)) => Some(config),
+            Self::Replay(args) => Some(&mut args.config),
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+        }
+    }
+}
+
+/// Ends the process after help, or after an error, which also names the environment variable that a
+/// wrong value came from.
+fn exit(error: &clap::Error) -> ! {
+    let _ = error.print();
+    if let Some(variable) = wrong_variable(error, std::env::args()) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "The value comes from the environment variable {variable}."
+        );
+    }
+    std::process::exit(error.exit_code())
+}
+
+/// The variable that a value came from, if no argument gave it.
+fn wrong_variable(
+    error: &clap::Error,
+    arguments: impl IntoIterator<Item = String>,
+) -> Option<String> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = argument.split_whitespace().next()?;
+    let is_given = arguments.into_iter().any(|given| {
+        given.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    });
+    let settings = Config::augment_args(clap::Command::new("settings"));
+    let mut settings = settings.get_arguments().filter(|arg| !arg.is_positional());
+    let setting = settings.find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
+    let variable = setting.get_env().filter(|_| !is_given)?;
+    Some(variable.to_string_lossy().into_owned())
+}
+
+/// What was given to the subcommand that was called.
+fn innermost(matches: &ArgMatches) -> Option<&ArgMatches> {
+    let mut given = None;
+    let mut inner = matches.subcommand();
+    while let Some((_, matches)) = inner {
+        given = Some(matches);
+        inner = matches.subcommand();
+    }
+    given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_in_an_environment_variable_names_the_variable() {
+        let line = ["lamplight", "serve", "--listen", "nowhere"];
+        let error = Cli::command().try_get_matches_from(line).unwrap_err();
+        let given =
+            |arguments: &[&str]| arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            wrong_variable(&error, given(&["lamplight", "serve"])).as_deref(),
+            Some("LAMPLIGHT_LISTEN")
+        );
+        assert_eq!(wrong_variable(&error, given(&line)), None);
+        assert_eq!(wrong_variable(&error, given(&["lamplight", "serve", "--listen=x"])), None);
+    }
+
+    #[test]
+    fn serve_demo_replay_and_print_take_the_same_settings() {
+        let mut cli = Cli::command();
+        cli.build();
+        let flags = |path: &[&str]| {
+            let command = path.iter().fold(&cli, |it, name| it.find_subcommand(name).unwrap());
+            let flags = command.get_arguments().filter(|arg| arg.get_env().is_some());
+            flags.map(|arg| arg.get_id().to_string()).collect::<Vec<_>>()
+        };
+        let serve = flags(&["serve"]);
+        assert!(serve.contains(&"listen".to_owned()));
+        for path in [&["demo"][..], &["replay"], &["config", "print"]] {
+            assert_eq!(flags(path), serve, "{path:?}");
+        }
+    }
+}

@@ -1,15 +1,41 @@
-//! `lamplight replay`: a replay without a server.
+//! `lamplight replay`: reprocess stored payloads while no server runs.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use crate::config::ReplayArgs;
-use crate::process::enrich::GeoError;
-use crate::process::{ProcessError, REPLAY_PAYLOADS_MAX, Replayer};
-use crate::store::sqlite::{self, OpenError, WriterLimits};
+use clap::Args;
+
+use crate::config::Config;
+use crate::process::{ProcessError, Replayer};
+use crate::server::{BuildError, Server};
 use crate::store::{PayloadSpan, ReplayId, StoreError};
-use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::{DataDir, DataDirError};
+
+/// What to replay.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Replay payloads received at this time or later: milliseconds since 1970, or RFC 3339 such as
+    /// 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub from: i64,
+    /// Replay payloads received before this time
+    #[arg(long, value_name = "TIME", value_parser = time_ms)]
+    pub to: i64,
+    /// Only count the payloads
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The configuration of the server that received the payloads.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+fn time_ms(text: &str) -> Result<i64, String> {
+    text.parse().or_else(|_| {
+        let time = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
+        time.map_err(|_| {
+            "write milliseconds since 1970, or a time such as 2026-01-31T12:00:00Z".into()
+        })
+    })
+}
 
 /// A replay failed.
 #[derive(Debug, thiserror::Error)]
@@ -18,62 +44,59 @@ pub enum ReplayError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// A server uses the data directory.
-    #[error("replay: a server is using the data directory. Ask that one, with POST /api/replay")]
-    Serving,
-    /// A database cannot be opened.
+    #[error(
+        "replay: a server is using the data directory. Stop it, or let it replay with \
+         POST /api/replay"
+    )]
+    ServerRunning,
+    /// The parts of the server cannot be built.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Build(#[from] BuildError),
     /// A database refused.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The file of places cannot be used.
-    #[error(transparent)]
-    Geo(#[from] GeoError),
     /// Processing failed.
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// The span is empty.
-    #[error("replay: --from must be before --to")]
-    Empty,
-    /// What it did cannot be told.
+    #[error("replay: --from ({from} ms since 1970) must be before --to ({to} ms since 1970)")]
+    EmptySpan {
+        /// The value of `--from`.
+        from: i64,
+        /// The value of `--to`.
+        to: i64,
+    },
+    /// The result cannot be printed.
     #[error("print what the replay did")]
     Print(#[from] std::io::Error),
 }
 
-/// Replays what was received in a span, or only counts it, and says what it did on `out`.
+/// Replays what was received in a span, or only counts it, and prints the result to `out`.
 ///
 /// # Errors
-/// [`ReplayError`]. What was replayed until then is done; replaying it again does no harm.
+/// [`ReplayError`]. What was replayed until then stays replayed; replaying it again does no harm.
 pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
     if args.from >= args.to {
-        return Err(ReplayError::Empty);
+        return Err(ReplayError::EmptySpan { from: args.from, to: args.to });
     }
-    let dir = match DataDir::open(&args.data) {
-        Err(DataDirError::Locked { .. }) => return Err(ReplayError::Serving),
+    let dir = match DataDir::open(&args.config.data) {
+        Err(DataDirError::Locked { .. }) => return Err(ReplayError::ServerRunning),
         opened => opened?,
     };
-    let limits = WriterLimits::default();
-    let storage = sqlite::open(&dir.intake_db(), &dir.store_db(), limits, Vec::new())?;
+    let server = Server::open(&args.config, dir)?;
     let span = PayloadSpan::received(args.from, args.to);
-    let count = storage.archive.count(span).await?;
+    let count = server.storage.archive.count(span).await?;
     let more = if count.has_more { " or more" } else { "" };
     writeln!(out, "{} payloads with {} events{more}", count.payloads, count.events)?;
     if !args.dry_run {
-        let id = storage.replays.begin(span, SystemClock.now_ms()).await?;
-        let enrichers = Arc::new(args.enrichment.enrichers()?);
-        let replayer = Replayer {
-            storage: storage.clone(),
-            clock: Arc::new(SystemClock),
-            payloads_max: REPLAY_PAYLOADS_MAX,
-            planner: enrichers,
-        };
-        run(&replayer, id, out).await?;
+        let id = server.storage.replays.begin(span, server.clock.now_ms()).await?;
+        run(&server.replayer(), id, out).await?;
     }
-    storage.close().await?;
+    server.close().await?;
     Ok(())
 }
 
-/// Replays until the replay is done, and those that were asked for before it.
+/// Replays until the replay with this id is done, after those that were requested before it.
 async fn run(replayer: &Replayer, id: ReplayId, out: &mut impl Write) -> Result<(), ReplayError> {
     let replays = &replayer.storage.replays;
     while replays.next().await?.is_some_and(|next| next.id <= id) {
@@ -83,7 +106,7 @@ async fn run(replayer: &Replayer, id: ReplayId, out: &mut impl Write) -> Result<
         let done = replay.done;
         writeln!(
             out,
-            "replayed {} payloads: {} events rewritten, {} restored, {} accepted; {} payloads left alone",
+            "replayed {} payloads: {} events rewritten, {} restored, {} accepted; {} payloads skipped",
             done.payloads, done.rewritten, done.restored, done.accepted, done.skipped
         )?;
     }

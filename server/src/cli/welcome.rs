@@ -1,4 +1,4 @@
-//! What a person reads after starting the server.
+//! What `serve` and `demo` print once they listen.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use crate::keys::bootstrap::FirstKeys;
 use crate::store::KeyKind;
 use crate::web::script;
 
-/// Says where the server listens, the keys made just now, and what to do next.
+/// Prints where the server listens, the keys that were just generated, and what to do next.
 ///
-/// The first line is one that programs read.
+/// Programs read the first line, so it stays as it is.
 ///
 /// # Errors
-/// When `out` does not take it.
+/// When `out` cannot be written to.
 pub fn welcome(
     out: &mut impl Write,
     address: SocketAddr,
@@ -27,7 +27,10 @@ pub fn welcome(
         writeln!(out, "  Open http://{address}/demo/ in two tabs.\n")?;
     }
     if !keys.made.is_empty() {
-        writeln!(out, "  New keys. Secret ones are stored as hashes and not shown again:\n")?;
+        writeln!(
+            out,
+            "  New keys. Save the secret ones: they are stored as hashes and not shown again.\n"
+        )?;
         for (kind, text) in &keys.made {
             writeln!(out, "    {:<12} {text}", name(*kind))?;
         }
@@ -50,7 +53,7 @@ pub fn welcome(
             )?;
         }
     }
-    writeln!(out, "  See what arrived:\n")?;
+    writeln!(out, "  Read the events that arrived:\n")?;
     let admin = keys.made.iter().find(|(kind, _)| *kind == KeyKind::Admin);
     let token = admin.map_or("<admin token>", |(_, text)| text);
     writeln!(out, "    curl http://{address}/api/events -H 'Authorization: Bearer {token}'\n")?;

@@ -1,155 +1,160 @@
-//! `lamplight.toml`.
+//! Reading `lamplight.toml`: keys with their lines, and values that are not understood yet.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
-use crate::intake::{ClientNetwork, Network};
-use crate::sinks::secret::Secret;
+use super::layers::Origin;
+use super::{ConfigError, DEFAULT_FILE};
 
-/// Where the file is looked for unless it is named.
-pub(super) const USUAL_PATH: &str = "lamplight.toml";
-
-/// The configuration cannot be used. Never holds a value of it, which may be secret.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("read configuration {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is not what it should be.
-    #[error("understand configuration {}, line {line}: {why}", path.display())]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong there.
-        why: String,
-    },
-    /// A sink is not what it should be.
-    #[error("understand sink `{name}` of the configuration: {why}")]
-    Sink {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        why: String,
-    },
+/// A value as the file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileValue {
+    Text(String),
+    Number(String),
+    List(Vec<Self>),
+    Table(Vec<(String, Self)>),
+    /// What no setting is, by the name of its type.
+    Other(&'static str),
 }
 
-/// What the file has. Unknown members are errors.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FileConfig {
-    pub(super) listen: Option<SocketAddr>,
-    pub(super) data: Option<PathBuf>,
-    pub(super) disk_floor_mib: Option<u32>,
-    pub(super) client_network: Option<ClientNetwork>,
-    pub(super) trusted_proxies: Vec<Network>,
-    pub(super) keys: FileKeys,
-    pub(super) retention: FileRetention,
-    pub(super) enrichment: FileEnrichment,
-    pub(super) sinks: BTreeMap<String, toml::Table>,
-}
-
-/// `[keys]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FileKeys {
-    pub(super) write_key: Option<Secret>,
-    pub(super) write_key_file: Option<PathBuf>,
-    pub(super) secret_key: Option<Secret>,
-    pub(super) secret_key_file: Option<PathBuf>,
-    pub(super) admin_token: Option<Secret>,
-    pub(super) admin_token_file: Option<PathBuf>,
-}
-
-/// `[retention]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FileRetention {
-    pub(super) events_days: Option<u32>,
-    pub(super) events_bytes: Option<u64>,
-    pub(super) payload_days: Option<u32>,
-    pub(super) id_days: Option<IdDays>,
-}
-
-/// Within the limit that the flag has, too.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-pub(super) struct IdDays(pub(super) u32);
-
-impl TryFrom<u32> for IdDays {
-    type Error = &'static str;
-
-    fn try_from(days: u32) -> Result<Self, Self::Error> {
-        if days >= 7 { Ok(Self(days)) } else { Err("id_days must be 7 or more") }
-    }
-}
-
-/// `[enrichment]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FileEnrichment {
-    pub(super) geo_file: Option<PathBuf>,
-    pub(super) properties: BTreeMap<String, String>,
-}
-
-/// Reads the file at `path`, which must be there, or the one at the usual place, which need not.
-/// Gives it also as it stands, with nothing left out.
-pub(super) fn read(path: Option<&Path>) -> Result<Option<(FileConfig, toml::Table)>, ConfigError> {
-    let named = path.unwrap_or(Path::new(USUAL_PATH));
-    let text = match std::fs::read_to_string(named) {
-        Ok(text) => text,
-        Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ConfigError::Read { path: named.to_owned(), source }),
-    };
-    let both = toml::from_str(&text).and_then(|config| Ok((config, toml::from_str(&text)?)));
-    both.map(Some).map_err(|error| {
-        // Not the error's own text, which quotes the line.
-        let start = error.span().map_or(0, |span| span.start).min(text.len());
-        let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-        ConfigError::Wrong { path: named.to_owned(), line, why: error.message().to_owned() }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(text: &str) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lamplight.toml");
-        std::fs::write(&path, text).unwrap();
-        read(Some(&path)).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn what_is_unknown_is_an_error_that_says_where() {
-        let text = error("data = 'd'\nlisen = '127.0.0.1:1'");
-        assert!(text.contains("line 2: unknown field `lisen`"), "{text}");
-    }
-
-    #[test]
-    fn no_error_quotes_a_secret() {
-        for line in
-            ["admin_token = 12345678", "admin_token = '12345678", "admin_token = [12345678]"]
-        {
-            let text = error(&format!("[keys]\n{line}"));
-            assert!(!text.contains("12345678") && text.contains("line 2"), "{text}");
+impl FileValue {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Number(_) => "a number",
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+            Self::Other(name) => name,
         }
     }
 
-    #[test]
-    fn a_file_that_is_named_must_be_there() {
-        assert!(matches!(read(Some(Path::new("nowhere.toml"))), Err(ConfigError::Read { .. })));
+    fn new(value: &DeValue<'_>) -> Self {
+        match value {
+            DeValue::String(text) => Self::Text(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => {
+                Self::Number(number.as_str().to_owned())
+            }
+            DeValue::Integer(number) => {
+                let parsed = u64::from_str_radix(number.as_str(), number.radix());
+                parsed
+                    .map_or(Self::Other("a number out of range"), |it| Self::Number(it.to_string()))
+            }
+            DeValue::Array(values) => {
+                Self::List(values.iter().map(|value| Self::new(value.get_ref())).collect())
+            }
+            DeValue::Table(table) => Self::Table(
+                table
+                    .iter()
+                    .map(|(key, value)| (key.get_ref().to_string(), Self::new(value.get_ref())))
+                    .collect(),
+            ),
+            DeValue::Float(_) => Self::Other("a number with a fraction"),
+            DeValue::Boolean(_) => Self::Other("true or false"),
+            DeValue::Datetime(_) => Self::Other("a date"),
+        }
+    }
+}
+
+/// A key of the file.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// Its name, with the tables it is in below the one that was asked for: `route.types`.
+    pub(super) key: String,
+    pub(super) value: FileValue,
+    pub(super) origin: Origin,
+}
+
+/// What the file holds.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    /// Keys outside of `[sinks]`.
+    pub(super) entries: Vec<Entry>,
+    /// The keys of each `[sinks.<name>]`.
+    pub(super) sinks: BTreeMap<String, Vec<Entry>>,
+}
+
+impl File {
+    /// Reads the file at `path`, which must exist, or the default one, which need not.
+    pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let named = path.unwrap_or(Path::new(DEFAULT_FILE));
+        match std::fs::read_to_string(named) {
+            Ok(text) => Self::parse(&text, named),
+            Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(source) => Err(ConfigError::Read { path: named.to_owned(), source }),
+        }
+    }
+
+    /// Parses `text`, which was read from `path`.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let table = parse(text, path)?;
+        let reader = Reader { path, text };
+        let mut file = Self::default();
+        for (key, value) in table.get_ref() {
+            match value.get_ref() {
+                DeValue::Table(sinks) if key.get_ref() == "sinks" => {
+                    for (name, sink) in sinks {
+                        let name = name.get_ref().to_string();
+                        let DeValue::Table(sink) = sink.get_ref() else {
+                            let why = format!("write its settings below [sinks.{name}]");
+                            return Err(ConfigError::Sink { name, why });
+                        };
+                        file.sinks.insert(name, reader.flatten("", sink));
+                    }
+                }
+                value => file.entries.push(reader.entry("", key, value)),
+            }
+        }
+        Ok(file)
+    }
+
+    /// Parses `text`, which is one table with everything in it.
+    pub(super) fn parse_table(text: &str, path: &Path) -> Result<Vec<Entry>, ConfigError> {
+        let table = parse(text, path)?;
+        Ok(Reader { path, text }.flatten("", table.get_ref()))
+    }
+}
+
+fn parse<'a>(text: &'a str, path: &Path) -> Result<toml::Spanned<DeTable<'a>>, ConfigError> {
+    DeTable::parse(text).map_err(|error| {
+        // Not the error's own text, which quotes the line and with it a secret.
+        let line = line_at(text, error.span().map_or(0, |span| span.start));
+        let why = error.message().to_owned();
+        ConfigError::Syntax { path: path.to_owned(), line, why }
+    })
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset.min(text.len())).unwrap_or_default().matches('\n').count() + 1
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Reader<'_> {
+    fn entry(
+        &self,
+        prefix: &str,
+        key: &toml::Spanned<toml::de::DeString<'_>>,
+        value: &DeValue<'_>,
+    ) -> Entry {
+        let line = line_at(self.text, key.span().start);
+        let origin = Origin::File { path: self.path.to_owned(), line };
+        Entry { key: format!("{prefix}{}", key.get_ref()), value: FileValue::new(value), origin }
+    }
+
+    /// The keys of a table and of those in it.
+    fn flatten(&self, prefix: &str, table: &DeTable<'_>) -> Vec<Entry> {
+        let entries = table.iter().flat_map(|(key, value)| match value.get_ref() {
+            DeValue::Table(inner) => self.flatten(&format!("{prefix}{}.", key.get_ref()), inner),
+            value => vec![self.entry(prefix, key, value)],
+        });
+        entries.collect()
     }
 }

@@ -1,8 +1,16 @@
-//! The sinks of the configuration: `[sinks.<name>]`, with secrets from the environment if they are there.
+//! The sinks of the configuration: `[sinks.<name>]`, each with a `kind` that declares the rest.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
-use super::ConfigError;
+use clap::{Command, Subcommand};
+
+use super::file::{Entry, File, FileValue};
+use super::layers::{self, Given, Origin, Values};
+use super::print::{EffectiveSetting, effective};
+use super::resolve::Env;
+use super::setting::Setting;
+use super::suggest::nearest;
+use super::{Config, ConfigError};
 use crate::sinks::SinkConfig;
 
 /// Most sinks there may be.
@@ -15,116 +23,147 @@ const NAME_BYTES_MAX: usize = 32;
 pub struct NamedSink {
     /// Its name: in the API, in timelines and in the log.
     pub name: String,
-    /// What it is.
+    /// How it is set up.
     pub config: SinkConfig,
 }
 
-/// Reads the sinks. A secret in `LAMPLIGHT_SINK_<NAME>_<SECRET>`, or in the file that the same name with `_FILE` names,
-/// beats the one in the table.
-pub(super) fn read(
-    tables: BTreeMap<String, toml::Table>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<NamedSink>, ConfigError> {
-    let count = tables.len();
-    tables
-        .into_iter()
-        .map(|(name, table)| match read_one(&name, table, env) {
-            _ if count > SINKS_MAX => {
-                Err(ConfigError::Sink { name, why: format!("there are more than {SINKS_MAX}") })
-            }
-            Ok(config) => Ok(NamedSink { name, config }),
-            Err(why) => Err(ConfigError::Sink { name, why }),
-        })
-        .collect()
+/// A sink, and what its settings came from.
+#[derive(Debug)]
+pub(super) struct ResolvedSink {
+    pub(super) sink: NamedSink,
+    pub(super) effective: Vec<EffectiveSetting>,
 }
 
-fn read_one(
+/// The kinds of sinks, each a command whose arguments are its settings.
+pub(super) fn kinds() -> Vec<Command> {
+    let all = SinkConfig::augment_subcommands(Command::new("sinks"));
+    all.get_subcommands().cloned().collect()
+}
+
+/// The sink with this name. Variables (`LAMPLIGHT_SINK_<NAME>_<KEY>`, and for a secret also that
+/// with `_FILE`) count more than `entries`, which are those of the file.
+pub(super) fn resolve(
     name: &str,
-    mut table: toml::Table,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<SinkConfig, String> {
+    entries: &[Entry],
+    sinks: usize,
+    env: Env<'_>,
+) -> Result<ResolvedSink, ConfigError> {
+    let failed = |why: String| ConfigError::Sink { name: name.to_owned(), why };
     let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_plain) {
-        return Err(format!("its name must be 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -"));
+        let allowed = format!("its name must be 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
+        return Err(failed(allowed));
     }
-    let kind = table.get("kind").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-    for secret in SinkConfig::secrets(&kind) {
-        let [variable, file_variable] = variables(name, secret);
-        let from_file = env(&file_variable)
-            .map(|path| {
-                std::fs::read_to_string(&path)
-                    .map_err(|error| format!("its {secret} cannot be read from {path}: {error}"))
-            })
-            .transpose()?;
-        if let Some(text) = env(&variable).or(from_file) {
-            table.insert((*secret).to_owned(), toml::Value::String(text));
-        }
+    if sinks > SINKS_MAX {
+        return Err(failed(format!(
+            "there are {sinks} sinks, and at most {SINKS_MAX} are allowed"
+        )));
     }
-    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    let prefix = format!("sinks.{name}.");
+    let kind = entries.iter().find(|entry| entry.key == "kind");
+    let command = kind_of(&prefix, name, kind)?;
+    let settings = Setting::all(&command);
+    let others: Vec<Entry> = entries.iter().filter(|entry| entry.key != "kind").cloned().collect();
+    let mut values = layers::from_entries(&settings, &prefix, &others)
+        .map_err(|error| with_place(error, &others))?;
+    values.extend(from_env(name, &settings, env)?);
+    if let Some(missing) =
+        settings.iter().find(|setting| setting.is_required() && !values.contains_key(setting.key()))
+    {
+        let key = missing.key();
+        let variable = variable(name, key);
+        return Err(failed(format!(
+            "`{key}` is missing; set it in [sinks.{name}], or set {variable}"
+        )));
+    }
+    let kind_name = command.get_name().to_owned();
+    let mut shown = vec![EffectiveSetting {
+        key: format!("{prefix}kind"),
+        value: Some(format!("\"{kind_name}\"")),
+        origin: kind.map_or(Origin::Default, |kind| kind.origin.clone()),
+    }];
+    shown.extend(effective(&settings, &prefix, &values));
+    let matches = layers::parse(command, &prefix, &values)?;
+    let config = SinkConfig::from_kind(&kind_name, &matches)
+        .map_err(|error| failed(error.kind().to_string()))?;
+    Ok(ResolvedSink { sink: NamedSink { name: name.to_owned(), config }, effective: shown })
 }
 
-/// The environment variables of a sink's secret: the one with it, and the one with the name of a file with it.
-pub(super) fn variables(sink: &str, secret: &str) -> [String; 2] {
-    let variable = format!("LAMPLIGHT_SINK_{sink}_{secret}").to_uppercase().replace('-', "_");
-    let file_variable = format!("{variable}_FILE");
-    [variable, file_variable]
+fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, ConfigError> {
+    let kinds = kinds();
+    let names = || kinds.iter().map(Command::get_name);
+    let all = names().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+    let Some(Entry { value, origin, .. }) = kind else {
+        let why = format!("`kind` is missing; it must be one of {all}");
+        return Err(ConfigError::Sink { name: name.to_owned(), why });
+    };
+    let text = match value {
+        FileValue::Text(text) => text.as_str(),
+        _ => "",
+    };
+    if let Some(command) = kinds.iter().find(|command| command.get_name() == text) {
+        return Ok(command.clone());
+    }
+    let near = nearest(text, names()).map(|near| format!("; did you mean `{near}`?"));
+    let why = format!("`{text}` is not one of {all}{}", near.unwrap_or_default());
+    Err(ConfigError::Value { key: format!("{prefix}kind"), origin: origin.clone(), why })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sinks(text: &str, env: &[(&str, &str)]) -> Result<Vec<NamedSink>, String> {
-        let env = |name: &str| {
-            env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+/// What environment variables say about the sink.
+fn from_env(name: &str, settings: &[Setting], env: Env<'_>) -> Result<Values, ConfigError> {
+    let mut values = Values::new();
+    for setting in settings {
+        let variable = variable(name, setting.key());
+        let file_variable = format!("{variable}_FILE");
+        let (origin, text) = match (env(&variable), env(&file_variable)) {
+            (Some(text), _) => (variable, text),
+            (None, Some(path)) if setting.is_secret() => {
+                let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Value {
+                    key: format!("sinks.{name}.{}", setting.key()),
+                    origin: Origin::Variable(file_variable.clone()),
+                    why: format!("{path} cannot be read: {error}"),
+                })?;
+                (file_variable, text)
+            }
+            _ => continue,
         };
-        read(toml::from_str(text).unwrap(), &env).map_err(|error| error.to_string())
+        let texts = match setting.arg().get_value_delimiter() {
+            Some(delimiter) => text.split(delimiter).map(str::to_owned).collect(),
+            None => vec![text],
+        };
+        let given = Given { texts, origin: Origin::Variable(origin) };
+        values.insert(setting.key().to_owned(), given);
     }
+    Ok(values)
+}
 
-    fn token(sinks: &[NamedSink]) -> &str {
-        match &sinks[0].config {
-            SinkConfig::Mixpanel(config) => config.token.reveal(),
-            other => panic!("{other:?}"),
+/// A top-level setting below a `[table]` belongs to that table, which is easily overlooked.
+fn with_place(error: ConfigError, entries: &[Entry]) -> ConfigError {
+    use clap::Args;
+    let ConfigError::Unknown { key, origin, suggestion } = error else { return error };
+    let top = Setting::all(&Config::augment_args(Command::new("settings")));
+    let own = entries.iter().find(|entry| entry.origin == origin).map(|entry| entry.key.as_str());
+    match own.filter(|own| top.iter().any(|setting| setting.key() == *own)) {
+        Some(own) => {
+            let suggestion = format!(
+                " of the sink; to set `{own}` for the server, move it above the first [table]"
+            );
+            ConfigError::Unknown { key, origin, suggestion }
         }
+        None => ConfigError::Unknown { key, origin, suggestion },
     }
+}
 
-    #[test]
-    fn a_secret_from_the_environment_beats_the_one_in_the_file() {
-        let table = "[my-panel]\nkind = 'mixpanel'\ntoken = 'weak'";
-        assert_eq!(token(&sinks(table, &[]).unwrap()), "weak");
-        let env = [("LAMPLIGHT_SINK_MY_PANEL_TOKEN", "strong")];
-        assert_eq!(token(&sinks(table, &env).unwrap()), "strong");
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        std::fs::write(&path, "from a file\n").unwrap();
-        let env = [("LAMPLIGHT_SINK_MY_PANEL_TOKEN_FILE", path.to_str().unwrap())];
-        assert_eq!(token(&sinks(table, &env).unwrap()), "from a file");
-    }
+/// The environment variable of a sink's setting.
+pub(super) fn variable(sink: &str, key: &str) -> String {
+    format!("LAMPLIGHT_SINK_{sink}_{key}").to_uppercase().replace(['-', '.'], "_")
+}
 
-    #[test]
-    fn what_is_wrong_is_told_by_the_name_of_the_sink_and_quotes_no_secret() {
-        for (text, want) in [
-            ("[x]\nkind = 'mixpanel'", "missing field `token`"),
-            ("[x]\nkind = 'mixpanel'\ntoken = 'secret'\ntoken2 = 1", "unknown field `token2`"),
-            ("[x]\nkind = 'mixpanel'\ntoken = 123", "a secret must be text in quotes"),
-            ("[x]\nkind = 'mixpanle'", "unknown variant `mixpanle`"),
-            ("[x]\npath = 'a'", "missing field `kind`"),
-            ("[X]\nkind = 'file'\npath = 'a'", "its name must be"),
-            (
-                "[x]\nkind = 'file'\npath = 'a'\n[x.route]\ntypes = ['other']",
-                "unknown variant `other`",
-            ),
-            ("[x]\nkind = 'file'\npath = 'a'\n[x.retry]\nhorizon = 1", "unknown field `horizon`"),
-        ] {
-            let error = sinks(text, &[]).unwrap_err();
-            assert!(error.contains("sink `") && error.contains(want), "{text}: {error}");
-            assert!(!error.contains("secret'") && !error.contains("123"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_secret_is_not_printed() {
-        let sinks = sinks("[x]\nkind = 'mixpanel'\ntoken = 'hidden'", &[]).unwrap();
-        assert!(!format!("{sinks:?}").contains("hidden"));
-    }
+/// Parses the text of a sink's table, for tests and tools.
+///
+/// # Errors
+/// [`ConfigError`], without any secret in it.
+pub fn parse_sink(name: &str, table: &str) -> Result<SinkConfig, ConfigError> {
+    let entries = File::parse_table(table, Path::new(super::DEFAULT_FILE))?;
+    Ok(resolve(name, &entries, 1, &|_| None)?.sink.config)
 }

@@ -18,12 +18,15 @@ const INTAKE_PREFIX: &str = "/v1/";
 /// events, because a write key is public and no cookie is read.
 pub async fn add(
     State(entropy): State<Arc<dyn Entropy>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let is_intake = request.uri().path().starts_with(INTAKE_PREFIX);
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let id = request_id::of(request.headers(), &*entropy);
+    if let Some(id) = &id {
+        request.extensions_mut().insert(request_id::RequestId(id.clone()));
+    }
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let id = id.as_ref().and_then(|id| id.to_str().ok());

@@ -5,6 +5,8 @@ pub mod credentials;
 pub mod headers;
 pub mod listen;
 pub mod problem;
+pub mod refusal_log;
+pub mod refusals;
 pub mod request_id;
 pub mod shutdown;
 mod write_timeout;

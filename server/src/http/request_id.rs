@@ -7,6 +7,10 @@ use crate::system::entropy::Entropy;
 
 /// The header of the id, in requests and answers.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The id, in the extensions of a request.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub HeaderValue);
+
 /// Longest id that is accepted from a client, in bytes.
 const ID_BYTES_MAX: usize = 64;
 

@@ -19,25 +19,14 @@ pub(super) struct ClientInfo {
     pub(super) network: Option<String>,
 }
 
-/// What is kept of the address that a request came from. The address itself never is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// What is stored of a client's IP address. The address itself never is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ClientNetwork {
-    /// The network it is in, /24 or /48.
+    /// Its network: /24, or /48 for IPv6
     #[default]
     Cut,
-    /// Nothing, so that no place can be told from it.
+    /// Nothing, so that no location can be derived
     Drop,
-}
-
-impl ClientNetwork {
-    /// Its name in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cut => "cut",
-            Self::Drop => "drop",
-        }
-    }
 }
 
 /// Decides which facts about clients are stored, and which proxies may report a client's address.

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::HeaderMap;
-use serde::Deserialize;
 
 /// The header to which a proxy appends the address that it received the request from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -13,8 +12,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 const HOPS_MAX: usize = 16;
 
 /// A network, such as `10.0.0.0/8`. An address alone is a network of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     first: IpAddr,
     /// The prefix length: the number of leading bits that all of its addresses share.
@@ -73,14 +71,6 @@ impl FromStr for Network {
             () if beyond(number, length) != 0 => Err(NetworkError::Inside),
             () => Ok(Self { first, bits: length }),
         }
-    }
-}
-
-impl TryFrom<String> for Network {
-    type Error = NetworkError;
-
-    fn try_from(text: String) -> Result<Self, NetworkError> {
-        text.parse()
     }
 }
 

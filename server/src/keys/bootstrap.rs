@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::{Encoding, Specification};
 
-use crate::config::KeyArgs;
+use crate::config::KeySettings;
+use crate::sinks::secret::Secret;
 use crate::store::{Key, KeyKind, Keys, StoreError};
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
@@ -68,21 +69,27 @@ pub struct FirstKeys {
 /// # Errors
 /// [`FirstKeysError`].
 pub async fn first_keys(
-    args: &KeyArgs,
+    settings: &KeySettings,
     stored: &dyn Keys,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<FirstKeys, FirstKeysError> {
     let given = [
-        (KeyKind::Write, "web", "write key", &args.write_key, &args.write_key_file),
-        (KeyKind::Secret, "backend", "secret key", &args.secret_key, &args.secret_key_file),
-        (KeyKind::Admin, "console", "admin token", &args.admin_token, &args.admin_token_file),
+        (KeyKind::Write, "web", "write key", &settings.write_key, &settings.write_key_file),
+        (KeyKind::Secret, "backend", "secret key", &settings.secret_key, &settings.secret_key_file),
+        (
+            KeyKind::Admin,
+            "console",
+            "admin token",
+            &settings.admin_token,
+            &settings.admin_token_file,
+        ),
     ];
     let there = stored.list().await?;
     let now_ms = clock.now_ms();
     let (mut add, mut keys) = (Vec::new(), FirstKeys::default());
     for (kind, source, what, text, file) in given {
-        if let Some(text) = given_text(what, kind, text.as_deref(), file.as_deref())? {
+        if let Some(text) = given_text(what, kind, text.as_ref(), file.as_deref())? {
             add.push(Key::new(kind, source, &text, now_ms));
         } else if !there.iter().any(|key| key.kind == kind) {
             let text = new_text(kind, entropy)?;
@@ -104,11 +111,11 @@ pub async fn first_keys(
 fn given_text(
     what: &'static str,
     kind: KeyKind,
-    text: Option<&str>,
+    text: Option<&Secret>,
     file: Option<&Path>,
 ) -> Result<Option<String>, FirstKeysError> {
     let text = match (text, file) {
-        (Some(text), _) => text.to_owned(),
+        (Some(text), _) => text.reveal().to_owned(),
         (None, Some(path)) => std::fs::read_to_string(path)
             .map_err(|source| FirstKeysError::File { what, path: path.to_owned(), source })?,
         (None, None) => return Ok(None),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::store::{EventRow, Reason};
 
+pub mod common_config;
 pub mod config;
 pub mod datadog;
 mod event_json;

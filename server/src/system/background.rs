@@ -1,35 +1,39 @@
-//! Who goes first when there is too little processor for everyone: those whose clients wait for an answer.
+//! Threads of lower priority for everything that happens after the answer.
 //!
-//! What comes after the answer runs on threads that stand back. They use whatever is idle; when nothing is, they still get
-//! about a quarter of what each thread before them gets, so they slow down and never stop, and `/api/queues` shows by how
-//! much they are behind.
+//! When the processor is busy, requests come first, because clients wait for their answers.
+//! Background threads use what is idle. When nothing is idle, each still gets about a quarter of
+//! what a thread of normal priority gets, so they slow down and never stop, and `/api/queues`
+//! shows how far they are behind.
 
 use std::io;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Added to the niceness of threads that stand back (nice(2)): weighs a third of the usual on Linux.
+/// Added to the niceness of background threads (nice(2)). On Linux it gives a third of the usual
+/// weight.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
-/// Lets other threads go before the calling one from here on. On Linux only: elsewhere niceness is the whole process's.
+/// Gives the calling thread a lower priority than others from here on. Only on Linux: elsewhere,
+/// niceness belongs to the whole process.
 pub fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = try_stand_back() {
-        tracing::debug!(%error, "failed to let other threads go first");
+    if let Err(error) = try_lower_thread_priority() {
+        tracing::debug!(%error, "failed to lower the priority of a background thread");
     }
 }
 
-/// Counts from the first thread of the process: a thread that is started by one that stands back stands back already.
+/// Counts from the first thread of the process, because a thread inherits the niceness of the one
+/// that starts it.
 #[cfg(target_os = "linux")]
-fn try_stand_back() -> rustix::io::Result<()> {
+fn try_lower_thread_priority() -> rustix::io::Result<()> {
     use rustix::process::{getpid, getpriority_process, setpriority_process};
 
     let usual = getpriority_process(Some(getpid()))?;
     setpriority_process(None, usual + NICER)
 }
 
-/// The threads for what comes after the answer.
+/// The background threads.
 #[derive(Debug)]
 pub struct Background {
     handle: Handle,
@@ -37,10 +41,10 @@ pub struct Background {
 }
 
 impl Background {
-    /// Starts them. One plans and waits; what blocks has threads of its own, which stand back, too.
+    /// Starts them: one that schedules, and more for what blocks, all of low priority.
     ///
     /// # Errors
-    /// When the system gives no threads.
+    /// When the system cannot start a thread.
     pub fn start() -> io::Result<Self> {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(1).thread_name("background").on_thread_start(lower_thread_priority);
@@ -48,7 +52,7 @@ impl Background {
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Where to run what comes after the answer.
+    /// Spawns tasks on the background threads.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -56,7 +60,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // Not waited for: whoever ends the server has waited for its tasks already.
+        // Does not wait: the server has waited for its tasks before.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -68,9 +72,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_after_the_answer_stands_back_and_nothing_else_does() {
+    fn only_background_threads_have_a_lower_priority() {
         let own = || rustix::process::getpriority_process(None).unwrap();
-        // The first thread of a process of tests has the usual niceness, too.
+        // The first thread of a test process has the usual niceness, too.
         let before = own();
         let background = Background::start().unwrap();
         let there = background.handle();

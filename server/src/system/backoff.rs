@@ -1,15 +1,16 @@
-//! How long to wait after a failure. Pure.
+//! How long to wait after a failure: exponential backoff with full jitter. Pure.
 
-/// How often, how fast and for how long a delivery is tried.
+/// How often, how soon and for how long a delivery is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Wait after the first failure, at least, in milliseconds.
+    /// Shortest wait after the first failure, in milliseconds.
     pub base_ms: u32,
-    /// Longest wait that grows out of repeated failures.
+    /// Longest wait between attempts, in milliseconds.
     pub cap_ms: u32,
-    /// Attempts after which a delivery is given up.
+    /// Attempts after which a delivery becomes a dead letter.
     pub attempts_max: u32,
-    /// Time since it was queued after which a delivery that fails again is given up.
+    /// Time since it was queued, in milliseconds, after which a delivery that fails again becomes a
+    /// dead letter.
     pub horizon_ms: i64,
 }
 
@@ -22,8 +23,9 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failures in a row, from 1: full jitter ("Exponential Backoff And Jitter", AWS
-    /// Architecture Blog, 2015) between the base and twice as much for each failure, at most the cap.
+    /// The wait after `failures` failures in a row, from 1, in milliseconds: full jitter
+    /// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015) between the base and a limit
+    /// that doubles with each failure up to the cap.
     pub fn delay_ms(&self, failures: u32, random: u64) -> i64 {
         let base = u64::from(self.base_ms);
         let doublings = failures.clamp(1, 32);
@@ -40,7 +42,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_delay_lies_between_base_and_cap_and_all_of_the_span_is_used(failures: u32, random: u64) {
+        fn a_delay_is_anywhere_between_the_base_and_the_cap(failures: u32, random: u64) {
             let policy = RetryPolicy::default();
             let delay = policy.delay_ms(failures, random);
             prop_assert!((2_000..=60_000).contains(&delay));
@@ -50,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_below_the_base_leaves_the_base() {
+    fn a_cap_below_the_base_counts_as_the_base() {
         let policy = RetryPolicy { base_ms: 10, cap_ms: 5, ..RetryPolicy::default() };
         assert_eq!(policy.delay_ms(4, u64::MAX), 10);
     }

@@ -1,17 +1,17 @@
-//! Time, as an argument.
+//! Time as an argument, so that tests can set it.
 
-/// Tells the time.
+/// A source of the time.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970, UTC.
     fn now_ms(&self) -> i64;
 }
 
-/// The machine's clock.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    // The one place where the machine's clock is read.
+    // The only place that reads the machine's clock.
     #[allow(clippy::disallowed_methods)]
     fn now_ms(&self) -> i64 {
         std::time::SystemTime::now()

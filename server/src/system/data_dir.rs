@@ -1,4 +1,4 @@
-//! The data directory: made, writable, and locked for one server at a time.
+//! The data directory: created if missing, and locked for one process at a time.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -7,39 +7,40 @@ use std::path::{Path, PathBuf};
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// It cannot be made.
-    #[error("make data directory {}; give another with --data", path.display())]
-    Make {
-        /// Where.
+    /// It cannot be created.
+    #[error("create data directory {}; choose another one with --data", path.display())]
+    Create {
+        /// Its path.
         path: PathBuf,
         /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// Nothing can be written in it.
+    /// It is not writable.
     #[error(
-        "write in data directory {}; make it writable for this user, or give another with --data",
+        "write to data directory {}; make it writable for this user, or choose another one with --data",
         path.display()
     )]
     NotWritable {
-        /// Where.
+        /// Its path.
         path: PathBuf,
         /// What the system said.
         #[source]
         source: io::Error,
     },
-    /// Another server uses it.
+    /// Another process uses it.
     #[error(
-        "lock data directory {}: another lamplight is using it. Stop that one, or give this one another with --data",
+        "lock data directory {}: another lamplight process is using it. Stop that process, or \
+         choose another directory with --data",
         path.display()
     )]
     Locked {
-        /// Where.
+        /// Its path.
         path: PathBuf,
     },
 }
 
-/// A data directory that no other server uses while this value lives.
+/// A data directory that no other process can open while this value lives.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
@@ -47,12 +48,13 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the directory if need be, and locks it. The lock ends with the process, however it ends.
+    /// Creates the directory if it does not exist, and locks it. The lock ends with the process,
+    /// however the process ends.
     ///
     /// # Errors
     /// [`DataDirError`].
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
-        make(path).map_err(|source| DataDirError::Make { path: path.to_owned(), source })?;
+        create(path).map_err(|source| DataDirError::Create { path: path.to_owned(), source })?;
         let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
         let lock = File::options()
             .create(true)
@@ -67,24 +69,24 @@ impl DataDir {
         }
     }
 
-    /// Where raw payloads are kept.
+    /// The database of raw payloads.
     pub fn intake_db(&self) -> PathBuf {
         self.path.join("intake.db")
     }
 
-    /// Where what came of them is kept.
+    /// The database of processed events.
     pub fn store_db(&self) -> PathBuf {
         self.path.join("store.db")
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Only its owner may look into it.
-fn make(path: &Path) -> io::Result<()> {
+/// Only its owner may read it.
+fn create(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -97,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_server_is_refused_until_the_first_is_gone() {
+    fn a_second_process_is_refused_until_the_first_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b");
         let first = DataDir::open(&path).unwrap();
@@ -107,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_its_place_is_told() {
+    fn a_file_in_place_of_the_directory_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("taken");
         std::fs::write(&path, "").unwrap();
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::Make { .. })));
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::Create { .. })));
     }
 }

@@ -1,37 +1,37 @@
-//! How much room the data directory's disk has, and whether that is too little to take payloads.
+//! Free space on the disk of the data directory, and whether it is enough to accept payloads.
 //!
-//! A server that fills its disk to the last byte can neither process what it took nor be repaired easily. So intake
-//! stops while there is still room for the rest to go on.
+//! A server that fills its disk to the last byte cannot process what it has accepted, and is hard
+//! to repair. So intake stops while there is still space for everything else.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often the room is measured.
+/// How often the free space is measured.
 pub const MEASURE_EVERY: Duration = Duration::from_secs(1);
-/// A client is told to come back after at least and at most this long.
+/// Shortest and longest `Retry-After`, in seconds.
 const RETRY_S: (i64, i64) = (2, 60);
 
-/// The room on the data directory's disk, as last measured.
+/// Free space on the disk of the data directory, as last measured.
 #[derive(Debug, Default)]
 pub struct DiskSpace {
     path: PathBuf,
     floor_bytes: u64,
     free_bytes: AtomicU64,
-    /// Since when there is too little, in milliseconds since 1970; 0 while there is enough.
+    /// Since when there is too little space, in milliseconds since 1970; 0 while there is enough.
     low_since_ms: AtomicI64,
 }
 
 impl DiskSpace {
-    /// The disk of `path`, on which `floor_bytes` are to stay free. Not measured yet.
+    /// The disk that holds `path`, of which `floor_bytes` must stay free. It is not measured yet.
     pub fn new(path: PathBuf, floor_bytes: u64) -> Self {
         Self { path, floor_bytes, ..Self::default() }
     }
 
-    /// Measures the room. Blocks for as long as the file system takes.
+    /// Measures the free space. Blocks for as long as the file system takes.
     ///
     /// # Errors
-    /// When the system does not tell; what was measured before stays.
+    /// When the file system cannot be asked. The last measurement stays.
     pub fn measure(&self, now_ms: i64) -> std::io::Result<()> {
         self.record(fs4::available_space(&self.path)?, now_ms);
         Ok(())
@@ -45,9 +45,17 @@ impl DiskSpace {
             self.low_since_ms.store(if is_low { now_ms.max(1) } else { 0 }, Ordering::Relaxed);
             let floor_bytes = self.floor_bytes;
             if is_low {
-                tracing::error!(free_bytes, floor_bytes, "the disk is nearly full: intake stops");
+                tracing::error!(
+                    free_bytes,
+                    floor_bytes,
+                    "the disk is nearly full, so intake stops; free some space, or lower --disk-floor-mib"
+                );
             } else {
-                tracing::info!(free_bytes, floor_bytes, "the disk has room again: intake goes on");
+                tracing::info!(
+                    free_bytes,
+                    floor_bytes,
+                    "the disk has enough free space again, so intake continues"
+                );
             }
         }
     }
@@ -57,12 +65,13 @@ impl DiskSpace {
         self.free_bytes.load(Ordering::Relaxed)
     }
 
-    /// Bytes that are to stay free.
+    /// Bytes that must stay free.
     pub fn floor_bytes(&self) -> u64 {
         self.floor_bytes
     }
 
-    /// When a client may try again, if there is too little room now. The longer that lasts already, the later.
+    /// How many seconds a client must wait before it retries, if there is too little space now. The
+    /// longer that lasts, the longer the wait.
     pub fn retry_after_s(&self, now_ms: i64) -> Option<u32> {
         let since_ms = self.low_since_ms.load(Ordering::Relaxed);
         if since_ms == 0 {
@@ -78,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn below_the_floor_nothing_is_taken_until_there_is_room_again() {
+    fn below_the_floor_clients_must_wait_until_there_is_space_again() {
         let disk = DiskSpace::new(PathBuf::from("."), 100);
         assert_eq!(disk.retry_after_s(5), None, "not measured yet");
         disk.record(99, 1_000);
@@ -91,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_real_disk_is_measured() {
+    fn the_free_space_of_a_real_disk_is_measured() {
         let dir = tempfile::tempdir().unwrap();
         let disk = DiskSpace::new(dir.path().to_owned(), u64::MAX);
         disk.measure(1).unwrap();

@@ -1,34 +1,34 @@
-//! Randomness, as an argument.
+//! Randomness as an argument, so that tests can repeat it.
 
 use uuid::Uuid;
 
-/// The operating system gave no random bytes.
+/// The operating system failed to give random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("get random bytes from the operating system")]
 pub struct EntropyError(#[source] pub getrandom::Error);
 
-/// Gives random bytes that nobody can guess.
+/// A source of random bytes that cannot be guessed.
 pub trait Entropy: Send + Sync + 'static {
     /// Fills `bytes`.
     ///
     /// # Errors
-    /// When the source has none to give.
+    /// When the source fails.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 
     /// A number of 128 random bits.
     ///
     /// # Errors
-    /// When the source has none to give.
+    /// When the source fails.
     fn bits(&self) -> Result<u128, EntropyError> {
         let mut bytes = [0; 16];
         self.fill(&mut bytes)?;
         Ok(u128::from_be_bytes(bytes))
     }
 
-    /// A `UUIDv7` (RFC 9562) made at `now_ms`: its text sorts by time.
+    /// A `UUIDv7` (RFC 9562) of the time `now_ms`, so that ids sort by time.
     ///
     /// # Errors
-    /// When the source has none to give.
+    /// When the source fails.
     fn uuid_v7(&self, now_ms: i64) -> Result<Uuid, EntropyError> {
         let mut random = [0; 10];
         self.fill(&mut random)?;
@@ -37,7 +37,7 @@ pub trait Entropy: Send + Sync + 'static {
     }
 }
 
-/// The operating system's randomness.
+/// The random bytes of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 

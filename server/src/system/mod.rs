@@ -1,4 +1,4 @@
-//! What the server takes from the machine: time, randomness, the disk, threads, the log.
+//! What the server gets from the machine: time, randomness, disk space, files, threads and the log.
 
 pub mod background;
 pub mod backoff;

@@ -1,15 +1,15 @@
-//! How many files and connections the process may have open.
+//! How many files and connections the process may have open at a time.
 
-/// What databases, logs and sinks may need beside connections.
+/// Open files reserved for databases, logs and sinks.
 const RESERVED: u64 = 256;
-/// Fewest connections that are served, whatever the system allows.
+/// Fewest connections to serve, whatever the system allows.
 const CONNECTIONS_MIN: u64 = 64;
 
-/// How many connections may be open at a time: `connections_max`, or as many as the system allows once the process has
-/// asked it for enough.
+/// How many connections may be open at a time: `connections_max`, or as many as the system allows
+/// after the process has raised its own limit.
 ///
-/// The usual limit of 1,024 is there for programs that use `select`, which none here does
-/// (systemd.exec(5), "LimitNOFILE="); a process may raise its own up to the hard limit.
+/// The usual limit of 1,024 protects programs that use `select`, which the server does not
+/// (systemd.exec(5), "LimitNOFILE="). A process may raise its own limit up to the hard limit.
 #[cfg(unix)]
 pub(crate) fn connections(connections_max: u64) -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -27,7 +27,7 @@ pub(crate) fn connections(connections_max: u64) -> u64 {
         tracing::warn!(
             connections,
             open_files = allowed,
-            "the system allows fewer open files than connections are wanted; raise its limit"
+            "the limit on open files is too low for all connections; raise it with `ulimit -n`"
         );
     }
     connections
@@ -43,7 +43,7 @@ pub(crate) fn connections(connections_max: u64) -> u64 {
 #[cfg(all(test, unix))]
 mod tests {
     #[test]
-    fn the_limit_is_raised_as_far_as_it_may_be() {
+    fn the_limit_is_raised_up_to_the_hard_limit() {
         let connections = super::connections(8_192);
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         let allowed = limit.current.unwrap_or(u64::MAX);

@@ -2,39 +2,39 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use clap::{Args, ValueEnum};
 
-use crate::sinks::config::RouteConfig;
+use crate::sinks::common_config::RouteConfig;
 
-/// What a timer is to Datadog.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// How a timer is sent to Datadog.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Timers {
-    /// A distribution: percentiles over all hosts.
+    /// As a distribution: percentiles over all hosts
     #[default]
     Distribution,
-    /// A StatsD timer: percentiles on each agent.
+    /// As a StatsD timer: percentiles on each agent
     Timer,
 }
 
-/// A Datadog sink. Either `address` or `socket`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A Datadog sink. It has either `address` or `socket`.
+#[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Host and port of an agent's DogStatsD, for UDP.
+    /// Host and UDP port of the agent's DogStatsD; set this or `socket`
+    #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
-    /// Path of its Unix socket.
+    /// Path of the agent's Unix socket; set this or `address`
+    #[arg(long, value_name = "FILE")]
     pub socket: Option<PathBuf>,
-    /// What every metric's name begins with.
-    #[serde(default)]
+    /// Text before the name of every metric
+    #[arg(long, default_value = "", value_name = "TEXT")]
     pub prefix: String,
-    /// Tags of every metric, such as `env:prod`.
-    #[serde(default)]
+    /// Tags of every metric, such as `env:prod`
+    #[arg(long, value_delimiter = ',', value_name = "TAG")]
     pub tags: Vec<String>,
-    /// What a timer is.
-    #[serde(default)]
+    /// How a timer is sent
+    #[arg(long, value_enum, default_value_t = Timers::Distribution, value_name = "FORM")]
     pub timers: Timers,
     /// Which events it gets.
-    #[serde(default)]
+    #[command(flatten)]
     pub route: RouteConfig,
 }

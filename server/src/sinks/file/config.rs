@@ -2,44 +2,39 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use clap::{Args, ValueEnum};
 
-use crate::sinks::config::{RetryConfig, RouteConfig};
+use crate::sinks::common_config::{RetryConfig, RouteConfig};
 
-/// When a batch is on disk for certain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// When a batch is certainly on disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Sync {
-    /// Before its events count as sent.
+    /// Before its events count as sent
     #[default]
     Batch,
-    /// Whenever the system gets round to it.
+    /// Whenever the operating system writes it
     Never,
 }
 
 /// A file of JSON lines.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The file. Its directory is made if it is not there.
+    /// Path of the file; its directory is created if it does not exist
+    #[arg(long, value_name = "FILE")]
     pub path: PathBuf,
-    /// From this size on the file is moved aside and a new one begun, in bytes.
-    #[serde(default = "rotate_bytes")]
+    /// Size at which the file is moved aside and a new one is begun, in bytes
+    #[arg(long, default_value_t = 100 * 1024 * 1024, value_name = "BYTES")]
     pub rotate_bytes: u64,
-    /// Files that were moved aside beyond this many are deleted, the oldest first; 0 keeps all.
-    #[serde(default)]
+    /// How many files that were moved aside to keep; older ones are deleted, and 0 keeps all
+    #[arg(long, default_value_t = 0, value_name = "COUNT")]
     pub keep: usize,
-    /// When a batch is on disk for certain.
-    #[serde(default)]
+    /// When a batch is synced to disk
+    #[arg(long, value_enum, default_value_t = Sync::Batch, value_name = "WHEN")]
     pub sync: Sync,
     /// Which events it gets.
-    #[serde(default)]
+    #[command(flatten)]
     pub route: RouteConfig,
-    /// How it is tried again.
-    #[serde(default)]
+    /// How it is retried.
+    #[command(flatten)]
     pub retry: RetryConfig,
-}
-
-const fn rotate_bytes() -> u64 {
-    100 * 1024 * 1024
 }

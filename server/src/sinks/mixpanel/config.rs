@@ -2,21 +2,20 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use clap::{Args, ValueEnum};
 
-use crate::sinks::config::{RetryConfig, RouteConfig};
+use crate::sinks::common_config::{RetryConfig, RouteConfig};
 use crate::sinks::secret::Secret;
 
-/// Where a project's data lives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Where the data of a project is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Region {
-    /// United States.
+    /// United States
     #[default]
     Us,
-    /// European Union.
+    /// European Union
     Eu,
-    /// India.
+    /// India
     In,
 }
 
@@ -32,49 +31,42 @@ impl Region {
 }
 
 /// A Mixpanel sink.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The project's token. Profiles need it even with a service account.
+    /// Token of the project; profiles need it even with a service account
+    #[arg(long, value_name = "TOKEN")]
     pub token: Secret,
-    /// Where the project's data lives.
-    #[serde(default)]
+    /// Where the data of the project is stored
+    #[arg(long, value_enum, default_value_t = Region::Us, value_name = "REGION")]
     pub region: Region,
-    /// Another address than the region's, for a proxy.
+    /// Address to use instead of the region's, for a proxy
+    #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// The user name of a service account, to be used instead of the token.
+    /// User name of a service account to use instead of the token
+    #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,
-    /// Its secret.
+    /// Secret of the service account
+    #[arg(long, value_name = "SECRET")]
     pub service_account_secret: Option<Secret>,
-    /// The project's number, which a service account needs.
+    /// Number of the project, which a service account needs
+    #[arg(long, value_name = "ID")]
     pub project_id: Option<String>,
-    /// Events in one request, 1 to 2,000.
-    #[serde(default = "events_max")]
+    /// Events in one request, 1 to 2,000
+    #[arg(long, default_value_t = super::EVENTS_MAX, value_name = "COUNT")]
     pub events_max: u32,
-    /// Requests under way at a time, 1 to 16.
-    #[serde(default = "parallel")]
+    /// Requests in flight at a time, 1 to 16
+    #[arg(long, default_value_t = 4, value_name = "COUNT")]
     pub parallel: u32,
-    /// A file with certificates of authorities (PEM) that are trusted beside Mozilla's.
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// How long one request may take, in milliseconds.
-    #[serde(default = "timeout_ms")]
+    /// How long one request may take, in milliseconds
+    #[arg(long, default_value_t = 30_000, value_name = "MS")]
     pub timeout_ms: u32,
     /// Which events it gets.
-    #[serde(default)]
+    #[command(flatten)]
     pub route: RouteConfig,
-    /// How it is tried again.
-    #[serde(default)]
+    /// How it is retried.
+    #[command(flatten)]
     pub retry: RetryConfig,
-}
-
-const fn events_max() -> u32 {
-    super::EVENTS_MAX
-}
-
-const fn parallel() -> u32 {
-    4
-}
-
-const fn timeout_ms() -> u32 {
-    30_000
 }

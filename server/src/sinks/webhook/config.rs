@@ -2,39 +2,33 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use clap::Args;
 
-use crate::sinks::config::{RetryConfig, RouteConfig};
+use crate::sinks::common_config::{RetryConfig, RouteConfig};
 use crate::sinks::secret::Secret;
 
 /// A webhook.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// Where to POST. It may hold a secret, so it is never logged.
+    /// URL to POST to; it may contain a secret, so it is never shown
+    #[arg(long, value_name = "URL")]
     pub url: Secret,
-    /// What requests are signed with: at least 16 bytes, or `whsec_` and their base64.
+    /// Key that signs requests: at least 16 bytes, or `whsec_` and their base64
+    #[arg(long, value_name = "KEY")]
     pub secret: Secret,
-    /// Events in one request, 1 to 1,000.
-    #[serde(default = "events_max")]
+    /// Events in one request, 1 to 1,000
+    #[arg(long, default_value_t = 100, value_name = "COUNT")]
     pub events_max: u32,
-    /// A file with certificates of authorities (PEM) that are trusted beside Mozilla's.
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// How long one request may take, in milliseconds.
-    #[serde(default = "timeout_ms")]
+    /// How long one request may take, in milliseconds
+    #[arg(long, default_value_t = 30_000, value_name = "MS")]
     pub timeout_ms: u32,
     /// Which events it gets.
-    #[serde(default)]
+    #[command(flatten)]
     pub route: RouteConfig,
-    /// How it is tried again.
-    #[serde(default)]
+    /// How it is retried.
+    #[command(flatten)]
     pub retry: RetryConfig,
-}
-
-const fn events_max() -> u32 {
-    100
-}
-
-const fn timeout_ms() -> u32 {
-    30_000
 }

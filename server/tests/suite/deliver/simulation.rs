@@ -5,10 +5,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lamplight_server::config::parse_sink;
 use lamplight_server::deliver::{DeliverError, DeliveredBatch, Lane, Worker};
-use lamplight_server::sinks::Sink;
 use lamplight_server::sinks::mixpanel::Mixpanel;
 use lamplight_server::sinks::webhook::Webhook;
+use lamplight_server::sinks::{Sink, SinkConfig};
 use lamplight_server::store::{DeliveryQueue, SinkRow, StoreError};
 use lamplight_server::system::backoff::RetryPolicy;
 use lamplight_server::system::clock::Clock;
@@ -245,11 +246,18 @@ impl Simulation {
         }
         let http = Arc::new(Api { sink, shared });
         if sink == WEBHOOK {
-            let table = "url = 'http://hook.example'\nsecret = '0123456789abcdef'\nevents_max = 6";
-            return Arc::new(Webhook::over(&toml::from_str(table).unwrap(), http).unwrap());
+            let table = "kind = 'webhook'\nurl = 'http://hook.example'\nsecret = '0123456789abcdef'\n\
+                         events_max = 6";
+            let SinkConfig::Webhook(config) = parse_sink("hook", table).unwrap() else {
+                panic!("a webhook is not a webhook")
+            };
+            return Arc::new(Webhook::over(&config, http).unwrap());
         }
-        let table = "token = 'right'\nevents_max = 6\nparallel = 2";
-        Arc::new(Mixpanel::over(&toml::from_str(table).unwrap(), http).unwrap())
+        let table = "kind = 'mixpanel'\ntoken = 'right'\nevents_max = 6\nparallel = 2";
+        let SinkConfig::Mixpanel(config) = parse_sink("panel", table).unwrap() else {
+            panic!("Mixpanel is not Mixpanel")
+        };
+        Arc::new(Mixpanel::over(&config, http).unwrap())
     }
 
     /// Checks that confirmed pauses and resumes survive the process.

@@ -4,7 +4,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -18,6 +19,7 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) url: String,
     pub(crate) output: String,
+    log: Arc<Mutex<String>>,
     agent: ureq::Agent,
 }
 
@@ -76,7 +78,8 @@ impl Server {
 
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary runs");
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let log = collect(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut output = String::new();
         lines.read_line(&mut output).unwrap();
@@ -88,7 +91,7 @@ impl Server {
         while !output.contains("Stop with Ctrl-C") {
             assert!(lines.read_line(&mut output).unwrap() > 0, "it said {output:?}");
         }
-        Self { child, url, output, agent: agent() }
+        Self { child, url, output, log, agent: agent() }
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -199,6 +202,24 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Asks it to stop, and gives all that it logged.
+    pub(crate) fn stop_with_log(self) -> String {
+        let log = Arc::clone(&self.log);
+        assert_eq!(self.stop(), Some(0));
+        // Whoever collects it drops its part at the end.
+        let begun = now();
+        while Arc::strong_count(&log) > 1 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "the log has no end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        log.lock().unwrap().clone()
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -222,6 +243,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Reads a log while it is written, so that its pipe never fills up.
+fn collect(stderr: ChildStderr) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let collected = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let mut collected = collected.lock().unwrap();
+            collected.push_str(&line);
+            collected.push('\n');
+        }
+    });
+    log
 }
 
 /// A client that returns every status as a response.

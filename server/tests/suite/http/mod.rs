@@ -8,6 +8,7 @@ mod faults;
 mod golden;
 mod limits;
 mod live;
+mod logging;
 mod proxied;
 mod reading;
 mod refusals;

@@ -1,4 +1,4 @@
-//! Starting and stopping, and what is said when it cannot be done.
+//! Starting and stopping, and the errors of a start that fails.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn fails(mut command: Command) -> String {
 }
 
 #[test]
-fn keys_are_made_and_shown_at_the_first_start_only() {
+fn keys_are_generated_and_shown_at_the_first_start_only() {
     let dir = tempfile::tempdir().unwrap();
     let serve = || bare(&["serve", "--listen", "127.0.0.1:0"], dir.path());
     let first = Server::start(serve());
@@ -52,7 +52,7 @@ fn keys_are_made_and_shown_at_the_first_start_only() {
 }
 
 #[test]
-fn a_key_given_later_is_valid_beside_the_others() {
+fn a_key_given_later_is_valid_beside_the_first_ones() {
     let dir = tempfile::tempdir().unwrap();
     Server::serve(dir.path()).stop();
     let file = dir.path().join("token");
@@ -76,31 +76,44 @@ fn a_short_secret_is_refused() {
 }
 
 #[test]
-fn a_taken_port_is_told() {
+fn a_port_in_use_is_an_error_that_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let first = Server::serve(&dir.path().join("a"));
     let taken = bare(&["serve", "--listen", first.address()], &dir.path().join("b"));
-    assert!(fails(taken).contains("something is listening there already"));
+    assert!(fails(taken).contains("another program is listening there already"));
 }
 
 #[test]
-fn a_data_directory_in_use_is_told() {
+fn a_start_that_fails_generates_no_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("lamplight.toml");
+    std::fs::write(&config, "[sinks.hook]\nkind = 'webhook'\nurl = 'no url'\nsecret = 'short'")
+        .unwrap();
+    let mut wrong = bare(&["serve", "--listen", "127.0.0.1:0"], &dir.path().join("data"));
+    wrong.arg("--config").arg(&config);
+    assert!(fails(wrong).contains("sink `hook`"));
+    let right = bare(&["serve", "--listen", "127.0.0.1:0"], &dir.path().join("data"));
+    assert!(Server::start(right).output.contains("at_"), "the keys are shown now");
+}
+
+#[test]
+fn a_data_directory_in_use_is_an_error_that_says_so() {
     let dir = tempfile::tempdir().unwrap();
     let _first = Server::serve(dir.path());
-    assert!(fails(command("serve", dir.path())).contains("another lamplight is using it"));
+    assert!(fails(command("serve", dir.path())).contains("another lamplight process is using it"));
 }
 
 #[test]
-fn a_data_directory_that_cannot_be_made_is_told() {
+fn a_data_directory_that_cannot_be_created_is_an_error_that_names_the_flag() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("file"), "").unwrap();
     let said = fails(command("serve", &dir.path().join("file")));
-    assert!(said.contains("make data directory") && said.contains("--data"), "{said}");
+    assert!(said.contains("create data directory") && said.contains("--data"), "{said}");
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
 }
 
 #[test]
-fn a_database_of_a_newer_version_is_told_and_left_alone() {
+fn a_database_of_a_newer_version_is_refused_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     Server::serve(dir.path()).stop();
     let path = dir.path().join("store.db");
@@ -114,7 +127,7 @@ fn a_database_of_a_newer_version_is_told_and_left_alone() {
 }
 
 #[test]
-fn a_stop_finishes_what_was_begun_and_ends_with_0() {
+fn a_stop_finishes_what_was_begun_and_exits_with_0() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let sent = server.send(r#"[{"name":"a"}]"#);
@@ -122,13 +135,13 @@ fn a_stop_finishes_what_was_begun_and_ends_with_0() {
     assert_eq!(server.stop(), Some(0));
     for log in ["intake.db-wal", "store.db-wal"] {
         let length = std::fs::metadata(dir.path().join(log)).map_or(0, |file| file.len());
-        assert_eq!(length, 0, "everything is in its final place");
+        assert_eq!(length, 0, "everything has been written to its final place");
     }
     assert_eq!(Server::serve(dir.path()).settled()["stored"], 1);
 }
 
 #[test]
-fn help_and_version_are_there() {
+fn help_and_version_are_printed() {
     let run = |args: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_lamplight")).args(args).output().unwrap();
         assert!(output.status.success());

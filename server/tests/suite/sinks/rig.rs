@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lamplight_server::config::parse_sink;
 use lamplight_server::deliver::Worker;
 use lamplight_server::process::row_id;
 use lamplight_server::sinks::{SinkConfig, open};
@@ -38,7 +39,7 @@ impl Rig {
     fn over(dir: tempfile::TempDir, sinks: &[(&str, &str)]) -> Self {
         let sinks: Vec<(String, SinkConfig)> = sinks
             .iter()
-            .map(|(name, text)| ((*name).to_owned(), toml::from_str(text).unwrap()))
+            .map(|(name, text)| ((*name).to_owned(), parse_sink(name, text).unwrap()))
             .collect();
         let routes = sinks.iter().map(|(name, config)| config.route(name)).collect();
         let path = dir.path().join("store.db");

@@ -1,0 +1,214 @@
+//! `lamplight serve` and `lamplight demo`: start, run, shut down.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::welcome::welcome;
+use crate::app::App;
+use crate::config::Config;
+use crate::http::listen;
+use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
+use crate::router;
+use crate::server::{BuildError, Server};
+use crate::system::background::Background;
+use crate::system::data_dir::{DataDir, DataDirError};
+use crate::system::disk_space::MEASURE_EVERY;
+use crate::system::entropy::EntropyError;
+use crate::web::demo::Demo;
+
+/// How long open requests may take to end after a stop. With the next two, 10 s in all.
+const REQUESTS_GRACE: Duration = Duration::from_secs(5);
+/// How long workers may take to finish what they have leased.
+const WORKERS_GRACE: Duration = Duration::from_secs(3);
+/// How long the databases may take to write everything to its final place.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// How often counted refusals are looked through for those to be logged.
+const REFUSALS_EVERY: Duration = Duration::from_secs(5);
+
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The parts of the server cannot be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The keys cannot be set up.
+    #[error(transparent)]
+    Keys(#[from] FirstKeysError),
+    /// Another program listens there.
+    #[error(
+        "listen on {0}: another program is listening there already. Stop it, or choose another \
+         address with --listen"
+    )]
+    InUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("listen on {address}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The demo hands out a token that may read everything.
+    #[error(
+        "run the demo on {0}: its page gets a token that may read everything, so it listens on \
+         loopback addresses only. Choose one with --listen, such as 127.0.0.1:8787"
+    )]
+    DemoNotLoopback(SocketAddr),
+    /// The background threads do not start.
+    #[error("start the threads that process and deliver events")]
+    Threads(#[source] std::io::Error),
+    /// No token could be made for the demo page.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// What to serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The server.
+    Serve,
+    /// The server and a demo page.
+    Demo,
+}
+
+/// Runs until `stop` ends, then finishes what was begun and returns.
+///
+/// # Errors
+/// [`StartError`]. Once the server has started, it does not fail.
+pub async fn serve(
+    config: &Config,
+    mode: Mode,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    if mode == Mode::Demo && !config.listen.ip().is_loopback() {
+        return Err(StartError::DemoNotLoopback(config.listen));
+    }
+    let dir = DataDir::open(&config.data)?;
+    let (listener, address) = bind(config.listen).await?;
+    let server = Server::open(config, dir)?;
+    let deliverers = server.deliverers()?;
+    let background = Background::start().map_err(StartError::Threads)?;
+    // Keys come last: a start that fails must not have generated keys that nobody was shown.
+    let keys = &*server.storage.keys;
+    let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
+
+    let app = Arc::new(server.app(keys.all.iter().cloned(), &deliverers));
+    let demo = match mode {
+        Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
+        Mode::Serve => None,
+    };
+    let (stopping, stopped) = watch::channel(false);
+    let measuring = tokio::spawn(measure_disk(Arc::clone(&app)));
+    let counting = tokio::spawn(log_refusals(Arc::clone(&app)));
+    let mut workers = server.start_workers(&app, deliverers, &stopped, background.handle());
+    let router = router::router(&app, demo.as_ref());
+    let (closing, closed) = watch::channel(false);
+    let serving = tokio::spawn(listen::serve(listener, router, closed, REQUESTS_GRACE));
+    greet(address, server.dir(), &keys, mode);
+
+    stop.await;
+    tracing::info!("shutting down");
+    let grace = REQUESTS_GRACE + WORKERS_GRACE + CLOSE_GRACE;
+    app.drain(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
+    closing.send_replace(true);
+    let _ = serving.await;
+    stopping.send_replace(true);
+    if tokio::time::timeout(WORKERS_GRACE, async { while workers.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
+        tracing::warn!("workers did not finish in time; the next start finishes their leased work");
+    }
+    if tokio::time::timeout(CLOSE_GRACE, server.close()).await.is_err() {
+        tracing::warn!("the databases did not close in time; the next start recovers them");
+    }
+    measuring.abort();
+    counting.abort();
+    app.refusals.log_all();
+    tracing::info!("shut down");
+    Ok(())
+}
+
+/// Measures the free disk space again and again.
+async fn measure_disk(app: Arc<App>) {
+    loop {
+        let (disk, now_ms) = (Arc::clone(&app.disk), app.clock.now_ms());
+        let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
+        if let Ok(Err(error)) = measured {
+            tracing::warn!(%error, "failed to measure the free disk space");
+        }
+        tokio::time::sleep(MEASURE_EVERY).await;
+    }
+}
+
+/// Logs the counts of refused requests, each at most once a minute.
+async fn log_refusals(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(REFUSALS_EVERY).await;
+        app.refusals.log_due();
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::InUse(address),
+        _ => StartError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn greet(address: SocketAddr, dir: &DataDir, keys: &FirstKeys, mode: Mode) {
+    let has_demo = mode == Mode::Demo;
+    if let Err(error) = welcome(&mut std::io::stdout(), address, dir.path(), keys, has_demo) {
+        tracing::warn!(%error, "failed to print where the server listens");
+    }
+}
+
+/// Ends when the process is asked to stop, by SIGTERM or Ctrl-C.
+///
+/// It listens from the moment of the call, not of the first poll, so that a signal that arrives
+/// during the start also ends the server properly.
+#[cfg(unix)]
+pub fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let listen = |kind: SignalKind| {
+        let registered = signal(kind);
+        async move {
+            match registered {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(error) => {
+                    tracing::warn!(%error, signal = kind.as_raw_value(), "failed to listen for a signal");
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    };
+    let (terminate, interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async {
+        tokio::select! {
+            () = terminate => {}
+            () = interrupt => {}
+        }
+    }
+}
+
+/// Ends when the process is asked to stop, by Ctrl-C.
+#[cfg(not(unix))]
+pub async fn stop_signal() {
+    if let Err(error) = tokio::signal::ctrl_c().await {
+        tracing::warn!(%error, "failed to listen for Ctrl-C");
+        std::future::pending::<()>().await;
+    }
+}

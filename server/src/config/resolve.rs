@@ -1,0 +1,73 @@
+//! From flags, environment and file to one [`Config`].
+
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::file::File;
+use super::layers::{self, Given, Origin, Values};
+use super::setting::Setting;
+use super::{Config, ConfigError, print, sinks};
+
+/// Settings that can also be given as the name of a file that holds them.
+const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
+/// The variable that programs in Rust usually take their log filter from.
+const RUST_LOG: &str = "RUST_LOG";
+
+/// An environment variable's value.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Config {
+    /// The configuration of a command whose flags and variables clap has parsed into `matches`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], without any secret in it.
+    pub fn resolve(matches: &ArgMatches, env: Env<'_>) -> Result<Self, ConfigError> {
+        let path = matches.get_one::<std::path::PathBuf>("config");
+        let file = File::read(path.map(std::path::PathBuf::as_path))?;
+        let command = Self::augment_args(Command::new("settings"));
+        let settings = Setting::all(&command);
+        let mut values = layers::from_entries(&settings, "", &file.entries)?;
+        for (key, given) in layers::from_matches(&settings, matches) {
+            values.insert(key, given);
+        }
+        take_rust_log(&mut values, env);
+        HAS_FILE.iter().try_for_each(|key| choose(&mut values, key))?;
+        let parsed = layers::parse(command, "", &values)?;
+        let mut config = Self::from_arg_matches(&parsed).map_err(|error| ConfigError::Value {
+            key: "configuration".into(),
+            origin: Origin::Default,
+            why: error.kind().to_string(),
+        })?;
+        config.config = path.cloned();
+        config.effective = print::effective(&settings, "", &values);
+        for (name, entries) in &file.sinks {
+            let sink = sinks::resolve(name, entries, file.sinks.len(), env)?;
+            config.effective.extend(sink.effective);
+            config.sinks.push(sink.sink);
+        }
+        Ok(config)
+    }
+}
+
+/// `RUST_LOG` counts less than the flag and our own variable, and more than the file.
+fn take_rust_log(values: &mut Values, env: Env<'_>) {
+    let is_given = values
+        .get("log")
+        .is_some_and(|given| matches!(given.origin, Origin::Flag(_) | Origin::Variable(_)));
+    if let Some(text) = env(RUST_LOG).filter(|text| !is_given && !text.is_empty()) {
+        let origin = Origin::Variable(RUST_LOG.into());
+        values.insert("log".into(), Given { texts: vec![text], origin });
+    }
+}
+
+/// A key and the file that holds it are one setting: the layer that counts more decides which.
+fn choose(values: &mut Values, key: &str) -> Result<(), ConfigError> {
+    let file_key = format!("{key}_file");
+    let (Some(text), Some(file)) = (values.get(key), values.get(&file_key)) else { return Ok(()) };
+    if text.origin.is_layer_of(&file.origin) {
+        let origin = text.origin.clone();
+        return Err(ConfigError::Both { key: key.to_owned(), origin });
+    }
+    let loser = if text.origin < file.origin { key.to_owned() } else { file_key };
+    values.remove(&loser);
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! What the declaration of one setting says.
+
+use std::any::TypeId;
+
+use clap::builder::PossibleValue;
+use clap::{Arg, ArgAction, Command};
+
+use super::settings::Property;
+use crate::sinks::secret::Secret;
+
+/// The form that a value has in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Text,
+    Number,
+    List,
+    /// Text for each name.
+    Table,
+}
+
+impl Shape {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text in quotes",
+            Self::Number => "a whole number",
+            Self::List => "a list of texts in quotes",
+            Self::Table => "a table of texts in quotes",
+        }
+    }
+}
+
+/// One setting, as its clap argument declares it.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    arg: Arg,
+}
+
+impl Setting {
+    /// The settings that `command` takes and that the file may hold.
+    pub(super) fn all(command: &Command) -> Vec<Self> {
+        let args = command.get_arguments().filter(|arg| {
+            let is_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
+            is_value && arg.get_id() != "config"
+        });
+        args.map(|arg| Self { arg: arg.clone() }).collect()
+    }
+
+    pub(super) fn arg(&self) -> &Arg {
+        &self.arg
+    }
+
+    /// Its name in the file: that of the flag, with underscores.
+    pub(super) fn key(&self) -> &str {
+        self.arg.get_id().as_str()
+    }
+
+    pub(super) fn flag(&self) -> &str {
+        self.arg.get_long().unwrap_or_else(|| self.key())
+    }
+
+    pub(super) fn variable(&self) -> Option<&str> {
+        self.arg.get_env().and_then(|name| name.to_str())
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.arg.get_value_parser().type_id() == TypeId::of::<Secret>()
+    }
+
+    pub(super) fn is_required(&self) -> bool {
+        self.arg.is_required_set()
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        let type_id = self.arg.get_value_parser().type_id();
+        let numbers = [TypeId::of::<u32>(), TypeId::of::<u64>(), TypeId::of::<usize>()];
+        if type_id == TypeId::of::<Property>() {
+            Shape::Table
+        } else if matches!(self.arg.get_action(), ArgAction::Append) {
+            Shape::List
+        } else if numbers.iter().any(|number| type_id == *number) {
+            Shape::Number
+        } else {
+            Shape::Text
+        }
+    }
+
+    pub(super) fn heading(&self) -> Option<&str> {
+        self.arg.get_help_heading()
+    }
+
+    /// What it does, without what else is shown of it.
+    pub(super) fn help(&self) -> String {
+        let help = self.arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = help.split(" [default:").next().unwrap_or_default().trim();
+        help.to_owned()
+    }
+
+    /// The default in words, for a setting whose default is not a value.
+    pub(super) fn default_in_words(&self) -> Option<String> {
+        let help = self.arg.get_help()?.to_string();
+        let (_, words) = help.split_once("[default: ")?;
+        Some(words.trim_end().trim_end_matches(']').to_owned())
+    }
+
+    pub(super) fn default_texts(&self) -> Vec<String> {
+        let texts = self.arg.get_default_values().iter();
+        texts.map(|text| text.to_string_lossy().into_owned()).collect()
+    }
+
+    /// The only values that it may have, if they are a few.
+    pub(super) fn choices(&self) -> Vec<PossibleValue> {
+        self.arg.get_possible_values()
+    }
+
+    /// `texts` as the file would have them.
+    pub(super) fn toml(&self, texts: &[String]) -> Option<String> {
+        let quoted = |text: &String| toml::Value::String(text.clone()).to_string();
+        if texts.is_empty() {
+            return None;
+        }
+        Some(match self.shape() {
+            Shape::Number => texts.concat(),
+            Shape::Text => quoted(&texts.concat()),
+            Shape::List => {
+                let texts: Vec<String> = texts.iter().map(quoted).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Shape::Table => {
+                let pairs = texts.iter().filter_map(|text| text.split_once('='));
+                let pairs: toml::Table =
+                    pairs.map(|(name, value)| (name.to_owned(), value.into())).collect();
+                toml::Value::Table(pairs).to_string()
+            }
+        })
+    }
+}

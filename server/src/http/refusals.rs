@@ -1,0 +1,91 @@
+//! Which refused requests an operator may want to know of, and the log line about each kind.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, Uri, header};
+
+use super::credentials;
+use super::problem::Problem;
+use super::refusal_log::{RefusalLog, Refused, Sender, Summary};
+use super::request_id::RequestId;
+use crate::keys::keyring::Keyring;
+use crate::system::clock::Clock;
+
+/// Counts refused requests by code and key.
+pub struct Refusals {
+    log: RefusalLog,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Refusals {
+    /// Nothing is counted yet. Senders are named by the ids of `keyring`.
+    pub fn new(keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        Self { log: RefusalLog::default(), keyring, clock }
+    }
+
+    /// Logs the counts that are a minute old.
+    pub fn log_due(&self) {
+        self.log.due(self.clock.now_ms()).iter().for_each(Summary::log);
+    }
+
+    /// Logs all counts, because the server shuts down.
+    pub fn log_all(&self) {
+        self.log.drain(self.clock.now_ms()).iter().for_each(Summary::log);
+    }
+
+    fn sender(&self, hint: &SenderHint) -> Sender {
+        let authorization = hint.authorization.iter();
+        let headers = authorization.map(|value| (header::AUTHORIZATION, value.clone())).collect();
+        match credentials::find(&headers, hint.uri.query()) {
+            None => Sender::None,
+            Some(text) => self
+                .keyring
+                .find(&text)
+                .map_or(Sender::Unknown, |held| Sender::Key(held.key.id.clone())),
+        }
+    }
+}
+
+/// Where a request carries its key. Both parts are cheap to clone.
+struct SenderHint {
+    authorization: Option<HeaderValue>,
+    uri: Uri,
+}
+
+/// Counts the request if it is refused, and logs the first one of its kind.
+pub async fn record(
+    State(refusals): State<Arc<Refusals>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+    let hint = SenderHint { authorization, uri: request.uri().clone() };
+    let id = request.extensions().get::<RequestId>().cloned();
+    let response = next.run(request).await;
+    let Some(Problem { status, code, .. }) = response.extensions().get::<Problem>() else {
+        return response;
+    };
+    let is_logged = match *status {
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::SERVICE_UNAVAILABLE => true,
+        // Elsewhere, mostly scanners ask for addresses that do not exist.
+        StatusCode::NOT_FOUND => hint.uri.path().starts_with("/v1"),
+        _ => false,
+    };
+    if is_logged {
+        let refused = Refused { status: status.as_u16(), code, sender: refusals.sender(&hint) };
+        let first = refusals.log.record(refused, refusals.clock.now_ms());
+        if let Some(Refused { status, code, sender }) = first {
+            let request_id = id.as_ref().and_then(|id| id.0.to_str().ok());
+            tracing::warn!(request_id, status, code, key = %sender, "refused a request");
+        }
+    }
+    response
+}
