@@ -21,6 +21,7 @@ mod retention_laws;
 pub(crate) mod sample;
 mod set_aside_laws;
 mod sink_laws;
+mod size_laws;
 pub(crate) mod sqlite;
 mod trace_laws;
 mod week_laws;
