@@ -17,8 +17,8 @@ Each setting has one name. `keep_days`, for example, is
 - the environment variable `LAMPLIGHT_KEEP_DAYS=90`,
 - the key `keep_days = 90` in `lamplight.toml`.
 
-A flag counts more than a variable, a variable more than the file, and the file more than the
-default. The server reads `lamplight.toml` in the directory where you start it, or the file that
+A flag takes precedence over a variable, a variable over the file, and the file over the default.
+The server reads `lamplight.toml` in the directory where you start it, or the file that
 `--config` or `LAMPLIGHT_CONFIG` names. `serve`, `demo` and `replay` read the same configuration.
 
 ```toml
