@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::config::Config;
@@ -23,6 +22,7 @@ use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::DataDir;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::{Entropy, SystemEntropy};
+use crate::system::supervisor::Supervisor;
 
 /// Fewest workers of the process stage: while one waits for a sync, another one plans. Larger
 /// machines have one for each core, up to as many as the queue of payloads can feed.
@@ -53,6 +53,8 @@ pub struct Server {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and keys.
     pub entropy: Arc<dyn Entropy>,
+    /// Stops the server when a task or thread ends that should not.
+    pub supervisor: Supervisor,
 }
 
 impl Server {
@@ -61,12 +63,14 @@ impl Server {
     ///
     /// # Errors
     /// [`BuildError`], when a database or the file of locations cannot be opened.
-    pub fn open(config: &Config, dir: DataDir) -> Result<Self, BuildError> {
+    pub fn open(config: &Config, dir: DataDir, supervisor: Supervisor) -> Result<Self, BuildError> {
         let enrichers = Arc::new(config.enrichment.enrichers()?);
         let (limits, routes) = (WriterLimits::default(), config.routes());
-        let storage = sqlite::open(&dir.intake_db(), &dir.store_db(), limits, routes)?;
+        let (intake, store) = (dir.intake_db(), dir.store_db());
+        let storage = sqlite::open_supervised(&intake, &store, limits, routes, &supervisor)?;
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        Ok(Self { config: config.clone(), dir, storage, enrichers, clock, entropy })
+        let config = config.clone();
+        Ok(Self { config, dir, storage, enrichers, clock, entropy, supervisor })
     }
 
     /// The data directory.
@@ -127,10 +131,9 @@ impl Server {
         deliverers: Vec<deliver::Worker>,
         stop: &watch::Receiver<bool>,
         background: &Handle,
-    ) -> JoinSet<()> {
-        let mut tasks = JoinSet::new();
+    ) {
         let workers = worker_count(self.storage.payload_queue.workers_max());
-        for slot in WorkerSlot::among(workers) {
+        for (number, slot) in (1..).zip(WorkerSlot::among(workers)) {
             let worker = Worker {
                 slot,
                 payload_queue: Arc::clone(&self.storage.payload_queue),
@@ -140,19 +143,23 @@ impl Server {
                 planner: Arc::clone(&self.enrichers) as _,
                 throughput: Arc::clone(&app.process_throughput),
             };
-            tasks.spawn_on(worker.run(stop.clone()), background);
+            let name = format!("worker {number}");
+            self.supervisor.spawn(name, background, worker.run(stop.clone()));
         }
-        tasks.spawn_on(self.replayer().run(stop.clone()), background);
+        self.supervisor.spawn("replayer", background, self.replayer().run(stop.clone()));
         let retention = Retention {
             storage: self.storage.clone(),
             clock: Arc::clone(&self.clock),
             rules: self.config.retention.rules(),
         };
-        tasks.spawn_on(retention.run(stop.clone()), background);
-        for lane in deliverers.into_iter().flat_map(deliver::Worker::lanes) {
-            tasks.spawn_on(lane.run(stop.clone()), background);
+        self.supervisor.spawn("retention", background, retention.run(stop.clone()));
+        for worker in deliverers {
+            let sink = Arc::clone(&worker.name);
+            for (number, lane) in (1..).zip(worker.lanes()) {
+                let name = format!("lane {number} of sink {sink}");
+                self.supervisor.spawn(name, background, lane.run(stop.clone()));
+            }
         }
-        tasks
     }
 
     /// Closes the databases: what is queued is written, and everything reaches its final place.

@@ -9,6 +9,7 @@ use crate::process::{ProcessError, Replayer};
 use crate::server::{BuildError, Server};
 use crate::store::{PayloadSpan, ReplayId, StoreError};
 use crate::system::data_dir::{DataDir, DataDirError};
+use crate::system::supervisor::Supervisor;
 
 /// What to replay.
 #[derive(Debug, Clone, Args)]
@@ -83,7 +84,7 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
         Err(DataDirError::Locked { .. }) => return Err(ReplayError::ServerRunning),
         opened => opened?,
     };
-    let server = Server::open(&args.config, dir)?;
+    let server = Server::open(&args.config, dir, Supervisor::default())?;
     let span = PayloadSpan::received(args.from, args.to);
     let count = server.storage.archive.count(span).await?;
     let more = if count.has_more { " or more" } else { "" };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::welcome::welcome;
@@ -19,6 +20,7 @@ use crate::system::background::Background;
 use crate::system::data_dir::{DataDir, DataDirError};
 use crate::system::disk_space::MEASURE_EVERY;
 use crate::system::entropy::EntropyError;
+use crate::system::supervisor::{Failure, Supervisor, run_blocking};
 use crate::web::demo::Demo;
 
 /// How long open requests may take to end after a stop. With the next two, 10 s in all.
@@ -30,9 +32,9 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// How often counted refusals are looked through for those to be logged.
 const REFUSALS_EVERY: Duration = Duration::from_secs(5);
 
-/// The server cannot start.
+/// The server cannot start, or cannot continue.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum ServeError {
     /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
@@ -69,6 +71,12 @@ pub enum StartError {
     /// No token could be made for the demo page.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// A task or thread has failed, which is a bug.
+    #[error(
+        "keep the server running: {0}. This is a bug, please report it. No event that was accepted \
+         is lost; restart the server to continue"
+    )]
+    Failed(Failure),
 }
 
 /// What to serve.
@@ -83,20 +91,33 @@ pub enum Mode {
 /// Runs until `stop` ends, then finishes what was begun and returns.
 ///
 /// # Errors
-/// [`StartError`]. Once the server has started, it does not fail.
+/// [`ServeError`], when the server cannot start, or when a task or thread that it needs has failed.
 pub async fn serve(
     config: &Config,
     mode: Mode,
     stop: impl Future<Output = ()>,
-) -> Result<(), StartError> {
+) -> Result<(), ServeError> {
+    serve_supervised(config, mode, stop, Supervisor::default()).await
+}
+
+/// Runs as [`serve`] does, with all tasks and threads under `supervisor`.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn serve_supervised(
+    config: &Config,
+    mode: Mode,
+    stop: impl Future<Output = ()>,
+    supervisor: Supervisor,
+) -> Result<(), ServeError> {
     if mode == Mode::Demo && !config.listen.ip().is_loopback() {
-        return Err(StartError::DemoNotLoopback(config.listen));
+        return Err(ServeError::DemoNotLoopback(config.listen));
     }
     let dir = DataDir::open(&config.data)?;
     let (listener, address) = bind(config.listen).await?;
-    let server = Server::open(config, dir)?;
+    let server = Server::open(config, dir, supervisor)?;
     let deliverers = server.deliverers()?;
-    let background = Background::start().map_err(StartError::Threads)?;
+    let background = Background::start().map_err(ServeError::Threads)?;
     // Keys come last: a start that fails must not have generated keys that nobody was shown.
     let keys = &*server.storage.keys;
     let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
@@ -107,61 +128,73 @@ pub async fn serve(
         Mode::Serve => None,
     };
     let (stopping, stopped) = watch::channel(false);
-    let measuring = tokio::spawn(measure_disk(Arc::clone(&app)));
-    let counting = tokio::spawn(log_refusals(Arc::clone(&app)));
-    let mut workers = server.start_workers(&app, deliverers, &stopped, background.handle());
+    let (supervisor, foreground) = (&server.supervisor, Handle::current());
+    let measuring = measure_disk(Arc::clone(&app), stopped.clone());
+    supervisor.spawn("disk measurement", &foreground, measuring);
+    let counting = log_refusals(Arc::clone(&app), stopped.clone());
+    supervisor.spawn("log of refusals", &foreground, counting);
+    server.start_workers(&app, deliverers, &stopped, background.handle());
     let router = router::router(&app, demo.as_ref());
     let (closing, closed) = watch::channel(false);
-    let serving = tokio::spawn(listen::serve(listener, router, closed, REQUESTS_GRACE));
+    let serving = listen::serve(listener, router, closed, REQUESTS_GRACE);
+    let serving = supervisor.spawn("listener", &foreground, serving);
     greet(address, server.dir(), &keys, mode);
 
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        // Requests in flight still get their response, and tasks finish what they have leased.
+        _ = supervisor.failed() => {}
+    }
     tracing::info!("shutting down");
+    supervisor.begin_shutdown();
     let grace = REQUESTS_GRACE + WORKERS_GRACE + CLOSE_GRACE;
     app.drain(i64::try_from(grace.as_millis()).unwrap_or(i64::MAX));
     closing.send_replace(true);
     let _ = serving.await;
     stopping.send_replace(true);
-    if tokio::time::timeout(WORKERS_GRACE, async { while workers.join_next().await.is_some() {} })
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(WORKERS_GRACE, supervisor.finished()).await.is_err() {
         tracing::warn!("workers did not finish in time; the next start finishes their leased work");
     }
     if tokio::time::timeout(CLOSE_GRACE, server.close()).await.is_err() {
         tracing::warn!("the databases did not close in time; the next start recovers them");
     }
-    measuring.abort();
-    counting.abort();
     app.refusals.log_all();
     tracing::info!("shut down");
-    Ok(())
-}
-
-/// Measures the free disk space again and again.
-async fn measure_disk(app: Arc<App>) {
-    loop {
-        let (disk, now_ms) = (Arc::clone(&app.disk), app.clock.now_ms());
-        let measured = tokio::task::spawn_blocking(move || disk.measure(now_ms)).await;
-        if let Ok(Err(error)) = measured {
-            tracing::warn!(%error, "failed to measure the free disk space");
-        }
-        tokio::time::sleep(MEASURE_EVERY).await;
+    match supervisor.failure() {
+        Some(failure) => Err(ServeError::Failed(failure)),
+        None => Ok(()),
     }
 }
 
-/// Logs the counts of refused requests, each at most once a minute.
-async fn log_refusals(app: Arc<App>) {
-    loop {
-        tokio::time::sleep(REFUSALS_EVERY).await;
+/// Measures the free disk space until `stop` holds true.
+async fn measure_disk(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        let (disk, now_ms) = (Arc::clone(&app.disk), app.clock.now_ms());
+        if let Err(error) = run_blocking(move || disk.measure(now_ms)).await {
+            tracing::warn!(%error, "failed to measure the free disk space");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(MEASURE_EVERY) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Logs the counts of refused requests, each at most once a minute, until `stop` holds true.
+async fn log_refusals(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(REFUSALS_EVERY) => {}
+            _ = stop.changed() => {}
+        }
         app.refusals.log_due();
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AddrInUse => StartError::InUse(address),
-        _ => StartError::Listen { address, source },
+        std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
+        _ => ServeError::Listen { address, source },
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;

@@ -9,6 +9,7 @@ mod golden;
 mod limits;
 mod live;
 mod logging;
+mod panics;
 mod proxied;
 mod reading;
 mod refusals;
