@@ -3,7 +3,7 @@
 //! A setting is declared once, as a clap argument: a field of [`Config`], or of the `Config` of a
 //! sink. Its flag, environment variable, key in the file, type, default and help follow from that
 //! declaration, and so do `lamplight config print`, the example file and `docs/configuration.md`.
-//! Clap stays the only parser of values: [`layers`] chooses one text for each setting and lets the
+//! Clap stays the only parser of values: `layers` chooses one text for each setting and lets the
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 

@@ -2,7 +2,7 @@
 //!
 //! Lease, plan, apply, settle. A crash between apply and settle is harmless: the payload is leased
 //! again, and applying it again changes nothing. A payload that fails is retried with exponential
-//! backoff. One that keeps failing because of itself is set aside for an operator. None is dropped.
+//! backoff. One that keeps failing for its own fault is set aside for an operator. None is dropped.
 
 pub mod enrich;
 mod failure;

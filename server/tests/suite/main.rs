@@ -1,7 +1,7 @@
 //! The server's integration tests, in one binary, in folders named as those of `src`.
 //!
-//! The tests of SQLite's query plans (`tests/plans`) are a binary of their own: they record every statement that any
-//! connection of their process runs.
+//! The tests of SQLite's query plans (`tests/plans`) are a binary of their own: they record every
+//! statement that any connection of their process runs.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

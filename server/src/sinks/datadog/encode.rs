@@ -64,7 +64,8 @@ impl Style {
             );
         }
         let is_sampled = monitor.rate < 1.0 && monitor.kind != MonitorKind::Gauge;
-        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate, too.
+        // The agent does not aggregate a metric with a timestamp, so it ignores its sample rate,
+        // too.
         let scale = if is_sampled && is_late { monitor.rate } else { 1.0 };
         let value = monitor.value / scale;
         if !value.is_finite() {
