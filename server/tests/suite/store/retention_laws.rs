@@ -21,6 +21,7 @@ crate::laws!(
     ledgers_stay_when_events_are_removed,
     nothing_that_may_still_be_processed_is_deleted,
     a_late_event_of_a_removed_week_is_stored,
+    a_late_duplicate_does_not_bring_a_removed_week_back,
     client_ids_are_deleted_when_they_expire_and_not_before,
     a_removal_survives_a_restart,
     only_payloads_that_are_settled_are_pruned,
@@ -147,6 +148,15 @@ async fn a_late_event_of_a_removed_week_is_stored(Backend { storage, .. }: Backe
     assert_eq!(prune(&storage, weeks_before(3)).await, 1);
     assert!(is_removed(&storage, EventRef::Number(producer(1), 9)).await);
     assert_eq!(storage.reader.totals(at(4)).await.unwrap().removed, 7);
+}
+
+async fn a_late_duplicate_does_not_bring_a_removed_week_back(Backend { storage, .. }: Backend) {
+    four_weeks(&storage).await;
+    prune(&storage, weeks_before(1)).await;
+    let again = plan_at(at(0), 9, vec![(number(1, 1), good("a")), (number(2, 1), bad())]);
+    let applied = storage.events.apply(shared([again]), at(4)).await.unwrap();
+    assert_eq!((applied[0].stored, applied[0].duplicates), (0, 2));
+    assert!(is_removed(&storage, EventRef::Number(producer(1), 1)).await);
 }
 
 async fn client_ids_are_deleted_when_they_expire_and_not_before(Backend { storage, .. }: Backend) {

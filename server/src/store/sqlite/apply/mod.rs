@@ -32,14 +32,15 @@ fn apply(
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
     let Files { store, weeks } = files;
-    if !weeks.has(week) {
-        return Ok(Err(WeekNotOpen));
-    }
     let applied = known::applied(store, plans)?;
     let known = known::read(store, Wanted::of(plans, &applied))?;
     let (writes, results) = apply::decide(plans, applied, known, routes.all());
     let mut added = Added::default();
     if !writes.rows.is_empty() {
+        // Only a row opens its week: late duplicates must not bring back one that was removed.
+        if !weeks.has(week) {
+            return Ok(Err(WeekNotOpen));
+        }
         let open = weeks.writable(week)?;
         for payload in &writes.payloads {
             let events = payload.applied.stored;
