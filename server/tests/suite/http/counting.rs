@@ -1,5 +1,7 @@
 //! Counts, queues and SQL over HTTP.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN_TOKEN, Reply, Server, now};
@@ -104,7 +106,16 @@ fn queues_show_what_is_waiting_and_the_throughput() {
     let (_dir, server) = server();
     server.send(&format!("[{}]", vec![r#"{"name":"a"}"#; 100].join(",")));
     server.settled();
-    let queues = server.read("/api/queues").json();
+    // The worker records its throughput just after it settles, so this may take a moment.
+    let begun = now();
+    let queues = loop {
+        let queues = server.read("/api/queues").json();
+        if queues["stages"][1]["events_per_s"].as_f64() > Some(0.0) {
+            break queues;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "no throughput: {queues}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
     for (at, name) in ["intake", "process"].into_iter().enumerate() {
         let stage = &queues["stages"][at];
         assert_eq!((&stage["name"], &stage["state"]), (&name.into(), &"up".into()));
