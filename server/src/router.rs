@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::http::headers;
 use crate::http::problem::Problem;
 use crate::http::refusals;
+use crate::http::unread_body;
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -100,5 +101,6 @@ fn demo_routes(demo: &Arc<Demo>) -> Router {
         .route("/demo/{*path}", get(demo::file))
         .route("/demo/config.json", get(demo::config))
         .route("/demo/faults", get(demo::fault).post(demo::set_fault))
+        .layer(from_fn(unread_body::discard_when_refused))
         .with_state(Arc::clone(demo))
 }

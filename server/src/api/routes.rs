@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, get, patch, post};
 use http::Method;
 
 use super::access::{Access, Caller};
 use crate::app::App;
+use crate::http::unread_body;
 
 /// Routes whose handlers check the caller first, and the list of them.
 ///
@@ -80,9 +82,10 @@ impl ApiRoutes {
         &self.list
     }
 
-    /// The routes, ready to be served.
+    /// The routes, ready to be served. A request may be refused before its body is read, so the
+    /// rest of the body is then discarded.
     pub fn into_router(self) -> Router<Arc<App>> {
-        self.router
+        self.router.layer(from_fn(unread_body::discard_when_refused))
     }
 
     fn add(

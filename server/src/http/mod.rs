@@ -9,4 +9,5 @@ pub mod refusal_log;
 pub mod refusals;
 pub mod request_id;
 pub mod shutdown;
+pub mod unread_body;
 mod write_timeout;

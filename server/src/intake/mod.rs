@@ -21,6 +21,7 @@ use http::request::Parts;
 use crate::formats::lamplight::{self, BodySize};
 use crate::http::credentials;
 use crate::http::listen::Peer;
+use crate::http::unread_body;
 use crate::keys::keyring::HeldKey;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
@@ -57,7 +58,7 @@ async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Respons
         Ok((payload, events)) => accepted(payload, events),
         Err(refusal) => {
             if refusal.leaves_body() {
-                receive::discard(body).await;
+                unread_body::discard(body).await;
             }
             refusal.problem().into_response()
         }

@@ -14,11 +14,6 @@ use super::refusal::Refusal;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Lowest average rate at which a body may arrive. The slowest mobile networks are faster.
 const BYTES_PER_S_MIN: u64 = 4 * 1024;
-/// Most bytes of a refused body that are read and discarded. Closing a connection with unread bytes
-/// resets it, and then the client cannot read the answer.
-const DISCARD_BYTES_MAX: usize = 8 * BODY_BYTES_MAX;
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// Receives a whole body.
 pub(super) async fn receive(
     body: &mut Body,
@@ -65,21 +60,6 @@ async fn collect(
         }
     }
     Ok((if joined.is_empty() { first } else { joined.freeze() }, reservation))
-}
-
-/// Reads the rest of a refused body and discards it.
-pub(super) async fn discard(mut body: Body) {
-    let read = async {
-        let mut bytes = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, Bytes::len);
-            if bytes > DISCARD_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    // A client that is still sending after this time may not see the answer.
-    let _ = tokio::time::timeout(DISCARD_TIMEOUT, read).await;
 }
 
 #[cfg(test)]

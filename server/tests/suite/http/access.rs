@@ -92,22 +92,37 @@ fn a_viewer_may_call_exactly_the_routes_that_only_read() {
 }
 
 #[test]
-fn the_token_is_checked_before_parameters_and_the_body_are_read() {
+fn the_token_is_checked_before_parameters_and_the_body() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     for route in api_routes() {
-        let path = route.path.replace("{id}", "x").replace("{name}", "x");
-        let head = format!(
-            "{} {path}?unknown=1 HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n",
-            route.method
-        );
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 401", "{route:?}");
+        let path = route.path.replace("{id}", "x").replace("{name}", "x") + "?unknown=1";
+        let body: &[u8] = if route.method == "GET" { b"" } else { b"not JSON" };
+        let refused = server.call(route.method.as_str(), &path, &[], body);
+        assert_eq!((refused.status, refused.problem()), (401, "token_missing".into()), "{route:?}");
     }
+}
+
+#[test]
+fn a_connection_stays_usable_after_a_refusal_whose_body_arrives_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut status = |parts: &[&str]| {
+        for part in parts {
+            std::thread::sleep(Duration::from_millis(100));
+            stream.write_all(part.as_bytes()).unwrap();
+        }
+        let mut answer = [0; 4096];
+        let read = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned()
+    };
+    for path in ["/api/query", "/api/keys", "/api/deliveries/retry"] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n");
+        assert_eq!(status(&[&head, "null"]), "HTTP/1.1 401 Unauthorized", "{path}");
+    }
+    assert_eq!(status(&["GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"]), "HTTP/1.1 200 OK");
 }
 
 /// Every path of a router, as axum's `Debug` output lists them.
