@@ -6,7 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 use super::settings::Property;
-use crate::sinks::secret::Secret;
+use crate::system::secret::Secret;
 
 /// The form that a value has in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use super::sinks::NamedSink;
 use crate::intake::{ClientInfoPolicy, ClientNetwork, Network, TrustedProxies};
 use crate::process::enrich::{Enrichers, Geo, GeoError};
 use crate::retention::Rules;
-use crate::sinks::secret::Secret;
 use crate::store::Route;
 use crate::system::logging;
+use crate::system::secret::Secret;
 
 /// Everything that the server can be told.
 #[derive(Debug, Clone, Args)]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use data_encoding::{Encoding, Specification};
 
 use crate::config::KeySettings;
-use crate::sinks::secret::Secret;
 use crate::store::{Key, KeyKind, Keys, StoreError};
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
+use crate::system::secret::Secret;
 
 /// Shortest write key that the configuration may contain, in bytes.
 const WRITE_KEY_BYTES_MIN: usize = 8;

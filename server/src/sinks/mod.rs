@@ -18,7 +18,6 @@ pub mod file;
 pub mod http;
 pub mod mixpanel;
 mod pieces;
-pub mod secret;
 pub mod webhook;
 
 pub use config::SinkConfig;

@@ -8,4 +8,5 @@ pub mod disk_space;
 pub mod entropy;
 pub mod logging;
 pub mod open_files;
+pub mod secret;
 pub mod supervisor;

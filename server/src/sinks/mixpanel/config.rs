@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::sinks::common_config::{RetryConfig, RouteConfig};
-use crate::sinks::secret::Secret;
+use crate::system::secret::Secret;
 
 /// Where the data of a project is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::sinks::common_config::{RetryConfig, RouteConfig};
-use crate::sinks::secret::Secret;
+use crate::system::secret::Secret;
 
 /// A webhook.
 #[derive(Debug, Clone, Args)]
