@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::layers::Origin;
+use super::origin::Origin;
 use super::{ConfigError, DEFAULT_FILE};
 
 /// A value as the file has it.

@@ -7,10 +7,13 @@
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 
+mod effective;
 mod example;
 mod file;
 mod layers;
+mod origin;
 mod print;
+mod property;
 mod reference;
 mod resolve;
 mod setting;
@@ -20,12 +23,14 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub use effective::EffectiveSetting;
 pub use example::example;
-pub use layers::Origin;
-pub use print::{EffectiveSetting, print};
+pub use origin::Origin;
+pub use print::print;
+pub use property::Property;
 pub use reference::reference;
 pub use settings::{
-    Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, Property, RetentionSettings,
+    Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
 

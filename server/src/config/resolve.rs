@@ -3,17 +3,15 @@
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::file::File;
-use super::layers::{self, Given, Origin, Values};
+use super::layers::{self, Env, Given, Values};
+use super::origin::Origin;
 use super::setting::Setting;
-use super::{Config, ConfigError, print, sinks};
+use super::{Config, ConfigError, effective, sinks};
 
 /// Settings that can also be given as the name of a file that holds them.
 const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
 /// The variable that programs in Rust usually take their log filter from.
 const RUST_LOG: &str = "RUST_LOG";
-
-/// An environment variable's value.
-pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Config {
     /// The configuration of a command whose flags and variables clap has parsed into `matches`.
@@ -38,7 +36,7 @@ impl Config {
             why: error.kind().to_string(),
         })?;
         config.config = path.cloned();
-        config.effective = print::effective(&settings, "", &values);
+        config.effective = effective::effective(&settings, "", &values);
         for (name, entries) in &file.sinks {
             let sink = sinks::resolve(name, entries, file.sinks.len(), env)?;
             config.effective.extend(sink.effective);

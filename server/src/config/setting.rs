@@ -5,7 +5,7 @@ use std::any::TypeId;
 use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
-use super::settings::Property;
+use super::property::Property;
 use crate::system::secret::Secret;
 
 /// The form that a value has in the file.

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::print::EffectiveSetting;
+use super::effective::EffectiveSetting;
+use super::property::Property;
 use super::sinks::NamedSink;
 use crate::intake::{ClientInfoPolicy, ClientNetwork, Network, TrustedProxies};
 use crate::process::enrich::{Enrichers, Geo, GeoError};
@@ -174,28 +174,6 @@ impl EnrichmentSettings {
         let fixed = self.add_properties.iter().map(|it| (it.name.clone(), it.value.clone().into()));
         let geo = self.geo_file.as_deref().map(Geo::open).transpose()?;
         Ok(Enrichers { geo, fixed: fixed.collect() })
-    }
-}
-
-/// A property that is added to every event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Property {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
-impl FromStr for Property {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => {
-                Ok(Self { name: name.to_owned(), value: value.to_owned() })
-            }
-            _ => Err("a property is written as NAME=VALUE"),
-        }
     }
 }
 

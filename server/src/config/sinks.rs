@@ -4,10 +4,10 @@ use std::path::Path;
 
 use clap::{Command, Subcommand};
 
+use super::effective::{EffectiveSetting, effective};
 use super::file::{Entry, File, FileValue};
-use super::layers::{self, Given, Origin, Values};
-use super::print::{EffectiveSetting, effective};
-use super::resolve::Env;
+use super::layers::{self, Env, Given, Values};
+use super::origin::Origin;
 use super::setting::Setting;
 use super::suggest::nearest;
 use super::{Config, ConfigError};
