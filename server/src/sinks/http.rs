@@ -77,9 +77,9 @@ pub trait Http: Send + Sync + 'static {
 /// roots and those of a configured file (PEM). Redirects are not followed: they would send events
 /// and credentials to an address that nobody configured.
 #[derive(Debug)]
-pub struct Client(reqwest::Client);
+pub struct HttpClient(reqwest::Client);
 
-impl Client {
+impl HttpClient {
     /// A client whose requests may take `timeout_ms` each.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Client {
     }
 }
 
-impl Http for Client {
+impl Http for HttpClient {
     fn send(&self, request: Request, now_ms: i64) -> Posting<'_> {
         Box::pin(self.post(request, now_ms))
     }

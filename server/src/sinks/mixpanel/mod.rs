@@ -17,7 +17,7 @@ use reqwest::header::HeaderValue;
 
 pub use config::{Config, Region};
 
-use super::http::{Client, Http};
+use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
@@ -42,7 +42,7 @@ impl Mixpanel {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let http = Client::new(config.timeout_ms, config.ca_file.as_deref())?;
+        let http = HttpClient::new(config.timeout_ms, config.ca_file.as_deref())?;
         Self::over(config, Arc::new(http))
     }
 

@@ -14,7 +14,7 @@ use hmac::Hmac;
 use reqwest::Url;
 use sha2::Sha256;
 
-use super::http::{Client, Http};
+use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
 
@@ -35,7 +35,7 @@ impl Webhook {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let http = Client::new(config.timeout_ms, config.ca_file.as_deref())?;
+        let http = HttpClient::new(config.timeout_ms, config.ca_file.as_deref())?;
         Self::over(config, Arc::new(http))
     }
 

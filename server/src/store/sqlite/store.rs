@@ -10,8 +10,8 @@ use super::deliveries::queue;
 use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
-use super::file::transaction::Database;
-use super::weeks::files::Files;
+use super::file::transaction::WriteTarget;
+use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
 use super::weeks::upgrade;
@@ -33,7 +33,7 @@ const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 /// The embedded store.
 #[derive(Debug)]
 pub struct SqliteStore {
-    pub(crate) writer: Writer<Files>,
+    pub(crate) writer: Writer<StoreFiles>,
     pub(crate) readers: WeekReaders,
     pub(crate) routes: Routes,
     pub(crate) queued: watch::Sender<u64>,
@@ -80,9 +80,14 @@ impl SqliteStore {
         let queued = watch::Sender::new(0);
         let host =
             StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
-        let writer =
-            Writer::start("writer of store.db", limits, Files { store, weeks }, host, supervisor)
-                .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let writer = Writer::start(
+            "writer of store.db",
+            limits,
+            StoreFiles { store, weeks },
+            host,
+            supervisor,
+        )
+        .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
         let checkpointer = Checkpointer::start(
             "checkpointer of store.db",
@@ -109,7 +114,7 @@ impl SqliteStore {
         &self,
         doing: &'static str,
         week: Week,
-        step: impl Fn(&mut Files, &mut Change) -> rusqlite::Result<Result<T, WeekNotOpen>>
+        step: impl Fn(&mut StoreFiles, &mut Change) -> rusqlite::Result<Result<T, WeekNotOpen>>
         + Clone
         + Send
         + 'static,
@@ -130,7 +135,7 @@ impl SqliteStore {
             "open a week's file of events",
             Guard::Alone,
             0,
-            move |files: &mut Files, _| files.weeks.admit(&files.store, week),
+            move |files: &mut StoreFiles, _| files.weeks.admit(&files.store, week),
         );
         admitted.await
     }
@@ -143,15 +148,15 @@ struct StoreHost {
 }
 
 impl Host for StoreHost {
-    type Database = Files;
+    type Target = StoreFiles;
     const LOWERS_PRIORITY: bool = true;
 
-    fn open(&mut self) -> Result<Files, OpenError> {
+    fn open(&mut self) -> Result<StoreFiles, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: self.path.clone(), source };
         let mut store = open_writer(&self.path, LAYOUT)?;
         store.checkpoint().map_err(sqlite)?;
         let weeks = OpenWeeks::open(&store, &self.folder)?;
-        Ok(Files { store, weeks })
+        Ok(StoreFiles { store, weeks })
     }
 
     fn committed(&mut self, change: Change) {

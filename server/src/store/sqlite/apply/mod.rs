@@ -17,7 +17,7 @@ use super::deliveries::routed::{self, Routes};
 use super::read::live;
 use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
-use super::weeks::files::Files;
+use super::weeks::files::StoreFiles;
 use super::weeks::open::WeekNotOpen;
 use crate::store::apply::{self, Wanted, Writes};
 use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLimits, Week};
@@ -25,13 +25,13 @@ use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLim
 /// Applies `plans`, all of `week`, in order. Returns the results and how many deliveries were
 /// queued.
 fn apply(
-    files: &mut Files,
+    files: &mut StoreFiles,
     week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
-    let Files { store, weeks } = files;
+    let StoreFiles { store, weeks } = files;
     let applied = known::applied(store, plans)?;
     let known = known::read(store, Wanted::of(plans, &applied))?;
     let (writes, results) = apply::decide(plans, applied, known, routes.all());
@@ -60,13 +60,13 @@ fn apply(
 /// Applies `plans`, all of `week`, again, in order. Returns the result and how many deliveries were
 /// queued.
 fn reapply(
-    files: &mut Files,
+    files: &mut StoreFiles,
     week: Week,
     plans: &[Arc<Plan>],
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Replayed, i64), WeekNotOpen>> {
-    let Files { store, weeks } = files;
+    let StoreFiles { store, weeks } = files;
     if catalog::removed_between(store, (week, week))?.is_some() {
         let payloads = plans.len() as u64;
         return Ok(Ok((Replayed { payloads, skipped: payloads, ..Replayed::default() }, 0)));

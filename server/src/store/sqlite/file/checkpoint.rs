@@ -54,7 +54,7 @@ impl Checkpointer {
         let (stop, stopped) = channel::<()>();
         let run = move |supervised: &Supervised| {
             lower_thread_priority();
-            let mut watched: BTreeMap<PathBuf, Log> = BTreeMap::new();
+            let mut watched: BTreeMap<PathBuf, WalFile> = BTreeMap::new();
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                 supervised.reach();
                 let paths = logs.databases();
@@ -95,7 +95,7 @@ impl Logs {
 
 /// One log, as of the last check.
 #[derive(Default)]
-struct Log {
+struct WalFile {
     /// Kept while the log is written to.
     connection: Option<Connection>,
     /// When it was last written to.
@@ -106,7 +106,7 @@ struct Log {
     copied: Option<SystemTime>,
 }
 
-impl Log {
+impl WalFile {
     fn look(&mut self, database: &Path, copies: bool, quiet_looks: u32) -> rusqlite::Result<()> {
         let mut log = database.to_owned().into_os_string();
         log.push("-wal");

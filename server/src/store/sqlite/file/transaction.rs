@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 /// One database file, or several that are written together.
-pub(crate) trait Database: Send + 'static {
+pub(crate) trait WriteTarget: Send + 'static {
     /// Begins a transaction.
     fn begin(&mut self) -> rusqlite::Result<()>;
     /// Ends the transaction. Everything in it is on disk, synced, when this returns `Ok`.
@@ -18,7 +18,7 @@ pub(crate) trait Database: Send + 'static {
     fn checkpoint(&mut self) -> rusqlite::Result<()>;
 }
 
-impl Database for Connection {
+impl WriteTarget for Connection {
     fn begin(&mut self) -> rusqlite::Result<()> {
         run(self, "BEGIN IMMEDIATE")
     }

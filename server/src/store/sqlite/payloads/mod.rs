@@ -116,7 +116,7 @@ impl IntakeHost {
 }
 
 impl Host for IntakeHost {
-    type Database = Connection;
+    type Target = Connection;
     /// Clients wait for what it writes.
     const LOWERS_PRIORITY: bool = false;
 

@@ -1,6 +1,6 @@
 //! Pages of events over all weeks.
 
-use super::events::{Budget, PagePart, scan};
+use super::events::{PageBudget, PagePart, scan};
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
@@ -28,7 +28,7 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
         newest = newest.min(Week::of_row(row));
     }
     let weeks = catalog::between(reading, (oldest, newest), WEEKS_MAX + 1)?;
-    let mut budget = Budget::new(query.limit);
+    let mut budget = PageBudget::new(query.limit);
     let (mut page, mut last) = (EventPage::default(), query.after);
     for (at, week) in weeks.iter().enumerate() {
         if at == WEEKS_MAX {
@@ -60,7 +60,7 @@ fn by_number(
     let (mut merged, mut looked_down_to) = (Vec::new(), 0);
     for week in catalog::between(reading, weeks, usize::MAX >> 1)? {
         let found =
-            reading.week(week, |events| scan(events, query, &mut Budget::new(query.limit)))?;
+            reading.week(week, |events| scan(events, query, &mut PageBudget::new(query.limit)))?;
         let PagePart { events, last, has_more } = found.unwrap_or_default();
         if has_more && let Some(Position::Seq(seq)) = last {
             looked_down_to = looked_down_to.max(seq);

@@ -27,7 +27,7 @@ pub(crate) const COLUMN_COUNT: usize = 21;
 
 /// How much one page may still cost.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
+pub(crate) struct PageBudget {
     /// Events that still fit.
     events: usize,
     /// Rows that may still be read.
@@ -36,7 +36,7 @@ pub(crate) struct Budget {
     bytes: usize,
 }
 
-impl Budget {
+impl PageBudget {
     /// What a page of `limit` events may cost.
     pub(crate) fn new(limit: u32) -> Self {
         Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX }
@@ -62,7 +62,7 @@ pub(crate) struct PagePart {
 pub(crate) fn scan(
     connection: &Connection,
     query: &EventQuery,
-    budget: &mut Budget,
+    budget: &mut PageBudget,
 ) -> rusqlite::Result<PagePart> {
     let mut found = PagePart::default();
     let Some(producer) = query.filter.producer else {
@@ -94,7 +94,7 @@ impl PagePart {
         &mut self,
         connection: &Connection,
         (sql, values): (String, Vec<Value>),
-        budget: &mut Budget,
+        budget: &mut PageBudget,
         position: fn(&Row<'_>) -> rusqlite::Result<Position>,
     ) -> rusqlite::Result<()> {
         let mut statement = connection.prepare_cached(&sql)?;

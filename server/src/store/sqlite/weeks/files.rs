@@ -5,18 +5,18 @@ use std::ops::Deref;
 use rusqlite::Connection;
 
 use super::open::OpenWeeks;
-use crate::store::sqlite::file::transaction::Database;
+use crate::store::sqlite::file::transaction::WriteTarget;
 
 /// store.db and the files of events that are open for writing. It dereferences to store.db.
 #[derive(Debug)]
-pub(crate) struct Files {
+pub(crate) struct StoreFiles {
     /// store.db.
     pub(crate) store: Connection,
     /// The events.
     pub(crate) weeks: OpenWeeks,
 }
 
-impl Deref for Files {
+impl Deref for StoreFiles {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -24,7 +24,7 @@ impl Deref for Files {
     }
 }
 
-impl Database for Files {
+impl WriteTarget for StoreFiles {
     fn begin(&mut self) -> rusqlite::Result<()> {
         self.store.begin()
     }

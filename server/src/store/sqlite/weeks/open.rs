@@ -15,7 +15,7 @@ use super::runs;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer};
-use crate::store::sqlite::file::transaction::Database;
+use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::store::{RowId, Week};
 
 /// The most files open for writing. Payloads are processed in the order of time, so one or two are

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::catalog;
-use super::files::Files;
+use super::files::StoreFiles;
 use super::open::path;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
 use crate::store::sqlite::store::SqliteStore;
@@ -39,8 +39,8 @@ fn file_bytes(folder: &Path, week: Week) -> u64 {
 }
 
 /// Removes a week's events. The file is deleted after the commit.
-pub(crate) fn remove(files: &mut Files, week: Week, now_ms: i64) -> rusqlite::Result<()> {
-    let Files { store, weeks } = files;
+pub(crate) fn remove(files: &mut StoreFiles, week: Week, now_ms: i64) -> rusqlite::Result<()> {
+    let StoreFiles { store, weeks } = files;
     weeks.remove(store, week, now_ms)
 }
 

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::step::{Change, Guard, Host, Inbox, Shared, Step, is_disks_fault};
+use super::step::{Change, Guard, Host, Inbox, Step, WriterState, is_disks_fault};
 use crate::store::StoreError;
-use crate::store::sqlite::file::transaction::Database;
+use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::system::background::lower_thread_priority;
 use crate::system::supervisor::Supervised;
 
@@ -28,21 +28,25 @@ const GROUP_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const REOPEN_MS: (u64, u64) = (250, 5_000);
 
 /// What is written in one transaction.
-type Group<H> = Vec<Box<dyn Step<<H as Host>::Database>>>;
+type Group<H> = Vec<Box<dyn Step<<H as Host>::Target>>>;
 
 /// The writer thread.
 pub(crate) struct Thread<H: Host> {
-    steps: Receiver<Inbox<H::Database>>,
-    shared: Arc<Shared>,
+    steps: Receiver<Inbox<H::Target>>,
+    shared: Arc<WriterState>,
     host: H,
 }
 
 impl<H: Host> Thread<H> {
-    pub(crate) fn new(steps: Receiver<Inbox<H::Database>>, shared: Arc<Shared>, host: H) -> Self {
+    pub(crate) fn new(
+        steps: Receiver<Inbox<H::Target>>,
+        shared: Arc<WriterState>,
+        host: H,
+    ) -> Self {
         Self { steps, shared, host }
     }
 
-    pub(crate) fn run(mut self, database: H::Database, supervised: &Supervised) {
+    pub(crate) fn run(mut self, database: H::Target, supervised: &Supervised) {
         let _down = DownOnDrop(Arc::clone(&self.shared));
         if H::LOWERS_PRIORITY {
             lower_thread_priority();
@@ -78,7 +82,7 @@ impl<H: Host> Thread<H> {
     }
 
     /// Everything that is queued, up to the limits of one transaction.
-    fn gather(&self, first: Inbox<H::Database>) -> (Group<H>, Option<oneshot::Sender<()>>) {
+    fn gather(&self, first: Inbox<H::Target>) -> (Group<H>, Option<oneshot::Sender<()>>) {
         let mut waiting = VecDeque::from([first]);
         let (mut group, mut bytes) = (Vec::new(), 0);
         while let Some(next) = waiting.pop_front() {
@@ -98,8 +102,8 @@ impl<H: Host> Thread<H> {
 
     fn commit(
         &mut self,
-        database: &mut H::Database,
-        group: &mut [Box<dyn Step<H::Database>>],
+        database: &mut H::Target,
+        group: &mut [Box<dyn Step<H::Target>>],
     ) -> rusqlite::Result<()> {
         let mut change = Change::default();
         database.begin()?;
@@ -117,7 +121,7 @@ impl<H: Host> Thread<H> {
 
     /// Estimates how long a full queue takes to drain: its bytes over those of one commit, at about
     /// 20 ms each.
-    fn update_retry_after(&self, group: &[Box<dyn Step<H::Database>>]) {
+    fn update_retry_after(&self, group: &[Box<dyn Step<H::Target>>]) {
         let taken: u64 = group.iter().map(|step| step.bytes()).sum();
         let queued = self.shared.queued_bytes.load(Ordering::Relaxed);
         let commits = queued / taken.max(64 * 1024);
@@ -126,7 +130,7 @@ impl<H: Host> Thread<H> {
     }
 
     /// Reopens the database until it takes a write again. `None` when no caller is left.
-    fn reopen(&mut self) -> Option<H::Database> {
+    fn reopen(&mut self) -> Option<H::Target> {
         let mut wait_ms = REOPEN_MS.0;
         loop {
             // Tells callers when the next attempt is.
@@ -158,7 +162,7 @@ impl<H: Host> Thread<H> {
         }
     }
 
-    fn finish(self, database: Option<H::Database>, answer: oneshot::Sender<()>) {
+    fn finish(self, database: Option<H::Target>, answer: oneshot::Sender<()>) {
         self.shared.up.store(false, Ordering::Release);
         if let Some(mut database) = database
             && let Err(error) = database.checkpoint()
@@ -170,7 +174,7 @@ impl<H: Host> Thread<H> {
 }
 
 /// Marks the database as down when the thread ends, also by a panic.
-struct DownOnDrop(Arc<Shared>);
+struct DownOnDrop(Arc<WriterState>);
 
 impl Drop for DownOnDrop {
     fn drop(&mut self) {
@@ -178,7 +182,7 @@ impl Drop for DownOnDrop {
     }
 }
 
-fn run_alone<D: Database>(
+fn run_alone<D: WriteTarget>(
     database: &mut D,
     step: &mut dyn Step<D>,
     change: &mut Change,
@@ -213,7 +217,7 @@ mod tests {
     }
 
     impl Host for SmallDisk {
-        type Database = Connection;
+        type Target = Connection;
         const LOWERS_PRIORITY: bool = false;
         fn open(&mut self) -> Result<Connection, OpenError> {
             let connection = open_writer(&self.path, Layout { page_bytes: 4096, cache_kib: 64 })?;

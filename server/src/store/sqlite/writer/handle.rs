@@ -8,29 +8,29 @@ use std::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 
 use super::group_commit::Thread;
-use super::step::{Change, Guard, Host, Inbox, Shared, Step, WriterLimits, is_disks_fault};
+use super::step::{Change, Guard, Host, Inbox, Step, WriterLimits, WriterState, is_disks_fault};
 use crate::store::StoreError;
-use crate::store::sqlite::file::transaction::Database;
+use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::system::supervisor::Supervisor;
 
 /// The handle of a writer thread.
 #[derive(Debug)]
 pub(crate) struct Writer<D> {
     inbox: Sender<Inbox<D>>,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
 }
 
-impl<D: Database> Writer<D> {
+impl<D: WriteTarget> Writer<D> {
     /// Starts the thread with a database that is open already.
     pub(crate) fn start(
         name: &str,
         limits: WriterLimits,
         database: D,
-        host: impl Host<Database = D>,
+        host: impl Host<Target = D>,
         supervisor: &Supervisor,
     ) -> std::io::Result<Self> {
         let (inbox, steps) = channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(WriterState {
             up: AtomicBool::new(true),
             queued_bytes: AtomicU64::new(0),
             retry_after_s: AtomicU32::new(1),
@@ -98,12 +98,12 @@ impl<D: Database> Writer<D> {
 
 /// Bytes that count against the limit until this is dropped.
 struct Held {
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     bytes: u64,
 }
 
 impl Held {
-    fn take(shared: &Arc<Shared>, bytes: u64) -> Result<Self, StoreError> {
+    fn take(shared: &Arc<WriterState>, bytes: u64) -> Result<Self, StoreError> {
         let before = shared.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
         let held = Self { shared: Arc::clone(shared), bytes };
         if bytes > 0 && before + bytes > shared.limits.queued_bytes_max {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
-use crate::store::sqlite::file::transaction::Database;
+use crate::store::sqlite::file::transaction::WriteTarget;
 
 /// Limits of a writer.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +42,11 @@ pub(crate) struct Change {
 /// What differs between the writers of two databases.
 pub(crate) trait Host: Send + 'static {
     /// What its steps write to.
-    type Database: Database;
+    type Target: WriteTarget;
     /// Whether its thread runs at a lower priority.
     const LOWERS_PRIORITY: bool;
     /// Reopens the database, proves that it takes a write, and counts what it holds.
-    fn open(&mut self) -> Result<Self::Database, OpenError>;
+    fn open(&mut self) -> Result<Self::Target, OpenError>;
     /// Called after each commit.
     fn committed(&mut self, change: Change);
 }
@@ -77,7 +77,7 @@ pub(crate) enum Inbox<D> {
 
 /// State that the handle and the thread share.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct WriterState {
     pub(crate) up: AtomicBool,
     pub(crate) queued_bytes: AtomicU64,
     pub(crate) retry_after_s: AtomicU32,
