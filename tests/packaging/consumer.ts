@@ -123,13 +123,16 @@ export class Consumer {
     return spawn(program, args, { cwd: this.folder, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   }
 
-  /** The versions in its lock file, except Lamplight's. */
+  /**
+   * The versions in its lock file, except Lamplight's, and those of optional packages for one
+   * system: npm adds them when the registry has them, and leaves them out otherwise.
+   */
   async #locked(): Promise<[string, unknown][]> {
     const { packages } = JSON.parse(await readFile(join(this.folder, 'package-lock.json'), 'utf8')) as {
-      packages: Record<string, { version?: string }>
+      packages: Record<string, { version?: string; optional?: boolean; os?: string[] }>
     }
     return Object.entries(packages)
-      .filter(([name]) => name !== '' && name !== 'node_modules/lamplight')
+      .filter(([name, { optional, os }]) => name !== '' && name !== 'node_modules/lamplight' && !(optional && os))
       .map(([name, { version }]) => [name, version])
   }
 }
