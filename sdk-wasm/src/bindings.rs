@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Browser, Shell};
+use crate::browser::{Browser, PageClient, Shell};
 use crate::client::{Client, NewEvent};
 use crate::options::Options;
 use crate::text;
@@ -57,24 +57,21 @@ fn or_default<T: TryFrom<u32>>(value: u32, default: T) -> T {
 }
 
 #[cfg(not(feature = "full"))]
-fn new_client(browser: Browser, options: Options, consent: u32, _: &str) -> Client<Browser, false> {
-    apply_consent(Client::new(browser, options), consent)
+fn new_client(browser: Browser, options: Options, consent: u32, _: &str) -> PageClient {
+    apply_consent(PageClient::new(browser, options), consent)
 }
 
 #[cfg(feature = "full")]
-fn new_client(browser: Browser, options: Options, consent: u32, state: &str) -> Client<Browser> {
+fn new_client(browser: Browser, options: Options, consent: u32, state: &str) -> PageClient {
     if state.is_empty() {
-        apply_consent(Client::new(browser, options), consent)
+        apply_consent(PageClient::new(browser, options), consent)
     } else {
-        Client::take_over(browser, options, state)
+        PageClient::take_over(browser, options, state)
     }
 }
 
 /// Applies the page's answer about consent, or that of an earlier page.
-fn apply_consent<const FULL: bool>(
-    mut client: Client<Browser, FULL>,
-    consent: u32,
-) -> Client<Browser, FULL> {
+fn apply_consent(mut client: PageClient, consent: u32) -> PageClient {
     if consent == 1 {
         client.consent();
     } else if consent == 2 || client.is_withdrawn() {
@@ -188,7 +185,7 @@ pub fn page(event: u32) {
 #[cfg(not(feature = "full"))]
 #[wasm_bindgen(js_name = handOver)]
 pub fn hand_over() {
-    with(|shell| shell.return_text(shell.with(Client::hand_over).flatten()));
+    with(|shell| shell.return_text(shell.with(PageClient::hand_over).flatten()));
 }
 
 /// Takes the names of the Web Locks that are held, one per line.

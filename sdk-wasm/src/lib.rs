@@ -3,19 +3,22 @@
 //!
 //! # Path of an event
 //!
-//! 1. [`client`] numbers it and writes it into [`queue`], one storage key per event.
+//! 1. [`client::FirstClient`], or the [`client::FullClient`] that took over, numbers it and writes
+//!    it into [`queue`], one storage key per event.
 //! 2. [`send::flush`] decides when to send, [`send::batch`] what to send.
 //! 3. [`send::response`] classifies the response. Only a 2xx removes an event from storage.
 //! 4. [`send::backoff`] decides how long to wait after a failure.
 //!
-//! Events that do not fit in storage go into the overflow (`IndexedDB`), one [block](queue::block)
-//! at a time. [`tabs`] finds orphaned events and makes sure that one tab sends them, not all.
 //! [`identity`] provides the person and the session of each event.
+//!
+//! Two things happen in the full client only. Events that do not fit in storage go into the
+//! overflow (`IndexedDB`), one [block](queue::block) at a time. [`tabs`] finds orphaned events and
+//! makes sure that one tab sends them, not all.
 //!
 //! # Architecture invariants
 //!
 //! - Only `browser/` and `bindings`, which exist on wasm32 only, know a browser. The rest is one
-//!   sans-IO [`client::Client`] behind [`ports`].
+//!   sans-IO [`client`] behind [`ports`].
 //! - No key that two tabs write decides whether an event survives. Lock and lease save work;
 //!   correctness rests on single-writer keys, removal after a 2xx, and the server's record of
 //!   (producer, seq).

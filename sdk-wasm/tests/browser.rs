@@ -12,7 +12,7 @@
 )]
 
 use gloo_timers::future::TimeoutFuture;
-use lamplight_sdk::browser::{Browser, Shell, attach, open, start_operation};
+use lamplight_sdk::browser::{Browser, PageClient, Shell, attach, open, start_operation};
 use lamplight_sdk::client::{Client, NewEvent, TrackOutcome};
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
@@ -42,7 +42,7 @@ fn browser(namespace: &str) -> Browser {
 
 fn start(options: Options) -> &'static Shell {
     let host = host();
-    let client = Client::new(Browser::new(host, &options.namespace), options);
+    let client = PageClient::new(Browser::new(host, &options.namespace), options);
     let shell = Shell::start(host, client);
     attach(host, calls(shell));
     shell

@@ -12,7 +12,7 @@ use lamplight_wire::Producer;
 use crate::text;
 pub use host::{attach, open};
 pub use ports::start_operation;
-pub use shell::Shell;
+pub use shell::{PageClient, Shell};
 
 /// The page or worker that a client runs in.
 #[derive(Debug)]

@@ -4,28 +4,36 @@ use std::cell::{Cell, RefCell};
 
 use super::{Browser, host};
 use crate::client::Client;
+#[cfg(not(feature = "full"))]
+use crate::client::FirstClient;
+#[cfg(feature = "full")]
+use crate::client::FullClient;
 use crate::notes::EncodedNote;
 use crate::ports::{Clock, PageEvent, Response};
 
 /// The longest wait that the timer is set for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
 
-/// Whether this build has the full client, or only the one that a page starts with.
-const IS_FULL: bool = cfg!(feature = "full");
+/// The client of this build: the full client, or only the one that a page starts with.
+#[cfg(feature = "full")]
+pub type PageClient = FullClient<Browser>;
+/// The client of this build: the full client, or only the one that a page starts with.
+#[cfg(not(feature = "full"))]
+pub type PageClient = FirstClient<Browser>;
 
 /// A client in its page. It is never freed: it lives as long as the page, or its module is
 /// discarded with it.
 #[derive(Debug)]
 pub struct Shell {
     host: u32,
-    client: RefCell<Client<Browser, IS_FULL>>,
+    client: RefCell<PageClient>,
     /// The time that the timer is set for; `u64::MAX` after it fired.
     armed_ms: Cell<u64>,
 }
 
 impl Shell {
     /// Drives `client`, whose ports are on the host with this number.
-    pub fn start(host: u32, client: Client<Browser, IS_FULL>) -> &'static Self {
+    pub fn start(host: u32, client: PageClient) -> &'static Self {
         let shell = Box::leak(Box::new(Self {
             host,
             client: RefCell::new(client),
@@ -37,7 +45,7 @@ impl Shell {
 
     /// Calls `act` with the client, then reports notes and sets the timer. `None` when the client
     /// is busy, because a web API that it called was replaced by one that calls back.
-    pub fn with<R>(&self, act: impl FnOnce(&mut Client<Browser, IS_FULL>) -> R) -> Option<R> {
+    pub fn with<R>(&self, act: impl FnOnce(&mut PageClient) -> R) -> Option<R> {
         let mut client = self.client.try_borrow_mut().ok()?;
         let result = act(&mut client);
         self.follow_up(&mut client);
@@ -94,7 +102,7 @@ impl Shell {
 
     /// Reports the client's notes and sets the timer.
     #[inline(never)]
-    fn follow_up(&self, client: &mut Client<Browser, IS_FULL>) {
+    fn follow_up(&self, client: &mut PageClient) {
         for note in &client.take_notes() {
             let EncodedNote { kind, first, second, text } = note.encode();
             // Counts and times, all far below 2^53.

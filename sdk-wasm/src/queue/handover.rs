@@ -1,14 +1,12 @@
 //! The queue of a page's first client, as it is handed over to the full client.
 
-use super::{Location, Queue, QueuedEvent};
+use super::{BlockQueue, Location, Queue, QueuedEvent};
 use crate::keys::StorageKeys;
 
 /// The event is in storage.
 const STORED: u64 = 1;
-/// The server rejected the event permanently.
-const DROPPED: u64 = 2;
 /// The event's key was not read back yet.
-const UNVERIFIED: u64 = 4;
+const UNVERIFIED: u64 = 2;
 
 /// An event as the first client hands it over.
 #[derive(Debug)]
@@ -21,39 +19,38 @@ pub struct HandedOverEvent {
     pub text: String,
 }
 
-impl<const FULL: bool> Queue<FULL> {
+impl Queue {
     /// Passes every event to `give`. No request may be in flight.
     pub(crate) fn hand_over(&self, mut give: impl FnMut(u64, u64, &str)) {
         for entry in &self.entries {
             let state = if entry.location == Location::Storage { STORED } else { 0 }
-                | if entry.is_dropped { DROPPED } else { 0 }
                 | if entry.read_back_ms > 0 { UNVERIFIED } else { 0 };
             give(entry.seq, state, &entry.text);
         }
     }
+}
 
+impl BlockQueue {
     /// Adds an event that was handed over. Its number must be above all numbers added before.
     pub(crate) fn take_over(&mut self, keys: &StorageKeys, now_ms: u64, handed: HandedOverEvent) {
+        let queue = &mut self.queue;
         let HandedOverEvent { seq, state, text } = handed;
         let bytes = text.len();
         let mut entry = QueuedEvent::new(seq, text, Location::Storage);
-        entry.is_dropped = state & DROPPED != 0;
         if state & STORED != 0 {
-            self.share.wrote(keys.event(self.producer, seq).len() + bytes);
+            queue.share.wrote(keys.event(queue.producer, seq).len() + bytes);
         } else {
             entry.location = Location::Memory;
-            self.share.memory += bytes;
+            queue.share.memory += bytes;
             self.spill_due_ms.get_or_insert(now_ms);
-            self.schedule_move_to_storage();
+            queue.schedule_move_to_storage();
         }
         if state & UNVERIFIED != 0 {
-            entry.read_back_ms = now_ms + self.limits.settle_ms;
-            self.read_back_due_ms.get_or_insert(entry.read_back_ms);
+            entry.read_back_ms = now_ms + queue.limits.settle_ms;
+            queue.read_back_due_ms.get_or_insert(entry.read_back_ms);
         }
-        if !entry.is_dropped {
-            self.waiting += 1;
-            self.waiting_bytes += bytes;
-        }
-        self.entries.push(entry);
+        queue.waiting += 1;
+        queue.waiting_bytes += bytes;
+        queue.entries.push(entry);
     }
 }

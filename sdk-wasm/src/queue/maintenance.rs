@@ -1,7 +1,6 @@
 //! What the queue does in later tasks: verify what it wrote, and store what only memory has.
 
 use super::{Location, Queue, QueuedEvent, StorageShare};
-use crate::due::earliest;
 use crate::keys::StorageKeys;
 use crate::ports::{Storage, StorageError};
 
@@ -11,39 +10,7 @@ const MOVE_TO_STORAGE_MAX: usize = 100;
 /// How long to wait after storage refused a write, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
 
-impl<const FULL: bool> Queue<FULL> {
-    /// When [`Queue::maintain`] has something to do.
-    pub fn due_ms(&self) -> Option<u64> {
-        if self.has_retries {
-            return Some(0);
-        }
-        let unverified_ms = self.unverified.as_ref().map(|unverified| unverified.read_back_ms);
-        let times = [
-            self.read_back_due_ms,
-            self.move_to_storage_due_ms,
-            unverified_ms,
-            self.share.rescan_due_ms(),
-        ];
-        Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
-    }
-
-    /// Whether so much was written that other pages' bytes must be counted before more is written.
-    pub const fn needs_scan(&self) -> bool {
-        self.share.needs_scan()
-    }
-
-    /// Like [`Queue::needs_scan`], in a task of our own, where there is time to check whether other
-    /// pages have freed space.
-    pub fn needs_rescan(&self, now_ms: u64) -> bool {
-        self.needs_scan() || self.share.rescan_due_ms().is_some_and(|due_ms| due_ms <= now_ms)
-    }
-
-    /// Records how many bytes of the storage share other pages take.
-    pub fn set_foreign_bytes(&mut self, now_ms: u64, foreign_bytes: usize) {
-        self.share.scanned(now_ms, foreign_bytes);
-        self.schedule_move_to_storage();
-    }
-
+impl Queue {
     /// Part of the storage share may be free again, so events that only memory has are offered to
     /// storage.
     pub(super) fn schedule_move_to_storage(&mut self) {
@@ -52,23 +19,34 @@ impl<const FULL: bool> Queue<FULL> {
         }
     }
 
-    /// Retries events that storage refused; reads new keys back and rewrites unanswered events that
-    /// are missing, because Chromium silently reverts writes over the quota; and moves events that
-    /// only memory has into storage while there is room.
-    pub fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
-        if self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
-            self.read_back(storage, keys, now_ms);
-        }
-        if FULL {
-            self.verify_block(storage, keys, now_ms);
-        }
-        if self.move_to_storage_due_ms.is_some_and(|due_ms| due_ms <= now_ms) {
-            self.move_to_storage(storage, keys, now_ms);
-        }
+    /// Retries events that storage refused, and reads new keys back and rewrites unanswered events
+    /// that are missing, because Chromium silently reverts writes over the quota. Returns whether
+    /// one was missing.
+    pub(super) fn read_back_when_due(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) -> bool {
+        let is_due =
+            self.has_retries || self.read_back_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+        is_due && self.read_back(storage, keys, now_ms)
     }
 
-    fn read_back(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
-        let (mut reads, mut next_ms) = (0, None);
+    /// Moves events that only memory has into storage while there is room. Returns whether the
+    /// quota refused one.
+    pub(super) fn move_to_storage_when_due(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) -> bool {
+        let is_due = self.move_to_storage_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+        is_due && self.move_to_storage(storage, keys, now_ms)
+    }
+
+    fn read_back(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) -> bool {
+        let (mut reads, mut next_ms, mut is_missing) = (0, None, false);
         for entry in &mut self.entries {
             let retries = entry.location == Location::StorageRetry;
             if !retries && entry.read_back_ms == 0 {
@@ -88,8 +66,7 @@ impl<const FULL: bool> Queue<FULL> {
                 }
                 self.share.stored -= key.len() + entry.text.len();
                 self.share.memory += entry.text.len();
-                self.quota_is_full = true;
-                self.spill_due_ms.get_or_insert(now_ms);
+                is_missing = true;
             }
             entry.location = Location::Memory;
             if store(entry, &mut self.share, storage, &key).is_err() {
@@ -98,15 +75,21 @@ impl<const FULL: bool> Queue<FULL> {
         }
         self.has_retries = false;
         self.read_back_due_ms = next_ms;
+        is_missing
     }
 
-    fn move_to_storage(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
+    fn move_to_storage(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) -> bool {
         self.move_to_storage_due_ms = None;
         let in_memory = self.entries.iter_mut().filter(|entry| entry.location == Location::Memory);
         for (writes, entry) in in_memory.enumerate() {
             if writes == MOVE_TO_STORAGE_MAX || self.share.needs_scan() {
                 self.move_to_storage_due_ms = Some(now_ms);
-                return;
+                return false;
             }
             let key = keys.event(self.producer, entry.seq);
             match store(entry, &mut self.share, storage, &key) {
@@ -114,14 +97,14 @@ impl<const FULL: bool> Queue<FULL> {
                     entry.read_back_ms = now_ms + self.limits.settle_ms;
                     self.read_back_due_ms.get_or_insert(entry.read_back_ms);
                 }
-                Ok(false) | Err(StorageError::Blocked) => return,
+                Ok(false) | Err(StorageError::Blocked) => return false,
                 Err(StorageError::QuotaExceeded) => {
-                    self.quota_is_full = true;
                     self.move_to_storage_due_ms = Some(now_ms + REFUSED_MS);
-                    return;
+                    return true;
                 }
             }
         }
+        false
     }
 }
 

@@ -1,25 +1,26 @@
 //! This page's events that no 2xx has answered yet. Each is in memory and in storage under its own
 //! key, or in a block.
+//!
+//! [`Queue`] is the queue of a first client. The full client's [`BlockQueue`] contains one, and
+//! moves its events into blocks. [`PageQueue`] is what both offer.
 
 pub mod block;
-mod compact;
+mod block_queue;
 mod handover;
 mod maintenance;
+mod page_queue;
 mod queued_event;
-mod spill;
 mod storage_share;
-mod withdrawal;
 
 use lamplight_wire::{Producer, Ranges};
 
+use crate::due::earliest;
 use crate::keys::StorageKeys;
 use crate::ports::{Storage, StorageError};
-use crate::queue::block::BlockName;
-use compact::UnverifiedBlock;
+pub use block_queue::BlockQueue;
 pub use handover::HandedOverEvent;
+pub use page_queue::PageQueue;
 use queued_event::{Location, QueuedEvent};
-pub(crate) use spill::SPILLING;
-use spill::{GATHER_MS, OwnBlock};
 use storage_share::StorageShare;
 
 /// Where a new event was put.
@@ -46,9 +47,9 @@ pub struct QueueLimits {
     pub settle_ms: u64,
 }
 
-/// One producer's unanswered events.
+/// One producer's unanswered events, in memory and in storage.
 #[derive(Debug)]
-pub struct Queue<const FULL: bool = true> {
+pub struct Queue {
     producer: Producer,
     /// The prefix of its events' keys; empty before the first event.
     prefix: String,
@@ -63,24 +64,10 @@ pub struct Queue<const FULL: bool = true> {
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
     move_to_storage_due_ms: Option<u64>,
-    /// In the order in which they were written.
-    blocks: Vec<OwnBlock>,
-    last_block: u64,
-    unverified: Option<UnverifiedBlock>,
-    compact_after_ms: u64,
-    /// The block that is being written into the overflow, and its events.
-    spilling: Option<(BlockName, Ranges)>,
-    spill_due_ms: Option<u64>,
-    /// The origin's quota is used up, so our events in storage move into the overflow too.
-    quota_is_full: bool,
-    /// The storage share is nearly used up while the server fails, so the oldest events in storage
-    /// move into the overflow.
-    share_is_tight: bool,
 }
 
-impl<const FULL: bool> Queue<FULL> {
-    /// An empty queue of `producer`.
-    pub const fn new(producer: Producer, limits: QueueLimits) -> Self {
+impl PageQueue for Queue {
+    fn new(producer: Producer, limits: QueueLimits) -> Self {
         Self {
             producer,
             prefix: String::new(),
@@ -92,61 +79,39 @@ impl<const FULL: bool> Queue<FULL> {
             has_retries: false,
             read_back_due_ms: None,
             move_to_storage_due_ms: None,
-            blocks: Vec::new(),
-            last_block: 0,
-            unverified: None,
-            compact_after_ms: 0,
-            spilling: None,
-            spill_due_ms: None,
-            quota_is_full: false,
-            share_is_tight: false,
         }
     }
 
-    /// How many events are unanswered, those in flight included.
-    pub fn len(&self) -> usize {
-        let unloaded = if FULL { self.unloaded_events() } else { 0 };
-        self.entries.len() + usize::try_from(unloaded).unwrap_or(usize::MAX)
+    fn base(&self) -> &Queue {
+        self
     }
 
-    /// Whether every event was answered.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && (!FULL || self.unloaded_events() == 0)
+    fn base_mut(&mut self) -> &mut Queue {
+        self
     }
 
-    /// How many events wait: they are not in flight and not dropped.
-    pub fn waiting(&self) -> usize {
-        self.waiting
+    fn len(&self) -> usize {
+        self.entries.len()
     }
 
-    /// How many bytes of events wait.
-    pub fn waiting_bytes(&self) -> usize {
-        self.waiting_bytes
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    /// Bytes in storage, keys included.
-    pub fn stored_bytes(&self) -> usize {
-        self.share.stored
-    }
-
-    /// Bytes of events that are in memory only.
-    pub fn memory_bytes(&self) -> usize {
-        self.share.memory
-    }
-
-    /// Whether the event `seq` is unanswered.
-    pub fn contains(&self, seq: u64) -> bool {
+    fn contains(&self, seq: u64) -> bool {
         for entry in &self.entries {
             if entry.seq == seq {
                 return true;
             }
         }
-        FULL && self.is_unloaded(seq)
+        false
     }
 
-    /// Adds a new event. Its number must be above all numbers before. When this returns
-    /// [`PushOutcome::Stored`], the event is in storage.
-    pub fn push(
+    fn has_overflow(&self) -> bool {
+        false
+    }
+
+    fn push(
         &mut self,
         storage: &mut impl Storage,
         keys: &StorageKeys,
@@ -179,14 +144,12 @@ impl<const FULL: bool> Queue<FULL> {
             }
             PushOutcome::StorageFailed(StorageError::QuotaExceeded) => {
                 self.has_retries = true;
-                self.quota_is_full = true;
                 Location::StorageRetry
             }
             _ => Location::Memory,
         };
         if location != Location::Storage {
             self.share.memory += text.len();
-            self.spill_due_ms.get_or_insert(now_ms + GATHER_MS);
         }
         self.waiting += 1;
         self.waiting_bytes += text.len();
@@ -194,10 +157,54 @@ impl<const FULL: bool> Queue<FULL> {
         outcome
     }
 
-    /// Assigns events to `request`, as many as fit, and appends their texts to `texts`, separated
-    /// by commas: first those that only memory has, then the oldest. Takes at least one if any
-    /// waits. Returns how many.
-    pub fn take_batch(
+    fn requeue(&mut self, request: u32) {
+        for entry in &mut self.entries {
+            if entry.request == request {
+                entry.request = 0;
+                self.waiting += 1;
+                self.waiting_bytes += entry.text.len();
+            }
+        }
+    }
+
+    fn remove_accepted(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        request: u32,
+    ) -> Ranges {
+        self.remove(storage, keys, &|entry| entry.request == request)
+    }
+
+    fn withdraw(&mut self, storage: &mut impl Storage, keys: &StorageKeys) -> Ranges {
+        let mut seqs = Ranges::new();
+        for entry in self.entries.iter().filter(|entry| !entry.is_dropped) {
+            seqs.append(entry.seq);
+        }
+        self.remove(storage, keys, &|_| true);
+        (self.waiting, self.waiting_bytes, self.has_retries) = (0, 0, false);
+        (self.read_back_due_ms, self.move_to_storage_due_ms) = (None, None);
+        seqs
+    }
+
+    fn due_ms(&self) -> Option<u64> {
+        if self.has_retries {
+            return Some(0);
+        }
+        let times =
+            [self.read_back_due_ms, self.move_to_storage_due_ms, self.share.rescan_due_ms()];
+        Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
+    }
+
+    fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
+        self.read_back_when_due(storage, keys, now_ms);
+        self.move_to_storage_when_due(storage, keys, now_ms);
+    }
+}
+
+impl Queue {
+    /// See [`PageQueue::take_batch`].
+    fn take_events(
         &mut self,
         request: u32,
         events_max: usize,
@@ -233,48 +240,7 @@ impl<const FULL: bool> Queue<FULL> {
         taken
     }
 
-    /// Puts the events of a failed `request` back into the queue.
-    pub fn requeue(&mut self, request: u32) {
-        for entry in &mut self.entries {
-            if entry.request == request {
-                entry.request = 0;
-                self.waiting += 1;
-                self.waiting_bytes += entry.text.len();
-            }
-        }
-        if self.share.memory > 0 {
-            self.spill_due_ms.get_or_insert(0);
-        }
-    }
-
-    /// Removes the events of `request`, which a 2xx answered. Returns their numbers.
-    pub fn remove_accepted(
-        &mut self,
-        storage: &mut impl Storage,
-        keys: &StorageKeys,
-        request: u32,
-    ) -> Ranges {
-        self.remove(storage, keys, &|entry| entry.request == request)
-    }
-
-    /// Drops the only event of `request`, so that it is not sent again. Returns its number.
-    pub fn drop_only_event(&mut self, request: u32) -> Option<u64> {
-        let entry = self.entries.iter_mut().find(|entry| entry.request == request)?;
-        entry.is_dropped = true;
-        entry.request = 0;
-        Some(entry.seq)
-    }
-
-    /// Removes dropped events once a 2xx answered their declaration.
-    pub fn remove_declared(
-        &mut self,
-        storage: &mut impl Storage,
-        keys: &StorageKeys,
-        seqs: &Ranges,
-    ) {
-        self.remove(storage, keys, &|entry| entry.is_dropped && seqs.contains(entry.seq));
-    }
-
+    /// Removes events from memory and from their own keys. Returns their numbers.
     fn remove(
         &mut self,
         storage: &mut impl Storage,
@@ -300,9 +266,6 @@ impl<const FULL: bool> Queue<FULL> {
             }
             false
         });
-        if FULL {
-            self.remove_from_blocks(storage, keys, &removed);
-        }
         self.schedule_move_to_storage();
         removed
     }

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use lamplight_sdk::client::{Client, NewEvent};
+use lamplight_sdk::client::{Client, FullClient, NewEvent};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{
     Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Response, Rng, Storage,
@@ -124,7 +124,7 @@ impl FullClientLoader for TestTabPorts {
 /// The tabs of one origin, and the bodies of their requests in order.
 pub(crate) struct TestTabs {
     pub(crate) origin: Rc<RefCell<Origin>>,
-    pub(crate) clients: Vec<Client<TestTabPorts>>,
+    pub(crate) clients: Vec<FullClient<TestTabPorts>>,
     pub(crate) bodies: Vec<String>,
     options: Options,
 }
@@ -145,7 +145,7 @@ impl TestTabs {
             refuses: false,
         };
         let options = Options { liveness: false, ..self.options.clone() };
-        self.clients.push(Client::new(tab, options));
+        self.clients.push(FullClient::new(tab, options));
         self.clients.len() - 1
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::origin::{TestTabs, accepted, failing};
+use lamplight_sdk::client::Client;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::PageEvent;

@@ -2,6 +2,7 @@
 //! others too.
 
 use crate::origin::{TestTabs, accepted};
+use lamplight_sdk::client::Client;
 use lamplight_sdk::options::Options;
 use lamplight_wire::batch::Body;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::ports::{Storage, StorageError};
 use lamplight_sdk::queue::block::{self, BlockName};
-use lamplight_sdk::queue::{PushOutcome, Queue, QueueLimits};
+use lamplight_sdk::queue::{BlockQueue, PageQueue, PushOutcome, QueueLimits};
 use lamplight_wire::{Producer, Ranges};
 use proptest::prelude::*;
 
@@ -112,7 +112,7 @@ impl Expected {
 struct QueueModel {
     storage: FaultyStorage,
     keys: StorageKeys,
-    queue: Queue,
+    queue: BlockQueue,
     expected: BTreeMap<u64, Expected>,
     seq: u64,
     request: u32,
@@ -127,7 +127,7 @@ impl QueueModel {
         Self {
             storage: FaultyStorage::default(),
             keys: StorageKeys::new("m"),
-            queue: Queue::new(ME, LIMITS),
+            queue: BlockQueue::new(ME, LIMITS),
             expected: BTreeMap::new(),
             seq: 0,
             request: 0,

@@ -1,7 +1,7 @@
 //! While the server fails, one tab retries for all. When the server is back, all tabs send at once.
 
 use crate::origin::{TestTabs, accepted, failing};
-use lamplight_sdk::client::Client;
+use lamplight_sdk::client::{Client, FullClient};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::Response;
 
@@ -52,7 +52,7 @@ fn no_request_is_sent_before_the_retry_after_time() {
 fn all_tabs_send_within_one_scan_after_the_holder_succeeds() {
     let mut tabs = opened(8);
     tabs.advance(30_000, &failing());
-    let holder = tabs.clients.iter().position(Client::holds_lease).unwrap();
+    let holder = tabs.clients.iter().position(FullClient::holds_lease).unwrap();
     while tabs.advance(1, &accepted())[holder] == 0 {}
     tabs.advance(2_600, &accepted());
     assert!(tabs.clients.iter().all(|client| !client.is_queued(1)));

@@ -2,6 +2,7 @@
 //! can.
 
 use crate::origin::{TestTabs, accepted, failing};
+use lamplight_sdk::client::Client;
 use lamplight_sdk::options::Options;
 
 /// Two closed tabs that left three events each, and a live one. Also returns the prefix of one

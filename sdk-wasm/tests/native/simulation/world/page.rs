@@ -1,6 +1,6 @@
 //! A page's client: the first client, or the full one that took over.
 
-use lamplight_sdk::client::{Client, NewEvent, Tracked};
+use lamplight_sdk::client::{Client, FirstClient, FullClient, NewEvent, Tracked};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, Response};
@@ -11,8 +11,8 @@ use crate::simulation::ports::TabPorts;
 use crate::simulation::storage::Tab;
 
 pub(super) enum PageClient {
-    First(Box<Client<TabPorts, false>>, TabPorts, Options),
-    Full(Box<Client<TabPorts>>),
+    First(Box<FirstClient<TabPorts>>, TabPorts, Options),
+    Full(Box<FullClient<TabPorts>>),
 }
 
 /// Calls the same method on either client.
@@ -27,12 +27,12 @@ macro_rules! either {
 
 impl PageClient {
     pub(super) fn first(ports: TabPorts, options: Options) -> Self {
-        let client = Client::new(ports.clone(), options.clone());
+        let client = FirstClient::new(ports.clone(), options.clone());
         Self::First(Box::new(client), ports, options)
     }
 
     pub(super) fn full(ports: TabPorts, options: Options) -> Self {
-        Self::Full(Box::new(Client::new(ports, options)))
+        Self::Full(Box::new(FullClient::new(ports, options)))
     }
 
     /// Makes a full client take over. Returns whether there is one now.
@@ -43,7 +43,7 @@ impl PageClient {
                 client.next_wake_ms().is_none(),
                 "a client that handed over still sets a timer"
             );
-            let full = Client::take_over(ports.clone(), options.clone(), &state);
+            let full = FullClient::take_over(ports.clone(), options.clone(), &state);
             assert_eq!(full.producer(), client.producer());
             *self = Self::Full(Box::new(full));
         }

@@ -5,10 +5,11 @@
 
 use lamplight_wire::Ranges;
 
-use super::{Location, Queue, QueuedEvent};
+use super::BlockQueue;
 use crate::keys::StorageKeys;
 use crate::ports::Storage;
 use crate::queue::block::BlockName;
+use crate::queue::queued_event::{Location, QueuedEvent};
 
 /// Up to this many events may have a key each.
 const SINGLES_MAX: usize = 500;
@@ -25,15 +26,15 @@ pub(super) struct UnverifiedBlock {
     pub(super) read_back_ms: u64,
 }
 
-impl<const FULL: bool> Queue<FULL> {
+impl BlockQueue {
     /// Writes the oldest events into one block in storage if there are many. Their keys are removed
     /// once the block was read back, because Chromium silently reverts writes over the quota.
     pub fn compact(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
         let is_single = |entry: &&QueuedEvent| entry.location == Location::Storage;
         if self.unverified.is_some()
             || now_ms < self.compact_after_ms
-            || self.entries.len() <= SINGLES_MAX
-            || self.entries.iter().filter(is_single).count() <= SINGLES_MAX
+            || self.queue.entries.len() <= SINGLES_MAX
+            || self.queue.entries.iter().filter(is_single).count() <= SINGLES_MAX
         {
             return;
         }
@@ -44,14 +45,17 @@ impl<const FULL: bool> Queue<FULL> {
         let name = self.name_block(&text, &seqs);
         let key = keys.block(name);
         let bytes = key.len() + text.len();
-        let is_worth_it = seqs.count() >= EVENTS_MIN && self.share.fits(bytes);
+        let is_worth_it = seqs.count() >= EVENTS_MIN && self.queue.share.fits(bytes);
         if !is_worth_it || storage.set(&key, &text).is_err() {
             self.compact_after_ms = now_ms + PAUSE_MS;
             return;
         }
-        self.share.wrote(bytes);
-        self.unverified =
-            Some(UnverifiedBlock { name, seqs, read_back_ms: now_ms + self.limits.settle_ms });
+        self.queue.share.wrote(bytes);
+        self.unverified = Some(UnverifiedBlock {
+            name,
+            seqs,
+            read_back_ms: now_ms + self.queue.limits.settle_ms,
+        });
     }
 
     /// Reads a new block back. If storage kept it, removes the keys of its events.
@@ -70,10 +74,10 @@ impl<const FULL: bool> Queue<FULL> {
         let bytes = unverified.name.bytes;
         let mut left = Ranges::new();
         if storage.size(&key) == bytes {
-            for entry in &mut self.entries {
+            for entry in &mut self.queue.entries {
                 if entry.location == Location::Storage && unverified.seqs.contains(entry.seq) {
-                    let key = keys.event(self.producer, entry.seq);
-                    self.share.stored -= key.len() + entry.text.len();
+                    let key = keys.event(self.queue.producer, entry.seq);
+                    self.queue.share.stored -= key.len() + entry.text.len();
                     storage.remove(&key);
                     entry.location = Location::StorageBlock;
                     left.insert(entry.seq);

@@ -1,13 +1,13 @@
 //! Creating events: number, text, place.
 
 use lamplight_wire::event::EventParts;
+use lamplight_wire::limits;
 use lamplight_wire::reason::DropReason;
-use lamplight_wire::{Ranges, limits};
 
-use super::Client;
+use super::Core;
 use crate::notes::Note;
 use crate::ports::{Ports, StorageError};
-use crate::queue::PushOutcome;
+use crate::queue::{PageQueue, PushOutcome};
 use crate::send::batch;
 use crate::tabs::heartbeat::HEARTBEAT_MS;
 
@@ -34,7 +34,8 @@ pub struct NewEvent<'a> {
     pub properties_json: &'a str,
     /// The type, or empty for `default`.
     pub kind: &'a str,
-    /// The JSON text of the `user` object, or empty for the user that [`Client::identify`] set.
+    /// The JSON text of the `user` object, or empty for the user that
+    /// [`Client::identify`](crate::client::Client::identify) set.
     pub user_json: &'a str,
     /// The JSON text of the `monitor` object, or empty.
     pub monitor_json: &'a str,
@@ -68,31 +69,9 @@ pub struct Tracked {
     pub outcome: TrackOutcome,
 }
 
-impl<P: Ports, const FULL: bool> Client<P, FULL> {
-    /// Sets the user id of later events, escaped as inside a JSON string, for this page and later
-    /// ones. `None` starts a new anonymous person. Other tabs follow at their next scan.
-    pub fn identify(&mut self, id: Option<&str>) {
-        if let Some(id) = id {
-            self.person.identify(&mut self.ports, &self.keys, id);
-        } else {
-            self.session.end(&mut self.ports, &self.keys);
-            if self.is_withdrawn() {
-                self.person.forget(&mut self.ports, &self.keys);
-            } else {
-                self.person.reset(&mut self.ports, &self.keys);
-            }
-        }
-    }
-
-    /// Sets the `context` object of later events as JSON text; empty for none.
-    pub fn set_context(&mut self, context_json: &str) {
-        self.context_json.clear();
-        self.context_json.push_str(context_json);
-    }
-
-    /// Numbers an event and adds it to the queue. When the outcome is [`TrackOutcome::Stored`], the
-    /// event is in storage and survives the page.
-    pub fn track(&mut self, event: &NewEvent<'_>) -> Tracked {
+impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
+    /// Numbers an event and adds it to the queue, which must not need a scan.
+    pub(in crate::client) fn track(&mut self, event: &NewEvent<'_>) -> Tracked {
         if self.is_closed || self.seq == limits::SEQ_MAX {
             return Tracked { seq: 0, outcome: TrackOutcome::Closed };
         }
@@ -103,19 +82,11 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             return Tracked { seq, outcome: TrackOutcome::TooLarge };
         };
         let now_ms = self.ports.monotonic_ms();
-        if self.queue.needs_scan() {
-            self.scan_storage(now_ms);
-        }
         let kept = self.queue.push(&mut self.ports, &self.keys, now_ms, seq, text);
         let outcome = match kept {
             PushOutcome::Stored => TrackOutcome::Stored,
             PushOutcome::StorageFailed(StorageError::QuotaExceeded) => TrackOutcome::StorageFull,
-            PushOutcome::StorageFailed(StorageError::Blocked) => {
-                if FULL {
-                    self.note_storage_blocked(now_ms);
-                }
-                TrackOutcome::StorageBlocked
-            }
+            PushOutcome::StorageFailed(StorageError::Blocked) => TrackOutcome::StorageBlocked,
             PushOutcome::OverShare => TrackOutcome::StorageShare,
             PushOutcome::Dropped => {
                 self.drop_event(DropReason::Quota, seq);
@@ -129,7 +100,6 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
             // their numbers were used.
             self.write_heartbeat(false);
             self.heartbeat_due_ms = Some(now_ms + HEARTBEAT_MS);
-            self.load_soon(now_ms);
         }
         Tracked { seq, outcome }
     }
@@ -167,13 +137,14 @@ impl<P: Ports, const FULL: bool> Client<P, FULL> {
         Some(text)
     }
 
+    /// Drops an event whose number is above all those dropped for `reason` before.
     pub(super) fn drop_event(&mut self, reason: DropReason, seq: u64) {
-        if FULL {
-            let seqs: Ranges = [(seq, seq)].into_iter().collect();
-            batch::add_dropped(&mut self.dropped, reason, &seqs);
-        } else {
-            batch::append_dropped(&mut self.dropped, reason, seq);
-        }
+        batch::append_dropped(&mut self.dropped, reason, seq);
+        self.report_drop(reason, seq);
+    }
+
+    /// Reports an event that was dropped.
+    pub(in crate::client) fn report_drop(&mut self, reason: DropReason, seq: u64) {
         self.counts.dropped[reason as usize] += 1;
         self.notes.push(Note::Dropped { producer: self.producer, seq, reason });
         // The heartbeat tells an adopter how far the numbers went if this page cannot declare the
