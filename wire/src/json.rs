@@ -58,25 +58,3 @@ fn push_escaped(out: &mut String, letter: char) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn a_string_round_trips_as_ascii(text in ".*") {
-            let mut out = String::new();
-            push_string(&mut out, &text);
-            proptest::prop_assert!(out.is_ascii());
-            proptest::prop_assert_eq!(serde_json::from_str::<String>(&out).unwrap(), text);
-        }
-
-        #[test]
-        fn an_integer_is_written_in_decimal(value: u64) {
-            let mut out = String::new();
-            push_integer(&mut out, value);
-            proptest::prop_assert_eq!(out, value.to_string());
-        }
-    }
-}

@@ -82,23 +82,3 @@ impl std::fmt::Debug for Producer {
         std::fmt::Display::fmt(self, f)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn a_producer_name_round_trips(bits: u128) {
-            let producer = Producer::from_bits(bits);
-            proptest::prop_assert_eq!(Producer::parse(&producer.to_string()), Some(producer));
-        }
-
-        #[test]
-        fn only_canonical_names_parse(text in "[0-9A-Za-z\u{e9}-]{24,28}") {
-            if let Some(producer) = Producer::parse(&text) {
-                proptest::prop_assert_eq!(producer.to_string(), text);
-            }
-        }
-    }
-}

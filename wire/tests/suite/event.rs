@@ -1,0 +1,252 @@
+//! Events: every limit at, below and above it, and events that are read as written.
+
+use lamplight_wire::event::{Event, EventIdentity, EventParts, Kind};
+use lamplight_wire::reason::InvalidReason;
+use lamplight_wire::{Producer, json, limits};
+use proptest::prelude::*;
+
+const P: &str = "014D2PF2DBSQQZXQ5TK1V58CGG";
+
+/// An event with this name and these members.
+fn with(members_json: &str) -> String {
+    format!(r#"{{"name":"a",{members_json}}}"#)
+}
+
+fn reason(json: &str) -> Result<(), InvalidReason> {
+    Event::read(json).map(|_| ()).map_err(|invalid| invalid.reason)
+}
+
+fn detail(json: &str) -> String {
+    Event::read(json).unwrap_err().detail
+}
+
+#[test]
+fn a_name_has_one_to_two_hundred_bytes() {
+    let name = |name: &str| format!(r#"{{"name":"{name}"}}"#);
+    for bytes in [1, 2, limits::NAME_BYTES_MAX - 1, limits::NAME_BYTES_MAX] {
+        let json = name(&"n".repeat(bytes));
+        assert_eq!(Event::read(&json).unwrap().name, "n".repeat(bytes));
+    }
+    for bytes in [limits::NAME_BYTES_MAX + 1, limits::NAME_BYTES_MAX + 2] {
+        let json = name(&"n".repeat(bytes));
+        assert_eq!(reason(&json), Err(InvalidReason::NameTooLong));
+        let want = format!("`name` has {bytes} bytes; at most 200 are accepted: shorten it");
+        assert_eq!(detail(&json), want);
+    }
+    assert_eq!(reason(&name(&"\u{e9}".repeat(100))), Ok(()));
+    assert_eq!(reason(&name(&"\u{e9}".repeat(101))), Err(InvalidReason::NameTooLong));
+    assert_eq!(reason(&name("")), Err(InvalidReason::NameMissing));
+    assert_eq!(detail(&name("")), "`name` is empty: give it 1 to 200 bytes");
+    assert_eq!(detail("{}"), "`name` is missing: give it 1 to 200 bytes");
+}
+
+#[test]
+fn properties_have_at_most_32_kib_of_json() {
+    let properties = |bytes: usize| {
+        let text = "x".repeat(bytes - r#"{"a":""}"#.len());
+        with(&format!(r#""properties":{{"a":"{text}"}}"#))
+    };
+    for bytes in [limits::PROPERTIES_BYTES_MAX - 1, limits::PROPERTIES_BYTES_MAX] {
+        let json = properties(bytes);
+        assert_eq!(Event::read(&json).unwrap().properties_json.map(str::len), Some(bytes));
+    }
+    for bytes in [limits::PROPERTIES_BYTES_MAX + 1, limits::PROPERTIES_BYTES_MAX + 2] {
+        assert_eq!(reason(&properties(bytes)), Err(InvalidReason::PropertiesTooLarge));
+        assert!(detail(&properties(bytes)).starts_with(&format!("`properties` has {bytes} bytes")));
+    }
+    // Text of any size is not an object, which is the more helpful thing to say.
+    let text = format!(r#""properties":"{}""#, "x".repeat(limits::PROPERTIES_BYTES_MAX));
+    assert_eq!(reason(&with(&text)), Err(InvalidReason::PropertiesInvalid));
+}
+
+#[test]
+fn a_clients_own_id_has_one_to_sixty_four_bytes() {
+    let id = |bytes: usize| with(&format!(r#""id":"{}""#, "i".repeat(bytes)));
+    for bytes in [1, 2, limits::ID_BYTES_MAX - 1, limits::ID_BYTES_MAX] {
+        let json = id(bytes);
+        let want = EventIdentity::ClientId("i".repeat(bytes).into());
+        assert_eq!(Event::read(&json).unwrap().identity, want);
+    }
+    for bytes in [0, limits::ID_BYTES_MAX + 1, limits::ID_BYTES_MAX + 2] {
+        assert_eq!(reason(&id(bytes)), Err(InvalidReason::IdInvalid));
+        assert_eq!(detail(&id(bytes)), format!("`id` has {bytes} bytes; 1 to 64 are accepted"));
+    }
+}
+
+#[test]
+fn a_number_is_from_one_to_the_largest_and_has_a_producer() {
+    let seq = |seq: u64| with(&format!(r#""producer":"{P}","seq":{seq},"id":"i""#));
+    for number in [1, 2, limits::SEQ_MAX - 1, limits::SEQ_MAX] {
+        let want = EventIdentity::Numbered(Producer::parse(P).unwrap(), number);
+        assert_eq!(Event::read(&seq(number)).unwrap().identity, want, "the id does not count");
+    }
+    for number in [0, limits::SEQ_MAX + 1, u64::MAX] {
+        assert_eq!(reason(&seq(number)), Err(InvalidReason::ProducerInvalid), "{number}");
+    }
+    // Half of an identity is never replaced by the `id`.
+    for half in [format!(r#""producer":"{P}","id":"i""#), r#""seq":1,"id":"i""#.into()] {
+        assert_eq!(reason(&with(&half)), Err(InvalidReason::ProducerInvalid), "{half}");
+    }
+    assert_eq!(reason(&with(r#""producer":"p","seq":1"#)), Err(InvalidReason::ProducerInvalid));
+    for text in ["-1", "1.5", "18446744073709551616", "\"1\""] {
+        let json = with(&format!(r#""producer":"{P}","seq":{text}"#));
+        assert_eq!(reason(&json), Err(InvalidReason::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn times_are_in_the_years_1_to_9999() {
+    let ts = |ts: &str| {
+        let json = with(&format!(r#""ts":{ts}"#));
+        Event::read(&json).map(|event| event.ts_ms.unwrap()).map_err(|invalid| invalid.reason)
+    };
+    for (text, want) in [
+        ("0", 0),
+        ("-1", -1),
+        ("1.9", 1),
+        ("-1.9", -1),
+        ("-62135596800000", -62_135_596_800_000),
+        ("253402300799999", 253_402_300_799_999),
+        ("\"0001-01-01T00:00:00Z\"", -62_135_596_800_000),
+        ("\"1970-01-01T00:00:00.001Z\"", 1),
+    ] {
+        assert_eq!(ts(text), Ok(want), "{text}");
+    }
+    for text in [
+        "-62135596800001",
+        "-62135596800000.5",
+        "253402300799999.5",
+        "253402300800000",
+        "1e400",
+        "true",
+        "[]",
+        "\"\"",
+        "\"2026-01-31\"",
+        "\"0\"",
+    ] {
+        assert_eq!(ts(text), Err(InvalidReason::TsInvalid), "{text}");
+    }
+    assert_eq!(Event::read(&with(r#""ts":null"#)).unwrap().ts_ms, None);
+}
+
+#[test]
+fn ids_of_users_are_text_or_integers() {
+    for (json, want) in [
+        (r#""u1""#, Some("u1")),
+        (r#""""#, Some("")),
+        (r#""caf\u00e9""#, Some("caf\u{e9}")),
+        ("0", Some("0")),
+        ("42", Some("42")),
+        ("-7", Some("-7")),
+        ("123456789012345678901234567890", Some("123456789012345678901234567890")),
+        ("null", None),
+    ] {
+        let text = with(&format!(r#""user":{{"id":{json}}}"#));
+        let user = Event::read(&text).unwrap().user;
+        assert_eq!((user.id.as_deref(), user.anonymous_id), (want, None), "{json}");
+        let text = with(&format!(r#""user":{{"anonymous_id":{json}}}"#));
+        let user = Event::read(&text).unwrap().user;
+        assert_eq!((user.id, user.anonymous_id.as_deref()), (None, want), "{json}");
+    }
+    for json in ["1.5", "1e3", "-0.0", "true", "[1]", "{}"] {
+        for field in ["id", "anonymous_id"] {
+            let text = with(&format!(r#""user":{{"{field}":{json}}}"#));
+            assert_eq!(reason(&text), Err(InvalidReason::Malformed), "{field} {json}");
+            let want =
+                format!("`user.{field}` is neither text nor an integer: send one of the two");
+            assert_eq!(detail(&text), want);
+        }
+    }
+}
+
+#[test]
+fn a_monitor_object_makes_the_default_type_a_monitor_event() {
+    let monitor = r#""monitor":{"kind":"increment"}"#;
+    for (kind, alone, beside_a_monitor) in [
+        ("null", Kind::Default, Kind::Monitor),
+        (r#""default""#, Kind::Default, Kind::Monitor),
+        (r#""critical""#, Kind::Critical, Kind::Critical),
+        (r#""monitor""#, Kind::Monitor, Kind::Monitor),
+        (r#""datadog""#, Kind::Monitor, Kind::Monitor),
+    ] {
+        let read = |members: &str| Event::read(&with(members)).unwrap().kind;
+        assert_eq!(read(&format!(r#""type":{kind}"#)), alone, "{kind}");
+        assert_eq!(read(&format!(r#""type":{kind},{monitor}"#)), beside_a_monitor, "{kind}");
+    }
+    let long = with(&format!(r#""type":"{}""#, "t".repeat(60)));
+    assert_eq!(reason(&long), Err(InvalidReason::TypeUnknown));
+    assert!(detail(&long).starts_with(&format!("`type` {:?} is not one of", "t".repeat(40))));
+}
+
+#[test]
+fn objects_are_kept_exactly_as_received() {
+    let (properties, context) = (r#"{ "a" :[1, 2.50]}"#, r#"{"page":"\u00e9" }"#);
+    let monitor = r#"{"kind":"gauge", "value": 2.50,"build":"x"}"#;
+    let json = with(&format!(
+        r#""properties": {properties} ,"context":{context},"monitor":{monitor},"session":"s1""#
+    ));
+    let event = Event::read(&json).unwrap();
+    assert_eq!(event.properties_json, Some(properties));
+    assert_eq!(event.context_json, Some(context));
+    assert_eq!(event.monitor.unwrap().1, monitor);
+    assert_eq!(event.session.as_deref(), Some("s1"));
+    let empty = Event::read(r#"{"name":"a"}"#).unwrap();
+    assert!(empty.properties_json.is_none() && empty.context_json.is_none());
+    assert!(empty.monitor.is_none() && empty.session.is_none());
+    for not_an_object in ["[1]", "1", "\"{}\"", "false"] {
+        let json = |field: &str| with(&format!(r#""{field}":{not_an_object}"#));
+        assert_eq!(reason(&json("properties")), Err(InvalidReason::PropertiesInvalid));
+        assert_eq!(reason(&json("context")), Err(InvalidReason::Malformed));
+    }
+}
+
+/// A text as it stands between the quotes of a JSON string.
+fn inside(text: &str) -> String {
+    let mut quoted = String::new();
+    json::push_string(&mut quoted, text);
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+proptest! {
+    #[test]
+    fn an_event_is_read_as_it_was_written(
+        name in ".{1,50}",
+        ts in 0u64..253_402_300_799_999,
+        bits: u128,
+        seq in 1..=limits::SEQ_MAX,
+        kind in prop_oneof![Just(("", Kind::Default)), Just(("critical", Kind::Critical))],
+        session in prop::option::of(".{1,20}"),
+        user in prop::option::of(".*"),
+        properties in prop::option::of(".*"),
+        context in prop::option::of(".*"),
+    ) {
+        let object = |text: &Option<String>| {
+            text.as_ref().map(|text| format!(r#"{{"id":"{}"}}"#, inside(text))).unwrap_or_default()
+        };
+        let (user_json, properties_json, context_json) = (object(&user), object(&properties), object(&context));
+        let mut text = String::new();
+        let parts = EventParts {
+            name: &inside(&name),
+            ts,
+            producer: Producer::from_bits(bits),
+            seq,
+            properties_json: &properties_json,
+            kind: kind.0,
+            user_json: &user_json,
+            session: &inside(session.as_deref().unwrap_or_default()),
+            context_json: &context_json,
+            monitor_json: "",
+        };
+        parts.push_to(&mut text);
+        prop_assert!(text.is_ascii());
+        let event = Event::read(&text).unwrap();
+        prop_assert_eq!(&event.name, &name);
+        prop_assert_eq!(event.ts_ms, i64::try_from(ts).ok());
+        prop_assert_eq!(event.identity, EventIdentity::Numbered(Producer::from_bits(bits), seq));
+        prop_assert_eq!(event.kind, kind.1);
+        prop_assert_eq!(event.session.as_deref(), session.as_deref());
+        prop_assert_eq!(event.user.id, user);
+        prop_assert_eq!(event.properties_json.unwrap_or_default(), properties_json);
+        prop_assert_eq!(event.context_json.unwrap_or_default(), context_json);
+    }
+}
