@@ -9,13 +9,13 @@ const BIN = join(dirname(createRequire(import.meta.url).resolve('binaryen/packag
 /** The later features of WebAssembly that rustc always uses. */
 const FEATURES = ['bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'nontrapping-float-to-int', 'sign-ext']
 
-/** Runs a tool on a module, or on a module's text, and returns its output. */
+/** Runs a tool on a module, or on a module's text, and returns its output and what it printed. */
 export function run(tool, flags, module) {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-'))
   const [from, to] = [join(folder, tool === 'wasm-as' ? 'module.wat' : 'module.wasm'), join(folder, 'out')]
   try {
     writeFileSync(from, module)
-    execFileSync(process.execPath, [
+    const printed = execFileSync(process.execPath, [
       join(BIN, tool),
       ...FEATURES.map((name) => `--enable-${name}`),
       ...flags,
@@ -23,7 +23,7 @@ export function run(tool, flags, module) {
       '-o',
       to,
     ])
-    return readFileSync(to)
+    return { output: readFileSync(to), printed }
   } finally {
     rmSync(folder, { recursive: true })
   }

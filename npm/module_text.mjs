@@ -21,6 +21,6 @@ export function encodeModule(module) {
 
 /** The decoder, which is the module of `src/module_text.wat`, as such a string. */
 export function encodedDecoder() {
-  const module = run('wasm-as', [], readFileSync(new URL('src/module_text.wat', import.meta.url)))
-  return encodeModule(run('wasm-opt', ['-Oz'], module))
+  const { output } = run('wasm-as', [], readFileSync(new URL('src/module_text.wat', import.meta.url)))
+  return encodeModule(run('wasm-opt', ['-Oz'], output).output)
 }

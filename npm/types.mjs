@@ -11,11 +11,13 @@ const here = dirname(fileURLToPath(import.meta.url))
 /** Declarations that no exported one refers to. */
 const INTERNAL = [
   'environment',
-  'handle',
-  'glue',
-  'module_text',
-  'full_glue',
+  'core',
+  'first',
+  'first_page',
   'full',
+  'full_functions',
+  'module_text',
+  'text',
   'client',
   'options',
   'stats',

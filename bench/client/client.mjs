@@ -1,31 +1,42 @@
 // `cargo xtask bench client`: measures what the SDK costs a page, prints the results, and stores
 // them.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { launch } from './browser.mjs'
+import { compare } from './compare.mjs'
 import { benchInit } from './init.mjs'
 import { KEY, startServer } from './lamplight.mjs'
 import { serveSite } from './site.mjs'
 import { benchAdoption, benchDuplicates } from './tabs.mjs'
 import { benchTrack } from './track.mjs'
 
-const site = await serveSite()
-const server = await startServer()
-const browser = await launch()
-const options = { url: server.url, key: KEY }
-const report = {
-  init: await benchInit(browser, site.origin, options),
-  track: await benchTrack(browser, site.origin, options),
-  duplicates: await benchDuplicates(browser, site.origin, options, server),
-  adoptionSeconds: await benchAdoption(browser, site.origin, options, server),
-}
-report.totals = await server.totals()
-await browser.close()
-site.stop()
-await server.stop()
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const { values } = parseArgs({ options: { base: { type: 'string' } } })
+if (values.base) await compare(resolve(root, values.base))
+else await bench()
 
-print(report)
-mkdirSync('../results', { recursive: true })
-writeFileSync('../results/client.json', JSON.stringify(report, null, 2))
+async function bench() {
+  const site = await serveSite()
+  const server = await startServer()
+  const browser = await launch()
+  const options = { url: server.url, key: KEY }
+  const report = {
+    init: await benchInit(browser, site.origin, options),
+    track: await benchTrack(browser, site.origin, options),
+    duplicates: await benchDuplicates(browser, site.origin, options, server),
+    adoptionSeconds: await benchAdoption(browser, site.origin, options, server),
+  }
+  report.totals = await server.totals()
+  await browser.close()
+  site.stop()
+  await server.stop()
+
+  print(report)
+  mkdirSync('../results', { recursive: true })
+  writeFileSync('../results/client.json', JSON.stringify(report, null, 2))
+}
 
 function print({ init, track, duplicates, adoptionSeconds, totals }) {
   const { microseconds: us, burst } = track

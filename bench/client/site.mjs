@@ -1,15 +1,22 @@
 // The measured page: a bundle of the npm package on a cross-origin isolated page, whose clock has a
 // resolution of 5 µs.
 import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Serves the page on loopback. Returns its origin and a function to stop it. */
-export async function serveSite() {
+/**
+ * Serves the page on loopback. Returns its origin and a function to stop it. With `dist`, the
+ * measured build is in that folder; with `both`, it is `lamplightBase` beside this one.
+ */
+export async function serveSite(dist, both = false) {
+  const entry = dist ? join(dist, 'index.js') : 'lamplight'
+  const measured = `import { init } from ${JSON.stringify(both ? 'lamplight' : entry)}\nglobalThis.lamplightInit = init`
+  const beside = `import { init as base } from ${JSON.stringify(entry)}\nglobalThis.lamplightBase = base`
   const bundle = await build({
-    stdin: { contents: "import { init } from 'lamplight'\nglobalThis.lamplightInit = init", resolveDir: root },
+    stdin: { contents: both ? `${beside}\n${measured}` : measured, resolveDir: root },
     bundle: true,
     minify: true,
     format: 'esm',

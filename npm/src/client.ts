@@ -1,15 +1,15 @@
 // A thin layer over the module: it has no timers, retries, storage or queue.
 
-import type { Core } from 'lamplight:host'
 import { Context } from './context.ts'
+import { type Core, type CoreModule, open, type Setup } from './core.ts'
 import { Gate } from './gate.ts'
-import { encoder, type FullGlue, type Make, type Setup } from './glue.ts'
-import { open } from './handle.ts'
+import { TRACK_OUTCOMES } from './generated/codes.ts'
 import { inside, messageOf, objectJson } from './json.ts'
 import { namespaceOf } from './namespace.ts'
 import { NoteListeners } from './notes.ts'
 import { addressOf, CONSENTS, isConsent } from './options.ts'
 import { statsOf } from './stats.ts'
+import { ascii, encoder } from './text.ts'
 import type {
   Consent,
   Draft,
@@ -28,36 +28,26 @@ import type {
 } from './types.ts'
 import { recordCalls } from './without_wasm/pending_calls.ts'
 
-/** Why an event is not in localStorage, by the code that the module returns. */
-const REASONS: (Reason | undefined)[] = [
-  undefined,
-  'storage_full',
-  'storage_blocked',
-  'storage_share',
-  'quota',
-  'too_large',
-  'closed',
-  'busy',
-]
-
 export class Client implements Lamplight {
   readonly #listeners: NoteListeners
   readonly #gate: Gate
   readonly #context: Context
-  /** Starts the module's client, with 1 if this call gives consent, or 2 if it withdraws it. */
-  readonly #start: (consent: number) => void
+  /** Starts the module's client. `consent` is whether this call gives or withdraws consent. */
+  readonly #start: (consent?: boolean) => void
   /**
-   * Undefined where there is no page or worker, while there is no consent, and after the module
-   * failed.
+   * Undefined where there is no page or worker, while there is no consent, and after the client has
+   * ended.
    */
-  #handle: Core | undefined
+  #core: Core | undefined
   #producer = ''
   /** The id that `identify` set, possibly before there was consent. */
   #id = ''
   #lastError: string | undefined
+  #lastStats: Parameters<NoteListeners['closed']>[0] = ''
+  #isClosed = false
 
-  /** `module` throws where WebAssembly is forbidden. */
-  constructor(options: Options, module: () => Make | undefined) {
+  /** `load` throws where WebAssembly is forbidden. */
+  constructor(options: Options, load: () => CoreModule | undefined) {
     const url = addressOf(options)
     this.#gate = new Gate(options)
     this.#listeners = new NoteListeners(options.beforeSend, () => {
@@ -65,39 +55,37 @@ export class Client implements Lamplight {
       this.#context.forget()
     })
     const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
-    const namespace = options.namespace || namespaceOf(url)
+    const namespace = ascii(options.namespace || namespaceOf(url))
     this.#context = new Context(options, namespace)
+    // The module takes what is not given as 0, its default.
+    const limits = [intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes]
+    const setup = [url, namespace, liveness !== 'beat', ...limits] as Setup
+    this.#listeners.run = (work) => this.#safely(work)
+    this.#listeners.started = (producer) => {
+      this.#producer = producer
+    }
+    this.#listeners.closed = (stats) => {
+      this.#core = undefined
+      if (!this.#isClosed) this.#lastStats = stats
+      this.#isClosed = true
+    }
     this.#start = (consent) => {
-      const setup: Setup = [
-        url,
-        namespace,
-        intervalMs,
-        maxEvents,
-        maxBytes,
-        storage?.maxBytes,
-        storage?.overflowMaxBytes,
-        liveness !== 'beat',
-        consent,
-      ]
-      const opened = (make: Make, fullGlue?: FullGlue) => {
-        const [handle, producer] = open(make, setup, (...note) => this.#listeners.receive(...note), fullGlue)
-        this.#producer = producer
-        this.#handle = handle
-        return handle
-      }
+      const opened = (module: CoreModule) => (this.#core = open(module, setup, consent, this.#listeners))
       try {
-        const make = module()
-        if (make) opened(make)
+        const module = load()
+        if (module) opened(module)
       } catch (cause) {
         // Where a policy forbids WebAssembly, WebKit still compiles modules, and refuses to
         // instantiate them.
-        this.#handle = recordCalls(cause, opened, this.#gate, (message) => this.#fail(message))
+        this.#core = recordCalls(cause, opened, this.#gate, (message) => this.#fail(message))
       }
+      // A decision about consent still counts then.
+      if (this.#isClosed) this.close()
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {
       // Without the option, the module uses the decision that an earlier page stored.
-      this.#start(options.consent === 'granted' ? 1 : options.consent === 'denied' ? 2 : 0)
+      this.#start(options.consent && options.consent === 'granted')
       this.#name()
     })
   }
@@ -149,10 +137,8 @@ export class Client implements Lamplight {
   reset(): void {
     this.#id = ''
     this.#context.forget()
-    this.#safely(() => {
-      this.#handle?.identify('')
-      this.#name()
-    })
+    this.#do(() => this.#core?.identify(''))
+    this.#safely(() => this.#name())
   }
 
   setConsent(consent: Consent): void {
@@ -168,8 +154,8 @@ export class Client implements Lamplight {
     if (consent === 'pending') return
     const waiting = this.#gate.takePending()
     this.#safely(() => {
-      if (this.#handle) this.#handle.consent()
-      else this.#start(1)
+      if (this.#core) this.#do(() => this.#core?.consent())
+      else this.#start(true)
       this.#name()
       for (const draft of waiting) this.#pass(draft)
     })
@@ -190,22 +176,22 @@ export class Client implements Lamplight {
   }
 
   flush(): Promise<Report> {
-    const flushed = this.#listeners.flushed()
-    if (this.#handle) this.#safely(() => this.#handle?.flush())
+    const flushed = this.#listeners.whenFlushed()
+    if (this.#core) this.#do(() => this.#core?.flush())
     else this.#nothingSent()
     return flushed
   }
 
   delivered(id: string): Promise<void> {
     const [producer, seq] = id.split('-')
-    if (!this.#handle || !producer || producer !== this.#producer)
+    if (!this.#core || !producer || producer !== this.#producer)
       return Promise.reject(new Error(`event '${id}' is not of this page`))
-    return this.#safely(() => this.#handle?.queued(Number(seq))) ? this.#listeners.delivered(id) : Promise.resolve()
+    const isDelivered = this.#safely(() => this.#core?.queued(Number(seq))) === false
+    return isDelivered ? Promise.resolve() : this.#listeners.whenDelivered(id)
   }
 
   stats(): Stats {
-    const [facts = '', work] = (this.#safely(() => this.#handle?.stats()) || ' 0'.repeat(13)).split('\n')
-    return statsOf(this.#producer, facts, work, this.#lastError)
+    return statsOf(this.#producer, this.#safely(() => this.#core?.stats()) ?? this.#lastStats, this.#lastError)
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
@@ -213,7 +199,7 @@ export class Client implements Lamplight {
   }
 
   close(): void {
-    this.#safely(() => this.#handle?.close())
+    this.#do(() => this.#core?.close())
   }
 
   /**
@@ -222,7 +208,8 @@ export class Client implements Lamplight {
   #name(): void {
     if (this.#gate.consent !== 'granted') return
     this.#context.learn()
-    if (this.#id) this.#handle?.identify(inside(this.#id))
+    const id = ascii(inside(this.#id))
+    if (id) this.#do(() => this.#core?.identify(id))
   }
 
   #withdraw(forgets: boolean): void {
@@ -230,9 +217,9 @@ export class Client implements Lamplight {
     this.#gate.takePending()
     this.#safely(() => {
       // Needed without consent, too: an earlier page may have stored something.
-      if (!this.#handle) this.#start(2)
-      this.#handle?.withdraw(forgets)
+      if (!this.#core) this.#start(false)
     })
+    this.#do(() => this.#core?.withdraw(forgets))
   }
 
   #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {
@@ -248,24 +235,43 @@ export class Client implements Lamplight {
   }
 
   #keep(draft: Draft, report: (message: string) => void): Tracked {
-    const handle = this.#handle
-    if (!handle) return lost('unavailable')
+    const core = this.#core
+    if (!core) return lost(this.#isClosed ? 'closed' : 'unavailable')
     const { name, ts, properties, type = '', user, monitor } = draft
     if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
     const context = this.#context.changed()
-    if (context) handle.context(objectJson(context, report))
+    const json = context && ascii(objectJson(context, report))
+    if (json) this.#do(() => core.context(json))
     const title = messageOf(name)
     const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${inside(messageOf(type))}\n${inside(title)}`
     // A title of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-    const packed = handle.track(ts, parts, title.length > 66 ? encoder.encode(title).length : 0)
+    const packed = core.track(ts, ascii(parts), title.length > 66 ? encoder.encode(title).length : 0)
     const seq = Math.floor(packed / 8)
-    const reason = REASONS[packed % 8]
+    const outcome = TRACK_OUTCOMES[packed % 8]
+    const reason = outcome === 'stored' ? undefined : outcome
     // The call came from inside the module: the page replaced a web API by one that tracks.
-    if (reason === 'busy') queueMicrotask(() => this.#safely(() => this.#keep(draft, report)))
+    if (reason === 'busy') this.#later(() => this.#keep(draft, report).reason !== 'busy')
     // There is neither a code nor a number while calls are recorded for the translated client.
     if (!seq) return lost(reason ?? 'loading')
     const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
+  }
+
+  /**
+   * Calls the module; again in a microtask if the client is busy, because the page replaced a web
+   * API that it uses by one that calls us.
+   */
+  #do(call: () => boolean | undefined): void {
+    if (this.#safely(call) === false) this.#later(call)
+  }
+
+  /** In a microtask, no call is under way. So a client that is busy then has failed. */
+  #later(call: () => boolean | undefined): void {
+    queueMicrotask(() =>
+      this.#safely(() => {
+        if (call() === false) throw Error('the client stopped unexpectedly')
+      }),
+    )
   }
 
   /** Never breaks the page: an error in the module ends the client, and the caller goes on. */
@@ -280,13 +286,17 @@ export class Client implements Lamplight {
 
   #fail(message: string): void {
     this.#lastError = message
-    this.#handle = undefined
+    const core = this.#core
+    this.#core = undefined
+    try {
+      core?.abandon()
+    } catch {}
     this.#nothingSent()
     this.#listeners.emit('error', { message })
   }
 
   #nothingSent(): void {
-    this.#listeners.receive(4, 0)
+    this.#listeners.flushed(0, 0)
   }
 }
 

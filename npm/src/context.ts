@@ -1,6 +1,6 @@
 // What every event says about its page: its address, the visitor's origin now and at the first
 // visit, and the app's version.
-import { landing } from 'lamplight:host'
+import { firstPage } from './first_page.ts'
 import type { Options, Properties } from './types.ts'
 
 /** Makes the `context` object. The page's address may change during its life. */
@@ -52,12 +52,12 @@ export class Context {
 
   /** Reads the first page that the user was seen on; stores this page if there is none. */
   learn(): void {
-    if (this.#here) this.#initial ??= landing(this.#namespace, this.#here)
+    if (this.#here) this.#initial ??= firstPage(this.#namespace, this.#here)
   }
 
   /** Forgets the first page, because later events belong to another user. */
   forget(): void {
-    landing(this.#namespace)
+    firstPage(this.#namespace)
     this.#initial = this.#href = undefined
   }
 }

@@ -14,14 +14,15 @@
  */
 import bytes from 'lamplight:wasm'
 import { Client } from './client.ts'
+import type { CoreModule } from './core.ts'
 import { canRun } from './environment.ts'
-import { instanceOf, type Make } from './glue.ts'
+import { instantiate } from './first.ts'
 import { decodeModule } from './module_text.ts'
 import type { Lamplight, Options, Properties } from './types.ts'
 
 export type * from './types.ts'
 
-let make: Make | undefined
+let module: CoreModule | undefined
 
 /**
  * Starts a client in a page or a worker; elsewhere, as in Node, every method does nothing. Throws
@@ -29,7 +30,7 @@ let make: Make | undefined
  */
 export function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
   return new Client(options, () => {
-    if (canRun()) make ??= instanceOf(new WebAssembly.Module(decodeModule(bytes)))
-    return make
+    if (canRun()) module ??= instantiate(new WebAssembly.Module(decodeModule(bytes)))
+    return module
   }) as Lamplight<Events>
 }

@@ -1,6 +1,6 @@
 // JSON text of anything that a page puts into properties. Never throws: what JSON cannot represent
 // becomes a marker.
-import { decoder, encoder } from './glue.ts'
+import { decoder, encoder } from './text.ts'
 
 const DEPTH_MAX = 32
 

@@ -1,5 +1,5 @@
 import decoderText from 'lamplight:decoder'
-import { encoder } from './glue.ts'
+import { encoder } from './text.ts'
 
 interface Decoder {
   a: WebAssembly.Memory

@@ -1,5 +1,5 @@
 // The prefix of a client's storage keys, unless its options give one.
-import { encoder } from './glue.ts'
+import { encoder } from './text.ts'
 
 /**
  * `ll:` and a hash (FNV-1a) of the address that events are posted to, without the write key, so

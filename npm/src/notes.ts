@@ -1,11 +1,9 @@
 // Notes from the module, in the form that the page's listeners get.
-import { messageOf } from './json.ts'
-import type { Delivered, Dropped, Failure, Notes, Options, Report } from './types.ts'
 
-/** Why an event was dropped, by the index of `DropReason` in the module. */
-const REASONS: Dropped['reason'][] = ['quota', 'rejected', 'too_large', 'opted_out']
-/** The length of a producer's name. */
-const PRODUCER_CHARS = 26
+import { DROP_REASONS, type DropReason } from './generated/codes.ts'
+import type { Stats } from './generated/reports.ts'
+import { messageOf } from './json.ts'
+import type { Delivered, Dropped, Notes, Options, Report } from './types.ts'
 
 type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
 
@@ -16,6 +14,16 @@ export class NoteListeners {
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, (error?: Error) => void>()
+  /** Calls `work`, and ends the client if that throws. */
+  run!: (work: () => void) => void
+  /** A client has started. */
+  started!: (producer: string) => void
+  /** Loads the full client. */
+  load!: () => void
+  /** Continues with the full client from a state. */
+  takeOver!: (state: string, releaseLock?: () => void) => void
+  /** The client has ended, with these last `stats()`. */
+  closed!: (stats: string | Stats) => void
 
   /** `withdrawn` is called when consent was withdrawn, here or in another tab. */
   constructor(beforeSend: Options['beforeSend'], withdrawn: () => void) {
@@ -30,45 +38,57 @@ export class NoteListeners {
     return () => all.delete(listener)
   }
 
-  flushed(): Promise<Report> {
+  whenFlushed(): Promise<Report> {
     return new Promise((resolve) => this.#flushes.push(resolve))
   }
 
-  delivered(id: string): Promise<void> {
+  whenDelivered(id: string): Promise<void> {
     return new Promise((done, failed) => this.#waiting.set(id, (error) => (error ? failed(error) : done())))
   }
 
-  /**
-   * Takes a note from the module; `notes.rs` defines the numbers. Before a batch is sent, returns
-   * `false` to hold it back.
-   */
-  // biome-ignore lint/suspicious/noConfusingVoidType: `beforeSend` may return nothing.
-  receive(kind: number, first: number, second = 0, text = ''): boolean | void {
-    const [producer, rest] = [text.slice(0, PRODUCER_CHARS), text.slice(PRODUCER_CHARS)]
-    if (kind === 6) {
-      return this.#beforeSend?.({ bytes: first })
-    } else if (kind === 5) {
-      this.#withdrawn()
-    } else if (kind === 4) {
-      for (const resolve of this.#flushes.splice(0))
-        resolve({ sent: first, queued: second, ...(text && { status: Number(text) }) })
-    } else if (kind === 3) {
-      this.emit('error', {
-        message: `the server ${first ? `answered ${first}` : 'did not answer'}`,
-        status: first,
-        waitMs: second,
-      } satisfies Failure)
-    } else if (kind === 2) {
-      const [id, reason] = [`${producer}-${first}`, REASONS[second] as Dropped['reason']]
-      this.#settle(id, new Error(`event ${id} was dropped: ${reason}`))
-      this.emit('dropped', { producer, id, reason })
-    } else {
-      const ids: string[] = []
-      for (const [from, to] of JSON.parse(rest))
-        for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
-      for (const id of ids) this.#settle(id)
-      this.emit(kind ? 'adopted' : 'delivered', { producer, ids, count: ids.length } satisfies Delivered)
-    }
+  // What a module's client calls: `sdk-wasm/src/browser/listener.rs`.
+
+  /** A batch is about to be sent; `false` holds it back. */
+  sending(bytes: number): boolean {
+    return this.#beforeSend?.({ bytes }) !== false
+  }
+
+  delivered(producer: string, seqsJson: string): void {
+    const ids: string[] = []
+    for (const [from, to] of JSON.parse(seqsJson))
+      for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
+    this.accepted('delivered', { producer, ids, count: ids.length })
+  }
+
+  dropped(producer: string, seq: number, reason: number): void {
+    this.drop({ producer, id: `${producer}-${seq}`, reason: DROP_REASONS[reason] as DropReason })
+  }
+
+  failed(status: number, waitMs: number): void {
+    const message = `the server ${status ? `answered ${status}` : 'did not answer'}`
+    this.emit('error', { message, status, waitMs })
+  }
+
+  flushed(sent: number, queued: number, status?: number): void {
+    this.flush({ sent, queued, ...(status !== undefined && { status }) })
+  }
+
+  withdrawn(): void {
+    this.#withdrawn()
+  }
+
+  accepted(name: 'delivered' | 'adopted', note: Delivered): void {
+    for (const id of note.ids) this.#settle(id)
+    this.emit(name, note)
+  }
+
+  drop(note: Dropped): void {
+    this.#settle(note.id, new Error(`event ${note.id} was dropped: ${note.reason}`))
+    this.emit('dropped', note)
+  }
+
+  flush(report: Report): void {
+    for (const resolve of this.#flushes.splice(0)) resolve(report)
   }
 
   emit<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {

@@ -1,11 +1,9 @@
-// The client's statistics, from the text that the module returns.
-import type { Stats } from './types.ts'
+// The client's statistics, from what the module returns.
+import { FLUSH_REASONS } from './generated/codes.ts'
+import type { Stats } from './generated/reports.ts'
 
-/** Why a request was sent, by the number that the module uses. */
-const FLUSHES: Stats['lastFlush'][] = ['interval', 'full', 'hidden', 'manual', 'adopted', 'recovered']
-
+/** What a first client returns: numbers, separated by spaces. */
 type Facts = [
-  nothing: number,
   made: number,
   queued: number,
   queuedBytes: number,
@@ -22,17 +20,14 @@ type Facts = [
 ]
 
 /**
- * `facts` has numbers separated by spaces, in the order of `Facts`. `rest` is the JSON of the
- * members that only the full client knows.
+ * `state` is a full client's report, or a first client's numbers; without a client, it is empty.
  */
-export function statsOf(
-  producer: string,
-  facts: string,
-  rest: string | undefined,
-  lastError: string | undefined,
-): Stats {
+export function statsOf(producer: string, state: string | Stats, lastError: string | undefined): Stats {
+  return { ...(typeof state === 'string' ? firstStats(producer, state) : state), ...(lastError && { lastError }) }
+}
+
+function firstStats(producer: string, state: string): Stats {
   const [
-    ,
     made,
     queued,
     queuedBytes,
@@ -46,7 +41,7 @@ export function statsOf(
     rejected,
     too_large,
     opted_out,
-  ] = facts.split(' ').map(Number) as Facts
+  ] = (state || ' 0'.repeat(13)).slice(1).split(' ').map(Number) as Facts
   return {
     producer,
     made,
@@ -62,8 +57,6 @@ export function statsOf(
     dropped: { quota, rejected, too_large, opted_out },
     lock: { phase: 'idle', history: [] },
     ...(error && { lastError: error > 1 ? `status ${error - 1}` : 'no answer' }),
-    ...(flush && { lastFlush: FLUSHES[flush - 1] }),
-    ...(rest && JSON.parse(rest)),
-    ...(lastError && { lastError }),
+    ...(flush && { lastFlush: FLUSH_REASONS[flush - 1] }),
   }
 }

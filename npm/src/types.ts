@@ -1,4 +1,5 @@
-import type { Notes, Report, Stats, Tracked } from './types/results.ts'
+import type { Report, Stats } from './generated/reports.ts'
+import type { Notes, Tracked } from './types/results.ts'
 
 export type * from './types/results.ts'
 

@@ -28,6 +28,8 @@ test('the package has only the entries, their types, the module and the licences
     'snippet',
     'types',
     'types/results',
+    'generated/codes',
+    'generated/reports',
   ]
   assert.deepEqual(
     packed.files.map((file) => file.path).sort(),

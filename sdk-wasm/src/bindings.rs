@@ -1,54 +1,84 @@
-//! The module's only exports to JavaScript. Only texts and numbers cross, never objects. An
-//! instance of the module has one client, so no call has to name it.
-
-use std::cell::OnceCell;
+//! The module's exports to JavaScript. A page's clients share an instance of the module, so every
+//! call names its client by number.
+//!
+//! Texts and numbers cross on the way of an event; objects only where a full client reports. Calls
+//! return nothing, or `false`, when the client is busy: see [`with`].
 
 use wasm_bindgen::prelude::*;
 
-use crate::browser::{Browser, PageClient, Shell};
-use crate::client::{Client, NewEvent};
+#[cfg(feature = "full")]
+use crate::browser::object;
+use crate::browser::{Browser, Listener, PageClient, Shell, abandon, with};
+use crate::client::{Client, NewEvent, TrackOutcome, Tracked};
 use crate::options::Options;
 use crate::text;
 
-thread_local! {
-    /// The client of this instance, once it has started.
-    static SHELL: OnceCell<&'static Shell> = const { OnceCell::new() };
-}
-
-/// Calls `act` with the client's shell; does nothing before the client has started.
-fn with<R>(act: impl FnOnce(&'static Shell) -> Option<R>) -> Option<R> {
-    SHELL.with(|shell| shell.get().copied()).and_then(act)
-}
-
-/// Starts the client on the host with this number. 0 stands for an option's default.
+/// Starts a client, and returns its number; 0 where there is neither a page nor a worker. 0 stands
+/// for an option's default.
 ///
-/// `consent` is 1 if the page says that the user consents, 2 if it says that the user does not;
-/// with 0, an earlier withdrawal stays in force. A full client continues from `state`, if a first
-/// client handed it over.
+/// `consent` is the page's answer. Without one, an earlier withdrawal stays in force.
 #[wasm_bindgen]
-#[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)]
-pub fn start(
-    host: u32,
+#[allow(clippy::too_many_arguments)]
+pub fn client_start(
+    listener: Listener,
+    consent: Option<bool>,
+    url: String,
     namespace: String,
+    liveness: bool,
     interval_ms: u32,
     events_max: u32,
     batch_bytes_max: u32,
     storage_bytes_max: u32,
     overflow_bytes_max: u32,
+) -> u32 {
+    let numbers = [interval_ms, events_max, batch_bytes_max, storage_bytes_max, overflow_bytes_max];
+    let options = options(namespace, liveness, numbers);
+    Shell::start(url, listener, |number| {
+        let mut client = PageClient::new(Browser::new(number, &options.namespace)?, options);
+        if consent == Some(true) {
+            client.consent();
+        } else if consent.is_some() || client.is_withdrawn() {
+            client.withdraw(false);
+        }
+        Some(client)
+    })
+}
+
+/// Continues a first client that handed over `state` and what releases its Web Lock; otherwise like
+/// [`client_start`].
+#[cfg(feature = "full")]
+#[wasm_bindgen]
+#[allow(clippy::too_many_arguments)]
+pub fn client_take_over(
+    listener: Listener,
+    state: &str,
+    release_lock: Option<js_sys::Function>,
+    url: String,
+    namespace: String,
     liveness: bool,
-    consent: u32,
-    state: String,
-) {
+    interval_ms: u32,
+    events_max: u32,
+    batch_bytes_max: u32,
+    storage_bytes_max: u32,
+    overflow_bytes_max: u32,
+) -> u32 {
+    let numbers = [interval_ms, events_max, batch_bytes_max, storage_bytes_max, overflow_bytes_max];
+    let options = options(namespace, liveness, numbers);
+    Shell::take_over(url, listener, release_lock, |number| {
+        Some(PageClient::take_over(Browser::new(number, &options.namespace)?, options, state))
+    })
+}
+
+fn options(namespace: String, liveness: bool, numbers: [u32; 5]) -> Options {
     let mut options = Options::new(namespace);
+    let [interval_ms, events_max, batch_bytes_max, storage_bytes_max, overflow_bytes_max] = numbers;
     options.liveness = liveness;
     options.interval_ms = or_default(interval_ms, options.interval_ms);
-    options.overflow_bytes_max = or_default(overflow_bytes_max, options.overflow_bytes_max);
     options.events_max = or_default(events_max, options.events_max);
     options.batch_bytes_max = or_default(batch_bytes_max, options.batch_bytes_max);
     options.storage_bytes_max = or_default(storage_bytes_max, options.storage_bytes_max);
-    let browser = Browser::new(host, &options.namespace);
-    let shell = Shell::start(host, new_client(browser, options, consent, &state));
-    SHELL.with(|started| started.set(shell).ok());
+    options.overflow_bytes_max = or_default(overflow_bytes_max, options.overflow_bytes_max);
+    options
 }
 
 /// The value of an option; 0 stands for its default.
@@ -56,39 +86,15 @@ fn or_default<T: TryFrom<u32>>(value: u32, default: T) -> T {
     if value > 0 { T::try_from(value).unwrap_or(default) } else { default }
 }
 
-#[cfg(not(feature = "full"))]
-fn new_client(browser: Browser, options: Options, consent: u32, _: &str) -> PageClient {
-    apply_consent(PageClient::new(browser, options), consent)
-}
-
-#[cfg(feature = "full")]
-fn new_client(browser: Browser, options: Options, consent: u32, state: &str) -> PageClient {
-    if state.is_empty() {
-        apply_consent(PageClient::new(browser, options), consent)
-    } else {
-        PageClient::take_over(browser, options, state)
-    }
-}
-
-/// Applies the page's answer about consent, or that of an earlier page.
-fn apply_consent(mut client: PageClient, consent: u32) -> PageClient {
-    if consent == 1 {
-        client.consent();
-    } else if consent == 2 || client.is_withdrawn() {
-        client.withdraw(false);
-    }
-    client
-}
-
 /// Stores an event. All parts cross in one text, one per line: the JSON of `properties`, `user` and
 /// `monitor`, the type, and the name. All of it is ASCII; type and name are escaped as inside a
 /// JSON string, and `name_bytes` is the name's length in UTF-8 without escapes.
 ///
-/// Returns 8 times the event's number plus the code of its outcome, or 7 when the client is busy:
-/// then call again in another task.
+/// Returns 8 times the event's number plus the index of its outcome in
+/// [`TrackOutcome::ALL`].
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value)]
-pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
+pub fn client_track(client: u32, ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
     let (mut lines, mut name) = ([""; 4], parts.as_str());
     for line in &mut lines {
         (*line, name) = text::split_once(name, b'\n').unwrap_or((name, ""));
@@ -100,7 +106,8 @@ pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
     let name_bytes = name_bytes as usize;
     let event =
         NewEvent { name, name_bytes, ts_ms, properties_json, kind, user_json, monitor_json };
-    let Some(tracked) = with(|shell| shell.with(|client| client.track(&event))) else { return 7.0 };
+    let busy = Tracked { seq: 0, outcome: TrackOutcome::Busy };
+    let tracked = with(client, |client| client.track(&event)).unwrap_or(busy);
     // At most 2^32 times 8.
     #[allow(clippy::cast_precision_loss)]
     let packed = (tracked.seq * 8 + tracked.outcome as u64) as f64;
@@ -109,97 +116,73 @@ pub fn track(ts_ms: f64, parts: String, name_bytes: u32) -> f64 {
 
 /// Sets the `context` object of later events, as JSON text; none when empty.
 #[wasm_bindgen]
-#[allow(clippy::needless_pass_by_value)]
-pub fn context(json: String) {
-    with(|shell| shell.with(|client| client.set_context(&json)));
+pub fn client_context(client: u32, json: &str) -> bool {
+    with(client, |client| client.set_context(json)).is_some()
 }
 
 /// Sets the user id of later events; an empty one resets the person.
 #[wasm_bindgen]
-#[allow(clippy::needless_pass_by_value)]
-pub fn identify(id: String) {
-    with(|shell| shell.with(|client| client.identify((!id.is_empty()).then_some(&id))));
+pub fn client_identify(client: u32, id: &str) -> bool {
+    with(client, |client| client.identify((!id.is_empty()).then_some(id))).is_some()
 }
 
 /// The user consents (again).
 #[wasm_bindgen]
-pub fn consent() {
-    with(|shell| shell.with(Client::consent));
+pub fn client_consent(client: u32) -> bool {
+    with(client, PageClient::consent).is_some()
 }
 
 /// Withdraws consent: deletes waiting events and declares their numbers. With `forgets`, also
 /// deletes person and session.
 #[wasm_bindgen]
-pub fn withdraw(forgets: bool) {
-    with(|shell| shell.with(|client| client.withdraw(forgets)));
+pub fn client_withdraw(client: u32, forgets: bool) -> bool {
+    with(client, |client| client.withdraw(forgets)).is_some()
 }
 
 /// Sends all waiting events now; the note `flushed` reports the end.
 #[wasm_bindgen]
-pub fn flush() {
-    with(|shell| shell.with(Client::flush));
+pub fn client_flush(client: u32) -> bool {
+    with(client, PageClient::flush).is_some()
 }
 
 /// Whether an event of this page still waits for its 2xx.
 #[wasm_bindgen]
-pub fn queued(seq: f64) -> bool {
+pub fn client_queued(client: u32, seq: f64) -> Option<bool> {
     // Numbers are below 2^32.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let seq = seq as u64;
-    with(|shell| shell.with(|client| client.is_queued(seq))).unwrap_or(true)
+    with(client, |client| client.is_queued(seq))
 }
 
-/// Returns the state as text.
-#[wasm_bindgen]
-pub fn stats() {
-    with(|shell| shell.return_text(shell.with(|client| client.stats())));
-}
-
-/// Sends what it can, and stops.
-#[wasm_bindgen]
-pub fn close() {
-    with(|shell| shell.with(Client::close));
-}
-
-/// Runs what is due.
-#[wasm_bindgen(js_name = timerFired)]
-pub fn timer_fired() {
-    with(Shell::timer_fired);
-}
-
-/// A request was answered; status 0 means that there was no response. `retry_after_ms` is negative
-/// or NaN without a `Retry-After`.
-#[wasm_bindgen]
-pub fn answered(id: u32, status: u16, retry_after_ms: f64, body: String) {
-    with(|shell| shell.answered(id, status, retry_after_ms, body));
-}
-
-/// Something happened to the page; `host.js` defines the numbers.
-#[wasm_bindgen]
-pub fn page(event: u32) {
-    with(|shell| shell.page(event));
-}
-
-/// Ends this client and returns the state for the full client; returns nothing when it has to be
-/// called again later.
+/// The numbers of [`Client::counters`] as text, each after a space.
 #[cfg(not(feature = "full"))]
-#[wasm_bindgen(js_name = handOver)]
-pub fn hand_over() {
-    with(|shell| shell.return_text(shell.with(PageClient::hand_over).flatten()));
-}
-
-/// Takes the names of the Web Locks that are held, one per line.
-#[cfg(feature = "full")]
 #[wasm_bindgen]
-#[allow(clippy::needless_pass_by_value)]
-pub fn alive(locks: String) {
-    with(|shell| shell.alive(&locks));
+pub fn client_stats(client: u32) -> Option<String> {
+    with(client, |client| client.stats())
 }
 
-/// An operation on the overflow finished or failed.
+/// Where the client's events are.
 #[cfg(feature = "full")]
-#[wasm_bindgen(js_name = overflowDone)]
-#[allow(clippy::needless_pass_by_value)]
-pub fn overflow_done(id: u32, is_done: bool, result: String) {
-    with(|shell| shell.overflow_done(id, is_done, &result));
+#[wasm_bindgen(unchecked_return_type = "Stats | undefined")]
+pub fn client_stats(client: u32) -> JsValue {
+    with(client, |client| object(&client.stats())).unwrap_or_default()
+}
+
+/// Sends what it can, and stops. The client ends once its requests have been answered.
+#[wasm_bindgen]
+pub fn client_close(client: u32) -> bool {
+    with(client, PageClient::close).is_some()
+}
+
+/// Ends a client whose code threw.
+#[wasm_bindgen]
+pub fn client_abandon(client: u32) {
+    abandon(client);
+}
+
+/// The full client has loaded: it takes over as soon as this client is idle.
+#[cfg(not(feature = "full"))]
+#[wasm_bindgen]
+pub fn client_successor_loaded(client: u32) {
+    Shell::successor_loaded(client);
 }

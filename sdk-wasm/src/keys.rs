@@ -9,7 +9,7 @@
 //! | `<ns>:l:lease` | the lease | the lock's holder | the tab that it names |
 //! | `<ns>:s` | session id, last event's time | any tab | [`crate::identity::session`] |
 //! | `<ns>:u` | anonymous id and user id | any tab | [`crate::identity::person`] |
-//! | `<ns>:f` | the person's first page, as JSON | any page, once | `browser/host.js` |
+//! | `<ns>:f` | the person's first page, as JSON | any page, once | `npm/src/first_page.ts` |
 //! | `<ns>:o` | consent was withdrawn | any tab | any tab that gets consent again |
 //!
 //! The sender of an event is its producer or an adopter.

@@ -1,7 +1,15 @@
-//! Parsing of the short ASCII texts in storage and in responses.
+//! Short ASCII texts, in storage, in responses and between clients.
 //!
 //! The standard library's searchers and number parser handle many more cases and cost three
 //! kilobytes of module. Loops without iterators take a third of the space here.
+
+use lamplight_wire::json;
+
+/// Appends a text and a number.
+pub(crate) fn push_number(out: &mut String, text: &str, value: u64) {
+    out.push_str(text);
+    json::push_integer(out, value);
+}
 
 /// The parts before and after the first `at`; `None` when there is none.
 pub(crate) fn split_once(text: &str, at: u8) -> Option<(&str, &str)> {

@@ -11,17 +11,20 @@
     reason = "a test that cannot go on should say so"
 )]
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gloo_timers::future::TimeoutFuture;
-use lamplight_sdk::browser::{Browser, PageClient, Shell, attach, open, start_operation};
+use lamplight_sdk::browser::{Browser, Listener, PageClient, Shell, run_operation, with};
 use lamplight_sdk::client::{Client, NewEvent, TrackOutcome};
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{Clock, OverflowOperation, Storage};
 use lamplight_sdk::queue::block::lines;
+use lamplight_sdk::reports::Stats;
 use lamplight_sdk::tabs::lock::{Lock, LockAccess, LockPhase, LockRegister, LockWaits};
 use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -30,85 +33,55 @@ wasm_bindgen_test_configure!(run_in_browser);
 /// network.
 const UNREACHABLE: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
 
-/// A host with a listener that does nothing.
-fn host() -> u32 {
-    open(UNREACHABLE, js_sys::Function::new_no_args("").into())
+#[wasm_bindgen(inline_js = "
+export const delete_database_named = (name) => indexedDB.deleteDatabase(name)
+export const listener = () => ({
+  started() {},
+  sending() { return true },
+  note() {},
+  closed() { this.isClosed = true },
+})")]
+extern "C" {
+    /// The package's code, as far as a client calls it.
+    fn listener() -> Listener;
+    fn delete_database_named(name: &str);
 }
 
 /// This page's storage.
 fn browser(namespace: &str) -> Browser {
-    Browser::new(host(), namespace)
+    Browser::new(0, namespace).expect("this is a page")
 }
 
-fn start(options: Options) -> &'static Shell {
-    let host = host();
-    let client = PageClient::new(Browser::new(host, &options.namespace), options);
-    let shell = Shell::start(host, client);
-    attach(host, calls(shell));
-    shell
+/// Starts a client, and returns its number.
+fn start(options: Options) -> u32 {
+    Shell::start(UNREACHABLE.into(), listener(), |number| {
+        let browser = Browser::new(number, &options.namespace)?;
+        Some(PageClient::new(browser, options))
+    })
 }
 
-/// The functions that a host calls. The module's own exports serve one client; this page has
-/// several.
-fn calls(shell: &'static Shell) -> JsValue {
-    let calls = js_sys::Object::new();
-    let add = |name: &str, call: JsValue| {
-        js_sys::Reflect::set(&calls, &name.into(), &call).expect("a plain object takes it");
-    };
-    let timer_fired = || {
-        shell.timer_fired();
-    };
-    let page = |event| {
-        shell.page(event);
-    };
-    let alive = |locks: String| {
-        shell.alive(&locks);
-    };
-    let overflow_done = |id, is_done, result: String| {
-        shell.overflow_done(id, is_done, &result);
-    };
-    let answered = |id, status, wait_ms, body| {
-        shell.answered(id, status, wait_ms, body);
-    };
-    add("timerFired", Closure::<dyn Fn()>::new(timer_fired).into_js_value());
-    add("page", Closure::<dyn Fn(u32)>::new(page).into_js_value());
-    add("alive", Closure::<dyn Fn(String)>::new(alive).into_js_value());
-    add("overflowDone", Closure::<dyn Fn(u32, bool, String)>::new(overflow_done).into_js_value());
-    add("answered", Closure::<dyn Fn(u32, u16, f64, String)>::new(answered).into_js_value());
-    calls.into()
-}
-
-fn start_in(namespace: &str) -> &'static Shell {
+fn start_in(namespace: &str) -> u32 {
     start(Options { namespace: namespace.into(), ..Options::default() })
 }
 
-/// The values of `stats()`, by name.
-fn stats(shell: &Shell) -> serde_json::Value {
-    let text = shell.with(|client| client.stats()).expect("the client is free");
-    let (counters, rest) = text.split_once('\n').expect("a full client has two lines");
-    let mut stats: serde_json::Value = serde_json::from_str(rest).expect("it is JSON");
-    let names =
-        ["made", "queued", "queuedBytes", "stored", "sent", "requests", "backoffMs", "error"];
-    for (name, number) in names.into_iter().zip(counters.split_whitespace()) {
-        stats[name] = number.parse::<u64>().expect("a number").into();
-    }
-    stats
+fn stats(client: u32) -> Stats {
+    with(client, |client| client.stats()).expect("the client is free")
 }
 
-fn producer(shell: &Shell) -> Producer {
-    shell.with(|client| client.producer()).expect("the client is free")
+fn producer(client: u32) -> Producer {
+    with(client, |client| client.producer()).expect("the client is free")
 }
 
-fn track(shell: &Shell, name: &str) -> TrackOutcome {
+fn track(client: u32, name: &str) -> TrackOutcome {
     let event =
         NewEvent { name, properties_json: "{\"city\":\"Z\\u00fcrich\"}", ..NewEvent::default() };
-    shell.with(|client| client.track(&event)).expect("the client is free").outcome
+    with(client, |client| client.track(&event)).expect("the client is free").outcome
 }
 
 /// Closes the clients and removes the keys of a test.
-fn clear(shells: &[&Shell], namespace: &str) {
-    for shell in shells {
-        shell.with(Client::close);
+fn clear(clients: &[u32], namespace: &str) {
+    for client in clients {
+        with(*client, Client::close);
     }
     let mut storage = browser(namespace);
     for key in storage.keys(namespace) {
@@ -118,34 +91,32 @@ fn clear(shells: &[&Shell], namespace: &str) {
 
 #[wasm_bindgen_test]
 fn an_event_is_in_local_storage_when_track_returns() {
-    let shell = start_in("t-stored");
+    let client = start_in("t-stored");
     let (storage, keys) = (browser("t-stored"), StorageKeys::new("t-stored"));
     for seq in 1..=3 {
-        assert_eq!(track(shell, "opened"), TrackOutcome::Stored);
-        let text = storage.get(&keys.event(producer(shell), seq)).expect("the key is there");
+        assert_eq!(track(client, "opened"), TrackOutcome::Stored);
+        let text = storage.get(&keys.event(producer(client), seq)).expect("the key is there");
         assert!(text.is_ascii(), "{text}");
         let event: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
         assert_eq!(event["seq"], seq);
         assert_eq!(event["properties"]["city"], "Zürich");
     }
-    clear(&[shell], "t-stored");
+    clear(&[client], "t-stored");
 }
 
 #[wasm_bindgen_test]
 async fn keys_stay_and_sending_backs_off_while_the_server_is_down() {
-    let shell = start_in("t-nobody");
+    let client = start_in("t-nobody");
     for _ in 0..5 {
-        track(shell, "opened");
+        track(client, "opened");
     }
     TimeoutFuture::new(1_500).await;
     assert_eq!(browser("t-nobody").keys("t-nobody:q:").len(), 5);
-    let stats = stats(shell);
-    assert_eq!(stats["queued"], 5, "{stats}");
-    assert_eq!(stats["sent"], 0, "{stats}");
-    assert_eq!(stats["error"], 1, "no answer: {stats}");
-    let requests = stats["requests"].as_u64().expect("a count");
-    assert!((1..=3).contains(&requests), "{stats}");
-    clear(&[shell], "t-nobody");
+    let stats = stats(client);
+    assert_eq!((stats.queued, stats.sent), (5, 0), "{stats:?}");
+    assert_eq!(stats.last_error.as_deref(), Some("no answer"), "{stats:?}");
+    assert!((1..=3).contains(&stats.requests), "{stats:?}");
+    clear(&[client], "t-nobody");
 }
 
 /// Drives a lock over real storage until it is held or idle, or the time is over.
@@ -215,22 +186,29 @@ async fn orphaned_events_are_adopted_and_events_of_live_tabs_are_not() {
     for _ in 0..24 {
         TimeoutFuture::new(500).await;
         let stats = stats(adopter);
-        taken = stats["lock"]["holder"].as_str().map(String::from);
-        if taken.is_some() {
-            assert_eq!(stats["foreign"], 5, "{stats}");
+        if stats.lock.holder.is_some() {
+            assert_eq!(stats.foreign, 5, "{stats:?}");
+            taken = stats.lock.holder;
             break;
         }
     }
     let taken = taken.expect("no tab took the lease within 12 s");
-    assert!([alive, adopter].iter().any(|shell| producer(shell).to_string() == taken));
+    assert!([alive, adopter].iter().any(|client| producer(*client).to_string() == taken));
     assert_eq!(storage.keys(&format!("{NAMESPACE}:q:")).len(), 5, "nothing leaves before a 2xx");
     clear(&[alive, adopter], NAMESPACE);
 }
 
 /// Runs one operation on the real database.
 async fn database(name: &str, operation: OverflowOperation) -> Option<String> {
-    let result: js_sys::Promise = start_operation(name, &operation).unchecked_into();
-    JsFuture::from(result).await.ok()?.as_string()
+    let result = Rc::new(RefCell::new(None));
+    let taken = Rc::clone(&result);
+    run_operation(name, &operation, move |text| *taken.borrow_mut() = Some(text));
+    loop {
+        TimeoutFuture::new(5).await;
+        if let Some(text) = result.take() {
+            return text;
+        }
+    }
 }
 
 #[wasm_bindgen_test]
@@ -263,13 +241,13 @@ async fn events_that_do_not_fit_in_storage_are_in_the_database_within_a_second()
     const NAMESPACE: &str = "t-overflow";
     let options =
         Options { namespace: NAMESPACE.into(), storage_bytes_max: 2_000, ..Options::default() };
-    let shell = start(options);
-    let outcomes: Vec<TrackOutcome> = (0..40).map(|_| track(shell, "opened")).collect();
+    let client = start(options);
+    let outcomes: Vec<TrackOutcome> = (0..40).map(|_| track(client, "opened")).collect();
     assert_eq!(outcomes.first(), Some(&TrackOutcome::Stored));
     assert_eq!(outcomes.last(), Some(&TrackOutcome::StorageShare));
     TimeoutFuture::new(1_000).await;
-    assert_all_durable(shell, NAMESPACE, 40).await;
-    clear(&[shell], NAMESPACE);
+    assert_all_durable(client, NAMESPACE, 40).await;
+    clear(&[client], NAMESPACE);
     delete_database(NAMESPACE).await;
 }
 
@@ -277,19 +255,19 @@ async fn events_that_do_not_fit_in_storage_are_in_the_database_within_a_second()
 async fn without_local_storage_events_survive_in_the_database() {
     const NAMESPACE: &str = "t-blocked";
     let options = Options { namespace: NAMESPACE.into(), ..Options::default() };
-    let shell = start(options);
-    shell.with(|client| client.ports().block_storage()).expect("the client is free");
+    let client = start(options);
+    with(client, |client| client.ports().block_storage()).expect("the client is free");
     for _ in 0..20 {
-        assert_eq!(track(shell, "opened"), TrackOutcome::StorageBlocked);
+        assert_eq!(track(client, "opened"), TrackOutcome::StorageBlocked);
     }
     TimeoutFuture::new(3_000).await;
-    assert_all_durable(shell, NAMESPACE, 20).await;
-    clear(&[shell], NAMESPACE);
+    assert_all_durable(client, NAMESPACE, 20).await;
+    clear(&[client], NAMESPACE);
     delete_database(NAMESPACE).await;
 }
 
 /// Asserts that every event is in storage or in a block, whatever memory holds.
-async fn assert_all_durable(shell: &Shell, namespace: &str, count: usize) {
+async fn assert_all_durable(client: u32, namespace: &str, count: usize) {
     let stored = browser(namespace).keys(&format!("{namespace}:q:"));
     let names = database(namespace, OverflowOperation::List).await.expect("the database lists");
     let mut seqs: Vec<u64> =
@@ -305,13 +283,13 @@ async fn assert_all_durable(shell: &Shell, namespace: &str, count: usize) {
     }
     seqs.sort_unstable();
     seqs.dedup();
-    assert_eq!(seqs.len(), count, "{:?}", stats(shell));
-    let stats = stats(shell);
-    assert!(stats["overflow"]["events"].as_u64() > Some(0), "{stats}");
+    let stats = stats(client);
+    assert_eq!(seqs.len(), count, "{stats:?}");
+    assert!(stats.overflow.events > 0, "{stats:?}");
 }
 
 /// Deletes a database, as a user does who clears a site's data.
 async fn delete_database(name: &str) {
-    js_sys::eval(&format!("indexedDB.deleteDatabase('{name}')")).expect("it can be asked for");
+    delete_database_named(name);
     TimeoutFuture::new(100).await;
 }

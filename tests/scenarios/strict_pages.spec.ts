@@ -71,6 +71,24 @@ test('a page that forbids WebAssembly delivers its events once and in order', as
   expect(pageErrors).toEqual([])
 })
 
+test('events survive that the memory of the translated client grows', async ({ faultProxy, page, server, site }) => {
+  await page.goto(`${site.origin}/without-wasm`)
+  faultProxy.behaviour = 'reset'
+  await trackEarly(page, faultProxy.url, ['one'])
+  const producer = await started(page)
+  // Two megabytes, of which half are in memory only: more than the module starts with.
+  await page.evaluate(() => {
+    for (let at = 0; at < 2_000; at += 1) window.lamplight.track('many', { at, text: 'x'.repeat(1_000) })
+  })
+  const { queued } = await page.evaluate(() => window.lamplight.stats())
+  expect(queued).toBe(2_001)
+  faultProxy.behaviour = 'forward'
+  await expectExactlyOnce(
+    server,
+    Array.from({ length: 2_001 }, (_, at) => `${producer}-${at + 1}`),
+  )
+})
+
 test('the slim entry uses the translated client in a page that forbids WebAssembly', async ({ page, server, site }) => {
   const fetched: string[] = []
   page.on('request', (request: Request) => fetched.push(new URL(request.url()).pathname))

@@ -76,7 +76,8 @@ enum Command {
         /// The benchmark to run
         #[arg(value_enum)]
         benchmark: bench::Benchmark,
-        /// Arguments for the benchmark, such as `--rows 50000000` for the server's
+        /// Arguments for the benchmark, such as `--rows 50000000` for the server's, or
+        /// `--base <dist>` for the client's, which compares with another build
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },

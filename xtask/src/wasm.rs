@@ -1,7 +1,8 @@
 //! The browser modules: Rust → wasm-bindgen → wasm-opt.
 //!
 //! There are two: the first client, which every page begins with, and the full client. The full one
-//! is also left in a form that wasm2js can translate, for pages that forbid WebAssembly.
+//! is compiled once more without the later features of WebAssembly, for wasm2js, which translates
+//! it for pages that forbid WebAssembly.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,6 @@ use crate::workspace::Workspace;
 
 mod compile;
 mod optimise;
-mod translatable;
 
 pub(crate) use optimise::bindgen_cli;
 
@@ -25,20 +25,33 @@ struct Module {
     label: &'static str,
     /// Cargo's flags that choose the features.
     features: &'static [&'static str],
+    /// Whether it may use the later features of WebAssembly.
+    has_later_features: bool,
 }
 
-const FIRST: Module =
-    Module { name: "first", label: "the first client", features: &["--no-default-features"] };
+const FIRST: Module = Module {
+    name: "first",
+    label: "the first client",
+    features: &["--no-default-features"],
+    has_later_features: true,
+};
 
-const FULL: Module = Module { name: "full", label: "the full client", features: &[] };
+const FULL: Module =
+    Module { name: "full", label: "the full client", features: &[], has_later_features: true };
+
+const TRANSLATED: Module = Module {
+    name: "translated",
+    label: "the full client for wasm2js",
+    features: &[],
+    has_later_features: false,
+};
 
 /// Builds the modules and leaves each, with its JavaScript, in a folder below the returned one.
 pub(crate) fn build(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    for module in [&FIRST, &FULL] {
+    for module in [&FIRST, &FULL, &TRANSLATED] {
         compile::run(workspace, module, toolchain)?;
         optimise::run(workspace, module, toolchain)?;
     }
-    translatable::run(workspace, toolchain)?;
     Ok(modules(workspace))
 }
 
@@ -57,9 +70,12 @@ pub(crate) fn modules(workspace: &Workspace) -> PathBuf {
 
 /// The files that the npm package is made of.
 pub(crate) fn shipped(workspace: &Workspace) -> Vec<PathBuf> {
-    [FIRST.name, FULL.name, translatable::NAME]
-        .map(|name| modules(workspace).join(name).join("lamplight_sdk_bg.wasm"))
-        .into()
+    let files = |module: &Module| {
+        let folder = module.folder(workspace);
+        ["lamplight_sdk_bg.wasm", "lamplight_sdk.js", "lamplight_sdk.d.ts", "snippets"]
+            .map(|name| folder.join(name))
+    };
+    [&FIRST, &FULL, &TRANSLATED].into_iter().flat_map(files).collect()
 }
 
 impl Module {

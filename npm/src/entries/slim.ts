@@ -11,8 +11,9 @@
  * @module lamplight/slim
  */
 import { Client } from '../client.ts'
+import type { CoreModule } from '../core.ts'
 import { canRun } from '../environment.ts'
-import { instanceOf, type Make } from '../glue.ts'
+import { instantiate } from '../first.ts'
 import type { Lamplight, Options, Properties } from '../types.ts'
 
 export type * from '../types.ts'
@@ -23,21 +24,21 @@ export type * from '../types.ts'
  */
 export async function load(address?: URL | string) {
   const source = () => fetch(address ?? new URL('./lamplight.wasm', import.meta.url))
-  let make = (): Make | undefined => undefined
+  let module = (): CoreModule | undefined => undefined
   if (canRun()) {
     try {
-      const module = instanceOf(await WebAssembly.compileStreaming(source()))
-      make = () => module
+      const compiled = await WebAssembly.compileStreaming(source())
+      module = () => instantiate(compiled)
     } catch (error) {
       // A TypeError means that the fetch failed. Otherwise the page forbids WebAssembly, which
       // `init` handles.
       if (error instanceof TypeError) throw error
-      make = () => {
+      module = () => {
         throw error
       }
     }
   }
   return function init<Events extends object = Record<string, Properties>>(options: Options): Lamplight<Events> {
-    return new Client(options, make) as Lamplight<Events>
+    return new Client(options, module) as Lamplight<Events>
   }
 }

@@ -1,4 +1,17 @@
 // What the methods and listeners of a client get.
+import type { Delivered, Dropped } from '../generated/reports.ts'
+
+export type { DropReason, FlushReason, LockPhase } from '../generated/codes.ts'
+export type {
+  Delivered,
+  Dropped,
+  DroppedStats,
+  LockStats,
+  OverflowStats,
+  Report,
+  Stats,
+  TenureStats,
+} from '../generated/reports.ts'
 
 /**
  * Why an event is not in localStorage. With `storage_…` and `busy` it is in memory. With `quota`,
@@ -43,20 +56,6 @@ export interface Tracked {
   reason?: Reason
 }
 
-/** Events that the server acknowledged with a 2xx. */
-export interface Delivered {
-  producer: string
-  ids: string[]
-  count: number
-}
-
-/** An event that was dropped. It is counted and declared to the server. */
-export interface Dropped {
-  producer: string
-  id: string
-  reason: 'quota' | 'rejected' | 'too_large' | 'opted_out'
-}
-
 /** An error. Events without an answer stay queued. */
 export interface Failure {
   message: string
@@ -64,53 +63,6 @@ export interface Failure {
   status?: number
   /** How long sending is paused, in milliseconds. */
   waitMs?: number
-}
-
-/** The result of `flush()`. */
-export interface Report {
-  /** Events delivered since the call. */
-  sent: number
-  /** Events still queued. */
-  queued: number
-  /** The HTTP status that ended it early. */
-  status?: number
-}
-
-/** Where this page's events are, counted from the start of the page. */
-export interface Stats {
-  producer: string
-  /** Events numbered. */
-  made: number
-  /** Events without a 2xx. */
-  queued: number
-  queuedBytes: number
-  /** Bytes that Lamplight uses in localStorage, including keys. */
-  stored: number
-  /** This page's events in IndexedDB, and the bytes of their blocks. */
-  overflow: { events: number; bytes: number }
-  /** Other tabs' events in localStorage, when last scanned. */
-  foreign: number
-  /** This page's events delivered. */
-  sent: number
-  /** Orphaned events of closed tabs that this page delivered. */
-  adopted: number
-  /** This page's events that were dropped, by reason. */
-  dropped: Record<Dropped['reason'], number>
-  /** Batches sent, answered or not. */
-  requests: number
-  /** Why the last request was sent. */
-  lastFlush?: 'interval' | 'full' | 'hidden' | 'manual' | 'adopted' | 'recovered'
-  lastError?: string
-  /** How much longer sending is paused, in milliseconds. */
-  backoffMs: number
-  /** The lock that decides which tab delivers orphaned events. */
-  lock: {
-    phase: 'idle' | 'requesting' | 'claiming' | 'checking' | 'held' | 'releasing'
-    /** The producer that delivers orphaned events. */
-    holder?: string
-    /** The last holders, oldest first. `since` is when this tab first saw each. */
-    history: { since: number; epoch: number; holder: string }[]
-  }
 }
 
 /** What listeners receive, by the name that `on` takes. */

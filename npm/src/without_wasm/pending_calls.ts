@@ -1,8 +1,7 @@
 // Takes a client's calls on a page that forbids WebAssembly, until the translated client has
 // loaded.
-import type { Core } from 'lamplight:host'
+import type { Core, CoreModule } from '../core.ts'
 import { type Gate, PENDING_MAX } from '../gate.ts'
-import type { FullGlue, Make } from '../glue.ts'
 import { messageOf } from '../json.ts'
 import type { Call } from './call.ts'
 
@@ -13,13 +12,13 @@ import type { Call } from './call.ts'
  */
 export function recordCalls(
   cause: unknown,
-  open: (make: Make, fullGlue: FullGlue) => Core,
+  open: (module: CoreModule) => Core | undefined,
   gate: Gate,
   failed: (message: string) => void,
 ): Core {
   const calls: Call[] = []
   import('./translated.js')
-    .then(({ make, fullGlue, replay }) => replay(calls, () => open(make, fullGlue), gate))
+    .then(({ translated, replay }) => replay(calls, () => open(translated), gate))
     .catch((error: unknown) =>
       failed(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
     )
@@ -27,7 +26,10 @@ export function recordCalls(
     get:
       (_, name: keyof Core) =>
       (...args: unknown[]) => {
+        if (name === 'stats') return undefined
         if (name !== 'track' || calls.length < PENDING_MAX) calls.push([name, args])
+        // An event gets its number later. Every other call is done, or rather will be.
+        return name === 'track' ? undefined : true
       },
   })
 }

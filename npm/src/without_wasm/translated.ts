@@ -1,40 +1,23 @@
 // The full client as JavaScript, for pages that forbid WebAssembly; only they fetch it. wasm2js
-// translates the same code. WebAssembly without its later features passes no objects, so here an
-// object is passed as a number.
+// translates the same code, compiled without the later features of WebAssembly.
 
-import type { Core } from 'lamplight:host'
-import instantiate from 'lamplight:translated'
+import { initSync } from 'lamplight:full'
+import type { Core } from '../core.ts'
 import type { Gate } from '../gate.ts'
-import type { Exports, Make } from '../glue.ts'
 import type { Call } from './call.ts'
 
-export { fullGlue } from '../full_glue.ts'
+initSync()
 
-export const make: Make = (imports) => {
-  const { wasm_overflow, wasm_awaitOverflow } = imports as Record<string, (...args: unknown[]) => unknown>
-  const jobs = new Map<unknown, unknown>()
-  let lastJob = 0
-  return instantiate({
-    ...imports,
-    wasm_overflow: (...args: unknown[]) => {
-      lastJob += 1
-      jobs.set(lastJob, wasm_overflow?.(...args))
-      return lastJob
-    },
-    wasm_awaitOverflow: (host: number, id: number, job: number) => {
-      wasm_awaitOverflow?.(host, id, jobs.get(job))
-      jobs.delete(job)
-    },
-  }) as Exports
-}
+export { functions as translated } from '../full_functions.ts'
 
 /**
  * Repeats the recorded calls, in their order, on the client that `open` starts. What users did
  * before they withdrew their consent, here or on an earlier page, never becomes an event.
  */
-export function replay(calls: Call[], open: () => Core, gate: Gate): void {
+export function replay(calls: Call[], open: () => Core | undefined, gate: Gate): void {
   const { consent } = gate
   const core = open()
+  if (!core) return
   // The client reports at its start if consent was withdrawn on an earlier page.
   let isWithdrawn = gate.consent !== consent
   let withdrawals = calls.filter(([name]) => name === 'withdraw').length

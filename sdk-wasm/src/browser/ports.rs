@@ -1,64 +1,55 @@
-//! The ports on top of the host's functions.
+//! The ports on top of web APIs.
 
+use js_sys::Date;
 use lamplight_wire::Producer;
+use wasm_bindgen::prelude::*;
 
-use super::{Browser, host};
+use super::Browser;
+use super::requests::QueuedRequest;
+use super::web_lock::WebLockChange;
 use crate::ports::{
     Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Rng, Storage, StorageError,
     Transport,
 };
 use crate::text;
 
+#[wasm_bindgen(module = "/src/browser/storage.js")]
+extern "C" {
+    fn keys(storage: &web_sys::Storage, prefix: &str) -> String;
+    #[wasm_bindgen(js_name = sizeExcluding)]
+    fn size_excluding(storage: &web_sys::Storage, prefix: &str, own: &str) -> u32;
+}
+
 impl Storage for Browser {
     fn get(&self, key: &str) -> Option<String> {
-        host::get(self.host, key)
+        self.storage.as_ref()?.get_item(key).ok()?
     }
 
     fn size(&self, key: &str) -> usize {
-        host::size(self.host, key) as usize
+        self.get(key).map_or(0, |value| value.len())
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {
-        storage_result(host::set(self.host, key, value))
-    }
-
-    fn set_event_prefix(&mut self, prefix: &str) {
-        host::set_event_prefix(self.host, prefix);
-    }
-
-    /// The prefix is the same for all events of a page and crosses into JavaScript once.
-    fn set_numbered(
-        &mut self,
-        _prefix: &str,
-        number: u64,
-        value: &str,
-    ) -> Result<(), StorageError> {
-        // At most 2^32.
-        #[allow(clippy::cast_precision_loss)]
-        storage_result(host::set_numbered(self.host, number as f64, value))
+        let storage = self.storage.as_ref().ok_or(StorageError::Blocked)?;
+        storage.set_item(key, value).map_err(|_| StorageError::QuotaExceeded)
     }
 
     fn remove(&mut self, key: &str) {
-        host::remove(self.host, key);
+        if let Some(storage) = &self.storage {
+            let _ = storage.remove_item(key);
+        }
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {
         let mut names = Vec::new();
-        text::for_each_line(&host::keys(self.host, prefix), |name| names.push(String::from(name)));
+        if let Some(storage) = &self.storage {
+            text::for_each_line(&keys(storage, prefix), |name| names.push(String::from(name)));
+        }
         names
     }
 
     fn size_excluding(&self, prefix: &str, own: &str) -> usize {
-        host::size_excluding(self.host, prefix, own) as usize
-    }
-}
-
-/// Decodes the host's answer to a write.
-const fn storage_result(answer: u32) -> Result<(), StorageError> {
-    match answer {
-        0 => Ok(()),
-        1 => Err(StorageError::QuotaExceeded),
-        _ => Err(StorageError::Blocked),
+        self.storage.as_ref().map_or(0, |storage| size_excluding(storage, prefix, own) as usize)
     }
 }
 
@@ -66,27 +57,30 @@ const fn storage_result(answer: u32) -> Result<(), StorageError> {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 impl Clock for Browser {
     fn wall_ms(&self) -> u64 {
-        host::wall_ms(self.host) as u64
+        Date::now() as u64
     }
 
     fn monotonic_ms(&self) -> u64 {
-        host::monotonic_ms(self.host) as u64
+        self.performance.now() as u64
     }
 }
 
 impl Rng for Browser {
     fn random_bits(&mut self) -> u32 {
-        host::random_bits(self.host)
+        let mut bytes = [0; 4];
+        // It fails for more than 65,536 bytes only.
+        let _ = self.crypto.get_random_values_with_u8_array(&mut bytes);
+        u32::from_le_bytes(bytes)
     }
 }
 
 impl Transport for Browser {
     fn send(&mut self, request: u32, body: String, keepalive: bool) {
-        host::post_request(self.host, request, &body, keepalive);
+        self.effects.requests.push(QueuedRequest { number: request, body, keepalive });
     }
 
     fn abort(&mut self, request: u32) {
-        host::abort(self.host, request);
+        self.effects.cancelled.push(request);
     }
 }
 
@@ -94,38 +88,30 @@ impl Liveness for Browser {
     fn hold_lock(&mut self, producer: Producer) {
         let mut name = self.alive_prefix();
         producer.push_to(&mut name);
-        host::hold_lock(self.host, &name);
+        self.effects.web_lock = Some(WebLockChange::Hold(name));
     }
 
     fn release_lock(&mut self) {
-        host::release_lock(self.host);
+        self.effects.web_lock = Some(WebLockChange::Release);
     }
 
     fn query_locks(&mut self) {
-        host::query_locks(self.host);
+        #[cfg(feature = "full")]
+        super::live_producers::query(self.client, self.alive_prefix());
     }
 }
 
 impl Overflow for Browser {
-    /// Never throws: the promise reports every failure.
     fn run_overflow(&mut self, id: u32, operation: OverflowOperation) {
-        let result = start_operation(&self.namespace, &operation);
-        host::await_overflow(self.host, id, result);
+        #[cfg(feature = "full")]
+        super::indexed_db::start(self.client, &self.namespace, id, &operation);
+        #[cfg(not(feature = "full"))]
+        let _ = (self.client, id, operation);
     }
 }
 
 impl FullClientLoader for Browser {
     fn load_full_client(&mut self) {
-        host::load_full_client(self.host);
-    }
-}
-
-/// Starts an operation in the database with this name; the promise resolves to its result.
-pub fn start_operation(database: &str, operation: &OverflowOperation) -> wasm_bindgen::JsValue {
-    match operation {
-        OverflowOperation::List => host::overflow(database, 0, "", ""),
-        OverflowOperation::Read(name) => host::overflow(database, 1, name, ""),
-        OverflowOperation::Write(name, text) => host::overflow(database, 2, name, text),
-        OverflowOperation::Erase(name) => host::overflow(database, 3, name, ""),
+        self.effects.load_full_client = true;
     }
 }

@@ -1,120 +1,233 @@
-//! Drives the client and sets its timer.
+//! Drives a client: does what it asked for, passes its notes on, and sets its timer.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::mem;
+use std::rc::Rc;
 
-use super::{Browser, host};
+use gloo_timers::callback::Timeout;
+
+use super::page_events::PageEvents;
+use super::requests::{QueuedRequest, Request, answered};
+use super::web_lock::WebLock;
+use super::{Browser, Effects, Listener, clients, listener};
 use crate::client::Client;
 #[cfg(not(feature = "full"))]
 use crate::client::FirstClient;
 #[cfg(feature = "full")]
 use crate::client::FullClient;
-use crate::notes::EncodedNote;
-use crate::ports::{Clock, PageEvent, Response};
+use crate::notes::Note;
+use crate::ports::{Clock, Response};
 
 /// The longest wait that the timer is set for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
 
-/// The client of this build: the full client, or only the one that a page starts with.
+/// The client of this build: the full one, or the one that a page starts with.
 #[cfg(feature = "full")]
 pub type PageClient = FullClient<Browser>;
-/// The client of this build: the full client, or only the one that a page starts with.
+/// The client of this build: the full one, or the one that a page starts with.
 #[cfg(not(feature = "full"))]
 pub type PageClient = FirstClient<Browser>;
 
-/// A client in its page. It is never freed: it lives as long as the page, or its module is
-/// discarded with it.
-#[derive(Debug)]
+/// A client in its page.
 pub struct Shell {
-    host: u32,
-    client: RefCell<PageClient>,
-    /// The time that the timer is set for; `u64::MAX` after it fired.
-    armed_ms: Cell<u64>,
+    pub(super) number: u32,
+    /// `None` while the client works.
+    pub(super) client: Cell<Option<Box<PageClient>>>,
+    url: String,
+    pub(super) listener: Listener,
+    page_events: Cell<Option<PageEvents>>,
+    timer: Cell<Option<Timeout>>,
+    /// When the timer fires; `u64::MAX` when it is not set.
+    timer_due_ms: Cell<u64>,
+    requests: RefCell<Vec<Request>>,
+    web_lock: Cell<WebLock>,
+    /// The full client has loaded, and takes over once this one is idle.
+    #[cfg(not(feature = "full"))]
+    successor_is_loaded: Cell<bool>,
+}
+
+impl fmt::Debug for Shell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shell").field("number", &self.number).finish_non_exhaustive()
+    }
 }
 
 impl Shell {
-    /// Drives `client`, whose ports are on the host with this number.
-    pub fn start(host: u32, client: PageClient) -> &'static Self {
-        let shell = Box::leak(Box::new(Self {
-            host,
-            client: RefCell::new(client),
-            armed_ms: Cell::new(u64::MAX),
-        }));
-        shell.with(|_| {});
-        shell
+    /// Starts to drive the client that `client` makes for a number, which is returned. 0 where it
+    /// makes none.
+    pub fn start(
+        url: String,
+        listener: Listener,
+        client: impl FnOnce(u32) -> Option<PageClient>,
+    ) -> u32 {
+        Self::start_with(url, listener, WebLock::default(), client)
     }
 
-    /// Calls `act` with the client, then reports notes and sets the timer. `None` when the client
-    /// is busy, because a web API that it called was replaced by one that calls back.
-    pub fn with<R>(&self, act: impl FnOnce(&mut PageClient) -> R) -> Option<R> {
-        let mut client = self.client.try_borrow_mut().ok()?;
-        let result = act(&mut client);
-        self.follow_up(&mut client);
-        Some(result)
+    fn start_with(
+        url: String,
+        listener: Listener,
+        web_lock: WebLock,
+        client: impl FnOnce(u32) -> Option<PageClient>,
+    ) -> u32 {
+        let number = clients::next_number();
+        let Some(client) = client(number) else { return 0 };
+        listener.started(&listener::name(client.producer()));
+        let shell = Rc::new(Self {
+            number,
+            client: Cell::new(Some(Box::new(client))),
+            url,
+            listener,
+            page_events: Cell::new(Some(PageEvents::listen(number))),
+            timer: Cell::default(),
+            timer_due_ms: Cell::new(u64::MAX),
+            requests: RefCell::default(),
+            web_lock: Cell::new(web_lock),
+            #[cfg(not(feature = "full"))]
+            successor_is_loaded: Cell::new(false),
+        });
+        clients::add(Rc::clone(&shell));
+        shell.follow_up();
+        number
     }
 
-    /// Passes a text that JavaScript requested to the host, if there is one.
-    pub fn return_text(&self, text: Option<String>) -> Option<()> {
-        text.map(|text| host::return_text(self.host, &text))
-    }
-
-    /// Runs what is due.
-    pub fn timer_fired(&self) -> Option<()> {
-        self.armed_ms.set(u64::MAX);
-        self.with(Client::timer_fired)
-    }
-
-    /// A request was answered; status 0 means that there was no response. `retry_after_ms` is
-    /// negative or NaN without a `Retry-After`.
-    pub fn answered(&self, id: u32, status: u16, retry_after_ms: f64, body: String) -> Option<()> {
-        // No server asks for more than fits.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let retry_after_ms = (retry_after_ms >= 0.0).then_some(retry_after_ms as u64);
-        self.with(|client| client.answered(id, &Response { status, body, retry_after_ms }))
-    }
-
-    /// Something happened to the page; `host.js` defines the numbers.
-    pub fn page(&self, event: u32) -> Option<()> {
-        let event = match event {
-            0 => PageEvent::Hidden,
-            1 => PageEvent::Visible,
-            2 => PageEvent::Frozen,
-            3 => PageEvent::Left,
-            4 => PageEvent::Back,
-            _ => PageEvent::Online,
-        };
-        self.with(|client| client.page_event(event))
-    }
-
-    /// Takes the names of the Web Locks that are held, one per line.
-    #[cfg(feature = "full")]
-    pub fn alive(&self, locks: &str) -> Option<()> {
-        self.with(|client| {
-            let alive = client.ports().live_producers(locks);
-            client.set_live_producers(&alive);
-        })
-    }
-
-    /// An operation on the overflow finished or failed.
-    #[cfg(feature = "full")]
-    pub fn overflow_done(&self, id: u32, is_done: bool, result: &str) -> Option<()> {
-        self.with(|client| client.overflow_done(id, is_done.then_some(result)))
-    }
-
-    /// Reports the client's notes and sets the timer.
+    /// Does what the client asked for. What this calls may call the client again.
     #[inline(never)]
-    fn follow_up(&self, client: &mut PageClient) {
-        for note in &client.take_notes() {
-            let EncodedNote { kind, first, second, text } = note.encode();
-            // Counts and times, all far below 2^53.
-            #[allow(clippy::cast_precision_loss)]
-            host::note(self.host, kind, first as f64, second as f64, &text);
-        }
-        let Some(due_ms) = client.next_wake_ms() else { return };
-        // The timer is set for this time already and has not fired.
-        if self.armed_ms.replace(due_ms) == due_ms {
+    pub(super) fn follow_up(&self) {
+        let Some(mut client) = self.client.take() else { return };
+        let due_ms = client.next_wake_ms();
+        let now_ms = client.ports().monotonic_ms();
+        let effects = mem::take(&mut client.ports().effects);
+        let notes = client.take_notes();
+        self.client.set(Some(client));
+        self.set_timer(due_ms, now_ms);
+        self.perform(effects);
+        self.report(&notes);
+        self.end();
+    }
+
+    /// Sets the timer unless it fires early enough already. Firing too early is harmless.
+    fn set_timer(&self, due_ms: Option<u64>, now_ms: u64) {
+        let Some(due_ms) = due_ms else { return };
+        let wait_ms = due_ms.saturating_sub(now_ms).min(TIMER_MS_MAX);
+        if self.timer_due_ms.get() <= now_ms + wait_ms {
             return;
         }
-        let wait_ms = due_ms.saturating_sub(client.ports().monotonic_ms()).min(TIMER_MS_MAX);
-        host::set_timer(self.host, u32::try_from(wait_ms).unwrap_or(0));
+        self.timer_due_ms.set(now_ms + wait_ms);
+        let number = self.number;
+        let timer = Timeout::new(u32::try_from(wait_ms).unwrap_or(0), move || timer_fired(number));
+        self.timer.set(Some(timer));
+    }
+
+    fn perform(&self, effects: Effects) {
+        if let Some(change) = effects.web_lock {
+            self.web_lock.set(self.web_lock.take().change(change));
+        }
+        for number in &effects.cancelled {
+            self.forget_request(*number);
+        }
+        for queued in &effects.requests {
+            if !effects.cancelled.contains(&queued.number) {
+                self.send(queued);
+            }
+        }
+        #[cfg(not(feature = "full"))]
+        if effects.load_full_client {
+            self.listener.load();
+        }
+    }
+
+    fn send(&self, queued: &QueuedRequest) {
+        if self.listener.sending(u32::try_from(queued.body.len()).unwrap_or(u32::MAX)) {
+            let request = Request::send(self.number, &self.url, queued);
+            self.requests.borrow_mut().push(request);
+        } else {
+            answered(self.number, queued.number, &Response::default());
+        }
+    }
+
+    fn report(&self, notes: &[Note]) {
+        for note in notes {
+            listener::report(&self.listener, note);
+        }
+    }
+
+    /// Cancels a request, unless it has ended.
+    pub(super) fn forget_request(&self, number: u32) {
+        let at = self.requests.borrow().iter().position(|request| request.number == number);
+        let request = at.map(|at| self.requests.borrow_mut().swap_remove(at));
+        // Cancelling may run code of the page.
+        drop(request);
+    }
+
+    /// Stops everything that calls the client, and releases its Web Lock.
+    pub(super) fn release(&self) {
+        clients::remove(self.number);
+        self.page_events.take();
+        self.timer.take();
+        self.requests.take();
+        self.web_lock.take().release();
+    }
+}
+
+fn timer_fired(number: u32) {
+    if let Some(shell) = clients::find(number) {
+        shell.timer_due_ms.set(u64::MAX);
+    }
+    clients::with_caught(number, PageClient::timer_fired);
+}
+
+#[cfg(not(feature = "full"))]
+impl Shell {
+    /// The full client has loaded: it takes over as soon as this client is idle.
+    pub fn successor_loaded(number: u32) {
+        if let Some(shell) = clients::find(number) {
+            shell.successor_is_loaded.set(true);
+            shell.follow_up();
+        }
+    }
+
+    /// Ends this client if it has closed, or hands it over if the full client has loaded.
+    fn end(&self) {
+        let Some(mut client) = self.client.take() else { return };
+        if client.is_closed() {
+            if self.requests.borrow().is_empty() {
+                self.release();
+                self.listener.closed(&client.stats());
+                return;
+            }
+        } else if self.successor_is_loaded.get()
+            && let Some(state) = client.hand_over()
+        {
+            let release_lock = self.web_lock.take().into_release();
+            self.release();
+            self.listener.take_over(&state, release_lock);
+            return;
+        }
+        self.client.set(Some(client));
+    }
+}
+
+#[cfg(feature = "full")]
+impl Shell {
+    /// Like [`Shell::start`], for a client that takes over from one that held a Web Lock.
+    pub fn take_over(
+        url: String,
+        listener: Listener,
+        release_lock: Option<js_sys::Function>,
+        client: impl FnOnce(u32) -> Option<PageClient>,
+    ) -> u32 {
+        Self::start_with(url, listener, WebLock::from_release(release_lock), client)
+    }
+
+    /// Ends this client if it has closed.
+    fn end(&self) {
+        let Some(client) = self.client.take() else { return };
+        if client.is_closed() && self.requests.borrow().is_empty() {
+            self.release();
+            self.listener.closed(listener::object(&client.stats()));
+        } else {
+            self.client.set(Some(client));
+        }
     }
 }

@@ -36,6 +36,11 @@ impl<P: Ports> FirstClient<P> {
         Self { core, full_client_due_ms }
     }
 
+    /// [`Client::counters`] as text, each after a space.
+    pub fn stats(&self) -> String {
+        self.core.counters_text()
+    }
+
     /// Loads the full client soon, because there is work for it.
     fn load_soon(&mut self) {
         let now_ms = self.core.ports.monotonic_ms();
@@ -197,9 +202,5 @@ impl<P: Ports> Client for FirstClient<P> {
             self.send_batch(reason, self.core.options.batch_bytes_max, false);
         }
         self.core.end_flush();
-    }
-
-    fn stats(&self) -> String {
-        self.core.counters_text()
     }
 }

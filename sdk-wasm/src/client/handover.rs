@@ -9,7 +9,6 @@ use lamplight_wire::{Producer, Ranges, json};
 
 use super::core::Core;
 use super::{FirstClient, FullClient};
-use crate::notes::push_number;
 use crate::options::Options;
 use crate::ports::Ports;
 use crate::queue::{HandedOverEvent, PageQueue};
@@ -46,7 +45,7 @@ impl<P: Ports> FirstClient<P> {
             written_ms,
             u64::from(core.person.is_stored()),
         ] {
-            push_number(&mut out, " ", *number);
+            text::push_number(&mut out, " ", *number);
         }
         out.push('\n');
         for (reason, seqs) in &core.dropped {

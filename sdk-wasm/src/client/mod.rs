@@ -67,9 +67,6 @@ pub trait Client {
     /// Does everything that is due.
     fn timer_fired(&mut self);
 
-    /// The state as text: the counters, and in a full client a second line with the rest as JSON.
-    fn stats(&self) -> String;
-
     /// This page's producer.
     fn producer(&self) -> Producer {
         self.core().producer
@@ -107,10 +104,10 @@ pub trait Client {
         self.core().queue.contains(seq)
     }
 
-    /// The numbers of `stats()`, in the order in which JavaScript reads them: events made, queued;
-    /// bytes queued, stored; events sent; requests; remaining backoff in milliseconds; one more
-    /// than the last failure's status, or 0; one more than the index of the last request's reason
-    /// in [`FlushReason::ALL`](crate::send::flush::FlushReason::ALL), or 0; and dropped events, by
+    /// The numbers of `stats()` that both clients have: events made, queued; bytes queued, stored;
+    /// events sent; requests; remaining backoff in milliseconds; one more than the last failure's
+    /// status, or 0; one more than the index of the last request's reason in
+    /// [`FlushReason::ALL`](crate::send::flush::FlushReason::ALL), or 0; and dropped events, by
     /// reason.
     fn counters(&self) -> [u64; 13] {
         self.core().counters()
@@ -119,6 +116,11 @@ pub trait Client {
     /// The notes for the page's code since the last call.
     fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.core_mut().notes)
+    }
+
+    /// Whether it was closed: it does nothing more than take the responses to its requests.
+    fn is_closed(&self) -> bool {
+        self.core().is_closed
     }
 
     /// Sends what it can, and stops. Later events get no number.

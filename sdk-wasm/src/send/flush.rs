@@ -18,9 +18,21 @@ pub enum FlushReason {
 }
 
 impl FlushReason {
-    /// Every reason, in the order that the page's code relies on.
+    /// Every reason, in the order of the indexes that JavaScript knows.
     pub const ALL: [Self; 6] =
         [Self::Interval, Self::Full, Self::Hidden, Self::Manual, Self::Adopted, Self::Recovered];
+
+    /// The name that `stats()` shows.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Interval => "interval",
+            Self::Full => "full",
+            Self::Hidden => "hidden",
+            Self::Manual => "manual",
+            Self::Adopted => "adopted",
+            Self::Recovered => "recovered",
+        }
+    }
 }
 
 /// What the decision depends on.

@@ -10,16 +10,13 @@ use crate::stamp::CachedStep;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
-/// How the modules are compiled. What is inlined early, in MIR, compresses best: measured with
-/// thresholds from 10 to 200, and for LLVM's own inlining from 0 to 225.
-const FLAGS: [&str; 7] = [
+/// How the modules are compiled. ARCHITECTURE.md says what each part saves.
+const FLAGS: [&str; 5] = [
     "-Zunstable-options",
     "-Cpanic=immediate-abort",
-    "-Zlocation-detail=none",
     "-Zinline-mir=yes",
     "-Zinline-mir-threshold=100",
     "-Zinline-mir-hint-threshold=100",
-    "-Cllvm-args=-disable-lsr",
 ];
 
 /// The sources, and what configures their compilation.
@@ -63,34 +60,36 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
         .run(|| {
             workspace.run(&name, &mut cargo(workspace, module, toolchain))?;
             create_folder(&module.folder(workspace))?;
-            let folder = output_folder(workspace).join(rust_target::WASM);
+            let folder = output_folder(workspace, module).join(rust_target::WASM);
             copy(&folder.join("wasm/lamplight_sdk.wasm"), &compiled)
         })
 }
 
 fn cargo(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> std::process::Command {
+    let mut flags = if module.has_later_features { vec![] } else { vec!["-Ctarget-cpu=mvp"] };
     let mut cargo = workspace.cargo();
     cargo
         // The `cdylib` alone: Cargo leaves link-time optimisation out for a crate that is built as
         // a Rust library as well.
         .args(["rustc", "--package", "lamplight-sdk", "--lib", "--crate-type", "cdylib"])
         .args(["--target", rust_target::WASM, "--profile", "wasm", "--target-dir"])
-        .arg(output_folder(workspace))
+        .arg(output_folder(workspace, module))
         .args(module.features);
     if toolchain.has_std_source {
-        // The standard library without its panic messages, which were a tenth of what a page
-        // downloads, and without source locations, which would name folders of whoever built it.
-        // Both are unstable features, used for the browser modules alone.
+        // The standard library without its panic messages and their source locations, which would
+        // name folders of whoever built it. This is an unstable feature, used for the browser
+        // modules alone.
         cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
-        cargo.env("RUSTFLAGS", FLAGS.join(" "));
+        flags.extend(FLAGS);
     }
+    cargo.env("RUSTFLAGS", flags.join(" "));
     cargo
 }
 
-/// Cargo's output folder for the modules, which share the standard library that is built in it. It
-/// is a folder of its own because the flags are for these modules only.
-fn output_folder(workspace: &Workspace) -> PathBuf {
-    workspace.target().join("browser")
+/// Cargo's output folder for the modules with the same flags, which share the standard library that
+/// is built in it.
+fn output_folder(workspace: &Workspace, module: &Module) -> PathBuf {
+    workspace.target().join(if module.has_later_features { "browser" } else { "browser-mvp" })
 }
 
 /// The files that Cargo takes its configuration from: the checkout's, its parents', the user's.

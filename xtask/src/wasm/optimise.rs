@@ -10,8 +10,7 @@ use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// Takes away what a page would download without need.
-pub(super) const STRIP: [&str; 3] =
-    ["--strip-debug", "--strip-producers", "--strip-target-features"];
+const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// The module as wasm-bindgen leaves it.
 const UNOPTIMISED: &str = "unoptimised.wasm";
@@ -26,6 +25,8 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
     module_step(workspace, &name, toolchain, compiled.clone())
         .writes(small.clone())
         .writes(out.join("lamplight_sdk.js"))
+        .writes(out.join("snippets"))
+        .writes(out.join("lamplight_sdk.d.ts"))
         .writes(bound.clone())
         .run(|| {
             bindgen(workspace, module.label, &compiled, &out)?;
@@ -51,12 +52,7 @@ pub(super) fn run_with_names(
 }
 
 /// Has wasm-bindgen write a module and its JavaScript into a folder.
-pub(super) fn bindgen(
-    workspace: &Workspace,
-    label: &str,
-    compiled: &Path,
-    out: &Path,
-) -> Result<()> {
+fn bindgen(workspace: &Workspace, label: &str, compiled: &Path, out: &Path) -> Result<()> {
     workspace.run(
         &format!("run wasm-bindgen on {label}"),
         tool(workspace)
@@ -66,21 +62,10 @@ pub(super) fn bindgen(
 }
 
 /// Has wasm-opt make a module small, in place.
-pub(super) fn optimise(
-    workspace: &Workspace,
-    label: &str,
-    module: &Path,
-    flags: &[&str],
-) -> Result<()> {
+fn optimise(workspace: &Workspace, label: &str, module: &Path, flags: &[&str]) -> Result<()> {
     workspace.run(
         &format!("run wasm-opt on {label}"),
-        workspace
-            .npm_tool("wasm-opt")
-            .args(["--flatten", "--rereloop", "-Oz", "--converge"])
-            .arg(module)
-            .arg("-o")
-            .arg(module)
-            .args(flags),
+        workspace.npm_tool("wasm-opt").arg("-Oz").arg(module).arg("-o").arg(module).args(flags),
     )
 }
 

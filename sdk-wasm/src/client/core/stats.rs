@@ -3,10 +3,10 @@
 use lamplight_wire::reason::DropReason;
 
 use super::Core;
-use crate::notes::push_number;
 use crate::ports::Ports;
 use crate::queue::PageQueue;
 use crate::send::flush::FlushReason;
+use crate::text;
 
 /// Counters since the page started.
 #[derive(Debug, Default)]
@@ -26,7 +26,6 @@ pub(in crate::client) struct Counts {
 
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     pub(in crate::client) fn counters(&self) -> [u64; 13] {
-        let now_ms = self.ports.monotonic_ms();
         let [quota, rejected, too_large, opted_out] = self.counts.dropped;
         [
             self.seq,
@@ -35,7 +34,7 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
             self.queue.stored_bytes() as u64,
             self.counts.sent,
             self.counts.requests,
-            self.backoff.until_ms().unwrap_or(0).saturating_sub(now_ms),
+            self.backoff_left_ms(),
             self.counts.last_error.map_or(0, |status| u64::from(status) + 1),
             self.counts.last_flush.map_or(0, |reason| reason as u64 + 1),
             quota,
@@ -45,11 +44,16 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         ]
     }
 
+    /// How much longer nothing is sent, in milliseconds.
+    pub(in crate::client) fn backoff_left_ms(&self) -> u64 {
+        self.backoff.until_ms().unwrap_or(0).saturating_sub(self.ports.monotonic_ms())
+    }
+
     /// [`Core::counters`] as text.
     pub(in crate::client) fn counters_text(&self) -> String {
         let mut out = String::new();
         for fact in &self.counters() {
-            push_number(&mut out, " ", *fact);
+            text::push_number(&mut out, " ", *fact);
         }
         out
     }

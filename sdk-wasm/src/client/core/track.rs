@@ -58,6 +58,36 @@ pub enum TrackOutcome {
     TooLarge,
     /// The event got no number: the client is closed or out of numbers.
     Closed,
+    /// Nothing happened: the client is in the middle of other work.
+    Busy,
+}
+
+impl TrackOutcome {
+    /// Every outcome, in the order of the indexes that JavaScript knows.
+    pub const ALL: [Self; 8] = [
+        Self::Stored,
+        Self::StorageFull,
+        Self::StorageBlocked,
+        Self::StorageShare,
+        Self::Quota,
+        Self::TooLarge,
+        Self::Closed,
+        Self::Busy,
+    ];
+
+    /// The name that `track()` returns.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::StorageFull => "storage_full",
+            Self::StorageBlocked => "storage_blocked",
+            Self::StorageShare => "storage_share",
+            Self::Quota => "quota",
+            Self::TooLarge => "too_large",
+            Self::Closed => "closed",
+            Self::Busy => "busy",
+        }
+    }
 }
 
 /// The number and the outcome of an event.

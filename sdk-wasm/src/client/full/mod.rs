@@ -7,6 +7,7 @@ mod contents;
 mod foreign_block;
 mod overflow;
 mod shared_work;
+#[cfg(feature = "full")]
 mod stats;
 mod withdrawal;
 
@@ -250,11 +251,5 @@ impl<P: Ports> Client for FullClient<P> {
         self.send_withdrawal_declarations(now_ms);
         self.run_overflow_task(now_ms);
         self.core.end_flush();
-    }
-
-    fn stats(&self) -> String {
-        let mut out = self.core.counters_text();
-        self.push_stats(&mut out);
-        out
     }
 }

@@ -1,38 +1,44 @@
-//! The part of `stats()` that the first client does not have. JavaScript shows zeros for it.
-
-use lamplight_wire::{Producer, json};
+//! The contents of a full client's `stats()`.
 
 use super::FullClient;
-use crate::notes::push_number;
 use crate::ports::Ports;
+use crate::queue::PageQueue;
+use crate::reports::{
+    DroppedStats, LockStats, OverflowStats, Stats, TenureStats, last_error_text, name,
+};
+use crate::send::flush::FlushReason;
 
 impl<P: Ports> FullClient<P> {
-    pub(super) fn push_stats(&self, out: &mut String) {
-        push_number(out, "\n{\"foreign\":", self.foreign.events());
-        push_number(out, ",\"adopted\":", self.core.counts.adopted);
-        let (events, bytes) = self.core.queue.overflowed();
-        push_number(out, ",\"overflow\":{\"events\":", events);
-        push_number(out, ",\"bytes\":", bytes);
-        out.push('}');
-        out.push_str(",\"lock\":{\"phase\":");
-        json::push_quoted(out, self.lock.phase().name());
-        push_holder(out, self.lease.holder());
-        out.push_str(",\"history\":[");
-        for (at, tenure) in self.lease.history().iter().enumerate() {
-            out.push_str(if at > 0 { ",{" } else { "{" });
-            push_number(out, "\"since\":", tenure.since_ms);
-            push_number(out, ",\"epoch\":", tenure.epoch);
-            push_holder(out, Some(tenure.holder));
-            out.push('}');
+    /// Where this page's events are.
+    pub fn stats(&self) -> Stats {
+        let core = &self.core;
+        let [quota, rejected, too_large, opted_out] = core.counts.dropped;
+        let (events, bytes) = core.queue.overflowed();
+        let history = self.lease.history().iter().map(|tenure| TenureStats {
+            since: tenure.since_ms,
+            epoch: tenure.epoch,
+            holder: name(tenure.holder),
+        });
+        Stats {
+            producer: name(core.producer),
+            made: core.seq,
+            queued: core.queue.len() as u64,
+            queued_bytes: core.queue.waiting_bytes() as u64,
+            stored: core.queue.stored_bytes() as u64,
+            overflow: OverflowStats { events, bytes },
+            foreign: self.foreign.events(),
+            sent: core.counts.sent,
+            adopted: core.counts.adopted,
+            dropped: DroppedStats { quota, rejected, too_large, opted_out },
+            requests: core.counts.requests,
+            last_flush: core.counts.last_flush.map(FlushReason::code),
+            last_error: core.counts.last_error.map(last_error_text),
+            backoff_ms: core.backoff_left_ms(),
+            lock: LockStats {
+                phase: self.lock.phase().name(),
+                holder: self.lease.holder().map(name),
+                history: history.collect(),
+            },
         }
-        out.push_str("]}}");
-    }
-}
-
-fn push_holder(out: &mut String, holder: Option<Producer>) {
-    if let Some(holder) = holder {
-        out.push_str(",\"holder\":\"");
-        holder.push_to(out);
-        out.push('"');
     }
 }

@@ -78,6 +78,10 @@ pub enum LockPhase {
 }
 
 impl LockPhase {
+    /// Every name.
+    pub const NAMES: [&'static str; 6] =
+        ["idle", "requesting", "claiming", "checking", "held", "releasing"];
+
     /// The name that `stats()` shows.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,65 @@
+//! Requests to the server.
+
+use wasm_bindgen::prelude::*;
+use web_sys::AbortController;
+
+use super::clients;
+use crate::client::Client;
+use crate::ports::Response;
+
+#[wasm_bindgen(module = "/src/browser/post.js")]
+extern "C" {
+    /// Posts `body`. `done` is called once, with the status, the wait that the server asked for in
+    /// milliseconds, and the body; the status is 0 when there was no response.
+    fn post(
+        url: &str,
+        body: &str,
+        keepalive: bool,
+        done: &Closure<dyn FnMut(u16, f64, String)>,
+    ) -> AbortController;
+}
+
+/// A request that the client wants to be sent.
+#[derive(Debug)]
+pub(super) struct QueuedRequest {
+    pub(super) number: u32,
+    pub(super) body: String,
+    pub(super) keepalive: bool,
+}
+
+/// A request under way. Dropping it cancels it.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) number: u32,
+    controller: AbortController,
+    _done: Closure<dyn FnMut(u16, f64, String)>,
+}
+
+impl Request {
+    /// Sends a request of this client.
+    pub(super) fn send(client: u32, url: &str, queued: &QueuedRequest) -> Self {
+        let number = queued.number;
+        let done = Closure::new(move |status, wait_ms: f64, body| {
+            // No server asks for more than fits.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let retry_after_ms = (wait_ms >= 0.0).then_some(wait_ms as u64);
+            answered(client, number, &Response { status, body, retry_after_ms });
+        });
+        let controller = post(url, &queued.body, queued.keepalive, &done);
+        Self { number, controller, _done: done }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.controller.abort();
+    }
+}
+
+/// Passes a response to its client.
+pub(super) fn answered(client: u32, number: u32, response: &Response) {
+    if let Some(shell) = clients::find(client) {
+        shell.forget_request(number);
+    }
+    clients::with_caught(client, |client| client.answered(number, response));
+}
