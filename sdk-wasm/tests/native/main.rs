@@ -12,8 +12,10 @@
 )]
 
 mod client;
+mod clients;
 mod identity;
 mod origin;
+mod page;
 mod queue;
 mod simulation;
 mod tabs;

@@ -1,1 +1,3 @@
+mod memory_limit;
+mod storage_share;
 mod withdrawal;
