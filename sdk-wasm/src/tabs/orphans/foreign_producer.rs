@@ -13,6 +13,8 @@ pub struct ForeignBlock {
     pub name: block::BlockName,
     /// Whether it is in storage; otherwise it is in the overflow.
     pub in_storage: bool,
+    /// The length of its key in storage; 0 in the overflow.
+    pub(super) key_bytes: usize,
     /// When it was first and last seen there, without a look in between that missed it.
     pub(super) first_ms: u64,
     pub(super) last_ms: u64,
@@ -56,7 +58,10 @@ impl ForeignBlock {
 }
 
 impl ForeignProducer {
-    pub(super) fn record_block(&mut self, name: block::BlockName, in_storage: bool, now_ms: u64) {
+    /// Records a block that this look saw: in storage under a key of this length, or with 0 in the
+    /// overflow.
+    pub(super) fn record_block(&mut self, name: block::BlockName, key_bytes: usize, now_ms: u64) {
+        let in_storage = key_bytes > 0;
         let is_same =
             |block: &&mut ForeignBlock| block.name == name && block.in_storage == in_storage;
         match self.blocks.iter_mut().find(is_same) {
@@ -64,6 +69,7 @@ impl ForeignProducer {
             None => self.blocks.push(ForeignBlock {
                 name,
                 in_storage,
+                key_bytes,
                 first_ms: now_ms,
                 last_ms: now_ms,
             }),

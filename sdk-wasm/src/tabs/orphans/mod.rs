@@ -67,7 +67,7 @@ impl ForeignProducers {
 
     fn block_bytes(&self, in_storage: bool) -> usize {
         let blocks = self.blocks().filter(|block| block.in_storage == in_storage);
-        blocks.map(|block| block.name.bytes).sum()
+        blocks.map(|block| block.key_bytes + block.name.bytes).sum()
     }
 
     fn blocks(&self) -> impl Iterator<Item = &ForeignBlock> {
@@ -97,8 +97,8 @@ impl ForeignProducers {
                         foreign.sizes.insert(at, (seq, name.len() + storage.size(&name)));
                     }
                 }
-                Some(StorageKey::Block(name)) if name.producer != me => {
-                    self.entry(name.producer, now_ms).record_block(name, true, now_ms);
+                Some(StorageKey::Block(block)) if block.producer != me => {
+                    self.entry(block.producer, now_ms).record_block(block, name.len(), now_ms);
                 }
                 Some(StorageKey::Heartbeat(producer)) if producer != me => {
                     self.entry(producer, now_ms);
@@ -132,7 +132,7 @@ impl ForeignProducers {
     pub fn apply_overflow_list(&mut self, names: &str, me: Producer, now_ms: u64) {
         text::for_each_line(names, |name| {
             if let Some(name) = block::BlockName::parse(name).filter(|name| name.producer != me) {
-                self.entry(name.producer, now_ms).record_block(name, false, now_ms);
+                self.entry(name.producer, now_ms).record_block(name, 0, now_ms);
             }
         });
         for foreign in &mut self.producers {

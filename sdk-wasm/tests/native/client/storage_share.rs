@@ -5,6 +5,7 @@ use lamplight_sdk::client::TrackOutcome;
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, StorageError};
+use lamplight_sdk::queue::block::BlockName;
 use lamplight_wire::Producer;
 
 use crate::clients::{FirstClient, FullClient};
@@ -227,6 +228,43 @@ fn an_event_may_take_the_last_byte_of_the_share_and_no_more() {
             let mut page = Page::<C>::open(&site(), options);
             assert_eq!(page.track_bytes(600).outcome, TrackOutcome::Stored);
             assert_eq!(page.track_bytes(600).outcome, outcome, "{more}");
+        }
+    }
+    check::<FirstClient<PagePorts>>();
+    check::<FullClient<PagePorts>>();
+}
+
+#[test]
+fn other_pages_events_and_blocks_count_with_their_keys() {
+    fn check<C: PageClient>() {
+        let keys = StorageKeys::new("ll");
+        let block = BlockName { producer: OTHER, number: 1, events: 2, bytes: 30_000 };
+        let values = [
+            (keys.event(OTHER, 1), "x".repeat(7_000)),
+            (keys.event(OTHER, 22), "x".repeat(8_000)),
+            (keys.block(block), "x".repeat(30_000)),
+        ];
+        let foreign: usize = values.iter().map(|(key, value)| key.len() + value.len()).sum();
+        for (more, outcome) in
+            [(1, TrackOutcome::Stored), (0, TrackOutcome::Stored), (-1, TrackOutcome::StorageShare)]
+        {
+            let site = site();
+            site.borrow_mut().values.extend(values.clone());
+            // Neither a heartbeat nor another namespace takes a part of the share.
+            site.borrow_mut().values.insert(keys.heartbeat(OTHER), "1:23".repeat(100));
+            site.borrow_mut()
+                .values
+                .insert(StorageKeys::new("mm").event(OTHER, 1), "x".repeat(900));
+            let sample = Page::<C>::open(&site, Options::default());
+            let own = with_key(&sample, 2_000) + with_key(&sample, 9_000);
+            let options = Options {
+                storage_bytes_max: (foreign + own).saturating_add_signed(more),
+                ..Options::default()
+            };
+            let mut page = Page::<C>::open(&site, options);
+            // So much that the page looks at other pages' keys before the next event.
+            assert_eq!(page.track_bytes(2_000).outcome, TrackOutcome::Stored);
+            assert_eq!(page.track_bytes(9_000).outcome, outcome, "{more}");
         }
     }
     check::<FirstClient<PagePorts>>();
