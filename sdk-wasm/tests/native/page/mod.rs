@@ -236,7 +236,8 @@ impl<C: PageClient> Page<C> {
     /// The requests in flight.
     pub(crate) fn unanswered(&self) -> Vec<Sent> {
         let log = self.log.borrow();
-        log.sent.iter().filter(|sent| !log.answered.contains(&sent.id)).cloned().collect()
+        let sent = log.sent[log.handed_over..].iter();
+        sent.filter(|sent| !log.answered.contains(&sent.id)).cloned().collect()
     }
 
     pub(crate) fn answer(&mut self, id: u32, response: &Response) {
@@ -259,7 +260,9 @@ impl<C: PageClient> Page<C> {
 
     /// The requests since the last call, whether answered or not.
     pub(crate) fn take_sent(&mut self) -> Vec<Sent> {
-        std::mem::take(&mut self.log.borrow_mut().sent)
+        let log = &mut *self.log.borrow_mut();
+        log.handed_over = 0;
+        std::mem::take(&mut log.sent)
     }
 
     pub(crate) fn take_notes(&mut self) -> Vec<Note> {
@@ -334,6 +337,10 @@ impl FirstPage {
     /// Hands over to a full client, as soon as that is possible.
     pub(crate) fn hand_over(mut self) -> FullPage {
         let state = self.client.hand_over().expect("no request is in flight");
+        // The full client counts its requests anew.
+        self.log.borrow_mut().answered.clear();
+        let requests = self.log.borrow().sent.len();
+        self.log.borrow_mut().handed_over = requests;
         let client = FullClient::take_over(self.ports(), self.options.clone(), &state);
         Page {
             client,

@@ -84,6 +84,8 @@ pub(crate) struct Sent {
 pub(crate) struct Log {
     pub(crate) sent: Vec<Sent>,
     pub(crate) answered: BTreeSet<u32>,
+    /// How many requests the first client made before it handed over.
+    pub(crate) handed_over: usize,
     pub(crate) aborted: Vec<u32>,
     pub(crate) operations: Vec<(u64, u32, OverflowOperation)>,
     /// When it requested the full client.
