@@ -174,12 +174,15 @@ impl Lease {
         wall_ms: u64,
     ) -> bool {
         self.refresh(storage, keys, now_ms, wall_ms);
-        if let Some(text) = self.seen.filter(|_| self.is_mine && now_ms >= self.renew_due_ms) {
-            let text = LeaseRecord { beat: text.beat + 1, ..text };
-            // If storage refuses this write, the lease goes stale and another tab takes over.
-            let _ = storage.set(&keys.lease(), &text.write());
+        if self.is_mine && now_ms >= self.renew_due_ms {
             self.renew_due_ms = now_ms + RENEW_MS;
-            self.refresh(storage, keys, now_ms, wall_ms);
+            // A lease that storage had no room for has no text.
+            if let Some(text) = self.seen {
+                let text = LeaseRecord { beat: text.beat + 1, ..text };
+                // If storage refuses this write, the lease goes stale and another tab takes over.
+                let _ = storage.set(&keys.lease(), &text.write());
+                self.refresh(storage, keys, now_ms, wall_ms);
+            }
         }
         self.is_mine
     }
