@@ -87,7 +87,7 @@ impl<P: Ports> FullClient<P> {
         let (mut read, mut missing) = (Vec::new(), Vec::new());
         let is_dropped = |seq: &u64| declared.iter().any(|(_, seqs)| seqs.contains(*seq));
         let mut add = |seq: u64, text: &str| {
-            let is_full = texts.len() + text.len() > self.core.options.batch_bytes_max;
+            let is_full = texts.len() + 1 + text.len() > self.core.options.batch_bytes_max;
             if *events >= self.core.events_max || (*events > 0 && is_full) {
                 return false;
             }
