@@ -12,7 +12,6 @@
 )]
 
 mod client;
-mod clients;
 mod identity;
 mod origin;
 mod page;

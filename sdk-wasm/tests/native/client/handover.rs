@@ -1,6 +1,6 @@
 //! Everything that crosses from the first client to the full one.
 
-use lamplight_sdk::client::{NewEvent, TrackOutcome};
+use lamplight_sdk::client::{Client, FullClient, NewEvent, TrackOutcome};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, StorageError};
@@ -402,7 +402,7 @@ fn a_broken_state_starts_a_new_client() {
     first.track(1);
     let state = first.client.hand_over().unwrap();
     for broken in ["", "no line", "nobody 1 2\n", &state[1..]] {
-        let full = crate::clients::FullClient::take_over(first.ports(), Options::default(), broken);
+        let full = FullClient::take_over(first.ports(), Options::default(), broken);
         assert_ne!(full.producer(), first.client.producer());
         assert_eq!(full.counters()[0], 0);
     }

@@ -1,11 +1,11 @@
 //! Requests that may outlive the page: which ones, and how much the browser allows.
 
+use lamplight_sdk::client::{FirstClient, FullClient};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, StorageError};
 use lamplight_wire::Producer;
 use lamplight_wire::limits::KEEPALIVE_BYTES_MAX;
 
-use crate::clients::{FirstClient, FullClient};
 use crate::page::{FullPage, Page, PageClient, PagePorts, Sent, ok, retry_after, site, status};
 
 /// The largest request that outlives the page although the page stays: 16 KiB.

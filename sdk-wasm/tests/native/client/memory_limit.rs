@@ -1,10 +1,9 @@
 //! The limit for events that only memory has.
 
-use lamplight_sdk::client::TrackOutcome;
+use lamplight_sdk::client::{FirstClient, FullClient, TrackOutcome};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::StorageError;
 
-use crate::clients::{FirstClient, FullClient};
 use crate::page::{FirstPage, FullPage, Page, PageClient, PagePorts, ok, site, status};
 
 const EVENT_BYTES: usize = 500;

@@ -1,13 +1,12 @@
 //! What the client tells the page's code: each fact once, and nothing that did not happen.
 
-use lamplight_sdk::client::{NewEvent, TrackOutcome};
+use lamplight_sdk::client::{Client, FirstClient, FullClient, NewEvent, TrackOutcome};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, Response, StorageError};
 use lamplight_wire::limits::{NAME_BYTES_MAX, PROPERTIES_BYTES_MAX};
 use lamplight_wire::reason::DropReason;
 
-use crate::clients::{FirstClient, FullClient};
 use crate::page::{
     FullPage, Page, PageClient, PagePorts, numbers, ok, problem, retry_after, site, status,
 };

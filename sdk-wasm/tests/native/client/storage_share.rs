@@ -1,14 +1,13 @@
 //! The bytes that a page counts in storage, compared with what is really there, and the limit for
 //! all pages together.
 
-use lamplight_sdk::client::TrackOutcome;
+use lamplight_sdk::client::{Client, FirstClient, FullClient, TrackOutcome};
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, StorageError};
 use lamplight_sdk::queue::block::BlockName;
 use lamplight_wire::Producer;
 
-use crate::clients::{FirstClient, FullClient};
 use crate::page::{FirstPage, FullPage, Page, PageClient, PagePorts, ok, site, status};
 
 const OTHER: Producer = Producer::from_bits(99);

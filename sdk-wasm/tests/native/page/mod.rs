@@ -8,7 +8,7 @@ mod ports;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use lamplight_sdk::client::{NewEvent, Tracked};
+use lamplight_sdk::client::{FirstClient, FullClient, NewEvent, Tracked};
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
@@ -17,7 +17,6 @@ use lamplight_wire::batch::Body;
 use lamplight_wire::event::{Event, EventIdentity};
 use lamplight_wire::{Producer, Ranges};
 
-use crate::clients::{FirstClient, FullClient};
 pub(crate) use client::PageClient;
 pub(crate) use ports::{Log, PagePorts, Sent, Site};
 
@@ -215,12 +214,12 @@ impl<C: PageClient> Page<C> {
             let (_, id, operation) = self.log.borrow().operations[self.operated].clone();
             self.operated += 1;
             let result = self.site.borrow_mut().operate(operation);
-            self.client.overflow_done(id, Some(&result));
+            self.client.finish_operation(id, Some(&result));
         }
         let asks = std::mem::take(&mut self.log.borrow_mut().asks);
         if asks {
             let live = self.site.borrow().live.clone();
-            self.client.set_live_producers(&live);
+            self.client.take_live_producers(&live);
         }
         self.notes.extend(self.client.take_notes());
     }
@@ -229,7 +228,7 @@ impl<C: PageClient> Page<C> {
     pub(crate) fn fail_operation(&mut self) {
         let (_, id, _) = self.log.borrow().operations.last().cloned().unwrap();
         self.operated = self.log.borrow().operations.len();
-        self.client.overflow_done(id, None);
+        self.client.finish_operation(id, None);
         self.settle();
     }
 
