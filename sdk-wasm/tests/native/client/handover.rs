@@ -243,7 +243,7 @@ fn person_session_and_context_stay_the_same() {
 
 #[test]
 fn whether_the_person_is_stored_crosses() {
-    // A person whom storage never held does not follow other tabs.
+    // A person that storage never held does not follow other tabs.
     let mut first = FirstPage::open(&site(), Options::default());
     first.site.borrow_mut().refuses = Some(StorageError::Blocked);
     first.client.identify(Some("u-1"));

@@ -3,6 +3,8 @@ mod handover;
 mod keepalive;
 mod memory_limit;
 mod overflow;
+mod promptness;
 mod signals;
+mod stats;
 mod storage_share;
 mod withdrawal;

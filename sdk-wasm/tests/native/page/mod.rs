@@ -336,7 +336,7 @@ impl FirstPage {
     /// Hands over to a full client, as soon as that is possible.
     pub(crate) fn hand_over(mut self) -> FullPage {
         let state = self.client.hand_over().expect("no request is in flight");
-        // The full client counts its requests anew.
+        // The full client numbers its requests from 1 again.
         self.log.borrow_mut().answered.clear();
         let requests = self.log.borrow().sent.len();
         self.log.borrow_mut().handed_over = requests;
