@@ -162,9 +162,13 @@ impl TestTabs {
     /// requests each tab made.
     pub(crate) fn advance(&mut self, ms: u64, response: &Response) -> Vec<usize> {
         let mut requests = vec![0; self.clients.len()];
-        for _ in 0..ms {
-            self.origin.borrow_mut().now_ms += 1;
-            let now_ms = self.origin.borrow().now_ms;
+        let end_ms = self.origin.borrow().now_ms + ms;
+        loop {
+            let now_ms = self.next_ms();
+            if now_ms > end_ms {
+                break;
+            }
+            self.origin.borrow_mut().now_ms = now_ms;
             for (client, requests) in self.clients.iter_mut().zip(&mut requests) {
                 if client.next_wake_ms().is_some_and(|due_ms| due_ms <= now_ms) {
                     client.timer_fired();
@@ -180,7 +184,18 @@ impl TestTabs {
                 }
             }
         }
+        self.origin.borrow_mut().now_ms = end_ms;
         requests
+    }
+
+    /// The next millisecond in which there is something to do.
+    fn next_ms(&mut self) -> u64 {
+        let next_ms = self.origin.borrow().now_ms + 1;
+        let due_ms = self.clients.iter_mut().filter_map(|client| {
+            let waits = client.ports().sent.is_empty() && client.ports().operations.is_empty();
+            if waits { client.next_wake_ms() } else { Some(next_ms) }
+        });
+        due_ms.min().unwrap_or(u64::MAX).max(next_ms)
     }
 }
 

@@ -8,7 +8,7 @@ use lamplight_sdk::ports::PageEvent;
 use lamplight_sdk::queue::block::{self, BlockName};
 use lamplight_wire::{Producer, Ranges};
 
-use crate::page::{Driven, FullPage, advance, numbers, ok, problem, site, status};
+use crate::page::{Driven, FullPage, Sent, advance, numbers, ok, problem, site, status};
 
 /// How often a page scans: while it knows of events, and otherwise.
 const SCAN_MS: u64 = 2_500;
@@ -61,7 +61,7 @@ fn block_of(producer: Producer, seqs: std::ops::RangeInclusive<u64>) -> (BlockNa
 
 /// Which events the requests carried.
 fn adopted(page: &FullPage) -> Vec<Vec<(Producer, u64)>> {
-    page.sent().iter().map(super::super::page::Sent::events).collect()
+    page.sent().iter().map(Sent::events).collect()
 }
 
 fn sizes(page: &FullPage) -> Vec<usize> {
@@ -445,7 +445,7 @@ fn rejected_events_of_two_producers_are_declared_for_each() {
             page.answer(sent.id, &if is_refused { problem(400) } else { ok() });
         }
     }
-    let mut declared: Vec<_> = page.sent().iter().flat_map(|sent| sent.dropped()).collect();
+    let mut declared: Vec<_> = page.sent().iter().flat_map(Sent::dropped).collect();
     declared.sort_by_key(|(producer, ..)| producer.to_string());
     declared.dedup();
     let of = |producer| (producer, "rejected".to_owned(), numbers(1, 1));

@@ -7,7 +7,9 @@ use lamplight_sdk::ports::{PageEvent, StorageError};
 use lamplight_wire::batch::Body;
 use lamplight_wire::limits::PROPERTIES_BYTES_MAX;
 
-use crate::page::{Counters, FirstPage, FullPage, Page, PageClient, ok, retry_after, site, status};
+use crate::page::{
+    Counters, FirstPage, FullPage, Page, PageClient, Sent, ok, retry_after, site, status,
+};
 
 /// The last event that a page sent, as JSON.
 fn last_event<C: PageClient>(page: &Page<C>) -> serde_json::Value {
@@ -106,7 +108,7 @@ fn each_kind_of_dropped_event_crosses_and_is_declared_once() {
     let mut full = rich().hand_over();
     full.server = Some(ok());
     full.advance(60_000);
-    let dropped: Vec<_> = full.sent().iter().flat_map(|sent| sent.dropped()).collect();
+    let dropped: Vec<_> = full.sent().iter().flat_map(Sent::dropped).collect();
     let producer = full.client.producer();
     let expected = [
         (producer, "too_large".to_owned(), [(6, 6)].into_iter().collect()),
@@ -136,7 +138,7 @@ fn withdrawn_events_cross_as_opted_out() {
     assert!(full.client.is_withdrawn());
     full.server = Some(ok());
     full.advance(1_000);
-    let dropped: Vec<_> = full.sent().iter().flat_map(|sent| sent.dropped()).collect();
+    let dropped: Vec<_> = full.sent().iter().flat_map(Sent::dropped).collect();
     assert_eq!(dropped.len(), 1);
     assert_eq!((dropped[0].1.as_str(), dropped[0].2.count()), ("opted_out", 2));
 }

@@ -6,7 +6,7 @@ use lamplight_sdk::ports::{OverflowOperation, PageEvent, StorageError};
 use lamplight_sdk::queue::block::{self, BlockName};
 use lamplight_wire::Producer;
 
-use crate::page::{FullPage, ok, retry_after, site, status};
+use crate::page::{FullPage, Sent, ok, retry_after, site, status};
 
 /// A page whose storage is blocked and whose server fails for long.
 fn blocked(options: Options) -> FullPage {
@@ -250,8 +250,7 @@ fn long_backlogs_are_unloaded_and_read_back_one_block_at_a_time() {
     page.server = Some(ok());
     page.advance(1_000_000);
     assert_eq!((page.counters().sent, page.counters().queued), (40, 0));
-    let order: Vec<u64> =
-        page.sent().iter().flat_map(|sent| sent.events()).map(|(_, seq)| seq).collect();
+    let order: Vec<u64> = page.sent().iter().flat_map(Sent::events).map(|(_, seq)| seq).collect();
     let first_ok = order.iter().rposition(|seq| *seq == 1).unwrap();
     assert_eq!(order[first_ok..], (1..=40).collect::<Vec<u64>>(), "the oldest come first");
     assert!(page.site.borrow().blocks.is_empty());

@@ -221,7 +221,8 @@ fn a_page_loads_the_full_client_after_three_seconds() {
 
 #[test]
 fn trouble_loads_the_full_client_after_a_tenth_of_a_second() {
-    let troubles: [(&str, &dyn Fn(&mut FirstPage)); 5] = [
+    type Trouble<'a> = (&'a str, &'a dyn Fn(&mut FirstPage));
+    let troubles: [Trouble<'_>; 5] = [
         ("a failed request", &|page| {
             page.run();
             page.answer_all(&status(500));

@@ -8,7 +8,7 @@ use lamplight_wire::limits::{NAME_BYTES_MAX, PROPERTIES_BYTES_MAX};
 use lamplight_wire::reason::DropReason;
 
 use crate::page::{
-    FullPage, Page, PageClient, PagePorts, numbers, ok, problem, retry_after, site, status,
+    FullPage, Page, PageClient, PagePorts, Sent, numbers, ok, problem, retry_after, site, status,
 };
 
 fn opened<C: PageClient>() -> Page<C> {
@@ -158,7 +158,7 @@ fn a_flush_ends_with_the_status_of_the_failure() {
         page.answer_all(&status(502));
         let notes = page.take_notes();
         let flushed = Note::Flushed { sent: 0, queued: 2, status: Some(502) };
-        assert_eq!(notes[1..], [flushed.clone()]);
+        assert_eq!(notes[1..], *std::slice::from_ref(&flushed));
         // During the wait, a flush ends at once.
         page.flush();
         assert_eq!(page.take_notes(), [flushed]);
@@ -268,7 +268,7 @@ fn a_rejected_event_is_found_by_halving_and_told_once() {
             }
         }
         assert_eq!(delivered, [(1, 5), (7, 16)].into_iter().collect());
-        let declared: Vec<_> = page.sent().iter().flat_map(|sent| sent.dropped()).collect();
+        let declared: Vec<_> = page.sent().iter().flat_map(Sent::dropped).collect();
         assert_eq!(declared, [(producer, reason.code().to_owned(), numbers(6, 6))]);
         assert_eq!((page.counters().queued, page.counters().sent), (0, 15));
         // No wait was needed in between: the server works.
@@ -336,7 +336,7 @@ fn a_rejected_orphaned_event_is_told_and_declared_once() {
     let adopted = Note::Adopted { producer: other, seqs: numbers(1, 1) };
     let dropped = Note::Dropped { producer: other, seq: 2, reason: DropReason::Rejected };
     assert_eq!(notes, [adopted, dropped]);
-    let declared: Vec<_> = page.sent().iter().flat_map(|sent| sent.dropped()).collect();
+    let declared: Vec<_> = page.sent().iter().flat_map(Sent::dropped).collect();
     assert_eq!(declared, [(other, "rejected".to_owned(), numbers(2, 2))]);
     assert_eq!(page.counters().rejected, 1);
     assert_eq!(site.borrow().keys("ll:q:"), site.borrow().keys("ll:p:"), "something is left");

@@ -65,13 +65,12 @@ fn stored_bytes_are_exact_when_compaction_and_sending_meet() {
         }
         page.server = None;
         page.advance(late_ms);
-        for _ in 0..600 {
+        while page.counters().queued > 0 && page.now_ms() < 200_000 {
             page.answer_all(&ok());
             assert_exact(&page);
             page.advance(25);
             assert_exact(&page);
         }
-        page.answer_all(&ok());
         assert_eq!((page.counters().stored, page.counters().queued), (0, 0), "{late_ms}");
     }
 }

@@ -94,12 +94,8 @@ pub(crate) fn advance(site: &Rc<RefCell<Site>>, pages: &mut [&mut dyn Driven], m
     let end_ms = site.borrow().now_ms + ms;
     let mut fired = 0;
     loop {
-        let due = |page: &mut &mut dyn Driven| page.due_ms().unwrap_or(u64::MAX);
-        let first = (0..pages.len()).min_by_key(|at| due(&mut pages[*at]));
-        let Some((at, due_ms)) = first.map(|at| (at, due(&mut pages[at]))) else { break };
-        if due_ms > end_ms {
-            break;
-        }
+        let due = pages.iter_mut().enumerate().filter_map(|(at, page)| Some((page.due_ms()?, at)));
+        let Some((due_ms, at)) = due.min().filter(|(due_ms, _)| *due_ms <= end_ms) else { break };
         let now_ms = site.borrow().now_ms;
         fired = if due_ms > now_ms { 0 } else { fired + 1 };
         assert!(fired < TIMERS_MAX, "a page never sleeps at {now_ms} ms");
@@ -371,7 +367,7 @@ impl Sent {
         let each = body.producers.into_iter().flat_map(|(producer, note)| {
             note.dropped.into_iter().map(move |(reason, seqs)| (producer, reason, seqs))
         });
-        each.map(|(producer, reason, seqs)| (producer, reason.into(), seqs)).collect()
+        each.collect()
     }
 
     /// The bytes of the events' texts, joined by commas.

@@ -1,4 +1,5 @@
 mod lease;
 mod lock_interleavings;
+mod lock_late_writes;
 mod one_tab_retries;
 mod unreadable_keys;
