@@ -33,6 +33,9 @@ pub(crate) struct RunReport {
     /// How many of these duplicates followed after a tab had read that the event was accepted.
     pub(crate) needless: u64,
     pub(crate) requests: u64,
+    /// How long it took after the end of faults until nothing was left, and how many requests.
+    pub(crate) recovery_ms: u64,
+    pub(crate) recovery_requests: u64,
     /// Bytes written into storage in total, and how many of them were events with a key of their
     /// own.
     pub(crate) written: (u64, u64),
@@ -66,6 +69,8 @@ impl RunReport {
         self.written.0 += other.written.0;
         self.written.1 += other.written.1;
         self.peak = self.peak.max(other.peak);
+        self.recovery_ms = self.recovery_ms.max(other.recovery_ms);
+        self.recovery_requests = self.recovery_requests.max(other.recovery_requests);
     }
 }
 
@@ -75,7 +80,7 @@ impl fmt::Display for RunReport {
             f,
             "{} stored, {} unstored, {} reverted, {} withdrawn, {} overflowed, {} blocks in storage, \
              {} accepted ({} from an adopter), {} rejected, {} duplicates on the wire ({} needless), \
-             {} requests, {} full clients, {} bytes at most, {} bytes written for {} of events",
+             {} requests, {} of them in {} ms of recovery at most, {} full clients, {} bytes at most, {} bytes written for {} of events",
             self.promised,
             self.unstored,
             self.reverted,
@@ -88,6 +93,8 @@ impl fmt::Display for RunReport {
             self.duplicates,
             self.needless,
             self.requests,
+            self.recovery_requests,
+            self.recovery_ms,
             self.full_clients,
             self.peak,
             self.written.0,

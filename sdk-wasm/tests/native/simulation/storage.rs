@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
+use lamplight_wire::Producer;
+
 use crate::simulation::overflow::events_of;
 use crate::simulation::random::SeededRandom;
 use crate::simulation::server::EventId;
@@ -54,8 +56,9 @@ pub(crate) struct StorageModel {
     unseen_max: usize,
     /// Bytes written in total, and how many of them were events with a key of their own.
     pub(crate) written: (u64, u64),
-    /// How many blocks were written.
+    /// How many blocks were written, and their events.
     pub(crate) compacted: u64,
+    pub(crate) ever_in_block: BTreeSet<EventId>,
     pub(crate) quota: usize,
     /// Whether delays of seconds occur.
     pub(crate) slow: bool,
@@ -71,6 +74,7 @@ impl StorageModel {
             recent: Vec::new(),
             written: (0, 0),
             compacted: 0,
+            ever_in_block: BTreeSet::new(),
             unseen_max: 0,
             quota,
             slow,
@@ -119,6 +123,17 @@ impl StorageModel {
         self.converged.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
+    /// How many bytes a producer's events take in a tab's copy, keys included.
+    pub(crate) fn bytes_of(&self, tab: Tab, producer: Producer) -> usize {
+        let values = &self.copies[&tab].values;
+        let bytes = |prefix: String| {
+            let keys =
+                values.range(prefix.clone()..).take_while(move |(key, _)| key.starts_with(&prefix));
+            keys.map(|(key, value)| key.len() + value.len()).sum::<usize>()
+        };
+        bytes(format!("sim:q:{producer}:")) + bytes(format!("sim:b:{producer}:"))
+    }
+
     /// How many bytes events take, keys included.
     pub(crate) fn events_bytes(&self) -> usize {
         let events = self
@@ -157,7 +172,10 @@ impl StorageModel {
         let bytes = (key.len() + value.len()) as u64;
         self.written.0 += bytes;
         self.written.1 += if key.starts_with("sim:q:") { bytes } else { 0 };
-        self.compacted += u64::from(key.starts_with("sim:b:"));
+        if let Some(name) = key.strip_prefix("sim:b:") {
+            self.compacted += 1;
+            self.ever_in_block.extend(events_of(name, value));
+        }
         self.mutate(tab, now_ms, random, key, Some(value));
         true
     }

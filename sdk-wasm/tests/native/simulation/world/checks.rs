@@ -45,11 +45,38 @@ impl World {
 
     pub(super) fn has_events_left(&self) -> bool {
         let shared = self.shared.borrow();
-        let is_event = |key: &String| !key.starts_with("sim:l:");
-        if !shared.database.blocks.is_empty() {
-            return true;
+        let is_event = |key: &String| {
+            ["sim:q:", "sim:b:", "sim:p:"].iter().any(|start| key.starts_with(start))
+        };
+        !shared.database.blocks.is_empty() || shared.storage.converged().keys().any(is_event)
+    }
+
+    /// How many requests it takes to send everything that is left: a hundred events each, one for
+    /// each block, and one for each producer.
+    pub(super) fn requests_needed(&self) -> u64 {
+        let shared = self.shared.borrow();
+        let count = |start: &str| {
+            shared.storage.converged().keys().filter(|key| key.starts_with(start)).count() as u64
+        };
+        let queued: u64 =
+            self.open_tabs.values().map(|tab| tab.client.counters()[1] / 100 + 2).sum();
+        let blocks = shared.database.blocks.len() as u64 + count("sim:b:");
+        queued + count("sim:q:") / 100 + blocks + count("sim:p:")
+    }
+
+    /// Everything arrives in time and with few requests after faults have ended.
+    pub(super) fn check_recovery(&mut self, requests_needed: u64) {
+        let (ms, ms_max) = (self.report.recovery_ms, self.setup.recovery_ms_max());
+        if ms > ms_max {
+            self.report.violations.push(format!("it took {ms} ms, more than {ms_max}, to recover"));
         }
-        shared.storage.due_ms().is_some() || shared.storage.converged().keys().any(is_event)
+        // A rejected event is searched for by halving. Otherwise, twice as many as needed, and a
+        // few that fail.
+        let (requests, requests_max) = (self.report.recovery_requests, 2 * requests_needed + 5);
+        if requests > requests_max && !self.setup.rejections {
+            let violation = format!("it took {requests} requests, more than {requests_max}");
+            self.report.violations.push(violation);
+        }
     }
 
     pub(super) fn check(mut self) -> RunReport {

@@ -64,21 +64,25 @@ impl World {
         let Some(open_tab) = self.open_tabs.get_mut(&tab) else { return };
         let Some(due_ms) = open_tab.client.next_wake_ms() else { return };
         let at_ms = due_ms.saturating_sub(skew_ms).max(now_ms);
-        if open_tab.wake_ms.is_none_or(|wake_ms| wake_ms > at_ms) {
-            open_tab.wake_ms = Some(at_ms);
+        if open_tab.wake.is_none_or(|(wake_ms, _)| wake_ms > at_ms) {
+            let timer = self.last_event + 1;
+            open_tab.wake = Some((at_ms, timer));
             let ms = at_ms - now_ms + if self.setup.reliable { 0 } else { lag_ms };
-            self.after(ms, Event::Wake(tab));
+            self.after(ms, Event::Wake(tab, timer));
         }
     }
 
     fn collect_notes(&mut self, tab: Tab) {
         let Some(open_tab) = self.open_tabs.get_mut(&tab) else { return };
         for note in open_tab.client.take_notes() {
+            self.check_note(tab, &note);
             let (producer, seqs, is_adopted) = match note {
                 Note::Adopted { producer, seqs } => (producer, seqs, true),
                 Note::Delivered { producer, seqs } => (producer, seqs, false),
                 Note::Withdrawn => {
-                    open_tab.is_denied = true;
+                    if let Some(open_tab) = self.open_tabs.get_mut(&tab) {
+                        open_tab.is_denied = true;
+                    }
                     continue;
                 }
                 _ => continue,

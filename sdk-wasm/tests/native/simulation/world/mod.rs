@@ -1,5 +1,6 @@
 //! The simulated world: tabs that open and close, faults, and time.
 
+mod accounting;
 mod checks;
 mod effects;
 mod page;
@@ -21,6 +22,7 @@ use crate::simulation::random::SeededRandom;
 use crate::simulation::report::RunReport;
 use crate::simulation::server::{EventId, Ledger, ServerMode};
 use crate::simulation::storage::{StorageModel, Tab};
+use accounting::Account;
 use page::PageClient;
 pub(crate) use setup::Setup;
 
@@ -41,7 +43,8 @@ enum Event {
     Crash(Tab),
     CrashSoon(Tab),
     ServerMode,
-    Wake(Tab),
+    /// A tab's timer, by number.
+    Wake(Tab, u64),
     RequestArrives(SentRequest),
     Response(Tab, u32, Response),
     LiveList(Tab),
@@ -64,11 +67,13 @@ enum Event {
 struct OpenTab {
     client: PageClient,
     paused_until_ms: u64,
-    wake_ms: Option<u64>,
+    /// When its timer fires, and the timer's number.
+    wake: Option<(u64, u64)>,
     is_frozen: bool,
     is_blocked: bool,
     /// Its page tracks no events, because its user does not consent.
     is_denied: bool,
+    account: Account,
 }
 
 /// All tabs, what they share, and the schedule.
@@ -152,11 +157,17 @@ impl World {
         self.after(30_000, Event::Freeze);
         self.advance(FAULT_PHASE_MS);
         self.end_faults();
-        let mut left_ms = RECOVERY_MS_MAX;
-        while left_ms > 0 && self.has_events_left() {
+        let (requests, requests_needed) = (self.report.requests, self.requests_needed());
+        let mut ms = 0;
+        while ms < RECOVERY_MS_MAX {
             self.advance(5_000);
-            left_ms -= 5_000;
+            ms += 5_000;
+            if self.has_events_left() {
+                self.report.recovery_ms = ms;
+                self.report.recovery_requests = self.report.requests - requests;
+            }
         }
+        self.check_recovery(requests_needed);
         self.check()
     }
 
@@ -251,15 +262,24 @@ impl World {
             Event::Page(tab, page) => self.task(tab, Event::Page(tab, page), |world, tab| {
                 if let Some(open_tab) = world.open_tabs.get_mut(&tab) {
                     open_tab.is_frozen = matches!(page, PageEvent::Frozen | PageEvent::Left);
+                    open_tab.account.was_suspended |= open_tab.is_frozen;
                     open_tab.client.page_event(page);
                 }
             }),
-            Event::Wake(tab) => self.task(tab, Event::Wake(tab), |world, tab| {
-                if let Some(open_tab) = world.open_tabs.get_mut(&tab) {
-                    open_tab.wake_ms = None;
-                    open_tab.client.timer_fired();
+            Event::Wake(tab, timer) => {
+                let is_set =
+                    |open_tab: &OpenTab| open_tab.wake.is_some_and(|(_, set)| set == timer);
+                if !self.open_tabs.get(&tab).is_some_and(is_set) {
+                    return;
                 }
-            }),
+                self.task(tab, Event::Wake(tab, timer), |world, tab| {
+                    if let Some(open_tab) = world.open_tabs.get_mut(&tab) {
+                        open_tab.wake = None;
+                        open_tab.client.timer_fired();
+                    }
+                    world.check_timer(tab);
+                });
+            }
             Event::Response(tab, request, response) => {
                 let again = Event::Response(tab, request, response.clone());
                 self.task(tab, again, |world, tab| {
@@ -334,5 +354,6 @@ impl World {
         }
         self.shared.borrow_mut().storage.begin_task(tab, now_ms);
         act(self, tab);
+        self.check_stored_bytes(tab);
     }
 }

@@ -86,6 +86,10 @@ impl PageClient {
         either!(self, client => client.answered(request, response));
     }
 
+    pub(super) fn counters(&self) -> [u64; 13] {
+        either!(self, client => client.counters())
+    }
+
     pub(super) fn next_wake_ms(&mut self) -> Option<u64> {
         either!(self, client => client.next_wake_ms())
     }

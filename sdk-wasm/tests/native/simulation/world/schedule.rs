@@ -6,6 +6,7 @@ use lamplight_sdk::client::{NewEvent, TrackOutcome};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::PageEvent;
 
+use super::accounting::Account;
 use super::{Event, FAULT_PHASE_MS, OpenTab, PageClient, World};
 use crate::simulation::overflow::OverflowRequest;
 use crate::simulation::ports::{Mutant, SentRequest, Shared, TabPorts};
@@ -43,10 +44,11 @@ impl World {
                 false => PageClient::first(ports, options),
             },
             paused_until_ms: 0,
-            wake_ms: None,
+            wake: None,
             is_frozen: false,
             is_blocked,
             is_denied: false,
+            account: Account::default(),
         };
         self.open_tabs.insert(tab, open_tab);
         self.apply_earlier_withdrawal(tab);

@@ -54,3 +54,20 @@ impl Default for Setup {
         }
     }
 }
+
+impl Setup {
+    /// How long it may take after the end of faults until everything has arrived.
+    pub(crate) fn recovery_ms_max(&self) -> u64 {
+        // A tab that backs off waits a minute, and another one while a tab that was killed seemed to
+        // retry for it. Finding a killed tab takes two scans, a list of locks and the tab lock, each
+        // of them late at times, and for each killed tab again if it had the lease.
+        let backs_off_ms = 2 * 60_000 + 30_000;
+        // Without a list of locks, or while it lists a frozen tab, its heartbeat must be stale.
+        let heartbeat_ms = if self.liveness && !self.freezes_holder { 0 } else { 300_000 };
+        // Where storage has no room for a heartbeat, blocks are found by the next list, and after
+        // failures of the database, the next operation waits as long.
+        let is_tight = self.share < 100_000 || self.quota < 100_000;
+        let has_blocks = is_tight || self.workers || self.host_fills_quota;
+        backs_off_ms + heartbeat_ms + if has_blocks { 300_000 } else { 0 }
+    }
+}
