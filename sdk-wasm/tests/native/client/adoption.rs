@@ -114,6 +114,34 @@ fn a_batch_takes_from_several_producers() {
 }
 
 #[test]
+fn a_producer_that_does_not_fit_any_more_comes_with_the_next_batch() {
+    let mut page = opened();
+    leave(&page, GONE[0], 1..=100, 200);
+    leave(&page, GONE[1], 1..=7, 200);
+    page.server = Some(ok());
+    page.advance(ADOPTED_WITHIN_MS);
+    assert_eq!(sizes(&page), [100, 7]);
+    // The same where bytes are the limit.
+    let options = Options { batch_bytes_max: 500, ..Options::default() };
+    let mut page = FullPage::open(&site(), options);
+    leave(&page, GONE[0], 1..=1, 500);
+    leave(&page, GONE[1], 1..=2, 200);
+    page.server = Some(ok());
+    page.advance(ADOPTED_WITHIN_MS);
+    assert_eq!(sizes(&page), [1, 2]);
+}
+
+#[test]
+fn the_first_of_several_batches_tells_the_last_known_number() {
+    let mut page = opened();
+    leave(&page, GONE[0], 1..=150, 100);
+    page.site.borrow_mut().values.retain(|key, _| !key.contains(":p:"));
+    page.advance(ADOPTED_WITHIN_MS);
+    assert_eq!(sizes(&page), [100]);
+    assert_eq!(declared_next(&page, GONE[0]), 151);
+}
+
+#[test]
 fn the_bytes_of_an_adopted_batch_are_limited_to_the_byte() {
     // 100 bytes with the comma between two events.
     for (batch_bytes_max, first) in [(999, 10), (998, 9), (1_000, 10), (60_000, 30)] {

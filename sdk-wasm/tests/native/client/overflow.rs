@@ -300,3 +300,25 @@ fn two_pages_without_storage_send_each_other_s_blocks() {
     assert!(site.borrow().blocks.is_empty());
     assert_eq!(page.full_stats()["adopted"], 5);
 }
+
+#[test]
+fn events_of_a_failed_request_move_into_the_overflow_at_once() {
+    let mut page = FullPage::open(&site(), Options::default());
+    page.site.borrow_mut().refuses = Some(StorageError::Blocked);
+    page.track(1);
+    page.advance(200);
+    assert!(blocks(&page).is_empty(), "a request has the event");
+    page.answer_all(&status(500));
+    page.run();
+    assert_eq!(blocks(&page).len(), 1);
+}
+
+#[test]
+fn a_page_with_events_in_storage_only_writes_no_block() {
+    let mut page = FullPage::open(&site(), Options::default());
+    page.track(1);
+    page.advance(200);
+    page.answer_all(&status(500));
+    page.advance(900);
+    assert_eq!(times(&page, "write"), [] as [u64; 0]);
+}

@@ -390,3 +390,47 @@ fn a_page_with_little_in_storage_moves_nothing_out() {
         page.event(PageEvent::Frozen);
     }
 }
+
+#[test]
+fn an_event_that_moved_into_storage_is_read_back_after_the_settle_time() {
+    fn check<C: PageClient>() {
+        let mut page = Page::<C>::open(&site(), Options::default());
+        page.database = false;
+        page.advance(5_000);
+        page.site.borrow_mut().refuses = Some(StorageError::QuotaExceeded);
+        page.track(10);
+        page.run();
+        // It is offered again after five seconds.
+        page.site.borrow_mut().refuses = None;
+        page.advance(4_999);
+        assert_eq!(page.site.borrow().keys("ll:q:").len(), 0);
+        page.advance(1);
+        assert_eq!(page.site.borrow().keys("ll:q:").len(), 1);
+        page.site.borrow_mut().values.retain(|key, _| !key.contains(":q:"));
+        page.advance(249);
+        assert_eq!(page.site.borrow().keys("ll:q:").len(), 0);
+        page.advance(1);
+        assert_eq!(page.site.borrow().keys("ll:q:").len(), 1);
+        assert_exact(&page);
+    }
+    check::<FirstClient<PagePorts>>();
+    check::<FullClient<PagePorts>>();
+}
+
+#[test]
+fn many_events_move_into_storage_a_hundred_in_a_task() {
+    // So much may be written before other pages' bytes are counted again.
+    let options = Options { storage_bytes_max: 64 << 20, ..Options::default() };
+    let mut page = FirstPage::open(&site(), options);
+    page.site.borrow_mut().refuses = Some(StorageError::Blocked);
+    for _ in 0..250 {
+        page.track(10);
+    }
+    page.site.borrow_mut().refuses = None;
+    let mut page = page.hand_over();
+    page.database = false;
+    for stored in [100, 200, 250] {
+        page.client.timer_fired();
+        assert_eq!(page.site.borrow().keys("ll:q:").len(), stored);
+    }
+}

@@ -159,7 +159,7 @@ impl World {
         self.end_faults();
         let (requests, requests_needed) = (self.report.requests, self.requests_needed());
         let mut ms = 0;
-        while ms < RECOVERY_MS_MAX {
+        while ms < RECOVERY_MS_MAX && self.report.violations.is_empty() {
             self.advance(5_000);
             ms += 5_000;
             if self.has_events_left() {
