@@ -149,6 +149,29 @@ mod tests {
     }
 
     #[test]
+    fn every_key_has_the_name_that_other_pages_and_the_host_expect() {
+        let (keys, producer) = (StorageKeys::new("ll:7"), Producer::from_bits(42));
+        let name = block::BlockName { producer, number: 1, events: 2, bytes: 3 };
+        let names = [
+            (keys.prefix(), String::from("ll:7:")),
+            (keys.event(producer, 17), format!("ll:7:q:{producer}:17")),
+            (keys.event_prefix(producer), format!("ll:7:q:{producer}:")),
+            (keys.block(name), format!("ll:7:b:{producer}:1:2:3")),
+            (keys.heartbeat(producer), format!("ll:7:p:{producer}")),
+            (keys.lock_x(), String::from("ll:7:l:x")),
+            (keys.lock_y(), String::from("ll:7:l:y")),
+            (keys.lease(), String::from("ll:7:l:lease")),
+            (keys.session(), String::from("ll:7:s")),
+            (keys.person(), String::from("ll:7:u")),
+            (keys.consent_withdrawn(), String::from("ll:7:o")),
+        ];
+        for (key, expected) in names {
+            assert_eq!(key, expected);
+        }
+        assert_eq!(keys.event_prefixes(), ["ll:7:q:", "ll:7:b:"]);
+    }
+
+    #[test]
     fn lock_keys_and_foreign_keys_do_not_parse() {
         let keys = StorageKeys::new("ll:7");
         for key in [&keys.lock_x(), &keys.lease(), "ll:70:p:x", "ll:7:q:short:1", "cart", ""] {

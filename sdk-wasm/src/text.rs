@@ -55,6 +55,20 @@ mod tests {
     }
 
     #[test]
+    fn lines_without_text_are_skipped() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("a", vec!["a"]),
+            ("a\n", vec!["a"]),
+            ("\n\na\n\nbc\nd", vec!["a", "bc", "d"]),
+        ] {
+            let mut lines = Vec::new();
+            for_each_line(text, |line| lines.push(line));
+            assert_eq!(lines, expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn only_plain_decimals_are_numbers() {
         assert_eq!(parse_number("18446744073709551615"), Some(u64::MAX));
         for text in ["", "-1", "+1", " 1", "1.5", "18446744073709551616", "x"] {

@@ -53,6 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_heartbeat_is_a_counter_or_gone_and_a_number() {
+        let heartbeat = Heartbeat { has_left: false, next: 7, has_overflow: false };
+        assert_eq!(heartbeat.write(3), "3:7");
+        let left = Heartbeat { has_left: true, next: 7, has_overflow: true };
+        assert_eq!(left.write(3), "gone:7:b");
+        let read = Heartbeat::parse("gone:x:c");
+        assert_eq!(read, Heartbeat { has_left: true, next: 0, has_overflow: false });
+    }
+
+    #[test]
     fn a_heartbeat_round_trips() {
         for (has_left, next, has_overflow) in [(false, 7, true), (true, 1, false)] {
             let heartbeat = Heartbeat { has_left, next, has_overflow };

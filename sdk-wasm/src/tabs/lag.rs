@@ -38,6 +38,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_worst_lag_counts_up_to_two_seconds_and_fades_by_an_eighth() {
+        let mut lag = TimerLag::default();
+        lag.timer_fired(9_000);
+        assert_eq!(lag.settle_ms(0), 0, "no timer was armed");
+        let mut fire = |late_ms: u64| {
+            lag.timer_armed(Some(1_000));
+            lag.timer_fired(1_000 + late_ms);
+            lag.settle_ms(0)
+        };
+        assert_eq!(fire(80), 800);
+        assert_eq!(fire(0), 700);
+        assert_eq!(fire(69), 690, "more than 70 faded by an eighth");
+        assert_eq!(fire(60_000), 20_000);
+        // Something else woke the client before the timer was due.
+        lag.timer_armed(Some(1_000));
+        lag.timer_fired(999);
+        assert_eq!(lag.settle_ms(0), 20_000);
+        assert_eq!(lag.settle_ms(30_000), 30_000);
+    }
+
+    #[test]
     fn the_settle_time_grows_with_the_lag_and_shrinks_again() {
         let mut lag = TimerLag::default();
         assert_eq!(lag.settle_ms(250), 250);

@@ -118,6 +118,23 @@ fn compaction_writes_blocks_of_a_hundred_events_and_stops_at_five_hundred_keys()
 }
 
 #[test]
+fn a_block_of_fewer_than_ten_events_is_not_worth_writing() {
+    for (bytes, compacted) in [(6_100, 0), (5_980, 1)] {
+        let mut page = FullPage::open(&site(), Options::default());
+        page.server = Some(status(500));
+        // A block takes nine of these events, or ten.
+        for _ in 0..10 {
+            page.track_bytes(bytes);
+        }
+        for _ in 0..500 {
+            page.track(0);
+        }
+        page.advance(90_000);
+        assert_eq!(blocks(&page), compacted);
+    }
+}
+
+#[test]
 fn while_the_server_answers_nothing_is_compacted() {
     let mut page = FullPage::open(&site(), Options { events_max: 1_000, ..Options::default() });
     for _ in 0..700 {

@@ -42,8 +42,8 @@ impl World {
         self.report.violations.push(violation);
     }
 
-    /// Compares the bytes that a page counts with its keys and values in its copy of storage, unless
-    /// another page or the browser may have removed some.
+    /// Compares the bytes that a page counts with its keys and values in its copy of storage,
+    /// unless another page or the browser may have removed some.
     pub(super) fn check_stored_bytes(&mut self, tab: Tab) {
         let is_exact = self.setup.mutant == Mutant::None
             && !self.setup.withdraws

@@ -58,9 +58,9 @@ impl Default for Setup {
 impl Setup {
     /// How long it may take after the end of faults until everything has arrived.
     pub(crate) fn recovery_ms_max(&self) -> u64 {
-        // A tab that backs off waits a minute, and another one while a tab that was killed seemed to
-        // retry for it. Finding a killed tab takes two scans, a list of locks and the tab lock, each
-        // of them late at times, and for each killed tab again if it had the lease.
+        // A tab that backs off waits a minute, and another one while a tab that was killed seemed
+        // to retry for it. Finding a killed tab takes two scans, a list of locks and the tab lock,
+        // each of them late at times, and for each killed tab again if it had the lease.
         let backs_off_ms = 2 * 60_000 + 30_000;
         // Without a list of locks, or while it lists a frozen tab, its heartbeat must be stale.
         let heartbeat_ms = if self.liveness && !self.freezes_holder { 0 } else { 300_000 };
