@@ -1,5 +1,5 @@
-//! Every native integration test of the SDK, in one binary. The modules mirror `src/`; `simulation`
-//! drives the complete client in many tabs.
+//! Every native integration test of the SDK, in one binary. The modules mirror `src/`; `page`
+//! drives one page step by step, and `simulation` drives the complete client in many tabs.
 //!
 //! The tests of the browser module run on wasm32 in a real browser, so they have a binary of their
 //! own: `tests/browser.rs`.

@@ -1,4 +1,6 @@
 mod adoption;
+mod flush;
+mod foreign_blocks;
 mod handover;
 mod keepalive;
 mod memory_limit;
@@ -7,4 +9,5 @@ mod promptness;
 mod signals;
 mod stats;
 mod storage_share;
+mod track;
 mod withdrawal;

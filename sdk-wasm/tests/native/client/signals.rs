@@ -1,10 +1,10 @@
 //! What the client tells the page's code: each fact once, and nothing that did not happen.
 
-use lamplight_sdk::client::{Client, FirstClient, FullClient, NewEvent, TrackOutcome};
+use lamplight_sdk::client::{Client, FirstClient, FullClient};
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{PageEvent, Response, StorageError};
-use lamplight_wire::limits::{NAME_BYTES_MAX, PROPERTIES_BYTES_MAX};
+use lamplight_wire::limits::PROPERTIES_BYTES_MAX;
 use lamplight_wire::reason::DropReason;
 
 use crate::page::{
@@ -91,108 +91,6 @@ fn a_request_without_a_response_fails_after_thirty_seconds() {
         assert_eq!(page.log.borrow().aborted, [id]);
         page.client.answered(id, &ok());
         assert_eq!((page.take_notes(), page.counters().sent), (vec![], 0), "it comes too late");
-    }
-    check::<FirstClient<PagePorts>>();
-    check::<FullClient<PagePorts>>();
-}
-
-#[test]
-fn a_flush_ends_once_with_what_was_accepted_since() {
-    fn check<C: PageClient>() {
-        let mut page = opened::<C>();
-        page.track(1);
-        page.run();
-        page.answer_all(&ok());
-        page.track(1);
-        page.track(1);
-        page.take_notes();
-        page.flush();
-        page.flush();
-        assert_eq!(page.take_notes(), []);
-        page.run();
-        assert_eq!(page.counters().last_flush, 4);
-        page.track(1);
-        page.answer_all(&ok());
-        // The new event has to be sent as well.
-        let producer = page.client.producer();
-        assert_eq!(page.take_notes(), [Note::Delivered { producer, seqs: numbers(2, 3) }]);
-        page.run();
-        page.answer_all(&ok());
-        let flushed = Note::Flushed { sent: 3, queued: 0, status: None };
-        assert_eq!(page.take_notes()[1..], [flushed]);
-        page.advance(10_000);
-        assert!(!page.take_notes().iter().any(|note| matches!(note, Note::Flushed { .. })));
-    }
-    check::<FirstClient<PagePorts>>();
-    check::<FullClient<PagePorts>>();
-}
-
-#[test]
-fn a_flush_of_nothing_ends_at_once() {
-    fn check<C: PageClient>() {
-        let mut page = opened::<C>();
-        page.flush();
-        assert_eq!(page.take_notes(), [Note::Flushed { sent: 0, queued: 0, status: None }]);
-        // An error from before does not belong to this flush.
-        page.track(1);
-        page.run();
-        page.answer_all(&status(503));
-        page.advance(60_000);
-        page.answer_all(&ok());
-        page.take_notes();
-        page.flush();
-        assert_eq!(page.take_notes(), [Note::Flushed { sent: 0, queued: 0, status: None }]);
-    }
-    check::<FirstClient<PagePorts>>();
-    check::<FullClient<PagePorts>>();
-}
-
-#[test]
-fn a_flush_ends_with_the_status_of_the_failure() {
-    fn check<C: PageClient>() {
-        let mut page = opened::<C>();
-        page.track(1);
-        page.track(1);
-        page.flush();
-        page.run();
-        page.answer_all(&status(502));
-        let notes = page.take_notes();
-        let flushed = Note::Flushed { sent: 0, queued: 2, status: Some(502) };
-        assert_eq!(notes[1..], *std::slice::from_ref(&flushed));
-        // During the wait, a flush ends at once.
-        page.flush();
-        assert_eq!(page.take_notes(), [flushed]);
-    }
-    check::<FirstClient<PagePorts>>();
-    check::<FullClient<PagePorts>>();
-}
-
-#[test]
-fn a_flush_ends_when_the_page_is_left_or_consent_is_withdrawn() {
-    fn check<C: PageClient>() {
-        let flushed = |page: &mut Page<C>| {
-            page.take_notes()
-                .into_iter()
-                .filter(|note| matches!(note, Note::Flushed { .. }))
-                .count()
-        };
-        let mut page = opened::<C>();
-        page.track(1);
-        page.flush();
-        page.event(PageEvent::Hidden);
-        assert_eq!(flushed(&mut page), 0);
-        page.event(PageEvent::Left);
-        assert_eq!(flushed(&mut page), 1);
-        page.answer_all(&ok());
-        assert_eq!(flushed(&mut page), 0);
-
-        let mut page = opened::<C>();
-        page.track(1);
-        page.run();
-        page.flush();
-        page.client.withdraw(false);
-        page.answer_all(&ok());
-        assert_eq!(flushed(&mut page), 1);
     }
     check::<FirstClient<PagePorts>>();
     check::<FullClient<PagePorts>>();
@@ -340,56 +238,4 @@ fn a_rejected_orphaned_event_is_told_and_declared_once() {
     assert_eq!(declared, [(other, "rejected".to_owned(), numbers(2, 2))]);
     assert_eq!(page.counters().rejected, 1);
     assert_eq!(site.borrow().keys("ll:q:"), site.borrow().keys("ll:p:"), "something is left");
-}
-
-#[test]
-fn track_tells_where_the_event_went() {
-    fn check<C: PageClient>() {
-        let outcome = |change: &dyn Fn(&mut Page<C>), padding| {
-            let mut page = opened::<C>();
-            page.database = false;
-            change(&mut page);
-            page.track(padding).outcome
-        };
-        let refuse = |error| move |page: &mut Page<C>| page.site.borrow_mut().refuses = Some(error);
-        assert_eq!(outcome(&|_| {}, 1), TrackOutcome::Stored);
-        assert_eq!(outcome(&refuse(StorageError::Blocked), 1), TrackOutcome::StorageBlocked);
-        assert_eq!(outcome(&refuse(StorageError::QuotaExceeded), 1), TrackOutcome::StorageFull);
-        assert_eq!(outcome(&|page| page.client.close(), 1), TrackOutcome::Closed);
-        let over = |name_bytes, properties, user: &str| {
-            let mut page = opened::<C>();
-            let properties_json = " ".repeat(properties);
-            let event = NewEvent {
-                name: "n",
-                name_bytes,
-                properties_json: &properties_json,
-                user_json: user,
-                ..NewEvent::default()
-            };
-            page.client.track(&event).outcome
-        };
-        let rest = |bytes| "u".repeat(bytes);
-        assert_eq!(over(NAME_BYTES_MAX, PROPERTIES_BYTES_MAX, &rest(8_192)), TrackOutcome::Stored);
-        assert_eq!(over(NAME_BYTES_MAX + 1, 2, ""), TrackOutcome::TooLarge);
-        assert_eq!(over(1, PROPERTIES_BYTES_MAX + 1, ""), TrackOutcome::TooLarge);
-        assert_eq!(over(1, 2, &rest(8_193)), TrackOutcome::TooLarge);
-    }
-    check::<FirstClient<PagePorts>>();
-    check::<FullClient<PagePorts>>();
-}
-
-#[test]
-fn user_monitor_and_type_count_together() {
-    let event = NewEvent { name: "n", properties_json: "{}", ..NewEvent::default() };
-    let long = "m".repeat(8_000);
-    let (kind, short) = ("k".repeat(96), "u".repeat(96));
-    for (kind, user_json, outcome) in [
-        (kind.as_str(), short.as_str(), TrackOutcome::Stored),
-        (kind.as_str(), &"u".repeat(97), TrackOutcome::TooLarge),
-        (&"k".repeat(97), short.as_str(), TrackOutcome::TooLarge),
-    ] {
-        let mut page = opened::<FullClient<PagePorts>>();
-        let event = NewEvent { monitor_json: &long, kind, user_json, ..event };
-        assert_eq!(page.client.track(&event).outcome, outcome);
-    }
 }

@@ -1,1 +1,2 @@
+mod handover;
 mod person;

@@ -3,7 +3,10 @@
 #![allow(dead_code, reason = "no test needs all of it")]
 
 mod client;
+mod counters;
+pub(crate) mod orphans;
 mod ports;
+mod sent;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,33 +16,15 @@ use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{OverflowOperation, PageEvent, Response};
-use lamplight_wire::batch::Body;
-use lamplight_wire::event::{Event, EventIdentity};
 use lamplight_wire::{Producer, Ranges};
 
 pub(crate) use client::PageClient;
-pub(crate) use ports::{Log, PagePorts, Sent, Site};
+pub(crate) use counters::Counters;
+pub(crate) use ports::{Log, PagePorts, Site};
+pub(crate) use sent::Sent;
 
 /// More timers than this in a row at one time mean that the client never sleeps.
 const TIMERS_MAX: usize = 2_000;
-
-/// What [`PageClient::counters`] returns, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counters {
-    pub(crate) made: u64,
-    pub(crate) queued: u64,
-    pub(crate) queued_bytes: u64,
-    pub(crate) stored: u64,
-    pub(crate) sent: u64,
-    pub(crate) requests: u64,
-    pub(crate) backoff_ms: u64,
-    pub(crate) last_error: u64,
-    pub(crate) last_flush: u64,
-    pub(crate) quota: u64,
-    pub(crate) rejected: u64,
-    pub(crate) too_large: u64,
-    pub(crate) opted_out: u64,
-}
 
 /// One page.
 pub(crate) struct Page<C> {
@@ -272,36 +257,7 @@ impl<C: PageClient> Page<C> {
     }
 
     pub(crate) fn counters(&self) -> Counters {
-        let [
-            made,
-            queued,
-            queued_bytes,
-            stored,
-            sent,
-            requests,
-            backoff_ms,
-            last_error,
-            last_flush,
-            quota,
-            rejected,
-            too_large,
-            opted_out,
-        ] = self.client.counters();
-        Counters {
-            made,
-            queued,
-            queued_bytes,
-            stored,
-            sent,
-            requests,
-            backoff_ms,
-            last_error,
-            last_flush,
-            quota,
-            rejected,
-            too_large,
-            opted_out,
-        }
+        Counters::named(self.client.counters())
     }
 
     /// The second part of `stats()`.
@@ -347,34 +303,6 @@ impl FirstPage {
             database: self.database,
             operated: self.operated,
         }
-    }
-}
-
-impl Sent {
-    /// The numbers of the events in the body, by producer.
-    pub(crate) fn events(&self) -> Vec<(Producer, u64)> {
-        let body = Body::read(&self.body).unwrap();
-        let read = |text: &&str| match Event::read(text).unwrap().identity {
-            EventIdentity::Numbered(producer, seq) => (producer, seq),
-            other => panic!("{other:?} is not a number"),
-        };
-        body.events.iter().map(read).collect()
-    }
-
-    /// The numbers that the body declares as dropped, by producer and reason.
-    pub(crate) fn dropped(&self) -> Vec<(Producer, String, Ranges)> {
-        let body = Body::read(&self.body).unwrap();
-        let each = body.producers.into_iter().flat_map(|(producer, note)| {
-            note.dropped.into_iter().map(move |(reason, seqs)| (producer, reason, seqs))
-        });
-        each.collect()
-    }
-
-    /// The bytes of the events' texts, joined by commas.
-    pub(crate) fn event_bytes(&self) -> usize {
-        let body = Body::read(&self.body).unwrap();
-        let texts: usize = body.events.iter().map(|text| text.len()).sum();
-        texts + body.events.len().saturating_sub(1)
     }
 }
 

@@ -10,6 +10,8 @@ use lamplight_sdk::ports::{
 };
 use lamplight_wire::Producer;
 
+use super::sent::Sent;
+
 /// What the pages of one origin share: storage and a database without delays, and the time.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -68,15 +70,6 @@ impl Site {
     fn bytes(&self) -> usize {
         self.values.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
-}
-
-/// A request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sent {
-    pub(crate) id: u32,
-    pub(crate) body: String,
-    pub(crate) keepalive: bool,
-    pub(crate) at_ms: u64,
 }
 
 /// What one page did.

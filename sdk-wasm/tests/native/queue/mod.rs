@@ -1,1 +1,3 @@
+mod compaction;
 mod model;
+mod room;

@@ -1,3 +1,4 @@
+mod heartbeat;
 mod lease;
 mod lock_interleavings;
 mod lock_late_writes;

@@ -1,31 +1,20 @@
-//! Every interleaving of tabs that want the tab lock, on registers as localStorage has them: each
-//! tab has its own copy, and a write arrives late.
-//!
-//! A tab's writes reach the browser in order; the browser puts all writes into one order and passes
-//! them on to each tab in that order. A tab does not see another tab's write of a key while its own
-//! write of it is under way, because its own comes later. A write is everywhere in less than the
-//! settle time. Each step on the way happens at any time until then. What arrives matters only when
-//! the tab reads, so the model lets any number of writes arrive right before a read.
-//!
-//! Time is a counter, as in `lock_interleavings`. A tab may come late by any time, and it may be
-//! paused between the last look at Y and the critical section.
-#![allow(clippy::print_stdout, reason = "it prints how many states were visited")]
+//! The states of the model, and every step from one to the next.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use lamplight_sdk::tabs::lock::{Lock, LockAccess, LockPhase, LockRegister, LockWaits};
 use lamplight_wire::Producer;
 
 /// The longest critical section, in units of the model's time.
-const SECTION: u64 = 1;
-const SETTLE: u64 = 2;
+pub(super) const SECTION: u64 = 1;
+pub(super) const SETTLE: u64 = 2;
 /// The longest time until a write is everywhere: less than the settle time.
-const DELAY: u64 = 1;
-const WAITS: LockWaits = LockWaits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
+pub(super) const DELAY: u64 = 1;
+pub(super) const WAITS: LockWaits = LockWaits { settle_ms: SETTLE, delay_ms: SETTLE + SECTION };
 
 /// What a broken lock does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     None,
     /// It never writes X.
     XNotWritten,
@@ -62,7 +51,7 @@ struct Write {
 struct LastRead(Option<Claim>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Tab {
+pub(super) struct Tab {
     lock: Lock,
     /// How far its clock is off, because a fault hides the time from it.
     skew: i64,
@@ -76,23 +65,13 @@ struct Tab {
     claim: Option<Claim>,
     /// It has read Y for the last time and not acted yet.
     read: Option<LastRead>,
-    held_since: Option<u64>,
+    pub(super) held_since: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct State {
-    now: u64,
-    tabs: Vec<Tab>,
-}
-
-/// The result of visiting every state.
-#[derive(Debug, Default)]
-struct Exploration {
-    states: usize,
-    /// States with two holders.
-    overlaps: usize,
-    /// The earliest time at which a tab held the lock.
-    first_held: Option<u64>,
+pub(super) struct State {
+    pub(super) now: u64,
+    pub(super) tabs: Vec<Tab>,
 }
 
 impl Claim {
@@ -166,7 +145,7 @@ impl Tab {
 }
 
 impl State {
-    fn start(tabs: u8) -> Self {
+    pub(super) fn start(tabs: u8) -> Self {
         let tabs = (0..tabs).map(|tab| {
             let mut lock = Lock::new(producer(tab));
             lock.request(0, WAITS);
@@ -185,7 +164,13 @@ impl State {
     }
 
     /// Every possible next state.
-    fn next(&self, fault: Fault, orders_at_once: bool, horizon: u64, out: &mut Vec<Self>) {
+    pub(super) fn next(
+        &self,
+        fault: Fault,
+        orders_at_once: bool,
+        horizon: u64,
+        out: &mut Vec<Self>,
+    ) {
         let mut may_wait = self.now < horizon;
         for (at, tab) in self.tabs.iter().enumerate() {
             if let Some(write) = tab.out.front() {
@@ -310,59 +295,4 @@ impl State {
         tab.lock.release(clock);
         next
     }
-}
-
-/// Visits every state up to the horizon, or until one with two holders. With `orders_at_once`, the
-/// browser puts writes into the order in which they were made.
-fn explore(tabs: u8, fault: Fault, orders_at_once: bool, horizon: u64) -> Exploration {
-    let mut found = Exploration::default();
-    let mut seen = HashSet::new();
-    let mut open = VecDeque::from([State::start(tabs)]);
-    let mut next = Vec::new();
-    while let Some(state) = open.pop_front() {
-        if !seen.insert(state.clone()) {
-            continue;
-        }
-        found.states += 1;
-        let holders = state.tabs.iter().filter(|tab| tab.held_since.is_some()).count();
-        if holders > 0 && found.first_held.is_none_or(|first| state.now < first) {
-            found.first_held = Some(state.now);
-        }
-        if holders > 1 {
-            found.overlaps += 1;
-            break;
-        }
-        state.next(fault, orders_at_once, horizon, &mut next);
-        open.extend(next.drain(..));
-    }
-    println!("{tabs} tabs, {fault:?}: {found:?}");
-    found
-}
-
-#[test]
-fn two_tabs_exclude_each_other_although_writes_arrive_late() {
-    let found = explore(2, Fault::None, false, 11);
-    assert_eq!((found.overlaps, found.first_held), (0, Some(2 * SETTLE)));
-}
-
-#[test]
-fn three_tabs_exclude_each_other_although_writes_arrive_late() {
-    let found = explore(3, Fault::None, true, 7);
-    assert_eq!((found.overlaps, found.first_held), (0, Some(2 * SETTLE)));
-}
-
-#[test]
-fn each_part_of_the_lock_is_needed() {
-    for fault in [
-        Fault::XNotRead,
-        Fault::NoWaitAfterX,
-        Fault::NoWaitAfterY,
-        Fault::YNotReadAgain,
-        Fault::PauseUnnoticed,
-    ] {
-        assert!(explore(2, fault, false, 14).overlaps > 0, "{fault:?} costs nothing");
-    }
-    // Who does not write X cannot know that it is alone.
-    let found = explore(2, Fault::XNotWritten, false, 9);
-    assert_eq!(found.first_held, Some(2 * SETTLE + WAITS.delay_ms));
 }
