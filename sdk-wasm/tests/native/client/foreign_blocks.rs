@@ -3,6 +3,7 @@
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
+use lamplight_sdk::ports::OverflowOperation;
 use lamplight_sdk::queue::block::{self, BlockName};
 use lamplight_wire::Producer;
 
@@ -113,5 +114,25 @@ fn blocks_of_two_producers_are_sent_one_after_the_other() {
     page.server = Some(ok());
     page.advance(20_000);
     assert_eq!(sizes(&page), [4, 4]);
+    assert!(page.site.borrow().blocks.is_empty());
+}
+
+#[test]
+fn a_block_that_another_page_has_sent_meanwhile_is_read_once() {
+    let mut page = opened();
+    page.server = Some(ok());
+    let [(gone, text), (left, more)] = [block_of(GONE[0], 1..=4), block_of(GONE[1], 1..=4)];
+    page.site.borrow_mut().blocks.insert(gone.write(), text);
+    page.site.borrow_mut().blocks.insert(left.write(), more);
+    page.advance(1_000 + ADOPT_AFTER_MS);
+    page.site.borrow_mut().blocks.insert(gone.write(), String::new());
+    page.advance(20_000);
+    assert_eq!(sizes(&page).iter().sum::<usize>(), 4);
+    let reads = |name: BlockName| {
+        let is_it =
+            |operation: &OverflowOperation| *operation == OverflowOperation::Read(name.write());
+        page.operations().iter().filter(|(_, operation)| is_it(operation)).count()
+    };
+    assert_eq!((reads(gone), reads(left)), (1, 1));
     assert!(page.site.borrow().blocks.is_empty());
 }

@@ -322,3 +322,21 @@ fn a_page_with_events_in_storage_only_writes_no_block() {
     page.advance(900);
     assert_eq!(times(&page, "write"), [] as [u64; 0]);
 }
+
+#[test]
+fn no_block_is_read_back_while_memory_has_half_a_block() {
+    let mut page = blocked(Options::default());
+    for _ in 0..10 {
+        page.track_bytes(25_000);
+        page.track_bytes(25_000);
+        page.advance(100);
+    }
+    // Requests stay unanswered for long.
+    page.server = None;
+    for _ in 0..1_000 {
+        page.advance(1_000);
+        let bytes = page.counters().queued_bytes;
+        assert!(bytes <= 90_000, "{bytes} bytes are in memory again");
+    }
+    assert_eq!(page.counters().queued, 20);
+}

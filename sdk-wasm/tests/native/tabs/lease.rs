@@ -107,3 +107,22 @@ fn a_frozen_page_gives_its_work_to_another() {
     other.advance(ADOPTED_WITHIN_MS);
     assert_eq!(sizes(&other), [2]);
 }
+
+#[test]
+fn a_page_that_does_not_fail_or_has_nothing_to_send_leaves_the_lock_alone() {
+    let lock = |page: &FullPage| page.site.borrow().keys("ll:l:");
+    // Its event waits for the response.
+    let mut page = opened();
+    page.track(1);
+    page.advance(20_000);
+    assert!(lock(&page).is_empty());
+    // The server failed, and the only event was withdrawn meanwhile.
+    let mut page = opened();
+    page.track(1);
+    page.run();
+    page.answer_all(&retry_after(60_000));
+    page.client.withdraw(false);
+    page.client.consent();
+    page.advance(20_000);
+    assert!(lock(&page).is_empty());
+}
