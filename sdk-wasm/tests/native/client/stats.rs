@@ -28,21 +28,40 @@ fn queued_bytes_are_those_of_events_that_wait() {
     check::<FullClient<PagePorts>>();
 }
 
+/// A page with an event that the server refused for now.
+fn refused_page<C: PageClient>() -> Page<C> {
+    let mut page = Page::<C>::open(&site(), Options::default());
+    page.track(1);
+    page.run();
+    page.answer_all(&status(500));
+    page
+}
+
 #[test]
-fn the_text_begins_with_the_counters_in_order() {
-    fn check<C: PageClient>(parts: usize) {
-        let mut page = Page::<C>::open(&site(), Options::default());
-        page.track(1);
-        page.run();
-        page.answer_all(&status(500));
-        let stats = page.client.stats();
-        let head = stats.split('\n').next().unwrap();
-        let numbers: Vec<u64> = head.split(' ').skip(1).map(|text| text.parse().unwrap()).collect();
-        assert_eq!(numbers, page.client.counters());
-        assert_eq!(stats.split('\n').count(), parts);
-    }
-    check::<FirstClient<PagePorts>>(1);
-    check::<FullClient<PagePorts>>(2);
+fn the_first_client_s_text_is_the_counters_in_order() {
+    let page = refused_page::<FirstClient<PagePorts>>();
+    let text = page.client.stats();
+    let numbers: Vec<u64> = text.split(' ').skip(1).map(|text| text.parse().unwrap()).collect();
+    assert_eq!(numbers, page.client.counters());
+}
+
+#[test]
+fn the_full_client_s_object_has_the_counters_by_name() {
+    let page = refused_page::<FullClient<PagePorts>>();
+    let (stats, counters) = (page.client.stats(), page.counters());
+    assert_eq!((stats.made, stats.queued, stats.sent), (1, 1, 0));
+    assert_eq!((stats.queued_bytes, stats.stored), (counters.queued_bytes, counters.stored));
+    assert_eq!((stats.requests, stats.backoff_ms), (1, counters.backoff_ms));
+    assert_eq!(stats.last_error.as_deref(), Some("status 500"));
+    assert_eq!((stats.last_flush, counters.last_flush), (Some("interval"), 1));
+    assert_eq!(stats.producer, page.client.producer().to_string());
+    let json = page.full_stats();
+    assert_eq!(json["lastFlush"], "interval");
+    assert_eq!(json["dropped"]["too_large"], 0);
+    let page = Page::<FullClient<PagePorts>>::open(&site(), Options::default());
+    let json = page.full_stats();
+    assert_eq!((json.get("lastFlush"), json.get("lastError")), (None, None));
+    assert_eq!(json["lock"].get("holder"), None);
 }
 
 #[test]

@@ -260,12 +260,6 @@ impl<C: PageClient> Page<C> {
         Counters::named(self.client.counters())
     }
 
-    /// The second part of `stats()`.
-    pub(crate) fn full_stats(&self) -> serde_json::Value {
-        let stats = self.client.stats();
-        serde_json::from_str(stats.split_once('\n').unwrap().1).unwrap()
-    }
-
     /// The bytes that this page's events really take in storage, keys included.
     pub(crate) fn real_bytes(&self) -> u64 {
         let keys = StorageKeys::new(&self.options.namespace);
@@ -281,6 +275,13 @@ impl<C: PageClient> Page<C> {
     pub(crate) fn heartbeat(&self) -> Option<String> {
         let key = StorageKeys::new(&self.options.namespace).heartbeat(self.client.producer());
         self.site.borrow().values.get(&key).cloned()
+    }
+}
+
+impl FullPage {
+    /// `stats()`, as the page's code gets it.
+    pub(crate) fn full_stats(&self) -> serde_json::Value {
+        serde_json::to_value(self.client.stats()).unwrap()
     }
 }
 
