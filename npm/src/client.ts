@@ -39,7 +39,6 @@ export class Client implements Lamplight {
    * ended.
    */
   #core: Core | undefined
-  #producer = ''
   /** The id that `identify` set, possibly before there was consent. */
   #id = ''
   #lastError: string | undefined
@@ -61,9 +60,6 @@ export class Client implements Lamplight {
     const limits = [intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes]
     const setup = [url, namespace, liveness !== 'beat', ...limits] as Setup
     this.#listeners.run = (work) => this.#safely(work)
-    this.#listeners.started = (producer) => {
-      this.#producer = producer
-    }
     this.#listeners.closed = (stats) => {
       this.#core = undefined
       if (!this.#isClosed) this.#lastStats = stats
@@ -184,14 +180,18 @@ export class Client implements Lamplight {
 
   delivered(id: string): Promise<void> {
     const [producer, seq] = id.split('-')
-    if (!this.#core || !producer || producer !== this.#producer)
+    if (!this.#core || !producer || producer !== this.#listeners.producer)
       return Promise.reject(new Error(`event '${id}' is not of this page`))
     const isDelivered = this.#safely(() => this.#core?.queued(Number(seq))) === false
     return isDelivered ? Promise.resolve() : this.#listeners.whenDelivered(id)
   }
 
   stats(): Stats {
-    return statsOf(this.#producer, this.#safely(() => this.#core?.stats()) ?? this.#lastStats, this.#lastError)
+    return statsOf(
+      this.#listeners.producer,
+      this.#safely(() => this.#core?.stats()) ?? this.#lastStats,
+      this.#lastError,
+    )
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
@@ -253,7 +253,7 @@ export class Client implements Lamplight {
     if (reason === 'busy') this.#later(() => this.#keep(draft, report).reason !== 'busy')
     // There is neither a code nor a number while calls are recorded for the translated client.
     if (!seq) return lost(reason ?? 'loading')
-    const made = { id: `${this.#producer}-${seq}`, seq, stored: !reason }
+    const made = { id: `${this.#listeners.producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
   }
 

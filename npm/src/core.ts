@@ -60,18 +60,16 @@ export function open(
   let number = 0
   listeners.load = () => {
     import('./full.js')
-      .then(({ full }) => full)
-      .then(
-        (full) => {
-          listeners.takeOver = (state, releaseLock) => {
-            number = full.takeOver(listeners, state, releaseLock, ...setup)
-            module = full
-          }
-          module.successorLoaded?.(number)
-        },
-        // Without the full client, the first one continues, and asks for it again.
-        () => {},
-      )
+      .then(async (chunk) => {
+        const full = await chunk.full
+        listeners.takeOver = (state, releaseLock) => {
+          number = full.takeOver(listeners, state, releaseLock, ...setup)
+          module = full
+        }
+        listeners.run(() => module.successorLoaded?.(number))
+      })
+      // Without the full client, the first one continues, and asks for it again.
+      .catch(() => {})
   }
   number = module.start(listeners, consent, ...setup)
   if (!number) return

@@ -29,7 +29,15 @@ export interface FullListener {
 
 export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   start: (listeners, ...setup) => start(listener(listeners), ...setup),
-  takeOver: (listeners, ...rest) => takeOver(listener(listeners), ...rest),
+  takeOver(listeners, state, releaseLock, ...setup) {
+    try {
+      return takeOver(listener(listeners), state, releaseLock, ...setup)
+    } catch (error) {
+      // No client holds the page's Web Lock then, so other tabs may send its events.
+      releaseLock?.()
+      throw error
+    }
+  },
   track,
   context,
   identify,

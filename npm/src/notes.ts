@@ -14,10 +14,10 @@ export class NoteListeners {
   #listeners: Listeners = {}
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, (error?: Error) => void>()
+  /** This page's producer, once a client has started. */
+  producer = ''
   /** Calls `work`, and ends the client if that throws. */
   run!: (work: () => void) => void
-  /** A client has started. */
-  started!: (producer: string) => void
   /** Loads the full client. */
   load!: () => void
   /** Continues with the full client from a state. */
@@ -50,17 +50,29 @@ export class NoteListeners {
 
   /** A batch is about to be sent; `false` holds it back. */
   sending(bytes: number): boolean {
-    return this.#beforeSend?.({ bytes }) !== false
+    try {
+      return this.#beforeSend?.({ bytes }) !== false
+    } catch (error) {
+      this.emit('error', { message: `a hook threw: ${messageOf(error)}` })
+      return false
+    }
   }
 
-  delivered(producer: string, seqsJson: string): void {
+  /** A client has started. */
+  started(producer: string): void {
+    this.producer = producer
+  }
+
+  delivered(seqsJson: string): void {
+    const { producer } = this
     const ids: string[] = []
     for (const [from, to] of JSON.parse(seqsJson))
       for (let seq = from; seq <= to; seq += 1) ids.push(`${producer}-${seq}`)
     this.accepted('delivered', { producer, ids, count: ids.length })
   }
 
-  dropped(producer: string, seq: number, reason: number): void {
+  dropped(seq: number, reason: number): void {
+    const { producer } = this
     this.drop({ producer, id: `${producer}-${seq}`, reason: DROP_REASONS[reason] as DropReason })
   }
 

@@ -19,3 +19,6 @@ export const FLUSH_REASONS: readonly FlushReason[] = ['interval', 'full', 'hidde
 export type LockPhase = 'idle' | 'requesting' | 'claiming' | 'checking' | 'held' | 'releasing'
 /** Every `LockPhase`, by the index that the module uses. */
 export const LOCK_PHASES: readonly LockPhase[] = ['idle', 'requesting', 'claiming', 'checking', 'held', 'releasing']
+
+/** The numbers of a first client's statistics, by name. */
+export const counters = ([made, queued, queuedBytes, stored, sent, requests, backoffMs, error, flush, quota, rejected, too_large, opted_out]: number[]) => ({ made, queued, queuedBytes, stored, sent, requests, backoffMs, error, flush, quota, rejected, too_large, opted_out }) as Record<'made' | 'queued' | 'queuedBytes' | 'stored' | 'sent' | 'requests' | 'backoffMs' | 'error' | 'flush' | 'quota' | 'rejected' | 'too_large' | 'opted_out', number>

@@ -1,6 +1,5 @@
 //! The JavaScript object that a client reports to: `npm/src/notes.ts`.
 
-use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -23,13 +22,6 @@ extern "C" {
     pub(super) fn sending(this: &Listener, bytes: u32) -> bool;
 }
 
-/// A producer's name.
-pub(super) fn name(producer: Producer) -> String {
-    let mut name = String::new();
-    producer.push_to(&mut name);
-    name
-}
-
 #[cfg(not(feature = "full"))]
 pub(super) use first::report;
 #[cfg(feature = "full")]
@@ -43,15 +35,15 @@ mod first {
     use js_sys::Function;
     use wasm_bindgen::prelude::*;
 
-    use super::{Listener, name};
+    use super::Listener;
     use crate::notes::Note;
 
     #[wasm_bindgen]
     extern "C" {
         #[wasm_bindgen(method)]
-        fn delivered(this: &Listener, producer: &str, seqs_json: &str);
+        fn delivered(this: &Listener, seqs_json: &str);
         #[wasm_bindgen(method)]
-        fn dropped(this: &Listener, producer: &str, seq: f64, reason: u32);
+        fn dropped(this: &Listener, seq: f64, reason: u32);
         #[wasm_bindgen(method)]
         fn failed(this: &Listener, status: u32, wait_ms: f64);
         #[wasm_bindgen(method)]
@@ -74,19 +66,18 @@ mod first {
         );
     }
 
-    /// Passes a note on. Counts and times are all far below 2^53.
+    /// Passes a note on; all are about this client's own events. Counts and times are all far
+    /// below 2^53.
     #[allow(clippy::cast_precision_loss)]
     pub(in crate::browser) fn report(listener: &Listener, note: &Note) {
         match note {
             // A first client adopts nothing.
-            Note::Delivered { producer, seqs } | Note::Adopted { producer, seqs } => {
+            Note::Delivered { seqs, .. } | Note::Adopted { seqs, .. } => {
                 let mut json = String::new();
                 seqs.push_json(&mut json);
-                listener.delivered(&name(*producer), &json);
+                listener.delivered(&json);
             }
-            Note::Dropped { producer, seq, reason } => {
-                listener.dropped(&name(*producer), *seq as f64, *reason as u32);
-            }
+            Note::Dropped { seq, reason, .. } => listener.dropped(*seq as f64, *reason as u32),
             Note::Failed { status, wait_ms } => {
                 listener.failed(u32::from(*status), *wait_ms as f64);
             }

@@ -72,7 +72,9 @@ impl Shell {
     ) -> u32 {
         let number = clients::next_number();
         let Some(client) = client(number) else { return 0 };
-        listener.started(&listener::name(client.producer()));
+        let mut producer = String::new();
+        client.producer().push_to(&mut producer);
+        listener.started(&producer);
         let shell = Rc::new(Self {
             number,
             client: Cell::new(Some(Box::new(client))),
@@ -160,6 +162,17 @@ impl Shell {
         drop(request);
     }
 
+    /// Releases what a closed client does not need. Whether that is everything: the responses to
+    /// its last requests still have to be taken.
+    fn is_finished(&self) -> bool {
+        self.page_events.take();
+        let is_finished = self.requests.borrow().is_empty();
+        if is_finished {
+            self.release();
+        }
+        is_finished
+    }
+
     /// Stops everything that calls the client, and releases its Web Lock.
     pub(super) fn release(&self) {
         clients::remove(self.number);
@@ -191,8 +204,7 @@ impl Shell {
     fn end(&self) {
         let Some(mut client) = self.client.take() else { return };
         if client.is_closed() {
-            if self.requests.borrow().is_empty() {
-                self.release();
+            if self.is_finished() {
                 self.listener.closed(&client.stats());
                 return;
             }
@@ -223,8 +235,7 @@ impl Shell {
     /// Ends this client if it has closed.
     fn end(&self) {
         let Some(client) = self.client.take() else { return };
-        if client.is_closed() && self.requests.borrow().is_empty() {
-            self.release();
+        if client.is_closed() && self.is_finished() {
             self.listener.closed(listener::object(&client.stats()));
         } else {
             self.client.set(Some(client));

@@ -21,7 +21,7 @@ use crate::notes::Note;
 use crate::ports::{PageEvent, Ports, Response};
 use crate::queue::PageQueue;
 
-pub use self::core::{Core, NewEvent, TrackOutcome, Tracked};
+pub use self::core::{COUNTERS, Core, NewEvent, TrackOutcome, Tracked};
 pub use first::FirstClient;
 pub use full::FullClient;
 
@@ -109,7 +109,7 @@ pub trait Client {
     /// status, or 0; one more than the index of the last request's reason in
     /// [`FlushReason::ALL`](crate::send::flush::FlushReason::ALL), or 0; and dropped events, by
     /// reason.
-    fn counters(&self) -> [u64; 13] {
+    fn counters(&self) -> [u64; COUNTERS.len()] {
         self.core().counters()
     }
 

@@ -3,7 +3,7 @@ use lamplight_wire::{Producer, Ranges};
 use ts_rs::TS;
 
 use super::*;
-use crate::client::TrackOutcome;
+use crate::client::{COUNTERS, TrackOutcome};
 use crate::send::flush::FlushReason;
 use crate::tabs::lock::LockPhase;
 
@@ -75,8 +75,15 @@ fn the_codes_of_the_package_are_those_of_the_client() {
         list("FLUSH_REASONS", "FlushReason", "Why a request was sent.", &flushes),
         list("LOCK_PHASES", "LockPhase", "A tab's part in the tab lock.", &LockPhase::NAMES),
     ];
+    let names = COUNTERS.join(", ");
+    let counters = format!(
+        "\n/** The numbers of a first client's statistics, by name. */\n\
+         export const counters = ([{names}]: number[]) => ({{ {names} }}) as \
+         Record<'{}', number>\n",
+        COUNTERS.join("' | '"),
+    );
     let head = "// Generated from Rust by the tests of sdk-wasm/src/reports.\n";
-    assert_generated("codes.ts", &(String::from(head) + &lists.concat()));
+    assert_generated("codes.ts", &(String::from(head) + &lists.concat() + &counters));
 }
 
 #[test]

@@ -19,6 +19,12 @@ const FLAGS: [&str; 5] = [
     "-Zinline-mir-hint-threshold=100",
 ];
 
+/// The precompiled standard library declares all features of WebAssembly, and uses only these.
+const PRECOMPILED: [&str; 2] = [
+    "-Clink-arg=--features=bulk-memory,mutable-globals,nontrapping-fptoint,sign-ext",
+    "-Clink-arg=--no-check-features",
+];
+
 /// The sources, and what configures their compilation.
 const SOURCES: [&str; 10] = [
     "Cargo.toml",
@@ -81,6 +87,8 @@ fn cargo(workspace: &Workspace, module: &Module, toolchain: &Toolchain) -> std::
         // modules alone.
         cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
         flags.extend(FLAGS);
+    } else if !module.has_later_features {
+        flags.extend(PRECOMPILED);
     }
     cargo.env("RUSTFLAGS", flags.join(" "));
     cargo

@@ -12,6 +12,10 @@ use crate::workspace::Workspace;
 /// Takes away what a page would download without need.
 const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "--strip-target-features"];
 
+/// Replaces instructions that wasm2js does not know. Only the precompiled standard library has
+/// them.
+const LOWER: [&str; 2] = ["--llvm-nontrapping-fptoint-lowering", "--signext-lowering"];
+
 /// The module as wasm-bindgen leaves it.
 const UNOPTIMISED: &str = "unoptimised.wasm";
 
@@ -31,7 +35,8 @@ pub(super) fn run(workspace: &Workspace, module: &Module, toolchain: &Toolchain)
         .run(|| {
             bindgen(workspace, module.label, &compiled, &out)?;
             copy(&small, &bound)?;
-            optimise(workspace, module.label, &small, &STRIP)
+            let lower: &[&str] = if module.has_later_features { &[] } else { &LOWER };
+            optimise(workspace, module.label, &small, &[&STRIP, lower].concat())
         })
 }
 

@@ -26,6 +26,7 @@ use crate::send::batch::DroppedNumbers;
 use stats::Counts;
 
 pub(super) use request::Request;
+pub use stats::COUNTERS;
 pub use track::{NewEvent, TrackOutcome, Tracked};
 
 /// What both clients have.

@@ -24,8 +24,25 @@ pub(in crate::client) struct Counts {
     pub(in crate::client) last_flush: Option<FlushReason>,
 }
 
+/// The names of [`Client::counters`](crate::client::Client::counters), in their order.
+pub const COUNTERS: [&str; 13] = [
+    "made",
+    "queued",
+    "queuedBytes",
+    "stored",
+    "sent",
+    "requests",
+    "backoffMs",
+    "error",
+    "flush",
+    "quota",
+    "rejected",
+    "too_large",
+    "opted_out",
+];
+
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
-    pub(in crate::client) fn counters(&self) -> [u64; 13] {
+    pub(in crate::client) fn counters(&self) -> [u64; COUNTERS.len()] {
         let [quota, rejected, too_large, opted_out] = self.counts.dropped;
         [
             self.seq,
