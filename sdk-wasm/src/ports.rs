@@ -1,7 +1,7 @@
 //! What the core needs from its environment. `browser/` implements it for browsers,
 //! `tests/native/simulation/` for the simulation.
 
-use lamplight_wire::{Producer, json};
+use lamplight_wire::Producer;
 
 /// Why storage refused a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,18 +26,6 @@ pub trait Storage {
     /// # Errors
     /// [`StorageError`] when the value was refused; the old value then stays.
     fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError>;
-    /// Sets the prefix of the keys of this page's events, once.
-    fn set_event_prefix(&mut self, _prefix: &str) {}
-    /// Like [`Storage::set`] with the key made of `prefix` and `number`. The prefix is the one
-    /// passed to [`Storage::set_event_prefix`].
-    ///
-    /// # Errors
-    /// As [`Storage::set`].
-    fn set_numbered(&mut self, prefix: &str, number: u64, value: &str) -> Result<(), StorageError> {
-        let mut key = String::from(prefix);
-        json::push_integer(&mut key, number);
-        self.set(&key, value)
-    }
     /// Removes `key`. If this tab's copy does not have the key, it may stay in other copies.
     fn remove(&mut self, key: &str);
     /// All keys that begin with `prefix`, in any order.

@@ -15,6 +15,8 @@ use crate::text;
 
 #[wasm_bindgen(module = "/src/browser/storage.js")]
 extern "C" {
+    #[wasm_bindgen(catch)]
+    fn size(storage: &web_sys::Storage, key: &str) -> Result<u32, JsValue>;
     fn keys(storage: &web_sys::Storage, prefix: &str) -> String;
     #[wasm_bindgen(js_name = sizeExcluding)]
     fn size_excluding(storage: &web_sys::Storage, prefix: &str, own: &str) -> u32;
@@ -26,7 +28,7 @@ impl Storage for Browser {
     }
 
     fn size(&self, key: &str) -> usize {
-        self.get(key).map_or(0, |value| value.len())
+        self.storage.as_ref().and_then(|storage| size(storage, key).ok()).unwrap_or(0) as usize
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), StorageError> {

@@ -1,5 +1,8 @@
-// Reads all keys of localStorage. This is JavaScript because each key would cross into the module
-// by calls of its own, and each value would be copied.
+// Reads all keys of localStorage, and sizes of values. This is JavaScript because each key would
+// cross into the module by calls of its own, and each value would be copied.
+
+/** The characters of the value under `key`; 0 when there is none. */
+export const size = (storage, key) => storage.getItem(key)?.length ?? 0
 
 /**
  * The keys that begin with `prefix`, one per line. One call for all names, because in some browsers
@@ -17,8 +20,8 @@ export function keys(storage, prefix) {
 
 /** The characters of all keys that begin with `prefix` and not with `own`, and of their values. */
 export function sizeExcluding(storage, prefix, own) {
-  let size = 0
+  let bytes = 0
   for (const key of keys(storage, prefix).split('\n'))
-    if (!key.startsWith(own)) size += key.length + (storage.getItem(key)?.length ?? 0)
-  return size
+    if (!key.startsWith(own)) bytes += key.length + size(storage, key)
+  return bytes
 }

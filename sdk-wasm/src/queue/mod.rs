@@ -12,7 +12,7 @@ mod page_queue;
 mod queued_event;
 mod storage_share;
 
-use lamplight_wire::{Producer, Ranges};
+use lamplight_wire::{Producer, Ranges, json};
 
 use crate::due::earliest;
 use crate::keys::StorageKeys;
@@ -122,9 +122,11 @@ impl PageQueue for Queue {
         if self.prefix.is_empty() {
             self.prefix = keys.event_prefix(self.producer);
         }
-        let bytes = self.prefix.len() + digits(seq) + text.len();
+        let mut key = self.prefix.clone();
+        json::push_integer(&mut key, seq);
+        let bytes = key.len() + text.len();
         let outcome = if self.share.fits(bytes) {
-            let stored = storage.set_numbered(&self.prefix, seq, &text);
+            let stored = storage.set(&key, &text);
             stored.map_or_else(PushOutcome::StorageFailed, |()| PushOutcome::Stored)
         } else {
             PushOutcome::OverShare
@@ -268,13 +270,5 @@ impl Queue {
         });
         self.schedule_move_to_storage();
         removed
-    }
-}
-
-/// How many decimal digits a number has.
-const fn digits(number: u64) -> usize {
-    match number.checked_ilog10() {
-        Some(power) => power as usize + 1,
-        None => 1,
     }
 }

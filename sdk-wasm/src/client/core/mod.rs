@@ -85,14 +85,13 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     }
 
     /// Starts with a producer whose Web Lock is held already.
-    pub(super) fn with_producer(mut ports: P, options: Options, producer: Producer) -> Self {
+    pub(super) fn with_producer(ports: P, options: Options, producer: Producer) -> Self {
         let limits = QueueLimits {
             storage_bytes_max: options.storage_bytes_max,
             memory_bytes_max: options.memory_bytes_max,
             settle_ms: options.settle_ms,
         };
         let keys = StorageKeys::new(&options.namespace);
-        ports.set_event_prefix(&keys.event_prefix(producer));
         Self {
             is_withdrawn: ports.get(&keys.consent_withdrawn()).is_some(),
             keys,
