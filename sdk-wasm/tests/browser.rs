@@ -36,6 +36,7 @@ const UNREACHABLE: &str = "http://127.0.0.1:9/v1/events?key=wk_test";
 #[wasm_bindgen(inline_js = "
 export const delete_database_named = (name) => indexedDB.deleteDatabase(name)
 export const listener = () => ({
+  run(work) { work() },
   started() {},
   sending() { return true },
   note() {},

@@ -5,19 +5,26 @@ import {
   type Delivered,
   type Draft,
   type Dropped,
+  type DroppedStats,
+  type DropReason,
   type Failure,
+  type FlushReason,
   init,
   type Lamplight,
+  type LockPhase,
+  type LockStats,
   type MetricOptions,
   type Monitor,
   type Notes,
   type Options,
+  type OverflowStats,
   type PageProperties,
   type Plugin,
   type Properties,
   type Reason,
   type Report,
   type Stats,
+  type TenureStats,
   type TrackArguments,
   type Tracked,
   type TrackOptions,
@@ -62,6 +69,16 @@ export const early: Early = ['track', Date.now(), ['opened', { plan: 'pro' }]]
 export async function end(): Promise<[Report, Stats, string]> {
   const slim: Lamplight = (await load('/lamplight.wasm'))(options)
   return [await slim.flush(), lamplight.stats(), textOf(tracked.reason)]
+}
+
+/** The parts of `stats()`, by their types. */
+export function parts(stats: Stats): [OverflowStats, DroppedStats, LockStats, TenureStats | undefined] {
+  const { dropped, lastFlush, lock, overflow } = stats
+  const reason: DropReason = 'quota'
+  const phase: LockPhase = lock.phase
+  const flush: FlushReason | undefined = lastFlush
+  if (dropped[reason] > 0 && phase === 'held' && flush === 'adopted') throw new Error(reason)
+  return [overflow, dropped, lock, lock.history[0]]
 }
 
 interface Events {
