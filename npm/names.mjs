@@ -2,7 +2,7 @@
 // hashes, which do not compress, and every page would download each of them twice.
 import { run } from './binaryen.mjs'
 
-/** The names that are shortened; `OURS` in the JavaScript of the module, and nowhere else. */
+/** The names that are shortened. They occur in the JavaScript of the modules, and nowhere else. */
 export const SHORTENED = /^(_?_wb|__externref_|client_|wasm_bindgen_|memory$|\.\/lamplight)/
 
 /**

@@ -75,8 +75,6 @@ export class Client implements Lamplight {
         // instantiate them.
         this.#core = recordCalls(cause, opened, this.#gate, (message) => this.#fail(message))
       }
-      // A decision about consent still counts then.
-      if (this.#isClosed) this.close()
     }
     if (this.#gate.consent === 'pending') return
     this.#safely(() => {
@@ -155,6 +153,7 @@ export class Client implements Lamplight {
       this.#name()
       for (const draft of waiting) this.#pass(draft)
     })
+    this.#closeAgain()
   }
 
   forget(): void {
@@ -220,6 +219,12 @@ export class Client implements Lamplight {
       if (!this.#core) this.#start(false)
     })
     this.#do(() => this.#core?.withdraw(forgets))
+    this.#closeAgain()
+  }
+
+  /** Ends the client that a decision about consent started after `close()`. */
+  #closeAgain(): void {
+    if (this.#isClosed) this.close()
   }
 
   #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {

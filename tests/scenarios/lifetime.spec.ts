@@ -183,6 +183,21 @@ test('thousands of clients that are opened and closed leave memory flat', async 
   await expect.poll(async () => (await server.api.totals()).stored).toBe(400)
 })
 
+test('after close, forget still deletes the user, and leaves nothing running', async ({ page, server, site }) => {
+  await countHeld(page)
+  await page.goto(site.origin)
+  const tab = await Client.in(page, server.url)
+  await page.evaluate(() => window.lamplight.identify('ada'))
+  await expect.poll(() => tab.waiting()).toBe(0)
+  const stored = () => page.evaluate(() => JSON.stringify({ ...localStorage }))
+  expect(await stored()).toContain('ada')
+  await page.evaluate(() => window.lamplight.close())
+  await expect.poll(() => held(page)).toEqual({ listeners: 0, timers: 0 })
+  await page.evaluate(() => window.lamplight.forget())
+  expect(await stored()).not.toContain('ada')
+  await expect.poll(() => held(page)).toEqual({ listeners: 0, timers: 0 })
+})
+
 for (const where of ['in a call of the page', 'in its timer'])
   test(`a client that fails ${where} ends and says so, and another goes on`, async ({ page, server, site }) => {
     const pageErrors: string[] = []
