@@ -5,7 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 
-use crate::keys::rate_limit::Meter;
+use super::origins::normalized;
+use super::rate_limit::Meter;
 use crate::store::Key;
 use crate::store::keys::hash;
 
@@ -31,7 +32,13 @@ impl Keyring {
     }
 
     /// Adds a key, or replaces the one with the same text, until this process ends.
-    pub fn put(&self, key: Key) {
+    pub fn put(&self, mut key: Key) {
+        for origin in &mut key.rules.origins {
+            // Older versions stored entries as they were given, and some that match nothing.
+            if let Ok(form) = normalized(origin) {
+                *origin = form;
+            }
+        }
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
     }
