@@ -14,7 +14,7 @@ const ARRIVE_MS_MAX = 30_000
 export interface Surroundings {
   channel: Channel
   openTabs: () => number
-  /** Rows that the server has stored so far. */
+  /** Events of the tabs that the server has stored so far. */
   stored: () => number
 }
 
