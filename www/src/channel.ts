@@ -2,6 +2,7 @@
 // is independent of the SDK.
 import type { Way } from './alternatives.ts'
 import type { LastFailure } from './failure.ts'
+import type { Ranges } from './ranges.ts'
 
 /** One holder of the tab lock, as a tab saw it. */
 export interface LockTurn {
@@ -38,8 +39,8 @@ export type FromTab =
   | ({ kind: 'status'; tab: string; status: TabStatus } & TabCount)
   | { kind: 'adopted'; tab: string; producer: string; count: number }
   | ({ kind: 'closing'; tab: string } & TabCount)
-  /** How many events the tab made in a comparison. */
-  | { kind: 'compared'; tab: string; made: number }
+  /** How many events the tab made in a comparison, and the numbers that Lamplight gave them. */
+  | { kind: 'compared'; tab: string; made: number; numbers: Ranges }
 
 export type FromDashboard =
   | { kind: 'request_status' }

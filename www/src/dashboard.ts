@@ -58,7 +58,8 @@ class Dashboard {
     this.#comparison = new Comparison({
       channel: this.#channel,
       openTabs: () => this.#roster.alive().length,
-      stored: () => ledger.census.total.stored,
+      stored: (tab, numbers) => ledger.storedOf(tab, numbers),
+      lost: () => ledger.census.total.lost,
     })
     byId('reset').addEventListener('click', () => void this.#restart())
     document.addEventListener('visibilitychange', () => void this.#ledger.save())
@@ -83,7 +84,7 @@ class Dashboard {
       case 'closing':
         if (this.#roster.handle(message, performance.now()) && this.#isEarlierTab())
           this.#ledger.recorder.restart(message.tab)
-        if (message.kind === 'compared') this.#comparison.record(message.tab, message.made)
+        if (message.kind === 'compared') this.#comparison.record(message.tab, message.made, message.numbers)
         if (message.kind === 'status') {
           this.#channel.send({ kind: 'name', tab: message.tab, number: this.#ledger.recorder.tab(message.tab).number })
         }

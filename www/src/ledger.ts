@@ -2,7 +2,7 @@
 import { type Census, CensusTaker, EMPTY_CENSUS, type Look } from './census.ts'
 import { type Facts, format } from './equation.ts'
 import { Producers } from './producers.ts'
-import { last } from './ranges.ts'
+import { common, count, last, type Ranges } from './ranges.ts'
 import { type DemoRecord, RecordStore } from './record.ts'
 import { Recorder } from './recorder.ts'
 import { RowCheck } from './row_check.ts'
@@ -54,6 +54,11 @@ export class Ledger {
 
   get census(): Census {
     return this.#census
+  }
+
+  /** How many of a tab's events with these numbers are stored. */
+  storedOf(id: string, numbers: Ranges): number {
+    return count(common(numbers, this.#producers.stored(this.recorder.tab(id).producer)))
   }
 
   restart(totals: Totals): void {

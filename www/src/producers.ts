@@ -1,5 +1,5 @@
 // The server's ledgers of all producers, most recently heard from first, read page by page.
-import { between, minus, type Ranges } from './ranges.ts'
+import { between, minus, type Ranges, union } from './ranges.ts'
 import type { ProducerRow, Server } from './server.ts'
 
 const PAGES_MAX = 50
@@ -24,6 +24,14 @@ export class Producers {
   arrived(producer: string): Ranges {
     const row = this.#rows.get(producer)
     return row ? minus(between(1, row.made), row.holes) : []
+  }
+
+  /** The numbers that arrived. */
+  stored(producer: string): Ranges {
+    return minus(
+      this.arrived(producer),
+      union(...(this.#rows.get(producer)?.declared ?? []).map(({ ranges }) => ranges)),
+    )
   }
 
   all(): IterableIterator<ProducerRow> {

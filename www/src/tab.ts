@@ -8,6 +8,7 @@ import { format } from './equation.ts'
 import { FailureLog, failureText, failureWords } from './failure.ts'
 import { Hammer } from './hammer.ts'
 import { NAMESPACE } from './namespace.ts'
+import { rangesOf } from './ranges.ts'
 import { readConfig } from './server.ts'
 import { readStatus } from './status.ts'
 
@@ -17,6 +18,9 @@ const STATUS_EVERY_MS = 500
  * time.
  */
 const CLOSE_MS_MAX = 2_000
+
+/** What is compared, with the numbers of its events if Lamplight makes them. */
+type ComparedMethod = Pick<Alternative, 'made' | 'step' | 'end'> & { numbers?: number[] }
 
 const LOCK: Record<string, string> = {
   idle: 'not requested',
@@ -36,7 +40,7 @@ class DemoTab {
   #made = 0
   #returned = 0
   #isClosing = false
-  #alternative: Pick<Alternative, 'made' | 'step' | 'end'> | undefined
+  #compared: ComparedMethod | undefined
 
   constructor(lamplight: Lamplight) {
     this.#lamplight = lamplight
@@ -70,16 +74,20 @@ class DemoTab {
         this.#burst(message.count)
         break
       case 'compare':
-        this.#alternative =
-          message.way === 'lamplight' ? this.#lamplightItself() : new Alternative(this.#id, message.way)
+        this.#compared = message.way === 'lamplight' ? this.#lamplightItself() : new Alternative(this.#id, message.way)
         break
       case 'step':
-        this.#alternative?.step()
+        this.#compared?.step()
         break
       case 'compare_end':
-        this.#alternative?.end()
-        this.#channel.send({ kind: 'compared', tab: this.#id, made: this.#alternative?.made ?? 0 })
-        this.#alternative = undefined
+        this.#compared?.end()
+        this.#channel.send({
+          kind: 'compared',
+          tab: this.#id,
+          made: this.#compared?.made ?? 0,
+          numbers: rangesOf(this.#compared?.numbers ?? []),
+        })
+        this.#compared = undefined
         break
       case 'close':
         if (message.tab === undefined || message.tab === this.#id) this.#close()
@@ -105,17 +113,20 @@ class DemoTab {
   }
 
   /** Lamplight in a comparison, at the same rate as the alternatives. */
-  #lamplightItself(): Pick<Alternative, 'made' | 'step' | 'end'> {
-    const part = {
-      made: 0,
+  #lamplightItself(): ComparedMethod {
+    const numbers: number[] = []
+    return {
+      numbers,
+      get made() {
+        return numbers.length
+      },
       step: () => {
         if (Math.random() > CHANCE) return
-        part.made += 1
         this.#make('compared', 1)
+        numbers.push(this.#made)
       },
       end: () => undefined,
     }
-    return part
   }
 
   #burst(count: number): void {

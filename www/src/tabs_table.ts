@@ -126,8 +126,8 @@ function mostRelevant(tabs: Tab[], waits: (tab: Tab) => number): Tab[] {
 function lifeText(tab: Tab, waits: number): string {
   if (tab.adoptedBy.size > 0 && waits === 0) {
     const by = [...tab.adoptedBy].map((number) => `tab ${number}`).join(', ')
-    return `${LIFE[tab.life]}, adopted by ${by}`
+    return `${LIFE[tab.life]}; ${by} adopted its events`
   }
   const hasEnded = tab.life === 'closed' || tab.life === 'killed'
-  return hasEnded && waits > 0 ? `${LIFE[tab.life]}, to be adopted` : LIFE[tab.life]
+  return hasEnded && waits > 0 ? `${LIFE[tab.life]}; its events wait for another tab` : LIFE[tab.life]
 }
