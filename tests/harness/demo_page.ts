@@ -1,13 +1,23 @@
 // The demo page, used through its buttons.
 import { type BrowserContext, expect, type Page } from '@playwright/test'
 
-export type State = 'idle' | 'holds' | 'on_the_way' | 'broken' | 'unknown'
+export type State = 'idle' | 'holds' | 'on_the_way' | 'dropped' | 'broken' | 'unknown'
 
 export interface Equation {
   made: number
   stored: number
+  onTheWay: number
+  dropped: number
+  lost: number
   duplicates: number
-  holes: number
+}
+
+/** Where events wait in the browser, as the page shows it. */
+export interface Waiting {
+  keys: number
+  blocks: number
+  overflow: number
+  memory: number
 }
 
 export class DemoPage {
@@ -49,15 +59,25 @@ export class DemoPage {
     await expect(this.page.locator('#equation')).toHaveAttribute('data-state', state, { timeout: withinMs })
   }
 
+  /** All figures at one moment. */
   async equation(): Promise<Equation> {
-    const figure = async (id: string): Promise<number> =>
-      Number((await this.page.locator(`#${id}`).textContent())?.replaceAll(',', ''))
-    return {
-      made: await figure('made'),
-      stored: await figure('stored'),
-      duplicates: await figure('duplicates'),
-      holes: await figure('holes'),
-    }
+    const ids = ['made', 'stored', 'on-the-way', 'dropped', 'lost', 'duplicates']
+    const [made, stored, onTheWay, dropped, lost, duplicates] = await this.#numbers(ids.map((id) => `#${id}`))
+    return { made, stored, onTheWay, dropped, lost, duplicates } as Equation
+  }
+
+  async waiting(): Promise<Waiting> {
+    const ids = ['keys', 'blocks', 'overflow', 'memory']
+    const [keys, blocks, overflow, memory] = await this.#numbers(ids.map((id) => `#waiting-${id} .count`))
+    return { keys, blocks, overflow, memory } as Waiting
+  }
+
+  async #numbers(selectors: string[]): Promise<number[]> {
+    const texts = await this.page.evaluate(
+      (all) => all.map((one) => document.querySelector(one)?.textContent ?? ''),
+      selectors,
+    )
+    return texts.map((text) => Number(text.replaceAll(',', '')))
   }
 
   doneSteps(): Promise<number> {

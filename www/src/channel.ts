@@ -1,6 +1,8 @@
 // The messages between the tabs and the dashboard. They use their own channel, so that the recorder
 // is independent of the SDK.
 import type { Way } from './alternatives.ts'
+import type { LastFailure } from './failure.ts'
+import type { Ranges } from './ranges.ts'
 
 /** One holder of the tab lock, as a tab saw it. */
 export interface LockTurn {
@@ -12,17 +14,15 @@ export interface LockTurn {
 /** What a tab knows about itself. */
 export interface TabStatus {
   producer: string
-  waiting: number
-  /** Total calls of `track()` that returned `stored: false`. */
-  unstored: number
+  /** Its events that the server has not acknowledged, wherever they are. */
+  queued: number
   sent: number
   adopted: number
   dropped: number
   lockPhase: string
-  lockHolder: string
   lockTurns: LockTurn[]
   backoffMs: number
-  lastError: string
+  lastFailure: LastFailure
 }
 
 /** The counts that a tab announces. `made` increases before a `track()`, `returned` after it. */
@@ -39,8 +39,8 @@ export type FromTab =
   | ({ kind: 'status'; tab: string; status: TabStatus } & TabCount)
   | { kind: 'adopted'; tab: string; producer: string; count: number }
   | ({ kind: 'closing'; tab: string } & TabCount)
-  /** How many events the tab made in a comparison. */
-  | { kind: 'compared'; tab: string; made: number }
+  /** How many events the tab made in a comparison, and the numbers that Lamplight gave them. */
+  | { kind: 'compared'; tab: string; made: number; numbers: Ranges }
 
 export type FromDashboard =
   | { kind: 'request_status' }

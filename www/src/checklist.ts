@@ -19,7 +19,7 @@ interface Step {
 
 const STEPS: Step[] = [
   { name: 'opened', text: 'Open two tabs or more', isDone: (progress) => progress.openTabs >= 2 },
-  { name: 'hammered', text: 'Hammer them', isDone: (progress) => progress.openTabs >= 1 && progress.hammered },
+  { name: 'hammered', text: 'Make events in them', isDone: (progress) => progress.openTabs >= 1 && progress.hammered },
   {
     name: 'failed',
     text: 'Take the server offline, or make it return 503',

@@ -2,6 +2,7 @@ import { takeKept, type Way } from './alternatives.ts'
 import type { Channel } from './channel.ts'
 import { byId, setText } from './element.ts'
 import { format } from './equation.ts'
+import type { Ranges } from './ranges.ts'
 
 const WAYS: (Way | 'lamplight')[] = ['array', 'mutex', 'web_locks', 'lamplight']
 const STEPS = 300
@@ -14,8 +15,10 @@ const ARRIVE_MS_MAX = 30_000
 export interface Surroundings {
   channel: Channel
   openTabs: () => number
-  /** Rows that the server has stored so far. */
-  stored: () => number
+  /** How many of a tab's events with these numbers the server has stored so far. */
+  stored: (tab: string, numbers: Ranges) => number
+  /** Events of all tabs that are lost so far. */
+  lost: () => number
 }
 
 /**
@@ -25,7 +28,7 @@ export interface Surroundings {
 export class Comparison {
   readonly #surroundings: Surroundings
   readonly #button = byId<HTMLButtonElement>('compare')
-  #made = new Map<string, number>()
+  #made = new Map<string, { made: number; numbers: Ranges }>()
   #isRunning = false
 
   constructor(surroundings: Surroundings) {
@@ -34,8 +37,8 @@ export class Comparison {
   }
 
   /** Records how many events a tab made. */
-  record(tab: string, made: number): void {
-    this.#made.set(tab, made)
+  record(tab: string, made: number, numbers: Ranges): void {
+    this.#made.set(tab, { made, numbers })
   }
 
   show(): void {
@@ -61,7 +64,7 @@ export class Comparison {
     setText(byId('compare-note'), `Running: ${row.firstElementChild?.textContent ?? way}.`)
     this.#made.clear()
     takeKept(localStorage)
-    const storedBefore = this.#surroundings.stored()
+    const lostBefore = this.#surroundings.lost()
     this.#surroundings.channel.send({ kind: 'compare', way })
     for (let step = 0; step < STEPS; step += 1) {
       await pause(STEP_MS)
@@ -69,25 +72,34 @@ export class Comparison {
     }
     this.#surroundings.channel.send({ kind: 'compare_end' })
     await pause(SETTLE_MS)
-    const made = [...this.#made.values()].reduce((sum, count) => sum + count, 0)
-    const kept = way === 'lamplight' ? await this.#arrived(storedBefore, made) : takeKept(localStorage)
-    this.#showRow(row, made, kept)
+    const made = [...this.#made.values()].reduce((sum, tab) => sum + tab.made, 0)
+    if (way === 'lamplight') {
+      const kept = await this.#arrived(made)
+      // What has not arrived after this time still waits in the browser, unless it is lost.
+      this.#showRow(row, made, kept, Math.min(made - kept, this.#surroundings.lost() - lostBefore))
+    } else {
+      const kept = takeKept(localStorage)
+      this.#showRow(row, made, kept, made - kept)
+    }
   }
 
   /** Waits for the events to arrive at the server, and returns how many did. */
-  async #arrived(storedBefore: number, made: number): Promise<number> {
+  async #arrived(made: number): Promise<number> {
     const endMs = performance.now() + ARRIVE_MS_MAX
-    while (this.#surroundings.stored() - storedBefore < made && performance.now() < endMs) await pause(STEP_MS)
-    return Math.min(made, this.#surroundings.stored() - storedBefore)
+    const stored = (): number =>
+      [...this.#made].reduce((sum, [tab, { numbers }]) => sum + this.#surroundings.stored(tab, numbers), 0)
+    while (stored() < made && performance.now() < endMs) await pause(STEP_MS)
+    return stored()
   }
 
-  #showRow(row: HTMLElement, made: number, kept: number): void {
-    const lost = Math.max(0, made - kept)
+  #showRow(row: HTMLElement, made: number, kept: number, lost: number): void {
     const share = made === 0 ? 0 : (100 * lost) / made
+    const onTheWay = made - kept - lost
     const cell = (name: string): Element => row.querySelector(`.${name}`) ?? row
     setText(cell('made'), format(made))
     setText(cell('kept'), format(kept))
-    setText(cell('lost'), lost === 0 ? '0' : `${format(lost)} (${share.toFixed(share < 10 ? 1 : 0)}%)`)
+    const lostText = lost <= 0 ? '0' : `${format(lost)} (${share.toFixed(share < 10 ? 1 : 0)}%)`
+    setText(cell('lost'), onTheWay > 0 ? `${lostText}, ${format(onTheWay)} on the way` : lostText)
     row.dataset['lost'] = String(lost > 0)
   }
 }

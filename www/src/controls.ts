@@ -22,7 +22,7 @@ export class Controls {
   #endsMs = 0
   #hammered = false
   #fault: Fault = 'none'
-  #knowsFull = false
+  #knownDropped = 0
   /** Increases when a choice begins, and when it is done. */
   #choices = 0
 
@@ -48,20 +48,20 @@ export class Controls {
   }
 
   /**
-   * Stops the load once when a tab's share of storage is full. Pressing the button again continues.
+   * Stops the load when tabs begin to drop events, because nothing has room for more. Pressing the
+   * button again continues.
    */
-  stopWhenFull(inMemory: number): void {
-    const isFull = inMemory > 0
-    if (isFull && !this.#knowsFull && this.#perSecond > 0) {
+  stopWhenFull(dropped: number): void {
+    if (dropped > this.#knownDropped && this.#perSecond > 0) {
       this.#hammer(0)
       const note = byId('hammer-note')
       note.hidden = false
       setText(
         note,
-        'Stopped: a tab has filled its share of localStorage. Press again to continue; further events wait in memory only.',
+        'Stopped: localStorage, IndexedDB and memory are full, so tabs dropped events. They declare each one to the server. Press again to continue.',
       )
     }
-    this.#knowsFull = isFull
+    this.#knownDropped = dropped
   }
 
   /** Reads the server's fault, because another dashboard may have changed it. */

@@ -1,4 +1,5 @@
 // The dashboard: receives messages from the tabs, queries the server, and compares both.
+import type { Look } from './census.ts'
 import { type Channel, type Message, openChannel } from './channel.ts'
 import { Checklist } from './checklist.ts'
 import { Comparison } from './comparison.ts'
@@ -7,13 +8,16 @@ import { byId, setText } from './element.ts'
 import { type Evaluation, evaluate } from './equation.ts'
 import { EquationView } from './equation_view.ts'
 import { Ledger } from './ledger.ts'
+import { KeyReader } from './local_storage.ts'
 import { LockView } from './lock_view.ts'
-import { keysBy, QueueReader, readQueue } from './queue.ts'
-import { QueueView } from './queue_view.ts'
-import { Roster, type Tab } from './roster.ts'
+import { NAMESPACE } from './namespace.ts'
+import { OverflowReader } from './overflow.ts'
+import { NOWHERE, waiting } from './places.ts'
+import { Roster } from './roster.ts'
 import { readConfig, Server } from './server.ts'
-import { inMemoryOf, TabsTable } from './tabs_table.ts'
+import { TabsTable } from './tabs_table.ts'
 import { Tail } from './tail.ts'
+import { WaitingView } from './waiting_view.ts'
 
 const POLL_MS = 500
 /** Every second poll also reads the last events and the fault. */
@@ -30,8 +34,9 @@ class Dashboard {
   readonly #controls: Controls
   readonly #equation = new EquationView()
   readonly #tabsTable: TabsTable
-  readonly #queueReader = new QueueReader(localStorage)
-  readonly #queueView: QueueView
+  readonly #keyReader = new KeyReader(localStorage, NAMESPACE)
+  readonly #overflowReader = new OverflowReader(NAMESPACE)
+  readonly #waitingView = new WaitingView()
   readonly #lockView: LockView
   readonly #tail: Tail
   readonly #comparison: Comparison
@@ -48,13 +53,13 @@ class Dashboard {
     this.#channel = openChannel((message) => this.#handle(message))
     this.#controls = new Controls({ channel: this.#channel, server, roster: this.#roster })
     this.#tabsTable = new TabsTable(ledger.recorder, (tab) => this.#channel.send({ kind: 'close', tab }))
-    this.#queueView = new QueueView(ledger.recorder)
     this.#lockView = new LockView(ledger.recorder)
     this.#tail = new Tail(server, ledger.recorder)
     this.#comparison = new Comparison({
       channel: this.#channel,
       openTabs: () => this.#roster.alive().length,
-      stored: () => ledger.stored(),
+      stored: (tab, numbers) => ledger.storedOf(tab, numbers),
+      lost: () => ledger.census.total.lost,
     })
     byId('reset').addEventListener('click', () => void this.#restart())
     document.addEventListener('visibilitychange', () => void this.#ledger.save())
@@ -79,7 +84,7 @@ class Dashboard {
       case 'closing':
         if (this.#roster.handle(message, performance.now()) && this.#isEarlierTab())
           this.#ledger.recorder.restart(message.tab)
-        if (message.kind === 'compared') this.#comparison.record(message.tab, message.made)
+        if (message.kind === 'compared') this.#comparison.record(message.tab, message.made, message.numbers)
         if (message.kind === 'status') {
           this.#channel.send({ kind: 'name', tab: message.tab, number: this.#ledger.recorder.tab(message.tab).number })
         }
@@ -95,13 +100,8 @@ class Dashboard {
     const isSlow = this.#polls % SLOW_EVERY === 0
     this.#polls += 1
     this.#channel.send({ kind: 'request_status' })
-    try {
-      this.#ledger.setTotals(await this.#server.totals(), performance.now())
-      this.#ledger.setProducers(await this.#server.producers())
-      if (isSlow) await this.#pollDetails()
-    } catch (error) {
-      this.#ledger.failed(error)
-    }
+    await this.#ledger.count(await this.#look(), () => performance.now())
+    if (isSlow && !this.#ledger.error) await this.#pollDetails().catch((error) => this.#ledger.failed(error))
     await this.#roster.checkLives(performance.now())
     this.#show()
     await this.#ledger.save()
@@ -112,26 +112,31 @@ class Dashboard {
     this.#tail.show(events)
   }
 
-  #show(): void {
-    const nowMs = performance.now()
-    const queue = this.#queueReader.read()
-    const keys = keysBy(queue)
-    for (const tab of this.#roster.alive()) this.#ledger.recorder.tab(tab.id).inMemory = inMemoryOf(tab, keys)
-    const inMemory = this.#inMemory(this.#roster.alive())
-    this.#controls.stopWhenFull(inMemory)
-    const facts = { waiting: queue.count + inMemory, lostInMemory: this.#inMemory(this.#roster.ended()) }
-    const evaluation = evaluate(this.#ledger.facts(facts, nowMs))
-    this.#equation.show(this.#withError(evaluation), this.#ledger.repeats(), nowMs)
-    this.#tabsTable.show(this.#roster, queue, this.#ledger.storedBy)
-    this.#queueView.show(queue, inMemory)
-    this.#lockView.show(this.#roster)
-    this.#comparison.show()
-    setText(byId('since'), this.#ledger.sinceText())
-    this.#tick(evaluation, new Set(queue.byProducer.map((waiting) => waiting.producer)))
+  /**
+   * What this browser has now. Counts come first: what is made after them is in no figure yet. Keys
+   * come before IndexedDB, because events move in this direction.
+   */
+  async #look(): Promise<Look> {
+    const tabs = this.#ledger.recorder.snapshot()
+    const queued = new Map(this.#roster.alive().map((tab) => [tab.id, tab.status?.queued ?? 0]))
+    return { tabs, queued, keys: this.#keyReader.read(), overflow: await this.#overflowReader.read() }
   }
 
-  #inMemory(tabs: Tab[]): number {
-    return tabs.reduce((sum, tab) => sum + this.#ledger.recorder.tab(tab.id).inMemory, 0)
+  #show(): void {
+    const nowMs = performance.now()
+    const { census, recorder } = this.#ledger
+    const alive = this.#roster.alive()
+    for (const { id } of alive) recorder.tab(id).inMemory = census.byTab.get(id)?.memory ?? 0
+    const lostInMemory = this.#roster.ended().reduce((sum, { id }) => sum + recorder.tab(id).inMemory, 0)
+    this.#controls.stopWhenFull(alive.reduce((sum, { status }) => sum + (status?.dropped ?? 0), 0))
+    const evaluation = evaluate(this.#ledger.facts(lostInMemory))
+    this.#equation.show(this.#withError(evaluation), this.#ledger.repeats(), nowMs)
+    this.#tabsTable.show(this.#roster, census)
+    this.#waitingView.show(census)
+    this.#lockView.show(census.lock, this.#roster)
+    this.#comparison.show()
+    setText(byId('since'), this.#ledger.sinceText())
+    this.#tick(evaluation)
   }
 
   /** While the totals cannot be read, the last known ones must not look current. */
@@ -145,14 +150,14 @@ class Dashboard {
     }
   }
 
-  #tick(evaluation: Evaluation, waiting: ReadonlySet<string>): void {
-    const ended = this.#roster.ended()
-    const isOrphan = (id: string): boolean => waiting.has(this.#ledger.recorder.tab(id).producer)
+  #tick(evaluation: Evaluation): void {
+    const { byTab } = this.#ledger.census
+    const waits = (id: string): boolean => waiting(byTab.get(id) ?? NOWHERE) > 0
     const ticked = this.#checklist.update({
       openTabs: this.#roster.alive().length,
       hammered: this.#controls.hammered,
       serverFails: this.#controls.fault !== 'none',
-      orphans: ended.some((tab) => isOrphan(tab.id)),
+      orphans: this.#roster.ended().some((tab) => waits(tab.id)),
       adopted: this.#roster.tabs().some((tab) => tab.adoptedBy.size > 0),
       holds: evaluation.state === 'holds',
     })
@@ -160,7 +165,7 @@ class Dashboard {
   }
 
   async #restart(): Promise<void> {
-    this.#ledger.restart(await this.#server.totals(), readQueue(localStorage).count)
+    this.#ledger.restart(await this.#server.totals())
     this.#roster.clear()
     this.#checklist.restore([])
     this.#equation.clear()
@@ -172,8 +177,11 @@ class Dashboard {
 async function start(): Promise<void> {
   const config = await readConfig()
   const server = new Server(config)
-  const ledger = await Ledger.open(config.key, server, readQueue(localStorage).count)
-  await new Dashboard(server, ledger).run()
+  const ledger = await Ledger.open(config.key, server)
+  const dashboard = new Dashboard(server, ledger)
+  // From now on, no click is ignored.
+  byId('work').inert = false
+  await dashboard.run()
 }
 
 start().catch((error: unknown) => {

@@ -9,7 +9,14 @@ const SPEAK_EVERY_MS = 2_000
 
 const SAMPLE_EVERY_MS = 500
 
-const MARKS: Record<State, string> = { idle: '', holds: '✓ ', on_the_way: '… ', broken: '✗ ', unknown: '' }
+const MARKS: Record<State, string> = {
+  idle: '',
+  holds: '✓ ',
+  on_the_way: '… ',
+  dropped: '! ',
+  broken: '✗ ',
+  unknown: '',
+}
 
 export class EquationView {
   readonly #chart = new Chart(byId<HTMLElement>('chart'))
@@ -17,15 +24,14 @@ export class EquationView {
   #spokeMs = -Infinity
 
   show(evaluation: Evaluation, repeats: number, nowMs: number): void {
-    setText(byId('made'), format(evaluation.made))
-    setText(byId('stored'), evaluation.state === 'unknown' ? '–' : format(evaluation.stored))
-    setText(byId('duplicates'), format(evaluation.duplicates))
-    setText(byId('holes'), format(evaluation.holes))
+    const isKnown = evaluation.state !== 'unknown'
+    for (const [name, number] of Object.entries(figures(evaluation)))
+      setText(byId(name), isKnown ? format(number) : '–')
     setText(
       byId('repeats'),
-      repeats === 0 ? 'more rows than events made' : `more rows than events made; ${format(repeats)} repeats dropped`,
+      repeats === 0 ? 'more rows than events' : `more rows than events; ${format(repeats)} repeats were ignored`,
     )
-    if (evaluation.state !== 'unknown') this.#chart.add({ made: evaluation.made, stored: evaluation.stored })
+    if (isKnown) this.#chart.add({ made: evaluation.made, stored: evaluation.stored })
     setText(byId('span'), `the last ${Math.round((this.#chart.width * SAMPLE_EVERY_MS) / 1_000)} seconds`)
     byId('equation').dataset['state'] = evaluation.state
     this.#tint(evaluation)
@@ -37,20 +43,18 @@ export class EquationView {
     this.#state = evaluation.state
   }
 
-  /** Colours only the figures that differ from what they should be. */
-  #tint(evaluation: Evaluation): void {
-    const differs = {
-      made: false,
-      stored: evaluation.stored !== evaluation.made,
-      duplicates: evaluation.duplicates > 0,
-      holes: evaluation.holes > 0,
-    }
-    for (const [name, isOff] of Object.entries(differs)) {
-      byId(`${name}-figure`).classList.toggle('tinted', isOff || evaluation.state === 'holds')
-    }
-  }
-
   clear(): void {
     this.#chart.clear()
   }
+
+  /** Colours only figures that need attention. Events on the way need none. */
+  #tint({ dropped, lost, duplicates }: Evaluation): void {
+    byId('dropped-figure').classList.toggle('attention', dropped > 0)
+    byId('lost-figure').classList.toggle('alarm', lost > 0)
+    byId('duplicates-figure').classList.toggle('alarm', duplicates > 0)
+  }
+}
+
+function figures({ made, stored, onTheWay, dropped, lost, duplicates }: Evaluation): Record<string, number> {
+  return { made, stored, 'on-the-way': onTheWay, dropped, lost, duplicates }
 }

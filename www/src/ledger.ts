@@ -1,18 +1,27 @@
 // The counts of the recorder and of the server, both since counting began.
+import { type Census, CensusTaker, EMPTY_CENSUS, type Look } from './census.ts'
 import { type Facts, format } from './equation.ts'
+import { Producers } from './producers.ts'
+import { common, count, last, type Ranges } from './ranges.ts'
 import { type DemoRecord, RecordStore } from './record.ts'
 import { Recorder } from './recorder.ts'
-import type { ProducerRow, Server, Totals } from './server.ts'
+import { RowCheck } from './row_check.ts'
+import type { Server, Totals } from './server.ts'
+
+/** Rows are counted once no number has changed for this long. */
+const COUNT_ROWS_AFTER_MS = 3_000
 
 export class Ledger {
   readonly recorder = new Recorder()
-  readonly storedBy = new Map<string, number>()
   steps: string[] = []
   error = ''
+  readonly #server: Server
   readonly #records: RecordStore
+  readonly #producers: Producers
+  readonly #rowCheck = new RowCheck()
+  readonly #taker = new CensusTaker()
+  #census: Census = EMPTY_CENSUS
   #before: Totals
-  /** Events that were in storage when counting began, from tabs that were not recorded. */
-  #foundWaiting: number
   #sinceMs: number
   #now: Totals | undefined
   #changedMs = 0
@@ -22,10 +31,11 @@ export class Ledger {
   /** Whether counting began just now, because there was no record of this server. */
   readonly isFresh: boolean
 
-  private constructor(records: RecordStore, before: Totals, foundWaiting: number, kept?: DemoRecord) {
+  private constructor(server: Server, records: RecordStore, before: Totals, kept?: DemoRecord) {
+    this.#server = server
     this.#records = records
+    this.#producers = new Producers(server)
     this.#before = before
-    this.#foundWaiting = foundWaiting
     this.#sinceMs = kept?.sinceMs ?? Date.now()
     this.isFresh = kept === undefined
     if (!kept) return
@@ -34,38 +44,48 @@ export class Ledger {
   }
 
   /** Continues the record of this server, or begins one at the server's current numbers. */
-  static async open(key: string, server: Server, waiting: number): Promise<Ledger> {
+  static async open(key: string, server: Server): Promise<Ledger> {
     const records = new RecordStore(key)
     const [kept, totals] = await Promise.all([records.read(), server.totals()])
     // Fewer rows than before mean that another data directory uses the same key.
-    if (!kept || totals.stored < kept.before.stored || totals.received < kept.received) {
-      return new Ledger(records, totals, waiting)
-    }
-    return new Ledger(records, kept.before, kept.foundWaiting, kept)
+    const isSame = kept && totals.stored >= kept.before.stored && totals.received >= kept.received
+    return isSame ? new Ledger(server, records, kept.before, kept) : new Ledger(server, records, totals)
   }
 
-  restart(totals: Totals, waiting: number): void {
+  get census(): Census {
+    return this.#census
+  }
+
+  /** How many of a tab's events with these numbers are stored. */
+  storedOf(id: string, numbers: Ranges): number {
+    return count(common(numbers, this.#producers.stored(this.recorder.tab(id).producer)))
+  }
+
+  restart(totals: Totals): void {
     this.#before = totals
     this.#now = totals
-    this.#foundWaiting = waiting
     this.#sinceMs = Date.now()
+    this.#census = EMPTY_CENSUS
     this.steps = []
     this.recorder.restart()
+    this.#taker.clear()
   }
 
-  setTotals(totals: Totals, nowMs: number): void {
-    this.error = ''
-    this.#now = totals
-    const { certain, unreturned } = this.recorder.made()
-    const fingerprint = [totals.made, totals.received, totals.stored, certain, unreturned].join()
-    if (fingerprint !== this.#fingerprint) this.#changedMs = nowMs
-    this.#fingerprint = fingerprint
-  }
-
-  setProducers(rows: ProducerRow[]): void {
-    for (const row of rows) {
-      this.storedBy.set(row.producer, row.received)
-      this.recorder.raiseTo(row.producer, row.made)
+  /** Asks the server, and counts where the events are that this browser had at the look. */
+  async count(look: Look, nowMs: () => number): Promise<void> {
+    try {
+      // Totals come first: an event that is processed in between is then counted twice, and not
+      // missing.
+      const totals = await this.#server.totals()
+      await this.#producers.read()
+      this.#now = totals
+      this.error = ''
+      this.#raise(look)
+      this.#census = this.#taker.take(look, this.#producers, totals.queue.oldest_ms, nowMs())
+      this.#noteChange(nowMs())
+      if (nowMs() - this.#changedMs >= COUNT_ROWS_AFTER_MS) await this.#countRows(look)
+    } catch (error) {
+      this.failed(error)
     }
   }
 
@@ -73,46 +93,37 @@ export class Ledger {
     this.error = error instanceof Error ? error.message : String(error)
   }
 
-  facts({ waiting, lostInMemory }: { waiting: number; lostInMemory: number }, nowMs: number): Facts {
-    const now = this.#now
-    const before = this.#before
-    const { certain, unreturned } = this.recorder.made()
+  facts(lostInMemory: number): Facts {
+    const { total, dropReasons, overflowIsRead } = this.#census
     return {
-      made: { certain: certain + this.#foundWaiting, unreturned },
-      stored: now ? now.stored - before.stored : undefined,
-      inFlight: since(now?.in_flight, before.in_flight),
-      declared: since(now?.declared, before.declared),
-      lost: since(now?.lost, before.lost),
-      waiting,
+      places: total,
+      duplicates: this.#rowCheck.duplicates,
+      absent: this.#rowCheck.absent,
+      unprocessed: this.#now?.queue.events ?? 0,
+      setAside: this.#now?.queue.set_aside_events ?? 0,
+      dropReasons,
       lostInMemory,
-      serverDepth: now?.queue?.depth ?? 0,
-      quietMs: nowMs - this.#changedMs,
+      isKnown: this.#now !== undefined,
+      overflowIsRead,
     }
-  }
-
-  /** Rows stored since counting began. */
-  stored(): number {
-    return since(this.#now?.stored, this.#before.stored)
   }
 
   /** Repeated events that the server dropped. */
   repeats(): number {
-    return since(this.#now?.duplicates, this.#before.duplicates)
+    return Math.max(0, (this.#now?.duplicates ?? 0) - this.#before.duplicates)
   }
 
   sinceText(): string {
     const since = new Date(this.#sinceMs).toLocaleTimeString()
-    const rows = this.#before.stored === 0 ? '' : ` ${format(this.#before.stored)} earlier rows are not counted.`
-    const found =
-      this.#foundWaiting === 0 ? '' : ` ${format(this.#foundWaiting)} events were already waiting and count as made.`
-    return `Counting since ${since}.${rows}${found}`
+    const others = (this.#now?.stored ?? 0) - this.#census.total.stored
+    const rows = others <= 0 ? '' : ` The database also has ${format(others)} rows from earlier or from elsewhere.`
+    return `Counting the events of these tabs since ${since}.${rows}`
   }
 
   async save(): Promise<void> {
     const record: DemoRecord = {
       recording: this.recorder.recording(),
       before: this.#before,
-      foundWaiting: this.#foundWaiting,
       received: this.#now?.received ?? this.#before.received,
       sinceMs: this.#sinceMs,
       steps: this.steps,
@@ -122,6 +133,21 @@ export class Ledger {
     this.#saved = text
     await this.#records.write(record)
   }
-}
 
-const since = (now: number | undefined, before: number): number => Math.max(0, (now ?? before) - before)
+  #raise({ keys, overflow }: Look): void {
+    for (const { producer, made } of this.#producers.all()) this.recorder.raiseTo(producer, made)
+    for (const places of [keys.singles, keys.blocks, overflow?.byProducer ?? []])
+      for (const [producer, numbers] of places) this.recorder.raiseTo(producer, last(numbers))
+  }
+
+  #noteChange(nowMs: number): void {
+    const fingerprint = JSON.stringify([this.#now?.received, this.#now?.stored, this.#census.total])
+    if (fingerprint !== this.#fingerprint) this.#changedMs = nowMs
+    this.#fingerprint = fingerprint
+  }
+
+  async #countRows(look: Look): Promise<void> {
+    const rows = [...look.tabs.values()].flatMap(({ producer }) => this.#producers.row(producer) ?? [])
+    await this.#rowCheck.run(rows, (producer) => this.#server.rows(producer))
+  }
+}

@@ -7,8 +7,6 @@ export interface DemoRecord {
   recording: Recording
   /** The server's totals when counting began. */
   before: Totals
-  /** Events that were in storage when counting began. */
-  foundWaiting: number
   /** The server's last known count, to detect that its data was deleted. */
   received: number
   sinceMs: number

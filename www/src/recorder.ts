@@ -8,23 +8,13 @@ export interface RecordedTab extends TabCount {
   producer: string
   /** Events made before the last reset. */
   madeBefore: number
-  /** Events that storage had no room for at the last check. They are lost if the tab closes. */
+  /** Events that only the tab's memory had at the last check. They are lost if the tab closes. */
   inMemory: number
 }
 
 export interface Recording {
   tabs: Record<string, RecordedTab>
   lastNumber: number
-}
-
-export interface Made {
-  /** Events whose `track()` returned, as counted by the tabs. */
-  certain: number
-  /**
-   * Announced calls that never returned, because the tab was killed during them: at most one per
-   * tab.
-   */
-  unreturned: number
 }
 
 export class Recorder {
@@ -84,8 +74,8 @@ export class Recorder {
 
   /**
    * The last announcement of a killed tab can be lost although its event is stored. Then the
-   * server's highest sequence number of that producer is the larger count. Taking the maximum never
-   * hides a loss.
+   * highest sequence number that the server or this browser's storage has of that producer is the
+   * larger count. Taking the maximum never hides a loss.
    */
   raiseTo(producer: string, highestSeq: number): void {
     for (const tab of this.#tabs.values()) {
@@ -100,14 +90,9 @@ export class Recorder {
     return undefined
   }
 
-  made(): Made {
-    let certain = 0
-    let unreturned = 0
-    for (const tab of this.#tabs.values()) {
-      certain += tab.returned - tab.madeBefore
-      unreturned += tab.made - tab.returned
-    }
-    return { certain, unreturned }
+  /** A copy of what is known now, so that it can be compared with answers that arrive later. */
+  snapshot(): Map<string, RecordedTab> {
+    return new Map([...this.#tabs].map(([id, tab]) => [id, { ...tab }]))
   }
 
   /**

@@ -20,6 +20,8 @@ export interface Tab {
 
 const SILENT_AFTER_MS = 4_000
 const BORN_GRACE_MS = 2_000
+/** Browsers run the timers of hidden tabs once a minute. */
+const SEEN_LATE_MS_MAX = 65_000
 
 export class Roster {
   #tabs = new Map<string, Tab>()
@@ -97,27 +99,18 @@ export class Roster {
     }
   }
 
-  /** The tab that delivers orphaned events, if it is still alive. */
-  lockOwner(): Tab | undefined {
-    const [latest] = this.lockTurns(1)
-    return (
-      latest &&
-      this.alive().find((tab) => tab.status?.producer === latest.holder && tab.status.lockHolder === latest.holder)
-    )
-  }
-
   /**
-   * The holders of the tab lock, newest first. Tabs see a turn at different times, and the earliest
-   * counts.
+   * The holders of the tab lock, newest first. A holder knows best when its turn began. Other tabs
+   * see it later, and count where the holder ended before it could say so. Turns are numbered from
+   * 1 again after the lock was free, so time orders them.
    */
   lockTurns(limit: number): LockTurn[] {
-    const turns = new Map<string, LockTurn>()
-    for (const turn of this.tabs().flatMap((tab) => tab.status?.lockTurns ?? [])) {
-      const name = `${turn.epoch} ${turn.holder}`
-      const known = turns.get(name)
-      if (!known || turn.since < known.since) turns.set(name, turn)
-    }
-    return [...turns.values()].sort((a, b) => b.epoch - a.epoch).slice(0, limit)
+    const seen = this.tabs().flatMap(
+      ({ status }) => status?.lockTurns.map((turn) => ({ turn, by: status.producer })) ?? [],
+    )
+    const turns = seen.filter(({ turn, by }) => turn.holder === by).map(({ turn }) => turn)
+    for (const { turn } of seen) if (!turns.some((known) => isSameTurn(known, turn))) turns.push(turn)
+    return turns.sort((a, b) => b.since - a.since).slice(0, limit)
   }
 
   clear(): void {
@@ -138,6 +131,10 @@ export class Roster {
     const left = [...this.#tabs.values()].find((tab) => this.#recorder.tab(tab.id).producer === producer)
     left?.adoptedBy.add(by)
   }
+}
+
+function isSameTurn(a: LockTurn, b: LockTurn): boolean {
+  return a.holder === b.holder && a.epoch === b.epoch && Math.abs(a.since - b.since) < SEEN_LATE_MS_MAX
 }
 
 async function heldLocks(): Promise<Set<string> | undefined> {

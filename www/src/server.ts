@@ -1,4 +1,5 @@
 // The server's API for the dashboard: totals, producers, last events, and the fault to simulate.
+import type { Ranges } from './ranges.ts'
 
 export type Fault = 'none' | 'unavailable' | 'offline' | 'slow'
 
@@ -9,22 +10,27 @@ export interface Config {
 }
 
 export interface Totals {
-  made: number
   received: number
   stored: number
   duplicates: number
-  invalid: number
-  in_flight: number
-  declared: number
-  lost: number
-  queue?: { depth: number; oldest_ms: number }
+  queue: { events: number; oldest_ms: number; set_aside_events: number }
 }
 
 export interface ProducerRow {
   producer: string
   made: number
   received: number
+  /** Numbers that did not arrive and were not declared as dropped. */
+  holes: Ranges
+  declared: { reason: string; ranges: Ranges }[]
   verdict: string
+  /** In milliseconds since 1970, by the server's clock. */
+  last_heard: number
+}
+
+export interface ProducerPage {
+  producers: ProducerRow[]
+  next: string | null
 }
 
 export interface EventRow {
@@ -42,7 +48,16 @@ export interface EventDetails {
   timeline: { at: number | null; stage: string; state: string; detail?: string }[]
 }
 
+interface RowCounts {
+  rows: { count: number }[]
+  other: number
+  complete: boolean
+}
+
 const TIMEOUT_MS = 5_000
+const DAY_MS = 86_400_000
+/** The server counts rows of at most 92 days. */
+const ROWS_SPAN_MS = 90 * DAY_MS
 /** The delay of a slow server. */
 const SLOW_MS = 3_000
 
@@ -64,9 +79,19 @@ export class Server {
     return this.#read('/api/totals')
   }
 
-  async producers(): Promise<ProducerRow[]> {
-    const page = await this.#read<{ producers: ProducerRow[] }>('/api/producers?limit=200')
-    return page.producers
+  /** A page of producers, most recently heard from first. */
+  producers(cursor?: string): Promise<ProducerPage> {
+    const query = new URLSearchParams({ limit: '200', ...(cursor && { cursor }) })
+    return this.#read(`/api/producers?${query}`)
+  }
+
+  /** Counts a producer's rows in the database; undefined if there are too many to count. */
+  async rows(producer: string): Promise<number | undefined> {
+    const nowMs = Date.now()
+    const [from, to] = [nowMs - ROWS_SPAN_MS, nowMs + DAY_MS].map(String) as [string, string]
+    const query = new URLSearchParams({ by: 'type', producer, from, to })
+    const { rows, other, complete } = await this.#read<RowCounts>(`/api/aggregate?${query}`)
+    return complete ? rows.reduce((sum, { count }) => sum + count, other) : undefined
   }
 
   async lastEvents(limit: number): Promise<EventRow[]> {

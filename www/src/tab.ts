@@ -5,7 +5,10 @@ import { Alternative, CHANCE } from './alternatives.ts'
 import { lifeLockName, type Message, openChannel } from './channel.ts'
 import { byId, setText } from './element.ts'
 import { format } from './equation.ts'
+import { FailureLog, failureText, failureWords } from './failure.ts'
 import { Hammer } from './hammer.ts'
+import { NAMESPACE } from './namespace.ts'
+import { rangesOf } from './ranges.ts'
 import { readConfig } from './server.ts'
 import { readStatus } from './status.ts'
 
@@ -16,21 +19,36 @@ const STATUS_EVERY_MS = 500
  */
 const CLOSE_MS_MAX = 2_000
 
+/** What is compared, with the numbers of its events if Lamplight makes them. */
+type ComparedMethod = Pick<Alternative, 'made' | 'step' | 'end'> & { numbers?: number[] }
+
+const LOCK: Record<string, string> = {
+  idle: 'not requested',
+  requesting: 'requests it',
+  claiming: 'claims it',
+  checking: 'claims it',
+  held: 'holds it',
+  releasing: 'releases it',
+}
+
 class DemoTab {
   readonly #id = newId()
   readonly #lamplight: Lamplight
   readonly #hammer = new Hammer()
+  readonly #failures = new FailureLog()
   readonly #channel = openChannel((message) => this.#handle(message))
   #made = 0
   #returned = 0
-  #unstored = 0
   #isClosing = false
-  #alternative: Pick<Alternative, 'made' | 'step' | 'end'> | undefined
+  #compared: ComparedMethod | undefined
 
   constructor(lamplight: Lamplight) {
     this.#lamplight = lamplight
     holdForLife(lifeLockName(this.#id))
+    lamplight.on('error', (failure) => this.#failures.failed(failureWords(failure)))
+    lamplight.on('delivered', () => this.#failures.succeeded(Date.now()))
     lamplight.on('adopted', (report) => {
+      this.#failures.succeeded(Date.now())
       this.#channel.send({ kind: 'adopted', tab: this.#id, producer: report.producer, count: report.count })
     })
     addEventListener('pagehide', () => this.#announceClosing())
@@ -56,16 +74,20 @@ class DemoTab {
         this.#burst(message.count)
         break
       case 'compare':
-        this.#alternative =
-          message.way === 'lamplight' ? this.#lamplightItself() : new Alternative(this.#id, message.way)
+        this.#compared = message.way === 'lamplight' ? this.#lamplightItself() : new Alternative(this.#id, message.way)
         break
       case 'step':
-        this.#alternative?.step()
+        this.#compared?.step()
         break
       case 'compare_end':
-        this.#alternative?.end()
-        this.#channel.send({ kind: 'compared', tab: this.#id, made: this.#alternative?.made ?? 0 })
-        this.#alternative = undefined
+        this.#compared?.end()
+        this.#channel.send({
+          kind: 'compared',
+          tab: this.#id,
+          made: this.#compared?.made ?? 0,
+          numbers: rangesOf(this.#compared?.numbers ?? []),
+        })
+        this.#compared = undefined
         break
       case 'close':
         if (message.tab === undefined || message.tab === this.#id) this.#close()
@@ -82,9 +104,8 @@ class DemoTab {
       this.#channel.send({ kind: 'making', tab: this.#id, made: this.#made })
       const properties = { n: this.#made, tab: document.title, visible: !document.hidden }
       const startedMs = performance.now()
-      const { stored } = this.#lamplight.track(name, properties)
+      this.#lamplight.track(name, properties)
       tookMs += performance.now() - startedMs
-      if (!stored) this.#unstored += 1
     }
     this.#returned = this.#made
     this.#channel.send({ kind: 'returned', tab: this.#id, made: this.#made, returned: this.#returned })
@@ -92,17 +113,20 @@ class DemoTab {
   }
 
   /** Lamplight in a comparison, at the same rate as the alternatives. */
-  #lamplightItself(): Pick<Alternative, 'made' | 'step' | 'end'> {
-    const part = {
-      made: 0,
+  #lamplightItself(): ComparedMethod {
+    const numbers: number[] = []
+    return {
+      numbers,
+      get made() {
+        return numbers.length
+      },
       step: () => {
         if (Math.random() > CHANCE) return
-        part.made += 1
         this.#make('compared', 1)
+        numbers.push(this.#made)
       },
       end: () => undefined,
     }
-    return part
   }
 
   #burst(count: number): void {
@@ -114,14 +138,14 @@ class DemoTab {
 
   #sendStatus(): void {
     if (this.#isClosing) return
-    const status = readStatus(this.#lamplight, this.#unstored)
+    const status = readStatus(this.#lamplight, this.#failures.last)
     this.#channel.send({ kind: 'status', tab: this.#id, made: this.#made, returned: this.#returned, status })
     setText(byId('made'), format(this.#made))
-    setText(byId('waiting'), format(status.waiting))
+    setText(byId('waiting'), format(status.queued))
     setText(byId('sent'), format(status.sent))
     setText(byId('adopted'), format(status.adopted))
-    setText(byId('lock'), status.lockPhase)
-    setText(byId('error'), status.lastError || 'none')
+    setText(byId('lock'), LOCK[status.lockPhase] ?? status.lockPhase)
+    setText(byId('error'), failureText(status.lastFailure, status.backoffMs) || 'none')
     setText(byId('producer'), status.producer)
   }
 
@@ -156,5 +180,4 @@ function holdForLife(name: string): void {
 }
 
 const config = await readConfig()
-// Five loaded tabs without a server fill more than the default share of localStorage.
-new DemoTab(init({ url: config.url, key: config.key, storage: { maxBytes: 3 * 1024 * 1024 } }))
+new DemoTab(init({ url: config.url, key: config.key, namespace: NAMESPACE }))

@@ -2,11 +2,16 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::build;
 use crate::workspace::Workspace;
+use crate::{address, build};
+
+const REMEDY: &str = "Stop it (Ctrl-C in its terminal), or give the demo another address: cargo \
+                      xtask demo --listen 127.0.0.1:9000";
 
 /// Builds everything and runs `lamplight demo` until it is stopped.
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let listen = address::given(args, &workspace.path("."));
+    address::require_free(&listen, REMEDY)?;
     build::run(workspace)?;
     println!();
     let status = workspace

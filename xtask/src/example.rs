@@ -6,13 +6,15 @@ use std::process::{Child, Command};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use crate::build;
 use crate::workspace::Workspace;
+use crate::{address, build};
 
 /// The server that the examples' `.env` files name.
 const URL: &str = "http://127.0.0.1:8787";
 const WRITE_KEY: &str = "wk_try_me_now";
 const ADMIN_TOKEN: &str = "at_try_me_then_make_your_own";
+
+const REMEDY: &str = "Stop it first: the example sends its events to a server at this address";
 
 /// A folder of `examples/` that runs here.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -27,6 +29,8 @@ pub(crate) enum Example {
 
 /// Builds everything, and runs the example and a server for it until it is stopped.
 pub(crate) fn run(workspace: &Workspace, example: Example) -> Result<()> {
+    let listen = std::env::var("LAMPLIGHT_LISTEN").unwrap_or_else(|_| address::DEFAULT.into());
+    address::require_free(&listen, REMEDY)?;
     build::run(workspace)?;
     match example {
         Example::PlainHtml => page(workspace, "examples/plain-html"),

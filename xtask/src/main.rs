@@ -6,6 +6,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+mod address;
 mod bench;
 mod browsers;
 mod build;
@@ -38,7 +39,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build everything, start the server and serve the demo page
+    /// Build everything, and run a server with the demo page, which tries to lose events
     Demo {
         /// Arguments for `lamplight demo`, such as `--listen 127.0.0.1:9000`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

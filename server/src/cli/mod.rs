@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use self::config::ConfigCommand;
 use self::replay::ReplayArgs;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, with_demo_data};
 
 /// Browser telemetry that never loses an event silently.
 ///
@@ -38,10 +38,14 @@ pub enum Command {
     /// counts more than a variable, and a variable more than the file. Sinks are set in the file:
     /// `lamplight config example` shows how.
     Serve(Config),
-    /// Run the server with a demo page at /demo/
+    /// Try Lamplight: run a server with a page that tries to lose events
     ///
-    /// For your own machine only: it listens on loopback addresses, and the page gets a token that
-    /// may read everything.
+    /// Open the printed address in a browser. The page opens tabs that make events, takes the
+    /// server offline, closes tabs, and shows where every event is.
+    ///
+    /// The demo keeps its events in a directory of its own and listens on this machine only, because
+    /// its page gets a token that may read everything in that directory. To receive events of your
+    /// site, use `lamplight serve`.
     Demo(Config),
     /// Reprocess stored payloads
     ///
@@ -64,11 +68,13 @@ impl Command {
     /// # Errors
     /// [`ConfigError`], when a setting is wrong. It never holds a secret.
     pub fn load() -> Result<Self, ConfigError> {
-        let matches = Cli::command().try_get_matches().unwrap_or_else(|error| exit(&error));
+        let matches = command_line().try_get_matches().unwrap_or_else(|error| exit(&error));
         let mut command =
             Cli::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error)).command;
+        let is_demo = matches!(command, Self::Demo(_));
         if let (Some(config), Some(given)) = (command.config_mut(), innermost(&matches)) {
-            *config = Config::resolve(given, &|name| std::env::var(name).ok())?;
+            let resolve = if is_demo { Config::resolve_demo } else { Config::resolve };
+            *config = resolve(given, &|name| std::env::var(name).ok())?;
         }
         Ok(command)
     }
@@ -91,6 +97,11 @@ impl Command {
             Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
         }
     }
+}
+
+/// The command line, with the defaults that differ between commands.
+fn command_line() -> clap::Command {
+    Cli::command().mut_subcommand("demo", with_demo_data)
 }
 
 /// Ends the process after help, or after an error, which also names the environment variable that a
@@ -142,13 +153,13 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
     fn an_error_in_an_environment_variable_names_the_variable() {
         let line = ["lamplight", "serve", "--listen", "nowhere"];
-        let error = Cli::command().try_get_matches_from(line).unwrap_err();
+        let error = command_line().try_get_matches_from(line).unwrap_err();
         let given =
             |arguments: &[&str]| arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
@@ -161,7 +172,7 @@ mod tests {
 
     #[test]
     fn serve_demo_replay_and_print_take_the_same_settings() {
-        let mut cli = Cli::command();
+        let mut cli = command_line();
         cli.build();
         let flags = |path: &[&str]| {
             let command = path.iter().fold(&cli, |it, name| it.find_subcommand(name).unwrap());

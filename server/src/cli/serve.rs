@@ -17,7 +17,7 @@ use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
 use crate::router;
 use crate::server::{BuildError, Server};
 use crate::system::background::Background;
-use crate::system::data_dir::{DataDir, DataDirError};
+use crate::system::data_dir::{DataDir, DataDirError, Purpose};
 use crate::system::disk_space::MEASURE_EVERY;
 use crate::system::entropy::EntropyError;
 use crate::system::supervisor::{Failure, Supervisor, run_blocking};
@@ -46,8 +46,8 @@ pub enum ServeError {
     Keys(#[from] FirstKeysError),
     /// Another program listens there.
     #[error(
-        "listen on {0}: another program is listening there already. Stop it, or choose another \
-         address with --listen"
+        "listen on {0}: another program is listening there already, perhaps another Lamplight \
+         server. Stop it, or choose another address, such as --listen 127.0.0.1:9000"
     )]
     InUse(SocketAddr),
     /// The address cannot be listened on.
@@ -62,7 +62,7 @@ pub enum ServeError {
     /// The demo hands out a token that may read everything.
     #[error(
         "run the demo on {0}: its page gets a token that may read everything, so it listens on \
-         loopback addresses only. Choose one with --listen, such as 127.0.0.1:8787"
+         loopback addresses only. Choose one, such as --listen 127.0.0.1:8787"
     )]
     DemoNotLoopback(SocketAddr),
     /// The background threads do not start.
@@ -113,8 +113,13 @@ pub async fn serve_supervised(
     if mode == Mode::Demo && !config.listen.ip().is_loopback() {
         return Err(ServeError::DemoNotLoopback(config.listen));
     }
-    let dir = DataDir::open(&config.data)?;
+    // The address comes first: a second server has it in use, and says so.
     let (listener, address) = bind(config.listen).await?;
+    let purpose = match mode {
+        Mode::Serve => Purpose::Serve,
+        Mode::Demo => Purpose::Demo,
+    };
+    let dir = DataDir::open(&config.data, purpose)?;
     let server = Server::open(config, dir, supervisor)?;
     let deliverers = server.deliverers()?;
     let background = Background::start().map_err(ServeError::Threads)?;

@@ -24,7 +24,8 @@ pub fn welcome(
     writeln!(out, "lamplight is listening on http://{address}")?;
     writeln!(out)?;
     if has_demo {
-        writeln!(out, "  Open http://{address}/demo/ in two tabs.\n")?;
+        writeln!(out, "  Open http://{address}/demo/ in a browser, and try to lose an event.\n")?;
+        writeln!(out, "  The rest is for sending and reading events yourself.\n")?;
     }
     if !keys.made.is_empty() {
         writeln!(
@@ -57,7 +58,8 @@ pub fn welcome(
     let admin = keys.made.iter().find(|(kind, _)| *kind == KeyKind::Admin);
     let token = admin.map_or("<admin token>", |(_, text)| text);
     writeln!(out, "    curl http://{address}/api/events -H 'Authorization: Bearer {token}'\n")?;
-    writeln!(out, "  Data is in {}. Stop with Ctrl-C.", data.display())?;
+    let note = if has_demo { ", apart from that of `lamplight serve`" } else { "" };
+    writeln!(out, "  Data is in {}{note}. Stop with Ctrl-C.", data.display())?;
     out.flush()
 }
 

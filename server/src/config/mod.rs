@@ -29,6 +29,7 @@ pub use origin::Origin;
 pub use print::print;
 pub use property::Property;
 pub use reference::reference;
+pub(crate) use resolve::with_demo_data;
 pub use settings::{
     Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings,
 };

@@ -20,6 +20,7 @@ Each setting has one name. `keep_days`, for example, is
 A flag takes precedence over a variable, a variable over the file, and the file over the default.
 The server reads `lamplight.toml` in the directory where you start it, or the file that
 `--config` or `LAMPLIGHT_CONFIG` names. `serve`, `demo` and `replay` read the same configuration.
+By default, `demo` keeps its data in `./lamplight-demo-data`, and it refuses a `data` directory of `serve`.
 
 ```toml
 keep_days = 90

@@ -10,6 +10,8 @@ use super::{Config, ConfigError, effective, sinks};
 
 /// Settings that can also be given as the name of a file that holds them.
 const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
+/// The data directory of the demo.
+const DEMO_DATA: &str = "./lamplight-demo-data";
 /// The variable that programs in Rust usually take their log filter from.
 const RUST_LOG: &str = "RUST_LOG";
 
@@ -19,9 +21,28 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], without any secret in it.
     pub fn resolve(matches: &ArgMatches, env: Env<'_>) -> Result<Self, ConfigError> {
+        Self::resolve_for(Self::augment_args(Command::new("settings")), matches, env)
+    }
+
+    /// [`Config::resolve`] for `lamplight demo`, which has a data directory of its own by default.
+    ///
+    /// # Errors
+    /// [`ConfigError`], without any secret in it.
+    pub fn resolve_demo(matches: &ArgMatches, env: Env<'_>) -> Result<Self, ConfigError> {
+        Self::resolve_for(
+            with_demo_data(Self::augment_args(Command::new("settings"))),
+            matches,
+            env,
+        )
+    }
+
+    fn resolve_for(
+        command: Command,
+        matches: &ArgMatches,
+        env: Env<'_>,
+    ) -> Result<Self, ConfigError> {
         let path = matches.get_one::<std::path::PathBuf>("config");
         let file = File::read(path.map(std::path::PathBuf::as_path))?;
-        let command = Self::augment_args(Command::new("settings"));
         let settings = Setting::all(&command);
         let mut values = layers::from_entries(&settings, "", &file.entries)?;
         for (key, given) in layers::from_matches(&settings, matches) {
@@ -44,6 +65,14 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// The settings of `lamplight demo`: the same, but events of the demo are not mixed with real ones.
+pub(crate) fn with_demo_data(settings: Command) -> Command {
+    settings.mut_arg("data", |data| {
+        data.default_value(DEMO_DATA)
+            .help("Directory of the demo's databases; created if it does not exist")
+    })
 }
 
 /// `RUST_LOG` counts less than the flag and our own variable, and more than the file.

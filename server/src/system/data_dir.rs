@@ -1,7 +1,8 @@
-//! The data directory: created if missing, and locked for one process at a time.
+//! The data directory: created if missing, locked for one process at a time, and never shared by the
+//! demo and the real server.
 
 use std::fs::{File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The data directory cannot be used.
@@ -28,6 +29,26 @@ pub enum DataDirError {
         #[source]
         source: io::Error,
     },
+    /// The demo would serve events that are not its own, with a token that may read them all.
+    #[error(
+        "use data directory {} for the demo: it was not created by `lamplight demo`, and the demo \
+         page may read everything. Choose a new directory with --data",
+        path.display()
+    )]
+    NotOfDemo {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The server would store real events with those of the demo.
+    #[error(
+        "use data directory {}: it has the events of `lamplight demo`. Choose another one with \
+         --data",
+        path.display()
+    )]
+    OfDemo {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Another process uses it.
     #[error(
         "lock data directory {}: another lamplight process is using it. Stop that process, or \
@@ -40,6 +61,22 @@ pub enum DataDirError {
     },
 }
 
+/// What a data directory is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// `lamplight serve`.
+    Serve,
+    /// `lamplight demo`.
+    Demo,
+    /// A command that works on the data of either.
+    Any,
+}
+
+/// The file that marks a directory of the demo, and what it says.
+const DEMO_MARK: &str = "created-by-lamplight-demo";
+const DEMO_MARK_TEXT: &str =
+    "The events in this directory are those of `lamplight demo`. You can delete the directory.\n";
+
 /// A data directory that no other process can open while this value lives.
 #[derive(Debug)]
 pub struct DataDir {
@@ -49,11 +86,11 @@ pub struct DataDir {
 
 impl DataDir {
     /// Creates the directory if it does not exist, and locks it. The lock ends with the process,
-    /// however the process ends.
+    /// however the process ends. A new directory is marked with its purpose, and refuses any other.
     ///
     /// # Errors
     /// [`DataDirError`].
-    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+    pub fn open(path: &Path, purpose: Purpose) -> Result<Self, DataDirError> {
         create(path).map_err(|source| DataDirError::Create { path: path.to_owned(), source })?;
         let not_writable = |source| DataDirError::NotWritable { path: path.to_owned(), source };
         let lock = File::options()
@@ -63,9 +100,29 @@ impl DataDir {
             .open(path.join("lock"))
             .map_err(not_writable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::Locked { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(not_writable(source)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(DataDirError::Locked { path: path.to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(not_writable(source)),
+        }
+        let dir = Self { path: path.to_owned(), _lock: lock };
+        dir.check_purpose(purpose)?;
+        Ok(dir)
+    }
+
+    fn check_purpose(&self, purpose: Purpose) -> Result<(), DataDirError> {
+        let mark = self.path.join(DEMO_MARK);
+        let is_demo = mark.exists();
+        let is_new = !self.intake_db().exists() && !self.store_db().exists();
+        match purpose {
+            Purpose::Serve if is_demo => Err(DataDirError::OfDemo { path: self.path.clone() }),
+            Purpose::Demo if !is_demo && !is_new => {
+                Err(DataDirError::NotOfDemo { path: self.path.clone() })
+            }
+            Purpose::Demo if !is_demo => write_synced(&mark, DEMO_MARK_TEXT)
+                .map_err(|source| DataDirError::NotWritable { path: self.path.clone(), source }),
+            Purpose::Serve | Purpose::Demo | Purpose::Any => Ok(()),
         }
     }
 
@@ -85,6 +142,13 @@ impl DataDir {
     }
 }
 
+/// The mark must be there before the first event is.
+fn write_synced(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 /// Only its owner may read it.
 fn create(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
@@ -102,10 +166,30 @@ mod tests {
     fn a_second_process_is_refused_until_the_first_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b");
-        let first = DataDir::open(&path).unwrap();
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::Locked { .. })));
+        let first = DataDir::open(&path, Purpose::Serve).unwrap();
+        assert!(matches!(DataDir::open(&path, Purpose::Serve), Err(DataDirError::Locked { .. })));
         drop(first);
-        DataDir::open(&path).unwrap();
+        DataDir::open(&path, Purpose::Serve).unwrap();
+    }
+
+    #[test]
+    fn the_demo_and_the_server_refuse_each_other_s_directories() {
+        let dir = tempfile::tempdir().unwrap();
+        let [demo, serve] = ["demo", "serve"].map(|name| dir.path().join(name));
+        for _ in 0..2 {
+            let opened = DataDir::open(&demo, Purpose::Demo).unwrap();
+            std::fs::write(opened.intake_db(), "").unwrap();
+            drop(opened);
+            let opened = DataDir::open(&serve, Purpose::Serve).unwrap();
+            std::fs::write(opened.store_db(), "").unwrap();
+        }
+        let refused = DataDir::open(&serve, Purpose::Demo);
+        assert!(matches!(refused, Err(DataDirError::NotOfDemo { .. })), "{refused:?}");
+        let refused = DataDir::open(&demo, Purpose::Serve);
+        assert!(matches!(refused, Err(DataDirError::OfDemo { .. })), "{refused:?}");
+        for path in [&demo, &serve] {
+            DataDir::open(path, Purpose::Any).unwrap();
+        }
     }
 
     #[test]
@@ -113,6 +197,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("taken");
         std::fs::write(&path, "").unwrap();
-        assert!(matches!(DataDir::open(&path), Err(DataDirError::Create { .. })));
+        assert!(matches!(DataDir::open(&path, Purpose::Serve), Err(DataDirError::Create { .. })));
     }
 }

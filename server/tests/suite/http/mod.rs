@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod counting;
 mod demo;
+mod demo_data;
 mod faults;
 mod golden;
 mod limits;
