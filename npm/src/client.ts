@@ -1,5 +1,6 @@
 // A thin layer over the module: it has no timers, retries, storage or queue.
 
+import { address, brief } from './address.ts'
 import { Context } from './context.ts'
 import { type Core, type CoreModule, open, type Setup } from './core.ts'
 import { Gate } from './gate.ts'
@@ -94,9 +95,10 @@ export class Client implements Lamplight {
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    const { href: url, pathname: path } = globalThis.location ?? {}
+    const path = globalThis.location?.pathname.slice(0, 500)
     const { title, referrer } = globalThis.document ?? {}
-    return this.track('page', { url, path, title, referrer, ...properties }, options)
+    const here = { url: path && address(), path, title: brief(title), referrer: brief(referrer) }
+    return this.track('page', { ...here, ...properties }, options)
   }
 
   increment(metric: string, by = 1, options?: MetricOptions): Tracked {

@@ -170,7 +170,11 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * KiB of JSON. A larger event is dropped as `too_large`, counted, and declared to the server.
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
-  /** Tracks the event `page` with the address (`url`, `path`), the title and the referrer. */
+  /**
+   * Tracks the event `page` with the address (`url`, `path`), the title and the referrer: without
+   * queries and fragments, as in the context, and cut to 500 characters each. What you give in
+   * `properties` is kept as it is.
+   */
   page(properties?: PageProperties<Events>, options?: TrackOptions): Tracked
   /** Adds `by` (default 1) to a count. It is an event with a `monitor` object. */
   increment(metric: string, by?: number, options?: MetricOptions): Tracked
