@@ -31,14 +31,14 @@ export interface AutoOptions {
    * query, as search boxes do with each letter. After a change, a view waits up to a second for the
    * page's new title, unless the page goes away. Default true.
    */
-  pages?: boolean
+  pages?: boolean | undefined
   /**
    * Tracks clicks on elements with `data-track="name"` and on their content;
    * `data-track-plan="pro"` adds the property `plan`. Nothing else about the element is recorded.
    * Inside `data-track-ignore` nothing is tracked. A click on a label also clicks its control: if
    * the label's click is tracked, the control's is not. Default true.
    */
-  clicks?: boolean
+  clicks?: boolean | undefined
   /**
    * Tracks uncaught errors and unhandled rejections as `error` with `message`, `type` (the name of
    * the error or class), `kind` (`error` or `unhandledrejection`), `stack`, `causes`, `errors` (of
@@ -46,13 +46,13 @@ export interface AutoOptions {
    * one reports in `left_out` how many were skipped. Addresses in these texts have no query and no
    * fragment. Default true.
    */
-  errors?: boolean | { perMinute?: number }
+  errors?: boolean | { perMinute?: number | undefined } | undefined
   /**
    * The `web-vitals` library, or a function that loads it: `() => import('web-vitals')`. Its
    * measurements become metrics: timers `web_vitals.lcp`, `.inp`, `.fcp`, `.ttfb`, and the gauge
    * `web_vitals.cls`. Default: none.
    */
-  vitals?: Vitals | (() => Promise<Vitals>)
+  vitals?: Vitals | (() => Promise<Vitals>) | undefined
 }
 
 /**

@@ -87,7 +87,7 @@ export class Client implements Lamplight {
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
     try {
-      return this.#pass({ ts: Date.now(), ...options, name, properties })
+      return this.#pass({ ...options, ts: options?.ts ?? Date.now(), name, properties })
     } catch (error) {
       this.#fail(messageOf(error))
       return lost('unavailable')

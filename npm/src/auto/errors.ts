@@ -13,7 +13,10 @@ const TEXT_MAX = 500
  */
 const NOISE = /^ResizeObserver loop/
 
-export function watchErrors(lamplight: AnyLamplight, { perMinute = PER_MINUTE }: { perMinute?: number }): () => void {
+export function watchErrors(
+  lamplight: AnyLamplight,
+  { perMinute = PER_MINUTE }: { perMinute?: number | undefined },
+): () => void {
   let times: number[] = []
   let leftOut = 0
   let isBusy = false

@@ -5,8 +5,8 @@ import { listen } from './listen.ts'
 const WAIT_MS = 1_000
 
 /**
- * Calls `done` once: when the title has changed from `before`, or after a second, or when the page
- * may go away. Returns a function that calls it now, if it was not called yet.
+ * Calls `done` once: when the title has changed from `before`, or after a second, or before the user
+ * clicks on the page or the page may go away. Returns a function that calls it now, if it was not called yet.
  */
 export function whenTitled(before: string, done: () => void): () => void {
   let isDone = false
@@ -27,9 +27,10 @@ export function whenTitled(before: string, done: () => void): () => void {
   const leave = (): void => {
     if (document.hidden) finish()
   }
-  // On the window and captured, so before the client sends what it has.
+  // On the window and captured, so before the page's listeners, and mostly before the client sends
+  // what it has.
   const stops = [
-    listen(window, ['pagehide', 'freeze'], finish, true),
+    listen(window, ['click', 'auxclick', 'pagehide', 'freeze'], finish, true),
     listen(window, ['visibilitychange'], leave, true),
   ]
   const stop = (): void => {
