@@ -10,6 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 /** Declarations that no exported one refers to. */
 const INTERNAL = [
+  'address',
   'environment',
   'core',
   'first',
@@ -29,8 +30,12 @@ const INTERNAL = [
   'tag',
   'auto/clicks',
   'auto/errors',
+  'auto/history',
   'auto/listen',
   'auto/pages',
+  'auto/texts',
+  'auto/thrown',
+  'auto/title',
 ]
 
 /** Writes the declarations into the directory `out`. */

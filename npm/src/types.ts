@@ -43,12 +43,13 @@ export interface Options {
   storage?:
     | {
         /**
-         * Most bytes of events in localStorage, for all pages of the origin together. Default 1 MiB.
+         * Most bytes of events in localStorage, for all pages of the origin together. Default 1
+         * MiB.
          */
         maxBytes?: number | undefined
         /**
-         * Most bytes of events in IndexedDB, which stores what localStorage has no room for. Default 50
-         * MiB.
+         * Most bytes of events in IndexedDB, which stores what localStorage has no room for. Default
+         * 50 MiB.
          */
         overflowMaxBytes?: number | undefined
       }

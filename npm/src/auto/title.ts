@@ -5,8 +5,9 @@ import { listen } from './listen.ts'
 const WAIT_MS = 1_000
 
 /**
- * Calls `done` once: when the title has changed from `before`, or after a second, or before the user
- * clicks on the page or the page may go away. Returns a function that calls it now, if it was not called yet.
+ * Calls `done` once: when the title has changed from `before`, or after a second, or before the
+ * user clicks on the page or the page may go away. Returns a function that calls it now, if it was
+ * not called yet.
  */
 export function whenTitled(before: string, done: () => void): () => void {
   let isDone = false
