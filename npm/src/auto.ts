@@ -29,7 +29,7 @@ export interface AutoOptions {
    * or, where there is none, the History API. A change of only the hash counts if it is a route
    * (`#/…`). `replaceState` counts if it changes the path or the route, not if it only changes the
    * query, as search boxes do with each letter. After a change, a view waits up to a second for the
-   * page's new title, unless the page goes away. Default true.
+   * page's new title, unless the user clicks or the page goes away. Default true.
    */
   pages?: boolean | undefined
   /**

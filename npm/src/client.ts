@@ -54,6 +54,13 @@ export class Client implements Lamplight {
       this.#gate.consent = 'denied'
       this.#context.forget()
     })
+    // On the developer's own machine. The chunk looks at the host more closely.
+    if (options.debug ?? /localhost$|^127|::1/.test(globalThis.location?.hostname))
+      this.#listeners.warn = import('./debug.js').then(
+        ({ warnings }) => warnings(options, url),
+        // Without the chunk, notes are ignored.
+        () => Boolean,
+      )
     const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
     const namespace = ascii(options.namespace || namespaceOf(url))
     this.#context = new Context(options, namespace)

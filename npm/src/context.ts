@@ -59,7 +59,7 @@ export class Context {
    * page is prerendered, so that it becomes a visit later, with the same address.
    */
   learn(): boolean | undefined {
-    const { prerendering } = (globalThis.document ?? {}) as { prerendering?: boolean }
+    const prerendering = globalThis.document?.['prerendering' as 'hidden']
     if (this.#here !== undefined) this.#initial ??= firstPage(this.#namespace, !prerendering && this.#here)
     return prerendering
   }

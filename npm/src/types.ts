@@ -48,8 +48,8 @@ export interface Options {
          */
         maxBytes?: number | undefined
         /**
-         * Most bytes of events in IndexedDB, which stores what localStorage has no room for. Default
-         * 50 MiB.
+         * Most bytes of events in IndexedDB, which stores what localStorage has no room for.
+         * Default 50 MiB.
          */
         overflowMaxBytes?: number | undefined
       }
@@ -78,6 +78,12 @@ export interface Options {
    * null`.
    */
   context?: Properties | false | undefined
+  /**
+   * Whether to warn in the console about mistakes: one warning for each kind, with what to do. The
+   * page fetches a further chunk for this. Default: on `localhost`, its subdomains, `127.0.0.1` and
+   * `[::1]`.
+   */
+  debug?: boolean | undefined
   /** Changes an event before it is numbered, or discards it by returning `null`. */
   beforeEnqueue?: ((event: Draft) => Draft | null) | undefined
   /**
