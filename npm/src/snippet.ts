@@ -20,8 +20,8 @@
  *
  * `data-url` (default: the script's origin and folder), `data-path`, `data-namespace`,
  * `data-release`, `data-consent`, `data-sample-rate`, `data-respect-gpc` and `data-debug` set the
- * options of those names. `data-auto` watches the page as `lamplight/auto` does: everything, or only what it
- * lists of `pages clicks errors`.
+ * options of those names. `data-auto` watches the page as `lamplight/auto` does: everything, or
+ * only what it lists of `pages clicks errors`.
  *
  * @module lamplight/snippet
  */
