@@ -82,10 +82,11 @@ for (const [format, extension] of [
 }
 // Chunks that pages fetch later if they need them; CommonJS code fetches them with `import()`, too.
 await bundle(full, { entryPoints: [join(here, 'src/full.ts')], outdir: out, format: 'esm' })
+await bundle(full, { entryPoints: [join(here, 'src/debug.ts')], outdir: out, format: 'esm' })
 await bundle(translated, { entryPoints: [join(here, 'src/without_wasm/translated.ts')], outdir: out, format: 'esm' })
 /** A classic script, because a module does not know which tag loaded it. */
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
-const chunks = ['full', 'translated'].map((name) => ({ name, text: readFileSync(join(out, `${name}.js`)) }))
+const chunks = ['full', 'translated', 'debug'].map((name) => ({ name, text: readFileSync(join(out, `${name}.js`)) }))
 await bundle(first, { ...script, outfile: join(out, 'snippet.js') }, (name) => `${name}.js`)
 // The server's script names its chunks by hash, because a cached script must not get those of
 // another build.
@@ -106,6 +107,7 @@ const written = [
   'slim.js',
   'full.js',
   'translated.js',
+  'debug.js',
   'lamplight.wasm',
   'snippet.js',
   ...COMPANIONS.map((name) => `${name}.js`),
@@ -129,10 +131,10 @@ function addModules(build, module, beside) {
     sideEffects: false,
   }))
   // External, so that they stay separate chunks when a site's bundler processes the package.
-  build.onResolve({ filter: /^\.\/(full|translated)\.js$/ }, ({ path }) => ({ path, external: true }))
+  build.onResolve({ filter: /^\.\/(full|translated|debug)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
     // A script computes the addresses of its chunks; see `tag.ts`.
-    build.onLoad({ filter: /src\/(core|without_wasm\/pending_calls)\.ts$/ }, ({ path }) => ({
+    build.onLoad({ filter: /src\/(client|core|without_wasm\/pending_calls)\.ts$/ }, ({ path }) => ({
       contents: besideTheScript(readFileSync(path, 'utf8'), beside),
       loader: 'ts',
     }))
@@ -177,11 +179,11 @@ export const WebAssembly = { Module: class {}, Instance }`
 function besideTheScript(source, beside) {
   const addressed = source.replace(
     /import\('\.\/(\w+)\.js'\)/,
-    (_, name) => `import(new URL('${beside(name)}', address).href)`,
+    (_, name) => `import(new URL('${beside(name)}', addressOfScript).href)`,
   )
   if (addressed === source)
     throw new Error('failed to find the import of a chunk: adapt the pattern in besideTheScript()')
-  return `import { address } from ${JSON.stringify(join(here, 'src/tag.ts'))}\n${addressed}`
+  return `import { address as addressOfScript } from ${JSON.stringify(join(here, 'src/tag.ts'))}\n${addressed}`
 }
 
 /**

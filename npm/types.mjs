@@ -10,8 +10,12 @@ const here = dirname(fileURLToPath(import.meta.url))
 
 /** Declarations that no exported one refers to. */
 const INTERNAL = [
+  'address',
   'environment',
   'core',
+  'debug',
+  'debug/nearest',
+  'debug/refusals',
   'first',
   'first_page',
   'full',
@@ -29,8 +33,12 @@ const INTERNAL = [
   'tag',
   'auto/clicks',
   'auto/errors',
+  'auto/history',
   'auto/listen',
   'auto/pages',
+  'auto/texts',
+  'auto/thrown',
+  'auto/title',
 ]
 
 /** Writes the declarations into the directory `out`. */

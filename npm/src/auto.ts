@@ -27,27 +27,32 @@ export interface AutoOptions {
   /**
    * Tracks `page` at the start and on each change of the address, detected with the Navigation API
    * or, where there is none, the History API. A change of only the hash counts if it is a route
-   * (`#/…`). Default true.
+   * (`#/…`). `replaceState` counts if it changes the path or the route, not if it only changes the
+   * query, as search boxes do with each letter. After a change, a view waits up to a second for the
+   * page's new title, unless the user clicks or the page goes away. Default true.
    */
-  pages?: boolean
+  pages?: boolean | undefined
   /**
    * Tracks clicks on elements with `data-track="name"` and on their content;
    * `data-track-plan="pro"` adds the property `plan`. Nothing else about the element is recorded.
-   * Inside `data-track-ignore` nothing is tracked. Default true.
+   * Inside `data-track-ignore` nothing is tracked. A click on a label also clicks its control: if
+   * the label's click is tracked, the control's is not. Default true.
    */
-  clicks?: boolean
+  clicks?: boolean | undefined
   /**
-   * Tracks uncaught errors and unhandled rejections as `error` with `message`, `kind`, `stack`,
-   * `source`, `line` and `column`, at most `perMinute` (default 10). The next one reports in
-   * `left_out` how many were skipped. Default true.
+   * Tracks uncaught errors and unhandled rejections as `error` with `message`, `type` (the name of
+   * the error or class), `kind` (`error` or `unhandledrejection`), `stack`, `causes`, `errors` (of
+   * an `AggregateError`), `source`, `line` and `column`, at most `perMinute` (default 10). The next
+   * one reports in `left_out` how many were skipped. Addresses in these texts have no query and no
+   * fragment. Default true.
    */
-  errors?: boolean | { perMinute?: number }
+  errors?: boolean | { perMinute?: number | undefined } | undefined
   /**
    * The `web-vitals` library, or a function that loads it: `() => import('web-vitals')`. Its
    * measurements become metrics: timers `web_vitals.lcp`, `.inp`, `.fcp`, `.ttfb`, and the gauge
    * `web_vitals.cls`. Default: none.
    */
-  vitals?: Vitals | (() => Promise<Vitals>)
+  vitals?: Vitals | (() => Promise<Vitals>) | undefined
 }
 
 /**

@@ -1,5 +1,6 @@
 // A thin layer over the module: it has no timers, retries, storage or queue.
 
+import { address, brief } from './address.ts'
 import { Context } from './context.ts'
 import { type Core, type CoreModule, open, type Setup } from './core.ts'
 import { Gate } from './gate.ts'
@@ -53,6 +54,13 @@ export class Client implements Lamplight {
       this.#gate.consent = 'denied'
       this.#context.forget()
     })
+    // On the developer's own machine. The chunk looks at the host more closely.
+    if (options.debug ?? /localhost$|^127|::1/.test(globalThis.location?.hostname))
+      this.#listeners.warn = import('./debug.js').then(
+        ({ warnings }) => warnings(options, url),
+        // Without the chunk, notes are ignored.
+        () => Boolean,
+      )
     const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
     const namespace = ascii(options.namespace || namespaceOf(url))
     this.#context = new Context(options, namespace)
@@ -86,7 +94,7 @@ export class Client implements Lamplight {
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
     try {
-      return this.#pass({ ts: Date.now(), ...options, name, properties })
+      return this.#pass({ ...options, ts: options?.ts ?? Date.now(), name, properties })
     } catch (error) {
       this.#fail(messageOf(error))
       return lost('unavailable')
@@ -94,9 +102,10 @@ export class Client implements Lamplight {
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    const { href: url, pathname: path } = globalThis.location ?? {}
+    const path = globalThis.location?.pathname.slice(0, 500)
     const { title, referrer } = globalThis.document ?? {}
-    return this.track('page', { url, path, title, referrer, ...properties }, options)
+    const here = { url: path && address(), path, title: brief(title), referrer: brief(referrer) }
+    return this.track('page', { ...here, ...properties }, options)
   }
 
   increment(metric: string, by = 1, options?: MetricOptions): Tracked {

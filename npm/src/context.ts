@@ -1,5 +1,6 @@
 // What every event says about its page: its address, the visitor's origin now and at the first
 // visit, and the app's version.
+import { address, brief } from './address.ts'
 import { firstPage } from './first_page.ts'
 import type { Options, Properties } from './types.ts'
 
@@ -7,8 +8,11 @@ import type { Options, Properties } from './types.ts'
 export class Context {
   readonly #namespace: string
   readonly #fixed: Properties | undefined
-  /** What to remember if this is the first page that the user was seen on. */
-  readonly #here: Properties | undefined
+  /**
+   * What to remember if this is the first page that the user was seen on. `false` if nobody visits
+   * this page.
+   */
+  readonly #here: Properties | false | undefined
   /** The first page that the user was seen on. */
   #initial: Properties | undefined
   #href: string | undefined
@@ -22,20 +26,21 @@ export class Context {
       release,
       locale: navigator?.language,
       screen: screen && `${screen.width}x${screen.height}`,
-      referrer: brief(document?.referrer ?? '') || undefined,
+      referrer: brief(document?.referrer) || undefined,
       utm: campaign(),
       gpc: gpc || undefined,
       ...context,
     }
     const { referrer, utm, initial } = this.#fixed
-    // Nobody visits a worker's address, and a referrer of this site is not where the visitor came
-    // from.
+    // Nobody visits the address of a worker, a frame, `about:blank` or a file, and a referrer of
+    // this site is not where the visitor came from.
     if (document && initial === undefined) {
-      this.#here = {
-        page: this.#fixed.page ?? page(),
-        referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,
-        utm,
-      }
+      this.#here = parent === self &&
+        /^http/.test(location.href) && {
+          page: this.#fixed.page ?? address(),
+          referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,
+          utm,
+        }
     }
   }
 
@@ -45,14 +50,18 @@ export class Context {
     if (!this.#fixed) return undefined
     const { href } = location
     if (href === this.#href) return undefined
-    this.#href = href
-    this.learn()
-    return { page: page(), initial: this.#initial, ...this.#fixed }
+    this.#href = this.learn() ? '' : href
+    return { page: address(), initial: this.#initial, ...this.#fixed }
   }
 
-  /** Reads the first page that the user was seen on; stores this page if there is none. */
-  learn(): void {
-    if (this.#here) this.#initial ??= firstPage(this.#namespace, this.#here)
+  /**
+   * Reads the first page that the user was seen on; stores this page if there is none. True if this
+   * page is prerendered, so that it becomes a visit later, with the same address.
+   */
+  learn(): boolean | undefined {
+    const prerendering = globalThis.document?.['prerendering' as 'hidden']
+    if (this.#here !== undefined) this.#initial ??= firstPage(this.#namespace, !prerendering && this.#here)
+    return prerendering
   }
 
   /** Forgets the first page, because later events belong to another user. */
@@ -60,19 +69,6 @@ export class Context {
     firstPage(this.#namespace)
     this.#initial = this.#href = undefined
   }
-}
-
-/** The page's address; of the hash only a route. */
-function page(): string {
-  const { origin, pathname, hash } = location
-  return brief(origin + pathname + (hash.startsWith('#/') ? hash : ''))
-}
-
-/**
- * An address without its query, which may contain secrets or search terms, cut to 500 characters.
- */
-function brief(address: string): string {
-  return address.replace(/\?.*$/s, '').slice(0, 500)
 }
 
 /** The `utm_…` parameters of the first address of the visit. */

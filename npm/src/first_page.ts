@@ -2,19 +2,19 @@
 // module does: while consent is pending, and where WebAssembly is forbidden.
 
 /**
- * The stored first page, or else `here`, which is then stored. Undefined while consent is
- * withdrawn. Without `here`, deletes the stored one.
+ * The stored first page, or else `here`, which is then stored. `false` stores nothing. Undefined
+ * while consent is withdrawn. Without `here`, deletes the stored one.
  */
-export function firstPage(namespace: string, here?: object): Record<string, unknown> | undefined {
+export function firstPage(namespace: string, here?: object | false): Record<string, unknown> | undefined {
   try {
     const key = `${namespace}:f`
-    if (!here) delete localStorage[key]
+    if (here === undefined) delete localStorage[key]
     else if (!localStorage[`${namespace}:o`]) {
-      localStorage[key] ||= JSON.stringify(here)
+      if (here) localStorage[key] ||= JSON.stringify(here)
       return JSON.parse(localStorage[key])
     }
   } catch {
     // Without storage, every page is the first one.
-    return here as Record<string, unknown>
+    return (here || undefined) as Record<string, unknown> | undefined
   }
 }

@@ -22,6 +22,8 @@ export class NoteListeners {
   load!: () => void
   /** Continues with the full client from a state. */
   takeOver!: (state: string, releaseLock?: () => void) => void
+  /** Warns a developer about notes that mean a mistake, once it has loaded. */
+  warn?: Promise<(note: object) => void>
   /** The client has ended, with these last `stats()`. */
   closed!: (stats: string | Stats) => void
 
@@ -104,6 +106,7 @@ export class NoteListeners {
   }
 
   emit<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {
+    this.warn?.then((warn) => warn(note))
     for (const listener of this.#listeners[name] ?? []) {
       try {
         listener(note)

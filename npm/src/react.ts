@@ -42,8 +42,8 @@ export interface LamplightProviderProps {
    * returns a function that stops it: `const watch = (client) => auto(client)`, with `auto` of
    * `lamplight/auto`. When strict mode mounts twice, no page view is counted twice.
    */
-  watch?: (client: AnyLamplight) => () => void
-  children?: ReactNode
+  watch?: ((client: AnyLamplight) => () => void) | undefined
+  children?: ReactNode | undefined
 }
 
 /** Provides a client to all components inside. */

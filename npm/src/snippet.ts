@@ -3,20 +3,25 @@
  *
  * <!-- stores: page, opened -->
  * ```html
- * <script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
- *   l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>
+ * <script>((l) => { if (!l.q) return
+ *   const call = (name, given) => new Promise((done) => l.q.push([name, Date.now(), given, done]))
+ *   for (const name of 'track page increment gauge timing timer identify reset setConsent forget use flush delivered stats on close'.split(' '))
+ *     l[name] = (...given) => call(name, given)
+ *   l.on = (...given) => { const off = call('on', given); return () => off.then((stop) => stop()) }
+ *   l.timer = (metric, options, since = Date.now()) => () => l.timing(metric, Date.now() - since, options)
+ * })(window.lamplight ??= { q: [] })</script>
  * <script async src="https://t.example.com/lamplight.js" data-key="wk_try_me_now" data-auto></script>
  * <script>lamplight.track('opened', { early: true })</script>
  * ```
  *
  * The first tag queues calls made before the script has loaded. The script then makes them in their
- * order and with their own times; a queued call returns `undefined`. Without the first tag, wait
- * for the script's `load` event.
+ * order and with their own times. A queued call returns a promise of its result; `timer` and `on`
+ * return a function, as always. Without the first tag, wait for the script's `load` event.
  *
  * `data-url` (default: the script's origin and folder), `data-path`, `data-namespace`,
- * `data-release`, `data-consent`, `data-sample-rate` and `data-respect-gpc` set the options of
- * those names. `data-auto` watches the page as `lamplight/auto` does: everything, or only what it
- * lists of `pages clicks errors`.
+ * `data-release`, `data-consent`, `data-sample-rate`, `data-respect-gpc` and `data-debug` set the
+ * options of those names. `data-auto` watches the page as `lamplight/auto` does: everything, or
+ * only what it lists of `pages clicks errors`.
  *
  * @module lamplight/snippet
  */
@@ -26,8 +31,11 @@ import { messageOf } from './json.ts'
 import { tag } from './tag.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
-/** A call made before the script loaded: the method's name, the time, and the arguments. */
-export type Early = [name: string, ts: number, args: unknown[]]
+/**
+ * A call made before the script loaded: the method's name, the time, the arguments, and what takes
+ * the result.
+ */
+export type Early = [name: string, ts: number, args: unknown[], done?: (result: unknown) => void]
 
 declare global {
   interface Window {
@@ -59,10 +67,12 @@ function start({ dataset, src }: HTMLScriptElement): void {
 }
 
 function optionsOf(
-  { key = '', url, path, namespace, release, consent, sampleRate, respectGpc }: DOMStringMap,
+  { key = '', url, path, namespace, release, consent, sampleRate, respectGpc, debug, auto: _, ...rest }: DOMStringMap,
   src: string,
 ): Options {
   return {
+    // No options: `debug` looks for misspelled ones among them.
+    ...Object.fromEntries(Object.entries(rest).map(([name, value]) => [`data-${name}`, value])),
     key,
     url: url ?? new URL('.', src).href,
     ...(path && { path }),
@@ -71,16 +81,18 @@ function optionsOf(
     ...(consent && { consent: consent as NonNullable<Options['consent']> }),
     ...(sampleRate && { sampleRate: Number(sampleRate) }),
     respectGpc: respectGpc !== 'false',
+    ...(debug !== undefined && { debug: debug !== 'false' }),
   }
 }
 
-function replay(lamplight: AnyLamplight, [name, ts, given]: Early): void {
+function replay(lamplight: AnyLamplight, [name, ts, given, done]: Early): void {
   const method = (lamplight as unknown as Record<string, unknown>)[name]
   if (typeof method !== 'function') return
   const at = OPTIONS_AT[name]
   const args = [...given]
   if (at !== undefined) args[at] = { ts, ...(args[at] as object | undefined) }
-  method.apply(lamplight, args)
+  const result: unknown = method.apply(lamplight, args)
+  done?.(result)
 }
 
 // Where there is no page, the script does nothing.

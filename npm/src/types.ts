@@ -4,9 +4,11 @@ import type { Notes, Tracked } from './types/results.ts'
 export type * from './types/results.ts'
 
 /**
- * Anything that JSON can represent. What it cannot represent is replaced by a marker or left out.
+ * Anything that JSON can represent, but no list. What JSON cannot represent is replaced by a marker
+ * or left out. A value whose type is an interface is accepted, too.
  */
-export type Properties = Record<string, unknown>
+// biome-ignore lint/suspicious/noExplicitAny: with `unknown`, an interface would need an index signature.
+export type Properties = Record<string, any> & { [Symbol.iterator]?: never }
 
 /** The options of `init`. Only `url` and `key` are required. */
 export interface Options {
@@ -18,69 +20,78 @@ export interface Options {
    * The path to post events to, if your server uses another to avoid blockers. Default
    * `/v1/events`.
    */
-  path?: string
+  path?: string | undefined
   /** Minimum time between two batches that are not full, in milliseconds. Default 500. */
-  intervalMs?: number
+  intervalMs?: number | undefined
   /** Most events in a batch. Default 100. */
-  maxEvents?: number
+  maxEvents?: number | undefined
   /** Most bytes of events in a batch. Default 60,000. */
-  maxBytes?: number
+  maxBytes?: number | undefined
   /**
    * The prefix of every storage key, and the name of the overflow database. Default: `ll:` and a
    * hash of the address that events are posted to, so that a new write key also sends the events
    * stored under the old one. Pages of one origin that send to one server under different keys need
    * a namespace each, because a tab sends orphaned events under its own key.
    */
-  namespace?: string
+  namespace?: string | undefined
   /**
    * How tabs detect which others are alive: `auto` uses Web Locks where the browser has them,
    * `beat` only heartbeats in storage. Default `auto`.
    */
-  liveness?: 'auto' | 'beat'
+  liveness?: 'auto' | 'beat' | undefined
   /** How much space events may use. */
-  storage?: {
-    /**
-     * Most bytes of events in localStorage, for all pages of the origin together. Default 1 MiB.
-     */
-    maxBytes?: number
-    /**
-     * Most bytes of events in IndexedDB, which stores what localStorage has no room for. Default 50
-     * MiB.
-     */
-    overflowMaxBytes?: number
-  }
+  storage?:
+    | {
+        /**
+         * Most bytes of events in localStorage, for all pages of the origin together. Default 1
+         * MiB.
+         */
+        maxBytes?: number | undefined
+        /**
+         * Most bytes of events in IndexedDB, which stores what localStorage has no room for.
+         * Default 50 MiB.
+         */
+        overflowMaxBytes?: number | undefined
+      }
+    | undefined
   /**
    * What the user allows, as far as this page knows; see `setConsent`. Without it, the last
    * decision in this browser holds: `denied` after `setConsent('denied')` or `forget()` without a
    * later `granted`, else `granted`.
    */
-  consent?: Consent
+  consent?: Consent | undefined
   /**
    * Marks the events of users whose browser sends Global Privacy Control. The server forwards
    * marked events to no sink. Default true.
    */
-  respectGpc?: boolean
+  respectGpc?: boolean | undefined
   /**
    * The fraction of events to keep, from 0 to 1. The others get no number. The server scales counts
    * up accordingly. Default 1.
    */
-  sampleRate?: number
+  sampleRate?: number | undefined
   /** The version of your app, added to every event's context. */
-  release?: string
+  release?: string | undefined
   /**
    * More fields for every event's context, or `false` for no context. With `{ initial: null }`,
    * this page does not store which page the user was first seen on, and its events have `initial:
    * null`.
    */
-  context?: Properties | false
+  context?: Properties | false | undefined
+  /**
+   * Whether to warn in the console about mistakes: one warning for each kind, with what to do. The
+   * page fetches a further chunk for this. Default: on `localhost`, its subdomains, `127.0.0.1` and
+   * `[::1]`.
+   */
+  debug?: boolean | undefined
   /** Changes an event before it is numbered, or discards it by returning `null`. */
-  beforeEnqueue?: (event: Draft) => Draft | null
+  beforeEnqueue?: ((event: Draft) => Draft | null) | undefined
   /**
    * Called before every request. `false` defers the batch: its events stay queued and are retried
    * later.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a hook may return nothing, which sends the batch.
-  beforeSend?: (batch: { bytes: number }) => boolean | void
+  beforeSend?: ((batch: { bytes: number }) => boolean | void) | undefined
 }
 
 /**
@@ -93,7 +104,7 @@ export type Consent = 'granted' | 'denied' | 'pending'
 /** An event before it is numbered, as hooks receive it. */
 export interface Draft extends Pick<TrackOptions, 'type' | 'user' | 'monitor'> {
   name: string
-  properties?: Properties
+  properties?: Properties | undefined
   /** When it happened, in milliseconds since 1970. */
   ts: number
 }
@@ -103,21 +114,21 @@ export interface Plugin {
   /** Used in messages about the plugin. */
   name: string
   /** Called once, when the plugin is added. */
-  setup?(lamplight: AnyLamplight): void
+  setup?: ((lamplight: AnyLamplight) => void) | undefined
   /** Like the option of the same name. Plugins run in the order in which they were added. */
-  beforeEnqueue?(event: Draft): Draft | null
+  beforeEnqueue?: ((event: Draft) => Draft | null) | undefined
 }
 
 /** Options of one event. */
 export interface TrackOptions {
   /** Used by the routes of sinks. Default `default`. */
-  type?: 'default' | 'critical' | 'monitor'
+  type?: 'default' | 'critical' | 'monitor' | undefined
   /** The user of the event, instead of the one that `identify` set. */
-  user?: { id?: string | number; anonymous_id?: string }
+  user?: { id?: string | number | undefined; anonymous_id?: string | undefined } | undefined
   /** An engineering metric of the event. */
-  monitor?: Monitor
+  monitor?: Monitor | undefined
   /** When it happened, in milliseconds since 1970. Default: now. */
-  ts?: number
+  ts?: number | undefined
 }
 
 /** An engineering metric. Other members are kept as metadata. */
@@ -125,34 +136,43 @@ export interface Monitor {
   /** A count, a level, or a duration. */
   kind: 'increment' | 'gauge' | 'timer'
   /** Default: the event's name. */
-  metric?: string
+  metric?: string | undefined
   /** Default 1 for an increment. In milliseconds for a timer. */
-  value?: number
-  unit?: string
-  tags?: Record<string, string>
-  [metadata: string]: unknown
+  value?: number | undefined
+  unit?: string | undefined
+  tags?: Record<string, string> | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: as for properties.
+  [metadata: string]: any
 }
 
 /** Options of one metric. */
 export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
-  properties?: Properties
-  unit?: string
-  tags?: Record<string, string>
+  properties?: Properties | undefined
+  unit?: string | undefined
+  tags?: Record<string, string> | undefined
 }
 
 /**
- * The arguments of `track` after the name. Properties can only be left out if none is required.
+ * The arguments of `track` after the name. Properties can only be left out if none is required, and
+ * an event declared as `{}` has none.
  */
 export type TrackArguments<Given> =
   Partial<Given> extends Given
-    ? [properties?: Given, options?: TrackOptions]
-    : [properties: Given, options?: TrackOptions]
+    ? [properties?: Declared<Given> | undefined, options?: TrackOptions | undefined]
+    : [properties: Given, options?: TrackOptions | undefined]
+
+/** Everything is assignable to `{}`. */
+type Declared<Given> = [keyof Given, string] extends [never, Given]
+  ? unknown extends Given
+    ? Given
+    : Record<string, never>
+  : Given
 
 /**
  * Properties of a page view: those of your own event `page`, if your events have one, else
  * anything.
  */
-export type PageProperties<Events> = 'page' extends keyof Events ? Partial<Events['page']> : Properties
+export type PageProperties<Events> = 'page' extends keyof Events ? Declared<Partial<Events['page']>> : Properties
 
 /**
  * A client. No method throws, whatever its arguments. Errors go to `error` listeners.
@@ -170,7 +190,11 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * KiB of JSON. A larger event is dropped as `too_large`, counted, and declared to the server.
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
-  /** Tracks the event `page` with the address (`url`, `path`), the title and the referrer. */
+  /**
+   * Tracks the event `page` with the address (`url`, `path`), the title and the referrer: without
+   * queries and fragments, as in the context, and cut to 500 characters each. What you give in
+   * `properties` is kept as it is.
+   */
   page(properties?: PageProperties<Events>, options?: TrackOptions): Tracked
   /** Adds `by` (default 1) to a count. It is an event with a `monitor` object. */
   increment(metric: string, by?: number, options?: MetricOptions): Tracked

@@ -42,6 +42,7 @@ test('the package has only the entries, their types, the module and the licences
       'dist/snippet.js',
       'dist/translated.js',
       'dist/full.js',
+      'dist/debug.js',
       ...entries.flatMap((name) => [`dist/${name}.js`, `dist/${name}.cjs`]),
       ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
     ].sort(),

@@ -90,6 +90,7 @@ fn script_routes() -> Router<Arc<App>> {
         .route("/lamplight.js", get(script::script))
         .route("/lamplight-full.js", get(script::full))
         .route("/lamplight-translated.js", get(script::translated))
+        .route("/lamplight-debug.js", get(script::debug))
 }
 
 /// The demo page and its faults.

@@ -20,6 +20,14 @@ test('code that uses every type compiles with import and require', async ({ inst
   await test.step('compile', () => consumer.node(tsc, '--project', '.'))
 })
 
+for (const resolution of ['node10', 'node16', 'nodenext', 'bundler']) {
+  test(`the types accept and reject what they should with ${resolution}`, async ({ install }) => {
+    const consumer = await install(TYPES)
+    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
+    await test.step('compile', () => consumer.node(tsc, '--project', `tsconfig.${resolution}.json`))
+  })
+}
+
 test('every exported symbol is imported by a test', async ({ install }) => {
   const used = new Set<string>()
   for (const path of sources())

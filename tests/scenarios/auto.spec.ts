@@ -1,35 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { AutoOptions } from 'lamplight/auto'
-import type { EventRow } from '../harness/api.ts'
 import type { Client } from '../harness/client.ts'
-import type { Server } from '../harness/server.ts'
 import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
-
-declare global {
-  interface Window {
-    stopAuto: () => void
-  }
-}
-
-async function watch(tab: Client, options: AutoOptions): Promise<void> {
-  await tab.page.evaluate(
-    async ({ entry, options }) => {
-      const { auto } = (await import(entry)) as typeof import('lamplight/auto')
-      window.stopAuto = auto(window.lamplight, options)
-    },
-    { entry: Site.entry('./auto'), options },
-  )
-}
-
-/** The rows with this name in the order in which they were made. */
-async function rows(server: Server, name: string, count: number): Promise<EventRow[]> {
-  await expect.poll(async () => (await server.api.events({ name })).length).toBeGreaterThanOrEqual(count)
-  const found = await server.api.events({ name })
-  expect(found.length).toBe(count)
-  return found.sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
-}
+import { rows, watch } from '../harness/watched_tab.ts'
 
 /** Replaces the content of the page. */
 function show(tab: Client, html: string): Promise<void> {
@@ -37,69 +11,6 @@ function show(tab: Client, html: string): Promise<void> {
     document.body.innerHTML = html
   }, html)
 }
-
-for (const [how, hasNavigation] of [
-  ['the Navigation API', true],
-  ['the History API', false],
-] as const) {
-  test(`each change of the address is one page view with ${how}, an anchor is none`, async ({
-    context,
-    openTab,
-    server,
-  }) => {
-    if (!hasNavigation)
-      await context.addInitScript(() => Object.defineProperty(window, 'navigation', { value: undefined }))
-    const tab = await openTab()
-    const push = await tab.page.evaluateHandle(() => history.pushState)
-    await watch(tab, { clicks: false, errors: false })
-    await tab.page.evaluate(async () => {
-      const settle = () => new Promise((resolve) => setTimeout(resolve, 100))
-      history.pushState({}, '', '/cart')
-      history.pushState({ again: true }, '', '/cart')
-      history.replaceState({}, '', '/cart?step=2')
-      history.replaceState({ scroll: 100 }, '')
-      await settle()
-      location.hash = 'terms'
-      await settle()
-      location.hash = '#/route'
-      await settle()
-      history.go(-2)
-      await settle()
-    })
-    await expect.poll(() => tab.page.evaluate(() => location.search + location.hash)).toBe('?step=2')
-    const views = await rows(server, 'page', 5)
-    const seen = views.map(({ properties }) => new URL(String(properties['url'])))
-    expect(seen.map(({ pathname, search, hash }) => pathname + search + hash)).toEqual([
-      '/',
-      '/cart',
-      '/cart?step=2',
-      '/cart?step=2#/route',
-      '/cart?step=2',
-    ])
-    expect(new URL(String(views[1]?.properties['referrer'])).pathname).toBe('/')
-
-    await tab.page.evaluate(() => {
-      window.stopAuto()
-      history.pushState({}, '', '/unseen')
-    })
-    expect(await tab.page.evaluate((push) => history.pushState === push, push)).toBe(true)
-    await tab.track('last')
-    await rows(server, 'last', 1)
-    await rows(server, 'page', 5)
-  })
-}
-
-test('watching twice, as in React strict mode, counts no page view twice', async ({ openTab, server }) => {
-  const tab = await openTab()
-  await watch(tab, {})
-  await tab.page.evaluate(() => window.stopAuto())
-  await watch(tab, {})
-  await tab.page.evaluate(() => history.pushState({}, '', '/next'))
-  await tab.track('last')
-  await rows(server, 'last', 1)
-  const views = await rows(server, 'page', 2)
-  expect(views.map(({ properties }) => properties['path'])).toEqual(['/', '/next'])
-})
 
 test('only clicks on marked elements are tracked, with their properties', async ({ openTab, server }) => {
   const tab = await openTab()
@@ -124,6 +35,104 @@ test('only clicks on marked elements are tracked, with their properties', async 
   const all = (await server.api.events()).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
   expect(all.map(({ name }) => name)).toEqual(['bought', 'outer', 'bought', 'last'])
   expect(all[0]?.properties).toEqual({ item_id: '7', plan: 'pro' })
+})
+
+test('one action of the user is one click, whatever labels do', async ({ openTab, server }) => {
+  const tab = await openTab()
+  await show(
+    tab,
+    `
+    <label id="around" data-track="around">Text <input id="in" type="checkbox"></label>
+    <div data-track="group"><label id="for" for="out">Text</label><input id="out" type="checkbox"></div>
+    <label id="unmarked">Text <input type="radio" data-track="radio"></label>
+    <label id="outer" data-track="outer">Text <input id="inner" type="checkbox" data-track="inner"></label>
+    <label id="off" data-track="off">Text <input type="checkbox" disabled></label>
+    <label id="stopped" data-track="stopped">Text <input id="kept" type="checkbox"></label>
+    <p data-track-ignore><label id="ignored" for="seen">Text</label></p><input id="seen" type="checkbox" data-track="seen">
+    <label id="linked" data-track="linked">Text <button id="button" data-track="button">B</button><input type="text"></label>`,
+  )
+  await tab.page.evaluate(() => {
+    document.querySelector('#stopped')?.addEventListener('click', (event) => event.preventDefault())
+  })
+  await watch(tab, { pages: false, errors: false })
+  const click = (selector: string) => tab.page.click(selector, { position: { x: 3, y: 5 }, force: true })
+  for (const label of ['#around', '#for', '#unmarked', '#outer', '#off', '#stopped', '#ignored', '#linked'])
+    await click(label)
+  for (const control of ['#in', '#out', '#inner', '#kept', '#button']) await tab.page.click(control)
+  await tab.page.focus('#in')
+  await tab.page.keyboard.press('Space')
+  await tab.page.focus('#button')
+  await tab.page.keyboard.press('Enter')
+  // A second click of the page's own code is another click, in the same task, too.
+  await tab.page.evaluate(() => {
+    document.querySelector<HTMLElement>('#around')?.click()
+    document.querySelector<HTMLElement>('#in')?.click()
+  })
+  await tab.track('last')
+  await rows(server, 'last', 1)
+  const all = (await server.api.events()).sort((a, b) => (a.seq ?? 0) - (b.seq ?? 0))
+  expect(all.map(({ name }) => name)).toEqual([
+    ...['around', 'group', 'radio', 'outer', 'off', 'stopped', 'seen', 'linked'],
+    ...['around', 'group', 'inner', 'stopped', 'button'],
+    ...['around', 'button', 'around', 'around'],
+    'last',
+  ])
+})
+
+test('what is thrown keeps its content, without what addresses may contain', async ({ openTab, server }) => {
+  const tab = await openTab()
+  await watch(tab, { pages: false, clicks: false })
+  await tab.page.evaluate(async () => {
+    const rejections: unknown[] = [
+      { code: 401, reason: 'expired' },
+      await fetch('/lamplight/none?token=SECRET'),
+      new DOMException('The user aborted a request.', 'AbortError'),
+      new AggregateError([new Error('a'), new TypeError('b')], 'all failed'),
+      new Error('outer', { cause: new Error('Failed to load /api?token=SECRET') }),
+      undefined,
+      null,
+      new Proxy(
+        {},
+        {
+          get: () => {
+            // What reading causes is not tracked, or it would never end.
+            window.dispatchEvent(new ErrorEvent('error', { error: new Error('while reading') }))
+            throw new Error('hostile')
+          },
+        },
+      ),
+    ]
+    for (const reason of rejections) void Promise.reject(reason)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    window.dispatchEvent(
+      new ErrorEvent('error', {
+        error: Object.assign(new Error('failed at https://shop.example/?token=SECRET#SECRET'), {
+          stack: 'Error: failed\n    at f (https://shop.example/app.js?v=SECRET:10:5)',
+        }),
+        filename: 'https://shop.example/app.js?v=SECRET#SECRET',
+        lineno: 10,
+      }),
+    )
+  })
+  const found = (await rows(server, 'error', 9)).map(({ properties }) => properties)
+  expect(found.map(({ message, type }) => [message, type])).toEqual([
+    ['{code: 401, reason: "expired"}', 'Object'],
+    [expect.stringMatching(/^response 404 .*\/lamplight\/none$/), 'Response'],
+    ['The user aborted a request.', 'AbortError'],
+    ['all failed', 'AggregateError'],
+    ['outer', 'Error'],
+    ['undefined', 'undefined'],
+    ['null', 'null'],
+    ['[unreadable]', '[unreadable]'],
+    ['failed at https://shop.example/', 'Error'],
+  ])
+  expect(found[3]?.['errors']).toEqual(['Error: a', 'TypeError: b'])
+  expect(found[4]?.['causes']).toEqual(['Error: Failed to load /api'])
+  expect(found[8]).toMatchObject({
+    source: 'https://shop.example/app.js',
+    stack: expect.stringContaining('app.js:10:5'),
+  })
+  expect(JSON.stringify(found)).not.toContain('SECRET')
 })
 
 test('errors and rejections are tracked with a rate limit, cut, and without recursion', async ({

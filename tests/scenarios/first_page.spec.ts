@@ -1,8 +1,8 @@
 import type { BrowserContext, Page } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { Client } from '../harness/client.ts'
-import type { Server } from '../harness/server.ts'
-import type { Site } from '../harness/site.ts'
+import { type Server, WRITE_KEY } from '../harness/server.ts'
+import { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
 const CAMPAIGN = '/landing?utm_source=news&utm_medium=mail&token=secret'
@@ -158,6 +158,68 @@ test('the context option overrides the first page, and a corrupt value is replac
   await visit(tab.page, site, server, '/repaired')
   await tab.track('repaired')
   expect(await initialOf(server, 'repaired')).toEqual({ page: `${site.origin}/repaired` })
+})
+
+test('a frame, an empty page or a prerendered page is never the first page', async ({ context, server, site }) => {
+  const page = await context.newPage()
+  await page.goto(`${site.origin}/frames`)
+  const { entry, url, key } = { entry: Site.entry(), url: server.url, key: WRITE_KEY }
+  const script = site.add(
+    '/tracks.js',
+    `import { init } from '${entry}'
+    const lamplight = init({ url: '${url}', key: '${key}' })
+    lamplight.track(new URL(import.meta.url).searchParams.get('name'))
+    await lamplight.flush()
+    ;(opener ?? parent).postMessage('sent', '*')`,
+  )
+  // In a frame of this origin, in frames without an address, and in an empty window.
+  await page.evaluate(async (script) => {
+    const inside = async (target: Window, name: string) => {
+      const tag = Object.assign(target.document.createElement('script'), {
+        type: 'module',
+        src: `${script}?name=${name}`,
+      })
+      const told = new Promise((resolve) => window.addEventListener('message', resolve, { once: true }))
+      target.document.head.append(tag)
+      await told
+    }
+    for (const [name, attributes] of Object.entries({
+      framed: { src: '/framed' },
+      srcdoc: { srcdoc: '<p>A frame' },
+      blank: {},
+    })) {
+      const frame = document.createElement('iframe')
+      for (const [attribute, value] of Object.entries(attributes)) frame.setAttribute(attribute, value)
+      const loaded = new Promise((resolve) => (frame.onload = resolve))
+      document.body.append(frame)
+      await loaded
+      await inside(frame.contentWindow as Window, name)
+    }
+    await inside(window.open('about:blank') as Window, 'opened')
+  }, script)
+  for (const name of ['framed', 'srcdoc', 'blank', 'opened'])
+    expect(await initialOf(server, name), name).toBeUndefined()
+  expect(await keys(page)).not.toContain('f')
+
+  // A prerendered page is one as soon as the user opens it.
+  await page.evaluate(() => Object.defineProperty(document, 'prerendering', { value: true, configurable: true }))
+  const tab = await Client.in(page, server.url)
+  await tab.track('prerendered')
+  expect(await initialOf(server, 'prerendered')).toBeUndefined()
+  await page.evaluate(() => Object.defineProperty(document, 'prerendering', { value: false }))
+  await tab.track('shown')
+  expect(await initialOf(server, 'shown')).toEqual({ page: `${site.origin}/frames` })
+
+  // Frames know the first page of their site.
+  const frame = page.frames().find((frame) => frame.url().endsWith('/framed'))
+  await frame?.evaluate(
+    async ({ entry, url, key }) => {
+      const { init } = (await import(entry)) as typeof import('lamplight')
+      init({ url, key }).track('framed_later')
+    },
+    { entry, url, key },
+  )
+  expect(await initialOf(server, 'framed_later')).toEqual({ page: `${site.origin}/frames` })
 })
 
 test('without WebAssembly and consent, the first page is not stored', async ({ page, server, site }) => {

@@ -4,8 +4,13 @@ import type { Site } from '../harness/site.ts'
 import { expect, test } from '../harness/test.ts'
 
 /** The first tag of the documentation. */
-const STUB = `<script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
-  l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>`
+const STUB = `<script>((l) => { if (!l.q) return
+  const call = (name, given) => new Promise((done) => l.q.push([name, Date.now(), given, done]))
+  for (const name of 'track page increment gauge timing timer identify reset setConsent forget use flush delivered stats on close'.split(' '))
+    l[name] = (...given) => call(name, given)
+  l.on = (...given) => { const off = call('on', given); return () => off.then((stop) => stop()) }
+  l.timer = (metric, options, since = Date.now()) => () => l.timing(metric, Date.now() - since, options)
+})(window.lamplight ??= { q: [] })</script>`
 
 /** Opens a page of the site with this content. */
 async function open(page: Page, site: Site, html: string): Promise<void> {

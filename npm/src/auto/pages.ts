@@ -1,7 +1,10 @@
 // Tracks page views, including those of pages that change their address without a reload.
 
+import { address } from '../address.ts'
 import type { AnyLamplight } from '../types.ts'
+import { watchAddress } from './history.ts'
 import { listen } from './listen.ts'
+import { whenTitled } from './title.ts'
 
 /**
  * The last view of each client, so that watching again, as in React's strict mode, tracks no second
@@ -11,25 +14,47 @@ const lastViews = new WeakMap<object, string>()
 
 export function watchPages(lamplight: AnyLamplight): () => void {
   let previous: string | undefined
-  const view = (): void => {
+  /** Tracks the view that waits for its title, if there is one. */
+  let finish = (): void => {}
+  const isPrerendered = (): boolean | undefined => (document as { prerendering?: boolean }).prerendering
+
+  /** The address may have changed. `isReplaced` if the entry of the history is still the same. */
+  const changed = (isReplaced?: boolean): void => {
+    // A prerendered page may never be shown.
+    if (isPrerendered()) return
+    finish()
     const here = place()
-    if (lastViews.get(lamplight) !== here) {
-      lastViews.set(lamplight, here)
-      lamplight.page(previous === undefined ? undefined : { referrer: previous })
+    const url = address()
+    // Search boxes replace the query with each letter.
+    const isView = lastViews.get(lamplight) !== here && !(isReplaced && url === previous)
+    lastViews.set(lamplight, here)
+    if (isView) view(url)
+    previous = url
+  }
+  const view = (url: string): void => {
+    // The title of a page that was just loaded is its own.
+    if (previous === undefined && document.title) {
+      lamplight.page()
+      return
     }
-    previous = location.href
+    const ts = Date.now()
+    const properties = { url, path: location.pathname.slice(0, 500), ...(previous && { referrer: previous }) }
+    finish = whenTitled(document.title, () => lamplight.page(properties, { ts }))
   }
   const back = ({ persisted }: PageTransitionEvent): void => {
     if (!persisted) return
     // The page came back from the back/forward cache, which is a view without a change of address.
     lastViews.delete(lamplight)
-    view()
+    previous = undefined
+    changed()
   }
-  const stops = [watchAddress(view), listen(window, ['pageshow'], back)]
-  // A prerendered page may never be shown.
-  const { prerendering } = document as { prerendering?: boolean }
-  if (prerendering) stops.push(listen(document, ['prerenderingchange'], view))
-  else view()
+  const stops = [
+    watchAddress(() => finish(), changed),
+    listen(window, ['pageshow'], back),
+    listen(document, ['prerenderingchange'], () => changed()),
+    () => finish(),
+  ]
+  changed()
   return () => {
     for (const stop of stops) stop()
   }
@@ -39,34 +64,4 @@ export function watchPages(lamplight: AnyLamplight): () => void {
 function place(): string {
   const { pathname, search, hash } = location
   return pathname + search + (/^#!?\//.test(hash) ? hash : '')
-}
-
-/** Calls `changed` when the address may have changed. */
-function watchAddress(changed: () => void): () => void {
-  const { navigation } = globalThis as { navigation?: EventTarget }
-  if (navigation) return listen(navigation, ['currententrychange'], changed)
-  const stops = [
-    listen(window, ['popstate', 'hashchange'], changed),
-    follow('pushState', changed),
-    follow('replaceState', changed),
-  ]
-  return () => {
-    for (const stop of stops) stop()
-  }
-}
-
-/** Calls `changed` after each call of a method of the history. */
-function follow(name: 'pushState' | 'replaceState', changed: () => void): () => void {
-  const own = history[name]
-  let isOver = false
-  const followed: History['pushState'] = (...given) => {
-    own.apply(history, given)
-    if (!isOver) changed()
-  }
-  history[name] = followed
-  return () => {
-    isOver = true
-    // Other code may have wrapped this function. Then it stays, and only passes calls on.
-    if (history[name] === followed) history[name] = own
-  }
 }

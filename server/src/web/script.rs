@@ -1,7 +1,8 @@
 //! The SDK as scripts, which are built with the npm package and embedded in the binary.
 //!
 //! `/lamplight.js` is for pages without a bundler. It loads the full client after the page has
-//! loaded, and the translated client where the page forbids WebAssembly.
+//! loaded, the translated client where the page forbids WebAssembly, and warnings on the developer's
+//! machine.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -26,6 +27,7 @@ struct Files;
 const NAME: &str = "lamplight.js";
 const FULL: &str = "lamplight-full.js";
 const TRANSLATED: &str = "lamplight-translated.js";
+const DEBUG: &str = "lamplight-debug.js";
 /// Encodings, the best first, each with the suffix of its file names.
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// A browser may reuse the script for an hour, and for a day while it fetches the current one.
@@ -49,6 +51,11 @@ pub async fn full(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
 /// `GET /lamplight-translated.js?build=…`: the full client without WebAssembly.
 pub async fn translated(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     chunk(TRANSLATED, query.as_deref(), &headers)
+}
+
+/// `GET /lamplight-debug.js?build=…`: warnings about mistakes, for developers.
+pub async fn debug(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    chunk(DEBUG, query.as_deref(), &headers)
 }
 
 /// The build is the first 16 hexadecimal digits of the file's SHA-256. A script and the client that

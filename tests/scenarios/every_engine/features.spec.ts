@@ -87,3 +87,26 @@ test('page views, marked clicks, errors and rejections are tracked automatically
     ['error', 'rejected'],
   ])
 })
+
+test('a click on a label counts once, although the browser also clicks its control', async ({ openClient, server }) => {
+  const client = await openClient()
+  const isChecked = await client.tab.evaluate(
+    async ({ entry }) => {
+      const { auto } = (await import(entry)) as typeof import('lamplight/auto')
+      document.body.innerHTML = `<label data-track="around">Text <input type="checkbox"></label>
+        <div data-track="group"><label for="out">Text</label><input id="out" type="checkbox"></div>
+        <label>Text <input type="checkbox" data-track="control"></label>`
+      auto(window.lamplight, { pages: false })
+      for (const label of document.querySelectorAll('label')) label.click()
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      document.querySelector<HTMLElement>('#out')!.click()
+      window.lamplight.track('last')
+      return [...document.querySelectorAll('input')].map(({ checked }) => checked)
+    },
+    { entry: Site.entry('./auto') },
+  )
+  expect(isChecked).toEqual([true, false, true])
+  await expect.poll(async () => (await server.api.events({ name: 'last' })).length).toBe(1)
+  const rows = (await server.api.events()).sort((a, b) => Number(a.seq) - Number(b.seq))
+  expect(rows.map(({ name }) => name)).toEqual(['around', 'group', 'control', 'group', 'last'])
+})

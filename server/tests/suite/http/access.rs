@@ -14,8 +14,15 @@ use super::faults::Inside;
 use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY};
 
 /// Paths that need neither a key nor a token under `lamplight serve`.
-const PUBLIC: [&str; 6] =
-    ["/", "/healthz", "/readyz", "/lamplight.js", "/lamplight-full.js", "/lamplight-translated.js"];
+const PUBLIC: [&str; 7] = [
+    "/",
+    "/healthz",
+    "/readyz",
+    "/lamplight.js",
+    "/lamplight-full.js",
+    "/lamplight-translated.js",
+    "/lamplight-debug.js",
+];
 
 fn api_routes() -> Vec<ApiRoute> {
     router::api_routes().list().to_vec()
