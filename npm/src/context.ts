@@ -1,6 +1,7 @@
 // What every event says about its page: its address, the visitor's origin now and at the first
 // visit, and the app's version.
 import { firstPage } from './first_page.ts'
+import { objectJson } from './json.ts'
 import type { Options, Properties } from './types.ts'
 
 /** Makes the `context` object. The page's address may change during its life. */
@@ -12,6 +13,8 @@ export class Context {
   /** The first page that the user was seen on. */
   #initial: Properties | undefined
   #href: string | undefined
+  /** The page's address at the time of a call that is repeated later. */
+  at: string | undefined
 
   constructor({ context, release, respectGpc = true }: Options, namespace: string) {
     this.#namespace = namespace
@@ -32,22 +35,29 @@ export class Context {
     // from.
     if (document && initial === undefined) {
       this.#here = {
-        page: this.#fixed.page ?? page(),
+        page: this.#fixed.page ?? page(location.href),
         referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,
         utm,
       }
     }
   }
 
-  /** The context, if it has changed since the last call. */
+  /** The context without the first page, if it has changed since the last call. */
   changed(): Properties | undefined {
     // Called for every event, and reading the address has a cost.
     if (!this.#fixed) return undefined
-    const { href } = location
+    const href = this.at ?? location.href
     if (href === this.#href) return undefined
     this.#href = href
+    return { page: page(href), ...this.#fixed }
+  }
+
+  /** The text of a context with the first page, which needs consent. */
+  withFirstPage(json: string): string {
     this.learn()
-    return { page: page(), initial: this.#initial, ...this.#fixed }
+    return json && this.#initial
+      ? `{"initial":${objectJson('context', this.#initial, () => {})},${json.slice(1)}`
+      : json
   }
 
   /** Reads the first page that the user was seen on; stores this page if there is none. */
@@ -63,8 +73,8 @@ export class Context {
 }
 
 /** The page's address; of the hash only a route. */
-function page(): string {
-  const { origin, pathname, hash } = location
+function page(href: string): string {
+  const { origin, pathname, hash } = new URL(href)
   return brief(origin + pathname + (hash.startsWith('#/') ? hash : ''))
 }
 

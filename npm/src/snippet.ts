@@ -4,14 +4,15 @@
  * <!-- stores: page, opened -->
  * ```html
  * <script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
- *   l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>
+ *   l[name] = (...given) => { try { given = structuredClone(given) } catch {} l.q.push([name, Date.now(), given, location.href]) } }))(window.lamplight ??= { q: [] })</script>
  * <script async src="https://t.example.com/lamplight.js" data-key="wk_try_me_now" data-auto></script>
  * <script>lamplight.track('opened', { early: true })</script>
  * ```
  *
  * The first tag queues calls made before the script has loaded. The script then makes them in their
- * order and with their own times; a queued call returns `undefined`. Without the first tag, wait
- * for the script's `load` event.
+ * order, each with the time, the arguments and the address of the page at the time of the call; a
+ * queued call returns `undefined`. Arguments that cannot be cloned, such as functions and elements,
+ * are queued as they are. Without the first tag, wait for the script's `load` event.
  *
  * `data-url` (default: the script's origin and folder), `data-path`, `data-namespace`,
  * `data-release`, `data-consent`, `data-sample-rate` and `data-respect-gpc` set the options of
@@ -21,13 +22,17 @@
  * @module lamplight/snippet
  */
 import { auto } from './auto.ts'
+import type { Client } from './client.ts'
 import { init } from './index.ts'
 import { messageOf } from './json.ts'
 import { tag } from './tag.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
-/** A call made before the script loaded: the method's name, the time, and the arguments. */
-export type Early = [name: string, ts: number, args: unknown[]]
+/**
+ * A call made before the script loaded: the method's name, the time, the arguments, and the page's
+ * address, which older tags do not record.
+ */
+export type Early = [name: string, ts: number, args: unknown[], href?: string]
 
 declare global {
   interface Window {
@@ -74,13 +79,14 @@ function optionsOf(
   }
 }
 
-function replay(lamplight: AnyLamplight, [name, ts, given]: Early): void {
+function replay(lamplight: AnyLamplight, [name, ts, given, href]: Early): void {
   const method = (lamplight as unknown as Record<string, unknown>)[name]
   if (typeof method !== 'function') return
   const at = OPTIONS_AT[name]
   const args = [...given]
   if (at !== undefined) args[at] = { ts, ...(args[at] as object | undefined) }
-  method.apply(lamplight, args)
+  if (name === 'page' && href) args[0] = { url: href, path: new URL(href).pathname, ...(args[0] as object | undefined) }
+  ;(lamplight as unknown as Client).callAt(href, () => method.apply(lamplight, args))
 }
 
 // Where there is no page, the script does nothing.

@@ -5,7 +5,7 @@ import { expect, test } from '../harness/test.ts'
 
 /** The first tag of the documentation. */
 const STUB = `<script>((l) => l.q && 'track page identify reset increment gauge timing setConsent forget use on'.split(' ').forEach((name) => {
-  l[name] = (...given) => { l.q.push([name, Date.now(), given]) } }))(window.lamplight ??= { q: [] })</script>`
+  l[name] = (...given) => { try { given = structuredClone(given) } catch {} l.q.push([name, Date.now(), given, location.href]) } }))(window.lamplight ??= { q: [] })</script>`
 
 /** Opens a page of the site with this content. */
 async function open(page: Page, site: Site, html: string): Promise<void> {
