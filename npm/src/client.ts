@@ -27,7 +27,7 @@ import type {
   Tracked,
   TrackOptions,
 } from './types.ts'
-import { CONSENT, LASTING, loadTranslated, OF_USER, type WaitingCall } from './without_wasm/pending_calls.ts'
+import { CONSENT, fetchTranslated, LASTING, OF_USER, type WaitingCall } from './without_wasm/pending_calls.ts'
 
 /** Most calls that wait. Newer events are dropped. */
 const WAITING_MAX = 1_000
@@ -84,17 +84,19 @@ export class Client implements Lamplight {
         // Where a policy forbids WebAssembly, WebKit still compiles modules, and refuses to
         // instantiate them.
         this.#isLoading = true
-        loadTranslated(
-          cause,
-          (module) => {
+        fetchTranslated()
+          .then(({ translated, replay }) => {
             this.#isLoading = false
-            opened(module)
-          },
-          this.#gate,
-          this.#waiting,
-          (call, kind) => this.#do(call, kind),
-          (message) => this.#fail(message),
-        )
+            replay(
+              () => opened(translated),
+              this.#gate,
+              this.#waiting.splice(0),
+              (...call) => this.#do(...call),
+            )
+          })
+          .catch((error) =>
+            this.#fail(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
+          )
       }
     }
     if (this.#gate.consent === 'pending') return
@@ -320,17 +322,13 @@ export class Client implements Lamplight {
   #do(...waiting: WaitingCall): void {
     const [call, kind] = waiting
     if (this.#isLoading || (kind && this.#gate.consent === 'pending')) this.#waiting.push(waiting)
-    else if (this.#call(call) === false)
+    else if (this.#safely(() => this.#core && call(this.#core)) === false)
       queueMicrotask(() =>
         this.#safely(() => {
           // No call is under way. So a client that is busy then has failed.
           if (this.#core && call(this.#core) === false) throw Error('the client stopped unexpectedly')
         }),
       )
-  }
-
-  #call(call: WaitingCall[0]): boolean | undefined {
-    return this.#safely(() => this.#core && call(this.#core))
   }
 
   /** Never breaks the page: an error in the module ends the client, and the caller goes on. */

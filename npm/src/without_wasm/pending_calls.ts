@@ -1,7 +1,5 @@
-// Fetches the translated client on a page that forbids WebAssembly, where calls wait for it.
-import type { Core, CoreModule } from '../core.ts'
-import type { Gate } from '../gate.ts'
-import { messageOf } from '../json.ts'
+// What waits on a page that forbids WebAssembly until the translated client has been fetched.
+import type { Core } from '../core.ts'
 
 /** A call that an event or an id of the user makes: a withdrawal of consent cancels it. */
 export const OF_USER = 1
@@ -13,22 +11,4 @@ export const LASTING = 3
 /** A call of the module that waits, and which of the kinds it is, if any. */
 export type WaitingCall = [call: (core: Core) => boolean | undefined, kind?: number]
 
-/**
- * When the translated client has loaded, `open` starts it, and `repeat` gets the calls of `waiting`
- * that `gate` allows, in their order. If it cannot load, `failed` gets the reason; `cause` is why
- * WebAssembly did not run.
- */
-export function loadTranslated(
-  cause: unknown,
-  open: (module: CoreModule) => void,
-  gate: Gate,
-  waiting: WaitingCall[],
-  repeat: (...call: WaitingCall) => void,
-  failed: (message: string) => void,
-): void {
-  import('./translated.js')
-    .then(({ translated, replay }) => replay(() => open(translated), gate, waiting, repeat))
-    .catch((error: unknown) =>
-      failed(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
-    )
-}
+export const fetchTranslated = () => import('./translated.js')

@@ -23,7 +23,7 @@ export function replay(
   open()
   // The client reports at its start if consent was withdrawn on an earlier page.
   let isWithdrawn = gate.consent !== consent
-  for (const [call, kind] of waiting.splice(0)) {
+  for (const [call, kind] of waiting) {
     if (kind === CONSENT) isWithdrawn = false
     if (!isWithdrawn || kind !== OF_USER) repeat(call, kind)
   }
