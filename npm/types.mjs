@@ -11,6 +11,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 /** Declarations that no exported one refers to. */
 const INTERNAL = [
   'environment',
+  'event_parts',
   'core',
   'first',
   'first_page',
