@@ -108,14 +108,16 @@ export class Client implements Lamplight {
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
-    return this.#track(name, () => ({ ...options, properties }))
+    return this.#track(name, options, () => ({ properties }))
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    return this.#track('page', () => {
+    return this.#track('page', options, () => {
       const { href: url, pathname: path } = globalThis.location ?? {}
       const { title, referrer } = globalThis.document ?? {}
-      return { ...options, properties: { url, path, title, referrer, ...properties } }
+      // A long text would become as many members.
+      const given = typeof properties === 'object' ? properties : { value: properties }
+      return { properties: { url, path, title, referrer, ...given } }
     })
   }
 
@@ -266,21 +268,21 @@ export class Client implements Lamplight {
   }
 
   #metric(kind: Monitor['kind'], metric: string, value: number, options?: MetricOptions): Tracked {
-    return this.#track(metric, () => {
-      const { properties, unit, tags, ...rest } = options ?? {}
-      return { ...rest, properties, monitor: { kind, value, unit, tags } as Monitor }
+    return this.#track(metric, options, () => {
+      const { properties, unit, tags } = options ?? {}
+      return { properties, monitor: { kind, value, unit, tags } as Monitor }
     })
   }
 
   /**
-   * Records an event if consent, sampling and hooks allow it. `make` and hooks are the page's code:
-   * what they throw ends this event, not the client.
+   * Records an event if consent, sampling and hooks allow it. Options, `make` and hooks may throw,
+   * because they are the page's code: that ends this event, not the client.
    */
-  #track(name: string, make: () => Omit<Draft, 'name' | 'ts'> & Pick<TrackOptions, 'ts'>): Tracked {
+  #track(name: string, options: TrackOptions | undefined, make: () => Pick<Draft, 'properties' | 'monitor'>): Tracked {
     const report = (message: string) => this.#error(`track('${messageOf(name).slice(0, 99)}'): ${message}`)
     try {
-      const draft = make()
-      const kept = this.#gate.pass({ ...draft, ts: timeOf(draft.ts), name }, report)
+      const { ts, type, user, monitor } = options ?? {}
+      const kept = this.#gate.pass({ name, ts: timeOf(ts), type, user, monitor, ...make() } as Draft, report)
       return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
     } catch (error) {
       report(messageOf(error))

@@ -67,6 +67,7 @@ function userOf(user: NonNullable<Draft['user']>): object {
 }
 
 function monitorOf(given: NonNullable<Draft['monitor']>): object {
+  must('monitor', given, typeof given === 'object')
   // Its own `toJSON` could write anything.
   const monitor = { rate: 1, ...given, toJSON: undefined }
   const { kind, metric = '', value = kind === 'increment' ? 1 : undefined, rate } = monitor

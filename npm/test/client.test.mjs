@@ -231,8 +231,11 @@ test('an event over a limit crosses without its text, to be numbered and declare
     calls.filter(([name]) => name === 'track').map(([, , ...rest]) => rest),
     Array(3).fill(['', 201]),
   )
+  lamplight.page(long)
+  assert.equal(lamplight.track('e', {}, long).stored, true)
+  assert.equal(lamplight.track('e', {}, { monitor: long }).reason, 'invalid')
   lamplight.track('日'.repeat(67))
-  assert.equal(events()[3].nameBytes, 201)
+  assert.equal(events()[5].nameBytes, 201)
 })
 
 test('a context over the limit is left out and reported', () => {
