@@ -12,6 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const INTERNAL = [
   'address',
   'environment',
+  'event_parts',
   'core',
   'debug',
   'debug/nearest',

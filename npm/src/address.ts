@@ -8,8 +8,7 @@ export function brief<Text extends string | undefined>(text: Text): Text {
   return text?.slice(0, 500).replace(/(:\/\/[^\s?#]*)[?#]\S*|[\ud800-\udbff]$/g, '$1') as Text
 }
 
-/** The page's address; of the hash only a route, and of a route only its path. */
-export function address(): string {
-  const { origin, pathname, hash } = location
+/** The address of a page; of the hash only a route, and of a route only its path. */
+export function address({ origin, pathname, hash }: Location | URL): string {
   return (origin + pathname + (/^#!?\/[^?#&=]*/.exec(hash) ?? '')).slice(0, 500)
 }

@@ -3,6 +3,7 @@
 import { address, brief } from './address.ts'
 import { Context } from './context.ts'
 import { type Core, type CoreModule, open, type Setup } from './core.ts'
+import { idOf, partsOf, timeOf } from './event_parts.ts'
 import { Gate } from './gate.ts'
 import { TRACK_OUTCOMES } from './generated/codes.ts'
 import { inside, messageOf, objectJson } from './json.ts'
@@ -10,7 +11,7 @@ import { namespaceOf } from './namespace.ts'
 import { NoteListeners } from './notes.ts'
 import { addressOf, CONSENTS, isConsent } from './options.ts'
 import { statsOf } from './stats.ts'
-import { ascii, encoder } from './text.ts'
+import { ascii } from './text.ts'
 import type {
   Consent,
   Draft,
@@ -27,7 +28,10 @@ import type {
   Tracked,
   TrackOptions,
 } from './types.ts'
-import { recordCalls } from './without_wasm/pending_calls.ts'
+import { CONSENT, fetchTranslated, LASTING, OF_USER, type WaitingCall } from './without_wasm/pending_calls.ts'
+
+/** Most calls that wait. Newer events are dropped. */
+const WAITING_MAX = 1_000
 
 export class Client implements Lamplight {
   readonly #listeners: NoteListeners
@@ -40,6 +44,12 @@ export class Client implements Lamplight {
    * ended.
    */
   #core: Core | undefined
+  /**
+   * The calls that wait for consent, or for the translated client. An event waits as its text, so
+   * that later changes of its properties, of the user or of the page's address do not change it.
+   */
+  readonly #waiting: WaitingCall[] = []
+  #isLoading = false
   /** The id that `identify` set, possibly before there was consent. */
   #id = ''
   #lastError: string | undefined
@@ -81,7 +91,20 @@ export class Client implements Lamplight {
       } catch (cause) {
         // Where a policy forbids WebAssembly, WebKit still compiles modules, and refuses to
         // instantiate them.
-        this.#core = recordCalls(cause, opened, this.#gate, (message) => this.#fail(message))
+        this.#isLoading = true
+        fetchTranslated()
+          .then(({ translated, replay }) => {
+            this.#isLoading = false
+            replay(
+              () => opened(translated),
+              this.#gate,
+              this.#waiting.splice(0),
+              (...call) => this.#do(...call),
+            )
+          })
+          .catch((error) =>
+            this.#fail(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
+          )
       }
     }
     if (this.#gate.consent === 'pending') return
@@ -93,19 +116,19 @@ export class Client implements Lamplight {
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
-    try {
-      return this.#pass({ ...options, ts: options?.ts ?? Date.now(), name, properties })
-    } catch (error) {
-      this.#fail(messageOf(error))
-      return lost('unavailable')
-    }
+    return this.#track(name, options, () => ({ properties }))
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    const path = globalThis.location?.pathname.slice(0, 500)
-    const { title, referrer } = globalThis.document ?? {}
-    const here = { url: path && address(), path, title: brief(title), referrer: brief(referrer) }
-    return this.track('page', { ...here, ...properties }, options)
+    return this.#track('page', options, () => {
+      const { place } = this.#context
+      const path = place?.pathname.slice(0, 500)
+      const { title, referrer } = globalThis.document ?? {}
+      // A long text would become as many members.
+      const given = typeof properties === 'object' ? properties : { value: properties }
+      const here = { url: place && address(place), path, title: brief(title), referrer: brief(referrer) }
+      return { properties: { ...here, ...given } }
+    })
   }
 
   increment(metric: string, by = 1, options?: MetricOptions): Tracked {
@@ -126,13 +149,13 @@ export class Client implements Lamplight {
   }
 
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
-    const trimmed = typeof id === 'string' ? id.trim() : Number.isFinite(id) ? String(id) : ''
-    if (!trimmed) {
+    const text = idOf(id)
+    if (!text) {
       // This is no reset: usually the page called before it knew the id.
-      this.#listeners.emit('error', { message: `identify: '${messageOf(id)}' is not an id` })
+      this.#error(`identify: '${messageOf(id).slice(0, 99)}' is not an id`)
       return lost('invalid')
     }
-    this.#id = trimmed
+    this.#id = text
     this.#safely(() => this.#name())
     return this.track('identify', traits, options)
   }
@@ -140,13 +163,13 @@ export class Client implements Lamplight {
   reset(): void {
     this.#id = ''
     this.#context.forget()
-    this.#do(() => this.#core?.identify(''))
+    this.#do((core) => core.identify(''), LASTING)
     this.#safely(() => this.#name())
   }
 
   setConsent(consent: Consent): void {
     if (!isConsent(consent)) {
-      this.#listeners.emit('error', { message: `setConsent: '${messageOf(consent)}' must be ${CONSENTS}` })
+      this.#error(`setConsent: '${messageOf(consent)}' must be ${CONSENTS}`)
       return
     }
     if (consent === 'denied') {
@@ -155,12 +178,11 @@ export class Client implements Lamplight {
     }
     this.#gate.consent = consent
     if (consent === 'pending') return
-    const waiting = this.#gate.takePending()
     this.#safely(() => {
-      if (this.#core) this.#do(() => this.#core?.consent())
+      if (this.#hasCore) this.#do((core) => core.consent(), CONSENT)
       else this.#start(true)
+      for (const call of this.#waiting.splice(0)) this.#do(...call)
       this.#name()
-      for (const draft of waiting) this.#pass(draft)
     })
     this.#closeAgain()
   }
@@ -170,26 +192,28 @@ export class Client implements Lamplight {
     this.#withdraw(true)
   }
 
-  use({ name, setup, beforeEnqueue }: Plugin): void {
+  use(plugin: Plugin): void {
+    let name: unknown
     try {
-      if (beforeEnqueue) this.#gate.add(beforeEnqueue)
-      setup?.(this)
+      name = plugin.name
+      if (plugin.beforeEnqueue) this.#gate.add((event) => (plugin as Required<Plugin>).beforeEnqueue(event))
+      plugin.setup?.(this)
     } catch (error) {
-      this.#listeners.emit('error', { message: `plugin '${name}': ${messageOf(error)}` })
+      this.#error(`plugin '${messageOf(name)}': ${messageOf(error)}`)
     }
   }
 
   flush(): Promise<Report> {
     const flushed = this.#listeners.whenFlushed()
-    if (this.#core) this.#do(() => this.#core?.flush())
+    if (this.#hasCore) this.#do((core) => core.flush())
     else this.#nothingSent()
     return flushed
   }
 
   delivered(id: string): Promise<void> {
-    const [producer, seq] = id.split('-')
+    const [producer, seq] = messageOf(id).split('-')
     if (!this.#core || !producer || producer !== this.#listeners.producer)
-      return Promise.reject(new Error(`event '${id}' is not of this page`))
+      return Promise.reject(new Error(`event '${messageOf(id)}' is not of this page`))
     const isDelivered = this.#safely(() => this.#core?.queued(Number(seq))) === false
     return isDelivered ? Promise.resolve() : this.#listeners.whenDelivered(id)
   }
@@ -207,27 +231,44 @@ export class Client implements Lamplight {
   }
 
   close(): void {
-    this.#do(() => this.#core?.close())
+    this.#do((core) => core.close())
+  }
+
+  /** Makes a call that was made earlier, when the page had this address. */
+  callAt(href: string | undefined, call: () => void): void {
+    this.#context.at = href
+    try {
+      call()
+    } finally {
+      this.#context.at = undefined
+    }
+  }
+
+  /** Whether there is a client, or one is loading. */
+  get #hasCore(): boolean {
+    return this.#isLoading || !!this.#core
   }
 
   /**
    * With consent, stores the first page and the id that `identify` set, even if no event is kept.
    */
   #name(): void {
-    if (this.#gate.consent !== 'granted') return
-    this.#context.learn()
-    const id = ascii(inside(this.#id))
-    if (id) this.#do(() => this.#core?.identify(id))
+    const { consent } = this.#gate
+    if (consent === 'denied') return
+    if (consent === 'granted') this.#context.learn()
+    const id = inside(this.#id)
+    if (id) this.#do((core) => core.identify(id), OF_USER)
   }
 
   #withdraw(forgets: boolean): void {
     this.#gate.consent = 'denied'
-    this.#gate.takePending()
+    const lasting = this.#waiting.splice(0).filter(([, kind]) => kind !== OF_USER && kind !== CONSENT)
     this.#safely(() => {
       // Needed without consent, too: an earlier page may have stored something.
-      if (!this.#core) this.#start(false)
+      if (!this.#hasCore) this.#start(false)
     })
-    this.#do(() => this.#core?.withdraw(forgets))
+    this.#do((core) => core.withdraw(forgets))
+    for (const call of lasting) this.#do(...call)
     this.#closeAgain()
   }
 
@@ -236,56 +277,70 @@ export class Client implements Lamplight {
     if (this.#isClosed) this.close()
   }
 
-  #metric(kind: Monitor['kind'], metric: string, value: number, options: MetricOptions = {}): Tracked {
-    const { properties, unit, tags, ...rest } = options
-    return this.track(metric, properties, { ...rest, monitor: { kind, value, unit, tags } as Monitor })
+  #metric(kind: Monitor['kind'], metric: string, value: number, options?: MetricOptions): Tracked {
+    return this.#track(metric, options, () => {
+      const { properties, unit, tags } = options ?? {}
+      return { properties, monitor: { kind, value, unit, tags } as Monitor }
+    })
   }
 
-  /** Records an event if consent, sampling and hooks allow it. */
-  #pass(draft: Draft): Tracked {
-    const report = (message: string) => this.#listeners.emit('error', { message: `track('${draft.name}'): ${message}` })
-    const kept = this.#gate.pass(draft, report)
-    return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
+  /**
+   * Records an event if consent, sampling and hooks allow it. Options, `make` and hooks may throw,
+   * because they are the page's code: that ends this event, not the client.
+   */
+  #track(name: string, options: TrackOptions | undefined, make: () => Pick<Draft, 'properties' | 'monitor'>): Tracked {
+    const report = (message: string) => this.#error(`track('${messageOf(name).slice(0, 99)}'): ${message}`)
+    try {
+      const { ts, type, user, monitor } = options ?? {}
+      const kept = this.#gate.pass({ name, ts: timeOf(ts), type, user, monitor, ...make() } as Draft, report)
+      return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
+    } catch (error) {
+      report(messageOf(error))
+      return lost('invalid')
+    }
   }
 
   #keep(draft: Draft, report: (message: string) => void): Tracked {
-    const core = this.#core
-    if (!core) return lost(this.#isClosed ? 'closed' : 'unavailable')
-    const { name, ts, properties, type = '', user, monitor } = draft
-    if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
+    const parts = partsOf(draft, report)
+    const isPending = this.#gate.consent === 'pending'
+    if (!isPending && !this.#hasCore) return lost(this.#isClosed ? 'closed' : 'unavailable')
+    if (this.#waiting.length >= WAITING_MAX) {
+      report(`dropped, because ${WAITING_MAX} calls wait`)
+      return lost('quota')
+    }
     const context = this.#context.changed()
-    const json = context && ascii(objectJson(context, report))
-    if (json) this.#do(() => core.context(json))
-    const title = messageOf(name)
-    const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${inside(messageOf(type))}\n${inside(title)}`
-    // A title of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-    const packed = core.track(ts, ascii(parts), title.length > 66 ? encoder.encode(title).length : 0)
+    const json = context && (objectJson('context', context, report) ?? '')
+    if (json !== undefined) this.#do((core) => core.context(this.#context.withFirstPage(json)), LASTING)
+    let packed = Number.NaN
+    // The client is busy when the call came from inside the module: the page replaced a web API by
+    // one that tracks.
+    this.#do((core) => {
+      packed = core.track(...parts)
+      return TRACK_OUTCOMES[packed % 8] !== 'busy'
+    }, OF_USER)
     const seq = Math.floor(packed / 8)
     const outcome = TRACK_OUTCOMES[packed % 8]
     const reason = outcome === 'stored' ? undefined : outcome
-    // The call came from inside the module: the page replaced a web API by one that tracks.
-    if (reason === 'busy') this.#later(() => this.#keep(draft, report).reason !== 'busy')
-    // There is neither a code nor a number while calls are recorded for the translated client.
-    if (!seq) return lost(reason ?? 'loading')
+    // There is neither a code nor a number while calls wait.
+    if (!seq) return lost(reason ?? (isPending ? 'consent_pending' : this.#isLoading ? 'loading' : 'unavailable'))
     const made = { id: `${this.#listeners.producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
   }
 
   /**
-   * Calls the module; again in a microtask if the client is busy, because the page replaced a web
-   * API that it uses by one that calls us.
+   * Calls the module, or lets the call wait. Calls it again in a microtask if the client is busy,
+   * because the page replaced a web API that it uses by one that calls us.
    */
-  #do(call: () => boolean | undefined): void {
-    if (this.#safely(call) === false) this.#later(call)
-  }
-
-  /** In a microtask, no call is under way. So a client that is busy then has failed. */
-  #later(call: () => boolean | undefined): void {
-    queueMicrotask(() =>
-      this.#safely(() => {
-        if (call() === false) throw Error('the client stopped unexpectedly')
-      }),
-    )
+  #do(...waiting: WaitingCall): void {
+    const [call, kind] = waiting
+    if (this.#isLoading || (kind && this.#gate.consent === 'pending')) this.#waiting.push(waiting)
+    else if (this.#safely(() => this.#core && call(this.#core)) === false)
+      queueMicrotask(() =>
+        this.#safely(() => {
+          // No call is under way. So a client that is busy then has failed.
+          if (this.#core && call(this.#core) === false) throw Error('the client stopped unexpectedly')
+        }),
+      )
   }
 
   /** Never breaks the page: an error in the module ends the client, and the caller goes on. */
@@ -300,12 +355,17 @@ export class Client implements Lamplight {
 
   #fail(message: string): void {
     this.#lastError = message
+    this.#isLoading = false
     const core = this.#core
     this.#core = undefined
     try {
       core?.abandon()
     } catch {}
     this.#nothingSent()
+    this.#error(message)
+  }
+
+  #error(message: string): void {
     this.#listeners.emit('error', { message })
   }
 

@@ -2,6 +2,7 @@
 // visit, and the app's version.
 import { address, brief } from './address.ts'
 import { firstPage } from './first_page.ts'
+import { objectJson } from './json.ts'
 import type { Options, Properties } from './types.ts'
 
 /** Makes the `context` object. The page's address may change during its life. */
@@ -16,6 +17,8 @@ export class Context {
   /** The first page that the user was seen on. */
   #initial: Properties | undefined
   #href: string | undefined
+  /** The page's address at the time of a call that is repeated later. */
+  at: string | undefined
 
   constructor({ context, release, respectGpc = true }: Options, namespace: string) {
     this.#namespace = namespace
@@ -37,31 +40,39 @@ export class Context {
     if (document && initial === undefined) {
       this.#here = parent === self &&
         /^http/.test(location.href) && {
-          page: this.#fixed.page ?? address(),
+          page: this.#fixed.page ?? address(location),
           referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,
           utm,
         }
     }
   }
 
-  /** The context, if it has changed since the last call. */
+  /** The page's address; undefined where there is none. */
+  get place(): Location | URL {
+    return this.at ? new URL(this.at) : globalThis.location
+  }
+
+  /** The context without the first page, if it has changed since the last call. */
   changed(): Properties | undefined {
     // Called for every event, and reading the address has a cost.
     if (!this.#fixed) return undefined
-    const { href } = location
+    const href = this.at ?? location.href
     if (href === this.#href) return undefined
-    this.#href = this.learn() ? '' : href
-    return { page: address(), initial: this.#initial, ...this.#fixed }
+    this.#href = isPrerendering() ? '' : href
+    return { page: address(this.place), ...this.#fixed }
   }
 
-  /**
-   * Reads the first page that the user was seen on; stores this page if there is none. True if this
-   * page is prerendered, so that it becomes a visit later, with the same address.
-   */
-  learn(): boolean | undefined {
-    const prerendering = globalThis.document?.['prerendering' as 'hidden']
-    if (this.#here !== undefined) this.#initial ??= firstPage(this.#namespace, !prerendering && this.#here)
-    return prerendering
+  /** The text of a context with the first page, which needs consent. */
+  withFirstPage(json: string): string {
+    this.learn()
+    return json && this.#initial
+      ? `{"initial":${objectJson('context', this.#initial, () => {})},${json.slice(1)}`
+      : json
+  }
+
+  /** Reads the first page that the user was seen on; stores this page if there is none. */
+  learn(): void {
+    if (this.#here !== undefined) this.#initial ??= firstPage(this.#namespace, !isPrerendering() && this.#here)
   }
 
   /** Forgets the first page, because later events belong to another user. */
@@ -69,6 +80,11 @@ export class Context {
     firstPage(this.#namespace)
     this.#initial = this.#href = undefined
   }
+}
+
+/** Whether this page is not shown yet. Then it becomes a visit later, with the same address. */
+function isPrerendering(): boolean | undefined {
+  return globalThis.document?.['prerendering' as 'hidden']
 }
 
 /** The `utm_…` parameters of the first address of the visit. */

@@ -3,17 +3,10 @@
 import { messageOf } from './json.ts'
 import type { Consent, Draft, Options, Plugin, Reason } from './types.ts'
 
-/**
- * Most events that wait for consent, or for the translated client of a page that forbids
- * WebAssembly. Newer ones are discarded.
- */
-export const PENDING_MAX = 1_000
-
 export class Gate {
   consent: Consent
   readonly #sampleRate: number
   readonly #hooks: NonNullable<Plugin['beforeEnqueue']>[] = []
-  #pending: Draft[] = []
 
   constructor({ consent = 'granted', sampleRate = 1, beforeEnqueue }: Options) {
     this.consent = consent
@@ -28,29 +21,23 @@ export class Gate {
   /** The event to keep, or the reason why it is not kept. */
   pass(draft: Draft, report: (message: string) => void): Draft | Reason {
     if (this.consent === 'denied') return 'consent_denied'
-    if (this.consent === 'pending') {
-      if (this.#pending.length < PENDING_MAX) this.#pending.push(draft)
-      return 'consent_pending'
-    }
     if (this.#sampleRate < 1 && Math.random() >= this.#sampleRate) return 'sampled_out'
     let kept: Draft | null = draft
     for (const hook of this.#hooks) {
       try {
         kept = hook(kept)
+        if (kept === null) return 'filtered'
+        if (typeof kept !== 'object' || !('name' in kept))
+          throw TypeError('return the event, or null to discard it; a promise is too late')
       } catch (error) {
-        // A half-changed event may be bad, but a lost event is worse.
-        report(`a hook threw: ${messageOf(error)}`)
+        // The hook may be there to remove what must not leave the page.
+        report(`beforeEnqueue failed, so the event is not kept: ${messageOf(error)}`)
+        return 'filtered'
       }
-      if (!kept) return 'filtered'
     }
     // The server scales sampled counts up by this rate.
-    if (this.#sampleRate < 1 && kept.monitor?.kind === 'increment')
-      kept.monitor = { rate: this.#sampleRate, ...kept.monitor }
-    return kept
-  }
-
-  /** Takes the events that waited for consent. */
-  takePending(): Draft[] {
-    return this.#pending.splice(0)
+    return this.#sampleRate < 1 && kept.monitor?.kind === 'increment'
+      ? { ...kept, monitor: { rate: this.#sampleRate, ...kept.monitor } }
+      : kept
   }
 }

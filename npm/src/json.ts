@@ -1,22 +1,134 @@
-// JSON text of anything that a page puts into properties. Never throws: what JSON cannot represent
-// becomes a marker.
-import { decoder, encoder } from './text.ts'
+// JSON text of anything that a page passes. Never throws, and takes a bounded time: writing ends
+// when the text is over its limit.
+import { ascii } from './text.ts'
 
-const DEPTH_MAX = 32
+/** Most bytes of an event's properties, and of a page's context. */
+export const PROPERTIES_BYTES_MAX = 32_768
+/** Deepest nesting. The server accepts 64 levels in a body, of which a batch takes three. */
+const DEPTH_MAX = 60
 
-/** The text of an object, or '' for none. `report` is called with what could not be kept. */
-export function objectJson(value: unknown, report: (message: string) => void): string {
+/**
+ * The text of an object in ASCII, so that its length is what the server counts; '' for none, and
+ * undefined if it has more than `bytesMax` bytes. `report` is called with what could not be kept.
+ */
+export function objectJson(
+  what: string,
+  value: unknown,
+  report: (message: string) => void,
+  bytesMax = PROPERTIES_BYTES_MAX,
+): string | undefined {
   if (value === undefined || value === null) return ''
+  let room = bytesMax
+  let lost = ''
+  /** The objects that the value being written is in. */
+  const above: unknown[] = []
+
+  const take = (bytes: number): true => {
+    room -= bytes
+    if (room < 0) throw room
+    return true
+  }
+
+  /** Whether JSON.stringify writes a value as it is. Throws if there is too much. */
+  // biome-ignore lint/suspicious/noExplicitAny: it takes anything.
+  const isPlain = (value: any, depth: number): boolean => {
+    const type = typeof value
+    if (type === 'string') return take(value.length)
+    if (type === 'number' || type === 'boolean' || value === undefined || value === null) return true
+    if (type !== 'object' || depth === DEPTH_MAX || typeof value.toJSON === 'function') return false
+    if (Array.isArray(value)) return take(value.length) && value.every((item) => isPlain(item, depth + 1))
+    if (value.constructor !== Object) return false
+    for (const key in value) if (!take(key.length + 1) || !isPlain(value[key], depth + 1)) return false
+    return true
+  }
+
+  /** A JSON string. Its length is checked first, because escaping a long text takes time. */
+  const string = (text: string): string => {
+    take(text.length)
+    return `"${inside(text)}"`
+  }
+
+  /**
+   * The text of a member; undefined if JSON leaves it out. Does not use JSON.stringify for objects,
+   * because the page's libraries may have patched what it calls.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: any object has members.
+  const write = (holder: any, key: any, isConverted?: boolean): string | undefined => {
+    const depth = above.length
+    const marker = (text: string): string => {
+      lost ||= `${what}: '${String(key)}' is kept as '${text}'`
+      return string(text)
+    }
+    take(1)
+    try {
+      let value = holder[key]
+      const tag = Object.prototype.toString.call(value).slice(8, -1)
+      if (tag === 'String') return string(`${value}`)
+      if (/^(Nu|Bool|Und)/.test(tag)) return JSON.stringify(value)
+      if (tag === 'BigInt') return marker(`${value}`)
+      const { toJSON } = value
+      const isArray = Array.isArray(value)
+      // A library may have given one to all objects.
+      if (typeof toJSON === 'function' && !isConverted && !isArray && toJSON !== ({} as typeof value).toJSON)
+        return write([toJSON.call(value, key)], 0, true)
+      if (above.includes(value)) return marker('[circular]')
+      if (depth === DEPTH_MAX) return marker('[too deep]')
+      // These reach half of the page, or are large. Frameworks have their own events.
+      if (
+        typeof value.preventDefault === 'function' ||
+        (tag !== 'Object' && (value.nodeType || value.buffer || value.window))
+      )
+        return marker(`[${value.localName ?? value.type ?? tag}${value.id ? `#${value.id}` : ''}]`)
+      above.push(value)
+      let text = ''
+      if (tag === 'Map') value = Object.fromEntries(value)
+      if (/Err|DOMEx/.test(tag)) value = { name: value.name, message: value.message, stack: value.stack, ...value }
+      if (isArray || tag === 'Set') {
+        if (!isArray) value = [...value]
+        for (let at = 0; at < value.length; at += 1) text += `,${write(value, at) ?? null}`
+        text = `[${text.slice(1)}]`
+      } else {
+        for (const key of Object.keys(value)) {
+          const member = write(value, key)
+          if (member) text += `,${string(key)}:${member}`
+        }
+        // JSON has nothing to say about a function, a promise or a blob.
+        text = text || /^(Obj|Map)/.test(tag) ? `{${text.slice(1)}}` : marker(`[${tag}]`)
+      }
+      above.pop()
+      return text
+    } catch (error) {
+      if (room < 0) throw error
+      above.length = depth
+      return marker('[unreadable]')
+    }
+  }
+
   let text: string | undefined
   try {
-    text = JSON.stringify(value)
-  } catch (error) {
-    report(`some properties could not be kept: ${messageOf(error)}`)
-    text = JSON.stringify(copy(() => value, []))
+    if (isPlain(value, 0)) text = ascii(JSON.stringify(value))
+  } catch {
+    // There is too much, or a getter threw.
   }
-  if (text?.startsWith('{')) return text
-  report('properties must be an object')
-  return text === undefined ? '' : `{"value":${text}}`
+  try {
+    // The escape of half a surrogate pair.
+    if (!text || text.includes('\\ud')) {
+      room = bytesMax
+      text = write({ [what]: value }, what)
+    }
+    if (text?.[0] !== '{') {
+      lost = `${what} must be an object`
+      text = `{"value":${text}}`
+    }
+  } catch {
+    // There is no room.
+  }
+  if (!text || text.length > bytesMax) {
+    lost = `${what} is too large`
+    text = undefined
+  }
+  if (lost) report(lost)
+  return text
 }
 
 export function messageOf(error: unknown): string {
@@ -28,29 +140,9 @@ export function messageOf(error: unknown): string {
 }
 
 /**
- * A text as it appears inside a JSON string. Half of a surrogate pair, which servers refuse,
- * becomes a replacement character.
+ * A text as it appears inside a JSON string, in ASCII. Half of a surrogate pair, which servers
+ * refuse, becomes a replacement character.
  */
 export function inside(text: string): string {
-  return /^[ !#-[\]-~]*$/.test(text) ? text : JSON.stringify(decoder.decode(encoder.encode(text))).slice(1, -1)
-}
-
-/** What `read` returns, without what JSON cannot represent. */
-function copy(read: () => unknown, above: readonly unknown[]): unknown {
-  try {
-    const value = read()
-    if (typeof value === 'bigint') return String(value)
-    if (typeof value !== 'object' || value === null) return value
-    if (above.includes(value)) return '[circular]'
-    if (above.length === DEPTH_MAX) return '[too deep]'
-    const here = [...above, value]
-    const { toJSON } = value as { toJSON?: unknown }
-    if (typeof toJSON === 'function') return copy(() => toJSON.call(value), here)
-    if (Array.isArray(value)) return value.map((item) => copy(() => item, here))
-    const out: Record<string, unknown> = {}
-    for (const key of Object.keys(value)) out[key] = copy(() => (value as Record<string, unknown>)[key], here)
-    return out
-  } catch {
-    return '[unreadable]'
-  }
+  return /^[ !#-[\]-~]*$/.test(text) ? text : ascii(JSON.stringify(text.replace(/\p{Cs}/gu, '\ufffd')).slice(1, -1))
 }

@@ -53,9 +53,11 @@ export class NoteListeners {
   /** A batch is about to be sent; `false` holds it back. */
   sending(bytes: number): boolean {
     try {
-      return this.#beforeSend?.({ bytes }) !== false
+      const answer: unknown = this.#beforeSend?.({ bytes })
+      if ((answer as Promise<unknown> | undefined)?.then) throw TypeError('it must not return a promise')
+      return answer !== false
     } catch (error) {
-      this.emit('error', { message: `a hook threw: ${messageOf(error)}` })
+      this.emit('error', { message: `beforeSend failed, so the batch is held back: ${messageOf(error)}` })
       return false
     }
   }

@@ -4,7 +4,10 @@
  * <!-- stores: page, opened -->
  * ```html
  * <script>((l) => { if (!l.q) return
- *   const call = (name, given) => new Promise((done) => l.q.push([name, Date.now(), given, done]))
+ *   const call = (name, given) => new Promise((done) => {
+ *     try { given = structuredClone(given) } catch {}
+ *     l.q.push([name, Date.now(), given, location.href, done])
+ *   })
  *   for (const name of 'track page increment gauge timing timer identify reset setConsent forget use flush delivered stats on close'.split(' '))
  *     l[name] = (...given) => call(name, given)
  *   l.on = (...given) => { const off = call('on', given); return () => off.then((stop) => stop()) }
@@ -15,8 +18,10 @@
  * ```
  *
  * The first tag queues calls made before the script has loaded. The script then makes them in their
- * order and with their own times. A queued call returns a promise of its result; `timer` and `on`
- * return a function, as always. Without the first tag, wait for the script's `load` event.
+ * order, each with the time, the arguments and the address of the page at the time of the call.
+ * Arguments that cannot be cloned, such as functions and elements, are queued as they are. A queued
+ * call returns a promise of its result; `timer` and `on` return a function, as always. Without the
+ * first tag, wait for the script's `load` event.
  *
  * `data-url` (default: the script's origin and folder), `data-path`, `data-namespace`,
  * `data-release`, `data-consent`, `data-sample-rate`, `data-respect-gpc` and `data-debug` set the
@@ -26,16 +31,17 @@
  * @module lamplight/snippet
  */
 import { auto } from './auto.ts'
+import type { Client } from './client.ts'
 import { init } from './index.ts'
 import { messageOf } from './json.ts'
 import { tag } from './tag.ts'
 import type { AnyLamplight, Options } from './types.ts'
 
 /**
- * A call made before the script loaded: the method's name, the time, the arguments, and what takes
- * the result.
+ * A call made before the script loaded: the method's name, the time, the arguments, the page's
+ * address, and what takes the result. Older tags do not record the last two.
  */
-export type Early = [name: string, ts: number, args: unknown[], done?: (result: unknown) => void]
+export type Early = [name: string, ts: number, args: unknown[], href?: string, done?: (result: unknown) => void]
 
 declare global {
   interface Window {
@@ -85,14 +91,16 @@ function optionsOf(
   }
 }
 
-function replay(lamplight: AnyLamplight, [name, ts, given, done]: Early): void {
+function replay(lamplight: AnyLamplight, [name, ts, given, href, done]: Early): void {
   const method = (lamplight as unknown as Record<string, unknown>)[name]
   if (typeof method !== 'function') return
   const at = OPTIONS_AT[name]
   const args = [...given]
   if (at !== undefined) args[at] = { ts, ...(args[at] as object | undefined) }
-  const result: unknown = method.apply(lamplight, args)
-  done?.(result)
+  ;(lamplight as unknown as Client).callAt(href, () => {
+    const result: unknown = method.apply(lamplight, args)
+    done?.(result)
+  })
 }
 
 // Where there is no page, the script does nothing.

@@ -1,6 +1,6 @@
 // Texts in the forms in which they cross into a module.
 
-export const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
+export const encoder = new TextEncoder()
 
 /**
  * The text with everything but ASCII escaped. JSON keeps its meaning, storage needs one byte per

@@ -4,8 +4,10 @@ import type { Notes, Tracked } from './types/results.ts'
 export type * from './types/results.ts'
 
 /**
- * Anything that JSON can represent, but no list. What JSON cannot represent is replaced by a marker
- * or left out. A value whose type is an interface is accepted, too.
+/**
+ * Anything that JSON can represent, but no list. `Map`, `Set` and `Error` are stored with their
+ * contents. Anything else becomes a text such as `[circular]`, `[Function]` or, for an element,
+ * `[div#menu]`, and `error` listeners are told. A value whose type is an interface is accepted, too.
  */
 // biome-ignore lint/suspicious/noExplicitAny: with `unknown`, an interface would need an index signature.
 export type Properties = Record<string, any> & { [Symbol.iterator]?: never }
@@ -84,20 +86,25 @@ export interface Options {
    * `[::1]`.
    */
   debug?: boolean | undefined
-  /** Changes an event before it is numbered, or discards it by returning `null`. */
+  /**
+   * Changes an event before it is numbered, or discards it by returning `null`. It runs when the
+   * event is tracked, also while consent is pending. If it throws, or returns anything else, such
+   * as a promise, the event is discarded as well (`filtered`), because the hook may be there to
+   * remove what must not leave the page; `error` listeners are told.
+   */
   beforeEnqueue?: ((event: Draft) => Draft | null) | undefined
   /**
    * Called before every request. `false` defers the batch: its events stay queued and are retried
-   * later.
+   * later. So does a hook that throws or returns a promise; `error` listeners are told.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: a hook may return nothing, which sends the batch.
   beforeSend?: ((batch: { bytes: number }) => boolean | void) | undefined
 }
 
 /**
- * What the user allows. `granted`: everything. `pending`: not decided yet; at most 1,000 events
- * wait in memory, without a number, and nothing is stored or sent. `denied`: no event is kept or
- * sent.
+ * What the user allows. `granted`: everything. `pending`: not decided yet; at most 1,000 calls wait
+ * in memory, as they were made and without a number, and nothing is stored or sent. `denied`: no
+ * event is kept or sent.
  */
 export type Consent = 'granted' | 'denied' | 'pending'
 
@@ -127,8 +134,11 @@ export interface TrackOptions {
   user?: { id?: string | number | undefined; anonymous_id?: string | undefined } | undefined
   /** An engineering metric of the event. */
   monitor?: Monitor | undefined
-  /** When it happened, in milliseconds since 1970. Default: now. */
-  ts?: number | undefined
+  /**
+   * When it happened, from 1970 to 9999: milliseconds since 1970, a `Date`, or RFC 3339 text such
+   * as `2026-01-31T12:00:00Z`. Default: now.
+   */
+  ts?: number | Date | string | undefined
 }
 
 /** An engineering metric. Other members are kept as metadata. */
@@ -187,7 +197,10 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
    * memory and soon in IndexedDB, or nowhere.
    *
    * Names have 1 to 200 bytes. An empty name becomes `unnamed`. Properties are stored as at most 32
-   * KiB of JSON. A larger event is dropped as `too_large`, counted, and declared to the server.
+   * KiB of JSON, in which every character outside ASCII takes 6 or 12 bytes, and user and monitor
+   * as at most 8 KiB. A larger event is dropped as `too_large`, counted, and declared to the
+   * server. What the server would refuse, such as a metric that is not a number, is refused
+   * (`invalid`) without a number. In both cases `error` listeners are told why.
    */
   track<Name extends keyof Events & string>(name: Name, ...rest: TrackArguments<Events[Name]>): Tracked
   /**
@@ -207,8 +220,8 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   /**
    * Sets the user of later events, on this page and later ones, in every tab; and tracks
    * `identify`. Open tabs follow within five seconds, hidden tabs when their timers run. `traits`
-   * are stored in the user's profile. An empty or missing id is refused (`invalid`) and changes
-   * nothing.
+   * are stored in the user's profile. An empty or missing id, and one of more than 1,000
+   * characters, is refused (`invalid`) and changes nothing.
    */
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked
   /**
@@ -219,12 +232,12 @@ export interface Lamplight<Events extends object = Record<string, Properties>> {
   /**
    * Sets what the user allows from now on.
    *
-   * `granted` records the events that waited in memory, with their own times. `pending` makes later
-   * events wait; queued events are still sent. `denied` deletes all unsent events from memory,
-   * localStorage and IndexedDB: those of this tab, of other open tabs (within 4 s, or when they are
-   * next shown), and of closed tabs. From then on nothing is stored or sent, with one exception:
-   * the numbers of the deleted events are declared to the server as `opted_out`, so that they do
-   * not count as losses.
+   * `granted` makes the calls that waited in memory, each with the time, the properties, the user
+   * and the page that it was made with. `pending` makes later events wait; queued events are still
+   * sent. `denied` deletes all unsent events from memory, localStorage and IndexedDB: those of this
+   * tab, of other open tabs (within 4 s, or when they are next shown), and of closed tabs. From
+   * then on nothing is stored or sent, with one exception: the numbers of the deleted events are
+   * declared to the server as `opted_out`, so that they do not count as losses.
    *
    * This page's events are gone from localStorage when this returns. Those of other tabs follow
    * once the full client has loaded, at the latest on a later page. `granted` and `denied` are

@@ -1,4 +1,5 @@
-// Any value that a page puts into properties: conversion never throws, and keeps the rest.
+// Any value that a page puts into properties: conversion never throws, takes a bounded time, and
+// keeps the rest.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -17,8 +18,21 @@ const { objectJson } = await import(
 /** The kept part of a value, and the number of reports. */
 function keep(value) {
   const reports = []
-  const text = objectJson(value, (message) => reports.push(message))
-  return { kept: text === '' ? undefined : JSON.parse(text), reports: reports.length }
+  const text = objectJson('properties', value, (message) => reports.push(message))
+  return { kept: text ? JSON.parse(text) : undefined, reports: reports.length }
+}
+
+/** What `value` becomes as a member, without a report. */
+function member(value) {
+  return JSON.parse(objectJson('properties', { value, odd: new Date(0) }, assert.fail)).value
+}
+
+/** What `value` becomes as a member that is reported. */
+function marker(value) {
+  const { kept, reports } = keep({ value, ok: 1 })
+  assert.equal(reports, 1)
+  assert.equal(kept.ok, 1)
+  return kept.value
 }
 
 const throws = {
@@ -29,12 +43,22 @@ const throws = {
 }
 
 test('plain objects become the text of JSON.stringify', () => {
-  const value = { a: [1, 'ü', null, { b: true }], date: new Date(0), gone: undefined }
-  assert.equal(objectJson(value, assert.fail), JSON.stringify(value))
+  const value = { a: [1, '"\\\n', null, { b: true }], date: new Date(0), gone: undefined, not: Number.NaN }
+  for (const one of [value, { ...value, date: undefined }])
+    assert.equal(objectJson('properties', one, assert.fail), JSON.stringify(one))
+})
+
+test('the text is ASCII, and half a surrogate pair becomes a replacement character', () => {
+  for (const odd of [undefined, new Date(0)]) {
+    const text = objectJson('properties', { 'ü\ud800': '日💡\udc00\\ud800', odd }, assert.fail)
+    assert.doesNotMatch(text, /\P{ASCII}/u)
+    assert.deepEqual(Object.entries(JSON.parse(text))[0], ['ü\ufffd', '日💡\ufffd\\ud800'])
+  }
 })
 
 test('undefined and null become an empty text', () => {
-  assert.deepEqual([undefined, null].map(keep), Array(2).fill({ kept: undefined, reports: 0 }))
+  assert.equal(objectJson('properties', undefined, assert.fail), '')
+  assert.equal(objectJson('properties', null, assert.fail), '')
 })
 
 test('cycles, big integers and throwing getters become markers, and the rest is kept', () => {
@@ -66,18 +90,29 @@ test('an object whose keys cannot be listed becomes a marker', () => {
     },
   )
   assert.deepEqual(keep({ closed, ok: 1 }), { kept: { closed: '[unreadable]', ok: 1 }, reports: 1 })
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  assert.equal(marker(proxy), '[unreadable]')
 })
 
 test('the same object twice is not a cycle', () => {
   const twice = { n: 1n }
   assert.deepEqual(keep({ a: twice, b: twice }).kept, { a: { n: '1' }, b: { n: '1' } })
+  assert.deepEqual(member([twice, { a: 1 }].slice(1)), [{ a: 1 }])
 })
 
-test('very deep nesting is cut', () => {
-  let deep = 1n
-  for (let level = 0; level < 50_000; level += 1) deep = { deep }
-  const { kept } = keep(deep)
-  assert.match(JSON.stringify(kept), /\[too deep\]/)
+test('very deep nesting is cut, and what the server accepts is kept', () => {
+  for (const end of [1n, 1]) {
+    let deep = end
+    for (let level = 0; level < 50_000; level += 1) deep = { deep }
+    const { kept } = keep(deep)
+    const text = JSON.stringify(kept)
+    assert.match(text, /\[too deep\]/)
+    assert.equal(text.match(/\{/g).length, 60)
+  }
+  let deepest = 1
+  for (let level = 0; level < 60; level += 1) deepest = level % 2 ? { deepest } : [deepest]
+  assert.deepEqual(keep(deepest).kept, deepest)
 })
 
 test('a value that is not an object is wrapped and reported', () => {
@@ -85,6 +120,129 @@ test('a value that is not an object is wrapped and reported', () => {
   assert.deepEqual(keep([1]), { kept: { value: [1] }, reports: 1 })
   assert.deepEqual(
     keep(() => 1),
-    { kept: undefined, reports: 1 },
+    { kept: { value: '[Function]' }, reports: 1 },
   )
+})
+
+test('over the limit nothing is kept, in a moment, whatever the value is', () => {
+  // Without a limit, this test does not end.
+  const linked = Array.from({ length: 200 }, () => ({}))
+  for (const one of linked) for (const at of linked.keys()) one[`to${at}`] = linked[at]
+  let doubled = []
+  for (let level = 0; level < 59; level += 1) doubled = { '': doubled, b: doubled }
+  const generative = () => ({ toJSON: () => ({ a: generative(), b: generative() }) })
+  for (const value of [
+    linked[0],
+    linked,
+    doubled,
+    { doubled, big: 1n },
+    generative(),
+    { text: '日'.repeat(20_000_000) },
+    { text: '日'.repeat(20_000_000), big: 1n },
+    { ['k'.repeat(20_000_000)]: 1 },
+    new Array(1e9),
+    { sparse: new Array(4e9), big: 1n },
+    Object.fromEntries(Array.from({ length: 200_000 }, (_, at) => [`k${at}`, undefined])),
+    new Map(Array.from({ length: 100_000 }, (_, at) => [at, 1])),
+    { text: 'x'.repeat(32_769 - '{"text":""}'.length) },
+    { text: 'ü'.repeat(6_000) },
+  ]) {
+    const reports = []
+    assert.equal(
+      objectJson('properties', value, (message) => reports.push(message)),
+      undefined,
+    )
+    assert.deepEqual(reports, ['properties is too large'])
+  }
+})
+
+test('the largest text that the server accepts is kept', () => {
+  const largest = { text: 'x'.repeat(32_768 - '{"text":"","set":[]}'.length) }
+  assert.equal(objectJson('properties', { ...largest, set: [] }, assert.fail).length, 32_768)
+  assert.equal(objectJson('properties', { ...largest, set: new Set() }, assert.fail).length, 32_768)
+})
+
+test('collections, errors, dates and boxed values keep their contents', () => {
+  assert.deepEqual(member(new Map([['a', new Map([[1, 'b']])]])), { a: { 1: 'b' } })
+  assert.deepEqual(member(new Set([1, new Set()])), [1, []])
+  assert.deepEqual(member(new Map()), {})
+  assert.equal(member(new Date('2026-01-31T12:00:00Z')), '2026-01-31T12:00:00.000Z')
+  assert.equal(member(new Date(Number.NaN)), null)
+  assert.deepEqual(member([Object('text'), Object(1), Object(true)]), ['text', 1, true])
+  const error = Object.assign(new TypeError('no'), { code: 7, name: 'Own' })
+  assert.deepEqual(member(error), { name: 'Own', message: 'no', stack: error.stack, code: 7 })
+  assert.equal(keep(new DOMException('gone', 'AbortError')).kept.name, 'AbortError')
+})
+
+test('functions, symbols, promises, binary data and windows are named', () => {
+  assert.equal(
+    marker(() => 1),
+    '[Function]',
+  )
+  assert.equal(marker(Symbol('s')), '[Symbol]')
+  assert.equal(marker(Promise.resolve()), '[Promise]')
+  assert.equal(marker(new Uint8Array(1e8)), '[Uint8Array]')
+  assert.equal(marker(new ArrayBuffer(8)), '[ArrayBuffer]')
+  assert.equal(marker(new Blob(['x'])), '[Blob]')
+  assert.equal(marker(/x/), '[RegExp]')
+  const window = { [Symbol.toStringTag]: 'Window', all: linkedToItself() }
+  window.window = window
+  assert.equal(marker(window), '[Window]')
+})
+
+test('elements and events are described, also those of a framework', () => {
+  const element = {
+    [Symbol.toStringTag]: 'HTMLDivElement',
+    nodeType: 1,
+    localName: 'div',
+    id: 'a',
+    fiber: linkedToItself(),
+  }
+  assert.equal(marker(element), '[div#a]')
+  assert.equal(marker({ ...element, id: '' }), '[div]')
+  assert.equal(marker(new Event('click')), '[click]')
+  assert.equal(marker({ type: 'submit', preventDefault() {}, target: element, fiber: linkedToItself() }), '[submit]')
+  // Properties with such names are no window, and no element.
+  assert.deepEqual(member({ window: '7d', nodeType: 3, buffer: 1 }), { window: '7d', nodeType: 3, buffer: 1 })
+})
+
+function linkedToItself() {
+  const nodes = Array.from({ length: 20 }, () => ({}))
+  for (const node of nodes) Object.assign(node, nodes)
+  return nodes
+}
+
+test('an own toJSON is used once, even if it returns itself', () => {
+  class Money {
+    constructor(amount) {
+      this.amount = amount
+    }
+    toJSON(key) {
+      return `${this.amount} EUR ${key}`
+    }
+  }
+  assert.equal(member(new Money(3)), '3 EUR value')
+  const itself = {
+    a: 1,
+    toJSON() {
+      return this
+    },
+  }
+  assert.equal(keep(itself).kept.a, 1)
+})
+
+test('what libraries have added to built-in objects changes no data', () => {
+  const patched = [Array, String, Number, Boolean, Object]
+  for (const { prototype } of patched) {
+    Object.defineProperty(prototype, 'toJSON', { value: () => 'patched', configurable: true })
+  }
+  Object.defineProperty(Array.prototype, 'added', { value: () => 0, configurable: true, enumerable: true })
+  let text
+  try {
+    text = objectJson('properties', { list: [1, ['a'], {}], text: Object('t'), at: new Date(0) }, assert.fail)
+  } finally {
+    for (const { prototype } of patched) delete prototype.toJSON
+    delete Array.prototype.added
+  }
+  assert.equal(text, '{"list":[1,["a"],{}],"text":"t","at":"1970-01-01T00:00:00.000Z"}')
 })

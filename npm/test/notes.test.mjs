@@ -66,7 +66,7 @@ test('a flush report has a status only if a failure ended the flush', async () =
   assert.deepEqual(await third, { sent: 1, queued: 0 })
 })
 
-test('only false holds a batch back, and so does a hook that throws', () => {
+test('only false holds a batch back, and so does a hook that fails', () => {
   for (const [result, isSent] of [
     [undefined, true],
     [true, true],
@@ -85,5 +85,8 @@ test('only false holds a batch back, and so does a hook that throws', () => {
     throw new Error('offline')
   })
   assert.equal(listeners.sending(7), false)
-  assert.deepEqual(notes, [['error', { message: 'a hook threw: offline' }]])
+  assert.deepEqual(notes, [['error', { message: 'beforeSend failed, so the batch is held back: offline' }]])
+  const late = recorded(async () => true)
+  assert.equal(late.listeners.sending(7), false)
+  assert.match(late.notes[0][1].message, /it must not return a promise/)
 })

@@ -5,7 +5,10 @@ import { expect, test } from '../harness/test.ts'
 
 /** The first tag of the documentation. */
 const STUB = `<script>((l) => { if (!l.q) return
-  const call = (name, given) => new Promise((done) => l.q.push([name, Date.now(), given, done]))
+  const call = (name, given) => new Promise((done) => {
+    try { given = structuredClone(given) } catch {}
+    l.q.push([name, Date.now(), given, location.href, done])
+  })
   for (const name of 'track page increment gauge timing timer identify reset setConsent forget use flush delivered stats on close'.split(' '))
     l[name] = (...given) => call(name, given)
   l.on = (...given) => { const off = call('on', given); return () => off.then((stop) => stop()) }

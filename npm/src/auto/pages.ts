@@ -24,7 +24,7 @@ export function watchPages(lamplight: AnyLamplight): () => void {
     if (isPrerendered()) return
     finish()
     const here = place()
-    const url = address()
+    const url = address(location)
     // Search boxes replace the query with each letter.
     const isView = lastViews.get(lamplight) !== here && !(isReplaced && url === previous)
     lastViews.set(lamplight, here)

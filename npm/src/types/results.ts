@@ -16,7 +16,7 @@ export type {
 /**
  * Why an event is not in localStorage. With `storage_…` and `busy` it is in memory. With `quota`,
  * `too_large`, `closed` and `unavailable` it is dropped, and declared to the server if it has a
- * number.
+ * number. `quota` without a number means that 1,000 calls wait already.
  */
 export type Reason =
   | 'storage_full'
@@ -29,14 +29,14 @@ export type Reason =
   | 'unavailable'
   /**
    * The page forbids WebAssembly: the event waits in memory, without a number, until the translated
-   * client has loaded. At most 1,000 events wait.
+   * client has loaded. At most 1,000 calls wait.
    */
   | 'loading'
   /** The event waits in memory, without a number, until the user decides. */
   | 'consent_pending'
   | 'consent_denied'
   | 'sampled_out'
-  /** A hook discarded it. */
+  /** A hook discarded it, or failed. */
   | 'filtered'
   /** The call was invalid. `error` listeners receive the reason. */
   | 'invalid'

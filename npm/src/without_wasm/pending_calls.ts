@@ -1,35 +1,14 @@
-// Takes a client's calls on a page that forbids WebAssembly, until the translated client has
-// loaded.
-import type { Core, CoreModule } from '../core.ts'
-import { type Gate, PENDING_MAX } from '../gate.ts'
-import { messageOf } from '../json.ts'
-import type { Call } from './call.ts'
+// What waits on a page that forbids WebAssembly until the translated client has been fetched.
+import type { Core } from '../core.ts'
 
-/**
- * A core that records its calls. When the translated client has loaded, `open` starts it, and the
- * calls are repeated on it as far as `gate` allows. If it cannot load, `failed` is called with the
- * reason; `cause` is why WebAssembly did not run.
- */
-export function recordCalls(
-  cause: unknown,
-  open: (module: CoreModule) => Core | undefined,
-  gate: Gate,
-  failed: (message: string) => void,
-): Core {
-  const calls: Call[] = []
-  import('./translated.js')
-    .then(({ translated, replay }) => replay(calls, () => open(translated), gate))
-    .catch((error: unknown) =>
-      failed(`${messageOf(cause)}; allow 'wasm-unsafe-eval' in script-src. ${messageOf(error)}`),
-    )
-  return new Proxy({} as Core, {
-    get:
-      (_, name: keyof Core) =>
-      (...args: unknown[]) => {
-        if (name === 'stats') return undefined
-        if (name !== 'track' || calls.length < PENDING_MAX) calls.push([name, args])
-        // An event gets its number later. Every other call is done, or rather will be.
-        return name === 'track' ? undefined : true
-      },
-  })
-}
+/** A call that an event or an id of the user makes: a withdrawal of consent cancels it. */
+export const OF_USER = 1
+/** The user gave consent. A later withdrawal cancels it. */
+export const CONSENT = 2
+/** A change of the context or a reset: it waits for consent, but no withdrawal cancels it. */
+export const LASTING = 3
+
+/** A call of the module that waits, and which of the kinds it is, if any. */
+export type WaitingCall = [call: (core: Core) => boolean | undefined, kind?: number]
+
+export const fetchTranslated = () => import('./translated.js')

@@ -2,30 +2,30 @@
 // translates the same code, compiled without the later features of WebAssembly.
 
 import { initSync } from 'lamplight:full'
-import type { Core } from '../core.ts'
 import type { Gate } from '../gate.ts'
-import type { Call } from './call.ts'
+import { CONSENT, OF_USER, type WaitingCall } from './pending_calls.ts'
 
 initSync()
 
 export { functions as translated } from '../full_functions.ts'
 
 /**
- * Repeats the recorded calls, in their order, on the client that `open` starts. What users did
- * before they withdrew their consent, here or on an earlier page, never becomes an event.
+ * Repeats the waiting calls, in their order, on the client that `open` starts. What users did after
+ * they withdrew their consent on an earlier page never becomes an event.
  */
-export function replay(calls: Call[], open: () => Core | undefined, gate: Gate): void {
+export function replay(
+  open: () => void,
+  gate: Gate,
+  waiting: WaitingCall[],
+  repeat: (...call: WaitingCall) => void,
+): void {
   const { consent } = gate
-  const core = open()
-  if (!core) return
+  open()
   // The client reports at its start if consent was withdrawn on an earlier page.
   let isWithdrawn = gate.consent !== consent
-  let withdrawals = calls.filter(([name]) => name === 'withdraw').length
-  for (const [name, args] of calls) {
-    if (name === 'withdraw') withdrawals -= 1
-    if (name === 'consent') isWithdrawn = false
-    if ((withdrawals || isWithdrawn) && (name === 'track' || name === 'identify')) continue
-    ;(core[name] as (...args: unknown[]) => unknown)(...args)
+  for (const [call, kind] of waiting) {
+    if (kind === CONSENT) isWithdrawn = false
+    if (!isWithdrawn || kind !== OF_USER) repeat(call, kind)
   }
   // The last decision holds, whatever the repeated withdrawals set in between.
   gate.consent = isWithdrawn ? 'denied' : consent

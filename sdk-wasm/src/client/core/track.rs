@@ -21,14 +21,17 @@ const REST_BYTES_MAX: usize = limits::PROPERTIES_BYTES_MAX / 4;
 const ENVELOPE_BYTES: usize = 400;
 
 /// An event as the page's code gives it, in ASCII: JSON texts, and texts escaped as inside a JSON
-/// string.
+/// string. The package's TypeScript refuses what the server would refuse
+/// (`npm/src/event_parts.ts`), because it can tell the page's code why. The limits of sizes are
+/// checked here, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NewEvent<'a> {
     /// What happened. An empty name becomes `unnamed`.
     pub name: &'a str,
-    /// The name's length in bytes of UTF-8, without escapes; 0 for a short name.
+    /// The name's length in bytes of UTF-8, without escapes; 0 for a short name. Anything above the
+    /// limit drops the event as too large, also if another part of it was.
     pub name_bytes: usize,
-    /// Milliseconds since 1970; `None` for now.
+    /// Milliseconds since 1970, before the year 10000; `None` for now.
     pub ts_ms: Option<u64>,
     /// The JSON text of the `properties` object, or empty.
     pub properties_json: &'a str,

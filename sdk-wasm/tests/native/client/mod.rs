@@ -1,3 +1,4 @@
+mod accepted;
 mod adoption;
 mod flush;
 mod foreign_blocks;
