@@ -46,7 +46,7 @@ test('a tab and the JSON of an event fit every width', async ({ context, server 
   await expectToFit(demo.page, 'demo-layout-event', async () => undefined)
 })
 
-/** Tabs that made millions of events, all of which claim the lock and failed with a long message. */
+/** Tabs that made millions of events, claim the lock and failed with a long message. */
 async function pretendLongValues(page: Page): Promise<void> {
   await page.evaluate(() => {
     const channel = new BroadcastChannel('lamplight-demo')

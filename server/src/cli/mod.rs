@@ -43,9 +43,9 @@ pub enum Command {
     /// Open the printed address in a browser. The page opens tabs that make events, takes the
     /// server offline, closes tabs, and shows where every event is.
     ///
-    /// The demo keeps its events in a directory of its own and listens on this machine only, because
-    /// its page gets a token that may read everything in that directory. To receive events of your
-    /// site, use `lamplight serve`.
+    /// The demo keeps its events in a directory of its own and listens on this machine only,
+    /// because its page gets a token that may read everything in that directory. To receive events
+    /// of your site, use `lamplight serve`.
     Demo(Config),
     /// Reprocess stored payloads
     ///
