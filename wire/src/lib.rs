@@ -26,6 +26,8 @@ pub mod monitor;
 pub mod producer;
 pub mod ranges;
 pub mod reason;
+#[cfg(feature = "serde")]
+pub mod time;
 
 pub use producer::Producer;
 pub use ranges::Ranges;

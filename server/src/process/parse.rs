@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
-use lamplight_wire::event::{self, Event};
+use lamplight_wire::event::{self, Event, Invalid};
+use lamplight_wire::time::SentAt;
 use lamplight_wire::{Producer, limits};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::doubts::Doubts;
 use super::enrich::Enrichers;
+use super::happened::happened_ms;
 use super::row_id::row_id;
 use crate::formats::decompress::{DecompressError, decompress};
 use crate::store::{
@@ -28,9 +31,6 @@ pub enum ParseError {
     Body(#[from] BodyError),
 }
 
-/// The years 1 to 9999. A corrected time outside of them cannot be shown.
-const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
-
 /// Decides about every event of a payload.
 ///
 /// # Errors
@@ -43,15 +43,19 @@ pub fn plan(
 ) -> Result<Plan, ParseError> {
     let text = decompress(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
-    let skew_ms = body.sent_at_ms.map(|sent_at| metadata.received_ms.saturating_sub(sent_at));
     let shared = enrichers.shared(metadata);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, mut outcome) = decide(text, metadata.received_ms, skew_ms);
-            if let PlannedOutcome::Store(columns) = &mut outcome {
-                columns.enrichment_json = enrichers.enrich(&shared, columns);
-            }
+            let (identity, outcome) = match Event::read(text) {
+                Ok(event) => {
+                    let (identity, mut columns, doubts) =
+                        columns(event, body.sent_at, metadata.received_ms);
+                    columns.enrichment_json = enrichers.enrich(&shared, &columns, doubts.members());
+                    (identity, PlannedOutcome::Store(Box::new(columns)))
+                }
+                Err(invalid) => refuse(text, invalid),
+            };
             let id = row_id(metadata.id, metadata.received_ms, index);
             PlannedEvent { id, index, identity, outcome }
         })
@@ -67,36 +71,27 @@ pub fn plan(
     })
 }
 
-fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, PlannedOutcome) {
-    match Event::read(text) {
-        Ok(event) => columns(event, received_ms, skew_ms),
-        Err(invalid) => {
-            let outcome = PlannedOutcome::Refuse { reason: invalid.reason, detail: invalid.detail };
-            (identity_of_refused(text), outcome)
-        }
-    }
+fn refuse(text: &str, invalid: Invalid) -> (EventIdentity, PlannedOutcome) {
+    let Invalid { reason, detail } = invalid;
+    (identity_of_refused(text), PlannedOutcome::Refuse { reason, detail })
 }
 
 fn columns(
     event: Event<'_>,
+    sent_at: SentAt,
     received_ms: i64,
-    skew_ms: Option<i64>,
-) -> (EventIdentity, PlannedOutcome) {
+) -> (EventIdentity, EventColumns, Doubts) {
     let identity = match event.identity {
         event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
         event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
         event::EventIdentity::Anonymous => EventIdentity::Anonymous,
     };
-    let time_ms = match (event.ts_ms, skew_ms) {
-        (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),
-        (Some(ts_ms), None) => ts_ms,
-        (None, _) => received_ms,
-    };
+    let (time_ms, time) = happened_ms(event.ts, sent_at, received_ms);
     let columns = EventColumns {
         kind: event.kind,
         name: event.name.into_owned(),
-        ts_ms: event.ts_ms,
-        time_ms: time_ms.clamp(*TIME_MS.start(), *TIME_MS.end()),
+        ts_ms: event.ts.map(|ts| ts.ms),
+        time_ms,
         user_id: event.user.id,
         anonymous_id: event.user.anonymous_id,
         session: event.session.map(Cow::into_owned),
@@ -105,7 +100,7 @@ fn columns(
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
         enrichment_json: None,
     };
-    (identity, PlannedOutcome::Store(Box::new(columns)))
+    (identity, columns, Doubts { time })
 }
 
 #[derive(Deserialize)]
@@ -199,9 +194,34 @@ mod tests {
 
     #[test]
     fn without_sent_at_the_clients_time_is_used_and_without_both_the_receipt() {
-        assert_eq!(stored(r#"[{"name":"a","ts":5}]"#).time_ms, 5);
+        assert_eq!(stored(r#"[{"name":"a","ts":1500000000000}]"#).time_ms, 1_500_000_000_000);
         let columns = stored(r#"{"name":"a"}"#);
         assert_eq!((columns.ts_ms, columns.time_ms), (None, 1_700_000_000_000));
+    }
+
+    #[test]
+    fn a_doubtful_time_is_stored_with_what_was_doubtful() {
+        for (body, time_ms, doubts) in [
+            (
+                r#"{"sent_at":1699999990,"events":[{"name":"a","ts":1699999980}]}"#,
+                1_699_999_990_000,
+                Some(r#"{"time":{"sent_at_read_as":"seconds","ts_read_as":"seconds"}}"#),
+            ),
+            (
+                r#"{"sent_at":0,"events":[{"name":"a","ts":1699999990000}]}"#,
+                1_699_999_990_000,
+                Some(r#"{"time":{"sent_at":"ignored"}}"#),
+            ),
+            (
+                r#"{"sent_at":[],"events":[{"name":"a","ts":0}]}"#,
+                1_700_000_000_000,
+                Some(r#"{"time":{"sent_at":"unreadable","ts":"ignored"}}"#),
+            ),
+            (r#"{"sent_at":"no","events":[{"name":"a"}]}"#, 1_700_000_000_000, None),
+        ] {
+            let columns = stored(body);
+            assert_eq!((columns.time_ms, columns.enrichment_json.as_deref()), (time_ms, doubts));
+        }
     }
 
     #[test]

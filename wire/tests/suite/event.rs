@@ -95,41 +95,6 @@ fn a_number_is_from_one_to_the_largest_and_has_a_producer() {
 }
 
 #[test]
-fn times_are_in_the_years_1_to_9999() {
-    let ts = |ts: &str| {
-        let json = with(&format!(r#""ts":{ts}"#));
-        Event::read(&json).map(|event| event.ts_ms.unwrap()).map_err(|invalid| invalid.reason)
-    };
-    for (text, want) in [
-        ("0", 0),
-        ("-1", -1),
-        ("1.9", 1),
-        ("-1.9", -1),
-        ("-62135596800000", -62_135_596_800_000),
-        ("253402300799999", 253_402_300_799_999),
-        ("\"0001-01-01T00:00:00Z\"", -62_135_596_800_000),
-        ("\"1970-01-01T00:00:00.001Z\"", 1),
-    ] {
-        assert_eq!(ts(text), Ok(want), "{text}");
-    }
-    for text in [
-        "-62135596800001",
-        "-62135596800000.5",
-        "253402300799999.5",
-        "253402300800000",
-        "1e400",
-        "true",
-        "[]",
-        "\"\"",
-        "\"2026-01-31\"",
-        "\"0\"",
-    ] {
-        assert_eq!(ts(text), Err(InvalidReason::TsInvalid), "{text}");
-    }
-    assert_eq!(Event::read(&with(r#""ts":null"#)).unwrap().ts_ms, None);
-}
-
-#[test]
 fn ids_of_users_are_text_or_integers() {
     for (json, want) in [
         (r#""u1""#, Some("u1")),
@@ -211,7 +176,7 @@ proptest! {
     #[test]
     fn an_event_is_read_as_it_was_written(
         name in ".{1,50}",
-        ts in 0u64..253_402_300_799_999,
+        ts in prop_oneof![0_u64..100_000_000, 10_000_000_000_u64..100_000_000_000_000],
         bits: u128,
         seq in 1..=limits::SEQ_MAX,
         kind in prop_oneof![Just(("", Kind::Default)), Just(("critical", Kind::Critical))],
@@ -241,7 +206,7 @@ proptest! {
         prop_assert!(text.is_ascii());
         let event = Event::read(&text).unwrap();
         prop_assert_eq!(&event.name, &name);
-        prop_assert_eq!(event.ts_ms, i64::try_from(ts).ok());
+        prop_assert_eq!(event.ts.map(|ts| ts.ms), i64::try_from(ts).ok());
         prop_assert_eq!(event.identity, EventIdentity::Numbered(Producer::from_bits(bits), seq));
         prop_assert_eq!(event.kind, kind.1);
         prop_assert_eq!(event.session.as_deref(), session.as_deref());

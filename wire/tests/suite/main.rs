@@ -18,3 +18,5 @@ mod json;
 mod monitor;
 mod producer;
 mod ranges;
+#[cfg(feature = "serde")]
+mod time;

@@ -16,3 +16,4 @@ mod refusals;
 mod replaying;
 mod set_aside;
 mod starting;
+mod times;

@@ -1,0 +1,24 @@
+//! What reading an event found doubtful. It is stored with the event, so that a person who wonders
+//! about a value sees where it comes from.
+
+use serde_json::{Map, Value};
+
+use super::happened::TimeDoubts;
+
+/// What was doubtful about one event.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    /// Its times.
+    pub(super) time: TimeDoubts,
+}
+
+impl Doubts {
+    /// One member of the enrichment for each part that was doubtful.
+    pub(super) fn members(&self) -> Map<String, Value> {
+        let mut members = Map::new();
+        if !self.time.is_empty() {
+            members.insert("time".into(), serde_json::to_value(&self.time).unwrap_or_default());
+        }
+        members
+    }
+}
