@@ -49,6 +49,9 @@ pub struct EventRow {
     pub enrichment_json: Option<String>,
     /// What was known about its user when it was stored.
     pub profile_json: Option<String>,
+    /// Traits that it sets and that a later event set again, or removed, before it was leased for a
+    /// delivery. Only the rows of leased deliveries have any.
+    pub outdated_traits: Vec<String>,
 }
 
 impl EventRow {

@@ -30,6 +30,7 @@ mod payload_queue;
 mod plan;
 mod producer;
 mod profile;
+mod profile_note;
 mod query;
 mod reader;
 mod replays;
@@ -67,7 +68,8 @@ pub use plan::{Applied, EventColumns, EventIdentity, Plan, PlannedEvent, Planned
 pub use producer::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
-pub use profile::{Profile, ProfileKey, ProfileNote};
+pub use profile::Profile;
+pub use profile_note::{ProfileKey, ProfileNote, SaidAt};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,

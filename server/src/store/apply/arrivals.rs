@@ -84,7 +84,7 @@ impl<'a> Transaction<'a, '_> {
         }
         match (arrival, &event.outcome) {
             (Arrival::First, PlannedOutcome::Store(columns)) => {
-                let profile_json = self.profiles.apply(columns);
+                let profile_json = self.profiles.apply(plan, event, columns);
                 self.writes.rows.push(NewRow { plan, event, columns, profile_json });
                 fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
                 Outcome::Stored

@@ -2,8 +2,8 @@
 //!
 //! Which arrival became a row was decided when the payload was first applied, and a row's id is
 //! computed from its payload's, so a replay can only write rows that were there. It restores those
-//! that are gone, brings their enrichment up to date, and accepts what was refused and can be
-//! stored now. Ledgers do not change: no arrival is new.
+//! that are gone, brings their times and their enrichment up to date, and accepts what was refused
+//! and can be stored now. Ledgers do not change: no arrival is new.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{EventColumns, EventIdentity, Outcome, Plan, PlannedEvent, Rep
 /// What replaying does with one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    /// The row is there: replace its enrichment.
+    /// The row is there: replace its times and its enrichment.
     Rewrite,
     /// The row is gone: write it again.
     Restore,
@@ -98,7 +98,7 @@ pub fn decide<'a>(
             };
             match action {
                 Action::Rewrite => {
-                    writes.enrichments.push((event.id, columns.enrichment_json.as_deref()));
+                    writes.rewrites.push((event.id, columns));
                     done.rewritten += 1;
                     continue;
                 }
@@ -110,7 +110,7 @@ pub fn decide<'a>(
                 Action::Restore => done.restored += 1,
                 Action::Accept | Action::Leave => continue,
             }
-            let profile_json = profiles.apply(columns);
+            let profile_json = profiles.apply(plan, event, columns);
             writes.rows.push(NewRow { plan, event, columns, profile_json });
         }
     }

@@ -29,7 +29,7 @@ struct Model {
     outcomes: BTreeMap<RowId, Outcome>,
     ledgers: BTreeMap<u128, Ledger>,
     client_ids: BTreeMap<(String, String), RowId>,
-    profiles: BTreeMap<String, (i64, String)>,
+    profiles: BTreeMap<String, (i64, String, String)>,
     deliveries: BTreeMap<(RowId, usize), DeliveryState>,
     totals: [i64; 7],
 }
@@ -55,7 +55,9 @@ impl Model {
     fn known<'a>(&self, wanted: Wanted<'a>) -> Known<'a> {
         let ledger =
             |producer: Producer| Some((producer, self.ledgers.get(&producer.bits())?.clone()));
-        let profile = |(said_ms, json): &(i64, String)| StoredProfile::read(*said_ms, json.clone());
+        let profile = |(said_ms, json, words): &(i64, String, String)| {
+            StoredProfile::read(*said_ms, json.clone(), Some(words.clone()))
+        };
         let mut known = Known {
             ledgers: wanted.producers.into_iter().filter_map(ledger).collect(),
             ..Known::default()
@@ -98,8 +100,8 @@ impl Model {
             assert_eq!(self.outcomes.remove(id), Some(Outcome::Invalid));
             *self.applied.get_mut(&plan.payload).unwrap() -= 1;
         }
-        for (id, enrichment) in &writes.enrichments {
-            self.rows.get_mut(id).unwrap().1 = enrichment.map(str::to_owned);
+        for (id, columns) in &writes.rewrites {
+            self.rows.get_mut(id).unwrap().1.clone_from(&columns.enrichment_json);
         }
         for it in writes.ledgers {
             assert_eq!(it.sums, it.ledger.sums());
@@ -110,7 +112,8 @@ impl Model {
             assert_eq!(self.client_ids.insert(key, id), None, "an id belongs to one arrival");
         }
         for it in writes.profiles {
-            self.profiles.insert(it.key.to_string(), (it.said_ms, it.profile.json()));
+            let profile = (it.said_ms, it.json.to_string(), it.words_json);
+            self.profiles.insert(it.key.to_string(), profile);
         }
         for Delivery { event, route, state, .. } in writes.deliveries {
             self.deliveries.entry((event, route)).or_insert(state);

@@ -8,7 +8,7 @@ use lamplight_wire::reason::InvalidReason;
 use super::{ClientIdKey, TotalsChange};
 use crate::store::ledger::{Ledger, Sums};
 use crate::store::{
-    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, Profile, ProfileKey, RowId,
+    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RowId,
 };
 
 /// Everything that one transaction writes.
@@ -30,8 +30,8 @@ pub struct Writes<'a> {
     pub deliveries: Vec<Delivery>,
     /// What changes in the counts of everything.
     pub totals: TotalsChange,
-    /// Rows that are there and whose enrichment is replaced. Only a replay has any.
-    pub enrichments: Vec<(RowId, Option<&'a str>)>,
+    /// Rows that are there, and whose times and enrichment are replaced. Only a replay has any.
+    pub rewrites: Vec<(RowId, &'a EventColumns)>,
     /// Arrivals that were refused and get a row after all. Only a replay has any.
     pub accepted: Vec<(&'a Plan, RowId)>,
 }
@@ -87,10 +87,12 @@ pub struct LedgerWrite {
 pub struct ProfileWrite<'a> {
     /// Whose it is.
     pub key: ProfileKey<'a>,
-    /// The profile.
-    pub profile: Profile,
-    /// The time of the newest event that said something about it.
+    /// The time of its newest word.
     pub said_ms: i64,
+    /// As it stands with an event: `{}` if nothing is known.
+    pub json: Arc<str>,
+    /// All its words.
+    pub words_json: String,
 }
 
 /// The first line in the log of a delivery.

@@ -16,6 +16,7 @@ use crate::store::sample::{
 
 crate::laws!(
     replaying_replaces_what_enrichment_added,
+    replaying_replaces_the_times_of_an_event,
     replaying_stores_what_was_refused_and_can_be_stored_now,
     replaying_twice_changes_nothing_the_second_time,
     an_event_that_replaying_stores_is_owed_to_sinks,
@@ -49,6 +50,17 @@ async fn replaying_replaces_what_enrichment_added(Backend { storage, .. }: Backe
     let none = shared([plan(1, vec![(number(1, 1), good("a"))])]);
     reapply(&storage, &none).await;
     assert_eq!(events(&storage).await[0].enrichment_json, None);
+}
+
+async fn replaying_replaces_the_times_of_an_event(Backend { storage, .. }: Backend) {
+    let of = |ts_ms, time_ms| {
+        let event = good_with("a", |it| (it.ts_ms, it.time_ms) = (Some(ts_ms), time_ms));
+        shared([plan(1, vec![(number(1, 1), event)])])
+    };
+    storage.events.apply(of(1_700_000, 1_700_000), NOW).await.unwrap();
+    reapply(&storage, &of(NOW - 9, NOW - 5)).await;
+    let row = events(&storage).await.remove(0);
+    assert_eq!((row.ts_ms, row.time_ms, row.received_ms), (Some(NOW - 9), NOW - 5, NOW + 1));
 }
 
 async fn replaying_stores_what_was_refused_and_can_be_stored_now(Backend { storage, .. }: Backend) {

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, ToSql, params};
 use uuid::Uuid;
 
-use crate::store::apply::{AppliedPayload, ClientIdKey, NewRow, NotStored, ProfileWrite};
+use crate::store::apply::{AppliedPayload, ClientIdKey, NewRow, NotStored};
 use crate::store::sqlite::file::columns::producer_bytes;
 use crate::store::sqlite::weeks::runs::{self, Runs};
-use crate::store::{EventIdentity, Plan, RowId};
+use crate::store::{EventColumns, EventIdentity, Plan, RowId};
 
 /// The columns `producer`, `seq` and `event_id`.
 type IdentityColumns<'a> = (Option<[u8; 16]>, Option<u64>, Option<&'a str>);
@@ -82,14 +82,21 @@ fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Replaces what enrichers added to rows that are there.
-pub(super) fn set_enrichments(
+/// Replaces the times of rows that are there, and what enrichers added to them.
+pub(super) fn rewrite(
     events: &Connection,
-    enrichments: &[(RowId, Option<&str>)],
+    rewrites: &[(RowId, &EventColumns)],
 ) -> rusqlite::Result<()> {
-    let mut set = events.prepare_cached("UPDATE events SET enrichment = ?2 WHERE id = ?1")?;
-    for (id, enrichment) in enrichments {
-        set.execute(params![bytes(&id.0), enrichment])?;
+    let mut update = events.prepare_cached(
+        "UPDATE events SET ts_ms = ?2, time_ms = ?3, enrichment = ?4 WHERE id = ?1",
+    )?;
+    for (id, columns) in rewrites {
+        update.execute(params![
+            bytes(&id.0),
+            columns.ts_ms,
+            columns.time_ms,
+            columns.enrichment_json
+        ])?;
     }
     Ok(())
 }
@@ -167,21 +174,6 @@ pub(super) fn add_client_ids(
     )?;
     for (key, id, received_ms) in client_ids {
         insert.execute(params![key.id, key.source, bytes(&id.0), received_ms])?;
-    }
-    Ok(())
-}
-
-/// Writes profiles.
-pub(super) fn save_profiles(
-    store: &Connection,
-    profiles: &[ProfileWrite<'_>],
-) -> rusqlite::Result<()> {
-    let mut save = store.prepare_cached(
-        "INSERT INTO profiles (key, said_ms, json) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (key) DO UPDATE SET said_ms = excluded.said_ms, json = excluded.json",
-    )?;
-    for ProfileWrite { key, profile, said_ms } in profiles {
-        save.execute(params![key.to_string(), said_ms, profile.json()])?;
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use lamplight_server::store::apply::{
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, Pruned, RefusedEvent, Replayed,
-    RetentionLimits, Route, RowId, StoreError, Week,
+    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, ProfileKey, ProfileNote, Pruned,
+    RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
@@ -29,7 +29,8 @@ pub(super) struct EventTables {
     /// The arrival that each client id belongs to, by source and id, and when it was received.
     pub(super) client_ids: BTreeMap<(String, String), (RowId, i64)>,
     pub(super) ledgers: BTreeMap<Producer, Ledger>,
-    profiles: BTreeMap<String, (i64, String)>,
+    /// The time of the newest word, the text for events, and all words.
+    profiles: BTreeMap<String, (i64, String, String)>,
     pub(super) totals: TotalsChange,
     pub(super) weeks: BTreeMap<Week, WeekMark>,
     /// The first and the last row of each payload with rows, in the order in which they were
@@ -94,11 +95,26 @@ impl EventTables {
             known.client_ids.extend(found.map(|(id, _)| (key, *id)));
         }
         for key in wanted.profiles {
-            let found = self.profiles.get(&key.to_string());
-            let profile = found.map(|(said_ms, json)| StoredProfile::read(*said_ms, json.clone()));
-            known.profiles.extend(profile.map(|profile| (key, profile)));
+            known.profiles.extend(self.profile(key).map(|profile| (key, profile)));
         }
         known
+    }
+
+    fn profile(&self, key: ProfileKey<'_>) -> Option<StoredProfile> {
+        let (said_ms, json, words) = self.profiles.get(&key.to_string())?;
+        Some(StoredProfile::read(*said_ms, json.clone(), Some(words.clone())))
+    }
+
+    /// The row of an event, with the traits that are outdated by now.
+    pub(super) fn row_to_deliver(&self, id: RowId) -> Option<EventRow> {
+        let mut row = (**self.rows.get(&id)?).clone();
+        let note = ProfileNote::read(&row.name, row.properties_json.as_deref());
+        let key = ProfileKey::new(row.user_id.as_deref(), row.anonymous_id.as_deref());
+        if let Some((note, profile)) = note.zip(key.and_then(|key| self.profile(key))) {
+            let at = SaidAt::new(row.id, row.time_ms, row.received_ms);
+            row.outdated_traits = profile.outdated(&note, at);
+        }
+        Some(row)
     }
 
     /// How the events of those of `plans` ended that were applied and whose week was not removed.
@@ -177,9 +193,11 @@ impl EventTables {
                 mark.not_stored -= 1;
             }
         }
-        for (id, enrichment) in &writes.enrichments {
+        for (id, columns) in &writes.rewrites {
             if let Some(row) = self.rows.get_mut(id) {
-                Arc::make_mut(row).enrichment_json = enrichment.map(str::to_owned);
+                let row = Arc::make_mut(row);
+                (row.ts_ms, row.time_ms) = (columns.ts_ms, columns.time_ms);
+                row.enrichment_json.clone_from(&columns.enrichment_json);
             }
         }
         for (key, id, received_ms) in &writes.client_ids {
@@ -187,7 +205,8 @@ impl EventTables {
             self.client_ids.insert(key, (*id, *received_ms));
         }
         for write in &writes.profiles {
-            self.profiles.insert(write.key.to_string(), (write.said_ms, write.profile.json()));
+            let profile = (write.said_ms, write.json.to_string(), write.words_json.clone());
+            self.profiles.insert(write.key.to_string(), profile);
         }
         for write in &writes.ledgers {
             self.ledgers.insert(write.producer, write.ledger.clone());

@@ -37,6 +37,7 @@ pub(super) fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'
         monitor_json: columns.monitor_json.clone(),
         enrichment_json: columns.enrichment_json.clone(),
         profile_json: profile_json.as_deref().map(str::to_owned),
+        outdated_traits: Vec::new(),
     }
 }
 
