@@ -28,6 +28,8 @@ pub mod ranges;
 pub mod reason;
 #[cfg(feature = "serde")]
 pub mod time;
+#[cfg(feature = "serde")]
+pub mod user;
 
 pub use producer::Producer;
 pub use ranges::Ranges;

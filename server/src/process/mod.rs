@@ -10,6 +10,7 @@ mod failure;
 mod happened;
 mod parse;
 mod planner;
+mod refused;
 mod replay;
 mod row_id;
 mod worker;

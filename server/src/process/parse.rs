@@ -4,15 +4,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
-use lamplight_wire::event::{self, Event, Invalid};
+use lamplight_wire::event::{self, Event};
+use lamplight_wire::limits;
 use lamplight_wire::time::SentAt;
-use lamplight_wire::{Producer, limits};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::doubts::Doubts;
 use super::enrich::Enrichers;
 use super::happened::happened_ms;
+use super::refused::refuse;
 use super::row_id::row_id;
 use crate::formats::decompress::{DecompressError, decompress};
 use crate::store::{
@@ -71,11 +70,6 @@ pub fn plan(
     })
 }
 
-fn refuse(text: &str, invalid: Invalid) -> (EventIdentity, PlannedOutcome) {
-    let Invalid { reason, detail } = invalid;
-    (identity_of_refused(text), PlannedOutcome::Refuse { reason, detail })
-}
-
 fn columns(
     event: Event<'_>,
     sent_at: SentAt,
@@ -100,42 +94,8 @@ fn columns(
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
         enrichment_json: None,
     };
-    (identity, columns, Doubts { time })
-}
-
-#[derive(Deserialize)]
-struct Names<'a> {
-    #[serde(borrow)]
-    producer: Option<&'a RawValue>,
-    #[serde(borrow)]
-    seq: Option<&'a RawValue>,
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-}
-
-/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole,
-/// and a repetition is a duplicate.
-fn identity_of_refused(text: &str) -> EventIdentity {
-    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
-        return EventIdentity::Anonymous;
-    };
-    let producer: Option<Producer> = names
-        .producer
-        .and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok())
-        .and_then(|name| Producer::parse(&name));
-    let seq = names
-        .seq
-        .and_then(|json| serde_json::from_str::<u64>(json.get()).ok())
-        .filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
-    let name = names
-        .id
-        .and_then(|json| serde_json::from_str::<String>(json.get()).ok())
-        .filter(|name| (1..=limits::ID_BYTES_MAX).contains(&name.len()));
-    match (names.producer.is_some() || names.seq.is_some(), producer, seq, name) {
-        (_, Some(producer), Some(seq), _) => EventIdentity::Numbered(producer, seq),
-        (false, _, _, Some(name)) => EventIdentity::ClientId(name),
-        _ => EventIdentity::Anonymous,
-    }
+    let user = event.user.placeholders;
+    (identity, columns, Doubts { time, user })
 }
 
 /// The day of a time, UTC, as the number `YYYYMMDD`; 0 for a time outside the years 1 to 9999.
@@ -151,10 +111,7 @@ fn day(ms: i64) -> u32 {
 mod tests {
     use super::*;
     use crate::store::{Encoding, PayloadId};
-    use lamplight_wire::reason::InvalidReason;
     use uuid::Uuid;
-
-    const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
     fn planned(body: &str) -> Result<Plan, ParseError> {
         let metadata = PayloadMetadata {
@@ -225,25 +182,22 @@ mod tests {
     }
 
     #[test]
-    fn json_is_kept_as_received() {
-        let columns = stored(r#"[{"name":"a","properties":{ "b" : 1.50,"c":"\u00e9" }}]"#);
-        assert_eq!(columns.properties_json.as_deref(), Some(r#"{ "b" : 1.50,"c":"\u00e9" }"#));
+    fn a_placeholder_for_an_id_is_no_user_and_is_stored_as_ignored() {
+        let columns =
+            stored(r#"[{"name":"identify","user":{"id":"undefined","anonymous_id":"a1"}}]"#);
+        assert_eq!((columns.user_id, columns.anonymous_id), (None, Some("a1".into())));
+        let want = r#"{"user":{"ignored_id":"undefined"}}"#;
+        assert_eq!(columns.enrichment_json.as_deref(), Some(want));
+        let columns = stored(r#"[{"name":"a","user":{"id":0,"anonymous_id":" "}}]"#);
+        assert_eq!((columns.user_id, columns.anonymous_id), (None, None));
+        let want = r#"{"user":{"ignored_anonymous_id":"","ignored_id":"0"}}"#;
+        assert_eq!(columns.enrichment_json.as_deref(), Some(want));
     }
 
     #[test]
-    fn an_event_that_cannot_be_stored_keeps_its_number_or_its_id() {
-        let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
-        assert_eq!(event.identity, EventIdentity::Numbered(Producer::parse(P).unwrap(), 3));
-        assert!(matches!(
-            event.outcome,
-            PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, .. }
-        ));
-        assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, EventIdentity::ClientId("x".into()));
-        assert_eq!(
-            only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity,
-            EventIdentity::Anonymous
-        );
-        assert_eq!(only(r#"[{"name":7}]"#).identity, EventIdentity::Anonymous);
+    fn json_is_kept_as_received() {
+        let columns = stored(r#"[{"name":"a","properties":{ "b" : 1.50,"c":"\u00e9" }}]"#);
+        assert_eq!(columns.properties_json.as_deref(), Some(r#"{ "b" : 1.50,"c":"\u00e9" }"#));
     }
 
     #[test]

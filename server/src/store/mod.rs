@@ -33,6 +33,7 @@ mod profile;
 mod profile_note;
 mod query;
 mod reader;
+mod refused;
 mod replays;
 mod retention;
 pub mod routing;
@@ -75,6 +76,7 @@ pub use query::{
     SqlError, SqlQuery, SqlTable,
 };
 pub use reader::Reader;
+pub use refused::RefusedContent;
 pub use replays::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, Replays, SpanCount};
 pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};

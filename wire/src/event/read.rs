@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::monitor::Monitor;
 use crate::reason::InvalidReason;
 use crate::time::ClientTime;
+use crate::user::User;
 use crate::{Producer, limits};
 
 /// Why an event is not stored: a stable reason and a message for people.
@@ -57,15 +58,6 @@ pub enum EventIdentity<'a> {
     /// Neither: the event is identified by its position in its payload, so a resent payload makes
     /// new events.
     Anonymous,
-}
-
-/// The user an event is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
-    /// The id by which the app knows the user.
-    pub id: Option<String>,
-    /// An id for a user who is not known yet.
-    pub anonymous_id: Option<String>,
 }
 
 /// An event that can be stored. Texts ending in `json` are as received.
@@ -143,10 +135,7 @@ impl<'a> Event<'a> {
             ts: raw.ts.map(|ts| checked_ts(ts.get())).transpose()?,
             identity: checked_identity(raw.producer.as_deref(), raw.seq, raw.id)?,
             kind: checked_kind(raw.kind.as_deref(), monitor.is_some())?,
-            user: User {
-                id: checked_user_id("user.id", user.id)?,
-                anonymous_id: checked_user_id("user.anonymous_id", user.anonymous_id)?,
-            },
+            user: User::read(user.id, user.anonymous_id)?,
             session: raw.session,
             properties_json: checked_properties(raw.properties)?,
             context_json: checked_context(raw.context)?,
@@ -236,25 +225,6 @@ fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> 
             ),
         )),
     }
-}
-
-/// Ids are text. A number is read as its digits, because many databases number their users.
-fn checked_user_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
-    let Some(json) = json.map(RawValue::get) else { return Ok(None) };
-    let wrong = || {
-        Invalid::new(
-            InvalidReason::Malformed,
-            format!("`{field}` is neither text nor an integer: send one of the two"),
-        )
-    };
-    if json.starts_with('"') {
-        return serde_json::from_str(json).map(Some).map_err(|_| wrong());
-    }
-    let digits = json.strip_prefix('-').unwrap_or(json);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(Some(json.to_owned()));
-    }
-    Err(wrong())
 }
 
 fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {

@@ -20,3 +20,5 @@ mod producer;
 mod ranges;
 #[cfg(feature = "serde")]
 mod time;
+#[cfg(feature = "serde")]
+mod user;

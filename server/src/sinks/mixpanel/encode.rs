@@ -58,8 +58,8 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     Ok(out)
 }
 
-/// The update of the user's profile for `/engage`, if the event is an `identify`. Traits that a later
-/// event set again are left out, so that an event that is delivered late takes nothing back.
+/// The update of the user's profile for `/engage`, if the event is an `identify`. Traits that a
+/// later event set again are left out, so that an event that is delivered late takes nothing back.
 ///
 /// # Errors
 /// When the JSON that the page sent cannot be read.

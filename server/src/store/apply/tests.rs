@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    Delivery, Histories, History, Known, Payloads, StoredProfile, TotalsChange, Wanted, Writes,
-    decide, replay, wanted_for_replay,
+    ClientIdOwner, ClientIdWrite, Delivery, Histories, History, Known, Payloads, StoredProfile,
+    TotalsChange, Wanted, Writes, decide, replay, wanted_for_replay,
 };
 use crate::store::ledger::Ledger;
 use crate::store::{
@@ -28,7 +28,7 @@ struct Model {
     rows: BTreeMap<RowId, (String, Option<String>, Option<String>)>,
     outcomes: BTreeMap<RowId, Outcome>,
     ledgers: BTreeMap<u128, Ledger>,
-    client_ids: BTreeMap<(String, String), RowId>,
+    client_ids: BTreeMap<(String, String), ClientIdOwner>,
     profiles: BTreeMap<String, (i64, String, String)>,
     deliveries: BTreeMap<(RowId, usize), DeliveryState>,
     totals: [i64; 7],
@@ -64,7 +64,7 @@ impl Model {
         };
         for key in wanted.client_ids {
             let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
-            known.client_ids.extend(found.map(|id| (key, *id)));
+            known.client_ids.extend(found.map(|owner| (key, *owner)));
         }
         for key in wanted.profiles {
             known.profiles.extend(self.profiles.get(&key.to_string()).map(|it| (key, profile(it))));
@@ -107,9 +107,10 @@ impl Model {
             assert_eq!(it.sums, it.ledger.sums());
             self.ledgers.insert(it.producer.bits(), it.ledger);
         }
-        for (key, id, _) in writes.client_ids {
+        for ClientIdWrite { key, owner, .. } in writes.client_ids {
             let key = (key.source.to_owned(), key.id.to_owned());
-            assert_eq!(self.client_ids.insert(key, id), None, "an id belongs to one arrival");
+            let before = self.client_ids.insert(key, owner);
+            assert!(before.is_none_or(|owner| owner.is_refused), "an id belongs to one row");
         }
         for it in writes.profiles {
             let profile = (it.said_ms, it.json.to_string(), it.words_json);
@@ -176,7 +177,8 @@ fn planned(index: usize, payload: u128, event: Event, is_fixed: bool) -> Planned
         }))
     } else {
         let detail = "no name".to_owned();
-        PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail }
+        let content = Box::default();
+        PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail, content }
     };
     PlannedEvent { id, index: u32::try_from(index).unwrap(), identity, outcome }
 }
@@ -240,6 +242,33 @@ proptest! {
         let twice = [plans.clone(), plans].concat();
         prop_assert!(model.apply(&twice, &routes).iter().all(|applied| applied.already));
         prop_assert_eq!(model, before);
+    }
+
+    #[test]
+    fn an_id_has_a_row_if_any_of_its_arrivals_can_be_stored_and_never_two(
+        payloads in payloads(),
+        size in 1_usize..8,
+        is_replayed: bool,
+    ) {
+        let (first, fixed) = (plans(&payloads, false), plans(&payloads, true));
+        let mut model = Model::default();
+        for part in first.chunks(size) {
+            model.apply(part, &routes());
+        }
+        if is_replayed {
+            model.replay(&fixed, &routes());
+        }
+        let mut rows: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
+        for event in first.iter().flat_map(|plan| &plan.events) {
+            if let EventIdentity::ClientId(id) = &event.identity {
+                let (is_good, count) = rows.entry(id).or_default();
+                *is_good |= is_replayed || event.columns().is_some();
+                *count += usize::from(model.rows.contains_key(&event.id));
+            }
+        }
+        for (id, (is_good, count)) in rows {
+            prop_assert_eq!(count, usize::from(is_good), "{}", id);
+        }
     }
 
     #[test]

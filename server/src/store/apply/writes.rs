@@ -1,14 +1,16 @@
 //! What applying plans writes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use lamplight_wire::Producer;
 use lamplight_wire::reason::InvalidReason;
 
-use super::{ClientIdKey, TotalsChange};
+use super::{ClientIdKey, ClientIdOwner, TotalsChange};
 use crate::store::ledger::{Ledger, Sums};
 use crate::store::{
-    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RowId,
+    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RefusedContent,
+    RowId,
 };
 
 /// Everything that one transaction writes.
@@ -22,15 +24,16 @@ pub struct Writes<'a> {
     pub not_stored: Vec<NotStored<'a>>,
     /// Ledgers, whole.
     pub ledgers: Vec<LedgerWrite>,
-    /// Ids that clients gave, each with the arrival that it belongs to and its time of receipt.
-    pub client_ids: Vec<(ClientIdKey<'a>, RowId, i64)>,
+    /// Ids that clients gave. One that belongs to a refused arrival may get another owner.
+    pub client_ids: Vec<ClientIdWrite<'a>>,
     /// Profiles, whole.
     pub profiles: Vec<ProfileWrite<'a>>,
     /// Deliveries. One whose log has a line already is left as it is.
     pub deliveries: Vec<Delivery>,
     /// What changes in the counts of everything.
     pub totals: TotalsChange,
-    /// Rows that are there, and whose times and enrichment are replaced. Only a replay has any.
+    /// Rows that are there, and whose times, user and enrichment are replaced. A row whose user
+    /// changes has no profile. Only a replay has any.
     pub rewrites: Vec<(RowId, &'a EventColumns)>,
     /// Arrivals that were refused and get a row after all. Only a replay has any.
     pub accepted: Vec<(&'a Plan, RowId)>,
@@ -69,6 +72,19 @@ pub struct NotStored<'a> {
     pub outcome: Outcome,
     /// Why it is invalid, and what was wrong, for people.
     pub reason: Option<(InvalidReason, String)>,
+    /// What could be read of it, if it is invalid.
+    pub content: Option<Cow<'a, RefusedContent>>,
+}
+
+/// The owner of an id that a client gave.
+#[derive(Debug)]
+pub struct ClientIdWrite<'a> {
+    /// The id.
+    pub key: ClientIdKey<'a>,
+    /// Its owner.
+    pub owner: ClientIdOwner,
+    /// When that was received, in milliseconds since 1970.
+    pub received_ms: i64,
 }
 
 /// A ledger as it stands now.

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod corrected;
 mod counting;
 mod demo;
 mod faults;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use lamplight_server::store::apply::{
-    self, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
+    self, ClientIdOwner, ClientIdWrite, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
 };
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
@@ -27,7 +27,7 @@ pub(super) struct EventTables {
     pub(super) refused: BTreeMap<RowId, RefusedEvent>,
     pub(super) applied: BTreeMap<PayloadId, AppliedMark>,
     /// The arrival that each client id belongs to, by source and id, and when it was received.
-    pub(super) client_ids: BTreeMap<(String, String), (RowId, i64)>,
+    pub(super) client_ids: BTreeMap<(String, String), (ClientIdOwner, i64)>,
     pub(super) ledgers: BTreeMap<Producer, Ledger>,
     /// The time of the newest word, the text for events, and all words.
     profiles: BTreeMap<String, (i64, String, String)>,
@@ -92,7 +92,7 @@ impl EventTables {
         }
         for key in wanted.client_ids {
             let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
-            known.client_ids.extend(found.map(|(id, _)| (key, *id)));
+            known.client_ids.extend(found.map(|(owner, _)| (key, *owner)));
         }
         for key in wanted.profiles {
             known.profiles.extend(self.profile(key).map(|profile| (key, profile)));
@@ -198,11 +198,17 @@ impl EventTables {
                 let row = Arc::make_mut(row);
                 (row.ts_ms, row.time_ms) = (columns.ts_ms, columns.time_ms);
                 row.enrichment_json.clone_from(&columns.enrichment_json);
+                if (&row.user_id, &row.anonymous_id) != (&columns.user_id, &columns.anonymous_id) {
+                    row.user_id.clone_from(&columns.user_id);
+                    row.anonymous_id.clone_from(&columns.anonymous_id);
+                    row.profile_json = None;
+                }
             }
         }
-        for (key, id, received_ms) in &writes.client_ids {
+        for ClientIdWrite { key, owner, received_ms } in &writes.client_ids {
             let key = (key.source.to_owned(), key.id.to_owned());
-            self.client_ids.insert(key, (*id, *received_ms));
+            let before = self.client_ids.insert(key, (*owner, *received_ms));
+            assert!(before.is_none_or(|(owner, _)| owner.is_refused));
         }
         for write in &writes.profiles {
             let profile = (write.said_ms, write.json.to_string(), write.words_json.clone());
