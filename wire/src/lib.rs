@@ -26,6 +26,10 @@ pub mod monitor;
 pub mod producer;
 pub mod ranges;
 pub mod reason;
+#[cfg(feature = "serde")]
+pub mod time;
+#[cfg(feature = "serde")]
+pub mod user;
 
 pub use producer::Producer;
 pub use ranges::Ranges;

@@ -44,7 +44,7 @@ pub enum InvalidReason {
     NameMissing,
     /// `name` is longer than [`crate::limits::NAME_BYTES_MAX`].
     NameTooLong,
-    /// `ts` is neither milliseconds since 1970 nor RFC 3339 text.
+    /// `ts` cannot be read as a time in the years 1 to 9999.
     TsInvalid,
     /// `properties` is not an object.
     PropertiesInvalid,

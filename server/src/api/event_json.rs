@@ -26,6 +26,13 @@ pub(super) struct UserJson<'a> {
     anonymous_id: Option<&'a str>,
 }
 
+impl<'a> UserJson<'a> {
+    /// A user with at least one id.
+    pub(super) fn new(id: Option<&'a str>, anonymous_id: Option<&'a str>) -> Option<Self> {
+        (id.is_some() || anonymous_id.is_some()).then_some(Self { id, anonymous_id })
+    }
+}
+
 /// An event. Fields that the client sent keep the client's names, and Lamplight adds others.
 #[derive(Debug, Serialize)]
 pub(super) struct EventJson<'a> {
@@ -66,11 +73,6 @@ pub(super) struct EventJson<'a> {
 
 impl<'a> EventJson<'a> {
     pub(super) fn new(row: &'a EventRow) -> Self {
-        let has_user = row.user_id.is_some() || row.anonymous_id.is_some();
-        let user = has_user.then_some(UserJson {
-            id: row.user_id.as_deref(),
-            anonymous_id: row.anonymous_id.as_deref(),
-        });
         Self {
             id: row.id.to_string(),
             event_id: event_id(row.number, row.event_id.as_deref(), row.id),
@@ -81,7 +83,7 @@ impl<'a> EventJson<'a> {
             time: row.time_ms,
             received: row.received_ms,
             day: day(row.created_day),
-            user,
+            user: UserJson::new(row.user_id.as_deref(), row.anonymous_id.as_deref()),
             session: row.session.as_deref(),
             producer: row.number.map(|(producer, _)| producer.to_string()),
             seq: row.number.map(|(_, seq)| seq),

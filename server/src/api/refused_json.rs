@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::event_json::event_id;
+use super::event_json::{UserJson, event_id};
 use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
 use crate::store::RefusedEvent;
@@ -12,6 +12,20 @@ use crate::store::RefusedEvent;
 pub(super) struct RefusedJson<'a> {
     id: String,
     event_id: String,
+    /// What could be read of an invalid event, cut to a few hundred bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ts: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<UserJson<'a>>,
+    /// The beginning of its JSON text, and how long that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_bytes: Option<u64>,
     source: &'a str,
     producer: Option<String>,
     seq: Option<u64>,
@@ -32,7 +46,16 @@ pub(super) struct RefusedJson<'a> {
 
 impl<'a> RefusedJson<'a> {
     pub(super) fn new(event: &'a RefusedEvent) -> Self {
+        let content = event.content.as_ref();
+        let text = content.and_then(|it| it.text.as_deref());
         Self {
+            name: content.and_then(|it| it.name.as_deref()),
+            r#type: content.and_then(|it| it.kind.as_deref()),
+            ts: content.and_then(|it| it.ts_ms),
+            user: content
+                .and_then(|it| UserJson::new(it.user_id.as_deref(), it.anonymous_id.as_deref())),
+            text,
+            text_bytes: content.filter(|_| text.is_some()).map(|it| it.bytes),
             id: event.id.to_string(),
             event_id: event_id(event.number, event.event_id.as_deref(), event.id),
             source: &event.source,

@@ -4,10 +4,13 @@
 //! again, and applying it again changes nothing. A payload that fails is retried with exponential
 //! backoff. One that keeps failing for its own fault is set aside for an operator. None is dropped.
 
+mod doubts;
 pub mod enrich;
 mod failure;
+mod happened;
 mod parse;
 mod planner;
+mod refused;
 mod replay;
 mod row_id;
 mod worker;

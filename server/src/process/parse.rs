@@ -5,11 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
 use lamplight_wire::event::{self, Event};
-use lamplight_wire::{Producer, limits};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use lamplight_wire::limits;
+use lamplight_wire::time::SentAt;
 
+use super::doubts::Doubts;
 use super::enrich::Enrichers;
+use super::happened::happened_ms;
+use super::refused::refuse;
 use super::row_id::row_id;
 use crate::formats::decompress::{DecompressError, decompress};
 use crate::store::{
@@ -28,9 +30,6 @@ pub enum ParseError {
     Body(#[from] BodyError),
 }
 
-/// The years 1 to 9999. A corrected time outside of them cannot be shown.
-const TIME_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
-
 /// Decides about every event of a payload.
 ///
 /// # Errors
@@ -43,15 +42,19 @@ pub fn plan(
 ) -> Result<Plan, ParseError> {
     let text = decompress(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
     let body = Body::read(&text)?;
-    let skew_ms = body.sent_at_ms.map(|sent_at| metadata.received_ms.saturating_sub(sent_at));
     let shared = enrichers.shared(metadata);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
-            let (identity, mut outcome) = decide(text, metadata.received_ms, skew_ms);
-            if let PlannedOutcome::Store(columns) = &mut outcome {
-                columns.enrichment_json = enrichers.enrich(&shared, columns);
-            }
+            let (identity, outcome) = match Event::read(text) {
+                Ok(event) => {
+                    let (identity, mut columns, doubts) =
+                        columns(event, body.sent_at, metadata.received_ms);
+                    columns.enrichment_json = enrichers.enrich(&shared, &columns, doubts.members());
+                    (identity, PlannedOutcome::Store(Box::new(columns)))
+                }
+                Err(invalid) => refuse(text, invalid),
+            };
             let id = row_id(metadata.id, metadata.received_ms, index);
             PlannedEvent { id, index, identity, outcome }
         })
@@ -67,36 +70,22 @@ pub fn plan(
     })
 }
 
-fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity, PlannedOutcome) {
-    match Event::read(text) {
-        Ok(event) => columns(event, received_ms, skew_ms),
-        Err(invalid) => {
-            let outcome = PlannedOutcome::Refuse { reason: invalid.reason, detail: invalid.detail };
-            (identity_of_refused(text), outcome)
-        }
-    }
-}
-
 fn columns(
     event: Event<'_>,
+    sent_at: SentAt,
     received_ms: i64,
-    skew_ms: Option<i64>,
-) -> (EventIdentity, PlannedOutcome) {
+) -> (EventIdentity, EventColumns, Doubts) {
     let identity = match event.identity {
         event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
         event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
         event::EventIdentity::Anonymous => EventIdentity::Anonymous,
     };
-    let time_ms = match (event.ts_ms, skew_ms) {
-        (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),
-        (Some(ts_ms), None) => ts_ms,
-        (None, _) => received_ms,
-    };
+    let (time_ms, time) = happened_ms(event.ts, sent_at, received_ms);
     let columns = EventColumns {
         kind: event.kind,
         name: event.name.into_owned(),
-        ts_ms: event.ts_ms,
-        time_ms: time_ms.clamp(*TIME_MS.start(), *TIME_MS.end()),
+        ts_ms: event.ts.map(|ts| ts.ms),
+        time_ms,
         user_id: event.user.id,
         anonymous_id: event.user.anonymous_id,
         session: event.session.map(Cow::into_owned),
@@ -105,42 +94,8 @@ fn columns(
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
         enrichment_json: None,
     };
-    (identity, PlannedOutcome::Store(Box::new(columns)))
-}
-
-#[derive(Deserialize)]
-struct Names<'a> {
-    #[serde(borrow)]
-    producer: Option<&'a RawValue>,
-    #[serde(borrow)]
-    seq: Option<&'a RawValue>,
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-}
-
-/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole,
-/// and a repetition is a duplicate.
-fn identity_of_refused(text: &str) -> EventIdentity {
-    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
-        return EventIdentity::Anonymous;
-    };
-    let producer: Option<Producer> = names
-        .producer
-        .and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok())
-        .and_then(|name| Producer::parse(&name));
-    let seq = names
-        .seq
-        .and_then(|json| serde_json::from_str::<u64>(json.get()).ok())
-        .filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
-    let name = names
-        .id
-        .and_then(|json| serde_json::from_str::<String>(json.get()).ok())
-        .filter(|name| (1..=limits::ID_BYTES_MAX).contains(&name.len()));
-    match (names.producer.is_some() || names.seq.is_some(), producer, seq, name) {
-        (_, Some(producer), Some(seq), _) => EventIdentity::Numbered(producer, seq),
-        (false, _, _, Some(name)) => EventIdentity::ClientId(name),
-        _ => EventIdentity::Anonymous,
-    }
+    let user = event.user.placeholders;
+    (identity, columns, Doubts { time, user })
 }
 
 /// The day of a time, UTC, as the number `YYYYMMDD`; 0 for a time outside the years 1 to 9999.
@@ -156,10 +111,7 @@ fn day(ms: i64) -> u32 {
 mod tests {
     use super::*;
     use crate::store::{Encoding, PayloadId};
-    use lamplight_wire::reason::InvalidReason;
     use uuid::Uuid;
-
-    const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
     fn planned(body: &str) -> Result<Plan, ParseError> {
         let metadata = PayloadMetadata {
@@ -199,31 +151,53 @@ mod tests {
 
     #[test]
     fn without_sent_at_the_clients_time_is_used_and_without_both_the_receipt() {
-        assert_eq!(stored(r#"[{"name":"a","ts":5}]"#).time_ms, 5);
+        assert_eq!(stored(r#"[{"name":"a","ts":1500000000000}]"#).time_ms, 1_500_000_000_000);
         let columns = stored(r#"{"name":"a"}"#);
         assert_eq!((columns.ts_ms, columns.time_ms), (None, 1_700_000_000_000));
+    }
+
+    #[test]
+    fn a_doubtful_time_is_stored_with_what_was_doubtful() {
+        for (body, time_ms, doubts) in [
+            (
+                r#"{"sent_at":1699999990,"events":[{"name":"a","ts":1699999980}]}"#,
+                1_699_999_990_000,
+                Some(r#"{"time":{"sent_at_read_as":"seconds","ts_read_as":"seconds"}}"#),
+            ),
+            (
+                r#"{"sent_at":0,"events":[{"name":"a","ts":1699999990000}]}"#,
+                1_699_999_990_000,
+                Some(r#"{"time":{"sent_at":"ignored"}}"#),
+            ),
+            (
+                r#"{"sent_at":[],"events":[{"name":"a","ts":0}]}"#,
+                1_700_000_000_000,
+                Some(r#"{"time":{"sent_at":"unreadable","ts":"ignored"}}"#),
+            ),
+            (r#"{"sent_at":"no","events":[{"name":"a"}]}"#, 1_700_000_000_000, None),
+        ] {
+            let columns = stored(body);
+            assert_eq!((columns.time_ms, columns.enrichment_json.as_deref()), (time_ms, doubts));
+        }
+    }
+
+    #[test]
+    fn a_placeholder_for_an_id_is_no_user_and_is_stored_as_ignored() {
+        let columns =
+            stored(r#"[{"name":"identify","user":{"id":"undefined","anonymous_id":"a1"}}]"#);
+        assert_eq!((columns.user_id, columns.anonymous_id), (None, Some("a1".into())));
+        let want = r#"{"user":{"ignored_id":"undefined"}}"#;
+        assert_eq!(columns.enrichment_json.as_deref(), Some(want));
+        let columns = stored(r#"[{"name":"a","user":{"id":0,"anonymous_id":" "}}]"#);
+        assert_eq!((columns.user_id, columns.anonymous_id), (None, None));
+        let want = r#"{"user":{"ignored_anonymous_id":"","ignored_id":"0"}}"#;
+        assert_eq!(columns.enrichment_json.as_deref(), Some(want));
     }
 
     #[test]
     fn json_is_kept_as_received() {
         let columns = stored(r#"[{"name":"a","properties":{ "b" : 1.50,"c":"\u00e9" }}]"#);
         assert_eq!(columns.properties_json.as_deref(), Some(r#"{ "b" : 1.50,"c":"\u00e9" }"#));
-    }
-
-    #[test]
-    fn an_event_that_cannot_be_stored_keeps_its_number_or_its_id() {
-        let event = only(&format!(r#"[{{"producer":"{P}","seq":3,"properties":{{}}}}]"#));
-        assert_eq!(event.identity, EventIdentity::Numbered(Producer::parse(P).unwrap(), 3));
-        assert!(matches!(
-            event.outcome,
-            PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, .. }
-        ));
-        assert_eq!(only(r#"[{"id":"x","ts":"no"}]"#).identity, EventIdentity::ClientId("x".into()));
-        assert_eq!(
-            only(r#"[{"name":"a","producer":"no","seq":1}]"#).identity,
-            EventIdentity::Anonymous
-        );
-        assert_eq!(only(r#"[{"name":7}]"#).identity, EventIdentity::Anonymous);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
 use super::outcome::Outcome;
-use super::{Completeness, PayloadId, RowId};
+use super::{Completeness, PayloadId, RefusedContent, RowId};
 
 /// A row of `events`.
 #[derive(Debug, Clone)]
@@ -49,6 +49,9 @@ pub struct EventRow {
     pub enrichment_json: Option<String>,
     /// What was known about its user when it was stored.
     pub profile_json: Option<String>,
+    /// Traits that it sets and that a later event set again, or removed, before it was leased for a
+    /// delivery. Only the rows of leased deliveries have any.
+    pub outdated_traits: Vec<String>,
 }
 
 impl EventRow {
@@ -148,6 +151,8 @@ pub struct RefusedEvent {
     pub reason: Option<String>,
     /// What was wrong, as a sentence.
     pub detail: Option<String>,
+    /// What could be read of it, if the event is invalid.
+    pub content: Option<RefusedContent>,
     /// The source it came from.
     pub source: String,
     /// Its producer and sequence number.

@@ -30,8 +30,10 @@ mod payload_queue;
 mod plan;
 mod producer;
 mod profile;
+mod profile_note;
 mod query;
 mod reader;
+mod refused;
 mod replays;
 mod retention;
 pub mod routing;
@@ -67,12 +69,14 @@ pub use plan::{Applied, EventColumns, EventIdentity, Plan, PlannedEvent, Planned
 pub use producer::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
-pub use profile::{Profile, ProfileKey, ProfileNote};
+pub use profile::Profile;
+pub use profile_note::{ProfileKey, ProfileNote, SaidAt};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,
 };
 pub use reader::Reader;
+pub use refused::RefusedContent;
 pub use replays::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, Replays, SpanCount};
 pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};

@@ -6,7 +6,7 @@ use lamplight_wire::event::Kind;
 use lamplight_wire::reason::InvalidReason;
 use uuid::Uuid;
 
-use super::PayloadId;
+use super::{PayloadId, RefusedContent};
 
 /// The id of one arrival of an event, and of its row if it gets one: a `UUIDv7` computed from the
 /// payload's time and id and the event's index, so that processing a payload again makes the same
@@ -69,6 +69,8 @@ pub enum PlannedOutcome {
         reason: InvalidReason,
         /// What was wrong, as a sentence.
         detail: String,
+        /// What could be read of it.
+        content: Box<RefusedContent>,
     },
 }
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::ProducerNote;
 use super::producer_notes::ProducerNotes;
+use crate::time::SentAt;
 use crate::{Producer, limits};
 
 /// Why a body is not a batch.
@@ -41,9 +42,9 @@ impl std::error::Error for BodyError {}
 /// A request body in any of the three forms, parsed as far as intake needs it.
 #[derive(Debug, Clone, Default)]
 pub struct Body<'a> {
-    /// When it was sent, in milliseconds since 1970 by the client's clock, if the client sent the
-    /// time.
-    pub sent_at_ms: Option<i64>,
+    /// When it was sent, by the client's clock. One that is no time does not fail the request: only
+    /// the correction of the client's clock is missing then.
+    pub sent_at: SentAt,
     /// What it declares about producers.
     pub producers: Vec<(Producer, ProducerNote)>,
     /// The JSON text of each event, in order. Each is an object.
@@ -52,7 +53,8 @@ pub struct Body<'a> {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    sent_at: Option<i64>,
+    #[serde(borrow)]
+    sent_at: Option<&'a RawValue>,
     #[serde(default)]
     producers: ProducerNotes,
     #[serde(borrow)]
@@ -94,7 +96,8 @@ impl<'a> Body<'a> {
             };
         };
         let ProducerNotes(producers) = envelope.producers;
-        Ok(Self { sent_at_ms: envelope.sent_at, producers, events: events.checked()? })
+        let sent_at = envelope.sent_at.map_or(SentAt::Absent, |json| SentAt::read(json.get()));
+        Ok(Self { sent_at, producers, events: events.checked()? })
     }
 }
 

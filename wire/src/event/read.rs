@@ -7,6 +7,8 @@ use serde_json::value::RawValue;
 
 use crate::monitor::Monitor;
 use crate::reason::InvalidReason;
+use crate::time::ClientTime;
+use crate::user::User;
 use crate::{Producer, limits};
 
 /// Why an event is not stored: a stable reason and a message for people.
@@ -58,22 +60,13 @@ pub enum EventIdentity<'a> {
     Anonymous,
 }
 
-/// The user an event is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
-    /// The id by which the app knows the user.
-    pub id: Option<String>,
-    /// An id for a user who is not known yet.
-    pub anonymous_id: Option<String>,
-}
-
 /// An event that can be stored. Texts ending in `json` are as received.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
     /// What happened.
     pub name: Cow<'a, str>,
-    /// Milliseconds since 1970 by the client's clock, if the client sent a time.
-    pub ts_ms: Option<i64>,
+    /// When it happened by the client's clock, if the client sent a time.
+    pub ts: Option<ClientTime>,
     /// What distinguishes it from every other event.
     pub identity: EventIdentity<'a>,
     /// How it is routed.
@@ -139,13 +132,10 @@ impl<'a> Event<'a> {
         let user = raw.user.unwrap_or(RawUser { id: None, anonymous_id: None });
         Ok(Self {
             name,
-            ts_ms: raw.ts.map(|ts| checked_ts(ts.get())).transpose()?,
+            ts: raw.ts.map(|ts| checked_ts(ts.get())).transpose()?,
             identity: checked_identity(raw.producer.as_deref(), raw.seq, raw.id)?,
             kind: checked_kind(raw.kind.as_deref(), monitor.is_some())?,
-            user: User {
-                id: checked_user_id("user.id", user.id)?,
-                anonymous_id: checked_user_id("user.anonymous_id", user.anonymous_id)?,
-            },
+            user: User::read(user.id, user.anonymous_id)?,
             session: raw.session,
             properties_json: checked_properties(raw.properties)?,
             context_json: checked_context(raw.context)?,
@@ -175,28 +165,17 @@ fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
     }
 }
 
-/// The years 1 to 9999, so that every time that is stored can be shown.
-const TS_MS: std::ops::RangeInclusive<f64> = -62_135_596_800_000.0..=253_402_300_799_999.0;
-
-fn checked_ts(json: &str) -> Result<i64, Invalid> {
-    let wrong = || {
+fn checked_ts(json: &str) -> Result<ClientTime, Invalid> {
+    ClientTime::read(json).ok_or_else(|| {
+        let given: String = json.chars().take(40).collect();
         Invalid::new(
             InvalidReason::TsInvalid,
-            "`ts` is neither milliseconds since 1970 nor RFC 3339 text such as 2026-01-31T12:00:00Z",
+            format!(
+                "`ts` {given} is no time: send milliseconds since 1970, or RFC 3339 text such as \
+                 2026-01-31T12:00:00Z"
+            ),
         )
-    };
-    if json.starts_with('"') {
-        let text: String = serde_json::from_str(json).map_err(|_| wrong())?;
-        let time: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-        return Ok(time.as_millisecond());
-    }
-    let ms: f64 = serde_json::from_str(json).map_err(|_| wrong())?;
-    if !TS_MS.contains(&ms) {
-        return Err(wrong());
-    }
-    // Checked to be within the years 1 to 9999. Fractions of a millisecond are cut off.
-    #[allow(clippy::cast_possible_truncation)]
-    Ok(ms as i64)
+    })
 }
 
 fn checked_identity<'a>(
@@ -246,25 +225,6 @@ fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> 
             ),
         )),
     }
-}
-
-/// Ids are text. A number is read as its digits, because many databases number their users.
-fn checked_user_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
-    let Some(json) = json.map(RawValue::get) else { return Ok(None) };
-    let wrong = || {
-        Invalid::new(
-            InvalidReason::Malformed,
-            format!("`{field}` is neither text nor an integer: send one of the two"),
-        )
-    };
-    if json.starts_with('"') {
-        return serde_json::from_str(json).map(Some).map_err(|_| wrong());
-    }
-    let digits = json.strip_prefix('-').unwrap_or(json);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(Some(json.to_owned()));
-    }
-    Err(wrong())
 }
 
 fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {

@@ -18,3 +18,7 @@ mod json;
 mod monitor;
 mod producer;
 mod ranges;
+#[cfg(feature = "serde")]
+mod time;
+#[cfg(feature = "serde")]
+mod user;

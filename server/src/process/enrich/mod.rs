@@ -52,14 +52,20 @@ impl Enrichers {
         Shared { members, json }
     }
 
-    /// All that is added to one event, as JSON.
-    pub fn enrich(&self, shared: &Shared, columns: &EventColumns) -> Option<String> {
+    /// All that is added to one event, as JSON. `doubts` are members about how it was read.
+    pub fn enrich(
+        &self,
+        shared: &Shared,
+        columns: &EventColumns,
+        doubts: Map<String, Value>,
+    ) -> Option<String> {
         let found = campaign::read(columns);
-        if found.is_empty() {
+        if found.is_empty() && doubts.is_empty() {
             return shared.json.clone();
         }
         let mut members = shared.members.clone();
         members.extend(found);
+        members.extend(doubts);
         text(&members)
     }
 }
@@ -120,7 +126,7 @@ mod tests {
     }
 
     fn added(enrichers: &Enrichers, metadata: &PayloadMetadata, event: &EventColumns) -> Value {
-        let text = enrichers.enrich(&enrichers.shared(metadata), event);
+        let text = enrichers.enrich(&enrichers.shared(metadata), event, Map::new());
         text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
     }
 

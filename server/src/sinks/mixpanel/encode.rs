@@ -58,13 +58,15 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     Ok(out)
 }
 
-/// The update of the user's profile for `/engage`, if the event is an `identify`.
+/// The update of the user's profile for `/engage`, if the event is an `identify`. Traits that a
+/// later event set again are left out, so that an event that is delivered late takes nothing back.
 ///
 /// # Errors
 /// When the JSON that the page sent cannot be read.
 pub fn profile(row: &EventRow, token: &str) -> Result<Option<String>, Reason> {
     let Some(user) = row.user_id.as_deref().filter(|_| is_identify(row)) else { return Ok(None) };
-    let traits = read(row.properties_json.as_deref())?;
+    let mut traits = read(row.properties_json.as_deref())?;
+    traits.retain(|(name, _)| !row.outdated_traits.contains(name));
     if traits.is_empty() {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! Applying payloads for the first time: what each arrival becomes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -8,16 +9,19 @@ use lamplight_wire::reason::InvalidReason;
 use super::fan_out::fan_out;
 use super::ledgers::Ledgers;
 use super::profiles::Profiles;
-use super::{AppliedPayload, ClientIdKey, Known, NewRow, NotStored, Payloads, Writes};
+use super::{
+    AppliedPayload, ClientIdKey, ClientIdOwner, ClientIdWrite, Known, NewRow, NotStored, Payloads,
+    Writes,
+};
 use crate::store::ledger::{Arrival, RANGES_MAX};
 use crate::store::{
-    Applied, EventIdentity, Outcome, Plan, PlannedEvent, PlannedOutcome, Route, RowId,
+    Applied, EventIdentity, Outcome, Plan, PlannedEvent, PlannedOutcome, RefusedContent, Route,
 };
 
 /// What one transaction works on.
 struct Transaction<'a, 'r> {
     ledgers: Ledgers,
-    client_ids: HashMap<ClientIdKey<'a>, RowId>,
+    client_ids: HashMap<ClientIdKey<'a>, ClientIdOwner>,
     profiles: Profiles<'a>,
     routes: &'r [Route],
     writes: Writes<'a>,
@@ -84,21 +88,25 @@ impl<'a> Transaction<'a, '_> {
         }
         match (arrival, &event.outcome) {
             (Arrival::First, PlannedOutcome::Store(columns)) => {
-                let profile_json = self.profiles.apply(columns);
+                let profile_json = self.profiles.apply(plan, event, columns);
                 self.writes.rows.push(NewRow { plan, event, columns, profile_json });
                 fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
                 Outcome::Stored
             }
-            (Arrival::First, PlannedOutcome::Refuse { reason, detail }) => {
-                self.refuse(plan, event, *reason, detail.clone())
+            (Arrival::First, PlannedOutcome::Refuse { reason, detail, content }) => {
+                self.refuse(plan, event, (*reason, detail.clone()), Cow::Borrowed(content))
             }
-            (Arrival::TooScattered, _) => {
+            (Arrival::TooScattered, outcome) => {
                 let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
-                self.refuse(plan, event, InvalidReason::ProducerInvalid, detail)
+                let content = match outcome {
+                    PlannedOutcome::Store(columns) => Cow::Owned(RefusedContent::of(columns)),
+                    PlannedOutcome::Refuse { content, .. } => Cow::Borrowed(&**content),
+                };
+                self.refuse(plan, event, (InvalidReason::ProducerInvalid, detail), content)
             }
             (Arrival::Again, _) => {
-                let outcome = Outcome::Duplicate;
-                self.writes.not_stored.push(NotStored { plan, event, outcome, reason: None });
+                let (outcome, reason, content) = (Outcome::Duplicate, None, None);
+                self.writes.not_stored.push(NotStored { plan, event, outcome, reason, content });
                 outcome
             }
         }
@@ -108,15 +116,16 @@ impl<'a> Transaction<'a, '_> {
         &mut self,
         plan: &'a Plan,
         event: &'a PlannedEvent,
-        reason: InvalidReason,
-        detail: String,
+        reason: (InvalidReason, String),
+        content: Cow<'a, RefusedContent>,
     ) -> Outcome {
-        let (outcome, reason) = (Outcome::Invalid, Some((reason, detail)));
-        self.writes.not_stored.push(NotStored { plan, event, outcome, reason });
+        let (outcome, reason, content) = (Outcome::Invalid, Some(reason), Some(content));
+        self.writes.not_stored.push(NotStored { plan, event, outcome, reason, content });
         outcome
     }
 
-    /// Whether this is the event's first arrival (I2).
+    /// Whether this is the event's first arrival (I2). Of arrivals with the same client id, those
+    /// that cannot be stored do not count.
     fn arrival(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> Arrival {
         match &event.identity {
             EventIdentity::Numbered(producer, seq) => {
@@ -124,11 +133,17 @@ impl<'a> Transaction<'a, '_> {
             }
             EventIdentity::ClientId(id) => {
                 let key = ClientIdKey { source: &plan.source, id };
-                if self.client_ids.contains_key(&key) {
-                    return Arrival::Again;
+                let is_refused = event.columns().is_none();
+                match self.client_ids.get(&key) {
+                    Some(owner) if !owner.is_refused => return Arrival::Again,
+                    // It is wrong again, maybe for another reason.
+                    Some(_) if is_refused => return Arrival::First,
+                    Some(_) | None => {}
                 }
-                self.client_ids.insert(key, event.id);
-                self.writes.client_ids.push((key, event.id, plan.received_ms));
+                let owner = ClientIdOwner { arrival: event.id, is_refused };
+                self.client_ids.insert(key, owner);
+                let received_ms = plan.received_ms;
+                self.writes.client_ids.push(ClientIdWrite { key, owner, received_ms });
                 Arrival::First
             }
             EventIdentity::Anonymous => Arrival::First,

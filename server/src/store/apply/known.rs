@@ -18,6 +18,16 @@ pub struct ClientIdKey<'a> {
     pub id: &'a str,
 }
 
+/// The arrival that an id belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientIdOwner {
+    /// The arrival.
+    pub arrival: RowId,
+    /// Whether it cannot be stored. Then the first arrival that can be stored gets the id: a client
+    /// that corrects an event sends it with the same id.
+    pub is_refused: bool,
+}
+
 /// What has to be read.
 #[derive(Debug, Default)]
 pub struct Wanted<'a> {
@@ -69,7 +79,7 @@ pub struct Known<'a> {
     /// Ledgers.
     pub ledgers: HashMap<Producer, Ledger>,
     /// Ids that clients gave, each with the arrival that it belongs to.
-    pub client_ids: HashMap<ClientIdKey<'a>, RowId>,
+    pub client_ids: HashMap<ClientIdKey<'a>, ClientIdOwner>,
     /// Profiles.
     pub profiles: HashMap<ProfileKey<'a>, StoredProfile>,
 }

@@ -22,8 +22,10 @@ mod totals_change;
 mod writes;
 
 pub use arrivals::decide;
-pub use known::{ClientIdKey, Histories, History, Known, Payloads, Wanted};
+pub use known::{ClientIdKey, ClientIdOwner, Histories, History, Known, Payloads, Wanted};
 pub use profiles::StoredProfile;
 pub use replay::{decide as replay, wanted as wanted_for_replay};
 pub use totals_change::TotalsChange;
-pub use writes::{AppliedPayload, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes};
+pub use writes::{
+    AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes,
+};

@@ -4,33 +4,59 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ProfileWrite;
-use crate::store::{EventColumns, Profile, ProfileKey, ProfileNote};
+use crate::store::{EventColumns, Plan, PlannedEvent, Profile, ProfileKey, ProfileNote, SaidAt};
 
-/// A profile, as a database keeps it.
-#[derive(Debug, Clone)]
+/// A profile, as a database keeps it. Its words are read only when an event adds one.
+#[derive(Debug, Clone, Default)]
 pub struct StoredProfile {
-    profile: Profile,
     /// As it stands with an event; nothing if nothing is known.
     json: Option<Arc<str>>,
-    /// The time of the newest event that said something about it.
-    said_ms: i64,
-    is_changed: bool,
+    words: Words,
 }
 
-impl Default for StoredProfile {
+#[derive(Debug, Clone)]
+enum Words {
+    /// As an earlier version stored them: only the time of the newest one.
+    OfEarlierVersion { said_ms: i64 },
+    /// As a database holds them.
+    Text(String),
+    /// Read.
+    Read(Profile),
+    /// Read, and changed.
+    Changed(Profile),
+}
+
+impl Default for Words {
     fn default() -> Self {
-        Self { profile: Profile::default(), json: None, said_ms: i64::MIN, is_changed: false }
+        Self::Read(Profile::default())
     }
 }
 
 impl StoredProfile {
-    /// The profile with this text. An unreadable one starts empty: it only adds to events.
-    pub fn read(said_ms: i64, json: String) -> Self {
-        let profile: Profile = serde_json::from_str(&json).unwrap_or_default();
-        let json = (!profile.is_empty()).then(|| json.into());
-        Self { profile, json, said_ms, is_changed: false }
+    /// The profile with these texts, which [`ProfileWrite`] had. Earlier versions stored no words.
+    pub fn read(said_ms: i64, json: String, words_json: Option<String>) -> Self {
+        let words = words_json.map_or(Words::OfEarlierVersion { said_ms }, Words::Text);
+        Self { json: (json != NOTHING).then(|| json.into()), words }
+    }
+
+    fn take_words(&mut self) -> Profile {
+        match std::mem::take(&mut self.words) {
+            Words::OfEarlierVersion { said_ms } => {
+                Profile::of_earlier_version(self.json.as_deref().unwrap_or(NOTHING), said_ms)
+            }
+            Words::Text(text) => Profile::read(&text),
+            Words::Read(profile) | Words::Changed(profile) => profile,
+        }
+    }
+
+    /// Which of the traits that an event set at `at` were set again, or removed, by a later one.
+    pub fn outdated(mut self, note: &ProfileNote, at: SaidAt) -> Vec<String> {
+        self.take_words().outdated(note, at)
     }
 }
+
+/// The text of a profile of which nothing is known.
+const NOTHING: &str = "{}";
 
 /// Profiles, as far as they are known and changed.
 #[derive(Debug)]
@@ -42,26 +68,33 @@ impl<'a> Profiles<'a> {
     }
 
     /// Applies what an event that gets a row says about its user. Returns what is known then.
-    pub(super) fn apply(&mut self, event: &'a EventColumns) -> Option<Arc<str>> {
-        let stored = self.0.entry(ProfileKey::of(event)?).or_default();
-        if let Some(note) = ProfileNote::of(event) {
-            stored.profile.apply(&note, event.time_ms, stored.said_ms);
-            stored.said_ms = stored.said_ms.max(event.time_ms);
-            stored.json = (!stored.profile.is_empty()).then(|| stored.profile.json().into());
-            stored.is_changed = true;
+    pub(super) fn apply(
+        &mut self,
+        plan: &Plan,
+        event: &PlannedEvent,
+        columns: &'a EventColumns,
+    ) -> Option<Arc<str>> {
+        let stored = self.0.entry(ProfileKey::of(columns)?).or_default();
+        if let Some(note) = ProfileNote::read(&columns.name, columns.properties_json.as_deref()) {
+            let mut profile = stored.take_words();
+            profile.apply(&note, SaidAt::new(event.id, columns.time_ms, plan.received_ms));
+            stored.json = profile.json().map(Into::into);
+            stored.words = Words::Changed(profile);
         }
         stored.json.clone()
     }
 
     /// Everything that changed.
     pub(super) fn into_writes(self) -> Vec<ProfileWrite<'a>> {
-        let changed = self.0.into_iter().filter(|(_, stored)| stored.is_changed);
-        changed
-            .map(|(key, StoredProfile { profile, said_ms, .. })| ProfileWrite {
+        let write = |(key, StoredProfile { json, words })| match words {
+            Words::Changed(profile) => Some(ProfileWrite {
                 key,
-                profile,
-                said_ms,
-            })
-            .collect()
+                said_ms: profile.said_ms(),
+                json: json.unwrap_or_else(|| NOTHING.into()),
+                words_json: profile.words_json(),
+            }),
+            Words::OfEarlierVersion { .. } | Words::Text(_) | Words::Read(_) => None,
+        };
+        self.0.into_iter().filter_map(write).collect()
     }
 }

@@ -2,20 +2,22 @@
 //!
 //! Which arrival became a row was decided when the payload was first applied, and a row's id is
 //! computed from its payload's, so a replay can only write rows that were there. It restores those
-//! that are gone, brings their enrichment up to date, and accepts what was refused and can be
-//! stored now. Ledgers do not change: no arrival is new.
+//! that are gone, brings times, users and enrichment up to date, and accepts what was refused
+//! and can be stored now. Ledgers do not change: no arrival is new.
 
 use std::sync::Arc;
 
 use super::fan_out::fan_out;
 use super::profiles::Profiles;
-use super::{ClientIdKey, Histories, History, Known, NewRow, Wanted, Writes};
+use super::{
+    ClientIdKey, ClientIdOwner, ClientIdWrite, Histories, History, Known, NewRow, Wanted, Writes,
+};
 use crate::store::{EventColumns, EventIdentity, Outcome, Plan, PlannedEvent, Replayed, Route};
 
 /// What replaying does with one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Action {
-    /// The row is there: replace its enrichment.
+    /// The row is there: replace its times, its user and its enrichment.
     Rewrite,
     /// The row is gone: write it again.
     Restore,
@@ -75,7 +77,7 @@ pub fn decide<'a>(
     known: Known<'a>,
     routes: &[Route],
 ) -> (Writes<'a>, Replayed) {
-    let Known { ledgers, client_ids, profiles } = known;
+    let Known { ledgers, mut client_ids, profiles } = known;
     let mut profiles = Profiles::new(profiles);
     let mut writes = Writes::default();
     let mut done = Replayed { payloads: plans.len() as u64, ..Replayed::default() };
@@ -85,20 +87,27 @@ pub fn decide<'a>(
             continue;
         };
         for (event, columns, action) in actions(plan, history) {
-            // The arrival that was refused counts for its event, unless another one came since.
-            let is_its_arrival = || match &event.identity {
+            // The arrival that was refused counts for its event, unless another one was stored.
+            let mut is_its_arrival = || match &event.identity {
                 EventIdentity::Numbered(producer, seq) => {
                     ledgers.get(producer).is_some_and(|ledger| ledger.received.contains(*seq))
                 }
                 EventIdentity::ClientId(id) => {
                     let key = ClientIdKey { source: &plan.source, id };
-                    client_ids.get(&key) == Some(&event.id)
+                    let is_free = client_ids.get(&key).is_some_and(|owner| owner.is_refused);
+                    if is_free {
+                        let owner = ClientIdOwner { arrival: event.id, is_refused: false };
+                        client_ids.insert(key, owner);
+                        let received_ms = plan.received_ms;
+                        writes.client_ids.push(ClientIdWrite { key, owner, received_ms });
+                    }
+                    is_free
                 }
                 EventIdentity::Anonymous => true,
             };
             match action {
                 Action::Rewrite => {
-                    writes.enrichments.push((event.id, columns.enrichment_json.as_deref()));
+                    writes.rewrites.push((event.id, columns));
                     done.rewritten += 1;
                     continue;
                 }
@@ -110,7 +119,7 @@ pub fn decide<'a>(
                 Action::Restore => done.restored += 1,
                 Action::Accept | Action::Leave => continue,
             }
-            let profile_json = profiles.apply(columns);
+            let profile_json = profiles.apply(plan, event, columns);
             writes.rows.push(NewRow { plan, event, columns, profile_json });
         }
     }

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{
-    Delivery, Histories, History, Known, Payloads, StoredProfile, TotalsChange, Wanted, Writes,
-    decide, replay, wanted_for_replay,
+    ClientIdOwner, ClientIdWrite, Delivery, Histories, History, Known, Payloads, StoredProfile,
+    TotalsChange, Wanted, Writes, decide, replay, wanted_for_replay,
 };
 use crate::store::ledger::Ledger;
 use crate::store::{
@@ -28,8 +28,8 @@ struct Model {
     rows: BTreeMap<RowId, (String, Option<String>, Option<String>)>,
     outcomes: BTreeMap<RowId, Outcome>,
     ledgers: BTreeMap<u128, Ledger>,
-    client_ids: BTreeMap<(String, String), RowId>,
-    profiles: BTreeMap<String, (i64, String)>,
+    client_ids: BTreeMap<(String, String), ClientIdOwner>,
+    profiles: BTreeMap<String, (i64, String, String)>,
     deliveries: BTreeMap<(RowId, usize), DeliveryState>,
     totals: [i64; 7],
 }
@@ -55,14 +55,16 @@ impl Model {
     fn known<'a>(&self, wanted: Wanted<'a>) -> Known<'a> {
         let ledger =
             |producer: Producer| Some((producer, self.ledgers.get(&producer.bits())?.clone()));
-        let profile = |(said_ms, json): &(i64, String)| StoredProfile::read(*said_ms, json.clone());
+        let profile = |(said_ms, json, words): &(i64, String, String)| {
+            StoredProfile::read(*said_ms, json.clone(), Some(words.clone()))
+        };
         let mut known = Known {
             ledgers: wanted.producers.into_iter().filter_map(ledger).collect(),
             ..Known::default()
         };
         for key in wanted.client_ids {
             let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
-            known.client_ids.extend(found.map(|id| (key, *id)));
+            known.client_ids.extend(found.map(|owner| (key, *owner)));
         }
         for key in wanted.profiles {
             known.profiles.extend(self.profiles.get(&key.to_string()).map(|it| (key, profile(it))));
@@ -98,19 +100,21 @@ impl Model {
             assert_eq!(self.outcomes.remove(id), Some(Outcome::Invalid));
             *self.applied.get_mut(&plan.payload).unwrap() -= 1;
         }
-        for (id, enrichment) in &writes.enrichments {
-            self.rows.get_mut(id).unwrap().1 = enrichment.map(str::to_owned);
+        for (id, columns) in &writes.rewrites {
+            self.rows.get_mut(id).unwrap().1.clone_from(&columns.enrichment_json);
         }
         for it in writes.ledgers {
             assert_eq!(it.sums, it.ledger.sums());
             self.ledgers.insert(it.producer.bits(), it.ledger);
         }
-        for (key, id, _) in writes.client_ids {
+        for ClientIdWrite { key, owner, .. } in writes.client_ids {
             let key = (key.source.to_owned(), key.id.to_owned());
-            assert_eq!(self.client_ids.insert(key, id), None, "an id belongs to one arrival");
+            let before = self.client_ids.insert(key, owner);
+            assert!(before.is_none_or(|owner| owner.is_refused), "an id belongs to one row");
         }
         for it in writes.profiles {
-            self.profiles.insert(it.key.to_string(), (it.said_ms, it.profile.json()));
+            let profile = (it.said_ms, it.json.to_string(), it.words_json);
+            self.profiles.insert(it.key.to_string(), profile);
         }
         for Delivery { event, route, state, .. } in writes.deliveries {
             self.deliveries.entry((event, route)).or_insert(state);
@@ -173,7 +177,8 @@ fn planned(index: usize, payload: u128, event: Event, is_fixed: bool) -> Planned
         }))
     } else {
         let detail = "no name".to_owned();
-        PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail }
+        let content = Box::default();
+        PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail, content }
     };
     PlannedEvent { id, index: u32::try_from(index).unwrap(), identity, outcome }
 }
@@ -237,6 +242,33 @@ proptest! {
         let twice = [plans.clone(), plans].concat();
         prop_assert!(model.apply(&twice, &routes).iter().all(|applied| applied.already));
         prop_assert_eq!(model, before);
+    }
+
+    #[test]
+    fn an_id_has_a_row_if_any_of_its_arrivals_can_be_stored_and_never_two(
+        payloads in payloads(),
+        size in 1_usize..8,
+        is_replayed: bool,
+    ) {
+        let (first, fixed) = (plans(&payloads, false), plans(&payloads, true));
+        let mut model = Model::default();
+        for part in first.chunks(size) {
+            model.apply(part, &routes());
+        }
+        if is_replayed {
+            model.replay(&fixed, &routes());
+        }
+        let mut rows: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
+        for event in first.iter().flat_map(|plan| &plan.events) {
+            if let EventIdentity::ClientId(id) = &event.identity {
+                let (is_good, count) = rows.entry(id).or_default();
+                *is_good |= is_replayed || event.columns().is_some();
+                *count += usize::from(model.rows.contains_key(&event.id));
+            }
+        }
+        for (id, (is_good, count)) in rows {
+            prop_assert_eq!(count, usize::from(is_good), "{}", id);
+        }
     }
 
     #[test]

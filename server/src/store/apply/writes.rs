@@ -1,14 +1,16 @@
 //! What applying plans writes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use lamplight_wire::Producer;
 use lamplight_wire::reason::InvalidReason;
 
-use super::{ClientIdKey, TotalsChange};
+use super::{ClientIdKey, ClientIdOwner, TotalsChange};
 use crate::store::ledger::{Ledger, Sums};
 use crate::store::{
-    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, Profile, ProfileKey, RowId,
+    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RefusedContent,
+    RowId,
 };
 
 /// Everything that one transaction writes.
@@ -22,16 +24,17 @@ pub struct Writes<'a> {
     pub not_stored: Vec<NotStored<'a>>,
     /// Ledgers, whole.
     pub ledgers: Vec<LedgerWrite>,
-    /// Ids that clients gave, each with the arrival that it belongs to and its time of receipt.
-    pub client_ids: Vec<(ClientIdKey<'a>, RowId, i64)>,
+    /// Ids that clients gave. One that belongs to a refused arrival may get another owner.
+    pub client_ids: Vec<ClientIdWrite<'a>>,
     /// Profiles, whole.
     pub profiles: Vec<ProfileWrite<'a>>,
     /// Deliveries. One whose log has a line already is left as it is.
     pub deliveries: Vec<Delivery>,
     /// What changes in the counts of everything.
     pub totals: TotalsChange,
-    /// Rows that are there and whose enrichment is replaced. Only a replay has any.
-    pub enrichments: Vec<(RowId, Option<&'a str>)>,
+    /// Rows that are there, and whose times, user and enrichment are replaced. A row whose user
+    /// changes has no profile. Only a replay has any.
+    pub rewrites: Vec<(RowId, &'a EventColumns)>,
     /// Arrivals that were refused and get a row after all. Only a replay has any.
     pub accepted: Vec<(&'a Plan, RowId)>,
 }
@@ -69,6 +72,19 @@ pub struct NotStored<'a> {
     pub outcome: Outcome,
     /// Why it is invalid, and what was wrong, for people.
     pub reason: Option<(InvalidReason, String)>,
+    /// What could be read of it, if it is invalid.
+    pub content: Option<Cow<'a, RefusedContent>>,
+}
+
+/// The owner of an id that a client gave.
+#[derive(Debug)]
+pub struct ClientIdWrite<'a> {
+    /// The id.
+    pub key: ClientIdKey<'a>,
+    /// Its owner.
+    pub owner: ClientIdOwner,
+    /// When that was received, in milliseconds since 1970.
+    pub received_ms: i64,
 }
 
 /// A ledger as it stands now.
@@ -87,10 +103,12 @@ pub struct LedgerWrite {
 pub struct ProfileWrite<'a> {
     /// Whose it is.
     pub key: ProfileKey<'a>,
-    /// The profile.
-    pub profile: Profile,
-    /// The time of the newest event that said something about it.
+    /// The time of its newest word.
     pub said_ms: i64,
+    /// As it stands with an event: `{}` if nothing is known.
+    pub json: Arc<str>,
+    /// All its words.
+    pub words_json: String,
 }
 
 /// The first line in the log of a delivery.

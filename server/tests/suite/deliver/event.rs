@@ -110,6 +110,7 @@ impl Payload {
                     EventCase::Later if is_first => PlannedOutcome::Refuse {
                         reason: InvalidReason::NameMissing,
                         detail: "later".into(),
+                        content: Box::default(),
                     },
                     _ => PlannedOutcome::Store(Box::new(case.columns(now_ms, seq))),
                 },

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod corrected;
 mod counting;
 mod demo;
 mod demo_data;
@@ -17,3 +18,4 @@ mod refusals;
 mod replaying;
 mod set_aside;
 mod starting;
+mod times;

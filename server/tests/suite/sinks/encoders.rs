@@ -46,6 +46,20 @@ fn mixpanel_engage() {
 }
 
 #[test]
+fn mixpanel_is_not_told_traits_that_a_later_event_set_again() {
+    let json = r#"{"plan":"free","team":"a"}"#;
+    let identify = |outdated: &[&str]| EventRow {
+        name: "identify".into(),
+        properties_json: Some(json.into()),
+        outdated_traits: outdated.iter().copied().map(Into::into).collect(),
+        ..row()
+    };
+    let profile = mixpanel::encode::profile(&identify(&["plan"]), "t").unwrap().unwrap();
+    assert!(profile.contains(r#""team":"a""#) && !profile.contains("plan"), "{profile}");
+    assert_eq!(mixpanel::encode::profile(&identify(&["plan", "team"]), "t"), Ok(None));
+}
+
+#[test]
 fn datadog_lines() {
     let style = Style::new("shop.", &["env:prod".into()], Timers::Distribution);
     let (now_ms, later_ms) = (row().time_ms, row().time_ms + 10_001);

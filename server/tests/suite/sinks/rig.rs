@@ -241,5 +241,6 @@ pub(crate) fn row() -> EventRow {
         monitor_json: None,
         enrichment_json: Some(r#"{"geo":{"country":"DE"}}"#.into()),
         profile_json: None,
+        outdated_traits: Vec::new(),
     }
 }

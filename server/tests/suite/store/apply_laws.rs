@@ -1,6 +1,8 @@
 //! The laws of applying payloads: what is stored, counted and kept.
 
-use lamplight_server::store::{Applied, EventIdentity, IN_FLIGHT_MS, Storage, StoreError, Totals};
+use lamplight_server::store::{
+    Applied, EventIdentity, EventRef, EventTrace, IN_FLIGHT_MS, Storage, StoreError, Totals,
+};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, bad, client_id, declaring, good, number, plan, producer, shared};
@@ -11,6 +13,7 @@ crate::laws!(
     an_event_with_a_client_id_is_stored_once_in_its_source,
     an_event_without_an_identity_is_a_new_one_every_time,
     a_refused_event_is_no_hole_and_arrives_again_as_a_duplicate,
+    a_corrected_event_is_stored_although_its_id_was_refused,
     holes_are_in_flight_then_lost_unless_they_were_declared,
     a_plan_that_cannot_be_written_changes_nothing,
     what_was_applied_survives_a_restart,
@@ -76,6 +79,25 @@ async fn a_refused_event_is_no_hole_and_arrives_again_as_a_duplicate(
     let totals = totals(&storage).await;
     assert_eq!((totals.made, totals.invalid, totals.stored, totals.duplicates), (2, 1, 1, 1));
     assert_eq!(totals.in_flight, 0);
+}
+
+async fn a_corrected_event_is_stored_although_its_id_was_refused(backend: Backend) {
+    let id = || client_id("x");
+    let first = vec![(id(), bad()), (id(), bad())];
+    backend.storage.events.apply(shared([plan(1, first)]), NOW).await.unwrap();
+    let backend = backend.reopened().await;
+    let storage = &backend.storage;
+    let mut elsewhere = plan(2, vec![(id(), bad())]);
+    elsewhere.source = "backend".into();
+    let corrected = plan(3, vec![(id(), bad()), (id(), good("a")), (id(), good("b"))]);
+    storage.events.apply(shared([elsewhere, corrected]), NOW).await.unwrap();
+    let later = plan(4, vec![(id(), bad()), (id(), good("c"))]);
+    storage.events.apply(shared([later]), NOW).await.unwrap();
+    let totals = totals(storage).await;
+    assert_eq!((totals.invalid, totals.stored, totals.duplicates), (4, 1, 3));
+    let found = storage.reader.event(EventRef::ClientId("x".into())).await.unwrap();
+    let Some(EventTrace::Stored { event, repeats }) = found else { panic!("{found:?}") };
+    assert_eq!((event.row.name.as_str(), repeats.len()), ("a", 3));
 }
 
 async fn holes_are_in_flight_then_lost_unless_they_were_declared(Backend { storage, .. }: Backend) {

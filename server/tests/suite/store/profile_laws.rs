@@ -1,11 +1,16 @@
 //! The laws of profiles: each event is stored with what earlier events said about its user.
 
-use lamplight_server::store::{EventFilter, EventIdentity, EventQuery, PlannedOutcome, Storage};
+use lamplight_server::store::{
+    DeliveryAsk, EventFilter, EventIdentity, EventQuery, LeaseToken, PlannedOutcome, Route, Storage,
+};
+use lamplight_wire::event::Kind;
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, number, plan, shared};
 
 crate::laws!(
+    a_profile_is_the_same_in_whichever_order_events_arrive,
+    a_delivery_knows_which_of_its_traits_are_outdated,
     traits_and_variants_are_stored_with_later_events_of_that_user,
     a_profile_survives_a_restart_and_a_duplicate_does_not_change_it,
 );
@@ -54,6 +59,78 @@ async fn traits_and_variants_are_stored_with_later_events_of_that_user(
     ];
     let want = want.map(|(name, profile)| (name.to_owned(), profile.map(str::to_owned)));
     assert_eq!(profiles(&storage).await, want);
+}
+
+fn said_at(time_ms: i64, traits: &str) -> PlannedOutcome {
+    good_with("identify", |event| {
+        event.user_id = Some("ann".into());
+        event.time_ms = time_ms;
+        event.properties_json = Some(traits.into());
+    })
+}
+
+/// Events of one user, most of them out of order. One clock runs ahead.
+fn out_of_order() -> Vec<(EventIdentity, PlannedOutcome)> {
+    vec![
+        (number(1, 1), said_at(NOW - 10, r#"{"plan":"paid","city":null}"#)),
+        (number(1, 2), said_at(NOW - 20, r#"{"plan":"free","city":"Bern","team":"a"}"#)),
+        (number(1, 3), said_at(i64::MAX, r#"{"phone":"1"}"#)),
+        (number(1, 4), said_at(NOW - 5, r#"{"team":"b"}"#)),
+    ]
+}
+
+async fn a_profile_is_the_same_in_whichever_order_events_arrive(backend: Backend) {
+    for (payload, event) in (1..).zip(out_of_order()) {
+        backend.storage.events.apply(shared([plan(payload, vec![event])]), NOW).await.unwrap();
+    }
+    let backend = backend.reopened().await;
+    let later = vec![(number(1, 5), said_at(NOW, r#"{"phone":"2"}"#))];
+    backend.storage.events.apply(shared([plan(50, later)]), NOW).await.unwrap();
+    let (_, profile) = profiles(&backend.storage).await.remove(0);
+    let want = r#"{"traits":{"phone":"1","plan":"paid","team":"b"}}"#;
+    assert_eq!(profile.as_deref(), Some(want), "said at {NOW}, before the one received at NOW + 3");
+    let later = vec![(number(1, 6), said_at(NOW + 60, r#"{"phone":"3"}"#))];
+    backend.storage.events.apply(shared([plan(60, later)]), NOW).await.unwrap();
+    let (_, profile) = profiles(&backend.storage).await.remove(0);
+    let want = r#"{"traits":{"phone":"3","plan":"paid","team":"b"}}"#;
+    assert_eq!(profile.as_deref(), Some(want));
+}
+
+async fn a_delivery_knows_which_of_its_traits_are_outdated(backend: Backend) {
+    let route = Route {
+        sink: "a".into(),
+        kind: "file",
+        types: vec![Kind::Default],
+        only: Vec::new(),
+        except: Vec::new(),
+    };
+    let backend = backend.reopened_with(vec![route]).await;
+    let apply = async |payload, event| {
+        backend.storage.events.apply(shared([plan(payload, vec![event])]), NOW).await.unwrap();
+    };
+    let lease = async |token: u128| {
+        let ask = DeliveryAsk {
+            sink: "a".into(),
+            token: LeaseToken(token),
+            now_ms: NOW + i64::try_from(token).unwrap() * 1_000,
+            lease_ms: 1_000,
+            events_max: 100,
+            bytes_max: 1 << 20,
+        };
+        let (_, leased) = backend.storage.delivery_queue.lease(ask).await.unwrap();
+        let mut rows: Vec<_> = leased.into_iter().filter_map(|it| it.row).collect();
+        rows.sort_by_key(|row| row.number);
+        rows.into_iter().map(|row| row.outdated_traits.join(" ")).collect::<Vec<_>>()
+    };
+    apply(1, (number(1, 1), said_at(NOW - 20, r#"{"city":"Bern","plan":"free","team":"a"}"#)))
+        .await;
+    apply(2, (number(1, 2), said("page", "ann", Some(r#"{"plan":"none"}"#)))).await;
+    assert_eq!(lease(1).await, ["", ""]);
+    apply(3, (number(1, 3), said_at(NOW - 10, r#"{"city":null,"plan":"paid"}"#))).await;
+    assert_eq!(lease(5).await, ["city plan", "", ""], "its lease ended, and it is leased again");
+    apply(4, (number(1, 4), said_at(NOW - 15, r#"{"plan":"trial","team":"b"}"#))).await;
+    let want = ["city plan team", "", "", "plan"];
+    assert_eq!(lease(9).await, want, "the last one arrived after a newer one");
 }
 
 async fn a_profile_survives_a_restart_and_a_duplicate_does_not_change_it(backend: Backend) {

@@ -66,6 +66,7 @@ async fn every_column_of_an_event_is_read_as_it_was_written(Backend { storage, .
         monitor_json: Some(r#"{"m":1}"#.into()),
         enrichment_json: Some(r#"{"e":1}"#.into()),
         profile_json: None,
+        outdated_traits: Vec::new(),
     };
     let found = page(&storage, EventFilter::default()).await.events.remove(0);
     assert_eq!(format!("{found:?}"), format!("{want:?}"));

@@ -16,6 +16,9 @@ use crate::store::sample::{
 
 crate::laws!(
     replaying_replaces_what_enrichment_added,
+    replaying_replaces_the_times_of_an_event,
+    replaying_replaces_the_user_of_an_event_and_takes_the_profile_of_another_away,
+    of_refused_arrivals_with_one_id_replaying_stores_one,
     replaying_stores_what_was_refused_and_can_be_stored_now,
     replaying_twice_changes_nothing_the_second_time,
     an_event_that_replaying_stores_is_owed_to_sinks,
@@ -49,6 +52,50 @@ async fn replaying_replaces_what_enrichment_added(Backend { storage, .. }: Backe
     let none = shared([plan(1, vec![(number(1, 1), good("a"))])]);
     reapply(&storage, &none).await;
     assert_eq!(events(&storage).await[0].enrichment_json, None);
+}
+
+async fn replaying_replaces_the_times_of_an_event(Backend { storage, .. }: Backend) {
+    let of = |ts_ms, time_ms| {
+        let event = good_with("a", |it| (it.ts_ms, it.time_ms) = (Some(ts_ms), time_ms));
+        shared([plan(1, vec![(number(1, 1), event)])])
+    };
+    storage.events.apply(of(1_700_000, 1_700_000), NOW).await.unwrap();
+    reapply(&storage, &of(NOW - 9, NOW - 5)).await;
+    let row = events(&storage).await.remove(0);
+    assert_eq!((row.ts_ms, row.time_ms, row.received_ms), (Some(NOW - 9), NOW - 5, NOW + 1));
+}
+
+async fn replaying_replaces_the_user_of_an_event_and_takes_the_profile_of_another_away(
+    Backend { storage, .. }: Backend,
+) {
+    let of = |user: Option<&str>| {
+        let identify = good_with("identify", |it| {
+            it.user_id = user.map(str::to_owned);
+            it.anonymous_id = Some("a1".into());
+            it.properties_json = Some(r#"{"plan":"paid"}"#.into());
+        });
+        shared([plan(1, vec![(number(1, 1), identify)])])
+    };
+    storage.events.apply(of(Some("undefined")), NOW).await.unwrap();
+    reapply(&storage, &of(Some("undefined"))).await;
+    let row = events(&storage).await.remove(0);
+    assert_eq!(row.profile_json.as_deref(), Some(r#"{"traits":{"plan":"paid"}}"#));
+    reapply(&storage, &of(None)).await;
+    let row = events(&storage).await.remove(0);
+    assert_eq!((row.user_id, row.anonymous_id.as_deref()), (None, Some("a1")));
+    assert_eq!(row.profile_json, None);
+}
+
+async fn of_refused_arrivals_with_one_id_replaying_stores_one(Backend { storage, .. }: Backend) {
+    let with = |outcome: fn() -> PlannedOutcome| {
+        let arrivals = vec![(client_id("x"), outcome()), (client_id("x"), outcome())];
+        shared([plan(1, arrivals), plan(2, vec![(client_id("x"), outcome())])])
+    };
+    storage.events.apply(with(bad), NOW).await.unwrap();
+    let done = reapply(&storage, &with(|| good("late"))).await;
+    assert_eq!((done.accepted, events(&storage).await.len()), (1, 1));
+    let again = reapply(&storage, &with(|| good("late"))).await;
+    assert_eq!((again.accepted, again.rewritten), (0, 1));
 }
 
 async fn replaying_stores_what_was_refused_and_can_be_stored_now(Backend { storage, .. }: Backend) {

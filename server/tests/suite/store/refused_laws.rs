@@ -1,7 +1,9 @@
 //! The laws of listing arrivals that are not in `events`.
 
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{EventIdentity, Outcome, RefusedPage, RefusedQuery, Storage};
+use lamplight_server::store::{
+    EventIdentity, Outcome, RefusedContent, RefusedPage, RefusedQuery, Storage,
+};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, bad, client_id, good, number, plan_at, producer, shared};
@@ -99,6 +101,10 @@ async fn a_refused_arrival_says_what_was_wrong(Backend { storage, .. }: Backend)
     let found = page(&storage, query(Outcome::Invalid)).await.events.remove(0);
     assert_eq!(found.reason.as_deref(), Some("name_missing"));
     assert_eq!(found.detail.as_deref(), Some("no name"));
+    assert_eq!(
+        found.content,
+        Some(RefusedContent::new([None, None, None, None], None, Some("{}")))
+    );
     assert_eq!((found.event_id.as_deref(), found.number), (Some("x"), None));
     assert_eq!((found.payload, found.index, found.source.as_str()), (payload, 1, "web"));
     assert_eq!((found.received_ms, found.applied_ms), (NOW, NOW + 9));

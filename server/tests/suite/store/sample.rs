@@ -6,7 +6,7 @@ use lamplight_server::process::row_id;
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
     Encoding, EventColumns, EventIdentity, LeaseAsk, NewPayload, PayloadId, PayloadMetadata, Plan,
-    PlannedEvent, PlannedOutcome, WorkerSlot,
+    PlannedEvent, PlannedOutcome, RefusedContent, WorkerSlot,
 };
 use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::event::Kind;
@@ -133,7 +133,8 @@ pub(crate) fn good_with(name: &str, change: impl FnOnce(&mut EventColumns)) -> P
 
 /// An event that cannot be stored.
 pub(crate) fn bad() -> PlannedOutcome {
-    PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into() }
+    let content = Box::new(RefusedContent::new([None, None, None, None], None, Some("{}")));
+    PlannedOutcome::Refuse { reason: InvalidReason::NameMissing, detail: "no name".into(), content }
 }
 
 /// The identity of a producer's event with this number.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ledgers;
-use crate::store::apply::{History, Known, StoredProfile, Wanted};
+use super::{ledgers, profiles};
+use crate::store::apply::{ClientIdOwner, History, Known, Wanted};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::{Outcome, PayloadId, Plan};
 
@@ -31,20 +31,18 @@ pub(super) fn read<'a>(store: &Connection, wanted: Wanted<'a>) -> rusqlite::Resu
     for producer in wanted.producers {
         known.ledgers.extend(ledgers::find(store, producer)?.map(|ledger| (producer, ledger)));
     }
-    let mut find_id =
-        store.prepare_cached("SELECT id FROM event_ids WHERE event_id = ?1 AND source = ?2")?;
+    let mut find_id = store
+        .prepare_cached("SELECT id, refused FROM event_ids WHERE event_id = ?1 AND source = ?2")?;
     for key in wanted.client_ids {
-        let found =
-            find_id.query_row(params![key.id, key.source], |row| row_id(row, 0)).optional()?;
-        known.client_ids.extend(found.map(|id| (key, id)));
-    }
-    let mut find_profile =
-        store.prepare_cached("SELECT said_ms, json FROM profiles WHERE key = ?1")?;
-    for key in wanted.profiles {
-        let found = find_profile
-            .query_row([key.to_string()], |row| Ok(StoredProfile::read(row.get(0)?, row.get(1)?)))
+        let owner = find_id
+            .query_row(params![key.id, key.source], |row| {
+                Ok(ClientIdOwner { arrival: row_id(row, 0)?, is_refused: row.get(1)? })
+            })
             .optional()?;
-        known.profiles.extend(found.map(|profile| (key, profile)));
+        known.client_ids.extend(owner.map(|owner| (key, owner)));
+    }
+    for key in wanted.profiles {
+        known.profiles.extend(profiles::find(store, key)?.map(|profile| (key, profile)));
     }
     Ok(known)
 }

@@ -6,6 +6,7 @@
 
 mod known;
 pub(crate) mod ledgers;
+pub(crate) mod profiles;
 mod rows;
 pub(crate) mod totals;
 
@@ -83,7 +84,7 @@ fn reapply(
         open.writes(row.event.id, row.event.id)?;
     }
     rows::restore(open.connection(), &writes.rows)?;
-    rows::set_enrichments(open.connection(), &writes.enrichments)?;
+    rows::rewrite(open.connection(), &writes.rewrites)?;
     // Rows that are restored were counted when they were first stored.
     let mut added = Added::default();
     added.add(week, open.batch(), done.accepted);
@@ -103,7 +104,7 @@ fn write(
     rows::add_not_stored(store, &writes.not_stored, now_ms)?;
     rows::accept(store, &writes.accepted)?;
     rows::add_client_ids(store, &writes.client_ids)?;
-    rows::save_profiles(store, &writes.profiles)?;
+    profiles::save(store, &writes.profiles)?;
     ledgers::save(store, &writes.ledgers)?;
     totals::add(store, &writes.totals)?;
     routed::add(store, &writes.deliveries, routes, now_ms)

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, ToSql, params};
 use uuid::Uuid;
 
-use crate::store::apply::{AppliedPayload, ClientIdKey, NewRow, NotStored, ProfileWrite};
+use crate::store::apply::{AppliedPayload, ClientIdWrite, NewRow, NotStored};
 use crate::store::sqlite::file::columns::producer_bytes;
 use crate::store::sqlite::weeks::runs::{self, Runs};
-use crate::store::{EventIdentity, Plan, RowId};
+use crate::store::{EventColumns, EventIdentity, Plan, RowId};
 
 /// The columns `producer`, `seq` and `event_id`.
 type IdentityColumns<'a> = (Option<[u8; 16]>, Option<u64>, Option<&'a str>);
@@ -82,14 +82,25 @@ fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Replaces what enrichers added to rows that are there.
-pub(super) fn set_enrichments(
+/// Replaces the times and the user of rows that are there, and what enrichers added to them. A row
+/// whose user changes loses the profile, which is that of somebody else.
+pub(super) fn rewrite(
     events: &Connection,
-    enrichments: &[(RowId, Option<&str>)],
+    rewrites: &[(RowId, &EventColumns)],
 ) -> rusqlite::Result<()> {
-    let mut set = events.prepare_cached("UPDATE events SET enrichment = ?2 WHERE id = ?1")?;
-    for (id, enrichment) in enrichments {
-        set.execute(params![bytes(&id.0), enrichment])?;
+    let mut update = events.prepare_cached(
+        "UPDATE events SET ts_ms = ?2, time_ms = ?3, enrichment = ?4, user_id = ?5, anonymous_id = ?6, \
+         profile = iif(user_id IS ?5 AND anonymous_id IS ?6, profile, NULL) WHERE id = ?1",
+    )?;
+    for (id, columns) in rewrites {
+        update.execute(params![
+            bytes(&id.0),
+            columns.ts_ms,
+            columns.time_ms,
+            columns.enrichment_json,
+            columns.user_id,
+            columns.anonymous_id
+        ])?;
     }
     Ok(())
 }
@@ -122,9 +133,10 @@ pub(super) fn add_not_stored(
 ) -> rusqlite::Result<()> {
     let mut insert = store.prepare_cached(
         "INSERT INTO outcomes (id, state, reason, detail, source, producer, seq, event_id, payload_id, \
-         payload_index, received_ms, applied_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         payload_index, received_ms, applied_ms, content) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
-    for NotStored { plan, event, outcome, reason } in not_stored {
+    for NotStored { plan, event, outcome, reason, content } in not_stored {
         let (producer, seq, event_id) = identity(&event.identity);
         insert.execute(params![
             bytes(&event.id.0),
@@ -139,6 +151,7 @@ pub(super) fn add_not_stored(
             event.index,
             plan.received_ms,
             now_ms,
+            content.as_ref().and_then(|content| serde_json::to_string(content).ok()),
         ])?;
     }
     Ok(())
@@ -160,28 +173,22 @@ pub(super) fn accept(store: &Connection, accepted: &[(&Plan, RowId)]) -> rusqlit
 /// Records which arrival each client id belongs to.
 pub(super) fn add_client_ids(
     store: &Connection,
-    client_ids: &[(ClientIdKey<'_>, RowId, i64)],
+    client_ids: &[ClientIdWrite<'_>],
 ) -> rusqlite::Result<()> {
     let mut insert = store.prepare_cached(
-        "INSERT INTO event_ids (event_id, source, id, received_ms) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO event_ids (event_id, source, id, received_ms, refused) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (event_id, source) DO UPDATE SET id = excluded.id, \
+         received_ms = excluded.received_ms, refused = excluded.refused WHERE refused",
     )?;
-    for (key, id, received_ms) in client_ids {
-        insert.execute(params![key.id, key.source, bytes(&id.0), received_ms])?;
-    }
-    Ok(())
-}
-
-/// Writes profiles.
-pub(super) fn save_profiles(
-    store: &Connection,
-    profiles: &[ProfileWrite<'_>],
-) -> rusqlite::Result<()> {
-    let mut save = store.prepare_cached(
-        "INSERT INTO profiles (key, said_ms, json) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (key) DO UPDATE SET said_ms = excluded.said_ms, json = excluded.json",
-    )?;
-    for ProfileWrite { key, profile, said_ms } in profiles {
-        save.execute(params![key.to_string(), said_ms, profile.json()])?;
+    for ClientIdWrite { key, owner, received_ms } in client_ids {
+        let written = insert.execute(params![
+            key.id,
+            key.source,
+            bytes(&owner.arrival.0),
+            received_ms,
+            owner.is_refused
+        ])?;
+        debug_assert_eq!(written, 1, "an id of an event that is stored keeps its owner");
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::sinks;
 use crate::store::Lease;
 use crate::store::fair_share::FairShare;
+use crate::store::sqlite::apply::profiles;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::read::events;
 use crate::store::sqlite::weeks::readers::Reading;
@@ -156,7 +157,10 @@ pub(crate) fn read(
                 .collect::<rusqlite::Result<Vec<_>>>()
         })?;
         // Without the file, retention has removed the events of that week.
-        let rows = rows.unwrap_or_else(|| vec![None; run.len()]);
+        let mut rows = rows.unwrap_or_else(|| vec![None; run.len()]);
+        for row in rows.iter_mut().flatten() {
+            row.outdated_traits = profiles::outdated(reading, row)?;
+        }
         leased.extend(
             run.iter().zip(rows).map(|(taken, row)| LeasedDelivery { ticket: taken.ticket, row }),
         );

@@ -286,5 +286,6 @@ pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         monitor_json: row.get(18)?,
         enrichment_json: row.get(19)?,
         profile_json: row.get(20)?,
+        outdated_traits: Vec::new(),
     })
 }

@@ -18,9 +18,10 @@ const WEEK: [&str; 2] = [
     include_str!("../../../../migrations/sqlite/week/V1__events.sql"),
     include_str!("../../../../migrations/sqlite/week/V2__runs.sql"),
 ];
-const STORE: [&str; 2] = [
+const STORE: [&str; 3] = [
     include_str!("../../../../migrations/sqlite/store/V1__events.sql"),
     include_str!("../../../../migrations/sqlite/store/V4__recent.sql"),
+    include_str!("../../../../migrations/sqlite/store/V6__words_and_refusals.sql"),
 ];
 
 /// The rows of a run, or of a payload.

@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::events::Conditions;
-use super::trace::{REFUSED_COLUMNS, refused};
+use super::trace::{REFUSED_COLUMN_COUNT, REFUSED_COLUMNS, refused};
 use crate::store::sqlite::file::columns::{producer_bytes, row_id};
 use crate::store::week::first_row_at;
 use crate::store::{RefusedPage, RefusedQuery};
@@ -27,7 +27,7 @@ pub(crate) fn page(connection: &Connection, query: &RefusedQuery) -> rusqlite::R
         }
         looked_at += 1;
         last = Some(row_id(row, 0)?);
-        if row.get(12)? {
+        if row.get(REFUSED_COLUMN_COUNT)? {
             page.events.push(refused(row)?);
         }
     }

@@ -18,7 +18,9 @@ const REPEATS_MAX: u32 = 100;
 
 /// What [`refused`] reads, in its order.
 pub(crate) const REFUSED_COLUMNS: &str = "id, state, reason, detail, source, producer, seq, event_id, payload_id, \
-     payload_index, received_ms, applied_ms";
+     payload_index, received_ms, applied_ms, content";
+/// The number of columns in [`REFUSED_COLUMNS`]. Whatever is selected after them begins here.
+pub(crate) const REFUSED_COLUMN_COUNT: usize = 13;
 
 /// The most weeks that are searched for one producer's event. A producer lives as long as a page,
 /// so it has one or two.
@@ -134,7 +136,7 @@ fn stored(reading: &Reading<'_>, id: RowId) -> rusqlite::Result<Option<StoredEve
 
 /// Reads an arrival from [`REFUSED_COLUMNS`].
 pub(crate) fn refused(row: &Row<'_>) -> rusqlite::Result<RefusedEvent> {
-    let state: String = row.get(1)?;
+    let (state, content): (String, Option<String>) = (row.get(1)?, row.get(12)?);
     Ok(RefusedEvent {
         id: row_id(row, 0)?,
         outcome: Outcome::from_name(&state).ok_or_else(|| column_error(1, "state"))?,
@@ -147,6 +149,7 @@ pub(crate) fn refused(row: &Row<'_>) -> rusqlite::Result<RefusedEvent> {
         index: row.get(9)?,
         received_ms: row.get(10)?,
         applied_ms: row.get(11)?,
+        content: content.and_then(|json| serde_json::from_str(&json).ok()),
     })
 }
 

@@ -15,7 +15,7 @@ impl DeliveryQueue for MemoryEvents {
         answer(self.tables.write(|tables| {
             let tickets = tables.deliveries.lease(&ask, lease);
             let with_row = |ticket: DeliveryTicket| {
-                let row = tables.rows.get(&ticket.event()).map(|row| (**row).clone());
+                let row = tables.row_to_deliver(ticket.event());
                 LeasedDelivery { ticket, row }
             };
             Ok((lease, tickets.into_iter().map(with_row).collect()))

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use lamplight_server::store::apply::{
-    self, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
+    self, ClientIdOwner, ClientIdWrite, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
 };
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, Pruned, RefusedEvent, Replayed,
-    RetentionLimits, Route, RowId, StoreError, Week,
+    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, ProfileKey, ProfileNote, Pruned,
+    RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
@@ -27,9 +27,10 @@ pub(super) struct EventTables {
     pub(super) refused: BTreeMap<RowId, RefusedEvent>,
     pub(super) applied: BTreeMap<PayloadId, AppliedMark>,
     /// The arrival that each client id belongs to, by source and id, and when it was received.
-    pub(super) client_ids: BTreeMap<(String, String), (RowId, i64)>,
+    pub(super) client_ids: BTreeMap<(String, String), (ClientIdOwner, i64)>,
     pub(super) ledgers: BTreeMap<Producer, Ledger>,
-    profiles: BTreeMap<String, (i64, String)>,
+    /// The time of the newest word, the text for events, and all words.
+    profiles: BTreeMap<String, (i64, String, String)>,
     pub(super) totals: TotalsChange,
     pub(super) weeks: BTreeMap<Week, WeekMark>,
     /// The first and the last row of each payload with rows, in the order in which they were
@@ -91,14 +92,29 @@ impl EventTables {
         }
         for key in wanted.client_ids {
             let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
-            known.client_ids.extend(found.map(|(id, _)| (key, *id)));
+            known.client_ids.extend(found.map(|(owner, _)| (key, *owner)));
         }
         for key in wanted.profiles {
-            let found = self.profiles.get(&key.to_string());
-            let profile = found.map(|(said_ms, json)| StoredProfile::read(*said_ms, json.clone()));
-            known.profiles.extend(profile.map(|profile| (key, profile)));
+            known.profiles.extend(self.profile(key).map(|profile| (key, profile)));
         }
         known
+    }
+
+    fn profile(&self, key: ProfileKey<'_>) -> Option<StoredProfile> {
+        let (said_ms, json, words) = self.profiles.get(&key.to_string())?;
+        Some(StoredProfile::read(*said_ms, json.clone(), Some(words.clone())))
+    }
+
+    /// The row of an event, with the traits that are outdated by now.
+    pub(super) fn row_to_deliver(&self, id: RowId) -> Option<EventRow> {
+        let mut row = (**self.rows.get(&id)?).clone();
+        let note = ProfileNote::read(&row.name, row.properties_json.as_deref());
+        let key = ProfileKey::new(row.user_id.as_deref(), row.anonymous_id.as_deref());
+        if let Some((note, profile)) = note.zip(key.and_then(|key| self.profile(key))) {
+            let at = SaidAt::new(row.id, row.time_ms, row.received_ms);
+            row.outdated_traits = profile.outdated(&note, at);
+        }
+        Some(row)
     }
 
     /// How the events of those of `plans` ended that were applied and whose week was not removed.
@@ -177,17 +193,26 @@ impl EventTables {
                 mark.not_stored -= 1;
             }
         }
-        for (id, enrichment) in &writes.enrichments {
+        for (id, columns) in &writes.rewrites {
             if let Some(row) = self.rows.get_mut(id) {
-                Arc::make_mut(row).enrichment_json = enrichment.map(str::to_owned);
+                let row = Arc::make_mut(row);
+                (row.ts_ms, row.time_ms) = (columns.ts_ms, columns.time_ms);
+                row.enrichment_json.clone_from(&columns.enrichment_json);
+                if (&row.user_id, &row.anonymous_id) != (&columns.user_id, &columns.anonymous_id) {
+                    row.user_id.clone_from(&columns.user_id);
+                    row.anonymous_id.clone_from(&columns.anonymous_id);
+                    row.profile_json = None;
+                }
             }
         }
-        for (key, id, received_ms) in &writes.client_ids {
+        for ClientIdWrite { key, owner, received_ms } in &writes.client_ids {
             let key = (key.source.to_owned(), key.id.to_owned());
-            self.client_ids.insert(key, (*id, *received_ms));
+            let before = self.client_ids.insert(key, (*owner, *received_ms));
+            assert!(before.is_none_or(|(owner, _)| owner.is_refused));
         }
         for write in &writes.profiles {
-            self.profiles.insert(write.key.to_string(), (write.said_ms, write.profile.json()));
+            let profile = (write.said_ms, write.json.to_string(), write.words_json.clone());
+            self.profiles.insert(write.key.to_string(), profile);
         }
         for write in &writes.ledgers {
             self.ledgers.insert(write.producer, write.ledger.clone());

@@ -37,18 +37,20 @@ pub(super) fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'
         monitor_json: columns.monitor_json.clone(),
         enrichment_json: columns.enrichment_json.clone(),
         profile_json: profile_json.as_deref().map(str::to_owned),
+        outdated_traits: Vec::new(),
     }
 }
 
 /// The record of an arrival that gets no row.
 pub(super) fn refused_event(arrival: &NotStored<'_>, now_ms: i64) -> RefusedEvent {
-    let NotStored { plan, event, outcome, reason } = arrival;
+    let NotStored { plan, event, outcome, reason, content } = arrival;
     let (number, event_id) = names(event);
     RefusedEvent {
         id: event.id,
         outcome: *outcome,
         reason: reason.as_ref().map(|(reason, _)| reason.code().to_owned()),
         detail: reason.as_ref().map(|(_, detail)| detail.clone()),
+        content: content.as_deref().cloned(),
         source: plan.source.clone(),
         number,
         event_id,

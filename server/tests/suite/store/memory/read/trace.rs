@@ -21,7 +21,7 @@ impl EventTables {
                 let known = known.min_by_key(|(_, (_, received_ms))| *received_ms);
                 let stored = || self.rows.values().find(|row| row.event_id.as_ref() == Some(id));
                 let row = known
-                    .map(|(_, (row, _))| *row)
+                    .map(|(_, (owner, _))| owner.arrival)
                     .or_else(|| stored().map(|row| row.id))
                     .or_else(|| self.invalid(|event| event.event_id.as_ref() == Some(id)))?;
                 self.trace_row(row)
