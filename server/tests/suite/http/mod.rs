@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod counting;
+mod cross_origin;
 mod demo;
 mod faults;
 mod golden;
