@@ -81,6 +81,7 @@ pub fn api_routes() -> ApiRoutes {
         .post("/api/deliveries/retry", api::retry)
         .get("/api/payloads/set-aside", api::set_aside)
         .post("/api/payloads/{id}/retry", api::retry_payload)
+        .post("/api/retention/trust-clock", api::trust_clock)
         .get("/api/keys", api::keys)
         .post("/api/keys", api::create_key)
         .patch("/api/keys/{id}", api::change_key)

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod clock;
 mod counting;
 mod cross_origin;
 mod demo;
