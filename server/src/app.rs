@@ -10,6 +10,7 @@ use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
 use crate::keys::keyring::Keyring;
 use crate::metrics::throughput::Throughput;
+use crate::retention::ClockGuard;
 use crate::store::Storage;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
@@ -40,6 +41,8 @@ pub struct App {
     pub refusals: Arc<Refusals>,
     /// Free space on the data directory's disk.
     pub disk: Arc<DiskSpace>,
+    /// What retention knows about the time.
+    pub clock_guard: Arc<ClockGuard>,
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
 }
@@ -80,6 +83,7 @@ impl App {
             live_streams: Arc::new(Semaphore::new(LIVE_STREAMS_MAX)),
             refusals: Arc::new(refusals),
             disk,
+            clock_guard: Arc::default(),
             shutdown,
         }
     }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::response::Redirect;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 
 use crate::api::{self, ApiRoutes};
 use crate::app::App;
-use crate::http::headers;
 use crate::http::problem::Problem;
 use crate::http::refusals;
 use crate::http::unread_body;
+use crate::http::{cors, headers};
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -31,9 +32,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         None => router.route("/", get(landing::page)),
     };
     router
-        .fallback(async || {
-            Problem::not_found("nothing is at this address: see / for the addresses of this server")
-        })
+        .fallback(not_found)
         .method_not_allowed_fallback(async || {
             Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -45,11 +44,21 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
 }
 
+/// The answer at every other address. A preflight request succeeds there, because only then can a
+/// page read that it sends to a misspelled address.
+async fn not_found(request: Request) -> Response {
+    if cors::is_preflight(&request) {
+        return cors::preflight(request.headers().clone()).await;
+    }
+    Problem::not_found("nothing is at this address: see / for the addresses of this server")
+        .into_response()
+}
+
 /// Events from clients. Each handler checks the key.
 fn intake_routes(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<Arc<App>> {
     let mut routes = Router::new()
-        .route("/v1/events", post(intake::events).options(headers::preflight))
-        .route("/v1/logs", post(intake::logs).options(headers::preflight));
+        .route("/v1/events", post(intake::events).options(cors::preflight))
+        .route("/v1/logs", post(intake::logs).options(cors::preflight));
     if let Some(demo) = demo {
         routes = routes.route_layer(from_fn_with_state(Arc::clone(demo), demo::apply_fault));
     }
@@ -72,6 +81,7 @@ pub fn api_routes() -> ApiRoutes {
         .post("/api/deliveries/retry", api::retry)
         .get("/api/payloads/set-aside", api::set_aside)
         .post("/api/payloads/{id}/retry", api::retry_payload)
+        .post("/api/retention/trust-clock", api::trust_clock)
         .get("/api/keys", api::keys)
         .post("/api/keys", api::create_key)
         .patch("/api/keys/{id}", api::change_key)

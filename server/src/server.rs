@@ -14,7 +14,7 @@ use crate::deliver;
 use crate::keys::keyring::Keyring;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
-use crate::retention::Retention;
+use crate::retention::{ClockGuard, Retention};
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{self, OpenError, WriterLimits};
 use crate::store::{Key, Storage, StoreError, WorkerSlot};
@@ -49,6 +49,7 @@ pub struct Server {
     /// Everything that is stored.
     pub storage: Storage,
     enrichers: Arc<Enrichers>,
+    clock_guard: Arc<ClockGuard>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and keys.
@@ -69,8 +70,9 @@ impl Server {
         let (intake, store) = (dir.intake_db(), dir.store_db());
         let storage = sqlite::open_supervised(&intake, &store, limits, routes, &supervisor)?;
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let clock_guard = Arc::new(ClockGuard::in_file(dir.clock_file()));
         let config = config.clone();
-        Ok(Self { config, dir, storage, enrichers, clock, entropy, supervisor })
+        Ok(Self { config, dir, storage, enrichers, clock_guard, clock, entropy, supervisor })
     }
 
     /// The data directory.
@@ -112,7 +114,7 @@ impl Server {
         let floor_bytes = u64::from(self.config.disk_floor_mib) << 20;
         let sink_throughputs =
             deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.throughput)));
-        App::new(
+        let app = App::new(
             self.storage.clone(),
             sink_throughputs.collect(),
             Keyring::new(keys),
@@ -120,7 +122,8 @@ impl Server {
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
             Arc::new(DiskSpace::new(self.dir.path().to_owned(), floor_bytes)),
-        )
+        );
+        App { clock_guard: Arc::clone(&self.clock_guard), ..app }
     }
 
     /// Starts everything that runs beside requests: processing, delivery, replays and retention.
@@ -150,6 +153,7 @@ impl Server {
         let retention = Retention {
             storage: self.storage.clone(),
             clock: Arc::clone(&self.clock),
+            clock_guard: Arc::clone(&self.clock_guard),
             rules: self.config.retention.rules(),
         };
         self.supervisor.spawn("retention", background, retention.run(stop.clone()));

@@ -61,6 +61,12 @@ impl Disk {
         self.state().is_cut = true;
     }
 
+    /// Takes changes again, as a full disk does after files were deleted.
+    pub fn restore(&self) {
+        let mut state = self.state();
+        (state.is_cut, state.cut_at) = (false, None);
+    }
+
     /// Whether it fails.
     pub fn is_cut(&self) -> bool {
         self.state().is_cut

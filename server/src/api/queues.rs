@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::access::Reader;
 use super::json::JsonResponse;
 use super::params::Params;
+use super::retention::RetentionJson;
 use super::sinks::condition;
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -19,6 +20,7 @@ struct QueuesJson {
     stages: Vec<StageJson>,
     sinks: Vec<SinkQueueJson>,
     disk: DiskJson,
+    retention: RetentionJson,
 }
 
 /// One stage of the server.
@@ -109,7 +111,12 @@ pub async fn queues(
     let sinks = app.storage.delivery_queue.sinks().await?;
     let sinks = sinks.into_iter().map(|row| sink_queue(&app, row, now_ms)).collect();
     let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
-    JsonResponse::new(&QueuesJson { stages: vec![intake, process], sinks, disk })
+    JsonResponse::new(&QueuesJson {
+        stages: vec![intake, process],
+        sinks,
+        disk,
+        retention: RetentionJson::new(&app.clock_guard),
+    })
 }
 
 fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {

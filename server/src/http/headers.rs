@@ -4,30 +4,27 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderValue, Method, header};
 
 use super::problem::Problem;
-use super::request_id;
+use super::{caught_panic, cors, request_id};
 use crate::system::entropy::Entropy;
 
-/// Addresses that pages of any origin send events to.
-const INTAKE_PREFIX: &str = "/v1/";
-
-/// Adds the request's id, security headers, and for intake the CORS headers. Any origin may send
-/// events, because a write key is public and no cookie is read.
+/// Adds the request's id, security headers, and for intake the CORS headers, to every answer, also
+/// to that of a handler that panics.
 pub async fn add(
     State(entropy): State<Arc<dyn Entropy>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let is_intake = request.uri().path().starts_with(INTAKE_PREFIX);
+    let is_intake = cors::applies_to(request.uri().path());
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let id = request_id::of(request.headers(), &*entropy);
     if let Some(id) = &id {
         request.extensions_mut().insert(request_id::RequestId(id.clone()));
     }
-    let mut response = next.run(request).await;
+    let mut response = caught_panic::or_500(next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let id = id.as_ref().and_then(|id| id.to_str().ok());
         if let Some(cause) = &problem.cause {
@@ -41,11 +38,7 @@ pub async fn add(
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if is_intake {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("Retry-After, X-Request-Id"),
-        );
+        cors::allow(headers);
     } else if is_read && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         headers.insert(
             header::CONTENT_SECURITY_POLICY,
@@ -57,16 +50,39 @@ pub async fn add(
     response
 }
 
-/// Answers the preflight request that a browser sends before a cross-origin POST with certain
-/// headers (Fetch standard, "CORS-preflight request").
-pub async fn preflight() -> Response {
-    let headers = [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-        (
-            header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Content-Encoding, X-Request-Id",
-        ),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ];
-    (StatusCode::NO_CONTENT, headers).into_response()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::entropy::SystemEntropy;
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use tower::ServiceExt;
+
+    #[allow(clippy::panic, reason = "a panic is what is tested")]
+    async fn broken() {
+        panic!("a bug");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_500_and_a_page_can_read_why() {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let router =
+            Router::new().route("/v1/events", post(broken)).layer(from_fn_with_state(entropy, add));
+        let request = Request::post("/v1/events").header("x-request-id", "page-1");
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let headers = response.headers();
+        assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        assert_eq!(headers[request_id::HEADER], "page-1");
+        assert_eq!(headers[header::CONNECTION], "close");
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            (&problem["code"], &problem["request_id"]),
+            (&"internal".into(), &"page-1".into())
+        );
+        assert!(!String::from_utf8_lossy(&body).contains("a bug"), "only the log has the message");
+    }
 }

@@ -1,6 +1,8 @@
 //! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
-//! documents, and the state of a shutdown.
+//! documents, cross-origin requests, and the state of a shutdown.
 
+mod caught_panic;
+pub mod cors;
 pub mod credentials;
 pub mod headers;
 pub mod listen;

@@ -136,6 +136,11 @@ impl DataDir {
         self.path.join("store.db")
     }
 
+    /// The file with the last known time.
+    pub fn clock_file(&self) -> PathBuf {
+        self.path.join("clock")
+    }
+
     /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path

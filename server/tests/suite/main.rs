@@ -16,5 +16,6 @@ mod harness;
 mod http;
 mod kill;
 mod process;
+mod retention;
 mod sinks;
 mod store;

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lamplight_faulty_disk::Disk;
@@ -17,7 +18,7 @@ use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::router;
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{
-    Encoding, Key, KeyKind, PayloadId, PayloadMetadata, RetentionLimits,
+    Answer, Database, Encoding, Key, KeyKind, PayloadId, PayloadMetadata, RetentionLimits, Storage,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::disk_space;
@@ -26,7 +27,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, reply};
+use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, now, reply};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -40,9 +41,18 @@ pub(super) struct Inside {
 
 impl Inside {
     pub(super) fn start(folder: &Path, limits: WriterLimits) -> Self {
+        Self::start_with(folder, limits, |storage| storage)
+    }
+
+    /// A server with a storage that `change` has changed.
+    fn start_with(
+        folder: &Path,
+        limits: WriterLimits,
+        change: impl FnOnce(Storage) -> Storage,
+    ) -> Self {
         let runtime = Runtime::new().unwrap();
         let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
-        let storage = sqlite::open(&intake, &store, limits, Vec::new()).unwrap();
+        let storage = change(sqlite::open(&intake, &store, limits, Vec::new()).unwrap());
         let keys = [(KeyKind::Write, WRITE_KEY), (KeyKind::Admin, ADMIN_TOKEN)];
         let app = Arc::new(App::new(
             storage,
@@ -103,6 +113,64 @@ fn after_a_failed_sync_payloads_are_refused_and_accepted_ones_are_not_lost() {
     let backlog = server.runtime.block_on(server.app.storage.payload_queue.backlog()).unwrap();
     assert_eq!(backlog.payloads, 1, "the accepted payload, and not the refused ones");
     assert_eq!(server.send("[]").status, 200);
+}
+
+#[test]
+fn readiness_returns_without_traffic_once_the_disk_takes_writes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::watch(dir.path()).unwrap();
+    let folder = dir.path().canonicalize().unwrap();
+    let server = Inside::start(&folder, WriterLimits::default());
+    assert_eq!(server.send(r#"[{"name":"before"}]"#).status, 200);
+    disk.cut();
+    assert_eq!(server.send(r#"[{"name":"refused"}]"#).status, 503);
+    // Nobody sends anything now, as behind a load balancer that looks at readiness.
+    let ready = || server.read("/readyz").status;
+    let begun = now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        assert_eq!(ready(), 503, "it looks only at a write that worked");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    disk.restore();
+    let begun = now();
+    while ready() != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(15), "it looks by itself");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(server.send(r#"[{"name":"after"}]"#).status, 200);
+}
+
+#[test]
+fn readiness_names_the_database_that_takes_no_writes() {
+    struct Switch(AtomicBool);
+    impl Database for Switch {
+        fn is_up(&self) -> bool {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        fn close(&self) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let switches = [true, true].map(|is_up| Arc::new(Switch(AtomicBool::new(is_up))));
+    let [intake, events] = &switches;
+    let server = Inside::start_with(dir.path(), WriterLimits::default(), |storage| Storage {
+        intake_database: Arc::clone(intake) as _,
+        events_database: Arc::clone(events) as _,
+        ..storage
+    });
+    for (switch, why) in switches.iter().zip(["the payload database", "the event database"]) {
+        assert_eq!(server.read("/readyz").status, 200);
+        switch.0.store(false, Ordering::SeqCst);
+        let reply = server.read("/readyz");
+        assert_eq!((reply.status, reply.problem().as_str()), (503, "not_ready"));
+        assert!(reply.json()["detail"].as_str().unwrap().starts_with(why), "{reply:?}");
+        switch.0.store(true, Ordering::SeqCst);
+    }
+    server.app.drain(5_000);
+    let reply = server.read("/readyz");
+    assert!(reply.json()["detail"].as_str().unwrap().contains("shutting down"), "{reply:?}");
 }
 
 #[test]

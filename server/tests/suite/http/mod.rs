@@ -2,8 +2,10 @@
 
 mod access;
 mod answers;
+mod clock;
 mod corrected;
 mod counting;
+mod cross_origin;
 mod demo;
 mod demo_data;
 mod faults;

@@ -4,7 +4,7 @@
 mod aggregate_laws;
 mod apply_laws;
 mod archive_laws;
-mod backend;
+pub(crate) mod backend;
 mod database_laws;
 mod delivery_laws;
 mod key_laws;

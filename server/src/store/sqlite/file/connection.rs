@@ -17,6 +17,13 @@ pub enum OpenError {
         #[source]
         source: rusqlite::Error,
     },
+    /// It was opened and takes no write.
+    #[error("write to the database")]
+    Probe {
+        /// SQLite's error.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// A newer version of Lamplight wrote it.
     #[error(
         "open database {}: a newer lamplight wrote it (schema {found}; this one knows up to {known}). \

@@ -16,6 +16,8 @@ pub(crate) trait WriteTarget: Send + 'static {
     fn end_step(&mut self) -> rusqlite::Result<()>;
     /// Checkpoints and truncates the write-ahead log.
     fn checkpoint(&mut self) -> rusqlite::Result<()>;
+    /// Writes and syncs something that changes nothing, to prove that this is possible.
+    fn probe(&mut self) -> rusqlite::Result<()>;
 }
 
 impl WriteTarget for Connection {
@@ -41,6 +43,13 @@ impl WriteTarget for Connection {
 
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
         self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+    }
+
+    /// Writes the first page of the database again. A checkpoint alone would write nothing if the
+    /// log is empty.
+    fn probe(&mut self) -> rusqlite::Result<()> {
+        let version: i32 = self.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        self.execute_batch(&format!("PRAGMA user_version = {version}"))
     }
 }
 

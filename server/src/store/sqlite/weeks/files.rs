@@ -55,4 +55,9 @@ impl WriteTarget for StoreFiles {
         self.weeks.checkpoint()?;
         self.store.checkpoint()
     }
+
+    /// The files of the weeks are on the same disk, and are written when they are opened.
+    fn probe(&mut self) -> rusqlite::Result<()> {
+        self.store.probe()
+    }
 }

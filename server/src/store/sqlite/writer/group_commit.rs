@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use super::step::{Change, Guard, Host, Inbox, Step, WriterState, is_disks_fault};
 use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::system::background::lower_thread_priority;
 use crate::system::supervisor::Supervised;
@@ -55,6 +56,8 @@ impl<H: Host> Thread<H> {
         while let Ok(first) = self.steps.recv() {
             let (mut group, close) = self.gather(first);
             supervised.reach();
+            let shared = Arc::clone(&self.shared);
+            let running = shared.begin_commit();
             if let Some(open) = &mut database
                 && let Err(error) = self.commit(open, &mut group)
             {
@@ -65,6 +68,7 @@ impl<H: Host> Thread<H> {
                 }
                 database = None;
             }
+            drop(running);
             for step in group {
                 step.answer();
             }
@@ -145,7 +149,7 @@ impl<H: Host> Thread<H> {
                 Ok(Inbox::Close(_)) | Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            match self.host.open() {
+            match self.open_and_probe() {
                 Ok(database) => {
                     tracing::info!("the database takes writes again");
                     self.shared.up.store(true, Ordering::Release);
@@ -160,6 +164,13 @@ impl<H: Host> Thread<H> {
                 }
             }
         }
+    }
+
+    /// A new connection that has proven a write.
+    fn open_and_probe(&mut self) -> Result<H::Target, OpenError> {
+        let mut database = self.host.open()?;
+        database.probe().map_err(|source| OpenError::Probe { source })?;
+        Ok(database)
     }
 
     fn finish(self, database: Option<H::Target>, answer: oneshot::Sender<()>) {
@@ -202,10 +213,9 @@ fn run_alone<D: WriteTarget>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::OpenError;
     use crate::store::sqlite::file::connection::{Layout, open_writer};
     use crate::store::sqlite::writer::handle::Writer;
-    use crate::store::sqlite::writer::step::WriterLimits;
+    use crate::store::sqlite::writer::step::{HANGS_AFTER, WriterLimits};
     use crate::system::supervisor::Supervisor;
     use rusqlite::Connection;
     use std::path::PathBuf;
@@ -272,6 +282,24 @@ mod tests {
         }
         keep(&writer, "x".repeat(100_000)).await.unwrap();
         assert_eq!(kept(&writer).await, 2, "what was answered with an error is not there");
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_hangs_is_noticed_without_traffic_until_it_ends() {
+        let (_dir, writer) = start(WriterLimits::default(), &Arc::default());
+        let (begin, begun) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let hanging = writer.write("hang", Guard::Alone, 0, move |_, _| {
+            begin.send(()).unwrap();
+            Ok(ended.recv().is_ok())
+        });
+        begun.recv().unwrap();
+        let later = tokio::time::Instant::now() + HANGS_AFTER + Duration::from_secs(1);
+        assert!(writer.is_up(), "it has not taken long yet");
+        assert!(!writer.is_up_at(later));
+        end.send(()).unwrap();
+        assert!(hanging.await.unwrap());
+        assert!(writer.is_up_at(later), "no commit runs");
     }
 
     #[tokio::test]

@@ -1,11 +1,12 @@
 //! The handle of a writer thread: queues steps and waits for their commit.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::group_commit::Thread;
 use super::step::{Change, Guard, Host, Inbox, Step, WriterLimits, WriterState, is_disks_fault};
@@ -35,14 +36,20 @@ impl<D: WriteTarget> Writer<D> {
             queued_bytes: AtomicU64::new(0),
             retry_after_s: AtomicU32::new(1),
             limits,
+            commit_begun: Mutex::new(None),
         });
         let thread = Thread::new(steps, Arc::clone(&shared), host);
         supervisor.spawn_thread(name, move |supervised| thread.run(database, supervised))?;
         Ok(Self { inbox, shared })
     }
 
+    /// Whether it takes writes, and the one that is running does not hang.
     pub(crate) fn is_up(&self) -> bool {
-        self.shared.up.load(Ordering::Acquire)
+        self.is_up_at(Instant::now())
+    }
+
+    pub(crate) fn is_up_at(&self, now: Instant) -> bool {
+        self.shared.up.load(Ordering::Acquire) && !self.shared.hangs_at(now)
     }
 
     /// Queues `step` and waits until it is committed. `bytes` is the memory that it holds while it
@@ -68,7 +75,7 @@ impl<D: WriteTarget> Writer<D> {
         bytes: u64,
         step: impl FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
-        if !self.is_up() {
+        if !self.shared.up.load(Ordering::Acquire) {
             return Err(self.down());
         }
         let held = Held::take(&self.shared, bytes)?;

@@ -1,13 +1,19 @@
 //! Steps: what a writer thread is asked to do, and how much may be queued.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::transaction::WriteTarget;
+
+/// A commit that takes longer than this hangs, as on a network disk whose server is gone.
+pub(crate) const HANGS_AFTER: Duration = Duration::from_secs(10);
 
 /// Limits of a writer.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +88,36 @@ pub(crate) struct WriterState {
     pub(crate) queued_bytes: AtomicU64,
     pub(crate) retry_after_s: AtomicU32,
     pub(crate) limits: WriterLimits,
+    /// When the commit that is running began.
+    pub(crate) commit_begun: Mutex<Option<Instant>>,
+}
+
+impl WriterState {
+    /// Marks a commit as running until the mark is dropped.
+    pub(crate) fn begin_commit(&self) -> RunningCommit<'_> {
+        // The monotonic clock, not the clock port: it measures how long the disk takes.
+        *self.commit_begun() = Some(Instant::now());
+        RunningCommit(self)
+    }
+
+    /// Whether a commit runs that began too long before `now`.
+    pub(crate) fn hangs_at(&self, now: Instant) -> bool {
+        self.commit_begun().is_some_and(|begun| now.duration_since(begun) > HANGS_AFTER)
+    }
+
+    fn commit_begun(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.commit_begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A commit that is running.
+#[derive(Debug)]
+pub(crate) struct RunningCommit<'a>(&'a WriterState);
+
+impl Drop for RunningCommit<'_> {
+    fn drop(&mut self) {
+        *self.0.commit_begun() = None;
+    }
 }
 
 /// Whether the disk is at fault, so that no later step can be written either.

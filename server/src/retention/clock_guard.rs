@@ -1,0 +1,165 @@
+//! Keeps what is known about the time: for the retention task, for the API, and in a file, so that
+//! a clock that is wrong at the next start is noticed.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::known_time::KnownTime;
+
+/// How often the file is written while nothing special happens, in milliseconds.
+const SAVE_EVERY_MS: i64 = 10 * 60 * 1000;
+
+/// What is known about the time. It is shared by the retention task and the API.
+#[derive(Debug, Default)]
+pub struct ClockGuard {
+    /// Where it is kept. Without a file, it is forgotten at the end of the process.
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Nothing before the first observation.
+    known: Option<KnownTime>,
+    /// How long the process had run at the last observation, in milliseconds.
+    uptime_ms: i64,
+    /// The same, when the file was last written. Nothing if it must be written now.
+    saved_uptime_ms: Option<i64>,
+}
+
+impl ClockGuard {
+    /// Keeps what is known in `file`.
+    pub fn in_file(file: PathBuf) -> Self {
+        Self { file: Some(file), state: Mutex::default() }
+    }
+
+    /// What is known now, if the clock was observed already.
+    pub fn known(&self) -> Option<KnownTime> {
+        self.lock().known
+    }
+
+    /// An operator says that the clock is right, which shows `now_ms`.
+    pub fn trust(&self, now_ms: i64) {
+        let mut state = self.lock();
+        state.known = Some(KnownTime::certain(now_ms));
+        state.saved_uptime_ms = None;
+    }
+
+    /// Begins with what the file holds, or else with the time of what was last received.
+    pub(super) fn begin(&self, received_ms: Option<i64>) {
+        let saved = self.file.as_deref().and_then(read);
+        let mut state = self.lock();
+        state.known = state.known.or(saved).or(received_ms.map(KnownTime::certain));
+    }
+
+    /// Observes the clock after the process has run for `uptime_ms`. Returns what is known.
+    pub(super) fn observe(&self, now_ms: i64, uptime_ms: i64) -> KnownTime {
+        let mut state = self.lock();
+        let passed_ms = uptime_ms.saturating_sub(state.uptime_ms).max(0);
+        let before = state.known.unwrap_or(KnownTime::certain(now_ms));
+        let known = before.observe(now_ms, passed_ms);
+        if before.doubt.is_some() != known.doubt.is_some() {
+            state.saved_uptime_ms = None;
+        }
+        state.known = Some(known);
+        state.uptime_ms = uptime_ms;
+        known
+    }
+
+    /// Writes the file if that is due.
+    ///
+    /// # Errors
+    /// When the file cannot be written. The next call tries again.
+    pub fn save_due(&self) -> io::Result<()> {
+        let (Some(file), Some((known, uptime_ms))) = (&self.file, self.due()) else {
+            return Ok(());
+        };
+        let text = serde_json::to_vec(&known)?;
+        let fresh = file.with_extension("new");
+        let mut writing = File::create(&fresh)?;
+        writing.write_all(&text)?;
+        writing.sync_all()?;
+        std::fs::rename(&fresh, file)?;
+        self.lock().saved_uptime_ms = Some(uptime_ms);
+        Ok(())
+    }
+
+    fn due(&self) -> Option<(KnownTime, i64)> {
+        let state = self.lock();
+        let is_due = state
+            .saved_uptime_ms
+            .is_none_or(|saved_ms| state.uptime_ms.saturating_sub(saved_ms) >= SAVE_EVERY_MS);
+        state.known.filter(|_| is_due).map(|known| (known, state.uptime_ms))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(file: &Path) -> Option<KnownTime> {
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(%error, file = %file.display(), "failed to read the last known time");
+            return None;
+        }
+    };
+    serde_json::from_slice(&text)
+        .inspect_err(|error| {
+            tracing::warn!(%error, file = %file.display(), "failed to read the last known time");
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retention::known_time::JUMP_MS_MAX;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    #[test]
+    fn what_is_known_survives_a_restart_and_a_damaged_file_is_as_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("clock");
+        let open = || {
+            let guard = ClockGuard::in_file(file.clone());
+            guard.begin(None);
+            guard
+        };
+        let first = open();
+        assert_eq!(first.known(), None);
+        first.observe(NOW, 0);
+        first.save_due().unwrap();
+        let later = NOW + JUMP_MS_MAX + 1;
+        assert!(open().observe(later, 0).doubt.is_some());
+        std::fs::write(&file, "{").unwrap();
+        assert_eq!(open().observe(later, 0), KnownTime::certain(later));
+    }
+
+    #[test]
+    fn the_file_is_written_every_ten_minutes_and_when_doubt_begins_or_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("clock");
+        let guard = ClockGuard::in_file(file.clone());
+        let written = || {
+            guard.save_due().unwrap();
+            let known: KnownTime = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+            known
+        };
+        guard.observe(NOW, 0);
+        assert_eq!(written().time_ms, NOW);
+        guard.observe(NOW + SAVE_EVERY_MS - 1, SAVE_EVERY_MS - 1);
+        assert_eq!(written().time_ms, NOW, "not yet");
+        guard.observe(NOW + SAVE_EVERY_MS, SAVE_EVERY_MS);
+        assert_eq!(written().time_ms, NOW + SAVE_EVERY_MS);
+        guard.observe(NOW + 2 * JUMP_MS_MAX, SAVE_EVERY_MS + 1);
+        assert!(written().doubt.is_some());
+        guard.trust(NOW + 2 * JUMP_MS_MAX);
+        assert_eq!(written(), KnownTime::certain(NOW + 2 * JUMP_MS_MAX));
+    }
+}
