@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use super::enrich::Enrichers;
 use super::row_id::row_id;
-use crate::formats::decompress::{DecompressError, decompress};
+use crate::formats::decompress::DecompressError;
+use crate::formats::lamplight;
 use crate::store::{
     EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
 };
@@ -41,7 +42,7 @@ pub fn plan(
     attempt: u32,
     enrichers: &Enrichers,
 ) -> Result<Plan, ParseError> {
-    let text = decompress(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
+    let text = lamplight::text(metadata.encoding, body)?;
     let body = Body::read(&text)?;
     let skew_ms = body.sent_at_ms.map(|sent_at| metadata.received_ms.saturating_sub(sent_at));
     let shared = enrichers.shared(metadata);

@@ -30,6 +30,7 @@ mod payload_queue;
 mod plan;
 mod producer;
 mod profile;
+mod property;
 mod query;
 mod reader;
 mod replays;
@@ -68,6 +69,7 @@ pub use producer::{
     Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
 };
 pub use profile::{Profile, ProfileKey, ProfileNote};
+pub use property::{CanonicalJson, PathError, PropertyCondition, PropertyPath};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,

@@ -38,6 +38,7 @@ pub(super) fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'
         enrichment_json: columns.enrichment_json.clone(),
         profile_json: profile_json.as_deref().map(str::to_owned),
     }
+    .with_valid_unicode()
 }
 
 /// The record of an arrival that gets no row.
