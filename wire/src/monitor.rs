@@ -1,10 +1,7 @@
 //! An engineering metric that is part of an event.
 
-use std::borrow::Cow;
-
-use serde::Deserialize;
-
 use crate::event::Invalid;
+use crate::json;
 use crate::reason::InvalidReason;
 
 /// How values of a metric are combined.
@@ -42,25 +39,16 @@ pub struct Monitor {
     pub rate: f64,
 }
 
-#[derive(Deserialize)]
-struct Raw<'a> {
-    #[serde(borrow)]
-    kind: Option<Cow<'a, str>>,
-    metric: Option<String>,
-    value: Option<f64>,
-    rate: Option<f64>,
-}
-
 impl Monitor {
     /// Reads a `monitor` object from its JSON text.
     ///
     /// # Errors
     /// The first problem found.
     pub fn read(json: &str) -> Result<Self, Invalid> {
-        let raw: Raw<'_> = serde_json::from_str(json).map_err(|error| {
-            Invalid::new(InvalidReason::Malformed, format!("`monitor`: {error}"))
-        })?;
-        let kind = match raw.kind.as_deref() {
+        let [kind, metric, value, rate] =
+            json::fields(json, ["kind", "metric", "value", "rate"])
+                .map_err(|error| malformed(format!("`monitor`: {error}")))?;
+        let kind = match kind.and_then(json::string).as_deref() {
             Some("increment") => MonitorKind::Increment,
             Some("gauge") => MonitorKind::Gauge,
             Some("timer") => MonitorKind::Timer,
@@ -71,7 +59,14 @@ impl Monitor {
                 ));
             }
         };
-        let value = match (raw.value, kind) {
+        let metric = match metric {
+            Some(json) => json::string(json)
+                .ok_or_else(|| malformed("`monitor.metric` is not text".into()))?
+                .into_owned(),
+            None => String::new(),
+        };
+        let metric = Some(metric).filter(|metric| !metric.is_empty());
+        let value = match (number("value", value)?, kind) {
             (Some(value), _) => value,
             (None, MonitorKind::Increment) => 1.0,
             (None, MonitorKind::Gauge | MonitorKind::Timer) => {
@@ -81,13 +76,21 @@ impl Monitor {
                 ));
             }
         };
-        let rate = raw.rate.unwrap_or(1.0);
+        let rate = number("rate", rate)?.unwrap_or(1.0);
         if !(rate > 0.0 && rate <= 1.0) {
-            return Err(Invalid::new(
-                InvalidReason::Malformed,
-                format!("`monitor.rate` is {rate}; it must be above 0 and at most 1"),
-            ));
+            return Err(malformed(format!(
+                "`monitor.rate` is {rate}; it must be above 0 and at most 1"
+            )));
         }
-        Ok(Self { kind, metric: raw.metric.filter(|metric| !metric.is_empty()), value, rate })
+        Ok(Self { kind, metric, value, rate })
     }
+}
+
+fn malformed(detail: String) -> Invalid {
+    Invalid::new(InvalidReason::Malformed, detail)
+}
+
+fn number(field: &str, json: Option<&str>) -> Result<Option<f64>, Invalid> {
+    let read = json.map(serde_json::from_str).transpose();
+    read.map_err(|_| malformed(format!("`monitor.{field}` is not a finite number")))
 }

@@ -1,7 +1,5 @@
 //! The user that an event is about.
 
-use serde_json::value::RawValue;
-
 use crate::event::Invalid;
 use crate::reason::InvalidReason;
 
@@ -50,10 +48,7 @@ pub struct Placeholders {
 
 impl User {
     /// Reads both ids.
-    pub(crate) fn read(
-        id: Option<&RawValue>,
-        anonymous_id: Option<&RawValue>,
-    ) -> Result<Self, Invalid> {
+    pub(crate) fn read(id: Option<&str>, anonymous_id: Option<&str>) -> Result<Self, Invalid> {
         let (id, id_placeholder) = split(checked_id("user.id", id)?);
         let (anonymous_id, anonymous_placeholder) =
             split(checked_id("user.anonymous_id", anonymous_id)?);
@@ -70,8 +65,8 @@ fn split(id: Option<String>) -> (Option<String>, Option<&'static str>) {
 }
 
 /// Ids are text. A number is read as its digits, because many databases number their users.
-fn checked_id(field: &str, json: Option<&RawValue>) -> Result<Option<String>, Invalid> {
-    let Some(json) = json.map(RawValue::get) else { return Ok(None) };
+fn checked_id(field: &str, json: Option<&str>) -> Result<Option<String>, Invalid> {
+    let Some(json) = json else { return Ok(None) };
     let wrong = || {
         Invalid::new(
             InvalidReason::Malformed,

@@ -6,20 +6,21 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Reader;
+use super::event_json::Verbatim;
 use super::filter;
 use super::json::JsonResponse;
 use super::params::{Params, invalid, invalid_value};
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::store::{AggregateQuery, Grouping};
+use crate::store::{AggregateQuery, CanonicalJson, Grouping};
 
 const KNOWN: &str = "by, name, type, source, user, producer, from, to, prop.<path>";
 /// Longest time range of one count: 92 days.
 const SPAN_MS_MAX: i64 = 92 * 24 * 60 * 60 * 1000;
 
 #[derive(Serialize)]
-struct AggregateJson {
-    rows: Vec<RowJson>,
+struct AggregateJson<'a> {
+    rows: Vec<RowJson<'a>>,
     /// Events with keys that are not in `rows`.
     other: u64,
     /// Whether all events of the time range were counted. If not, only events received at or after
@@ -30,8 +31,9 @@ struct AggregateJson {
 }
 
 #[derive(Serialize)]
-struct RowJson {
-    key: Option<String>,
+struct RowJson<'a> {
+    /// The JSON value that the events share; `null` if they have none.
+    key: Option<Verbatim<'a>>,
     count: u64,
 }
 
@@ -58,8 +60,12 @@ pub async fn aggregate(
         other: aggregate.other,
         complete: aggregate.from_ms.is_none(),
         counted_from: aggregate.from_ms,
-        rows: aggregate.rows.into_iter().map(|(key, count)| RowJson { key, count }).collect(),
+        rows: aggregate.rows.iter().map(row).collect(),
     })
+}
+
+fn row((key, count): &(Option<CanonicalJson>, u64)) -> RowJson<'_> {
+    RowJson { key: key.as_ref().map(|key| Verbatim(key.as_str())), count: *count }
 }
 
 fn grouping(by: Option<&str>) -> Result<Grouping, Problem> {

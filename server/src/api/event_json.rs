@@ -7,9 +7,9 @@ use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
 use crate::store::{EventRow, Outcome, RowId};
 
-/// JSON text that is shown exactly as it was received.
+/// JSON text that is shown exactly as it is.
 #[derive(Debug)]
-pub(super) struct Verbatim<'a>(&'a str);
+pub(super) struct Verbatim<'a>(pub(super) &'a str);
 
 impl Serialize for Verbatim<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,12 +5,10 @@ use lamplight_wire::event::Kind;
 
 use super::params::{PRODUCER, Params, invalid, invalid_value};
 use crate::http::problem::Problem;
-use crate::store::EventFilter;
+use crate::store::{CanonicalJson, EventFilter, PropertyCondition, PropertyPath};
 
 /// Most properties that one request may filter by.
 const PROPERTIES_MAX: usize = 8;
-/// Most keys in the path to a property.
-const PATH_KEYS_MAX: usize = 16;
 
 /// Takes the filter from `params`. `from` and `to` are times of receipt.
 pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
@@ -30,25 +28,21 @@ pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
     })
 }
 
-fn properties(given: Vec<(String, String)>) -> Result<Vec<(Vec<String>, String)>, Problem> {
+fn properties(given: Vec<(String, String)>) -> Result<Vec<PropertyCondition>, Problem> {
     if given.len() > PROPERTIES_MAX {
         return Err(invalid(format!(
             "{} query parameters begin with `prop.`: send at most {PROPERTIES_MAX}",
             given.len()
         )));
     }
-    given.into_iter().map(|(path, value)| Ok((read_path(&path)?, value))).collect()
+    let condition = |(path, value): (String, String)| {
+        Ok(PropertyCondition { path: read_path(&path)?, value: CanonicalJson::written(&value) })
+    };
+    given.into_iter().map(condition).collect()
 }
 
-/// The keys of the path to a property, which has dots between them.
-pub(super) fn read_path(path: &str) -> Result<Vec<String>, Problem> {
-    let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
-    if keys.len() > PATH_KEYS_MAX || keys.iter().any(|key| key.is_empty() || key.contains('"')) {
-        return Err(invalid_value(
-            "prop.<path>",
-            path,
-            &format!("1 to {PATH_KEYS_MAX} keys with dots between them, each without quotes"),
-        ));
-    }
-    Ok(keys)
+/// The path to a property, which has dots between its keys.
+pub(super) fn read_path(path: &str) -> Result<PropertyPath, Problem> {
+    PropertyPath::parse(path)
+        .map_err(|expected| invalid_value("prop.<path>", path, &expected.to_string()))
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error, Unexpected};
 
 use crate::http::problem::Problem;
 
@@ -55,6 +55,19 @@ impl<S: Send + Sync> FromRequest<S> for SmallBody {
     }
 }
 
+/// Reads a JSON object. Serde alone also reads an array, as the values of the members in their
+/// order.
+///
+/// # Errors
+/// What is wrong with the JSON.
+pub(super) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(serde_json::Error::invalid_type(Unexpected::Seq, &"an object")),
+        _ => serde_json::from_slice(body),
+    }
+}
+
 /// A request body in JSON of at most 64 KiB.
 #[derive(Debug)]
 pub struct JsonBody<T>(pub(super) T);
@@ -64,7 +77,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let SmallBody(body) = SmallBody::from_request(request, state).await?;
-        serde_json::from_slice(&body).map(Self).map_err(|error| {
+        read_object(&body).map(Self).map_err(|error| {
             let detail = format!("the body is not the JSON object that this call expects: {error}");
             Problem::new(StatusCode::BAD_REQUEST, "body_invalid", detail)
         })

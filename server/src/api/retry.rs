@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::access::Admin;
 use super::event::parse_ref;
-use super::json::{JsonResponse, SmallBody};
+use super::json::{JsonResponse, SmallBody, read_object};
 use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
@@ -53,7 +53,7 @@ pub async fn retry(
     State(app): State<Arc<App>>,
     SmallBody(body): SmallBody,
 ) -> Result<JsonResponse, Problem> {
-    let request: RetryRequest = serde_json::from_slice(&body).map_err(|error| {
+    let request: RetryRequest = read_object(&body).map_err(|error| {
         invalid(format!(
             "the body is not a JSON object of sink, event, reason, from, to, over_s and dry_run: \
              {error}"

@@ -2,9 +2,12 @@
 //!
 //! Intake only checks the form and counts. The process stage reads the events.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use lamplight_wire::batch::{self, Body, BodyError};
+use lamplight_wire::json;
 use lamplight_wire::limits::UNPACKED_BYTES_MAX;
 
 use super::decompress::{DecompressError, decompress};
@@ -60,12 +63,27 @@ pub fn encoding(declared: Option<Encoding>, body: &[u8]) -> Encoding {
     }
 }
 
+/// The text of a body: decompressed, and with U+FFFD in place of each half of a surrogate pair,
+/// which cannot be stored as text. Everything that reads a body reads this text.
+///
+/// # Errors
+/// [`DecompressError`].
+pub fn text(encoding: Encoding, body: &[u8]) -> Result<Cow<'_, str>, DecompressError> {
+    Ok(match decompress(encoding, body, UNPACKED_BYTES_MAX)? {
+        Cow::Borrowed(text) => json::valid_unicode(text),
+        Cow::Owned(text) => match json::valid_unicode(&text) {
+            Cow::Owned(repaired) => Cow::Owned(repaired),
+            Cow::Borrowed(_) => Cow::Owned(text),
+        },
+    })
+}
+
 /// Checks the form of a body and measures it.
 ///
 /// # Errors
 /// [`FormatError`] when the body is not in this format, or over a limit of it.
 pub fn measure(encoding: Encoding, body: &[u8]) -> Result<BodySize, FormatError> {
-    let text = decompress(encoding, body, UNPACKED_BYTES_MAX)?;
+    let text = text(encoding, body)?;
     let events = Body::read(&text)?.events.len();
     // Both numbers are within limits that fit into 32 bits.
     Ok(BodySize {

@@ -13,7 +13,8 @@ use super::enrich::Enrichers;
 use super::happened::happened_ms;
 use super::refused::refuse;
 use super::row_id::row_id;
-use crate::formats::decompress::{DecompressError, decompress};
+use crate::formats::decompress::DecompressError;
+use crate::formats::lamplight;
 use crate::store::{
     EventColumns, EventIdentity, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
 };
@@ -40,7 +41,7 @@ pub fn plan(
     attempt: u32,
     enrichers: &Enrichers,
 ) -> Result<Plan, ParseError> {
-    let text = decompress(metadata.encoding, body, limits::UNPACKED_BYTES_MAX)?;
+    let text = lamplight::text(metadata.encoding, body)?;
     let body = Body::read(&text)?;
     let shared = enrichers.shared(metadata);
     let events = (0..)

@@ -1,7 +1,6 @@
 //! An event as JSON, for sinks that have no format of their own.
 
-use lamplight_wire::json::push_string;
-use serde::Deserializer;
+use lamplight_wire::json::{self, push_string};
 use serde_json::value::RawValue;
 
 use crate::store::EventRow;
@@ -58,33 +57,9 @@ fn push_raw(out: &mut String, name: &str, json: Option<&str>) {
     }
 }
 
-/// The members of a JSON object, in order. Of members with the same name, the last one counts.
+/// The members of a JSON object, in order. Of members with the same name, the last one counts, as
+/// in filters and counts.
 pub(super) fn members(json: &str) -> serde_json::Result<Vec<(String, &RawValue)>> {
-    struct Members;
-    impl<'de> serde::de::Visitor<'de> for Members {
-        type Value = Vec<(String, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(
-            self,
-            mut map: A,
-        ) -> Result<Self::Value, A::Error> {
-            let mut members = Vec::new();
-            while let Some(member) = map.next_entry()? {
-                members.push(member);
-            }
-            Ok(members)
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let mut members = reader.deserialize_map(Members)?;
-    reader.end()?;
-    let mut seen = std::collections::HashSet::with_capacity(members.len());
-    members.reverse();
-    members.retain(|(name, _)| seen.insert(name.clone()));
-    members.reverse();
-    Ok(members)
+    let members = json::members(json)?;
+    Ok(members.into_iter().map(|(name, value)| (name.into_owned(), value)).collect())
 }

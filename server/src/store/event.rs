@@ -1,10 +1,12 @@
 //! Events, as reads return them.
 
-use lamplight_wire::Producer;
+use std::borrow::Cow;
+
 use lamplight_wire::event::Kind;
+use lamplight_wire::{Producer, json};
 
 use super::outcome::Outcome;
-use super::{Completeness, PayloadId, RefusedContent, RowId};
+use super::{Completeness, PayloadId, PropertyCondition, RefusedContent, RowId};
 
 /// A row of `events`.
 #[derive(Debug, Clone)]
@@ -55,6 +57,26 @@ pub struct EventRow {
 }
 
 impl EventRow {
+    /// The row with valid Unicode in all of its JSON. Earlier versions stored halves of surrogate
+    /// pairs, which most readers of JSON refuse.
+    #[must_use]
+    pub fn with_valid_unicode(mut self) -> Self {
+        for column in [
+            &mut self.properties_json,
+            &mut self.context_json,
+            &mut self.monitor_json,
+            &mut self.enrichment_json,
+            &mut self.profile_json,
+        ] {
+            if let Some(text) = column
+                && let Cow::Owned(repaired) = json::valid_unicode(text)
+            {
+                *text = repaired;
+            }
+        }
+        self
+    }
+
     /// The number of bytes in its JSON columns.
     pub fn json_bytes(&self) -> usize {
         let added = [&self.enrichment_json, &self.profile_json];
@@ -84,8 +106,19 @@ pub struct EventFilter {
     pub from_ms: Option<i64>,
     /// Received before this time.
     pub to_ms: Option<i64>,
-    /// These properties: the keys that lead to each, and its value as text.
-    pub properties: Vec<(Vec<String>, String)>,
+    /// These properties.
+    pub properties: Vec<PropertyCondition>,
+}
+
+impl EventFilter {
+    /// Whether an event with this `properties` object has all the properties.
+    pub fn has_properties(&self, properties_json: Option<&str>) -> bool {
+        if self.properties.is_empty() {
+            return true;
+        }
+        let json = properties_json.map(json::valid_unicode);
+        self.properties.iter().all(|condition| condition.holds(json.as_deref()))
+    }
 }
 
 /// A position in a list of events.

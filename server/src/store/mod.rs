@@ -31,6 +31,7 @@ mod plan;
 mod producer;
 mod profile;
 mod profile_note;
+mod property;
 mod query;
 mod reader;
 mod refused;
@@ -71,6 +72,7 @@ pub use producer::{
 };
 pub use profile::Profile;
 pub use profile_note::{ProfileKey, ProfileNote, SaidAt};
+pub use property::{CanonicalJson, PathError, PropertyCondition, PropertyPath};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
     SqlError, SqlQuery, SqlTable,

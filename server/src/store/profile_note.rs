@@ -3,7 +3,10 @@
 //! An `identify` event's properties are the user's traits; its member `$experiments`, and
 //! `$experiment` events with `experiment` and `variant`, say which variants the user sees.
 
-use serde::Deserialize;
+use std::borrow::Cow;
+
+use lamplight_wire::json;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{EventColumns, RowId};
@@ -20,17 +23,21 @@ pub enum ProfileNote {
 impl ProfileNote {
     /// What an event with this name and these properties says about its user, if anything.
     pub fn read(name: &str, properties_json: Option<&str>) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Assignment {
-            experiment: String,
-            variant: String,
-        }
         let json = properties_json?;
         match name {
-            "identify" | "$identify" => serde_json::from_str(json).ok().map(Self::Traits),
-            "$experiment" => serde_json::from_str(json)
-                .ok()
-                .map(|Assignment { experiment, variant }| Self::Variant(experiment, variant)),
+            "identify" | "$identify" => {
+                // A value that cannot be held, such as 1e400, leaves out no other trait.
+                let held = |(name, json): (Cow<'_, str>, &RawValue)| {
+                    Some((name.into_owned(), serde_json::from_str(json.get()).ok()?))
+                };
+                let traits = json::members(json).ok()?.into_iter().filter_map(held);
+                Some(Self::Traits(traits.collect()))
+            }
+            "$experiment" => {
+                let found = json::fields(json, ["experiment", "variant"]).ok()?;
+                let [experiment, variant] = found.map(|json| json.and_then(json::string));
+                Some(Self::Variant(experiment?.into_owned(), variant?.into_owned()))
+            }
             _ => None,
         }
     }

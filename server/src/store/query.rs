@@ -3,7 +3,7 @@
 use lamplight_wire::Producer;
 
 use super::outcome::Outcome;
-use super::{EventFilter, EventRow, RefusedEvent, RowId, Week};
+use super::{CanonicalJson, EventFilter, EventRow, PropertyPath, RefusedEvent, RowId, Week};
 
 /// What events are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub enum Grouping {
     Day,
     /// The hour they were received, UTC.
     Hour,
-    /// A property, by the keys that lead to it.
-    Property(Vec<String>),
+    /// A property.
+    Property(PropertyPath),
 }
 
 /// Which events to count, and how to group them.
@@ -32,9 +32,10 @@ pub struct AggregateQuery {
 /// Counts of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aggregate {
-    /// The largest counts, the largest first, and equal ones in the order of their keys. The key is
-    /// `None` for events without the property.
-    pub rows: Vec<(Option<String>, u64)>,
+    /// The largest counts, the largest first, and equal ones in the order of their keys. A name, a
+    /// type, a day and an hour are texts, and a property keeps its type. The key is `None` for
+    /// events in which the property is absent or `null`.
+    pub rows: Vec<(Option<CanonicalJson>, u64)>,
     /// Events under all other keys.
     pub other: u64,
     /// The count covers events received at this time or later, in milliseconds since 1970, if the

@@ -11,10 +11,10 @@ use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, Completeness, Encoding, EventFilter, EventQuery, EventRef, EventRow,
-    ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload, LivePosition,
-    NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery, RefusedQuery,
-    Replayed, RetentionLimits, Storage, WorkerSlot,
+    AggregateQuery, CanonicalJson, Completeness, Encoding, EventFilter, EventQuery, EventRef,
+    EventRow, ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload,
+    LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery,
+    PropertyCondition, PropertyPath, RefusedQuery, Replayed, RetentionLimits, Storage, WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -129,6 +129,10 @@ async fn read(storage: &Storage) {
     storage.keys.list().await.unwrap();
     storage.reader.totals(NOW).await.unwrap();
     let all = EventFilter::default;
+    let property = PropertyCondition {
+        path: PropertyPath::from_iter(["a"]),
+        value: CanonicalJson::written("1"),
+    };
     for filter in [
         all(),
         EventFilter { name: Some("a".into()), ..all() },
@@ -137,7 +141,7 @@ async fn read(storage: &Storage) {
         EventFilter { user: Some("u".into()), ..all() },
         EventFilter { producer: Some(producer), ..all() },
         EventFilter { from_ms: Some(NOW - 5), to_ms: Some(NOW + 5), ..all() },
-        EventFilter { properties: vec![(vec!["a".into()], "1".into())], ..all() },
+        EventFilter { properties: vec![property], ..all() },
     ] {
         let query = EventQuery { filter, after: None, limit: 1 };
         let page = storage.reader.events(query.clone()).await.unwrap();
@@ -168,7 +172,7 @@ async fn read(storage: &Storage) {
 }
 
 async fn count(storage: &Storage, event: &EventRow) {
-    for by in [Grouping::Name, Grouping::Day, Grouping::Property(vec!["a".into()])] {
+    for by in [Grouping::Name, Grouping::Day, Grouping::Property(PropertyPath::from_iter(["a"]))] {
         let filter =
             EventFilter { from_ms: Some(0), to_ms: Some(NOW * 2), ..EventFilter::default() };
         storage.reader.aggregate(AggregateQuery { filter, by }).await.unwrap();

@@ -4,7 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserializer, Error, Expected, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 use super::ProducerNote;
 use crate::{Producer, Ranges, limits};
@@ -21,7 +23,7 @@ impl<'de> Deserialize<'de> for ProducerNotes {
             what: "producers",
             value: PhantomData,
         };
-        let notes = deserializer.deserialize_map(entries)?;
+        let notes = deserializer.deserialize_any(entries)?;
         notes.into_iter().map(validated).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -59,12 +61,57 @@ fn validated<E: Error>((name, note): (String, RawNote)) -> Result<(Producer, Pro
     Ok((producer, ProducerNote { next: note.next, dropped }))
 }
 
-#[derive(Deserialize)]
+#[derive(Default)]
 struct RawNote {
-    #[serde(default)]
     next: u64,
-    #[serde(default)]
     dropped: RawDropped,
+}
+
+impl<'de> Deserialize<'de> for RawNote {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NoteVisitor)
+    }
+}
+
+struct NoteVisitor;
+
+impl<'de> Visitor<'de> for NoteVisitor {
+    type Value = RawNote;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of `next` and `dropped`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<RawNote, A::Error> {
+        let mut note = RawNote::default();
+        while let Some(name) = members.next_key::<String>()? {
+            match name.as_str() {
+                "next" => note.next = members.next_value::<Option<_>>()?.unwrap_or_default(),
+                "dropped" => note.dropped = members.next_value()?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(note)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<RawNote, E> {
+        Ok(RawNote::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<RawNote, A::Error> {
+        expect_empty(elements, &self).map(|()| RawNote::default())
+    }
+}
+
+/// Languages whose arrays are also their maps write an empty object as `[]`.
+fn expect_empty<'de, A: SeqAccess<'de>>(
+    mut elements: A,
+    expected: &dyn Expected,
+) -> Result<(), A::Error> {
+    match elements.next_element::<IgnoredAny>()? {
+        None => Ok(()),
+        Some(_) => Err(A::Error::invalid_type(Unexpected::Seq, expected)),
+    }
 }
 
 #[derive(Default)]
@@ -74,11 +121,12 @@ impl<'de> Deserialize<'de> for RawDropped {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries =
             Entries::<Pairs> { at_most: limits::REASONS_MAX, what: "reasons", value: PhantomData };
-        deserializer.deserialize_map(entries).map(Self)
+        deserializer.deserialize_any(entries).map(Self)
     }
 }
 
-/// The members of an object, up to a limit. If a name is repeated, the last value counts.
+/// The members of an object, up to a limit. If a name is repeated, the last value counts. `null`
+/// and an empty array count as an empty object.
 struct Entries<T> {
     at_most: usize,
     what: &'static str,
@@ -102,13 +150,21 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
         }
         Ok(entries.into_iter().collect())
     }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<Self::Value, A::Error> {
+        expect_empty(elements, &self).map(|()| Vec::new())
+    }
 }
 
 struct Pairs(Vec<(u64, u64)>);
 
 impl<'de> Deserialize<'de> for Pairs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(PairsVisitor).map(Self)
+        deserializer.deserialize_any(PairsVisitor).map(Self)
     }
 }
 
@@ -119,6 +175,10 @@ impl<'de> Visitor<'de> for PairsVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "an array of at most {} ranges [from, to]", limits::RANGES_MAX)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {

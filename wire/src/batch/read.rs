@@ -63,12 +63,13 @@ struct Envelope<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Reads a body in any of the three forms.
+    /// Reads a body in any of the three forms. The text has gone through
+    /// [`crate::json::valid_unicode`]. It may begin with a byte order mark.
     ///
     /// # Errors
     /// [`BodyError`] when the body has none of the three forms or is over a limit.
     pub fn read(text: &'a str) -> Result<Self, BodyError> {
-        let text = text.trim_ascii();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii();
         check_depth(text)?;
         match text.as_bytes().first() {
             Some(b'[') => {

@@ -2,14 +2,11 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use crate::monitor::Monitor;
 use crate::reason::InvalidReason;
 use crate::time::ClientTime;
 use crate::user::User;
-use crate::{Producer, limits};
+use crate::{Producer, json, limits};
 
 /// Why an event is not stored: a stable reason and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,65 +80,110 @@ pub struct Event<'a> {
     pub monitor: Option<(Monitor, &'a str)>,
 }
 
-#[derive(Deserialize)]
-struct Raw<'a> {
-    #[serde(borrow)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    ts: Option<&'a RawValue>,
-    #[serde(borrow)]
-    properties: Option<&'a RawValue>,
-    #[serde(borrow)]
-    producer: Option<Cow<'a, str>>,
-    seq: Option<u64>,
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    user: Option<RawUser<'a>>,
-    #[serde(borrow)]
-    session: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    context: Option<&'a RawValue>,
-    #[serde(borrow)]
-    monitor: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawUser<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    anonymous_id: Option<&'a RawValue>,
-}
+/// The members of an event that are read.
+const FIELDS: [&str; 11] = [
+    "name",
+    "ts",
+    "properties",
+    "producer",
+    "seq",
+    "id",
+    "type",
+    "user",
+    "session",
+    "context",
+    "monitor",
+];
 
 impl<'a> Event<'a> {
-    /// Reads one event from its JSON text.
+    /// Reads one event from its JSON text, which has gone through [`json::valid_unicode`]. Of
+    /// members with the same name the last one counts. A member that is `null`, or is an empty
+    /// array in place of an object, counts as absent.
     ///
     /// # Errors
     /// The first problem found.
     pub fn read(text: &'a str) -> Result<Self, Invalid> {
-        let raw: Raw<'a> = serde_json::from_str(text)
-            .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?;
-        let name = checked_name(raw.name)?;
-        let monitor = match raw.monitor {
-            Some(json) => Some((Monitor::read(json.get())?, json.get())),
+        let [name, ts, properties, producer, seq, id, kind, user, session, context, monitor] =
+            json::fields(text, FIELDS)
+                .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?;
+        let name = checked_name(text_of("name", name)?)?;
+        let monitor = match object("monitor", monitor)? {
+            Some(json) => Some((Monitor::read(json)?, json)),
             None => None,
         };
-        let user = raw.user.unwrap_or(RawUser { id: None, anonymous_id: None });
+        let [user_id, anonymous_id] = match object("user", user)? {
+            Some(json) => json::fields(json, ["id", "anonymous_id"])
+                .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?,
+            None => [None, None],
+        };
+        let producer = text_of("producer", producer)?;
         Ok(Self {
             name,
-            ts: raw.ts.map(|ts| checked_ts(ts.get())).transpose()?,
-            identity: checked_identity(raw.producer.as_deref(), raw.seq, raw.id)?,
-            kind: checked_kind(raw.kind.as_deref(), monitor.is_some())?,
-            user: User::read(user.id, user.anonymous_id)?,
-            session: raw.session,
-            properties_json: checked_properties(raw.properties)?,
-            context_json: checked_context(raw.context)?,
+            ts: ts.map(checked_ts).transpose()?,
+            identity: checked_identity(producer.as_deref(), number_of(seq)?, text_of("id", id)?)?,
+            kind: checked_kind(text_of("type", kind)?.as_deref(), monitor.is_some())?,
+            user: User::read(user_id, anonymous_id)?,
+            session: text_of("session", session)?,
+            properties_json: checked_properties(properties)?,
+            context_json: object("context", context)?,
             monitor,
         })
     }
+}
+
+/// A member that is text.
+fn text_of<'a>(field: &str, json: Option<&'a str>) -> Result<Option<Cow<'a, str>>, Invalid> {
+    let Some(json) = json else { return Ok(None) };
+    match json::string(json) {
+        Some(text) => Ok(Some(text)),
+        None => Err(wrong_type(InvalidReason::Malformed, field, json, "text")),
+    }
+}
+
+fn number_of(json: Option<&str>) -> Result<Option<u64>, Invalid> {
+    let Some(json) = json else { return Ok(None) };
+    match serde_json::from_str(json) {
+        Ok(seq) => Ok(Some(seq)),
+        Err(_) => Err(Invalid::new(
+            InvalidReason::Malformed,
+            format!("`seq` is not an integer from 1 to {}", limits::SEQ_MAX),
+        )),
+    }
+}
+
+/// A member that is an object. Languages whose arrays are also their maps write an empty one as
+/// `[]`, so that counts as absent.
+fn object<'a>(field: &str, json: Option<&'a str>) -> Result<Option<&'a str>, Invalid> {
+    object_or(InvalidReason::Malformed, field, json)
+}
+
+fn object_or<'a>(
+    reason: InvalidReason,
+    field: &str,
+    json: Option<&'a str>,
+) -> Result<Option<&'a str>, Invalid> {
+    match json {
+        Some(json) if json.starts_with('{') => Ok(Some(json)),
+        Some(json) if !json::is_empty_array(json) => {
+            Err(wrong_type(reason, field, json, "a JSON object"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Never quotes the value, which may be anything.
+fn wrong_type(reason: InvalidReason, field: &str, json: &str, wanted: &str) -> Invalid {
+    let is = match json.as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "text",
+        Some(b't' | b'f') => "true or false",
+        _ => "a number",
+    };
+    Invalid::new(
+        reason,
+        format!("`{field}` is {is}, not {wanted}: send {wanted}, or leave the member out"),
+    )
 }
 
 fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
@@ -227,12 +269,8 @@ fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> 
     }
 }
 
-fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {
-    match json.map(RawValue::get) {
-        None => Ok(None),
-        Some(json) if !json.starts_with('{') => {
-            Err(Invalid::new(InvalidReason::PropertiesInvalid, "`properties` is not a JSON object"))
-        }
+fn checked_properties(json: Option<&str>) -> Result<Option<&str>, Invalid> {
+    match object_or(InvalidReason::PropertiesInvalid, "properties", json)? {
         Some(json) if json.len() > limits::PROPERTIES_BYTES_MAX => Err(Invalid::new(
             InvalidReason::PropertiesTooLarge,
             format!(
@@ -241,14 +279,6 @@ fn checked_properties(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> 
                 limits::PROPERTIES_BYTES_MAX
             ),
         )),
-        Some(json) => Ok(Some(json)),
-    }
-}
-
-fn checked_context(json: Option<&RawValue>) -> Result<Option<&str>, Invalid> {
-    match json.map(RawValue::get) {
-        None => Ok(None),
-        Some(json) if json.starts_with('{') => Ok(Some(json)),
-        Some(_) => Err(Invalid::new(InvalidReason::Malformed, "`context` is not a JSON object")),
+        found => Ok(found),
     }
 }

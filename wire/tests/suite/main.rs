@@ -15,6 +15,8 @@ mod event;
 mod golden;
 mod json;
 #[cfg(feature = "serde")]
+mod json_read;
+#[cfg(feature = "serde")]
 mod monitor;
 mod producer;
 mod ranges;

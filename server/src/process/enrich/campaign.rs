@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use lamplight_wire::json;
 use serde_json::{Map, Value};
 
 use crate::store::EventColumns;
@@ -13,56 +13,19 @@ use crate::store::EventColumns;
 const VALUE_BYTES_MAX: usize = 256;
 const PARAMETERS: [&str; 5] = ["source", "medium", "campaign", "term", "content"];
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Sent<'a> {
-    #[serde(borrow)]
-    url: Text<'a>,
-    #[serde(borrow)]
-    referrer: Text<'a>,
-    #[serde(borrow)]
-    page: Page<'a>,
-}
-
-/// `page` is an object with an address, or the address itself.
-#[derive(Default)]
-struct Page<'a> {
-    url: Option<Cow<'a, str>>,
-    referrer: Option<Cow<'a, str>>,
-}
-
-/// A string; anything else counts as absent.
-#[derive(Default)]
-struct Text<'a>(Option<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&serde_json::value::RawValue>::deserialize(deserializer)?;
-        Ok(Self(serde_json::from_str::<Borrowed<'a>>(raw.get()).ok().map(|text| text.0)))
-    }
-}
-
-#[derive(Deserialize)]
-struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct PageObject<'a> {
-    #[serde(borrow)]
-    url: Text<'a>,
-    #[serde(borrow)]
-    referrer: Text<'a>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Page<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&serde_json::value::RawValue>::deserialize(deserializer)?;
-        if let Ok(Borrowed(url)) = serde_json::from_str(raw.get()) {
-            return Ok(Self { url: Some(url), referrer: None });
-        }
-        let object: PageObject<'a> = serde_json::from_str(raw.get()).unwrap_or_default();
-        Ok(Self { url: object.url.0, referrer: object.referrer.0 })
-    }
+/// The address and the referrer in a `context` or in `properties`. `page` is an object with an
+/// address, or the address itself. What is not text counts as absent.
+fn sent(object_json: &str) -> [Option<Cow<'_, str>>; 2] {
+    let [url, referrer, page] =
+        json::fields(object_json, ["url", "referrer", "page"]).unwrap_or_default();
+    let [url, referrer] = [url, referrer].map(|json| json.and_then(json::string));
+    let [page_url, page_referrer] = match page {
+        Some(page) if page.starts_with('{') => json::fields(page, ["url", "referrer"])
+            .unwrap_or_default()
+            .map(|json| json.and_then(json::string)),
+        page => [page.and_then(json::string), None],
+    };
+    [url.or(page_url), referrer.or(page_referrer)]
 }
 
 /// The members `referrer` and `utm`, if the event has them.
@@ -73,12 +36,11 @@ pub(super) fn read(columns: &EventColumns) -> Map<String, Value> {
         if !(json.contains("referrer") || json.contains("utm_")) {
             continue;
         }
-        let Ok(sent) = serde_json::from_str::<Sent<'_>>(json) else { continue };
-        let referrer = sent.referrer.0.or(sent.page.referrer);
+        let [url, referrer] = sent(json);
         if let Some(host) = referrer.as_deref().and_then(host) {
             found.entry("referrer").or_insert_with(|| serde_json::json!({ "host": host }));
         }
-        let utm = sent.url.0.or(sent.page.url).map(|url| parameters(&url)).unwrap_or_default();
+        let utm = url.map(|url| parameters(&url)).unwrap_or_default();
         if !utm.is_empty() {
             found.entry("utm").or_insert(Value::Object(utm));
         }
@@ -140,6 +102,21 @@ mod tests {
             ("https:///x", None),
         ] {
             assert_eq!(host(url).as_deref(), want, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_text_or_a_member_of_page_and_never_an_element() {
+        for (json, want) in [
+            (r#"{"url":"a","page":{"url":"b"},"referrer":"c"}"#, [Some("a"), Some("c")]),
+            (r#"{"page":{"url":"b","referrer":"d"}}"#, [Some("b"), Some("d")]),
+            (r#"{"page":"b"}"#, [Some("b"), None]),
+            (r#"{"page":["b","d"],"url":7}"#, [None, None]),
+            (r#"{"url":"a","url":"b"}"#, [Some("b"), None]),
+            ("[\"a\"]", [None, None]),
+        ] {
+            let found = sent(json);
+            assert_eq!(found.each_ref().map(|text| text.as_deref()), want, "{json}");
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn bodies() -> Vec<Vec<u8>> {
         .into_bytes(),
     );
     seeds.push("[".repeat(70).into_bytes());
+    seeds.extend(parts_of("events.json"));
     seeds
 }
 

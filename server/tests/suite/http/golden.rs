@@ -18,7 +18,9 @@ fn every_golden_event_has_the_outcome_in_the_contract() {
     for case in golden("events.json") {
         let (title, want) = (&case["case"], &case["want"]);
         let before = server.totals();
-        let reply = server.send(&format!("[{}]", case["event"]));
+        let written = case["event"].to_string();
+        let event = case["text"].as_str().unwrap_or(&written);
+        let reply = server.send(&format!("[{event}]"));
         assert_eq!(reply.status, 200, "{title}: {reply:?}");
         let after = server.settled();
         let more = |count: &str| after[count].as_u64().unwrap() - before[count].as_u64().unwrap();
@@ -27,9 +29,13 @@ fn every_golden_event_has_the_outcome_in_the_contract() {
             continue;
         }
         assert_eq!((more("stored"), more("invalid")), (1, 0), "{title}");
-        let newest = &server.read("/api/events?limit=1").json()["events"][0];
+        // The rest of the event may have numbers that no reader of JSON holds.
+        let newest = &server.read("/api/events?limit=1").text.replace("1e400", "1");
+        let newest: Value = serde_json::from_str(newest).unwrap();
+        let newest = &newest["events"][0];
         assert_eq!(newest["type"], want["kind"], "{title}");
-        assert_eq!(newest["name"], case["event"]["name"], "{title}");
+        let name = if case["text"].is_string() { &want["name"] } else { &case["event"]["name"] };
+        assert_eq!(newest["name"], *name, "{title}");
         if want["identity"] != "anonymous" {
             assert_eq!(newest["event_id"], want["identity"], "{title}");
         }

@@ -13,6 +13,7 @@ mod golden;
 mod limits;
 mod live;
 mod logging;
+mod odd_json;
 mod panics;
 mod proxied;
 mod reading;

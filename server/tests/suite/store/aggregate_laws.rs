@@ -2,7 +2,8 @@
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, EventFilter, EventIdentity, Grouping, PlannedOutcome, Storage,
+    Aggregate, AggregateQuery, CanonicalJson, EventFilter, EventIdentity, Grouping, PlannedOutcome,
+    PropertyCondition, PropertyPath, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -12,7 +13,7 @@ use crate::store::sample::{NOW, good, good_with, number, plan, plan_at, producer
 crate::laws!(
     events_are_counted_by_name_and_by_type,
     events_are_counted_by_the_day_and_the_hour_they_were_received,
-    events_are_counted_by_a_property_as_text_or_as_json,
+    events_are_counted_by_a_property_of_each_type,
     counting_obeys_every_part_of_the_filter,
     the_largest_counts_come_first_and_the_rest_is_added_up,
 );
@@ -26,15 +27,19 @@ async fn count(storage: &Storage, filter: EventFilter, by: Grouping) -> Aggregat
     storage.reader.aggregate(AggregateQuery { filter, by }).await.unwrap()
 }
 
-async fn counts(storage: &Storage, filter: EventFilter, by: Grouping) -> Vec<(String, u64)> {
+async fn counts(
+    storage: &Storage,
+    filter: EventFilter,
+    by: Grouping,
+) -> Vec<(Option<CanonicalJson>, u64)> {
     let aggregate = count(storage, filter, by).await;
     assert_eq!((aggregate.other, aggregate.from_ms), (0, None));
-    let text = |key: Option<String>| key.unwrap_or_else(|| "none".into());
-    aggregate.rows.into_iter().map(|(key, count)| (text(key), count)).collect()
+    aggregate.rows
 }
 
-fn pairs(want: &[(&str, u64)]) -> Vec<(String, u64)> {
-    want.iter().map(|(key, count)| ((*key).to_owned(), *count)).collect()
+/// Counts of texts.
+fn pairs(want: &[(&str, u64)]) -> Vec<(Option<CanonicalJson>, u64)> {
+    want.iter().map(|(key, count)| (Some(CanonicalJson::string(key)), *count)).collect()
 }
 
 fn anonymous(outcome: PlannedOutcome) -> (EventIdentity, PlannedOutcome) {
@@ -69,22 +74,43 @@ async fn events_are_counted_by_the_day_and_the_hour_they_were_received(
     assert_eq!(by_hour, pairs(&want));
 }
 
-async fn events_are_counted_by_a_property_as_text_or_as_json(Backend { storage, .. }: Backend) {
+fn sorted(mut counts: Vec<(Option<CanonicalJson>, u64)>) -> Vec<(Option<CanonicalJson>, u64)> {
+    counts.sort();
+    counts
+}
+
+async fn events_are_counted_by_a_property_of_each_type(Backend { storage, .. }: Backend) {
     let with =
         |json: &str| anonymous(good_with("a", |it| it.properties_json = Some(json.to_owned())));
     let events = vec![
         with(r#"{"plan":{"name":"paid"}}"#),
         with(r#"{"plan":{"name":"p\u0061id"}}"#),
         with(r#"{"plan":{"name":7}}"#),
+        with(r#"{"plan":{"name":7.0}}"#),
+        with(r#"{"plan":{"name":70E-1}}"#),
+        with(r#"{"plan":{"name":true},"list":[1,2]}"#),
+        with(r#"{"plan":{"name":"true"}}"#),
+        with(r#"{"plan":{"name":null}}"#),
+        with(r#"{"plan":{"name":1,"name":null}}"#),
         with(r#"{"plan":{"name":["x"]}}"#),
         with(r#"{"plan":"paid"}"#),
         anonymous(good("a")),
     ];
     storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
-    let by = Grouping::Property(vec!["plan".into(), "name".into()]);
-    let mut counted = counts(&storage, everything(), by).await;
-    counted.sort();
-    assert_eq!(counted, pairs(&[("7", 1), (r#"["x"]"#, 1), ("none", 2), ("paid", 2)]));
+    let by = |keys: [&str; 2]| Grouping::Property(PropertyPath::from_iter(keys));
+    let json = |json: &str| Some(CanonicalJson::of(json));
+    let counted = counts(&storage, everything(), by(["plan", "name"])).await;
+    let want = [
+        (None, 4),
+        (json("\"paid\""), 2),
+        (json("\"true\""), 1),
+        (json("7"), 3),
+        (json(r#"["x"]"#), 1),
+        (json("true"), 1),
+    ];
+    assert_eq!(sorted(counted), sorted(want.to_vec()), "each type is a key of its own");
+    let first = counts(&storage, everything(), by(["list", "0"])).await;
+    assert_eq!(sorted(first), sorted(vec![(None, 11), (json("1"), 1)]));
 }
 
 async fn counting_obeys_every_part_of_the_filter(Backend { storage, .. }: Backend) {
@@ -98,7 +124,8 @@ async fn counting_obeys_every_part_of_the_filter(Backend { storage, .. }: Backen
     let plans = shared([plan_at(NOW, 1, events), elsewhere]);
     storage.events.apply(plans, NOW).await.unwrap();
     let all = everything;
-    let properties = vec![(vec!["n".to_owned()], "1".to_owned())];
+    let path = PropertyPath::from_iter(["n"]);
+    let properties = vec![PropertyCondition { path, value: CanonicalJson::written("1") }];
     for (filter, want) in [
         (EventFilter { name: Some("a".into()), ..all() }, vec!["a"]),
         (EventFilter { user: Some("ann".into()), ..all() }, vec!["a"]),
@@ -110,8 +137,8 @@ async fn counting_obeys_every_part_of_the_filter(Backend { storage, .. }: Backen
         (EventFilter { to_ms: Some(NOW + 1), ..all() }, vec!["a", "b", "c"]),
     ] {
         let counted = counts(&storage, filter.clone(), Grouping::Name).await;
-        let want: Vec<_> = want.into_iter().map(|name| (name.to_owned(), 1)).collect();
-        assert_eq!(counted, want, "{filter:?}");
+        let want: Vec<_> = want.into_iter().map(|name| (name, 1)).collect();
+        assert_eq!(counted, pairs(&want), "{filter:?}");
     }
 }
 
@@ -121,5 +148,5 @@ async fn the_largest_counts_come_first_and_the_rest_is_added_up(Backend { storag
     storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     let Aggregate { rows, other, .. } = count(&storage, everything(), Grouping::Name).await;
     assert_eq!((rows.len(), other), (1_000, 100));
-    assert_eq!(rows[..2], [(Some("e1099".to_owned()), 2), (Some("e0000".to_owned()), 1)]);
+    assert_eq!(rows[..2], pairs(&[("e1099", 2), ("e0000", 1)]));
 }

@@ -13,6 +13,7 @@ pub(crate) mod machine;
 pub(crate) mod memory;
 mod payload_queue_laws;
 mod profile_laws;
+mod property_laws;
 mod reader_laws;
 mod reapply_laws;
 mod refused_laws;

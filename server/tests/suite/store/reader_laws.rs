@@ -1,8 +1,8 @@
 //! The laws of `Reader` about lists of events and of producers.
 
 use lamplight_server::store::{
-    Completeness, EventFilter, EventIdentity, EventPage, EventQuery, EventRow, IN_FLIGHT_MS,
-    PayloadId, ProducerQuery, Storage,
+    CanonicalJson, Completeness, EventFilter, EventIdentity, EventPage, EventQuery, EventRow,
+    IN_FLIGHT_MS, PayloadId, ProducerQuery, PropertyCondition, Storage,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -165,13 +165,20 @@ async fn properties_are_compared_by_value_whatever_their_escapes(Backend { stora
     storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
     for (path, value, want) in [
         (vec!["a", "b"], "é", vec!["text"]),
-        (vec!["n"], "1", vec!["number", "text"]),
+        (vec!["n"], "1", vec!["number"]),
+        (vec!["n"], "1.0", vec!["number"]),
+        (vec!["n"], "\"1\"", vec!["text"]),
+        (vec!["n"], "null", vec!["none"]),
         (vec!["yes"], "true", vec!["number"]),
+        (vec!["yes"], "\"true\"", vec![]),
         (vec!["yes"], "1", vec![]),
         (vec!["a"], "é", vec![]),
     ] {
-        let path = path.into_iter().map(str::to_owned).collect();
-        let properties = vec![(path, value.to_owned())];
+        let condition = PropertyCondition {
+            path: path.into_iter().collect(),
+            value: CanonicalJson::written(value),
+        };
+        let properties = vec![condition];
         let mut found = names(&storage, EventFilter { properties, ..EventFilter::default() }).await;
         found.sort();
         assert_eq!(found, want, "{value}");

@@ -8,12 +8,12 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
 use super::event_pages::span;
-use super::events::{BY_ID, Conditions, index, is_in_time, json_path, push_span, select};
+use super::events::{BY_ID, Conditions, index, is_in_time, push_span, select};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::runs;
-use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping, RowId};
+use crate::store::{Aggregate, AggregateQuery, CanonicalJson, EventQuery, Grouping, RowId};
 
 /// The most rows that one count reads.
 const SCAN_ROWS_MAX: u64 = 2_000_000;
@@ -24,16 +24,19 @@ const KEYS_MAX: usize = 50_000;
 /// The most counts that are returned.
 const ROWS_MAX: usize = 1_000;
 
-/// A row's id, and a property as text: a string as it is, anything else as its JSON text.
-const PROPERTY: &str = "id, CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
-     ELSE properties -> ? END";
-
 const HOUR_MS: i64 = 60 * 60 * 1000;
+
+/// What an event is counted under.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Text(String),
+    Property(Option<CanonicalJson>),
+}
 
 /// A count that continues from one file of events to the next.
 #[derive(Debug, Default)]
 struct Tally {
-    counts: HashMap<Option<String>, u64>,
+    counts: HashMap<Key, u64>,
     other: u64,
     looked_at: u64,
     from_ms: Option<i64>,
@@ -56,7 +59,7 @@ impl Tally {
         true
     }
 
-    fn count(&mut self, key: Option<String>) {
+    fn count(&mut self, key: Key) {
         if let Some(count) = self.counts.get_mut(&key) {
             *count += 1;
         } else if self.counts.len() < KEYS_MAX {
@@ -69,7 +72,12 @@ impl Tally {
     /// The largest counts.
     fn finish(self) -> Aggregate {
         let Self { counts, mut other, from_ms, .. } = self;
-        let mut rows: Vec<(Option<String>, u64)> = counts.into_iter().collect();
+        let key = |key: Key| match key {
+            Key::Text(text) => Some(CanonicalJson::string(&text)),
+            Key::Property(value) => value,
+        };
+        let mut rows: Vec<(Option<CanonicalJson>, u64)> =
+            counts.into_iter().map(|(text, count)| (key(text), count)).collect();
         rows.sort_unstable_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then(a.cmp(b)));
         other += rows.iter().skip(ROWS_MAX).map(|(_, count)| count).sum::<u64>();
         rows.truncate(ROWS_MAX);
@@ -124,13 +132,16 @@ fn read(
         if !tally.look_at(row_id(row, 0)?) {
             break;
         }
-        if row.get::<_, Option<bool>>(2)? != Some(true) {
+        let properties = row.get_ref(2)?.as_str_or_null()?;
+        if row.get::<_, Option<bool>>(3)? != Some(true) || !query.filter.has_properties(properties)
+        {
             continue;
         }
         let key = match &query.by {
-            Grouping::Name | Grouping::Kind | Grouping::Property(_) => row.get(1)?,
-            Grouping::Day => Some(day(row.get(1)?)),
-            Grouping::Hour => Some(hour(row.get(1)?)),
+            Grouping::Name | Grouping::Kind => Key::Text(row.get(1)?),
+            Grouping::Day => Key::Text(day(row.get(1)?)),
+            Grouping::Hour => Key::Text(hour(row.get(1)?)),
+            Grouping::Property(path) => Key::Property(path.value(properties)),
         };
         tally.count(key);
     }
@@ -144,25 +155,25 @@ pub(crate) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
     let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
     let mut seek = Conditions::default();
     push_span(&mut seek, &list);
-    select(key(&query.by), filter, index(filter), seek)
+    select(&columns(query), filter, index(filter), seek)
 }
 
 /// The same for rows with ids in a span, both ends included.
 pub(crate) fn in_span(query: &AggregateQuery, span: (RowId, RowId)) -> (String, Vec<Value>) {
-    select(key(&query.by), &query.filter, BY_ID, Conditions::span(span))
+    select(&columns(query), &query.filter, BY_ID, Conditions::span(span))
 }
 
-/// A row's id and the key that it is counted under.
-fn key(by: &Grouping) -> (&'static str, Vec<Value>) {
-    match by {
-        Grouping::Name => ("id, name", Vec::new()),
-        Grouping::Kind => ("id, type", Vec::new()),
-        Grouping::Day | Grouping::Hour => ("id, received_ms", Vec::new()),
-        Grouping::Property(path) => {
-            let path = Value::Text(json_path(path));
-            (PROPERTY, vec![path.clone(), path.clone(), path])
-        }
-    }
+/// A row's id, the key that it is counted under, and its properties if the count needs them.
+fn columns(query: &AggregateQuery) -> String {
+    let key = match &query.by {
+        Grouping::Name => "name",
+        Grouping::Kind => "type",
+        Grouping::Day | Grouping::Hour => "received_ms",
+        Grouping::Property(_) => "NULL",
+    };
+    let by_property = matches!(query.by, Grouping::Property(_));
+    let needs_properties = by_property || !query.filter.properties.is_empty();
+    format!("id, {key}, {}", if needs_properties { "properties" } else { "NULL" })
 }
 
 /// The time in a row's id.

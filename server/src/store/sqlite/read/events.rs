@@ -66,7 +66,7 @@ pub(crate) fn scan(
 ) -> rusqlite::Result<PagePart> {
     let mut found = PagePart::default();
     let Some(producer) = query.filter.producer else {
-        found.read(connection, statement(query), budget, row_position)?;
+        found.read(connection, &query.filter, statement(query), budget, row_position)?;
         return Ok(found);
     };
     let before = match query.after {
@@ -78,7 +78,7 @@ pub(crate) fn scan(
             found.has_more = true;
         } else if is_in_time(&query.filter, run.first_id) {
             let statement = in_span(&query.filter, run.span());
-            found.read(connection, statement, budget, seq_position)?;
+            found.read(connection, &query.filter, statement, budget, seq_position)?;
         } else {
             budget.rows -= 1;
             found.last = Some(Position::Seq(run.first));
@@ -93,6 +93,7 @@ impl PagePart {
     fn read(
         &mut self,
         connection: &Connection,
+        filter: &EventFilter,
         (sql, values): (String, Vec<Value>),
         budget: &mut PageBudget,
         position: fn(&Row<'_>) -> rusqlite::Result<Position>,
@@ -106,7 +107,7 @@ impl PagePart {
             }
             budget.rows -= 1;
             self.last = Some(position(row)?);
-            if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
+            if matches(row, filter)? {
                 let event = event_row(row)?;
                 budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
                 budget.events -= 1;
@@ -125,29 +126,36 @@ fn seq_position(row: &Row<'_>) -> rusqlite::Result<Position> {
     Ok(Position::Seq(row.get(12)?))
 }
 
+/// Whether a row with [`COLUMNS`] holds all that `filter` names and its index does not answer.
+pub(crate) fn matches(row: &Row<'_>, filter: &EventFilter) -> rusqlite::Result<bool> {
+    let holds: Option<bool> = row.get(COLUMN_COUNT)?;
+    Ok(holds == Some(true) && filter.has_properties(row.get_ref(16)?.as_str_or_null()?))
+}
+
 /// Whether a row was received in the time that `filter` asks for.
 pub(crate) fn is_in_time(filter: &EventFilter, id: RowId) -> bool {
     filter.from_ms.is_none_or(|from| id >= first_row_at(from))
         && filter.to_ms.is_none_or(|to| id < first_row_at(to))
 }
 
-/// A statement that returns rows along the best index, each with whether all conditions hold. For
-/// the events of one producer, use [`in_span`] for each of its runs instead.
+/// A statement that returns rows along the best index, each with whether all conditions hold but
+/// those of properties. For the events of one producer, use [`in_span`] for each of its runs
+/// instead.
 pub(crate) fn statement(query: &EventQuery) -> (String, Vec<Value>) {
     let mut seek = Conditions::default();
     push_span(&mut seek, query);
-    select((COLUMNS, Vec::new()), &query.filter, index(&query.filter), seek)
+    select(COLUMNS, &query.filter, index(&query.filter), seek)
 }
 
 /// The same for rows with ids in a span, both ends included.
 pub(crate) fn in_span(filter: &EventFilter, span: (RowId, RowId)) -> (String, Vec<Value>) {
-    select((COLUMNS, Vec::new()), filter, BY_ID, Conditions::span(span))
+    select(COLUMNS, filter, BY_ID, Conditions::span(span))
 }
 
 /// A statement that returns `columns` of the rows that `seek` finds in an index, last first, and
 /// after them whether the conditions of `filter` hold that the index does not answer.
 pub(crate) fn select(
-    (columns, mut values): (&str, Vec<Value>),
+    columns: &str,
     filter: &EventFilter,
     index: &str,
     mut seek: Conditions,
@@ -174,9 +182,6 @@ pub(crate) fn select(
             check.push("type = ?", is);
         }
     }
-    for (path, value) in &filter.properties {
-        push_property(&mut check, path, value);
-    }
     let tests = check.sql.join(" AND ");
     let tests = if tests.is_empty() { "1" } else { tests.as_str() };
     let seeks = seek.sql.join(" AND ");
@@ -184,7 +189,7 @@ pub(crate) fn select(
         "SELECT {columns}, ({tests}) FROM events INDEXED BY {index} WHERE {seeks} ORDER BY id DESC"
     );
     // In the order in which they occur in the statement.
-    values.extend(check.values);
+    let mut values = check.values;
     values.extend(seek.values);
     (sql, values)
 }
@@ -214,23 +219,6 @@ pub(crate) fn push_span(seek: &mut Conditions, query: &EventQuery) {
     if let Some(Position::Row(RowId(id))) = query.after {
         seek.push("id < ?", [Value::Blob(id.as_bytes().to_vec())]);
     }
-}
-
-/// Strings are compared by value, whatever escapes they were sent with. Anything else is compared
-/// as JSON text.
-fn push_property(check: &mut Conditions, path: &[String], value: &str) {
-    let path = Value::Text(json_path(path));
-    let value = Value::Text(value.to_owned());
-    check.push(
-        "CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) = ? \
-         ELSE (properties -> ?) = ? END",
-        [path.clone(), path.clone(), value.clone(), path, value],
-    );
-}
-
-/// The path to a property as SQLite writes it.
-pub(crate) fn json_path(path: &[String]) -> String {
-    path.iter().fold("$".into(), |path, key| path + ".\"" + &key.replace('"', "") + "\"")
 }
 
 /// Conditions that must all hold, and the values in them.
@@ -287,5 +275,6 @@ pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         enrichment_json: row.get(19)?,
         profile_json: row.get(20)?,
         outdated_traits: Vec::new(),
-    })
+    }
+    .with_valid_unicode())
 }

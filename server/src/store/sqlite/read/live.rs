@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::events::{COLUMN_COUNT, event_row, in_span};
+use super::events::{event_row, in_span, matches};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
@@ -92,7 +92,7 @@ fn events(
     let mut rows = statement.query(params_from_iter(values))?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        if row.get::<_, Option<bool>>(COLUMN_COUNT)? == Some(true) {
+        if matches(row, filter)? {
             let event = event_row(row)?;
             events.push((event.index, event));
         }

@@ -11,7 +11,8 @@ use super::{aggregate, events, live, refused};
 use crate::store::Outcome;
 use crate::store::sqlite::weeks::runs;
 use crate::store::{
-    AggregateQuery, EventFilter, EventQuery, Grouping, Position, RefusedQuery, RowId,
+    AggregateQuery, CanonicalJson, EventFilter, EventQuery, Grouping, Position, PropertyCondition,
+    PropertyPath, RefusedQuery, RowId,
 };
 
 const WEEK: [&str; 2] = [
@@ -46,6 +47,10 @@ fn plan(connection: &Connection, (sql, values): (&str, Vec<Value>)) -> Vec<Strin
     steps.collect::<Result<_, _>>().unwrap()
 }
 
+fn property(value: &str) -> PropertyCondition {
+    PropertyCondition { path: PropertyPath::from_iter(["a"]), value: CanonicalJson::written(value) }
+}
+
 /// Every combination of the parts that a filter can have.
 fn filters() -> impl Iterator<Item = EventFilter> {
     (0..256_u32).map(|bits| {
@@ -59,7 +64,7 @@ fn filters() -> impl Iterator<Item = EventFilter> {
             producer: has(4).then(|| Producer::from_bits(1)),
             from_ms: has(5).then_some(1),
             to_ms: has(6).then_some(2),
-            properties: text(7).map(|value| (vec!["a".to_owned()], value)).into_iter().collect(),
+            properties: text(7).map(|value| property(&value)).into_iter().collect(),
         }
     })
 }
@@ -114,7 +119,7 @@ fn every_count_of_events_searches_an_index() {
     let connection = Connection::open_in_memory().unwrap();
     connection.execute_batch(&WEEK.concat()).unwrap();
     for filter in filters() {
-        let property = Grouping::Property(vec!["a".into(), "b".into()]);
+        let property = Grouping::Property(PropertyPath::from_iter(["a", "b"]));
         for by in [Grouping::Name, Grouping::Kind, Grouping::Day, Grouping::Hour, property] {
             let query = AggregateQuery { filter: filter.clone(), by };
             check(

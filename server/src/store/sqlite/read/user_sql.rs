@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
@@ -21,7 +22,7 @@ use super::event_pages::span;
 use super::events::COLUMNS;
 use crate::store::sqlite::file::connection::open_reader;
 use crate::store::sqlite::weeks::{catalog, open};
-use crate::store::{SqlError, SqlQuery, SqlTable, Week};
+use crate::store::{PropertyPath, SqlError, SqlQuery, SqlTable, Week};
 
 /// The most statements at a time, each on a connection of its own, so that a slow one does not hold
 /// up the next. Others wait.
@@ -89,6 +90,7 @@ fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week
         parts.join(" UNION ALL "),
         with_numbers.join(" UNION ALL ")
     ))?;
+    add_property_function(&connection)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
@@ -109,6 +111,20 @@ pub(super) fn numbered(file: &str) -> String {
          AND event.producer = run.producer AND event.seq BETWEEN run.first AND run.last",
         columns.join(", ")
     )
+}
+
+/// The function `property(properties, path)`: a property as [`crate::store::CanonicalJson`], as
+/// filters compare it and as counts show it. NULL if it is absent or the path cannot be read.
+fn add_property_function(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("property", 2, flags, |call| {
+        let properties = call.get_raw(0).as_str_or_null()?;
+        let path = call.get_raw(1).as_str_or_null()?;
+        let path = path.and_then(|path| PropertyPath::parse(path).ok());
+        Ok(path.and_then(|path| path.value(properties)).map(|value| value.to_string()))
+    })
 }
 
 fn guard(

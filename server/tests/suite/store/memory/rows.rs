@@ -39,6 +39,7 @@ pub(super) fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'
         profile_json: profile_json.as_deref().map(str::to_owned),
         outdated_traits: Vec::new(),
     }
+    .with_valid_unicode()
 }
 
 /// The record of an arrival that gets no row.

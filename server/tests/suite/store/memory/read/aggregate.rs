@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 
 use lamplight_server::store::{Aggregate, AggregateQuery};
 
-use super::filter::{matches, property};
+use super::filter::matches;
 use crate::store::memory::events::EventTables;
-use lamplight_server::store::{EventRow, Grouping};
+use lamplight_server::store::{CanonicalJson, EventRow, Grouping};
 
 /// Most counts that are given.
 const ROWS_MAX: usize = 1_000;
 
 impl EventTables {
     pub(in crate::store::memory) fn aggregate(&self, query: &AggregateQuery) -> Aggregate {
-        let mut counts: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        let mut counts: BTreeMap<Option<CanonicalJson>, u64> = BTreeMap::new();
         for event in self.rows.values().filter(|event| matches(&query.filter, event)) {
             *counts.entry(key(event, &query.by)).or_default() += 1;
         }
-        let mut rows: Vec<(Option<String>, u64)> = counts.into_iter().collect();
+        let mut rows: Vec<(Option<CanonicalJson>, u64)> = counts.into_iter().collect();
         // The sort is stable: equal counts stay in the order of their keys.
         rows.sort_by_key(|(_, count)| Reverse(*count));
         let other = rows.iter().skip(ROWS_MAX).map(|(_, count)| count).sum();
@@ -27,16 +27,17 @@ impl EventTables {
     }
 }
 
-fn key(event: &EventRow, by: &Grouping) -> Option<String> {
+fn key(event: &EventRow, by: &Grouping) -> Option<CanonicalJson> {
     let received = |format: &str| {
         let time = jiff::Timestamp::from_millisecond(event.received_ms).unwrap();
         time.strftime(format).to_string()
     };
+    let text = |text: &str| Some(CanonicalJson::string(text));
     match by {
-        Grouping::Name => Some(event.name.clone()),
-        Grouping::Kind => Some(event.kind.clone()),
-        Grouping::Day => Some(received("%Y-%m-%d")),
-        Grouping::Hour => Some(received("%Y-%m-%dT%H:00:00Z")),
-        Grouping::Property(path) => property(event, path),
+        Grouping::Name => text(&event.name),
+        Grouping::Kind => text(&event.kind),
+        Grouping::Day => text(&received("%Y-%m-%d")),
+        Grouping::Hour => text(&received("%Y-%m-%dT%H:00:00Z")),
+        Grouping::Property(path) => path.value(event.properties_json.as_deref()),
     }
 }

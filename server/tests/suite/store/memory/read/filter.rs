@@ -2,7 +2,6 @@
 
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{EventFilter, EventRow, RowId};
-use serde_json::Value;
 
 /// Whether a row was received within a span of time. A row id begins with its time of receipt.
 pub(super) fn is_in_time(id: RowId, from_ms: Option<i64>, to_ms: Option<i64>) -> bool {
@@ -22,15 +21,5 @@ pub(super) fn matches(filter: &EventFilter, event: &EventRow) -> bool {
         && filter.kind.is_none_or(|kind| kind.name() == event.kind)
         && filter.producer.is_none_or(|wanted| Some(wanted) == producer)
         && is_in_time(event.id, filter.from_ms, filter.to_ms)
-        && filter
-            .properties
-            .iter()
-            .all(|(path, value)| property(event, path).as_ref() == Some(value))
-}
-
-/// A property as text: a text itself, anything else as its JSON text.
-pub(super) fn property(event: &EventRow, path: &[String]) -> Option<String> {
-    let properties: Value = serde_json::from_str(event.properties_json.as_deref()?).ok()?;
-    let found = path.iter().try_fold(&properties, |value, key| value.get(key))?;
-    Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
+        && filter.has_properties(event.properties_json.as_deref())
 }

@@ -1,4 +1,14 @@
-//! The JSON writing that the browser module needs, without a JSON library.
+//! JSON: the writing that the browser module needs, without a JSON library, and the reading that
+//! the server needs.
+
+#[cfg(feature = "serde")]
+mod read;
+#[cfg(feature = "serde")]
+mod unicode;
+#[cfg(feature = "serde")]
+pub use read::{elements, fields, is_empty_array, members, string};
+#[cfg(feature = "serde")]
+pub use unicode::valid_unicode;
 
 /// Appends `value` in decimal.
 pub fn push_integer(out: &mut String, value: u64) {
