@@ -173,6 +173,12 @@ pub fn meaning(status: u16) -> Meaning {
     }
 }
 
+/// Whether a request that failed for this reason may have failed because of what it contains. A
+/// connection that was refused, a rate limit, or credentials have nothing to do with it.
+pub fn may_be_content(reason: &Reason) -> bool {
+    matches!(reason.code, "server_failed" | "timeout" | "connection_lost" | "not_packed")
+}
+
 /// Why this response is no success, with the beginning of its body.
 pub fn reason(answer: &Answer) -> Reason {
     let code = match answer.status {

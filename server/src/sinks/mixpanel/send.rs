@@ -91,7 +91,9 @@ async fn import(mixpanel: &Mixpanel, events: Texts, now_ms: i64, report: &mut Se
         let answer = post(mixpanel, &mixpanel.import_url, &events, &piece, now_ms).await;
         let results = match read(answer, &mut report.health) {
             Read::Taken => vec![AttemptResult::Sent; part.len()],
-            Read::Failed(reason) => vec![AttemptResult::Retry(reason); part.len()],
+            Read::Failed(reason) => {
+                vec![AttemptResult::failed(part.len(), reason); part.len()]
+            }
             Read::Refused(answer) => match partial(&answer, part) {
                 Some(results) => results,
                 None if pieces.halve(&piece) => continue,
@@ -125,7 +127,7 @@ async fn engage(mixpanel: &Mixpanel, profiles: Texts, now_ms: i64, report: &mut 
         let answer = post(mixpanel, &mixpanel.engage_url, &profiles, &piece, now_ms).await;
         let result = match read(answer, &mut report.health) {
             Read::Taken => AttemptResult::Sent,
-            Read::Failed(reason) => AttemptResult::Retry(reason),
+            Read::Failed(reason) => AttemptResult::failed(part.len(), reason),
             Read::Refused(_) if pieces.halve(&piece) => continue,
             Read::Refused(answer) => {
                 AttemptResult::Reject(Reason::new("profile_refused", &http::reason(&answer).detail))

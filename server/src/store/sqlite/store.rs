@@ -20,12 +20,16 @@ use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-const SCHEMA: [Step; 5] = [
+const SCHEMA: [Step; 6] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
     ("V4__recent", include_str!("../../../migrations/sqlite/store/V4__recent.sql")),
     ("V5__week_schema", include_str!("../../../migrations/sqlite/store/V5__week_schema.sql")),
+    (
+        "V6__delivery_failures",
+        include_str!("../../../migrations/sqlite/store/V6__delivery_failures.sql"),
+    ),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
