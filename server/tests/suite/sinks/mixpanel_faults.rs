@@ -73,6 +73,53 @@ async fn failures_disconnects_and_slow_reads_neither_lose_nor_repeat_events() {
     all_arrive(&api, &rig, 3_500).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_html_is_no_success_and_no_refusal() {
+    let api = MixpanelApi::start(|number| match number {
+        0..3 => Fault::Page,
+        3 => Fault::PageWith(400),
+        4 => Fault::PageWith(407),
+        _ => Fault::None,
+    })
+    .await;
+    let mut rig = Rig::new(&[("mp", &api.table(""))]);
+    let ids = rig.add(events(5)).await;
+    rig.start();
+    all_arrive(&api, &rig, 5).await;
+    let steps = rig.steps(ids[0]).await;
+    let reasons: Vec<_> = steps.iter().filter_map(|step| step.reason.as_deref()).collect();
+    assert_eq!(reasons[0], "not_mixpanel");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_with_fewer_events_than_were_sent_is_none() {
+    let api = MixpanelApi::start(|number| match number {
+        0 => Fault::Imports(0),
+        1 => Fault::Imports(1),
+        _ => Fault::None,
+    })
+    .await;
+    let mut rig = Rig::new(&[("mp", &api.table("parallel = 1"))]);
+    let ids = rig.add(events(5)).await;
+    rig.start();
+    all_arrive(&api, &rig, 5).await;
+    assert_eq!(rig.steps(ids[0]).await[1].reason.as_deref(), Some("unclear"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_behind_a_page_of_html_is_updated_later() {
+    let api = MixpanelApi::start(|number| match number {
+        1 | 3 => Fault::Page,
+        _ => Fault::None,
+    })
+    .await;
+    let mut rig = Rig::new(&[("mp", &api.table("parallel = 1"))]);
+    rig.add(vec![event("identify")]).await;
+    rig.start();
+    assert_eq!(rig.settled("mp").await.sent, 1);
+    assert_eq!(api.with(|held| held.profiles.len()), 1);
+}
+
 /// Requests whose responses are lost; 10,000 in the full form.
 fn ambiguous() -> u64 {
     std::env::var("LAMPLIGHT_AMBIGUOUS").map_or(300, |text| text.parse().unwrap())
