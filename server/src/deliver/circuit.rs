@@ -2,12 +2,16 @@
 //!
 //! While a sink fails, one small batch at a time probes whether it recovered: each failure halves
 //! the batch, each success doubles it. So an event that makes its whole batch fail ends up alone,
-//! and the others get through.
+//! and the others get through. From then on its failures are its own, and the circuit stays closed.
 
+use crate::store::DeliveryOrder;
 use crate::system::backoff::RetryPolicy;
 
 /// The longest pause that a sink may ask for, in milliseconds.
 const PAUSE_MS_MAX: i64 = 15 * 60 * 1000;
+
+/// How many leases of a healthy sink come to one that begins with a delivery that fails by itself.
+const ISOLATED_TURN: u32 = 4;
 
 /// Whether a sink may be tried, and with how many events.
 #[derive(Debug, Clone)]
@@ -18,13 +22,24 @@ pub struct Circuit {
     events_max: u32,
     failures: u32,
     open_until_ms: i64,
+    /// When the sink last accepted an event.
+    accepted_ms: Option<i64>,
+    leases: u32,
 }
 
 impl Circuit {
     /// The circuit of a sink that takes up to `events_max` events a batch and has not failed.
     pub fn new(policy: RetryPolicy, events_max: u32) -> Self {
         let events_max = events_max.max(1);
-        Self { policy, healthy_events_max: events_max, events_max, failures: 0, open_until_ms: 0 }
+        Self {
+            policy,
+            healthy_events_max: events_max,
+            events_max,
+            failures: 0,
+            open_until_ms: 0,
+            accepted_ms: None,
+            leases: 0,
+        }
     }
 
     /// How much longer the circuit is open, in milliseconds. The sink must not be tried before.
@@ -42,6 +57,27 @@ impl Circuit {
     /// Whether the last batch failed.
     pub fn is_failing(&self) -> bool {
         self.failures > 0
+    }
+
+    /// What the next lease takes first. Probes alternate. Deliveries that fail by themselves get a
+    /// turn while the sink is healthy.
+    pub fn next_order(&mut self) -> DeliveryOrder {
+        self.leases = self.leases.wrapping_add(1);
+        match (self.is_failing(), self.failures % 2, self.leases % ISOLATED_TURN) {
+            (true, 1, _) => DeliveryOrder::FreshFirst,
+            (false, _, 0) => DeliveryOrder::IsolatedFirst,
+            _ => DeliveryOrder::Shared,
+        }
+    }
+
+    /// Records that the sink accepted an event.
+    pub fn accepted(&mut self, now_ms: i64) {
+        self.accepted_ms = Some(now_ms);
+    }
+
+    /// Whether the sink accepted an event after this time.
+    pub fn has_accepted_since(&self, then_ms: i64) -> bool {
+        self.accepted_ms.is_some_and(|accepted_ms| accepted_ms > then_ms)
     }
 
     /// Closes the circuit after a batch that the sink took. Gives whether it had failed before.
@@ -89,6 +125,18 @@ mod tests {
         assert_eq!(circuit.events_max(), 1);
         assert!(circuit.succeeded() && !circuit.succeeded());
         assert_eq!((circuit.events_max(), circuit.is_failing()), (4, false));
+    }
+
+    #[test]
+    fn probes_alternate_and_deliveries_that_fail_alone_get_a_turn() {
+        let mut circuit = circuit();
+        let orders: Vec<_> = (0..4).map(|_| circuit.next_order()).collect();
+        let (shared, isolated) = (DeliveryOrder::Shared, DeliveryOrder::IsolatedFirst);
+        assert_eq!(orders, [shared, shared, shared, isolated]);
+        circuit.failed(0, None, 0);
+        assert_eq!(circuit.next_order(), DeliveryOrder::FreshFirst);
+        circuit.failed(60_000, None, 0);
+        assert_eq!(circuit.next_order(), shared);
     }
 
     #[test]

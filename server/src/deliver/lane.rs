@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::Worker;
 use super::circuit::Circuit;
-use super::ending::{Attempt, endings};
+use super::ending::{Attempt, Attempted, endings};
 use crate::sinks::{AttemptResult, BatchLimits, SendReport, SinkHealth};
 use crate::store::{
     DeliveryAsk, DeliveryTicket, EventRow, LeasedDelivery, Reason, SettledDelivery, Settlement,
@@ -116,8 +116,9 @@ impl Lane {
     /// [`DeliverError`]. What was leased is leased again when its lease ends.
     pub async fn round(&self) -> Result<DeliveredBatch, DeliverError> {
         let now_ms = self.worker.clock.now_ms();
-        let (open_for_ms, events_max) =
-            self.circuit(|circuit| (circuit.open_for_ms(now_ms), circuit.events_max()));
+        let (open_for_ms, events_max, order) = self.circuit(|circuit| {
+            (circuit.open_for_ms(now_ms), circuit.events_max(), circuit.next_order())
+        });
         if open_for_ms > 0 {
             let pause = Duration::from_millis(u64::try_from(open_for_ms).unwrap_or(0));
             return Ok(DeliveredBatch::CircuitOpen(pause));
@@ -129,13 +130,17 @@ impl Lane {
             lease_ms: LEASE_MS,
             events_max,
             bytes_max: self.limits.bytes_max,
+            order,
         };
         let (lease, leased) = self.worker.delivery_queue.lease(ask).await?;
         if leased.is_empty() {
             return Ok(DeliveredBatch::Empty);
         }
         let bytes: u64 = leased.iter().map(|delivery| delivery.ticket.bytes()).sum();
-        let is_full = leased.len() >= events_max as usize || bytes >= self.limits.bytes_max / 2;
+        let is_isolated = leased.iter().any(|it| it.ticket.failures().is_isolated());
+        let is_full = leased.len() >= events_max as usize
+            || bytes >= self.limits.bytes_max / 2
+            || is_isolated;
         let batch = Batch::sort(leased, self.limits.is_at_most_once);
         self.deliver(lease, batch).await?;
         Ok(if is_full { DeliveredBatch::Full } else { DeliveredBatch::Partial })
@@ -154,17 +159,30 @@ impl Lane {
         }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
         let random = self.worker.entropy.bits()? as u64;
-        let condition = if is_empty {
-            None
-        } else {
-            self.circuit(|circuit| new_condition(&report.health, circuit, now_ms, random))
-        };
-        let open_for_ms = self.circuit(|circuit| circuit.open_for_ms(now_ms));
-        let is_stopped = matches!(report.health, SinkHealth::Stopped(_));
+        let SendReport { results, health } = report;
+        let (attempted, condition, open_for_ms) = self.circuit(|circuit| {
+            if results.contains(&AttemptResult::Sent) {
+                circuit.accepted(now_ms);
+            }
+            let attempted: Vec<_> = tickets
+                .into_iter()
+                .zip(results)
+                .map(|(ticket, result)| {
+                    let accepts_since = |ms| circuit.has_accepted_since(ms);
+                    Attempted::new(ticket, result, &health, accepts_since)
+                })
+                .collect();
+            // A failure counts once: against the event, or against the sink.
+            let is_events = attempted.iter().any(|it| it.is_own);
+            let condition = (!is_empty && !is_events)
+                .then(|| new_condition(&health, circuit, now_ms, random))
+                .flatten();
+            (attempted, condition, circuit.open_for_ms(now_ms))
+        });
+        let is_stopped = matches!(health, SinkHealth::Stopped(_));
         let attempt = Attempt { retry: self.worker.retry, now_ms, open_for_ms, is_stopped, random };
         self.log_change(condition.as_ref());
-        let deliveries =
-            endings(&attempt, tickets, report.results).chain(not_sent).collect::<Vec<_>>();
+        let deliveries = endings(&attempt, attempted).chain(not_sent).collect::<Vec<_>>();
         self.settle(lease, deliveries, condition).await
     }
 
@@ -205,6 +223,8 @@ impl Lane {
             let health = SinkHealth::Busy(reason.clone(), None);
             let result = if self.limits.is_at_most_once {
                 AttemptResult::Drop(reason)
+            } else if count == 1 {
+                AttemptResult::FailedAlone(reason)
             } else {
                 AttemptResult::Retry(reason)
             };

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
 use lamplight_wire::event::{self, Event};
-use lamplight_wire::limits;
 use lamplight_wire::time::SentAt;
 
 use super::doubts::Doubts;

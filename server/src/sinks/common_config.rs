@@ -86,7 +86,7 @@ pub struct RetryConfig {
         value_name = "MS"
     )]
     pub cap_ms: u32,
-    /// Attempts after which a delivery becomes a dead letter
+    /// Failures of an event by itself, while the sink accepts others, until it is a dead letter
     #[arg(
         id = "retry.attempts_max",
         long = "retry.attempts_max",
@@ -94,7 +94,7 @@ pub struct RetryConfig {
         value_name = "COUNT"
     )]
     pub attempts_max: u32,
-    /// Hours after which a delivery that fails again becomes a dead letter
+    /// Hours for which a delivery may fail before it becomes a dead letter
     #[arg(
         id = "retry.horizon_hours",
         long = "retry.horizon_hours",

@@ -167,10 +167,20 @@ pub fn meaning(status: u16) -> Meaning {
         200..=299 => Meaning::Taken,
         413 => Meaning::TooLarge,
         300..=399 | 401 | 403 | 410 => Meaning::Stop,
-        404 | 405 | 408 | 425 | 429 => Meaning::Busy,
+        // Also what a proxy or an expired plan answers, whatever the request contains.
+        402 | 404 | 405 | 407 | 408 | 421 | 423 | 425 | 429 => Meaning::Busy,
         400..=499 => Meaning::Refused,
         _ => Meaning::Busy,
     }
+}
+
+/// Whether a request that failed for this reason may have failed because of what it contains. A
+/// connection that was refused, a rate limit, or credentials have nothing to do with it.
+pub fn may_be_content(reason: &Reason) -> bool {
+    matches!(
+        reason.code,
+        "server_failed" | "timeout" | "connection_lost" | "not_packed" | "unclear"
+    )
 }
 
 /// Why this response is no success, with the beginning of its body.
@@ -181,6 +191,7 @@ pub fn reason(answer: &Answer) -> Reason {
         408 => "timeout",
         413 => "too_large",
         429 => "rate_limited",
+        402 | 407 | 421 | 423 => "not_available",
         404 | 405 | 410 => "not_there",
         400..=499 => "refused",
         _ => "server_failed",

@@ -29,6 +29,9 @@ pub enum AttemptResult {
     Sent,
     /// It may or may not have arrived. Another attempt makes sense.
     Retry(Reason),
+    /// The same, and it was the only event of its request, which failed in a way that the event may
+    /// have caused.
+    FailedAlone(Reason),
     /// The sink will never accept it.
     Reject(Reason),
     /// It is not meant for this sink, or no longer.
@@ -54,6 +57,17 @@ pub struct SendReport {
     pub results: Vec<AttemptResult>,
     /// The state of the sink.
     pub health: SinkHealth,
+}
+
+impl AttemptResult {
+    /// The result of each event of a request with `events` events that failed for this reason.
+    pub fn failed(events: usize, reason: Reason) -> Self {
+        if events == 1 && http::may_be_content(&reason) {
+            Self::FailedAlone(reason)
+        } else {
+            Self::Retry(reason)
+        }
+    }
 }
 
 impl SendReport {

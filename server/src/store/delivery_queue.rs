@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Answer, EventRow, Lease, LeaseToken, RowId};
+use super::{Answer, DeliveryAsk, DeliveryFailures, EventRow, Lease, RowId};
 
 /// The longest detail of a reason, in bytes.
 const DETAIL_BYTES_MAX: usize = 500;
 /// The most dead letters that one call retries.
 pub const RETRY_MAX: u32 = 10_000;
+
+/// Steps of a delivery after which a failed attempt takes the place of the failed attempt before it
+/// in the log, so that an outage of days does not fill the log. Every other step is still added.
+pub const LOG_STEPS_MAX: u32 = 50;
 
 /// Why a dead letter is queued again, in the log of its delivery.
 pub const RETRIED: (&str, &str) = ("asked", "someone asked that it be tried again");
@@ -76,23 +80,6 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// What a worker wants to lease.
-#[derive(Debug, Clone)]
-pub struct DeliveryAsk {
-    /// The sink.
-    pub sink: Arc<str>,
-    /// The token of the new lease.
-    pub token: LeaseToken,
-    /// The current time, in milliseconds since 1970.
-    pub now_ms: i64,
-    /// How long the lease lasts.
-    pub lease_ms: i64,
-    /// The largest number of results.
-    pub events_max: u32,
-    /// The largest number of bytes of events. One event is always leased, whatever its size.
-    pub bytes_max: u64,
-}
-
 /// The right to settle one leased delivery. Only the backend that made it reads all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryTicket {
@@ -101,13 +88,27 @@ pub struct DeliveryTicket {
     pub(crate) attempts: u32,
     pub(crate) steps: u32,
     pub(crate) bytes: u64,
+    pub(crate) failures: DeliveryFailures,
 }
 
 impl DeliveryTicket {
     /// A ticket for a delivery of `event` that was queued at `queued_ms`, in attempt `attempts`,
     /// with `steps` lines in its log and about `bytes` bytes to send.
     pub fn new(event: RowId, queued_ms: i64, attempts: u32, steps: u32, bytes: u64) -> Self {
-        Self { event, queued_ms, attempts, steps, bytes }
+        let failures = DeliveryFailures::default();
+        Self { event, queued_ms, attempts, steps, bytes, failures }
+    }
+
+    /// The same ticket with these failures. A delivery that is settled to be retried keeps those of
+    /// its ticket.
+    #[must_use]
+    pub fn with_failures(self, failures: DeliveryFailures) -> Self {
+        Self { failures, ..self }
+    }
+
+    /// How the delivery has failed so far.
+    pub fn failures(&self) -> DeliveryFailures {
+        self.failures
     }
 
     /// The event to deliver.
@@ -324,6 +325,7 @@ pub trait DeliveryQueue: Send + Sync + 'static {
     fn settle(&self, settlement: Settlement) -> Answer<'_, ()>;
 
     /// Pauses a sink, or resumes one that is paused or stopped. Attempts that are under way finish.
+    /// Resuming forgets since when deliveries have failed: the pause is no failure of theirs.
     /// Returns whether the sink exists.
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool>;
 

@@ -15,6 +15,7 @@ use std::pin::Pin;
 pub mod apply;
 mod archive;
 mod database;
+mod delivery_ask;
 mod delivery_queue;
 mod error;
 mod event;
@@ -47,8 +48,9 @@ mod worker_slot;
 
 pub use archive::Archive;
 pub use database::Database;
+pub use delivery_ask::{DeliveryAsk, DeliveryFailures, DeliveryOrder};
 pub use delivery_queue::{
-    DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryState, DeliveryStep, DeliveryTicket,
+    DeliveryEnding, DeliveryQueue, DeliveryState, DeliveryStep, DeliveryTicket, LOG_STEPS_MAX,
     LeasedDelivery, RETRIED, RETRY_MAX, Reason, RetryAsk, RetryCount, SettledDelivery, Settlement,
     SinkCondition, SinkRow,
 };

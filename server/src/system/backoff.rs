@@ -7,10 +7,11 @@ pub struct RetryPolicy {
     pub base_ms: u32,
     /// Longest wait between attempts, in milliseconds.
     pub cap_ms: u32,
-    /// Attempts after which a delivery becomes a dead letter.
+    /// Failures of an event by itself after which its delivery becomes a dead letter. Failures of
+    /// the sink do not count.
     pub attempts_max: u32,
-    /// Time since it was queued, in milliseconds, after which a delivery that fails again becomes a
-    /// dead letter.
+    /// Time since a delivery first failed, in milliseconds, after which it becomes a dead letter if
+    /// it fails again.
     pub horizon_ms: i64,
 }
 

@@ -2,8 +2,8 @@
 
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, Reason, RetryAsk, Route, SettledDelivery, Settlement,
-    SinkCondition, Storage,
+    DeliveryAsk, DeliveryEnding, DeliveryOrder, Reason, RetryAsk, Route, SettledDelivery,
+    Settlement, SinkCondition, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -21,6 +21,7 @@ pub(crate) async fn deliver(storage: &Storage, now_ms: i64) {
         lease_ms: 1_000,
         events_max: 10,
         bytes_max: 1 << 20,
+        order: DeliveryOrder::Shared,
     };
     let (lease, leased) = storage.delivery_queue.lease(ask).await.unwrap();
     let reason = || Reason::new("refused", "");

@@ -11,16 +11,17 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Timers;
+use super::text::{self, metric_name, named_tag};
 use crate::sinks::event_json::members;
 use crate::store::{EventRow, Reason};
 
 /// A metric older than this is sent with its own timestamp, in milliseconds.
 pub const LATE_MS: i64 = 10_000;
-/// The longest name of a metric, in bytes (Datadog's naming policy).
-const NAME_BYTES_MAX: usize = 200;
-/// The longest tag, in characters (Datadog's tagging policy).
-const TAG_CHARS_MAX: usize = 200;
-/// The most tags of one metric.
+/// The age from which Datadog discards a point without telling, in milliseconds.
+const AGE_MS_MAX: i64 = 60 * 60 * 1_000;
+/// How far in the future a point may be, in milliseconds.
+const AHEAD_MS_MAX: i64 = 10 * 60 * 1_000;
+/// The most tags of one metric. One says how many were left out.
 const TAGS_MAX: usize = 32;
 
 /// How metrics are written.
@@ -37,7 +38,7 @@ pub struct Style {
 impl Style {
     /// A style with its tags sanitized.
     pub fn new(prefix: &str, tags: &[String], timers: Timers) -> Self {
-        let tags = tags.iter().map(|tag| sanitize_tag(tag)).filter(|tag| !tag.is_empty()).collect();
+        let tags = tags.iter().map(|tag| text::tag(tag)).filter(|tag| !tag.is_empty()).collect();
         Self { prefix: prefix.to_owned(), tags, timers }
     }
 
@@ -53,10 +54,22 @@ impl Style {
         let monitor =
             Monitor::read(json).map_err(|invalid| Reason::new("unreadable", &invalid.detail))?;
         let name = monitor.metric.as_deref().unwrap_or(&row.name);
-        let Some(name) = sanitize_name(&format!("{}{name}", self.prefix)) else {
+        let Some(name) = metric_name(&format!("{}{name}", self.prefix)) else {
             return no("no_name", "the metric's name has no character that Datadog accepts");
         };
-        let is_late = now_ms.saturating_sub(row.time_ms) > LATE_MS;
+        let age_ms = now_ms.saturating_sub(row.time_ms);
+        if age_ms > AGE_MS_MAX {
+            return no(
+                "too_old",
+                "the event is older than an hour, and Datadog discards such points",
+            );
+        }
+        if age_ms < -AHEAD_MS_MAX {
+            let detail =
+                "the event is more than 10 min in the future, and Datadog discards such points";
+            return no("in_future", detail);
+        }
+        let is_late = age_ms > LATE_MS;
         if is_late && monitor.kind == MonitorKind::Timer {
             return no(
                 "late",
@@ -97,7 +110,13 @@ impl Style {
             let _ = write!(line, "|@{}", Number(rate));
         }
         let mut separator = "|#";
-        for tag in self.tags.iter().cloned().chain(tags(json)).take(TAGS_MAX) {
+        let mut all: Vec<String> = self.tags.iter().cloned().chain(tags(json)).collect();
+        if all.len() > TAGS_MAX {
+            let omitted = all.len() - (TAGS_MAX - 1);
+            all.truncate(TAGS_MAX - 1);
+            all.push(format!("tags_omitted:{omitted}"));
+        }
+        for tag in all {
             line.push_str(separator);
             line.push_str(&tag);
             separator = ",";
@@ -125,27 +144,8 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// The name with `_` for each character that is not an ASCII letter, digit, underscore or dot. It
-/// begins with a letter.
-fn sanitize_name(name: &str) -> Option<String> {
-    let sanitized: String = name
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '_' })
-        .skip_while(|letter| !letter.is_ascii_alphabetic())
-        .take(NAME_BYTES_MAX)
-        .collect();
-    (!sanitized.is_empty()).then_some(sanitized)
-}
-
-/// The tag without characters that end a tag, the list of tags, or the line.
-fn sanitize_tag(tag: &str) -> String {
-    tag.chars()
-        .filter(|letter| !matches!(letter, '|' | ',' | '#') && !letter.is_control())
-        .take(TAG_CHARS_MAX)
-        .collect()
-}
-
-/// The metric's own tags: the members of `tags` that are strings, numbers or booleans.
+/// The metric's own tags: the members of `tags`. An array gives a tag for each element, and an
+/// object one for each member, under both names.
 fn tags(json: &str) -> Vec<String> {
     #[derive(Deserialize)]
     struct Tagged<'a> {
@@ -154,17 +154,31 @@ fn tags(json: &str) -> Vec<String> {
     }
     let tagged = serde_json::from_str::<Tagged<'_>>(json).ok();
     let Some(tags) = tagged.and_then(|tagged| tagged.tags) else { return Vec::new() };
-    let value = |json: &RawValue| match serde_json::from_str(json.get()).ok()? {
-        serde_json::Value::String(text) => Some(text),
-        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Some(json.get().to_owned()),
-        _ => None,
-    };
-    members(tags.get())
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(name, json)| Some((name, value(json)?)))
-        // The first colon ends a tag's name.
-        .map(|(name, value)| sanitize_tag(&format!("{}:{value}", name.replace(':', "_"))))
-        .filter(|tag| !tag.starts_with(':'))
-        .collect()
+    let mut found = Vec::new();
+    for (name, value) in members(tags.get()).unwrap_or_default() {
+        if !name.is_empty() {
+            push_tags(&mut found, &name, value);
+        }
+    }
+    found
+}
+
+fn push_tags(found: &mut Vec<String>, name: &str, value: &RawValue) {
+    match value.get().as_bytes().first() {
+        Some(b'"') => {
+            let value: String = serde_json::from_str(value.get()).unwrap_or_default();
+            found.push(named_tag(name, &value));
+        }
+        Some(b'[') => {
+            let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
+            elements.into_iter().for_each(|element| push_tags(found, name, element));
+        }
+        Some(b'{') => {
+            for (inner, value) in members(value.get()).unwrap_or_default() {
+                push_tags(found, &format!("{name}.{inner}"), value);
+            }
+        }
+        _ if value.get() == "null" => {}
+        _ => found.push(named_tag(name, value.get())),
+    }
 }

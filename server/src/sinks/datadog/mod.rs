@@ -7,6 +7,7 @@
 mod config;
 pub mod encode;
 mod send;
+mod text;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ pub(super) struct Log {
     rotate_bytes: u64,
     keep: usize,
     sync: Sync,
-    open: Option<(File, u64)>,
+    open: Option<File>,
 }
 
 impl Log {
@@ -35,14 +35,17 @@ impl Log {
     }
 
     fn try_append(&mut self, lines: &str, now_ms: i64) -> io::Result<()> {
-        let (mut file, mut bytes) = match self.open.take() {
-            Some(open) => open,
-            None => open(&self.path)?,
+        let mut file = match self.open.take() {
+            Some(file) if is_at(&file, &self.path)? => file,
+            // It was moved or removed by another program, such as logrotate.
+            Some(_) | None => self.open_file()?,
         };
+        let mut bytes = file.metadata()?.len();
         if bytes > 0 && bytes + lines.len() as u64 > self.rotate_bytes {
             drop(file);
             self.rotate(now_ms)?;
-            (file, bytes) = open(&self.path)?;
+            file = self.open_file()?;
+            bytes = file.metadata()?.len();
         }
         if let Err(error) = file.write_all(lines.as_bytes()) {
             // Part of a line may be written. If it cannot be removed now, the next open does it.
@@ -52,8 +55,28 @@ impl Log {
         if self.sync == Sync::Batch {
             file.sync_data()?;
         }
-        self.open = Some((file, bytes + lines.len() as u64));
+        let written = file.metadata()?;
+        if is_removed(&written) || written.len() < bytes + lines.len() as u64 {
+            let why = "the file was removed or truncated while lines were written to it";
+            return Err(io::Error::other(why));
+        }
+        self.open = Some(file);
         Ok(())
+    }
+
+    /// Opens the file, and makes sure that a new one is found after a power cut.
+    fn open_file(&self) -> io::Result<File> {
+        let file = open(&self.path)?;
+        #[cfg(unix)]
+        if self.sync == Sync::Batch {
+            File::open(self.folder())?.sync_all()?;
+        }
+        Ok(file)
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
     }
 
     /// Renames the file after the time now, and deletes the oldest rotated files beyond the limit.
@@ -102,8 +125,7 @@ impl Log {
                         && middle.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'T' | b'.'))
                 })
         };
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        fs::read_dir(folder.unwrap_or(Path::new(".")))?
+        fs::read_dir(self.folder())?
             .filter_map(|entry| match entry {
                 Ok(entry) => {
                     is_rotated(&entry.file_name().to_string_lossy()).then(|| Ok(entry.path()))
@@ -114,13 +136,14 @@ impl Log {
     }
 }
 
-/// Opens the file to append to it, and removes an incomplete last line.
-fn open(path: &Path) -> io::Result<(File, u64)> {
+/// Opens the file to append to it, and removes an incomplete last line. Every write goes to the end
+/// that the file has then, so another program may truncate it.
+fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
+    options.create(true).read(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
@@ -129,8 +152,38 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     if complete < length {
         file.set_len(complete)?;
     }
-    file.seek(SeekFrom::Start(complete))?;
-    Ok((file, complete))
+    Ok(file)
+}
+
+/// Whether `path` still leads to this open file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(there) => Ok(is_same(&there, &file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn is_same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}
+
+/// Other systems do not let a program move or remove a file that is open.
+#[cfg(not(unix))]
+fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn is_removed(metadata: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(metadata) == 0
+}
+
+#[cfg(not(unix))]
+fn is_removed(_: &fs::Metadata) -> bool {
+    false
 }
 
 /// The length of the file up to the end of its last complete line.

@@ -48,6 +48,10 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
             push_raw(&mut out, &name, value);
         }
     }
+    if !is_given("ip") {
+        // Otherwise Mixpanel would use the location of this server as the user's.
+        out.push_str(",\"ip\":0");
+    }
     if !is_given("session") {
         push_member(&mut out, "session", row.session.as_deref());
     }
@@ -58,39 +62,9 @@ pub fn event(row: &EventRow) -> Result<String, Reason> {
     Ok(out)
 }
 
-/// The update of the user's profile for `/engage`, if the event is an `identify`. Traits that a
-/// later event set again are left out, so that an event that is delivered late takes nothing back.
-///
-/// # Errors
-/// When the JSON that the page sent cannot be read.
-pub fn profile(row: &EventRow, token: &str) -> Result<Option<String>, Reason> {
-    let Some(user) = row.user_id.as_deref().filter(|_| is_identify(row)) else { return Ok(None) };
-    let mut traits = read(row.properties_json.as_deref())?;
-    traits.retain(|(name, _)| !row.outdated_traits.contains(name));
-    if traits.is_empty() {
-        return Ok(None);
-    }
-    let mut out = String::with_capacity(row.json_bytes() + 160);
-    out.push_str("{\"$token\":");
-    push_string(&mut out, token);
-    out.push_str(",\"$distinct_id\":");
-    push_string(&mut out, user);
-    // Otherwise Mixpanel would use the location of this server as the user's.
-    out.push_str(",\"$ip\":\"0\",\"$set\":{");
-    for (index, (name, value)) in traits.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        push_string(&mut out, name);
-        out.push(':');
-        out.push_str(value.get());
-    }
-    out.push_str("}}");
-    Ok(Some(out))
-}
-
-fn is_identify(row: &EventRow) -> bool {
-    matches!(row.name.as_str(), "identify" | "$identify")
+/// The user whose profile the event updates, if it is an `identify`.
+pub(super) fn user_of_identify(row: &EventRow) -> Option<&str> {
+    row.user_id.as_deref().filter(|_| matches!(row.name.as_str(), "identify" | "$identify"))
 }
 
 /// Empty for an event without a user, as Mixpanel expects.
@@ -98,7 +72,7 @@ fn distinct_id(row: &EventRow) -> &str {
     row.user_id.as_deref().or(row.anonymous_id.as_deref()).unwrap_or_default()
 }
 
-fn read(json: Option<&str>) -> Result<Vec<(String, &RawValue)>, Reason> {
+pub(super) fn read(json: Option<&str>) -> Result<Vec<(String, &RawValue)>, Reason> {
     members(json.unwrap_or("{}")).map_err(|error| Reason::new("unreadable", &error.to_string()))
 }
 

@@ -4,9 +4,13 @@
 //! events and 2 MB, uncompressed, for each request. A response is either about the request (retry,
 //! stop) or about single events, and a partial 400 names them.
 
+mod answer;
 mod config;
 pub mod encode;
 mod enriched;
+pub mod limits;
+mod newest;
+pub mod profile;
 mod send;
 
 use std::sync::Arc;
@@ -16,6 +20,8 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 
 pub use config::{Config, Region};
+use newest::NewestTraits;
+use tokio::sync::Mutex;
 
 use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
@@ -34,6 +40,8 @@ pub struct Mixpanel {
     authorization: HeaderValue,
     token: String,
     limits: BatchLimits,
+    /// Updates of profiles are sent one request at a time, in the order of their events.
+    newest: Mutex<NewestTraits>,
 }
 
 impl Mixpanel {
@@ -86,6 +94,7 @@ impl Mixpanel {
                 .parse()
                 .map_err(|_| "its token has characters that an HTTP header does not allow")?,
             token,
+            newest: Mutex::default(),
             limits: BatchLimits {
                 events_max: *events_max,
                 bytes_max: REQUEST_BYTES_MAX as u64,

@@ -20,7 +20,7 @@ pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i6
         let result = match post(webhook, &rows[piece.clone()], now_ms).await {
             Err(reason) => {
                 report.health = SinkHealth::Busy(reason.clone(), None);
-                AttemptResult::Retry(reason)
+                AttemptResult::failed(piece.len(), reason)
             }
             Ok(answer) => {
                 let reason = http::reason(&answer);
@@ -30,7 +30,7 @@ pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i6
                     Meaning::TooLarge | Meaning::Refused => AttemptResult::Reject(reason),
                     Meaning::Busy => {
                         report.health = SinkHealth::Busy(reason.clone(), answer.retry_after_ms);
-                        AttemptResult::Retry(reason)
+                        AttemptResult::failed(piece.len(), reason)
                     }
                     Meaning::Stop => {
                         report.health = SinkHealth::Stopped(reason.clone());

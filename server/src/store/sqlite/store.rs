@@ -21,7 +21,7 @@ use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-const SCHEMA: [Step; 6] = [
+const SCHEMA: [Step; 7] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -30,6 +30,10 @@ const SCHEMA: [Step; 6] = [
     (
         "V6__words_and_refusals",
         include_str!("../../../migrations/sqlite/store/V6__words_and_refusals.sql"),
+    ),
+    (
+        "V7__delivery_failures",
+        include_str!("../../../migrations/sqlite/store/V7__delivery_failures.sql"),
     ),
 ];
 

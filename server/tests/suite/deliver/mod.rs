@@ -12,6 +12,7 @@ mod event;
 mod faults;
 mod gates;
 mod laws;
+mod outage;
 mod random;
 mod receivers;
 mod recorder;

@@ -39,7 +39,7 @@ pub(crate) struct RunningLane {
 }
 
 /// Random bytes from a seed.
-struct SeededEntropy(Mutex<SeededRandom>);
+pub(crate) struct SeededEntropy(pub(crate) Mutex<SeededRandom>);
 
 impl Entropy for SeededEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {

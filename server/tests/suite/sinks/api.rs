@@ -11,7 +11,6 @@ use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
 async fn with_server(api: &MixpanelApi, drive: impl FnOnce(&Server) + Send + 'static) {
     let dir = tempfile::tempdir().unwrap();
     let table = api.table("parallel = 1").replace("[retry]", "[sinks.mp.retry]");
-    let table = table.replace("attempts_max = 100000", "attempts_max = 2");
     let path = dir.path().join("lamplight.toml");
     std::fs::write(&path, format!("[sinks.mp]\n{table}")).unwrap();
     tokio::task::spawn_blocking(move || {
@@ -71,7 +70,8 @@ async fn a_paused_sink_gets_nothing_until_it_is_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_timeline_shows_each_attempt_and_a_dead_letter_can_be_retried() {
     let api = MixpanelApi::start(|number| match number {
-        0 | 1 => Fault::Status(503),
+        0 => Fault::Status(503),
+        1 => Fault::Status(400),
         _ => Fault::None,
     })
     .await;
@@ -85,10 +85,11 @@ async fn the_timeline_shows_each_attempt_and_a_dead_letter_can_be_retried() {
         assert_eq!(states, ["queued", "retry", "dead"]);
         assert_eq!((&steps[1]["attempt"], &steps[1]["sink"]), (&1.into(), &"mp".into()));
         assert!(steps[1]["due"].as_i64() >= steps[1]["at"].as_i64());
-        assert_eq!(steps[2]["reason"], "server_failed");
-        assert!(steps[2]["detail"].as_str().unwrap().starts_with("HTTP 503"));
-        let ask =
-            |dry_run: bool| json!({"event": "mine", "reason": "server_failed", "dry_run": dry_run});
+        assert_eq!(steps[1]["reason"], "server_failed");
+        assert!(steps[1]["detail"].as_str().unwrap().starts_with("HTTP 503"));
+        assert_eq!(steps[2]["reason"], "refused");
+        assert!(steps[2]["detail"].as_str().unwrap().starts_with("HTTP 400"));
+        let ask = |dry_run: bool| json!({"event": "mine", "reason": "refused", "dry_run": dry_run});
         let dry = post(server, "/api/deliveries/retry", &ask(true)).json();
         assert_eq!(dry, json!({"count": 1, "more": false, "dry_run": true}));
         assert_eq!(until(server, "dead", 1)["sent"], 0);

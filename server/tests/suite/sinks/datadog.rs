@@ -92,7 +92,7 @@ async fn each_kind_of_metric_is_sent_with_its_type() {
         value,
         kind: kind.into(),
         rate,
-        tags: ["env:prod", "badtag"].iter().chain(own).map(|&tag| tag.to_owned()).collect(),
+        tags: ["env:prod", "bad_tag"].iter().chain(own).map(|&tag| tag.to_owned()).collect(),
         time_s: None,
     };
     assert_eq!(
@@ -100,7 +100,7 @@ async fn each_kind_of_metric_is_sent_with_its_type() {
         [
             want("shop.clicks", 3.0, "c", Some(0.5), &["region:eu", "n:7"]),
             want("shop.cart.size", 2.5, "g", None, &[]),
-            want("shop.load_time", 12.25, "d", None, &["b:xyz"]),
+            want("shop.load_time", 12.25, "d", None, &["a.no:1", "b:x_y_z_"]),
         ]
     );
     assert_eq!(rig.settled("dd").await.sent, 3);

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use lamplight_server::sinks::datadog::Timers;
 use lamplight_server::sinks::datadog::encode::Style;
+use lamplight_server::sinks::mixpanel::profile::ProfileUpdate;
 use lamplight_server::sinks::{file, mixpanel, webhook};
 use lamplight_server::store::EventRow;
 use lamplight_wire::Producer;
@@ -39,10 +40,11 @@ fn mixpanel_import() {
 #[test]
 fn mixpanel_engage() {
     let identify = EventRow { name: "identify".into(), ..row() };
-    assert_snapshot!(mixpanel::encode::profile(&identify, "to\"ken").unwrap().unwrap());
-    assert_eq!(mixpanel::encode::profile(&row(), "token"), Ok(None));
+    let update = ProfileUpdate::of(&identify).unwrap().unwrap();
+    assert_snapshot!(update.texts("to\"ken").join("\n"));
+    assert_eq!(ProfileUpdate::of(&row()), Ok(None));
     let nobody = EventRow { name: "identify".into(), ..bare() };
-    assert_eq!(mixpanel::encode::profile(&nobody, "token"), Ok(None));
+    assert_eq!(ProfileUpdate::of(&nobody), Ok(None));
 }
 
 #[test]
@@ -54,9 +56,10 @@ fn mixpanel_is_not_told_traits_that_a_later_event_set_again() {
         outdated_traits: outdated.iter().copied().map(Into::into).collect(),
         ..row()
     };
-    let profile = mixpanel::encode::profile(&identify(&["plan"]), "t").unwrap().unwrap();
-    assert!(profile.contains(r#""team":"a""#) && !profile.contains("plan"), "{profile}");
-    assert_eq!(mixpanel::encode::profile(&identify(&["plan", "team"]), "t"), Ok(None));
+    let update = ProfileUpdate::of(&identify(&["plan"])).unwrap().unwrap();
+    let texts = update.texts("t").join("\n");
+    assert!(texts.contains(r#""team":"a""#) && !texts.contains("plan"), "{texts}");
+    assert_eq!(ProfileUpdate::of(&identify(&["plan", "team"])), Ok(None));
 }
 
 #[test]
@@ -81,6 +84,34 @@ fn datadog_lines() {
         })
         .collect();
     assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn a_point_that_datadog_discards_is_dropped_with_a_reason() {
+    let style = Style::new("", &[], Timers::Distribution);
+    let row = metric(r#"{"kind":"gauge","value":1}"#);
+    let code = |now_ms: i64| style.line(&row, now_ms).map_err(|reason| reason.code);
+    let (time_ms, hour_ms) = (row.time_ms, 60 * 60 * 1_000);
+    assert!(code(time_ms + hour_ms).is_ok() && code(time_ms - hour_ms / 6).is_ok());
+    assert_eq!(code(time_ms + hour_ms + 1), Err("too_old"));
+    assert_eq!(code(time_ms - hour_ms / 6 - 1), Err("in_future"));
+    let before_1970 = EventRow { time_ms: -5, ..row.clone() };
+    assert_eq!(style.line(&before_1970, time_ms).map_err(|it| it.code), Err("too_old"));
+}
+
+#[test]
+fn arrays_and_objects_become_tags_and_tags_that_are_left_out_are_counted() {
+    let style = Style::new("", &["env:prod".into()], Timers::Distribution);
+    let line = |tags: &str| {
+        let json = format!(r#"{{"kind":"gauge","value":1,"metric":"m","tags":{tags}}}"#);
+        style.line(&metric(&json), row().time_ms).unwrap()
+    };
+    let nested = line(r#"{"a":["x","y",[2]],"o":{"k":"v","p":{"q":true}},"n":null,"e":""}"#);
+    assert_eq!(nested, "m:1|g|#env:prod,a:x,a:y,a:2,o.k:v,o.p.q:true,e");
+    let many: Vec<String> = (0..40).map(|at| format!("\"t{at}\":1")).collect();
+    let many = line(&format!("{{{}}}", many.join(",")));
+    assert_eq!(many.split(',').count(), 32);
+    assert!(many.ends_with(",t29:1,tags_omitted:10"), "{many}");
 }
 
 #[test]

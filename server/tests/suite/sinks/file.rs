@@ -91,3 +91,56 @@ async fn events_stay_queued_while_the_file_cannot_be_written() {
     assert_eq!(rig.settled("file").await.sent, 3);
     assert_eq!(lines(&folder).0.len(), 3);
 }
+
+/// Moves, removes or truncates the file between batches, as `change` does. Gives what the files of
+/// the folder hold then, and the ids of all events.
+async fn changed_between(
+    change: impl Fn(&Path, u32),
+) -> (tempfile::TempDir, BTreeSet<String>, Vec<String>) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.ndjson");
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]);
+    rig.start();
+    let mut stored = Vec::new();
+    for round in 0..4 {
+        stored.extend(rig.add(events(3)).await.iter().map(ToString::to_string));
+        rig.settled("file").await;
+        change(&path, round);
+    }
+    stored.extend(rig.add(events(3)).await.iter().map(ToString::to_string));
+    rig.settled("file").await;
+    let (ids, _) = lines(dir.path());
+    (dir, ids.into_iter().collect(), stored)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_moved_is_begun_again_and_no_line_is_lost() {
+    let (_dir, ids, stored) = changed_between(|path, round| {
+        std::fs::rename(path, path.with_extension(format!("{round}.ndjson"))).unwrap();
+    })
+    .await;
+    assert_eq!(ids, stored.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_copied_and_truncated_has_whole_lines_only() {
+    let (_dir, ids, stored) = changed_between(|path, round| {
+        std::fs::copy(path, path.with_extension(format!("{round}.ndjson"))).unwrap();
+        std::fs::File::options().write(true).open(path).unwrap().set_len(0).unwrap();
+    })
+    .await;
+    assert_eq!(ids, stored.into_iter().collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_removed_or_replaced_is_begun_again() {
+    let (_dir, ids, stored) = changed_between(|path, round| {
+        std::fs::remove_file(path).unwrap();
+        if round % 2 == 0 {
+            std::fs::write(path, "").unwrap();
+        }
+    })
+    .await;
+    let last: BTreeSet<String> = stored[12..].iter().cloned().collect();
+    assert_eq!(ids, last, "what came after the file was removed is there");
+}

@@ -155,7 +155,7 @@ proptest! {
             ..row()
         };
         let _ = mixpanel::encode::event(&row);
-        let _ = mixpanel::encode::profile(&row, "t");
+        let _ = mixpanel::profile::ProfileUpdate::of(&row).map(|it| it.map(|it| it.texts("t")));
         let _ = Style::default().line(&row, 0);
         let _ = file::encode::lines(std::slice::from_ref(&row));
     }

@@ -2,8 +2,10 @@
 
 use lamplight_server::store::EventColumns;
 
+use serde_json::json;
+
 use crate::sinks::mixpanel_api::{Fault, MixpanelApi};
-use crate::sinks::rig::{Rig, event, events};
+use crate::sinks::rig::{Rig, event, events, now_ms};
 
 fn rig(table: &str) -> Rig {
     let mut rig = Rig::new(&[("mp", table)]);
@@ -32,9 +34,9 @@ async fn every_event_arrives_once_in_requests_within_the_limits() {
 async fn a_partial_400_kills_only_the_events_that_it_names() {
     let api = MixpanelApi::start(|_| Fault::None).await;
     let rig = rig(&api.table(""));
-    let old = EventColumns { time_ms: 5, ..event("old") };
+    let none = EventColumns { user_id: Some("none".into()), ..event("none") };
     let nobody = EventColumns { user_id: Some("anonymous".into()), ..event("nobody") };
-    let ids = rig.add(vec![event("a"), old, event("b"), nobody, event("c")]).await;
+    let ids = rig.add(vec![event("a"), none, event("b"), nobody, event("c")]).await;
     let sink = rig.settled("mp").await;
     assert_eq!((sink.sent, sink.dead), (3, 2));
     for (at, want) in [(0, "sent"), (1, "dead"), (2, "sent"), (3, "dead"), (4, "sent")] {
@@ -42,7 +44,10 @@ async fn a_partial_400_kills_only_the_events_that_it_names() {
     }
     let steps = rig.steps(ids[1]).await;
     assert_eq!(steps.last().unwrap().reason.as_deref(), Some("refused"));
-    assert_eq!(steps.last().unwrap().detail.as_deref(), Some("properties.time: is before 1971"));
+    assert_eq!(
+        steps.last().unwrap().detail.as_deref(),
+        Some("properties.distinct_id: is a placeholder")
+    );
     assert_eq!(api.requests(), 1, "what was refused is not sent again");
 }
 
@@ -127,4 +132,91 @@ async fn identify_updates_the_profile_and_a_refused_profile_is_reported() {
     assert_eq!(users, ["ann", "cy"]);
     assert_eq!(profiles[0]["$set"]["plan"], "pro");
     assert_eq!(profiles[0]["$token"], "right token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_mixpanel_would_refuse_are_dead_letters_with_a_reason_and_not_sent() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let rig = rig(&api.table(""));
+    let with =
+        |name: &str, json: String| EventColumns { properties_json: Some(json), ..event(name) };
+    let object = |count: usize| {
+        let members: Vec<String> = (0..count).map(|at| format!("\"p{at}\":{at}")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let later = |ms: i64| EventColumns { time_ms: now_ms() + ms, ..event("later") };
+    let ids = rig
+        .add(vec![
+            EventColumns { time_ms: 31_535_999_999, ..event("old") },
+            later(2 * 60 * 60 * 1_000),
+            with("many", object(255)),
+            with("nested", format!("{{\"inner\":{}}}", object(255))),
+            with("array", format!("{{\"a\":[{}]}}", vec!["1"; 255].join(","))),
+            with("enough", object(200)),
+            later(30 * 60 * 1_000),
+            EventColumns { time_ms: 31_536_000_000, ..event("first") },
+        ])
+        .await;
+    let sink = rig.settled("mp").await;
+    assert_eq!((sink.sent, sink.dead), (3, 5));
+    let reasons = ["too_old", "in_future"].into_iter().chain(["too_many_properties"; 3]);
+    for (id, reason) in ids.iter().zip(reasons) {
+        assert_eq!(rig.end(*id).await, ("dead", reason.into()));
+    }
+    assert_eq!(api.distinct(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn traits_have_mixpanels_names_and_a_null_removes_one() {
+    let api = MixpanelApi::start(|_| Fault::None).await;
+    let rig = rig(&api.table(""));
+    let traits = r#"{"email":"a@example.com","name":"Ann","firstName":"A","last_name":"B","phone":"+1",
+        "avatar":"https://a.example/a.png","createdAt":1700000000000,"plan":"pro","age":null,
+        "created":"2020","$name":"Ann B."}"#;
+    let identify = EventColumns {
+        user_id: Some("ann".into()),
+        properties_json: Some(traits.into()),
+        ..event("identify")
+    };
+    rig.add(vec![identify]).await;
+    assert_eq!(rig.settled("mp").await.sent, 1);
+    let profiles = api.with(|held| held.profiles.clone());
+    let set = json!({
+        "$email": "a@example.com", "name": "Ann", "$first_name": "A", "$last_name": "B",
+        "$phone": "+1", "$avatar": "https://a.example/a.png", "$created": "2023-11-14T22:13:20",
+        "plan": "pro", "$name": "Ann B.",
+    });
+    assert_eq!(profiles.len(), 2);
+    assert_eq!((&profiles[0]["$set"], &profiles[1]["$unset"]), (&set, &json!(["age"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_identify_that_comes_later_changes_no_newer_trait() {
+    // The first update of a profile fails, so it is retried after the others.
+    let api = MixpanelApi::start(|number| match number {
+        1 => Fault::Status(503),
+        _ => Fault::None,
+    })
+    .await;
+    let rig = rig(&api.table("parallel = 1"));
+    let now_ms = now_ms();
+    let identify = |ago_ms: i64, traits: &str| EventColumns {
+        user_id: Some("ann".into()),
+        time_ms: now_ms - ago_ms,
+        properties_json: Some(traits.into()),
+        ..event("identify")
+    };
+    rig.add(vec![identify(9_000, r#"{"plan":"newest","a":1}"#)]).await;
+    rig.until("mp", |sink| sink.failing == 1 || sink.sent == 1).await;
+    rig.add(vec![
+        identify(20_000, r#"{"plan":"oldest","b":2}"#),
+        identify(15_000, r#"{"plan":"old"}"#),
+    ])
+    .await;
+    assert_eq!(rig.settled("mp").await.sent, 3);
+    let mut profile = serde_json::Map::new();
+    for update in api.with(|held| held.profiles.clone()) {
+        profile.extend(update["$set"].as_object().unwrap().clone());
+    }
+    assert_eq!(serde_json::Value::from(profile), json!({"plan": "newest", "a": 1, "b": 2}));
 }

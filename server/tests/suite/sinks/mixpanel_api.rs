@@ -38,6 +38,12 @@ pub(crate) enum Fault {
     Cut,
     /// The body is read slowly.
     SlowRead,
+    /// 200 with a page of HTML, and nothing is accepted, as behind a captive portal.
+    Page,
+    /// 404 or another status with a page of HTML, as from a proxy.
+    PageWith(u16),
+    /// 200 that says that only this many events were imported.
+    Imports(usize),
 }
 
 /// The identity by which a repeated event is recognized.
@@ -144,6 +150,11 @@ fn answer(status: u16, value: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
+fn page(status: u16) -> Response {
+    let status = StatusCode::from_u16(status).unwrap();
+    (status, [(header::CONTENT_TYPE, "text/html")], "<html>Please log in</html>").into_response()
+}
+
 fn cut() -> Response {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(CloseWithoutAnswer);
@@ -164,6 +175,12 @@ async fn read(shared: &Shared, request: Request, fault: Fault) -> Result<Vec<Val
     }
     match fault {
         Fault::Cut => return Err(cut()),
+        Fault::Page => return Err(page(200)),
+        Fault::PageWith(status) => return Err(page(status)),
+        Fault::Imports(count) => {
+            let text = json!({"code": 200, "num_records_imported": count, "status": "OK"});
+            return Err(answer(200, &text));
+        }
         Fault::Status(status) => {
             return Err(answer(status, &json!({"code": status, "error": "no", "status": "No"})));
         }
@@ -184,9 +201,15 @@ async fn read(shared: &Shared, request: Request, fault: Fault) -> Result<Vec<Val
         return Err(answer(401, &json!({"code": 401, "error": error, "status": "Unauthorized"})));
     }
     assert_eq!(parts.headers[header::CONTENT_TYPE], "application/json");
-    assert_eq!(parts.headers[header::CONTENT_ENCODING], "gzip");
     let mut text = String::new();
-    GzDecoder::new(&*packed).read_to_string(&mut text).unwrap();
+    if parts.uri.path() == "/engage" {
+        // As documented, it does not decompress requests.
+        assert!(!parts.headers.contains_key(header::CONTENT_ENCODING));
+        text = String::from_utf8(packed).unwrap();
+    } else {
+        assert_eq!(parts.headers[header::CONTENT_ENCODING], "gzip");
+        GzDecoder::new(&*packed).read_to_string(&mut text).unwrap();
+    }
     let events: Vec<Value> = serde_json::from_str(&text).unwrap();
     if shared.poison.lock().unwrap().as_ref().is_some_and(|poison| text.contains(poison)) {
         return Err(answer(500, &json!({"error": "internal"})));
@@ -255,6 +278,10 @@ async fn engage(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Ok(updates) => updates,
         Err(response) => return response,
     };
+    for update in &updates {
+        let operations = ["$set", "$unset"].into_iter().filter(|it| update.get(it).is_some());
+        assert_eq!(operations.count(), 1, "one operation for each update: {update}");
+    }
     if updates.iter().any(|update| update["$set"].get("refuse me").is_some()) {
         return answer(400, &json!({"error": "invalid data", "status": 0}));
     }

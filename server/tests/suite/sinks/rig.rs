@@ -10,8 +10,8 @@ use lamplight_server::sinks::{SinkConfig, open};
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
 use lamplight_server::store::{
-    Database, DeliveryAsk, DeliveryQueue, DeliveryStep, EventColumns, EventIdentity, EventRow,
-    Events, PayloadId, Plan, PlannedEvent, PlannedOutcome, RetryAsk, RowId, SinkRow,
+    Database, DeliveryAsk, DeliveryOrder, DeliveryQueue, DeliveryStep, EventColumns, EventIdentity,
+    EventRow, Events, PayloadId, Plan, PlannedEvent, PlannedOutcome, RetryAsk, RowId, SinkRow,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::{Entropy, SystemEntropy};
@@ -139,6 +139,7 @@ impl Rig {
             lease_ms: 1,
             events_max: 1_000,
             bytes_max: 1 << 20,
+            order: DeliveryOrder::Shared,
         };
         let (_, leased) = self.store.lease(ask).await.unwrap();
         assert!(!leased.is_empty());

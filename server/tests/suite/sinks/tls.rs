@@ -42,7 +42,7 @@ impl Receiver {
     fn table(&self, more: &str) -> String {
         format!(
             "kind = 'webhook'\nurl = 'https://localhost:{}/hook'\nsecret = 'a secret of sixteen bytes'\n{more}\n\
-             [retry]\nbase_ms = 1\ncap_ms = 20\nattempts_max = 3",
+             [retry]\nbase_ms = 1\ncap_ms = 20\nhorizon_hours = 0",
             self.port
         )
     }

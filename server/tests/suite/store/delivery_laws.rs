@@ -1,8 +1,9 @@
 //! The laws of `DeliveryQueue`: what sinks are owed, and how each delivery ends.
 
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, DeliveryState, EventColumns, Lease, LeaseToken, LeasedDelivery,
-    Reason, RetryAsk, Route, SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
+    DeliveryAsk, DeliveryEnding, DeliveryOrder, DeliveryState, EventColumns, Lease, LeaseToken,
+    LeasedDelivery, Reason, RetryAsk, Route, SettledDelivery, Settlement, SinkCondition, SinkRow,
+    StoreError,
 };
 use lamplight_wire::event::Kind;
 
@@ -30,17 +31,17 @@ fn route(sink: &str, types: &[Kind]) -> Route {
 }
 
 /// The same data, opened with two sinks.
-async fn two_sinks(backend: Backend) -> Backend {
+pub(super) async fn two_sinks(backend: Backend) -> Backend {
     let routes = vec![route("a", &[Kind::Default]), route("b", &[Kind::Default, Kind::Critical])];
     backend.reopened_with(routes).await
 }
 
-async fn store(backend: &Backend, number: u128, names: &[&str]) {
+pub(super) async fn store(backend: &Backend, number: u128, names: &[&str]) {
     let events = names.iter().map(|name| (client_id(name), good(name))).collect();
     backend.storage.events.apply(shared([plan(number, events)]), NOW).await.unwrap();
 }
 
-async fn lease(
+pub(super) async fn lease(
     backend: &Backend,
     sink: &str,
     token: u128,
@@ -53,11 +54,12 @@ async fn lease(
         lease_ms: 1_000,
         events_max: 100,
         bytes_max: 1 << 20,
+        order: DeliveryOrder::Shared,
     };
     backend.storage.delivery_queue.lease(ask).await.unwrap()
 }
 
-async fn settle(
+pub(super) async fn settle(
     backend: &Backend,
     sink: &str,
     (lease, leased): (Lease, Vec<LeasedDelivery>),
@@ -72,12 +74,12 @@ async fn settle(
     backend.storage.delivery_queue.settle(settlement).await
 }
 
-async fn sink(backend: &Backend, name: &str) -> SinkRow {
+pub(super) async fn sink(backend: &Backend, name: &str) -> SinkRow {
     let sinks = backend.storage.delivery_queue.sinks().await.unwrap();
     sinks.into_iter().find(|sink| sink.name == name).unwrap()
 }
 
-fn names(leased: &[LeasedDelivery]) -> Vec<&str> {
+pub(super) fn names(leased: &[LeasedDelivery]) -> Vec<&str> {
     leased.iter().map(|delivery| delivery.row.as_ref().unwrap().name.as_str()).collect()
 }
 
@@ -275,6 +277,7 @@ async fn a_lease_takes_no_more_bytes_than_asked_but_at_least_one_delivery(backen
         lease_ms: 1_000,
         events_max: 100,
         bytes_max,
+        order: DeliveryOrder::Shared,
     };
     assert_eq!(backend.storage.delivery_queue.lease(ask(10, 1)).await.unwrap().1.len(), 1);
     assert_eq!(backend.storage.delivery_queue.lease(ask(20_000, 2)).await.unwrap().1.len(), 2);
@@ -325,6 +328,7 @@ async fn retries_alone_fill_a_lease(backend: Backend) {
         lease_ms: 1_000,
         events_max: 6,
         bytes_max: 1 << 20,
+        order: DeliveryOrder::Shared,
     };
     assert_eq!(backend.storage.delivery_queue.lease(ask).await.unwrap().1.len(), 6);
 }

@@ -6,6 +6,7 @@ mod apply_laws;
 mod archive_laws;
 pub(crate) mod backend;
 mod database_laws;
+mod delivery_failure_laws;
 mod delivery_laws;
 mod key_laws;
 mod live_laws;

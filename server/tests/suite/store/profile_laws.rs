@@ -1,7 +1,8 @@
 //! The laws of profiles: each event is stored with what earlier events said about its user.
 
 use lamplight_server::store::{
-    DeliveryAsk, EventFilter, EventIdentity, EventQuery, LeaseToken, PlannedOutcome, Route, Storage,
+    DeliveryAsk, DeliveryOrder, EventFilter, EventIdentity, EventQuery, LeaseToken, PlannedOutcome,
+    Route, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -116,6 +117,7 @@ async fn a_delivery_knows_which_of_its_traits_are_outdated(backend: Backend) {
             lease_ms: 1_000,
             events_max: 100,
             bytes_max: 1 << 20,
+            order: DeliveryOrder::Shared,
         };
         let (_, leased) = backend.storage.delivery_queue.lease(ask).await.unwrap();
         let mut rows: Vec<_> = leased.into_iter().filter_map(|it| it.row).collect();

@@ -3,9 +3,9 @@
 use lamplight_server::process::row_id;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, EventFilter, EventIdentity, EventQuery, EventRef, EventTrace,
-    LeaseToken, PayloadId, Reason, RetentionLimits, RetryAsk, Route, SettledDelivery, Settlement,
-    Storage, Ticket, Week,
+    DeliveryAsk, DeliveryEnding, DeliveryOrder, EventFilter, EventIdentity, EventQuery, EventRef,
+    EventTrace, LeaseToken, PayloadId, Reason, RetentionLimits, RetryAsk, Route, SettledDelivery,
+    Settlement, Storage, Ticket, Week,
 };
 use lamplight_wire::event::Kind;
 use uuid::Uuid;
@@ -215,6 +215,7 @@ async fn deliveries_of_removed_events_end_with_them(backend: Backend) {
         lease_ms: 1_000,
         events_max,
         bytes_max: 1 << 20,
+        order: DeliveryOrder::Shared,
     };
     // One delivery of the first week is a dead letter; the other seven still wait.
     let (lease, leased) = storage.delivery_queue.lease(ask(1, at(3), 1)).await.unwrap();

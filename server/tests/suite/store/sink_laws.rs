@@ -1,8 +1,8 @@
 //! The laws of sinks: how they are listed, and when their lanes are woken.
 
 use lamplight_server::store::{
-    DeliveryAsk, EventIdentity, LeaseToken, Reason, Route, Settlement, SinkCondition, SinkRow,
-    Storage,
+    DeliveryAsk, DeliveryOrder, EventIdentity, LeaseToken, Reason, Route, Settlement,
+    SinkCondition, SinkRow, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -42,6 +42,7 @@ async fn set_condition(storage: &Storage, condition: SinkCondition) {
         lease_ms: 1_000,
         events_max: 1,
         bytes_max: 1,
+        order: DeliveryOrder::Shared,
     };
     let (lease, _) = storage.delivery_queue.lease(ask).await.unwrap();
     let (deliveries, condition) = (Vec::new(), Some(condition));

@@ -106,13 +106,8 @@ fn revive(
         reason: Some(RETRIED),
     };
     queue::log(connection, &line)?;
-    let ticket = DeliveryTicket {
-        event: letter.event,
-        queued_ms: now_ms,
-        attempts: 0,
-        steps: letter.steps.saturating_add(1),
-        bytes: letter.bytes,
-    };
+    let steps = letter.steps.saturating_add(1);
+    let ticket = DeliveryTicket::new(letter.event, now_ms, 0, steps, letter.bytes);
     queue::push(connection, letter.sink, &ticket, due_ms.max(1))?;
     sinks::count(connection, letter.sink, Moved { waiting: 1, dead: -1, ..Moved::default() })
 }

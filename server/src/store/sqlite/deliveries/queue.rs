@@ -4,14 +4,13 @@ use rusqlite::{Connection, Row, params};
 
 use super::sinks;
 use crate::store::Lease;
-use crate::store::fair_share::FairShare;
 use crate::store::sqlite::apply::profiles;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::read::events;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::{
-    DeliveryAsk, DeliveryEnding, DeliveryState, DeliveryStep, DeliveryTicket, LeasedDelivery,
-    Reason, RowId, SettledDelivery, Settlement, Week,
+    DeliveryAsk, DeliveryEnding, DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket,
+    LOG_STEPS_MAX, LeasedDelivery, Reason, RowId, SettledDelivery, Settlement, Week,
 };
 
 /// The most delivery steps that are read for one event.
@@ -51,6 +50,28 @@ pub(crate) fn log(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<
     Ok(added == 1)
 }
 
+/// Writes a failed attempt over the step before it, if that is a failed attempt, too. Returns
+/// whether it was.
+fn log_over(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<bool> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE deliveries SET at_ms = ?4, attempt = ?6, due_ms = ?7, reason = ?8, detail = ?9 \
+             WHERE event_id = ?1 AND sink = ?2 AND step = ?3 AND state = ?5",
+        )?
+        .execute(params![
+            line.event.0.as_bytes(),
+            line.sink,
+            line.step.saturating_sub(1),
+            line.at_ms,
+            line.state.name(),
+            line.attempt,
+            line.due_ms,
+            line.reason.map(|(code, _)| code),
+            line.reason.map(|(_, detail)| detail),
+        ])?;
+    Ok(changed == 1)
+}
+
 /// Queues a delivery that is due at `due_ms`.
 pub(crate) fn push(
     connection: &Connection,
@@ -60,8 +81,8 @@ pub(crate) fn push(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO delivery_queue (sink, due_ms, event_id, bytes, queued_ms, steps, attempts) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO delivery_queue (sink, due_ms, event_id, bytes, queued_ms, steps, attempts, \
+             first_failed_ms, alone_failed_ms, own_failures) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             sink,
@@ -70,7 +91,10 @@ pub(crate) fn push(
             ticket.bytes,
             ticket.queued_ms,
             ticket.steps,
-            ticket.attempts
+            ticket.attempts,
+            ticket.failures.first_ms,
+            ticket.failures.alone_ms,
+            ticket.failures.own,
         ])?;
     Ok(())
 }
@@ -87,10 +111,10 @@ pub(crate) fn lease(
     ask: &DeliveryAsk,
 ) -> rusqlite::Result<Vec<LeasedRow>> {
     let Some(sink) = sinks::running(connection, &ask.sink)? else { return Ok(Vec::new()) };
-    let share = FairShare { places: ask.events_max as usize, bytes_max: ask.bytes_max };
-    let retries = due(connection, sink, (1, ask.now_ms), share.places)?;
-    let fresh = due(connection, sink, (0, 0), share.fresh_max(retries.len()))?;
-    let taken = share.choose(retries, fresh, |row| row.ticket.bytes);
+    let retries = due(connection, Due::Again, sink, ask.now_ms, ask.events_max as usize)?;
+    let fresh = due(connection, Due::Fresh, sink, ask.now_ms, ask.fresh_max(retries.len()))?;
+    let isolated = due(connection, Due::Isolated, sink, ask.now_ms, 1)?.pop();
+    let taken = ask.choose(retries, fresh, isolated, |row| row.ticket.bytes);
     let lease = lease_of(ask);
     for row in &taken {
         let moved = connection
@@ -119,24 +143,53 @@ fn token(lease: Lease) -> [u8; 16] {
     lease.token.0.to_be_bytes()
 }
 
+/// A list of what is due.
+#[derive(Clone, Copy)]
+enum Due {
+    /// Never tried.
+    Fresh,
+    /// Failed before.
+    Again,
+    /// Fails by itself.
+    Isolated,
+}
+
+impl Due {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Fresh => "due_ms = 0 AND ?2 IS NOT NULL",
+            Self::Again => "due_ms BETWEEN 1 AND ?2 AND own_failures = 0",
+            Self::Isolated => "due_ms BETWEEN 1 AND ?2 AND own_failures > 0",
+        }
+    }
+}
+
 fn due(
     connection: &Connection,
+    list: Due,
     sink: i64,
-    span: (i64, i64),
+    now_ms: i64,
     limit: usize,
 ) -> rusqlite::Result<Vec<LeasedRow>> {
+    let condition = list.condition();
     connection
-        .prepare_cached(
-            "SELECT due_ms, event_id, bytes, queued_ms, steps, attempts FROM delivery_queue \
-             WHERE sink = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, event_id LIMIT ?4",
-        )?
-        .query_map(params![sink, span.0, span.1, limit], |row| {
+        .prepare_cached(&format!(
+            "SELECT due_ms, event_id, bytes, queued_ms, steps, attempts, first_failed_ms, alone_failed_ms, \
+             own_failures FROM delivery_queue WHERE sink = ?1 AND {condition} ORDER BY due_ms, event_id LIMIT ?3"
+        ))?
+        .query_map(params![sink, now_ms, limit], |row| {
+            let failures = DeliveryFailures {
+                first_ms: row.get(6)?,
+                alone_ms: row.get(7)?,
+                own: row.get(8)?,
+            };
             let ticket = DeliveryTicket {
                 event: row_id(row, 1)?,
                 bytes: row.get(2)?,
                 queued_ms: row.get(3)?,
                 steps: row.get(4)?,
                 attempts: row.get::<_, u32>(5)?.saturating_add(1),
+                failures,
             };
             Ok(LeasedRow { due_ms: row.get(0)?, ticket })
         })?
@@ -212,21 +265,25 @@ fn settle_one(
         DeliveryEnding::Dead(_) => moved.dead += 1,
         DeliveryEnding::Dropped(_) => moved.dropped += 1,
     }
-    let logged = log(
-        connection,
-        &Line {
-            event: ticket.event,
-            sink,
-            step: ticket.steps,
-            at_ms: now_ms,
-            state,
-            attempt: ticket.attempts,
-            due_ms,
-            reason: reason.map(|reason| (reason.code, &*reason.detail)),
-        },
-    )?;
-    debug_assert!(logged, "a step is logged once");
-    let next = DeliveryTicket { steps: ticket.steps.saturating_add(1), ..*ticket };
+    let line = Line {
+        event: ticket.event,
+        sink,
+        step: ticket.steps,
+        at_ms: now_ms,
+        state,
+        attempt: ticket.attempts,
+        due_ms,
+        reason: reason.map(|reason| (reason.code, &*reason.detail)),
+    };
+    let is_over = state == DeliveryState::Retry
+        && ticket.steps >= LOG_STEPS_MAX
+        && log_over(connection, &line)?;
+    if !is_over {
+        let logged = log(connection, &line)?;
+        debug_assert!(logged, "a step is logged once");
+    }
+    let steps = ticket.steps.saturating_add(u32::from(!is_over));
+    let next = DeliveryTicket { steps, ..*ticket };
     match (state, due_ms, reason) {
         (DeliveryState::Retry, Some(due_ms), _) => push(connection, sink, &next, due_ms)?,
         (DeliveryState::Dead, _, Some(reason)) => bury(connection, sink, &next, reason)?,

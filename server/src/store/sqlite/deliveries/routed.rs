@@ -80,8 +80,12 @@ mod tests {
     #[test]
     fn a_delivery_that_is_made_again_is_owed_once() {
         let mut connection = Connection::open_in_memory().unwrap();
-        let schema = include_str!("../../../../migrations/sqlite/store/V3__deliveries.sql");
-        connection.execute_batch(schema).unwrap();
+        for schema in [
+            include_str!("../../../../migrations/sqlite/store/V3__deliveries.sql"),
+            include_str!("../../../../migrations/sqlite/store/V7__delivery_failures.sql"),
+        ] {
+            connection.execute_batch(schema).unwrap();
+        }
         let (only, except) = (Vec::new(), Vec::new());
         let types = vec![Kind::Default];
         let route = Route { sink: "s".into(), kind: "file", types, only, except };

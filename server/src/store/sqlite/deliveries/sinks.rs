@@ -16,6 +16,11 @@ pub(crate) struct Moved {
 /// Records which sinks there are. Returns the number of each.
 pub(crate) fn set(connection: &Connection, routes: &[Route]) -> rusqlite::Result<Vec<i64>> {
     connection.execute(
+        "UPDATE delivery_queue SET first_failed_ms = NULL WHERE due_ms > 0 AND first_failed_ms IS NOT NULL \
+         AND sink IN (SELECT id FROM sinks WHERE stopped IS NOT NULL)",
+        [],
+    )?;
+    connection.execute(
         "UPDATE sinks SET is_configured = 0, stopped = NULL, rests_until_ms = NULL, rests_why = NULL",
         [],
     )?;
@@ -94,5 +99,14 @@ pub(crate) fn pause(
              stopped = CASE WHEN ?2 IS NULL THEN NULL ELSE stopped END WHERE name = ?1",
         )?
         .execute(params![name, paused_ms])?;
+    if changed == 1 && paused_ms.is_none() {
+        // Time that the sink was paused or stopped is not time in which a delivery failed.
+        connection
+            .prepare_cached(
+                "UPDATE delivery_queue SET first_failed_ms = NULL WHERE due_ms > 0 AND \
+                 first_failed_ms IS NOT NULL AND sink = (SELECT id FROM sinks WHERE name = ?1)",
+            )?
+            .execute([name])?;
+    }
     Ok(changed == 1)
 }

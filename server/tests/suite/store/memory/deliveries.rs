@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use lamplight_server::store::apply::Delivery;
-use lamplight_server::store::fair_share::FairShare;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryState, DeliveryStep, DeliveryTicket, Lease, RETRIED, RETRY_MAX, RetryAsk,
-    RetryCount, Route, RowId, SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
+    DeliveryAsk, DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket, LOG_STEPS_MAX,
+    Lease, RETRIED, RETRY_MAX, RetryAsk, RetryCount, Route, RowId, SettledDelivery, Settlement,
+    SinkCondition, SinkRow, StoreError,
 };
 
 /// Names a sink for as long as the data lives.
@@ -34,6 +34,14 @@ struct Owed {
     queued_ms: i64,
     attempts: u32,
     bytes: u64,
+    failures: DeliveryFailures,
+}
+
+impl Owed {
+    fn new(due_ms: i64, queued_ms: i64, bytes: u64) -> Self {
+        let failures = DeliveryFailures::default();
+        Self { due_ms, lease: None, queued_ms, attempts: 0, bytes, failures }
+    }
 }
 
 impl DeliveryTables {
@@ -42,7 +50,11 @@ impl DeliveryTables {
         for owed in self.queue.values_mut().filter(|owed| owed.lease.is_some()) {
             (owed.due_ms, owed.lease) = (1, None);
         }
-        for sink in &mut self.sinks {
+        for sink in 0..self.sinks.len() {
+            if self.sinks[sink].stopped.is_some() {
+                self.forget_first_failures(sink);
+            }
+            let sink = &mut self.sinks[sink];
             (sink.is_configured, sink.stopped, sink.rests) = (false, None, None);
         }
         for route in routes {
@@ -52,6 +64,12 @@ impl DeliveryTables {
             });
             let sink = &mut self.sinks[number];
             (sink.kind, sink.is_configured) = (route.kind.to_owned(), true);
+        }
+    }
+
+    fn forget_first_failures(&mut self, sink: SinkNumber) {
+        for (_, owed) in self.queue.iter_mut().filter(|((of, _), _)| *of == sink) {
+            owed.failures.first_ms = None;
         }
     }
 
@@ -69,14 +87,15 @@ impl DeliveryTables {
         let reason = delivery.reason.map(|(code, detail)| (code.to_owned(), detail.to_owned()));
         self.record(key, (now_ms, delivery.state, 0, None), reason);
         if delivery.state == DeliveryState::Queued {
-            let (queued_ms, bytes) = (now_ms, delivery.bytes);
-            let owed = Owed { due_ms: 0, lease: None, queued_ms, attempts: 0, bytes };
+            let owed = Owed::new(0, now_ms, delivery.bytes);
             self.queue.insert((sink, delivery.event), owed);
         } else {
             self.sinks[sink].dropped += 1;
         }
     }
 
+    /// Adds a step. Of many failed attempts in a row the last one takes the place of the one before
+    /// it.
     fn record(
         &mut self,
         (event, sink): (RowId, SinkNumber),
@@ -86,7 +105,12 @@ impl DeliveryTables {
         let (reason, detail) = reason.unzip();
         let sink_name = self.sinks[sink].name.clone();
         let step = DeliveryStep { sink: sink_name, at_ms, state, attempt, due_ms, reason, detail };
-        self.log.entry((event, sink)).or_default().push(step);
+        let log = self.log.entry((event, sink)).or_default();
+        let is_retry = |it: &DeliveryStep| it.state == DeliveryState::Retry;
+        if log.len() >= LOG_STEPS_MAX as usize && is_retry(&step) {
+            log.pop_if(|last| is_retry(last));
+        }
+        log.push(step);
     }
 
     /// Every step of every delivery of an event.
@@ -109,23 +133,28 @@ impl DeliveryTables {
         }
         let owed_to_sink =
             || self.queue.range((sink, first_row_at(0))..).take_while(|it| it.0.0 == sink);
-        let due = |is_retry: bool| {
-            let due = owed_to_sink()
-                .filter(|(_, owed)| (owed.due_ms > 0) == is_retry && owed.due_ms <= ask.now_ms);
+        let due = |is_retry: bool, is_isolated: bool| {
+            let due = owed_to_sink().filter(|(_, owed)| {
+                (owed.due_ms > 0) == is_retry
+                    && owed.failures.is_isolated() == is_isolated
+                    && owed.due_ms <= ask.now_ms
+            });
             let mut due: Vec<_> = due.map(|(key, owed)| (owed.due_ms, *key, owed.bytes)).collect();
             due.sort_unstable_by_key(|(due_ms, key, _)| (*due_ms, *key));
             due
         };
-        let share = FairShare { places: ask.events_max as usize, bytes_max: ask.bytes_max };
-        let chosen = share.choose(due(true), due(false), |(_, _, bytes)| *bytes);
+        let isolated = due(true, true).into_iter().next();
+        let chosen =
+            ask.choose(due(true, false), due(false, false), isolated, |(_, _, bytes)| *bytes);
         let mut tickets = Vec::with_capacity(chosen.len());
         for (_, key, _) in chosen {
             let steps = self.step_count((key.1, sink));
             let Some(owed) = self.queue.get_mut(&key) else { continue };
             (owed.due_ms, owed.lease) = (lease.until_ms, Some(lease));
             owed.attempts += 1;
-            let Owed { queued_ms, attempts, bytes, .. } = *owed;
-            tickets.push(DeliveryTicket::new(key.1, queued_ms, attempts, steps, bytes));
+            let Owed { queued_ms, attempts, bytes, failures, .. } = *owed;
+            let ticket = DeliveryTicket::new(key.1, queued_ms, attempts, steps, bytes);
+            tickets.push(ticket.with_failures(failures));
         }
         tickets
     }
@@ -166,7 +195,8 @@ impl DeliveryTables {
         self.record((event, sink), (now_ms, state, owed.attempts, due_ms), reason.clone());
         match (state, due_ms, reason) {
             (DeliveryState::Retry, Some(due_ms), _) => {
-                self.queue.insert((sink, event), Owed { due_ms, lease: None, ..owed });
+                let failures = settled.ticket.failures();
+                self.queue.insert((sink, event), Owed { due_ms, lease: None, failures, ..owed });
             }
             (DeliveryState::Dead, _, Some((reason, _))) => {
                 self.dead_letters.insert((sink, event), (reason, owed.bytes));
@@ -180,12 +210,13 @@ impl DeliveryTables {
 
     /// Pauses a sink, or resumes it. Gives whether it exists.
     pub(super) fn pause(&mut self, name: &str, pause: bool, now_ms: i64) -> bool {
-        let Some(sink) = self.number(name) else { return false };
-        let sink = &mut self.sinks[sink];
+        let Some(number) = self.number(name) else { return false };
+        let sink = &mut self.sinks[number];
         if pause {
             sink.paused_ms.get_or_insert(now_ms);
         } else {
             (sink.paused_ms, sink.stopped) = (None, None);
+            self.forget_first_failures(number);
         }
         true
     }
@@ -213,10 +244,7 @@ impl DeliveryTables {
                 let step = (ask.now_ms, DeliveryState::Queued, 0, Some(due_ms));
                 let reason = Some((code.to_owned(), detail.to_owned()));
                 self.record((event, sink), step, reason);
-                let queued_ms = ask.now_ms;
-                let owed =
-                    Owed { due_ms: due_ms.max(1), lease: None, queued_ms, attempts: 0, bytes };
-                self.queue.insert((sink, event), owed);
+                self.queue.insert((sink, event), Owed::new(due_ms.max(1), ask.now_ms, bytes));
             }
         }
         RetryCount { count, is_more }

@@ -9,9 +9,9 @@ use lamplight_server::store::LeaseToken;
 use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{self, OpenError, WriterLimits};
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, Encoding, EventFilter, EventQuery, EventRef, LeaseAsk,
-    LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, ProducerQuery, Reason,
-    RefusedQuery, Route, SettledDelivery, Settlement, Storage, WorkerSlot,
+    DeliveryAsk, DeliveryEnding, DeliveryOrder, Encoding, EventFilter, EventQuery, EventRef,
+    LeaseAsk, LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, ProducerQuery,
+    Reason, RefusedQuery, Route, SettledDelivery, Settlement, Storage, WorkerSlot,
 };
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::SystemEntropy;
@@ -143,6 +143,7 @@ impl Server {
             lease_ms: 60_000,
             events_max,
             bytes_max: 1 << 30,
+            order: DeliveryOrder::Shared,
         };
         let (lease, leased) = self.storage.delivery_queue.lease(ask).await.unwrap();
         assert!(leased.iter().all(|delivery| delivery.row.is_some()), "an event is gone");
