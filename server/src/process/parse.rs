@@ -5,9 +5,6 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use lamplight_wire::batch::{Body, BodyError};
 use lamplight_wire::event::{self, Event};
-use lamplight_wire::{Producer, limits};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::enrich::Enrichers;
 use super::row_id::row_id;
@@ -73,7 +70,7 @@ fn decide(text: &str, received_ms: i64, skew_ms: Option<i64>) -> (EventIdentity,
         Ok(event) => columns(event, received_ms, skew_ms),
         Err(invalid) => {
             let outcome = PlannedOutcome::Refuse { reason: invalid.reason, detail: invalid.detail };
-            (identity_of_refused(text), outcome)
+            (identity(event::EventIdentity::of_refused(text)), outcome)
         }
     }
 }
@@ -83,11 +80,6 @@ fn columns(
     received_ms: i64,
     skew_ms: Option<i64>,
 ) -> (EventIdentity, PlannedOutcome) {
-    let identity = match event.identity {
-        event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
-        event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
-        event::EventIdentity::Anonymous => EventIdentity::Anonymous,
-    };
     let time_ms = match (event.ts_ms, skew_ms) {
         (Some(ts_ms), Some(skew_ms)) => ts_ms.saturating_add(skew_ms),
         (Some(ts_ms), None) => ts_ms,
@@ -106,41 +98,14 @@ fn columns(
         monitor_json: event.monitor.map(|(_, json)| json.to_owned()),
         enrichment_json: None,
     };
-    (identity, PlannedOutcome::Store(Box::new(columns)))
+    (identity(event.identity), PlannedOutcome::Store(Box::new(columns)))
 }
 
-#[derive(Deserialize)]
-struct Names<'a> {
-    #[serde(borrow)]
-    producer: Option<&'a RawValue>,
-    #[serde(borrow)]
-    seq: Option<&'a RawValue>,
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-}
-
-/// The identity of an event that cannot be stored. Its sequence number arrived, so it is no hole,
-/// and a repetition is a duplicate.
-fn identity_of_refused(text: &str) -> EventIdentity {
-    let Ok(names) = serde_json::from_str::<Names<'_>>(text) else {
-        return EventIdentity::Anonymous;
-    };
-    let producer: Option<Producer> = names
-        .producer
-        .and_then(|json| serde_json::from_str::<Cow<'_, str>>(json.get()).ok())
-        .and_then(|name| Producer::parse(&name));
-    let seq = names
-        .seq
-        .and_then(|json| serde_json::from_str::<u64>(json.get()).ok())
-        .filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
-    let name = names
-        .id
-        .and_then(|json| serde_json::from_str::<String>(json.get()).ok())
-        .filter(|name| (1..=limits::ID_BYTES_MAX).contains(&name.len()));
-    match (names.producer.is_some() || names.seq.is_some(), producer, seq, name) {
-        (_, Some(producer), Some(seq), _) => EventIdentity::Numbered(producer, seq),
-        (false, _, _, Some(name)) => EventIdentity::ClientId(name),
-        _ => EventIdentity::Anonymous,
+fn identity(of: event::EventIdentity<'_>) -> EventIdentity {
+    match of {
+        event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
+        event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
+        event::EventIdentity::Anonymous => EventIdentity::Anonymous,
     }
 }
 
@@ -157,6 +122,7 @@ fn day(ms: i64) -> u32 {
 mod tests {
     use super::*;
     use crate::store::{Encoding, PayloadId};
+    use lamplight_wire::Producer;
     use lamplight_wire::reason::InvalidReason;
     use uuid::Uuid;
 

@@ -17,3 +17,4 @@ mod refusals;
 mod replaying;
 mod set_aside;
 mod starting;
+mod validating;
