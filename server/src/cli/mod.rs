@@ -177,7 +177,9 @@ mod tests {
         let flags = |path: &[&str]| {
             let command = path.iter().fold(&cli, |it, name| it.find_subcommand(name).unwrap());
             let flags = command.get_arguments().filter(|arg| arg.get_env().is_some());
-            flags.map(|arg| arg.get_id().to_string()).collect::<Vec<_>>()
+            let mut names: Vec<_> = flags.map(|arg| arg.get_id().to_string()).collect();
+            names.sort();
+            names
         };
         let serve = flags(&["serve"]);
         assert!(serve.contains(&"listen".to_owned()));

@@ -3,7 +3,8 @@
 //! The checks, in order: key, origin, content type and encoding, shutdown, space on the disk, the
 //! key's rate limit, size and speed of the body while it arrives, size while it is decompressed,
 //! depth, JSON, number of events. Intake looks nothing up and enriches nothing. An invalid event
-//! does not fail the request: the process stage gives it an outcome later.
+//! does not fail the request: the process stage gives it an outcome later. A dry run
+//! (`?validate=1`) makes the same checks, stores nothing, and answers what the outcomes would be.
 //!
 //! The key is not checked by an extractor, because a refusal must first read the rest of the body.
 //! Otherwise the connection is reset and the client never sees the answer.
@@ -18,7 +19,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 
-use crate::formats::lamplight::{self, BodySize};
+use crate::formats::lamplight::{self, FormatError};
 use crate::http::credentials;
 use crate::http::listen::Peer;
 use crate::http::unread_body;
@@ -27,19 +28,21 @@ use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
 mod budget;
 mod client_info;
+mod dry_run;
 mod origin;
 mod proxies;
 mod receive;
 mod refusal;
 mod state;
 
+use budget::Reservation;
 pub use client_info::{ClientInfoPolicy, ClientNetwork};
 pub use proxies::{Network, NetworkError, TrustedProxies};
 use refusal::Refusal;
 pub use state::IntakeState;
 
-/// Largest uncompressed body that is measured on the request's own thread, in bytes. Others are
-/// measured on a thread where they delay no other request.
+/// Largest uncompressed body that is read on the request's own thread, in bytes. Others are read on
+/// a thread where they delay no other request.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 
 /// `POST /v1/events`: events from anywhere, with a write key.
@@ -54,8 +57,13 @@ pub async fn logs(State(state): State<Arc<IntakeState>>, request: Request) -> Re
 
 async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Response {
     let (head, mut body) = request.into_parts();
-    match stage(state, &head, &mut body, kind).await {
-        Ok((payload, events)) => accepted(payload, events),
+    let answer = match dry_run::is_asked(head.uri.query()) {
+        Ok(false) => stage(state, &head, &mut body, kind).await,
+        Ok(true) => dry_run::check(state, &head, &mut body, kind).await,
+        Err(refusal) => Err(refusal),
+    };
+    match answer {
+        Ok(json) => answered(json),
         Err(refusal) => {
             if refusal.leaves_body() {
                 unread_body::discard(body).await;
@@ -65,12 +73,21 @@ async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Respons
     }
 }
 
-async fn stage(
+/// A body that arrived within the limits of its key.
+struct ReceivedBody {
+    owner: Arc<HeldKey>,
+    encoding: Encoding,
+    body: Bytes,
+    /// Its part of the memory for bodies.
+    reservation: Reservation,
+}
+
+async fn receive_body(
     state: &IntakeState,
     head: &Parts,
     body: &mut Body,
     kind: KeyKind,
-) -> Result<(PayloadId, u32), Refusal> {
+) -> Result<ReceivedBody, Refusal> {
     let owner = check_key(state, head, kind)?;
     let HeldKey { key, meter } = &*owner;
     origin::check(key, &head.headers)?;
@@ -82,11 +99,23 @@ async fn stage(
     meter
         .check(&key.rules, state.clock.now_ms())
         .map_err(|limit| Refusal::RateLimited { key_id: key.id.clone(), limit })?;
-    let (body, _reservation) =
+    let (body, reservation) =
         receive::receive(body, &state.receiving, state.clock.now_ms()).await?;
     meter.charge_bytes(&key.rules, body.len() as u64, state.clock.now_ms());
     let encoding = lamplight::encoding(declared, &body);
-    let size = measure(state, encoding, &body).await?;
+    Ok(ReceivedBody { owner, encoding, body, reservation })
+}
+
+async fn stage(
+    state: &IntakeState,
+    head: &Parts,
+    body: &mut Body,
+    kind: KeyKind,
+) -> Result<Vec<u8>, Refusal> {
+    let received = receive_body(state, head, body, kind).await?;
+    let size = read_body(state, &received, lamplight::measure).await?;
+    let ReceivedBody { owner, encoding, body, reservation: _reservation } = received;
+    let HeldKey { key, meter } = &*owner;
     let received_ms = state.clock.now_ms();
     meter.charge_events(&key.rules, u64::from(size.events), received_ms);
     let id = PayloadId(state.entropy.uuid_v7(received_ms)?);
@@ -108,7 +137,7 @@ async fn stage(
     state.payload_queue.stage(NewPayload { metadata, body }).await?;
     drop(in_flight);
     state.throughput.record(u64::from(size.events), received_ms, state.clock.now_ms());
-    Ok((id, size.events))
+    Ok(format!(r#"{{"status":"OK","payload":"{id}","events":{}}}"#, size.events).into_bytes())
 }
 
 fn check_key(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Arc<HeldKey>, Refusal> {
@@ -140,28 +169,30 @@ fn check_open(state: &IntakeState) -> Result<(), Refusal> {
     }
 }
 
-async fn measure(
+/// Reads a body with `read`, on a thread where that delays no other request if it may take long.
+async fn read_body<T: Send + 'static>(
     state: &IntakeState,
-    encoding: Encoding,
-    body: &Bytes,
-) -> Result<BodySize, Refusal> {
+    received: &ReceivedBody,
+    read: fn(Encoding, &[u8]) -> Result<T, FormatError>,
+) -> Result<T, Refusal> {
+    let ReceivedBody { encoding, body, .. } = received;
+    let encoding = *encoding;
     if encoding == Encoding::Identity && body.len() <= INLINE_BYTES_MAX {
-        return Ok(lamplight::measure(encoding, body)?);
+        return Ok(read(encoding, body)?);
     }
     let permit = Arc::clone(&state.decompressing).acquire_owned().await;
     // The semaphore is never closed, so this error does not happen.
     let permit = permit.map_err(|_| Refusal::Disconnected)?;
     let body = body.clone();
-    let measured = tokio::task::spawn_blocking(move || {
+    let reading = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        lamplight::measure(encoding, &body)
+        read(encoding, &body)
     });
-    Ok(measured.await??)
+    Ok(reading.await??)
 }
 
-fn accepted(payload: PayloadId, events: u32) -> Response {
-    let text = format!(r#"{{"status":"OK","payload":"{payload}","events":{events}}}"#);
-    let mut response = Response::new(Body::from(text));
+fn answered(json: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(json));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -50,6 +50,12 @@ pub(super) enum Refusal {
         limit.retry_after_s
     )]
     RateLimited { key_id: String, limit: LimitExceeded },
+    #[error(
+        "invalid value {} for `validate`: send `validate=1` to check events without storing them, or \
+         leave it out",
+        quoted(.0)
+    )]
+    ValidateInvalid(String),
     #[error("missing Content-Type: send application/json or text/plain")]
     ContentTypeMissing,
     #[error("unsupported Content-Type {}: send application/json or text/plain", quoted(.0))]
@@ -175,6 +181,7 @@ impl Refusal {
             Self::OriginNotAllowed { .. } | Self::OriginMissing { .. } => {
                 (StatusCode::FORBIDDEN, "origin_not_allowed")
             }
+            Self::ValidateInvalid(_) => (StatusCode::BAD_REQUEST, "parameter_invalid"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::ContentTypeMissing | Self::ContentType(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unsupported")

@@ -75,11 +75,6 @@ fn columns(
     sent_at: SentAt,
     received_ms: i64,
 ) -> (EventIdentity, EventColumns, Doubts) {
-    let identity = match event.identity {
-        event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
-        event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
-        event::EventIdentity::Anonymous => EventIdentity::Anonymous,
-    };
     let (time_ms, time) = happened_ms(event.ts, sent_at, received_ms);
     let columns = EventColumns {
         kind: event.kind,
@@ -95,7 +90,15 @@ fn columns(
         enrichment_json: None,
     };
     let user = event.user.placeholders;
-    (identity, columns, Doubts { time, user })
+    (identity(event.identity), columns, Doubts { time, user })
+}
+
+pub(super) fn identity(of: event::EventIdentity<'_>) -> EventIdentity {
+    match of {
+        event::EventIdentity::Numbered(producer, seq) => EventIdentity::Numbered(producer, seq),
+        event::EventIdentity::ClientId(name) => EventIdentity::ClientId(name.into_owned()),
+        event::EventIdentity::Anonymous => EventIdentity::Anonymous,
+    }
 }
 
 /// The day of a time, UTC, as the number `YYYYMMDD`; 0 for a time outside the years 1 to 9999.

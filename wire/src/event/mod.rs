@@ -3,9 +3,17 @@
 use crate::{Producer, json};
 
 #[cfg(feature = "serde")]
+mod difference;
+#[cfg(feature = "serde")]
+mod identity;
+#[cfg(feature = "serde")]
 mod read;
 #[cfg(feature = "serde")]
-pub use read::{Event, EventIdentity, Invalid, Kind};
+pub use difference::{Difference, Differences};
+#[cfg(feature = "serde")]
+pub use identity::EventIdentity;
+#[cfg(feature = "serde")]
+pub use read::{Event, Invalid, Kind};
 
 /// The parts of an event that the SDK writes, all in ASCII. Every `*_json` part is a JSON text;
 /// every other text is escaped as inside a JSON string. Storage then needs one byte per character:

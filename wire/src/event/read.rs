@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::EventIdentity;
 use crate::monitor::Monitor;
 use crate::reason::InvalidReason;
 use crate::time::ClientTime;
 use crate::user::User;
-use crate::{Producer, json, limits};
+use crate::{json, limits};
 
 /// Why an event is not stored: a stable reason and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,18 +46,6 @@ impl Kind {
     }
 }
 
-/// What distinguishes an event from every other one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventIdentity<'a> {
-    /// A sequence number of its producer: deduplicated permanently.
-    Numbered(Producer, u64),
-    /// An id chosen by a client that does not number its events.
-    ClientId(Cow<'a, str>),
-    /// Neither: the event is identified by its position in its payload, so a resent payload makes
-    /// new events.
-    Anonymous,
-}
-
 /// An event that can be stored. Texts ending in `json` are as received.
 #[derive(Debug, Clone)]
 pub struct Event<'a> {
@@ -81,7 +70,7 @@ pub struct Event<'a> {
 }
 
 /// The members of an event that are read.
-const FIELDS: [&str; 11] = [
+pub(super) const FIELDS: [&str; 11] = [
     "name",
     "ts",
     "properties",
@@ -120,7 +109,11 @@ impl<'a> Event<'a> {
         Ok(Self {
             name,
             ts: ts.map(checked_ts).transpose()?,
-            identity: checked_identity(producer.as_deref(), number_of(seq)?, text_of("id", id)?)?,
+            identity: EventIdentity::checked(
+                producer.as_deref(),
+                number_of(seq)?,
+                text_of("id", id)?,
+            )?,
             kind: checked_kind(text_of("type", kind)?.as_deref(), monitor.is_some())?,
             user: User::read(user_id, anonymous_id)?,
             session: text_of("session", session)?,
@@ -218,38 +211,6 @@ fn checked_ts(json: &str) -> Result<ClientTime, Invalid> {
             ),
         )
     })
-}
-
-fn checked_identity<'a>(
-    producer: Option<&str>,
-    seq: Option<u64>,
-    id: Option<Cow<'a, str>>,
-) -> Result<EventIdentity<'a>, Invalid> {
-    if producer.is_some() || seq.is_some() {
-        let producer = producer.and_then(Producer::parse);
-        let seq = seq.filter(|seq| (1..=limits::SEQ_MAX).contains(seq));
-        return match (producer, seq) {
-            (Some(producer), Some(seq)) => Ok(EventIdentity::Numbered(producer, seq)),
-            _ => Err(Invalid::new(
-                InvalidReason::ProducerInvalid,
-                format!(
-                    "`producer` and `seq` must be 26 characters of Crockford base32 and an integer from 1 to {}: \
-                     send both, or leave both out if you do not number events",
-                    limits::SEQ_MAX
-                ),
-            )),
-        };
-    }
-    match id {
-        None => Ok(EventIdentity::Anonymous),
-        Some(id) if (1..=limits::ID_BYTES_MAX).contains(&id.len()) => {
-            Ok(EventIdentity::ClientId(id))
-        }
-        Some(id) => Err(Invalid::new(
-            InvalidReason::IdInvalid,
-            format!("`id` has {} bytes; 1 to {} are accepted", id.len(), limits::ID_BYTES_MAX),
-        )),
-    }
 }
 
 fn checked_kind(kind: Option<&str>, has_monitor: bool) -> Result<Kind, Invalid> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{Server, WRITE_KEY};
 
-fn golden(name: &str) -> Vec<Value> {
+pub(crate) fn golden(name: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/wire").join(name);
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -46,7 +46,7 @@ fn every_golden_event_has_the_outcome_in_the_contract() {
 }
 
 /// The body of a case: literal, or made of pieces that are each repeated a number of times.
-fn body_text(case: &Value) -> String {
+pub(crate) fn body_text(case: &Value) -> String {
     if let Some(body) = case["body"].as_str() {
         return body.to_owned();
     }

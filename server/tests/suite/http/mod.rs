@@ -22,3 +22,4 @@ mod replaying;
 mod set_aside;
 mod starting;
 mod times;
+mod validating;
