@@ -69,9 +69,12 @@ impl Config {
 
 /// The settings of `lamplight demo`: the same, but events of the demo are not mixed with real ones.
 pub(crate) fn with_demo_data(settings: Command) -> Command {
-    settings.mut_arg("data", |data| {
-        data.default_value(DEMO_DATA)
-            .help("Directory of the demo's databases; created if it does not exist")
+    // `mut_arg` would change the order of the settings.
+    settings.mut_args(|arg| match arg.get_id().as_str() {
+        "data" => arg
+            .default_value(DEMO_DATA)
+            .help("Directory of the demo's databases; created if it does not exist"),
+        _ => arg,
     })
 }
 

@@ -1,5 +1,5 @@
-//! The data directory: created if missing, locked for one process at a time, and never shared by the
-//! demo and the real server.
+//! The data directory: created if missing, locked for one process at a time, and never shared by
+//! the demo and the real server.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};

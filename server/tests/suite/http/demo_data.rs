@@ -1,7 +1,8 @@
 //! The demo's data directory, which is never that of the server.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::harness::Server;
 
@@ -12,8 +13,16 @@ fn lamplight(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// What the command says when it refuses to start.
 fn refusal(mut command: Command) -> String {
-    let output = command.output().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    if !first.is_empty() {
+        child.kill().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(first, "", "it must not start");
     assert!(!output.status.success());
     String::from_utf8(output.stderr).unwrap()
 }
