@@ -4,6 +4,7 @@ use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
 use super::params::{PRODUCER, Params, invalid, invalid_value};
+use super::span::Span;
 use crate::http::problem::Problem;
 use crate::store::EventFilter;
 
@@ -12,9 +13,10 @@ const PROPERTIES_MAX: usize = 8;
 /// Most keys in the path to a property.
 const PATH_KEYS_MAX: usize = 16;
 
-/// Takes the filter from `params`. `from` and `to` are times of receipt.
-pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
-    Ok(EventFilter {
+/// Takes the filter from `params`, and the span of time in it.
+pub(super) fn read(params: &mut Params) -> Result<(EventFilter, Span), Problem> {
+    let span = Span::read(params)?;
+    let mut filter = EventFilter {
         name: params.text("name"),
         kind: params.value("type", "default, critical or monitor", |text| {
             [Kind::Default, Kind::Critical, Kind::Monitor]
@@ -24,10 +26,11 @@ pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
         source: params.text("source"),
         user: params.text("user"),
         producer: params.value("producer", PRODUCER, Producer::parse)?,
-        from_ms: params.time_ms("from")?,
-        to_ms: params.time_ms("to")?,
         properties: properties(params.prefixed("prop."))?,
-    })
+        ..EventFilter::default()
+    };
+    span.add_to(&mut filter);
+    Ok((filter, span))
 }
 
 fn properties(given: Vec<(String, String)>) -> Result<Vec<(Vec<String>, String)>, Problem> {

@@ -7,14 +7,12 @@
 use lamplight_wire::time::{ClientTime, SentAt};
 use serde::Serialize;
 
-const MINUTE_MS: i64 = 60 * 1_000;
-const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+use crate::store::AHEAD_MS_MAX;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// No event happened before 1990, so an earlier time is from a clock or a field that was never set.
 const EARLIEST_MS: i64 = 631_152_000_000;
-/// An event may happen this long after it was sent or received, because clocks are adjusted while
-/// events wait, and differ.
-const AHEAD_MS_MAX: i64 = 10 * MINUTE_MS;
 /// A larger skew needs events that were sent soon after they happened.
 const ORDINARY_SKEW_MS: i64 = DAY_MS;
 /// How soon: a larger distance between the two times shows that they are not of the same clock.

@@ -3,7 +3,7 @@
 use lamplight_wire::Producer;
 
 use super::outcome::Outcome;
-use super::{EventFilter, EventRow, RefusedEvent, RowId, Week};
+use super::{Calendar, EventFilter, EventRow, RefusedEvent, RowId, Week};
 
 /// What events are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +12,9 @@ pub enum Grouping {
     Name,
     /// Their type.
     Kind,
-    /// The day they were received, UTC.
+    /// The day, in the query's calendar.
     Day,
-    /// The hour they were received, UTC.
+    /// The hour, in the query's calendar.
     Hour,
     /// A property, by the keys that lead to it.
     Property(Vec<String>),
@@ -27,6 +27,8 @@ pub struct AggregateQuery {
     pub filter: EventFilter,
     /// How to group them.
     pub by: Grouping,
+    /// Which days and hours they are in.
+    pub calendar: Calendar,
 }
 
 /// Counts of events.

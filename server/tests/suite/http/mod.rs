@@ -7,6 +7,7 @@ mod counting;
 mod demo;
 mod faults;
 mod golden;
+mod happened;
 mod limits;
 mod live;
 mod logging;

@@ -13,7 +13,7 @@ use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::runs;
-use crate::store::{Aggregate, AggregateQuery, EventQuery, Grouping, RowId};
+use crate::store::{Aggregate, AggregateQuery, EventClock, EventQuery, Grouping, RowId};
 
 /// The most rows that one count reads.
 const SCAN_ROWS_MAX: u64 = 2_000_000;
@@ -27,8 +27,6 @@ const ROWS_MAX: usize = 1_000;
 /// A row's id, and a property as text: a string as it is, anything else as its JSON text.
 const PROPERTY: &str = "id, CASE json_type(properties, ?) WHEN 'text' THEN json_extract(properties, ?) \
      ELSE properties -> ? END";
-
-const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// A count that continues from one file of events to the next.
 #[derive(Debug, Default)]
@@ -129,8 +127,8 @@ fn read(
         }
         let key = match &query.by {
             Grouping::Name | Grouping::Kind | Grouping::Property(_) => row.get(1)?,
-            Grouping::Day => Some(day(row.get(1)?)),
-            Grouping::Hour => Some(hour(row.get(1)?)),
+            Grouping::Day => Some(query.calendar.day(row.get(1)?)),
+            Grouping::Hour => Some(query.calendar.hour(row.get(1)?)),
         };
         tally.count(key);
     }
@@ -144,20 +142,23 @@ pub(crate) fn statement(query: &AggregateQuery) -> (String, Vec<Value>) {
     let list = EventQuery { filter: filter.clone(), after: None, limit: 0 };
     let mut seek = Conditions::default();
     push_span(&mut seek, &list);
-    select(key(&query.by), filter, index(filter), seek)
+    select(key(query), filter, index(filter), seek)
 }
 
 /// The same for rows with ids in a span, both ends included.
 pub(crate) fn in_span(query: &AggregateQuery, span: (RowId, RowId)) -> (String, Vec<Value>) {
-    select(key(&query.by), &query.filter, BY_ID, Conditions::span(span))
+    select(key(query), &query.filter, BY_ID, Conditions::span(span))
 }
 
 /// A row's id and the key that it is counted under.
-fn key(by: &Grouping) -> (&'static str, Vec<Value>) {
-    match by {
+fn key(query: &AggregateQuery) -> (&'static str, Vec<Value>) {
+    match &query.by {
         Grouping::Name => ("id, name", Vec::new()),
         Grouping::Kind => ("id, type", Vec::new()),
-        Grouping::Day | Grouping::Hour => ("id, received_ms", Vec::new()),
+        Grouping::Day | Grouping::Hour => match query.calendar.clock {
+            EventClock::Received => ("id, received_ms", Vec::new()),
+            EventClock::Happened => ("id, time_ms", Vec::new()),
+        },
         Grouping::Property(path) => {
             let path = Value::Text(json_path(path));
             (PROPERTY, vec![path.clone(), path.clone(), path])
@@ -168,17 +169,4 @@ fn key(by: &Grouping) -> (&'static str, Vec<Value>) {
 /// The time in a row's id.
 fn ms_of(id: u128) -> i64 {
     i64::try_from(id >> 80).unwrap_or(i64::MAX)
-}
-
-fn day(ms: i64) -> String {
-    utc(ms, "%Y-%m-%d")
-}
-
-fn hour(ms: i64) -> String {
-    utc(ms - ms.rem_euclid(HOUR_MS), "%Y-%m-%dT%H:%M:%SZ")
-}
-
-fn utc(ms: i64, format: &str) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| ms.to_string(), |time| time.strftime(format).to_string())
 }

@@ -174,6 +174,12 @@ pub(crate) fn select(
             check.push("type = ?", is);
         }
     }
+    if let Some(from_ms) = filter.happened_from_ms {
+        check.push("time_ms >= ?", [Value::Integer(from_ms)]);
+    }
+    if let Some(to_ms) = filter.happened_to_ms {
+        check.push("time_ms < ?", [Value::Integer(to_ms)]);
+    }
     for (path, value) in &filter.properties {
         push_property(&mut check, path, value);
     }

@@ -11,7 +11,8 @@ use super::{aggregate, events, live, refused};
 use crate::store::Outcome;
 use crate::store::sqlite::weeks::runs;
 use crate::store::{
-    AggregateQuery, EventFilter, EventQuery, Grouping, Position, RefusedQuery, RowId,
+    AggregateQuery, Calendar, EventClock, EventFilter, EventQuery, Grouping, Position,
+    RefusedQuery, RowId,
 };
 
 const WEEK: [&str; 2] = [
@@ -48,7 +49,7 @@ fn plan(connection: &Connection, (sql, values): (&str, Vec<Value>)) -> Vec<Strin
 
 /// Every combination of the parts that a filter can have.
 fn filters() -> impl Iterator<Item = EventFilter> {
-    (0..256_u32).map(|bits| {
+    (0..512_u32).map(|bits| {
         let has = |bit: u32| bits >> bit & 1 == 1;
         let text = |bit: u32| has(bit).then(|| "x".to_owned());
         EventFilter {
@@ -59,6 +60,8 @@ fn filters() -> impl Iterator<Item = EventFilter> {
             producer: has(4).then(|| Producer::from_bits(1)),
             from_ms: has(5).then_some(1),
             to_ms: has(6).then_some(2),
+            happened_from_ms: has(8).then_some(1),
+            happened_to_ms: has(8).then_some(2),
             properties: text(7).map(|value| (vec!["a".to_owned()], value)).into_iter().collect(),
         }
     })
@@ -116,7 +119,12 @@ fn every_count_of_events_searches_an_index() {
     for filter in filters() {
         let property = Grouping::Property(vec!["a".into(), "b".into()]);
         for by in [Grouping::Name, Grouping::Kind, Grouping::Day, Grouping::Hour, property] {
-            let query = AggregateQuery { filter: filter.clone(), by };
+            let clock = match filter.happened_from_ms {
+                Some(_) => EventClock::Happened,
+                None => EventClock::Received,
+            };
+            let calendar = Calendar { clock, ..Calendar::default() };
+            let query = AggregateQuery { filter: filter.clone(), by, calendar };
             check(
                 &connection,
                 match query.filter.producer {
