@@ -4,7 +4,7 @@
 //! what a client calls `sent_at` may be something else: another unit, zero, or a constant. So the
 //! correction is used only where both times of the client agree with each other.
 
-use lamplight_wire::time::{ClientTime, SentAt};
+use lamplight_wire::time::{ClientTime, SentAt, TimeGuess};
 use serde::Serialize;
 
 use crate::store::AHEAD_MS_MAX;
@@ -53,7 +53,7 @@ pub(super) fn happened_ms(
 ) -> (i64, TimeDoubts) {
     let mut doubts = TimeDoubts::default();
     let Some(ts) = ts else { return (received_ms, doubts) };
-    doubts.ts_read_as = ts.guess.map(|guess| guess.code());
+    doubts.ts_read_as = ts.guess.map(TimeGuess::code);
     let skew_ms = skew_ms(ts.ms, sent_at, received_ms, &mut doubts);
     let happened_ms = ts.ms.saturating_add(skew_ms);
     if (EARLIEST_MS..=received_ms.saturating_add(AHEAD_MS_MAX)).contains(&happened_ms) {
@@ -73,7 +73,7 @@ fn skew_ms(ts_ms: i64, sent_at: SentAt, received_ms: i64, doubts: &mut TimeDoubt
         }
         SentAt::At(sent_at) => sent_at,
     };
-    doubts.sent_at_read_as = sent_at.guess.map(|guess| guess.code());
+    doubts.sent_at_read_as = sent_at.guess.map(TimeGuess::code);
     let skew_ms = received_ms.saturating_sub(sent_at.ms);
     let waited_ms = sent_at.ms.saturating_sub(ts_ms);
     let is_ordinary = skew_ms.saturating_abs() <= ORDINARY_SKEW_MS;
@@ -88,7 +88,6 @@ fn skew_ms(ts_ms: i64, sent_at: SentAt, received_ms: i64, doubts: &mut TimeDoubt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lamplight_wire::time::TimeGuess;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

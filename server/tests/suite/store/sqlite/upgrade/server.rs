@@ -227,7 +227,9 @@ impl Server {
                 RefusedQuery { outcome, source, producer, from_ms, to_ms, after, limit: 10_000 };
             let mut page = self.storage.reader.refused(query).await.unwrap();
             if version < 6 {
-                page.events.iter_mut().for_each(|event| event.content = None);
+                for event in &mut page.events {
+                    event.content = None;
+                }
             }
             told.push(format!("{page:?}"));
         }
