@@ -10,12 +10,14 @@ use super::event_json::Verbatim;
 use super::filter;
 use super::json::JsonResponse;
 use super::params::{Params, invalid, invalid_value};
+use super::span::ReceivedJson;
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::store::{AggregateQuery, CanonicalJson, Grouping};
+use crate::store::{AggregateQuery, CanonicalJson, EventClock, Grouping, LATE_MS_MAX};
 
-const KNOWN: &str = "by, name, type, source, user, producer, from, to, prop.<path>";
-/// Longest time range of one count: 92 days.
+const KNOWN: &str = "by, name, type, source, user, producer, from, to, on, tz, prop.<path>";
+/// Longest range of times of receipt that one count reads: 92 days. Counts by when events happened
+/// also read what was received later.
 const SPAN_MS_MAX: i64 = 92 * 24 * 60 * 60 * 1000;
 
 #[derive(Serialize)]
@@ -28,6 +30,9 @@ struct AggregateJson<'a> {
     complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     counted_from: Option<i64>,
+    /// The times of receipt that were read, if the range is one of other times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<ReceivedJson>,
 }
 
 #[derive(Serialize)]
@@ -44,19 +49,25 @@ pub async fn aggregate(
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {
     let by = grouping(params.text("by").as_deref())?;
-    let filter = filter::read(&mut params)?;
+    let (filter, span) = filter::read(&mut params)?;
     params.finish(KNOWN)?;
-    match (filter.from_ms, filter.to_ms) {
-        (Some(from), Some(to)) if (0..=SPAN_MS_MAX).contains(&to.saturating_sub(from)) => {}
+    let (span_ms_max, days) = match span.calendar.clock {
+        EventClock::Received => (SPAN_MS_MAX, 92),
+        EventClock::Happened => (SPAN_MS_MAX - LATE_MS_MAX, 62),
+    };
+    match (span.from_ms, span.to_ms) {
+        (Some(from), Some(to)) if (0..=span_ms_max).contains(&to.saturating_sub(from)) => {}
         _ => {
-            return Err(invalid(
-                "a count needs a time range: send `from` and a later `to`, at most 92 days apart"
-                    .into(),
-            ));
+            return Err(invalid(format!(
+                "a count needs a time range: send `from` and a later `to`, at most {days} days apart"
+            )));
         }
     }
-    let aggregate = app.storage.reader.aggregate(AggregateQuery { filter, by }).await?;
+    let received = span.received_json();
+    let query = AggregateQuery { filter, by, calendar: span.calendar };
+    let aggregate = app.storage.reader.aggregate(query).await?;
     JsonResponse::new(&AggregateJson {
+        received,
         other: aggregate.other,
         complete: aggregate.from_ms.is_none(),
         counted_from: aggregate.from_ms,

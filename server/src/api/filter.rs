@@ -4,15 +4,17 @@ use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
 use super::params::{PRODUCER, Params, invalid, invalid_value};
+use super::span::Span;
 use crate::http::problem::Problem;
 use crate::store::{CanonicalJson, EventFilter, PropertyCondition, PropertyPath};
 
 /// Most properties that one request may filter by.
 const PROPERTIES_MAX: usize = 8;
 
-/// Takes the filter from `params`. `from` and `to` are times of receipt.
-pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
-    Ok(EventFilter {
+/// Takes the filter from `params`, and the span of time in it.
+pub(super) fn read(params: &mut Params) -> Result<(EventFilter, Span), Problem> {
+    let span = Span::read(params)?;
+    let mut filter = EventFilter {
         name: params.text("name"),
         kind: params.value("type", "default, critical or monitor", |text| {
             [Kind::Default, Kind::Critical, Kind::Monitor]
@@ -22,10 +24,11 @@ pub(super) fn read(params: &mut Params) -> Result<EventFilter, Problem> {
         source: params.text("source"),
         user: params.text("user"),
         producer: params.value("producer", PRODUCER, Producer::parse)?,
-        from_ms: params.time_ms("from")?,
-        to_ms: params.time_ms("to")?,
         properties: properties(params.prefixed("prop."))?,
-    })
+        ..EventFilter::default()
+    };
+    span.add_to(&mut filter);
+    Ok((filter, span))
 }
 
 fn properties(given: Vec<(String, String)>) -> Result<Vec<PropertyCondition>, Problem> {

@@ -31,7 +31,7 @@ use crate::keys::keyring::HeldKey;
 use crate::store::{EventFilter, LivePosition, LiveTail};
 use crate::system::supervisor::spawn_logged;
 
-const KNOWN: &str = "name, type, source, user, producer, from, to, prop.<path>, after";
+const KNOWN: &str = "name, type, source, user, producer, from, to, on, tz, prop.<path>, after";
 /// Most events that are read at once for one stream.
 const EVENTS_MAX: u32 = 200;
 /// Chunks that may wait for one client to read them. Until it does, no more events are read for it.
@@ -51,7 +51,7 @@ pub async fn live(
     mut params: Params,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let filter = filter::read(&mut params)?;
+    let (filter, _) = filter::read(&mut params)?;
     let after = params.value("after", "the id of a message of this stream", read_position)?;
     params.finish(KNOWN)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());

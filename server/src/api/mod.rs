@@ -31,6 +31,7 @@ mod retry;
 mod routes;
 mod set_aside;
 mod sinks;
+mod span;
 mod sql;
 mod timeline;
 mod totals;

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use axum::extract::FromRequestParts;
 use http::StatusCode;
 use http::request::Parts;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use crate::http::problem::{Problem, quoted};
 
@@ -16,6 +18,9 @@ pub(super) const PRODUCER: &str = "a producer id of 26 characters (Crockford bas
 /// The form of a time, for error messages.
 pub(super) const TIME: &str =
     "a time: milliseconds since 1970, or RFC 3339 text such as 2026-01-31T12:00:00Z";
+/// The form of a time that may be local, for error messages.
+const TIME_IN_ZONE: &str = "a time: milliseconds since 1970, RFC 3339 text such as \
+     2026-01-31T12:00:00Z, or a day such as 2026-01-31 in `tz`";
 
 /// The query parameters of a request. A handler takes each one that it knows, and rejects the rest.
 #[derive(Debug)]
@@ -68,9 +73,11 @@ impl Params {
         }
     }
 
-    /// Takes a time: milliseconds since 1970 or RFC 3339 text.
-    pub(super) fn time_ms(&mut self, name: &str) -> Result<Option<i64>, Problem> {
-        self.value(name, TIME, |text| text.parse().ok().or_else(|| rfc3339_ms(text)))
+    /// Takes a time: milliseconds since 1970, RFC 3339 text, or a day or a local time in `zone`.
+    pub(super) fn time_ms(&mut self, name: &str, zone: &TimeZone) -> Result<Option<i64>, Problem> {
+        self.value(name, TIME_IN_ZONE, |text| {
+            text.parse().ok().or_else(|| rfc3339_ms(text)).or_else(|| local_ms(text, zone))
+        })
     }
 
     /// Takes the largest number of entries on a page.
@@ -108,6 +115,13 @@ pub(super) fn rfc3339_ms(text: &str) -> Option<i64> {
     jiff::Timestamp::from_str(text).ok().map(jiff::Timestamp::as_millisecond)
 }
 
+/// The milliseconds since 1970 of a local time. A day begins at midnight. A time that clocks skip
+/// or repeat is read as by the clock before they change.
+fn local_ms(text: &str, zone: &TimeZone) -> Option<i64> {
+    let time: DateTime = text.parse().ok()?;
+    Some(time.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond())
+}
+
 /// A parameter has a value that it cannot have.
 pub(super) fn invalid_value(name: &str, value: &str, expected: &str) -> Problem {
     invalid(format!("invalid value {} for `{name}`: send {expected}", quoted(value)))
@@ -133,10 +147,25 @@ mod tests {
     }
 
     #[test]
+    fn a_day_and_a_local_time_are_in_the_zone() {
+        let zurich = TimeZone::get("Europe/Zurich").unwrap();
+        for (text, want) in [
+            ("2026-03-29", "2026-03-28T23:00:00Z"),
+            ("2026-03-30", "2026-03-29T22:00:00Z"),
+            ("2026-03-29T12:00", "2026-03-29T10:00:00Z"),
+            ("2026-10-25T02:30", "2026-10-25T00:30:00Z"),
+            ("2026-03-29T12:00:00Z", "2026-03-29T12:00:00Z"),
+        ] {
+            let mut params = Params::read(Some(&format!("from={text}"))).unwrap();
+            assert_eq!(params.time_ms("from", &zurich).unwrap(), rfc3339_ms(want), "{text}");
+        }
+    }
+
+    #[test]
     fn a_time_is_a_number_or_text_and_a_limit_is_at_most_500() {
         let mut params = Params::read(Some("from=5&to=1970-01-01T00:00:01Z&limit=501")).unwrap();
-        assert_eq!(params.time_ms("from").unwrap(), Some(5));
-        assert_eq!(params.time_ms("to").unwrap(), Some(1000));
+        assert_eq!(params.time_ms("from", &TimeZone::UTC).unwrap(), Some(5));
+        assert_eq!(params.time_ms("to", &TimeZone::UTC).unwrap(), Some(1000));
         let invalid = params.limit().unwrap_err();
         assert_eq!(invalid.code, "parameter_invalid");
         assert_eq!(invalid.detail, "invalid value `501` for `limit`: send a number from 1 to 500");

@@ -4,17 +4,15 @@
 //! what a client calls `sent_at` may be something else: another unit, zero, or a constant. So the
 //! correction is used only where both times of the client agree with each other.
 
-use lamplight_wire::time::{ClientTime, SentAt};
+use lamplight_wire::time::{ClientTime, SentAt, TimeGuess};
 use serde::Serialize;
 
-const MINUTE_MS: i64 = 60 * 1_000;
-const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+use crate::store::AHEAD_MS_MAX;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// No event happened before 1990, so an earlier time is from a clock or a field that was never set.
 const EARLIEST_MS: i64 = 631_152_000_000;
-/// An event may happen this long after it was sent or received, because clocks are adjusted while
-/// events wait, and differ.
-const AHEAD_MS_MAX: i64 = 10 * MINUTE_MS;
 /// A larger skew needs events that were sent soon after they happened.
 const ORDINARY_SKEW_MS: i64 = DAY_MS;
 /// How soon: a larger distance between the two times shows that they are not of the same clock.
@@ -55,7 +53,7 @@ pub(super) fn happened_ms(
 ) -> (i64, TimeDoubts) {
     let mut doubts = TimeDoubts::default();
     let Some(ts) = ts else { return (received_ms, doubts) };
-    doubts.ts_read_as = ts.guess.map(|guess| guess.code());
+    doubts.ts_read_as = ts.guess.map(TimeGuess::code);
     let skew_ms = skew_ms(ts.ms, sent_at, received_ms, &mut doubts);
     let happened_ms = ts.ms.saturating_add(skew_ms);
     if (EARLIEST_MS..=received_ms.saturating_add(AHEAD_MS_MAX)).contains(&happened_ms) {
@@ -75,7 +73,7 @@ fn skew_ms(ts_ms: i64, sent_at: SentAt, received_ms: i64, doubts: &mut TimeDoubt
         }
         SentAt::At(sent_at) => sent_at,
     };
-    doubts.sent_at_read_as = sent_at.guess.map(|guess| guess.code());
+    doubts.sent_at_read_as = sent_at.guess.map(TimeGuess::code);
     let skew_ms = received_ms.saturating_sub(sent_at.ms);
     let waited_ms = sent_at.ms.saturating_sub(ts_ms);
     let is_ordinary = skew_ms.saturating_abs() <= ORDINARY_SKEW_MS;
@@ -90,7 +88,6 @@ fn skew_ms(ts_ms: i64, sent_at: SentAt, received_ms: i64, doubts: &mut TimeDoubt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lamplight_wire::time::TimeGuess;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

@@ -106,6 +106,11 @@ pub struct EventFilter {
     pub from_ms: Option<i64>,
     /// Received before this time.
     pub to_ms: Option<i64>,
+    /// Happened at this time or later, in milliseconds since 1970. Only the time of receipt bounds
+    /// what is read.
+    pub happened_from_ms: Option<i64>,
+    /// Happened before this time.
+    pub happened_to_ms: Option<i64>,
     /// These properties.
     pub properties: Vec<PropertyCondition>,
 }

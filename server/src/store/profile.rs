@@ -201,7 +201,9 @@ mod tests {
 
     fn profile(words: &[(&ProfileNote, SaidAt)]) -> Profile {
         let mut profile = Profile::default();
-        words.iter().for_each(|(note, at)| profile.apply(note, *at));
+        for (note, at) in words {
+            profile.apply(note, *at);
+        }
         profile
     }
 
@@ -300,9 +302,10 @@ mod tests {
         let members = prop::collection::btree_map(name, value, 0..120);
         let note = (members, any::<bool>()).prop_map(|(members, is_variants)| {
             let members: Map<String, Value> = members.into_iter().collect();
-            ProfileNote::Traits(match is_variants {
-                true => Map::from_iter([("$experiments".to_owned(), Value::Object(members))]),
-                false => members,
+            ProfileNote::Traits(if is_variants {
+                Map::from_iter([("$experiments".to_owned(), Value::Object(members))])
+            } else {
+                members
             })
         });
         (note, 0_i64..6).prop_map(|(note, ms)| (note, at(ms, 0)))
@@ -321,9 +324,8 @@ mod tests {
                 (note, SaidAt { event: RowId(Uuid::from_u128(event)), ..at })
             }).collect();
             let in_order: Vec<_> = words.iter().map(|(note, at)| (note, *at)).collect();
-            let repeated = order.iter().filter_map(|it| {
-                (!in_order.is_empty()).then(|| in_order[it.index(in_order.len())])
-            });
+            let order = order.iter().filter(|_| !in_order.is_empty());
+            let repeated = order.map(|it| in_order[it.index(in_order.len())]);
             let shuffled: Vec<_> = repeated.chain(in_order.iter().copied().rev()).collect();
             let (one, other) = (profile(&in_order), profile(&shuffled));
             prop_assert_eq!(&one, &other);

@@ -3,7 +3,9 @@
 use lamplight_wire::Producer;
 
 use super::outcome::Outcome;
-use super::{CanonicalJson, EventFilter, EventRow, PropertyPath, RefusedEvent, RowId, Week};
+use super::{
+    Calendar, CanonicalJson, EventFilter, EventRow, PropertyPath, RefusedEvent, RowId, Week,
+};
 
 /// What events are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +14,9 @@ pub enum Grouping {
     Name,
     /// Their type.
     Kind,
-    /// The day they were received, UTC.
+    /// The day, in the query's calendar.
     Day,
-    /// The hour they were received, UTC.
+    /// The hour, in the query's calendar.
     Hour,
     /// A property.
     Property(PropertyPath),
@@ -27,6 +29,8 @@ pub struct AggregateQuery {
     pub filter: EventFilter,
     /// How to group them.
     pub by: Grouping,
+    /// Which days and hours they are in.
+    pub calendar: Calendar,
 }
 
 /// Counts of events.

@@ -11,10 +11,11 @@ use lamplight_server::store::Outcome;
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, CanonicalJson, Completeness, Encoding, EventFilter, EventQuery, EventRef,
-    EventRow, ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind, LeaseAsk, LeasedPayload,
-    LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, ProducerQuery,
-    PropertyCondition, PropertyPath, RefusedQuery, Replayed, RetentionLimits, Storage, WorkerSlot,
+    AggregateQuery, Calendar, CanonicalJson, Completeness, Encoding, EventClock, EventFilter,
+    EventQuery, EventRef, EventRow, ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind,
+    LeaseAsk, LeasedPayload, LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan,
+    Plan, ProducerQuery, PropertyCondition, PropertyPath, RefusedQuery, Replayed, RetentionLimits,
+    Storage, WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -141,6 +142,7 @@ async fn read(storage: &Storage) {
         EventFilter { user: Some("u".into()), ..all() },
         EventFilter { producer: Some(producer), ..all() },
         EventFilter { from_ms: Some(NOW - 5), to_ms: Some(NOW + 5), ..all() },
+        EventFilter { happened_from_ms: Some(NOW - 5), happened_to_ms: Some(NOW + 5), ..all() },
         EventFilter { properties: vec![property], ..all() },
     ] {
         let query = EventQuery { filter, after: None, limit: 1 };
@@ -175,7 +177,11 @@ async fn count(storage: &Storage, event: &EventRow) {
     for by in [Grouping::Name, Grouping::Day, Grouping::Property(PropertyPath::from_iter(["a"]))] {
         let filter =
             EventFilter { from_ms: Some(0), to_ms: Some(NOW * 2), ..EventFilter::default() };
-        storage.reader.aggregate(AggregateQuery { filter, by }).await.unwrap();
+        for clock in [EventClock::Received, EventClock::Happened] {
+            let (filter, by) = (filter.clone(), by.clone());
+            let calendar = Calendar { clock, ..Calendar::default() };
+            storage.reader.aggregate(AggregateQuery { filter, by, calendar }).await.unwrap();
+        }
     }
     for outcome in [Outcome::Invalid, Outcome::Duplicate] {
         let query = RefusedQuery {

@@ -51,7 +51,7 @@ const EXCUSED: [(&str, &str); 10] = [
         "sorts the events of one name and source: one in each span in which names are known",
     ),
     (
-        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY received_ms LIMIT 1",
+        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY refused, received_ms LIMIT 1",
         "sorts a row a source",
     ),
     ("SELECT id, kind, source, hash", "sorts a few keys, made by hand"),

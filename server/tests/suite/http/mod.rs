@@ -10,6 +10,7 @@ mod demo;
 mod demo_data;
 mod faults;
 mod golden;
+mod happened;
 mod limits;
 mod live;
 mod logging;

@@ -2,8 +2,8 @@
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, CanonicalJson, EventFilter, EventIdentity, Grouping, PlannedOutcome,
-    PropertyCondition, PropertyPath, Storage,
+    Aggregate, AggregateQuery, Calendar, CanonicalJson, EventClock, EventFilter, EventIdentity,
+    EventQuery, Grouping, PlannedOutcome, PropertyCondition, PropertyPath, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -13,6 +13,7 @@ use crate::store::sample::{NOW, good, good_with, number, plan, plan_at, producer
 crate::laws!(
     events_are_counted_by_name_and_by_type,
     events_are_counted_by_the_day_and_the_hour_they_were_received,
+    events_are_counted_and_listed_by_when_they_happened_in_a_time_zone,
     events_are_counted_by_a_property_of_each_type,
     counting_obeys_every_part_of_the_filter,
     the_largest_counts_come_first_and_the_rest_is_added_up,
@@ -24,7 +25,11 @@ fn everything() -> EventFilter {
 }
 
 async fn count(storage: &Storage, filter: EventFilter, by: Grouping) -> Aggregate {
-    storage.reader.aggregate(AggregateQuery { filter, by }).await.unwrap()
+    storage
+        .reader
+        .aggregate(AggregateQuery { filter, by, calendar: Calendar::default() })
+        .await
+        .unwrap()
 }
 
 async fn counts(
@@ -72,6 +77,38 @@ async fn events_are_counted_by_the_day_and_the_hour_they_were_received(
     let want =
         [("2023-11-14T23:00:00Z", 2), ("2023-11-14T22:00:00Z", 1), ("2023-11-15T00:00:00Z", 1)];
     assert_eq!(by_hour, pairs(&want));
+}
+
+async fn events_are_counted_and_listed_by_when_they_happened_in_a_time_zone(
+    Backend { storage, .. }: Backend,
+) {
+    // NOW is 2023-11-14T22:13:20Z, and one hour later than that in Zurich.
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+    let ago = |name: &str, hours: i64| {
+        anonymous(good_with(name, |it| it.time_ms = NOW - hours * HOUR_MS))
+    };
+    let events = vec![ago("a", 0), ago("b", 23), ago("c", 24), ago("d", 47)];
+    storage.events.apply(shared([plan(1, events)]), NOW).await.unwrap();
+    let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap();
+    let calendar = Calendar { clock: EventClock::Happened, zone };
+    let count = async |filter: EventFilter, by| {
+        let query = AggregateQuery { filter, by, calendar: calendar.clone() };
+        let rows = storage.reader.aggregate(query).await.unwrap().rows.into_iter();
+        rows.collect::<Vec<_>>()
+    };
+    let by_day = count(everything(), Grouping::Day).await;
+    assert_eq!(by_day, pairs(&[("2023-11-13", 2), ("2023-11-14", 2)]));
+    let filter = EventFilter {
+        happened_from_ms: Some(NOW - 24 * HOUR_MS),
+        happened_to_ms: Some(NOW),
+        ..everything()
+    };
+    let by_hour = count(filter.clone(), Grouping::Hour).await;
+    let want = [("2023-11-13T23:00:00+01:00", 1), ("2023-11-14T00:00:00+01:00", 1)];
+    assert_eq!(by_hour, pairs(&want), "the end is not in the span");
+    let query = EventQuery { filter, after: None, limit: 10 };
+    let listed = storage.reader.events(query).await.unwrap().events;
+    assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["c", "b"]);
 }
 
 fn sorted(mut counts: Vec<(Option<CanonicalJson>, u64)>) -> Vec<(Option<CanonicalJson>, u64)> {

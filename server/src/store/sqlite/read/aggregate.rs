@@ -13,7 +13,9 @@ use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::runs;
-use crate::store::{Aggregate, AggregateQuery, CanonicalJson, EventQuery, Grouping, RowId};
+use crate::store::{
+    Aggregate, AggregateQuery, CanonicalJson, EventClock, EventQuery, Grouping, RowId,
+};
 
 /// The most rows that one count reads.
 const SCAN_ROWS_MAX: u64 = 2_000_000;
@@ -23,8 +25,6 @@ const WEEKS_MAX: usize = 16;
 const KEYS_MAX: usize = 50_000;
 /// The most counts that are returned.
 const ROWS_MAX: usize = 1_000;
-
-const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// What an event is counted under.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -139,8 +139,8 @@ fn read(
         }
         let key = match &query.by {
             Grouping::Name | Grouping::Kind => Key::Text(row.get(1)?),
-            Grouping::Day => Key::Text(day(row.get(1)?)),
-            Grouping::Hour => Key::Text(hour(row.get(1)?)),
+            Grouping::Day => Key::Text(query.calendar.day(row.get(1)?)),
+            Grouping::Hour => Key::Text(query.calendar.hour(row.get(1)?)),
             Grouping::Property(path) => Key::Property(path.value(properties)),
         };
         tally.count(key);
@@ -168,7 +168,10 @@ fn columns(query: &AggregateQuery) -> String {
     let key = match &query.by {
         Grouping::Name => "name",
         Grouping::Kind => "type",
-        Grouping::Day | Grouping::Hour => "received_ms",
+        Grouping::Day | Grouping::Hour => match query.calendar.clock {
+            EventClock::Received => "received_ms",
+            EventClock::Happened => "time_ms",
+        },
         Grouping::Property(_) => "NULL",
     };
     let by_property = matches!(query.by, Grouping::Property(_));
@@ -179,17 +182,4 @@ fn columns(query: &AggregateQuery) -> String {
 /// The time in a row's id.
 fn ms_of(id: u128) -> i64 {
     i64::try_from(id >> 80).unwrap_or(i64::MAX)
-}
-
-fn day(ms: i64) -> String {
-    utc(ms, "%Y-%m-%d")
-}
-
-fn hour(ms: i64) -> String {
-    utc(ms - ms.rem_euclid(HOUR_MS), "%Y-%m-%dT%H:%M:%SZ")
-}
-
-fn utc(ms: i64, format: &str) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| ms.to_string(), |time| time.strftime(format).to_string())
 }

@@ -182,6 +182,12 @@ pub(crate) fn select(
             check.push("type = ?", is);
         }
     }
+    if let Some(from_ms) = filter.happened_from_ms {
+        check.push("time_ms >= ?", [Value::Integer(from_ms)]);
+    }
+    if let Some(to_ms) = filter.happened_to_ms {
+        check.push("time_ms < ?", [Value::Integer(to_ms)]);
+    }
     let tests = check.sql.join(" AND ");
     let tests = if tests.is_empty() { "1" } else { tests.as_str() };
     let seeks = seek.sql.join(" AND ");

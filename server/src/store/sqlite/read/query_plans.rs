@@ -11,8 +11,8 @@ use super::{aggregate, events, live, refused};
 use crate::store::Outcome;
 use crate::store::sqlite::weeks::runs;
 use crate::store::{
-    AggregateQuery, CanonicalJson, EventFilter, EventQuery, Grouping, Position, PropertyCondition,
-    PropertyPath, RefusedQuery, RowId,
+    AggregateQuery, Calendar, CanonicalJson, EventClock, EventFilter, EventQuery, Grouping,
+    Position, PropertyCondition, PropertyPath, RefusedQuery, RowId,
 };
 
 const WEEK: [&str; 2] = [
@@ -53,7 +53,7 @@ fn property(value: &str) -> PropertyCondition {
 
 /// Every combination of the parts that a filter can have.
 fn filters() -> impl Iterator<Item = EventFilter> {
-    (0..256_u32).map(|bits| {
+    (0..512_u32).map(|bits| {
         let has = |bit: u32| bits >> bit & 1 == 1;
         let text = |bit: u32| has(bit).then(|| "x".to_owned());
         EventFilter {
@@ -64,6 +64,8 @@ fn filters() -> impl Iterator<Item = EventFilter> {
             producer: has(4).then(|| Producer::from_bits(1)),
             from_ms: has(5).then_some(1),
             to_ms: has(6).then_some(2),
+            happened_from_ms: has(8).then_some(1),
+            happened_to_ms: has(8).then_some(2),
             properties: text(7).map(|value| property(&value)).into_iter().collect(),
         }
     })
@@ -121,7 +123,12 @@ fn every_count_of_events_searches_an_index() {
     for filter in filters() {
         let property = Grouping::Property(PropertyPath::from_iter(["a", "b"]));
         for by in [Grouping::Name, Grouping::Kind, Grouping::Day, Grouping::Hour, property] {
-            let query = AggregateQuery { filter: filter.clone(), by };
+            let clock = match filter.happened_from_ms {
+                Some(_) => EventClock::Happened,
+                None => EventClock::Received,
+            };
+            let calendar = Calendar { clock, ..Calendar::default() };
+            let query = AggregateQuery { filter: filter.clone(), by, calendar };
             check(
                 &connection,
                 match query.filter.producer {

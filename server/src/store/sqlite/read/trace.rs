@@ -38,11 +38,12 @@ pub(crate) fn find(
     }
 }
 
-/// Client ids are pruned before the events are. Then the events themselves are searched.
+/// Client ids are pruned before the events are. Then the events themselves are searched. An event
+/// that is stored comes before one of another source that cannot be.
 fn by_name(reading: &Reading<'_>, name: &str) -> rusqlite::Result<Option<EventTrace>> {
     let known = first_arrival(
         reading,
-        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY received_ms LIMIT 1",
+        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY refused, received_ms LIMIT 1",
         params![name],
     )?;
     if let Some(id) = known {

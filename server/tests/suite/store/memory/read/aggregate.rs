@@ -7,7 +7,7 @@ use lamplight_server::store::{Aggregate, AggregateQuery};
 
 use super::filter::matches;
 use crate::store::memory::events::EventTables;
-use lamplight_server::store::{CanonicalJson, EventRow, Grouping};
+use lamplight_server::store::{CanonicalJson, EventClock, EventRow, Grouping};
 
 /// Most counts that are given.
 const ROWS_MAX: usize = 1_000;
@@ -16,7 +16,7 @@ impl EventTables {
     pub(in crate::store::memory) fn aggregate(&self, query: &AggregateQuery) -> Aggregate {
         let mut counts: BTreeMap<Option<CanonicalJson>, u64> = BTreeMap::new();
         for event in self.rows.values().filter(|event| matches(&query.filter, event)) {
-            *counts.entry(key(event, &query.by)).or_default() += 1;
+            *counts.entry(key(event, query)).or_default() += 1;
         }
         let mut rows: Vec<(Option<CanonicalJson>, u64)> = counts.into_iter().collect();
         // The sort is stable: equal counts stay in the order of their keys.
@@ -27,17 +27,17 @@ impl EventTables {
     }
 }
 
-fn key(event: &EventRow, by: &Grouping) -> Option<CanonicalJson> {
-    let received = |format: &str| {
-        let time = jiff::Timestamp::from_millisecond(event.received_ms).unwrap();
-        time.strftime(format).to_string()
+fn key(event: &EventRow, query: &AggregateQuery) -> Option<CanonicalJson> {
+    let time_ms = match query.calendar.clock {
+        EventClock::Received => event.received_ms,
+        EventClock::Happened => event.time_ms,
     };
     let text = |text: &str| Some(CanonicalJson::string(text));
-    match by {
+    match &query.by {
         Grouping::Name => text(&event.name),
         Grouping::Kind => text(&event.kind),
-        Grouping::Day => text(&received("%Y-%m-%d")),
-        Grouping::Hour => text(&received("%Y-%m-%dT%H:00:00Z")),
+        Grouping::Day => text(&query.calendar.day(time_ms)),
+        Grouping::Hour => text(&query.calendar.hour(time_ms)),
         Grouping::Property(path) => path.value(event.properties_json.as_deref()),
     }
 }

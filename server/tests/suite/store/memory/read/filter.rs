@@ -21,5 +21,7 @@ pub(super) fn matches(filter: &EventFilter, event: &EventRow) -> bool {
         && filter.kind.is_none_or(|kind| kind.name() == event.kind)
         && filter.producer.is_none_or(|wanted| Some(wanted) == producer)
         && is_in_time(event.id, filter.from_ms, filter.to_ms)
+        && filter.happened_from_ms.is_none_or(|from_ms| event.time_ms >= from_ms)
+        && filter.happened_to_ms.is_none_or(|to_ms| event.time_ms < to_ms)
         && filter.has_properties(event.properties_json.as_deref())
 }

@@ -18,7 +18,8 @@ impl EventTables {
             EventRef::Number(producer, seq) => self.trace_number(*producer, *seq),
             EventRef::ClientId(id) => {
                 let known = self.client_ids.iter().filter(|((_, known), _)| known == id);
-                let known = known.min_by_key(|(_, (_, received_ms))| *received_ms);
+                let known =
+                    known.min_by_key(|(_, (owner, received_ms))| (owner.is_refused, *received_ms));
                 let stored = || self.rows.values().find(|row| row.event_id.as_ref() == Some(id));
                 let row = known
                     .map(|(_, (owner, _))| owner.arrival)

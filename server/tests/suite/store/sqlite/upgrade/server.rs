@@ -226,7 +226,13 @@ impl Server {
             let (source, producer, from_ms, to_ms, after) = (None, None, None, None, None);
             let query =
                 RefusedQuery { outcome, source, producer, from_ms, to_ms, after, limit: 10_000 };
-            told.push(format!("{:?}", self.storage.reader.refused(query).await.unwrap()));
+            let mut page = self.storage.reader.refused(query).await.unwrap();
+            if version < 6 {
+                for event in &mut page.events {
+                    event.content = None;
+                }
+            }
+            told.push(format!("{page:?}"));
         }
         let (verdict, source, after) = (None, None, None);
         let query = ProducerQuery { verdict, source, after, limit: 1_000, now_ms: NOW };
