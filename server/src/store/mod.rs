@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 pub mod apply;
 mod archive;
+mod backfill;
 mod database;
 mod delivery_ask;
 mod delivery_queue;
@@ -44,6 +45,7 @@ pub mod week;
 mod worker_slot;
 
 pub use archive::Archive;
+pub use backfill::{BACKFILLED, BackfillAsk, BackfillCount};
 pub use database::Database;
 pub use delivery_ask::{DeliveryAsk, DeliveryFailures, DeliveryOrder};
 pub use delivery_queue::{

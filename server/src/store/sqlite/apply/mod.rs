@@ -106,7 +106,7 @@ fn write(
     rows::save_profiles(store, &writes.profiles)?;
     ledgers::save(store, &writes.ledgers)?;
     totals::add(store, &writes.totals)?;
-    routed::add(store, &writes.deliveries, routes, now_ms)
+    Ok(routed::add(store, &writes.deliveries, routes, now_ms, 0)?.queued)
 }
 
 /// The ids of the first and the last event of a payload.
