@@ -19,7 +19,7 @@ fn start(folder: &Path, config: &str) -> Server {
 fn admin() -> [(&'static str, &'static str); 1] {
     static TOKEN: std::sync::LazyLock<String> =
         std::sync::LazyLock::new(|| format!("Bearer {ADMIN_TOKEN}"));
-    [("authorization", &TOKEN)]
+    [("authorization", TOKEN.as_str())]
 }
 
 fn post(server: &Server, query: &str) -> Reply {

@@ -196,6 +196,7 @@ fn a_step_that_was_released_never_changes() {
             "V3__deliveries eece77f5c75b398b",
             "V4__recent a63d2ca8150f5400",
             "V5__week_schema 5522a3d08f4c8c62",
+            "V6__delivery_failures 3460160eda92e797",
         ],
         &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
     ];
