@@ -78,6 +78,7 @@ pub fn api_routes() -> ApiRoutes {
         .post("/api/query", api::query)
         .post("/api/sinks/{name}/pause", api::pause)
         .post("/api/sinks/{name}/resume", api::resume)
+        .post("/api/sinks/{name}/backfill", api::backfill)
         .post("/api/deliveries/retry", api::retry)
         .get("/api/payloads/set-aside", api::set_aside)
         .post("/api/payloads/{id}/retry", api::retry_payload)

@@ -23,7 +23,7 @@ const KNOWN: &str =
 const KNOWN_FOR_REFUSED: &str =
     "state, source, producer, from, to, tz, limit, cursor when `state` is duplicate or invalid";
 /// The form of a cursor, for error messages.
-const CURSOR: &str = "the `next` of a page with the same filters";
+pub(super) const CURSOR: &str = "the `next` of a page with the same filters";
 
 #[derive(Serialize)]
 struct PageJson<'a, T> {
@@ -91,14 +91,14 @@ fn read_refused(mut params: Params, outcome: Outcome) -> Result<RefusedQuery, Pr
     Ok(query)
 }
 
-fn write_cursor(position: Position) -> String {
+pub(super) fn write_cursor(position: Position) -> String {
     match position {
         Position::Row(id) => id.to_string(),
         Position::Seq(seq) => format!("seq{seq}"),
     }
 }
 
-fn read_cursor(text: &str) -> Option<Position> {
+pub(super) fn read_cursor(text: &str) -> Option<Position> {
     match text.strip_prefix("seq") {
         Some(seq) => seq.parse().ok().map(Position::Seq),
         None => Uuid::try_parse(text).ok().map(|id| Position::Row(RowId(id))),

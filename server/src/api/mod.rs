@@ -12,6 +12,7 @@ use crate::store::StoreError;
 
 mod access;
 mod aggregate;
+mod backfill;
 mod event;
 mod event_json;
 mod events;
@@ -38,6 +39,7 @@ mod totals;
 
 pub use access::{Access, Admin, Caller, Reader};
 pub use aggregate::aggregate;
+pub use backfill::backfill;
 pub use event::event;
 pub use events::events;
 pub use json::{JsonBody, JsonResponse, SmallBody};

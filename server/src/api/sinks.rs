@@ -81,8 +81,13 @@ async fn set_paused(app: &App, name: String, paused: bool) -> Result<JsonRespons
     if app.storage.delivery_queue.pause_sink(name.clone(), paused, now_ms).await? {
         return JsonResponse::new(&ChangedJson { sink: &name, paused });
     }
-    Err(Problem::not_found(format!(
+    Err(no_such_sink(&name))
+}
+
+/// The name of a sink is unknown.
+pub(super) fn no_such_sink(name: &str) -> Problem {
+    Problem::not_found(format!(
         "no sink has the name {}: GET /api/totals lists the sinks",
-        quoted(&name)
-    )))
+        quoted(name)
+    ))
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Answer, DeliveryAsk, DeliveryFailures, EventRow, Lease, RowId};
+use super::{
+    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryFailures, EventRow, Lease, RowId,
+};
 
 /// The longest detail of a reason, in bytes.
 const DETAIL_BYTES_MAX: usize = 500;
@@ -331,6 +333,11 @@ pub trait DeliveryQueue: Send + Sync + 'static {
 
     /// Queues dead letters again, at most [`RETRY_MAX`] of them.
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount>;
+
+    /// Queues past events for a sink, by its route and the rules for new events. An event of which
+    /// the sink has a delivery is left alone. They are due at once, and new events keep most of
+    /// each lease. Returns `None` if the configuration has no such sink.
+    fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>>;
 
     /// Every sink, by name.
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>>;

@@ -14,6 +14,7 @@ use std::pin::Pin;
 
 pub mod apply;
 mod archive;
+mod backfill;
 mod calendar;
 mod database;
 mod delivery_ask;
@@ -48,6 +49,7 @@ pub mod week;
 mod worker_slot;
 
 pub use archive::Archive;
+pub use backfill::{BACKFILLED, BackfillAsk, BackfillCount};
 pub use calendar::{AHEAD_MS_MAX, Calendar, EventClock, LATE_MS_MAX};
 pub use database::Database;
 pub use delivery_ask::{DeliveryAsk, DeliveryFailures, DeliveryOrder};

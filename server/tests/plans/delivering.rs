@@ -2,8 +2,8 @@
 
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryEnding, DeliveryOrder, Reason, RetryAsk, Route, SettledDelivery,
-    Settlement, SinkCondition, Storage,
+    BackfillAsk, DeliveryAsk, DeliveryEnding, DeliveryOrder, EventFilter, EventQuery, Reason,
+    RetryAsk, Route, SettledDelivery, Settlement, SinkCondition, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -39,6 +39,12 @@ pub(crate) async fn deliver(storage: &Storage, now_ms: i64) {
     storage.delivery_queue.sinks().await.unwrap();
     let event = leased[0].ticket.event();
     storage.delivery_queue.steps(event).await.unwrap();
+    let query = EventQuery { filter: EventFilter::default(), after: None, limit: 10 };
+    let events = storage.reader.events(query).await.unwrap().events;
+    for dry_run in [true, false] {
+        let ask = BackfillAsk { sink: "a".into(), events: events.clone(), now_ms, dry_run };
+        storage.delivery_queue.backfill(ask).await.unwrap();
+    }
     let all = RetryAsk { sink: Some("a".into()), now_ms, dry_run: true, ..RetryAsk::default() };
     for ask in [
         all.clone(),

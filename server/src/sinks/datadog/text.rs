@@ -15,7 +15,7 @@ const NAME_BYTES_MAX: usize = 200;
 const TAG_CHARS_MAX: usize = 200;
 
 /// The name of a metric: ASCII letters, digits, `_` and `.`, beginning with a letter. `None` if the
-/// name has nothing but punctuation.
+/// name has only punctuation.
 pub(super) fn metric_name(name: &str) -> Option<String> {
     if !name.chars().any(|letter| letter.is_ascii_alphanumeric() || is_symbol(letter)) {
         return None;

@@ -56,7 +56,8 @@ impl Log {
             file.sync_data()?;
         }
         let written = file.metadata()?;
-        if is_removed(&written) || written.len() < bytes + lines.len() as u64 {
+        let is_short = written.is_file() && written.len() < bytes + lines.len() as u64;
+        if is_removed(&written) || is_short {
             let why = "the file was removed or truncated while lines were written to it";
             return Err(io::Error::other(why));
         }

@@ -7,7 +7,8 @@ use crate::store::{EventRow, Reason};
 const FIRST_MS: i64 = 365 * 24 * 60 * 60 * 1_000;
 /// How far in the future an event may be, in milliseconds.
 const AHEAD_MS_MAX: i64 = 60 * 60 * 1_000;
-/// An event has fewer properties than this. So has each object in it, and each array fewer elements.
+/// An event has fewer properties than this, each object in it fewer members, and each array fewer
+/// elements.
 const MEMBERS_END: usize = 255;
 /// The most bytes of an event.
 const EVENT_BYTES_MAX: usize = 1_000_000;

@@ -1,8 +1,9 @@
-//! Fan-out: which sinks are owed an event that gets a row.
+//! Fan-out: which sinks are owed an event, when it gets a row or in a backfill.
 
 use super::Delivery;
 use crate::store::routing::has_privacy_mark;
-use crate::store::{DeliveryState, EventColumns, Route, RowId};
+use crate::store::{BACKFILLED, DeliveryState, EventColumns, EventRow, Route, RowId};
+use lamplight_wire::event::Kind;
 
 /// What a row costs in memory beside its texts, roughly, in bytes.
 const ROW_BYTES: u64 = 400;
@@ -33,8 +34,30 @@ pub(super) fn fan_out(
     }
 }
 
+/// The delivery of a stored event to a sink with this route, if the route wants it. The rules are
+/// those for new events.
+pub fn fan_out_past(at: usize, route: &Route, row: &EventRow) -> Option<Delivery> {
+    let kinds = [Kind::Default, Kind::Critical, Kind::Monitor];
+    let kind = kinds.into_iter().find(|kind| kind.name() == row.kind)?;
+    if !route.wants(kind, &row.name) {
+        return None;
+    }
+    let (state, reason) = if has_privacy_mark(row.context_json.as_deref()) {
+        (DeliveryState::Dropped, PRIVACY)
+    } else {
+        (DeliveryState::Queued, BACKFILLED)
+    };
+    let texts = [&row.properties_json, &row.context_json, &row.monitor_json];
+    let bytes = bytes_of(&row.name, texts);
+    Some(Delivery { event: row.id, route: at, state, reason: Some(reason), bytes })
+}
+
 fn bytes(columns: &EventColumns) -> u64 {
     let texts = [&columns.properties_json, &columns.context_json, &columns.monitor_json];
+    bytes_of(&columns.name, texts)
+}
+
+fn bytes_of(name: &str, texts: [&Option<String>; 3]) -> u64 {
     let texts: usize = texts.into_iter().flatten().map(String::len).sum();
-    (columns.name.len() + texts) as u64 + ROW_BYTES
+    (name.len() + texts) as u64 + ROW_BYTES
 }

@@ -22,6 +22,7 @@ mod totals_change;
 mod writes;
 
 pub use arrivals::decide;
+pub use fan_out::fan_out_past;
 pub use known::{ClientIdKey, ClientIdOwner, Histories, History, Known, Payloads, Wanted};
 pub use profiles::StoredProfile;
 pub use replay::{decide as replay, wanted as wanted_for_replay};

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lamplight_server::store::{
-    Answer, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep, DeliveryTicket,
-    LeasedDelivery, RetryAsk, RetryCount, RowId, SettledDelivery, Settlement, SinkRow, StoreError,
+    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep,
+    DeliveryTicket, LeasedDelivery, RetryAsk, RetryCount, RowId, SettledDelivery, Settlement,
+    SinkRow, StoreError,
 };
 use lamplight_server::store::{Lease, LeaseToken};
 use tokio::sync::watch;
@@ -177,6 +178,9 @@ impl DeliveryQueue for CheckedQueue {
     }
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount> {
         self.delivery_queue.retry_dead(ask)
+    }
+    fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {
+        self.delivery_queue.backfill(ask)
     }
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
         self.delivery_queue.sinks()

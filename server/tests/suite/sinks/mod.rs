@@ -2,6 +2,7 @@
 //! database.
 
 mod api;
+mod backfill;
 mod datadog;
 mod dead_sink;
 mod encoders;

@@ -170,3 +170,31 @@ async fn dead_letters_wait_until_they_are_retried() {
     let sink = rig.settled("hook").await;
     assert_eq!((sink.sent, sink.dead), (1, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statuses_of_proxies_are_retried_and_any_2xx_confirms() {
+    let receiver = Receiver::start(|number, _| match number {
+        0 => status(407),
+        1 => status(402),
+        2 => status(423),
+        _ => ([(header::CONTENT_TYPE, "text/html")], "<html>thanks</html>").into_response(),
+    })
+    .await;
+    let mut rig = Rig::new(&[("hook", &receiver.table())]);
+    let ids = rig.add(events(3)).await;
+    rig.start();
+    let sink = rig.settled("hook").await;
+    assert_eq!((sink.sent, sink.dead), (3, 0));
+    assert_eq!(rig.steps(ids[0]).await[1].reason.as_deref(), Some("not_available"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_stops_the_sink() {
+    let receiver = Receiver::start(|_, _| status(410)).await;
+    let mut rig = Rig::new(&[("hook", &receiver.table())]);
+    rig.add(events(2)).await;
+    rig.start();
+    let sink = rig.until("hook", |sink| sink.stopped.is_some()).await;
+    assert!(sink.stopped.unwrap().starts_with("not_there: HTTP 410"));
+    assert_eq!((receiver.requests(), sink.waiting, sink.dead), (1, 2, 0));
+}

@@ -5,6 +5,7 @@ mod aggregate_laws;
 mod apply_laws;
 mod archive_laws;
 pub(crate) mod backend;
+mod backfill_laws;
 mod database_laws;
 mod delivery_failure_laws;
 mod delivery_laws;

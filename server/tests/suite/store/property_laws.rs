@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, Calendar, CanonicalJson, EventFilter, EventIdentity, EventQuery, Grouping,
-    PropertyCondition, PropertyPath, SqlQuery, Storage,
+    Aggregate, AggregateQuery, Calendar, CanonicalJson, EventFilter, EventIdentity, EventQuery,
+    Grouping, PropertyCondition, PropertyPath, SqlQuery, Storage,
 };
 use proptest::prelude::*;
 
@@ -44,7 +44,11 @@ async fn found(storage: &Storage, condition: PropertyCondition) -> Vec<usize> {
 
 async fn counted(storage: &Storage, path: &PropertyPath) -> Aggregate {
     let by = Grouping::Property(path.clone());
-    storage.reader.aggregate(AggregateQuery { filter: everything(), by, calendar: Calendar::default() }).await.unwrap()
+    storage
+        .reader
+        .aggregate(AggregateQuery { filter: everything(), by, calendar: Calendar::default() })
+        .await
+        .unwrap()
 }
 
 async fn rows_of_earlier_versions_with_cut_emoji_are_read_as_valid_unicode(

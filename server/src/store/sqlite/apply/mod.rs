@@ -107,7 +107,7 @@ fn write(
     profiles::save(store, &writes.profiles)?;
     ledgers::save(store, &writes.ledgers)?;
     totals::add(store, &writes.totals)?;
-    routed::add(store, &writes.deliveries, routes, now_ms)
+    Ok(routed::add(store, &writes.deliveries, routes, now_ms, 0)?.queued)
 }
 
 /// The ids of the first and the last event of a payload.

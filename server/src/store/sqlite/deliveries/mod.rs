@@ -12,8 +12,8 @@ use super::store::SqliteStore;
 use super::writer::step::Guard;
 use crate::store::Lease;
 use crate::store::{
-    Answer, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery, RetryAsk, RetryCount, RowId,
-    Settlement, SinkRow, StoreError,
+    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery,
+    RetryAsk, RetryCount, RowId, Settlement, SinkRow, StoreError,
 };
 
 impl DeliveryQueue for SqliteStore {
@@ -74,6 +74,37 @@ impl DeliveryQueue for SqliteStore {
                 dead_letters::retry(connection, &ask)
             },
         ))
+    }
+
+    fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {
+        let found = self.routes.all().iter().enumerate().find(|(_, route)| route.sink == ask.sink);
+        let Some((at, route)) = found else { return Box::pin(async { Ok(None) }) };
+        let (deliveries, routes) = (ask.deliveries(at, route), self.routes.clone());
+        Box::pin(async move {
+            let owed = deliveries.clone();
+            let added = if ask.dry_run {
+                self.readers
+                    .read("count a backfill", move |reading| {
+                        routed::count_new(reading, &owed, &routes)
+                    })
+                    .await?
+            } else {
+                let now_ms = ask.now_ms;
+                let adding = self.writer.write(
+                    "queue past events",
+                    Guard::Alone,
+                    0,
+                    move |connection, change| {
+                        let added = routed::add(connection, &owed, &routes, now_ms, now_ms.max(1))?;
+                        change.deliveries += added.queued;
+                        Ok(added)
+                    },
+                );
+                adding.await?
+            };
+            let [queued, private] = [added.queued, added.dropped].map(i64::unsigned_abs);
+            Ok(Some(ask.count(&deliveries, queued, private)))
+        })
     }
 
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {

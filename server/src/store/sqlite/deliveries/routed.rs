@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::queue::{self, Line};
 use super::sinks::{self, Moved};
@@ -28,17 +28,27 @@ impl Routes {
     }
 }
 
-/// Creates deliveries. One that exists already stays as it is. Returns how many were queued.
+/// How many deliveries were created.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Added {
+    pub(crate) queued: i64,
+    pub(crate) dropped: i64,
+}
+
+/// Creates deliveries. One that exists already stays as it is. `due_ms` is 0 for new events, and a
+/// time for past ones, which then leave most of each lease to new events.
 pub(crate) fn add(
     connection: &Connection,
     deliveries: &[Delivery],
     routes: &Routes,
     now_ms: i64,
-) -> rusqlite::Result<i64> {
+    due_ms: i64,
+) -> rusqlite::Result<Added> {
     let numbers = &routes.0.1;
     let mut moved = vec![Moved::default(); numbers.len()];
     for Delivery { event, route, state, reason, bytes } in deliveries {
         let Some((sink, moved)) = numbers.get(*route).zip(moved.get_mut(*route)) else { continue };
+        let is_queued = *state == DeliveryState::Queued;
         let line = Line {
             event: *event,
             sink: *sink,
@@ -46,28 +56,52 @@ pub(crate) fn add(
             at_ms: now_ms,
             state: *state,
             attempt: 0,
-            due_ms: None,
+            due_ms: (is_queued && due_ms > 0).then_some(due_ms),
             reason: *reason,
         };
         if !queue::log(connection, &line)? {
             continue;
         }
-        if *state == DeliveryState::Queued {
+        if is_queued {
             let ticket = DeliveryTicket::new(*event, now_ms, 0, 1, *bytes);
-            queue::push(connection, *sink, &ticket, 0)?;
+            queue::push(connection, *sink, &ticket, due_ms)?;
             moved.waiting += 1;
         } else {
             moved.dropped += 1;
         }
     }
-    let mut queued = 0;
+    let mut added = Added::default();
     for (sink, moved) in numbers.iter().zip(moved) {
         if moved.waiting != 0 || moved.dropped != 0 {
             sinks::count(connection, *sink, moved)?;
-            queued += moved.waiting;
+            added.queued += moved.waiting;
+            added.dropped += moved.dropped;
         }
     }
-    Ok(queued)
+    Ok(added)
+}
+
+/// How many deliveries [`add`] would create.
+pub(crate) fn count_new(
+    connection: &Connection,
+    deliveries: &[Delivery],
+    routes: &Routes,
+) -> rusqlite::Result<Added> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ?1 AND sink = ?2 AND step = 0)",
+    )?;
+    let mut new = Added::default();
+    for Delivery { event, route, state, .. } in deliveries {
+        let Some(sink) = routes.0.1.get(*route) else { continue };
+        let is_known: bool =
+            statement.query_row(params![event.0.as_bytes(), sink], |row| row.get(0))?;
+        match state {
+            _ if is_known => {}
+            DeliveryState::Queued => new.queued += 1,
+            _ => new.dropped += 1,
+        }
+    }
+    Ok(new)
 }
 
 #[cfg(test)]
@@ -99,7 +133,7 @@ mod tests {
         };
         for want in [1, 0] {
             assert_eq!(
-                add(&connection, std::slice::from_ref(&delivery), &routes, 5).unwrap(),
+                add(&connection, std::slice::from_ref(&delivery), &routes, 5, 0).unwrap().queued,
                 want
             );
         }

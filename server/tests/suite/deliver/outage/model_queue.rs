@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use lamplight_server::store::{
-    Answer, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep, DeliveryTicket, EventRow,
-    Lease, LeasedDelivery, PayloadId, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
+    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep,
+    DeliveryTicket, EventRow, Lease, LeasedDelivery, PayloadId, RetryAsk, RetryCount, RowId,
+    Settlement, SinkRow,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -107,6 +108,10 @@ impl DeliveryQueue for ModelQueue {
 
     fn retry_dead(&self, _: RetryAsk) -> Answer<'_, RetryCount> {
         Box::pin(async { Ok(RetryCount::default()) })
+    }
+
+    fn backfill(&self, _: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {

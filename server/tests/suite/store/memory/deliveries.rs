@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use lamplight_server::store::apply::Delivery;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    DeliveryAsk, DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket, LOG_STEPS_MAX,
-    Lease, RETRIED, RETRY_MAX, RetryAsk, RetryCount, Route, RowId, SettledDelivery, Settlement,
-    SinkCondition, SinkRow, StoreError,
+    BackfillAsk, BackfillCount, DeliveryAsk, DeliveryFailures, DeliveryState, DeliveryStep,
+    DeliveryTicket, LOG_STEPS_MAX, Lease, RETRIED, RETRY_MAX, RetryAsk, RetryCount, Route, RowId,
+    SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
 };
 
 /// Names a sink for as long as the data lives.
@@ -77,21 +77,54 @@ impl DeliveryTables {
         self.sinks.iter().position(|sink| sink.name == name)
     }
 
-    /// Makes a delivery, unless it was made before.
-    pub(super) fn add(&mut self, delivery: &Delivery, routes: &[Route], now_ms: i64) {
-        let Some(sink) = self.number(&routes[delivery.route].sink) else { return };
+    /// Makes a delivery, unless it was made before. Gives whether it was made.
+    pub(super) fn add(
+        &mut self,
+        delivery: &Delivery,
+        routes: &[Route],
+        now_ms: i64,
+        due_ms: i64,
+    ) -> bool {
+        let Some(sink) = self.number(&routes[delivery.route].sink) else { return false };
         let key = (delivery.event, sink);
         if self.log.contains_key(&key) {
-            return;
+            return false;
         }
+        let is_queued = delivery.state == DeliveryState::Queued;
+        let shown_ms = (is_queued && due_ms > 0).then_some(due_ms);
         let reason = delivery.reason.map(|(code, detail)| (code.to_owned(), detail.to_owned()));
-        self.record(key, (now_ms, delivery.state, 0, None), reason);
-        if delivery.state == DeliveryState::Queued {
-            let owed = Owed::new(0, now_ms, delivery.bytes);
+        self.record(key, (now_ms, delivery.state, 0, shown_ms), reason);
+        if is_queued {
+            let owed = Owed::new(due_ms, now_ms, delivery.bytes);
             self.queue.insert((sink, delivery.event), owed);
         } else {
             self.sinks[sink].dropped += 1;
         }
+        true
+    }
+
+    /// Queues past events for a sink, or only counts them.
+    pub(super) fn backfill(
+        &mut self,
+        ask: &BackfillAsk,
+        routes: &[Route],
+    ) -> Option<BackfillCount> {
+        let (at, route) = routes.iter().enumerate().find(|(_, route)| route.sink == ask.sink)?;
+        let deliveries = ask.deliveries(at, route);
+        let [mut queued, mut private] = [0, 0];
+        let sink = self.number(&ask.sink)?;
+        for delivery in &deliveries {
+            let is_new = if ask.dry_run {
+                !self.log.contains_key(&(delivery.event, sink))
+            } else {
+                self.add(delivery, routes, ask.now_ms, ask.now_ms.max(1))
+            };
+            match delivery.state {
+                DeliveryState::Queued => queued += u64::from(is_new),
+                _ => private += u64::from(is_new),
+            }
+        }
+        Some(ask.count(&deliveries, queued, private))
     }
 
     /// Adds a step. Of many failed attempts in a row the last one takes the place of the one before

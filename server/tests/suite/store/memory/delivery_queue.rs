@@ -1,8 +1,8 @@
 //! Events owed to sinks.
 
 use lamplight_server::store::{
-    Answer, DeliveryAsk, DeliveryQueue, DeliveryStep, DeliveryTicket, Lease, LeasedDelivery,
-    RetryAsk, RetryCount, RowId, Settlement, SinkRow,
+    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, DeliveryTicket,
+    Lease, LeasedDelivery, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
 };
 use tokio::sync::watch;
 
@@ -36,6 +36,12 @@ impl DeliveryQueue for MemoryEvents {
         let retried = self.tables.write(|tables| Ok(tables.deliveries.retry_dead(&ask)));
         self.wake_lanes();
         answer(retried)
+    }
+
+    fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {
+        let filled = self.tables.write(|tables| Ok(tables.deliveries.backfill(&ask, &self.routes)));
+        self.wake_lanes();
+        answer(filled)
     }
 
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {

@@ -61,7 +61,7 @@ pub(super) struct WeekMark {
 /// One process's handle on the events side.
 pub(super) struct MemoryEvents {
     pub(super) tables: Tables<EventTables>,
-    routes: Vec<Route>,
+    pub(super) routes: Vec<Route>,
     pub(super) queued: watch::Sender<u64>,
     pub(super) changes: watch::Sender<u64>,
 }
@@ -219,7 +219,7 @@ impl EventTables {
         }
         self.add_totals(writes.totals);
         for delivery in &writes.deliveries {
-            self.deliveries.add(delivery, routes, now_ms);
+            self.deliveries.add(delivery, routes, now_ms, 0);
         }
         Ok(())
     }

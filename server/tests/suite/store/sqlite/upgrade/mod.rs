@@ -198,6 +198,7 @@ fn a_step_that_was_released_never_changes() {
             "V4__recent a63d2ca8150f5400",
             "V5__week_schema 5522a3d08f4c8c62",
             "V6__words_and_refusals 3c55a66931d39f9c",
+            "V7__delivery_failures b66dab4456a709c2",
         ],
         &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
     ];

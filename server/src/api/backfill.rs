@@ -1,0 +1,88 @@
+//! `POST /api/sinks/{name}/backfill`: delivers past events to a sink.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::access::Admin;
+use super::events::{CURSOR, read_cursor, write_cursor};
+use super::filter;
+use super::json::JsonResponse;
+use super::params::{Params, invalid};
+use super::sinks::no_such_sink;
+use crate::app::App;
+use crate::http::problem::Problem;
+use crate::store::{BackfillAsk, BackfillCount, EventQuery, Position};
+
+const KNOWN: &str =
+    "from, to, on, tz, name, type, source, user, producer, prop.<path>, dry_run, cursor";
+/// The most events of one transaction.
+const PAGE_EVENTS: u32 = 500;
+/// The most pages of one call. A page looks at a limited number of rows.
+const PAGES_MAX: usize = 20;
+
+#[derive(Serialize)]
+struct BackfilledJson<'a> {
+    sink: &'a str,
+    dry_run: bool,
+    /// Events that were queued, or would be.
+    queued: u64,
+    /// Events of which the sink had a delivery already.
+    known: u64,
+    /// Events that the sink's route does not want.
+    unwanted: u64,
+    /// Events that were dropped because of Global Privacy Control.
+    private: u64,
+    /// The cursor of the next call, if there may be more events.
+    next: Option<String>,
+}
+
+/// `POST /api/sinks/{name}/backfill`: queues stored events for a sink, newest first, by the filters
+/// of `GET /api/events`. A call looks at up to 10,000 matching events, and `next` continues.
+pub async fn backfill(
+    _: Admin,
+    State(app): State<Arc<App>>,
+    Path(sink): Path<String>,
+    mut params: Params,
+) -> Result<JsonResponse, Problem> {
+    let (filter, _) = filter::read(&mut params)?;
+    let dry_run = params.value("dry_run", "true or false", |text| text.parse().ok())?;
+    let dry_run = dry_run.unwrap_or(false);
+    let by_seq = filter.producer.is_some();
+    let mut next = params.value("cursor", CURSOR, |text| {
+        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(_)))
+    })?;
+    params.finish(KNOWN)?;
+    if filter.from_ms.is_none() {
+        let why = "a backfill needs the query parameter `from`: send the time of receipt from \
+                   which events are delivered";
+        return Err(invalid(why.into()));
+    }
+    let mut count = BackfillCount::default();
+    for _ in 0..PAGES_MAX {
+        let query = EventQuery { filter: filter.clone(), after: next, limit: PAGE_EVENTS };
+        let page = app.storage.reader.events(query).await?;
+        let now_ms = app.clock.now_ms();
+        let ask = BackfillAsk { sink: sink.clone(), events: page.events, now_ms, dry_run };
+        let Some(done) = app.storage.delivery_queue.backfill(ask).await? else {
+            return Err(no_such_sink(&sink));
+        };
+        count += done;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let BackfillCount { queued, known, unwanted, private } = count;
+    let next = next.map(write_cursor);
+    JsonResponse::new(&BackfilledJson {
+        sink: &sink,
+        dry_run,
+        queued,
+        known,
+        unwanted,
+        private,
+        next,
+    })
+}
