@@ -60,7 +60,7 @@ function isPlain(value: any, depth: number): boolean {
   if (Array.isArray(value)) {
     // A sparse array is written with all its holes.
     plainRoom -= value.length
-    return value.every((item) => isPlain(item, depth + 1))
+    return plainRoom > 0 && value.every((item) => isPlain(item, depth + 1))
   }
   if (value.constructor !== Object) return false
   for (const key in value) {
