@@ -18,11 +18,10 @@ export type EventParts = [ts: number, text: string, nameBytes: number]
 
 /** The parts of an event. Throws if a field is invalid. */
 export function partsOf(draft: Draft, report: (message: string) => void): EventParts {
-  const { user, monitor } = draft
+  const { user, monitor, type = '' } = draft
   const ts = timeOf(draft.ts)
   const name = must('name', draft.name, textOf(draft.name))
-  const type = draft.type ? `${draft.type}` : ''
-  must('type', type, /^(|default|critical|monitor)$/.test(type))
+  if (type) must('type', type, ['default', 'critical', 'monitor'].includes(type))
   const properties = objectJson('properties', draft.properties, report)
   const userJson = user && objectJson('user', userOf(user), report, REST_BYTES_MAX)
   const monitorJson = monitor && objectJson('monitor', monitorOf(monitor), report, REST_BYTES_MAX)
@@ -31,7 +30,7 @@ export function partsOf(draft: Draft, report: (message: string) => void): EventP
   if (properties === undefined || (user && !userJson) || (monitor && !monitorJson) || name.length > NAME_BYTES_MAX)
     return [ts, '', NAME_BYTES_MAX + 1]
   if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
-  const text = `${properties}\n${userJson || ''}\n${monitorJson || ''}\n${type}\n${inside(name)}`
+  const text = `${properties}\n${userJson || ''}\n${monitorJson || ''}\n${type || ''}\n${inside(name)}`
   // A name of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
   return [ts, text, name.length > 66 ? encoder.encode(name).length : 0]
 }
