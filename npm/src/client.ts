@@ -116,11 +116,11 @@ export class Client implements Lamplight {
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
-    return this.#track(name, options, () => ({ properties }))
+    return this.#track(name, options, properties)
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    return this.#track('page', options, () => {
+    return this.#track('page', options, undefined, () => {
       const { place } = this.#context
       const path = place?.pathname.slice(0, 500)
       const { title, referrer } = globalThis.document ?? {}
@@ -278,7 +278,7 @@ export class Client implements Lamplight {
   }
 
   #metric(kind: Monitor['kind'], metric: string, value: number, options?: MetricOptions): Tracked {
-    return this.#track(metric, options, () => {
+    return this.#track(metric, options, undefined, () => {
       const { properties, unit, tags } = options ?? {}
       return { properties, monitor: { kind, value, unit, tags } as Monitor }
     })
@@ -288,11 +288,18 @@ export class Client implements Lamplight {
    * Records an event if consent, sampling and hooks allow it. Options, `make` and hooks may throw,
    * because they are the page's code: that ends this event, not the client.
    */
-  #track(name: string, options: TrackOptions | undefined, make: () => Pick<Draft, 'properties' | 'monitor'>): Tracked {
+  #track(
+    name: string,
+    options: TrackOptions | undefined,
+    properties?: Properties,
+    make?: () => Pick<Draft, 'properties' | 'monitor'>,
+  ): Tracked {
     const report = (message: string) => this.#error(`track('${messageOf(name).slice(0, 99)}'): ${message}`)
     try {
       const { ts, type, user, monitor } = options ?? {}
-      const kept = this.#gate.pass({ name, ts: timeOf(ts), type, user, monitor, ...make() } as Draft, report)
+      const draft = { name, ts: timeOf(ts), properties, type, user, monitor } as Draft
+      if (make) Object.assign(draft, make())
+      const kept = this.#gate.pass(draft, report)
       return typeof kept === 'string' ? lost(kept) : this.#keep(kept, report)
     } catch (error) {
       report(messageOf(error))
@@ -301,7 +308,7 @@ export class Client implements Lamplight {
   }
 
   #keep(draft: Draft, report: (message: string) => void): Tracked {
-    const parts = partsOf(draft, report)
+    const [ts, text, nameBytes] = partsOf(draft, report)
     const isPending = this.#gate.consent === 'pending'
     if (!isPending && !this.#hasCore) return lost(this.#isClosed ? 'closed' : 'unavailable')
     if (this.#waiting.length >= WAITING_MAX) {
@@ -315,7 +322,7 @@ export class Client implements Lamplight {
     // The client is busy when the call came from inside the module: the page replaced a web API by
     // one that tracks.
     this.#do((core) => {
-      packed = core.track(...parts)
+      packed = core.track(ts, text, nameBytes)
       return TRACK_OUTCOMES[packed % 8] !== 'busy'
     }, OF_USER)
     const seq = Math.floor(packed / 8)
@@ -331,14 +338,14 @@ export class Client implements Lamplight {
    * Calls the module, or lets the call wait. Calls it again in a microtask if the client is busy,
    * because the page replaced a web API that it uses by one that calls us.
    */
-  #do(...waiting: WaitingCall): void {
-    const [call, kind] = waiting
-    if (this.#isLoading || (kind && this.#gate.consent === 'pending')) this.#waiting.push(waiting)
-    else if (this.#safely(() => this.#core && call(this.#core)) === false)
+  #do(call: WaitingCall[0], kind?: number): void {
+    const act = () => this.#core && call(this.#core)
+    if (this.#isLoading || (kind && this.#gate.consent === 'pending')) this.#waiting.push([call, kind])
+    else if (this.#safely(act) === false)
       queueMicrotask(() =>
         this.#safely(() => {
           // No call is under way. So a client that is busy then has failed.
-          if (this.#core && call(this.#core) === false) throw Error('the client stopped unexpectedly')
+          if (act() === false) throw Error('the client stopped unexpectedly')
         }),
       )
   }

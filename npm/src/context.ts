@@ -65,9 +65,8 @@ export class Context {
   /** The text of a context with the first page, which needs consent. */
   withFirstPage(json: string): string {
     this.learn()
-    return json && this.#initial
-      ? `{"initial":${objectJson('context', this.#initial, () => {})},${json.slice(1)}`
-      : json
+    const initial = json && objectJson('context', this.#initial, () => {})
+    return initial ? `{"initial":${initial},${json.slice(1)}` : json
   }
 
   /** Reads the first page that the user was seen on; stores this page if there is none. */

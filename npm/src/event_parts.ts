@@ -18,30 +18,28 @@ export type EventParts = [ts: number, text: string, nameBytes: number]
 
 /** The parts of an event. Throws if a field is invalid. */
 export function partsOf(draft: Draft, report: (message: string) => void): EventParts {
-  const { properties, user, monitor } = draft
+  const { user, monitor, type = '' } = draft
   const ts = timeOf(draft.ts)
   const name = must('name', draft.name, textOf(draft.name))
-  const type = `${draft.type ?? ''}`
-  must('type', type, /^(|default|critical|monitor)$/.test(type))
-  const parts = [
-    objectJson('properties', properties, report),
-    objectJson('user', user && userOf(user), report, REST_BYTES_MAX),
-    objectJson('monitor', monitor && monitorOf(monitor), report, REST_BYTES_MAX),
-    type,
-    // Checked before it is escaped, which takes time.
-    name.length > NAME_BYTES_MAX ? undefined : inside(name),
-  ]
-  // The module counts an event with such a name as too large.
-  if (parts.includes(undefined)) return [ts, '', NAME_BYTES_MAX + 1]
+  if (type) must('type', type, ['default', 'critical', 'monitor'].includes(type))
+  const properties = objectJson('properties', draft.properties, report)
+  const userJson = user && objectJson('user', userOf(user), report, REST_BYTES_MAX)
+  const monitorJson = monitor && objectJson('monitor', monitorOf(monitor), report, REST_BYTES_MAX)
+  // The module counts an event with such a name as too large. A long name is not escaped, because
+  // that takes time.
+  if (properties === undefined || (user && !userJson) || (monitor && !monitorJson) || name.length > NAME_BYTES_MAX)
+    return [ts, '', NAME_BYTES_MAX + 1]
   if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
+  const text = `${properties}\n${userJson || ''}\n${monitorJson || ''}\n${type || ''}\n${inside(name)}`
   // A name of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-  return [ts, parts.join('\n'), name.length > 66 ? encoder.encode(name).length : 0]
+  return [ts, text, name.length > 66 ? encoder.encode(name).length : 0]
 }
 
 /** Milliseconds since 1970; now if there is no time. Throws if it is invalid. */
 export function timeOf(ts: unknown = Date.now()): number {
-  const text = typeof ts === 'string' && /T.*(Z|[+-]\d\d:\d\d)$/.test(ts)
-  const ms = text ? Date.parse(ts) : ((ts as Date | null)?.getTime?.() ?? ts)
+  let ms = ts
+  if (typeof ts === 'string') ms = /T.*(Z|[+-]\d\d:\d\d)$/.test(ts) && Date.parse(ts)
+  else if (typeof ts === 'object') ms = (ts as Date | null)?.getTime?.()
   must('ts', ts, typeof ms === 'number' && ms >= 0 && ms < TS_END)
   return ms as number
 }

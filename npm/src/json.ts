@@ -18,28 +18,70 @@ export function objectJson(
   bytesMax = PROPERTIES_BYTES_MAX,
 ): string | undefined {
   if (value === undefined || value === null) return ''
-  let room = bytesMax
-  let lost = ''
+  let text = ''
+  let lost: string | undefined
+  try {
+    plainRoom = bytesMax
+    if (isPlain(value, 0)) text = ascii(JSON.stringify(value))
+  } catch {
+    // There is too much, or a getter threw.
+  }
+  try {
+    // The escape of half a surrogate pair.
+    if (!text || text.includes('\\ud')) text = written({ [what]: value }, what, bytesMax, (why) => (lost ||= why))
+    if (text[0] !== '{') {
+      lost = `${what} must be an object`
+      text = `{"value":${text}}`
+    }
+  } catch {
+    // There is too much.
+    text = ''
+  }
+  const isKept = text && text.length <= bytesMax
+  if (!isKept) lost = `${what} is too large`
+  if (lost) report(lost)
+  return isKept ? text : undefined
+}
+
+/**
+ * How much more `isPlain` may find. A getter that makes it convert another value only changes which
+ * of the two ways is taken.
+ */
+let plainRoom: number
+
+/** Whether JSON.stringify writes a value as it is. Throws if there is too much. */
+// biome-ignore lint/suspicious/noExplicitAny: it takes anything.
+function isPlain(value: any, depth: number): boolean {
+  const type = typeof value
+  plainRoom -= type === 'string' ? value.length : 1
+  if (plainRoom < 0) throw plainRoom
+  if (type === 'string' || type === 'number' || type === 'boolean' || value === undefined || value === null) return true
+  if (type !== 'object' || depth === DEPTH_MAX || typeof value.toJSON === 'function') return false
+  if (Array.isArray(value)) {
+    // A sparse array is written with all its holes.
+    plainRoom -= value.length
+    return plainRoom > 0 && value.every((item) => isPlain(item, depth + 1))
+  }
+  if (value.constructor !== Object) return false
+  for (const key in value) {
+    plainRoom -= key.length
+    if (!isPlain(value[key], depth + 1)) return false
+  }
+  return true
+}
+
+/**
+ * The text of a member. Throws if there is too much. Does not use JSON.stringify for objects,
+ * because the page's libraries may have patched what it calls.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: any object has members.
+function written(root: any, what: string, room: number, lose: (why: string) => void): string {
   /** The objects that the value being written is in. */
   const above: unknown[] = []
 
-  const take = (bytes: number): true => {
+  const take = (bytes: number): void => {
     room -= bytes
     if (room < 0) throw room
-    return true
-  }
-
-  /** Whether JSON.stringify writes a value as it is. Throws if there is too much. */
-  // biome-ignore lint/suspicious/noExplicitAny: it takes anything.
-  const isPlain = (value: any, depth: number): boolean => {
-    const type = typeof value
-    if (type === 'string') return take(value.length)
-    if (type === 'number' || type === 'boolean' || value === undefined || value === null) return true
-    if (type !== 'object' || depth === DEPTH_MAX || typeof value.toJSON === 'function') return false
-    if (Array.isArray(value)) return take(value.length) && value.every((item) => isPlain(item, depth + 1))
-    if (value.constructor !== Object) return false
-    for (const key in value) if (!take(key.length + 1) || !isPlain(value[key], depth + 1)) return false
-    return true
   }
 
   /** A JSON string. Its length is checked first, because escaping a long text takes time. */
@@ -48,15 +90,12 @@ export function objectJson(
     return `"${inside(text)}"`
   }
 
-  /**
-   * The text of a member; undefined if JSON leaves it out. Does not use JSON.stringify for objects,
-   * because the page's libraries may have patched what it calls.
-   */
+  /** The text of a member; undefined if JSON leaves it out. */
   // biome-ignore lint/suspicious/noExplicitAny: any object has members.
   const write = (holder: any, key: any, isConverted?: boolean): string | undefined => {
     const depth = above.length
     const marker = (text: string): string => {
-      lost ||= `${what}: '${String(key)}' is kept as '${text}'`
+      lose(`${what}: '${String(key)}' is kept as '${text}'`)
       return string(text)
     }
     take(1)
@@ -103,32 +142,7 @@ export function objectJson(
       return marker('[unreadable]')
     }
   }
-
-  let text: string | undefined
-  try {
-    if (isPlain(value, 0)) text = ascii(JSON.stringify(value))
-  } catch {
-    // There is too much, or a getter threw.
-  }
-  try {
-    // The escape of half a surrogate pair.
-    if (!text || text.includes('\\ud')) {
-      room = bytesMax
-      text = write({ [what]: value }, what)
-    }
-    if (text?.[0] !== '{') {
-      lost = `${what} must be an object`
-      text = `{"value":${text}}`
-    }
-  } catch {
-    // There is no room.
-  }
-  if (!text || text.length > bytesMax) {
-    lost = `${what} is too large`
-    text = undefined
-  }
-  if (lost) report(lost)
-  return text
+  return `${write(root, what)}`
 }
 
 export function messageOf(error: unknown): string {

@@ -248,6 +248,25 @@ test('a context over the limit is left out and reported', () => {
   )
 })
 
+test('a first page that an earlier version stored too large is left out', () => {
+  globalThis.document = { referrer: '' }
+  globalThis.localStorage = {}
+  try {
+    for (const [stored, initial] of [
+      [{ page: 'x'.repeat(40_000) }, undefined],
+      [{ page: '/before' }, { page: '/before' }],
+    ]) {
+      localStorage['shop:f'] = JSON.stringify(stored)
+      start({ namespace: 'shop' }).track('e')
+      const [, json] = calls.filter(([name]) => name === 'context').at(-1)
+      assert.deepEqual(JSON.parse(json).initial, initial)
+    }
+  } finally {
+    delete globalThis.document
+    delete globalThis.localStorage
+  }
+})
+
 test('calls that wait for consent keep their order, user, page, properties and time', () => {
   const lamplight = start({ consent: 'pending' })
   const properties = { step: { n: 1 } }

@@ -156,6 +156,24 @@ test('over the limit nothing is kept, in a moment, whatever the value is', () =>
   }
 })
 
+test('no more of a sparse array is read than there is room for', () => {
+  let reads = 0
+  const read = () => {
+    reads += 1
+    if (reads > 40_000) throw new Error('too many')
+    return false
+  }
+  const sparse = new Proxy(new Array(1e9), {
+    has: read,
+    get: (array, key) => (key === 'length' ? 1e9 : read() || array[key]),
+  })
+  assert.equal(
+    objectJson('properties', { sparse }, () => {}),
+    undefined,
+  )
+  assert.ok(reads < 40_000, `${reads}`)
+})
+
 test('the largest text that the server accepts is kept', () => {
   const largest = { text: 'x'.repeat(32_768 - '{"text":"","set":[]}'.length) }
   assert.equal(objectJson('properties', { ...largest, set: [] }, assert.fail).length, 32_768)
