@@ -1,6 +1,8 @@
 //! Whatever a page tracks: if the client stores it, the server's reader accepts it.
 
-use lamplight_sdk::client::{Client, FirstClient, FullClient, NewEvent, TrackOutcome};
+use std::fmt::Write;
+
+use lamplight_sdk::client::{FirstClient, FullClient, NewEvent, TrackOutcome};
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::options::Options;
 use lamplight_wire::batch::Body;
@@ -111,18 +113,18 @@ fn events() -> impl Strategy<Value = Given> {
 
 /// JSON in ASCII, as the package writes it.
 fn ascii(value: Option<&Value>) -> String {
-    let text = value.map(Value::to_string).unwrap_or_default();
-    let mut units = [0; 2];
-    text.chars()
-        .map(|letter| match letter {
-            '\0'..='\u{7f}' => String::from(letter),
-            _ => letter
-                .encode_utf16(&mut units)
-                .iter()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect(),
-        })
-        .collect()
+    let json = value.map(Value::to_string).unwrap_or_default();
+    let mut text = String::new();
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            text.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            write!(text, "\\u{unit:04x}").unwrap();
+        }
+    }
+    text
 }
 
 /// A text as it appears inside a JSON string.
