@@ -54,10 +54,10 @@ impl DeliveryAsk {
         bytes_of: impl Fn(&T) -> u64,
     ) -> Vec<T> {
         let is_turn = self.order == DeliveryOrder::IsolatedFirst;
-        if is_turn || (retries.is_empty() && fresh.is_empty()) {
-            if let Some(isolated) = isolated {
-                return vec![isolated];
-            }
+        if (is_turn || (retries.is_empty() && fresh.is_empty()))
+            && let Some(isolated) = isolated
+        {
+            return vec![isolated];
         }
         if self.order == DeliveryOrder::FreshFirst && !fresh.is_empty() {
             retries.clear();

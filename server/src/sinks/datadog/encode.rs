@@ -171,7 +171,9 @@ fn push_tags(found: &mut Vec<String>, name: &str, value: &RawValue) {
         }
         Some(b'[') => {
             let elements: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
-            elements.into_iter().for_each(|element| push_tags(found, name, element));
+            for element in elements {
+                push_tags(found, name, element);
+            }
         }
         Some(b'{') => {
             for (inner, value) in members(value.get()).unwrap_or_default() {
