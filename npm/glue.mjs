@@ -6,7 +6,7 @@ const PARTS = [
   // We always pass an object with a compiled module, or nothing. The generated code also accepts
   // other arguments, with a warning.
   [
-    /if \(module !== undefined\) \{\s+if \(Object\.getPrototypeOf\(module\)[^]*?(?=const imports = __wbg_get_imports\(\);)([^\n]*\n)\s+if \(!\(module instanceof WebAssembly\.Module\)\) \{[^}]*\}/,
+    /if \(module !== undefined\) \{\s+if \(Object\.getPrototypeOf\(module\)[\s\S]*?(?=const imports = __wbg_get_imports\(\);)([^\n]*\n)\s+if \(!\(module instanceof WebAssembly\.Module\)\) \{[^}]*\}/,
     'module = module?.module;\n    $1',
   ],
   // Every browser that runs the rest of the code has it.
