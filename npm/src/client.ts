@@ -102,9 +102,13 @@ export class Client implements Lamplight {
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
-    const path = globalThis.location?.pathname.slice(0, 500)
-    const { title, referrer } = globalThis.document ?? {}
-    const here = { url: path && address(), path, title: brief(title), referrer: brief(referrer) }
+    const { location, document } = globalThis
+    const here = {
+      url: location && address(),
+      path: brief(location?.pathname),
+      title: brief(document?.title),
+      referrer: brief(document?.referrer),
+    }
     return this.track('page', { ...here, ...properties }, options)
   }
 
