@@ -32,8 +32,7 @@ function inPage(href, globals, act) {
   }
 }
 
-const window = {}
-const top = { self: window, parent: window }
+const top = { parent: globalThis }
 const initialOf = (href, globals) =>
   inPage(href, { ...top, ...globals }, ({ localStorage }) => {
     const { initial } = new Context({}, 'ns').changed()
@@ -49,7 +48,7 @@ test('a page that somebody visits is stored as the first page', () => {
 })
 
 test('a page that nobody visits is not stored, and knows the stored one', () => {
-  const framed = { self: {}, parent: {} }
+  const framed = { parent: {} }
   for (const [href, globals] of [
     ['about:blank'],
     ['about:srcdoc'],
