@@ -15,6 +15,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { run } from './binaryen.mjs'
 import { checkDeclarations } from './generated.mjs'
+import { glueWithoutUnusedParts } from './glue.mjs'
 import { encodedDecoder, encodeModule } from './module_text.mjs'
 import { SHORTENED, shorten } from './names.mjs'
 import { writeTypes } from './types.mjs'
@@ -130,6 +131,10 @@ function addModules(build, module, beside) {
     namespace: 'module',
     sideEffects: false,
   }))
+  build.onLoad({ filter: /lamplight_sdk\.js$/ }, ({ path }) => ({
+    contents: glueWithoutUnusedParts(path),
+    loader: 'js',
+  }))
   // External, so that they stay separate chunks when a site's bundler processes the package.
   build.onResolve({ filter: /^\.\/(full|translated|debug)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
@@ -150,7 +155,10 @@ function addModules(build, module, beside) {
   provide('lamplight:(full-)?wasm', () => `export default ${JSON.stringify(encodeModule(module.wasm))}`)
   provide('lamplight:decoder', () => `export default ${JSON.stringify(encodedDecoder())}`)
   // The translated module takes the place of `WebAssembly`.
-  provide('translated', () => `import { WebAssembly } from 'lamplight:translated'\n${readFileSync(module.glue)}`)
+  provide(
+    'translated',
+    () => `import { WebAssembly } from 'lamplight:translated'\n${glueWithoutUnusedParts(module.glue)}`,
+  )
   provide('lamplight:translated', () => translate(module.wasm))
 }
 

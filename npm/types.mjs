@@ -34,6 +34,7 @@ const INTERNAL = [
   'tag',
   'auto/clicks',
   'auto/errors',
+  'auto/handled',
   'auto/history',
   'auto/listen',
   'auto/pages',

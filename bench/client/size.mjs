@@ -21,6 +21,7 @@ const ENTRIES = [
     later: [
       { chunk: 'full', what: 'full client, fetched later', limitBytes: 38_000 },
       { chunk: 'translated', what: 'translated client, for pages without WebAssembly', limitBytes: 53_500 },
+      { chunk: 'debug', what: 'warnings, on the own machine', limitBytes: 2_000 },
     ],
   },
   {

@@ -122,11 +122,15 @@ export class Client implements Lamplight {
   page(properties?: Properties, options?: TrackOptions): Tracked {
     return this.#track('page', options, undefined, () => {
       const { place } = this.#context
-      const path = place?.pathname.slice(0, 500)
       const { title, referrer } = globalThis.document ?? {}
       // A long text would become as many members.
       const given = typeof properties === 'object' ? properties : { value: properties }
-      const here = { url: place && address(place), path, title: brief(title), referrer: brief(referrer) }
+      const here = {
+        url: place && address(place),
+        path: brief(place?.pathname),
+        title: brief(title),
+        referrer: brief(referrer),
+      }
       return { properties: { ...here, ...given } }
     })
   }

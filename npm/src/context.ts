@@ -38,7 +38,7 @@ export class Context {
     // Nobody visits the address of a worker, a frame, `about:blank` or a file, and a referrer of
     // this site is not where the visitor came from.
     if (document && initial === undefined) {
-      this.#here = parent === self &&
+      this.#here = globalThis.parent === (globalThis as unknown) &&
         /^http/.test(location.href) && {
           page: this.#fixed.page ?? address(location),
           referrer: `${referrer}`.indexOf(`${location.origin}/`) ? referrer : undefined,

@@ -79,6 +79,23 @@ test('one action of the user is one click, whatever labels do', async ({ openTab
   ])
 })
 
+test('a client that is watched twice counts each view, click and error once', async ({ openTab, server }) => {
+  const tab = await openTab()
+  await show(tab, '<label id="label" data-track="pressed">Text <input type="checkbox"></label>')
+  for (let time = 0; time < 2; time += 1) await watch(tab, {})
+  await tab.page.click('#label', { position: { x: 3, y: 5 } })
+  await tab.page.evaluate(async () => {
+    history.pushState({}, '', '/next')
+    void Promise.reject(new Error('rejected'))
+    window.dispatchEvent(new ErrorEvent('error', { error: new Error('thrown') }))
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    window.lamplight.track('last')
+  })
+  await rows(server, 'last', 1)
+  const names = (await server.api.events()).map(({ name }) => name)
+  expect(names.sort()).toEqual(['error', 'error', 'last', 'page', 'page', 'pressed'])
+})
+
 test('what is thrown keeps its content, without what addresses may contain', async ({ openTab, server }) => {
   const tab = await openTab()
   await watch(tab, { pages: false, clicks: false })

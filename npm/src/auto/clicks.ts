@@ -1,6 +1,7 @@
 // Tracks clicks on elements that the page has marked.
 
 import type { AnyLamplight, Properties } from '../types.ts'
+import { isFirst } from './handled.ts'
 import { listen } from './listen.ts'
 
 const PREFIX = 'data-track-'
@@ -9,6 +10,7 @@ export function watchClicks(lamplight: AnyLamplight): () => void {
   /** The control that the browser clicks next, because its label was clicked and tracked. */
   let next: Element | null = null
   const clicked = (event: MouseEvent): void => {
+    if (!isFirst(lamplight, event)) return
     // The composed path includes elements inside open shadow roots.
     const path = event.composedPath().filter((one): one is Element => one instanceof Element)
     if (next && path[0] === next) {

@@ -1,6 +1,7 @@
 // Tracks uncaught errors and unhandled rejections: a limited number, cut to size, and none that
 // tracking itself caused.
 import type { AnyLamplight, Properties } from '../types.ts'
+import { isFirst } from './handled.ts'
 import { listen } from './listen.ts'
 import { withoutSecrets } from './texts.ts'
 import { type Thrown, thrown } from './thrown.ts'
@@ -40,17 +41,18 @@ export function watchErrors(
     }
   }
   const stops = [
-    listen<ErrorEvent>(window, ['error'], ({ error, message, filename, lineno, colno }) => {
-      if (NOISE.test(message)) return
+    listen<ErrorEvent>(window, ['error'], (event) => {
+      const { error, message, filename, lineno, colno } = event
+      if (NOISE.test(message) || !isFirst(lamplight, event)) return
       const source = filename ? withoutSecrets(filename, TEXT_MAX) : undefined
       // Errors of another site's script have only the text `Script error.`
       const describe = () =>
         error === undefined || error === null ? { message: withoutSecrets(message, TEXT_MAX) } : thrown(error)
       keep('error', describe, { source, line: lineno || undefined, column: colno || undefined })
     }),
-    listen<PromiseRejectionEvent>(window, ['unhandledrejection'], ({ reason }) =>
-      keep('unhandledrejection', () => thrown(reason), {}),
-    ),
+    listen<PromiseRejectionEvent>(window, ['unhandledrejection'], (event) => {
+      if (isFirst(lamplight, event)) keep('unhandledrejection', () => thrown(event.reason), {})
+    }),
   ]
   return () => {
     for (const stop of stops) stop()

@@ -1,8 +1,8 @@
 //! The SDK as scripts, which are built with the npm package and embedded in the binary.
 //!
 //! `/lamplight.js` is for pages without a bundler. It loads the full client after the page has
-//! loaded, the translated client where the page forbids WebAssembly, and warnings on the developer's
-//! machine.
+//! loaded, the translated client where the page forbids WebAssembly, and warnings about mistakes on
+//! the developer's machine.
 
 use std::borrow::Cow;
 use std::fmt::Write;

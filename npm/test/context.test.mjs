@@ -1,0 +1,109 @@
+// The page's context, in every kind of page.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const { outputFiles } = await build({
+  entryPoints: [fileURLToPath(new URL('../src/context.ts', import.meta.url))],
+  bundle: true,
+  format: 'esm',
+  write: false,
+})
+const { Context } = await import(
+  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
+)
+
+/** Runs `act` in a page with this address and these globals. */
+function inPage(href, globals, act) {
+  const { protocol, origin, pathname, search, hash } = new URL(href)
+  const all = {
+    location: { href, protocol, origin, pathname, search, hash },
+    document: { referrer: '' },
+    localStorage: {},
+    ...globals,
+  }
+  for (const [name, value] of Object.entries(all))
+    Object.defineProperty(globalThis, name, { value, configurable: true, writable: true })
+  try {
+    return act(all)
+  } finally {
+    for (const name of Object.keys(all)) delete globalThis[name]
+  }
+}
+
+const top = { parent: globalThis }
+const initialOf = (href, globals) =>
+  inPage(href, { ...top, ...globals }, ({ localStorage }) => {
+    const { initial } = new Context({}, 'ns').changed()
+    return { initial, stored: localStorage?.['ns:f'] }
+  })
+
+test('a page that somebody visits is stored as the first page', () => {
+  for (const href of ['https://shop.example/a', 'http://127.0.0.1:3000/a']) {
+    const { initial, stored } = initialOf(href)
+    assert.equal(initial.page, href)
+    assert.deepEqual(JSON.parse(stored), { page: href })
+  }
+})
+
+test('a page that nobody visits is not stored, and knows the stored one', () => {
+  const framed = { parent: {} }
+  for (const [href, globals] of [
+    ['about:blank'],
+    ['about:srcdoc'],
+    ['blob:https://shop.example/0b1c'],
+    ['data:text/html,<p>'],
+    ['file:///home/user/page.html'],
+    ['file://server/share/page.html'],
+    ['https://shop.example/framed', framed],
+    ['https://shop.example/prerendered', { document: { referrer: '', prerendering: true } }],
+  ]) {
+    assert.deepEqual(initialOf(href, globals), { initial: undefined, stored: undefined }, href)
+    const known = { localStorage: { 'ns:f': '{"page":"https://shop.example/first"}' } }
+    assert.equal(initialOf(href, { ...globals, ...known }).initial.page, 'https://shop.example/first', href)
+    // Without storage, too.
+    assert.equal(initialOf(href, { ...globals, localStorage: undefined }).initial, undefined, href)
+  }
+})
+
+test('a prerendered page is the first page once it is shown, with the same address', () => {
+  const document = { referrer: 'https://news.example/a?b', prerendering: true }
+  inPage('https://shop.example/p?q', { ...top, document }, () => {
+    const context = new Context({}, 'ns')
+    assert.equal(context.changed().initial, undefined)
+    document.prerendering = false
+    assert.deepEqual(context.changed().initial, {
+      page: 'https://shop.example/p',
+      referrer: 'https://news.example/a',
+    })
+    assert.equal(context.changed(), undefined)
+  })
+})
+
+test('a document without a window, as in tests in Node, is no error', () => {
+  inPage('https://shop.example/a', {}, () =>
+    assert.equal(new Context({}, 'ns').changed().page, 'https://shop.example/a'),
+  )
+})
+
+test('the address has no query, no password, and of the hash only the path of a route', () => {
+  for (const [hash, kept] of [
+    ['#terms', ''],
+    ['#access_token=SECRET', ''],
+    ['#/cart', '#/cart'],
+    ['#!/cart', '#!/cart'],
+    ['#/cart?token=SECRET', '#/cart'],
+    ['#/callback#access_token=SECRET', '#/callback'],
+    ['#/callback&id_token=SECRET', '#/callback'],
+    ['#/access_token=SECRET', '#/access_token'],
+  ])
+    inPage(`https://user:SECRET@shop.example/a?token=SECRET${hash}`, top, () => {
+      const context = new Context({}, 'ns').changed()
+      assert.equal(context.page, `https://shop.example/a${kept}`)
+      assert.ok(!JSON.stringify(context).includes('SECRET'))
+    })
+  inPage(`https://shop.example/${'a'.repeat(1_000)}#/${'b'.repeat(1_000)}`, top, () =>
+    assert.equal(new Context({}, 'ns').changed().page.length, 500),
+  )
+})
