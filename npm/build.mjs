@@ -15,6 +15,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { run } from './binaryen.mjs'
 import { checkDeclarations } from './generated.mjs'
+import { shortenGlue } from './glue.mjs'
 import { encodedDecoder, encodeModule } from './module_text.mjs'
 import { SHORTENED, shorten } from './names.mjs'
 import { writeTypes } from './types.mjs'
@@ -137,6 +138,8 @@ function addModules(build, module, beside) {
       loader: 'ts',
     }))
   }
+  const glue = () => shortenGlue(readFileSync(module.glue, 'utf8'), join(here, 'src/text.ts'))
+  build.onLoad({ filter: /lamplight_sdk\.js$/ }, () => ({ contents: glue(), loader: 'js' }))
   const provide = (name, contents) =>
     build.onLoad({ filter: new RegExp(`^${name}$`), namespace: 'module' }, () => ({
       contents: contents(),
@@ -148,7 +151,7 @@ function addModules(build, module, beside) {
   provide('lamplight:(full-)?wasm', () => `export default ${JSON.stringify(encodeModule(module.wasm))}`)
   provide('lamplight:decoder', () => `export default ${JSON.stringify(encodedDecoder())}`)
   // The translated module takes the place of `WebAssembly`.
-  provide('translated', () => `import { WebAssembly } from 'lamplight:translated'\n${readFileSync(module.glue)}`)
+  provide('translated', () => `import { WebAssembly } from 'lamplight:translated'\n${glue()}`)
   provide('lamplight:translated', () => translate(module.wasm))
 }
 

@@ -67,6 +67,7 @@ export class Client implements Lamplight {
     }
     this.#start = (consent) => {
       const opened = (module: CoreModule) => (this.#core = open(module, setup, consent, this.#listeners))
+      if (!options.namespace) namespaceOf(url, namespace)
       try {
         const module = load()
         if (module) opened(module)
@@ -207,7 +208,7 @@ export class Client implements Lamplight {
   #name(): void {
     if (this.#gate.consent !== 'granted') return
     this.#context.learn()
-    const id = ascii(inside(this.#id))
+    const id = this.#core && ascii(inside(this.#id))
     if (id) this.#do(() => this.#core?.identify(id))
   }
 

@@ -17,6 +17,7 @@ import {
 import type { CoreModule } from './core.ts'
 import type { NoteReport, Stats } from './generated/reports.ts'
 import type { NoteListeners } from './notes.ts'
+import { reportStranded } from './stranded.ts'
 
 /** What a full client calls: `sdk-wasm/src/browser/listener.rs`. */
 export interface FullListener {
@@ -28,8 +29,12 @@ export interface FullListener {
 }
 
 export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
-  start: (listeners, ...setup) => start(listener(listeners), ...setup),
+  start(listeners, ...setup) {
+    look(listeners, setup[2])
+    return start(listener(listeners), ...setup)
+  },
   takeOver(listeners, state, releaseLock, ...setup) {
+    look(listeners, setup[1])
     try {
       return takeOver(listener(listeners), state, releaseLock, ...setup)
     } catch (error) {
@@ -48,6 +53,11 @@ export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   stats,
   close,
   abandon,
+}
+
+/** In a task of its own, when the page's listeners are there. */
+function look(listeners: NoteListeners, namespace: string): void {
+  setTimeout(() => reportStranded(namespace, (message) => listeners.emit('error', { message })))
 }
 
 function listener(listeners: NoteListeners): FullListener {

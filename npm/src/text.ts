@@ -1,6 +1,10 @@
 // Texts in the forms in which they cross into a module.
 
-export const [encoder, decoder] = [new TextEncoder(), new TextDecoder()]
+/** Undefined in some test environments, where no module runs. */
+export const [encoder, decoder] = (globalThis.TextEncoder ? [new TextEncoder(), new TextDecoder()] : []) as [
+  TextEncoder,
+  TextDecoder,
+]
 
 /**
  * The text with everything but ASCII escaped. JSON keeps its meaning, storage needs one byte per
