@@ -22,18 +22,26 @@ const PARTS = [
   [
     /function initSync\([\s\S]*?\n}/,
     `function initSync({ module } = {}) {
-    if (wasm !== undefined) return wasm;
-    return __wbg_finalize_init(new WebAssembly.Instance(module, __wbg_get_imports()), module);
+    if (wasm !== undefined) return;
+    wasm = new WebAssembly.Instance(module, __wbg_get_imports()).exports;
+    wasm.__wbindgen_start();
 }`,
   ],
+  // Memory that grows gets a new buffer.
+  [/(cachedDataViewMemory0 === null) \|\| .*?(cachedDataViewMemory0\.buffer !== wasm\.memory\.buffer)\)*/, '$1 || $2)'],
+  [/\(typeof FinalizationRegistry === 'undefined'\)\s*\? .*\s*: (?=new Fin)/, ''],
+  // Shorter forms of the functions that the module imports.
+  [/: function\(/g, '('],
+  [/handleError\(function \((.*?)\) \{/g, 'handleError(($1) => {'],
 ]
 
 /** The shortened source. `text` is the path of the module that exports the encoder. */
 export function shortenGlue(source, text) {
   let short = source
   for (const [pattern, replacement] of PARTS) {
-    if (!pattern.test(short)) throw new Error(`failed to find ${pattern} in wasm-bindgen's JavaScript: adapt glue.mjs`)
-    short = short.replace(pattern, () => replacement)
+    if (short.search(pattern) < 0)
+      throw new Error(`failed to find ${pattern} in wasm-bindgen's JavaScript: adapt glue.mjs`)
+    short = short.replace(pattern, replacement)
   }
   return `import { encoder } from ${JSON.stringify(text)}\n${short}`
 }

@@ -26,6 +26,7 @@ const INTERNAL = [
   'notes',
   'json',
   'namespace',
+  'stranded',
   'tag',
   'auto/clicks',
   'auto/errors',

@@ -59,6 +59,19 @@ export class Client implements Lamplight {
     // The module takes what is not given as 0, its default.
     const limits = [intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes]
     const setup = [url, namespace, liveness !== 'beat', ...limits] as Setup
+    // Bound, because methods are called without their object, or on a proxy of it, which has no
+    // private fields. What the page's values throw, such as a getter, is the page's error.
+    for (const name of Object.getOwnPropertyNames(Client.prototype).slice(1) as 'track'[]) {
+      const method = this[name]
+      this[name] = (...given) => {
+        try {
+          return method.apply(this, given)
+        } catch (error) {
+          this.#listeners.emit('error', { message: `${name}: ${messageOf(error)}` })
+          return lost('invalid')
+        }
+      }
+    }
     this.#listeners.run = (work) => this.#safely(work)
     this.#listeners.closed = (stats) => {
       this.#core = undefined
@@ -86,12 +99,7 @@ export class Client implements Lamplight {
   }
 
   track(name: string, properties?: Properties, options?: TrackOptions): Tracked {
-    try {
-      return this.#pass({ ts: Date.now(), ...options, name, properties })
-    } catch (error) {
-      this.#fail(messageOf(error))
-      return lost('unavailable')
-    }
+    return this.#pass({ ts: Date.now(), ...options, name, properties })
   }
 
   page(properties?: Properties, options?: TrackOptions): Tracked {
@@ -113,8 +121,9 @@ export class Client implements Lamplight {
   }
 
   timer(metric: string, options?: MetricOptions): () => Tracked {
-    const startedMs = performance.now()
-    return () => this.timing(metric, performance.now() - startedMs, options)
+    const clock = globalThis.performance ?? Date
+    const startedMs = clock.now()
+    return () => this.timing(metric, clock.now() - startedMs, options)
   }
 
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
@@ -179,9 +188,9 @@ export class Client implements Lamplight {
   }
 
   delivered(id: string): Promise<void> {
-    const [producer, seq] = id.split('-')
+    const [producer, seq] = messageOf(id).split('-')
     if (!this.#core || !producer || producer !== this.#listeners.producer)
-      return Promise.reject(new Error(`event '${id}' is not of this page`))
+      return Promise.reject(new Error(`event '${messageOf(id)}' is not of this page`))
     const isDelivered = this.#safely(() => this.#core?.queued(Number(seq))) === false
     return isDelivered ? Promise.resolve() : this.#listeners.whenDelivered(id)
   }
@@ -195,7 +204,9 @@ export class Client implements Lamplight {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    return this.#listeners.on(name, listener)
+    if (typeof listener === 'function') return this.#listeners.on(name, listener)
+    this.#listeners.emit('error', { message: `on: '${messageOf(listener)}' is not a function` })
+    return () => {}
   }
 
   close(): void {
@@ -251,14 +262,15 @@ export class Client implements Lamplight {
     const title = messageOf(name)
     const parts = `${objectJson(properties, report)}\n${objectJson(user, report)}\n${objectJson(monitor, report)}\n${inside(messageOf(type))}\n${inside(title)}`
     // A title of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-    const packed = core.track(ts, ascii(parts), title.length > 66 ? encoder.encode(title).length : 0)
+    const bytes = title.length > 66 ? encoder.encode(title).length : 0
+    const packed = this.#safely(() => core.track(ts, ascii(parts), bytes)) as number
     const seq = Math.floor(packed / 8)
     const outcome = TRACK_OUTCOMES[packed % 8]
     const reason = outcome === 'stored' ? undefined : outcome
     // The call came from inside the module: the page replaced a web API by one that tracks.
     if (reason === 'busy') this.#later(() => this.#keep(draft, report).reason !== 'busy')
     // There is neither a code nor a number while calls are recorded for the translated client.
-    if (!seq) return lost(reason ?? 'loading')
+    if (!seq) return lost(reason ?? (this.#core ? 'loading' : 'unavailable'))
     const made = { id: `${this.#listeners.producer}-${seq}`, seq, stored: !reason }
     return reason ? { ...made, reason } : made
   }
@@ -273,7 +285,7 @@ export class Client implements Lamplight {
 
   /** In a microtask, no call is under way. So a client that is busy then has failed. */
   #later(call: () => boolean | undefined): void {
-    queueMicrotask(() =>
+    Promise.resolve().then(() =>
       this.#safely(() => {
         if (call() === false) throw Error('the client stopped unexpectedly')
       }),

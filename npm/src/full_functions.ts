@@ -29,14 +29,10 @@ export interface FullListener {
 }
 
 export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
-  start(listeners, ...setup) {
-    look(listeners, setup[2])
-    return start(listener(listeners), ...setup)
-  },
+  start: (listeners, ...setup) => started(start(listener(listeners), ...setup), listeners, setup[2]),
   takeOver(listeners, state, releaseLock, ...setup) {
-    look(listeners, setup[1])
     try {
-      return takeOver(listener(listeners), state, releaseLock, ...setup)
+      return started(takeOver(listener(listeners), state, releaseLock, ...setup), listeners, setup[1])
     } catch (error) {
       // No client holds the page's Web Lock then, so other tabs may send its events.
       releaseLock?.()
@@ -55,9 +51,11 @@ export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   abandon,
 }
 
-/** In a task of its own, when the page's listeners are there. */
-function look(listeners: NoteListeners, namespace: string): void {
+/** What a client does once, after its start. */
+function started(client: number, listeners: NoteListeners, namespace: string): number {
+  // In a task of its own, when the page's listeners are there.
   setTimeout(() => reportStranded(namespace, (message) => listeners.emit('error', { message })))
+  return client
 }
 
 function listener(listeners: NoteListeners): FullListener {

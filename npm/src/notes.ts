@@ -5,13 +5,11 @@ import type { Stats } from './generated/reports.ts'
 import { messageOf } from './json.ts'
 import type { Delivered, Dropped, Notes, Options, Report } from './types.ts'
 
-type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
-
 /** The page's listeners, and the promises that wait for a note. */
 export class NoteListeners {
   readonly #beforeSend: Options['beforeSend']
   readonly #withdrawn: () => void
-  #listeners: Listeners = {}
+  #listeners = new Map<keyof Notes, Set<(note: never) => void>>()
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, (error?: Error) => void>()
   /** This page's producer, once a client has started. */
@@ -32,9 +30,8 @@ export class NoteListeners {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    this.#listeners[name] ??= new Set() as never
-    const all = this.#listeners[name] as Set<(note: Notes[Name]) => void>
-    all.add(listener)
+    const all = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, all.add(listener))
     return () => all.delete(listener)
   }
 
@@ -104,9 +101,9 @@ export class NoteListeners {
   }
 
   emit<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {
-    for (const listener of this.#listeners[name] ?? []) {
+    for (const listener of this.#listeners.get(name) ?? []) {
       try {
-        listener(note)
+        listener(note as never)
       } catch (error) {
         console.error(`lamplight: a listener of '${name}' threw: ${messageOf(error)}`)
       }

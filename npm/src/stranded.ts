@@ -11,7 +11,11 @@ export function reportStranded(own: string, report: (message: string) => void): 
     for (const key of Object.keys(localStorage)) {
       const [, namespace] = /^(ll:\d+):[qb]:/.exec(key) ?? []
       // The session begins with the time of its last event.
-      if (namespace && namespace !== own && !(Number.parseInt(localStorage[`${namespace}:s`]) > Date.now() - IDLE_MS))
+      if (
+        namespace &&
+        namespace !== own &&
+        !(Number.parseInt(localStorage[`${namespace}:s`], 10) > Date.now() - IDLE_MS)
+      )
         counts[namespace] = (counts[namespace] ?? 0) + 1
     }
     for (const namespace in counts)
