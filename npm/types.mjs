@@ -27,6 +27,7 @@ const INTERNAL = [
   'json',
   'namespace',
   'stranded',
+  'denial_copy',
   'tag',
   'auto/clicks',
   'auto/errors',

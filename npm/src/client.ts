@@ -53,6 +53,7 @@ export class Client implements Lamplight {
       this.#gate.consent = 'denied'
       this.#context.forget()
     })
+    this.#listeners.consent = options.consent
     const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
     const namespace = ascii(options.namespace || namespaceOf(url))
     this.#context = new Context(options, namespace)
@@ -154,7 +155,7 @@ export class Client implements Lamplight {
       this.#withdraw(false)
       return
     }
-    this.#gate.consent = consent
+    this.#listeners.consent = this.#gate.consent = consent
     if (consent === 'pending') return
     const waiting = this.#gate.takePending()
     this.#safely(() => {
@@ -224,7 +225,7 @@ export class Client implements Lamplight {
   }
 
   #withdraw(forgets: boolean): void {
-    this.#gate.consent = 'denied'
+    this.#listeners.consent = this.#gate.consent = 'denied'
     this.#gate.takePending()
     this.#safely(() => {
       // Needed without consent, too: an earlier page may have stored something.

@@ -61,14 +61,13 @@ function outside<Result>(work: () => Result): Result {
 
 /**
  * Starts a client that reports to `listeners`. `consent` is the page's answer, if it gives one.
- * Undefined where there is neither a page nor a worker.
  */
 export function open(
   module: CoreModule,
   setup: Setup,
   consent: boolean | undefined,
   listeners: NoteListeners,
-): Core | undefined {
+): Core {
   let number = 0
   listeners.load = () => {
     module
@@ -89,7 +88,6 @@ export function open(
       )
   }
   number = outside(() => module.start(listeners, consent, ...setup))
-  if (!number) return
   const core: Record<string, unknown> = {}
   // Calls go to the client that is current at that time. None has more than three arguments.
   for (const name in module)

@@ -15,6 +15,7 @@ import {
   client_withdraw as withdraw,
 } from 'lamplight:full'
 import type { CoreModule } from './core.ts'
+import { copyDenial, recallDenial } from './denial_copy.ts'
 import type { NoteReport, Stats } from './generated/reports.ts'
 import type { NoteListeners } from './notes.ts'
 import { reportStranded } from './stranded.ts'
@@ -42,8 +43,14 @@ export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   track,
   context,
   identify,
-  consent,
-  withdraw,
+  consent(client) {
+    copyDenial(namespaces[client] as string, false)
+    return consent(client)
+  },
+  withdraw(client, forgets) {
+    copyDenial(namespaces[client] as string, true)
+    return withdraw(client, forgets)
+  },
   flush,
   queued,
   stats,
@@ -51,9 +58,14 @@ export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   abandon,
 }
 
+/** The namespaces of the clients, by their numbers. */
+const namespaces: string[] = []
+
 /** What a client does once, after its start. */
 function started(client: number, listeners: NoteListeners, namespace: string): number {
-  // In a task of its own, when the page's listeners are there.
+  namespaces[client] = namespace
+  // In tasks of their own, when the page's listeners are there.
+  recallDenial(namespace, listeners, () => listeners.run(() => withdraw(client, false)))
   setTimeout(() => reportStranded(namespace, (message) => listeners.emit('error', { message })))
   return client
 }

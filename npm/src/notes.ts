@@ -3,7 +3,7 @@
 import { DROP_REASONS, type DropReason } from './generated/codes.ts'
 import type { Stats } from './generated/reports.ts'
 import { messageOf } from './json.ts'
-import type { Delivered, Dropped, Notes, Options, Report } from './types.ts'
+import type { Consent, Delivered, Dropped, Notes, Options, Report } from './types.ts'
 
 /** The page's listeners, and the promises that wait for a note. */
 export class NoteListeners {
@@ -14,6 +14,8 @@ export class NoteListeners {
   #waiting = new Map<string, (error?: Error) => void>()
   /** This page's producer, once a client has started. */
   producer = ''
+  /** What this page's code said about consent last. */
+  consent: Consent | undefined
   /** Calls `work`, and ends the client if that throws. */
   run!: (work: () => void) => void
   /** Loads the full client. */

@@ -12,7 +12,7 @@ import type { Call } from './call.ts'
  */
 export function recordCalls(
   cause: unknown,
-  open: (module: CoreModule) => Core | undefined,
+  open: (module: CoreModule) => Core,
   gate: Gate,
   failed: (message: string) => void,
 ): Core {

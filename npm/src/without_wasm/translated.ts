@@ -14,10 +14,9 @@ export { functions as translated } from '../full_functions.ts'
  * Repeats the recorded calls, in their order, on the client that `open` starts. What users did
  * before they withdrew their consent, here or on an earlier page, never becomes an event.
  */
-export function replay(calls: Call[], open: () => Core | undefined, gate: Gate): void {
+export function replay(calls: Call[], open: () => Core, gate: Gate): void {
   const { consent } = gate
   const core = open()
-  if (!core) return
   // The client reports at its start if consent was withdrawn on an earlier page.
   let isWithdrawn = gate.consent !== consent
   let withdrawals = calls.filter(([name]) => name === 'withdraw').length

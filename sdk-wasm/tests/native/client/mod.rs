@@ -1,4 +1,5 @@
 mod adoption;
+mod cleared;
 mod flush;
 mod foreign_blocks;
 mod handover;
