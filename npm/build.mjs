@@ -15,7 +15,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { run } from './binaryen.mjs'
 import { checkDeclarations } from './generated.mjs'
-import { glueWithoutUnusedParts } from './glue.mjs'
+import { shortenGlue } from './glue.mjs'
 import { encodedDecoder, encodeModule } from './module_text.mjs'
 import { SHORTENED, shorten } from './names.mjs'
 import { writeTypes } from './types.mjs'
@@ -32,6 +32,11 @@ const LATER_FEATURES = ['--enable-multivalue', '--enable-reference-types']
 const first = module('first', LATER_FEATURES)
 const full = module('full', LATER_FEATURES)
 const translated = module('translated', [])
+
+const FORMATS = [
+  ['esm', '.js'],
+  ['cjs', '.cjs'],
+]
 
 /** Entries that take a client and contain no module. */
 const COMPANIONS = ['auto', 'react', 'vue', 'svelte']
@@ -65,10 +70,7 @@ async function bundle(module, options, beside) {
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 // For `import`, and for `require` in CommonJS code and in test runners that only support it.
-for (const [format, extension] of [
-  ['esm', '.js'],
-  ['cjs', '.cjs'],
-]) {
+for (const [format, extension] of FORMATS) {
   await bundle(first, {
     entryPoints: {
       index: join(here, 'src/index.ts'),
@@ -84,6 +86,15 @@ for (const [format, extension] of [
 // Chunks that pages fetch later if they need them; CommonJS code fetches them with `import()`, too.
 await bundle(full, { entryPoints: [join(here, 'src/full.ts')], outdir: out, format: 'esm' })
 await bundle(full, { entryPoints: [join(here, 'src/debug.ts')], outdir: out, format: 'esm' })
+// With everything in it, because service workers may not load chunks.
+for (const [format, extension] of FORMATS) {
+  await bundle(full, {
+    entryPoints: { worker: join(here, 'src/entries/worker.ts') },
+    outdir: out,
+    outExtension: { '.js': extension },
+    format,
+  })
+}
 await bundle(translated, { entryPoints: [join(here, 'src/without_wasm/translated.ts')], outdir: out, format: 'esm' })
 /** A classic script, because a module does not know which tag loaded it. */
 const script = { entryPoints: [join(here, 'src/snippet.ts')], format: 'iife' }
@@ -109,6 +120,7 @@ const written = [
   'full.js',
   'translated.js',
   'debug.js',
+  'worker.js',
   'lamplight.wasm',
   'snippet.js',
   ...COMPANIONS.map((name) => `${name}.js`),
@@ -131,19 +143,19 @@ function addModules(build, module, beside) {
     namespace: 'module',
     sideEffects: false,
   }))
-  build.onLoad({ filter: /lamplight_sdk\.js$/ }, ({ path }) => ({
-    contents: glueWithoutUnusedParts(path),
-    loader: 'js',
-  }))
   // External, so that they stay separate chunks when a site's bundler processes the package.
   build.onResolve({ filter: /^\.\/(full|translated|debug)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
     // A script computes the addresses of its chunks; see `tag.ts`.
-    build.onLoad({ filter: /src\/(client|core|without_wasm\/pending_calls)\.ts$/ }, ({ path }) => ({
+    build.onLoad({ filter: /src\/(client|first|without_wasm\/fetch_translated)\.ts$/ }, ({ path }) => ({
       contents: besideTheScript(readFileSync(path, 'utf8'), beside),
       loader: 'ts',
     }))
   }
+  const glue = () => shortenGlue(readFileSync(module.glue, 'utf8'), join(here, 'src/text.ts'))
+  build.onLoad({ filter: /lamplight_sdk\.js$/ }, () => ({ contents: glue(), loader: 'js' }))
+  if (build.initialOptions.entryPoints.worker)
+    build.onResolve({ filter: /\/fetch_translated\.ts$/ }, () => ({ path: join(here, 'src/without_wasm/refused.ts') }))
   const provide = (name, contents) =>
     build.onLoad({ filter: new RegExp(`^${name}$`), namespace: 'module' }, () => ({
       contents: contents(),
@@ -155,10 +167,7 @@ function addModules(build, module, beside) {
   provide('lamplight:(full-)?wasm', () => `export default ${JSON.stringify(encodeModule(module.wasm))}`)
   provide('lamplight:decoder', () => `export default ${JSON.stringify(encodedDecoder())}`)
   // The translated module takes the place of `WebAssembly`.
-  provide(
-    'translated',
-    () => `import { WebAssembly } from 'lamplight:translated'\n${glueWithoutUnusedParts(module.glue)}`,
-  )
+  provide('translated', () => `import { WebAssembly } from 'lamplight:translated'\n${glue()}`)
   provide('lamplight:translated', () => translate(module.wasm))
 }
 
@@ -173,7 +182,7 @@ function translate(wasm) {
 class Int8Array extends globalThis.Int8Array {
   set(memory) {
     super.set(memory)
-    structuredClone(memory.buffer, { transfer: [memory.buffer] })
+    new MessageChannel().port1.postMessage(0, [memory.buffer])
   }
 }
 class Instance {

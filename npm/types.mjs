@@ -31,6 +31,8 @@ const INTERNAL = [
   'notes',
   'json',
   'namespace',
+  'stranded',
+  'denial_copy',
   'tag',
   'auto/clicks',
   'auto/errors',

@@ -29,6 +29,11 @@ const ENTRIES = [
     code: "import { load } from 'lamplight/slim'\nawait load()",
     limitBytes: 6_500,
   },
+  {
+    what: 'worker: init + track with everything',
+    code: "import { init } from 'lamplight/worker'\ninit({ url: '/', key: 'wk_x' }).track('opened')",
+    limitBytes: 45_000,
+  },
 ]
 
 const brotli = (bytes) =>

@@ -28,7 +28,8 @@ import type {
   Tracked,
   TrackOptions,
 } from './types.ts'
-import { CONSENT, fetchTranslated, LASTING, OF_USER, type WaitingCall } from './without_wasm/pending_calls.ts'
+import { fetchTranslated } from './without_wasm/fetch_translated.ts'
+import { CONSENT, LASTING, OF_USER, type WaitingCall } from './without_wasm/pending_calls.ts'
 
 /** Most calls that wait. Newer events are dropped. */
 const WAITING_MAX = 1_000
@@ -71,12 +72,26 @@ export class Client implements Lamplight {
         // Without the chunk, notes are ignored.
         () => Boolean,
       )
+    this.#listeners.consent = options.consent
     const { intervalMs, maxEvents, maxBytes, liveness, storage } = options
     const namespace = ascii(options.namespace || namespaceOf(url))
     this.#context = new Context(options, namespace)
     // The module takes what is not given as 0, its default.
     const limits = [intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes]
     const setup = [url, namespace, liveness !== 'beat', ...limits] as Setup
+    // Bound, because methods are called without their object, or on a proxy of it, which has no
+    // private fields. What the page's values throw, such as a getter, is the page's error.
+    for (const name of Object.getOwnPropertyNames(Client.prototype).slice(1) as 'track'[]) {
+      const method = this[name]
+      this[name] = (...given) => {
+        try {
+          return method.apply(this, given)
+        } catch (error) {
+          this.#error(`${name}: ${messageOf(error)}`)
+          return lost('invalid')
+        }
+      }
+    }
     this.#listeners.run = (work) => this.#safely(work)
     this.#listeners.closed = (stats) => {
       this.#core = undefined
@@ -85,6 +100,7 @@ export class Client implements Lamplight {
     }
     this.#start = (consent) => {
       const opened = (module: CoreModule) => (this.#core = open(module, setup, consent, this.#listeners))
+      if (!options.namespace) namespaceOf(url, namespace)
       try {
         const module = load()
         if (module) opened(module)
@@ -148,8 +164,9 @@ export class Client implements Lamplight {
   }
 
   timer(metric: string, options?: MetricOptions): () => Tracked {
-    const startedMs = performance.now()
-    return () => this.timing(metric, performance.now() - startedMs, options)
+    const clock = globalThis.performance ?? Date
+    const startedMs = clock.now()
+    return () => this.timing(metric, clock.now() - startedMs, options)
   }
 
   identify(id: string | number, traits?: Properties, options?: TrackOptions): Tracked {
@@ -180,7 +197,7 @@ export class Client implements Lamplight {
       this.#withdraw(false)
       return
     }
-    this.#gate.consent = consent
+    this.#listeners.consent = this.#gate.consent = consent
     if (consent === 'pending') return
     this.#safely(() => {
       if (this.#hasCore) this.#do((core) => core.consent(), CONSENT)
@@ -231,7 +248,9 @@ export class Client implements Lamplight {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    return this.#listeners.on(name, listener)
+    if (typeof listener === 'function') return this.#listeners.on(name, listener)
+    this.#error(`on: '${messageOf(listener)}' is not a function`)
+    return () => {}
   }
 
   close(): void {
@@ -265,7 +284,7 @@ export class Client implements Lamplight {
   }
 
   #withdraw(forgets: boolean): void {
-    this.#gate.consent = 'denied'
+    this.#listeners.consent = this.#gate.consent = 'denied'
     const lasting = this.#waiting.splice(0).filter(([, kind]) => kind !== OF_USER && kind !== CONSENT)
     this.#safely(() => {
       // Needed without consent, too: an earlier page may have stored something.
@@ -346,7 +365,7 @@ export class Client implements Lamplight {
     const act = () => this.#core && call(this.#core)
     if (this.#isLoading || (kind && this.#gate.consent === 'pending')) this.#waiting.push([call, kind])
     else if (this.#safely(act) === false)
-      queueMicrotask(() =>
+      Promise.resolve().then(() =>
         this.#safely(() => {
           // No call is under way. So a client that is busy then has failed.
           if (act() === false) throw Error('the client stopped unexpectedly')

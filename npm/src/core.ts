@@ -3,6 +3,7 @@
 import type * as First from 'lamplight:first'
 import type * as Full from 'lamplight:full'
 import type { Stats } from './generated/reports.ts'
+import { messageOf } from './json.ts'
 import type { NoteListeners } from './notes.ts'
 
 /** How a client is set up. 0 stands for a default. */
@@ -36,6 +37,8 @@ export interface CoreModule {
   abandon: typeof First.client_abandon
   /** Of the first client. */
   successorLoaded?: typeof First.client_successor_loaded
+  /** Loads the full client for a first client. */
+  successor?: () => Promise<typeof import('./full.ts')>
   /** Of the full client. */
   takeOver?: Listeners<typeof Full.client_take_over>
 }
@@ -45,21 +48,25 @@ type OfClient<Call> = Call extends (client: number, ...args: infer Args) => infe
   : never
 
 /** A client. What a call returns while the client is busy is said in `sdk-wasm/src/bindings.rs`. */
-export type Core = { [Name in keyof Omit<CoreModule, 'start'>]: OfClient<CoreModule[Name]> }
+export type Core = { [Name in keyof Omit<CoreModule, 'start' | 'successor'>]: OfClient<CoreModule[Name]> }
+
+/**
+ * Runs `work` outside of Angular's zone. Otherwise, an application would not become stable while a
+ * timer or a request of the client is pending.
+ */
+function outside<Result>(work: () => Result): Result {
+  const { Zone } = globalThis as { Zone?: { root?: { run(work: () => Result): Result } } }
+  return Zone?.root ? Zone.root.run(work) : work()
+}
 
 /**
  * Starts a client that reports to `listeners`. `consent` is the page's answer, if it gives one.
- * Undefined where there is neither a page nor a worker.
  */
-export function open(
-  module: CoreModule,
-  setup: Setup,
-  consent: boolean | undefined,
-  listeners: NoteListeners,
-): Core | undefined {
+export function open(module: CoreModule, setup: Setup, consent: boolean | undefined, listeners: NoteListeners): Core {
   let number = 0
   listeners.load = () => {
-    import('./full.js')
+    module
+      .successor?.()
       .then(async (chunk) => {
         const full = await chunk.full
         listeners.takeOver = (state, releaseLock) => {
@@ -68,13 +75,17 @@ export function open(
         }
         listeners.run(() => module.successorLoaded?.(number))
       })
-      // Without the full client, the first one continues, and asks for it again.
-      .catch(() => {})
+      // The first client continues, and asks again. But a service worker can never load it.
+      .catch((error) =>
+        listeners.emit('error', {
+          message: `failed to load the full client: ${messageOf(error)}; service workers need lamplight/worker`,
+        }),
+      )
   }
-  number = module.start(listeners, consent, ...setup)
-  if (!number) return
+  number = outside(() => module.start(listeners, consent, ...setup))
   const core: Record<string, unknown> = {}
   // Calls go to the client that is current at that time. None has more than three arguments.
-  for (const name in module) core[name] = (a: never, b: never, c: never) => module[name as 'track'](number, a, b, c)
+  for (const name in module)
+    core[name] = (a: never, b: never, c: never) => outside(() => module[name as 'track'](number, a, b, c))
   return core as unknown as Core
 }

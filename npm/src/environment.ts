@@ -1,14 +1,21 @@
 // Whether the module can run here.
 
-// A page's types do not declare it.
-declare const WorkerGlobalScope: (new () => object) | undefined
-
 /**
- * Whether this is a page or a browser's worker. Node and servers that resemble workers are neither.
+ * Whether this is a page or a browser's worker. Node and servers that resemble workers are neither:
+ * they have no IndexedDB. Nor are pages in Node, so that unit tests send nothing; see
+ * docs/testing-your-events.md.
  */
 export function canRun(): boolean {
-  const isPage = typeof window !== 'undefined' && typeof document !== 'undefined'
-  const isWorker =
-    typeof WorkerGlobalScope === 'function' && globalThis instanceof WorkerGlobalScope && typeof indexedDB === 'object'
-  return (isPage || isWorker) && typeof fetch === 'function'
+  // A page's types do not have all of them, and say that all are there.
+  const { document, indexedDB, navigator, WorkerGlobalScope, fetch } = globalThis as unknown as Record<
+    string,
+    unknown
+  > & {
+    navigator?: Navigator
+  }
+  return !!(
+    (document || (WorkerGlobalScope && indexedDB)) &&
+    fetch &&
+    !/jsdom|happydom/i.test(`${navigator?.userAgent}`)
+  )
 }

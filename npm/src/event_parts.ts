@@ -32,7 +32,7 @@ export function partsOf(draft: Draft, report: (message: string) => void): EventP
   if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
   const text = `${properties}\n${userJson || ''}\n${monitorJson || ''}\n${type || ''}\n${inside(name)}`
   // A name of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-  return [ts, text, name.length > 66 ? encoder.encode(name).length : 0]
+  return [ts, text, name.length > 66 ? encoder?.encode(name).length : 0]
 }
 
 /** Milliseconds since 1970; now if there is no time. Throws if it is invalid. */

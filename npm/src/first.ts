@@ -29,6 +29,7 @@ const first: CoreModule = {
   close,
   abandon,
   successorLoaded,
+  successor: () => import('./full.js'),
 }
 
 /** The functions of the first client, in an instance of its compiled module. */

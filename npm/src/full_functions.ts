@@ -15,8 +15,10 @@ import {
   client_withdraw as withdraw,
 } from 'lamplight:full'
 import type { CoreModule } from './core.ts'
+import { copyDenial, recallDenial } from './denial_copy.ts'
 import type { NoteReport, Stats } from './generated/reports.ts'
 import type { NoteListeners } from './notes.ts'
+import { reportStranded } from './stranded.ts'
 
 /** What a full client calls: `sdk-wasm/src/browser/listener.rs`. */
 export interface FullListener {
@@ -28,10 +30,10 @@ export interface FullListener {
 }
 
 export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
-  start: (listeners, ...setup) => start(listener(listeners), ...setup),
+  start: (listeners, ...setup) => started(start(listener(listeners), ...setup), listeners, setup[2]),
   takeOver(listeners, state, releaseLock, ...setup) {
     try {
-      return takeOver(listener(listeners), state, releaseLock, ...setup)
+      return started(takeOver(listener(listeners), state, releaseLock, ...setup), listeners, setup[1])
     } catch (error) {
       // No client holds the page's Web Lock then, so other tabs may send its events.
       releaseLock?.()
@@ -41,13 +43,31 @@ export const functions: CoreModule & Required<Pick<CoreModule, 'takeOver'>> = {
   track,
   context,
   identify,
-  consent,
-  withdraw,
+  consent(client) {
+    copyDenial(namespaces[client] as string, false)
+    return consent(client)
+  },
+  withdraw(client, forgets) {
+    copyDenial(namespaces[client] as string, true)
+    return withdraw(client, forgets)
+  },
   flush,
   queued,
   stats,
   close,
   abandon,
+}
+
+/** The namespaces of the clients, by their numbers. */
+const namespaces: string[] = []
+
+/** What a client does once, after its start. */
+function started(client: number, listeners: NoteListeners, namespace: string): number {
+  namespaces[client] = namespace
+  // In tasks of their own, when the page's listeners are there.
+  recallDenial(namespace, listeners, () => listeners.run(() => withdraw(client, false)))
+  setTimeout(() => reportStranded(namespace, (message) => listeners.emit('error', { message })))
+  return client
 }
 
 function listener(listeners: NoteListeners): FullListener {

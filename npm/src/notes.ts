@@ -3,19 +3,19 @@
 import { DROP_REASONS, type DropReason } from './generated/codes.ts'
 import type { Stats } from './generated/reports.ts'
 import { messageOf } from './json.ts'
-import type { Delivered, Dropped, Notes, Options, Report } from './types.ts'
-
-type Listeners = { [Name in keyof Notes]?: Set<(note: Notes[Name]) => void> }
+import type { Consent, Delivered, Dropped, Notes, Options, Report } from './types.ts'
 
 /** The page's listeners, and the promises that wait for a note. */
 export class NoteListeners {
   readonly #beforeSend: Options['beforeSend']
   readonly #withdrawn: () => void
-  #listeners: Listeners = {}
+  #listeners = new Map<keyof Notes, Set<(note: never) => void>>()
   #flushes: ((report: Report) => void)[] = []
   #waiting = new Map<string, (error?: Error) => void>()
   /** This page's producer, once a client has started. */
   producer = ''
+  /** What this page's code said about consent last. */
+  consent: Consent | undefined
   /** Calls `work`, and ends the client if that throws. */
   run!: (work: () => void) => void
   /** Loads the full client. */
@@ -34,9 +34,8 @@ export class NoteListeners {
   }
 
   on<Name extends keyof Notes>(name: Name, listener: (note: Notes[Name]) => void): () => void {
-    this.#listeners[name] ??= new Set() as never
-    const all = this.#listeners[name] as Set<(note: Notes[Name]) => void>
-    all.add(listener)
+    const all = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, all.add(listener))
     return () => all.delete(listener)
   }
 
@@ -109,9 +108,9 @@ export class NoteListeners {
 
   emit<Name extends keyof Notes>(name: Name, note: Notes[Name]): void {
     this.warn?.then((warn) => warn(note))
-    for (const listener of this.#listeners[name] ?? []) {
+    for (const listener of this.#listeners.get(name) ?? []) {
       try {
-        listener(note)
+        listener(note as never)
       } catch (error) {
         console.error(`lamplight: a listener of '${name}' threw: ${messageOf(error)}`)
       }

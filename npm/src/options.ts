@@ -1,4 +1,5 @@
 // Checks the options of `init`.
+import { canRun } from './environment.ts'
 import type { Consent, Options } from './types.ts'
 
 export const CONSENTS = "'granted', 'denied' or 'pending'"
@@ -6,6 +7,14 @@ export const CONSENTS = "'granted', 'denied' or 'pending'"
 export function isConsent(consent: unknown): consent is Consent {
   return consent === 'granted' || consent === 'denied' || consent === 'pending'
 }
+
+/**
+ * What `url` must be as it is given. Everything else, such as an unset variable, would be a path on
+ * the page's own site.
+ */
+const GIVEN = /^\s*(https?:\/)?\/+(?!\/|(undefined|null)(?![\w.-]))/i
+/** What it must resolve to: no other protocol, and no credentials, which `fetch` refuses. */
+const RESOLVED = /^https?:\/\/[^/@]+\//
 
 /** The address to post to. Throws if an option is invalid, which only `init` does. */
 export function addressOf({
@@ -33,11 +42,16 @@ export function addressOf({
   })) {
     must(Number.isSafeInteger(value) && value > 0 && value < 2 ** 31, name, 'a whole number above 0')
   }
+  must(/^\/[^?#]*$/.test(path), 'path', "a path such as '/v1/events'")
   let base: URL | undefined
   try {
-    base = new URL(url, globalThis.location?.href)
+    base = new URL(url, canRun() ? location.href.replace(/^blob:/, '') : 'http://localhost')
   } catch {}
-  must(base && /^https?:$/.test(base.protocol), 'url', `the server's address, not '${url}'`)
+  must(
+    base && GIVEN.test(url) && RESOLVED.test(base.href),
+    'url',
+    `the server's address, such as 'https://t.example.com' or '/path', not '${url}'`,
+  )
   return `${base.href.replace(/[?#].*$/, '').replace(/\/+$/, '')}${path}?key=${encodeURIComponent(key)}`
 }
 

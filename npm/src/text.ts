@@ -1,6 +1,7 @@
 // Texts in the forms in which they cross into a module.
 
-export const encoder = new TextEncoder()
+/** Undefined in some test environments, where no module runs. */
+export const encoder = (globalThis.TextEncoder && new TextEncoder()) as TextEncoder
 
 /**
  * The text with everything but ASCII escaped. JSON keeps its meaning, storage needs one byte per

@@ -14,7 +14,11 @@ export type Properties = Record<string, any> & { [Symbol.iterator]?: never }
 
 /** The options of `init`. Only `url` and `key` are required. */
 export interface Options {
-  /** The server's base address, such as `https://t.example.com`. */
+  /**
+   * The server's base address, such as `https://t.example.com`, or a path of the page's own site,
+   * such as `/telemetry`. `init` throws if it is neither, because an unset variable would otherwise
+   * post events to your site.
+   */
   url: string
   /** The write key, `wk_…`. */
   key: string
@@ -31,9 +35,11 @@ export interface Options {
   maxBytes?: number | undefined
   /**
    * The prefix of every storage key, and the name of the overflow database. Default: `ll:` and a
-   * hash of the address that events are posted to, so that a new write key also sends the events
-   * stored under the old one. Pages of one origin that send to one server under different keys need
-   * a namespace each, because a tab sends orphaned events under its own key.
+   * hash of the address that events are posted to. If an earlier page of this browser used the same
+   * address or the same write key, its namespace, so that a new key or a new address keeps the
+   * unsent events, the user and the decision about consent. Pages of one origin that send to one
+   * server under different keys need a namespace each, because a tab sends orphaned events under
+   * its own key.
    */
   namespace?: string | undefined
   /**

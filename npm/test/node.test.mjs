@@ -59,11 +59,19 @@ test('an invalid consent is refused and reported, and the previous one still hol
   assert.throws(() => init({ ...options, consent: 'yes' }), /'consent' must be/)
 })
 
+test('while a server renders, a path of the page is an address', () => {
+  assert.equal(init({ ...options, url: '/telemetry' }).track('opened').reason, 'unavailable')
+})
+
 test('init throws on an invalid option and names it', () => {
   for (const [wrong, message] of [
     [{ key: '' }, /'key' must be a write key/],
     [{ url: 'not an address' }, /'url' must be the server's address/],
     [{ url: 'ftp://t.example.com' }, /'url' must be/],
+    [{ url: undefined }, /'url' must be the server's address, such as .* not 'undefined'/],
+    [{ url: '' }, /'url' must be .* not ''/],
+    [{ url: 'https://me:secret@t.example.com' }, /'url' must be/],
+    [{ path: 'v1/events' }, /'path' must be a path such as '\/v1\/events'/],
     [{ intervalMs: -1 }, /'intervalMs' must be a whole number above 0/],
     [{ maxEvents: 1.5 }, /'maxEvents' must be/],
     [{ storage: { overflowMaxBytes: 0 } }, /'storage.overflowMaxBytes' must be/],

@@ -1,8 +1,9 @@
 // The content of the published package, and its types.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -16,10 +17,11 @@ test('the package has only the entries, their types, the module and the licences
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   )
-  const entries = ['index', 'slim', 'auto', 'react', 'vue', 'svelte']
+  const entries = ['index', 'slim', 'worker', 'auto', 'react', 'vue', 'svelte']
   const declarations = [
     'index',
     'entries/slim',
+    'entries/worker',
     'auto',
     'auto/vitals',
     'react',
@@ -47,6 +49,11 @@ test('the package has only the entries, their types, the module and the licences
       ...declarations.flatMap((name) => [`dist/${name}.d.ts`, `dist/${name}.d.cts`]),
     ].sort(),
   )
+})
+
+test('the entry for workers loads nothing later, which service workers forbid', () => {
+  for (const name of ['worker.js', 'worker.cjs'])
+    assert.doesNotMatch(readFileSync(join(folder, 'dist', name), 'utf8'), /import\(|importScripts/)
 })
 
 test('the types accept valid calls and reject invalid ones', () => {

@@ -13,8 +13,7 @@ use crate::client::{Client, NewEvent, TrackOutcome, Tracked};
 use crate::options::Options;
 use crate::text;
 
-/// Starts a client, and returns its number; 0 where there is neither a page nor a worker. 0 stands
-/// for an option's default.
+/// Starts a client, and returns its number. 0 stands for an option's default.
 ///
 /// `consent` is the page's answer. Without one, an earlier withdrawal stays in force.
 #[wasm_bindgen]
@@ -34,13 +33,13 @@ pub fn client_start(
     let numbers = [interval_ms, events_max, batch_bytes_max, storage_bytes_max, overflow_bytes_max];
     let options = options(namespace, liveness, numbers);
     Shell::start(url, listener, |number| {
-        let mut client = PageClient::new(Browser::new(number, &options.namespace)?, options);
+        let mut client = PageClient::new(Browser::new(number, &options.namespace), options);
         if consent == Some(true) {
             client.consent();
         } else if consent.is_some() || client.is_withdrawn() {
             client.withdraw(false);
         }
-        Some(client)
+        client
     })
 }
 
@@ -65,7 +64,7 @@ pub fn client_take_over(
     let numbers = [interval_ms, events_max, batch_bytes_max, storage_bytes_max, overflow_bytes_max];
     let options = options(namespace, liveness, numbers);
     Shell::take_over(url, listener, release_lock, |number| {
-        Some(PageClient::take_over(Browser::new(number, &options.namespace)?, options, state))
+        PageClient::take_over(Browser::new(number, &options.namespace), options, state)
     })
 }
 
@@ -142,7 +141,7 @@ pub fn client_withdraw(client: u32, forgets: bool) -> bool {
 /// Sends all waiting events now; the note `flushed` reports the end.
 #[wasm_bindgen]
 pub fn client_flush(client: u32) -> bool {
-    with(client, PageClient::flush).is_some()
+    Shell::flush(client)
 }
 
 /// Whether an event of this page still waits for its 2xx.

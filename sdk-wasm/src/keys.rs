@@ -10,9 +10,10 @@
 //! | `<ns>:s` | session id, last event's time | any tab | [`crate::identity::session`] |
 //! | `<ns>:u` | anonymous id and user id | any tab | [`crate::identity::person`] |
 //! | `<ns>:f` | the person's first page, as JSON | any page, once | `npm/src/first_page.ts` |
-//! | `<ns>:o` | consent was withdrawn | any tab | any tab that gets consent again |
+//! | `<ns>:o` | consent was withdrawn; empty: and given again | any tab | nobody |
+//! | `ll:<hash>:n` | the namespace of an address or write key | any page, once | nobody |
 //!
-//! The sender of an event is its producer or an adopter.
+//! The sender of an event is its producer or an adopter. `npm/src/namespace.ts` has the last key.
 
 use lamplight_wire::producer::PRODUCER_CHARS;
 use lamplight_wire::{Producer, json};

@@ -50,14 +50,14 @@ extern "C" {
 
 /// This page's storage.
 fn browser(namespace: &str) -> Browser {
-    Browser::new(0, namespace).expect("this is a page")
+    Browser::new(0, namespace)
 }
 
 /// Starts a client, and returns its number.
 fn start(options: Options) -> u32 {
     Shell::start(UNREACHABLE.into(), listener(), |number| {
-        let browser = Browser::new(number, &options.namespace)?;
-        Some(PageClient::new(browser, options))
+        let browser = Browser::new(number, &options.namespace);
+        PageClient::new(browser, options)
     })
 }
 

@@ -46,8 +46,8 @@ for (const entry of ['inline', 'slim']) {
 }
 
 const BUNDLERS = {
-  webpack: { kind: 'defer', entries: ['inline', 'slim', 'required'] },
-  esbuild: { kind: 'type="module"', entries: ['inline', 'slim', 'required', 'required_slim'] },
+  webpack: { kind: 'defer', entries: ['inline', 'slim', 'required', 'worker'] },
+  esbuild: { kind: 'type="module"', entries: ['inline', 'slim', 'required', 'required_slim', 'worker'] },
 }
 
 for (const [bundler, { kind, entries }] of Object.entries(BUNDLERS)) {

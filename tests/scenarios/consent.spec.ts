@@ -4,14 +4,14 @@ import { killRenderer, rendererPid } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
 /**
- * The keys in localStorage, without the namespace, and without the tab lock, which identifies no
- * user.
+ * The keys in localStorage, without the namespace, and without the tab lock and the names of the
+ * namespace, which identify no user.
  */
 function kept(client: Client): Promise<string[]> {
   return client.page.evaluate(() =>
     Object.keys(localStorage)
       .map((key) => key.replace(/^ll:[^:]+:/, ''))
-      .filter((key) => !key.startsWith('l:'))
+      .filter((key) => key !== 'n' && !key.startsWith('l:'))
       .sort(),
   )
 }

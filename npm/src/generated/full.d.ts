@@ -41,8 +41,7 @@ export function client_identify(client: number, id: string): boolean;
 export function client_queued(client: number, seq: number): boolean | undefined;
 
 /**
- * Starts a client, and returns its number; 0 where there is neither a page nor a worker. 0 stands
- * for an option's default.
+ * Starts a client, and returns its number. 0 stands for an option's default.
  *
  * `consent` is the page's answer. Without one, an earlier withdrawal stays in force.
  */

@@ -10,5 +10,3 @@ export const LASTING = 3
 
 /** A call of the module that waits, and which of the kinds it is, if any. */
 export type WaitingCall = [call: (core: Core) => boolean | undefined, kind?: number]
-
-export const fetchTranslated = () => import('./translated.js')

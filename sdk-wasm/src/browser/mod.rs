@@ -39,8 +39,9 @@ pub struct Browser {
     namespace: String,
     /// `None` where the browser withholds it, and in workers.
     storage: Option<Storage>,
-    performance: Performance,
-    crypto: Crypto,
+    /// `None` where the page has none; the wall clock then stands in.
+    performance: Option<Performance>,
+    crypto: Option<Crypto>,
     /// What the shell does when the client has finished its work.
     effects: Effects,
 }
@@ -55,18 +56,16 @@ struct Effects {
 }
 
 impl Browser {
-    /// The ports of the client with this number; `None` where there is neither a page nor a worker.
-    pub fn new(client: u32, namespace: &str) -> Option<Self> {
-        global::with(|global| {
-            Some(Self {
-                client,
-                namespace: String::from(namespace),
-                // A getter that throws where a policy forbids storage.
-                storage: global.local_storage().ok().flatten(),
-                performance: global.performance()?,
-                crypto: global.crypto().ok()?,
-                effects: Effects::default(),
-            })
+    /// The ports of the client with this number.
+    pub fn new(client: u32, namespace: &str) -> Self {
+        global::with(|global| Self {
+            client,
+            namespace: String::from(namespace),
+            // A getter that throws where a policy forbids storage.
+            storage: global.local_storage().ok().flatten(),
+            performance: global.performance(),
+            crypto: global.crypto().ok(),
+            effects: Effects::default(),
         })
     }
 

@@ -1,8 +1,9 @@
 //! The ports on top of web APIs.
 
-use js_sys::Date;
+use js_sys::{Date, Math};
 use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
+use web_sys::Performance;
 
 use super::Browser;
 use super::requests::QueuedRequest;
@@ -63,16 +64,21 @@ impl Clock for Browser {
     }
 
     fn monotonic_ms(&self) -> u64 {
-        self.performance.now() as u64
+        self.performance.as_ref().map_or_else(Date::now, Performance::now) as u64
     }
 }
 
 impl Rng for Browser {
     fn random_bits(&mut self) -> u32 {
         let mut bytes = [0; 4];
-        // It fails for more than 65,536 bytes only.
-        let _ = self.crypto.get_random_values_with_u8_array(&mut bytes);
-        u32::from_le_bytes(bytes)
+        if let Some(crypto) = &self.crypto {
+            // It throws where the page replaced it or has none.
+            let _ = crypto.get_random_values_with_u8_array(&mut bytes);
+        }
+        // Added to, because two pages must never have the same name.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let more_bits = (Math::random() * 4_294_967_296.0) as u32;
+        u32::from_le_bytes(bytes) ^ more_bits
     }
 }
 
@@ -99,7 +105,7 @@ impl Liveness for Browser {
 
     fn query_locks(&mut self) {
         #[cfg(feature = "full")]
-        super::live_producers::query(self.client, self.alive_prefix());
+        super::live_producers::query_locks(self.client, &self.alive_prefix());
     }
 }
 

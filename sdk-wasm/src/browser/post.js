@@ -9,13 +9,25 @@ const COMPRESS_MIN_CHARS = 8192
 
 /** Returns what cancels the request. `done` is called once, unless the request is cancelled. */
 export function post(url, body, keepalive, done) {
-  const controller = new AbortController()
-  const { signal } = controller
-  send(url, body, keepalive, signal)
+  let controller
+  let isCancelled = false
+  try {
+    controller = new AbortController()
+    // `fetch` refuses the signal of a polyfill, and would never send anything.
+    new Request(url, controller)
+  } catch {
+    controller = undefined
+  }
+  send(url, body, keepalive, controller?.signal)
     // A head without a readable body is no response.
     .catch(() => [0, -1, ''])
-    .then((answer) => signal.aborted || done(...answer))
-  return controller
+    .then((answer) => isCancelled || done(...answer))
+  return {
+    abort() {
+      isCancelled = true
+      controller?.abort()
+    },
+  }
 }
 
 async function send(url, body, keepalive, signal) {

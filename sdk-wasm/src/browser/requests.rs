@@ -1,7 +1,6 @@
 //! Requests to the server.
 
 use wasm_bindgen::prelude::*;
-use web_sys::AbortController;
 
 use super::clients;
 use crate::client::Client;
@@ -16,7 +15,13 @@ extern "C" {
         body: &str,
         keepalive: bool,
         done: &Closure<dyn FnMut(u16, f64, String)>,
-    ) -> AbortController;
+    ) -> Cancel;
+
+    /// Cancels a request.
+    #[derive(Debug)]
+    type Cancel;
+    #[wasm_bindgen(method)]
+    fn abort(this: &Cancel);
 }
 
 /// A request that the client wants to be sent.
@@ -31,7 +36,7 @@ pub(super) struct QueuedRequest {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) number: u32,
-    controller: AbortController,
+    cancel: Cancel,
     _done: Closure<dyn FnMut(u16, f64, String)>,
 }
 
@@ -45,14 +50,14 @@ impl Request {
             let retry_after_ms = (wait_ms >= 0.0).then_some(wait_ms as u64);
             answered(client, number, &Response { status, body, retry_after_ms });
         });
-        let controller = post(url, &queued.body, queued.keepalive, &done);
-        Self { number, controller, _done: done }
+        let cancel = post(url, &queued.body, queued.keepalive, &done);
+        Self { number, cancel, _done: done }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.controller.abort();
+        self.cancel.abort();
     }
 }
 

@@ -22,6 +22,9 @@ use crate::ports::{Clock, Response};
 /// The longest wait that the timer is set for, in milliseconds.
 const TIMER_MS_MAX: u64 = 60_000;
 
+/// How late a timer may be before it counts as cleared by the page, in milliseconds.
+const LOST_TIMER_MS: u64 = 1_000;
+
 /// The client of this build: the full one, or the one that a page starts with.
 #[cfg(feature = "full")]
 pub type PageClient = FullClient<Browser>;
@@ -54,13 +57,8 @@ impl fmt::Debug for Shell {
 }
 
 impl Shell {
-    /// Starts to drive the client that `client` makes for a number, which is returned. 0 where it
-    /// makes none.
-    pub fn start(
-        url: String,
-        listener: Listener,
-        client: impl FnOnce(u32) -> Option<PageClient>,
-    ) -> u32 {
+    /// Starts to drive the client that `client` makes for a number, which is returned.
+    pub fn start(url: String, listener: Listener, client: impl FnOnce(u32) -> PageClient) -> u32 {
         Self::start_with(url, listener, WebLock::default(), client)
     }
 
@@ -68,10 +66,10 @@ impl Shell {
         url: String,
         listener: Listener,
         web_lock: WebLock,
-        client: impl FnOnce(u32) -> Option<PageClient>,
+        client: impl FnOnce(u32) -> PageClient,
     ) -> u32 {
         let number = clients::next_number();
-        let Some(client) = client(number) else { return 0 };
+        let client = client(number);
         let mut producer = String::new();
         client.producer().push_to(&mut producer);
         listener.started(&producer);
@@ -93,6 +91,15 @@ impl Shell {
         number
     }
 
+    /// Sends all waiting events of a client now. The page waits for it, and may have cleared the
+    /// timer, so the timer is set again.
+    pub fn flush(number: u32) -> bool {
+        if let Some(shell) = clients::find(number) {
+            shell.timer_due_ms.set(u64::MAX);
+        }
+        clients::with(number, PageClient::flush).is_some()
+    }
+
     /// Does what the client asked for. What this calls may call the client again.
     #[inline(never)]
     pub(super) fn follow_up(&self) {
@@ -112,7 +119,8 @@ impl Shell {
     fn set_timer(&self, due_ms: Option<u64>, now_ms: u64) {
         let Some(due_ms) = due_ms else { return };
         let wait_ms = due_ms.saturating_sub(now_ms).min(TIMER_MS_MAX);
-        if self.timer_due_ms.get() <= now_ms + wait_ms {
+        let set_ms = self.timer_due_ms.get();
+        if set_ms <= now_ms + wait_ms && now_ms < set_ms + LOST_TIMER_MS {
             return;
         }
         self.timer_due_ms.set(now_ms + wait_ms);
@@ -227,7 +235,7 @@ impl Shell {
         url: String,
         listener: Listener,
         release_lock: Option<js_sys::Function>,
-        client: impl FnOnce(u32) -> Option<PageClient>,
+        client: impl FnOnce(u32) -> PageClient,
     ) -> u32 {
         Self::start_with(url, listener, WebLock::from_release(release_lock), client)
     }

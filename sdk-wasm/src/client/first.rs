@@ -88,6 +88,7 @@ impl<P: Ports> FirstClient<P> {
             return;
         }
         self.apply_consent_withdrawal();
+        self.core.restore_storage();
         let only_unstored = self.core.backoff.is_waiting(self.core.ports.monotonic_ms());
         while let Some(bytes_max) = self.core.keepalive_bytes_max()
             && self.send_batch(FlushReason::Hidden, bytes_max, only_unstored)

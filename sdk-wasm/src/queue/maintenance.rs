@@ -7,6 +7,9 @@ use crate::ports::{Storage, StorageError};
 /// How many keys are read back or written per task, so that a long backlog never makes a long task.
 const READ_BACK_MAX: usize = 500;
 const MOVE_TO_STORAGE_MAX: usize = 100;
+/// How often the newest key is read back after that, because the host may clear storage, in
+/// milliseconds.
+const CLEARED_MS: u64 = 5_000;
 /// How long to wait after storage refused a write, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
 
@@ -75,7 +78,21 @@ impl Queue {
         }
         self.has_retries = false;
         self.read_back_due_ms = next_ms;
+        if is_missing {
+            self.schedule_read_back(usize::MAX, now_ms);
+        } else if next_ms.is_none() {
+            self.schedule_read_back(1, now_ms + CLEARED_MS);
+        }
         is_missing
+    }
+
+    /// Schedules to read the newest keys back.
+    pub(super) fn schedule_read_back(&mut self, keys_max: usize, due_ms: u64) {
+        let stored = self.entries.iter_mut().rev().filter(|it| it.location == Location::Storage);
+        for entry in stored.take(keys_max) {
+            entry.read_back_ms = due_ms;
+            self.read_back_due_ms = Some(self.read_back_due_ms.unwrap_or(due_ms).min(due_ms));
+        }
     }
 
     fn move_to_storage(
@@ -94,8 +111,10 @@ impl Queue {
             let key = keys.event(self.producer, entry.seq);
             match store(entry, &mut self.share, storage, &key) {
                 Ok(true) => {
-                    entry.read_back_ms = now_ms + self.limits.settle_ms;
-                    self.read_back_due_ms.get_or_insert(entry.read_back_ms);
+                    let due_ms = now_ms + self.limits.settle_ms;
+                    entry.read_back_ms = due_ms;
+                    self.read_back_due_ms =
+                        Some(self.read_back_due_ms.unwrap_or(due_ms).min(due_ms));
                 }
                 Ok(false) | Err(StorageError::Blocked) => return false,
                 Err(StorageError::QuotaExceeded) => {

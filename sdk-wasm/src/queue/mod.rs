@@ -141,7 +141,8 @@ impl PageQueue for Queue {
             PushOutcome::Stored => {
                 self.share.wrote(bytes);
                 read_back_ms = now_ms + self.limits.settle_ms;
-                self.read_back_due_ms.get_or_insert(read_back_ms);
+                let due_ms = self.read_back_due_ms.unwrap_or(read_back_ms);
+                self.read_back_due_ms = Some(due_ms.min(read_back_ms));
                 Location::Storage
             }
             PushOutcome::StorageFailed(StorageError::QuotaExceeded) => {

@@ -16,7 +16,11 @@ use crate::queue::PageQueue;
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     /// Records consent. Returns whether it was withdrawn before.
     pub(in crate::client) fn consent(&mut self) -> bool {
-        self.ports.remove(&self.keys.consent_withdrawn());
+        let key = self.keys.consent_withdrawn();
+        // The empty text says that storage was not cleared since the withdrawal.
+        if self.ports.size(&key) > 0 && self.ports.set(&key, "").is_err() {
+            self.ports.remove(&key);
+        }
         std::mem::take(&mut self.is_withdrawn)
     }
 
@@ -32,7 +36,7 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
 
     /// Applies a withdrawal that another tab recorded. Returns whether there was a new one.
     pub(in crate::client) fn apply_consent_withdrawal(&mut self) -> bool {
-        let is_new = !self.is_withdrawn && self.ports.get(&self.keys.consent_withdrawn()).is_some();
+        let is_new = !self.is_withdrawn && self.ports.size(&self.keys.consent_withdrawn()) > 0;
         if is_new {
             self.discard_events();
         }

@@ -93,7 +93,7 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         };
         let keys = StorageKeys::new(&options.namespace);
         Self {
-            is_withdrawn: ports.get(&keys.consent_withdrawn()).is_some(),
+            is_withdrawn: ports.size(&keys.consent_withdrawn()) > 0,
             keys,
             producer,
             seq: 0,
@@ -123,6 +123,15 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     /// Verifies what was written to storage, and stores what only memory has.
     pub(super) fn maintain_queue(&mut self, now_ms: u64) {
         self.queue.maintain(&mut self.ports, &self.keys, now_ms);
+    }
+
+    /// Writes the events again if the host has cleared storage, as many do when a user logs out.
+    pub(super) fn restore_storage(&mut self) {
+        let now_ms = self.ports.monotonic_ms();
+        self.queue.check_storage();
+        self.maintain_queue(now_ms);
+        // If the newest key is missing, this reads all of them.
+        self.maintain_queue(now_ms);
     }
 
     pub(super) fn set_context(&mut self, context_json: &str) {

@@ -109,6 +109,7 @@ impl<P: Ports> FullClient<P> {
         }
         self.core.queue.requeue_spilling();
         self.apply_consent_withdrawal();
+        self.core.restore_storage();
         let only_unstored = self.core.backoff.is_waiting(now_ms);
         while let Some(bytes_max) = self.core.keepalive_bytes_max()
             && self.send_batch(FlushReason::Hidden, bytes_max, only_unstored)

@@ -1,5 +1,6 @@
 mod accepted;
 mod adoption;
+mod cleared;
 mod flush;
 mod foreign_blocks;
 mod handover;

@@ -35,6 +35,7 @@ import { load } from 'lamplight/slim'
 import type { Early } from 'lamplight/snippet'
 import { getLamplight, lamplightStats, setLamplight } from 'lamplight/svelte'
 import { createLamplight, useLamplight as useVueLamplight } from 'lamplight/vue'
+import { init as initInWorker } from 'lamplight/worker'
 
 const consent: Consent = 'pending'
 const withoutEmail = (event: Draft): Draft | null => (event.name === 'email_typed' ? null : event)
@@ -108,6 +109,8 @@ export const inReact = (): [Lamplight<Events>, Lamplight<Events>['track']] => [
 
 export const inVue = (): Lamplight<Events> => useVueLamplight<Events>()
 export const plugin = createLamplight(typed)
+
+export const inWorker: Lamplight<Events> = initInWorker<Events>(options)
 
 export const inSvelte = (): Lamplight<Events> => getLamplight<Events>()
 export const store = lamplightStats(setLamplight(typed))

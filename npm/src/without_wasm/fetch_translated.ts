@@ -1,0 +1,2 @@
+/** Fetches the translated client. */
+export const fetchTranslated = () => import('./translated.js')
