@@ -11,13 +11,14 @@ use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
-use crate::keys::origins;
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Longest source, in bytes.
 const SOURCE_BYTES_MAX: usize = 64;
 /// Most origins of one key.
 const ORIGINS_MAX: usize = 64;
+/// Longest origin, in bytes.
+const ORIGIN_BYTES_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct KeysJson {
@@ -130,7 +131,7 @@ pub async fn create_key(
     let text = new_text(kind, &*app.entropy).map_err(|error| Problem::internal(&error))?;
     let mut key = Key::new(kind, &new.source, &text, app.clock.now_ms());
     key.rules = KeyRules {
-        origins: normalized_origins(&new.origins)?,
+        origins: new.origins,
         bytes_per_s: new.bytes_per_s,
         events_per_s: new.events_per_s,
     };
@@ -152,7 +153,7 @@ pub async fn change_key(
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
     let mut key = found.ok_or_else(|| key_not_found(&id))?;
     if let Some(origins) = change.origins {
-        key.rules.origins = normalized_origins(&origins)?;
+        key.rules.origins = origins;
     }
     change.bytes_per_s.apply(&mut key.rules.bytes_per_s);
     change.events_per_s.apply(&mut key.rules.events_per_s);
@@ -192,6 +193,17 @@ fn check_rules(key: &Key) -> Result<(), Problem> {
             key.kind.name()
         )));
     }
+    if rules.origins.len() > ORIGINS_MAX {
+        let count = rules.origins.len();
+        return Err(invalid(format!("`origins` has {count} entries: send at most {ORIGINS_MAX}")));
+    }
+    if let Some(origin) = rules.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(invalid(format!(
+            "invalid entry {} in `origins`: send an origin such as https://shop.example, or \
+             https://*.shop.example for all names below a domain",
+            quoted(origin)
+        )));
+    }
     for (name, rate) in [("bytes_per_s", rules.bytes_per_s), ("events_per_s", rules.events_per_s)] {
         if rate == Some(0) {
             return Err(invalid(format!(
@@ -205,26 +217,12 @@ fn check_rules(key: &Key) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The entries as they are stored, each once.
-fn normalized_origins(entries: &[String]) -> Result<Vec<String>, Problem> {
-    if entries.len() > ORIGINS_MAX {
-        let count = entries.len();
-        return Err(invalid(format!("`origins` has {count} entries: send at most {ORIGINS_MAX}")));
-    }
-    let mut origins = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let origin = origins::normalized(entry).map_err(|error| {
-            invalid(format!(
-                "invalid entry {} in `origins`: {error}. Send an origin such as \
-                 https://shop.example, or https://*.shop.example for all names below a domain",
-                quoted(entry)
-            ))
-        })?;
-        if !origins.contains(&origin) {
-            origins.push(origin);
-        }
-    }
-    Ok(origins)
+fn is_origin(origin: &str) -> bool {
+    origin.len() <= ORIGIN_BYTES_MAX
+        && origin.bytes().all(|byte| byte.is_ascii_graphic())
+        && origin.split_once("://").is_some_and(|(scheme, host)| {
+            !scheme.is_empty() && !host.is_empty() && !host.contains('/')
+        })
 }
 
 fn invalid(detail: String) -> Problem {

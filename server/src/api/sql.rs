@@ -20,9 +20,6 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest time that a statement may run.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// When to retry if too many statements run, in seconds.
-const BUSY_RETRY_S: u32 = 5;
-
 /// The body of `POST /api/query`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,14 +58,8 @@ pub async fn query(
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
             SqlError::TooSlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_slow"),
-            SqlError::Busy(_) => (StatusCode::SERVICE_UNAVAILABLE, "sql_busy"),
         };
-        let problem = Problem::new(status, code, format!("failed to {error}"));
-        if matches!(error, SqlError::Busy(_)) {
-            problem.retry_after_s(BUSY_RETRY_S)
-        } else {
-            problem
-        }
+        Problem::new(status, code, format!("failed to {error}"))
     })?;
     let weeks = weeks.iter().map(Week::to_string).collect();
     JsonResponse::new(&TableJson { columns, rows, truncated, weeks })

@@ -5,8 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 
-use super::origins::normalized;
-use super::rate_limit::Meter;
+use crate::keys::rate_limit::Meter;
 use crate::store::Key;
 use crate::store::keys::hash;
 
@@ -32,13 +31,7 @@ impl Keyring {
     }
 
     /// Adds a key, or replaces the one with the same text, until this process ends.
-    pub fn put(&self, mut key: Key) {
-        for origin in &mut key.rules.origins {
-            // Older versions stored entries as they were given, and some that match nothing.
-            if let Ok(form) = normalized(origin) {
-                *origin = form;
-            }
-        }
+    pub fn put(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
     }

@@ -1,6 +1,5 @@
-//! Keys: created at the first start, kept in memory, each with rate limits and allowed origins.
+//! Keys: created at the first start, kept in memory, each with rate limits.
 
 pub mod bootstrap;
 pub mod keyring;
-pub mod origins;
 pub mod rate_limit;

@@ -138,7 +138,4 @@ pub enum SqlError {
     /// It took too long.
     #[error("run the statement: it took longer than {} s; narrow it down", .0.as_secs())]
     TooSlow(std::time::Duration),
-    /// As many statements as may run at once kept running.
-    #[error("run the statement: {0} others are still running; retry in a few seconds")]
-    Busy(usize),
 }

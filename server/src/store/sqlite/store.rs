@@ -11,7 +11,6 @@ use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::WriteTarget;
-use super::read::user_sql;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
@@ -50,8 +49,8 @@ pub struct SqliteStore {
     pub(crate) path: PathBuf,
     pub(crate) changes: watch::Sender<u64>,
     checkpointer: Mutex<Option<Checkpointer>>,
-    /// Places for statements that users write.
-    pub(crate) sql_places: Arc<Semaphore>,
+    /// Statements that users write run one at a time.
+    pub(crate) sql_turn: Arc<Semaphore>,
 }
 
 impl SqliteStore {
@@ -113,7 +112,7 @@ impl SqliteStore {
             path: path.to_owned(),
             changes: watch::Sender::new(0),
             checkpointer: Mutex::new(Some(checkpointer)),
-            sql_places: Arc::new(Semaphore::new(user_sql::STATEMENTS_MAX)),
+            sql_turn: Arc::new(Semaphore::new(1)),
         })
     }
 

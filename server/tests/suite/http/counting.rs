@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN_TOKEN, Reply, Server, now};
@@ -285,35 +282,4 @@ fn an_endless_statement_is_stopped_and_a_large_result_is_truncated() {
     let slow = query(&server, &format!("{endless} SELECT count(*) FROM n"));
     assert_eq!((slow.status, slow.problem().as_str()), (422, "sql_too_slow"));
     assert!((9..20).contains(&begun.elapsed().as_secs()));
-}
-
-#[test]
-fn a_slow_statement_does_not_hold_up_the_next_and_ends_with_its_connection() {
-    let (_dir, server) = server();
-    let endless =
-        "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n";
-    let body = json!({ "sql": endless }).to_string();
-    let request = format!(
-        "POST /api/query HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let start = || {
-        let mut stream = TcpStream::connect(server.address()).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        stream
-    };
-    let slow = [start(), start(), start()];
-    assert_eq!(query(&server, "SELECT 1").json()["rows"], json!([[1]]));
-    for mut stream in slow {
-        stream.set_nonblocking(true).unwrap();
-        let answer = stream.read(&mut [0; 10]).map_err(|error| error.kind());
-        assert_eq!(answer, Err(ErrorKind::WouldBlock), "it still runs");
-    }
-    // Each of these would run for 10 s, and the next ones would be refused.
-    for _ in 0..20 {
-        let closed = [start(), start(), start(), start()];
-        drop(closed);
-        assert_eq!(query(&server, "SELECT 2").status, 200);
-    }
 }

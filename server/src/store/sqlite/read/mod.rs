@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::apply::totals;
 use super::store::SqliteStore;
@@ -74,18 +73,14 @@ impl Reader for SqliteStore {
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
-        let (path, places) = (self.path.clone(), Arc::clone(&self.sql_places));
+        let (path, turn) = (self.path.clone(), Arc::clone(&self.sql_turn));
         Box::pin(async move {
             let down = StoreError::Down { retry_after_s: 1 };
-            // A statement is worth waiting for as long as it may run.
-            let place = match timeout(query.time_max, places.acquire_owned()).await {
-                Ok(place) => place.map_err(|_| down.clone())?,
-                Err(_) => return Ok(Err(SqlError::Busy(user_sql::STATEMENTS_MAX))),
-            };
+            let turn = turn.acquire_owned().await.map_err(|_| down.clone())?;
             let gone = StopOnDrop::default();
             let is_gone = Arc::clone(&gone.0);
             let ran = tokio::task::spawn_blocking(move || {
-                let _place = place;
+                let _turn = turn;
                 user_sql::run(&path, &query, is_gone)
             });
             match ran.await {

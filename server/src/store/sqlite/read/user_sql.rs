@@ -24,9 +24,6 @@ use crate::store::sqlite::file::connection::open_reader;
 use crate::store::sqlite::weeks::{catalog, open};
 use crate::store::{PropertyPath, SqlError, SqlQuery, SqlTable, Week};
 
-/// The most statements at a time, each on a connection of its own, so that a slow one does not hold
-/// up the next. Others wait.
-pub(crate) const STATEMENTS_MAX: usize = 4;
 /// The largest text or blob that a statement may build, in bytes.
 const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 /// The most files of events that one statement sees: as many as SQLite attaches.
