@@ -72,8 +72,8 @@ async fn stage(
     kind: KeyKind,
 ) -> Result<(PayloadId, u32), Refusal> {
     let owner = check_key(state, head, kind)?;
-    let HeldKey { key, meter } = &*owner;
-    origin::check(key, &head.headers)?;
+    let HeldKey { key, meter, .. } = &*owner;
+    origin::check(&owner, &head.headers)?;
     if !lamplight::accepts_content_type(&head.headers) {
         return Err(Refusal::content_type(&head.headers));
     }
