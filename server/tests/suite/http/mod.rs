@@ -18,3 +18,4 @@ mod refusals;
 mod replaying;
 mod set_aside;
 mod starting;
+mod statements;
