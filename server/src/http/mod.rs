@@ -4,7 +4,9 @@
 mod caught_panic;
 pub mod cors;
 pub mod credentials;
+mod head_timeout;
 pub mod headers;
+pub mod host;
 pub mod listen;
 pub mod problem;
 pub mod refusal_log;

@@ -21,7 +21,7 @@ use http::request::Parts;
 use crate::formats::lamplight::{self, BodySize};
 use crate::http::credentials;
 use crate::http::listen::Peer;
-use crate::http::unread_body;
+use crate::http::unread_body::{self, HeldBack};
 use crate::keys::keyring::HeldKey;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
@@ -54,10 +54,11 @@ pub async fn logs(State(state): State<Arc<IntakeState>>, request: Request) -> Re
 
 async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Response {
     let (head, mut body) = request.into_parts();
+    let held_back = HeldBack::of(&head.headers, &body);
     match stage(state, &head, &mut body, kind).await {
         Ok((payload, events)) => accepted(payload, events),
         Err(refusal) => {
-            if refusal.leaves_body() {
+            if refusal.leaves_body() && !held_back.is_still(&mut body) {
                 unread_body::discard(body).await;
             }
             refusal.problem().into_response()

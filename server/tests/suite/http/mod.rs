@@ -6,6 +6,7 @@ mod clock;
 mod counting;
 mod cross_origin;
 mod demo;
+mod dialects;
 mod faults;
 mod golden;
 mod limits;
