@@ -80,7 +80,7 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
     if args.from >= args.to {
         return Err(ReplayError::EmptySpan { from: args.from, to: args.to });
     }
-    let dir = match DataDir::open(&args.config.data) {
+    let dir = match DataDir::open_existing(&args.config.data) {
         Err(DataDirError::Locked { .. }) => return Err(ReplayError::ServerRunning),
         opened => opened?,
     };

@@ -113,14 +113,15 @@ pub async fn serve_supervised(
     if mode == Mode::Demo && !config.listen.ip().is_loopback() {
         return Err(ServeError::DemoNotLoopback(config.listen));
     }
-    let dir = DataDir::open(&config.data)?;
     let (listener, address) = bind(config.listen).await?;
+    let dir = DataDir::open_for_start(&config.data)?;
     let server = Server::open(config, dir, supervisor)?;
     let deliverers = server.deliverers()?;
     let background = Background::start().map_err(ServeError::Threads)?;
     // Keys come last: a start that fails must not have generated keys that nobody was shown.
     let keys = &*server.storage.keys;
     let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
+    server.dir().keep();
 
     let app = Arc::new(server.app(keys.all.iter().cloned(), &deliverers));
     let demo = match mode {

@@ -9,6 +9,7 @@ pub mod headers;
 pub mod host;
 pub mod listen;
 pub mod problem;
+pub mod refusal_counts;
 pub mod refusal_log;
 pub mod refusals;
 pub mod request_id;
