@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use lamplight_server::cli::replay::replay;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
 use lamplight_server::cli::{Command, config};
+use lamplight_server::config::unknown_variables;
 use lamplight_server::system::logging;
 
 fn main() -> ExitCode {
@@ -16,6 +17,11 @@ fn main() -> ExitCode {
     };
     if let Some(config) = command.config() {
         logging::start(&config.logging);
+        // Names alone, because a value may be a secret.
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for unknown in unknown_variables(&config.sinks, names) {
+            tracing::warn!("{unknown}");
+        }
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals;
 use crate::http::unread_body;
-use crate::http::{cors, headers};
+use crate::http::{cors, headers, host};
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -40,6 +40,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
                 "this address does not accept this method: use one that the Allow header lists",
             )
         })
+        .layer(from_fn(host::require_valid))
         .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
 }
@@ -58,7 +59,9 @@ async fn not_found(request: Request) -> Response {
 fn intake_routes(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<Arc<App>> {
     let mut routes = Router::new()
         .route("/v1/events", post(intake::events).options(cors::preflight))
-        .route("/v1/logs", post(intake::logs).options(cors::preflight));
+        .route("/v1/events/", post(intake::events).options(cors::preflight))
+        .route("/v1/logs", post(intake::logs).options(cors::preflight))
+        .route("/v1/logs/", post(intake::logs).options(cors::preflight));
     if let Some(demo) = demo {
         routes = routes.route_layer(from_fn_with_state(Arc::clone(demo), demo::apply_fault));
     }

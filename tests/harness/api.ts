@@ -10,6 +10,7 @@ export interface Totals {
   declared: number
   lost: number
   queue: { depth: number; oldest_ms: number }
+  refused: { since: number; by_code: Record<string, number>; by_key: Record<string, number> }
 }
 
 export interface EventRow {

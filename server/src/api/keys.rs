@@ -11,14 +11,13 @@ use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
+use crate::keys::origin_pattern::OriginPattern;
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Longest source, in bytes.
 const SOURCE_BYTES_MAX: usize = 64;
 /// Most origins of one key.
 const ORIGINS_MAX: usize = 64;
-/// Longest origin, in bytes.
-const ORIGIN_BYTES_MAX: usize = 256;
 
 #[derive(Serialize)]
 struct KeysJson {
@@ -135,6 +134,7 @@ pub async fn create_key(
         bytes_per_s: new.bytes_per_s,
         events_per_s: new.events_per_s,
     };
+    key.rules.origins = usual_origins(&key.rules.origins)?;
     check_rules(&key)?;
     app.storage.keys.add(vec![key.clone()]).await?;
     app.keyring.put(key.clone());
@@ -153,7 +153,7 @@ pub async fn change_key(
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
     let mut key = found.ok_or_else(|| key_not_found(&id))?;
     if let Some(origins) = change.origins {
-        key.rules.origins = origins;
+        key.rules.origins = usual_origins(&origins)?;
     }
     change.bytes_per_s.apply(&mut key.rules.bytes_per_s);
     change.events_per_s.apply(&mut key.rules.events_per_s);
@@ -193,17 +193,6 @@ fn check_rules(key: &Key) -> Result<(), Problem> {
             key.kind.name()
         )));
     }
-    if rules.origins.len() > ORIGINS_MAX {
-        let count = rules.origins.len();
-        return Err(invalid(format!("`origins` has {count} entries: send at most {ORIGINS_MAX}")));
-    }
-    if let Some(origin) = rules.origins.iter().find(|origin| !is_origin(origin)) {
-        return Err(invalid(format!(
-            "invalid entry {} in `origins`: send an origin such as https://shop.example, or \
-             https://*.shop.example for all names below a domain",
-            quoted(origin)
-        )));
-    }
     for (name, rate) in [("bytes_per_s", rules.bytes_per_s), ("events_per_s", rules.events_per_s)] {
         if rate == Some(0) {
             return Err(invalid(format!(
@@ -217,12 +206,21 @@ fn check_rules(key: &Key) -> Result<(), Problem> {
     Ok(())
 }
 
-fn is_origin(origin: &str) -> bool {
-    origin.len() <= ORIGIN_BYTES_MAX
-        && origin.bytes().all(|byte| byte.is_ascii_graphic())
-        && origin.split_once("://").is_some_and(|(scheme, host)| {
-            !scheme.is_empty() && !host.is_empty() && !host.contains('/')
-        })
+/// Origins as browsers write them, each once.
+fn usual_origins(given: &[String]) -> Result<Vec<String>, Problem> {
+    if given.len() > ORIGINS_MAX {
+        let count = given.len();
+        return Err(invalid(format!("`origins` has {count} entries: send at most {ORIGINS_MAX}")));
+    }
+    let mut origins: Vec<String> = Vec::new();
+    for pattern in given {
+        let origin = OriginPattern::parse(pattern).map_err(|error| invalid(error.to_string()))?;
+        let origin = origin.to_string();
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    Ok(origins)
 }
 
 fn invalid(detail: String) -> Problem {

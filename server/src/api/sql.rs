@@ -20,6 +20,9 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest time that a statement may run.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
+/// When to retry a statement that was not run because others were running.
+const BUSY_RETRY_S: u32 = 2;
+
 /// The body of `POST /api/query`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,8 +61,10 @@ pub async fn query(
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
             SqlError::TooSlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_slow"),
+            SqlError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "sql_busy"),
         };
-        Problem::new(status, code, format!("failed to {error}"))
+        let problem = Problem::new(status, code, format!("failed to {error}"));
+        if error == SqlError::Busy { problem.retry_after_s(BUSY_RETRY_S) } else { problem }
     })?;
     let weeks = weeks.iter().map(Week::to_string).collect();
     JsonResponse::new(&TableJson { columns, rows, truncated, weeks })

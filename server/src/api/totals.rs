@@ -12,6 +12,7 @@ use super::params::Params;
 use super::sinks::SinkJson;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::http::refusal_counts::{RefusalCounts, RefusalSums};
 
 #[derive(Serialize)]
 struct TotalsJson {
@@ -26,6 +27,7 @@ struct TotalsJson {
     declared: u64,
     lost: u64,
     queue: QueueJson,
+    refused: RefusedRequestsJson,
     sinks: BTreeMap<String, SinkJson>,
 }
 
@@ -42,6 +44,22 @@ struct QueueJson {
     set_aside: u64,
     /// Events in them, which are not in `events`.
     set_aside_events: u64,
+}
+
+/// Requests to intake that were refused. Their events are in none of the other counts.
+#[derive(Serialize)]
+struct RefusedRequestsJson {
+    /// When counting began: at the start of the server.
+    since: i64,
+    by_code: BTreeMap<&'static str, u64>,
+    by_key: BTreeMap<String, u64>,
+}
+
+impl RefusedRequestsJson {
+    fn new(counts: &RefusalCounts) -> Self {
+        let RefusalSums { by_code, by_key } = counts.sums();
+        Self { since: counts.since_ms(), by_code, by_key }
+    }
 }
 
 /// `GET /api/totals`: the counts of all events and deliveries.
@@ -76,6 +94,7 @@ pub async fn totals(
             set_aside: backlog.set_aside.payloads,
             set_aside_events: backlog.set_aside.events,
         },
+        refused: RefusedRequestsJson::new(&app.refusals.counts),
         sinks: sinks
             .into_iter()
             .map(|row| (row.name.clone(), SinkJson::new(row, now_ms)))

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::process::{ProcessError, Replayer};
 use crate::server::{BuildError, Server};
 use crate::store::{PayloadSpan, ReplayId, StoreError};
-use crate::system::data_dir::{DataDir, DataDirError, Purpose};
+use crate::system::data_dir::{DataDir, DataDirError};
 use crate::system::supervisor::Supervisor;
 
 /// What to replay.
@@ -80,7 +80,7 @@ pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), Repla
     if args.from >= args.to {
         return Err(ReplayError::EmptySpan { from: args.from, to: args.to });
     }
-    let dir = match DataDir::open(&args.config.data, Purpose::Any) {
+    let dir = match DataDir::open_existing(&args.config.data) {
         Err(DataDirError::Locked { .. }) => return Err(ReplayError::ServerRunning),
         opened => opened?,
     };

@@ -119,13 +119,14 @@ pub async fn serve_supervised(
         Mode::Serve => Purpose::Serve,
         Mode::Demo => Purpose::Demo,
     };
-    let dir = DataDir::open(&config.data, purpose)?;
+    let dir = DataDir::open_for_start(&config.data, purpose)?;
     let server = Server::open(config, dir, supervisor)?;
     let deliverers = server.deliverers()?;
     let background = Background::start().map_err(ServeError::Threads)?;
     // Keys come last: a start that fails must not have generated keys that nobody was shown.
     let keys = &*server.storage.keys;
     let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
+    server.dir().keep();
 
     let app = Arc::new(server.app(keys.all.iter().cloned(), &deliverers));
     let demo = match mode {

@@ -11,6 +11,7 @@ mod effective;
 mod example;
 mod file;
 mod layers;
+mod listen;
 mod origin;
 mod print;
 mod property;
@@ -22,6 +23,7 @@ mod sinks;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod unknown_variables;
 
 pub use effective::EffectiveSetting;
 pub use example::example;
@@ -34,6 +36,7 @@ pub use settings::{
     Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
+pub use unknown_variables::{UnknownVariable, unknown_variables};
 
 use std::path::PathBuf;
 

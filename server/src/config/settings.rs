@@ -24,12 +24,14 @@ pub struct Config {
     /// Directory of the databases; created if it does not exist
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Address and port to listen on; port 0 picks a free port
+    /// Address and port to listen on, or a port alone for this machine only; port 0 picks a free
+    /// port
     #[arg(
         long,
         env = "LAMPLIGHT_LISTEN",
         default_value = "127.0.0.1:8787",
-        value_name = "IP:PORT"
+        value_name = "ADDRESS:PORT",
+        value_parser = super::listen::parse
     )]
     pub listen: SocketAddr,
     /// Refuse events while the disk of the data directory has less free space than this, in MiB

@@ -267,3 +267,40 @@ fn a_sink_can_be_parsed_from_the_text_of_its_table() {
     assert!(parse_sink("x", "kind = 'file'").is_err());
     assert_eq!(Path::new(DEFAULT_FILE), Path::new("lamplight.toml"));
 }
+
+#[test]
+fn a_misspelled_variable_is_named_with_the_nearest_right_one() {
+    let toml =
+        "[sinks.mix-eu]\nkind = 'mixpanel'\ntoken = 't'\n[sinks.file]\nkind = 'file'\npath = 'p'";
+    let sinks = resolve(toml, &[]).sinks;
+    let said = |name: &str| {
+        let unknown = unknown_variables(&sinks, [name.to_owned()]);
+        unknown.first().map(ToString::to_string)
+    };
+    for (name, meant) in [
+        ("LAMPLIGHT_KEEP_DAY", "LAMPLIGHT_KEEP_DAYS"),
+        ("LAMPLIGHT_LISTEN_ADDRESS", "LAMPLIGHT_LISTEN"),
+        ("LAMPLIGHT_WRITEKEY", "LAMPLIGHT_WRITE_KEY"),
+        ("LAMPLIGHT_ADMIN_TOKEN_FILES", "LAMPLIGHT_ADMIN_TOKEN_FILE"),
+        ("LAMPLIGHT_SINK_MIX_EU_TOKN", "LAMPLIGHT_SINK_MIX_EU_TOKEN"),
+        ("LAMPLIGHT_SINK_FILE_PATHS", "LAMPLIGHT_SINK_FILE_PATH"),
+    ] {
+        let expected = format!("{name}: no setting has this variable, did you mean {meant}?");
+        assert_eq!(said(name), Some(expected));
+    }
+    for name in ["LAMPLIGHT_BIN", "LAMPLIGHT_"] {
+        assert!(said(name).unwrap().ends_with("(docs/configuration.md lists all)"), "{name}");
+    }
+    assert!(said("LAMPLIGHT_SINK_XYZ").unwrap().contains("declared in lamplight.toml"));
+    for name in [
+        "PATH",
+        "LAMPLIGHT_CONFIG",
+        "LAMPLIGHT_LISTEN",
+        "LAMPLIGHT_ADMIN_TOKEN_FILE",
+        "LAMPLIGHT_SINK_MIX_EU_TOKEN",
+        "LAMPLIGHT_SINK_MIX_EU_TOKEN_FILE",
+        "LAMPLIGHT_SINK_FILE_PATH",
+    ] {
+        assert_eq!(said(name), None, "{name}");
+    }
+}

@@ -33,24 +33,37 @@ pub struct BodySize {
     pub bytes: u32,
 }
 
-/// Whether the content type is one of this format. Browsers send `text/plain` from pages, because
-/// that needs no preflight request.
+/// Whether the content type is one of this format: JSON under any name (RFC 6839, section 3.1), or
+/// `text/plain`, which browsers send from pages because it needs no preflight request. Parameters
+/// such as `charset` change nothing, because JSON is always UTF-8 (RFC 8259, section 8.1).
 pub fn accepts_content_type(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| {
-        ["application/json", "text/plain"].iter().any(|known| essence.eq_ignore_ascii_case(known))
-    })
+    let Some(value) = headers.get(CONTENT_TYPE) else { return false };
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii().to_ascii_lowercase();
+    let is_named = [&b"application/json"[..], b"text/json", b"text/plain"].contains(&&*essence);
+    is_named
+        || essence.strip_suffix(b"+json").is_some_and(|start| start.starts_with(b"application/"))
 }
 
-/// The encoding in the `Content-Encoding` header, `None` without the header.
+/// The encoding in the `Content-Encoding` headers, `None` without one. `x-gzip` is an old name of
+/// `gzip` (RFC 9110, section 8.4.1.3), and `identity` stands for no encoding.
 ///
 /// # Errors
-/// The header's value when it is not a supported encoding.
+/// The headers' value when it is not one supported encoding.
 pub fn declared_encoding(headers: &HeaderMap) -> Result<Option<Encoding>, String> {
-    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(None) };
-    let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
-    Encoding::from_name(&name).map(Some).ok_or(name)
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let text = values.join(", ").to_ascii_lowercase();
+    let mut names = text.split(',').map(str::trim).filter(|name| !matches!(*name, "" | "identity"));
+    match (names.next(), names.next()) {
+        (None, _) => Ok(Some(Encoding::Identity)),
+        (Some("x-gzip"), None) => Ok(Some(Encoding::Gzip)),
+        (Some(name), None) => Encoding::from_name(name).map(Some).ok_or(text),
+        (Some(_), Some(_)) => Err(text),
+    }
 }
 
 /// The encoding of a body: the declared one, or else the one that its first bytes show. Pages send
@@ -105,6 +118,50 @@ mod tests {
         assert_eq!(measure(Encoding::Zstd, &zstd).unwrap(), size);
         assert!(matches!(measure(Encoding::Gzip, b"[]"), Err(FormatError::Decompress(_))));
         assert!(matches!(measure(Encoding::Identity, b"[1"), Err(FormatError::Body(_))));
+    }
+
+    #[test]
+    fn json_is_accepted_under_each_of_its_names_in_any_case() {
+        let accepts = |value: &str| {
+            let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            accepts_content_type(&HeaderMap::from_iter([(CONTENT_TYPE, value)]))
+        };
+        for value in [
+            "application/json",
+            "Application/JSON; Charset=UTF-8",
+            "application/json;charset=\"utf-8\"",
+            "text/plain;charset=UTF-8",
+            "text/json",
+            "application/vnd.shop.events+json; v=\u{e9}",
+            "application/json ;",
+            "application/json; charset=utf-8; charset=utf-8",
+        ] {
+            assert!(accepts(value), "{value}");
+        }
+        for value in
+            ["", ";", "json", "application/jsonp", "application/x-json2", "text/html+json", "+json"]
+        {
+            assert!(!accepts(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn one_encoding_may_have_its_old_name_and_stand_beside_identity() {
+        let declared = |values: &[&str]| {
+            let values = values.iter().map(|value| (CONTENT_ENCODING, value.parse().unwrap()));
+            declared_encoding(&values.collect())
+        };
+        assert_eq!(declared(&[]), Ok(None));
+        for values in
+            [&["x-gzip"][..], &["X-GZIP"], &["GZip "], &["identity, gzip"], &["identity", "gzip"]]
+        {
+            assert_eq!(declared(values), Ok(Some(Encoding::Gzip)), "{values:?}");
+        }
+        for values in [&["identity"][..], &[""], &["identity, identity"]] {
+            assert_eq!(declared(values), Ok(Some(Encoding::Identity)), "{values:?}");
+        }
+        assert_eq!(declared(&["gzip", "br"]), Err("gzip, br".into()));
+        assert_eq!(declared(&["deflate"]), Err("deflate".into()));
     }
 
     #[test]

@@ -17,14 +17,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
+use super::head_timeout::{HeadTimeout, Requests};
 use super::write_timeout::WriteTimeout;
 use crate::system::open_files::connections;
 use crate::system::supervisor::spawn_logged;
 
 /// Most connections at a time, if the open-file limit allows this many. Others wait to be accepted.
 const CONNECTIONS_MAX: u64 = 8_192;
-/// How long a request's head may take to arrive, and how long a connection may be idle.
+/// How long a request's head may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be idle between two requests: longer than usual proxies keep one (60 s
+/// for nginx and the load balancers of AWS), so that the proxy closes it and not the server.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a client may read nothing of an answer that is being written.
 const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest head of a request, in bytes.
@@ -93,10 +97,20 @@ fn connect(
         tracing::debug!(%error, "failed to set TCP_NODELAY on a connection");
     }
     let router = router.clone();
-    let service = service_fn(move |request| answer(router.clone(), request, peer));
+    let requests = Requests::default();
+    let stream = HeadTimeout::new(stream, HEAD_TIMEOUT, requests.clone());
+    let service = service_fn(move |request| {
+        let begun = requests.begin();
+        let answer = answer(router.clone(), request, peer);
+        async move {
+            let answer = answer.await;
+            drop(begun);
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_STALL_TIMEOUT)), service);
     let connection = graceful.watch(connection);

@@ -4,9 +4,12 @@
 mod caught_panic;
 pub mod cors;
 pub mod credentials;
+mod head_timeout;
 pub mod headers;
+pub mod host;
 pub mod listen;
 pub mod problem;
+pub mod refusal_counts;
 pub mod refusal_log;
 pub mod refusals;
 pub mod request_id;

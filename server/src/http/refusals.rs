@@ -1,4 +1,5 @@
-//! Which refused requests an operator may want to know of, and the log line about each kind.
+//! Which refused requests an operator may want to know of: their counts, and the log line about
+//! each kind.
 
 use std::sync::Arc;
 
@@ -7,16 +8,19 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, Uri, header};
 
-use super::credentials;
 use super::problem::Problem;
+use super::refusal_counts::RefusalCounts;
 use super::refusal_log::{RefusalLog, Refused, Sender, Summary};
 use super::request_id::RequestId;
+use super::{cors, credentials};
 use crate::keys::keyring::Keyring;
 use crate::system::clock::Clock;
 
 /// Counts refused requests by code and key.
 pub struct Refusals {
     log: RefusalLog,
+    /// How many requests to intake were refused since the start.
+    pub counts: RefusalCounts,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
 }
@@ -24,7 +28,8 @@ pub struct Refusals {
 impl Refusals {
     /// Nothing is counted yet. Senders are named by the ids of `keyring`.
     pub fn new(keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
-        Self { log: RefusalLog::default(), keyring, clock }
+        let counts = RefusalCounts::new(clock.now_ms());
+        Self { log: RefusalLog::default(), counts, keyring, clock }
     }
 
     /// Logs the counts that are a minute old.
@@ -79,8 +84,16 @@ pub async fn record(
         StatusCode::NOT_FOUND => hint.uri.path().starts_with("/v1"),
         _ => false,
     };
+    let is_counted = cors::applies_to(hint.uri.path());
+    if !is_logged && !is_counted {
+        return response;
+    }
+    let sender = refusals.sender(&hint);
+    if is_counted {
+        refusals.counts.record(code, &sender);
+    }
     if is_logged {
-        let refused = Refused { status: status.as_u16(), code, sender: refusals.sender(&hint) };
+        let refused = Refused { status: status.as_u16(), code, sender };
         let first = refusals.log.record(refused, refusals.clock.now_ms());
         if let Some(Refused { status, code, sender }) = first {
             let request_id = id.as_ref().and_then(|id| id.0.to_str().ok());

@@ -13,6 +13,8 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use lamplight_wire::limits::BODY_BYTES_MAX;
@@ -25,15 +27,36 @@ const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 /// refuse a request before they read its body.
 pub async fn discard_when_refused(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
+    let held_back = HeldBack::of(&head.headers, &body);
     if body.is_end_stream() {
         return next.run(Request::from_parts(head, body)).await;
     }
-    let body = SharedBody(Arc::new(Mutex::new(body)));
+    let mut body = SharedBody(Arc::new(Mutex::new(body)));
     let response = next.run(Request::from_parts(head, Body::new(body.clone()))).await;
-    if !response.status().is_success() {
+    if !response.status().is_success() && !held_back.is_still(&mut body) {
         discard(Body::new(body)).await;
     }
     response
+}
+
+/// The length of a body that the client sends only when it is asked to (`Expect: 100-continue`),
+/// as curl and PHP do with large ones.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeldBack(Option<u64>);
+
+impl HeldBack {
+    pub(crate) fn of(headers: &HeaderMap, body: &Body) -> Self {
+        let expects = headers
+            .get(EXPECT)
+            .is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self(if expects { HttpBody::size_hint(body).exact() } else { None })
+    }
+
+    /// Whether nobody has asked for the body yet. It must then not be read, because that would ask
+    /// the client to send all of it.
+    pub(crate) fn is_still(self, body: &mut impl HttpBody) -> bool {
+        self.0.is_some_and(|bytes| bytes > 0 && body.size_hint().exact() == Some(bytes))
+    }
 }
 
 /// Reads the rest of a refused body and discards it.

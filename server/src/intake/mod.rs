@@ -22,7 +22,7 @@ use http::request::Parts;
 use crate::formats::lamplight::{self, FormatError};
 use crate::http::credentials;
 use crate::http::listen::Peer;
-use crate::http::unread_body;
+use crate::http::unread_body::{self, HeldBack};
 use crate::keys::keyring::HeldKey;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
@@ -57,6 +57,7 @@ pub async fn logs(State(state): State<Arc<IntakeState>>, request: Request) -> Re
 
 async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Response {
     let (head, mut body) = request.into_parts();
+    let held_back = HeldBack::of(&head.headers, &body);
     let answer = match dry_run::is_asked(head.uri.query()) {
         Ok(false) => stage(state, &head, &mut body, kind).await,
         Ok(true) => dry_run::check(state, &head, &mut body, kind).await,
@@ -65,7 +66,7 @@ async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Respons
     match answer {
         Ok(json) => answered(json),
         Err(refusal) => {
-            if refusal.leaves_body() {
+            if refusal.leaves_body() && !held_back.is_still(&mut body) {
                 unread_body::discard(body).await;
             }
             refusal.problem().into_response()
@@ -89,8 +90,8 @@ async fn receive_body(
     kind: KeyKind,
 ) -> Result<ReceivedBody, Refusal> {
     let owner = check_key(state, head, kind)?;
-    let HeldKey { key, meter } = &*owner;
-    origin::check(key, &head.headers)?;
+    let HeldKey { key, meter, .. } = &*owner;
+    origin::check(&owner, &head.headers)?;
     if !lamplight::accepts_content_type(&head.headers) {
         return Err(Refusal::content_type(&head.headers));
     }
@@ -115,7 +116,7 @@ async fn stage(
     let received = receive_body(state, head, body, kind).await?;
     let size = read_body(state, &received, lamplight::measure).await?;
     let ReceivedBody { owner, encoding, body, reservation: _reservation } = received;
-    let HeldKey { key, meter } = &*owner;
+    let HeldKey { key, meter, .. } = &*owner;
     let received_ms = state.clock.now_ms();
     meter.charge_events(&key.rules, u64::from(size.events), received_ms);
     let id = PayloadId(state.entropy.uuid_v7(received_ms)?);

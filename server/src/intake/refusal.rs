@@ -56,12 +56,17 @@ pub(super) enum Refusal {
         quoted(.0)
     )]
     ValidateInvalid(String),
-    #[error("missing Content-Type: send application/json or text/plain")]
+    #[error("missing Content-Type: send application/json, or text/plain")]
     ContentTypeMissing,
-    #[error("unsupported Content-Type {}: send application/json or text/plain", quoted(.0))]
+    #[error(
+        "unsupported Content-Type {}: send JSON as application/json, application/…+json, text/json \
+         or text/plain",
+        quoted(.0)
+    )]
     ContentType(String),
     #[error(
-        "unsupported Content-Encoding {}: send gzip, br or zstd, or leave the header out",
+        "unsupported Content-Encoding {}: compress the body once, with gzip, br or zstd, or leave \
+         the header out",
         quoted(.0)
     )]
     ContentEncoding(String),

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 
+use crate::keys::origin_pattern::AllowedOrigins;
 use crate::keys::rate_limit::Meter;
 use crate::store::Key;
 use crate::store::keys::hash;
@@ -14,6 +15,8 @@ use crate::store::keys::hash;
 pub struct HeldKey {
     /// The key as it is stored.
     pub key: Key,
+    /// The origins whose pages may use it.
+    pub origins: AllowedOrigins,
     /// How much was sent with it recently.
     pub meter: Meter,
 }
@@ -33,7 +36,9 @@ impl Keyring {
     /// Adds a key, or replaces the one with the same text, until this process ends.
     pub fn put(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(place(&key.hash), Arc::new(HeldKey { key, meter: Meter::default() }));
+        let origins = AllowedOrigins::new(&key.rules.origins);
+        let held = HeldKey { key, origins, meter: Meter::default() };
+        keys.insert(place(&held.key.hash), Arc::new(held));
     }
 
     /// The key with this text.

@@ -2,4 +2,5 @@
 
 pub mod bootstrap;
 pub mod keyring;
+pub mod origin_pattern;
 pub mod rate_limit;

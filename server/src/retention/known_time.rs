@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_corrected_leaves_no_doubt_and_jumping_again_begins_anew() {
+    fn a_clock_that_is_corrected_leaves_no_doubt_and_another_jump_begins_again() {
         let known = KnownTime::certain(START).observe(START + YEAR_MS, 0);
         let kept = known.observe(START + YEAR_MS + 6 * DAY_MS, 6 * DAY_MS);
         assert_eq!(kept.doubt.unwrap().kept_ms, 6 * DAY_MS);

@@ -138,4 +138,7 @@ pub enum SqlError {
     /// It took too long.
     #[error("run the statement: it took longer than {} s; narrow it down", .0.as_secs())]
     TooSlow(std::time::Duration),
+    /// Too many others are running and waiting.
+    #[error("run the statement: too many others are running, retry in a few seconds")]
+    Busy,
 }

@@ -4,6 +4,10 @@
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The name of the database of raw payloads.
+const INTAKE_DB: &str = "intake.db";
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,15 @@ pub enum DataDirError {
         /// Its path.
         path: PathBuf,
     },
+    /// It does not exist, or holds no data.
+    #[error(
+        "find data in {}: there is no intake.db. Name the data directory of the server with --data",
+        path.display()
+    )]
+    NoData {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Another process uses it.
     #[error(
         "lock data directory {}: another lamplight process is using it. Stop that process, or \
@@ -81,10 +94,67 @@ const DEMO_MARK_TEXT: &str =
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
+    /// The directories that a start has created, the innermost first. They are removed with the
+    /// value, unless the start succeeds.
+    created: Vec<PathBuf>,
+    is_kept: AtomicBool,
     _lock: File,
 }
 
+impl Drop for DataDir {
+    /// The lock is still held, so no other process uses the directory.
+    fn drop(&mut self) {
+        if self.is_kept.load(Ordering::Acquire) {
+            return;
+        }
+        let mut created = self.created.iter();
+        let Some(data) = created.next() else { return };
+        // No client was answered yet, so its databases are empty.
+        let removed = std::fs::remove_dir_all(data);
+        let removed = removed.and_then(|()| created.try_for_each(std::fs::remove_dir));
+        if let Err(error) = removed {
+            tracing::warn!(%error, path = %data.display(), "failed to remove a new data directory");
+        }
+    }
+}
+
 impl DataDir {
+    /// Locks a directory that holds the data of a server.
+    ///
+    /// # Errors
+    /// [`DataDirError`], also when there is no data. It creates nothing then.
+    pub fn open_existing(path: &Path) -> Result<Self, DataDirError> {
+        if !path.join(INTAKE_DB).is_file() {
+            return Err(DataDirError::NoData { path: path.to_owned() });
+        }
+        Self::open(path, Purpose::Any)
+    }
+
+    /// Opens the directory for a start. If it is new, it is removed again with this value, unless
+    /// [`Self::keep`] was called: a start that fails leaves no directory behind.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open_for_start(path: &Path, purpose: Purpose) -> Result<Self, DataDirError> {
+        let missing = path.ancestors().take_while(|path| {
+            !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false))
+        });
+        let created: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        let mut opened = Self::open(path, purpose)?;
+        // Another process may have created and filled it in the meantime.
+        let is_new = !opened.intake_db().exists() && !opened.store_db().exists();
+        if is_new && !created.is_empty() {
+            opened.created = created;
+            opened.is_kept = AtomicBool::new(false);
+        }
+        Ok(opened)
+    }
+
+    /// The start has succeeded.
+    pub fn keep(&self) {
+        self.is_kept.store(true, Ordering::Release);
+    }
+
     /// Creates the directory if it does not exist, and locks it. The lock ends with the process,
     /// however the process ends. A new directory is marked with its purpose, and refuses any other.
     ///
@@ -106,7 +176,8 @@ impl DataDir {
             }
             Err(TryLockError::Error(source)) => return Err(not_writable(source)),
         }
-        let dir = Self { path: path.to_owned(), _lock: lock };
+        let (path, is_kept) = (path.to_owned(), AtomicBool::new(true));
+        let dir = Self { path, created: Vec::new(), is_kept, _lock: lock };
         dir.check_purpose(purpose)?;
         Ok(dir)
     }
@@ -128,7 +199,7 @@ impl DataDir {
 
     /// The database of raw payloads.
     pub fn intake_db(&self) -> PathBuf {
-        self.path.join("intake.db")
+        self.path.join(INTAKE_DB)
     }
 
     /// The database of processed events.
@@ -195,6 +266,35 @@ mod tests {
         for path in [&demo, &serve] {
             DataDir::open(path, Purpose::Any).unwrap();
         }
+    }
+
+    #[test]
+    fn what_a_failed_start_created_is_removed_and_what_was_there_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        let start = |succeeds: bool| {
+            let opened = DataDir::open_for_start(&path, Purpose::Serve).unwrap();
+            std::fs::write(opened.store_db(), "").unwrap();
+            if succeeds {
+                opened.keep();
+            }
+        };
+        start(false);
+        assert!(!dir.path().join("a").exists() && dir.path().exists());
+        start(true);
+        start(false);
+        assert!(path.join("store.db").exists(), "it was there before");
+        let other = dir.path().join("other");
+        let first = DataDir::open(&other, Purpose::Serve).unwrap();
+        assert!(
+            DataDir::open_for_start(&other, Purpose::Serve).is_err() && other.exists(),
+            "it is in use"
+        );
+        drop(first);
+        let missing = dir.path().join("typo");
+        assert!(matches!(DataDir::open_existing(&missing), Err(DataDirError::NoData { .. })));
+        assert!(matches!(DataDir::open_existing(dir.path()), Err(DataDirError::NoData { .. })));
+        assert!(!missing.exists() && !dir.path().join("lock").exists());
     }
 
     #[test]

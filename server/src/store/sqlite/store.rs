@@ -1,9 +1,9 @@
 //! `store.db`, which holds outcomes, ledgers, counters and keys, and the files of events beside it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use super::OpenError;
 use super::deliveries::queue;
@@ -11,6 +11,7 @@ use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::WriteTarget;
+use super::read::sql_turns::SqlTurns;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
@@ -49,8 +50,8 @@ pub struct SqliteStore {
     pub(crate) path: PathBuf,
     pub(crate) changes: watch::Sender<u64>,
     checkpointer: Mutex<Option<Checkpointer>>,
-    /// Statements that users write run one at a time.
-    pub(crate) sql_turn: Arc<Semaphore>,
+    /// The turns of statements that users write.
+    pub(crate) sql_turns: SqlTurns,
 }
 
 impl SqliteStore {
@@ -112,7 +113,7 @@ impl SqliteStore {
             path: path.to_owned(),
             changes: watch::Sender::new(0),
             checkpointer: Mutex::new(Some(checkpointer)),
-            sql_turn: Arc::new(Semaphore::new(1)),
+            sql_turns: SqlTurns::new(),
         })
     }
 

@@ -100,6 +100,45 @@ fn a_key_with_origins_refuses_requests_from_other_origins() {
 }
 
 #[test]
+fn origins_are_kept_as_browsers_send_them_and_useless_ones_are_refused() {
+    let (_dir, server) = server();
+    let given = json!([
+        "https://A.example:443/",
+        "https://a.example",
+        "https://*.B\u{fc}cher.example",
+        "null"
+    ]);
+    let usual = json!(["https://a.example", "https://*.xn--bcher-kva.example", "null"]);
+    let new = json!({"kind": "write", "source": "shop", "origins": given});
+    let created = admin(&server, "POST", "/api/keys", &new).json();
+    assert_eq!(created["origins"], usual);
+    let path = format!("/api/keys/{}", created["id"].as_str().unwrap());
+    let changed = admin(&server, "PATCH", &path, &json!({ "origins": given }));
+    assert_eq!(changed.json()["origins"], usual);
+    let key = created["key"].as_str().unwrap();
+    for origin in ["https://a.example", "https://www.xn--bcher-kva.example", "null"] {
+        assert_eq!(send(&server, key, Some(origin), "[]").status, 200, "{origin}");
+    }
+    for useless in ["https://a.example/shop", "a.example", "https://*", "https://*.", "*"] {
+        for (method, path) in [("POST", "/api/keys"), ("PATCH", &*path)] {
+            let mut body = json!({ "origins": [useless] });
+            if method == "POST" {
+                body["kind"] = "write".into();
+                body["source"] = "shop".into();
+            }
+            let refused = admin(&server, method, path, &body);
+            assert_eq!((refused.status, refused.problem().as_str()), (400, "key_invalid"));
+            let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains(&format!("`{useless}`")) && detail.len() > 50, "{detail}");
+        }
+    }
+    let listed = admin(&server, "GET", "/api/keys", &Value::Null).json();
+    let listed = listed["keys"].as_array().unwrap().iter();
+    let kept: Vec<&Value> = listed.filter(|it| it["id"] == created["id"]).collect();
+    assert_eq!(kept[0]["origins"], usual);
+}
+
+#[test]
 fn only_admins_create_list_change_and_disable_keys() {
     let (_dir, server) = server();
     let (id, viewer) = create_key(&server, &json!({"kind": "viewer", "source": "wall"}));

@@ -11,12 +11,20 @@ use crate::harness::{ADMIN_TOKEN, Reply, SECRET_KEY, Server, WRITE_KEY};
 fn refused(refuse: impl FnOnce(&Server) -> Reply, status: u16, code: &str) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
-    let before = server.totals();
+    let before = totals_of_events(&server);
     let reply = refuse(&server);
     assert_eq!((reply.status, reply.problem().as_str()), (status, code), "{reply:?}");
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     assert!(reply.header("x-request-id").is_some());
-    assert_eq!(server.totals(), before, "a refusal changes nothing");
+    assert_eq!(totals_of_events(&server), before, "a refusal changes nothing");
+    assert_eq!(server.totals()["refused"]["by_code"], serde_json::json!({ code: 1 }));
+}
+
+/// The totals without the counts of refused requests.
+fn totals_of_events(server: &Server) -> serde_json::Value {
+    let mut totals = server.totals();
+    totals.as_object_mut().unwrap().remove("refused").unwrap();
+    totals
 }
 
 fn post(headers: &[(&str, &str)], body: &[u8]) -> impl FnOnce(&Server) -> Reply {
@@ -66,6 +74,46 @@ fn an_unsupported_or_missing_content_type_is_415() {
     for kind in ["application/x-www-form-urlencoded", "application/jsonp", "text/html", ""] {
         refused(post(&[("content-type", kind)], b"[]"), 415, "content_type_unsupported");
     }
+}
+
+#[test]
+fn a_415_names_what_came_and_what_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let path = format!("/v1/events?key={WRITE_KEY}");
+    for (name, value, accepted) in [
+        ("content-type", "application/xml", "application/json"),
+        ("content-type", "multipart/form-data; boundary=x", "text/plain"),
+        ("content-encoding", "deflate", "gzip, br or zstd"),
+    ] {
+        let mut headers = vec![(name, value)];
+        if name != "content-type" {
+            headers.push(JSON);
+        }
+        let detail = server.post(&path, &headers, b"[]").json()["detail"].to_string();
+        assert!(detail.contains(&format!("`{value}`")) && detail.contains(accepted), "{detail}");
+    }
+    let detail = server.post(&path, &[], b"[]").json()["detail"].to_string();
+    assert!(detail.contains("missing Content-Type: send application/json"), "{detail}");
+}
+
+#[test]
+fn refusals_are_counted_by_code_and_by_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    for _ in 0..3 {
+        server.post("/v1/events?key=wk_nobody", &[JSON], b"[]");
+    }
+    server.post("/v1/events", &[JSON], b"[]");
+    server.post(&format!("/v1/events?key={WRITE_KEY}"), &[JSON], b"{");
+    server.get("/api/nothing", &[]);
+    let refused = server.totals()["refused"].clone();
+    let by_code = serde_json::json!({ "body_not_json": 1, "key_missing": 1, "key_unknown": 3 });
+    assert_eq!(refused["by_code"], by_code);
+    let by_key = refused["by_key"].as_object().unwrap();
+    assert_eq!((by_key.len(), &by_key["unknown"], &by_key["none"]), (3, &3.into(), &1.into()));
+    assert!(by_key.keys().any(|key| key.starts_with("wk_")), "{refused}");
+    assert!(refused["since"].as_i64().unwrap() > 1_700_000_000_000);
 }
 
 #[test]

@@ -84,6 +84,65 @@ fn a_port_in_use_is_an_error_that_says_so() {
 }
 
 #[test]
+fn a_start_that_fails_leaves_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Server::serve(&dir.path().join("first"));
+    let data = dir.path().join("new/data");
+    let config = dir.path().join("lamplight.toml");
+    std::fs::write(&config, "[sinks.hook]\nkind = 'webhook'\nurl = 'no url'\nsecret = 'short'")
+        .unwrap();
+    let config = config.to_str().unwrap();
+    let missing = dir.path().join("missing.mmdb");
+    let missing = missing.to_str().unwrap();
+    for args in [
+        &["serve", "--listen", first.address()][..],
+        &["serve", "--listen", "127.0.0.1:0", "--config", config],
+        &["serve", "--listen", "127.0.0.1:0", "--geo-file", missing],
+        &["serve", "--listen", "127.0.0.1:0", "--write-key", "short"],
+        &["serve", "--listen", "127.0.0.1:0", "--admin-token-file", missing],
+        &["demo", "--listen", "0.0.0.0:0"],
+        &["replay", "--from", "0", "--to", "1"],
+    ] {
+        fails(bare(args, &data));
+        assert!(!dir.path().join("new").exists(), "{args:?}");
+    }
+    // What was there stays, however the start fails.
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("mine"), "").unwrap();
+    fails(bare(&["serve", "--listen", "127.0.0.1:0", "--write-key", "short"], &data));
+    assert!(data.join("mine").exists());
+    let said = fails(bare(&["replay", "--from", "0", "--to", "1"], &dir.path().join("typo")));
+    assert!(said.contains("typo") && said.contains("--data"), "{said}");
+}
+
+#[test]
+fn an_address_may_be_a_name_or_a_port_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    for listen in ["localhost:0", "0"] {
+        let server = Server::start(bare(&["serve", "--listen", listen], &dir.path().join(listen)));
+        assert!(server.address().starts_with("127.0.0.1:"), "{}", server.url);
+        assert_eq!(server.get("/healthz", &[]).status, 200);
+    }
+    let output = bare(&["serve", "--listen", ":8787"], dir.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("0.0.0.0:8787 to listen on all networks"), "{said}");
+}
+
+#[test]
+fn a_misspelled_variable_or_flag_is_named_with_the_right_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut misspelled = command("serve", dir.path());
+    misspelled.env("LAMPLIGHT_KEEP_DAY", "secret-30");
+    let log = Server::start(misspelled).stop_with_log();
+    let said =
+        "LAMPLIGHT_KEEP_DAY: no setting has this variable, did you mean LAMPLIGHT_KEEP_DAYS?";
+    assert!(log.contains(said) && !log.contains("secret-30"), "{log}");
+    let output = bare(&["serve", "--keep-day", "30"], dir.path()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--keep-days"), "{said}");
+}
+
+#[test]
 fn a_start_that_fails_generates_no_keys() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("lamplight.toml");

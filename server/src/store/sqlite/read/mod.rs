@@ -8,6 +8,7 @@ pub(crate) mod producers;
 #[cfg(test)]
 mod query_plans;
 pub(crate) mod refused;
+pub(crate) mod sql_turns;
 pub(crate) mod trace;
 pub(crate) mod user_sql;
 
@@ -73,10 +74,10 @@ impl Reader for SqliteStore {
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
-        let (path, turn) = (self.path.clone(), Arc::clone(&self.sql_turn));
+        let path = self.path.clone();
         Box::pin(async move {
             let down = StoreError::Down { retry_after_s: 1 };
-            let turn = turn.acquire_owned().await.map_err(|_| down.clone())?;
+            let Some(turn) = self.sql_turns.take().await else { return Ok(Err(SqlError::Busy)) };
             let gone = StopOnDrop::default();
             let is_gone = Arc::clone(&gone.0);
             let ran = tokio::task::spawn_blocking(move || {
