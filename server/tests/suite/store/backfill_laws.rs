@@ -30,6 +30,7 @@ async fn backfill(backend: &Backend, sink: &str, dry_run: bool) -> Option<Backfi
     backend.storage.delivery_queue.backfill(ask).await.unwrap()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it is compared with what a backfill returns")]
 fn count(queued: u64, known: u64, unwanted: u64, private: u64) -> Option<BackfillCount> {
     Some(BackfillCount { queued, known, unwanted, private })
 }
