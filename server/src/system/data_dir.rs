@@ -110,7 +110,7 @@ impl Drop for DataDir {
         let mut created = self.created.iter();
         let Some(data) = created.next() else { return };
         // No client was answered yet, so its databases are empty.
-        let removed = std::fs::remove_dir_all(data);
+        let removed = remove_own_files(data).and_then(|()| std::fs::remove_dir(data));
         let removed = removed.and_then(|()| created.try_for_each(std::fs::remove_dir));
         if let Err(error) = removed {
             tracing::warn!(%error, path = %data.display(), "failed to remove a new data directory");
@@ -218,6 +218,21 @@ impl DataDir {
     }
 }
 
+/// Removes the files that a start creates. Anything else in the directory is not ours.
+fn remove_own_files(path: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(path)? {
+        let name = entry?.file_name();
+        let is_own = ["lock", "clock", DEMO_MARK].iter().any(|own| *own == name)
+            || [".db", ".db-wal", ".db-shm"]
+                .iter()
+                .any(|end| name.as_encoded_bytes().ends_with(end.as_bytes()));
+        if is_own {
+            std::fs::remove_file(path.join(name))?;
+        }
+    }
+    Ok(())
+}
+
 /// The mark must be there before the first event is.
 fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(path)?;
@@ -284,6 +299,12 @@ mod tests {
         start(true);
         start(false);
         assert!(path.join("store.db").exists(), "it was there before");
+        let filled = dir.path().join("filled");
+        let opened = DataDir::open_for_start(&filled, Purpose::Demo).unwrap();
+        std::fs::write(filled.join("notes.txt"), "").unwrap();
+        drop(opened);
+        let left = std::fs::read_dir(&filled).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), ["notes.txt"], "it removes only its own files");
         let other = dir.path().join("other");
         let first = DataDir::open(&other, Purpose::Serve).unwrap();
         assert!(
