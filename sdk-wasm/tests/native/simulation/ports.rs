@@ -228,7 +228,8 @@ impl Transport for TabPorts {
         if shared.dead.contains(&self.tab) {
             return;
         }
-        let is_withdrawn = shared.storage.get(self.tab, WITHDRAWN).is_some();
+        let is_withdrawn =
+            shared.storage.get(self.tab, WITHDRAWN).is_some_and(|value| !value.is_empty());
         if is_withdrawn
             && !self.is_blocked
             && !Body::read(&body).is_ok_and(|body| body.events.is_empty())
