@@ -10,6 +10,7 @@ use crate::harness::Server;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
+#[allow(clippy::disallowed_methods, reason = "the server under test has the real clock")]
 fn now_ms() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since_1970.as_millis()).unwrap()

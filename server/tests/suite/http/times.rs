@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Server;
 
+#[allow(clippy::disallowed_methods, reason = "the server under test has the real clock")]
 fn now_ms() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     i64::try_from(since_1970.as_millis()).unwrap()
