@@ -7,8 +7,7 @@ use crate::ports::{Storage, StorageError};
 /// How many keys are read back or written per task, so that a long backlog never makes a long task.
 const READ_BACK_MAX: usize = 500;
 const MOVE_TO_STORAGE_MAX: usize = 100;
-/// How often the newest key is read back after that, because the host may clear storage, in
-/// milliseconds.
+/// How often a page with events in storage looks whether the host has cleared it, in milliseconds.
 const CLEARED_MS: u64 = 5_000;
 /// How long to wait after storage refused a write, in milliseconds.
 const REFUSED_MS: u64 = 5_000;
@@ -48,6 +47,34 @@ impl Queue {
         is_due && self.move_to_storage(storage, keys, now_ms)
     }
 
+    /// Reads all events back if the host has cleared storage, as many do when a user logs out. Other
+    /// tabs remove events that they adopted, but never the session.
+    pub(super) fn look_for_clearing(
+        &mut self,
+        storage: &mut impl Storage,
+        keys: &StorageKeys,
+        now_ms: u64,
+    ) {
+        let is_due = self.cleared_due_ms.is_some_and(|due_ms| due_ms <= now_ms);
+        if self.cleared_due_ms.is_some() && !is_due {
+            return;
+        }
+        let oldest = self.entries.iter().find(|entry| entry.location == Location::Storage);
+        self.cleared_due_ms = oldest.is_some().then_some(now_ms + CLEARED_MS);
+        let Some(oldest) = oldest.filter(|_| is_due) else { return };
+        let key = keys.event(self.producer, oldest.seq);
+        if storage.size(&keys.session()) > 0 || storage.size(&key) > 0 {
+            return;
+        }
+        for entry in &mut self.entries {
+            if entry.location == Location::Storage {
+                // 0 stands for an event that need not be read.
+                entry.read_back_ms = now_ms.max(1);
+            }
+        }
+        self.read_back_due_ms = Some(now_ms);
+    }
+
     fn read_back(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) -> bool {
         let (mut reads, mut next_ms, mut is_missing) = (0, None, false);
         for entry in &mut self.entries {
@@ -78,21 +105,7 @@ impl Queue {
         }
         self.has_retries = false;
         self.read_back_due_ms = next_ms;
-        if is_missing {
-            self.schedule_read_back(usize::MAX, now_ms);
-        } else if next_ms.is_none() {
-            self.schedule_read_back(1, now_ms + CLEARED_MS);
-        }
         is_missing
-    }
-
-    /// Schedules to read the newest keys back.
-    pub(super) fn schedule_read_back(&mut self, keys_max: usize, due_ms: u64) {
-        let stored = self.entries.iter_mut().rev().filter(|it| it.location == Location::Storage);
-        for entry in stored.take(keys_max) {
-            entry.read_back_ms = due_ms;
-            self.read_back_due_ms = Some(self.read_back_due_ms.unwrap_or(due_ms).min(due_ms));
-        }
     }
 
     fn move_to_storage(
@@ -111,10 +124,8 @@ impl Queue {
             let key = keys.event(self.producer, entry.seq);
             match store(entry, &mut self.share, storage, &key) {
                 Ok(true) => {
-                    let due_ms = now_ms + self.limits.settle_ms;
-                    entry.read_back_ms = due_ms;
-                    self.read_back_due_ms =
-                        Some(self.read_back_due_ms.unwrap_or(due_ms).min(due_ms));
+                    entry.read_back_ms = now_ms + self.limits.settle_ms;
+                    self.read_back_due_ms.get_or_insert(entry.read_back_ms);
                 }
                 Ok(false) | Err(StorageError::Blocked) => return false,
                 Err(StorageError::QuotaExceeded) => {

@@ -64,6 +64,8 @@ pub struct Queue {
     read_back_due_ms: Option<u64>,
     /// When events that only memory has are offered to storage again.
     move_to_storage_due_ms: Option<u64>,
+    /// When to look whether the host has cleared storage.
+    cleared_due_ms: Option<u64>,
 }
 
 impl PageQueue for Queue {
@@ -79,6 +81,7 @@ impl PageQueue for Queue {
             has_retries: false,
             read_back_due_ms: None,
             move_to_storage_due_ms: None,
+            cleared_due_ms: None,
         }
     }
 
@@ -141,8 +144,7 @@ impl PageQueue for Queue {
             PushOutcome::Stored => {
                 self.share.wrote(bytes);
                 read_back_ms = now_ms + self.limits.settle_ms;
-                let due_ms = self.read_back_due_ms.unwrap_or(read_back_ms);
-                self.read_back_due_ms = Some(due_ms.min(read_back_ms));
+                self.read_back_due_ms.get_or_insert(read_back_ms);
                 Location::Storage
             }
             PushOutcome::StorageFailed(StorageError::QuotaExceeded) => {
@@ -187,6 +189,7 @@ impl PageQueue for Queue {
         self.remove(storage, keys, &|_| true);
         (self.waiting, self.waiting_bytes, self.has_retries) = (0, 0, false);
         (self.read_back_due_ms, self.move_to_storage_due_ms) = (None, None);
+        self.cleared_due_ms = None;
         seqs
     }
 
@@ -194,12 +197,17 @@ impl PageQueue for Queue {
         if self.has_retries {
             return Some(0);
         }
-        let times =
-            [self.read_back_due_ms, self.move_to_storage_due_ms, self.share.rescan_due_ms()];
+        let times = [
+            self.read_back_due_ms,
+            self.move_to_storage_due_ms,
+            self.cleared_due_ms,
+            self.share.rescan_due_ms(),
+        ];
         Some(earliest(u64::MAX, &times)).filter(|due_ms| *due_ms < u64::MAX)
     }
 
     fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
+        self.look_for_clearing(storage, keys, now_ms);
         self.read_back_when_due(storage, keys, now_ms);
         self.move_to_storage_when_due(storage, keys, now_ms);
     }

@@ -62,9 +62,9 @@ pub trait PageQueue {
     /// Verifies what was written, and stores what only memory has.
     fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64);
 
-    /// Makes [`PageQueue::maintain`] look whether the host has cleared storage.
+    /// Makes [`PageQueue::maintain`] look now whether the host has cleared storage.
     fn check_storage(&mut self) {
-        self.base_mut().schedule_read_back(1, 1);
+        self.base_mut().cleared_due_ms = Some(0);
     }
 
     /// How many events wait: they are not in flight and not dropped.

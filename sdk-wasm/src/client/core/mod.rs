@@ -130,8 +130,6 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         let now_ms = self.ports.monotonic_ms();
         self.queue.check_storage();
         self.maintain_queue(now_ms);
-        // If the newest key is missing, this reads all of them.
-        self.maintain_queue(now_ms);
     }
 
     pub(super) fn set_context(&mut self, context_json: &str) {

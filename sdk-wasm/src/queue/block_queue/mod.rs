@@ -140,6 +140,7 @@ impl PageQueue for BlockQueue {
     }
 
     fn maintain(&mut self, storage: &mut impl Storage, keys: &StorageKeys, now_ms: u64) {
+        self.queue.look_for_clearing(storage, keys, now_ms);
         if self.queue.read_back_when_due(storage, keys, now_ms) {
             self.quota_is_full = true;
             self.spill_due_ms.get_or_insert(now_ms);
