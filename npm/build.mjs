@@ -147,7 +147,7 @@ function addModules(build, module, beside) {
   build.onResolve({ filter: /^\.\/(full|translated|debug)\.js$/ }, ({ path }) => ({ path, external: true }))
   if (beside) {
     // A script computes the addresses of its chunks; see `tag.ts`.
-    build.onLoad({ filter: /src\/(client|first|without_wasm\/fetch_translated)\.ts$/ }, ({ path }) => ({
+    build.onLoad({ filter: /src\/(fetch_warnings|first|without_wasm\/fetch_translated)\.ts$/ }, ({ path }) => ({
       contents: besideTheScript(readFileSync(path, 'utf8'), beside),
       loader: 'ts',
     }))
@@ -155,7 +155,11 @@ function addModules(build, module, beside) {
   const glue = () => shortenGlue(readFileSync(module.glue, 'utf8'), join(here, 'src/text.ts'))
   build.onLoad({ filter: /lamplight_sdk\.js$/ }, () => ({ contents: glue(), loader: 'js' }))
   if (build.initialOptions.entryPoints.worker)
-    build.onResolve({ filter: /\/fetch_translated\.ts$/ }, () => ({ path: join(here, 'src/without_wasm/refused.ts') }))
+    for (const [name, instead] of [
+      ['fetch_translated', 'without_wasm/refused'],
+      ['fetch_warnings', 'debug/included'],
+    ])
+      build.onResolve({ filter: new RegExp(`/${name}\\.ts$`) }, () => ({ path: join(here, `src/${instead}.ts`) }))
   const provide = (name, contents) =>
     build.onLoad({ filter: new RegExp(`^${name}$`), namespace: 'module' }, () => ({
       contents: contents(),

@@ -1,12 +1,15 @@
 // A thin layer over the module: it has no timers, retries, storage or queue.
 
 import { address, brief } from './address.ts'
+import { bindMethods } from './bound_methods.ts'
 import { Context } from './context.ts'
 import { type Core, type CoreModule, open, type Setup } from './core.ts'
 import { idOf, partsOf, timeOf } from './event_parts.ts'
+import { fetchWarnings } from './fetch_warnings.ts'
 import { Gate } from './gate.ts'
 import { TRACK_OUTCOMES } from './generated/codes.ts'
 import { inside, messageOf, objectJson } from './json.ts'
+import { lost } from './lost.ts'
 import { namespaceOf } from './namespace.ts'
 import { NoteListeners } from './notes.ts'
 import { addressOf, CONSENTS, isConsent } from './options.ts'
@@ -22,7 +25,6 @@ import type {
   Options,
   Plugin,
   Properties,
-  Reason,
   Report,
   Stats,
   Tracked,
@@ -67,7 +69,7 @@ export class Client implements Lamplight {
     })
     // On the developer's own machine. The chunk looks at the host more closely.
     if (options.debug ?? /localhost$|^127|::1/.test(globalThis.location?.hostname))
-      this.#listeners.warn = import('./debug.js').then(
+      this.#listeners.warn = fetchWarnings().then(
         ({ warnings }) => warnings(options, url),
         // Without the chunk, notes are ignored.
         () => Boolean,
@@ -79,19 +81,7 @@ export class Client implements Lamplight {
     // The module takes what is not given as 0, its default.
     const limits = [intervalMs, maxEvents, maxBytes, storage?.maxBytes, storage?.overflowMaxBytes]
     const setup = [url, namespace, liveness !== 'beat', ...limits] as Setup
-    // Bound, because methods are called without their object, or on a proxy of it, which has no
-    // private fields. What the page's values throw, such as a getter, is the page's error.
-    for (const name of Object.getOwnPropertyNames(Client.prototype).slice(1) as 'track'[]) {
-      const method = this[name]
-      this[name] = (...given) => {
-        try {
-          return method.apply(this, given)
-        } catch (error) {
-          this.#error(`${name}: ${messageOf(error)}`)
-          return lost('invalid')
-        }
-      }
-    }
+    bindMethods(this, Client.prototype, (message) => this.#error(message))
     this.#listeners.run = (work) => this.#safely(work)
     this.#listeners.closed = (stats) => {
       this.#core = undefined
@@ -402,8 +392,4 @@ export class Client implements Lamplight {
   #nothingSent(): void {
     this.#listeners.flushed(0, 0)
   }
-}
-
-function lost(reason: Reason): Tracked {
-  return { id: '', seq: 0, stored: false, reason }
 }

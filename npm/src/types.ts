@@ -4,10 +4,9 @@ import type { Notes, Tracked } from './types/results.ts'
 export type * from './types/results.ts'
 
 /**
-/**
  * Anything that JSON can represent, but no list. `Map`, `Set` and `Error` are stored with their
  * contents. Anything else becomes a text such as `[circular]`, `[Function]` or, for an element,
- * `[div#menu]`, and `error` listeners are told. A value whose type is an interface is accepted, too.
+ * `[div#menu]`, and `error` listeners are told. A value may have an interface as its type.
  */
 // biome-ignore lint/suspicious/noExplicitAny: with `unknown`, an interface would need an index signature.
 export type Properties = Record<string, any> & { [Symbol.iterator]?: never }

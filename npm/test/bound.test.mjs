@@ -91,7 +91,7 @@ test('a plugin, a listener and an event name that are none are reported', () => 
     },
   })
   assert.equal(errors.length, 3, errors.join('\n'))
-  assert.match(errors[0], /^use: /)
+  assert.match(errors[0], /^plugin 'undefined': /)
   assert.equal(errors[1], "on: 'undefined' is not a function")
-  assert.equal(errors[2], 'page: no url')
+  assert.equal(errors[2], "track('page'): no url")
 })

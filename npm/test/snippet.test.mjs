@@ -68,7 +68,7 @@ test('a queued call keeps its arguments, its time and the address of its page', 
     [
       at('/early'),
       ['early', { cart: { items: 1 } }],
-      ['page', { url: at('/early?q=1'), path: '/early', title: 'Shop', referrer: '' }],
+      ['page', { url: at('/early'), path: '/early', title: 'Shop', referrer: '' }],
       at('/later'),
       ['later', { cart: { items: 2 } }],
       ['of an older tag', ''],

@@ -27,7 +27,7 @@ function methods() {
 /** What a page has after the first tag. */
 function early() {
   const window = {}
-  new Function('window', stubsIn(PLACES[0])[0])(window)
+  new Function('window', 'location', stubsIn(PLACES[0])[0])(window, new URL('https://shop.example.com/early'))
   return window.lamplight
 }
 
@@ -56,15 +56,15 @@ test('a queued call returns what a page can use', async () => {
   lamplight.q.length = 0
 
   const flushed = lamplight.flush()
-  lamplight.q[0][3](Promise.resolve({ sent: 1, queued: 0 }))
+  lamplight.q[0][4](Promise.resolve({ sent: 1, queued: 0 }))
   assert.deepEqual(await flushed, { sent: 1, queued: 0 })
   const delivered = lamplight.delivered('p-1')
-  lamplight.q[1][3](Promise.reject(new Error('dropped')))
+  lamplight.q[1][4](Promise.reject(new Error('dropped')))
   await assert.rejects(delivered, /dropped/)
 
   let isOff = false
   const off = lamplight.on('error', () => {})
-  lamplight.q[2][3](() => {
+  lamplight.q[2][4](() => {
     isOff = true
   })
   await off()
@@ -79,6 +79,6 @@ test('a queued call returns what a page can use', async () => {
 
 test('a client that is already there is left alone', () => {
   const window = { lamplight: { track: () => 'own' } }
-  new Function('window', stubsIn(PLACES[0])[0])(window)
+  new Function('window', 'location', stubsIn(PLACES[0])[0])(window, new URL('https://shop.example.com/early'))
   assert.equal(window.lamplight.track(), 'own')
 })

@@ -47,8 +47,8 @@ impl Queue {
         is_due && self.move_to_storage(storage, keys, now_ms)
     }
 
-    /// Reads all events back if the host has cleared storage, as many do when a user logs out. Other
-    /// tabs remove events that they adopted, but never the session.
+    /// Reads all events back if the host has cleared storage, as many do when a user logs out.
+    /// Other tabs remove events that they adopted, but never the session.
     pub(super) fn look_for_clearing(
         &mut self,
         storage: &mut impl Storage,

@@ -98,7 +98,7 @@ fn a_wrong_file_is_an_error_that_names_the_line_and_the_remedy() {
         ("data = 'd'\nlisen = '127.0.0.1:1'", &["line 2", "`lisen`", "did you mean `listen`?"][..]),
         ("keep-days = 1", &["did you mean `keep_days`?"]),
         ("[retention]\nkeep_days = 1", &["line 1", "`retention` is not a setting"]),
-        ("listen = 'here'", &["line 1", "`listen`", "`here`", "socket address"]),
+        ("listen = 'here'", &["line 1", "`listen`", "`here`", "an address and a port"]),
         ("keep_days = '9'", &["must be a whole number, not text"]),
         ("keep_days = -1", &["line 1", "`-1`"]),
         ("keep_id_days = 6", &["line 1", "`keep_id_days`", "6 is not in 7.."]),

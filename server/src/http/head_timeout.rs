@@ -159,7 +159,7 @@ mod tests {
 
     async fn wait_s(stream: &mut HeadTimeout<DuplexStream>) -> Option<u64> {
         let begun = Instant::now();
-        let read = tokio::time::timeout(Duration::from_secs(300), stream.read(&mut [0; 64])).await;
+        let read = tokio::time::timeout(Duration::from_mins(5), stream.read(&mut [0; 64])).await;
         let error = read.ok()?.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         Some(begun.elapsed().as_secs())

@@ -48,6 +48,10 @@ fn is_valid(host: &[u8]) -> bool {
     if host.is_empty() {
         return true;
     }
+    // A comma is valid in a name, but it also joins the values of two headers.
+    if host.contains(&b',') {
+        return false;
+    }
     let Ok(authority) = Authority::try_from(host) else { return false };
     let rest = authority.as_str().strip_prefix(authority.host()).unwrap_or("@");
     let port = rest.strip_prefix(':').unwrap_or(rest);

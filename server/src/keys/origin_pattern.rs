@@ -51,7 +51,8 @@ impl OriginPattern {
             Kind::One(one) => one == origin,
             Kind::Below { start, end } => {
                 let names = origin.strip_prefix(start).and_then(|rest| rest.strip_suffix(end));
-                names.is_some_and(|names| !names.is_empty() && !names.contains(['/', '@', ':']))
+                names
+                    .is_some_and(|names| !names.is_empty() && !names.contains(['/', '@', ':', '*']))
             }
         }
     }

@@ -117,7 +117,7 @@ impl Retention {
                     "the clock differs by more than 3 days from the last known time, so nothing is \
                  deleted by the clock's time until it has kept to it for 7 days; if the clock is \
                  right, POST /api/retention/trust-clock"
-                )
+                );
             }
             (Some(_), None) => tracing::info!("the clock is believed again"),
             _ => {}

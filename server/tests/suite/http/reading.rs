@@ -24,7 +24,10 @@ fn totals_have_every_count_and_begin_at_zero() {
         "queue": {"depth": 0, "events": 0, "oldest_ms": 0, "failing": 0, "last_error": null,
             "set_aside": 0, "set_aside_events": 0}, "sinks": {},
     });
-    assert_eq!(server.totals(), want);
+    assert_eq!(server.settled(), want);
+    let refused = server.totals()["refused"].clone();
+    assert!(refused["since"].as_i64().unwrap() > 1_700_000_000_000, "{refused}");
+    assert_eq!((&refused["by_code"], &refused["by_key"]), (&json!({}), &json!({})));
 }
 
 #[test]

@@ -287,13 +287,13 @@ mod tests {
     #[tokio::test]
     async fn a_commit_that_hangs_is_noticed_without_traffic_until_it_ends() {
         let (_dir, writer) = start(WriterLimits::default(), &Arc::default());
-        let (begin, begun) = std::sync::mpsc::channel();
+        let (hang, hangs) = std::sync::mpsc::channel();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let hanging = writer.write("hang", Guard::Alone, 0, move |_, _| {
-            begin.send(()).unwrap();
+            hang.send(()).unwrap();
             Ok(ended.recv().is_ok())
         });
-        begun.recv().unwrap();
+        hangs.recv().unwrap();
         let later = tokio::time::Instant::now() + HANGS_AFTER + Duration::from_secs(1);
         assert!(writer.is_up(), "it has not taken long yet");
         assert!(!writer.is_up_at(later));

@@ -1,0 +1,2 @@
+/** Fetches the warnings about mistakes. */
+export const fetchWarnings = () => import('./debug.js')
