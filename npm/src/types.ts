@@ -173,11 +173,14 @@ export interface MetricOptions extends Omit<TrackOptions, 'monitor' | 'type'> {
  */
 export type TrackArguments<Given> =
   Partial<Given> extends Given
-    ? [properties?: Declared<Given> | undefined, options?: TrackOptions | undefined]
+    ? [properties?: DeclaredProperties<Given> | undefined, options?: TrackOptions | undefined]
     : [properties: Given, options?: TrackOptions | undefined]
 
-/** Everything is assignable to `{}`. */
-type Declared<Given> = [keyof Given, string] extends [never, Given]
+/**
+ * The properties of an event that is declared as `Given`. Everything is assignable to `{}`, so for
+ * that it is an object without members.
+ */
+export type DeclaredProperties<Given> = [keyof Given, string] extends [never, Given]
   ? unknown extends Given
     ? Given
     : Record<string, never>
@@ -187,7 +190,9 @@ type Declared<Given> = [keyof Given, string] extends [never, Given]
  * Properties of a page view: those of your own event `page`, if your events have one, else
  * anything.
  */
-export type PageProperties<Events> = 'page' extends keyof Events ? Declared<Partial<Events['page']>> : Properties
+export type PageProperties<Events> = 'page' extends keyof Events
+  ? DeclaredProperties<Partial<Events['page']>>
+  : Properties
 
 /**
  * A client. No method throws, whatever its arguments. Errors go to `error` listeners.

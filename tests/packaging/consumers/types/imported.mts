@@ -2,6 +2,7 @@
 import {
   type AnyLamplight,
   type Consent,
+  type DeclaredProperties,
   type Delivered,
   type Draft,
   type Dropped,
@@ -89,7 +90,8 @@ interface Events {
 }
 
 const typed = init<Events>(options)
-const arguments_: TrackArguments<Events['signed_up']> = [{ plan: 'free' }]
+const declared: DeclaredProperties<Events['signed_up']> = { plan: 'free' }
+const arguments_: TrackArguments<Events['signed_up']> = [declared]
 typed.track('signed_up', ...arguments_)
 const area: PageProperties<Events> = { area: 'shop' }
 typed.page(area)
