@@ -18,13 +18,13 @@ const PARTS = [
   [/const cachedTextEncoder = .*/, ''],
   [/let cachedTextDecoder = .*\ncachedTextDecoder\.decode\(\);/, 'let cachedTextDecoder;'],
   [/let numBytesDecoded = 0;/, 'let numBytesDecoded = MAX_SAFARI_DECODE_BYTES;'],
-  // A module is always compiled before.
+  // A module is always compiled before. The translated one has no start function.
   [
     /function initSync\([\s\S]*?\n}/,
     `function initSync({ module } = {}) {
     if (wasm !== undefined) return;
     wasm = new WebAssembly.Instance(module, __wbg_get_imports()).exports;
-    wasm.__wbindgen_start();
+    wasm.__wbindgen_start?.();
 }`,
   ],
   // Memory that grows gets a new buffer.

@@ -26,9 +26,10 @@ export async function recallDenial(namespace: string, listeners: NoteListeners, 
   if (isAnswered()) copyDenial(namespace, listeners.consent === 'denied')
   else if (stored !== undefined) copyDenial(namespace, !!stored)
   else {
-    // Some browsers have no list.
+    // Some browsers have no list. In a sandboxed frame, asking for it leaves a rejected promise of
+    // Chromium's.
     const databases = await Promise.resolve()
-      .then(() => indexedDB.databases())
+      .then(() => (globalThis.origin === 'null' ? [] : indexedDB.databases()))
       .catch(() => [])
     if (!isAnswered() && databases.some(({ name }) => name === `${namespace}:o`)) deny()
   }
