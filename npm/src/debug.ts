@@ -29,7 +29,8 @@ const OPTIONS: Record<keyof Options, readonly string[]> = {
 const DROPPED: Record<DropReason, string | undefined> = {
   quota: 'neither localStorage nor IndexedDB has room for more events: send fewer, or raise storage.overflowMaxBytes',
   rejected: 'the server can never store it: look at its properties, and at the rejected requests in the server’s log',
-  too_large: 'its properties are larger than 32 KiB, or its name than 200 bytes: make it smaller',
+  // An error says which part of the event.
+  too_large: undefined,
   opted_out: undefined,
 }
 

@@ -6,16 +6,12 @@
  * docs/testing-your-events.md.
  */
 export function canRun(): boolean {
-  // A page's types do not have all of them, and say that all are there.
-  const { document, indexedDB, navigator, WorkerGlobalScope, fetch } = globalThis as unknown as Record<
-    string,
-    unknown
-  > & {
-    navigator?: Navigator
-  }
+  // A page's types do not have all of them, and say that all are there. In a page, IndexedDB may
+  // throw.
+  const here = globalThis as unknown as Record<string, unknown> & { navigator?: Navigator }
   return !!(
-    (document || (WorkerGlobalScope && indexedDB)) &&
-    fetch &&
-    !/jsdom|happydom/i.test(`${navigator?.userAgent}`)
+    (here.document || (here.WorkerGlobalScope && here.indexedDB)) &&
+    here.fetch &&
+    !/jsdom|happydom/i.test(`${here.navigator?.userAgent}`)
   )
 }

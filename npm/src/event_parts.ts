@@ -25,14 +25,18 @@ export function partsOf(draft: Draft, report: (message: string) => void): EventP
   const properties = objectJson('properties', draft.properties, report)
   const userJson = user && objectJson('user', userOf(user), report, REST_BYTES_MAX)
   const monitorJson = monitor && objectJson('monitor', monitorOf(monitor), report, REST_BYTES_MAX)
-  // The module counts an event with such a name as too large. A long name is not escaped, because
-  // that takes time.
-  if (properties === undefined || (user && !userJson) || (monitor && !monitorJson) || name.length > NAME_BYTES_MAX)
+  // A name of at most 66 UTF-16 units has at most 198 bytes. A long one is not encoded, because that
+  // takes time.
+  const { length } = name
+  const nameBytes = length > 66 && length <= NAME_BYTES_MAX ? (encoder?.encode(name).length ?? 0) : length
+  const isNamed = nameBytes <= NAME_BYTES_MAX
+  if (!isNamed) report('the name is too large')
+  // The module counts an event with such a name as too large.
+  if (properties === undefined || (user && !userJson) || (monitor && !monitorJson) || !isNamed)
     return [ts, '', NAME_BYTES_MAX + 1]
   if (!name) report(`the name is empty; the event is kept as 'unnamed'`)
   const text = `${properties}\n${userJson || ''}\n${monitorJson || ''}\n${type || ''}\n${inside(name)}`
-  // A name of at most 66 UTF-16 units has at most 198 bytes, so only longer ones need counting.
-  return [ts, text, name.length > 66 ? encoder?.encode(name).length : 0]
+  return [ts, text, nameBytes]
 }
 
 /** Milliseconds since 1970; now if there is no time. Throws if it is invalid. */

@@ -206,7 +206,7 @@ for (const [what, breakPage] of Object.entries(BROKEN))
   })
 
 test('an application in a zone becomes stable while a client has work', async ({ faultProxy, page, site }) => {
-  await page.addInitScript({ path: createRequire(import.meta.url).resolve('zone.js/bundles/zone.umd.js') })
+  await page.addInitScript({ path: createRequire(import.meta.url).resolve('zone.js') })
   await page.goto(site.origin)
   faultProxy.behaviour = 'hang'
   const busyMs = await page.evaluate(

@@ -41,7 +41,7 @@ const MISTAKES = [
   "lamplight: identify: '' is not an id",
   "lamplight: setConsent: 'maybe' must be 'granted', 'denied' or 'pending'",
   "lamplight: track('one'): properties must be an object",
-  'lamplight: an event was dropped (too_large): its properties are larger than 32 KiB',
+  "lamplight: track('one'): properties is too large",
   "lamplight: plugin 'failing': no",
 ]
 
