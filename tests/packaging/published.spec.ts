@@ -10,7 +10,8 @@ import { expect, test } from './test.ts'
 /** Files that pages load and code does not import. */
 const ASSETS = ['lamplight.wasm', 'package.json', 'snippet']
 
-const BYTES_MAX = 300_000
+// The entry for workers, in both forms, takes a third.
+const BYTES_MAX = 370_000
 
 test('the tarball is small, and has only the build, the README and the licences', async ({ tarball }) => {
   console.log(`the tarball has ${tarball.bytes} bytes in ${tarball.files.length} files`)

@@ -25,7 +25,9 @@ test('after the host has cleared all timers, flush still sends everything', asyn
     for (let id = 0; id < 9_999; id += 1) clearTimeout(id)
     return window.lamplight.flush()
   })
-  expect(report).toEqual({ sent: 250, queued: 0 })
+  // A full batch may have been sent before.
+  expect(report.queued).toBe(0)
+  expect((await server.api.events()).length).toBe(251)
 })
 
 test('after the host has cleared all timers, a later event sends all of them', async ({ page, server, site }) => {

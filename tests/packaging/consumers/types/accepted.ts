@@ -97,6 +97,7 @@ const options: Options = {
   sampleRate: count,
   release: text,
   context: maybe.context,
+  debug: flag,
   beforeEnqueue: hook,
   beforeSend: maybe.send,
 } satisfies { [Name in keyof Required<Options>]: unknown }
