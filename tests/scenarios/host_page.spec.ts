@@ -27,7 +27,7 @@ test('after the host has cleared all timers, flush still sends everything', asyn
   })
   // A full batch may have been sent before.
   expect(report.queued).toBe(0)
-  expect((await server.api.events()).length).toBe(251)
+  await expect.poll(async () => (await server.api.events()).length).toBe(251)
 })
 
 test('after the host has cleared all timers, a later event sends all of them', async ({ page, server, site }) => {
