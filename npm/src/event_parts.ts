@@ -25,8 +25,8 @@ export function partsOf(draft: Draft, report: (message: string) => void): EventP
   const properties = objectJson('properties', draft.properties, report)
   const userJson = user && objectJson('user', userOf(user), report, REST_BYTES_MAX)
   const monitorJson = monitor && objectJson('monitor', monitorOf(monitor), report, REST_BYTES_MAX)
-  // A name of at most 66 UTF-16 units has at most 198 bytes. A long one is not encoded, because that
-  // takes time.
+  // A name of at most 66 UTF-16 units has at most 198 bytes. A long one is not encoded, because
+  // that takes time.
   const { length } = name
   const nameBytes = length > 66 && length <= NAME_BYTES_MAX ? (encoder?.encode(name).length ?? 0) : length
   const isNamed = nameBytes <= NAME_BYTES_MAX
