@@ -1,18 +1,9 @@
 // The page's context, in every kind of page.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { loadSource } from '../load_source.mjs'
 
-const { outputFiles } = await build({
-  entryPoints: [fileURLToPath(new URL('../src/context.ts', import.meta.url))],
-  bundle: true,
-  format: 'esm',
-  write: false,
-})
-const { Context } = await import(
-  `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`
-)
+const { Context } = await loadSource('context.ts')
 
 /** Runs `act` in a page with this address and these globals. */
 function inPage(href, globals, act) {

@@ -1,21 +1,9 @@
 // Warnings about mistakes: which name was meant, and how often a mistake is reported.
 import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { loadSource } from '../load_source.mjs'
 
-async function load(path) {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../src/${path}`, import.meta.url))],
-    bundle: true,
-    format: 'esm',
-    write: false,
-  })
-  return import(
-    `data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}#${Math.random()}`
-  )
-}
-const { nearest } = await load('debug/nearest.ts')
+const { nearest } = await loadSource('debug/nearest.ts')
 
 const NAMES = ['url', 'key', 'path', 'sampleRate', 'storage', 'maxEvents', 'maxBytes', 'beforeSend', 'beforeEnqueue']
 
@@ -40,7 +28,7 @@ test('a misspelled name is recognized, another word is not', () => {
 /** The warnings of a page with these options, which then gets these notes. */
 async function warned(options, notes, hostname = 'localhost') {
   globalThis.location = { hostname }
-  const { warnings } = await load('debug.ts')
+  const { warnings } = await loadSource('debug.ts')
   const warn = mock.method(console, 'warn', () => {})
   const tell = warnings({ url: '/', key: 'wk_x', ...options }, 'https://t.example/v1/events?key=wk_x')
   for (const note of notes) tell(note)

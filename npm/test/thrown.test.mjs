@@ -1,21 +1,11 @@
 // What automatic tracking records of errors: addresses without secrets, and any thrown value.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { loadSource } from '../load_source.mjs'
 
-async function load(path) {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../src/${path}`, import.meta.url))],
-    bundle: true,
-    format: 'esm',
-    write: false,
-  })
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`)
-}
-const { withoutSecrets } = await load('auto/texts.ts')
-const { thrown } = await load('auto/thrown.ts')
-const { brief } = await load('address.ts')
+const { withoutSecrets } = await loadSource('auto/texts.ts')
+const { thrown } = await loadSource('auto/thrown.ts')
+const { brief } = await loadSource('address.ts')
 
 const short = (text) => withoutSecrets(text, 1_000)
 

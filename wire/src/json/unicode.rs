@@ -43,7 +43,7 @@ pub fn valid_unicode(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The UTF-16 code unit of the escape `\uXXXX` at an offset.
+/// The UTF-16 code unit of the escape at an offset: `\u` and four hexadecimal digits.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, digit| {
