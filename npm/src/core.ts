@@ -50,14 +50,15 @@ type OfClient<Call> = Call extends (client: number, ...args: infer Args) => infe
 /** A client. What a call returns while the client is busy is said in `sdk-wasm/src/bindings.rs`. */
 export type Core = { [Name in keyof Omit<CoreModule, 'start' | 'successor'>]: OfClient<CoreModule[Name]> }
 
-/**
- * Runs `work` outside of Angular's zone. Otherwise, an application would not become stable while a
- * timer or a request of the client is pending.
- */
-function outside<Result>(work: () => Result): Result {
-  const { Zone } = globalThis as { Zone?: { root?: { run(work: () => Result): Result } } }
-  return Zone?.root ? Zone.root.run(work) : work()
+interface Zone {
+  run<Result>(work: () => Result): Result
 }
+
+/**
+ * What is outside of Angular's zone, if the page has one. An application does not become stable
+ * while a timer or a request of its zone is pending, so calls are run outside of it.
+ */
+const rootZone = (): Zone | undefined => (globalThis as { Zone?: { root?: Zone } }).Zone?.root
 
 /**
  * Starts a client that reports to `listeners`. `consent` is the page's answer, if it gives one.
@@ -82,10 +83,14 @@ export function open(module: CoreModule, setup: Setup, consent: boolean | undefi
         }),
       )
   }
-  number = outside(() => module.start(listeners, consent, ...setup))
+  const start = () => module.start(listeners, consent, ...setup)
+  number = rootZone()?.run(start) ?? start()
   const core: Record<string, unknown> = {}
   // Calls go to the client that is current at that time. None has more than three arguments.
   for (const name in module)
-    core[name] = (a: never, b: never, c: never) => outside(() => module[name as 'track'](number, a, b, c))
+    core[name] = (a: never, b: never, c: never) => {
+      const zone = rootZone()
+      return zone ? zone.run(() => module[name as 'track'](number, a, b, c)) : module[name as 'track'](number, a, b, c)
+    }
   return core as unknown as Core
 }

@@ -22,7 +22,7 @@ export function objectJson(
   let lost: string | undefined
   try {
     plainRoom = bytesMax
-    if (isPlain(value, 0)) text = ascii(JSON.stringify(value))
+    if (typeof value === 'object' && isPlain(value, 0)) text = ascii(JSON.stringify(value))
   } catch {
     // There is too much, or a getter threw.
   }
@@ -49,25 +49,44 @@ export function objectJson(
  */
 let plainRoom: number
 
-/** Whether JSON.stringify writes a value as it is. Throws if there is too much. */
+/** Whether JSON.stringify writes an object as it is. Throws if there is too much. */
 // biome-ignore lint/suspicious/noExplicitAny: it takes anything.
-function isPlain(value: any, depth: number): boolean {
-  const type = typeof value
-  plainRoom -= type === 'string' ? value.length : 1
-  if (plainRoom < 0) throw plainRoom
-  if (type === 'string' || type === 'number' || type === 'boolean' || value === undefined || value === null) return true
-  if (type !== 'object' || depth === DEPTH_MAX || typeof value.toJSON === 'function') return false
-  if (Array.isArray(value)) {
+function isPlain(object: any, depth: number): boolean {
+  if (depth === DEPTH_MAX || typeof object.toJSON === 'function') return false
+  if (Array.isArray(object)) {
     // A sparse array is written with all its holes.
-    plainRoom -= value.length
-    return plainRoom > 0 && value.every((item) => isPlain(item, depth + 1))
+    room(object.length)
+    for (let at = 0; at < object.length; at += 1) if (!isPlainMember(object[at], depth)) return false
+    return true
   }
-  if (value.constructor !== Object) return false
-  for (const key in value) {
-    plainRoom -= key.length
-    if (!isPlain(value[key], depth + 1)) return false
+  if (object.constructor !== Object) return false
+  for (const key in object) {
+    room(key.length)
+    if (!isPlainMember(object[key], depth)) return false
   }
   return true
+}
+
+function isPlainMember(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      room(value.length)
+      return true
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      room(1)
+      return true
+    case 'object':
+      room(1)
+      return value === null || isPlain(value, depth + 1)
+  }
+  return false
+}
+
+function room(bytes: number): void {
+  plainRoom -= bytes
+  if (plainRoom < 0) throw plainRoom
 }
 
 /**
