@@ -37,6 +37,21 @@ export class DemoPage {
     return this.page.getByRole('button', { name, exact: true }).click()
   }
 
+  /** Lets the tabs make events at this rate. The page stops it, because a busy machine delays us. */
+  async pressFor(rate: string, ms: number): Promise<void> {
+    await this.page.evaluate(
+      async ([rate, ms]) => {
+        const press = (name: string): void => {
+          for (const button of document.querySelectorAll('button')) if (button.textContent === name) button.click()
+        }
+        press(rate)
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        press('Stop')
+      },
+      [rate, ms] as const,
+    )
+  }
+
   /** Selects the server's fault by its label on the page. */
   choose(name: string): Promise<void> {
     return this.page.getByRole('radio', { name, exact: true }).check()
@@ -56,7 +71,9 @@ export class DemoPage {
   }
 
   async expectState(state: State, withinMs: number): Promise<void> {
-    await expect(this.page.locator('#equation')).toHaveAttribute('data-state', state, { timeout: withinMs })
+    const seen = (): Promise<string> =>
+      this.page.locator('#equation').evaluate((element) => `${element.dataset.state}: ${element.textContent?.trim()}`)
+    await expect.poll(seen, { message: 'the equation', timeout: withinMs }).toMatch(new RegExp(`^${state}:`))
   }
 
   /** All figures at one moment. */

@@ -4,7 +4,7 @@ import { MissingWatch } from './missing.ts'
 import type { Overflow } from './overflow.ts'
 import { type Held, NOTHING_HELD, NOWHERE, type Places, place, sum } from './places.ts'
 import type { Producers } from './producers.ts'
-import { count, minus, union } from './ranges.ts'
+import { common, count, minus, union } from './ranges.ts'
 import type { RecordedTab } from './recorder.ts'
 
 /** What this browser had at one moment. */
@@ -21,6 +21,8 @@ export interface Census {
   total: Places
   byTab: ReadonlyMap<string, Places>
   dropReasons: readonly string[]
+  /** Lost events for which `track()` had returned `stored: false`. */
+  lostInMemory: number
   /** Events in this browser from tabs that are not counted, or from before counting began. */
   uncounted: number
   bytes: { keys: number; blocks: number; overflow: number }
@@ -40,14 +42,18 @@ export class CensusTaker {
     const byTab = new Map<string, Places>()
     const dropReasons = new Set<string>()
     let waiting = 0
+    let lostInMemory = 0
     for (const [id, tab] of look.tabs) {
       const row = producers.row(tab.producer)
       const queued = look.queued.get(id) ?? 0
       const { places, unseen } = place({ ...tab, queued }, row, held.get(tab.producer) ?? NOTHING_HELD)
       // Unread IndexedDB may have any of them.
-      const lost = look.overflow ? this.#watch(id).update(unseen, places.memory, oldestMs, nowMs) : 0
+      const watch = this.#watch(id)
+      const lost = look.overflow ? watch.update(unseen, places.memory, oldestMs, nowMs) : 0
       places.lost += lost
       places.unseen -= lost
+      const holes = row?.verdict === 'lost' ? row.holes : []
+      if (places.lost > 0) lostInMemory += count(common(tab.unstored, union(watch.lost, holes)))
       byTab.set(id, places)
       waiting += places.keys + places.blocks + places.overflow
       if (places.dropped > 0) for (const { reason } of row?.declared ?? []) dropReasons.add(reason)
@@ -57,6 +63,7 @@ export class CensusTaker {
       total: sum(byTab.values()),
       byTab,
       dropReasons: [...dropReasons],
+      lostInMemory,
       uncounted: unanswered(held, producers) - waiting,
       bytes: { keys: singleBytes, blocks: blockBytes, overflow: look.overflow?.bytes ?? 0 },
       overflowIsRead: look.overflow !== undefined,
@@ -79,6 +86,7 @@ export const EMPTY_CENSUS: Census = {
   total: NOWHERE,
   byTab: new Map(),
   dropReasons: [],
+  lostInMemory: 0,
   uncounted: 0,
   bytes: { keys: 0, blocks: 0, overflow: 0 },
   overflowIsRead: true,

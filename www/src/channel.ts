@@ -34,6 +34,8 @@ export interface TabCount {
 export type FromTab =
   /** Sent before every `track()`: the next call makes event number `made`. */
   | { kind: 'making'; tab: string; made: number }
+  /** `track()` returned `stored: false` for this event. */
+  | { kind: 'unstored'; tab: string; number: number }
   /** Sent at the end of the task: every call so far has returned. */
   | ({ kind: 'returned'; tab: string } & TabCount)
   | ({ kind: 'status'; tab: string; status: TabStatus } & TabCount)

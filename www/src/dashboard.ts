@@ -124,12 +124,10 @@ class Dashboard {
 
   #show(): void {
     const nowMs = performance.now()
-    const { census, recorder } = this.#ledger
+    const { census } = this.#ledger
     const alive = this.#roster.alive()
-    for (const { id } of alive) recorder.tab(id).inMemory = census.byTab.get(id)?.memory ?? 0
-    const lostInMemory = this.#roster.ended().reduce((sum, { id }) => sum + recorder.tab(id).inMemory, 0)
     this.#controls.stopWhenFull(alive.reduce((sum, { status }) => sum + (status?.dropped ?? 0), 0))
-    const evaluation = evaluate(this.#ledger.facts(lostInMemory))
+    const evaluation = evaluate(this.#ledger.facts())
     this.#equation.show(this.#withError(evaluation), this.#ledger.repeats(), nowMs)
     this.#tabsTable.show(this.#roster, census)
     this.#waitingView.show(census)

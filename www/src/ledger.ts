@@ -93,8 +93,8 @@ export class Ledger {
     this.error = error instanceof Error ? error.message : String(error)
   }
 
-  facts(lostInMemory: number): Facts {
-    const { total, dropReasons, overflowIsRead } = this.#census
+  facts(): Facts {
+    const { total, dropReasons, lostInMemory, overflowIsRead } = this.#census
     return {
       places: total,
       duplicates: this.#rowCheck.duplicates,

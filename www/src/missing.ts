@@ -12,7 +12,7 @@ export class MissingWatch {
   #lost: Ranges = []
 
   /**
-   * Returns how many of a tab's unseen events are lost. `inMemory` of them are in the tab's memory,
+   * Returns how many of a tab's unseen events are lost. `inMemory` of the unseen ones are in the tab's memory,
    * which knows no numbers here. `oldestMs` is how long the server's oldest unprocessed payload has
    * been waiting: an event that was unseen for longer is not in it.
    */
@@ -28,5 +28,10 @@ export class MissingWatch {
       this.#candidates = []
     }
     return Math.max(0, count(this.#lost) - inMemory)
+  }
+
+  /** Those that were unseen for too long. */
+  get lost(): Ranges {
+    return this.#lost
   }
 }

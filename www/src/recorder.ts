@@ -1,6 +1,7 @@
 // The recorder: how many events each tab announced. It only receives announcements, and never uses
 // the SDK.
 import type { TabCount } from './channel.ts'
+import { type Ranges, union } from './ranges.ts'
 
 /** What is known of a tab, also after it has ended. */
 export interface RecordedTab extends TabCount {
@@ -8,8 +9,8 @@ export interface RecordedTab extends TabCount {
   producer: string
   /** Events made before the last reset. */
   madeBefore: number
-  /** Events that only the tab's memory had at the last check. They are lost if the tab closes. */
-  inMemory: number
+  /** Events that only the tab's memory had when `track()` returned. */
+  unstored: Ranges
 }
 
 export interface Recording {
@@ -30,10 +31,11 @@ export class Recorder {
     for (const [id, theirs] of Object.entries(recording.tabs)) {
       const ours = this.#tabs.get(id)
       if (!ours) {
-        this.#tabs.set(id, { ...theirs })
+        this.#tabs.set(id, { ...theirs, unstored: theirs.unstored ?? [] })
         continue
       }
       ours.producer ||= theirs.producer
+      ours.unstored = union(ours.unstored, theirs.unstored ?? [])
       this.count(id, theirs)
     }
   }
@@ -47,7 +49,7 @@ export class Recorder {
     let tab = this.#tabs.get(id)
     if (!tab) {
       this.#lastNumber += 1
-      tab = { number: this.#lastNumber, made: 0, returned: 0, producer: '', madeBefore: 0, inMemory: 0 }
+      tab = { number: this.#lastNumber, made: 0, returned: 0, producer: '', madeBefore: 0, unstored: [] }
       this.#tabs.set(id, tab)
     }
     return tab
@@ -64,6 +66,11 @@ export class Recorder {
   /** A tab that is about to make event 8 has made 7, so this also updates `returned`. */
   making(id: string, made: number): void {
     this.count(id, { made, returned: made - 1 })
+  }
+
+  unstored(id: string, number: number): void {
+    const tab = this.tab(id)
+    tab.unstored = union(tab.unstored, [[number, number]])
   }
 
   count(id: string, count: TabCount): void {

@@ -52,6 +52,9 @@ export class Roster {
       case 'making':
         this.#recorder.making(message.tab, message.made)
         break
+      case 'unstored':
+        this.#recorder.unstored(message.tab, message.number)
+        break
       case 'returned':
         this.#recorder.count(message.tab, message)
         break

@@ -104,8 +104,9 @@ class DemoTab {
       this.#channel.send({ kind: 'making', tab: this.#id, made: this.#made })
       const properties = { n: this.#made, tab: document.title, visible: !document.hidden }
       const startedMs = performance.now()
-      this.#lamplight.track(name, properties)
+      const { stored } = this.#lamplight.track(name, properties)
       tookMs += performance.now() - startedMs
+      if (!stored) this.#channel.send({ kind: 'unstored', tab: this.#id, number: this.#made })
     }
     this.#returned = this.#made
     this.#channel.send({ kind: 'returned', tab: this.#id, made: this.#made, returned: this.#returned })

@@ -31,6 +31,18 @@ test('counts only increase, so a late message and an old recording change nothin
   assert.deepEqual(made(recorder), { certain: 12, unreturned: 0 })
 })
 
+test('events that were not stored are remembered, once each', () => {
+  const recorder = new Recorder()
+  recorder.unstored('a', 4)
+  recorder.unstored('a', 5)
+  recorder.merge(recorder.recording())
+  assert.deepEqual(recorder.tab('a').unstored, [[4, 5]])
+  const earlier = { ...recorder.tab('b'), unstored: undefined }
+  const restored = new Recorder()
+  restored.merge({ tabs: { b: earlier }, lastNumber: 2 })
+  assert.deepEqual(restored.tab('b').unstored, [], 'the record of an earlier version')
+})
+
 test('a higher number at the server raises the count, and a lower one has no effect', () => {
   const recorder = new Recorder()
   recorder.count('a', { made: 10, returned: 10 })
