@@ -37,7 +37,7 @@ export class DemoPage {
     return this.page.getByRole('button', { name, exact: true }).click()
   }
 
-  /** Lets the tabs make events at this rate. The page stops it, because a busy machine delays us. */
+  /** Lets the tabs make events at this rate. The page ends it, because clicks of tests are late. */
   async pressFor(rate: string, ms: number): Promise<void> {
     await this.page.evaluate(
       async ([rate, ms]) => {

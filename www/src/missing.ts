@@ -12,8 +12,8 @@ export class MissingWatch {
   #lost: Ranges = []
 
   /**
-   * Returns how many of a tab's unseen events are lost. `inMemory` of the unseen ones are in the tab's memory,
-   * which knows no numbers here. `oldestMs` is how long the server's oldest unprocessed payload has
+   * Returns how many of a tab's unseen events are lost. `inMemory` of the unseen ones are in the
+   * tab's memory, which knows no numbers here. `oldestMs` is how long the server's oldest unprocessed payload has
    * been waiting: an event that was unseen for longer is not in it.
    */
   update(unseen: Ranges, inMemory: number, oldestMs: number, nowMs: number): number {
