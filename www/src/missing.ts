@@ -13,8 +13,8 @@ export class MissingWatch {
 
   /**
    * Returns how many of a tab's unseen events are lost. `inMemory` of the unseen ones are in the
-   * tab's memory, which knows no numbers here. `oldestMs` is how long the server's oldest unprocessed payload has
-   * been waiting: an event that was unseen for longer is not in it.
+   * tab's memory, which knows no numbers here. `oldestMs` is how long the server's oldest
+   * unprocessed payload has been waiting: an event that was unseen for longer is not in it.
    */
   update(unseen: Ranges, inMemory: number, oldestMs: number, nowMs: number): number {
     this.#lost = common(this.#lost, unseen)
