@@ -26,6 +26,7 @@ use tokio::sync::Mutex;
 use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
+use crate::system::secret::Secret;
 
 /// The most events of a request.
 pub const EVENTS_MAX: u32 = 2_000;
@@ -80,7 +81,8 @@ impl Mixpanel {
                     return Err(why.into());
                 }
             };
-        let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
+        let base = config.url.as_ref().map_or(config.region.url(), Secret::reveal);
+        let base = base.trim_end_matches('/');
         let url = |path: String| {
             Url::parse(&format!("{base}{path}"))
                 .map_err(|_| "its url is not a valid URL".to_owned())
