@@ -91,7 +91,7 @@ export function binary(): string {
   return path
 }
 
-/** Without the variables of the tests, which are no settings, and without those of the developer's own server. */
+/** Without the variables of the tests, which are no settings, and without a developer's own. */
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('LAMPLIGHT_')))
 }

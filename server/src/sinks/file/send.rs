@@ -48,7 +48,7 @@ impl Log {
         }
         if let Err((written, error)) = write(&mut file, lines.as_bytes()) {
             // Nobody else has written meanwhile. If it cannot be removed, the next open does it.
-            if file.metadata()?.len() == bytes + written {
+            if file.metadata().is_ok_and(|now| now.len() == bytes + written) {
                 let _ = file.set_len(bytes);
             }
             return Err(error);
