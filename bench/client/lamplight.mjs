@@ -11,11 +11,13 @@ const TOKEN = 'at_bench0000000000000000000000000'
 /** Starts the server. Returns its URL, and functions to read its totals and to stop it. */
 export async function startServer() {
   const data = mkdtempSync(join(tmpdir(), 'lamplight-bench-'))
+  // The variable is no setting of the server.
+  const { LAMPLIGHT_BIN: binary, ...others } = process.env
   const child = spawn(
-    process.env.LAMPLIGHT_BIN ?? '../../target/release/lamplight',
+    binary ?? '../../target/release/lamplight',
     ['serve', '--listen', '127.0.0.1:0', '--data', data],
     {
-      env: { ...process.env, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
+      env: { ...others, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
       stdio: ['ignore', 'pipe', 'ignore'],
     },
   )

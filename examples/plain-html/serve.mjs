@@ -48,6 +48,8 @@ async function startLamplight() {
   }
   const data = process.env.LAMPLIGHT_DATA ?? join(here, 'lamplight-data')
   const env = { ...process.env, LAMPLIGHT_WRITE_KEY: key, LAMPLIGHT_ADMIN_TOKEN: token }
+  // It is no setting of the server.
+  delete env.LAMPLIGHT_BIN
   const listen = process.env.LAMPLIGHT_LISTEN ?? '127.0.0.1:8787'
   const server = spawn(binary, ['serve', '--listen', listen, '--data', data], {
     env,

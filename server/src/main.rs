@@ -8,15 +8,19 @@ use lamplight_server::cli::replay::replay;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
 use lamplight_server::cli::{Command, config};
 use lamplight_server::config::unknown_variables;
-use lamplight_server::system::logging;
+use lamplight_server::system::{logging, private_file};
 
 fn main() -> ExitCode {
+    private_file::make_process_private();
     let command = match Command::load() {
         Ok(command) => command,
         Err(error) => return fail("", &error),
     };
     if let Some(config) = command.config() {
         logging::start(&config.logging);
+        for exposed in &config.exposed_secrets {
+            tracing::warn!("{exposed}");
+        }
         // Names alone, because a value may be a secret.
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         for unknown in unknown_variables(&config.sinks, names) {

@@ -91,8 +91,13 @@ export function binary(): string {
   return path
 }
 
+/** Without the variables of the tests, which are no settings, and without a developer's own. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('LAMPLIGHT_')))
+}
+
 async function run(command: Command, listen: string, data: string, keys: Keys): Promise<Running> {
-  const env = { ...process.env, ...keys }
+  const env = { ...withoutSettings(process.env), ...keys }
   const child = spawn(binary(), [command, '--listen', listen, '--data', data], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -65,6 +65,7 @@ impl Peer {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(folder.join("data"))
+            .env_remove("LAMPLIGHT_BIN")
             .env("LAMPLIGHT_WRITE_KEY", KEY)
             .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
             .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);

@@ -3,8 +3,10 @@
 pub mod config;
 pub mod replay;
 pub mod serve;
+mod stray_secret;
 pub mod welcome;
 
+use std::ffi::OsString;
 use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue};
@@ -68,9 +70,9 @@ impl Command {
     /// # Errors
     /// [`ConfigError`], when a setting is wrong. It never holds a secret.
     pub fn load() -> Result<Self, ConfigError> {
-        let matches = command_line().try_get_matches().unwrap_or_else(|error| exit(&error));
+        let matches = command_line().try_get_matches().unwrap_or_else(|error| exit(error));
         let mut command =
-            Cli::from_arg_matches(&matches).unwrap_or_else(|error| exit(&error)).command;
+            Cli::from_arg_matches(&matches).unwrap_or_else(|error| exit(error)).command;
         let is_demo = matches!(command, Self::Demo(_));
         if let (Some(config), Some(given)) = (command.config_mut(), innermost(&matches)) {
             let resolve = if is_demo { Config::resolve_demo } else { Config::resolve };
@@ -106,9 +108,11 @@ fn command_line() -> clap::Command {
 
 /// Ends the process after help, or after an error, which also names the environment variable that a
 /// wrong value came from.
-fn exit(error: &clap::Error) -> ! {
+fn exit(error: clap::Error) -> ! {
+    let variable = wrong_variable(&error, std::env::args_os());
+    let error = stray_secret::hide(error);
     let _ = error.print();
-    if let Some(variable) = wrong_variable(error, std::env::args()) {
+    if let Some(variable) = variable {
         let _ = writeln!(
             std::io::stderr(),
             "The value comes from the environment variable {variable}."
@@ -120,13 +124,14 @@ fn exit(error: &clap::Error) -> ! {
 /// The variable that a value came from, if no argument gave it.
 fn wrong_variable(
     error: &clap::Error,
-    arguments: impl IntoIterator<Item = String>,
+    arguments: impl IntoIterator<Item = OsString>,
 ) -> Option<String> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
         return None;
     };
     let flag = argument.split_whitespace().next()?;
     let is_given = arguments.into_iter().any(|given| {
+        let given = given.to_string_lossy();
         given.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     });
     let settings = Config::augment_args(clap::Command::new("settings"));
@@ -160,8 +165,7 @@ mod tests {
     fn an_error_in_an_environment_variable_names_the_variable() {
         let line = ["lamplight", "serve", "--listen", "nowhere"];
         let error = command_line().try_get_matches_from(line).unwrap_err();
-        let given =
-            |arguments: &[&str]| arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let given = |arguments: &[&str]| arguments.iter().map(OsString::from).collect::<Vec<_>>();
         assert_eq!(
             wrong_variable(&error, given(&["lamplight", "serve"])).as_deref(),
             Some("LAMPLIGHT_LISTEN")

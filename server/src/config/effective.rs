@@ -1,5 +1,7 @@
 //! The effective configuration: the value of each setting, and where it came from.
 
+use std::path::Path;
+
 use super::layers::{Given, Values};
 use super::origin::Origin;
 use super::setting::Setting;
@@ -18,6 +20,14 @@ pub struct EffectiveSetting {
 /// Stands for the value of a secret.
 const HIDDEN: &str = "\"(hidden)\"";
 
+/// Stands for the path of a file that should hold a secret.
+const HIDDEN_NO_FILE: &str = "\"(hidden, because there is no such file)\"";
+
+/// Whether a text that should be the path of a file with a secret may be the secret.
+fn is_secret_instead_of_file(setting: &Setting, texts: &[String]) -> bool {
+    setting.names_secret_file() && !texts.iter().all(|text| Path::new(text).exists())
+}
+
 /// Every one of `settings`, with `prefix` before its key.
 pub(super) fn effective(
     settings: &[Setting],
@@ -28,6 +38,9 @@ pub(super) fn effective(
         let (value, origin) = match values.get(setting.key()) {
             Some(Given { origin, .. }) if setting.is_secret() => {
                 (Some(HIDDEN.to_owned()), origin.clone())
+            }
+            Some(Given { texts, origin }) if is_secret_instead_of_file(setting, texts) => {
+                (Some(HIDDEN_NO_FILE.to_owned()), origin.clone())
             }
             Some(Given { texts, origin }) => (setting.toml(texts), origin.clone()),
             None => (setting.toml(&setting.default_texts()), Origin::Default),

@@ -1,8 +1,8 @@
 //! Reading `lamplight.toml`: keys with their lines, and values that are not understood yet.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::Path;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -70,6 +70,9 @@ pub(super) struct Entry {
 /// What the file holds.
 #[derive(Debug, Default)]
 pub(super) struct File {
+    pub(super) path: PathBuf,
+    /// Who may read it: the bits of its mode. 0 on systems without modes.
+    pub(super) mode: u32,
     /// Keys outside of `[sinks]`.
     pub(super) entries: Vec<Entry>,
     /// The keys of each `[sinks.<name>]`.
@@ -80,8 +83,8 @@ impl File {
     /// Reads the file at `path`, which must exist, or the default one, which need not.
     pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_FILE));
-        match std::fs::read_to_string(named) {
-            Ok(text) => Self::parse(&text, named),
+        match read(named) {
+            Ok((text, mode)) => Ok(Self { mode, ..Self::parse(&text, named)? }),
             Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => {
                 Ok(Self::default())
             }
@@ -93,7 +96,7 @@ impl File {
     pub(super) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let table = parse(text, path)?;
         let reader = Reader { path, text };
-        let mut file = Self::default();
+        let mut file = Self { path: path.to_owned(), ..Self::default() };
         for (key, value) in table.get_ref() {
             match value.get_ref() {
                 DeValue::Table(sinks) if key.get_ref() == "sinks" => {
@@ -117,6 +120,17 @@ impl File {
         let table = parse(text, path)?;
         Ok(Reader { path, text }.flatten("", table.get_ref()))
     }
+}
+
+fn read(path: &Path) -> std::io::Result<(String, u32)> {
+    let mut file = std::fs::File::open(path)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    #[cfg(unix)]
+    let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata()?);
+    #[cfg(not(unix))]
+    let mode = 0;
+    Ok((text, mode))
 }
 
 fn parse<'a>(text: &'a str, path: &Path) -> Result<toml::Spanned<DeTable<'a>>, ConfigError> {

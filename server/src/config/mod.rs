@@ -9,6 +9,7 @@
 
 mod effective;
 mod example;
+mod exposed_secret;
 mod file;
 mod layers;
 mod listen;
@@ -27,6 +28,7 @@ mod unknown_variables;
 
 pub use effective::EffectiveSetting;
 pub use example::example;
+pub use exposed_secret::ExposedSecret;
 pub use origin::Origin;
 pub use print::print;
 pub use property::Property;

@@ -40,6 +40,28 @@ names the nearest setting. In the file, settings stand above the first `[table]`
 - `lamplight config example` prints a file with every setting and its default; it is also
   [server/lamplight.example.toml](../server/lamplight.example.toml).
 
+## Secrets and files on a shared machine
+
+Give secrets in variables or in files: `LAMPLIGHT_ADMIN_TOKEN`, or `LAMPLIGHT_ADMIN_TOKEN_FILE` with
+the path of a file. Every user of a machine can see the arguments of a process, so the server warns
+about a secret in a flag. It also warns about a `lamplight.toml` that holds secrets and that everybody
+may read. Errors and the log never show a secret, nor what may be one by mistake.
+
+| what the server creates | mode |
+|---|---|
+| the data directory, and those above it that do not exist | 0700 |
+| files in it: `intake.db`, `store.db`, `events-<week>.db`, each with `-wal` and `-shm`, `clock`, `lock` | 0600 |
+| the file of a file sink, and its directory if it does not exist | 0600 and 0700 |
+
+The umask changes none of this. What exists keeps its mode, and `-wal` and `-shm` get the mode of their
+database. The server warns if other users can open the data directory, or if it belongs to another
+user. Run backups as the user of the server, or as root.
+
+The data directory may be a symbolic link. The files in it must not be links. To keep the data on
+another disk, move the whole directory there. One process uses a data directory at a time. The lock is
+on the directory itself, so a second server does not start if somebody deletes the file `lock`. The
+demo and a server never use the same directory, nor one inside a directory of the other.
+
 "#;
 
 const SINKS: &str = r"## Sinks

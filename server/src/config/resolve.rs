@@ -5,11 +5,9 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use super::file::File;
 use super::layers::{self, Env, Given, Values};
 use super::origin::Origin;
-use super::setting::Setting;
-use super::{Config, ConfigError, effective, sinks};
+use super::setting::{HAS_FILE, Setting};
+use super::{Config, ConfigError, effective, exposed_secret, sinks};
 
-/// Settings that can also be given as the name of a file that holds them.
-const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
 /// The data directory of the demo.
 const DEMO_DATA: &str = "./lamplight-demo-data";
 /// The variable that programs in Rust usually take their log filter from.
@@ -45,6 +43,7 @@ impl Config {
         let file = File::read(path.map(std::path::PathBuf::as_path))?;
         let settings = Setting::all(&command);
         let mut values = layers::from_entries(&settings, "", &file.entries)?;
+        let mut secrets = exposed_secret::keys_of_secrets(&settings, "", &file.entries);
         for (key, given) in layers::from_matches(&settings, matches) {
             values.insert(key, given);
         }
@@ -62,7 +61,10 @@ impl Config {
             let sink = sinks::resolve(name, entries, file.sinks.len(), env)?;
             config.effective.extend(sink.effective);
             config.sinks.push(sink.sink);
+            secrets.extend(sink.secrets_in_file);
         }
+        config.exposed_secrets = exposed_secret::in_arguments(&settings, &values);
+        config.exposed_secrets.extend(exposed_secret::in_file(&file.path, file.mode, secrets));
         Ok(config)
     }
 }

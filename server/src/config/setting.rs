@@ -8,6 +8,9 @@ use clap::{Arg, ArgAction, Command};
 use super::property::Property;
 use crate::system::secret::Secret;
 
+/// Settings that can also be given as the name of a file that holds them.
+pub(super) const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
+
 /// The form that a value has in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -64,6 +67,17 @@ impl Setting {
 
     pub(super) fn is_secret(&self) -> bool {
         self.arg.get_value_parser().type_id() == TypeId::of::<Secret>()
+    }
+
+    /// Whether nobody else may know its value. A write key is public.
+    pub(super) fn is_confidential(&self) -> bool {
+        self.is_secret() && self.key() != "write_key"
+    }
+
+    /// Whether it is the path of a file that holds a secret. People give it the secret itself by
+    /// mistake.
+    pub(super) fn names_secret_file(&self) -> bool {
+        HAS_FILE.iter().any(|key| self.key().strip_suffix("_file") == Some(key))
     }
 
     pub(super) fn is_required(&self) -> bool {

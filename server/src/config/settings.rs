@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::effective::EffectiveSetting;
+use super::exposed_secret::ExposedSecret;
 use super::property::Property;
 use super::sinks::NamedSink;
 use crate::intake::{ClientInfoPolicy, ClientNetwork, Network, TrustedProxies};
@@ -67,6 +68,9 @@ pub struct Config {
     /// Every setting with its value and where that came from.
     #[arg(skip)]
     pub effective: Vec<EffectiveSetting>,
+    /// Secrets that other users of the machine can read.
+    #[arg(skip)]
+    pub exposed_secrets: Vec<ExposedSecret>,
 }
 
 impl Config {
@@ -93,19 +97,19 @@ pub struct KeySettings {
     #[arg(long, env = "LAMPLIGHT_WRITE_KEY", hide_env_values = true, value_name = "KEY")]
     pub write_key: Option<Secret>,
     /// File that holds the write key
-    #[arg(long, env = "LAMPLIGHT_WRITE_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "LAMPLIGHT_WRITE_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub write_key_file: Option<PathBuf>,
     /// Secret key, for backends: it may send events to /v1/logs
     #[arg(long, env = "LAMPLIGHT_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
     pub secret_key: Option<Secret>,
     /// File that holds the secret key
-    #[arg(long, env = "LAMPLIGHT_SECRET_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "LAMPLIGHT_SECRET_KEY_FILE", hide_env_values = true, value_name = "FILE")]
     pub secret_key_file: Option<PathBuf>,
     /// Admin token: it may read and change everything under /api
     #[arg(long, env = "LAMPLIGHT_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub admin_token: Option<Secret>,
     /// File that holds the admin token
-    #[arg(long, env = "LAMPLIGHT_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "LAMPLIGHT_ADMIN_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     pub admin_token_file: Option<PathBuf>,
 }
 

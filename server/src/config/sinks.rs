@@ -10,7 +10,7 @@ use super::layers::{self, Env, Given, Values};
 use super::origin::Origin;
 use super::setting::Setting;
 use super::suggest::nearest;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, exposed_secret};
 use crate::sinks::SinkConfig;
 
 /// Most sinks there may be.
@@ -32,6 +32,8 @@ pub struct NamedSink {
 pub(super) struct ResolvedSink {
     pub(super) sink: NamedSink,
     pub(super) effective: Vec<EffectiveSetting>,
+    /// Its secrets that are in the file.
+    pub(super) secrets_in_file: Vec<String>,
 }
 
 /// The kinds of sinks, each a command whose arguments are its settings.
@@ -86,7 +88,9 @@ pub(super) fn resolve(
     let matches = layers::parse(command, &prefix, &values)?;
     let config = SinkConfig::from_kind(&kind_name, &matches)
         .map_err(|error| failed(error.kind().to_string()))?;
-    Ok(ResolvedSink { sink: NamedSink { name: name.to_owned(), config }, effective: shown })
+    let secrets_in_file = exposed_secret::keys_of_secrets(&settings, &prefix, &others);
+    let sink = NamedSink { name: name.to_owned(), config };
+    Ok(ResolvedSink { sink, effective: shown, secrets_in_file })
 }
 
 fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, ConfigError> {
@@ -121,7 +125,11 @@ fn from_env(name: &str, settings: &[Setting], env: Env<'_>) -> Result<Values, Co
                 let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Value {
                     key: format!("sinks.{name}.{}", setting.key()),
                     origin: Origin::Variable(file_variable.clone()),
-                    why: format!("{path} cannot be read: {error}"),
+                    // Not the path: it is the secret itself if the two variables were mixed up.
+                    why: format!(
+                        "it must be the path of a file that holds the secret, and that file cannot \
+                         be read: {error}"
+                    ),
                 })?;
                 (file_variable, text)
             }

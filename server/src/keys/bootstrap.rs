@@ -1,6 +1,6 @@
 //! Ensures that there is a key of each kind: from the configuration, from the database, or new.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use data_encoding::{Encoding, Specification};
 
@@ -23,13 +23,16 @@ const KEY_RANDOM_BYTES: usize = 20;
 /// The keys cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum FirstKeysError {
-    /// A file with a key cannot be read.
-    #[error("read {what} from {}", path.display())]
+    /// A file with a key cannot be read. Its path is not shown: if the key itself was given instead
+    /// of a path, it would be in the log.
+    #[error(
+        "read the {what} from its file; `{setting}` must be the path of a file that holds the {what}"
+    )]
     File {
         /// Which key.
         what: &'static str,
-        /// The path of the file.
-        path: PathBuf,
+        /// The setting that names the file.
+        setting: String,
         /// The system's error.
         #[source]
         source: std::io::Error,
@@ -116,8 +119,10 @@ fn given_text(
 ) -> Result<Option<String>, FirstKeysError> {
     let text = match (text, file) {
         (Some(text), _) => text.reveal().to_owned(),
-        (None, Some(path)) => std::fs::read_to_string(path)
-            .map_err(|source| FirstKeysError::File { what, path: path.to_owned(), source })?,
+        (None, Some(path)) => std::fs::read_to_string(path).map_err(|source| {
+            let setting = format!("{}_file", what.replace(' ', "_"));
+            FirstKeysError::File { what, setting, source }
+        })?,
         (None, None) => return Ok(None),
     };
     let text = text.trim();

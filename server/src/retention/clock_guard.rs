@@ -2,11 +2,12 @@
 //! a clock that is wrong at the next start is noticed.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::known_time::KnownTime;
+use crate::system::private_file;
 
 /// How often the file is written while nothing special happens, in milliseconds.
 const SAVE_EVERY_MS: i64 = 10 * 60 * 1000;
@@ -78,7 +79,12 @@ impl ClockGuard {
         };
         let text = serde_json::to_vec(&known)?;
         let fresh = file.with_extension("new");
-        let mut writing = File::create(&fresh)?;
+        // A crash may have left one.
+        match std::fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut writing = private_file::create_new(&fresh)?;
         writing.write_all(&text)?;
         writing.sync_all()?;
         std::fs::rename(&fresh, file)?;
@@ -100,14 +106,16 @@ impl ClockGuard {
 }
 
 fn read(file: &Path) -> Option<KnownTime> {
-    let text = match std::fs::read(file) {
-        Ok(text) => text,
+    let mut text = Vec::new();
+    let opened = private_file::open(File::options().read(true), file);
+    match opened.and_then(|mut opened| opened.read_to_end(&mut text)) {
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
             tracing::warn!(%error, file = %file.display(), "failed to read the last known time");
             return None;
         }
-    };
+    }
     serde_json::from_slice(&text)
         .inspect_err(|error| {
             tracing::warn!(%error, file = %file.display(), "failed to read the last known time");

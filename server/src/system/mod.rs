@@ -8,5 +8,6 @@ pub mod disk_space;
 pub mod entropy;
 pub mod logging;
 pub mod open_files;
+pub mod private_file;
 pub mod secret;
 pub mod supervisor;

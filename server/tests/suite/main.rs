@@ -15,6 +15,7 @@ mod fuzz;
 mod harness;
 mod http;
 mod kill;
+mod machine;
 mod process;
 mod retention;
 mod sinks;

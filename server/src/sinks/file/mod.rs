@@ -2,11 +2,13 @@
 //!
 //! By default a batch is synced before its events count as sent. After a crash between the two it
 //! is written again, so a reader that must not count twice compares the `id` of each line. Lines
-//! are complete: an incomplete one after a crash is removed when the file is next opened.
+//! are complete: an incomplete one after a crash is removed when the file is next opened. What
+//! other programs wrote is never removed, and the file is never a link, a FIFO or a device.
 
 mod config;
 pub mod encode;
 mod send;
+mod tail;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

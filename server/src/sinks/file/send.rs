@@ -1,13 +1,12 @@
 //! Appends lines to a file, and rotates it when it is full.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::config::Sync;
-
-/// How much is read at a time to find the end of the last complete line.
-const STEP_BYTES: u64 = 64 * 1024;
+use super::tail::{self, TailRepair};
+use crate::system::private_file;
 
 /// A file of complete lines.
 #[derive(Debug)]
@@ -47,17 +46,19 @@ impl Log {
             file = self.open_file()?;
             bytes = file.metadata()?.len();
         }
-        if let Err(error) = file.write_all(lines.as_bytes()) {
-            // Part of a line may be written. If it cannot be removed now, the next open does it.
-            let _ = file.set_len(bytes);
+        if let Err((written, error)) = write(&mut file, lines.as_bytes()) {
+            // Nobody else has written meanwhile. If it cannot be removed, the next open does it.
+            if file.metadata().is_ok_and(|now| now.len() == bytes + written) {
+                let _ = file.set_len(bytes);
+            }
             return Err(error);
         }
         if self.sync == Sync::Batch {
             file.sync_data()?;
         }
         let written = file.metadata()?;
-        let is_short = written.is_file() && written.len() < bytes + lines.len() as u64;
-        if is_removed(&written) || is_short {
+        let is_short = written.len() < bytes + lines.len() as u64;
+        if names(&written) == 0 || is_short {
             let why = "the file was removed or truncated while lines were written to it";
             return Err(io::Error::other(why));
         }
@@ -137,28 +138,52 @@ impl Log {
     }
 }
 
-/// Opens the file to append to it, and removes an incomplete last line. Every write goes to the end
-/// that the file has then, so another program may truncate it.
+/// Opens the file to append to it. Every write goes to the end that the file has then, so another
+/// program may truncate it.
 fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private_file::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
     options.create(true).read(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let complete = complete_bytes(&mut file, length)?;
-    if complete < length {
-        file.set_len(complete)?;
+    let mut file = private_file::open(&mut options, path)?;
+    if names(&file.metadata()?) > 1 {
+        let why = "the file has another name elsewhere (a hard link), which would be written to, \
+                   too: remove the other name, or copy the file";
+        return Err(io::Error::other(why));
+    }
+    let path = path.display();
+    match tail::repair(&mut file)? {
+        TailRepair::None => {}
+        TailRepair::Removed => {
+            tracing::info!(%path, "removed an incomplete line; its event is written again");
+        }
+        TailRepair::Ended => tracing::warn!(
+            %path,
+            "another program left an incomplete line in the file of a sink: it is kept, and new \
+             lines follow it"
+        ),
     }
     Ok(file)
 }
 
+/// Writes all of `lines`. An error comes with how many bytes were written before it.
+fn write(file: &mut impl Write, lines: &[u8]) -> Result<(), (u64, io::Error)> {
+    let mut written = 0;
+    while let Some(rest) = lines.get(written..).filter(|rest| !rest.is_empty()) {
+        let wrote = match file.write(rest) {
+            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            wrote => wrote,
+        };
+        written += wrote.map_err(|error| (written as u64, error))?;
+    }
+    Ok(())
+}
+
 /// Whether `path` still leads to this open file.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(there) => Ok(is_same(&there, &file.metadata()?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
@@ -178,28 +203,11 @@ fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
 }
 
 #[cfg(unix)]
-fn is_removed(metadata: &fs::Metadata) -> bool {
-    std::os::unix::fs::MetadataExt::nlink(metadata) == 0
+fn names(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(metadata)
 }
 
 #[cfg(not(unix))]
-fn is_removed(_: &fs::Metadata) -> bool {
-    false
-}
-
-/// The length of the file up to the end of its last complete line.
-fn complete_bytes(file: &mut File, length: u64) -> io::Result<u64> {
-    let mut end = length;
-    let mut buffer = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(STEP_BYTES);
-        file.seek(SeekFrom::Start(start))?;
-        buffer.clear();
-        Read::by_ref(file).take(end - start).read_to_end(&mut buffer)?;
-        if let Some(at) = buffer.iter().rposition(|byte| *byte == b'\n') {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
+fn names(_: &fs::Metadata) -> u64 {
+    1
 }

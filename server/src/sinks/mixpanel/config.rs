@@ -39,9 +39,10 @@ pub struct Config {
     /// Where the data of the project is stored
     #[arg(long, value_enum, default_value_t = Region::Us, value_name = "REGION")]
     pub region: Region,
-    /// Address to use instead of the region's, for a proxy
+    /// Address to use instead of the region's, for a proxy; it may contain a secret, so it is never
+    /// shown
     #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
+    pub url: Option<Secret>,
     /// User name of a service account to use instead of the token
     #[arg(long, value_name = "NAME")]
     pub service_account: Option<String>,

@@ -23,9 +23,11 @@ pub use config::{Config, Region};
 use newest::NewestTraits;
 use tokio::sync::Mutex;
 
+use super::hidden_parts::HiddenParts;
 use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
+use crate::system::secret::Secret;
 
 /// The most events of a request.
 pub const EVENTS_MAX: u32 = 2_000;
@@ -39,6 +41,7 @@ pub struct Mixpanel {
     engage_url: Url,
     authorization: HeaderValue,
     token: String,
+    hidden: HiddenParts,
     limits: BatchLimits,
     /// Updates of profiles are sent one request at a time, in the order of their events.
     newest: Mutex<NewestTraits>,
@@ -80,14 +83,22 @@ impl Mixpanel {
                     return Err(why.into());
                 }
             };
-        let base = config.url.as_deref().unwrap_or(config.region.url()).trim_end_matches('/');
+        let base = config.url.as_ref().map_or(config.region.url(), Secret::reveal);
+        let base = base.trim_end_matches('/');
         let url = |path: String| {
             Url::parse(&format!("{base}{path}"))
                 .map_err(|_| "its url is not a valid URL".to_owned())
         };
-        let authorization = format!("Basic {}", BASE64.encode(user.as_bytes()));
+        // The addresses of its own are public.
+        let given = config.url.as_ref().and_then(|url| Url::parse(url.reveal()).ok());
+        let secret = config.service_account_secret.as_ref().map(|it| it.reveal().to_owned());
+        let credentials = BASE64.encode(user.as_bytes());
+        let secrets = [Some(token.clone()), secret, Some(credentials.clone())];
+        let hidden = HiddenParts::new(given.as_ref(), secrets.into_iter().flatten());
+        let authorization = format!("Basic {credentials}");
         Ok(Self {
             http,
+            hidden,
             import_url: url(format!("/import?strict=1{project}"))?,
             engage_url: url("/engage?verbose=1".to_owned())?,
             authorization: authorization

@@ -186,7 +186,8 @@ async fn post(
     }
     let url = if is_packed { &mixpanel.import_url } else { &mixpanel.engage_url };
     let request = Request { url: url.clone(), headers, body };
-    mixpanel.http.send(request, now_ms).await
+    let answer = mixpanel.http.send(request, now_ms).await?;
+    Ok(mixpanel.hidden.hide(answer))
 }
 
 /// The texts as one JSON array. Compressed, its header has no time, so that the same texts give the

@@ -14,6 +14,7 @@ use hmac::Hmac;
 use reqwest::Url;
 use sha2::Sha256;
 
+use super::hidden_parts::HiddenParts;
 use super::http::{Http, HttpClient};
 use super::{BatchLimits, Sending, Sink};
 use crate::store::EventRow;
@@ -26,6 +27,7 @@ pub struct Webhook {
     http: Arc<dyn Http>,
     url: Url,
     signer: Hmac<Sha256>,
+    hidden: HiddenParts,
     limits: BatchLimits,
 }
 
@@ -52,9 +54,11 @@ impl Webhook {
             return Err("its url must begin with http:// or https://".into());
         }
         let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
+        let hidden = HiddenParts::new(Some(&url), [config.secret.reveal().to_owned()]);
         Ok(Self {
             http,
             url,
+            hidden,
             signer: encode::signer(config.secret.reveal())?,
             limits: BatchLimits { events_max, bytes_max, lanes: 1, is_at_most_once: false },
         })

@@ -61,5 +61,6 @@ async fn post(webhook: &Webhook, rows: &[EventRow], now_ms: i64) -> Result<http:
     ];
     let headers = HeaderMap::from_iter(headers);
     let request = Request { url: webhook.url.clone(), headers, body: body.into() };
-    webhook.http.send(request, now_ms).await
+    let answer = webhook.http.send(request, now_ms).await?;
+    Ok(webhook.hidden.hide(answer))
 }

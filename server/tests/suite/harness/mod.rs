@@ -56,6 +56,12 @@ impl Reply {
 /// The command that runs the server on a free port with known keys.
 pub(crate) fn command(subcommand: &str, data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lamplight"));
+    // Variables of the tests are no settings, and a developer's own settings do not belong here.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LAMPLIGHT_") {
+            command.env_remove(name);
+        }
+    }
     command
         .arg(subcommand)
         .args(["--listen", "127.0.0.1:0", "--data"])

@@ -68,6 +68,54 @@ fn a_data_directory_in_the_file_is_used_by_the_demo_only_if_it_is_its_own() {
 }
 
 #[test]
+fn a_data_directory_in_the_environment_is_used_by_the_demo_only_if_it_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let with_data = |command: &str, data: &str| {
+        let mut lamplight = lamplight(dir.path(), &[command]);
+        lamplight.env("LAMPLIGHT_DATA", data);
+        lamplight
+    };
+    drop(Server::start(with_data("serve", "real")));
+    let said = refusal(with_data("demo", "real"));
+    assert!(said.contains("data directory real for the demo"), "{said}");
+    drop(Server::start(with_data("demo", "own")));
+    assert!(refusal(with_data("serve", "own")).contains("data directory own"));
+}
+
+#[test]
+fn a_directory_with_anything_of_a_server_left_in_it_is_not_taken_by_the_demo() {
+    for left in ["events-2026-W01.db", "events-2026-W01.db-wal", "store.db-wal", "clock"] {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::fs::write(data.join(left), "").unwrap();
+        let said = refusal(lamplight(dir.path(), &["demo", "--data", "data"]));
+        assert!(said.contains("it was not created by `lamplight demo`"), "{left}: {said}");
+        assert!(!data.join("created-by-lamplight-demo").exists());
+    }
+}
+
+#[test]
+fn neither_the_demo_nor_the_server_uses_a_directory_inside_one_of_the_other() {
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
+    drop(Server::start(lamplight(dir.path(), &["serve", "--data", "real"])));
+    drop(Server::start(lamplight(dir.path(), &["demo", "--data", "demo"])));
+    for (command, data, outer) in [
+        ("demo", "real/demo", "real, which is the data directory of a server"),
+        ("demo", "real/a/b", "real, which is the data directory of a server"),
+        ("demo", "link/demo", "real, which is the data directory of a server"),
+        ("serve", "demo/real", "demo, which is the data directory of `lamplight demo`"),
+    ] {
+        let said = refusal(lamplight(dir.path(), &[command, "--data", data]));
+        assert!(said.contains(&format!("use data directory {data}: it is inside")), "{said}");
+        assert!(said.contains(outer), "{said}");
+        assert!(!dir.path().join(data).exists() && !dir.path().join("real/a").exists(), "{data}");
+    }
+    drop(Server::start(lamplight(dir.path(), &["serve", "--data", "real/another"])));
+}
+
+#[test]
 fn a_port_in_use_is_reported_before_a_data_directory_in_use() {
     let dir = tempfile::tempdir().unwrap();
     let first = Server::start(lamplight(dir.path(), &["demo"]));

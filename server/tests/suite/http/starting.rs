@@ -16,7 +16,9 @@ fn fails(mut command: Command) -> String {
     let Output { status, stderr, .. } = command.output().unwrap();
     assert!(!status.success());
     let stderr = String::from_utf8(stderr).unwrap();
-    assert!(stderr.starts_with("error: failed to "), "{stderr}");
+    // Warnings may come first.
+    let errors: Vec<&str> = stderr.lines().skip_while(|line| line.starts_with('{')).collect();
+    assert!(errors[0].starts_with("error: failed to "), "{stderr}");
     stderr
 }
 

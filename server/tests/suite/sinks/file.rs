@@ -66,7 +66,11 @@ async fn only_the_configured_number_of_rotated_files_is_kept() {
 async fn an_incomplete_line_after_a_crash_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.ndjson");
-    let torn = format!("{{\"id\":\"whole\"}}\n{{\"id\":\"torn{}", "x".repeat(200_000));
+    let id = "0192d7a8-3b1c-7def-8123-456789abcdef";
+    let torn = format!(
+        "{{\"id\":\"whole\"}}\n{{\"id\":\"{id}\",\"event_id\":\"torn{}",
+        "x".repeat(200_000)
+    );
     std::fs::write(&path, torn).unwrap();
     let mut rig = Rig::new(&[("file", &table(&path, ""))]);
     rig.add(events(1)).await;
@@ -143,4 +147,91 @@ async fn a_file_that_is_removed_or_replaced_is_begun_again() {
     .await;
     let last: BTreeSet<String> = stored[12..].iter().cloned().collect();
     assert_eq!(ids, last, "what came after the file was removed is there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_program_wrote_is_kept_and_new_lines_follow_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.ndjson");
+    std::fs::write(&path, "{\"id\":\"of mine\"}\n[\"without a line break\"").unwrap();
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]);
+    let ids = rig.add(events(1)).await;
+    rig.start();
+    rig.settled("file").await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["{\"id\":\"of mine\"}", "[\"without a line break\""]);
+    assert!(
+        lines.len() == 3 && lines[2].starts_with(&format!("{{\"id\":\"{}\"", ids[0])),
+        "{text}"
+    );
+}
+
+/// A batch cannot be written while `obstruct` has put something at its path. Gives the reason, and
+/// checks that the batch is written once the path is free.
+async fn obstructed(obstruct: impl Fn(&Path)) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.ndjson");
+    obstruct(&path);
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]);
+    let ids = rig.add(events(3)).await;
+    rig.start();
+    rig.until("file", |sink| sink.rests.is_some()).await;
+    let (state, reason) = rig.end(ids[0]).await;
+    assert_eq!((state, reason.as_str()), ("retry", "not_written"));
+    let detail = rig.steps(ids[0]).await.last().unwrap().detail.clone().unwrap_or_default();
+    if path.is_dir() {
+        std::fs::remove_dir(&path).unwrap();
+    } else {
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(rig.settled("file").await.sent, 3);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+    detail
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_fifo_directory_or_second_name_is_never_written_to() {
+    let other = tempfile::tempdir().unwrap();
+    let target = other.path().join("target");
+    std::fs::write(&target, "kept").unwrap();
+    let link = |path: &Path| std::os::unix::fs::symlink(&target, path).unwrap();
+    assert!(obstructed(link).await.contains("a symbolic link"));
+    let nowhere = other.path().join("nowhere");
+    let link = |path: &Path| std::os::unix::fs::symlink(&nowhere, path).unwrap();
+    assert!(obstructed(link).await.contains("a symbolic link"));
+    let device = |path: &Path| std::os::unix::fs::symlink("/dev/null", path).unwrap();
+    assert!(obstructed(device).await.contains("a symbolic link"));
+    let name = |path: &Path| {
+        // Both names are on one file system.
+        let twin = path.with_file_name("twin");
+        std::fs::write(&twin, "kept").unwrap();
+        std::fs::hard_link(&twin, path).unwrap();
+    };
+    assert!(obstructed(name).await.contains("a hard link"));
+    assert!(obstructed(|path| std::fs::create_dir(path).unwrap()).await.contains("a directory"));
+    let fifo = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    assert!(obstructed(fifo).await.contains("FIFO"));
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "kept");
+    assert!(!nowhere.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_takes_the_place_of_the_open_file_is_not_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, moved) = (dir.path().join("events.ndjson"), dir.path().join("moved.ndjson"));
+    let mut rig = Rig::new(&[("file", &table(&path, ""))]);
+    rig.start();
+    rig.add(events(3)).await;
+    rig.settled("file").await;
+    std::fs::rename(&path, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &path).unwrap();
+    rig.add(events(3)).await;
+    rig.until("file", |sink| sink.rests.is_some()).await;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(rig.settled("file").await.sent, 6);
+    let count = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+    assert_eq!((count(&moved), count(&path)), (3, 3));
 }

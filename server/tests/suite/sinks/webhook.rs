@@ -198,3 +198,26 @@ async fn a_receiver_that_is_gone_stops_the_sink() {
     assert!(sink.stopped.unwrap().starts_with("not_there: HTTP 410"));
     assert_eq!((receiver.requests(), sink.waiting, sink.dead), (1, 2, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_repeats_the_address_or_the_secret_shows_neither() {
+    for status in
+        [StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST, StatusCode::INTERNAL_SERVER_ERROR]
+    {
+        let receiver = Receiver::start(move |_, _| {
+            let secret = String::from_utf8_lossy(SECRET);
+            let body = format!("Cannot POST /hook/T0CANARY9?token=V0CANARY9 {secret}");
+            (status, body).into_response()
+        })
+        .await;
+        let table =
+            receiver.table().replace("/hook?token=hidden", "/hook/T0CANARY9?token=V0CANARY9");
+        let mut rig = Rig::new(&[("hook", &table)]);
+        let ids = rig.add(events(1)).await;
+        rig.start();
+        rig.until("hook", |sink| sink.dead > 0 || sink.rests.is_some()).await;
+        let steps = format!("{:?} {:?}", rig.steps(ids[0]).await, rig.sink("hook").await);
+        assert!(steps.contains("Cannot POST /hook/(hidden)?token=(hidden) (hidden)"), "{steps}");
+        assert!(!steps.contains("CANARY"), "{steps}");
+    }
+}

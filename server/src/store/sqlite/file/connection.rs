@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use refinery::{Migration, Runner};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::system::private_file;
+
 /// A database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -16,6 +18,15 @@ pub enum OpenError {
         /// SQLite's error.
         #[source]
         source: rusqlite::Error,
+    },
+    /// Its file cannot be created, or is something else than a file.
+    #[error("open database {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's error.
+        #[source]
+        source: std::io::Error,
     },
     /// It was opened and takes no write.
     #[error("write to the database")]
@@ -75,12 +86,17 @@ pub(crate) struct Layout {
 /// second.
 const WAL_BYTES: u32 = 32 * 1024 * 1024;
 
-/// Opens `path` for its one writer. Every commit is synced.
+/// Opens `path` for its one writer, and creates it if it does not exist. Every commit is synced.
+///
+/// A new file is for the user of the process only. SQLite gives its log and its index the mode of
+/// the database.
 pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let Layout { page_bytes, cache_kib } = layout;
     let wal_pages = WAL_BYTES / page_bytes;
-    let connection = Connection::open(path).map_err(sqlite)?;
+    private_file::ensure(path)
+        .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(sqlite)?;
     connection
         .execute_batch(&format!(
             "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
@@ -96,8 +112,7 @@ pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, Ope
 
 /// Opens `path`, which must exist, for checkpoints.
 pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
     )?;
@@ -106,13 +121,34 @@ pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Opens `path` for reading only.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.execute_batch(
         "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
          PRAGMA busy_timeout = 5000; PRAGMA cache_size = -2048;",
     )?;
     Ok(connection)
+}
+
+/// Opens `path`, which must exist and must not be a link.
+fn open_file(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Connection::open_with_flags(in_real_folder(path), flags)
+}
+
+/// The same path without links on the way to the file, which an operator may have put there, and
+/// which SQLite would refuse, too.
+#[cfg(unix)]
+fn in_real_folder(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match (folder.unwrap_or(Path::new(".")).canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(not(unix))]
+fn in_real_folder(path: &Path) -> PathBuf {
+    path.to_owned()
 }
 
 /// Migrates the schema. Refuses a database that a newer version wrote.

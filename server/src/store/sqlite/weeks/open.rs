@@ -243,6 +243,10 @@ fn disk(error: &io::Error) -> rusqlite::Error {
 fn inner(error: OpenError) -> rusqlite::Error {
     match error {
         OpenError::Sqlite { source, .. } => source,
+        OpenError::File { source, .. } => {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+            rusqlite::Error::SqliteFailure(code, Some(source.to_string()))
+        }
         error => rusqlite::Error::ToSqlConversionFailure(Box::new(error)),
     }
 }

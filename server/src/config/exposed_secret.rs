@@ -1,0 +1,80 @@
+//! Secrets that other users of the machine can read, because of how they were given.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::file::Entry;
+use super::layers::Values;
+use super::origin::Origin;
+use super::setting::Setting;
+
+/// A secret that other users of the machine can read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExposedSecret {
+    /// It is an argument of the process.
+    Argument {
+        /// Its flag, without dashes.
+        flag: String,
+        /// Its environment variable.
+        variable: String,
+    },
+    /// It is in a configuration file that everybody may read.
+    File {
+        /// The path of the file.
+        path: PathBuf,
+        /// The settings.
+        keys: Vec<String>,
+        /// The mode of the file.
+        mode: u32,
+    },
+}
+
+impl fmt::Display for ExposedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument { flag, variable } => write!(
+                f,
+                "a secret is in the argument --{flag}, and other users of this machine can see the \
+                 arguments of a process: set the environment variable {variable}, or name a file \
+                 that holds the secret with --{flag}-file"
+            ),
+            Self::File { path, keys, mode } => {
+                let (path, keys) = (path.display(), keys.join("`, `"));
+                write!(
+                    f,
+                    "other users of this machine can read secrets in {path} (its mode is \
+                     {mode:03o}; it sets `{keys}`): close it with `chmod o= {path}`"
+                )
+            }
+        }
+    }
+}
+
+/// The secrets that are arguments.
+pub(super) fn in_arguments(settings: &[Setting], values: &Values) -> Vec<ExposedSecret> {
+    let exposed = settings.iter().filter(|setting| setting.is_confidential()).filter_map(|it| {
+        let is_argument = matches!(values.get(it.key())?.origin, Origin::Flag(_));
+        let (flag, variable) = (it.flag().to_owned(), it.variable()?.to_owned());
+        is_argument.then_some(ExposedSecret::Argument { flag, variable })
+    });
+    exposed.collect()
+}
+
+/// The keys of those of `entries` that are secrets, with `prefix` before them.
+pub(super) fn keys_of_secrets(
+    settings: &[Setting],
+    prefix: &str,
+    entries: &[Entry],
+) -> Vec<String> {
+    let is_confidential =
+        |key: &str| settings.iter().any(|it| it.key() == key && it.is_confidential());
+    let secret = entries.iter().filter(|entry| is_confidential(&entry.key));
+    secret.map(|entry| format!("{prefix}{}", entry.key)).collect()
+}
+
+/// The secrets of a configuration file with this mode, if everybody may read it.
+pub(super) fn in_file(path: &Path, mode: u32, keys: Vec<String>) -> Option<ExposedSecret> {
+    const OTHERS_READ: u32 = 0o004;
+    let is_exposed = mode & OTHERS_READ != 0 && !keys.is_empty();
+    is_exposed.then(|| ExposedSecret::File { path: path.to_owned(), keys, mode: mode & 0o777 })
+}

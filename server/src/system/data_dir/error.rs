@@ -1,0 +1,83 @@
+//! Why a data directory cannot be used.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It cannot be created.
+    #[error("create data directory {}; choose another one with --data", path.display())]
+    Create {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It is not writable.
+    #[error(
+        "write to data directory {}; make it writable for this user, or choose another one with --data",
+        path.display()
+    )]
+    NotWritable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The demo would serve events that are not its own, with a token that may read them all.
+    #[error(
+        "use data directory {} for the demo: it was not created by `lamplight demo`, and the demo \
+         page may read everything. Choose a new directory with --data",
+        path.display()
+    )]
+    NotOfDemo {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// The server would store real events with those of the demo.
+    #[error(
+        "use data directory {}: it has the events of `lamplight demo`. Choose another one with \
+         --data",
+        path.display()
+    )]
+    OfDemo {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// It does not exist, or holds no data.
+    #[error(
+        "find data in {}: there is no intake.db. Name the data directory of the server with --data",
+        path.display()
+    )]
+    NoData {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// It is in a directory that the demo and the server must not share.
+    #[error(
+        "use data directory {}: it is inside {}, which is the data directory of {}. Choose a \
+         directory outside of it with --data",
+        path.display(), outer.display(), if *is_demo { "`lamplight demo`" } else { "a server" }
+    )]
+    Inside {
+        /// Its path.
+        path: PathBuf,
+        /// The data directory around it.
+        outer: PathBuf,
+        /// Whether that is one of the demo.
+        is_demo: bool,
+    },
+    /// Another process uses it.
+    #[error(
+        "lock data directory {}: another lamplight process is using it. Stop that process, or \
+         choose another directory with --data",
+        path.display()
+    )]
+    Locked {
+        /// Its path.
+        path: PathBuf,
+    },
+}
