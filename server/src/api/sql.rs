@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
+use super::event_json::Verbatim;
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -35,9 +36,9 @@ pub struct SqlRequest {
 }
 
 #[derive(Serialize)]
-struct TableJson {
+struct TableJson<'a> {
     columns: Vec<String>,
-    rows: Vec<Vec<serde_json::Value>>,
+    rows: Verbatim<'a>,
     /// Whether rows are missing, because an answer may not have more.
     truncated: bool,
     /// The weeks whose events the statement saw.
@@ -56,16 +57,19 @@ pub async fn query(
     let query =
         SqlQuery { sql, filter, rows_max: ROWS_MAX, bytes_max: BYTES_MAX, time_max: TIME_MAX };
     let table = app.storage.reader.sql(query).await?;
-    let SqlTable { columns, rows, truncated, weeks } = table.map_err(|error| {
+    let SqlTable { columns, rows_json, truncated, weeks } = table.map_err(|error| {
         let (status, code) = match &error {
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
             SqlError::TooSlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_slow"),
+            SqlError::TooMuchMemory | SqlError::TooManyTemporaries | SqlError::RowTooLarge(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_large")
+            }
             SqlError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "sql_busy"),
         };
         let problem = Problem::new(status, code, format!("failed to {error}"));
         if error == SqlError::Busy { problem.retry_after_s(BUSY_RETRY_S) } else { problem }
     })?;
     let weeks = weeks.iter().map(Week::to_string).collect();
-    JsonResponse::new(&TableJson { columns, rows, truncated, weeks })
+    JsonResponse::new(&TableJson { columns, rows: Verbatim(&rows_json), truncated, weeks })
 }

@@ -58,6 +58,9 @@ pub enum Command {
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Run one SQL statement for a server, which starts this command by itself
+    #[command(hide = true)]
+    SqlWorker,
 }
 
 impl Command {
@@ -85,7 +88,9 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
+                None
+            }
         }
     }
 
@@ -94,7 +99,9 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
+                None
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::WriteTarget;
+use super::read::sql_process::SqlProcesses;
 use super::read::sql_turns::SqlTurns;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
@@ -47,9 +48,10 @@ pub struct SqliteStore {
     pub(crate) routes: Routes,
     pub(crate) queued: watch::Sender<u64>,
     pub(crate) folder: PathBuf,
-    pub(crate) path: PathBuf,
     pub(crate) changes: watch::Sender<u64>,
     checkpointer: Mutex<Option<Checkpointer>>,
+    /// The processes of statements that users write.
+    pub(crate) sql_processes: SqlProcesses,
     /// The turns of statements that users write.
     pub(crate) sql_turns: SqlTurns,
 }
@@ -110,11 +112,19 @@ impl SqliteStore {
             routes,
             queued,
             folder,
-            path: path.to_owned(),
             changes: watch::Sender::new(0),
             checkpointer: Mutex::new(Some(checkpointer)),
+            sql_processes: SqlProcesses::new(path.to_owned()),
             sql_turns: SqlTurns::new(),
         })
+    }
+
+    /// The same store, which runs statements of users with `program`, a binary of Lamplight, and
+    /// not with the one that is running.
+    #[must_use]
+    pub fn with_sql_program(mut self, program: PathBuf) -> Self {
+        self.sql_processes.set_program(program);
+        self
     }
 
     /// Runs a step that writes events of `week`. If the week's file is not open, an earlier

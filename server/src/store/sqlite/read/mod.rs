@@ -8,12 +8,13 @@ pub(crate) mod producers;
 #[cfg(test)]
 mod query_plans;
 pub(crate) mod refused;
+mod sql_message;
+pub(crate) mod sql_process;
+mod sql_rows;
 pub(crate) mod sql_turns;
+pub mod sql_worker;
 pub(crate) mod trace;
 pub(crate) mod user_sql;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -22,18 +23,8 @@ use super::store::SqliteStore;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SqlError, SqlQuery, SqlTable, StoreError, Totals,
+    SqlError, SqlQuery, SqlTable, Totals,
 };
-
-/// Signals, when dropped, that the caller no longer waits.
-#[derive(Debug, Default)]
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 impl Reader for SqliteStore {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
@@ -74,20 +65,9 @@ impl Reader for SqliteStore {
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
-        let path = self.path.clone();
         Box::pin(async move {
-            let down = StoreError::Down { retry_after_s: 1 };
-            let Some(turn) = self.sql_turns.take().await else { return Ok(Err(SqlError::Busy)) };
-            let gone = StopOnDrop::default();
-            let is_gone = Arc::clone(&gone.0);
-            let ran = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
-                user_sql::run(&path, &query, is_gone)
-            });
-            match ran.await {
-                Ok(ran) => ran.map_err(|error| StoreError::database("run a statement", error)),
-                Err(_) => Err(down),
-            }
+            let Some(_turn) = self.sql_turns.take().await else { return Ok(Err(SqlError::Busy)) };
+            self.sql_processes.run(query).await
         })
     }
 
