@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
+use super::cost::Statement;
 use super::event_json::Verbatim;
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
@@ -20,9 +21,6 @@ const ROWS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest time that a statement may run.
 const TIME_MAX: Duration = Duration::from_secs(10);
-
-/// When to retry a statement that was not run because others were running.
-const BUSY_RETRY_S: u32 = 2;
 
 /// The body of `POST /api/query`.
 #[derive(Debug, Deserialize)]
@@ -48,7 +46,7 @@ struct TableJson<'a> {
 /// `POST /api/query`: runs an SQL statement that only reads. Needs an admin token, because the
 /// statement can read almost every table.
 pub async fn query(
-    _: Admin,
+    _: Admin<Statement>,
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<SqlRequest>,
 ) -> Result<JsonResponse, Problem> {
@@ -65,10 +63,8 @@ pub async fn query(
             SqlError::TooMuchMemory | SqlError::TooManyTemporaries | SqlError::RowTooLarge(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_large")
             }
-            SqlError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "sql_busy"),
         };
-        let problem = Problem::new(status, code, format!("failed to {error}"));
-        if error == SqlError::Busy { problem.retry_after_s(BUSY_RETRY_S) } else { problem }
+        Problem::new(status, code, format!("failed to {error}"))
     })?;
     let weeks = weeks.iter().map(Week::to_string).collect();
     JsonResponse::new(&TableJson { columns, rows: Verbatim(&rows_json), truncated, weeks })

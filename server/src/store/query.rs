@@ -157,7 +157,4 @@ pub enum SqlError {
          select fewer columns, or a part of each value with substr()"
     )]
     RowTooLarge(usize),
-    /// Too many others are running and waiting.
-    #[error("run the statement: too many others are running, retry in a few seconds")]
-    Busy,
 }

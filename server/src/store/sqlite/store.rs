@@ -12,7 +12,6 @@ use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::WriteTarget;
 use super::read::sql_process::SqlProcesses;
-use super::read::sql_turns::SqlTurns;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
@@ -52,8 +51,6 @@ pub struct SqliteStore {
     checkpointer: Mutex<Option<Checkpointer>>,
     /// The processes of statements that users write.
     pub(crate) sql_processes: SqlProcesses,
-    /// The turns of statements that users write.
-    pub(crate) sql_turns: SqlTurns,
 }
 
 impl SqliteStore {
@@ -115,7 +112,6 @@ impl SqliteStore {
             changes: watch::Sender::new(0),
             checkpointer: Mutex::new(Some(checkpointer)),
             sql_processes: SqlProcesses::new(path.to_owned()),
-            sql_turns: SqlTurns::new(),
         })
     }
 

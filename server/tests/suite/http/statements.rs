@@ -54,8 +54,9 @@ fn too_many_statements_at_a_time_are_503_with_the_time_to_retry() {
     std::thread::sleep(Duration::from_secs(1));
     let begun = now();
     let refused = query(&server, "SELECT 1");
-    assert_eq!((refused.status, refused.problem().as_str()), (503, "sql_busy"));
-    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "busy"));
+    let after_s: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=30).contains(&after_s), "{refused:?}");
     assert!(begun.elapsed() < Duration::from_millis(4_500), "{:?}", begun.elapsed());
 }
 

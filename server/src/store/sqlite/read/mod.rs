@@ -11,7 +11,6 @@ pub(crate) mod refused;
 mod sql_message;
 pub(crate) mod sql_process;
 mod sql_rows;
-pub(crate) mod sql_turns;
 pub mod sql_worker;
 pub(crate) mod trace;
 pub(crate) mod user_sql;
@@ -19,6 +18,7 @@ pub(crate) mod user_sql;
 use tokio::sync::watch;
 
 use super::apply::totals;
+use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
@@ -28,55 +28,57 @@ use crate::store::{
 
 impl Reader for SqliteStore {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
-        Box::pin(
-            self.readers
-                .read("read the totals", move |connection| totals::read(connection, now_ms)),
-        )
+        Box::pin(self.readers.read(ReadClass::Summary, "read the totals", move |connection| {
+            totals::read(connection, now_ms)
+        }))
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {
-        Box::pin(
-            self.readers.read("read events", move |reading| event_pages::page(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read events", move |reading| {
+            event_pages::page(reading, &query)
+        }))
     }
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
-        Box::pin(self.readers.read("trace an event", move |reading| trace::find(reading, &event)))
+        Box::pin(
+            self.readers.read(ReadClass::Page, "trace an event", move |reading| {
+                trace::find(reading, &event)
+            }),
+        )
     }
 
     fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
-        Box::pin(
-            self.readers.read("read refused events", move |reading| refused::page(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read refused events", move |reading| {
+            refused::page(reading, &query)
+        }))
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
-        Box::pin(
-            self.readers
-                .read("read producers", move |connection| producers::page(connection, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read producers", move |connection| {
+            producers::page(connection, &query)
+        }))
     }
 
     fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
-        Box::pin(
-            self.readers
-                .read("count events", move |reading| aggregate::over_weeks(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Count, "count events", move |reading| {
+            aggregate::over_weeks(reading, &query)
+        }))
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
-        Box::pin(async move {
-            let Some(_turn) = self.sql_turns.take().await else { return Ok(Err(SqlError::Busy)) };
-            self.sql_processes.run(query).await
-        })
+        Box::pin(self.sql_processes.run(query))
     }
 
     fn live_end(&self) -> Answer<'_, LivePosition> {
-        Box::pin(self.readers.read("find the end of the live view", |reading| live::end(reading)))
+        Box::pin(
+            self.readers.read(ReadClass::Live, "find the end of the live view", |reading| {
+                live::end(reading)
+            }),
+        )
     }
 
     fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
-        Box::pin(self.readers.read("follow the live view", move |reading| {
+        Box::pin(self.readers.read(ReadClass::Live, "follow the live view", move |reading| {
             live::tail(reading, &filter, after, limit)
         }))
     }
