@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
+use crate::api::Places;
 use crate::http::refusals::Refusals;
 use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
@@ -35,8 +34,8 @@ pub struct App {
     pub process_throughput: Arc<Throughput>,
     /// The throughput of each sink.
     pub sink_throughputs: SinkThroughputs,
-    /// One permit for each live stream that may be open.
-    pub live_streams: Arc<Semaphore>,
+    /// The places of API calls.
+    pub places: Places,
     /// Counts of refused requests, for the log.
     pub refusals: Arc<Refusals>,
     /// Free space on the data directory's disk.
@@ -46,9 +45,6 @@ pub struct App {
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
 }
-
-/// Most live streams that may be open at a time.
-const LIVE_STREAMS_MAX: usize = 64;
 
 impl App {
     /// An app that uses these parts.
@@ -80,7 +76,7 @@ impl App {
             entropy,
             process_throughput: Arc::default(),
             sink_throughputs,
-            live_streams: Arc::new(Semaphore::new(LIVE_STREAMS_MAX)),
+            places: Places::default(),
             refusals: Arc::new(refusals),
             disk,
             clock_guard: Arc::default(),

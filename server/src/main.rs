@@ -8,6 +8,7 @@ use lamplight_server::cli::replay::replay;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
 use lamplight_server::cli::{Command, config};
 use lamplight_server::config::unknown_variables;
+use lamplight_server::store::sqlite::sql_worker;
 use lamplight_server::system::{logging, private_file};
 
 fn main() -> ExitCode {
@@ -16,6 +17,13 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(error) => return fail("", &error),
     };
+    if matches!(command, Command::SqlWorker) {
+        // Without threads, and before anything else takes memory.
+        return match sql_worker::run(std::io::stdin(), std::io::stdout()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail("run a statement", &error),
+        };
+    }
     if let Some(config) = command.config() {
         logging::start(&config.logging);
         for exposed in &config.exposed_secrets {
@@ -37,6 +45,8 @@ fn main() -> ExitCode {
             Command::Demo(config) => serve(&config, Mode::Demo, stop_signal()).await?,
             Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
             Command::Config(command) => config::show(&command, &mut std::io::stdout())?,
+            // Done above.
+            Command::SqlWorker => {}
         }
         Ok(())
     });

@@ -23,7 +23,7 @@ use crate::web::{landing, script};
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
     let router = Router::new()
         .merge(intake_routes(&app.intake, demo))
-        .merge(api_routes().into_router())
+        .merge(api_routes().into_router().layer(from_fn_with_state(Arc::clone(app), api::hold)))
         .merge(health_routes())
         .merge(script_routes())
         .with_state(Arc::clone(app));

@@ -1,15 +1,19 @@
-//! Who may call the API: extractors that check the caller's token.
+//! Who may call the API: extractors that check the caller's token, and then wait for a place among
+//! the calls that cost as much.
 //!
 //! Each handler under `/api` takes one of them as its first argument, which
 //! [`ApiRoutes`](super::ApiRoutes) requires. So the token is checked before anything else of the
 //! request is read, and a handler without the check does not compile.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use super::cost::{Cost, CostClass};
+use super::places::Place;
 use crate::app::App;
 use crate::http::credentials;
 use crate::http::problem::Problem;
@@ -18,11 +22,20 @@ use crate::store::KeyKind;
 
 /// The caller has an admin or viewer token: it may read.
 #[derive(Debug)]
-pub struct Reader(pub(super) Arc<HeldKey>);
+pub struct Reader<C> {
+    pub(super) token: Arc<HeldKey>,
+    /// The place of the call, which ends with it.
+    pub(super) place: Place,
+    cost: PhantomData<C>,
+}
 
 /// The caller has an admin token: it may read and make changes.
 #[derive(Debug)]
-pub struct Admin(pub(super) Arc<HeldKey>);
+pub struct Admin<C> {
+    pub(super) token: Arc<HeldKey>,
+    _place: Place,
+    cost: PhantomData<C>,
+}
 
 /// Which token a route requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,31 +50,38 @@ pub enum Access {
 pub trait Caller {
     /// Which token it requires.
     const ACCESS: Access;
+    /// Which places its calls take.
+    const CLASS: CostClass;
 }
 
-impl Caller for Reader {
+impl<C: Cost> Caller for Reader<C> {
     const ACCESS: Access = Access::Reader;
+    const CLASS: CostClass = C::CLASS;
 }
 
-impl Caller for Admin {
+impl<C: Cost> Caller for Admin<C> {
     const ACCESS: Access = Access::Admin;
+    const CLASS: CostClass = C::CLASS;
 }
 
-impl FromRequestParts<Arc<App>> for Reader {
+impl<C: Cost> FromRequestParts<Arc<App>> for Reader<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        check_token(&app.keyring, &parts.headers).map(Self)
+        let token = check_token(&app.keyring, &parts.headers)?;
+        let place = app.places.take(C::CLASS, &token.key.id).await?;
+        Ok(Self { token, place, cost: PhantomData })
     }
 }
 
-impl FromRequestParts<Arc<App>> for Admin {
+impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let held = check_token(&app.keyring, &parts.headers)?;
         if held.key.kind == KeyKind::Admin {
-            return Ok(Self(held));
+            let place = app.places.take(C::CLASS, &held.key.id).await?;
+            return Ok(Self { token: held, _place: place, cost: PhantomData });
         }
         Err(Problem::new(
             StatusCode::FORBIDDEN,

@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Reader;
+use super::cost::Count;
 use super::event_json::Verbatim;
 use super::filter;
 use super::json::JsonResponse;
@@ -44,7 +45,7 @@ struct RowJson<'a> {
 
 /// `GET /api/aggregate`: counts events by a key, in a bounded time range.
 pub async fn aggregate(
-    _: Reader,
+    _: Reader<Count>,
     State(app): State<Arc<App>>,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::access::Admin;
+use super::cost::Change;
 use super::events::{CURSOR, read_cursor, write_cursor};
 use super::filter;
 use super::json::JsonResponse;
@@ -41,7 +42,7 @@ struct BackfilledJson<'a> {
 /// `POST /api/sinks/{name}/backfill`: queues stored events for a sink, newest first, by the filters
 /// of `GET /api/events`. A call looks at up to 10,000 matching events, and `next` continues.
 pub async fn backfill(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     Path(sink): Path<String>,
     mut params: Params,

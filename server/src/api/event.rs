@@ -10,6 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::access::Reader;
+use super::cost::List;
 use super::event_json::EventJson;
 use super::json::JsonResponse;
 use super::params::Params;
@@ -36,7 +37,7 @@ struct MissingJson {
 /// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
 /// producer and sequence number, or the one that its client chose.
 pub async fn event(
-    _: Reader,
+    _: Reader<List>,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     params: Params,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::access::Reader;
+use super::cost::List;
 use super::event_json::EventJson;
 use super::filter;
 use super::json::JsonResponse;
@@ -38,7 +39,7 @@ struct PageJson<'a, T> {
 /// receipt, or with `on=time` those at which events happened. `state` is `stored` by default. With
 /// `duplicate` or `invalid`, the page lists arrivals that are not in the events table.
 pub async fn events(
-    _: Reader,
+    _: Reader<List>,
     State(app): State<Arc<App>>,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {

@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
+use super::cost::{Change, Summary};
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
@@ -103,7 +104,7 @@ impl<'de> Deserialize<'de> for LimitChange {
 }
 
 /// `GET /api/keys`: every key and its rules. Secret texts are not stored, so they are not shown.
-pub async fn keys(_: Admin, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
+pub async fn keys(_: Admin<Summary>, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
     let keys = app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect();
     JsonResponse::new(&KeysJson { keys })
 }
@@ -111,7 +112,7 @@ pub async fn keys(_: Admin, State(app): State<Arc<App>>) -> Result<JsonResponse,
 /// `POST /api/keys`: creates a key, which is valid at once. The text of a secret one appears only
 /// in this answer.
 pub async fn create_key(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     JsonBody(new): JsonBody<NewKey>,
 ) -> Result<(StatusCode, JsonResponse), Problem> {
@@ -145,7 +146,7 @@ pub async fn create_key(
 /// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies
 /// from the next request on.
 pub async fn change_key(
-    Admin(own): Admin,
+    Admin { token: own, .. }: Admin<Change>,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     JsonBody(change): JsonBody<KeyChange>,

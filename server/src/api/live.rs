@@ -17,14 +17,16 @@ use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::access::Reader;
+use super::cost::Stream;
 use super::event_json::EventJson;
 use super::filter;
 use super::params::Params;
+use super::places::Place;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::keys::keyring::HeldKey;
@@ -35,7 +37,14 @@ const KNOWN: &str = "name, type, source, user, producer, from, to, on, tz, prop.
 /// Most events that are read at once for one stream.
 const EVENTS_MAX: u32 = 200;
 /// Chunks that may wait for one client to read them. Until it does, no more events are read for it.
-const CHUNKS_MAX: usize = 2;
+const CHUNKS_MAX: usize = 1;
+/// How long a chunk may wait until the client reads it. Then the stream ends, and with it the
+/// memory and the place that it takes. The client continues with its last id when it reconnects.
+const SLOW_MAX: Duration = Duration::from_secs(15);
+/// The last message of a stream that ends because its client reads too slowly.
+const TOO_SLOW: &str = "event: end\ndata: {\"code\":\"too_slow\",\"detail\":\"this stream ended because its \
+    events were not read for 15 s: reconnect with the last id as Last-Event-ID, and read faster or \
+    filter more\"}\n\n";
 /// How long to wait after a change, so that more events are read at once.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How often an idle stream sends a keep-alive, so that proxies do not close it. It also looks for
@@ -46,7 +55,7 @@ const RECONNECT_MS: u32 = 1_000;
 
 /// `GET /api/live`.
 pub async fn live(
-    Reader(token): Reader,
+    Reader { token, place, .. }: Reader<Stream>,
     State(app): State<Arc<App>>,
     mut params: Params,
     headers: HeaderMap,
@@ -55,30 +64,26 @@ pub async fn live(
     let after = params.value("after", "the id of a message of this stream", read_position)?;
     params.finish(KNOWN)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let permit = Arc::clone(&app.live_streams).try_acquire_owned().map_err(|_| too_many())?;
     let position = match last.and_then(read_position).or(after) {
         Some(position) => position,
         None => app.storage.reader.live_end().await?,
     };
-    let (chunks, received) = mpsc::channel(CHUNKS_MAX);
-    let stream = LiveStream { app, token, filter, position, chunks, _permit: permit };
-    spawn_logged("live stream", stream.run());
-    let mut response = Response::new(Body::new(Chunks(received)));
+    let (chunks, received) = mpsc::channel(CHUNKS_MAX + 1);
+    // There is always room for the last message.
+    let last = chunks.clone().try_reserve_owned().ok();
+    let stream = LiveStream { app, token, filter, position, chunks };
+    spawn_logged("live stream", async move {
+        if let (Err(TooSlow), Some(last)) = (stream.run().await, last) {
+            last.send(Bytes::from_static(TOO_SLOW.as_bytes()));
+        }
+    });
+    let mut response = Response::new(Body::new(Chunks { received, _place: place }));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Without this, nginx holds events back until a buffer is full.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
-}
-
-fn too_many() -> Problem {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "live_full",
-        "too many live streams are open: close one, or retry after 5 s",
-    )
-    .retry_after_s(5)
 }
 
 fn read_position(text: &str) -> Option<LivePosition> {
@@ -94,29 +99,31 @@ struct LiveStream {
     filter: EventFilter,
     position: LivePosition,
     chunks: mpsc::Sender<Bytes>,
-    _permit: OwnedSemaphorePermit,
 }
+
+/// The client reads too slowly.
+struct TooSlow;
 
 impl LiveStream {
     /// Sends events as they are stored, until the client disconnects or the server shuts down.
-    async fn run(mut self) {
+    async fn run(mut self) -> Result<(), TooSlow> {
         let mut changes = self.app.storage.reader.changes();
         let mut shutdown = self.app.shutdown.subscribe();
         let hello = format!("retry: {RECONNECT_MS}\n\n");
-        if self.chunks.send(hello.into()).await.is_err() {
-            return;
+        if !self.send(hello).await? {
+            return Ok(());
         }
         loop {
             changes.mark_unchanged();
             let tail =
                 self.app.storage.reader.live(self.filter.clone(), self.position, EVENTS_MAX).await;
-            let Ok(tail) = tail else { return };
+            let Ok(tail) = tail else { return Ok(()) };
             self.position = tail.next;
             let text = write(&tail);
-            let sent = async { text.is_empty() || self.chunks.send(text.into()).await.is_ok() };
+            let sent = async { Ok(text.is_empty() || self.send(text).await?) };
             tokio::select! {
-                sent = sent => if !sent { return },
-                () = shutdown_begun(&mut shutdown) => return,
+                sent = sent => if !sent? { return Ok(()) },
+                () = shutdown_begun(&mut shutdown) => return Ok(()),
             }
             if tail.has_more {
                 continue;
@@ -126,18 +133,24 @@ impl LiveStream {
                 () = tokio::time::sleep(KEEP_ALIVE) => {
                     // An id alone moves the client's position past events that did not match.
                     let keep_alive = format!("id: {}\n\n", write_position(self.position));
-                    if self.chunks.send(keep_alive.into()).await.is_err() {
-                        return;
+                    if !self.send(keep_alive).await? {
+                        return Ok(());
                     }
                 }
-                () = shutdown_begun(&mut shutdown) => return,
-                () = self.chunks.closed() => return,
+                () = shutdown_begun(&mut shutdown) => return Ok(()),
+                () = self.chunks.closed() => return Ok(()),
             }
             // A token that was disabled meanwhile must not read further.
             if !self.app.keyring.is_valid(&self.token) {
-                return;
+                return Ok(());
             }
         }
+    }
+
+    /// Sends a chunk. Whether the client is still there.
+    async fn send(&self, text: String) -> Result<bool, TooSlow> {
+        let sent = tokio::time::timeout(SLOW_MAX, self.chunks.send(text.into())).await;
+        sent.map(|sent| sent.is_ok()).map_err(|_| TooSlow)
     }
 }
 
@@ -167,8 +180,12 @@ fn write(tail: &LiveTail) -> String {
     text
 }
 
-/// The chunks of a stream, as a body.
-struct Chunks(mpsc::Receiver<Bytes>);
+/// The chunks of a stream, as a body. It has the stream's place, because chunks take memory until
+/// the connection has written them.
+struct Chunks {
+    received: mpsc::Receiver<Bytes>,
+    _place: Place,
+}
 
 impl http_body::Body for Chunks {
     type Data = Bytes;
@@ -178,6 +195,6 @@ impl http_body::Body for Chunks {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
+        self.received.poll_recv(context).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -2,7 +2,8 @@
 //! that operate the server.
 //!
 //! Every call needs `Authorization: Bearer` with an admin or viewer token ([`Admin`], [`Reader`]).
-//! Reads never delay a write.
+//! Reads never delay a write, and calls of one [cost class](cost::CostClass) never wait for those
+//! of another.
 #![allow(clippy::missing_errors_doc, reason = "the error of a handler is its answer, a problem")]
 
 use http::StatusCode;
@@ -13,6 +14,7 @@ use crate::store::StoreError;
 mod access;
 mod aggregate;
 mod backfill;
+pub mod cost;
 mod event;
 mod event_json;
 mod events;
@@ -22,6 +24,7 @@ mod keys;
 mod live;
 mod params;
 mod payload_json;
+mod places;
 mod producers;
 mod queues;
 mod ready;
@@ -36,6 +39,7 @@ mod span;
 mod sql;
 mod timeline;
 mod totals;
+mod unread_answers;
 
 pub use access::{Access, Admin, Caller, Reader};
 pub use aggregate::aggregate;
@@ -46,6 +50,7 @@ pub use json::{JsonBody, JsonResponse, SmallBody};
 pub use keys::{change_key, create_key, keys};
 pub use live::live;
 pub use params::Params;
+pub use places::{Place, Places};
 pub use producers::producers;
 pub use queues::queues;
 pub use ready::ready;
@@ -57,6 +62,7 @@ pub use set_aside::{retry_payload, set_aside};
 pub use sinks::{pause, resume};
 pub use sql::query;
 pub use totals::totals;
+pub use unread_answers::hold;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -71,6 +77,18 @@ impl From<StoreError> for Problem {
                     ),
                 )
                 .retry_after_s(retry_after_s)
+            }
+            StoreError::TooSlow { time_max, .. } => {
+                let seconds = u32::try_from(time_max.as_secs()).unwrap_or(u32::MAX);
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too_slow",
+                    format!(
+                        "this read took longer than {seconds} s and was stopped: narrow it down with \
+                         `from` and `to`, or retry after {seconds} s, when the disk may be less busy"
+                    ),
+                )
+                .retry_after_s(seconds)
             }
             error => Self::internal(&error),
         }

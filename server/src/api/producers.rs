@@ -7,6 +7,7 @@ use lamplight_wire::{Producer, Ranges};
 use serde::Serialize;
 
 use super::access::Reader;
+use super::cost::List;
 use super::json::JsonResponse;
 use super::params::Params;
 use crate::app::App;
@@ -40,7 +41,7 @@ struct DeclaredJson {
 
 /// `GET /api/producers`: a page of producers, most recently heard from first.
 pub async fn producers(
-    _: Reader,
+    _: Reader<List>,
     State(app): State<Arc<App>>,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {

@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Reader;
+use super::cost::Summary;
 use super::json::JsonResponse;
 use super::params::Params;
 use super::retention::RetentionJson;
@@ -81,7 +82,7 @@ struct DiskJson {
 
 /// `GET /api/queues`: what is waiting at each stage and for each sink, and the throughput.
 pub async fn queues(
-    _: Reader,
+    _: Reader<Summary>,
     State(app): State<Arc<App>>,
     params: Params,
 ) -> Result<JsonResponse, Problem> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::access::{Admin, Reader};
+use super::cost::{Change, Summary};
 use super::json::{JsonBody, JsonResponse};
 use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
 use crate::app::App;
@@ -93,7 +94,7 @@ impl ReplayJson {
 /// `POST /api/replay`: starts a replay, or only counts in a dry run. Answers at once, and `GET`
 /// shows the progress.
 pub async fn begin_replay(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<(StatusCode, JsonResponse), Problem> {
@@ -126,7 +127,10 @@ fn span(request: &ReplayRequest) -> Result<PayloadSpan, Problem> {
 }
 
 /// `GET /api/replay`: the most recent replays, newest first.
-pub async fn replays(_: Reader, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
+pub async fn replays(
+    _: Reader<Summary>,
+    State(app): State<Arc<App>>,
+) -> Result<JsonResponse, Problem> {
     let replays = app.storage.replays.list().await?;
     JsonResponse::new(&ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
 }

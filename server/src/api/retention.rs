@@ -6,6 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Admin;
+use super::cost::Change;
 use super::json::JsonResponse;
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -38,7 +39,10 @@ impl RetentionJson {
 
 /// `POST /api/retention/trust-clock`: an operator says that the server's clock is right, so that
 /// retention deletes by it again. It is on disk when the call returns.
-pub async fn trust_clock(_: Admin, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
+pub async fn trust_clock(
+    _: Admin<Change>,
+    State(app): State<Arc<App>>,
+) -> Result<JsonResponse, Problem> {
     app.clock_guard.trust(app.clock.now_ms());
     let clock_guard = Arc::clone(&app.clock_guard);
     run_blocking(move || clock_guard.save_due())

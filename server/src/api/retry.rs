@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::access::Admin;
+use super::cost::Change;
 use super::event::parse_ref;
 use super::json::{JsonResponse, SmallBody, read_object};
 use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
@@ -49,7 +50,7 @@ struct RetriedJson {
 
 /// `POST /api/deliveries/retry`: queues dead letters again, at most 10,000 per call.
 pub async fn retry(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     SmallBody(body): SmallBody,
 ) -> Result<JsonResponse, Problem> {

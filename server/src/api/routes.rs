@@ -1,4 +1,5 @@
-//! Builds the routes of the API so that no handler can forget to check the caller.
+//! Builds the routes of the API so that no handler can forget to check the caller, or to have a
+//! cost.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use axum::routing::{MethodRouter, get, patch, post};
 use http::Method;
 
 use super::access::{Access, Caller};
+use super::cost::CostClass;
 use crate::app::App;
 use crate::http::unread_body;
 
@@ -17,9 +19,9 @@ use crate::http::unread_body;
 /// A handler whose first argument is not an extractor of the caller's token does not compile:
 ///
 /// ```
-/// use lamplight_server::api::{ApiRoutes, Reader};
+/// use lamplight_server::api::{ApiRoutes, Reader, cost};
 ///
-/// async fn handler(_: Reader) {}
+/// async fn handler(_: Reader<cost::Summary>) {}
 /// let routes = ApiRoutes::default().get("/api/example", handler);
 /// ```
 ///
@@ -44,6 +46,8 @@ pub struct ApiRoute {
     pub path: &'static str,
     /// Which token it requires.
     pub access: Access,
+    /// What a call costs.
+    pub class: CostClass,
 }
 
 impl ApiRoutes {
@@ -54,7 +58,7 @@ impl ApiRoutes {
         H: Handler<T, Arc<App>>,
         T: ChecksCallerFirst + 'static,
     {
-        self.add(Method::GET, path, T::ACCESS, get(handler))
+        self.add(Method::GET, path, T::CALLER, get(handler))
     }
 
     /// Adds a route for `POST`.
@@ -64,7 +68,7 @@ impl ApiRoutes {
         H: Handler<T, Arc<App>>,
         T: ChecksCallerFirst + 'static,
     {
-        self.add(Method::POST, path, T::ACCESS, post(handler))
+        self.add(Method::POST, path, T::CALLER, post(handler))
     }
 
     /// Adds a route for `PATCH`.
@@ -74,7 +78,7 @@ impl ApiRoutes {
         H: Handler<T, Arc<App>>,
         T: ChecksCallerFirst + 'static,
     {
-        self.add(Method::PATCH, path, T::ACCESS, patch(handler))
+        self.add(Method::PATCH, path, T::CALLER, patch(handler))
     }
 
     /// Every route that was added.
@@ -92,10 +96,10 @@ impl ApiRoutes {
         mut self,
         method: Method,
         path: &'static str,
-        access: Access,
+        (access, class): (Access, CostClass),
         handler: MethodRouter<Arc<App>>,
     ) -> Self {
-        self.list.push(ApiRoute { method, path, access });
+        self.list.push(ApiRoute { method, path, access, class });
         Self { router: self.router.route(path, handler), ..self }
     }
 }
@@ -103,14 +107,14 @@ impl ApiRoutes {
 /// The arguments of a handler, as axum's [`Handler`] lists them, of which the first one checks the
 /// caller. axum runs extractors in the order of the arguments.
 pub trait ChecksCallerFirst {
-    /// Which token the handler requires.
-    const ACCESS: Access;
+    /// Which token the handler requires, and what a call costs.
+    const CALLER: (Access, CostClass);
 }
 
 macro_rules! checks_caller_first {
     ($($argument:ident)*) => {
         impl<M, C: Caller, $($argument),*> ChecksCallerFirst for (M, C, $($argument,)*) {
-            const ACCESS: Access = C::ACCESS;
+            const CALLER: (Access, CostClass) = (C::ACCESS, C::CLASS);
         }
     };
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::access::{Admin, Reader};
+use super::cost::{Change, List};
 use super::json::JsonResponse;
 use super::params::Params;
 use super::payload_json::PayloadMetadataJson;
@@ -38,7 +39,7 @@ struct RetriedJson {
 
 /// `GET /api/payloads/set-aside`: a page of payloads that failed too often, the oldest first.
 pub async fn set_aside(
-    _: Reader,
+    _: Reader<List>,
     State(app): State<Arc<App>>,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {
@@ -55,7 +56,7 @@ pub async fn set_aside(
 
 /// `POST /api/payloads/{id}/retry`: puts a payload that is set aside back in the queue.
 pub async fn retry_payload(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<JsonResponse, Problem> {

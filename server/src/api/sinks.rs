@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 
 use super::access::Admin;
+use super::cost::Change;
 use super::json::JsonResponse;
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
@@ -60,7 +61,7 @@ struct ChangedJson<'a> {
 /// `POST /api/sinks/{name}/pause`: stops deliveries to a sink after the current batch. Its events
 /// stay queued, and it stays paused when the server restarts.
 pub async fn pause(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<JsonResponse, Problem> {
@@ -69,7 +70,7 @@ pub async fn pause(
 
 /// `POST /api/sinks/{name}/resume`: continues deliveries to a sink that is paused or stopped.
 pub async fn resume(
-    _: Admin,
+    _: Admin<Change>,
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
 ) -> Result<JsonResponse, Problem> {

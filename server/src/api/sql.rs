@@ -8,6 +8,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
+use super::cost::Statement;
+use super::event_json::Verbatim;
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -19,9 +21,6 @@ const ROWS_MAX: usize = 10_000;
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest time that a statement may run.
 const TIME_MAX: Duration = Duration::from_secs(10);
-
-/// When to retry a statement that was not run because others were running.
-const BUSY_RETRY_S: u32 = 2;
 
 /// The body of `POST /api/query`.
 #[derive(Debug, Deserialize)]
@@ -35,9 +34,9 @@ pub struct SqlRequest {
 }
 
 #[derive(Serialize)]
-struct TableJson {
+struct TableJson<'a> {
     columns: Vec<String>,
-    rows: Vec<Vec<serde_json::Value>>,
+    rows: Verbatim<'a>,
     /// Whether rows are missing, because an answer may not have more.
     truncated: bool,
     /// The weeks whose events the statement saw.
@@ -47,7 +46,7 @@ struct TableJson {
 /// `POST /api/query`: runs an SQL statement that only reads. Needs an admin token, because the
 /// statement can read almost every table.
 pub async fn query(
-    _: Admin,
+    _: Admin<Statement>,
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<SqlRequest>,
 ) -> Result<JsonResponse, Problem> {
@@ -56,16 +55,17 @@ pub async fn query(
     let query =
         SqlQuery { sql, filter, rows_max: ROWS_MAX, bytes_max: BYTES_MAX, time_max: TIME_MAX };
     let table = app.storage.reader.sql(query).await?;
-    let SqlTable { columns, rows, truncated, weeks } = table.map_err(|error| {
+    let SqlTable { columns, rows_json, truncated, weeks } = table.map_err(|error| {
         let (status, code) = match &error {
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
             SqlError::TooSlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_slow"),
-            SqlError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "sql_busy"),
+            SqlError::TooMuchMemory | SqlError::TooManyTemporaries | SqlError::RowTooLarge(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_large")
+            }
         };
-        let problem = Problem::new(status, code, format!("failed to {error}"));
-        if error == SqlError::Busy { problem.retry_after_s(BUSY_RETRY_S) } else { problem }
+        Problem::new(status, code, format!("failed to {error}"))
     })?;
     let weeks = weeks.iter().map(Week::to_string).collect();
-    JsonResponse::new(&TableJson { columns, rows, truncated, weeks })
+    JsonResponse::new(&TableJson { columns, rows: Verbatim(&rows_json), truncated, weeks })
 }

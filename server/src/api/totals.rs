@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Reader;
+use super::cost::Summary;
 use super::json::JsonResponse;
 use super::params::Params;
 use super::sinks::SinkJson;
@@ -64,7 +65,7 @@ impl RefusedRequestsJson {
 
 /// `GET /api/totals`: the counts of all events and deliveries.
 pub async fn totals(
-    _: Reader,
+    _: Reader<Summary>,
     State(app): State<Arc<App>>,
     params: Params,
 ) -> Result<JsonResponse, Problem> {

@@ -60,6 +60,9 @@ pub enum Command {
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Run one SQL statement for a server, which starts this command by itself
+    #[command(hide = true)]
+    SqlWorker,
 }
 
 impl Command {
@@ -87,7 +90,9 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
+                None
+            }
         }
     }
 
@@ -96,7 +101,9 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) => None,
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
+                None
+            }
         }
     }
 }

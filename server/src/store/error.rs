@@ -18,6 +18,14 @@ pub enum StoreError {
         /// When to try again.
         retry_after_s: u32,
     },
+    /// A read took longer than it may, and was interrupted.
+    #[error("{doing}: it took longer than {} s", .time_max.as_secs())]
+    TooSlow {
+        /// The operation. It completes "failed to …".
+        doing: &'static str,
+        /// How long it may take.
+        time_max: std::time::Duration,
+    },
     /// The lease ended, or someone else has it.
     #[error("finish leased work: the lease is not the current one")]
     LeaseLost,

@@ -1,6 +1,7 @@
 //! Queries beside lists of events: counts, refused arrivals, the live view, and SQL.
 
 use lamplight_wire::Producer;
+use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 use super::{
@@ -109,17 +110,17 @@ pub struct SqlQuery {
     pub rows_max: usize,
     /// The largest number of bytes in the result.
     pub bytes_max: usize,
-    /// The time limit, in milliseconds.
+    /// The time limit.
     pub time_max: std::time::Duration,
 }
 
 /// The result of a statement.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SqlTable {
     /// Names of the columns.
     pub columns: Vec<String>,
-    /// The rows.
-    pub rows: Vec<Vec<serde_json::Value>>,
+    /// The rows, each an array of its values, in a JSON array.
+    pub rows_json: String,
     /// Whether a limit of rows or bytes ended it.
     pub truncated: bool,
     /// The weeks that it read, newest first.
@@ -127,7 +128,7 @@ pub struct SqlTable {
 }
 
 /// Why a statement was not run to its end.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum SqlError {
     /// The statement failed. The text is the database's.
     #[error("run the statement: {0}")]
@@ -138,7 +139,22 @@ pub enum SqlError {
     /// It took too long.
     #[error("run the statement: it took longer than {} s; narrow it down", .0.as_secs())]
     TooSlow(std::time::Duration),
-    /// Too many others are running and waiting.
-    #[error("run the statement: too many others are running, retry in a few seconds")]
-    Busy,
+    /// It needed more memory than a statement may have.
+    #[error(
+        "run the statement: it needs more than the 128 MiB of memory that a statement may have, or \
+         nests too deeply; select fewer columns, build smaller values, or split it up"
+    )]
+    TooMuchMemory,
+    /// It needed more temporary files than a statement may have.
+    #[error(
+        "run the statement: what it sorts, groups or keeps takes more than the 4 temporary files of \
+         256 MiB that a statement may have; narrow it down with `from`, `to` or WHERE"
+    )]
+    TooManyTemporaries,
+    /// One row is larger than an answer may be, in bytes.
+    #[error(
+        "run the statement: one row is larger than {0} bytes, the most that an answer may have; \
+         select fewer columns, or a part of each value with substr()"
+    )]
+    RowTooLarge(usize),
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, params};
 use super::file::columns::column_error;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
+use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::{Answer, Key, KeyKind, KeyRules, Keys};
 
 /// Every key, the oldest first.
@@ -83,7 +84,9 @@ fn read_origins(json: Option<String>) -> rusqlite::Result<Vec<String>> {
 
 impl Keys for SqliteStore {
     fn list(&self) -> Answer<'_, Vec<Key>> {
-        Box::pin(self.readers.read("read the keys", |connection| all(connection)))
+        Box::pin(
+            self.readers.read(ReadClass::Summary, "read the keys", |connection| all(connection)),
+        )
     }
 
     fn add(&self, keys: Vec<Key>) -> Answer<'_, ()> {

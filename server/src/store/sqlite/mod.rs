@@ -21,6 +21,7 @@ use crate::system::supervisor::Supervisor;
 
 pub use file::connection::OpenError;
 pub use payloads::SqliteIntake;
+pub use read::sql_worker;
 pub use store::SqliteStore;
 pub use writer::step::WriterLimits;
 
@@ -48,9 +49,15 @@ pub fn open_supervised(
     routes: Vec<Route>,
     supervisor: &Supervisor,
 ) -> Result<Storage, OpenError> {
-    let intake = Arc::new(SqliteIntake::open(intake, limits, supervisor)?);
-    let store = Arc::new(SqliteStore::open_supervised(store, limits, routes, supervisor)?);
-    Ok(Storage {
+    let intake = SqliteIntake::open(intake, limits, supervisor)?;
+    let store = SqliteStore::open_supervised(store, limits, routes, supervisor)?;
+    Ok(storage(intake, store))
+}
+
+/// The storage that both databases are together.
+pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
+    let (intake, store) = (Arc::new(intake), Arc::new(store));
+    Storage {
         payload_queue: Arc::<SqliteIntake>::clone(&intake),
         archive: Arc::<SqliteIntake>::clone(&intake),
         replays: Arc::<SqliteIntake>::clone(&intake),
@@ -60,5 +67,5 @@ pub fn open_supervised(
         delivery_queue: Arc::<SqliteStore>::clone(&store),
         intake_database: intake,
         events_database: store,
-    })
+    }
 }

@@ -11,7 +11,7 @@ use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
 use super::file::transaction::WriteTarget;
-use super::read::sql_turns::SqlTurns;
+use super::read::sql_process::SqlProcesses;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
@@ -47,11 +47,10 @@ pub struct SqliteStore {
     pub(crate) routes: Routes,
     pub(crate) queued: watch::Sender<u64>,
     pub(crate) folder: PathBuf,
-    pub(crate) path: PathBuf,
     pub(crate) changes: watch::Sender<u64>,
     checkpointer: Mutex<Option<Checkpointer>>,
-    /// The turns of statements that users write.
-    pub(crate) sql_turns: SqlTurns,
+    /// The processes of statements that users write.
+    pub(crate) sql_processes: SqlProcesses,
 }
 
 impl SqliteStore {
@@ -110,11 +109,18 @@ impl SqliteStore {
             routes,
             queued,
             folder,
-            path: path.to_owned(),
             changes: watch::Sender::new(0),
             checkpointer: Mutex::new(Some(checkpointer)),
-            sql_turns: SqlTurns::new(),
+            sql_processes: SqlProcesses::new(path.to_owned()),
         })
+    }
+
+    /// The same store, which runs statements of users with `program`, a binary of Lamplight, and
+    /// not with the one that is running.
+    #[must_use]
+    pub fn with_sql_program(mut self, program: PathBuf) -> Self {
+        self.sql_processes.set_program(program);
+        self
     }
 
     /// Runs a step that writes events of `week`. If the week's file is not open, an earlier

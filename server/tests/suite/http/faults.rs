@@ -33,9 +33,9 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A server in this process.
 pub(super) struct Inside {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     pub(super) app: Arc<App>,
-    url: String,
+    pub(super) url: String,
     _stop: watch::Sender<bool>,
 }
 
@@ -45,7 +45,7 @@ impl Inside {
     }
 
     /// A server with a storage that `change` has changed.
-    fn start_with(
+    pub(super) fn start_with(
         folder: &Path,
         limits: WriterLimits,
         change: impl FnOnce(Storage) -> Storage,

@@ -17,6 +17,7 @@ mod live;
 mod logging;
 mod odd_json;
 mod panics;
+mod places;
 mod proxied;
 mod reading;
 mod refusals;

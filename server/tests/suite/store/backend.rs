@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::sqlite::{self, SqliteIntake, SqliteStore, WriterLimits};
 use lamplight_server::store::{Route, Storage};
+use lamplight_server::system::supervisor::Supervisor;
 
 use crate::store::memory::Memory;
 
@@ -59,7 +60,12 @@ impl Backend {
 
 fn open_sqlite(folder: &Path, routes: Vec<Route>) -> Storage {
     let limits = WriterLimits::default();
-    sqlite::open(&folder.join("intake.db"), &folder.join("store.db"), limits, routes).unwrap()
+    let intake =
+        SqliteIntake::open(&folder.join("intake.db"), limits, &Supervisor::default()).unwrap();
+    let store = SqliteStore::open(&folder.join("store.db"), limits, routes).unwrap();
+    // The binary of these tests cannot run statements.
+    let program = Path::new(env!("CARGO_BIN_EXE_lamplight")).to_owned();
+    sqlite::storage(intake, store.with_sql_program(program))
 }
 
 /// Runs each law on each backend.

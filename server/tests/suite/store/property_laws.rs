@@ -190,7 +190,8 @@ async fn counted_by_sql(storage: &Storage, path: &str) -> HashMap<Option<String>
         bytes_max: 1 << 20,
         time_max: Duration::from_mins(1),
     };
-    let rows = storage.reader.sql(query).await.unwrap().unwrap().rows;
+    let table = storage.reader.sql(query).await.unwrap().unwrap();
+    let rows: Vec<Vec<serde_json::Value>> = serde_json::from_str(&table.rows_json).unwrap();
     let count = |row: Vec<serde_json::Value>| (row[0].as_str().map(str::to_owned), row[1].as_u64());
     rows.into_iter().map(count).map(|(key, count)| (key, count.unwrap())).collect()
 }

@@ -1,8 +1,10 @@
 //! The laws of events over several weeks: no answer shows how a backend partitions them.
 
+use std::time::Duration;
+
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    EventFilter, EventIdentity, EventQuery, EventRef, EventTrace, Storage,
+    EventFilter, EventIdentity, EventQuery, EventRef, EventTrace, SqlQuery, Storage,
 };
 use lamplight_wire::Producer;
 
@@ -16,6 +18,26 @@ crate::laws!(
     one_call_may_apply_payloads_of_any_number_of_weeks,
     an_event_of_an_old_week_is_found_by_number_and_by_row,
 );
+
+/// The limit on open files leaves room for all weeks and for temporary files.
+#[tokio::test]
+async fn a_statement_sees_ten_weeks_and_can_still_sort() {
+    let Backend { storage, .. } = &Backend::sqlite();
+    twelve_weeks(storage).await;
+    let query = SqlQuery {
+        sql: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) \
+              SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM numbered), \
+              (SELECT max(x) FROM (SELECT DISTINCT x, printf('%100d', -x) FROM n ORDER BY 2 LIMIT 9)), \
+              (SELECT count(*) FROM (SELECT printf('%100d', x) FROM n EXCEPT SELECT name FROM events))"
+            .to_owned(),
+        filter: EventFilter::default(),
+        rows_max: 10,
+        bytes_max: 1_000,
+        time_max: Duration::from_mins(1),
+    };
+    let table = storage.reader.sql(query).await.unwrap().unwrap();
+    assert_eq!((table.weeks.len(), table.rows_json.as_str()), (10, "[[20,10,9,100000]]"));
+}
 
 /// An event in every other week, 12 in all. The newest is stored first and has number 1.
 async fn twelve_weeks(storage: &Storage) {

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
 use crate::store::Lease;
+use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::{
     Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery,
     RetryAsk, RetryCount, RowId, Settlement, SinkRow, StoreError,
@@ -28,9 +29,10 @@ impl DeliveryQueue for SqliteStore {
                 return Ok((lease, Vec::new()));
             }
             // Read on another connection, so that the writer does not wait.
-            let read = self
-                .readers
-                .read("read leased deliveries", move |reading| queue::read(reading, &taken));
+            let read =
+                self.readers.read(ReadClass::Work, "read leased deliveries", move |reading| {
+                    queue::read(reading, &taken)
+                });
             Ok((lease, read.await?))
         })
     }
@@ -61,9 +63,11 @@ impl DeliveryQueue for SqliteStore {
 
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount> {
         if ask.dry_run {
-            return Box::pin(self.readers.read("count dead letters", move |connection| {
-                dead_letters::retry(connection, &ask)
-            }));
+            return Box::pin(self.readers.read(
+                ReadClass::Count,
+                "count dead letters",
+                move |connection| dead_letters::retry(connection, &ask),
+            ));
         }
         Box::pin(self.writer.write(
             "retry dead letters",
@@ -84,7 +88,7 @@ impl DeliveryQueue for SqliteStore {
             let owed = deliveries.clone();
             let added = if ask.dry_run {
                 self.readers
-                    .read("count a backfill", move |reading| {
+                    .read(ReadClass::Count, "count a backfill", move |reading| {
                         routed::count_new(reading, &owed, &routes)
                     })
                     .await?
@@ -108,14 +112,17 @@ impl DeliveryQueue for SqliteStore {
     }
 
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
-        Box::pin(self.readers.read("read the sinks", |connection| sink_list::all(connection)))
+        Box::pin(
+            self.readers.read(ReadClass::Summary, "read the sinks", |connection| {
+                sink_list::all(connection)
+            }),
+        )
     }
 
     fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>> {
-        Box::pin(
-            self.readers
-                .read("trace deliveries", move |connection| queue::steps(connection, event)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "trace deliveries", move |connection| {
+            queue::steps(connection, event)
+        }))
     }
 
     fn queued(&self) -> watch::Receiver<u64> {

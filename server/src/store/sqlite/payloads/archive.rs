@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{SqliteIntake, queue, replays};
+use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::sqlite::writer::step::Guard;
 use crate::store::{
     Answer, Archive, KeptPayload, PayloadId, PayloadMetadata, PayloadSpan, Replay, ReplayId,
@@ -11,7 +12,7 @@ use crate::store::{
 
 impl Archive for SqliteIntake {
     fn metadata(&self, id: PayloadId) -> Answer<'_, Option<PayloadMetadata>> {
-        Box::pin(self.readers.read("read a payload's metadata", move |connection| {
+        Box::pin(self.readers.read(ReadClass::Page, "read a payload's metadata", move |connection| {
             connection
                 .prepare_cached(
                     "SELECT id, received_ms, key_id, source, encoding, events, unpacked_bytes, user_agent, origin, \
@@ -24,7 +25,7 @@ impl Archive for SqliteIntake {
 
     fn count(&self, span: PayloadSpan) -> Answer<'_, SpanCount> {
         let read = move |connection: &Connection| replays::count(connection, span);
-        Box::pin(self.readers.read("count payloads", read))
+        Box::pin(self.readers.read(ReadClass::Count, "count payloads", read))
     }
 
     fn payloads(
@@ -34,7 +35,7 @@ impl Archive for SqliteIntake {
         payloads_max: u32,
         unpacked_bytes_max: u64,
     ) -> Answer<'_, Vec<KeptPayload>> {
-        Box::pin(self.readers.read("read payloads", move |connection| {
+        Box::pin(self.readers.read(ReadClass::Work, "read payloads", move |connection| {
             replays::page(connection, span, after, (payloads_max, unpacked_bytes_max))
         }))
     }
@@ -54,11 +55,11 @@ impl Replays for SqliteIntake {
     }
 
     fn list(&self) -> Answer<'_, Vec<Replay>> {
-        Box::pin(self.readers.read("read replays", replays::list))
+        Box::pin(self.readers.read(ReadClass::Summary, "list replays", replays::list))
     }
 
     fn next(&self) -> Answer<'_, Option<Replay>> {
-        Box::pin(self.readers.read("read replays", replays::next))
+        Box::pin(self.readers.read(ReadClass::Work, "find the next replay", replays::next))
     }
 
     fn advance(

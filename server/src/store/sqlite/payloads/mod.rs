@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use super::OpenError;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, migrate, open_writer};
+use super::file::read_class::ReadClass;
 use super::file::readers::Readers;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
@@ -172,7 +173,7 @@ impl PayloadQueue for SqliteIntake {
             }
             // Read on another connection, so that the writer does not wait.
             self.readers
-                .read("read leased payloads", move |connection| {
+                .read(ReadClass::Work, "read leased payloads", move |connection| {
                     taken.into_iter().map(|taken| read_leased(connection, ask, taken)).collect()
                 })
                 .await
@@ -239,9 +240,11 @@ impl PayloadQueue for SqliteIntake {
         after: Option<PayloadId>,
         limit: u32,
     ) -> Answer<'_, Vec<SetAsidePayload>> {
-        Box::pin(self.readers.read("list payloads that are set aside", move |connection| {
-            set_aside::page(connection, after, limit)
-        }))
+        Box::pin(self.readers.read(
+            ReadClass::Page,
+            "list payloads that are set aside",
+            move |connection| set_aside::page(connection, after, limit),
+        ))
     }
 
     fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
@@ -267,7 +270,7 @@ impl PayloadQueue for SqliteIntake {
         let (payloads, events) = (count(&self.gauges.payloads), count(&self.gauges.events));
         let aside = (count(&self.gauges.set_aside), count(&self.gauges.set_aside_events));
         Box::pin(async move {
-            let read = self.readers.read("read the queue", |connection| {
+            let read = self.readers.read(ReadClass::Summary, "read the queue", |connection| {
                 Ok((queue::backlog(connection)?, set_aside::oldest_ms(connection)?))
             });
             let (rest, oldest_ms) = read.await?;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::event_pages::span;
 use super::events::{BY_ID, Conditions, index, is_in_time, push_span, select};
 use crate::store::sqlite::file::columns::row_id;
+use crate::store::sqlite::file::read_end::TimeBudget;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::sqlite::weeks::runs;
@@ -36,6 +37,7 @@ enum Key {
 /// A count that continues from one file of events to the next.
 #[derive(Debug, Default)]
 struct Tally {
+    time: TimeBudget,
     counts: HashMap<Key, u64>,
     other: u64,
     looked_at: u64,
@@ -43,14 +45,14 @@ struct Tally {
 }
 
 impl Tally {
-    /// Whether the limit of rows was reached.
+    /// Whether the limit of rows or of time was reached.
     fn is_full(&self) -> bool {
         self.from_ms.is_some()
     }
 
     /// Whether another row may be read.
     fn look_at(&mut self, id: RowId) -> bool {
-        if self.looked_at >= SCAN_ROWS_MAX {
+        if self.looked_at >= SCAN_ROWS_MAX || self.time.is_spent() {
             // This millisecond is counted only in part, so the count covers what comes after it.
             self.from_ms = Some(ms_of(id.0.as_u128()).saturating_add(1));
             return false;
@@ -90,7 +92,7 @@ pub(crate) fn over_weeks(
     reading: &Reading<'_>,
     query: &AggregateQuery,
 ) -> rusqlite::Result<Aggregate> {
-    let mut tally = Tally::default();
+    let mut tally = Tally { time: reading.budget(), ..Tally::default() };
     for week in catalog::between(reading, span(&query.filter), WEEKS_MAX)? {
         reading.week(week, |events| count(events, query, &mut tally))?;
         if tally.is_full() {
@@ -182,4 +184,22 @@ fn columns(query: &AggregateQuery) -> String {
 /// The time in a row's id.
 fn ms_of(id: u128) -> i64 {
     i64::try_from(id >> 80).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_whose_time_is_up_says_from_when_on_it_counted() {
+        let mut tally = Tally { time: TimeBudget::spent(), ..Tally::default() };
+        let id = |ms: u128| RowId(uuid::Uuid::from_u128(ms << 80));
+        let mut read = 0;
+        while tally.look_at(id(1_000_000 - read)) {
+            read += 1;
+        }
+        assert_eq!(read, 255, "it reads some rows, however late it is");
+        let ended_ms = i64::try_from(1_000_000 - read).unwrap();
+        assert_eq!((tally.is_full(), tally.finish().from_ms), (true, Some(ended_ms + 1)));
+    }
 }

@@ -28,7 +28,7 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
         newest = newest.min(Week::of_row(row));
     }
     let weeks = catalog::between(reading, (oldest, newest), WEEKS_MAX + 1)?;
-    let mut budget = PageBudget::new(query.limit);
+    let mut budget = PageBudget::new(query.limit, reading.budget());
     let (mut page, mut last) = (EventPage::default(), query.after);
     for (at, week) in weeks.iter().enumerate() {
         if at == WEEKS_MAX {
@@ -59,8 +59,9 @@ fn by_number(
     let seq = |event: &EventRow| event.number.map_or(0, |(_, seq)| seq);
     let (mut merged, mut looked_down_to) = (Vec::new(), 0);
     for week in catalog::between(reading, weeks, usize::MAX >> 1)? {
-        let found =
-            reading.week(week, |events| scan(events, query, &mut PageBudget::new(query.limit)))?;
+        // Each week has a budget of its own, so that none is left out.
+        let mut budget = PageBudget::new(query.limit, reading.budget());
+        let found = reading.week(week, |events| scan(events, query, &mut budget))?;
         let PagePart { events, last, has_more } = found.unwrap_or_default();
         if has_more && let Some(Position::Seq(seq)) = last {
             looked_down_to = looked_down_to.max(seq);

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
 use crate::store::sqlite::file::columns::{number, payload_id, producer_bytes, row_id};
+use crate::store::sqlite::file::read_end::TimeBudget;
 use crate::store::sqlite::weeks::runs;
 use crate::store::week::first_row_at;
 use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
@@ -34,12 +35,19 @@ pub(crate) struct PageBudget {
     rows: u32,
     /// Bytes of JSON that still fit.
     bytes: usize,
+    /// How long it may still take.
+    time: TimeBudget,
 }
 
 impl PageBudget {
     /// What a page of `limit` events may cost.
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX }
+    pub(crate) fn new(limit: u32, time: TimeBudget) -> Self {
+        Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX, time }
+    }
+
+    /// Takes a row from what is left.
+    fn take_row(&mut self) {
+        self.rows = if self.time.is_spent() { 0 } else { self.rows.saturating_sub(1) };
     }
 
     fn is_spent(&self) -> bool {
@@ -80,7 +88,7 @@ pub(crate) fn scan(
             let statement = in_span(&query.filter, run.span());
             found.read(connection, &query.filter, statement, budget, seq_position)?;
         } else {
-            budget.rows -= 1;
+            budget.take_row();
             found.last = Some(Position::Seq(run.first));
         }
         Ok(if found.has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -105,7 +113,7 @@ impl PagePart {
                 self.has_more = true;
                 break;
             }
-            budget.rows -= 1;
+            budget.take_row();
             self.last = Some(position(row)?);
             if matches(row, filter)? {
                 let event = event_row(row)?;
@@ -283,4 +291,23 @@ pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         outdated_traits: Vec::new(),
     }
     .with_valid_unicode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_whose_time_is_up_ends_after_some_rows() {
+        let mut budget = PageBudget::new(50, TimeBudget::spent());
+        let mut read = 0;
+        while !budget.is_spent() {
+            budget.take_row();
+            read += 1;
+        }
+        assert_eq!(read, 256, "the next page begins further on");
+        let mut budget = PageBudget::new(50, TimeBudget::default());
+        (0..1_000).for_each(|_| budget.take_row());
+        assert!(!budget.is_spent());
+    }
 }

@@ -15,7 +15,7 @@ const KEPT: i64 = 20_000;
 /// The most payloads that one read of the live view covers.
 const PAYLOADS_MAX: u32 = 200;
 /// One read of the live view ends early once its JSON columns have this many bytes.
-const BYTES_MAX: usize = 1024 * 1024;
+const BYTES_MAX: usize = 256 * 1024;
 
 pub(crate) const PAYLOADS: &str = "SELECT position, first_id, last_id FROM recent WHERE position >= ?1 ORDER BY position LIMIT ?2";
 pub(crate) const FORGET: &str = "DELETE FROM recent WHERE position <= ?1";
@@ -53,7 +53,7 @@ pub(crate) fn tail(
     let after = if is_known { after } else { LivePosition { payload: 0, index: u32::MAX } };
     let mut tail =
         LiveTail { events: Vec::new(), next: after, has_more: false, has_gap: !is_known };
-    let (mut looked_at, mut bytes) = (0, 0);
+    let (mut looked_at, mut bytes, time) = (0, 0, reading.budget());
     let mut statement = reading.prepare_cached(PAYLOADS)?;
     let mut payloads = statement.query(params![after.payload, PAYLOADS_MAX])?;
     while let Some(row) = payloads.next()? {
@@ -76,6 +76,10 @@ pub(crate) fn tail(
             tail.events.push((position, event));
         }
         tail.next = LivePosition { payload, index: u32::MAX };
+        if time.is_over() {
+            tail.has_more = true;
+            return Ok(tail);
+        }
     }
     tail.has_more = looked_at >= PAYLOADS_MAX;
     Ok(tail)

@@ -8,95 +8,77 @@ pub(crate) mod producers;
 #[cfg(test)]
 mod query_plans;
 pub(crate) mod refused;
-pub(crate) mod sql_turns;
+mod sql_message;
+pub(crate) mod sql_process;
+mod sql_rows;
+pub mod sql_worker;
 pub(crate) mod trace;
 pub(crate) mod user_sql;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
 use super::apply::totals;
+use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SqlError, SqlQuery, SqlTable, StoreError, Totals,
+    SqlError, SqlQuery, SqlTable, Totals,
 };
-
-/// Signals, when dropped, that the caller no longer waits.
-#[derive(Debug, Default)]
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 impl Reader for SqliteStore {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
-        Box::pin(
-            self.readers
-                .read("read the totals", move |connection| totals::read(connection, now_ms)),
-        )
+        Box::pin(self.readers.read(ReadClass::Summary, "read the totals", move |connection| {
+            totals::read(connection, now_ms)
+        }))
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {
-        Box::pin(
-            self.readers.read("read events", move |reading| event_pages::page(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read events", move |reading| {
+            event_pages::page(reading, &query)
+        }))
     }
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
-        Box::pin(self.readers.read("trace an event", move |reading| trace::find(reading, &event)))
+        Box::pin(
+            self.readers.read(ReadClass::Page, "trace an event", move |reading| {
+                trace::find(reading, &event)
+            }),
+        )
     }
 
     fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
-        Box::pin(
-            self.readers.read("read refused events", move |reading| refused::page(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read refused events", move |reading| {
+            refused::page(reading, &query)
+        }))
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
-        Box::pin(
-            self.readers
-                .read("read producers", move |connection| producers::page(connection, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Page, "read producers", move |connection| {
+            producers::page(connection, &query)
+        }))
     }
 
     fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
-        Box::pin(
-            self.readers
-                .read("count events", move |reading| aggregate::over_weeks(reading, &query)),
-        )
+        Box::pin(self.readers.read(ReadClass::Count, "count events", move |reading| {
+            aggregate::over_weeks(reading, &query)
+        }))
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {
-        let path = self.path.clone();
-        Box::pin(async move {
-            let down = StoreError::Down { retry_after_s: 1 };
-            let Some(turn) = self.sql_turns.take().await else { return Ok(Err(SqlError::Busy)) };
-            let gone = StopOnDrop::default();
-            let is_gone = Arc::clone(&gone.0);
-            let ran = tokio::task::spawn_blocking(move || {
-                let _turn = turn;
-                user_sql::run(&path, &query, is_gone)
-            });
-            match ran.await {
-                Ok(ran) => ran.map_err(|error| StoreError::database("run a statement", error)),
-                Err(_) => Err(down),
-            }
-        })
+        Box::pin(self.sql_processes.run(query))
     }
 
     fn live_end(&self) -> Answer<'_, LivePosition> {
-        Box::pin(self.readers.read("find the end of the live view", |reading| live::end(reading)))
+        Box::pin(
+            self.readers.read(ReadClass::Live, "find the end of the live view", |reading| {
+                live::end(reading)
+            }),
+        )
     }
 
     fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
-        Box::pin(self.readers.read("follow the live view", move |reading| {
+        Box::pin(self.readers.read(ReadClass::Live, "follow the live view", move |reading| {
             live::tail(reading, &filter, after, limit)
         }))
     }

@@ -2,24 +2,26 @@
 //!
 //! Four barriers, each of which would suffice: the files are opened read-only, the connection is
 //! `query_only`, an authorizer allows only reads while the statement is compiled, and SQLite must
-//! report that the statement is read-only. Time, rows and bytes are bounded. The connection is used
-//! once and closed.
+//! report that the statement is read-only. The connection is used once and closed.
+//!
+//! A statement runs in a process of its own ([`super::sql_worker`]), because nothing inside of
+//! SQLite bounds it: one call of a function such as `instr` can run for minutes, in which no
+//! progress handler is called, a deep `LIKE` pattern overflows the stack, and each of 2,000 columns
+//! can be a value of the largest size. What is bounded here only makes errors more precise.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Statement};
-use serde_json::Value;
+use rusqlite::{Connection, ErrorCode};
 
 use super::event_pages::span;
 use super::events::COLUMNS;
+use super::sql_rows;
 use crate::store::sqlite::file::connection::open_reader;
 use crate::store::sqlite::weeks::{catalog, open};
 use crate::store::{PropertyPath, SqlError, SqlQuery, SqlTable, Week};
@@ -30,38 +32,89 @@ const VALUE_BYTES_MAX: i32 = 4 * 1024 * 1024;
 const WEEKS_MAX: usize = 10;
 /// The longest statement, in bytes.
 const SQL_BYTES_MAX: i32 = 64 * 1024;
+/// The longest pattern of `LIKE` and `GLOB`, in bytes.
+const PATTERN_BYTES_MAX: i32 = 4 * 1024;
+/// The longest error message, in characters.
+const ERROR_CHARS_MAX: usize = 500;
 /// How many steps of SQLite's virtual machine run between two checks of the time limit.
-const STEPS: i32 = 10_000;
+const STEPS: i32 = 1_000;
 
-/// Runs a statement. It stops early once `is_gone` is true.
-pub(crate) fn run(
-    path: &Path,
-    query: &SqlQuery,
-    is_gone: Arc<AtomicBool>,
-) -> rusqlite::Result<Result<SqlTable, SqlError>> {
-    let (mut connection, weeks) = open(path, query)?;
-    let is_late = Arc::new(AtomicBool::new(false));
-    guard(&mut connection, query.time_max, &is_late, is_gone)?;
-    let table = connection.prepare(&query.sql).and_then(|mut statement| {
-        if statement.readonly() { read(&mut statement, query).map(Some) } else { Ok(None) }
-    });
-    Ok(match table {
-        Ok(Some(table)) => Ok(SqlTable { weeks, ..table }),
-        Ok(None) => Err(SqlError::NotReadOnly),
-        Err(_) if is_late.load(Ordering::Relaxed) => Err(SqlError::TooSlow(query.time_max)),
-        Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly) => {
-                Err(SqlError::NotReadOnly)
+/// What a statement runs on.
+#[derive(Debug)]
+pub(super) struct Opened {
+    connection: Connection,
+    weeks: Vec<Week>,
+}
+
+impl Opened {
+    /// Runs a statement.
+    pub(super) fn run(mut self, query: &SqlQuery) -> Result<SqlTable, SqlError> {
+        let is_late = Arc::new(AtomicBool::new(false));
+        let table = guard(&mut self.connection, query.time_max, &is_late)
+            .and_then(|()| self.connection.prepare(&query.sql))
+            .map_err(Stop::from)
+            .and_then(|mut statement| {
+                if statement.readonly() {
+                    sql_rows::read(&mut statement, query)
+                } else {
+                    Err(Stop::Refused(SqlError::NotReadOnly))
+                }
+            });
+        match table {
+            Ok(table) => Ok(SqlTable { weeks: self.weeks, ..table }),
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Sqlite(_)) if is_late.load(Ordering::Relaxed) => {
+                Err(SqlError::TooSlow(query.time_max))
             }
-            _ => Err(SqlError::Invalid(error.to_string())),
-        },
-    })
+            Err(Stop::Sqlite(error)) => Err(refusal(&error)),
+        }
+    }
+}
+
+/// Why a statement ended early.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Sqlite(rusqlite::Error),
+    Refused(SqlError),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+fn refusal(error: &rusqlite::Error) -> SqlError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly) => {
+            SqlError::NotReadOnly
+        }
+        Some(ErrorCode::OutOfMemory) => SqlError::TooMuchMemory,
+        // The only files that a statement opens or writes are temporary ones.
+        Some(ErrorCode::CannotOpen | ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+            SqlError::TooManyTemporaries
+        }
+        Some(ErrorCode::TooBig) => SqlError::Invalid(format!(
+            "{error}: a text or blob may have up to {VALUE_BYTES_MAX} bytes, and a statement \
+             {SQL_BYTES_MAX}"
+        )),
+        _ => SqlError::Invalid(shortened(error.to_string())),
+    }
+}
+
+/// The message of an error, which may contain the whole statement.
+fn shortened(mut message: String) -> String {
+    if let Some((end, _)) = message.char_indices().nth(ERROR_CHARS_MAX) {
+        message.truncate(end);
+        message.push('…');
+    }
+    message
 }
 
 /// Opens store.db with the files of events attached, which the view `events` combines. The view
 /// `numbered` has the same columns for events with a sequence number, and finds those of one
 /// producer without reading the others.
-fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week>)> {
+pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
     let connection = open_reader(path)?;
     // Large sorts go to temporary files, so that one statement cannot use up the memory.
     connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
@@ -72,6 +125,9 @@ fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week
         let file = open::path(folder, *week);
         // Attached files are opened like the first one: read-only.
         connection.execute(&format!("ATTACH ?1 AS week{at}"), [file.to_string_lossy()])?;
+        // Opens the log as well, so that a statement opens no file but temporary ones.
+        let schema = format!("SELECT count(*) FROM week{at}.sqlite_schema");
+        connection.query_row(&schema, [], |_| Ok(()))?;
         parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
         with_numbers.push(numbered(&format!("week{at}")));
     }
@@ -90,8 +146,9 @@ fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<(Connection, Vec<Week
     add_property_function(&connection)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
-    Ok((connection, weeks))
+    Ok(Opened { connection, weeks })
 }
 
 /// A statement that returns the events of all runs in `file`, so that runs find those of one
@@ -128,7 +185,6 @@ fn guard(
     connection: &mut Connection,
     time_max: Duration,
     is_late: &Arc<AtomicBool>,
-    is_gone: Arc<AtomicBool>,
 ) -> rusqlite::Result<()> {
     connection.authorizer(Some(authorize))?;
     let is_late = Arc::clone(is_late);
@@ -139,7 +195,7 @@ fn guard(
         Some(move || {
             let too_late = tokio::time::Instant::now() >= end;
             is_late.fetch_or(too_late, Ordering::Relaxed);
-            too_late || is_gone.load(Ordering::Relaxed)
+            too_late
         }),
     )
 }
@@ -172,45 +228,4 @@ fn is_harmless(function: &str) -> bool {
         "randomblob",
     ];
     !not.iter().any(|name| function.eq_ignore_ascii_case(name))
-}
-
-fn read(statement: &mut Statement<'_>, query: &SqlQuery) -> rusqlite::Result<SqlTable> {
-    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut table = SqlTable { columns, ..SqlTable::default() };
-    let mut rows = statement.query([])?;
-    let mut bytes = 0;
-    while let Some(row) = rows.next()? {
-        if table.rows.len() >= query.rows_max || bytes >= query.bytes_max {
-            table.truncated = true;
-            break;
-        }
-        let mut values = Vec::with_capacity(table.columns.len());
-        for at in 0..table.columns.len() {
-            let value = row.get_ref(at)?;
-            bytes += bytes_of(value);
-            values.push(json(value));
-        }
-        table.rows.push(values);
-    }
-    Ok(table)
-}
-
-/// About how many bytes a value takes in memory.
-fn bytes_of(value: ValueRef<'_>) -> usize {
-    32 + match value {
-        ValueRef::Text(text) => text.len(),
-        ValueRef::Blob(blob) => 2 * blob.len(),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => 0,
-    }
-}
-
-/// Blobs become hexadecimal digits. Ids are blobs of 16 bytes.
-fn json(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => number.into(),
-        ValueRef::Real(number) => number.into(),
-        ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
-        ValueRef::Blob(blob) => HEXLOWER.encode(blob).into(),
-    }
 }

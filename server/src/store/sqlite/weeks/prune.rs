@@ -12,6 +12,7 @@ use super::catalog;
 use super::files::StoreFiles;
 use super::open::path;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
+use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::writer::step::Guard;
 use crate::store::week::first_row_at;
@@ -81,9 +82,11 @@ fn outcomes_from_ms(store: &Connection, keep: &RetentionLimits) -> rusqlite::Res
 impl SqliteStore {
     pub(crate) async fn prune_all(&self, keep: RetentionLimits) -> Result<Pruned, StoreError> {
         let folder = self.folder.clone();
-        let due = self.readers.read("find weeks beyond the retention limits", move |reading| {
-            Ok((due(reading, &folder, &keep)?, catalog::removed(reading)?))
-        });
+        let due = self.readers.read(
+            ReadClass::Work,
+            "find weeks beyond the retention limits",
+            move |reading| Ok((due(reading, &folder, &keep)?, catalog::removed(reading)?)),
+        );
         let (due, removed) = due.await?;
         for week in &due {
             let week = *week;

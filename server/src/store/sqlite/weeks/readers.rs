@@ -10,6 +10,8 @@ use rusqlite::{Connection, ErrorCode};
 use super::catalog;
 use super::open::path;
 use crate::store::sqlite::file::connection::open_reader;
+use crate::store::sqlite::file::read_class::ReadClass;
+use crate::store::sqlite::file::read_end::{ReadEnd, TimeBudget};
 use crate::store::sqlite::file::readers::Readers;
 use crate::store::{StoreError, Week};
 
@@ -32,14 +34,17 @@ impl WeekReaders {
     /// Runs `read` on a thread that may block. Everything it reads from store.db is of the same
     /// commit.
     ///
-    /// Dropping the future does not stop a read that has begun.
+    /// Dropping the future interrupts it.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
+        class: ReadClass,
         doing: &'static str,
         read: impl FnOnce(&Reading<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let weeks = Arc::clone(&self.weeks);
-        self.store.read(doing, move |store| read(&Reading { store, weeks: &weeks })).await
+        let read =
+            move |store: &Connection, end: &ReadEnd| read(&Reading { store, weeks: &weeks, end });
+        self.store.read_until(class, doing, read).await
     }
 
     /// Stops the connections that are open now from being reused, because their files are about to
@@ -59,6 +64,7 @@ impl WeekReaders {
 pub(crate) struct Reading<'a> {
     store: &'a Connection,
     weeks: &'a WeekPool,
+    end: &'a ReadEnd,
 }
 
 impl Deref for Reading<'_> {
@@ -70,6 +76,11 @@ impl Deref for Reading<'_> {
 }
 
 impl Reading<'_> {
+    /// How long the read may go on before it returns what it has.
+    pub(crate) fn budget(&self) -> TimeBudget {
+        self.end.budget()
+    }
+
     /// Reads the events of `week`, or `None` if the week has no file. A file that a crash left of a
     /// removed week is not read.
     pub(crate) fn week<T>(
@@ -80,8 +91,10 @@ impl Reading<'_> {
         if catalog::is_removed(self.store, week)? {
             return Ok(None);
         }
-        let Some((connection, epoch)) = self.weeks.take(week)? else { return Ok(None) };
+        let Some((mut connection, epoch)) = self.weeks.take(week)? else { return Ok(None) };
+        self.end.interrupt(&mut connection)?;
         let value = read(&connection)?;
+        ReadEnd::forget(&mut connection)?;
         self.weeks.give_back(week, connection, epoch);
         Ok(Some(value))
     }
