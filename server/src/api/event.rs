@@ -25,6 +25,7 @@ use crate::store::{
 #[derive(Serialize)]
 struct MissingJson {
     event_id: String,
+    source: String,
     producer: String,
     seq: u64,
     state: &'static str,
@@ -34,15 +35,23 @@ struct MissingJson {
 }
 
 /// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
-/// producer and sequence number, or the one that its client chose.
+/// producer and sequence number, or the one that its client chose. Each source has numbers of its
+/// own: with `source`, a number is looked up in that one.
 pub async fn event(
     _: Reader,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    params: Params,
+    mut params: Params,
 ) -> Result<JsonResponse, Problem> {
-    params.finish("none")?;
-    let trace = match parse_ref(&id) {
+    let source = params.text("source");
+    params.finish("source")?;
+    let event = match (parse_ref(&id), source) {
+        (Some(EventRef::Number(producer, seq)), Some(source)) => {
+            Some(EventRef::NumberOf(source, producer, seq))
+        }
+        (event, _) => event,
+    };
+    let trace = match event {
         Some(event) => app.storage.reader.event(event).await?,
         None => None,
     };
@@ -58,9 +67,9 @@ pub async fn event(
             let timeline = timeline::refused(&event, &repeats);
             JsonResponse::new(&RefusedJson::new(&event).traced(metadata, timeline))
         }
-        Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
+        Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
             let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
-            JsonResponse::new(&missing(producer, seq, verdict, reason, last_heard_ms))
+            JsonResponse::new(&missing(source, (producer, seq), verdict, reason, last_heard_ms))
         }
         Some(EventTrace::Removed { removed_ms }) => Err(removed(removed_ms)),
         None => Err(Problem::not_found(format!(
@@ -114,8 +123,8 @@ fn after_grace(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Comple
 }
 
 fn missing(
-    producer: Producer,
-    seq: u64,
+    source: String,
+    (producer, seq): (Producer, u64),
     verdict: Completeness,
     reason: Option<String>,
     last_heard_ms: i64,
@@ -123,6 +132,7 @@ fn missing(
     let state = verdict.name();
     MissingJson {
         event_id: format!("{producer}-{seq}"),
+        source,
         producer: producer.to_string(),
         seq,
         state,

@@ -32,6 +32,7 @@ mod retry;
 mod routes;
 mod set_aside;
 mod sinks;
+mod sources;
 mod span;
 mod sql;
 mod timeline;
@@ -55,6 +56,7 @@ pub use retry::retry;
 pub use routes::{ApiRoute, ApiRoutes, ChecksCallerFirst};
 pub use set_aside::{retry_payload, set_aside};
 pub use sinks::{pause, resume};
+pub use sources::forget_source;
 pub use sql::query;
 pub use totals::totals;
 

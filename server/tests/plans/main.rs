@@ -20,6 +20,7 @@ const SMALL: [(&str, &str); 7] = [
     ("refinery_schema_history", "a row a migration"),
     ("sqlite_schema", "a row a table or index"),
     ("sinks", "a few rows, made by hand"),
+    ("sources", "one row for each source that a key was made for"),
 ];
 /// Statements that may begin at a table's first row, or sort, with how each begins and why it reads
 /// little.

@@ -129,7 +129,7 @@ fn the_limit_of_producers_is_exact_and_repeated_names_count_once() {
     }
     let error = notes(&list(limits::PRODUCERS_MAX + 1, named)).unwrap_err();
     assert!(
-        error.contains("invalid length 1001, expected an object of at most 1000 producers"),
+        error.contains("invalid length 101, expected an object of at most 100 producers"),
         "{error}"
     );
 

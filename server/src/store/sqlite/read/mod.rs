@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
-use super::apply::totals;
+use super::apply::{sources, totals};
 use super::store::SqliteStore;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SqlError, SqlQuery, SqlTable, StoreError, Totals,
+    SourceTotals, SqlError, SqlQuery, SqlTable, StoreError, Totals,
 };
 
 /// Signals, when dropped, that the caller no longer waits.
@@ -40,6 +40,12 @@ impl Reader for SqliteStore {
         Box::pin(
             self.readers
                 .read("read the totals", move |connection| totals::read(connection, now_ms)),
+        )
+    }
+
+    fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
+        Box::pin(
+            self.readers.read("read the counts of sources", |connection| sources::read(connection)),
         )
     }
 
