@@ -250,7 +250,7 @@ fn messages_say_what_was_wrong_with_the_body() {
     assert!(message(r#"{"events":5}"#).contains("expected an array of events"));
     assert!(
         message(r#"{"producers":5,"events":[]}"#)
-            .contains("expected an object of at most 1000 producers")
+            .contains("expected an object of at most 100 producers")
     );
     let many = format!("[{}]", list(limits::EVENTS_MAX + 1, |_| "{}".into()));
     assert_eq!(message(&many), "the body has more than 1000 events");

@@ -1,6 +1,7 @@
 //! What a hostile client with the public key of one source can do to the counts, and how an
 //! operator forgets it.
 
+use lamplight_wire::Producer;
 use serde_json::{Value, json};
 
 use crate::harness::{ADMIN_TOKEN, Reply, SECRET_KEY, Server, WRITE_KEY};
@@ -96,4 +97,22 @@ fn a_forgotten_source_no_longer_counts_what_did_not_arrive() {
     let totals = server.settled();
     let counts = ["made", "stored", "duplicates", "in_flight"].map(|it| totals[it].clone());
     assert_eq!(counts, [1, 1, 1, 0].map(Value::from), "the same claim counts no more");
+}
+
+#[test]
+fn declarations_without_events_use_up_the_rate_of_their_key() {
+    let (_dir, server) = server();
+    let bearer = format!("Bearer {ADMIN_TOKEN}");
+    let body = json!({"kind": "write", "source": "web", "events_per_s": 1}).to_string();
+    let made = server.post("/api/keys", &[("authorization", &bearer)], body.as_bytes()).json();
+    let key = format!("Bearer {}", made["key"].as_str().unwrap());
+    let headers = [("authorization", key.as_str()), ("content-type", "application/json")];
+    let named = |bits: u128| (Producer::from_bits(bits).to_string(), json!({"next": 2}));
+    let producers: serde_json::Map<String, Value> = (0..100).map(named).collect();
+    let body = json!({"v": 1, "events": [], "producers": producers}).to_string();
+    assert_eq!(server.post("/v1/events", &headers, body.as_bytes()).status, 200);
+    let refused = server.post("/v1/events", &headers, body.as_bytes());
+    assert_eq!((refused.status, refused.problem()), (429, "rate_limited".into()));
+    let wait_s: u32 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((30..=100).contains(&wait_s), "{wait_s} s for what costs as much as 100 events");
 }

@@ -27,6 +27,7 @@ pub(super) fn add(
          received = received + excluded.received, declared = declared + excluded.declared, \
          missing = missing + excluded.missing",
     )?;
+    let changes = changes.iter().filter(|(_, change)| **change != SourceChange::default());
     for (source, it) in changes {
         add.execute(params![source, it.producers, it.made, it.received, it.declared, it.missing])?;
     }
