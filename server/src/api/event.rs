@@ -36,7 +36,7 @@ struct MissingJson {
 
 /// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
 /// producer and sequence number, or the one that its client chose. Each source has numbers of its
-/// own: with `source`, a number is looked up in that one.
+/// own: with `source`, a number or an id is looked up in that one.
 pub async fn event(
     _: Reader,
     State(app): State<Arc<App>>,
@@ -49,6 +49,7 @@ pub async fn event(
         (Some(EventRef::Number(producer, seq)), Some(source)) => {
             Some(EventRef::NumberOf(source, producer, seq))
         }
+        (Some(EventRef::ClientId(id)), Some(source)) => Some(EventRef::ClientIdOf(source, id)),
         (event, _) => event,
     };
     let trace = match event {

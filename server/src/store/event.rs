@@ -166,8 +166,11 @@ pub enum EventRef {
     Number(Producer, u64),
     /// By its source, its producer and its number.
     NumberOf(String, Producer, u64),
-    /// By the id that its client gave it.
+    /// By the id that its client gave it, in any source. One that is stored comes first, and of
+    /// those the one that came with a secret key.
     ClientId(String),
+    /// By its source, and the id that its client gave it.
+    ClientIdOf(String, String),
 }
 
 /// An event in `events`, and when it got there.

@@ -177,6 +177,7 @@ async fn read(storage: &Storage) {
     }
     storage.reader.sources().await.unwrap();
     storage.reader.event(EventRef::NumberOf("web".into(), producer, 1)).await.unwrap();
+    storage.reader.event(EventRef::ClientIdOf("web".into(), "x".into())).await.unwrap();
     storage.events.forget("web".into()).await.unwrap();
 }
 

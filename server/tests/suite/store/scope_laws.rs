@@ -79,6 +79,20 @@ async fn ids_count_within_their_source_and_kind_of_key(Backend { storage, .. }: 
     let plans = [one(1), secret(one(2)), from("other", one(3)), secret(one(4)), one(5)];
     let stored: Vec<u64> = apply(&storage, plans).await.iter().map(|it| it.stored).collect();
     assert_eq!(stored, [1, 1, 1, 0, 0], "another key of the same kind and source is a retry");
+    for (event, want) in [
+        (EventRef::ClientId("order-1".into()), 2),
+        (EventRef::ClientIdOf("web".into(), "order-1".into()), 2),
+        (EventRef::ClientIdOf("other".into(), "order-1".into()), 3),
+    ] {
+        match storage.reader.event(event.clone()).await.unwrap() {
+            Some(EventTrace::Stored { event: found, .. }) => {
+                assert_eq!(found.row.payload.0.as_u128(), want, "{event:?}");
+            }
+            other => panic!("{event:?}: {other:?}"),
+        }
+    }
+    let nowhere = EventRef::ClientIdOf("nowhere".into(), "order-1".into());
+    assert!(storage.reader.event(nowhere).await.unwrap().is_none());
     let again = [secret(one(6)), one(7)];
     assert!(apply(&storage, again).await.iter().all(|it| it.duplicates == 1));
 }
@@ -179,9 +193,9 @@ async fn a_forgotten_source_counts_only_what_arrived(backend: Backend) {
 async fn the_ranges_of_a_producer_are_listed_in_pages(Backend { storage, .. }: Backend) {
     // Of four numbers, the first arrives, the third is dropped, and the others are missing.
     let arrive = (0..500).map(|step| (number(1, step * 4 + 1), good("a")));
-    let ranges: Vec<_> = (0..500)
-        .map(|step| (["quota", "rejected"][step as usize % 2], (step * 4 + 3, step * 4 + 3)))
-        .collect();
+    let reason = |step: u64| if step.is_multiple_of(2) { "quota" } else { "rejected" };
+    let range = |step: u64| (step * 4 + 3, step * 4 + 3);
+    let ranges: Vec<_> = (0..500).map(|step| (reason(step), range(step))).collect();
     let declared = declaring(plan(2, Vec::new()), producer(1), 2_001, &ranges);
     apply(&storage, [plan(1, arrive.collect()), declared]).await;
     let (mut holes, mut given_up, mut after_number, mut pages) = (0, 0, 0, 0);

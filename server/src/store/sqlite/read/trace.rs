@@ -39,31 +39,41 @@ pub(crate) fn find(
         EventRef::NumberOf(source, producer, seq) => {
             by_number(reading, *producer, *seq, Some(source))
         }
-        EventRef::ClientId(name) => by_name(reading, name),
+        EventRef::ClientId(name) => by_name(reading, name, None),
+        EventRef::ClientIdOf(source, name) => by_name(reading, name, Some(source)),
     }
 }
 
 /// Client ids are pruned before the events are. Then the events themselves are searched. An event
-/// that is stored comes before one of another source that cannot be.
-fn by_name(reading: &Reading<'_>, name: &str) -> rusqlite::Result<Option<EventTrace>> {
+/// that is stored comes before one of another source that cannot be, and one that came with a
+/// secret key before one that anybody can have sent.
+fn by_name(
+    reading: &Reading<'_>,
+    name: &str,
+    source: Option<&str>,
+) -> rusqlite::Result<Option<EventTrace>> {
     let known = first_arrival(
         reading,
-        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY refused, received_ms LIMIT 1",
-        params![name],
+        "SELECT id FROM event_ids WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+         ORDER BY refused, key_kind DESC, received_ms LIMIT 1",
+        params![name, source],
     )?;
     if let Some(id) = known {
         return by_row(reading, id);
     }
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     for week in catalog::between(reading, all, WEEKS_MAX)? {
-        let sql = "SELECT id FROM events WHERE event_id = ?1 ORDER BY source, id LIMIT 1";
-        let stored = reading.week(week, |events| first_arrival(events, sql, params![name]))?;
+        let sql = "SELECT id FROM events WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+                   ORDER BY source, id LIMIT 1";
+        let stored =
+            reading.week(week, |events| first_arrival(events, sql, params![name, source]))?;
         if let Some(id) = stored.flatten() {
             return by_row(reading, id);
         }
     }
-    let sql = "SELECT id FROM outcomes WHERE event_id = ?1 AND state = 'invalid' LIMIT 1";
-    first_arrival(reading, sql, params![name])?.map_or(Ok(None), |id| by_row(reading, id))
+    let sql = "SELECT id FROM outcomes WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+               AND state = 'invalid' LIMIT 1";
+    first_arrival(reading, sql, params![name, source])?.map_or(Ok(None), |id| by_row(reading, id))
 }
 
 fn first_arrival(

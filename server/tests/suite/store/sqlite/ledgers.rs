@@ -50,16 +50,16 @@ fn read(folder: &Path, sql: &str) -> u64 {
 /// Counts the bytes of texts that are written to ledgers from now on.
 fn count_bytes(folder: &Path) {
     let texts = "coalesce(length(NEW.received_json), 0) + coalesce(length(NEW.dropped_json), 0)";
-    let mut sql = "CREATE TABLE written (bytes INTEGER NOT NULL);".to_owned();
+    let mut sql = vec!["CREATE TABLE written (bytes INTEGER NOT NULL);".to_owned()];
     for table in ["producers", "long_ledgers"] {
         for when in ["INSERT", "UPDATE"] {
-            sql += &format!(
+            sql.push(format!(
                 "CREATE TRIGGER {table}_{when} AFTER {when} ON {table} \
                  BEGIN INSERT INTO written VALUES ({texts}); END;"
-            );
+            ));
         }
     }
-    by_hand(&folder.join("store.db"), &sql);
+    by_hand(&folder.join("store.db"), &sql.concat());
 }
 
 fn written(folder: &Path) -> u64 {

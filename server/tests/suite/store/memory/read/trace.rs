@@ -1,8 +1,10 @@
 //! All that is known about one event.
 
 use lamplight_server::store::ledger::Ledger;
+use std::sync::Arc;
+
 use lamplight_server::store::{
-    EventRef, EventTrace, Outcome, RefusedEvent, Repeat, RowId, StoredEvent, Week,
+    EventRef, EventRow, EventTrace, Outcome, RefusedEvent, Repeat, RowId, StoredEvent, Week,
 };
 use lamplight_wire::Producer;
 
@@ -20,18 +22,28 @@ impl EventTables {
             EventRef::NumberOf(source, producer, seq) => {
                 self.trace_number(*producer, *seq, Some(source))
             }
-            EventRef::ClientId(id) => {
-                let known = self.client_ids.iter().filter(|((_, _, known), _)| known == id);
-                let known =
-                    known.min_by_key(|(_, (owner, received_ms))| (owner.is_refused, *received_ms));
-                let stored = || self.rows.values().find(|row| row.event_id.as_ref() == Some(id));
-                let row = known
-                    .map(|(_, (owner, _))| owner.arrival)
-                    .or_else(|| stored().map(|row| row.id))
-                    .or_else(|| self.invalid(|event| event.event_id.as_ref() == Some(id)))?;
-                self.trace_row(row)
-            }
+            EventRef::ClientId(id) => self.trace_id(id, None),
+            EventRef::ClientIdOf(source, id) => self.trace_id(id, Some(source)),
         }
+    }
+
+    fn trace_id(&self, id: &String, source: Option<&str>) -> Option<EventTrace> {
+        let is_asked = |it: &str| source.is_none_or(|source| source == it);
+        let known = self.client_ids.iter();
+        let known = known.filter(|((source, _, known), _)| known == id && is_asked(source));
+        let known = known.min_by_key(|((_, is_secret, _), (owner, received_ms))| {
+            (owner.is_refused, !is_secret, *received_ms)
+        });
+        let is_named =
+            |row: &&Arc<EventRow>| row.event_id.as_ref() == Some(id) && is_asked(&row.source);
+        let stored = || self.rows.values().find(is_named);
+        let row = known
+            .map(|(_, (owner, _))| owner.arrival)
+            .or_else(|| stored().map(|row| row.id))
+            .or_else(|| {
+                self.invalid(|it| it.event_id.as_ref() == Some(id) && is_asked(&it.source))
+            })?;
+        self.trace_row(row)
     }
 
     fn invalid(&self, is_wanted: impl Fn(&RefusedEvent) -> bool) -> Option<RowId> {
