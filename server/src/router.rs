@@ -86,6 +86,7 @@ pub fn api_routes() -> ApiRoutes {
         .get("/api/payloads/set-aside", api::set_aside)
         .post("/api/payloads/{id}/retry", api::retry_payload)
         .post("/api/retention/trust-clock", api::trust_clock)
+        .post("/api/sources/{name}/forget", api::forget_source)
         .get("/api/keys", api::keys)
         .post("/api/keys", api::create_key)
         .patch("/api/keys/{id}", api::change_key)

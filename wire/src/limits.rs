@@ -18,7 +18,7 @@ pub const DEPTH_MAX: usize = 64;
 /// over any number of producers then fit into 64 bits.
 pub const SEQ_MAX: u64 = u32::MAX as u64;
 /// Most producers in one batch: the sender's own and a few adopted ones.
-pub const PRODUCERS_MAX: usize = 1_000;
+pub const PRODUCERS_MAX: usize = 100;
 /// Most ranges one producer may declare dropped, per reason, in one batch.
 pub const RANGES_MAX: usize = 1_000;
 /// Most reasons for which one producer may declare numbers dropped, in one batch.

@@ -87,6 +87,44 @@ impl Ranges {
         }
     }
 
+    /// Whether a range of the set overlaps or touches the numbers from `from` to `to`.
+    pub fn meets(&self, from: u64, to: u64) -> bool {
+        let at = self.0.partition_point(|range| range.1.saturating_add(1) < from);
+        self.0.get(at).is_some_and(|range| range.0 <= to.saturating_add(1))
+    }
+
+    /// The numbers of this set and of `other`. Takes time in proportion to the ranges of both.
+    #[must_use]
+    pub fn merged(&self, other: &Self) -> Self {
+        let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let mut merged: Vec<(u64, u64)> = Vec::with_capacity(self.0.len() + other.0.len());
+        loop {
+            let takes_left = match (left.peek(), right.peek()) {
+                (Some(left), Some(right)) => left.0 <= right.0,
+                (Some(_), None) => true,
+                (None, _) => false,
+            };
+            let Some(&(from, to)) = (if takes_left { left.next() } else { right.next() }) else {
+                return Self(merged);
+            };
+            match merged.last_mut() {
+                Some(last) if from <= last.1.saturating_add(1) => last.1 = last.1.max(to),
+                _ => merged.push((from, to)),
+            }
+        }
+    }
+
+    /// The numbers of the set that are above `after` and at most `last`.
+    #[must_use]
+    pub fn within(&self, after: u64, last: u64) -> Self {
+        let first = self.0.partition_point(|range| range.1 <= after);
+        let ranges = self.0.get(first..).unwrap_or_default().iter();
+        let ranges = ranges.take_while(|range| range.0 <= last);
+        Self(
+            ranges.map(|range| (range.0.max(after.saturating_add(1)), range.1.min(last))).collect(),
+        )
+    }
+
     /// The numbers from 1 up to but not including `end` that are not in the set.
     #[must_use]
     pub fn holes(&self, end: u64) -> Self {

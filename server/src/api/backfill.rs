@@ -52,7 +52,7 @@ pub async fn backfill(
     let dry_run = dry_run.unwrap_or(false);
     let by_seq = filter.producer.is_some();
     let mut next = params.value("cursor", CURSOR, |text| {
-        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(_)))
+        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
     })?;
     params.finish(KNOWN)?;
     if filter.from_ms.is_none() {

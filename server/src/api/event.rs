@@ -26,6 +26,7 @@ use crate::store::{
 #[derive(Serialize)]
 struct MissingJson {
     event_id: String,
+    source: String,
     producer: String,
     seq: u64,
     state: &'static str,
@@ -35,15 +36,24 @@ struct MissingJson {
 }
 
 /// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
-/// producer and sequence number, or the one that its client chose.
+/// producer and sequence number, or the one that its client chose. Each source has numbers of its
+/// own: with `source`, a number or an id is looked up in that one.
 pub async fn event(
     _: Reader<List>,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
-    params: Params,
+    mut params: Params,
 ) -> Result<JsonResponse, Problem> {
-    params.finish("none")?;
-    let trace = match parse_ref(&id) {
+    let source = params.text("source");
+    params.finish("source")?;
+    let event = match (parse_ref(&id), source) {
+        (Some(EventRef::Number(producer, seq)), Some(source)) => {
+            Some(EventRef::NumberOf(source, producer, seq))
+        }
+        (Some(EventRef::ClientId(id)), Some(source)) => Some(EventRef::ClientIdOf(source, id)),
+        (event, _) => event,
+    };
+    let trace = match event {
         Some(event) => app.storage.reader.event(event).await?,
         None => None,
     };
@@ -59,9 +69,9 @@ pub async fn event(
             let timeline = timeline::refused(&event, &repeats);
             JsonResponse::new(&RefusedJson::new(&event).traced(metadata, timeline))
         }
-        Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms }) => {
+        Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
             let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
-            JsonResponse::new(&missing(producer, seq, verdict, reason, last_heard_ms))
+            JsonResponse::new(&missing(source, (producer, seq), verdict, reason, last_heard_ms))
         }
         Some(EventTrace::Removed { removed_ms }) => Err(removed(removed_ms)),
         None => Err(Problem::not_found(format!(
@@ -115,8 +125,8 @@ fn after_grace(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Comple
 }
 
 fn missing(
-    producer: Producer,
-    seq: u64,
+    source: String,
+    (producer, seq): (Producer, u64),
     verdict: Completeness,
     reason: Option<String>,
     last_heard_ms: i64,
@@ -124,6 +134,7 @@ fn missing(
     let state = verdict.name();
     MissingJson {
         event_id: format!("{producer}-{seq}"),
+        source,
         producer: producer.to_string(),
         seq,
         state,

@@ -69,7 +69,7 @@ fn read_query(mut params: Params) -> Result<(EventQuery, Option<ReceivedJson>), 
     let (filter, span) = filter::read(&mut params)?;
     let by_seq = filter.producer.is_some();
     let after = params.value("cursor", CURSOR, |text| {
-        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(_)))
+        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
     })?;
     let query = EventQuery { filter, after, limit: params.limit()? };
     params.finish(KNOWN)?;
@@ -95,13 +95,16 @@ fn read_refused(mut params: Params, outcome: Outcome) -> Result<RefusedQuery, Pr
 pub(super) fn write_cursor(position: Position) -> String {
     match position {
         Position::Row(id) => id.to_string(),
-        Position::Seq(seq) => format!("seq{seq}"),
+        Position::Seq(seq, RowId(id)) => format!("seq{seq}-{id}"),
     }
 }
 
 pub(super) fn read_cursor(text: &str) -> Option<Position> {
     match text.strip_prefix("seq") {
-        Some(seq) => seq.parse().ok().map(Position::Seq),
+        Some(place) => {
+            let (seq, id) = place.split_once('-')?;
+            Some(Position::Seq(seq.parse().ok()?, RowId(Uuid::try_parse(id).ok()?)))
+        }
         None => Uuid::try_parse(text).ok().map(|id| Position::Row(RowId(id))),
     }
 }

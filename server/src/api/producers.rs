@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::access::Reader;
 use super::cost::List;
 use super::json::JsonResponse;
-use super::params::Params;
+use super::params::{PRODUCER, Params};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::store::{Completeness, ProducerCursor, ProducerQuery, ProducerRow};
@@ -26,11 +26,28 @@ struct ProducerJson {
     source: String,
     made: u64,
     received: u64,
+    missing: u64,
+    /// The first ranges of numbers that did not arrive and were not declared.
     holes: Vec<(u64, u64)>,
     declared: Vec<DeclaredJson>,
+    /// The number after which the ranges continue, if there are more.
+    next_number: Option<u64>,
+    /// What the producer claims that is not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    doubt: Option<DoubtJson>,
     verdict: &'static str,
     first_heard: i64,
     last_heard: i64,
+}
+
+#[derive(Serialize)]
+struct DoubtJson {
+    /// The highest number that it claims to have assigned, if that is too far ahead of what
+    /// arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<u64>,
+    /// How many declared numbers its ledger had no room for.
+    refused: u64,
 }
 
 #[derive(Serialize)]
@@ -39,7 +56,8 @@ struct DeclaredJson {
     ranges: Vec<(u64, u64)>,
 }
 
-/// `GET /api/producers`: a page of producers, most recently heard from first.
+/// `GET /api/producers`: a page of producers, most recently heard from first. With `producer`, its
+/// ledgers in all sources.
 pub async fn producers(
     _: Reader<List>,
     State(app): State<Arc<App>>,
@@ -52,23 +70,31 @@ pub async fn producers(
             Completeness::from_name,
         )?,
         source: params.text("source"),
+        producer: params.value("producer", PRODUCER, Producer::parse)?,
+        after_number: params
+            .value("after", "a number, such as `next_number`", |text| text.parse().ok())?
+            .unwrap_or(0),
         after: params.value("cursor", "the `next` of a page with the same filters", read_cursor)?,
         limit: params.limit()?,
         now_ms: app.clock.now_ms(),
     };
-    params.finish("verdict, source, limit, cursor")?;
+    params.finish("verdict, source, producer, after, limit, cursor")?;
     let page = app.storage.reader.producers(query).await?;
     JsonResponse::new(&PageJson {
         producers: page.producers.into_iter().map(producer).collect(),
-        next: page.next.map(|next| format!("{}-{}", next.last_heard_ms, next.producer)),
+        next: page
+            .next
+            .map(|next| format!("{}-{}-{}", next.last_heard_ms, next.producer, next.scope)),
     })
 }
 
 fn read_cursor(text: &str) -> Option<ProducerCursor> {
-    let (last_heard_ms, producer) = text.rsplit_once('-')?;
+    let (last_heard_ms, rest) = text.split_once('-')?;
+    let (producer, scope) = rest.split_once('-')?;
     Some(ProducerCursor {
         last_heard_ms: last_heard_ms.parse().ok()?,
         producer: Producer::parse(producer)?,
+        scope: scope.to_owned(),
     })
 }
 
@@ -79,8 +105,13 @@ fn producer(row: ProducerRow) -> ProducerJson {
         source: row.source,
         made: row.made,
         received: row.received,
-        holes: pairs(&row.holes),
+        missing: row.missing,
+        holes: pairs(&row.unarrived.holes),
+        next_number: row.unarrived.next,
+        doubt: (row.claimed.is_some() || row.refused > 0)
+            .then_some(DoubtJson { claimed: row.claimed, refused: row.refused }),
         declared: row
+            .unarrived
             .declared
             .iter()
             .map(|(reason, ranges)| DeclaredJson { reason: reason.clone(), ranges: pairs(ranges) })

@@ -14,6 +14,7 @@ use super::sinks::SinkJson;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusal_counts::{RefusalCounts, RefusalSums};
+use crate::store::SourceTotals;
 
 #[derive(Serialize)]
 struct TotalsJson {
@@ -29,7 +30,20 @@ struct TotalsJson {
     lost: u64,
     queue: QueueJson,
     refused: RefusedRequestsJson,
+    /// The numbered events of each source.
+    sources: BTreeMap<String, SourceJson>,
     sinks: BTreeMap<String, SinkJson>,
+}
+
+/// The counts of one source's ledgers: `made = received + declared + missing`.
+#[derive(Serialize)]
+struct SourceJson {
+    producers: u64,
+    made: u64,
+    received: u64,
+    declared: u64,
+    /// In flight or lost.
+    missing: u64,
 }
 
 /// Payloads on disk that are not processed yet. Their events are in none of the counts.
@@ -74,6 +88,7 @@ pub async fn totals(
     // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = app.storage.payload_queue.backlog().await?;
     let totals = app.storage.reader.totals(now_ms).await?;
+    let sources = app.storage.reader.sources().await?;
     let sinks = app.storage.delivery_queue.sinks().await?;
     let age_ms = |since_ms: i64| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0);
     JsonResponse::new(&TotalsJson {
@@ -96,6 +111,13 @@ pub async fn totals(
             set_aside_events: backlog.set_aside.events,
         },
         refused: RefusedRequestsJson::new(&app.refusals.counts),
+        sources: sources
+            .into_iter()
+            .map(|it| {
+                let SourceTotals { source, producers, made, received, declared, missing } = it;
+                (source, SourceJson { producers, made, received, declared, missing })
+            })
+            .collect(),
         sinks: sinks
             .into_iter()
             .map(|row| (row.name.clone(), SinkJson::new(row, now_ms)))

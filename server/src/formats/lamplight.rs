@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use lamplight_wire::batch::{self, Body, BodyError};
+use lamplight_wire::batch::{self, Body, BodyError, ProducerNote};
 use lamplight_wire::json;
 use lamplight_wire::limits::UNPACKED_BYTES_MAX;
 
@@ -31,6 +31,20 @@ pub struct BodySize {
     pub events: u32,
     /// Bytes of the decompressed body.
     pub bytes: u32,
+    /// What its declarations about producers cost, in events: one for each producer, and one for
+    /// each 16 ranges of dropped numbers.
+    pub notes: u32,
+}
+
+/// How many ranges of dropped numbers cost as much as an event.
+const RANGES_PER_EVENT: usize = 16;
+
+impl BodySize {
+    /// What it costs of its key's rate, in events. Declarations are free as long as they cost less
+    /// than the events that they come with.
+    pub fn cost(&self) -> u64 {
+        u64::from(self.events.max(self.notes))
+    }
 }
 
 /// Whether the content type is one of this format: JSON under any name (RFC 6839, section 3.1), or
@@ -97,11 +111,17 @@ pub fn text(encoding: Encoding, body: &[u8]) -> Result<Cow<'_, str>, DecompressE
 /// [`FormatError`] when the body is not in this format, or over a limit of it.
 pub fn measure(encoding: Encoding, body: &[u8]) -> Result<BodySize, FormatError> {
     let text = text(encoding, body)?;
-    let events = Body::read(&text)?.events.len();
-    // Both numbers are within limits that fit into 32 bits.
+    let body = Body::read(&text)?;
+    let ranges = |note: &ProducerNote| -> usize {
+        note.dropped.iter().map(|(_, ranges)| ranges.as_slice().len()).sum()
+    };
+    let notes = body.producers.iter().map(|(_, note)| 1 + ranges(note) / RANGES_PER_EVENT);
+    let (events, notes) = (body.events.len(), notes.sum::<usize>());
+    // All numbers are within limits that fit into 32 bits.
     Ok(BodySize {
         events: u32::try_from(events).unwrap_or(u32::MAX),
         bytes: u32::try_from(text.len()).unwrap_or(u32::MAX),
+        notes: u32::try_from(notes).unwrap_or(u32::MAX),
     })
 }
 
@@ -112,12 +132,31 @@ mod tests {
     #[test]
     fn a_body_is_measured_after_decompression() {
         let text = r#"[{"name":"a"}, {"name":""}]"#;
-        let size = BodySize { events: 2, bytes: 27 };
+        let size = BodySize { events: 2, bytes: 27, notes: 0 };
         assert_eq!(measure(Encoding::Identity, text.as_bytes()).unwrap(), size);
         let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
         assert_eq!(measure(Encoding::Zstd, &zstd).unwrap(), size);
         assert!(matches!(measure(Encoding::Gzip, b"[]"), Err(FormatError::Decompress(_))));
         assert!(matches!(measure(Encoding::Identity, b"[1"), Err(FormatError::Body(_))));
+    }
+
+    #[test]
+    fn declarations_cost_events_unless_the_body_has_more_of_those() {
+        let cost = |events: usize, notes: usize, ranges: u64| {
+            let events = vec![r#"{"name":"a"}"#; events].join(",");
+            let pairs: Vec<_> = (0..ranges).map(|it| format!("[{0},{0}]", 2 * it + 1)).collect();
+            let note = |bits: usize| {
+                let producer = lamplight_wire::Producer::from_bits(bits as u128);
+                let dropped = pairs.join(",");
+                format!(r#""{producer}":{{"next":9,"dropped":{{"quota":[{dropped}]}}}}"#)
+            };
+            let notes: Vec<_> = (0..notes).map(note).collect();
+            let body = format!(r#"{{"events":[{events}],"producers":{{{}}}}}"#, notes.join(","));
+            measure(Encoding::Identity, body.as_bytes()).unwrap().cost()
+        };
+        assert_eq!(cost(1, 1, 10), 1, "a page's batch costs its events");
+        assert_eq!((cost(0, 1, 0), cost(0, 100, 0)), (1, 100));
+        assert_eq!(cost(1, 100, 1_000), 100 * (1 + 1_000 / 16));
     }
 
     #[test]

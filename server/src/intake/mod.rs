@@ -118,7 +118,7 @@ async fn stage(
     let ReceivedBody { owner, encoding, body, reservation: _reservation } = received;
     let HeldKey { key, meter, .. } = &*owner;
     let received_ms = state.clock.now_ms();
-    meter.charge_events(&key.rules, u64::from(size.events), received_ms);
+    meter.charge_events(&key.rules, size.cost(), received_ms);
     let id = PayloadId(state.entropy.uuid_v7(received_ms)?);
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let client_info = state.client_info.client_info(&head.headers, peer);

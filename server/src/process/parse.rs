@@ -64,6 +64,7 @@ pub fn plan(
         received_ms: metadata.received_ms,
         created_day: day(metadata.received_ms),
         source: metadata.source.clone(),
+        is_secret: metadata.is_secret(),
         attempt,
         notes: body.producers,
         events,

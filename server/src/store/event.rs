@@ -131,8 +131,9 @@ impl EventFilter {
 pub enum Position {
     /// After this row, in a list ordered by row id.
     Row(RowId),
-    /// After this number, in the list of one producer's events.
-    Seq(u64),
+    /// After this number and row, in the list of one producer's events. Each source has numbers of
+    /// its own, so a number may be in several rows.
+    Seq(u64, RowId),
 }
 
 /// Which events to read, and how many.
@@ -161,10 +162,15 @@ pub struct EventPage {
 pub enum EventRef {
     /// By its row.
     Row(RowId),
-    /// By its producer and number.
+    /// By its producer and number, in any source. One that arrived comes first.
     Number(Producer, u64),
-    /// By the id that its client gave it.
+    /// By its source, its producer and its number.
+    NumberOf(String, Producer, u64),
+    /// By the id that its client gave it, in any source. One that is stored comes first, and of
+    /// those the one that came with a secret key.
     ClientId(String),
+    /// By its source, and the id that its client gave it.
+    ClientIdOf(String, String),
 }
 
 /// An event in `events`, and when it got there.
@@ -242,6 +248,8 @@ pub enum EventTrace {
     },
     /// Its producer made it, and it did not arrive.
     Missing {
+        /// The source that its producer belongs to.
+        source: String,
         /// Its producer.
         producer: Producer,
         /// Its sequence number.

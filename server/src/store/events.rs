@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Applied, Plan, Pruned, Replayed, RetentionLimits};
+use super::{Answer, Applied, Forgotten, Plan, Pruned, Replayed, RetentionLimits};
 
 /// Writes what processing decided about payloads.
 pub trait Events: Send + Sync + 'static {
     /// Applies payloads, each exactly once however often it is passed. Rows, outcomes, ledgers,
     /// counters, deliveries and the mark that the payload was applied are written in one
-    /// transaction. It is durable when this returns `Ok`.
+    /// transaction for each payload. It is durable when this returns `Ok`.
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
 
     /// Applies payloads that were applied before: restores rows that are gone, replaces what
@@ -16,6 +16,11 @@ pub trait Events: Send + Sync + 'static {
     /// to sinks like any other. No event gets a second row, however often this runs and wherever it
     /// stops. It is durable when this returns `Ok`.
     fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed>;
+
+    /// Forgets what the producers of a source claimed and what of it did not arrive, in the ledgers
+    /// and in all counts. Events stay, and one that arrives again is still recognized. It is
+    /// durable when this returns `Ok`.
+    fn forget(&self, source: String) -> Answer<'_, Forgotten>;
 
     /// Deletes what the limits no longer allow: whole weeks of events, and a limited number of
     /// other rows. Producers' ledgers stay, so completeness stays provable. It is durable when this

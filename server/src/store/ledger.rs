@@ -1,21 +1,44 @@
 //! A producer's ledger: which of its sequence numbers arrived, which it declared as dropped, and so
 //! which are missing.
 //!
-//! Pure. The same structure is the exact deduplication and the proof of completeness.
+//! Pure. The same structure is the exact deduplication and the proof of completeness. What a client
+//! claims is bounded: a ledger keeps a limited number of ranges, and counts a limited number of
+//! numbers that did not arrive.
 
 use lamplight_wire::batch::ProducerNote;
+use lamplight_wire::limits::SEQ_MAX;
 use lamplight_wire::{Producer, Ranges};
 
-use super::{Completeness, EventTrace, IN_FLIGHT_MS, Week};
+use super::{Completeness, EventTrace, IN_FLIGHT_MS, Unarrived, Week};
 
-/// The most ranges that a ledger keeps for received numbers, and for the dropped ones of each
-/// reason. A real page has a handful. Without a limit, a client that invents numbers could make
-/// every write of its ledger slower than the last.
-pub const RANGES_MAX: usize = 10_000;
+/// The most ranges that a ledger keeps, of received numbers and of dropped ones for every reason
+/// together. A page drops numbers in long runs, at most one for each request that it sends while
+/// its storage is full. Without a limit, a client that invents numbers could make every write of
+/// its ledger slower than the last.
+pub const RANGES_MAX: usize = 1_024;
+/// The most of these that dropped numbers may have, so that there is room for events to arrive.
+pub const DROPPED_RANGES_MAX: usize = RANGES_MAX / 2;
 /// The most reasons that a ledger keeps apart. Any others are kept as [`OTHER_REASON`].
 pub const REASONS_MAX: usize = 16;
 /// The reason of numbers that were dropped for any reason beyond [`REASONS_MAX`].
 pub const OTHER_REASON: &str = "other";
+/// The scope of ledgers that earlier versions wrote, when a producer had one for all sources. No
+/// source has an empty name.
+pub const SHARED: &str = "";
+/// How many numbers a producer is believed to have assigned beyond those that arrived, at most. A
+/// page's storage, memory and overflow hold half as many events.
+const AHEAD_MAX: u64 = 1_000_000;
+/// How many of them are believed if nothing arrived: twice what a page drops in a long outage.
+const AHEAD_AT_FIRST: u64 = 20_000;
+/// How many more are believed for each number that arrived. The batches of a page that comes back
+/// after a long outage prove its claim one after the other.
+const AHEAD_PER_ARRIVAL: u64 = 1_000;
+
+/// How many numbers a producer of which `received` arrived is believed to have assigned beyond
+/// those. An arrival costs its key's rate, so this bounds what a client can invent.
+pub fn ahead_max(received: u64) -> u64 {
+    received.saturating_mul(AHEAD_PER_ARRIVAL).saturating_add(AHEAD_AT_FIRST).min(AHEAD_MAX)
+}
 
 /// What a ledger decides about a number that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +54,7 @@ pub enum Arrival {
 /// The counts of a ledger. `made = received + declared + missing`, always.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Numbers that the producer assigned.
+    /// Numbers that the producer assigned, as far as they count.
     pub made: u64,
     /// Numbers that arrived.
     pub received: u64,
@@ -41,17 +64,23 @@ pub struct Sums {
     pub missing: u64,
 }
 
-/// A producer's ledger.
+/// A producer's ledger within one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ledger {
     /// The source of its first payload.
     pub source: String,
+    /// Whether it counts for every source. An earlier version kept one ledger for each producer.
+    pub is_shared: bool,
     /// The numbers that arrived.
     pub received: Ranges,
     /// The numbers that it declared as dropped, by reason, whether they arrived or not.
     pub dropped: Vec<(String, Ranges)>,
     /// The number of its next event, as far as it declared.
     pub next: u64,
+    /// Numbers up to this one count only if they arrived: its source was forgotten.
+    pub forgotten: u64,
+    /// How many declared numbers it had no room for. One that is declared again counts again.
+    pub refused: u64,
     /// When its first payload was received, in milliseconds since 1970.
     pub first_heard_ms: i64,
     /// When its last payload was received, in milliseconds since 1970.
@@ -63,12 +92,20 @@ impl Ledger {
     pub fn new(source: &str, heard_ms: i64) -> Self {
         Self {
             source: source.to_owned(),
+            is_shared: false,
             received: Ranges::new(),
             dropped: Vec::new(),
             next: 0,
+            forgotten: 0,
+            refused: 0,
             first_heard_ms: heard_ms,
             last_heard_ms: heard_ms,
         }
+    }
+
+    /// Which arrivals it counts: its source, or [`SHARED`].
+    pub fn scope(&self) -> &str {
+        if self.is_shared { SHARED } else { &self.source }
     }
 
     /// Records that a payload of the producer was received. Payloads may be processed in any order.
@@ -88,7 +125,7 @@ impl Ledger {
         if self.received.contains(seq) {
             return Arrival::Again;
         }
-        if self.received.as_slice().len() >= RANGES_MAX && !self.touches(seq) {
+        if self.ranges() >= RANGES_MAX && !self.touches(seq) {
             return Arrival::TooScattered;
         }
         self.received.insert(seq);
@@ -99,17 +136,47 @@ impl Ledger {
         self.received.contains(seq + 1) || (seq > 1 && self.received.contains(seq - 1))
     }
 
-    /// Applies what the page declared about the producer.
-    pub fn apply_declaration(&mut self, note: &ProducerNote) {
+    /// How many ranges it keeps.
+    fn ranges(&self) -> usize {
+        self.received.as_slice().len() + self.dropped_ranges()
+    }
+
+    fn dropped_ranges(&self) -> usize {
+        self.dropped.iter().map(|(_, ranges)| ranges.as_slice().len()).sum()
+    }
+
+    /// Applies what the page declared about the producer. Returns whether its ranges changed.
+    pub fn apply_declaration(&mut self, note: &ProducerNote) -> bool {
         self.next = self.next.max(note.next);
-        for (reason, ranges) in &note.dropped {
-            let at = self.reason_at(reason);
-            let Some((_, kept)) = self.dropped.get_mut(at) else { continue };
-            // Beyond the limit a declaration is ignored. Its numbers stay holes, so they stay
-            // visible.
-            if kept.as_slice().len() + ranges.as_slice().len() <= RANGES_MAX {
-                kept.union(ranges);
+        note.dropped
+            .iter()
+            .fold(false, |changed, (reason, ranges)| self.declare(reason, ranges) || changed)
+    }
+
+    fn declare(&mut self, reason: &str, ranges: &Ranges) -> bool {
+        let at = self.reason_at(reason);
+        let Some((_, kept)) = self.dropped.get(at) else { return false };
+        let before = kept.as_slice().len();
+        let room = RANGES_MAX
+            .saturating_sub(self.ranges())
+            .min(DROPPED_RANGES_MAX.saturating_sub(self.dropped_ranges()));
+        let mut all = kept.merged(ranges);
+        if all.as_slice().len() > before + room {
+            // Numbers that there is no room for stay holes, so they stay visible.
+            all = kept.clone();
+            for (from, to) in ranges.as_slice() {
+                if all.meets(*from, *to) || all.as_slice().len() < before + room {
+                    all.insert_range(*from, *to);
+                }
             }
+            self.refused = self.refused.saturating_add(ranges.minus(&all).count());
+        }
+        match self.dropped.get_mut(at) {
+            Some((_, kept)) if *kept != all => {
+                *kept = all;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -127,21 +194,42 @@ impl Ledger {
         })
     }
 
-    /// How many numbers the producer assigned, as far as is known.
-    pub fn made(&self) -> u64 {
+    /// The highest number that the producer assigned, by its own account.
+    pub fn claimed(&self) -> u64 {
         let dropped = self.dropped.iter().filter_map(|(_, ranges)| ranges.last()).max();
         self.next.saturating_sub(1).max(self.received.last().unwrap_or(0)).max(dropped.unwrap_or(0))
+    }
+
+    /// The highest number that counts if it did not arrive. A claim that runs further ahead of what
+    /// arrived is cut.
+    pub fn believed(&self) -> u64 {
+        let received = self.received.count();
+        self.claimed().min(received.saturating_add(ahead_max(received)))
+    }
+
+    /// Forgets what did not arrive so far, and everything that was claimed. The numbers that
+    /// arrived are kept, so none of their events is stored twice. Returns whether anything changed.
+    pub fn forget(&mut self) -> bool {
+        let claimed = self.claimed().min(SEQ_MAX).max(self.forgotten);
+        let is_complete = claimed == self.received.count();
+        let has_claims = !self.dropped.is_empty() || self.refused > 0;
+        if !has_claims && (is_complete || claimed == self.forgotten) {
+            return false;
+        }
+        (self.forgotten, self.refused) = (claimed, 0);
+        self.dropped.clear();
+        true
     }
 
     /// The numbers that were declared as dropped and did not arrive, by reason. A number with two
     /// reasons counts under the first.
     pub fn declared(&self) -> Vec<(String, Ranges)> {
-        let mut seen = self.received.clone();
+        let (mut seen, last) = (self.received.clone(), self.believed());
         let mut declared = Vec::new();
         for (reason, ranges) in &self.dropped {
-            let fresh = ranges.minus(&seen);
+            let fresh = ranges.within(self.forgotten, last).minus(&seen);
             if !fresh.is_empty() {
-                seen.union(&fresh);
+                seen = seen.merged(&fresh);
                 declared.push((reason.clone(), fresh));
             }
         }
@@ -150,137 +238,72 @@ impl Ledger {
 
     /// The numbers that neither arrived nor were given up.
     pub fn holes(&self) -> Ranges {
-        let mut holes = self.received.holes(self.made() + 1);
+        let last = self.believed();
+        let mut holes = self.received.holes(last + 1).within(self.forgotten, last);
         for (_, ranges) in &self.dropped {
             holes = holes.minus(ranges);
         }
         holes
     }
 
+    /// The first `ranges_max` ranges of numbers above `after` that did not arrive.
+    pub fn unarrived(&self, after: u64, ranges_max: usize) -> Unarrived {
+        let declared = self.declared().into_iter().map(|(reason, ranges)| (Some(reason), ranges));
+        let all: Vec<(Option<String>, Ranges)> = declared
+            .chain([(None, self.holes())])
+            .map(|(reason, ranges)| (reason, ranges.within(after, u64::MAX)))
+            .collect();
+        let mut ends: Vec<u64> =
+            all.iter().flat_map(|(_, ranges)| ranges.as_slice()).map(|range| range.1).collect();
+        ends.sort_unstable();
+        let has_more = ends.len() > ranges_max;
+        let next = ranges_max.checked_sub(1).and_then(|last| ends.get(last)).copied();
+        let next = next.filter(|_| has_more);
+        let mut page = Unarrived { next, ..Unarrived::default() };
+        for (reason, ranges) in all {
+            let listed = ranges.within(after, next.unwrap_or(u64::MAX));
+            match reason {
+                None => page.holes = listed,
+                Some(reason) if !listed.is_empty() => page.declared.push((reason, listed)),
+                Some(_) => {}
+            }
+        }
+        page
+    }
+
     /// What is known of a number that did not arrive. Nothing if it was never given out.
     pub fn missing(&self, producer: Producer, seq: u64) -> Option<EventTrace> {
-        if seq == 0 || seq > self.made() || self.received.contains(seq) {
+        if seq <= self.forgotten || seq > self.believed() || self.received.contains(seq) {
             return None;
         }
-        let reason = self
-            .declared()
-            .into_iter()
-            .find_map(|(reason, ranges)| ranges.contains(seq).then_some(reason));
+        let reason = self.dropped.iter().find(|(_, ranges)| ranges.contains(seq));
+        let reason = reason.map(|(reason, _)| reason.clone());
         let verdict =
             if reason.is_some() { Completeness::Declared } else { Completeness::InFlight };
-        let last_heard_ms = self.last_heard_ms;
-        Some(EventTrace::Missing { producer, seq, verdict, reason, last_heard_ms })
+        let (source, last_heard_ms) = (self.source.clone(), self.last_heard_ms);
+        Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms })
     }
 
     /// Its counts.
     pub fn sums(&self) -> Sums {
-        let sums = Sums {
-            made: self.made(),
-            received: self.received.count(),
-            declared: self.declared().iter().map(|(_, ranges)| ranges.count()).sum(),
-            missing: self.holes().count(),
-        };
-        debug_assert_eq!(sums.made, sums.received + sums.declared + sums.missing);
-        sums
+        let received = self.received.count();
+        let declared = self.declared().iter().map(|(_, ranges)| ranges.count()).sum();
+        let missing = self.holes().count();
+        Sums { made: received + declared + missing, received, declared, missing }
     }
+}
 
-    /// How complete its events are at `now_ms`.
-    pub fn verdict(&self, sums: Sums, now_ms: i64) -> Completeness {
-        match (sums.missing, sums.declared) {
+impl Sums {
+    /// How complete the events of a producer with these counts are at `now_ms`.
+    pub fn verdict(&self, last_heard_ms: i64, now_ms: i64) -> Completeness {
+        match (self.missing, self.declared) {
             (0, 0) => Completeness::Complete,
             (0, _) => Completeness::Declared,
-            _ if self.last_heard_ms >= now_ms.saturating_sub(IN_FLIGHT_MS) => {
-                Completeness::InFlight
-            }
+            _ if last_heard_ms >= now_ms.saturating_sub(IN_FLIGHT_MS) => Completeness::InFlight,
             _ => Completeness::Lost,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::ledger_text::{read_dropped, read_received};
-    use proptest::prelude::*;
-
-    fn ranges(pairs: &[(u64, u64)]) -> Ranges {
-        pairs.iter().copied().collect()
-    }
-
-    #[test]
-    fn a_number_below_next_that_neither_arrived_nor_was_given_up_is_a_hole() {
-        let mut ledger = Ledger::new("web", 1);
-        for seq in [1, 2, 5] {
-            assert_eq!(ledger.arrive(seq), Arrival::First);
-        }
-        ledger.apply_declaration(&ProducerNote {
-            next: 9,
-            dropped: vec![("quota".into(), ranges(&[(3, 3)]))],
-        });
-        assert_eq!(ledger.holes(), ranges(&[(4, 4), (6, 8)]));
-        assert_eq!(ledger.declared(), vec![("quota".to_owned(), ranges(&[(3, 3)]))]);
-        assert_eq!(ledger.sums(), Sums { made: 8, received: 3, declared: 1, missing: 4 });
-    }
-
-    #[test]
-    fn a_number_that_was_given_up_and_arrived_after_all_is_not_declared() {
-        let mut ledger = Ledger::new("web", 1);
-        ledger.apply_declaration(&ProducerNote {
-            next: 3,
-            dropped: vec![("quota".into(), ranges(&[(1, 2)]))],
-        });
-        assert_eq!(ledger.arrive(2), Arrival::First);
-        assert_eq!(ledger.sums(), Sums { made: 2, received: 1, declared: 1, missing: 0 });
-    }
-
-    #[test]
-    fn a_hole_is_in_flight_for_thirty_days_and_lost_after() {
-        let mut ledger = Ledger::new("web", 1_000);
-        ledger.arrive(2);
-        let sums = ledger.sums();
-        assert_eq!(ledger.verdict(sums, 1_000 + IN_FLIGHT_MS), Completeness::InFlight);
-        assert_eq!(ledger.verdict(sums, 1_001 + IN_FLIGHT_MS), Completeness::Lost);
-    }
-
-    #[test]
-    fn numbers_too_scattered_to_be_real_are_not_taken() {
-        let mut ledger = Ledger::new("web", 1);
-        for step in 0..RANGES_MAX as u64 {
-            assert_eq!(ledger.arrive(1 + 2 * step), Arrival::First);
-        }
-        assert_eq!(ledger.arrive(1_000_000), Arrival::TooScattered);
-        assert_eq!(ledger.arrive(2), Arrival::First, "a number that closes a gap is always taken");
-    }
-
-    #[test]
-    fn reasons_beyond_the_limit_are_kept_under_other() {
-        let mut ledger = Ledger::new("web", 1);
-        for step in 0..40u64 {
-            let dropped = vec![(format!("reason{step}"), ranges(&[(step + 1, step + 1)]))];
-            ledger.apply_declaration(&ProducerNote { next: 0, dropped });
-        }
-        assert_eq!(ledger.dropped.len(), REASONS_MAX + 1);
-        assert_eq!(ledger.sums().declared, 40);
-    }
-
-    proptest! {
-        #[test]
-        fn it_adds_up_and_its_texts_read_back(
-            seqs in prop::collection::vec(1u64..60, 0..30),
-            next in 0u64..70,
-            dropped in prop::collection::vec(("[a-z]{1,3}", 1u64..60, 0u64..5), 0..5),
-        ) {
-            let mut ledger = Ledger::new("web", 1);
-            for seq in seqs {
-                ledger.arrive(seq);
-            }
-            let dropped =
-                dropped.into_iter().map(|(reason, from, len)| (reason, ranges(&[(from, from + len)])));
-            ledger.apply_declaration(&ProducerNote { next, dropped: dropped.collect() });
-            let sums = ledger.sums();
-            prop_assert_eq!(sums.made, sums.received + sums.declared + sums.missing);
-            prop_assert_eq!(&read_received(&ledger.received_json()).unwrap(), &ledger.received);
-            prop_assert_eq!(&read_dropped(&ledger.dropped_json()).unwrap(), &ledger.dropped);
-        }
-    }
-}
+mod tests;

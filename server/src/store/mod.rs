@@ -74,7 +74,8 @@ pub use payload::{
 pub use payload_queue::PayloadQueue;
 pub use plan::{Applied, EventColumns, EventIdentity, Plan, PlannedEvent, PlannedOutcome, RowId};
 pub use producer::{
-    Completeness, IN_FLIGHT_MS, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow,
+    Completeness, IN_FLIGHT_MS, LISTED_RANGES_MAX, ProducerCursor, ProducerPage, ProducerQuery,
+    ProducerRow, Unarrived,
 };
 pub use profile::Profile;
 pub use profile_note::{ProfileKey, ProfileNote, SaidAt};
@@ -90,7 +91,7 @@ pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};
 pub use set_aside::{ExhaustedPayload, SetAsidePayload, SetAsideSums};
 pub use storage::Storage;
-pub use totals::Totals;
+pub use totals::{Forgotten, SourceTotals, Totals};
 pub use week::Week;
 pub use worker_slot::WorkerSlot;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Lease, LeaseToken, SetAsideSums, WorkerSlot};
+use super::{KeyKind, Lease, LeaseToken, SetAsideSums, WorkerSlot};
 
 /// The id of a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +70,13 @@ pub struct PayloadMetadata {
     pub origin: Option<String>,
     /// The client's network: its address cut to /24 or /48.
     pub client: Option<String>,
+}
+
+impl PayloadMetadata {
+    /// Whether it came with a secret key. A key's id begins with its kind.
+    pub fn is_secret(&self) -> bool {
+        self.key_id.starts_with(KeyKind::Secret.prefix())
+    }
 }
 
 /// A payload to stage: the body exactly as it came.

@@ -23,9 +23,11 @@ impl std::fmt::Display for RowId {
 /// What identifies an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EventIdentity {
-    /// Its producer and sequence number. Deduplicated permanently.
+    /// Its producer and sequence number. It counts within one source, and is deduplicated
+    /// permanently.
     Numbered(Producer, u64),
-    /// An id that a client gave it that does not number events. It counts within one source.
+    /// An id that a client gave it that does not number events. It counts within one source and
+    /// kind of key.
     ClientId(String),
     /// None: every arrival is a new event.
     Anonymous,
@@ -108,6 +110,8 @@ pub struct Plan {
     pub created_day: u32,
     /// The source it came from.
     pub source: String,
+    /// Whether it came with a secret key. Ids that clients choose count within the kind of key.
+    pub is_secret: bool,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// What it declares about producers.

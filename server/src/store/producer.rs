@@ -2,6 +2,8 @@
 
 use lamplight_wire::{Producer, Ranges};
 
+use super::ledger::{Ledger, Sums};
+
 /// How long a hole counts as in flight after the producer's last payload: its browser may come back
 /// and send what it kept. 30 days.
 pub const IN_FLIGHT_MS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -49,10 +51,15 @@ pub struct ProducerRow {
     pub made: u64,
     /// How many of them arrived.
     pub received: u64,
-    /// The numbers that did not arrive and were not declared.
-    pub holes: Ranges,
-    /// The numbers that it declared as dropped and that did not arrive, by reason.
-    pub declared: Vec<(String, Ranges)>,
+    /// How many did not arrive and were not declared.
+    pub missing: u64,
+    /// The numbers that did not arrive.
+    pub unarrived: Unarrived,
+    /// The highest number that it claims to have assigned, if that is further ahead of what arrived
+    /// than is believed.
+    pub claimed: Option<u64>,
+    /// How many declared numbers its ledger had no room for, at most.
+    pub refused: u64,
     /// How complete its events are.
     pub verdict: Completeness,
     /// When its first payload was received, in milliseconds since 1970.
@@ -61,13 +68,34 @@ pub struct ProducerRow {
     pub last_heard_ms: i64,
 }
 
+/// A page of the numbers of one producer that did not arrive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unarrived {
+    /// Those that were not declared.
+    pub holes: Ranges,
+    /// Those that it declared as dropped, by reason.
+    pub declared: Vec<(String, Ranges)>,
+    /// The number after which the next page starts, if there are more ranges.
+    pub next: Option<u64>,
+}
+
+impl Unarrived {
+    /// How many ranges are listed.
+    pub fn ranges(&self) -> usize {
+        let declared = self.declared.iter().map(|(_, ranges)| ranges.as_slice().len());
+        self.holes.as_slice().len() + declared.sum::<usize>()
+    }
+}
+
 /// The position of a producer in the list. A page starts after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProducerCursor {
     /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
     /// Its id.
     pub producer: Producer,
+    /// The scope of its ledger.
+    pub scope: String,
 }
 
 /// Which producers to list.
@@ -77,12 +105,45 @@ pub struct ProducerQuery {
     pub verdict: Option<Completeness>,
     /// Only those of this source.
     pub source: Option<String>,
+    /// Only this one, in every source.
+    pub producer: Option<Producer>,
+    /// Lists numbers that did not arrive only above this one.
+    pub after_number: u64,
     /// The position to start after. From the beginning without one.
     pub after: Option<ProducerCursor>,
     /// The largest number of results.
     pub limit: u32,
     /// The current time, which decides between in flight and lost.
     pub now_ms: i64,
+}
+
+/// The most ranges of numbers that are listed for each producer.
+pub const LISTED_RANGES_MAX: usize = 1_000;
+
+impl ProducerQuery {
+    /// Whether it asks for a producer of this source that is this complete.
+    pub fn wants(&self, verdict: Completeness, source: &str) -> bool {
+        self.verdict.is_none_or(|wanted| wanted == verdict)
+            && self.source.as_deref().is_none_or(|wanted| wanted == source)
+    }
+
+    /// The row of a producer.
+    pub fn row(&self, producer: Producer, sums: Sums, ledger: &Ledger) -> ProducerRow {
+        let claimed = ledger.claimed();
+        ProducerRow {
+            producer,
+            source: ledger.source.clone(),
+            made: sums.made,
+            received: sums.received,
+            missing: sums.missing,
+            unarrived: ledger.unarrived(self.after_number, LISTED_RANGES_MAX),
+            claimed: (claimed > ledger.believed()).then_some(claimed),
+            refused: ledger.refused,
+            verdict: sums.verdict(ledger.last_heard_ms, self.now_ms),
+            first_heard_ms: ledger.first_heard_ms,
+            last_heard_ms: ledger.last_heard_ms,
+        }
+    }
 }
 
 /// A page of producers.

@@ -4,14 +4,17 @@ use tokio::sync::watch;
 
 use super::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    LivePosition, LiveTail, ProducerPage, ProducerQuery, RefusedPage, RefusedQuery, SqlError,
-    SqlQuery, SqlTable, Totals,
+    LivePosition, LiveTail, ProducerPage, ProducerQuery, RefusedPage, RefusedQuery, SourceTotals,
+    SqlError, SqlQuery, SqlTable, Totals,
 };
 
 /// Reads what was stored. Each read looks at a limited number of rows.
 pub trait Reader: Send + Sync + 'static {
     /// The counts of everything applied so far.
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals>;
+
+    /// The counts of each source's ledgers, by name.
+    fn sources(&self) -> Answer<'_, Vec<SourceTotals>>;
 
     /// A page of events, newest first.
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage>;

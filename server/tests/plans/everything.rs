@@ -168,9 +168,17 @@ async fn read(storage: &Storage) {
         Completeness::Lost,
     ];
     for verdict in verdicts.into_iter().map(Some).chain([None]) {
-        let query = ProducerQuery { verdict, source: None, after: None, limit: 5, now_ms: NOW };
-        storage.reader.producers(query).await.unwrap();
+        for producer in [None, Some(producer)] {
+            let (source, after_number, after, limit, now_ms) = (None, 0, None, 5, NOW);
+            let query =
+                ProducerQuery { verdict, source, producer, after_number, after, limit, now_ms };
+            storage.reader.producers(query).await.unwrap();
+        }
     }
+    storage.reader.sources().await.unwrap();
+    storage.reader.event(EventRef::NumberOf("web".into(), producer, 1)).await.unwrap();
+    storage.reader.event(EventRef::ClientIdOf("web".into(), "x".into())).await.unwrap();
+    storage.events.forget("web".into()).await.unwrap();
 }
 
 async fn count(storage: &Storage, event: &EventRow) {

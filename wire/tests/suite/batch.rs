@@ -129,7 +129,7 @@ fn the_limit_of_producers_is_exact_and_repeated_names_count_once() {
     }
     let error = notes(&list(limits::PRODUCERS_MAX + 1, named)).unwrap_err();
     assert!(
-        error.contains("invalid length 1001, expected an object of at most 1000 producers"),
+        error.contains("invalid length 101, expected an object of at most 100 producers"),
         "{error}"
     );
 
@@ -250,7 +250,7 @@ fn messages_say_what_was_wrong_with_the_body() {
     assert!(message(r#"{"events":5}"#).contains("expected an array of events"));
     assert!(
         message(r#"{"producers":5,"events":[]}"#)
-            .contains("expected an object of at most 1000 producers")
+            .contains("expected an object of at most 100 producers")
     );
     let many = format!("[{}]", list(limits::EVENTS_MAX + 1, |_| "{}".into()));
     assert_eq!(message(&many), "the body has more than 1000 events");

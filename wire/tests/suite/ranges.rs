@@ -105,6 +105,26 @@ proptest! {
     }
 
     #[test]
+    fn merged_and_within_match_those_of_plain_sets(
+        a in pairs(),
+        b in pairs(),
+        after in 0u64..80,
+        last in 0u64..80,
+    ) {
+        let both: BTreeSet<u64> = plain(&a).union(&plain(&b)).copied().collect();
+        let merged = set(&a).merged(&set(&b));
+        prop_assert_eq!(merged.as_slice(), &fewest(&both)[..]);
+        let part: BTreeSet<u64> =
+            plain(&a).into_iter().filter(|it| *it > after && *it <= last).collect();
+        let within = set(&a).within(after, last);
+        prop_assert_eq!(within.as_slice(), &fewest(&part)[..]);
+        if after > 0 && after <= last {
+            let is_near = plain(&a).iter().any(|it| (after - 1..=last + 1).contains(it));
+            prop_assert_eq!(set(&a).meets(after, last), is_near);
+        }
+    }
+
+    #[test]
     fn the_json_form_lists_the_ranges(pairs in pairs()) {
         let ranges = set(&pairs);
         let mut json = String::new();

@@ -1,5 +1,6 @@
 //! Sending the events of orphaned producers, and handling the response.
 
+use lamplight_wire::limits::PRODUCERS_MAX;
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
 
@@ -53,7 +54,7 @@ impl<P: Ports> FullClient<P> {
                 continue;
             }
             let is_full = events > 0 && texts.len() >= self.core.options.batch_bytes_max;
-            if is_full || events >= self.core.events_max {
+            if is_full || events >= self.core.events_max || notes.len() >= PRODUCERS_MAX {
                 break;
             }
             let declared = self.dropped_of(orphans.producer);

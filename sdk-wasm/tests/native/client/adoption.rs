@@ -4,7 +4,9 @@ use lamplight_sdk::client::Client;
 use lamplight_sdk::keys::StorageKeys;
 use lamplight_sdk::notes::Note;
 use lamplight_sdk::options::Options;
-use lamplight_wire::Ranges;
+use lamplight_wire::batch::Body;
+use lamplight_wire::limits::PRODUCERS_MAX;
+use lamplight_wire::{Producer, Ranges};
 
 use crate::page::orphans::{
     ADOPT_AFTER_MS, ADOPTED_WITHIN_MS, GONE, HEARTBEAT_STALE_MS, LOCK_MS, SCAN_MS, adopted,
@@ -108,6 +110,21 @@ fn the_bytes_of_an_adopted_batch_are_limited_to_the_byte() {
     page.server = Some(ok());
     page.advance(ADOPTED_WITHIN_MS);
     assert_eq!(sizes(&page), [1, 1, 1]);
+}
+
+#[test]
+fn a_request_names_no_more_left_pages_than_the_server_accepts() {
+    let mut page = opened();
+    let keys = StorageKeys::new("ll");
+    for bits in 1_000..1_250 {
+        let left = format!("gone:{}", 5);
+        page.site.borrow_mut().values.insert(keys.heartbeat(Producer::from_bits(bits)), left);
+    }
+    page.server = Some(ok());
+    page.advance(4 * ADOPTED_WITHIN_MS);
+    let named = |sent: &Sent| Body::read(&sent.body).unwrap().producers.len();
+    let sizes: Vec<usize> = page.sent().iter().map(named).collect();
+    assert_eq!(sizes, [PRODUCERS_MAX, PRODUCERS_MAX, 250 - 2 * PRODUCERS_MAX]);
 }
 
 #[test]

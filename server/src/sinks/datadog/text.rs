@@ -56,9 +56,28 @@ pub(super) fn tag(text: &str) -> String {
     cut(out, TAG_CHARS_MAX)
 }
 
-/// The tag of a member of `tags`. Its first colon ends the name.
+/// Tags that say where a metric comes from. The agent takes the host and the container from them,
+/// in place of its own.
+const ORIGIN_TAGS: [&str; 7] =
+    ["host", "hostname", "device", "container_id", "container_name", "entity_id", "pod_name"];
+/// What the names of the agent's own tags begin with.
+const AGENT_TAGS: &str = "dd.internal";
+/// What is put before a name that an event may not set.
+const RENAMED: &str = "event.";
+
+/// Whether a tag with this name says where a metric comes from. Datadog compares lower case.
+fn is_reserved(name: &str) -> bool {
+    let name = name.trim().to_lowercase();
+    ORIGIN_TAGS.contains(&name.as_str()) || name.starts_with(AGENT_TAGS)
+}
+
+/// The tag of a member of `tags`. Its first colon ends the name. A name that would set the metric's
+/// host or container gets a prefix, because anyone who has a public key can send it.
 pub(super) fn named_tag(name: &str, value: &str) -> String {
-    let name = name.replace(':', "_");
+    let mut name = name.replace(':', "_");
+    if is_reserved(&name) {
+        name.insert_str(0, RENAMED);
+    }
     if value.is_empty() { tag(&name) } else { tag(&format!("{name}:{value}")) }
 }
 

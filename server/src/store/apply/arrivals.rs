@@ -20,7 +20,7 @@ use crate::store::{
 
 /// What one transaction works on.
 struct Transaction<'a, 'r> {
-    ledgers: Ledgers,
+    ledgers: Ledgers<'a>,
     client_ids: HashMap<ClientIdKey<'a>, ClientIdOwner>,
     profiles: Profiles<'a>,
     routes: &'r [Route],
@@ -51,7 +51,7 @@ pub fn decide<'a>(
         });
     }
     let Transaction { ledgers, profiles, mut writes, .. } = transaction;
-    writes.ledgers = ledgers.into_writes(&mut writes.totals);
+    writes.ledgers = ledgers.into_writes(&mut writes.totals, &mut writes.sources);
     writes.profiles = profiles.into_writes();
     (writes, results)
 }
@@ -59,7 +59,7 @@ pub fn decide<'a>(
 impl<'a> Transaction<'a, '_> {
     fn apply(&mut self, plan: &'a Plan) -> Applied {
         for (producer, note) in &plan.notes {
-            self.ledgers.touch(*producer, plan).apply_declaration(note);
+            self.ledgers.declare(*producer, note, plan);
         }
         let mut applied = Applied::default();
         for event in &plan.events {
@@ -80,7 +80,7 @@ impl<'a> Transaction<'a, '_> {
     }
 
     fn arrive(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> Outcome {
-        let arrival = self.arrival(plan, event);
+        let (arrival, scope) = self.arrival(plan, event);
         if arrival == Arrival::TooScattered
             || (arrival == Arrival::First && !matches!(event.identity, EventIdentity::Numbered(..)))
         {
@@ -89,7 +89,7 @@ impl<'a> Transaction<'a, '_> {
         match (arrival, &event.outcome) {
             (Arrival::First, PlannedOutcome::Store(columns)) => {
                 let profile_json = self.profiles.apply(plan, event, columns);
-                self.writes.rows.push(NewRow { plan, event, columns, profile_json });
+                self.writes.rows.push(NewRow { plan, event, columns, profile_json, scope });
                 fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
                 Outcome::Stored
             }
@@ -97,7 +97,10 @@ impl<'a> Transaction<'a, '_> {
                 self.refuse(plan, event, (*reason, detail.clone()), Cow::Borrowed(content))
             }
             (Arrival::TooScattered, outcome) => {
-                let detail = format!("this producer's numbers have more than {RANGES_MAX} gaps");
+                let detail = format!(
+                    "this producer's numbers are too scattered: the server keeps at most {RANGES_MAX} \
+                     ranges of numbers that arrived or were dropped. Number events without gaps"
+                );
                 let content = match outcome {
                     PlannedOutcome::Store(columns) => Cow::Owned(RefusedContent::of(columns)),
                     PlannedOutcome::Refuse { content, .. } => Cow::Borrowed(&**content),
@@ -125,28 +128,36 @@ impl<'a> Transaction<'a, '_> {
     }
 
     /// Whether this is the event's first arrival (I2). Of arrivals with the same client id, those
-    /// that cannot be stored do not count.
-    fn arrival(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> Arrival {
-        match &event.identity {
+    /// that cannot be stored do not count. Also returns the scope of the ledger that decided it.
+    fn arrival(&mut self, plan: &'a Plan, event: &'a PlannedEvent) -> (Arrival, &'a str) {
+        let arrival = match &event.identity {
             EventIdentity::Numbered(producer, seq) => {
-                self.ledgers.touch(*producer, plan).arrive(*seq)
+                let (arrival, key) = self.ledgers.arrive(*producer, *seq, plan);
+                return (arrival, key.scope);
             }
-            EventIdentity::ClientId(id) => {
-                let key = ClientIdKey { source: &plan.source, id };
-                let is_refused = event.columns().is_none();
-                match self.client_ids.get(&key) {
-                    Some(owner) if !owner.is_refused => return Arrival::Again,
-                    // It is wrong again, maybe for another reason.
-                    Some(_) if is_refused => return Arrival::First,
-                    Some(_) | None => {}
-                }
-                let owner = ClientIdOwner { arrival: event.id, is_refused };
-                self.client_ids.insert(key, owner);
-                let received_ms = plan.received_ms;
-                self.writes.client_ids.push(ClientIdWrite { key, owner, received_ms });
-                Arrival::First
-            }
+            EventIdentity::ClientId(id) => self.id_arrival(ClientIdKey::new(plan, id), plan, event),
             EventIdentity::Anonymous => Arrival::First,
+        };
+        (arrival, &plan.source)
+    }
+
+    fn id_arrival(
+        &mut self,
+        key: ClientIdKey<'a>,
+        plan: &'a Plan,
+        event: &'a PlannedEvent,
+    ) -> Arrival {
+        let is_refused = event.columns().is_none();
+        match self.client_ids.get(&key) {
+            Some(owner) if !owner.is_refused => return Arrival::Again,
+            // It is wrong again, maybe for another reason.
+            Some(_) if is_refused => return Arrival::First,
+            Some(_) | None => {}
         }
+        let owner = ClientIdOwner { arrival: event.id, is_refused };
+        self.client_ids.insert(key, owner);
+        let received_ms = plan.received_ms;
+        self.writes.client_ids.push(ClientIdWrite { key, owner, received_ms });
+        Arrival::First
     }
 }

@@ -6,16 +6,66 @@ use std::sync::Arc;
 use lamplight_wire::Producer;
 
 use super::profiles::StoredProfile;
-use crate::store::ledger::Ledger;
+use crate::store::ledger::{Ledger, SHARED, Sums};
 use crate::store::{EventIdentity, Outcome, PayloadId, Plan, PlannedEvent, ProfileKey, RowId};
 
-/// An id that a client gave an event. It counts within one source.
+/// An id that a client gave an event. It counts within one source and kind of key, so that nobody
+/// with a public key can take the ids of a secret one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientIdKey<'a> {
     /// The source.
     pub source: &'a str,
+    /// Whether it came with a secret key.
+    pub is_secret: bool,
     /// The id.
     pub id: &'a str,
+}
+
+impl<'a> ClientIdKey<'a> {
+    /// The key of an id in `plan`.
+    pub(super) fn new(plan: &'a Plan, id: &'a str) -> Self {
+        Self { source: &plan.source, is_secret: plan.is_secret, id }
+    }
+}
+
+/// A producer within one source: what a ledger is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LedgerKey<'a> {
+    /// The source, or [`SHARED`] for a ledger that counts for every source.
+    pub scope: &'a str,
+    /// The producer.
+    pub producer: Producer,
+}
+
+impl<'a> LedgerKey<'a> {
+    /// The ledger of a producer in `source`.
+    pub fn own(source: &'a str, producer: Producer) -> Self {
+        Self { scope: source, producer }
+    }
+
+    /// The ledger of a producer that counts for every source.
+    pub fn shared(producer: Producer) -> Self {
+        Self { scope: SHARED, producer }
+    }
+}
+
+/// A ledger as a database has it.
+#[derive(Debug, Clone)]
+pub struct StoredLedger {
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The counts that the totals contain for it.
+    pub sums: Sums,
+    /// The bytes of its texts, as they are stored.
+    pub text_bytes: usize,
+}
+
+impl StoredLedger {
+    /// A ledger whose counts are those of the totals.
+    pub fn new(ledger: Ledger) -> Self {
+        let text_bytes = ledger.received_json().len() + ledger.dropped_json().len();
+        Self { sums: ledger.sums(), text_bytes, ledger }
+    }
 }
 
 /// The arrival that an id belongs to.
@@ -31,8 +81,8 @@ pub struct ClientIdOwner {
 /// What has to be read.
 #[derive(Debug, Default)]
 pub struct Wanted<'a> {
-    /// The ledgers of these producers.
-    pub producers: HashSet<Producer>,
+    /// The ledgers of these producers in these sources, or else those that are shared.
+    pub ledgers: HashSet<LedgerKey<'a>>,
     /// Which arrival each of these ids belongs to.
     pub client_ids: HashSet<ClientIdKey<'a>>,
     /// The profiles of these users.
@@ -45,7 +95,9 @@ impl<'a> Wanted<'a> {
     pub fn of(plans: &'a [Arc<Plan>], applied: &Payloads) -> Self {
         let mut wanted = Self::default();
         for plan in plans.iter().filter(|plan| !applied.contains(&plan.payload)) {
-            wanted.producers.extend(plan.notes.iter().map(|(producer, _)| *producer));
+            let keys =
+                plan.notes.iter().map(|(producer, _)| LedgerKey::own(&plan.source, *producer));
+            wanted.ledgers.extend(keys);
             for event in &plan.events {
                 wanted.identity(plan, event);
                 wanted.profile(event);
@@ -58,10 +110,10 @@ impl<'a> Wanted<'a> {
     pub(super) fn identity(&mut self, plan: &'a Plan, event: &'a PlannedEvent) {
         match &event.identity {
             EventIdentity::Numbered(producer, _) => {
-                self.producers.insert(*producer);
+                self.ledgers.insert(LedgerKey::own(&plan.source, *producer));
             }
             EventIdentity::ClientId(id) => {
-                self.client_ids.insert(ClientIdKey { source: &plan.source, id });
+                self.client_ids.insert(ClientIdKey::new(plan, id));
             }
             EventIdentity::Anonymous => {}
         }
@@ -73,11 +125,27 @@ impl<'a> Wanted<'a> {
     }
 }
 
+/// The ledgers that applying a payload for the first time needs: none if it was applied before. A
+/// key may occur more than once.
+pub fn ledger_keys<'a>(plan: &'a Plan, applied: &Payloads) -> Vec<LedgerKey<'a>> {
+    if applied.contains(&plan.payload) {
+        return Vec::new();
+    }
+    let declared = plan.notes.iter().map(|(producer, _)| *producer);
+    let arrived = plan.events.iter().filter_map(|event| match event.identity {
+        EventIdentity::Numbered(producer, _) => Some(producer),
+        EventIdentity::ClientId(_) | EventIdentity::Anonymous => None,
+    });
+    let mut producers: Vec<Producer> = declared.chain(arrived).collect();
+    producers.dedup();
+    producers.into_iter().map(|producer| LedgerKey::own(&plan.source, producer)).collect()
+}
+
 /// What was read. What is not in it is not in the database.
 #[derive(Debug, Default)]
 pub struct Known<'a> {
     /// Ledgers.
-    pub ledgers: HashMap<Producer, Ledger>,
+    pub ledgers: HashMap<LedgerKey<'a>, StoredLedger>,
     /// Ids that clients gave, each with the arrival that it belongs to.
     pub client_ids: HashMap<ClientIdKey<'a>, ClientIdOwner>,
     /// Profiles.

@@ -4,44 +4,102 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use lamplight_wire::Producer;
+use lamplight_wire::batch::ProducerNote;
 
-use super::{LedgerWrite, TotalsChange};
+use super::{LedgerKey, LedgerWrite, SourceChange, StoredLedger, TotalsChange};
 use crate::store::Plan;
-use crate::store::ledger::{Ledger, Sums};
+use crate::store::ledger::{Arrival, Ledger, Sums};
+
+/// Known ledgers, by their key.
+pub(super) type KnownLedgers<'a> = HashMap<LedgerKey<'a>, StoredLedger>;
+
+/// The ledger that counts a producer's numbers for `source`: the source's own, or the one that an
+/// earlier version kept for all sources.
+pub(super) fn key_of<'a>(
+    source: &'a str,
+    producer: Producer,
+    has: impl Fn(&LedgerKey<'a>) -> bool,
+) -> LedgerKey<'a> {
+    let (own, shared) = (LedgerKey::own(source, producer), LedgerKey::shared(producer));
+    if !has(&own) && has(&shared) { shared } else { own }
+}
+
+/// A ledger that was touched.
+#[derive(Debug)]
+struct Touched {
+    ledger: Ledger,
+    /// Its counts and the bytes of its texts in the database, if it was there.
+    before: Option<(Sums, usize)>,
+    has_new_ranges: bool,
+}
 
 /// Ledgers that were touched, each with what it added up to before.
 #[derive(Debug)]
-pub(super) struct Ledgers {
-    known: HashMap<Producer, Ledger>,
-    touched: HashMap<Producer, (Ledger, Sums)>,
+pub(super) struct Ledgers<'a> {
+    known: KnownLedgers<'a>,
+    touched: HashMap<LedgerKey<'a>, Touched>,
 }
 
-impl Ledgers {
-    pub(super) fn new(known: HashMap<Producer, Ledger>) -> Self {
+impl<'a> Ledgers<'a> {
+    pub(super) fn new(known: KnownLedgers<'a>) -> Self {
         Self { known, touched: HashMap::new() }
     }
 
+    /// Records that a number of `producer` arrived with `plan`. Returns which ledger decided it.
+    pub(super) fn arrive(
+        &mut self,
+        producer: Producer,
+        seq: u64,
+        plan: &'a Plan,
+    ) -> (Arrival, LedgerKey<'a>) {
+        let (touched, key) = self.touch(producer, plan);
+        let arrival = touched.ledger.arrive(seq);
+        touched.has_new_ranges |= arrival == Arrival::First;
+        (arrival, key)
+    }
+
+    /// Applies what `plan` declares about `producer`.
+    pub(super) fn declare(&mut self, producer: Producer, note: &ProducerNote, plan: &'a Plan) {
+        let (touched, _) = self.touch(producer, plan);
+        touched.has_new_ranges |= touched.ledger.apply_declaration(note);
+    }
+
     /// The ledger of `producer`, which `plan` is about. A new one if the producer is new.
-    pub(super) fn touch(&mut self, producer: Producer, plan: &Plan) -> &mut Ledger {
-        let (ledger, _) = match self.touched.entry(producer) {
+    fn touch(&mut self, producer: Producer, plan: &'a Plan) -> (&mut Touched, LedgerKey<'a>) {
+        let (known, touched) = (&self.known, &self.touched);
+        let has = |key: &LedgerKey<'a>| touched.contains_key(key) || known.contains_key(key);
+        let key = key_of(&plan.source, producer, has);
+        let touched = match self.touched.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let known = self.known.remove(&producer);
-                let before = known.as_ref().map(Ledger::sums).unwrap_or_default();
-                let ledger = known.unwrap_or_else(|| Ledger::new(&plan.source, plan.received_ms));
-                entry.insert((ledger, before))
+                let (ledger, before) = match self.known.remove(&key) {
+                    Some(StoredLedger { ledger, sums, text_bytes }) => {
+                        (ledger, Some((sums, text_bytes)))
+                    }
+                    None => (Ledger::new(&plan.source, plan.received_ms), None),
+                };
+                entry.insert(Touched { ledger, before, has_new_ranges: false })
             }
         };
-        ledger.record_contact(plan.received_ms);
-        ledger
+        touched.ledger.record_contact(plan.received_ms);
+        (touched, key)
     }
 
     /// Everything that was touched, and what that changes in the totals.
-    pub(super) fn into_writes(self, totals: &mut TotalsChange) -> Vec<LedgerWrite> {
-        let write = |(producer, (ledger, before)): (Producer, (Ledger, Sums))| {
+    pub(super) fn into_writes(
+        self,
+        totals: &mut TotalsChange,
+        sources: &mut HashMap<String, SourceChange>,
+    ) -> Vec<LedgerWrite> {
+        let write = |(key, touched): (LedgerKey<'a>, Touched)| {
+            let Touched { ledger, before, has_new_ranges } = touched;
             let sums = ledger.sums();
-            totals.add_ledger(before, sums);
-            LedgerWrite { producer, ledger, sums }
+            let (sums_before, text_bytes_before) = before.unwrap_or_default();
+            totals.add_ledger(sums_before, sums);
+            let source = sources.entry(ledger.source.clone()).or_default();
+            source.add(sums_before, sums, i64::from(before.is_none()));
+            let producer = key.producer;
+            LedgerWrite { producer, ledger, sums, has_new_ranges, text_bytes_before }
         };
         self.touched.into_iter().map(write).collect()
     }

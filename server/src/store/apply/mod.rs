@@ -12,6 +12,7 @@
 
 mod arrivals;
 mod fan_out;
+mod forget;
 mod known;
 mod ledgers;
 mod profiles;
@@ -23,10 +24,14 @@ mod writes;
 
 pub use arrivals::decide;
 pub use fan_out::fan_out_past;
-pub use known::{ClientIdKey, ClientIdOwner, Histories, History, Known, Payloads, Wanted};
+pub use forget::ForgetWrites;
+pub use known::{
+    ClientIdKey, ClientIdOwner, Histories, History, Known, LedgerKey, Payloads, StoredLedger,
+    Wanted, ledger_keys,
+};
 pub use profiles::StoredProfile;
 pub use replay::{decide as replay, wanted as wanted_for_replay};
-pub use totals_change::TotalsChange;
+pub use totals_change::{SourceChange, TotalsChange};
 pub use writes::{
     AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes,
 };

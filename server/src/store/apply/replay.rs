@@ -8,9 +8,11 @@
 use std::sync::Arc;
 
 use super::fan_out::fan_out;
+use super::ledgers::key_of;
 use super::profiles::Profiles;
 use super::{
-    ClientIdKey, ClientIdOwner, ClientIdWrite, Histories, History, Known, NewRow, Wanted, Writes,
+    ClientIdKey, ClientIdOwner, ClientIdWrite, Histories, History, Known, LedgerKey, NewRow,
+    Wanted, Writes,
 };
 use crate::store::{EventColumns, EventIdentity, Outcome, Plan, PlannedEvent, Replayed, Route};
 
@@ -61,7 +63,11 @@ pub fn wanted<'a>(plans: &'a [Arc<Plan>], histories: &Histories) -> Wanted<'a> {
                     wanted.identity(plan, event);
                     wanted.profile(event);
                 }
-                Action::Restore => wanted.profile(event),
+                Action::Restore => {
+                    // Its ledger tells the scope of its number.
+                    wanted.identity(plan, event);
+                    wanted.profile(event);
+                }
                 Action::Rewrite | Action::Leave => {}
             }
         }
@@ -87,13 +93,20 @@ pub fn decide<'a>(
             continue;
         };
         for (event, columns, action) in actions(plan, history) {
+            let scope = match &event.identity {
+                EventIdentity::Numbered(producer, _) => {
+                    key_of(&plan.source, *producer, |key| ledgers.contains_key(key)).scope
+                }
+                EventIdentity::ClientId(_) | EventIdentity::Anonymous => plan.source.as_str(),
+            };
             // The arrival that was refused counts for its event, unless another one was stored.
             let mut is_its_arrival = || match &event.identity {
                 EventIdentity::Numbered(producer, seq) => {
-                    ledgers.get(producer).is_some_and(|ledger| ledger.received.contains(*seq))
+                    let key = LedgerKey { scope, producer: *producer };
+                    ledgers.get(&key).is_some_and(|it| it.ledger.received.contains(*seq))
                 }
                 EventIdentity::ClientId(id) => {
-                    let key = ClientIdKey { source: &plan.source, id };
+                    let key = ClientIdKey::new(plan, id);
                     let is_free = client_ids.get(&key).is_some_and(|owner| owner.is_refused);
                     if is_free {
                         let owner = ClientIdOwner { arrival: event.id, is_refused: false };
@@ -120,7 +133,7 @@ pub fn decide<'a>(
                 Action::Accept | Action::Leave => continue,
             }
             let profile_json = profiles.apply(plan, event, columns);
-            writes.rows.push(NewRow { plan, event, columns, profile_json });
+            writes.rows.push(NewRow { plan, event, columns, profile_json, scope });
         }
     }
     writes.totals.accept(done.accepted);

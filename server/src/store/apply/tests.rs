@@ -1,6 +1,8 @@
 //! Laws of the rules, on a model of a database that keeps what the rules write.
 
-use std::collections::{BTreeMap, HashMap};
+mod model;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lamplight_wire::Producer;
@@ -10,141 +12,12 @@ use lamplight_wire::reason::InvalidReason;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{
-    ClientIdOwner, ClientIdWrite, Delivery, Histories, History, Known, Payloads, StoredProfile,
-    TotalsChange, Wanted, Writes, decide, replay, wanted_for_replay,
-};
-use crate::store::ledger::Ledger;
+use crate::store::ledger::{Ledger, SHARED};
 use crate::store::{
-    Applied, DeliveryState, EventColumns, EventIdentity, Outcome, PayloadId, Plan, PlannedEvent,
-    PlannedOutcome, Replayed, Route, RowId,
+    Applied, DeliveryState, EventColumns, EventIdentity, Forgotten, PayloadId, Plan, PlannedEvent,
+    PlannedOutcome, Route, RowId,
 };
-
-/// What a database holds after it wrote what the rules decided.
-#[derive(Debug, Default, Clone, PartialEq)]
-struct Model {
-    applied: BTreeMap<PayloadId, u64>,
-    /// Rows, each with its name, its enrichment and its profile.
-    rows: BTreeMap<RowId, (String, Option<String>, Option<String>)>,
-    outcomes: BTreeMap<RowId, Outcome>,
-    ledgers: BTreeMap<u128, Ledger>,
-    client_ids: BTreeMap<(String, String), ClientIdOwner>,
-    profiles: BTreeMap<String, (i64, String, String)>,
-    deliveries: BTreeMap<(RowId, usize), DeliveryState>,
-    totals: [i64; 7],
-}
-
-impl Model {
-    fn apply(&mut self, plans: &[Arc<Plan>], routes: &[Route]) -> Vec<Applied> {
-        let applied: Payloads = self.applied.keys().copied().collect();
-        let known = self.known(Wanted::of(plans, &applied));
-        let (writes, results) = decide(plans, applied, known, routes);
-        self.write(writes);
-        results
-    }
-
-    fn replay(&mut self, plans: &[Arc<Plan>], routes: &[Route]) -> Replayed {
-        let histories: Histories =
-            plans.iter().filter_map(|plan| Some((plan.payload, self.history(plan)?))).collect();
-        let known = self.known(wanted_for_replay(plans, &histories));
-        let (writes, done) = replay(plans, &histories, known, routes);
-        self.write(writes);
-        done
-    }
-
-    fn known<'a>(&self, wanted: Wanted<'a>) -> Known<'a> {
-        let ledger =
-            |producer: Producer| Some((producer, self.ledgers.get(&producer.bits())?.clone()));
-        let profile = |(said_ms, json, words): &(i64, String, String)| {
-            StoredProfile::read(*said_ms, json.clone(), Some(words.clone()))
-        };
-        let mut known = Known {
-            ledgers: wanted.producers.into_iter().filter_map(ledger).collect(),
-            ..Known::default()
-        };
-        for key in wanted.client_ids {
-            let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
-            known.client_ids.extend(found.map(|owner| (key, *owner)));
-        }
-        for key in wanted.profiles {
-            known.profiles.extend(self.profiles.get(&key.to_string()).map(|it| (key, profile(it))));
-        }
-        known
-    }
-
-    fn history(&self, plan: &Plan) -> Option<History> {
-        let ids = || plan.events.iter().map(|event| event.id);
-        let outcome = |id: RowId| Some((id, *self.outcomes.get(&id)?));
-        Some(History {
-            not_stored: *self.applied.get(&plan.payload)?,
-            outcomes: ids().filter_map(outcome).collect::<HashMap<_, _>>(),
-            rows: ids().filter(|id| self.rows.contains_key(id)).collect(),
-        })
-    }
-
-    fn write(&mut self, writes: Writes<'_>) {
-        for payload in &writes.payloads {
-            let not_stored = payload.applied.duplicates + payload.applied.invalid;
-            assert_eq!(self.applied.insert(payload.plan.payload, not_stored), None);
-        }
-        for row in &writes.rows {
-            let columns = row.columns;
-            let profile = row.profile_json.as_deref().map(str::to_owned);
-            let written = (columns.name.clone(), columns.enrichment_json.clone(), profile);
-            assert_eq!(self.rows.insert(row.event.id, written), None, "one row for each event");
-        }
-        for refused in &writes.not_stored {
-            assert_eq!(self.outcomes.insert(refused.event.id, refused.outcome), None);
-        }
-        for (plan, id) in &writes.accepted {
-            assert_eq!(self.outcomes.remove(id), Some(Outcome::Invalid));
-            *self.applied.get_mut(&plan.payload).unwrap() -= 1;
-        }
-        for (id, columns) in &writes.rewrites {
-            self.rows.get_mut(id).unwrap().1.clone_from(&columns.enrichment_json);
-        }
-        for it in writes.ledgers {
-            assert_eq!(it.sums, it.ledger.sums());
-            self.ledgers.insert(it.producer.bits(), it.ledger);
-        }
-        for ClientIdWrite { key, owner, .. } in writes.client_ids {
-            let key = (key.source.to_owned(), key.id.to_owned());
-            let before = self.client_ids.insert(key, owner);
-            assert!(before.is_none_or(|owner| owner.is_refused), "an id belongs to one row");
-        }
-        for it in writes.profiles {
-            let profile = (it.said_ms, it.json.to_string(), it.words_json);
-            self.profiles.insert(it.key.to_string(), profile);
-        }
-        for Delivery { event, route, state, .. } in writes.deliveries {
-            self.deliveries.entry((event, route)).or_insert(state);
-        }
-        self.count(writes.totals);
-    }
-
-    fn count(&mut self, change: TotalsChange) {
-        let TotalsChange { stored, duplicates, invalid, unnumbered, made, declared, missing } =
-            change;
-        let changes = [stored, duplicates, invalid, unnumbered, made, declared, missing];
-        self.totals.iter_mut().zip(changes).for_each(|(total, change)| *total += change);
-    }
-
-    /// Holds the totals against the rows, outcomes and ledgers.
-    fn check(&self) {
-        let count = |outcome: Outcome| {
-            i64::try_from(self.outcomes.values().filter(|it| **it == outcome).count()).unwrap()
-        };
-        let [stored, duplicates, invalid, _, made, declared, missing] = self.totals;
-        assert_eq!(stored, i64::try_from(self.rows.len()).unwrap());
-        assert_eq!(duplicates, count(Outcome::Duplicate));
-        assert_eq!(invalid, count(Outcome::Invalid));
-        let sum = |of: fn(crate::store::ledger::Sums) -> u64| {
-            self.ledgers.values().map(|ledger| of(ledger.sums()).cast_signed()).sum::<i64>()
-        };
-        let sums = (sum(|it| it.made), sum(|it| it.declared), sum(|it| it.missing));
-        assert_eq!((made, declared, missing), sums);
-    }
-}
+use model::Model;
 
 /// What one event of a generated payload is.
 type Event = (u8, u64, bool, u8);
@@ -197,13 +70,23 @@ fn plans(payloads: &[Vec<Event>], is_fixed: bool) -> Vec<Arc<Plan>> {
             payload: PayloadId(Uuid::from_u128(payload)),
             received_ms: i64::try_from(number).unwrap(),
             created_day: 1,
-            source: "web".into(),
+            source: ["web", "web", "app"][number % 3].into(),
+            is_secret: number % 4 == 3,
             attempt: 1,
             notes: if number % 2 == 0 { vec![(Producer::from_bits(1), note)] } else { Vec::new() },
             events: events.map(|(at, event)| planned(at, payload, *event, is_fixed)).collect(),
         })
     };
     payloads.iter().enumerate().map(plan).collect()
+}
+
+/// The plan, as that of another payload.
+fn renamed(plan: &Plan) -> Arc<Plan> {
+    let far = |id: Uuid| Uuid::from_u128(id.as_u128() + (1 << 100));
+    let mut plan = plan.clone();
+    plan.payload = PayloadId(far(plan.payload.0));
+    plan.events.iter_mut().for_each(|event| event.id = RowId(far(event.id.0)));
+    Arc::new(plan)
 }
 
 fn routes() -> [Route; 2] {
@@ -258,17 +141,80 @@ proptest! {
         if is_replayed {
             model.replay(&fixed, &routes());
         }
-        let mut rows: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
-        for event in first.iter().flat_map(|plan| &plan.events) {
+        let mut rows: BTreeMap<(&str, bool, &str), (bool, usize)> = BTreeMap::new();
+        let events = first.iter().flat_map(|plan| plan.events.iter().map(move |it| (plan, it)));
+        for (plan, event) in events {
             if let EventIdentity::ClientId(id) = &event.identity {
-                let (is_good, count) = rows.entry(id).or_default();
+                let key = (plan.source.as_str(), plan.is_secret, id.as_str());
+                let (is_good, count) = rows.entry(key).or_default();
                 *is_good |= is_replayed || event.columns().is_some();
                 *count += usize::from(model.rows.contains_key(&event.id));
             }
         }
         for (id, (is_good, count)) in rows {
-            prop_assert_eq!(count, usize::from(is_good), "{}", id);
+            prop_assert_eq!(count, usize::from(is_good), "{:?}", id);
         }
+    }
+
+    #[test]
+    fn a_source_decides_as_if_it_were_the_only_one(payloads in payloads(), size in 1_usize..8) {
+        let (plans, routes) = (plans(&payloads, false), routes());
+        let mut together = Model::default();
+        let results: Vec<Applied> =
+            plans.chunks(size).flat_map(|part| together.apply(part, &routes)).collect();
+        for source in ["web", "app"] {
+            let is_of = |plan: &&Arc<Plan>| plan.source == source;
+            let own: Vec<Arc<Plan>> = plans.iter().filter(is_of).cloned().collect();
+            let mut alone = Model::default();
+            let want = alone.apply(&own, &routes);
+            let both = plans.iter().zip(&results).filter(|(plan, _)| is_of(plan));
+            prop_assert_eq!(both.map(|(_, it)| *it).collect::<Vec<_>>(), want);
+            let ledgers = together.ledgers.iter().filter(|((scope, _), _)| scope == source);
+            prop_assert!(ledgers.eq(alone.ledgers.iter()));
+        }
+    }
+
+    #[test]
+    fn ids_of_one_kind_of_key_count_as_if_there_were_no_other(payloads in payloads()) {
+        // Only ids that clients chose.
+        let ids = |events: &Vec<Event>| events.iter().map(|it| (2, it.1, it.2, it.3)).collect();
+        let plans = plans(&payloads.iter().map(ids).collect::<Vec<_>>(), false);
+        let results = Model::default().apply(&plans, &routes());
+        for is_secret in [false, true] {
+            let is_of = |plan: &&Arc<Plan>| plan.is_secret == is_secret;
+            let own: Vec<Arc<Plan>> = plans.iter().filter(is_of).cloned().collect();
+            let want = Model::default().apply(&own, &routes());
+            let both = plans.iter().zip(&results).filter(|(plan, _)| is_of(plan));
+            prop_assert_eq!(both.map(|(_, it)| *it).collect::<Vec<_>>(), want);
+        }
+    }
+
+    #[test]
+    fn a_forgotten_source_counts_what_arrived_and_knows_it_again(
+        payloads in payloads(),
+        size in 1_usize..8,
+    ) {
+        let (plans, routes) = (plans(&payloads, false), routes());
+        let mut model = Model::default();
+        for part in plans.chunks(size) {
+            model.apply(part, &routes);
+        }
+        let rows = model.rows.len();
+        let before = model.sources.clone();
+        let forgotten = model.forget("web");
+        model.check();
+        let web = before.get("web").copied().unwrap_or_default();
+        prop_assert_eq!(forgotten.declared.cast_signed(), web.declared);
+        prop_assert_eq!(forgotten.missing.cast_signed(), web.missing);
+        prop_assert_eq!(model.forget("web"), Forgotten::default(), "there is nothing left to forget");
+        // The same events in other payloads.
+        let again: Vec<Arc<Plan>> = plans.iter().map(|plan| renamed(plan)).collect();
+        model.apply(&again, &routes);
+        model.check();
+        let anonymous = again.iter().flat_map(|plan| &plan.events).filter(|event| {
+            event.identity == EventIdentity::Anonymous && event.columns().is_some()
+        });
+        prop_assert_eq!(model.rows.len(), rows + anonymous.count(), "no event has two rows");
     }
 
     #[test]
@@ -311,6 +257,22 @@ fn a_user_who_opted_out_of_sharing_is_delivered_to_no_sink() {
     let states: Vec<DeliveryState> = model.deliveries.values().copied().collect();
     let (dropped, queued) = (DeliveryState::Dropped, DeliveryState::Queued);
     assert_eq!(states, [dropped, dropped, queued, queued]);
+}
+
+#[test]
+fn a_ledger_of_an_earlier_version_decides_for_every_source() {
+    let mut model = Model::default();
+    let mut ledger = Ledger::new("web", 1);
+    ledger.is_shared = true;
+    assert_eq!(ledger.arrive(1), crate::store::ledger::Arrival::First);
+    model.ledgers.insert((SHARED.to_owned(), 1), ledger);
+    let numbers = |seq: u64| vec![(0, seq, true, 2)];
+    // The third payload is that of another source.
+    let plans = plans(&[numbers(2), numbers(1), numbers(2), numbers(3)], false);
+    let stored: Vec<u64> = model.apply(&plans, &routes()).iter().map(|it| it.stored).collect();
+    assert_eq!(stored, [1, 0, 0, 1]);
+    assert_eq!(model.ledgers.len(), 1);
+    assert_eq!(model.ledgers[&(SHARED.to_owned(), 1)].received.as_slice(), [(1, 3)]);
 }
 
 #[test]

@@ -42,3 +42,30 @@ impl TotalsChange {
         self.missing += after.missing.cast_signed() - before.missing.cast_signed();
     }
 }
+
+/// What a transaction changes in the counts of one source's ledgers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SourceChange {
+    /// Producers that have a ledger.
+    pub producers: i64,
+    /// Numbers that producers assigned.
+    pub made: i64,
+    /// Numbers that arrived.
+    pub received: i64,
+    /// Numbers declared as dropped.
+    pub declared: i64,
+    /// Numbers that neither arrived nor were declared.
+    pub missing: i64,
+}
+
+impl SourceChange {
+    /// Adds the change of a ledger, and how many ledgers more there are.
+    pub(super) fn add(&mut self, before: ledger::Sums, after: ledger::Sums, producers: i64) {
+        let change = |after: u64, before: u64| after.cast_signed() - before.cast_signed();
+        self.producers += producers;
+        self.made += change(after.made, before.made);
+        self.received += change(after.received, before.received);
+        self.declared += change(after.declared, before.declared);
+        self.missing += change(after.missing, before.missing);
+    }
+}

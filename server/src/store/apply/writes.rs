@@ -1,12 +1,13 @@
 //! What applying plans writes.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lamplight_wire::Producer;
 use lamplight_wire::reason::InvalidReason;
 
-use super::{ClientIdKey, ClientIdOwner, TotalsChange};
+use super::{ClientIdKey, ClientIdOwner, SourceChange, TotalsChange};
 use crate::store::ledger::{Ledger, Sums};
 use crate::store::{
     Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RefusedContent,
@@ -24,6 +25,8 @@ pub struct Writes<'a> {
     pub not_stored: Vec<NotStored<'a>>,
     /// Ledgers, whole.
     pub ledgers: Vec<LedgerWrite>,
+    /// What changes in the counts of each source.
+    pub sources: HashMap<String, SourceChange>,
     /// Ids that clients gave. One that belongs to a refused arrival may get another owner.
     pub client_ids: Vec<ClientIdWrite<'a>>,
     /// Profiles, whole.
@@ -59,6 +62,8 @@ pub struct NewRow<'a> {
     pub columns: &'a EventColumns,
     /// What was known about its user at that moment.
     pub profile_json: Option<Arc<str>>,
+    /// The scope of the ledger that counts its number.
+    pub scope: &'a str,
 }
 
 /// An arrival that gets no row.
@@ -96,6 +101,10 @@ pub struct LedgerWrite {
     pub ledger: Ledger,
     /// Its counts.
     pub sums: Sums,
+    /// Whether its ranges differ from those that are stored.
+    pub has_new_ranges: bool,
+    /// The bytes of its texts that are stored, 0 for a new one.
+    pub text_bytes_before: usize,
 }
 
 /// A profile as it stands now.

@@ -120,6 +120,7 @@ impl Payload {
                 received_ms: now_ms,
                 created_day: 20_231_114,
                 source: "web".into(),
+                is_secret: false,
                 attempt: 1,
                 notes: Vec::new(),
                 events: events.collect(),

@@ -23,6 +23,7 @@ mod reading;
 mod refusals;
 mod replaying;
 mod set_aside;
+mod sources;
 mod starting;
 mod statements;
 mod times;

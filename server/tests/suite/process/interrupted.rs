@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::store::{
-    Answer, Applied, Backlog, Events, ExhaustedPayload, FailedPayload, Lease, LeaseAsk,
+    Answer, Applied, Backlog, Events, ExhaustedPayload, FailedPayload, Forgotten, Lease, LeaseAsk,
     LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay,
     ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload, Storage, StoreError, Ticket,
     WorkerSlot,
@@ -155,6 +155,9 @@ impl Events for InterruptedStorage {
             let applied = applied.await?;
             if interrupts { interrupted().await } else { Ok(applied) }
         })
+    }
+    fn forget(&self, source: String) -> Answer<'_, Forgotten> {
+        self.storage.events.forget(source)
     }
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         self.storage.events.prune(keep)

@@ -87,6 +87,32 @@ fn datadog_lines() {
 }
 
 #[test]
+fn datadog_tags_of_an_event_set_neither_host_nor_container() {
+    let style = Style::new("", &["host:set-by-the-operator".into()], Timers::Distribution);
+    let tags = [
+        r#"{"host":"evil","Device":"evil","HOST ":"evil"}"#,
+        r#"{"dd.internal.entity_id":"evil","dd":{"internal":{"card":"none"}}}"#,
+        r#"{"container_id":["a","b"],"entity_id":"evil","hosts":"good","o":{"host":"good"}}"#,
+        r#"{"a":"b|#host:evil","c":"d,host:evil","e":"f\nevil:1|c|#host:evil","g":"|c:in-1|e:it"}"#,
+        r#"{"a|#host":"evil","b,host":"evil","c\nhost":"evil","host:evil":"x","dd.internal:x":1}"#,
+        r#"{"host":"","dd.internal":true,"":"host:evil"}"#,
+    ];
+    let text: Vec<String> = tags
+        .iter()
+        .map(|tags| {
+            let json = format!(r#"{{"kind":"gauge","value":1,"metric":"m","tags":{tags}}}"#);
+            style.line(&metric(&json), row().time_ms).unwrap()
+        })
+        .collect();
+    for line in &text {
+        let own = line.split(['|', '#', ',', '\n']).filter(|it| it.starts_with("host:"));
+        assert_eq!(own.collect::<Vec<_>>(), ["host:set-by-the-operator"], "{line}");
+        assert_eq!(line.matches('|').count(), 2, "{line}");
+    }
+    assert_snapshot!(text.join("\n"));
+}
+
+#[test]
 fn a_point_that_datadog_discards_is_dropped_with_a_reason() {
     let style = Style::new("", &[], Timers::Distribution);
     let row = metric(r#"{"kind":"gauge","value":1}"#);

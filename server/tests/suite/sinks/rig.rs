@@ -173,6 +173,7 @@ fn plan(events: Vec<EventColumns>) -> Plan {
         received_ms,
         created_day: 20_260_131,
         source: "web".into(),
+        is_secret: false,
         attempt: 1,
         notes: Vec::new(),
         events,

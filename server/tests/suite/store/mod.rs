@@ -22,6 +22,7 @@ mod refused_laws;
 mod replay_laws;
 mod retention_laws;
 pub(crate) mod sample;
+mod scope_laws;
 mod set_aside_laws;
 mod sink_laws;
 mod size_laws;

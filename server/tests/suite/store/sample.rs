@@ -86,6 +86,7 @@ pub(crate) fn plan_at(
         received_ms,
         created_day: 20_231_114,
         source: "web".into(),
+        is_secret: false,
         attempt: 1,
         notes: Vec::new(),
         events,

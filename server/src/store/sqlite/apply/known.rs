@@ -5,10 +5,16 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ledgers, profiles};
-use crate::store::apply::{ClientIdOwner, History, Known, Wanted};
+use super::ledgers::ReadLedgers;
+use super::profiles;
+use crate::store::apply::{ClientIdKey, ClientIdOwner, History, Known, Wanted};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::{Outcome, PayloadId, Plan};
+
+/// How a kind of key is stored.
+pub(super) fn key_kind(key: &ClientIdKey<'_>) -> i64 {
+    if key.is_secret { 2 } else { 1 }
+}
 
 /// Which of `plans` were applied before.
 pub(super) fn applied(
@@ -25,17 +31,21 @@ pub(super) fn applied(
     Ok(applied)
 }
 
-/// Reads what is wanted.
-pub(super) fn read<'a>(store: &Connection, wanted: Wanted<'a>) -> rusqlite::Result<Known<'a>> {
-    let mut known = Known::default();
-    for producer in wanted.producers {
-        known.ledgers.extend(ledgers::find(store, producer)?.map(|ledger| (producer, ledger)));
-    }
-    let mut find_id = store
-        .prepare_cached("SELECT id, refused FROM event_ids WHERE event_id = ?1 AND source = ?2")?;
+/// Reads what is wanted beside the ledgers, which were read before.
+pub(super) fn read<'a>(
+    store: &Connection,
+    wanted: Wanted<'a>,
+    ledgers: ReadLedgers<'a>,
+) -> rusqlite::Result<Known<'a>> {
+    let mut known = Known { ledgers, ..Known::default() };
+    // An id of an earlier version counts for every kind of key, unless it has an owner of this one.
+    let mut find_id = store.prepare_cached(
+        "SELECT id, refused FROM event_ids WHERE event_id = ?1 AND source = ?2 \
+         AND key_kind IN (0, ?3) ORDER BY key_kind DESC LIMIT 1",
+    )?;
     for key in wanted.client_ids {
         let owner = find_id
-            .query_row(params![key.id, key.source], |row| {
+            .query_row(params![key.id, key.source, key_kind(&key)], |row| {
                 Ok(ClientIdOwner { arrival: row_id(row, 0)?, is_refused: row.get(1)? })
             })
             .optional()?;

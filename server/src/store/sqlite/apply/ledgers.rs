@@ -1,72 +1,253 @@
 //! Ledgers in the database.
+//!
+//! The texts of a ledger with many ranges are in a table of their own, so that a payload that
+//! changes none of them does not write them again.
+
+use std::collections::{HashMap, HashSet};
 
 use lamplight_wire::Producer;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::store::apply::LedgerWrite;
-use crate::store::ledger::Ledger;
+use crate::store::apply::{LedgerKey, LedgerWrite, StoredLedger};
+use crate::store::ledger::{Ledger, SHARED, Sums};
 use crate::store::ledger_text::{read_dropped, read_received};
 use crate::store::sqlite::file::columns::producer_bytes;
 
-/// What [`ledger()`] reads, in its order.
-pub(crate) const COLUMNS: &str =
-    "source, next, first_heard_ms, last_heard_ms, received_json, dropped_json";
+/// What [`header`] reads, in its order.
+pub(crate) const COLUMNS: &str = "scope, source, next, forgotten, refused, first_heard_ms, last_heard_ms, \
+     made, received, declared, missing, received_json, dropped_json";
+/// The longest texts that are kept in a ledger's row, in bytes. Those of pages that lose nothing
+/// take twenty.
+const INLINE_BYTES_MAX: usize = 1_000;
+/// How many bytes of texts one transaction reads. One payload is always applied.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most ledgers that are read for one producer. Each source has at most one.
+const SCOPES_MAX: u32 = 64;
 
 /// Writes ledgers.
 pub(crate) fn save(connection: &Connection, ledgers: &[LedgerWrite]) -> rusqlite::Result<()> {
-    let mut save = connection.prepare_cached(
-        "INSERT INTO producers (producer, source, next, made, received, declared, missing, first_heard_ms, \
-         last_heard_ms, received_json, dropped_json) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-         ON CONFLICT (producer) DO UPDATE SET next = excluded.next, made = excluded.made, \
-         received = excluded.received, declared = excluded.declared, missing = excluded.missing, \
-         first_heard_ms = excluded.first_heard_ms, last_heard_ms = excluded.last_heard_ms, \
-         received_json = excluded.received_json, dropped_json = excluded.dropped_json",
-    )?;
-    for LedgerWrite { producer, ledger, sums } in ledgers {
-        save.execute(params![
+    for write in ledgers {
+        let (producer, scope) = (producer_bytes(write.producer), write.ledger.scope());
+        let was_long = write.text_bytes_before > INLINE_BYTES_MAX;
+        if was_long && !write.has_new_ranges {
+            save_header(connection, write, None)?;
+            continue;
+        }
+        let texts = (write.ledger.received_json(), write.ledger.dropped_json());
+        let is_long = texts.0.len() + texts.1.len() > INLINE_BYTES_MAX;
+        if is_long {
+            connection
+                .prepare_cached(
+                    "INSERT INTO long_ledgers (producer, scope, received_json, dropped_json) \
+                     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (producer, scope) DO UPDATE SET \
+                     received_json = excluded.received_json, dropped_json = excluded.dropped_json",
+                )?
+                .execute(params![producer, scope, texts.0, texts.1])?;
+        } else if was_long {
+            delete_texts(connection, write.producer, scope)?;
+        }
+        save_header(connection, write, Some(texts).filter(|_| !is_long))?;
+    }
+    Ok(())
+}
+
+fn save_header(
+    connection: &Connection,
+    write: &LedgerWrite,
+    texts: Option<(String, String)>,
+) -> rusqlite::Result<()> {
+    let LedgerWrite { producer, ledger, sums, .. } = write;
+    let (received, dropped) = texts.unzip();
+    connection
+        .prepare_cached(
+            "INSERT INTO producers (producer, scope, source, next, made, received, declared, missing, forgotten, \
+             refused, first_heard_ms, last_heard_ms, received_json, dropped_json) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+             ON CONFLICT (producer, scope) DO UPDATE SET next = excluded.next, made = excluded.made, \
+             received = excluded.received, declared = excluded.declared, missing = excluded.missing, \
+             forgotten = excluded.forgotten, refused = excluded.refused, \
+             first_heard_ms = excluded.first_heard_ms, last_heard_ms = excluded.last_heard_ms, \
+             received_json = excluded.received_json, dropped_json = excluded.dropped_json",
+        )?
+        .execute(params![
             producer_bytes(*producer),
+            write.ledger.scope(),
             ledger.source,
             ledger.next,
             sums.made,
             sums.received,
             sums.declared,
             sums.missing,
+            ledger.forgotten,
+            ledger.refused,
             ledger.first_heard_ms,
             ledger.last_heard_ms,
-            ledger.received_json(),
-            ledger.dropped_json(),
+            received,
+            dropped,
         ])?;
-    }
     Ok(())
 }
 
-/// The ledger of `producer`.
-pub(crate) fn find(
+fn delete_texts(connection: &Connection, producer: Producer, scope: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM long_ledgers WHERE producer = ?1 AND scope = ?2")?
+        .execute(params![producer_bytes(producer), scope])?;
+    Ok(())
+}
+
+/// Deletes a ledger.
+pub(crate) fn delete(
     connection: &Connection,
     producer: Producer,
-) -> rusqlite::Result<Option<Ledger>> {
+    scope: &str,
+) -> rusqlite::Result<()> {
+    delete_texts(connection, producer, scope)?;
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM producers WHERE producer = ?1"))?
-        .query_row([producer_bytes(producer)], |row| ledger(row, 0))
+        .prepare_cached("DELETE FROM producers WHERE producer = ?1 AND scope = ?2")?
+        .execute(params![producer_bytes(producer), scope])?;
+    Ok(())
+}
+
+/// The ledger of `producer` in a scope.
+fn find(
+    connection: &Connection,
+    producer: Producer,
+    scope: &str,
+) -> rusqlite::Result<Option<StoredLedger>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM producers WHERE producer = ?1 AND scope = ?2"
+        ))?
+        .query_row(params![producer_bytes(producer), scope], |row| {
+            header(row, 0)?.read(connection, producer)
+        })
         .optional()
 }
 
-/// Reads a ledger from [`COLUMNS`], which begin at column `at`.
-pub(crate) fn ledger(row: &Row<'_>, at: usize) -> rusqlite::Result<Ledger> {
-    let wrong = |column: usize| {
-        move |error: serde_json::Error| {
-            rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
-        }
+/// All ledgers of `producer`, or only those that count for `source`, in the order of their scopes.
+pub(crate) fn of_producer(
+    connection: &Connection,
+    producer: Producer,
+    source: Option<&str>,
+) -> rusqlite::Result<Vec<StoredLedger>> {
+    let Some(source) = source else {
+        return connection
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM producers WHERE producer = ?1 ORDER BY scope LIMIT ?2"
+            ))?
+            .query_map(params![producer_bytes(producer), SCOPES_MAX], |row| {
+                header(row, 0)?.read(connection, producer)
+            })?
+            .collect();
     };
-    let received: String = row.get(at + 4)?;
-    let dropped: String = row.get(at + 5)?;
-    Ok(Ledger {
-        source: row.get(at)?,
-        next: row.get(at + 1)?,
-        first_heard_ms: row.get(at + 2)?,
-        last_heard_ms: row.get(at + 3)?,
-        received: read_received(&received).map_err(wrong(at + 4))?,
-        dropped: read_dropped(&dropped).map_err(wrong(at + 5))?,
-    })
+    let scopes = [SHARED, source].map(|scope| find(connection, producer, scope));
+    scopes.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// Ledgers with the keys that they are stored under.
+pub(crate) type ReadLedgers<'a> = HashMap<LedgerKey<'a>, StoredLedger>;
+
+/// Reads the ledgers that some plans need, given the keys that each needs, until they have too many
+/// bytes for one transaction. Returns them, and for how many of the plans they suffice: at least
+/// one.
+pub(crate) fn read<'a>(
+    connection: &Connection,
+    keys: impl Iterator<Item = Vec<LedgerKey<'a>>>,
+) -> rusqlite::Result<(ReadLedgers<'a>, usize)> {
+    let (mut ledgers, mut asked) = (HashMap::new(), HashSet::new());
+    let (mut bytes, mut plans) = (0, 0);
+    for keys in keys {
+        if bytes > BYTES_MAX {
+            break;
+        }
+        for key in keys {
+            if asked.insert(key)
+                && let Some((key, ledger)) = find_for(connection, key)?
+            {
+                bytes += ledger.text_bytes;
+                ledgers.insert(key, ledger);
+            }
+        }
+        plans += 1;
+    }
+    Ok((ledgers, plans))
+}
+
+/// The ledger that counts a producer's numbers, with the key that it is stored under.
+fn find_for<'a>(
+    connection: &Connection,
+    key: LedgerKey<'a>,
+) -> rusqlite::Result<Option<(LedgerKey<'a>, StoredLedger)>> {
+    if let Some(own) = find(connection, key.producer, key.scope)? {
+        return Ok(Some((key, own)));
+    }
+    let shared = find(connection, key.producer, SHARED)?;
+    Ok(shared.map(|ledger| (LedgerKey::shared(key.producer), ledger)))
+}
+
+/// A ledger's row, whose texts may be elsewhere.
+pub(crate) struct Header {
+    ledger: Ledger,
+    pub(crate) scope: String,
+    pub(crate) sums: Sums,
+    texts: Option<(String, String)>,
+}
+
+/// Reads a ledger's row from [`COLUMNS`], which begin at column `at`.
+pub(crate) fn header(row: &Row<'_>, at: usize) -> rusqlite::Result<Header> {
+    let scope: String = row.get(at)?;
+    let mut ledger = Ledger::new("", 0);
+    (ledger.source, ledger.is_shared) = (row.get(at + 1)?, scope == SHARED);
+    (ledger.next, ledger.forgotten) = (row.get(at + 2)?, row.get(at + 3)?);
+    ledger.refused = row.get(at + 4)?;
+    (ledger.first_heard_ms, ledger.last_heard_ms) = (row.get(at + 5)?, row.get(at + 6)?);
+    let sums = Sums {
+        made: row.get(at + 7)?,
+        received: row.get(at + 8)?,
+        declared: row.get(at + 9)?,
+        missing: row.get(at + 10)?,
+    };
+    let (received, dropped): (Option<String>, Option<String>) =
+        (row.get(at + 11)?, row.get(at + 12)?);
+    Ok(Header { ledger, scope, sums, texts: received.zip(dropped) })
+}
+
+impl Header {
+    /// The source of its first payload.
+    pub(crate) fn source(&self) -> &str {
+        &self.ledger.source
+    }
+
+    /// When its last payload was received, in milliseconds since 1970.
+    pub(crate) fn last_heard_ms(&self) -> i64 {
+        self.ledger.last_heard_ms
+    }
+
+    /// The whole ledger.
+    pub(crate) fn read(
+        self,
+        connection: &Connection,
+        producer: Producer,
+    ) -> rusqlite::Result<StoredLedger> {
+        let Self { mut ledger, scope, sums, texts } = self;
+        let (received, dropped) = match texts {
+            Some(texts) => texts,
+            None => connection
+                .prepare_cached(
+                    "SELECT received_json, dropped_json FROM long_ledgers \
+                     WHERE producer = ?1 AND scope = ?2",
+                )?
+                .query_row(params![producer_bytes(producer), scope], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?,
+        };
+        let wrong = |error: serde_json::Error| {
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+        };
+        let text_bytes = received.len() + dropped.len();
+        ledger.received = read_received(&received).map_err(wrong)?;
+        ledger.dropped = read_dropped(&dropped).map_err(wrong)?;
+        Ok(StoredLedger { ledger, sums, text_bytes })
+    }
 }

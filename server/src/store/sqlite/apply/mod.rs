@@ -8,6 +8,7 @@ mod known;
 pub(crate) mod ledgers;
 pub(crate) mod profiles;
 mod rows;
+pub(crate) mod sources;
 pub(crate) mod totals;
 
 use std::sync::Arc;
@@ -21,10 +22,12 @@ use super::weeks::catalog::{self, Added};
 use super::weeks::files::StoreFiles;
 use super::weeks::open::WeekNotOpen;
 use crate::store::apply::{self, Wanted, Writes};
-use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLimits, Week};
+use crate::store::{
+    Answer, Applied, Events, Forgotten, Plan, Pruned, Replayed, RetentionLimits, Week,
+};
 
-/// Applies `plans`, all of `week`, in order. Returns the results and how many deliveries were
-/// queued.
+/// Applies `plans`, all of `week`, in order, until their ledgers are too large for one transaction.
+/// Returns the results, at least one, and how many deliveries were queued.
 fn apply(
     files: &mut StoreFiles,
     week: Week,
@@ -34,7 +37,10 @@ fn apply(
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
     let StoreFiles { store, weeks } = files;
     let applied = known::applied(store, plans)?;
-    let known = known::read(store, Wanted::of(plans, &applied))?;
+    let keys = plans.iter().map(|plan| apply::ledger_keys(plan, &applied));
+    let (ledgers, count) = ledgers::read(store, keys)?;
+    let plans = plans.get(..count).unwrap_or(plans);
+    let known = known::read(store, Wanted::of(plans, &applied), ledgers)?;
     let (writes, results) = apply::decide(plans, applied, known, routes.all());
     let mut added = Added::default();
     if !writes.rows.is_empty() {
@@ -58,8 +64,8 @@ fn apply(
     Ok(Ok((results, queued)))
 }
 
-/// Applies `plans`, all of `week`, again, in order. Returns the result and how many deliveries were
-/// queued.
+/// Applies `plans`, all of `week`, again, in order, until their ledgers are too large for one
+/// transaction. Returns the result, for at least one payload, and how many deliveries were queued.
 fn reapply(
     files: &mut StoreFiles,
     week: Week,
@@ -77,7 +83,11 @@ fn reapply(
     }
     debug_assert!(plans.iter().flat_map(|it| &it.events).all(|it| Week::of_row(it.id) == week));
     let histories = known::histories(store, weeks.writable(week)?.connection(), plans)?;
-    let known = known::read(store, apply::wanted_for_replay(plans, &histories))?;
+    let wanted = |plans| apply::wanted_for_replay(plans, &histories);
+    let keys = plans.iter().map(|plan| wanted(std::slice::from_ref(plan)).ledgers.into_iter());
+    let (ledgers, count) = ledgers::read(store, keys.map(Iterator::collect))?;
+    let plans = plans.get(..count).unwrap_or(plans);
+    let known = known::read(store, wanted(plans), ledgers)?;
     let (writes, done) = apply::replay(plans, &histories, known, routes.all());
     let open = weeks.writable(week)?;
     for row in &writes.rows {
@@ -106,6 +116,7 @@ fn write(
     rows::add_client_ids(store, &writes.client_ids)?;
     profiles::save(store, &writes.profiles)?;
     ledgers::save(store, &writes.ledgers)?;
+    sources::add(store, &writes.sources)?;
     totals::add(store, &writes.totals)?;
     Ok(routed::add(store, &writes.deliveries, routes, now_ms, 0)?.queued)
 }
@@ -125,7 +136,8 @@ impl Events for SqliteStore {
         Box::pin(async move {
             // The plans are nearly always of one week.
             let mut applied = Vec::with_capacity(plans.len());
-            for run in plans.chunk_by(|a, b| week_of(a) == week_of(b)) {
+            let mut rest = plans.as_slice();
+            while let Some(run) = rest.chunk_by(|a, b| week_of(a) == week_of(b)).next() {
                 let week = run.first().map_or(Week::from_number(0), |plan| week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
                 let routes = self.routes.clone();
@@ -136,7 +148,9 @@ impl Events for SqliteStore {
                         applied
                     }))
                 });
-                applied.extend(more.await?);
+                let more = more.await?;
+                rest = rest.get(more.len()..).unwrap_or_default();
+                applied.extend(more);
             }
             self.changes.send_modify(|count| *count = count.wrapping_add(1));
             Ok(applied)
@@ -146,7 +160,8 @@ impl Events for SqliteStore {
     fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
         Box::pin(async move {
             let mut done = Replayed::default();
-            for run in plans.chunk_by(|a, b| week_of(a) == week_of(b)) {
+            let mut rest = plans.as_slice();
+            while let Some(run) = rest.chunk_by(|a, b| week_of(a) == week_of(b)).next() {
                 let week = run.first().map_or(Week::from_number(0), |plan| week_of(plan));
                 let run: Arc<[Arc<Plan>]> = run.into();
                 let routes = self.routes.clone();
@@ -157,10 +172,17 @@ impl Events for SqliteStore {
                         replayed
                     }))
                 });
-                done += more.await?;
+                let more = more.await?;
+                let payloads = usize::try_from(more.payloads).unwrap_or(usize::MAX);
+                rest = rest.get(payloads..).unwrap_or_default();
+                done += more;
             }
             Ok(done)
         })
+    }
+
+    fn forget(&self, source: String) -> Answer<'_, Forgotten> {
+        Box::pin(self.forget_source(source))
     }
 
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {

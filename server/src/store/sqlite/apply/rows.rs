@@ -3,6 +3,7 @@
 use rusqlite::{Connection, ToSql, params};
 use uuid::Uuid;
 
+use super::known::key_kind;
 use crate::store::apply::{AppliedPayload, ClientIdWrite, NewRow, NotStored};
 use crate::store::sqlite::file::columns::producer_bytes;
 use crate::store::sqlite::weeks::runs::{self, Runs};
@@ -30,7 +31,7 @@ pub(super) fn insert(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Resu
     let mut runs = Runs::default();
     for row in rows {
         insert_one(events, row)?;
-        runs.add(&row.event.identity, row.event.id);
+        runs.add(&row.event.identity, row.scope, row.event.id);
     }
     runs.save(events)
 }
@@ -40,15 +41,15 @@ pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Res
     let mut runs = Runs::default();
     for row in rows {
         insert_one(events, row)?;
-        if !runs::has(events, &row.event.identity, row.event.id)? {
-            runs.add(&row.event.identity, row.event.id);
+        if !runs::has(events, &row.event.identity, row.scope, row.event.id)? {
+            runs.add(&row.event.identity, row.scope, row.event.id);
         }
     }
     runs.save(events)
 }
 
 fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
-    let NewRow { plan, event, columns, profile_json } = row;
+    let NewRow { plan, event, columns, profile_json, .. } = row;
     let (producer, seq, event_id) = identity(&event.identity);
     events
         .prepare_cached(
@@ -176,14 +177,15 @@ pub(super) fn add_client_ids(
     client_ids: &[ClientIdWrite<'_>],
 ) -> rusqlite::Result<()> {
     let mut insert = store.prepare_cached(
-        "INSERT INTO event_ids (event_id, source, id, received_ms, refused) VALUES (?1, ?2, ?3, ?4, ?5) \
-         ON CONFLICT (event_id, source) DO UPDATE SET id = excluded.id, \
+        "INSERT INTO event_ids (event_id, source, key_kind, id, received_ms, refused) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event_id, source, key_kind) DO UPDATE SET id = excluded.id, \
          received_ms = excluded.received_ms, refused = excluded.refused WHERE refused",
     )?;
     for ClientIdWrite { key, owner, received_ms } in client_ids {
         let written = insert.execute(params![
             key.id,
             key.source,
+            key_kind(key),
             bytes(&owner.arrival.0),
             received_ms,
             owner.is_refused

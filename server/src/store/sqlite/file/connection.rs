@@ -151,6 +151,12 @@ fn in_real_folder(path: &Path) -> PathBuf {
     path.to_owned()
 }
 
+/// The version that the last of `steps` leads to, which begins its name. 0 without any.
+pub(crate) fn version(steps: &[Step]) -> i64 {
+    let number = |(name, _): &Step| name.strip_prefix('V')?.split_once("__")?.0.parse().ok();
+    steps.last().and_then(number).unwrap_or(0)
+}
+
 /// Migrates the schema. Refuses a database that a newer version wrote.
 pub(crate) fn migrate(
     connection: &mut Connection,
@@ -163,7 +169,7 @@ pub(crate) fn migrate(
         .map(|(name, sql)| Migration::unapplied(name, sql))
         .collect::<Result<Vec<_>, _>>()
         .map_err(failed)?;
-    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    let known = version(steps);
     let found = schema_version(connection)
         .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
     if found > known {

@@ -9,6 +9,8 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::event_pages::span;
 use super::events::{BY_ID, Conditions, index, is_in_time, push_span, select};
+use crate::store::apply::StoredLedger;
+use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::file::read_end::TimeBudget;
 use crate::store::sqlite::weeks::catalog;
@@ -93,8 +95,12 @@ pub(crate) fn over_weeks(
     query: &AggregateQuery,
 ) -> rusqlite::Result<Aggregate> {
     let mut tally = Tally { time: reading.budget(), ..Tally::default() };
+    let scopes = match query.filter.producer {
+        Some(producer) => ledgers::of_producer(reading, producer, query.filter.source.as_deref())?,
+        None => Vec::new(),
+    };
     for week in catalog::between(reading, span(&query.filter), WEEKS_MAX)? {
-        reading.week(week, |events| count(events, query, &mut tally))?;
+        reading.week(week, |events| count(events, query, &scopes, &mut tally))?;
         if tally.is_full() {
             break;
         }
@@ -106,19 +112,23 @@ pub(crate) fn over_weeks(
 fn count(
     connection: &Connection,
     query: &AggregateQuery,
+    scopes: &[StoredLedger],
     tally: &mut Tally,
 ) -> rusqlite::Result<()> {
     let Some(producer) = query.filter.producer else {
         return read(connection, query, statement(query), tally);
     };
-    runs::walk(connection, producer, None, |run| {
-        if is_in_time(&query.filter, run.first_id) {
-            read(connection, query, in_span(query, run.span()), tally)?;
-        } else {
-            tally.look_at(run.first_id);
-        }
-        Ok(if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })
+    for StoredLedger { ledger, .. } in scopes {
+        runs::walk(connection, producer, ledger.scope(), None, |run| {
+            if is_in_time(&query.filter, run.first_id) {
+                read(connection, query, in_span(query, run.span()), tally)?;
+            } else {
+                tally.look_at(run.first_id);
+            }
+            Ok(if tally.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+    }
+    Ok(())
 }
 
 /// Counts the events that a statement returns.

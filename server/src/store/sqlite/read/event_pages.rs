@@ -1,6 +1,7 @@
 //! Pages of events over all weeks.
 
-use super::events::{PageBudget, PagePart, scan};
+use super::events::{PageBudget, PagePart, scan, scan_numbers};
+use crate::store::ledger::Ledger;
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
@@ -12,10 +13,11 @@ const WEEKS_MAX: usize = 64;
 /// A page of events, newest first.
 pub(crate) fn page(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPage> {
     match query.filter.producer {
-        Some(producer) => match ledgers::find(reading, producer)? {
-            Some(ledger) => by_number(reading, query, ledger.heard_weeks()),
-            None => Ok(EventPage::default()),
-        },
+        Some(producer) => {
+            let source = query.filter.source.as_deref();
+            let ledgers = ledgers::of_producer(reading, producer, source)?;
+            by_number(reading, query, ledgers.iter().map(|stored| &stored.ledger))
+        }
         None => by_row(reading, query),
     }
 }
@@ -47,35 +49,40 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
     Ok(page)
 }
 
-/// The numbers of one producer may have arrived in any order, so its weeks are merged. A producer
-/// lives as long as a page, so there are one or two of them.
-fn by_number(
+/// The numbers of one producer may have arrived in any order, and each source has numbers of its
+/// own, so its weeks and scopes are merged. A producer lives as long as a page, so there are one or
+/// two weeks, and nearly always one scope.
+fn by_number<'a>(
     reading: &Reading<'_>,
     query: &EventQuery,
-    heard: (Week, Week),
+    ledgers: impl Iterator<Item = &'a Ledger>,
 ) -> rusqlite::Result<EventPage> {
     let (oldest, newest) = span(&query.filter);
-    let weeks = (oldest.max(heard.0), newest.min(heard.1));
-    let seq = |event: &EventRow| event.number.map_or(0, |(_, seq)| seq);
-    let (mut merged, mut looked_down_to) = (Vec::new(), 0);
-    for week in catalog::between(reading, weeks, usize::MAX >> 1)? {
-        // Each week has a budget of its own, so that none is left out.
-        let mut budget = PageBudget::new(query.limit, reading.budget());
-        let found = reading.week(week, |events| scan(events, query, &mut budget))?;
-        let PagePart { events, last, has_more } = found.unwrap_or_default();
-        if has_more && let Some(Position::Seq(seq)) = last {
-            looked_down_to = looked_down_to.max(seq);
-        }
-        merged.extend(events);
-        merged.sort_unstable_by_key(|event| std::cmp::Reverse(seq(event)));
-        // Below this number, some week was not read.
-        merged.retain(|event| seq(event) >= looked_down_to);
-        if merged.len() > query.limit as usize {
-            merged.truncate(query.limit as usize);
-            looked_down_to = looked_down_to.max(merged.last().map_or(0, seq));
+    let place = |event: &EventRow| (event.number.map_or(0, |(_, seq)| seq), event.id);
+    let (mut merged, mut looked_down_to) = (Vec::new(), None);
+    for ledger in ledgers {
+        let heard = ledger.heard_weeks();
+        let weeks = (oldest.max(heard.0), newest.min(heard.1));
+        for week in catalog::between(reading, weeks, usize::MAX >> 1)? {
+            // Each week has a budget of its own, so that none is left out.
+            let budget = &mut PageBudget::new(query.limit, reading.budget());
+            let found =
+                reading.week(week, |events| scan_numbers(events, query, ledger.scope(), budget))?;
+            let PagePart { events, last, has_more } = found.unwrap_or_default();
+            if has_more && let Some(Position::Seq(seq, id)) = last {
+                looked_down_to = looked_down_to.max(Some((seq, id)));
+            }
+            merged.extend(events);
+            merged.sort_unstable_by_key(|event| std::cmp::Reverse(place(event)));
+            // Below this place, some week or scope was not read.
+            merged.retain(|event| Some(place(event)) >= looked_down_to);
+            if merged.len() > query.limit as usize {
+                merged.truncate(query.limit as usize);
+                looked_down_to = looked_down_to.max(merged.last().map(place));
+            }
         }
     }
-    let next = (looked_down_to > 0).then_some(Position::Seq(looked_down_to));
+    let next = looked_down_to.map(|(seq, id)| Position::Seq(seq, id));
     Ok(EventPage { events: merged, next })
 }
 

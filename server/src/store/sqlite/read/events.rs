@@ -73,15 +73,27 @@ pub(crate) fn scan(
     budget: &mut PageBudget,
 ) -> rusqlite::Result<PagePart> {
     let mut found = PagePart::default();
-    let Some(producer) = query.filter.producer else {
-        found.read(connection, &query.filter, statement(query), budget, row_position)?;
-        return Ok(found);
-    };
-    let before = match query.after {
-        Some(Position::Seq(seq)) => Some(seq),
+    found.read(connection, &query.filter, statement(query), budget, row_position)?;
+    Ok(found)
+}
+
+/// The events of the query's producer in one file, of those whose numbers count in `scope`.
+pub(crate) fn scan_numbers(
+    connection: &Connection,
+    query: &EventQuery,
+    scope: &str,
+    budget: &mut PageBudget,
+) -> rusqlite::Result<PagePart> {
+    let mut found = PagePart::default();
+    let Some(producer) = query.filter.producer else { return Ok(found) };
+    // The same number may be in a row of another scope, before or after the position.
+    let place = match query.after {
+        Some(Position::Seq(seq, id)) => Some((seq, id)),
         _ => None,
     };
-    runs::walk(connection, producer, before, |run| {
+    let before = place.map(|(seq, _)| seq.saturating_add(1));
+    runs::walk(connection, producer, scope, before, |run| {
+        let Some(run) = run.before(place) else { return Ok(ControlFlow::Continue(())) };
         if budget.is_spent() {
             found.has_more = true;
         } else if is_in_time(&query.filter, run.first_id) {
@@ -89,7 +101,7 @@ pub(crate) fn scan(
             found.read(connection, &query.filter, statement, budget, seq_position)?;
         } else {
             budget.take_row();
-            found.last = Some(Position::Seq(run.first));
+            found.last = Some(Position::Seq(run.first, run.first_id));
         }
         Ok(if found.has_more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
@@ -131,7 +143,7 @@ fn row_position(row: &Row<'_>) -> rusqlite::Result<Position> {
 }
 
 fn seq_position(row: &Row<'_>) -> rusqlite::Result<Position> {
-    Ok(Position::Seq(row.get(12)?))
+    Ok(Position::Seq(row.get(12)?, row_id(row, 0)?))
 }
 
 /// Whether a row with [`COLUMNS`] holds all that `filter` names and its index does not answer.

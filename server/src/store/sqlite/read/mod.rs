@@ -17,19 +17,25 @@ pub(crate) mod user_sql;
 
 use tokio::sync::watch;
 
-use super::apply::totals;
+use super::apply::{sources, totals};
 use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SqlError, SqlQuery, SqlTable, Totals,
+    SourceTotals, SqlError, SqlQuery, SqlTable, Totals,
 };
 
 impl Reader for SqliteStore {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
         Box::pin(self.readers.read(ReadClass::Summary, "read the totals", move |connection| {
             totals::read(connection, now_ms)
+        }))
+    }
+
+    fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
+        Box::pin(self.readers.read(ReadClass::Summary, "read the counts of sources", |connection| {
+            sources::read(connection)
         }))
     }
 

@@ -15,14 +15,16 @@ use crate::store::{
     Position, PropertyCondition, PropertyPath, RefusedQuery, RowId,
 };
 
-const WEEK: [&str; 2] = [
+const WEEK: [&str; 3] = [
     include_str!("../../../../migrations/sqlite/week/V1__events.sql"),
     include_str!("../../../../migrations/sqlite/week/V2__runs.sql"),
+    include_str!("../../../../migrations/sqlite/week/V4__scopes.sql"),
 ];
-const STORE: [&str; 3] = [
+const STORE: [&str; 4] = [
     include_str!("../../../../migrations/sqlite/store/V1__events.sql"),
     include_str!("../../../../migrations/sqlite/store/V4__recent.sql"),
     include_str!("../../../../migrations/sqlite/store/V6__words_and_refusals.sql"),
+    include_str!("../../../../migrations/sqlite/store/V9__sources.sql"),
 ];
 
 /// The rows of a run, or of a payload.

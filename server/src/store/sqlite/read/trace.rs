@@ -5,6 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::events;
 use crate::store::Outcome;
+use crate::store::apply::StoredLedger;
+use crate::store::ledger::Ledger;
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::file::columns::{
     column_error, number, payload_id, producer_bytes, row_id,
@@ -33,32 +35,45 @@ pub(crate) fn find(
 ) -> rusqlite::Result<Option<EventTrace>> {
     match event {
         EventRef::Row(id) => by_row(reading, *id),
-        EventRef::Number(producer, seq) => by_number(reading, *producer, *seq),
-        EventRef::ClientId(name) => by_name(reading, name),
+        EventRef::Number(producer, seq) => by_number(reading, *producer, *seq, None),
+        EventRef::NumberOf(source, producer, seq) => {
+            by_number(reading, *producer, *seq, Some(source))
+        }
+        EventRef::ClientId(name) => by_name(reading, name, None),
+        EventRef::ClientIdOf(source, name) => by_name(reading, name, Some(source)),
     }
 }
 
 /// Client ids are pruned before the events are. Then the events themselves are searched. An event
-/// that is stored comes before one of another source that cannot be.
-fn by_name(reading: &Reading<'_>, name: &str) -> rusqlite::Result<Option<EventTrace>> {
+/// that is stored comes before one of another source that cannot be, and one that came with a
+/// secret key before one that anybody can have sent.
+fn by_name(
+    reading: &Reading<'_>,
+    name: &str,
+    source: Option<&str>,
+) -> rusqlite::Result<Option<EventTrace>> {
     let known = first_arrival(
         reading,
-        "SELECT id FROM event_ids WHERE event_id = ?1 ORDER BY refused, received_ms LIMIT 1",
-        params![name],
+        "SELECT id FROM event_ids WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+         ORDER BY refused, key_kind DESC, received_ms LIMIT 1",
+        params![name, source],
     )?;
     if let Some(id) = known {
         return by_row(reading, id);
     }
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     for week in catalog::between(reading, all, WEEKS_MAX)? {
-        let sql = "SELECT id FROM events WHERE event_id = ?1 ORDER BY source, id LIMIT 1";
-        let stored = reading.week(week, |events| first_arrival(events, sql, params![name]))?;
+        let sql = "SELECT id FROM events WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+                   ORDER BY source, id LIMIT 1";
+        let stored =
+            reading.week(week, |events| first_arrival(events, sql, params![name, source]))?;
         if let Some(id) = stored.flatten() {
             return by_row(reading, id);
         }
     }
-    let sql = "SELECT id FROM outcomes WHERE event_id = ?1 AND state = 'invalid' LIMIT 1";
-    first_arrival(reading, sql, params![name])?.map_or(Ok(None), |id| by_row(reading, id))
+    let sql = "SELECT id FROM outcomes WHERE event_id = ?1 AND (?2 IS NULL OR source = ?2) \
+               AND state = 'invalid' LIMIT 1";
+    first_arrival(reading, sql, params![name, source])?.map_or(Ok(None), |id| by_row(reading, id))
 }
 
 fn first_arrival(
@@ -69,26 +84,44 @@ fn first_arrival(
     connection.prepare_cached(sql)?.query_row(params, |row| row_id(row, 0)).optional()
 }
 
+/// Each source has numbers of its own. One that arrived comes before one that did not.
 fn by_number(
     reading: &Reading<'_>,
     producer: Producer,
     seq: u64,
+    source: Option<&str>,
 ) -> rusqlite::Result<Option<EventTrace>> {
-    let Some(ledger) = ledgers::find(reading, producer)? else { return Ok(None) };
-    if !ledger.received.contains(seq) {
-        return Ok(ledger.missing(producer, seq));
+    let mut missing = None;
+    for StoredLedger { ledger, .. } in ledgers::of_producer(reading, producer, source)? {
+        if ledger.received.contains(seq) {
+            return arrived(reading, producer, seq, &ledger);
+        }
+        missing = missing.or_else(|| ledger.missing(producer, seq));
     }
-    let refused = first_arrival(
-        reading,
-        "SELECT id FROM outcomes WHERE producer = ?1 AND seq = ?2 AND state = 'invalid' LIMIT 1",
-        params![producer_bytes(producer), seq],
-    )?;
-    if let Some(id) = refused {
+    Ok(missing)
+}
+
+/// A number that arrived, according to its ledger.
+fn arrived(
+    reading: &Reading<'_>,
+    producer: Producer,
+    seq: u64,
+    ledger: &Ledger,
+) -> rusqlite::Result<Option<EventTrace>> {
+    let (bytes, heard) = (producer_bytes(producer), ledger.heard_weeks());
+    let refused = "SELECT id FROM outcomes WHERE producer = ?1 AND seq = ?2 AND state = 'invalid'";
+    let refused = if ledger.is_shared {
+        first_arrival(reading, &format!("{refused} LIMIT 1"), params![bytes, seq])
+    } else {
+        let refused = format!("{refused} AND source = ?3 LIMIT 1");
+        first_arrival(reading, &refused, params![bytes, seq, ledger.source])
+    };
+    if let Some(id) = refused? {
         return by_row(reading, id);
     }
-    let heard = ledger.heard_weeks();
     for week in catalog::between(reading, heard, WEEKS_MAX)? {
-        let stored = reading.week(week, |events| runs::find(events, producer, seq))?;
+        let stored =
+            reading.week(week, |events| runs::find(events, producer, ledger.scope(), seq))?;
         if let Some(id) = stored.flatten() {
             return by_row(reading, id);
         }
@@ -174,9 +207,9 @@ fn repeats(
     match (number, event_id) {
         (Some((producer, seq)), _) => connection
             .prepare_cached(&format!(
-                "{SELECT} producer = ?1 AND seq = ?2 AND id <> ?3 ORDER BY id LIMIT ?4"
+                "{SELECT} producer = ?1 AND seq = ?2 AND source = ?3 AND id <> ?4 ORDER BY id LIMIT ?5"
             ))?
-            .query_map(params![producer_bytes(producer), seq, but, REPEATS_MAX], read)?
+            .query_map(params![producer_bytes(producer), seq, source, but, REPEATS_MAX], read)?
             .collect(),
         (None, Some(name)) => connection
             .prepare_cached(&format!(

@@ -30,7 +30,7 @@ pub(crate) struct Begun {
 
 /// Records that rows of the week may be written from the next transaction on, to a file with the
 /// first `schema` migrations.
-pub(crate) fn begin(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<Begun> {
+pub(crate) fn begin(store: &Connection, week: Week, schema: i64) -> rusqlite::Result<Begun> {
     let removed_ms: Option<i64> = store
         .prepare_cached("SELECT removed_ms FROM weeks WHERE week = ?1")?
         .query_row([week.number()], |row| row.get(0))
@@ -46,7 +46,7 @@ pub(crate) fn begin(store: &Connection, week: Week, schema: usize) -> rusqlite::
 }
 
 /// The weeks whose files have fewer migrations than `schema`, and how many events are in each.
-pub(crate) fn behind(store: &Connection, schema: usize) -> rusqlite::Result<Vec<(Week, u64)>> {
+pub(crate) fn behind(store: &Connection, schema: i64) -> rusqlite::Result<Vec<(Week, u64)>> {
     store
         .prepare_cached(
             "SELECT week, events FROM weeks WHERE schema < ?1 AND state <> 'removed' ORDER BY week",
@@ -56,7 +56,7 @@ pub(crate) fn behind(store: &Connection, schema: usize) -> rusqlite::Result<Vec<
 }
 
 /// Records that the file of `week` has `schema` migrations.
-pub(crate) fn caught_up(store: &Connection, week: Week, schema: usize) -> rusqlite::Result<()> {
+pub(crate) fn caught_up(store: &Connection, week: Week, schema: i64) -> rusqlite::Result<()> {
     store
         .prepare_cached("UPDATE weeks SET schema = ?2 WHERE week = ?1")?
         .execute(params![week.number(), schema])?;

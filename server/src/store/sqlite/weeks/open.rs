@@ -14,7 +14,7 @@ use super::catalog::Begun;
 use super::runs;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::columns::row_id;
-use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer};
+use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer, version};
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::store::{RowId, Week};
 
@@ -22,9 +22,10 @@ use crate::store::{RowId, Week};
 /// nearly always enough.
 const OPEN_MAX: usize = 4;
 
-pub(crate) const SCHEMA: [Step; 2] = [
+pub(crate) const SCHEMA: [Step; 3] = [
     ("V1__events", include_str!("../../../../migrations/sqlite/week/V1__events.sql")),
     ("V2__runs", include_str!("../../../../migrations/sqlite/week/V2__runs.sql")),
+    ("V4__scopes", include_str!("../../../../migrations/sqlite/week/V4__scopes.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
@@ -121,7 +122,7 @@ impl OpenWeeks {
             catalog::seal(store, sealed.week)?;
             sealed.connection.checkpoint()?;
         }
-        let Begun { counted, was_removed } = catalog::begin(store, week, SCHEMA.len())?;
+        let Begun { counted, was_removed } = catalog::begin(store, week, version(&SCHEMA))?;
         if was_removed {
             delete(&self.folder, week).map_err(|error| disk(&error))?;
         }

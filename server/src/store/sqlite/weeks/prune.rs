@@ -49,8 +49,8 @@ pub(crate) fn remove(files: &mut StoreFiles, week: Week, now_ms: i64) -> rusqlit
 pub(crate) fn prune(store: &Connection, keep: &RetentionLimits) -> rusqlite::Result<Pruned> {
     let mut rows = store
         .prepare_cached(
-            "DELETE FROM event_ids WHERE (event_id, source) IN \
-             (SELECT event_id, source FROM event_ids WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2)",
+            "DELETE FROM event_ids WHERE (event_id, source, key_kind) IN \
+             (SELECT event_id, source, key_kind FROM event_ids WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2)",
         )?
         .execute(params![keep.client_ids_from_ms(), ROWS_MAX])?;
     if let Some(from_ms) = outcomes_from_ms(store, keep)? {

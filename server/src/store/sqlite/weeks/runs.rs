@@ -14,17 +14,16 @@ use crate::store::sqlite::file::columns::{producer_bytes, row_id};
 use crate::store::{EventIdentity, RowId};
 
 /// The last run that begins with a number or before it.
-pub(crate) const UP_TO: &str = "SELECT first, last, first_id FROM runs WHERE producer = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
-/// The runs of a producer that begin before a number, the last first.
-pub(crate) const BEFORE: &str =
-    "SELECT first, last, first_id FROM runs WHERE producer = ?1 AND first < ?2 ORDER BY first DESC";
+pub(crate) const UP_TO: &str = "SELECT first, last, first_id FROM runs WHERE producer = ?1 AND scope = ?2 AND first <= ?3 ORDER BY first DESC LIMIT 1";
+/// The runs of a producer in a scope that begin before a number, the last first.
+pub(crate) const BEFORE: &str = "SELECT first, last, first_id FROM runs WHERE producer = ?1 AND scope = ?2 AND first < ?3 ORDER BY first DESC";
 /// The runs that begin in a span of rows.
-pub(crate) const IN_SPAN: &str = "SELECT runs.first, runs.last, runs.first_id, runs.producer FROM events CROSS JOIN runs \
-     ON runs.producer = events.producer AND runs.first = events.seq AND runs.first_id = events.id \
+pub(crate) const IN_SPAN: &str = "SELECT runs.first, runs.last, runs.first_id, runs.producer, runs.scope FROM events CROSS JOIN runs \
+     ON runs.producer = events.producer AND runs.scope IN (events.source, '') AND runs.first = events.seq AND runs.first_id = events.id \
      WHERE events.id BETWEEN ?1 AND ?2";
 /// Deletes a run unless one of its rows is there.
-pub(crate) const DELETE: &str = "DELETE FROM runs WHERE producer = ?1 AND first = ?2 \
-     AND NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN ?3 AND ?4)";
+pub(crate) const DELETE: &str = "DELETE FROM runs WHERE producer = ?1 AND scope = ?2 AND first = ?3 \
+     AND NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN ?4 AND ?5)";
 
 /// Consecutive numbers in rows with consecutive ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +53,18 @@ impl Run {
         (self.first_id, self.row(self.last))
     }
 
+    /// The part of the run that comes before a number and row in a list, the last first. `None` if
+    /// nothing is left.
+    pub(crate) fn before(mut self, place: Option<(u64, RowId)>) -> Option<Self> {
+        if let Some((seq, id)) = place
+            && self.last == seq
+            && self.row(seq) >= id
+        {
+            self.last = seq.checked_sub(1)?;
+        }
+        (self.first <= self.last).then_some(self)
+    }
+
     /// Extends the run by a number, if the number and its row are the next.
     fn takes(&mut self, producer: Producer, seq: u64, id: RowId) -> bool {
         let is_next = producer == self.producer
@@ -66,16 +77,21 @@ impl Run {
     }
 }
 
-/// The runs of the rows that one transaction writes.
+/// The runs of the rows that one transaction writes, each with its scope.
 #[derive(Debug, Default)]
-pub(crate) struct Runs(Vec<Run>);
+pub(crate) struct Runs<'a>(Vec<(Run, &'a str)>);
 
-impl Runs {
-    /// Adds the row `id` of an event with this identity. The rows of a payload must come in order.
-    pub(crate) fn add(&mut self, identity: &EventIdentity, id: RowId) {
+impl<'a> Runs<'a> {
+    /// Adds the row `id` of an event with this identity, whose number counts in `scope`. The rows
+    /// of a payload must come in order.
+    pub(crate) fn add(&mut self, identity: &EventIdentity, scope: &'a str, id: RowId) {
         let EventIdentity::Numbered(producer, seq) = *identity else { return };
-        if !self.0.last_mut().is_some_and(|run| run.takes(producer, seq, id)) {
-            self.0.push(Run { producer, first: seq, last: seq, first_id: id });
+        let is_next = self
+            .0
+            .last_mut()
+            .is_some_and(|(run, last)| *last == scope && run.takes(producer, seq, id));
+        if !is_next {
+            self.0.push((Run { producer, first: seq, last: seq, first_id: id }, scope));
         }
     }
 
@@ -85,25 +101,26 @@ impl Runs {
             return Ok(());
         }
         let mut insert = connection.prepare_cached(
-            "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO runs (producer, scope, first, last, first_id) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
-        for run in self.0 {
+        for (run, scope) in self.0 {
             let (producer, first_id) = (producer_bytes(run.producer), run.first_id.0.as_bytes());
-            insert.execute(params![producer, run.first, run.last, first_id])?;
+            insert.execute(params![producer, scope, run.first, run.last, first_id])?;
         }
         Ok(())
     }
 }
 
-/// The row that holds a number, according to the runs.
+/// The row that holds a number, according to the runs of a scope.
 pub(crate) fn find(
     connection: &Connection,
     producer: Producer,
+    scope: &str,
     seq: u64,
 ) -> rusqlite::Result<Option<RowId>> {
     let run = connection
         .prepare_cached(UP_TO)?
-        .query_row(params![producer_bytes(producer), seq], |row| Run::read(producer, row))
+        .query_row(params![producer_bytes(producer), scope, seq], |row| Run::read(producer, row))
         .optional()?;
     Ok(run.filter(|run| seq <= run.last).map(|run| run.row(seq)))
 }
@@ -113,23 +130,25 @@ pub(crate) fn find(
 pub(crate) fn has(
     connection: &Connection,
     identity: &EventIdentity,
+    scope: &str,
     id: RowId,
 ) -> rusqlite::Result<bool> {
     let EventIdentity::Numbered(producer, seq) = *identity else { return Ok(false) };
-    Ok(find(connection, producer, seq)? == Some(id))
+    Ok(find(connection, producer, scope, seq)? == Some(id))
 }
 
-/// Passes the runs of a producer to `take`, last first, until it breaks: all of them, or only the
-/// numbers before one.
+/// Passes the runs of a producer in a scope to `take`, last first, until it breaks: all of them, or
+/// only the numbers before one.
 pub(crate) fn walk(
     connection: &Connection,
     producer: Producer,
+    scope: &str,
     before: Option<u64>,
     mut take: impl FnMut(Run) -> rusqlite::Result<ControlFlow<()>>,
 ) -> rusqlite::Result<()> {
     let end = before.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(BEFORE)?;
-    let mut rows = statement.query(params![producer_bytes(producer), end])?;
+    let mut rows = statement.query(params![producer_bytes(producer), scope, end])?;
     while let Some(row) = rows.next()? {
         let mut run = Run::read(producer, row)?;
         run.last = run.last.min(before.map_or(u64::MAX, |seq| seq.saturating_sub(1)));
@@ -153,7 +172,8 @@ pub(crate) fn delete_rows(
         let span = params![first.0.as_bytes(), last.0.as_bytes()];
         let mut begun = connection.prepare_cached(IN_SPAN)?;
         for run in begun.query_map(span, |row| {
-            Run::read(crate::store::sqlite::file::columns::producer(row, 3)?, row)
+            let run = Run::read(crate::store::sqlite::file::columns::producer(row, 3)?, row)?;
+            Ok((run, row.get::<_, String>(4)?))
         })? {
             runs.push(run?);
         }
@@ -163,10 +183,11 @@ pub(crate) fn delete_rows(
             .prepare_cached("DELETE FROM events WHERE id BETWEEN ?1 AND ?2")?
             .execute(params![first.0.as_bytes(), last.0.as_bytes()])?;
     }
-    for run in runs {
+    for (run, scope) in runs {
         let (first, last) = run.span();
         connection.prepare_cached(DELETE)?.execute(params![
             producer_bytes(run.producer),
+            scope,
             run.first,
             first.0.as_bytes(),
             last.0.as_bytes()

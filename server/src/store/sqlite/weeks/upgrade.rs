@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::catalog;
 use super::open::{SCHEMA, open_file, path};
 use crate::store::sqlite::OpenError;
+use crate::store::sqlite::file::connection::version;
 
 /// Migrates the files of events that are behind, one after the other, because readers open them
 /// read-only. Each is one transaction, and the next start continues after a crash. A file that does
@@ -20,7 +21,7 @@ pub(crate) fn run(
     folder: &Path,
 ) -> Result<(), OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path_of_store.to_owned(), source };
-    let behind = catalog::behind(store, SCHEMA.len()).map_err(sqlite)?;
+    let behind = catalog::behind(store, version(&SCHEMA)).map_err(sqlite)?;
     if !behind.is_empty() {
         tracing::info!(
             files = behind.len(),
@@ -36,7 +37,7 @@ pub(crate) fn run(
             let took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(%week, events, took_ms, "migrated a file of events");
         }
-        catalog::caught_up(store, week, SCHEMA.len()).map_err(sqlite)?;
+        catalog::caught_up(store, week, version(&SCHEMA)).map_err(sqlite)?;
     }
     Ok(())
 }

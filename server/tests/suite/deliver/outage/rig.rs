@@ -111,6 +111,7 @@ impl OutageRig {
             received_ms: now_ms,
             created_day: 20_231_114,
             source: "web".into(),
+            is_secret: false,
             attempt: 1,
             notes: Vec::new(),
             events: events.collect(),

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use lamplight_server::store::apply::{
-    self, ClientIdOwner, ClientIdWrite, History, Known, StoredProfile, TotalsChange, Wanted, Writes,
+    self, ClientIdKey, ClientIdOwner, ClientIdWrite, ForgetWrites, History, Known, LedgerWrite,
+    SourceChange, StoredLedger, StoredProfile, TotalsChange, Wanted, Writes,
 };
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventRow, Events, Key, PayloadId, Plan, ProfileKey, ProfileNote, Pruned,
-    RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, StoreError, Week,
+    Answer, Applied, EventRow, Events, Forgotten, Key, PayloadId, Plan, ProfileKey, ProfileNote,
+    Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
@@ -26,12 +27,15 @@ pub(super) struct EventTables {
     /// Arrivals that have no row.
     pub(super) refused: BTreeMap<RowId, RefusedEvent>,
     pub(super) applied: BTreeMap<PayloadId, AppliedMark>,
-    /// The arrival that each client id belongs to, by source and id, and when it was received.
-    pub(super) client_ids: BTreeMap<(String, String), (ClientIdOwner, i64)>,
-    pub(super) ledgers: BTreeMap<Producer, Ledger>,
+    /// The arrival that each client id belongs to, by source, kind of key and id, and when it was
+    /// received.
+    pub(super) client_ids: BTreeMap<(String, bool, String), (ClientIdOwner, i64)>,
+    /// By producer and source.
+    pub(super) ledgers: BTreeMap<(Producer, String), Ledger>,
     /// The time of the newest word, the text for events, and all words.
     profiles: BTreeMap<String, (i64, String, String)>,
     pub(super) totals: TotalsChange,
+    pub(super) sources: BTreeMap<String, SourceChange>,
     pub(super) weeks: BTreeMap<Week, WeekMark>,
     /// The first and the last row of each payload with rows, in the order in which they were
     /// applied.
@@ -78,6 +82,10 @@ impl MemoryEvents {
     }
 }
 
+fn client_id(key: &ClientIdKey<'_>) -> (String, bool, String) {
+    (key.source.to_owned(), key.is_secret, key.id.to_owned())
+}
+
 /// The ids of the first and the last event of a payload.
 fn span(plan: &Plan) -> Option<(RowId, RowId)> {
     plan.events.first().zip(plan.events.last()).map(|(first, last)| (first.id, last.id))
@@ -87,11 +95,12 @@ impl EventTables {
     /// Reads what is wanted.
     fn known<'a>(&self, wanted: Wanted<'a>) -> Known<'a> {
         let mut known = Known::default();
-        for producer in wanted.producers {
-            known.ledgers.extend(self.ledgers.get(&producer).map(|it| (producer, it.clone())));
+        for key in wanted.ledgers {
+            let found = self.ledgers.get(&(key.producer, key.scope.to_owned()));
+            known.ledgers.extend(found.map(|it| (key, StoredLedger::new(it.clone()))));
         }
         for key in wanted.client_ids {
-            let found = self.client_ids.get(&(key.source.to_owned(), key.id.to_owned()));
+            let found = self.client_ids.get(&client_id(&key));
             known.client_ids.extend(found.map(|(owner, _)| (key, *owner)));
         }
         for key in wanted.profiles {
@@ -206,8 +215,7 @@ impl EventTables {
             }
         }
         for ClientIdWrite { key, owner, received_ms } in &writes.client_ids {
-            let key = (key.source.to_owned(), key.id.to_owned());
-            let before = self.client_ids.insert(key, (*owner, *received_ms));
+            let before = self.client_ids.insert(client_id(key), (*owner, *received_ms));
             assert!(before.is_none_or(|(owner, _)| owner.is_refused));
         }
         for write in &writes.profiles {
@@ -215,13 +223,46 @@ impl EventTables {
             self.profiles.insert(write.key.to_string(), profile);
         }
         for write in &writes.ledgers {
-            self.ledgers.insert(write.producer, write.ledger.clone());
+            self.put_ledger(write);
         }
+        self.add_sources(&writes.sources);
         self.add_totals(writes.totals);
         for delivery in &writes.deliveries {
             self.deliveries.add(delivery, routes, now_ms, 0);
         }
         Ok(())
+    }
+
+    fn put_ledger(&mut self, write: &LedgerWrite) {
+        self.ledgers
+            .insert((write.producer, write.ledger.scope().to_owned()), write.ledger.clone());
+    }
+
+    fn add_sources(&mut self, changes: &HashMap<String, SourceChange>) {
+        for (source, change) in changes {
+            let counts = self.sources.entry(source.clone()).or_default();
+            counts.producers += change.producers;
+            counts.made += change.made;
+            counts.received += change.received;
+            counts.declared += change.declared;
+            counts.missing += change.missing;
+        }
+    }
+
+    fn forget(&mut self, source: &str) -> Forgotten {
+        let mut writes = ForgetWrites::default();
+        for ((producer, _), ledger) in self.ledgers.iter().filter(|(_, it)| it.source == source) {
+            writes.forget(*producer, StoredLedger::new(ledger.clone()));
+        }
+        for (producer, _) in &writes.deleted {
+            self.ledgers.remove(&(*producer, source.to_owned()));
+        }
+        for write in &writes.ledgers {
+            self.put_ledger(write);
+        }
+        self.add_sources(&writes.sources);
+        self.add_totals(writes.totals);
+        writes.forgotten
     }
 
     /// Counts rows of a week, which has events again if it was removed before.
@@ -289,6 +330,10 @@ impl Events for MemoryEvents {
         let replayed = self.tables.write(|tables| tables.reapply(&plans, now_ms, &self.routes));
         self.wake_lanes();
         answer(replayed)
+    }
+
+    fn forget(&self, source: String) -> Answer<'_, Forgotten> {
+        answer(self.tables.write(|tables| Ok(tables.forget(&source))))
     }
 
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {

@@ -3,7 +3,7 @@
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SqlError, SqlQuery, SqlTable, Totals,
+    SourceTotals, SqlError, SqlQuery, SqlTable, Totals,
 };
 use tokio::sync::watch;
 
@@ -13,6 +13,10 @@ use super::tables::answer;
 impl Reader for MemoryEvents {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
         answer(self.tables.read(|tables| tables.totals(now_ms)))
+    }
+
+    fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
+        answer(self.tables.read(super::events::EventTables::source_totals))
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {

@@ -14,7 +14,8 @@ fn names(event: &PlannedEvent) -> (Option<(Producer, u64)>, Option<String>) {
 }
 
 /// The row of an event.
-pub(super) fn event_row(NewRow { plan, event, columns, profile_json }: &NewRow<'_>) -> EventRow {
+pub(super) fn event_row(row: &NewRow<'_>) -> EventRow {
+    let NewRow { plan, event, columns, profile_json, .. } = row;
     let (number, event_id) = names(event);
     EventRow {
         id: event.id,

@@ -1,4 +1,5 @@
 //! What only SQLite has: runs of numbers, and files that earlier versions wrote.
 
+mod ledgers;
 pub(crate) mod runs;
-mod upgrade;
+pub(crate) mod upgrade;

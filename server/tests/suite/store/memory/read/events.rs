@@ -17,18 +17,18 @@ impl EventTables {
         let EventQuery { filter, after, limit } = query;
         let is_after = |event: &&EventRow| match after {
             Some(Position::Row(id)) => event.id < *id,
-            Some(Position::Seq(number)) => seq(event) < *number,
+            Some(Position::Seq(number, id)) => (seq(event), event.id) < (*number, *id),
             None => true,
         };
         let rows = self.rows.values().rev().map(|row| &**row);
         let mut found: Vec<&EventRow> =
             rows.filter(|event| matches(filter, event)).filter(is_after).collect();
         if filter.producer.is_some() {
-            found.sort_by_key(|event| Reverse(seq(event)));
+            found.sort_by_key(|event| Reverse((seq(event), event.id)));
         }
         let events: Vec<EventRow> = found.iter().take(*limit as usize).copied().cloned().collect();
         let position = |event: &EventRow| match filter.producer {
-            Some(_) => Position::Seq(seq(event)),
+            Some(_) => Position::Seq(seq(event), event.id),
             None => Position::Row(event.id),
         };
         let has_more = found.len() > events.len();

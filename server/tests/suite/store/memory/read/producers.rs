@@ -4,47 +4,54 @@ use std::cmp::Reverse;
 
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::{
-    Completeness, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, Totals,
+    Completeness, ProducerCursor, ProducerPage, ProducerQuery, ProducerRow, SourceTotals, Totals,
 };
 use lamplight_wire::Producer;
 
 use crate::store::memory::events::EventTables;
 
-fn row(producer: Producer, ledger: &Ledger, now_ms: i64) -> ProducerRow {
-    let sums = ledger.sums();
-    ProducerRow {
-        producer,
-        source: ledger.source.clone(),
-        made: sums.made,
-        received: sums.received,
-        holes: ledger.holes(),
-        declared: ledger.declared(),
-        verdict: ledger.verdict(sums, now_ms),
-        first_heard_ms: ledger.first_heard_ms,
-        last_heard_ms: ledger.last_heard_ms,
-    }
-}
-
 impl EventTables {
     /// A page of producers, the one heard from last first.
     pub(in crate::store::memory) fn producer_page(&self, query: &ProducerQuery) -> ProducerPage {
-        let rows = self.ledgers.iter().map(|(id, ledger)| row(*id, ledger, query.now_ms));
-        let is_wanted = |row: &ProducerRow| {
-            query.verdict.is_none_or(|verdict| verdict == row.verdict)
-                && query.source.as_ref().is_none_or(|source| *source == row.source)
-                && query.after.is_none_or(|after| {
-                    (row.last_heard_ms, row.producer) < (after.last_heard_ms, after.producer)
-                })
+        let cursor = |producer: Producer, scope: &str, ledger: &Ledger| ProducerCursor {
+            last_heard_ms: ledger.last_heard_ms,
+            producer,
+            scope: scope.to_owned(),
         };
-        let mut producers: Vec<ProducerRow> = rows.filter(is_wanted).collect();
-        producers.sort_by_key(|row| Reverse((row.last_heard_ms, row.producer)));
-        let has_more = producers.len() > query.limit as usize;
-        producers.truncate(query.limit as usize);
-        let cursor = |row: &ProducerRow| ProducerCursor {
-            last_heard_ms: row.last_heard_ms,
-            producer: row.producer,
+        let place = |it: &ProducerCursor| (it.last_heard_ms, it.producer, it.scope.clone());
+        let rows = self.ledgers.iter().map(|((producer, scope), ledger)| {
+            let row = query.row(*producer, ledger.sums(), ledger);
+            (cursor(*producer, scope, ledger), row)
+        });
+        let is_wanted = |(cursor, row): &(ProducerCursor, ProducerRow)| {
+            query.wants(row.verdict, &row.source)
+                && query.producer.is_none_or(|producer| producer == row.producer)
+                && query.after.as_ref().is_none_or(|after| place(cursor) < place(after))
         };
-        ProducerPage { next: producers.last().filter(|_| has_more).map(cursor), producers }
+        let mut found: Vec<(ProducerCursor, ProducerRow)> = rows.filter(is_wanted).collect();
+        if query.producer.is_some() {
+            let producers = found.into_iter().map(|(_, row)| row).collect();
+            return ProducerPage { producers, next: None };
+        }
+        found.sort_by_key(|(cursor, _)| Reverse(place(cursor)));
+        let has_more = found.len() > query.limit as usize;
+        found.truncate(query.limit as usize);
+        let next = found.last().filter(|_| has_more).map(|(cursor, _)| cursor.clone());
+        ProducerPage { producers: found.into_iter().map(|(_, row)| row).collect(), next }
+    }
+
+    /// The counts of each source.
+    pub(in crate::store::memory) fn source_totals(&self) -> Vec<SourceTotals> {
+        let count = |count: i64| u64::try_from(count).unwrap();
+        let totals = self.sources.iter().map(|(source, it)| SourceTotals {
+            source: source.clone(),
+            producers: count(it.producers),
+            made: count(it.made),
+            received: count(it.received),
+            declared: count(it.declared),
+            missing: count(it.missing),
+        });
+        totals.collect()
     }
 
     /// The counts of everything.
@@ -52,8 +59,9 @@ impl EventTables {
         let count = |count: i64| u64::try_from(count).unwrap();
         let totals = self.totals;
         let in_flight = self.ledgers.values().map(|ledger| (ledger.sums(), ledger));
-        let in_flight = in_flight
-            .filter(|(sums, ledger)| ledger.verdict(*sums, now_ms) == Completeness::InFlight);
+        let in_flight = in_flight.filter(|(sums, ledger)| {
+            sums.verdict(ledger.last_heard_ms, now_ms) == Completeness::InFlight
+        });
         let in_flight = in_flight.map(|(sums, _)| sums.missing).sum();
         Totals {
             made: count(totals.made + totals.unnumbered),

@@ -1,7 +1,10 @@
 //! All that is known about one event.
 
+use lamplight_server::store::ledger::Ledger;
+use std::sync::Arc;
+
 use lamplight_server::store::{
-    EventRef, EventTrace, Outcome, RefusedEvent, Repeat, RowId, StoredEvent, Week,
+    EventRef, EventRow, EventTrace, Outcome, RefusedEvent, Repeat, RowId, StoredEvent, Week,
 };
 use lamplight_wire::Producer;
 
@@ -15,19 +18,32 @@ impl EventTables {
     pub(in crate::store::memory) fn trace(&self, event: &EventRef) -> Option<EventTrace> {
         match event {
             EventRef::Row(id) => self.trace_row(*id),
-            EventRef::Number(producer, seq) => self.trace_number(*producer, *seq),
-            EventRef::ClientId(id) => {
-                let known = self.client_ids.iter().filter(|((_, known), _)| known == id);
-                let known =
-                    known.min_by_key(|(_, (owner, received_ms))| (owner.is_refused, *received_ms));
-                let stored = || self.rows.values().find(|row| row.event_id.as_ref() == Some(id));
-                let row = known
-                    .map(|(_, (owner, _))| owner.arrival)
-                    .or_else(|| stored().map(|row| row.id))
-                    .or_else(|| self.invalid(|event| event.event_id.as_ref() == Some(id)))?;
-                self.trace_row(row)
+            EventRef::Number(producer, seq) => self.trace_number(*producer, *seq, None),
+            EventRef::NumberOf(source, producer, seq) => {
+                self.trace_number(*producer, *seq, Some(source))
             }
+            EventRef::ClientId(id) => self.trace_id(id, None),
+            EventRef::ClientIdOf(source, id) => self.trace_id(id, Some(source)),
         }
+    }
+
+    fn trace_id(&self, id: &String, source: Option<&str>) -> Option<EventTrace> {
+        let is_asked = |it: &str| source.is_none_or(|source| source == it);
+        let known = self.client_ids.iter();
+        let known = known.filter(|((source, _, known), _)| known == id && is_asked(source));
+        let known = known.min_by_key(|((_, is_secret, _), (owner, received_ms))| {
+            (owner.is_refused, !is_secret, *received_ms)
+        });
+        let is_named =
+            |row: &&Arc<EventRow>| row.event_id.as_ref() == Some(id) && is_asked(&row.source);
+        let stored = || self.rows.values().find(is_named);
+        let row = known
+            .map(|(_, (owner, _))| owner.arrival)
+            .or_else(|| stored().map(|row| row.id))
+            .or_else(|| {
+                self.invalid(|it| it.event_id.as_ref() == Some(id) && is_asked(&it.source))
+            })?;
+        self.trace_row(row)
     }
 
     fn invalid(&self, is_wanted: impl Fn(&RefusedEvent) -> bool) -> Option<RowId> {
@@ -36,17 +52,33 @@ impl EventTables {
         invalid.map(|event| event.id)
     }
 
-    fn trace_number(&self, producer: Producer, seq: u64) -> Option<EventTrace> {
-        let ledger = self.ledgers.get(&producer)?;
-        if !ledger.received.contains(seq) {
-            return ledger.missing(producer, seq);
+    fn trace_number(
+        &self,
+        producer: Producer,
+        seq: u64,
+        source: Option<&str>,
+    ) -> Option<EventTrace> {
+        let is_asked = |((it, scope), _): &(&(Producer, String), &Ledger)| {
+            *it == producer && source.is_none_or(|source| source == scope)
+        };
+        let mut missing = None;
+        for ((_, scope), ledger) in self.ledgers.iter().filter(is_asked) {
+            if !ledger.received.contains(seq) {
+                missing = missing.or_else(|| ledger.missing(producer, seq));
+                continue;
+            }
+            let number = Some((producer, seq));
+            let stored = || {
+                let mut rows = self.rows.values();
+                rows.find(|row| row.number == number && row.source == *scope).map(|row| row.id)
+            };
+            let invalid = self.invalid(|event| event.number == number && event.source == *scope);
+            return match invalid.or_else(stored) {
+                Some(row) => self.trace_row(row),
+                None => self.removed(ledger.heard_weeks()),
+            };
         }
-        let number = Some((producer, seq));
-        let stored = || self.rows.values().find(|row| row.number == number).map(|row| row.id);
-        match self.invalid(|event| event.number == number).or_else(stored) {
-            Some(row) => self.trace_row(row),
-            None => self.removed(ledger.heard_weeks()),
-        }
+        missing
     }
 
     fn trace_row(&self, id: RowId) -> Option<EventTrace> {
@@ -86,7 +118,7 @@ impl EventTables {
         let is_same = |event: &&RefusedEvent| {
             let is_named = event.event_id.as_deref() == event_id && event.source == source;
             match (number, event_id) {
-                (Some(_), _) => event.number == number,
+                (Some(_), _) => event.number == number && event.source == source,
                 (None, Some(_)) => is_named,
                 (None, None) => false,
             }

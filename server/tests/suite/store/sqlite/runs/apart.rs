@@ -5,13 +5,15 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 use rusqlite::{Connection, ErrorCode, params};
 
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../../../../../migrations/sqlite/week/V1__events.sql"),
     include_str!("../../../../../migrations/sqlite/week/V2__runs.sql"),
+    include_str!("../../../../../migrations/sqlite/week/V4__scopes.sql"),
 ];
 
+/// Numbers of one of two producers in one of two scopes.
 fn span() -> impl Strategy<Value = (u8, RangeInclusive<u64>)> {
-    (0u8..2, 1u64..40, 0u64..6).prop_map(|(producer, first, more)| (producer, first..=first + more))
+    (0u8..4, 1u64..40, 0u64..6).prop_map(|(producer, first, more)| (producer, first..=first + more))
 }
 
 proptest! {
@@ -29,8 +31,8 @@ proptest! {
                 *other == producer && theirs.start() <= span.end() && span.start() <= theirs.end()
             });
             let written = connection.execute(
-                "INSERT INTO runs (producer, first, last, first_id) VALUES (?1, ?2, ?3, x'00')",
-                params![[producer; 16], span.start(), span.end()],
+                "INSERT INTO runs (producer, scope, first, last, first_id) VALUES (?1, ?2, ?3, ?4, x'00')",
+                params![[producer / 2; 16], ["", "web"][usize::from(producer % 2)], span.start(), span.end()],
             );
             match written {
                 Ok(_) => assert!(is_free, "{span:?} beside {taken:?}"),

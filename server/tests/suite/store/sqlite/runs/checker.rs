@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 /// A producer, a number, and the row that it is in.
 type Number = ([u8; 16], u64, u128);
 
-/// A producer, its first and last number, and the row of the first.
-type Run = ([u8; 16], u64, u64, u128);
+/// A producer, its scope, its first and last number, and the row of the first.
+type Run = ([u8; 16], String, u64, u64, u128);
 
 /// What is wrong in the files of events in `folder`: rows in no run, numbers of a run without their
 /// row, and runs that should be one.
@@ -36,10 +36,12 @@ fn open(path: &Path) -> Connection {
 }
 
 fn runs(connection: &Connection) -> Vec<Run> {
-    let sql = "SELECT producer, first, last, first_id FROM runs ORDER BY producer, first";
+    let sql =
+        "SELECT producer, scope, first, last, first_id FROM runs ORDER BY producer, scope, first";
     let mut statement = connection.prepare(sql).unwrap();
     let read = |row: &rusqlite::Row<'_>| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, u128::from_be_bytes(row.get(3)?)))
+        let id = u128::from_be_bytes(row.get(4)?);
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, id))
     };
     statement.query_map([], read).unwrap().map(Result::unwrap).collect()
 }
@@ -57,7 +59,7 @@ fn faults_in(path: &Path) -> Vec<String> {
     let runs = runs(&connection);
     let told: Vec<Number> = runs
         .iter()
-        .flat_map(|(producer, first, last, id)| {
+        .flat_map(|(producer, _, first, last, id)| {
             (*first..=*last).map(|seq| (*producer, seq, *id + u128::from(seq - *first)))
         })
         .collect();
@@ -67,12 +69,16 @@ fn faults_in(path: &Path) -> Vec<String> {
     let mut faults = Vec::new();
     faults.extend(rows.iter().filter(|it| !told.contains(it)).map(|it| named("no run", it)));
     faults.extend(told.iter().filter(|it| !rows.contains(it)).map(|it| named("no row", it)));
-    let twice = told.windows(2).filter(|two| (two[0].0, two[0].1) >= (two[1].0, two[1].1));
-    faults.extend(twice.map(|two| named("in two runs", &two[1])));
     for two in runs.windows(2) {
-        let ((producer, first, last, id), next) = (two[0], two[1]);
-        let follows = (producer, last + 1, id + u128::from(last + 1 - first));
-        if follows == (next.0, next.1, next.3) {
+        let ((producer, scope, first, last, id), next) = (&two[0], &two[1]);
+        if (producer, scope) != (&next.0, &next.1) {
+            continue;
+        }
+        if next.2 <= *last {
+            faults.push(named("in two runs", &(*producer, next.2, next.4)));
+        }
+        let follows = (*producer, last + 1, *id + u128::from(last + 1 - first));
+        if follows == (next.0, next.2, next.4) {
             faults.push(named("two runs that are one", &follows));
         }
     }

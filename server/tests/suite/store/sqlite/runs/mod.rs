@@ -230,7 +230,7 @@ async fn the_checker_finds_every_kind_of_wrong_run() {
         (
             format!(
                 "{run} last = 3 WHERE first = 1; \
-                 INSERT INTO runs SELECT producer, seq, seq, id FROM events WHERE seq = 4"
+                 INSERT INTO runs SELECT producer, source, seq, seq, id FROM events WHERE seq = 4"
             ),
             "two runs that are one",
         ),

@@ -8,11 +8,12 @@ use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{FailedPayload, Key, KeyKind, KeyRules, Replayed, RetryAsk, Ticket};
 
 mod crashes;
-mod older;
+pub(crate) mod older;
 mod profiles;
 mod server;
+mod sources;
 
-use older::{call_newer, events_files, leave, steps, weeks};
+use older::{call_newer, events_files, leave, steps, week_steps, weeks};
 use server::{EVERYTHING, NOW, Server};
 
 /// Weeks after the first. These are more than are open for writing at a time.
@@ -78,7 +79,7 @@ fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
     for path in events_files(from) {
         // The schema of a week changed in the same version as that of the store.
-        let week = if store >= 5 { 2 } else { 1 };
+        let week = week_steps(store);
         leave("week", week, &path, &to.join(path.file_name().unwrap()));
     }
 }
@@ -199,8 +200,13 @@ fn a_step_that_was_released_never_changes() {
             "V5__week_schema 5522a3d08f4c8c62",
             "V6__words_and_refusals 3c55a66931d39f9c",
             "V7__delivery_failures b66dab4456a709c2",
+            "V9__sources 662db186f46fe3b7",
         ],
-        &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
+        &[
+            "V1__events d5d02ed9abab5360",
+            "V2__runs ee56cc33207c3c97",
+            "V4__scopes 3536386b172bf756",
+        ],
     ];
     assert_eq!(sums, known);
 }

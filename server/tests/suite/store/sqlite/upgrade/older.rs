@@ -40,6 +40,19 @@ pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
             .unwrap();
     }
     older.execute("DETACH today", []).unwrap();
+    if schema == "store" && version >= 5 {
+        let week = steps("week")[week_steps(version) - 1].version();
+        older.execute("UPDATE weeks SET schema = ?1", [week]).unwrap();
+    }
+}
+
+/// How many steps the schema of a week had in the version in which that of the store had `store`.
+pub(crate) fn week_steps(store: usize) -> usize {
+    match store {
+        ..5 => 1,
+        5..8 => 2,
+        _ => steps("week").len(),
+    }
 }
 
 /// The states of the weeks in a store.

@@ -234,8 +234,10 @@ impl Server {
             }
             told.push(format!("{page:?}"));
         }
-        let (verdict, source, after) = (None, None, None);
-        let query = ProducerQuery { verdict, source, after, limit: 1_000, now_ms: NOW };
+        told.push(format!("{:?}", self.storage.reader.sources().await.unwrap()));
+        let (verdict, source, producer, after) = (None, None, None, None);
+        let (after_number, limit, now_ms) = (0, 1_000, NOW);
+        let query = ProducerQuery { verdict, source, producer, after_number, after, limit, now_ms };
         told.push(format!("{:?}", self.storage.reader.producers(query).await.unwrap()));
         if version >= 3 {
             told.push(format!("{:?}", self.storage.delivery_queue.sinks().await.unwrap()));

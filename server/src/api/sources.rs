@@ -1,0 +1,50 @@
+//! `POST /api/sources/{name}/forget`. Needs an admin token.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::access::Admin;
+use super::cost::Change;
+use super::json::JsonResponse;
+use super::params::Params;
+use crate::app::App;
+use crate::http::problem::{Problem, quoted};
+
+#[derive(Serialize)]
+struct ForgottenJson {
+    /// Producers whose counts changed.
+    producers: u64,
+    /// Declared numbers that no longer count.
+    declared: u64,
+    /// Missing numbers that no longer count.
+    missing: u64,
+}
+
+/// `POST /api/sources/{name}/forget`: from now on, numbers of this source's producers that have not
+/// arrived count in no total. Events stay, and one that arrives again is still a duplicate. It is
+/// on disk when the call returns.
+pub async fn forget_source(
+    _: Admin<Change>,
+    State(app): State<Arc<App>>,
+    Path(source): Path<String>,
+    params: Params,
+) -> Result<JsonResponse, Problem> {
+    params.finish("none")?;
+    let known = app.storage.reader.sources().await?;
+    if !known.iter().any(|it| it.source == source) {
+        let names: Vec<&str> = known.iter().map(|it| it.source.as_str()).collect();
+        let names = if names.is_empty() { "none yet".to_owned() } else { names.join(", ") };
+        return Err(Problem::not_found(format!(
+            "no source with numbered events has the name {}: use one of {names}",
+            quoted(&source)
+        )));
+    }
+    let done = app.storage.events.forget(source).await?;
+    JsonResponse::new(&ForgottenJson {
+        producers: done.producers,
+        declared: done.declared,
+        missing: done.missing,
+    })
+}
