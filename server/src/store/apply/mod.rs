@@ -28,5 +28,6 @@ pub use profiles::StoredProfile;
 pub use replay::{decide as replay, wanted as wanted_for_replay};
 pub use totals_change::TotalsChange;
 pub use writes::{
-    AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes,
+    AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite,
+    RowProfile, VersionWrite, Writes,
 };

@@ -26,7 +26,13 @@ pub(super) fn applied(
 }
 
 /// Reads what is wanted.
-pub(super) fn read<'a>(store: &Connection, wanted: Wanted<'a>) -> rusqlite::Result<Known<'a>> {
+///
+/// `events` is the file that the rows go to, if it is open.
+pub(super) fn read<'a>(
+    store: &Connection,
+    events: Option<&Connection>,
+    wanted: Wanted<'a>,
+) -> rusqlite::Result<Known<'a>> {
     let mut known = Known::default();
     for producer in wanted.producers {
         known.ledgers.extend(ledgers::find(store, producer)?.map(|ledger| (producer, ledger)));
@@ -42,7 +48,9 @@ pub(super) fn read<'a>(store: &Connection, wanted: Wanted<'a>) -> rusqlite::Resu
         known.client_ids.extend(owner.map(|owner| (key, owner)));
     }
     for key in wanted.profiles {
-        known.profiles.extend(profiles::find(store, key)?.map(|profile| (key, profile)));
+        let with_words = wanted.words.contains(&key);
+        let profile = profiles::find(store, events, key, with_words)?;
+        known.profiles.extend(profile.map(|profile| (key, profile)));
     }
     Ok(known)
 }

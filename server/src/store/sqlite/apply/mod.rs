@@ -20,6 +20,7 @@ use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
 use super::weeks::files::StoreFiles;
 use super::weeks::open::WeekNotOpen;
+use super::weeks::profile_versions;
 use crate::store::apply::{self, Wanted, Writes};
 use crate::store::{Answer, Applied, Events, Plan, Pruned, Replayed, RetentionLimits, Week};
 
@@ -34,7 +35,7 @@ fn apply(
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
     let StoreFiles { store, weeks } = files;
     let applied = known::applied(store, plans)?;
-    let known = known::read(store, Wanted::of(plans, &applied))?;
+    let known = known::read(store, weeks.readable(week), Wanted::of(plans, &applied))?;
     let (writes, results) = apply::decide(plans, applied, known, routes.all());
     let mut added = Added::default();
     if !writes.rows.is_empty() {
@@ -51,6 +52,7 @@ fn apply(
                 added.add(week, open.batch(), events);
             }
         }
+        profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
         rows::insert(open.connection(), &writes.rows)?;
     }
     added.count(store)?;
@@ -77,12 +79,14 @@ fn reapply(
     }
     debug_assert!(plans.iter().flat_map(|it| &it.events).all(|it| Week::of_row(it.id) == week));
     let histories = known::histories(store, weeks.writable(week)?.connection(), plans)?;
-    let known = known::read(store, apply::wanted_for_replay(plans, &histories))?;
+    let wanted = apply::wanted_for_replay(plans, &histories);
+    let known = known::read(store, weeks.readable(week), wanted)?;
     let (writes, done) = apply::replay(plans, &histories, known, routes.all());
     let open = weeks.writable(week)?;
     for row in &writes.rows {
         open.writes(row.event.id, row.event.id)?;
     }
+    profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
     rows::restore(open.connection(), &writes.rows)?;
     rows::rewrite(open.connection(), &writes.rewrites)?;
     // Rows that are restored were counted when they were first stored.

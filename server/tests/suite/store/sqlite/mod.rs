@@ -1,4 +1,6 @@
-//! What only SQLite has: runs of numbers, and files that earlier versions wrote.
+//! What only SQLite has: runs of numbers, versions of profiles, and files that earlier versions
+//! wrote.
 
+mod profiles;
 pub(crate) mod runs;
 mod upgrade;

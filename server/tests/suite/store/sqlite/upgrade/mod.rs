@@ -12,7 +12,7 @@ mod older;
 mod profiles;
 mod server;
 
-use older::{call_newer, events_files, leave, steps, weeks};
+use older::{by_hand, call_newer, events_files, leave, steps, weeks};
 use server::{EVERYTHING, NOW, Server};
 
 /// Weeks after the first. These are more than are open for writing at a time.
@@ -76,9 +76,16 @@ async fn fill_weeks(folder: &Path) {
 fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
+    // The schema of a week changed in the same version as that of the store.
+    let week = match store {
+        ..5 => 1,
+        5..8 => 2,
+        8.. => 3,
+    };
+    if week > 1 {
+        by_hand(&to.join("store.db"), &format!("UPDATE weeks SET schema = {week}"));
+    }
     for path in events_files(from) {
-        // The schema of a week changed in the same version as that of the store.
-        let week = if store >= 5 { 2 } else { 1 };
         leave("week", week, &path, &to.join(path.file_name().unwrap()));
     }
 }
@@ -199,8 +206,13 @@ fn a_step_that_was_released_never_changes() {
             "V5__week_schema 5522a3d08f4c8c62",
             "V6__words_and_refusals 3c55a66931d39f9c",
             "V7__delivery_failures b66dab4456a709c2",
+            "V8__profile_words c5070c583e8c9005",
         ],
-        &["V1__events d5d02ed9abab5360", "V2__runs ee56cc33207c3c97"],
+        &[
+            "V1__events d5d02ed9abab5360",
+            "V2__runs ee56cc33207c3c97",
+            "V3__profile_versions da97742c77cf32eb",
+        ],
     ];
     assert_eq!(sums, known);
 }

@@ -28,7 +28,8 @@ pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
     for table in names(
         &older,
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' \
-         AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery_%'",
+         AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery_%' \
+         AND name IN (SELECT name FROM today.sqlite_schema)",
     ) {
         let columns = names(&older, &format!("SELECT name FROM pragma_table_info('{table}')"));
         let columns = columns.join(", ");
