@@ -133,7 +133,8 @@ fn text_of<'a>(field: &str, json: Option<&'a str>) -> Result<Option<Cow<'a, str>
     }
 }
 
-/// The most bytes of JSON that a text of this many bytes has: each may be an escape, between quotes.
+/// The most bytes of JSON that a text of this many bytes has: each may be an escape, between
+/// quotes.
 const fn json_bytes_max(text_bytes: usize) -> usize {
     6 * text_bytes + 2
 }

@@ -108,6 +108,7 @@ fn numbered_events_of_several_weeks_are_found_by_producer() {
         Connection::open(&path).unwrap().execute_batch(&WEEK.concat()).unwrap();
         connection.execute(&format!("ATTACH ?1 AS {week}"), [path.to_str()]).unwrap();
     }
+    profile_versions::add_function(&connection).unwrap();
     let all = weeks.map(super::user_sql::numbered).join(" UNION ALL ");
     connection.execute_batch(&format!("CREATE TEMP VIEW numbered AS {all}")).unwrap();
     let sql =
