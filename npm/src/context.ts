@@ -2,7 +2,7 @@
 // visit, and the app's version.
 import { address, brief } from './address.ts'
 import { firstPage } from './first_page.ts'
-import { objectJson } from './json.ts'
+import { objectJson, PROPERTIES_BYTES_MAX } from './json.ts'
 import type { Options, Properties } from './types.ts'
 
 /** Makes the `context` object. The page's address may change during its life. */
@@ -66,7 +66,9 @@ export class Context {
   withFirstPage(json: string): string {
     this.learn()
     const initial = json && objectJson('context', this.#initial, () => {})
-    return initial ? `{"initial":${initial},${json.slice(1)}` : json
+    const text = initial && `{"initial":${initial},${json.slice(1)}`
+    // The server stores no larger context, and what the page says now comes before its first visit.
+    return text && text.length <= PROPERTIES_BYTES_MAX ? text : json
   }
 
   /** Reads the first page that the user was seen on; stores this page if there is none. */

@@ -104,3 +104,18 @@ test('the address has no query, no password, and of the hash only the path of a 
     assert.equal(changed(new Context({}, 'ns')).page.length, 500),
   )
 })
+
+test('a context with the first page is never larger than what the server stores', () => {
+  for (const [bytes, hasFirst] of [
+    [100, true],
+    [20_000, false],
+    [32_600, false],
+  ]) {
+    inPage('https://shop.example/a', { ...top, localStorage: { 'ns:f': `{"page":"${'x'.repeat(13_000)}"}` } }, () => {
+      const context = new Context({ context: { text: 'y'.repeat(bytes) } }, 'ns')
+      const text = context.withFirstPage(JSON.stringify(context.changed()))
+      assert.ok(text.length <= 32_768, `${text.length}`)
+      assert.equal('initial' in JSON.parse(text), hasFirst, `${bytes}`)
+    })
+  }
+})

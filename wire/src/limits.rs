@@ -4,6 +4,14 @@
 pub const NAME_BYTES_MAX: usize = 200;
 /// Longest client-chosen event `id`, in bytes of UTF-8.
 pub const ID_BYTES_MAX: usize = 64;
+/// Longest `user.id` and `user.anonymous_id`, in UTF-16 units, which is how JavaScript counts.
+pub const USER_ID_UNITS_MAX: usize = 1_000;
+/// Longest `session`, in bytes of UTF-8.
+pub const SESSION_BYTES_MAX: usize = 200;
+/// Largest `context` object of one event, in bytes of JSON text.
+pub const CONTEXT_BYTES_MAX: usize = 32 * 1024;
+/// Largest `monitor` object of one event, in bytes of JSON text.
+pub const MONITOR_BYTES_MAX: usize = 8 * 1024;
 /// Largest `properties` object of one event, in bytes of JSON text.
 pub const PROPERTIES_BYTES_MAX: usize = 32 * 1024;
 /// Largest request body as it arrives, compressed or not, in bytes.

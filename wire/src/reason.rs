@@ -60,11 +60,14 @@ pub enum InvalidReason {
     MonitorKindUnknown,
     /// A gauge or a timer has no finite `monitor.value`.
     MonitorValueMissing,
+    /// Another member is larger than [`crate::limits`] allow: an id of the user, `session`,
+    /// `context` or `monitor`.
+    FieldTooLarge,
 }
 
 impl InvalidReason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Malformed,
         Self::NameMissing,
         Self::NameTooLong,
@@ -76,6 +79,7 @@ impl InvalidReason {
         Self::TypeUnknown,
         Self::MonitorKindUnknown,
         Self::MonitorValueMissing,
+        Self::FieldTooLarge,
     ];
 
     /// The stable code.
@@ -92,6 +96,7 @@ impl InvalidReason {
             Self::TypeUnknown => "type_unknown",
             Self::MonitorKindUnknown => "monitor_kind_unknown",
             Self::MonitorValueMissing => "monitor_value_missing",
+            Self::FieldTooLarge => "field_too_large",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The user that an event is about.
 
 use crate::event::Invalid;
+use crate::limits;
 use crate::reason::InvalidReason;
 
 /// Texts that stand for "no user": how languages print a missing value, and what programs use in
@@ -67,6 +68,19 @@ fn split(id: Option<String>) -> (Option<String>, Option<&'static str>) {
 /// Ids are text. A number is read as its digits, because many databases number their users.
 fn checked_id(field: &str, json: Option<&str>) -> Result<Option<String>, Invalid> {
     let Some(json) = json else { return Ok(None) };
+    let most = limits::USER_ID_UNITS_MAX;
+    let too_large = || {
+        Invalid::new(
+            InvalidReason::FieldTooLarge,
+            format!(
+                "`{field}` has more than {most} UTF-16 units; no longer ones are accepted: shorten it"
+            ),
+        )
+    };
+    // Each unit may be an escape, between quotes.
+    if json.len() > 6 * most + 2 {
+        return Err(too_large());
+    }
     let wrong = || {
         Invalid::new(
             InvalidReason::Malformed,
@@ -74,10 +88,15 @@ fn checked_id(field: &str, json: Option<&str>) -> Result<Option<String>, Invalid
         )
     };
     if json.starts_with('"') {
-        return serde_json::from_str(json).map(Some).map_err(|_| wrong());
+        let id: String = serde_json::from_str(json).map_err(|_| wrong())?;
+        let is_too_large = id.len() > most && id.encode_utf16().count() > most;
+        return if is_too_large { Err(too_large()) } else { Ok(Some(id)) };
     }
     let digits = json.strip_prefix('-').unwrap_or(json);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        if json.len() > most {
+            return Err(too_large());
+        }
         return Ok(Some(json.to_owned()));
     }
     Err(wrong())

@@ -13,8 +13,12 @@ use super::retention::RetentionJson;
 use super::sinks::condition;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::intake::SourceShare;
 use crate::metrics::throughput::ThroughputSums;
 use crate::store::SinkRow;
+
+/// The most sources that are listed.
+const SOURCES_MAX: usize = 20;
 
 #[derive(Serialize)]
 struct QueuesJson {
@@ -78,6 +82,39 @@ struct SinkQueueJson {
 struct DiskJson {
     free_bytes: u64,
     floor_bytes: u64,
+    /// Below this, sources that sent more than their share are refused.
+    reserve_bytes: u64,
+    /// What waiting payloads will take. It counts as used.
+    expected_bytes: u64,
+    /// What sources took recently, the largest first.
+    sources: Vec<SourceJson>,
+}
+
+/// A source's share of the disk.
+#[derive(Serialize)]
+struct SourceJson {
+    source: String,
+    /// What was sent a day ago counts half.
+    bytes: u64,
+    over_share: bool,
+}
+
+impl DiskJson {
+    fn new(app: &App, now_ms: i64) -> Self {
+        let shares = app.intake.shares.list(now_ms).into_iter().take(SOURCES_MAX);
+        let source = |SourceShare { source, bytes, is_over }| SourceJson {
+            source,
+            bytes,
+            over_share: is_over,
+        };
+        Self {
+            free_bytes: app.disk.free_bytes(),
+            floor_bytes: app.disk.floor_bytes(),
+            reserve_bytes: app.disk.reserve_bytes(),
+            expected_bytes: app.disk.expected_bytes(),
+            sources: shares.map(source).collect(),
+        }
+    }
 }
 
 /// `GET /api/queues`: what is waiting at each stage and for each sink, and the throughput.
@@ -111,11 +148,10 @@ pub async fn queues(
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
     let sinks = sinks.into_iter().map(|row| sink_queue(&app, row, now_ms)).collect();
-    let disk = DiskJson { free_bytes: app.disk.free_bytes(), floor_bytes: app.disk.floor_bytes() };
     JsonResponse::new(&QueuesJson {
         stages: vec![intake, process],
         sinks,
-        disk,
+        disk: DiskJson::new(&app, now_ms),
         retention: RetentionJson::new(&app.clock_guard),
     })
 }

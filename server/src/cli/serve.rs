@@ -175,6 +175,11 @@ pub async fn serve_supervised(
 /// Measures the free disk space until `stop` holds true.
 async fn measure_disk(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
+        let backlog = app.storage.payload_queue.backlog();
+        // The measurement must not wait for a database that does not answer.
+        if let Ok(Ok(backlog)) = tokio::time::timeout(MEASURE_EVERY, backlog).await {
+            app.disk.expect(app.intake.shares.expected_bytes(backlog.events));
+        }
         let (disk, now_ms) = (Arc::clone(&app.disk), app.clock.now_ms());
         if let Err(error) = run_blocking(move || disk.measure(now_ms)).await {
             tracing::warn!(%error, "failed to measure the free disk space");

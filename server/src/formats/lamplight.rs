@@ -105,12 +105,31 @@ pub fn text(encoding: Encoding, body: &[u8]) -> Result<Cow<'_, str>, DecompressE
     })
 }
 
-/// Checks the form of a body and measures it.
+/// Reads the text of a body, as it was sent, with `read`. Also returns how many bytes the body has
+/// after decompression, or at most, if that failed.
+pub fn read<T>(
+    encoding: Encoding,
+    body: &[u8],
+    read: impl FnOnce(&str) -> Result<T, FormatError>,
+) -> (u64, Result<T, FormatError>) {
+    match decompress(encoding, body, UNPACKED_BYTES_MAX) {
+        Ok(text) => (text.len() as u64, read(&text)),
+        Err(error) => {
+            let bytes = match encoding {
+                Encoding::Identity => body.len(),
+                _ => UNPACKED_BYTES_MAX,
+            };
+            (bytes as u64, Err(error.into()))
+        }
+    }
+}
+
+/// Checks the form of the text of a body and measures it.
 ///
 /// # Errors
 /// [`FormatError`] when the body is not in this format, or over a limit of it.
-pub fn measure(encoding: Encoding, body: &[u8]) -> Result<BodySize, FormatError> {
-    let text = text(encoding, body)?;
+pub fn measure(text: &str) -> Result<BodySize, FormatError> {
+    let text = json::valid_unicode(text);
     let body = Body::read(&text)?;
     let ranges = |note: &ProducerNote| -> usize {
         note.dropped.iter().map(|(_, ranges)| ranges.as_slice().len()).sum()
@@ -133,11 +152,16 @@ mod tests {
     fn a_body_is_measured_after_decompression() {
         let text = r#"[{"name":"a"}, {"name":""}]"#;
         let size = BodySize { events: 2, bytes: 27, notes: 0 };
-        assert_eq!(measure(Encoding::Identity, text.as_bytes()).unwrap(), size);
+        let measured = |encoding, body: &[u8]| read(encoding, body, measure);
+        assert_eq!(measured(Encoding::Identity, text.as_bytes()).1.unwrap(), size);
         let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
-        assert_eq!(measure(Encoding::Zstd, &zstd).unwrap(), size);
-        assert!(matches!(measure(Encoding::Gzip, b"[]"), Err(FormatError::Decompress(_))));
-        assert!(matches!(measure(Encoding::Identity, b"[1"), Err(FormatError::Body(_))));
+        let (bytes, read) = measured(Encoding::Zstd, &zstd);
+        assert_eq!((bytes, read.unwrap()), (u64::from(size.bytes), size));
+        let (bytes, read) = measured(Encoding::Gzip, b"[]");
+        assert!(matches!(read, Err(FormatError::Decompress(_))));
+        assert_eq!(bytes, UNPACKED_BYTES_MAX as u64, "it may have been decompressed in part");
+        let (bytes, read) = measured(Encoding::Identity, b"[1");
+        assert!(matches!((bytes, read), (2, Err(FormatError::Body(_)))));
     }
 
     #[test]
@@ -152,7 +176,7 @@ mod tests {
             };
             let notes: Vec<_> = (0..notes).map(note).collect();
             let body = format!(r#"{{"events":[{events}],"producers":{{{}}}}}"#, notes.join(","));
-            measure(Encoding::Identity, body.as_bytes()).unwrap().cost()
+            measure(&body).unwrap().cost()
         };
         assert_eq!(cost(1, 1, 10), 1, "a page's batch costs its events");
         assert_eq!((cost(0, 1, 0), cost(0, 100, 0)), (1, 100));

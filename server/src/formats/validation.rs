@@ -8,13 +8,11 @@ use std::collections::HashSet;
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::{Difference, Differences, Event, EventIdentity};
 use lamplight_wire::json;
-use lamplight_wire::limits::UNPACKED_BYTES_MAX;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::decompress::decompress;
 use super::lamplight::FormatError;
-use crate::store::{Encoding, Outcome};
+use crate::store::Outcome;
 
 /// The answer about a whole body.
 #[derive(Debug)]
@@ -60,13 +58,12 @@ struct ChangeJson<'a> {
     stored: Option<&'a RawValue>,
 }
 
-/// Says what would become of each event of a body, if none of them had arrived before.
+/// Says what would become of each event of the text of a body, if none of them had arrived before.
 ///
 /// # Errors
 /// [`FormatError`] when the body would be refused.
-pub fn validate(encoding: Encoding, body: &[u8]) -> Result<Validation, FormatError> {
-    let raw = decompress(encoding, body, UNPACKED_BYTES_MAX)?;
-    let text = json::valid_unicode(&raw);
+pub fn validate(raw: &str) -> Result<Validation, FormatError> {
+    let text = json::valid_unicode(raw);
     let events = Body::read(&text)?.events;
     let read: Vec<_> = events.iter().map(|text| read(text)).collect();
     let mut seen = HashSet::new();

@@ -34,8 +34,8 @@ pub(super) async fn check(
 ) -> Result<Vec<u8>, Refusal> {
     let received = receive_body(state, head, body, kind).await?;
     let validation = read_body(state, &received, validation::validate).await?;
-    let HeldKey { key, meter, .. } = &*received.owner;
-    meter.charge_events(&key.rules, u64::from(validation.events), state.clock.now_ms());
+    let HeldKey { rates, meter, .. } = &*received.owner;
+    meter.charge_events(rates, u64::from(validation.events), state.clock.now_ms());
     Ok(validation.json)
 }
 

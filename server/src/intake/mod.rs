@@ -33,12 +33,15 @@ mod origin;
 mod proxies;
 mod receive;
 mod refusal;
+mod source_shares;
 mod state;
 
 use budget::Reservation;
 pub use client_info::{ClientInfoPolicy, ClientNetwork};
 pub use proxies::{Network, NetworkError, TrustedProxies};
 use refusal::Refusal;
+use source_shares::disk_bytes;
+pub use source_shares::{SourceShare, SourceShares};
 pub use state::IntakeState;
 
 /// Largest uncompressed body that is read on the request's own thread, in bytes. Others are read on
@@ -90,19 +93,19 @@ async fn receive_body(
     kind: KeyKind,
 ) -> Result<ReceivedBody, Refusal> {
     let owner = check_key(state, head, kind)?;
-    let HeldKey { key, meter, .. } = &*owner;
+    let HeldKey { key, rates, meter, .. } = &*owner;
     origin::check(&owner, &head.headers)?;
     if !lamplight::accepts_content_type(&head.headers) {
         return Err(Refusal::content_type(&head.headers));
     }
     let declared = lamplight::declared_encoding(&head.headers).map_err(Refusal::ContentEncoding)?;
-    check_open(state)?;
+    check_open(state, &key.source)?;
     meter
-        .check(&key.rules, state.clock.now_ms())
+        .check(rates, state.clock.now_ms())
         .map_err(|limit| Refusal::RateLimited { key_id: key.id.clone(), limit })?;
     let (body, reservation) =
         receive::receive(body, &state.receiving, state.clock.now_ms()).await?;
-    meter.charge_bytes(&key.rules, body.len() as u64, state.clock.now_ms());
+    meter.charge_bytes(rates, body.len() as u64, state.clock.now_ms());
     let encoding = lamplight::encoding(declared, &body);
     Ok(ReceivedBody { owner, encoding, body, reservation })
 }
@@ -116,9 +119,9 @@ async fn stage(
     let received = receive_body(state, head, body, kind).await?;
     let size = read_body(state, &received, lamplight::measure).await?;
     let ReceivedBody { owner, encoding, body, reservation: _reservation } = received;
-    let HeldKey { key, meter, .. } = &*owner;
+    let HeldKey { key, rates, meter, .. } = &*owner;
     let received_ms = state.clock.now_ms();
-    meter.charge_events(&key.rules, size.cost(), received_ms);
+    meter.charge_events(rates, size.cost(), received_ms);
     let id = PayloadId(state.entropy.uuid_v7(received_ms)?);
     let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
     let client_info = state.client_info.client_info(&head.headers, peer);
@@ -134,6 +137,8 @@ async fn stage(
         origin: client_info.origin,
         client: client_info.network,
     };
+    let takes = disk_bytes(body.len() as u64, u64::from(size.bytes), u64::from(size.events));
+    state.shares.count(&key.source, takes, u64::from(size.events), received_ms);
     let in_flight = state.in_flight.enter(received_ms, u64::from(size.events));
     state.payload_queue.stage(NewPayload { metadata, body }).await?;
     drop(in_flight);
@@ -158,28 +163,50 @@ fn check_key(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Arc<Hel
     Ok(owner)
 }
 
-/// Refuses every payload during a shutdown, and while the disk is nearly full.
-fn check_open(state: &IntakeState) -> Result<(), Refusal> {
+/// Refuses every payload during a shutdown, and while the disk is nearly full. Before that, it
+/// refuses those of sources that sent more than their share.
+fn check_open(state: &IntakeState, source: &str) -> Result<(), Refusal> {
     let now_ms = state.clock.now_ms();
     if let Some(retry_after_s) = state.shutdown.retry_after_s(now_ms) {
         return Err(Refusal::ShuttingDown { retry_after_s });
     }
-    match state.disk.retry_after_s(now_ms) {
-        Some(retry_after_s) => Err(Refusal::DiskLow { retry_after_s }),
-        None => Ok(()),
+    if let Some(retry_after_s) = state.disk.retry_after_s(now_ms) {
+        return Err(Refusal::DiskLow { retry_after_s });
+    }
+    match state.disk.reserve_retry_after_s(now_ms) {
+        Some(retry_after_s) if state.shares.is_over(source, now_ms) => {
+            Err(Refusal::OverShare { source_name: source.to_owned(), retry_after_s })
+        }
+        _ => Ok(()),
     }
 }
 
-/// Reads a body with `read`, on a thread where that delays no other request if it may take long.
+/// A reader of the text of a body.
+type ReadText<T> = fn(&str) -> Result<T, FormatError>;
+
+/// Reads a body with `read`. Its key is charged for what that took, even if the body is refused.
 async fn read_body<T: Send + 'static>(
     state: &IntakeState,
     received: &ReceivedBody,
-    read: fn(Encoding, &[u8]) -> Result<T, FormatError>,
+    read: ReadText<T>,
 ) -> Result<T, Refusal> {
+    let (decompressed_bytes, read) = decompress_and_read(state, received, read).await?;
+    let (HeldKey { rates, meter, .. }, bytes) = (&*received.owner, received.body.len() as u64);
+    meter.charge_decompressed(rates, bytes, decompressed_bytes, state.clock.now_ms());
+    Ok(read?)
+}
+
+/// Decompresses and reads a body, on a thread where that delays no other request if it may take
+/// long. Returns how many bytes it has then.
+async fn decompress_and_read<T: Send + 'static>(
+    state: &IntakeState,
+    received: &ReceivedBody,
+    read: ReadText<T>,
+) -> Result<(u64, Result<T, FormatError>), Refusal> {
     let ReceivedBody { encoding, body, .. } = received;
     let encoding = *encoding;
     if encoding == Encoding::Identity && body.len() <= INLINE_BYTES_MAX {
-        return Ok(read(encoding, body)?);
+        return Ok(lamplight::read(encoding, body, read));
     }
     let permit = Arc::clone(&state.decompressing).acquire_owned().await;
     // The semaphore is never closed, so this error does not happen.
@@ -187,9 +214,9 @@ async fn read_body<T: Send + 'static>(
     let body = body.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        read(encoding, &body)
+        lamplight::read(encoding, &body, read)
     });
-    Ok(reading.await??)
+    Ok(reading.await?)
 }
 
 fn answered(json: Vec<u8>) -> Response {

@@ -91,6 +91,11 @@ pub(super) enum Refusal {
          {retry_after_s} s"
     )]
     DiskLow { retry_after_s: u32 },
+    #[error(
+        "the disk is nearly full, and the source {source_name} has sent more than its share: retry after \
+         {retry_after_s} s, or ask the operator to free some space"
+    )]
+    OverShare { source_name: String, retry_after_s: u32 },
     #[error(transparent)]
     Format(#[from] FormatError),
     #[error(transparent)]
@@ -162,6 +167,7 @@ impl Refusal {
             Self::Overloaded { retry_after_s }
             | Self::ShuttingDown { retry_after_s }
             | Self::DiskLow { retry_after_s }
+            | Self::OverShare { retry_after_s, .. }
             | Self::Store(
                 StoreError::Full { retry_after_s, .. } | StoreError::Down { retry_after_s },
             ) => Some(*retry_after_s),
@@ -206,6 +212,7 @@ impl Refusal {
             }
             Self::ShuttingDown { .. } => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             Self::DiskLow { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disk_low"),
+            Self::OverShare { .. } => (StatusCode::SERVICE_UNAVAILABLE, "source_over_share"),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")
             }

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::budget::Budget;
 use super::client_info::ClientInfoPolicy;
+use super::source_shares::SourceShares;
 use crate::http::shutdown::Shutdown;
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
@@ -29,6 +30,8 @@ pub struct IntakeState {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) disk: Arc<DiskSpace>,
     pub(super) shutdown: Arc<Shutdown>,
+    /// How much each source sent recently.
+    pub(crate) shares: SourceShares,
     /// Memory for bodies that are being received.
     pub(super) receiving: Budget,
     /// One permit for each body that may be decompressed at the same time.
@@ -59,6 +62,7 @@ impl IntakeState {
             entropy,
             disk,
             shutdown,
+            shares: SourceShares::default(),
             receiving: Budget::new(RECEIVING_BYTES_MAX),
             decompressing: Arc::new(Semaphore::new(DECOMPRESSING_MAX)),
             in_flight: InFlight::default(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 
 use crate::keys::origin_pattern::AllowedOrigins;
-use crate::keys::rate_limit::Meter;
+use crate::keys::rate_limit::{Meter, Rates};
 use crate::store::Key;
 use crate::store::keys::hash;
 
@@ -17,6 +17,8 @@ pub struct HeldKey {
     pub key: Key,
     /// The origins whose pages may use it.
     pub origins: AllowedOrigins,
+    /// How much may be sent with it in a second.
+    pub rates: Rates,
     /// How much was sent with it recently.
     pub meter: Meter,
 }
@@ -37,7 +39,8 @@ impl Keyring {
     pub fn put(&self, key: Key) {
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let origins = AllowedOrigins::new(&key.rules.origins);
-        let held = HeldKey { key, origins, meter: Meter::default() };
+        let rates = Rates::of(key.kind, &key.rules);
+        let held = HeldKey { key, origins, rates, meter: Meter::default() };
         keys.insert(place(&held.key.hash), Arc::new(held));
     }
 

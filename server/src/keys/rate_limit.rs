@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::store::KeyRules;
+use crate::store::{KeyKind, KeyRules};
 
 /// The burst that a key may send at once: as much as 5 s at its rate.
 const BURST_US: i64 = 5_000_000;
@@ -17,11 +17,47 @@ const BURST_US: i64 = 5_000_000;
 /// back locks a key out for longer than 55 s.
 const AHEAD_US_MAX: i64 = 60_000_000;
 
-/// One of the two limits of a key.
+/// What a write key may send by default, in decompressed bytes and in events a second. It is
+/// public, so anyone may send with it. Large sites send a tenth of it.
+const OF_WRITE_KEYS: (u64, u64) = (64 * 1024 * 1024, 100_000);
+/// The same for a key that only backends have.
+const OF_OTHER_KEYS: (u64, u64) = (1024 * 1024 * 1024, 1_000_000);
+
+/// What a key may send in a second, without a limit where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Bytes of request bodies as they arrive.
+    bytes: Option<u64>,
+    /// Bytes of request bodies after decompression.
+    decompressed_bytes: Option<u64>,
+    /// Events.
+    events: Option<u64>,
+}
+
+impl Rates {
+    /// The rates of a key of this kind: those of its rules, or else the default ones.
+    pub fn of(kind: KeyKind, rules: &KeyRules) -> Self {
+        let (bytes, events) = match kind {
+            KeyKind::Write => OF_WRITE_KEYS,
+            KeyKind::Secret | KeyKind::Admin | KeyKind::Viewer => OF_OTHER_KEYS,
+        };
+        // Decompressed, a body has at least the bytes that a rule allows as they arrive.
+        let decompressed_bytes = rules.bytes_per_s.map_or(bytes, |rate| rate.max(bytes));
+        Self {
+            bytes: rules.bytes_per_s,
+            decompressed_bytes: Some(decompressed_bytes),
+            events: Some(rules.events_per_s.unwrap_or(events)),
+        }
+    }
+}
+
+/// One of the limits of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Bytes of request bodies as they arrive.
     BytesPerS(u64),
+    /// Bytes of request bodies after decompression.
+    DecompressedBytesPerS(u64),
     /// Events.
     EventsPerS(u64),
 }
@@ -39,6 +75,9 @@ impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.limit {
             Limit::BytesPerS(rate) => write!(f, "{} bytes/s", grouped(rate)),
+            Limit::DecompressedBytesPerS(rate) => {
+                write!(f, "{} decompressed bytes/s", grouped(rate))
+            }
             Limit::EventsPerS(rate) => write!(f, "{} events/s", grouped(rate)),
         }
     }
@@ -61,6 +100,7 @@ fn grouped(number: u64) -> String {
 #[derive(Debug, Default)]
 pub struct Meter {
     bytes: Bucket,
+    decompressed_bytes: Bucket,
     events: Bucket,
 }
 
@@ -69,10 +109,11 @@ impl Meter {
     ///
     /// # Errors
     /// [`LimitExceeded`] when the key must wait.
-    pub(crate) fn check(&self, rules: &KeyRules, now_ms: i64) -> Result<(), LimitExceeded> {
+    pub(crate) fn check(&self, rates: &Rates, now_ms: i64) -> Result<(), LimitExceeded> {
         let waits = [
-            (rules.bytes_per_s.map(Limit::BytesPerS), &self.bytes),
-            (rules.events_per_s.map(Limit::EventsPerS), &self.events),
+            (rates.bytes.map(Limit::BytesPerS), &self.bytes),
+            (rates.decompressed_bytes.map(Limit::DecompressedBytesPerS), &self.decompressed_bytes),
+            (rates.events.map(Limit::EventsPerS), &self.events),
         ];
         let longest = waits
             .into_iter()
@@ -83,14 +124,27 @@ impl Meter {
         Err(LimitExceeded { limit, retry_after_s })
     }
 
-    /// Charges a body of this size.
-    pub(crate) fn charge_bytes(&self, rules: &KeyRules, bytes: u64, now_ms: i64) {
-        self.bytes.charge(rules.bytes_per_s, bytes, now_ms);
+    /// Charges a body of this size, which has at least as many bytes once it is decompressed.
+    pub(crate) fn charge_bytes(&self, rates: &Rates, bytes: u64, now_ms: i64) {
+        self.bytes.charge(rates.bytes, bytes, now_ms);
+        self.decompressed_bytes.charge(rates.decompressed_bytes, bytes, now_ms);
+    }
+
+    /// Charges what a body of `bytes` has more once it is decompressed, also if it is refused then.
+    pub(crate) fn charge_decompressed(
+        &self,
+        rates: &Rates,
+        bytes: u64,
+        decompressed: u64,
+        now_ms: i64,
+    ) {
+        let more = decompressed.saturating_sub(bytes);
+        self.decompressed_bytes.charge(rates.decompressed_bytes, more, now_ms);
     }
 
     /// Charges this number of events.
-    pub(crate) fn charge_events(&self, rules: &KeyRules, events: u64, now_ms: i64) {
-        self.events.charge(rules.events_per_s, events, now_ms);
+    pub(crate) fn charge_events(&self, rates: &Rates, events: u64, now_ms: i64) {
+        self.events.charge(rates.events, events, now_ms);
     }
 }
 
@@ -122,8 +176,7 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    const RULES: KeyRules =
-        KeyRules { origins: Vec::new(), bytes_per_s: Some(1_000), events_per_s: Some(10) };
+    const RULES: Rates = Rates { bytes: Some(1_000), decompressed_bytes: None, events: Some(10) };
 
     fn wait_s(meter: &Meter, now_ms: i64) -> Option<u32> {
         meter.check(&RULES, now_ms).err().map(|exceeded| exceeded.retry_after_s)
@@ -145,6 +198,7 @@ mod tests {
             (Limit::EventsPerS(0), "0 events/s"),
             (Limit::EventsPerS(999), "999 events/s"),
             (Limit::BytesPerS(1_000), "1,000 bytes/s"),
+            (Limit::DecompressedBytesPerS(1_000), "1,000 decompressed bytes/s"),
             (Limit::BytesPerS(12_345_678), "12,345,678 bytes/s"),
         ] {
             assert_eq!(LimitExceeded { limit, retry_after_s: 1 }.to_string(), text);
@@ -172,10 +226,37 @@ mod tests {
 
     #[test]
     fn a_key_without_limits_is_never_refused() {
-        let (meter, rules) = (Meter::default(), KeyRules::default());
+        let (meter, rules) = (Meter::default(), Rates::default());
         meter.charge_bytes(&rules, u64::MAX, 0);
         meter.charge_events(&rules, u64::MAX, 0);
         assert_eq!(meter.check(&rules, 0), Ok(()));
+    }
+
+    #[test]
+    fn a_key_without_rules_has_the_rates_of_its_kind() {
+        let rules = KeyRules::default();
+        let (write, secret) =
+            (Rates::of(KeyKind::Write, &rules), Rates::of(KeyKind::Secret, &rules));
+        assert!(
+            write.events < secret.events && write.decompressed_bytes < secret.decompressed_bytes
+        );
+        assert_eq!((write.bytes, secret.bytes), (None, None));
+        let rules = KeyRules { bytes_per_s: Some(1 << 40), events_per_s: Some(7), ..rules };
+        let raised = Rates::of(KeyKind::Write, &rules);
+        assert_eq!((raised.events, raised.decompressed_bytes), (Some(7), Some(1 << 40)));
+    }
+
+    #[test]
+    fn a_small_body_that_becomes_a_large_one_is_charged_as_a_large_one() {
+        let rates = Rates { decompressed_bytes: Some(1_000_000), ..Rates::default() };
+        let meter = Meter::default();
+        for _ in 0..2 {
+            meter.charge_bytes(&rates, 8_000, 0);
+            meter.charge_decompressed(&rates, 8_000, 4_000_000, 0);
+        }
+        let exceeded = meter.check(&rates, 0).unwrap_err();
+        assert_eq!(exceeded.limit, Limit::DecompressedBytesPerS(1_000_000));
+        assert_eq!(exceeded.retry_after_s, 4, "8 MB at 1 MB/s, of which 5 s are the burst");
     }
 
     #[test]

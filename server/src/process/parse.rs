@@ -7,7 +7,7 @@ use lamplight_wire::batch::{Body, BodyError};
 use lamplight_wire::event::{self, Event};
 use lamplight_wire::time::SentAt;
 
-use super::doubts::Doubts;
+use super::doubts::{Doubts, refused_traits};
 use super::enrich::Enrichers;
 use super::happened::happened_ms;
 use super::refused::refuse;
@@ -91,7 +91,8 @@ fn columns(
         enrichment_json: None,
     };
     let user = event.user.placeholders;
-    (identity(event.identity), columns, Doubts { time, user })
+    let refused_traits = refused_traits(&columns);
+    (identity(event.identity), columns, Doubts { time, user, refused_traits })
 }
 
 pub(super) fn identity(of: event::EventIdentity<'_>) -> EventIdentity {

@@ -34,6 +34,8 @@ mod plan;
 mod producer;
 mod profile;
 mod profile_note;
+mod profile_version;
+mod profile_word;
 mod property;
 mod query;
 mod reader;
@@ -42,6 +44,7 @@ mod replays;
 mod retention;
 pub mod routing;
 mod set_aside;
+mod shown_profile;
 pub mod sqlite;
 mod storage;
 mod totals;
@@ -79,6 +82,8 @@ pub use producer::{
 };
 pub use profile::Profile;
 pub use profile_note::{ProfileKey, ProfileNote, SaidAt};
+pub use profile_version::{LatestVersion, ProfileVersion};
+pub use profile_word::{Subject, Word, WordName};
 pub use property::{CanonicalJson, PathError, PropertyCondition, PropertyPath};
 pub use query::{
     Aggregate, AggregateQuery, Grouping, LivePosition, LiveTail, RefusedPage, RefusedQuery,
@@ -90,6 +95,7 @@ pub use replays::{KeptPayload, PayloadSpan, Replay, ReplayId, Replayed, Replays,
 pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};
 pub use set_aside::{ExhaustedPayload, SetAsidePayload, SetAsideSums};
+pub use shown_profile::ShownProfile;
 pub use storage::Storage;
 pub use totals::{Forgotten, SourceTotals, Totals};
 pub use week::Week;

@@ -5,13 +5,13 @@
 //! on how often they were applied. A removal is a word too. Otherwise an older value that arrives
 //! late would bring the trait back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::{ProfileNote, RowId, SaidAt};
+use super::{ProfileNote, RowId, SaidAt, ShownProfile, Subject, Word, WordName};
 
 /// The most words of one profile, removals included. The newest ones are kept.
 const WORDS_MAX: usize = 256;
@@ -27,72 +27,72 @@ const BYTES_MAX: usize = 16 * 1024;
 /// The bytes of both members' names and of the braces.
 const FRAME_BYTES: usize = 32;
 
-/// What was said last about one trait or experiment: when, in which event, and the value, which is
-/// null if there is none any more.
-#[derive(Debug, Clone, PartialEq)]
-struct Word {
-    at: SaidAt,
-    value: Value,
-}
-
-/// What a word is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Trait,
-    Experiment,
-}
-
 /// What is known about one user.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Profile(BTreeMap<(Kind, String), Word>);
+pub struct Profile(BTreeMap<WordName, Word>);
 
-/// A profile as it is stored with an event.
-#[derive(Default, Serialize, Deserialize)]
-struct Shown {
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+/// A profile as earlier versions stored it with an event.
+#[derive(Default, Deserialize)]
+struct ShownEarlier {
+    #[serde(default)]
     traits: Map<String, Value>,
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[serde(default)]
     experiments: Map<String, Value>,
 }
 
-/// A profile as it is stored for itself: of each word, the time, the event and the value.
-#[derive(Default, Serialize, Deserialize)]
-struct Kept {
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+/// A profile as an earlier version stored it for itself: of each word, the time, the event and the
+/// value.
+#[derive(Default, Deserialize)]
+struct KeptEarlier {
+    #[serde(default)]
     traits: BTreeMap<String, (i64, String, Value)>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default)]
     experiments: BTreeMap<String, (i64, String, Value)>,
 }
 
 impl Profile {
-    /// The profile with this text, which [`Self::words_json`] wrote. Words that cannot be read are
-    /// left out: a profile only adds to events.
-    pub fn read(words_json: &str) -> Self {
-        let Kept { traits, experiments } = serde_json::from_str(words_json).unwrap_or_default();
-        let words = |kind, words: BTreeMap<String, (i64, String, Value)>| {
+    /// The profile of these words.
+    pub fn of_words(words: impl IntoIterator<Item = (WordName, Word)>) -> Self {
+        Self(words.into_iter().collect())
+    }
+
+    /// The profile that an earlier version stored as one text of all words. Words that cannot be
+    /// read are left out: a profile only adds to events.
+    pub fn of_words_json(words_json: &str) -> Self {
+        let KeptEarlier { traits, experiments } =
+            serde_json::from_str(words_json).unwrap_or_default();
+        let words = |subject, words: BTreeMap<String, (i64, String, Value)>| {
             words.into_iter().filter_map(move |(name, (ms, event, value))| {
                 let event = RowId(Uuid::try_parse(&event).ok()?);
-                Some(((kind, name), Word { at: SaidAt { ms, event }, value }))
+                Some(((subject, name), Word::new(SaidAt { ms, event }, &value)))
             })
         };
-        Self(words(Kind::Trait, traits).chain(words(Kind::Experiment, experiments)).collect())
+        Self::of_words(words(Subject::Trait, traits).chain(words(Subject::Experiment, experiments)))
     }
 
-    /// The profile that an earlier version stored as `json`, with the time of its newest word.
-    pub fn of_earlier_version(json: &str, said_ms: i64) -> Self {
-        let Shown { traits, experiments } = serde_json::from_str(json).unwrap_or_default();
+    /// The profile that an even earlier version stored as `json`, with the time of its newest word.
+    pub fn of_shown_json(json: &str, said_ms: i64) -> Self {
+        let ShownEarlier { traits, experiments } = serde_json::from_str(json).unwrap_or_default();
         let at = SaidAt { ms: said_ms, event: RowId(Uuid::nil()) };
-        let words = |kind, words: Map<String, Value>| {
-            words.into_iter().map(move |(name, value)| ((kind, name), Word { at, value }))
+        let words = |subject, words: Map<String, Value>| {
+            words.into_iter().map(move |(name, value)| ((subject, name), Word::new(at, &value)))
         };
-        Self(words(Kind::Trait, traits).chain(words(Kind::Experiment, experiments)).collect())
+        Self::of_words(words(Subject::Trait, traits).chain(words(Subject::Experiment, experiments)))
     }
 
-    /// Applies what an event said. `null` removes a trait.
-    pub fn apply(&mut self, note: &ProfileNote, at: SaidAt) {
+    /// All its words.
+    pub fn words(&self) -> &BTreeMap<WordName, Word> {
+        &self.0
+    }
+
+    /// Applies what an event said. `null` removes a trait. Returns which words changed, or were
+    /// removed to make room.
+    pub fn apply(&mut self, note: &ProfileNote, at: SaidAt) -> BTreeSet<WordName> {
+        let mut changed = BTreeSet::new();
         match note {
             ProfileNote::Variant(experiment, variant) => {
-                self.put(Kind::Experiment, experiment, &Value::from(variant.as_str()), at);
+                let variant = Value::from(variant.as_str());
+                self.put((Subject::Experiment, experiment), &variant, at, &mut changed);
             }
             ProfileNote::Traits(traits) => {
                 for (name, value) in traits {
@@ -101,87 +101,100 @@ impl Profile {
                             for (experiment, variant) in
                                 variants.iter().filter(|(_, it)| it.is_string() || it.is_null())
                             {
-                                self.put(Kind::Experiment, experiment, variant, at);
+                                let name = (Subject::Experiment, experiment.as_str());
+                                self.put(name, variant, at, &mut changed);
                             }
                         }
-                        value => self.put(Kind::Trait, name, value, at),
+                        value => self.put((Subject::Trait, name), value, at, &mut changed),
                     }
                 }
             }
         }
-        while self.0.len() > WORDS_MAX {
+        let over = self.0.len().saturating_sub(WORDS_MAX);
+        if over > 0 {
             // Among words of one event, the name decides.
-            let oldest = self.0.iter().min_by_key(|(key, word)| (word.at, *key));
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
-            self.0.remove(&oldest);
+            let mut oldest: Vec<_> = self.0.iter().map(|(name, word)| (word.at, name)).collect();
+            oldest.sort_unstable();
+            let oldest: Vec<_> = oldest.into_iter().take(over).map(|(_, it)| it.clone()).collect();
+            for name in oldest {
+                self.0.remove(&name);
+                changed.insert(name);
+            }
         }
+        changed
     }
 
-    fn put(&mut self, kind: Kind, name: &str, value: &Value, at: SaidAt) {
+    fn put(
+        &mut self,
+        (subject, name): (Subject, &str),
+        value: &Value,
+        at: SaidAt,
+        changed: &mut BTreeSet<WordName>,
+    ) {
         if name.len() > NAME_BYTES_MAX {
             return;
         }
-        let fits = cost(name, value) <= WORD_BYTES_MAX;
-        let value = if fits { value.clone() } else { Value::Null };
-        let key = (kind, name.to_owned());
-        if self.0.get(&key).is_none_or(|known| known.at < at) {
-            self.0.insert(key, Word { at, value });
+        let mut word = Word::new(at, value);
+        if cost(name, &word) > WORD_BYTES_MAX {
+            word = Word::new(at, &Value::Null);
         }
+        let name = (subject, name.to_owned());
+        if self.0.get(&name).is_none_or(|known| known.at < at) {
+            self.0.insert(name.clone(), word);
+            changed.insert(name);
+        }
+    }
+
+    /// The names that a profile never gets from what an event said, because they or their values
+    /// are too large, or because the event says more than a profile holds.
+    pub fn refused(note: &ProfileNote) -> Vec<&str> {
+        let ProfileNote::Traits(traits) = note else { return Vec::new() };
+        let mut said = Self::default();
+        let event = RowId(Uuid::nil());
+        said.apply(note, SaidAt { ms: 0, event });
+        let shown = said.shown();
+        let variants = traits.get("$experiments").and_then(Value::as_object).into_iter().flatten();
+        let variants = variants.filter(|(_, it)| it.is_string());
+        let traits = traits.iter().filter(|(name, it)| *name != "$experiments" || !it.is_object());
+        let (traits, variants) = (
+            traits.map(|(name, value)| (Subject::Trait, name, value)),
+            variants.map(|(name, value)| (Subject::Experiment, name, value)),
+        );
+        let is_refused = |(subject, name, value): &(Subject, &String, &Value)| {
+            !value.is_null() && !shown.has(&(*subject, (*name).clone()))
+        };
+        traits.chain(variants).filter(is_refused).map(|(_, name, _)| name.as_str()).collect()
     }
 
     /// Which of the traits that an event set at `at` were set again, or removed, by a later one.
     pub fn outdated(&self, note: &ProfileNote, at: SaidAt) -> Vec<String> {
         let ProfileNote::Traits(traits) = note else { return Vec::new() };
         let is_outdated = |name: &&String| {
-            let word = self.0.get(&(Kind::Trait, (*name).clone()));
+            let word = self.0.get(&(Subject::Trait, (*name).clone()));
             word.is_some_and(|word| word.at > at)
         };
         traits.keys().filter(is_outdated).cloned().collect()
     }
 
-    /// The time of the newest word.
-    pub fn said_ms(&self) -> i64 {
-        self.0.values().map(|word| word.at.ms).max().unwrap_or(i64::MIN)
-    }
-
-    /// Its JSON text, as it is stored with an event. Nothing if nothing is known.
-    pub fn json(&self) -> Option<String> {
-        let mut words: Vec<_> = self.0.iter().filter(|(_, word)| !word.value.is_null()).collect();
-        words.sort_unstable_by_key(|(key, word)| std::cmp::Reverse((word.at, *key)));
-        let (mut shown, mut bytes) = (Shown::default(), FRAME_BYTES);
-        for ((kind, name), word) in words {
-            let more = cost(name, &word.value);
-            if bytes + more > BYTES_MAX {
-                continue;
+    /// What an event shows of it: the newest words that fit.
+    pub fn shown(&self) -> ShownProfile {
+        let mut words: Vec<_> = self.0.iter().filter(|(_, word)| !word.is_removal()).collect();
+        words.sort_unstable_by_key(|(name, word)| std::cmp::Reverse((word.at, *name)));
+        let (mut shown, mut bytes) = (ShownProfile::default(), FRAME_BYTES);
+        for (name, word) in words {
+            let more = cost(&name.1, word);
+            if bytes + more <= BYTES_MAX {
+                bytes += more;
+                shown.set(name.clone(), word.json.clone());
             }
-            bytes += more;
-            let members = match kind {
-                Kind::Trait => &mut shown.traits,
-                Kind::Experiment => &mut shown.experiments,
-            };
-            members.insert(name.clone(), word.value.clone());
         }
-        let is_empty = shown.traits.is_empty() && shown.experiments.is_empty();
-        (!is_empty).then(|| serde_json::to_string(&shown).unwrap_or_default())
-    }
-
-    /// All its words as JSON text, as [`Self::read`] reads them.
-    pub fn words_json(&self) -> String {
-        let mut kept = Kept::default();
-        for ((kind, name), Word { at, value }) in &self.0 {
-            let members = match kind {
-                Kind::Trait => &mut kept.traits,
-                Kind::Experiment => &mut kept.experiments,
-            };
-            members.insert(name.clone(), (at.ms, at.event.0.to_string(), value.clone()));
-        }
-        serde_json::to_string(&kept).unwrap_or_default()
+        shown
     }
 }
 
 /// The bytes of a member in JSON, with its colon and comma.
-fn cost(name: &str, value: &Value) -> usize {
-    Value::from(name).to_string().len() + value.to_string().len() + 2
+fn cost(name: &str, word: &Word) -> usize {
+    Value::from(name).to_string().len() + word.json.len() + 2
 }
 
 #[cfg(test)]
@@ -199,6 +212,11 @@ mod tests {
         SaidAt::new(RowId(Uuid::from_u128(event)), ms, 1_000_000)
     }
 
+    fn shown_json(profile: &Profile) -> Option<String> {
+        let shown = profile.shown();
+        (!shown.is_empty()).then(|| shown.json())
+    }
+
     fn profile(words: &[(&ProfileNote, SaidAt)]) -> Profile {
         let mut profile = Profile::default();
         for (note, at) in words {
@@ -211,7 +229,7 @@ mod tests {
     fn known(words: &[(&ProfileNote, SaidAt)]) -> Value {
         let backwards: Vec<_> = words.iter().copied().rev().collect();
         assert_eq!(profile(words), profile(&backwards));
-        serde_json::from_str(&profile(words).json().unwrap_or("null".into())).unwrap()
+        serde_json::from_str(&shown_json(&profile(words)).unwrap_or("null".into())).unwrap()
     }
 
     #[test]
@@ -260,13 +278,21 @@ mod tests {
     #[test]
     fn a_profile_of_an_earlier_version_counts_as_said_when_its_newest_word_was() {
         let json = r#"{"traits":{"a":1,"b":1},"experiments":{"x":"blue"}}"#;
-        let mut profile = Profile::of_earlier_version(json, 50);
-        assert_eq!((profile.json().as_deref(), profile.said_ms()), (Some(json), 50));
+        let mut profile = Profile::of_shown_json(json, 50);
+        assert_eq!(shown_json(&profile).as_deref(), Some(json));
         profile.apply(&traits(json!({ "a": 2 })), at(49, 1));
         profile.apply(&traits(json!({ "b": 2 })), at(50, 1));
         let want = r#"{"traits":{"a":1,"b":2},"experiments":{"x":"blue"}}"#;
-        assert_eq!(profile.json().as_deref(), Some(want));
-        assert_eq!(Profile::of_earlier_version("no", 1), Profile::default());
+        assert_eq!(shown_json(&profile).as_deref(), Some(want));
+        assert_eq!(Profile::of_shown_json("no", 1), Profile::default());
+        let words = r#"{"traits":{"a":[9,"00000000-0000-0000-0000-000000000001",null],"b":[1,"no",2]},
+            "experiments":{"x":[3,"00000000-0000-0000-0000-000000000002","blue"]}}"#;
+        let profile = Profile::of_words_json(words);
+        let want = [
+            ((Subject::Trait, "a".to_owned()), Word::new(at(9, 1), &Value::Null)),
+            ((Subject::Experiment, "x".to_owned()), Word::new(at(3, 2), &"blue".into())),
+        ];
+        assert_eq!(profile, Profile::of_words(want), "a word that cannot be read is left out");
     }
 
     #[test]
@@ -314,6 +340,24 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
+        /// What changes is all that a database has to write.
+        #[test]
+        fn words_that_did_not_change_are_as_they_were(
+            words in prop::collection::vec(word(), 1..12),
+        ) {
+            let (mut profile, mut kept) = (Profile::default(), BTreeMap::new());
+            for ((note, at), event) in words.into_iter().zip(1_u128..) {
+                let at = SaidAt { event: RowId(Uuid::from_u128(event)), ..at };
+                for name in profile.apply(&note, at) {
+                    match profile.words().get(&name) {
+                        Some(word) => kept.insert(name, word.clone()),
+                        None => kept.remove(&name),
+                    };
+                }
+                prop_assert_eq!(profile.words(), &kept);
+            }
+        }
+
         /// The words are applied in two orders, some of them twice.
         #[test]
         fn any_order_and_any_repetition_give_the_same_profile(
@@ -329,8 +373,8 @@ mod tests {
             let shuffled: Vec<_> = repeated.chain(in_order.iter().copied().rev()).collect();
             let (one, other) = (profile(&in_order), profile(&shuffled));
             prop_assert_eq!(&one, &other);
-            prop_assert_eq!(one.json(), other.json());
-            prop_assert_eq!(Profile::read(&one.words_json()), one);
+            prop_assert_eq!(one.shown().json(), other.shown().json());
+            prop_assert_eq!(Profile::of_words(one.words().clone()), one);
         }
 
         #[test]
@@ -339,10 +383,10 @@ mod tests {
             for ((note, at), event) in words.into_iter().zip(1_u128..) {
                 profile.apply(&note, SaidAt { event: RowId(Uuid::from_u128(event)), ..at });
                 prop_assert!(profile.0.len() <= WORDS_MAX);
-                prop_assert!(profile.json().unwrap_or_default().len() <= BYTES_MAX);
+                prop_assert!(profile.shown().json().len() <= BYTES_MAX);
             }
-            let bytes_max = WORDS_MAX * (WORD_BYTES_MAX + 80);
-            prop_assert!(profile.words_json().len() <= bytes_max);
+            let bytes = |(name, word): (&WordName, &Word)| name.1.len() + word.json.len();
+            prop_assert!(profile.0.iter().map(bytes).max() <= Some(WORD_BYTES_MAX));
         }
     }
 }

@@ -21,6 +21,11 @@ pub enum ProfileNote {
 }
 
 impl ProfileNote {
+    /// Whether an event with this name may say something about its user.
+    pub fn may_be_in(name: &str) -> bool {
+        matches!(name, "identify" | "$identify" | "$experiment")
+    }
+
     /// What an event with this name and these properties says about its user, if anything.
     pub fn read(name: &str, properties_json: Option<&str>) -> Option<Self> {
         let json = properties_json?;

@@ -18,6 +18,11 @@ pub struct DiskSpace {
     path: PathBuf,
     floor_bytes: u64,
     free_bytes: AtomicU64,
+    /// What accepted payloads will take once they are processed.
+    expected_bytes: AtomicU64,
+    /// Since when there is no more than twice the floor, in milliseconds since 1970; 0 while there
+    /// is more.
+    reserve_since_ms: AtomicI64,
     /// Since when there is too little space, in milliseconds since 1970; 0 while there is enough.
     low_since_ms: AtomicI64,
 }
@@ -37,8 +42,29 @@ impl DiskSpace {
         Ok(())
     }
 
+    /// Tells how many bytes accepted payloads will take once they are processed. They count as
+    /// used.
+    pub fn expect(&self, bytes: u64) {
+        self.expected_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     fn record(&self, free_bytes: u64, now_ms: i64) {
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
+        let free_bytes = free_bytes.saturating_sub(self.expected_bytes.load(Ordering::Relaxed));
+        let was_reserve = self.reserve_since_ms.load(Ordering::Relaxed) != 0;
+        let is_reserve = free_bytes < self.reserve_bytes();
+        if is_reserve != was_reserve {
+            let since_ms = if is_reserve { now_ms.max(1) } else { 0 };
+            self.reserve_since_ms.store(since_ms, Ordering::Relaxed);
+            if is_reserve {
+                let reserve_bytes = self.reserve_bytes();
+                tracing::warn!(
+                    free_bytes,
+                    reserve_bytes,
+                    "the disk gets full, so intake refuses sources that sent more than their share; free some space"
+                );
+            }
+        }
         let was_low = self.low_since_ms.load(Ordering::Relaxed) != 0;
         let is_low = free_bytes < self.floor_bytes;
         if is_low != was_low {
@@ -65,6 +91,16 @@ impl DiskSpace {
         self.free_bytes.load(Ordering::Relaxed)
     }
 
+    /// Below this, in bytes, only sources that sent less than their share may send.
+    pub fn reserve_bytes(&self) -> u64 {
+        self.floor_bytes.saturating_mul(2)
+    }
+
+    /// Bytes that accepted payloads will take once they are processed.
+    pub fn expected_bytes(&self) -> u64 {
+        self.expected_bytes.load(Ordering::Relaxed)
+    }
+
     /// Bytes that must stay free.
     pub fn floor_bytes(&self) -> u64 {
         self.floor_bytes
@@ -73,7 +109,16 @@ impl DiskSpace {
     /// How many seconds a client must wait before it retries, if there is too little space now. The
     /// longer that lasts, the longer the wait.
     pub fn retry_after_s(&self, now_ms: i64) -> Option<u32> {
-        let since_ms = self.low_since_ms.load(Ordering::Relaxed);
+        Self::wait_s(&self.low_since_ms, now_ms)
+    }
+
+    /// The same for a source that sent more than its share, which must stop earlier.
+    pub fn reserve_retry_after_s(&self, now_ms: i64) -> Option<u32> {
+        Self::wait_s(&self.reserve_since_ms, now_ms)
+    }
+
+    fn wait_s(since_ms: &AtomicI64, now_ms: i64) -> Option<u32> {
+        let since_ms = since_ms.load(Ordering::Relaxed);
         if since_ms == 0 {
             return None;
         }
@@ -97,6 +142,22 @@ mod tests {
         assert_eq!(disk.retry_after_s(9_999_000), Some(60));
         disk.record(100, 12_000);
         assert_eq!((disk.retry_after_s(12_000), disk.free_bytes()), (None, 100));
+    }
+
+    #[test]
+    fn the_reserve_and_what_is_expected_count_before_the_floor_is_reached() {
+        let disk = DiskSpace::new(PathBuf::from("."), 100);
+        let waits = || (disk.reserve_retry_after_s(10_000), disk.retry_after_s(10_000));
+        disk.record(200, 1_000);
+        assert_eq!(waits(), (None, None));
+        disk.record(199, 1_000);
+        assert_eq!(waits(), (Some(9), None));
+        disk.expect(100);
+        disk.record(199, 5_000);
+        assert_eq!(waits(), (Some(9), Some(5)), "what waits will take the rest");
+        disk.expect(0);
+        disk.record(300, 6_000);
+        assert_eq!((waits(), disk.free_bytes()), ((None, None), 300));
     }
 
     #[test]

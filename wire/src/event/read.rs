@@ -95,8 +95,8 @@ impl<'a> Event<'a> {
         let [name, ts, properties, producer, seq, id, kind, user, session, context, monitor] =
             json::fields(text, FIELDS)
                 .map_err(|error| Invalid::new(InvalidReason::Malformed, error.to_string()))?;
-        let name = checked_name(text_of("name", name)?)?;
-        let monitor = match object("monitor", monitor)? {
+        let name = checked_name(name)?;
+        let monitor = match small_object("monitor", monitor, limits::MONITOR_BYTES_MAX)? {
             Some(json) => Some((Monitor::read(json)?, json)),
             None => None,
         };
@@ -116,9 +116,9 @@ impl<'a> Event<'a> {
             )?,
             kind: checked_kind(text_of("type", kind)?.as_deref(), monitor.is_some())?,
             user: User::read(user_id, anonymous_id)?,
-            session: text_of("session", session)?,
+            session: checked_session(session)?,
             properties_json: checked_properties(properties)?,
-            context_json: object("context", context)?,
+            context_json: small_object("context", context, limits::CONTEXT_BYTES_MAX)?,
             monitor,
         })
     }
@@ -130,6 +130,46 @@ fn text_of<'a>(field: &str, json: Option<&'a str>) -> Result<Option<Cow<'a, str>
     match json::string(json) {
         Some(text) => Ok(Some(text)),
         None => Err(wrong_type(InvalidReason::Malformed, field, json, "text")),
+    }
+}
+
+/// The most bytes of JSON that a text of this many bytes has: each may be an escape, between
+/// quotes.
+const fn json_bytes_max(text_bytes: usize) -> usize {
+    6 * text_bytes + 2
+}
+
+fn too_large(field: &str, bytes: usize, most: &str) -> Invalid {
+    Invalid::new(
+        InvalidReason::FieldTooLarge,
+        format!("`{field}` has {bytes} bytes; at most {most} are accepted: shorten it"),
+    )
+}
+
+/// A member that is far too large is not copied to find that out.
+fn checked_session(json: Option<&str>) -> Result<Option<Cow<'_, str>>, Invalid> {
+    let most = limits::SESSION_BYTES_MAX;
+    let too_large = |bytes| Err(too_large("session", bytes, &format!("{most} bytes")));
+    match json {
+        Some(json) if json.len() > json_bytes_max(most) => too_large(json.len()),
+        _ => match text_of("session", json)? {
+            Some(text) if text.len() > most => too_large(text.len()),
+            text => Ok(text),
+        },
+    }
+}
+
+/// An object of at most this many bytes of JSON.
+fn small_object<'a>(
+    field: &str,
+    json: Option<&'a str>,
+    most: usize,
+) -> Result<Option<&'a str>, Invalid> {
+    match object(field, json)? {
+        Some(json) if json.len() > most => {
+            Err(too_large(field, json.len(), &format!("{most} bytes of JSON")))
+        }
+        found => Ok(found),
     }
 }
 
@@ -179,8 +219,23 @@ fn wrong_type(reason: InvalidReason, field: &str, json: &str, wanted: &str) -> I
     )
 }
 
-fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
-    match name {
+fn checked_name(json: Option<&str>) -> Result<Cow<'_, str>, Invalid> {
+    let too_long = |bytes: usize| {
+        Err(Invalid::new(
+            InvalidReason::NameTooLong,
+            format!(
+                "`name` has {bytes} bytes; at most {} are accepted: shorten it",
+                limits::NAME_BYTES_MAX
+            ),
+        ))
+    };
+    if let Some(json) = json
+        && json.starts_with('"')
+        && json.len() > json_bytes_max(limits::NAME_BYTES_MAX)
+    {
+        return too_long(json.len());
+    }
+    match text_of("name", json)? {
         None => Err(Invalid::new(
             InvalidReason::NameMissing,
             "`name` is missing: give it 1 to 200 bytes",
@@ -188,14 +243,7 @@ fn checked_name(name: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Invalid> {
         Some(name) if name.is_empty() => {
             Err(Invalid::new(InvalidReason::NameMissing, "`name` is empty: give it 1 to 200 bytes"))
         }
-        Some(name) if name.len() > limits::NAME_BYTES_MAX => Err(Invalid::new(
-            InvalidReason::NameTooLong,
-            format!(
-                "`name` has {} bytes; at most {} are accepted: shorten it",
-                name.len(),
-                limits::NAME_BYTES_MAX
-            ),
-        )),
+        Some(name) if name.len() > limits::NAME_BYTES_MAX => too_long(name.len()),
         Some(name) => Ok(name),
     }
 }

@@ -185,3 +185,105 @@ proptest! {
         prop_assert_eq!(event.context_json.unwrap_or_default(), context_json);
     }
 }
+
+/// An event whose `field` is this JSON.
+fn with_field(field: &str, json: &str) -> String {
+    match field.split_once('.') {
+        Some((object, member)) => with(&format!(r#""{object}":{{"{member}":{json}}}"#)),
+        None => with(&format!(r#""{field}":{json}"#)),
+    }
+}
+
+fn object_of(bytes: usize, rest: &str) -> String {
+    format!(r#"{{{rest}"x":"{}"}}"#, "x".repeat(bytes - rest.len() - 8))
+}
+
+#[test]
+fn every_member_has_a_limit_that_is_named_in_what_is_refused() {
+    let text = |bytes: usize| format!(r#""{}""#, "n".repeat(bytes));
+    let context = |bytes| object_of(bytes, "");
+    let monitor = |bytes| object_of(bytes, r#""kind":"increment","#);
+    let digits = |bytes| "7".repeat(bytes);
+    let cases: [(&str, usize, &dyn Fn(usize) -> String); 7] = [
+        ("session", limits::SESSION_BYTES_MAX, &text),
+        ("user.id", limits::USER_ID_UNITS_MAX, &text),
+        ("user.anonymous_id", limits::USER_ID_UNITS_MAX, &text),
+        ("user.id", limits::USER_ID_UNITS_MAX, &digits),
+        ("context", limits::CONTEXT_BYTES_MAX, &context),
+        ("monitor", limits::MONITOR_BYTES_MAX, &monitor),
+        ("properties", limits::PROPERTIES_BYTES_MAX, &context),
+    ];
+    for (field, most, json) in cases {
+        assert_eq!(reason(&with_field(field, &json(most))), Ok(()), "{field}");
+        for over in [most + 1, 7 * most + 9, 900_000] {
+            let event = with_field(field, &json(over));
+            let invalid = Event::read(&event).unwrap_err();
+            let want = match field {
+                "properties" => InvalidReason::PropertiesTooLarge,
+                _ => InvalidReason::FieldTooLarge,
+            };
+            assert_eq!(invalid.reason, want, "{field} {over}");
+            assert!(invalid.detail.contains(&format!("`{field}`")), "{}", invalid.detail);
+            assert!(invalid.detail.contains(&most.to_string()), "{}", invalid.detail);
+        }
+    }
+}
+
+/// What is stored of an event, in bytes.
+fn stored_bytes(event: &Event<'_>) -> usize {
+    let ids = [&event.user.id, &event.user.anonymous_id];
+    let ids: usize = ids.into_iter().flatten().map(String::len).sum();
+    let texts = [event.properties_json, event.context_json, event.monitor.as_ref().map(|it| it.1)];
+    let texts: usize = texts.into_iter().flatten().map(str::len).sum();
+    let identity = match &event.identity {
+        EventIdentity::ClientId(id) => id.len(),
+        EventIdentity::Numbered(..) | EventIdentity::Anonymous => 0,
+    };
+    let session = event.session.as_deref().map_or(0, str::len);
+    event.name.len() + ids + texts + identity + session
+}
+
+proptest! {
+    #[test]
+    fn no_event_that_is_stored_is_larger_than_its_members_may_be(
+        bytes in prop::collection::vec(
+            prop_oneof![1_usize..300, 900_usize..1_100, 8_100_usize..8_300, 32_700_usize..40_000],
+            7,
+        ),
+        has in prop::collection::vec(any::<bool>(), 7),
+    ) {
+        let fields = ["name", "id", "session", "user", "context", "monitor", "properties"];
+        let member = |(at, field): (usize, &&str)| {
+            let text = "n".repeat(bytes[at]);
+            match *field {
+                "user" => format!(r#""user":{{"id":"{text}","anonymous_id":"{text}"}}"#),
+                "monitor" => format!(r#""monitor":{{"kind":"increment","tags":{{"t":"{text}"}}}}"#),
+                "context" | "properties" => format!(r#""{field}":{{"x":"{text}"}}"#),
+                field => format!(r#""{field}":"{text}""#),
+            }
+        };
+        let members: Vec<String> =
+            fields.iter().enumerate().filter(|(at, _)| has[*at]).map(member).collect();
+        let most = limits::NAME_BYTES_MAX + limits::ID_BYTES_MAX + limits::SESSION_BYTES_MAX
+            + 6 * limits::USER_ID_UNITS_MAX + limits::CONTEXT_BYTES_MAX
+            + limits::MONITOR_BYTES_MAX + limits::PROPERTIES_BYTES_MAX;
+        if let Ok(event) = Event::read(&format!("{{{}}}", members.join(","))) {
+            prop_assert!(stored_bytes(&event) <= most);
+        }
+    }
+}
+
+#[test]
+fn ids_are_counted_as_a_page_counts_them() {
+    let most = limits::USER_ID_UNITS_MAX;
+    for letter in ["n", "\u{e9}", "\u{65e5}"] {
+        let id = |units: usize| with(&format!(r#""user":{{"id":"{}"}}"#, letter.repeat(units)));
+        assert_eq!(reason(&id(most)), Ok(()));
+        assert_eq!(reason(&id(most + 1)), Err(InvalidReason::FieldTooLarge));
+    }
+    let emoji = |count: usize| with(&format!(r#""user":{{"id":"{}"}}"#, "\u{1f600}".repeat(count)));
+    assert_eq!(reason(&emoji(most / 2)), Ok(()));
+    assert_eq!(reason(&emoji(most / 2 + 1)), Err(InvalidReason::FieldTooLarge));
+    let escaped = with(&format!(r#""user":{{"id":"{}"}}"#, r"\u65e5".repeat(most)));
+    assert_eq!(reason(&escaped), Ok(()));
+}

@@ -23,6 +23,10 @@ fn limits_match_the_golden_file() {
     let have = serde_json::json!({
         "NAME_BYTES_MAX": limits::NAME_BYTES_MAX,
         "ID_BYTES_MAX": limits::ID_BYTES_MAX,
+        "USER_ID_UNITS_MAX": limits::USER_ID_UNITS_MAX,
+        "SESSION_BYTES_MAX": limits::SESSION_BYTES_MAX,
+        "CONTEXT_BYTES_MAX": limits::CONTEXT_BYTES_MAX,
+        "MONITOR_BYTES_MAX": limits::MONITOR_BYTES_MAX,
         "PROPERTIES_BYTES_MAX": limits::PROPERTIES_BYTES_MAX,
         "BODY_BYTES_MAX": limits::BODY_BYTES_MAX,
         "UNPACKED_BYTES_MAX": limits::UNPACKED_BYTES_MAX,

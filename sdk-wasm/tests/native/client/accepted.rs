@@ -85,8 +85,16 @@ fn monitors() -> impl Strategy<Value = Value> {
     )
 }
 
+/// Ids of users. The package refuses longer ones.
+fn user_ids() -> impl Strategy<Value = String> {
+    let large = prop::sample::select(vec!["n", "日", "\u{0}", "é"]);
+    let large = large.prop_map(|letter| letter.repeat(limits::USER_ID_UNITS_MAX));
+    let fits = |id: &String| id.encode_utf16().count() <= limits::USER_ID_UNITS_MAX;
+    prop_oneof![4 => texts().prop_filter("the package refuses longer ones", fits), 1 => large]
+}
+
 fn events() -> impl Strategy<Value = Given> {
-    let users = (prop::option::of(texts()), prop::option::of(texts()))
+    let users = (prop::option::of(user_ids()), prop::option::of(user_ids()))
         .prop_map(|(id, anonymous_id)| json!({ "id": id, "anonymous_id": anonymous_id }));
     (
         texts(),
@@ -143,7 +151,7 @@ fn check<C: PageClient>(given: &[Given]) -> Result<(), TestCaseError> {
         }
         // The package leaves out a larger one.
         let context = ascii(event.context.as_ref());
-        let is_kept = context.len() <= limits::PROPERTIES_BYTES_MAX;
+        let is_kept = context.len() <= limits::CONTEXT_BYTES_MAX;
         page.client.set_context(if is_kept { &context } else { "" });
         let [properties_json, user_json, monitor_json] =
             [&event.properties, &event.user, &event.monitor].map(|value| ascii(value.as_ref()));

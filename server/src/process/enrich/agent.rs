@@ -13,6 +13,9 @@ const AUTOMATED: [&str; 5] =
 /// The parser's value for what it does not recognize.
 const UNKNOWN: &str = "UNKNOWN";
 
+/// The longest value that is added, in bytes. One header is added to each event of its payload.
+const VALUE_BYTES_MAX: usize = 32;
+
 /// What the header tells.
 pub(super) fn read(text: &str) -> Result<Option<Value>, String> {
     let is_automated = AUTOMATED.iter().any(|name| text.contains(name));
@@ -47,7 +50,7 @@ fn members(found: &woothee::parser::WootheeResult<'_>) -> Map<String, Value> {
         ("os_version", &*found.os_version),
         ("device", device),
     ] {
-        if value != UNKNOWN && !value.is_empty() {
+        if value != UNKNOWN && (1..=VALUE_BYTES_MAX).contains(&value.len()) {
             members.insert(name.into(), value.into());
         }
     }
@@ -95,5 +98,19 @@ mod tests {
             assert!(is_bot(text), "{text}");
         }
         assert!(!is_bot("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"));
+    }
+
+    #[test]
+    fn a_header_adds_little_to_each_event_however_long_its_versions_are() {
+        let version = "1".repeat(400);
+        for text in [
+            format!("Mozilla/5.0 (Windows NT 10.0; Win64) Chrome/{version} Safari/537.36"),
+            format!(
+                "Mozilla/5.0 (iPhone; CPU iPhone OS {version} like Mac OS X) Version/{version}"
+            ),
+        ] {
+            let added = read(&text).unwrap().unwrap_or_default().to_string();
+            assert!(added.len() <= 5 * (VALUE_BYTES_MAX + 24), "{added}");
+        }
     }
 }

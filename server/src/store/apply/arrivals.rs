@@ -52,7 +52,7 @@ pub fn decide<'a>(
     }
     let Transaction { ledgers, profiles, mut writes, .. } = transaction;
     writes.ledgers = ledgers.into_writes(&mut writes.totals, &mut writes.sources);
-    writes.profiles = profiles.into_writes();
+    (writes.profiles, writes.versions) = profiles.into_writes();
     (writes, results)
 }
 
@@ -88,8 +88,8 @@ impl<'a> Transaction<'a, '_> {
         }
         match (arrival, &event.outcome) {
             (Arrival::First, PlannedOutcome::Store(columns)) => {
-                let profile_json = self.profiles.apply(plan, event, columns);
-                self.writes.rows.push(NewRow { plan, event, columns, profile_json, scope });
+                let profile = self.profiles.apply(plan, event, columns);
+                self.writes.rows.push(NewRow { plan, event, columns, profile, scope });
                 fan_out(self.routes, event.id, columns, &mut self.writes.deliveries);
                 Outcome::Stored
             }

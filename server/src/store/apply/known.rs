@@ -7,7 +7,9 @@ use lamplight_wire::Producer;
 
 use super::profiles::StoredProfile;
 use crate::store::ledger::{Ledger, SHARED, Sums};
-use crate::store::{EventIdentity, Outcome, PayloadId, Plan, PlannedEvent, ProfileKey, RowId};
+use crate::store::{
+    EventIdentity, Outcome, PayloadId, Plan, PlannedEvent, ProfileKey, ProfileNote, RowId,
+};
 
 /// An id that a client gave an event. It counts within one source and kind of key, so that nobody
 /// with a public key can take the ids of a secret one.
@@ -87,6 +89,8 @@ pub struct Wanted<'a> {
     pub client_ids: HashSet<ClientIdKey<'a>>,
     /// The profiles of these users.
     pub profiles: HashSet<ProfileKey<'a>>,
+    /// Those of them that an event may add to, so that all their words are needed.
+    pub words: HashSet<ProfileKey<'a>>,
 }
 
 impl<'a> Wanted<'a> {
@@ -121,7 +125,12 @@ impl<'a> Wanted<'a> {
 
     /// The profile of the event's user, if the event can be stored.
     pub(super) fn profile(&mut self, event: &'a PlannedEvent) {
-        self.profiles.extend(event.columns().and_then(ProfileKey::of));
+        let Some(columns) = event.columns() else { return };
+        let Some(key) = ProfileKey::of(columns) else { return };
+        self.profiles.insert(key);
+        if ProfileNote::may_be_in(&columns.name) {
+            self.words.insert(key);
+        }
     }
 }
 

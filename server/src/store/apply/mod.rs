@@ -33,5 +33,6 @@ pub use profiles::StoredProfile;
 pub use replay::{decide as replay, wanted as wanted_for_replay};
 pub use totals_change::{SourceChange, TotalsChange};
 pub use writes::{
-    AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite, Writes,
+    AppliedPayload, ClientIdWrite, Delivery, LedgerWrite, NewRow, NotStored, ProfileWrite,
+    RowProfile, VersionWrite, Writes,
 };

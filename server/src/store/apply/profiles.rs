@@ -1,70 +1,115 @@
 //! The profiles that one transaction works on.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
-use super::ProfileWrite;
-use crate::store::{EventColumns, Plan, PlannedEvent, Profile, ProfileKey, ProfileNote, SaidAt};
+use super::{ProfileWrite, RowProfile, VersionWrite};
+use crate::store::{
+    EventColumns, LatestVersion, Plan, PlannedEvent, Profile, ProfileKey, ProfileNote,
+    ProfileVersion, SaidAt, ShownProfile, Week, WordName,
+};
 
-/// A profile, as a database keeps it. Its words are read only when an event adds one.
-#[derive(Debug, Clone, Default)]
-pub struct StoredProfile {
-    /// As it stands with an event; nothing if nothing is known.
-    json: Option<Arc<str>>,
-    words: Words,
-}
-
+/// A profile, as a database keeps it.
 #[derive(Debug, Clone)]
-enum Words {
-    /// As an earlier version stored them: only the time of the newest one.
-    OfEarlierVersion { said_ms: i64 },
-    /// As a database holds them.
-    Text(String),
-    /// Read.
-    Read(Profile),
-    /// Read, and changed.
-    Changed(Profile),
-}
-
-impl Default for Words {
-    fn default() -> Self {
-        Self::Read(Profile::default())
-    }
+pub struct StoredProfile {
+    /// How often what events show of it changed.
+    pub revision: u64,
+    /// Whether there is nothing to show.
+    pub is_empty: bool,
+    /// The newest week with an event of its user.
+    pub week: Week,
+    /// Its newest version in the week of the events that are applied.
+    pub latest: Option<LatestVersion>,
+    /// What was said. A database may leave it out if no event adds to it and `latest` is up to
+    /// date.
+    pub words: Option<Profile>,
 }
 
 impl StoredProfile {
-    /// The profile with these texts, which [`ProfileWrite`] had. Earlier versions stored no words.
-    pub fn read(said_ms: i64, json: String, words_json: Option<String>) -> Self {
-        let words = words_json.map_or(Words::OfEarlierVersion { said_ms }, Words::Text);
-        Self { json: (json != NOTHING).then(|| json.into()), words }
-    }
-
-    fn take_words(&mut self) -> Profile {
-        match std::mem::take(&mut self.words) {
-            Words::OfEarlierVersion { said_ms } => {
-                Profile::of_earlier_version(self.json.as_deref().unwrap_or(NOTHING), said_ms)
-            }
-            Words::Text(text) => Profile::read(&text),
-            Words::Read(profile) | Words::Changed(profile) => profile,
-        }
-    }
-
-    /// Which of the traits that an event set at `at` were set again, or removed, by a later one.
-    pub fn outdated(mut self, note: &ProfileNote, at: SaidAt) -> Vec<String> {
-        self.take_words().outdated(note, at)
+    /// Whether the rules need its words although no event adds to them.
+    pub fn needs_version(&self) -> bool {
+        !self.is_empty && self.latest.as_ref().is_none_or(|it| it.revision != self.revision)
     }
 }
 
-/// The text of a profile of which nothing is known.
-const NOTHING: &str = "{}";
-
-/// Profiles, as far as they are known and changed.
+/// A profile with what changed in it.
 #[derive(Debug)]
-pub(super) struct Profiles<'a>(HashMap<ProfileKey<'a>, StoredProfile>);
+struct Touched {
+    stored: StoredProfile,
+    /// What its newest version shows, once it was needed.
+    shown: Option<ShownProfile>,
+    is_touched: bool,
+    changed: BTreeSet<WordName>,
+}
+
+impl Touched {
+    fn new(mut stored: StoredProfile) -> Self {
+        // Numbers of versions that the week has and the profile does not know are not used again.
+        let newest = stored.latest.as_ref().map_or(0, |latest| latest.revision);
+        let is_behind = newest > stored.revision;
+        if is_behind {
+            stored.revision = newest + 1;
+        }
+        Self { stored, shown: None, is_touched: is_behind, changed: BTreeSet::new() }
+    }
+
+    fn words(&mut self) -> &mut Profile {
+        self.stored.words.get_or_insert_default()
+    }
+
+    /// What events show of it now.
+    fn shown(&mut self) -> &ShownProfile {
+        let words = self.stored.words.get_or_insert_default();
+        self.shown.get_or_insert_with(|| words.shown())
+    }
+
+    fn say(&mut self, note: &ProfileNote, at: SaidAt) {
+        // What the newest version shows, before it changes.
+        let before = self.shown().clone();
+        if let Some(latest) = &mut self.stored.latest
+            && latest.revision == self.stored.revision
+        {
+            latest.shown.get_or_insert(before.clone());
+        }
+        let changed = self.words().apply(note, at);
+        if changed.is_empty() {
+            return;
+        }
+        self.changed.extend(changed);
+        self.is_touched = true;
+        let shown = self.words().shown();
+        if shown != before {
+            self.stored.revision += 1;
+            self.stored.is_empty = shown.is_empty();
+            self.shown = Some(shown);
+        }
+    }
+
+    /// The version that rows of events refer to now, if it is not there yet.
+    fn version(&mut self) -> Option<ProfileVersion> {
+        let revision = self.stored.revision;
+        if !self.stored.needs_version() {
+            return None;
+        }
+        let shown = self.shown().clone();
+        let version = ProfileVersion::next(self.stored.latest.as_ref(), revision, &shown);
+        let ProfileVersion { base, changed_bytes, .. } = version;
+        self.stored.latest =
+            Some(LatestVersion { revision, base, changed_bytes, shown: Some(shown) });
+        Some(version)
+    }
+}
+
+/// Profiles, as far as they are known and changed, and the versions of them that are new.
+#[derive(Debug)]
+pub(super) struct Profiles<'a> {
+    known: HashMap<ProfileKey<'a>, StoredProfile>,
+    touched: HashMap<ProfileKey<'a>, Touched>,
+    versions: Vec<VersionWrite<'a>>,
+}
 
 impl<'a> Profiles<'a> {
     pub(super) fn new(known: HashMap<ProfileKey<'a>, StoredProfile>) -> Self {
-        Self(known)
+        Self { known, touched: HashMap::new(), versions: Vec::new() }
     }
 
     /// Applies what an event that gets a row says about its user. Returns what is known then.
@@ -73,28 +118,59 @@ impl<'a> Profiles<'a> {
         plan: &Plan,
         event: &PlannedEvent,
         columns: &'a EventColumns,
-    ) -> Option<Arc<str>> {
-        let stored = self.0.entry(ProfileKey::of(columns)?).or_default();
-        if let Some(note) = ProfileNote::read(&columns.name, columns.properties_json.as_deref()) {
-            let mut profile = stored.take_words();
-            profile.apply(&note, SaidAt::new(event.id, columns.time_ms, plan.received_ms));
-            stored.json = profile.json().map(Into::into);
-            stored.words = Words::Changed(profile);
+    ) -> Option<RowProfile<'a>> {
+        let key = ProfileKey::of(columns)?;
+        let week = Week::of_ms(plan.received_ms);
+        let note = ProfileNote::read(&columns.name, columns.properties_json.as_deref());
+        let known = &mut self.known;
+        let touched = match self.touched.get_mut(&key) {
+            Some(touched) => touched,
+            None => {
+                let stored = match known.remove(&key) {
+                    Some(stored) => stored,
+                    // Most users have no profile.
+                    None if note.is_none() => return None,
+                    None => StoredProfile {
+                        revision: 0,
+                        is_empty: true,
+                        week,
+                        latest: None,
+                        words: None,
+                    },
+                };
+                self.touched.entry(key).or_insert(Touched::new(stored))
+            }
+        };
+        if touched.stored.week < week {
+            (touched.stored.week, touched.is_touched) = (week, true);
         }
-        stored.json.clone()
+        if let Some(note) = note {
+            touched.say(&note, SaidAt::new(event.id, columns.time_ms, plan.received_ms));
+        }
+        if touched.stored.is_empty {
+            return None;
+        }
+        self.versions.extend(touched.version().map(|version| VersionWrite { key, version }));
+        Some(RowProfile { key, revision: touched.stored.revision })
     }
 
-    /// Everything that changed.
-    pub(super) fn into_writes(self) -> Vec<ProfileWrite<'a>> {
-        let write = |(key, StoredProfile { json, words })| match words {
-            Words::Changed(profile) => Some(ProfileWrite {
+    /// Everything that changed, and the versions that rows refer to.
+    pub(super) fn into_writes(self) -> (Vec<ProfileWrite<'a>>, Vec<VersionWrite<'a>>) {
+        let touched = self.touched.into_iter().filter(|(_, it)| it.is_touched);
+        let write = |(key, Touched { stored, changed, .. }): (ProfileKey<'a>, Touched)| {
+            let words = stored.words.unwrap_or_default();
+            let word = |name: WordName| {
+                let word = words.words().get(&name).cloned();
+                (name, word)
+            };
+            ProfileWrite {
                 key,
-                said_ms: profile.said_ms(),
-                json: json.unwrap_or_else(|| NOTHING.into()),
-                words_json: profile.words_json(),
-            }),
-            Words::OfEarlierVersion { .. } | Words::Text(_) | Words::Read(_) => None,
+                revision: stored.revision,
+                is_empty: stored.is_empty,
+                week: stored.week,
+                words: changed.into_iter().map(word).collect(),
+            }
         };
-        self.0.into_iter().filter_map(write).collect()
+        (touched.map(write).collect(), self.versions)
     }
 }

@@ -132,11 +132,11 @@ pub fn decide<'a>(
                 Action::Restore => done.restored += 1,
                 Action::Accept | Action::Leave => continue,
             }
-            let profile_json = profiles.apply(plan, event, columns);
-            writes.rows.push(NewRow { plan, event, columns, profile_json, scope });
+            let profile = profiles.apply(plan, event, columns);
+            writes.rows.push(NewRow { plan, event, columns, profile, scope });
         }
     }
     writes.totals.accept(done.accepted);
-    writes.profiles = profiles.into_writes();
+    (writes.profiles, writes.versions) = profiles.into_writes();
     (writes, done)
 }

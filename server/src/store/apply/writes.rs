@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use lamplight_wire::Producer;
 use lamplight_wire::reason::InvalidReason;
@@ -10,8 +9,8 @@ use lamplight_wire::reason::InvalidReason;
 use super::{ClientIdKey, ClientIdOwner, SourceChange, TotalsChange};
 use crate::store::ledger::{Ledger, Sums};
 use crate::store::{
-    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, RefusedContent,
-    RowId,
+    Applied, DeliveryState, EventColumns, Outcome, Plan, PlannedEvent, ProfileKey, ProfileVersion,
+    RefusedContent, RowId, Week, Word, WordName,
 };
 
 /// Everything that one transaction writes.
@@ -29,8 +28,10 @@ pub struct Writes<'a> {
     pub sources: HashMap<String, SourceChange>,
     /// Ids that clients gave. One that belongs to a refused arrival may get another owner.
     pub client_ids: Vec<ClientIdWrite<'a>>,
-    /// Profiles, whole.
+    /// Profiles that changed, or that a later week has an event of.
     pub profiles: Vec<ProfileWrite<'a>>,
+    /// Versions of profiles that rows refer to, in order. All belong to the week of the rows.
+    pub versions: Vec<VersionWrite<'a>>,
     /// Deliveries. One whose log has a line already is left as it is.
     pub deliveries: Vec<Delivery>,
     /// What changes in the counts of everything.
@@ -61,9 +62,18 @@ pub struct NewRow<'a> {
     /// Its columns.
     pub columns: &'a EventColumns,
     /// What was known about its user at that moment.
-    pub profile_json: Option<Arc<str>>,
+    pub profile: Option<RowProfile<'a>>,
     /// The scope of the ledger that counts its number.
     pub scope: &'a str,
+}
+
+/// The version of a profile that a row refers to.
+#[derive(Debug, Clone, Copy)]
+pub struct RowProfile<'a> {
+    /// Whose it is.
+    pub key: ProfileKey<'a>,
+    /// The version's number.
+    pub revision: u64,
 }
 
 /// An arrival that gets no row.
@@ -112,12 +122,23 @@ pub struct LedgerWrite {
 pub struct ProfileWrite<'a> {
     /// Whose it is.
     pub key: ProfileKey<'a>,
-    /// The time of its newest word.
-    pub said_ms: i64,
-    /// As it stands with an event: `{}` if nothing is known.
-    pub json: Arc<str>,
-    /// All its words.
-    pub words_json: String,
+    /// How often what events show of it changed.
+    pub revision: u64,
+    /// Whether there is nothing to show.
+    pub is_empty: bool,
+    /// The newest week with an event of its user.
+    pub week: Week,
+    /// Words that changed. One without a value is deleted.
+    pub words: Vec<(WordName, Option<Word>)>,
+}
+
+/// A new version of a profile.
+#[derive(Debug)]
+pub struct VersionWrite<'a> {
+    /// Whose it is.
+    pub key: ProfileKey<'a>,
+    /// The version.
+    pub version: ProfileVersion,
 }
 
 /// The first line in the log of a delivery.

@@ -21,7 +21,7 @@ use super::writer::step::{Change, Guard, Host, WriterLimits};
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-const SCHEMA: [Step; 8] = [
+const SCHEMA: [Step; 9] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -35,6 +35,7 @@ const SCHEMA: [Step; 8] = [
         "V7__delivery_failures",
         include_str!("../../../migrations/sqlite/store/V7__delivery_failures.sql"),
     ),
+    ("V8__profile_words", include_str!("../../../migrations/sqlite/store/V8__profile_words.sql")),
     ("V9__sources", include_str!("../../../migrations/sqlite/store/V9__sources.sql")),
 ];
 

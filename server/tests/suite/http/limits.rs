@@ -225,3 +225,33 @@ fn a_request_id_is_in_the_answer_and_in_a_problem() {
     assert_eq!(reply.json()["request_id"], *reply.header("x-request-id").unwrap());
     assert_eq!(reply.header("x-request-id").unwrap().len(), 32);
 }
+
+/// The disk is as full as its free space makes it look: the floor is half of that.
+#[test]
+fn a_source_that_fills_the_disk_stops_itself_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let free_mib = fs4::available_space(dir.path()).unwrap() >> 20;
+    let mut command = command("serve", dir.path());
+    command.args(["--disk-floor-mib", &(free_mib * 3 / 5).to_string()]);
+    let server = Server::start(command);
+    let (_, greedy) = create_key(&server, &json!({"kind": "write", "source": "greedy"}));
+    let (_, modest) = create_key(&server, &json!({"kind": "write", "source": "modest"}));
+    let body = format!(r#"[{{"name":"a","properties":{{"x":"{}"}}}}]"#, "x".repeat(32_000));
+    let body = format!("[{}]", vec![&body[1..body.len() - 1]; 30].join(","));
+    assert_eq!(send(&server, &modest, None, &body).status, 200);
+    let refused = (0..60).map(|_| send(&server, &greedy, None, &body)).find(|it| it.status != 200);
+    let refused = refused.expect("a source is refused before it fills the disk");
+    assert_eq!((refused.status, refused.problem().as_str()), (503, "source_over_share"));
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("the source greedy has sent more than its share"), "{detail}");
+    assert!((2..=60).contains(&refused.header("retry-after").unwrap().parse::<u32>().unwrap()));
+    for _ in 0..3 {
+        assert_eq!(send(&server, &modest, None, &body).status, 200, "others go on");
+    }
+    let authorization = format!("Bearer {ADMIN_TOKEN}");
+    let queues = server.get("/api/queues", &[("authorization", &authorization)]).json();
+    let sources = queues["disk"]["sources"].as_array().unwrap();
+    let over: Vec<_> =
+        sources.iter().map(|it| (it["source"].as_str().unwrap(), &it["over_share"])).collect();
+    assert_eq!(over, [("greedy", &true.into()), ("modest", &false.into())]);
+}

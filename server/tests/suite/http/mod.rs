@@ -6,6 +6,7 @@ mod clock;
 mod corrected;
 mod counting;
 mod cross_origin;
+mod default_rates;
 mod demo;
 mod demo_data;
 mod dialects;

@@ -8,7 +8,7 @@ use lamplight_server::store::{
 };
 use lamplight_wire::Producer;
 
-use crate::process::steps::{NUMBERS, PRODUCERS, Sent};
+use crate::process::steps::{NUMBERED, NUMBERS, PRODUCERS, Sent};
 
 /// Compares the events in `store` with those that arrived.
 pub(crate) async fn check(store: &dyn Reader, arrived: &BTreeSet<&Sent>) {
@@ -51,7 +51,7 @@ async fn lists(store: &dyn Reader, producer: Producer, want: &[u64]) {
     for limit in [1, 2, 3, 100] {
         assert_eq!(paged(store, &all, limit).await, want, "{limit} a page");
     }
-    let named = EventFilter { name: Some("e".into()), ..all.clone() };
+    let named = EventFilter { name: Some(NUMBERED.into()), ..all.clone() };
     assert_eq!(paged(store, &named, 2).await, want);
     let others = EventFilter { name: Some("other".into()), ..all.clone() };
     assert_eq!(paged(store, &others, 2).await, [0; 0]);

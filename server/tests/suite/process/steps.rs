@@ -13,6 +13,9 @@ pub(crate) const PRODUCERS: std::ops::Range<u128> = 1..4;
 /// Their sequence numbers.
 pub(crate) const NUMBERS: std::ops::Range<u64> = 1..15;
 
+/// The name of events with a number that can be stored.
+pub(crate) const NUMBERED: &str = "identify";
+
 /// An event as a client may send it. Whether it is valid depends only on its identity, so that the
 /// model does not depend on the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +39,13 @@ impl Sent {
         match self {
             Self::Numbered(producer, seq) => {
                 let producer = Producer::from_bits(*producer);
-                format!(r#"{{"name":"{name}","producer":"{producer}","seq":{seq}}}"#)
+                // Each one says something about a user, so that profiles change too.
+                let name = if self.is_good() { NUMBERED } else { "" };
+                let (user, trait_name) = (seq % 3, seq % 7);
+                format!(
+                    r#"{{"name":"{name}","producer":"{producer}","seq":{seq},
+                        "user":{{"id":"u{user}"}},"properties":{{"t{trait_name}":{seq}}}}}"#
+                )
             }
             Self::Named(id) => format!(r#"{{"name":"{name}","id":"id{id}"}}"#),
             Self::Anonymous(_) => format!(r#"{{"name":"{name}"}}"#),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::store::backend::Backend;
 use crate::store::sample::{
-    NOW, ask, bad, client_id, good, number, payload, plan_at, producer, shared,
+    NOW, ask, bad, client_id, good, good_with, number, payload, plan_at, producer, shared,
 };
 
 crate::laws!(
@@ -26,6 +26,7 @@ crate::laws!(
     a_removal_survives_a_restart,
     only_payloads_that_are_settled_are_pruned,
     deliveries_of_removed_events_end_with_them,
+    a_profile_goes_with_the_last_week_of_its_user,
 );
 
 const KEEP_ALL: RetentionLimits = RetentionLimits {
@@ -237,4 +238,32 @@ async fn deliveries_of_removed_events_end_with_them(backend: Backend) {
         (7, 1),
         "a delivery of a removed event is leased without its row"
     );
+}
+
+async fn a_profile_goes_with_the_last_week_of_its_user(backend: Backend) {
+    let event = |user: &str, name: &str| {
+        good_with(name, |event| {
+            event.user_id = Some(user.to_owned());
+            event.properties_json = Some(r#"{"plan":"paid"}"#.to_owned());
+        })
+    };
+    let apply = async |storage: &Storage, week: i64, seq: u64, event| {
+        let plan = plan_at(at(week), u128::from(seq), vec![(number(1, seq), event)]);
+        storage.events.apply(shared([plan]), at(week)).await.unwrap();
+    };
+    let storage = &backend.storage;
+    apply(storage, 0, 1, event("ann", "identify")).await;
+    apply(storage, 0, 2, event("bob", "identify")).await;
+    apply(storage, 2, 3, event("bob", "seen")).await;
+    prune(storage, RetentionLimits { events_from_ms: Some(at(2)), ..KEEP_ALL }).await;
+    let backend = backend.reopened().await;
+    let storage = &backend.storage;
+    for (seq, user, want) in [(4, "ann", None), (5, "bob", Some(r#"{"traits":{"plan":"paid"}}"#))] {
+        apply(storage, 3, seq, event(user, "seen")).await;
+        let filter = EventFilter { user: Some(user.to_owned()), ..EventFilter::default() };
+        let query = EventQuery { filter, after: None, limit: 1 };
+        let row = storage.reader.events(query).await.unwrap().events.remove(0);
+        assert_eq!(row.profile_json.as_deref(), want, "{user}");
+    }
+    apply(storage, 3, 6, event("ann", "identify")).await;
 }

@@ -1,18 +1,19 @@
 //! A model of a database that keeps what the rules write.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use lamplight_wire::Producer;
 
 use super::super::{
     ClientIdKey, ClientIdOwner, ClientIdWrite, Delivery, ForgetWrites, Histories, History, Known,
-    LedgerKey, Payloads, SourceChange, StoredLedger, StoredProfile, TotalsChange, Wanted, Writes,
-    decide, replay, wanted_for_replay,
+    LedgerKey, Payloads, RowProfile, SourceChange, StoredLedger, StoredProfile, TotalsChange,
+    VersionWrite, Wanted, Writes, decide, replay, wanted_for_replay,
 };
 use crate::store::ledger::{Ledger, SHARED};
 use crate::store::{
-    Applied, DeliveryState, Forgotten, Outcome, PayloadId, Plan, Replayed, Route, RowId,
+    Applied, DeliveryState, Forgotten, LatestVersion, Outcome, PayloadId, Plan, Profile,
+    ProfileKey, ProfileVersion, Replayed, Route, RowId, ShownProfile, Week,
 };
 
 /// What a database holds after it wrote what the rules decided.
@@ -24,7 +25,9 @@ pub(super) struct Model {
     pub(super) outcomes: BTreeMap<RowId, Outcome>,
     pub(super) ledgers: BTreeMap<(String, u128), Ledger>,
     pub(super) client_ids: BTreeMap<(String, bool, String), ClientIdOwner>,
-    pub(super) profiles: BTreeMap<String, (i64, String, String)>,
+    pub(super) profiles: BTreeMap<String, (u64, Profile)>,
+    /// What each version of a profile shows, in order.
+    pub(super) versions: BTreeMap<String, BTreeMap<u64, (ProfileVersion, ShownProfile)>>,
     pub(super) deliveries: BTreeMap<(RowId, usize), DeliveryState>,
     pub(super) totals: [i64; 7],
     pub(super) sources: BTreeMap<String, SourceChange>,
@@ -55,9 +58,6 @@ impl Model {
                 Some((key, StoredLedger::new(ledger.clone())))
             })
         };
-        let profile = |(said_ms, json, words): &(i64, String, String)| {
-            StoredProfile::read(*said_ms, json.clone(), Some(words.clone()))
-        };
         let mut known = Known {
             ledgers: wanted.ledgers.into_iter().filter_map(ledger).collect(),
             ..Known::default()
@@ -67,9 +67,36 @@ impl Model {
             known.client_ids.extend(found.map(|owner| (key, *owner)));
         }
         for key in wanted.profiles {
-            known.profiles.extend(self.profiles.get(&key.to_string()).map(|it| (key, profile(it))));
+            known.profiles.extend(self.profile(key, &wanted.words).map(|it| (key, it)));
         }
         known
+    }
+
+    /// A profile, with no more than the rules ask for.
+    fn profile(
+        &self,
+        key: ProfileKey<'_>,
+        words: &HashSet<ProfileKey<'_>>,
+    ) -> Option<StoredProfile> {
+        let (revision, profile) = self.profiles.get(&key.to_string())?;
+        let versions = self.versions.get(&key.to_string());
+        let latest = versions.and_then(|it| it.last_key_value()).map(|(_, (version, shown))| {
+            let ProfileVersion { revision, base, changed_bytes, .. } = *version;
+            LatestVersion { revision, base, changed_bytes, shown: Some(shown.clone()) }
+        });
+        let mut stored = StoredProfile {
+            revision: *revision,
+            is_empty: profile.shown().is_empty(),
+            week: Week::of_ms(0),
+            latest,
+            words: None,
+        };
+        if stored.needs_version() || words.contains(&key) {
+            stored.words = Some(profile.clone());
+        } else if let Some(latest) = &mut stored.latest {
+            latest.shown = None;
+        }
+        Some(stored)
     }
 
     fn history(&self, plan: &Plan) -> Option<History> {
@@ -87,9 +114,26 @@ impl Model {
             let not_stored = payload.applied.duplicates + payload.applied.invalid;
             assert_eq!(self.applied.insert(payload.plan.payload, not_stored), None);
         }
+        for VersionWrite { key, version } in &writes.versions {
+            let versions = self.versions.entry(key.to_string()).or_default();
+            let mut shown = ShownProfile::default();
+            if version.base != version.revision {
+                let (before, (_, last)) = versions.last_key_value().unwrap();
+                assert!(
+                    version.base <= *before,
+                    "a change follows the version that it begins with"
+                );
+                shown = last.clone();
+            }
+            shown.change(ShownProfile::read(&version.json));
+            let written = versions.insert(version.revision, (version.clone(), shown));
+            assert!(written.is_none(), "a version is written once");
+        }
         for row in &writes.rows {
             let columns = row.columns;
-            let profile = row.profile_json.as_deref().map(str::to_owned);
+            let shown =
+                |it: RowProfile<'_>| self.versions[&it.key.to_string()][&it.revision].1.json();
+            let profile = row.profile.map(shown);
             let written = (columns.name.clone(), columns.enrichment_json.clone(), profile);
             assert_eq!(self.rows.insert(row.event.id, written), None, "one row for each event");
         }
@@ -114,8 +158,16 @@ impl Model {
             assert!(before.is_none_or(|owner| owner.is_refused), "an id belongs to one row");
         }
         for it in writes.profiles {
-            let profile = (it.said_ms, it.json.to_string(), it.words_json);
-            self.profiles.insert(it.key.to_string(), profile);
+            let (revision, profile) = self.profiles.entry(it.key.to_string()).or_default();
+            let mut words = profile.words().clone();
+            for (name, word) in it.words {
+                match word {
+                    Some(word) => words.insert(name, word),
+                    None => words.remove(&name),
+                };
+            }
+            (*revision, *profile) = (it.revision, Profile::of_words(words));
+            assert_eq!(profile.shown().is_empty(), it.is_empty);
         }
         for Delivery { event, route, state, .. } in writes.deliveries {
             self.deliveries.entry((event, route)).or_insert(state);

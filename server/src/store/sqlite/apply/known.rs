@@ -32,8 +32,11 @@ pub(super) fn applied(
 }
 
 /// Reads what is wanted beside the ledgers, which were read before.
+///
+/// `events` is the file that the rows go to, if it is open.
 pub(super) fn read<'a>(
     store: &Connection,
+    events: Option<&Connection>,
     wanted: Wanted<'a>,
     ledgers: ReadLedgers<'a>,
 ) -> rusqlite::Result<Known<'a>> {
@@ -52,7 +55,9 @@ pub(super) fn read<'a>(
         known.client_ids.extend(owner.map(|owner| (key, owner)));
     }
     for key in wanted.profiles {
-        known.profiles.extend(profiles::find(store, key)?.map(|profile| (key, profile)));
+        let with_words = wanted.words.contains(&key);
+        let profile = profiles::find(store, events, key, with_words)?;
+        known.profiles.extend(profile.map(|profile| (key, profile)));
     }
     Ok(known)
 }

@@ -21,6 +21,7 @@ use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
 use super::weeks::files::StoreFiles;
 use super::weeks::open::WeekNotOpen;
+use super::weeks::profile_versions;
 use crate::store::apply::{self, Wanted, Writes};
 use crate::store::{
     Answer, Applied, Events, Forgotten, Plan, Pruned, Replayed, RetentionLimits, Week,
@@ -40,7 +41,8 @@ fn apply(
     let keys = plans.iter().map(|plan| apply::ledger_keys(plan, &applied));
     let (ledgers, count) = ledgers::read(store, keys)?;
     let plans = plans.get(..count).unwrap_or(plans);
-    let known = known::read(store, Wanted::of(plans, &applied), ledgers)?;
+    let events = weeks.readable(week);
+    let known = known::read(store, events, Wanted::of(plans, &applied), ledgers)?;
     let (writes, results) = apply::decide(plans, applied, known, routes.all());
     let mut added = Added::default();
     if !writes.rows.is_empty() {
@@ -57,6 +59,7 @@ fn apply(
                 added.add(week, open.batch(), events);
             }
         }
+        profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
         rows::insert(open.connection(), &writes.rows)?;
     }
     added.count(store)?;
@@ -87,12 +90,13 @@ fn reapply(
     let keys = plans.iter().map(|plan| wanted(std::slice::from_ref(plan)).ledgers.into_iter());
     let (ledgers, count) = ledgers::read(store, keys.map(Iterator::collect))?;
     let plans = plans.get(..count).unwrap_or(plans);
-    let known = known::read(store, wanted(plans), ledgers)?;
+    let known = known::read(store, weeks.readable(week), wanted(plans), ledgers)?;
     let (writes, done) = apply::replay(plans, &histories, known, routes.all());
     let open = weeks.writable(week)?;
     for row in &writes.rows {
         open.writes(row.event.id, row.event.id)?;
     }
+    profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
     rows::restore(open.connection(), &writes.rows)?;
     rows::rewrite(open.connection(), &writes.rewrites)?;
     // Rows that are restored were counted when they were first stored.

@@ -49,12 +49,12 @@ pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Res
 }
 
 fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
-    let NewRow { plan, event, columns, profile_json, .. } = row;
+    let NewRow { plan, event, columns, profile, .. } = row;
     let (producer, seq, event_id) = identity(&event.identity);
     events
         .prepare_cached(
             "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile, properties) \
+             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile_revision, properties) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
@@ -77,7 +77,7 @@ fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
             columns.monitor_json,
             columns.context_json,
             columns.enrichment_json,
-            profile_json.as_deref(),
+            profile.map(|profile| profile.revision),
             columns.properties_json,
         ])?;
     Ok(())
@@ -91,7 +91,8 @@ pub(super) fn rewrite(
 ) -> rusqlite::Result<()> {
     let mut update = events.prepare_cached(
         "UPDATE events SET ts_ms = ?2, time_ms = ?3, enrichment = ?4, user_id = ?5, anonymous_id = ?6, \
-         profile = iif(user_id IS ?5 AND anonymous_id IS ?6, profile, NULL) WHERE id = ?1",
+         profile = iif(user_id IS ?5 AND anonymous_id IS ?6, profile, NULL), \
+         profile_revision = iif(user_id IS ?5 AND anonymous_id IS ?6, profile_revision, NULL) WHERE id = ?1",
     )?;
     for (id, columns) in rewrites {
         update.execute(params![

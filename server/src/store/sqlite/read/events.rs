@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::store::sqlite::file::columns::{number, payload_id, producer_bytes, row_id};
 use crate::store::sqlite::file::read_end::TimeBudget;
-use crate::store::sqlite::weeks::runs;
+use crate::store::sqlite::weeks::{profile_versions, runs};
 use crate::store::week::first_row_at;
-use crate::store::{EventFilter, EventQuery, EventRow, Position, RowId};
+use crate::store::{EventFilter, EventQuery, EventRow, Position, ProfileKey, RowId};
 
 /// The most rows that one page reads.
 const SCAN_ROWS_MAX: u32 = 20_000;
@@ -22,9 +22,9 @@ const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What [`event_row`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile";
+     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile, profile_revision";
 /// The number of columns in [`COLUMNS`]. Whatever is selected after them begins here.
-pub(crate) const COLUMN_COUNT: usize = 21;
+pub(crate) const COLUMN_COUNT: usize = 22;
 
 /// How much one page may still cost.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ impl PagePart {
             budget.take_row();
             self.last = Some(position(row)?);
             if matches(row, filter)? {
-                let event = event_row(row)?;
+                let event = event_row(connection, row)?;
                 budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
                 budget.events -= 1;
                 self.events.push(event);
@@ -273,13 +273,13 @@ impl Conditions {
 pub(crate) fn by_id(connection: &Connection, id: RowId) -> rusqlite::Result<Option<EventRow>> {
     connection
         .prepare_cached(&format!("SELECT {COLUMNS} FROM events WHERE id = ?1"))?
-        .query_row([id.0.as_bytes()], event_row)
+        .query_row([id.0.as_bytes()], |row| event_row(connection, row))
         .optional()
 }
 
 /// Reads an event from [`COLUMNS`].
-pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
-    Ok(EventRow {
+pub(crate) fn event_row(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    let mut event = EventRow {
         id: row_id(row, 0)?,
         kind: row.get(1)?,
         name: row.get(2)?,
@@ -301,8 +301,13 @@ pub(crate) fn event_row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         enrichment_json: row.get(19)?,
         profile_json: row.get(20)?,
         outdated_traits: Vec::new(),
+    };
+    if let Some(revision) = row.get(21)? {
+        let key = ProfileKey::new(event.user_id.as_deref(), event.anonymous_id.as_deref());
+        let key = key.map(|key| key.to_string()).unwrap_or_default();
+        event.profile_json = profile_versions::find(connection, &key, revision)?;
     }
-    .with_valid_unicode())
+    Ok(event.with_valid_unicode())
 }
 
 #[cfg(test)]

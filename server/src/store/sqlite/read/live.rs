@@ -97,7 +97,7 @@ fn events(
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         if matches(row, filter)? {
-            let event = event_row(row)?;
+            let event = event_row(connection, row)?;
             events.push((event.index, event));
         }
     }

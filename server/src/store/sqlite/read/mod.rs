@@ -34,9 +34,11 @@ impl Reader for SqliteStore {
     }
 
     fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
-        Box::pin(self.readers.read(ReadClass::Summary, "read the counts of sources", |connection| {
-            sources::read(connection)
-        }))
+        Box::pin(self.readers.read(
+            ReadClass::Summary,
+            "read the counts of sources",
+            |connection| sources::read(connection),
+        ))
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {

@@ -9,15 +9,16 @@ use uuid::Uuid;
 
 use super::{aggregate, events, live, refused};
 use crate::store::Outcome;
-use crate::store::sqlite::weeks::runs;
+use crate::store::sqlite::weeks::{profile_versions, runs};
 use crate::store::{
     AggregateQuery, Calendar, CanonicalJson, EventClock, EventFilter, EventQuery, Grouping,
     Position, PropertyCondition, PropertyPath, RefusedQuery, RowId,
 };
 
-const WEEK: [&str; 3] = [
+const WEEK: [&str; 4] = [
     include_str!("../../../../migrations/sqlite/week/V1__events.sql"),
     include_str!("../../../../migrations/sqlite/week/V2__runs.sql"),
+    include_str!("../../../../migrations/sqlite/week/V3__profile_versions.sql"),
     include_str!("../../../../migrations/sqlite/week/V4__scopes.sql"),
 ];
 const STORE: [&str; 4] = [
@@ -109,6 +110,7 @@ fn numbered_events_of_several_weeks_are_found_by_producer() {
         Connection::open(&path).unwrap().execute_batch(&WEEK.concat()).unwrap();
         connection.execute(&format!("ATTACH ?1 AS {week}"), [path.to_str()]).unwrap();
     }
+    profile_versions::add_function(&connection).unwrap();
     let all = weeks.map(super::user_sql::numbered).join(" UNION ALL ");
     connection.execute_batch(&format!("CREATE TEMP VIEW numbered AS {all}")).unwrap();
     let sql =
@@ -116,6 +118,23 @@ fn numbered_events_of_several_weeks_are_found_by_producer() {
     let steps = plan(&connection, (sql, Vec::new()));
     assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:#?}");
     assert_eq!(steps.iter().filter(|step| step.contains("SEARCH")).count(), 6, "{steps:#?}");
+}
+
+#[test]
+fn every_look_at_versions_of_profiles_searches_their_key() {
+    let connection = Connection::open_in_memory().unwrap();
+    connection.execute_batch(&WEEK.concat()).unwrap();
+    for (sql, values) in [
+        (profile_versions::TEXTS, vec!["k".to_owned().into(), 2.into()]),
+        (profile_versions::NEWEST, vec!["k".to_owned().into()]),
+    ] {
+        check(&connection, (sql.to_owned(), values));
+    }
+    profile_versions::add_function(&connection).unwrap();
+    let profile = profile_versions::column("main", "event");
+    let sql = format!("SELECT {profile} FROM events AS event WHERE id = x'00'");
+    let steps = plan(&connection, (&sql, Vec::new()));
+    assert!(!steps.iter().any(|step| step.contains("SCAN")), "{steps:#?}");
 }
 
 #[test]

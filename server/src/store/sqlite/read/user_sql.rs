@@ -20,10 +20,10 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
 use super::event_pages::span;
-use super::events::COLUMNS;
+use super::events;
 use super::sql_rows;
 use crate::store::sqlite::file::connection::open_reader;
-use crate::store::sqlite::weeks::{catalog, open};
+use crate::store::sqlite::weeks::{catalog, open, profile_versions};
 use crate::store::{PropertyPath, SqlError, SqlQuery, SqlTable, Week};
 
 /// The largest text or blob that a statement may build, in bytes.
@@ -128,12 +128,12 @@ pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
         // Opens the log as well, so that a statement opens no file but temporary ones.
         let schema = format!("SELECT count(*) FROM week{at}.sqlite_schema");
         connection.query_row(&schema, [], |_| Ok(()))?;
-        parts.push(format!("SELECT {COLUMNS} FROM week{at}.events"));
+        let file = format!("week{at}");
+        parts.push(format!("SELECT {} FROM {file}.events AS event", columns(&file, "event")));
         with_numbers.push(numbered(&format!("week{at}")));
     }
     if parts.is_empty() {
-        let nulls: Vec<String> =
-            COLUMNS.split(", ").map(|name| format!("NULL AS {name}")).collect();
+        let nulls: Vec<String> = column_names().map(|name| format!("NULL AS {name}")).collect();
         let nothing = format!("SELECT {} WHERE false", nulls.join(", "));
         parts.push(nothing.clone());
         with_numbers.push(nothing);
@@ -144,6 +144,7 @@ pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
         with_numbers.join(" UNION ALL ")
     ))?;
     add_property_function(&connection)?;
+    profile_versions::add_function(&connection)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_BYTES_MAX)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)?;
@@ -151,19 +152,30 @@ pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
     Ok(Opened { connection, weeks })
 }
 
+/// The columns that statements see.
+fn column_names() -> impl Iterator<Item = &'static str> {
+    events::COLUMNS.split(", ").filter(|name| *name != "profile_revision")
+}
+
+/// The columns of `event`, a row of events in `file`, with the producer of another row.
+fn columns(file: &str, producer_of: &str) -> String {
+    let columns = column_names().map(|name| match name {
+        "profile" => format!("{} AS profile", profile_versions::column(file, "event")),
+        "producer" => format!("{producer_of}.producer"),
+        name => format!("event.{name}"),
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
 /// A statement that returns the events of all runs in `file`, so that runs find those of one
 /// producer.
 pub(super) fn numbered(file: &str) -> String {
-    let columns: Vec<String> = COLUMNS
-        .split(", ")
-        .map(|name| format!("{}.{name}", if name == "producer" { "run" } else { "event" }))
-        .collect();
     // The rows of a payload have ids that differ in their last two bytes.
     format!(
         "SELECT {} FROM {file}.runs AS run CROSS JOIN {file}.events AS event \
          ON event.id BETWEEN run.first_id AND CAST(substr(run.first_id, 1, 14) || x'ffff' AS BLOB) \
          AND event.producer = run.producer AND event.seq BETWEEN run.first AND run.last",
-        columns.join(", ")
+        columns(file, "run")
     )
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod files;
 pub(crate) mod open;
+pub(crate) mod profile_versions;
 pub(crate) mod prune;
 pub(crate) mod readers;
 pub(crate) mod runs;

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 
 use super::catalog;
 use super::catalog::Begun;
-use super::runs;
+use super::{profile_versions, runs};
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer, version};
@@ -22,9 +22,13 @@ use crate::store::{RowId, Week};
 /// nearly always enough.
 const OPEN_MAX: usize = 4;
 
-pub(crate) const SCHEMA: [Step; 3] = [
+pub(crate) const SCHEMA: [Step; 4] = [
     ("V1__events", include_str!("../../../../migrations/sqlite/week/V1__events.sql")),
     ("V2__runs", include_str!("../../../../migrations/sqlite/week/V2__runs.sql")),
+    (
+        "V3__profile_versions",
+        include_str!("../../../../migrations/sqlite/week/V3__profile_versions.sql"),
+    ),
     ("V4__scopes", include_str!("../../../../migrations/sqlite/week/V4__scopes.sql")),
 ];
 
@@ -150,6 +154,11 @@ impl OpenWeeks {
         gone.copied().try_for_each(|week| delete(folder, week).map_err(|error| disk(&error)))
     }
 
+    /// The file of `week`, to read what it has so far, if it is open.
+    pub(crate) fn readable(&self, week: Week) -> Option<&Connection> {
+        self.open.iter().find(|open| open.week == week).map(|open| &open.connection)
+    }
+
     /// The file of `week`, ready to be written to in the current transaction.
     pub(crate) fn writable(&mut self, week: Week) -> rusqlite::Result<&OpenWeek> {
         let at = self.open.iter().position(|open| open.week == week);
@@ -208,6 +217,7 @@ impl OpenWeek {
             .prepare_cached("SELECT first_id, last_id FROM batch WHERE number > ?1")?
             .query_map([self.counted], |row| Ok((row_id(row, 0)?, row_id(row, 1)?)))?
             .collect::<rusqlite::Result<_>>()?;
+        profile_versions::undo(&self.connection, self.counted, &spans)?;
         let undone = runs::delete_rows(&self.connection, &spans)?;
         self.connection.prepare_cached("DELETE FROM batch")?.execute([])?;
         self.connection.commit()?;

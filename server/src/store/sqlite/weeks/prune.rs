@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::catalog;
 use super::files::StoreFiles;
 use super::open::path;
+use crate::store::sqlite::apply::profiles;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
 use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::sqlite::store::SqliteStore;
@@ -63,6 +64,7 @@ pub(crate) fn prune(store: &Connection, keep: &RetentionLimits) -> rusqlite::Res
         ] {
             rows += store.prepare_cached(sql)?.execute(params![from.as_bytes(), ROWS_MAX])?;
         }
+        rows += profiles::prune(store, from_ms, ROWS_MAX)?;
         rows += queue::prune(store, RowId(from), ROWS_MAX)?;
         rows += dead_letters::prune(store, RowId(from), ROWS_MAX)?;
     }

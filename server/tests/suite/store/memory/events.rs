@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use lamplight_server::store::apply::{
     self, ClientIdKey, ClientIdOwner, ClientIdWrite, ForgetWrites, History, Known, LedgerWrite,
-    SourceChange, StoredLedger, StoredProfile, TotalsChange, Wanted, Writes,
+    NewRow, ProfileWrite, SourceChange, StoredLedger, StoredProfile, TotalsChange, VersionWrite,
+    Wanted, Writes,
 };
 use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    Answer, Applied, EventRow, Events, Forgotten, Key, PayloadId, Plan, ProfileKey, ProfileNote,
-    Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, StoreError, Week,
+    Answer, Applied, EventRow, Events, Forgotten, Key, PayloadId, Plan, Profile, ProfileKey,
+    ProfileNote, Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt,
+    ShownProfile, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
@@ -32,8 +34,7 @@ pub(super) struct EventTables {
     pub(super) client_ids: BTreeMap<(String, bool, String), (ClientIdOwner, i64)>,
     /// By producer and source.
     pub(super) ledgers: BTreeMap<(Producer, String), Ledger>,
-    /// The time of the newest word, the text for events, and all words.
-    profiles: BTreeMap<String, (i64, String, String)>,
+    profiles: BTreeMap<String, ProfileMark>,
     pub(super) totals: TotalsChange,
     pub(super) sources: BTreeMap<String, SourceChange>,
     pub(super) weeks: BTreeMap<Week, WeekMark>,
@@ -42,6 +43,14 @@ pub(super) struct EventTables {
     pub(super) recent: Vec<(RowId, RowId)>,
     pub(super) deliveries: DeliveryTables,
     pub(super) keys: Vec<Key>,
+}
+
+/// A profile. Versions are not kept: each row has a copy.
+#[derive(Clone)]
+struct ProfileMark {
+    revision: u64,
+    week: Week,
+    words: Profile,
 }
 
 /// That a payload was applied.
@@ -86,6 +95,20 @@ fn client_id(key: &ClientIdKey<'_>) -> (String, bool, String) {
     (key.source.to_owned(), key.is_secret, key.id.to_owned())
 }
 
+/// What versions show that are written at once. Each profile begins with a whole one, because the
+/// rules were told of none before.
+fn shown_by<'a>(versions: &[VersionWrite<'a>]) -> HashMap<(ProfileKey<'a>, u64), String> {
+    let (mut shown, mut last) = (HashMap::new(), HashMap::<_, String>::new());
+    for VersionWrite { key, version } in versions {
+        let before = last.get(key).filter(|_| version.base != version.revision);
+        let texts = before.map(String::as_str).into_iter().chain([version.json.as_str()]);
+        let text = ShownProfile::add_up(texts).unwrap();
+        shown.insert((*key, version.revision), text.clone());
+        last.insert(*key, text);
+    }
+    shown
+}
+
 /// The ids of the first and the last event of a payload.
 fn span(plan: &Plan) -> Option<(RowId, RowId)> {
     plan.events.first().zip(plan.events.last()).map(|(first, last)| (first.id, last.id))
@@ -110,8 +133,9 @@ impl EventTables {
     }
 
     fn profile(&self, key: ProfileKey<'_>) -> Option<StoredProfile> {
-        let (said_ms, json, words) = self.profiles.get(&key.to_string())?;
-        Some(StoredProfile::read(*said_ms, json.clone(), Some(words.clone())))
+        let ProfileMark { revision, week, words } = self.profiles.get(&key.to_string())?.clone();
+        let is_empty = words.shown().is_empty();
+        Some(StoredProfile { revision, is_empty, week, latest: None, words: Some(words) })
     }
 
     /// The row of an event, with the traits that are outdated by now.
@@ -121,7 +145,7 @@ impl EventTables {
         let key = ProfileKey::new(row.user_id.as_deref(), row.anonymous_id.as_deref());
         if let Some((note, profile)) = note.zip(key.and_then(|key| self.profile(key))) {
             let at = SaidAt::new(row.id, row.time_ms, row.received_ms);
-            row.outdated_traits = profile.outdated(&note, at);
+            row.outdated_traits = profile.words.unwrap_or_default().outdated(&note, at);
         }
         Some(row)
     }
@@ -187,8 +211,11 @@ impl EventTables {
             self.recent.extend(span(plan).filter(|_| applied.stored > 0));
             self.count_rows(plan, applied.stored);
         }
+        let versions = shown_by(&writes.versions);
+        let profile =
+            |row: &NewRow<'_>| row.profile.map(|it| versions[&(it.key, it.revision)].clone());
         for row in &writes.rows {
-            if self.rows.insert(row.event.id, Arc::new(event_row(row))).is_some() {
+            if self.rows.insert(row.event.id, Arc::new(event_row(row, profile(row)))).is_some() {
                 return Err(conflict("write events", format!("row {} exists", row.event.id)));
             }
         }
@@ -219,8 +246,17 @@ impl EventTables {
             assert!(before.is_none_or(|(owner, _)| owner.is_refused));
         }
         for write in &writes.profiles {
-            let profile = (write.said_ms, write.json.to_string(), write.words_json.clone());
-            self.profiles.insert(write.key.to_string(), profile);
+            let before = self.profiles.get(&write.key.to_string());
+            let mut words = before.map(|it| it.words.words().clone()).unwrap_or_default();
+            for (name, word) in &write.words {
+                match word {
+                    Some(word) => words.insert(name.clone(), word.clone()),
+                    None => words.remove(name),
+                };
+            }
+            let ProfileWrite { revision, week, .. } = *write;
+            let mark = ProfileMark { revision, week, words: Profile::of_words(words) };
+            self.profiles.insert(write.key.to_string(), mark);
         }
         for write in &writes.ledgers {
             self.put_ledger(write);
@@ -304,6 +340,9 @@ impl EventTables {
             self.refused.retain(|id, _| *id >= from);
             self.applied.retain(|id, _| id.0 >= from.0);
             rows += self.deliveries.prune(from);
+            let profiles = self.profiles.len();
+            self.profiles.retain(|_, profile| profile.week.to_ms() > from_ms);
+            rows += profiles - self.profiles.len();
         }
         rows += before - self.client_ids.len() - self.refused.len() - self.applied.len();
         Pruned { weeks: due.len() as u64, rows: rows as u64 }

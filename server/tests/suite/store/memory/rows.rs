@@ -14,8 +14,8 @@ fn names(event: &PlannedEvent) -> (Option<(Producer, u64)>, Option<String>) {
 }
 
 /// The row of an event.
-pub(super) fn event_row(row: &NewRow<'_>) -> EventRow {
-    let NewRow { plan, event, columns, profile_json, .. } = row;
+pub(super) fn event_row(row: &NewRow<'_>, profile_json: Option<String>) -> EventRow {
+    let NewRow { plan, event, columns, .. } = row;
     let (number, event_id) = names(event);
     EventRow {
         id: event.id,
@@ -37,7 +37,7 @@ pub(super) fn event_row(row: &NewRow<'_>) -> EventRow {
         context_json: columns.context_json.clone(),
         monitor_json: columns.monitor_json.clone(),
         enrichment_json: columns.enrichment_json.clone(),
-        profile_json: profile_json.as_deref().map(str::to_owned),
+        profile_json,
         outdated_traits: Vec::new(),
     }
     .with_valid_unicode()

@@ -1,5 +1,7 @@
-//! What only SQLite has: runs of numbers, and files that earlier versions wrote.
+//! What only SQLite has: runs of numbers, versions of profiles, and files that earlier versions
+//! wrote.
 
 mod ledgers;
+mod profiles;
 pub(crate) mod runs;
 pub(crate) mod upgrade;

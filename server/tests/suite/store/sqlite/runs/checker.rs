@@ -1,4 +1,4 @@
-//! Compares the runs in files of events with the rows that they refer to.
+//! Compares the runs and the versions of profiles in files of events with the rows.
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,55 @@ type Number = ([u8; 16], u64, u128);
 type Run = ([u8; 16], String, u64, u64, u128);
 
 /// What is wrong in the files of events in `folder`: rows in no run, numbers of a run without their
-/// row, and runs that should be one.
+/// row, runs that should be one, versions of profiles that are not there or not referred to, and
+/// versions that store.db knows nothing of.
 pub(crate) fn faults(folder: &Path) -> Vec<String> {
-    files(folder).iter().flat_map(|path| faults_in(path)).collect()
+    let files = files(folder);
+    let runs = files.iter().flat_map(|path| faults_in(path));
+    runs.chain(files.iter().flat_map(|path| version_faults(folder, path))).collect()
+}
+
+fn version_faults(folder: &Path, path: &Path) -> Vec<String> {
+    let connection = open(path);
+    let store = folder.join("store.db");
+    connection.execute("ATTACH ?1 AS store", [store.to_str().unwrap()]).unwrap();
+    let key = "iif(user_id IS NULL, 'anonymous:' || anonymous_id, 'user:' || user_id)";
+    let faults = [
+        (
+            "a row whose version is not there",
+            format!(
+                "SELECT hex(id) FROM events WHERE profile_revision IS NOT NULL AND NOT EXISTS \
+                 (SELECT 1 FROM profile_versions WHERE key = {key} AND revision = profile_revision)"
+            ),
+        ),
+        (
+            "a version that no row refers to",
+            format!(
+                "SELECT key || ' ' || revision FROM profile_versions AS v WHERE NOT EXISTS \
+                 (SELECT 1 FROM events WHERE {key} = v.key AND profile_revision = v.revision)"
+            ),
+        ),
+        (
+            "a change without its whole version",
+            "SELECT key || ' ' || revision FROM profile_versions AS v WHERE NOT EXISTS \
+             (SELECT 1 FROM profile_versions AS w WHERE w.key = v.key AND w.revision = v.base \
+             AND w.base = w.revision)"
+                .to_owned(),
+        ),
+        (
+            "a version that its profile does not know",
+            "SELECT key || ' ' || revision FROM profile_versions AS v WHERE NOT EXISTS \
+             (SELECT 1 FROM store.profile_states AS s WHERE s.key = v.key \
+             AND s.revision >= v.revision)"
+                .to_owned(),
+        ),
+    ];
+    let found = faults.iter().flat_map(|(fault, sql)| {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|row| format!("{}: {fault}: {}", path.display(), row.unwrap())).collect::<Vec<_>>()
+    });
+    found.collect()
 }
 
 /// How many runs there are in all files of events in `folder`.

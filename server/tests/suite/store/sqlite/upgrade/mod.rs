@@ -200,11 +200,13 @@ fn a_step_that_was_released_never_changes() {
             "V5__week_schema 5522a3d08f4c8c62",
             "V6__words_and_refusals 3c55a66931d39f9c",
             "V7__delivery_failures b66dab4456a709c2",
+            "V8__profile_words c5070c583e8c9005",
             "V9__sources 662db186f46fe3b7",
         ],
         &[
             "V1__events d5d02ed9abab5360",
             "V2__runs ee56cc33207c3c97",
+            "V3__profile_versions da97742c77cf32eb",
             "V4__scopes 3536386b172bf756",
         ],
     ];

@@ -28,7 +28,8 @@ pub(crate) fn leave(schema: &str, version: usize, from: &Path, to: &Path) {
     for table in names(
         &older,
         "SELECT name FROM main.sqlite_schema WHERE type = 'table' \
-         AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery_%'",
+         AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'refinery_%' \
+         AND name IN (SELECT name FROM today.sqlite_schema)",
     ) {
         let columns = names(&older, &format!("SELECT name FROM pragma_table_info('{table}')"));
         let columns = columns.join(", ");
@@ -51,6 +52,7 @@ pub(crate) fn week_steps(store: usize) -> usize {
     match store {
         ..5 => 1,
         5..8 => 2,
+        8 => 3,
         _ => steps("week").len(),
     }
 }
