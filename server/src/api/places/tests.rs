@@ -12,11 +12,11 @@ const QUEUED: [CostClass; 5] = [
 
 /// Takes places until there is none at once, and gives them.
 async fn all_of(places: &Places, class: CostClass, token: &str) -> Vec<Place> {
-    let mut taken = Vec::new();
+    let mut held = Vec::new();
     while let Ok(Ok(place)) = timeout(Duration::ZERO, places.take(class, token)).await {
-        taken.push(place);
+        held.push(place);
     }
-    taken
+    held
 }
 
 fn waiting(places: &Arc<Places>, class: CostClass, token: &str) -> tokio::task::JoinHandle<bool> {

@@ -104,6 +104,6 @@ impl TimeBudget {
     /// Counts a row. Whether the time is up, which is looked at once in a while.
     pub(crate) fn is_spent(&mut self) -> bool {
         self.rows = self.rows.wrapping_add(1);
-        self.rows % ROWS == 0 && self.is_over()
+        self.rows.is_multiple_of(ROWS) && self.is_over()
     }
 }
