@@ -38,7 +38,9 @@ fn output(mut command: Command) -> String {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    readers.map(|reader| reader.join().unwrap());
+    for reader in readers {
+        reader.join().unwrap();
+    }
     let printed = printed.lock().unwrap();
     String::from_utf8_lossy(&printed).into_owned()
 }
