@@ -1,8 +1,11 @@
 //! A secret is planted in each secret setting, in each layer, with every kind of mistake. It never
 //! appears in what the server prints.
 
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::harness::now;
@@ -18,17 +21,38 @@ fn lamplight(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// All that a command prints until it ends, or for as long as a server needs to start and to try
-/// its sinks.
+/// All that a command prints until it ends. A server is ended a moment after it has started.
 fn output(mut command: Command) -> String {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let printed = Arc::new(Mutex::new(Vec::new()));
+    let readers = [
+        read(child.stdout.take().unwrap(), Arc::clone(&printed)),
+        read(child.stderr.take().unwrap(), Arc::clone(&printed)),
+    ];
     let begun = now();
-    while child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_millis(700) {
-        std::thread::sleep(Duration::from_millis(10));
+    while child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{command:?} neither starts nor ends");
+        if String::from_utf8_lossy(&printed.lock().unwrap()).contains("Stop with Ctrl-C") {
+            std::thread::sleep(Duration::from_millis(100));
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(5));
     }
-    let _ = child.kill();
-    let output = child.wait_with_output().unwrap();
-    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    let printed = printed.lock().unwrap();
+    String::from_utf8_lossy(&printed).into_owned()
+}
+
+/// Reads while the command runs, so that its pipe never fills up.
+fn read(mut from: impl Read + Send + 'static, into: Arc<Mutex<Vec<u8>>>) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            into.lock().unwrap().extend(&bytes[..count]);
+        }
+    })
 }
 
 fn assert_hidden(what: &str, said: &str) {

@@ -114,8 +114,8 @@ fn every_file_is_private_whatever_the_umask() {
         for file in ["intake.db-wal", "intake.db-shm", "store.db-wal", "store.db-shm", "lock"] {
             assert!(running.contains(&format!("new/data/{file}")), "{running:?}");
         }
-        let is_week = |name: &String| name.starts_with("new/data/events-") && name.ends_with(".db");
-        assert!(running.iter().any(is_week), "{running:?}");
+        let weeks = running.iter().filter(|name| name.starts_with("new/data/events-"));
+        assert_eq!(weeks.count(), 3, "a week's file, its log and its index: {running:?}");
         until("the clock file", || data.join("clock").exists());
         server.kill_9();
         assert_private(dir.path(), umask);
