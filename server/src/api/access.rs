@@ -51,7 +51,7 @@ impl FromRequestParts<Arc<App>> for Reader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        check_token(&app.keyring, &parts.headers).map(Self)
+        CheckedCaller::check(&app.keyring, parts).map(Self)
     }
 }
 
@@ -59,7 +59,7 @@ impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let held = check_token(&app.keyring, &parts.headers)?;
+        let held = CheckedCaller::check(&app.keyring, parts)?;
         if held.key.kind == KeyKind::Admin {
             return Ok(Self(held));
         }
@@ -72,6 +72,31 @@ impl FromRequestParts<Arc<App>> for Admin {
                 KeyKind::Admin.prefix()
             ),
         ))
+    }
+}
+
+/// The caller of a request whose token was checked, in its extensions. Bodies are received in its
+/// name.
+#[derive(Debug, Clone)]
+pub(super) struct CheckedCaller(Arc<HeldKey>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("receive a body, because nothing has checked the caller's token")]
+struct CallerNotChecked;
+
+impl CheckedCaller {
+    fn check(keyring: &Keyring, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
+        let held = check_token(keyring, &parts.headers)?;
+        parts.extensions.insert(Self(Arc::clone(&held)));
+        Ok(held)
+    }
+
+    pub(super) fn of(head: &Parts) -> Result<&Self, Problem> {
+        head.extensions.get().ok_or_else(|| Problem::internal(&CallerNotChecked))
+    }
+
+    pub(super) fn key(&self) -> &HeldKey {
+        &self.0
     }
 }
 

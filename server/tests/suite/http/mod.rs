@@ -2,7 +2,9 @@
 
 mod access;
 mod answers;
+mod bodies;
 mod clock;
+mod connections;
 mod corrected;
 mod counting;
 mod cross_origin;
