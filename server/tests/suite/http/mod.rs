@@ -18,6 +18,7 @@ mod limits;
 mod live;
 mod logging;
 mod odd_json;
+mod odd_requests;
 mod panics;
 mod proxied;
 mod reading;
