@@ -7,34 +7,23 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::client_address::{ClientAddress, ClientAddresses, is_local};
+use super::connection::{Connection, SEARCH_EVERY, WAITED_MIN, Waiting};
 
 /// The share of one client's address, and of an address that many clients may have, in eighths.
 const EIGHTHS_OF_ONE: usize = 1;
 const EIGHTHS_OF_MANY: usize = 6;
 /// Connections that every address may have, however low the limit on all of them is.
 const ADDRESS_MIN: usize = 32;
-/// How long a connection must have waited for a request before it gives way. A client has this
-/// much time to send the request for which it has connected.
-const WAITED_MIN: Duration = Duration::from_secs(1);
-/// How often all connections are searched for those that have waited. Each search finds enough for
-/// many new connections.
-const SEARCH_EVERY: Duration = Duration::from_millis(100);
-/// Values of `Connection::waits_since_ms` that are not times.
-const BUSY: u64 = 0;
-const CLOSED: u64 = u64::MAX;
-
 /// All open connections.
 #[derive(Debug)]
 pub(super) struct Connections {
-    connections_max: usize,
+    places_max: usize,
     addresses: Arc<ClientAddresses>,
     epoch: Instant,
     table: Mutex<Table>,
@@ -54,98 +43,6 @@ struct Table {
 struct OfAddress {
     open: HashMap<u64, Arc<Connection>>,
     waiting: Waiting,
-}
-
-/// Connections that waited when they were last searched for, the longest waiting one last.
-#[derive(Debug, Default)]
-struct Waiting {
-    sorted: Vec<(u64, Arc<Connection>)>,
-    searched: Option<Instant>,
-}
-
-impl Waiting {
-    /// Closes the one of `open` that has waited for the longest time, and returns it.
-    fn close_one(
-        &mut self,
-        open: &HashMap<u64, Arc<Connection>>,
-        epoch: Instant,
-    ) -> Option<Arc<Connection>> {
-        loop {
-            while let Some((since_ms, connection)) = self.sorted.pop() {
-                if connection.close(since_ms) {
-                    return Some(connection);
-                }
-            }
-            if self.searched.is_some_and(|searched| searched.elapsed() < SEARCH_EVERY) {
-                return None;
-            }
-            self.searched = Some(Instant::now());
-            let latest_ms = elapsed_ms(epoch).checked_sub(millis(WAITED_MIN))?;
-            let since_ms = |it: &Arc<Connection>| it.waits_since_ms.load(Ordering::Acquire);
-            let waiting = open.values().map(|it| (since_ms(it), Arc::clone(it)));
-            self.sorted =
-                waiting.filter(|(since_ms, _)| (1..=latest_ms).contains(since_ms)).collect();
-            self.sorted.sort_unstable_by_key(|(since_ms, _)| std::cmp::Reverse(*since_ms));
-            if self.sorted.is_empty() {
-                return None;
-            }
-        }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(CLOSED - 1)
-}
-
-/// The time since `epoch`, which is never [`BUSY`].
-fn elapsed_ms(epoch: Instant) -> u64 {
-    millis(epoch.elapsed()).saturating_add(1)
-}
-
-/// One connection.
-#[derive(Debug)]
-pub(super) struct Connection {
-    id: u64,
-    address: ClientAddress,
-    epoch: Instant,
-    /// Since when it waits for a request or for the rest of its head; or [`BUSY`] or [`CLOSED`].
-    waits_since_ms: AtomicU64,
-    must_close: Notify,
-}
-
-impl Connection {
-    /// A request has arrived. `None` if the connection is being closed.
-    pub(super) fn begin(self: &Arc<Self>) -> Option<Busy> {
-        let since_ms = self.waits_since_ms.load(Ordering::Acquire);
-        (since_ms != CLOSED && self.replace(since_ms, BUSY)).then(|| Busy(Arc::clone(self)))
-    }
-
-    /// Becomes ready when the connection must be closed at once.
-    pub(super) async fn must_close(&self) {
-        self.must_close.notified().await;
-    }
-
-    fn close(&self, since_ms: u64) -> bool {
-        let is_closed = self.replace(since_ms, CLOSED);
-        if is_closed {
-            self.must_close.notify_one();
-        }
-        is_closed
-    }
-
-    fn replace(&self, from: u64, to: u64) -> bool {
-        self.waits_since_ms.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
-/// A request that is being answered, until this is dropped.
-#[derive(Debug)]
-pub(super) struct Busy(Arc<Connection>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.waits_since_ms.store(elapsed_ms(self.0.epoch), Ordering::Release);
-    }
 }
 
 /// A place among the open connections, until this is dropped.
@@ -190,9 +87,9 @@ impl TooMany {
 }
 
 impl Connections {
-    pub(super) fn new(connections_max: usize, addresses: Arc<ClientAddresses>) -> Arc<Self> {
+    pub(super) fn new(places_max: usize, addresses: Arc<ClientAddresses>) -> Arc<Self> {
         Arc::new(Self {
-            connections_max,
+            places_max,
             addresses,
             epoch: Instant::now(),
             table: Mutex::default(),
@@ -210,7 +107,7 @@ impl Connections {
             return usize::MAX;
         }
         let eighths = if is_local(peer) { EIGHTHS_OF_MANY } else { EIGHTHS_OF_ONE };
-        (self.connections_max / 8 * eighths).max(ADDRESS_MIN).min(self.connections_max)
+        (self.places_max / 8 * eighths).max(ADDRESS_MIN).min(self.places_max)
     }
 
     /// A place for a new connection from `peer`. If all are taken, the connection that has waited
@@ -250,19 +147,13 @@ impl Connections {
             let closed = closed.ok_or(TooMany { address, connections_max: limit })?;
             table.remove(&closed);
         }
-        if table.open.len() >= self.connections_max {
+        if table.open.len() >= self.places_max {
             let Some(closed) = table.waiting.close_one(&table.open, self.epoch) else {
                 return Ok(None);
             };
             table.remove(&closed);
         }
-        let connection = Arc::new(Connection {
-            id: table.next_id,
-            address,
-            epoch: self.epoch,
-            waits_since_ms: AtomicU64::new(elapsed_ms(self.epoch)),
-            must_close: Notify::new(),
-        });
+        let connection = Arc::new(Connection::new(table.next_id, address, self.epoch));
         table.next_id += 1;
         table.open.insert(connection.id, Arc::clone(&connection));
         let of_address = table.by_address.entry(address).or_default();
@@ -273,6 +164,8 @@ impl Connections {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::http::proxies::TrustedProxies;
 
@@ -294,7 +187,7 @@ mod tests {
     }
 
     fn is_closed(place: &Place) -> bool {
-        place.connection.waits_since_ms.load(Ordering::Acquire) == CLOSED
+        place.connection.is_closed()
     }
 
     async fn wait_ms(ms: u64) {

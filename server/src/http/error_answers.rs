@@ -200,7 +200,7 @@ mod tests {
             stream.write_all(bytes).await.unwrap();
         };
         let mut text = String::new();
-        let (_, read) = tokio::join!(writing, far.read_to_string(&mut text));
+        let ((), read) = tokio::join!(writing, far.read_to_string(&mut text));
         read.unwrap();
         text
     }

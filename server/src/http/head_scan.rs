@@ -26,26 +26,32 @@ pub(super) struct HeadScan {
     line_bytes: usize,
     has_length: bool,
     has_encoding: bool,
-    /// Whether the first line has begun. Empty lines before it are allowed.
-    has_begun: bool,
-    is_ended: bool,
+    place: Place,
+}
+
+/// Which line comes next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// The first one. Empty lines before it are allowed.
+    #[default]
+    First,
+    Header,
+    /// None: the head has ended.
+    Ended,
 }
 
 impl HeadScan {
     /// Looks at more bytes. Those after the end of the head are ignored.
     pub(super) fn push(&mut self, bytes: &[u8]) -> HeadForm {
         let mut rest = bytes;
-        while !self.is_ended && !rest.is_empty() {
+        while self.place != Place::Ended && !rest.is_empty() {
             let end = memchr::memchr(b'\n', rest);
             self.extend_line(&rest[..end.unwrap_or(rest.len())]);
             let Some(end) = end else { break };
             self.end_line();
             rest = &rest[end + 1..];
         }
-        match self.has_length && self.has_encoding {
-            true => HeadForm::TwoLengths,
-            false => HeadForm::Clear,
-        }
+        if self.has_length && self.has_encoding { HeadForm::TwoLengths } else { HeadForm::Clear }
     }
 
     fn extend_line(&mut self, part: &[u8]) {
@@ -62,8 +68,11 @@ impl HeadScan {
         self.has_length |= begins(b"content-length:");
         self.has_encoding |= begins(b"transfer-encoding:");
         let is_empty = matches!(line, b"" | b"\r");
-        self.is_ended = is_empty && self.has_begun;
-        self.has_begun |= !is_empty;
+        self.place = match (is_empty, self.place) {
+            (false, _) => Place::Header,
+            (true, Place::First) => Place::First,
+            (true, _) => Place::Ended,
+        };
         self.line_bytes = 0;
     }
 }

@@ -22,9 +22,11 @@ use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
 use super::client_address::ClientAddresses;
-use super::connections::{Busy, Connections, Place, TooMany};
+use super::connection::Busy;
+use super::connections::{Connections, Place, TooMany};
 use super::error_answers::{self, ErrorAnswers};
 use super::head_timeout::{HeadTimeout, OpenRequest, Requests};
+use super::patience::Patience;
 use super::problem::Problem;
 use super::write_timeout::WriteTimeout;
 use crate::system::open_files::connections;
@@ -37,8 +39,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may be idle between two requests: longer than usual proxies keep one (60 s
 /// for nginx and the load balancers of AWS), so that the proxy closes it and not the server.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
-/// How long a client may read nothing of an answer that is being written.
-const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How slowly a client may read an answer. Few answers are larger than the system's buffers.
+const READING: Patience = Patience { slack: Duration::from_secs(30), bytes_per_s_min: 1024 };
 /// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// How long to pause after a failure to accept, for example without a free file descriptor.
@@ -139,7 +141,7 @@ fn connect(
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(WriteTimeout::new(stream, WRITE_STALL_TIMEOUT)), service);
+        .serve_connection(TokioIo::new(WriteTimeout::new(stream, READING)), service);
     let serving = graceful.watch(serving);
     spawn_logged("connection", async move {
         tokio::select! {
@@ -157,6 +159,7 @@ fn connect(
 fn refuse(mut stream: TcpStream, too_many: TooMany, refusing: &Arc<Semaphore>) {
     let Ok(permit) = Arc::clone(refusing).try_acquire_owned() else { return };
     let TooMany { address, connections_max } = too_many;
+    tracing::debug!(%address, connections_max, "refused a connection");
     let retry_after_s = TooMany::retry_after_s();
     let problem = Problem::new(
         StatusCode::TOO_MANY_REQUESTS,

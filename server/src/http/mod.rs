@@ -4,6 +4,7 @@
 pub mod body;
 mod caught_panic;
 pub mod client_address;
+mod connection;
 mod connections;
 pub mod cors;
 pub mod credentials;

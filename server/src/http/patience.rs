@@ -16,7 +16,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// How much more time these bytes give.
-    fn earned(self, bytes: usize) -> Duration {
+    pub(crate) fn earned(self, bytes: usize) -> Duration {
         let nanos = (bytes as u64).saturating_mul(1_000_000_000) / self.bytes_per_s_min.max(1);
         Duration::from_nanos(nanos)
     }

@@ -15,37 +15,42 @@ use super::problem::{Problem, quoted};
 /// clear, and closes its connection.
 pub async fn require_clear(request: Request, next: Next) -> Response {
     let form = request.extensions().get::<HeadForm>().copied();
-    let refused =
-        |code, detail| Problem::new(StatusCode::BAD_REQUEST, code, detail).close().into_response();
-    if let Err(detail) = host::check(request.version(), request.headers()) {
-        return refused("host_invalid", detail);
+    let host = host::check(request.version(), request.headers());
+    let host = host.map_err(|detail| invalid("host_invalid", detail));
+    match host.and_then(|()| check_length(request.headers(), form)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.close().into_response(),
     }
-    if let Err(detail) = check_length(request.headers(), form) {
-        return refused("body_length_unclear", detail);
-    }
-    next.run(request).await
+}
+
+fn invalid(code: &'static str, detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }
 
 /// Checks the headers that tell where the body ends (RFC 9112, section 6.3).
-fn check_length(headers: &HeaderMap, form: Option<HeadForm>) -> Result<(), String> {
+fn check_length(headers: &HeaderMap, form: Option<HeadForm>) -> Result<(), Problem> {
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
     let Some(encoding) = encodings.next() else { return Ok(()) };
     if encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        let given = String::from_utf8_lossy(encoding.as_bytes());
-        return Err(format!(
-            "unsupported Transfer-Encoding {}: send `chunked` once, or a Content-Length. To \
-             compress the body, use Content-Encoding",
-            quoted(&given)
-        ));
+        let given = quoted(&String::from_utf8_lossy(encoding.as_bytes()));
+        let detail = format!(
+            "unsupported Transfer-Encoding {given}: send `chunked` once, or a Content-Length. To \
+             compress the body, use Content-Encoding"
+        );
+        return Err(invalid("body_length_unclear", detail));
     }
     match form {
-        Some(HeadForm::TwoLengths) => Err("the request has both Content-Length and \
-             Transfer-Encoding: send one of them"
-            .into()),
+        Some(HeadForm::TwoLengths) => {
+            let detail =
+                "the request has both Content-Length and Transfer-Encoding: send one of them";
+            Err(invalid("body_length_unclear", detail.into()))
+        }
+        // On a new connection, its head is seen.
         Some(HeadForm::Unseen) => {
-            Err("a request with Transfer-Encoding arrived before the answer \
-             to the one before it: wait for each answer, or send a Content-Length"
-                .into())
+            let detail = "the head of this request with Transfer-Encoding arrived before the \
+                          request before it had ended: retry after 1 s, on a new connection";
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            Err(Problem::new(status, "request_pipelined", detail).retry_after_s(1))
         }
         Some(HeadForm::Clear) | None => Ok(()),
     }

@@ -183,12 +183,13 @@ impl Refusal {
             }
             Self::Body(error) => error.status(),
             Self::Format(error) => format_status(error),
-            Self::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
             Self::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Store(StoreError::Down { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_writable")
             }
-            Self::ShuttingDown { .. } => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            Self::ShuttingDown { .. } | Self::Stopped => {
+                (StatusCode::SERVICE_UNAVAILABLE, "shutting_down")
+            }
             Self::DiskLow { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disk_low"),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "internal")

@@ -82,10 +82,10 @@ impl Pool {
                 return Err(Exhausted::Share(owner.clone()));
             }
         }
-        match self.reserved.saturating_add(bytes) > self.bytes_max {
-            true => Err(Exhausted::Everything),
-            false => Ok(()),
+        if self.reserved.saturating_add(bytes) > self.bytes_max {
+            return Err(Exhausted::Everything);
         }
+        Ok(())
     }
 
     fn add(&mut self, bytes: u64, shares: &[Share]) {
@@ -225,14 +225,13 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn client(text: &str) -> Option<Client> {
-        let address = ClientAddress::of(text.parse().unwrap());
-        Some(Client { address, is_shared: false })
+    fn client(text: &str) -> Client {
+        Client { address: ClientAddress::of(text.parse().unwrap()), is_shared: false }
     }
 
     /// A large body from the `number`th address.
     fn large(budget: &Budget, key_id: &str, number: u8) -> Reservation {
-        budget.reservation(key_id, client(&format!("203.0.113.{number}")), false)
+        budget.reservation(key_id, Some(client(&format!("203.0.113.{number}"))), false)
     }
 
     #[test]
@@ -265,7 +264,7 @@ mod tests {
         assert!(other.grow(16 * MIB).is_ok(), "other keys still have their part");
         assert_eq!(
             other.grow(1),
-            Err(Exhausted::Share(Owner::Address(client("203.0.113.100").unwrap().address)))
+            Err(Exhausted::Share(Owner::Address(client("203.0.113.100").address)))
         );
     }
 
@@ -289,8 +288,8 @@ mod tests {
     fn the_address_of_a_backend_or_a_proxy_gets_as_much_as_a_key() {
         let budget = Budget::new(64 * MIB, 0);
         for (is_shared, is_backend) in [(true, false), (false, true)] {
-            let client = client("10.0.0.7").map(|client| Client { is_shared, ..client });
-            let mut body = budget.reservation("sk_1", client, is_backend);
+            let client = Client { is_shared, ..client("10.0.0.7") };
+            let mut body = budget.reservation("sk_1", Some(client), is_backend);
             assert!(body.grow(48 * MIB).is_ok() && body.grow(1).is_err());
         }
     }
@@ -299,7 +298,9 @@ mod tests {
     fn the_wait_follows_from_the_rate_of_releases() {
         let budget = Budget::new(800, 0);
         let mut held = [0, 1, 2, 3].map(|number| large(&budget, "a", number));
-        held.iter_mut().for_each(|it| it.grow(100).unwrap());
+        for body in &mut held {
+            body.grow(100).unwrap();
+        }
         let wait = |now_ms| budget.retry_after_s(&Exhausted::Everything, now_ms);
         assert_eq!(wait(10_000), 1, "no rate is known yet");
         for _ in 0..4 {
@@ -316,7 +317,7 @@ mod tests {
             steps in prop::collection::vec((0usize..6, 0u64..200_000, any::<bool>()), 0..200)
         ) {
             let budget = Budget::new(MIB, MIB / 4);
-            let new = |at: usize| large(&budget, &format!("wk_{}", at % 2), (at % 3) as u8);
+            let new = |at: usize| large(&budget, &format!("wk_{}", at % 2), u8::try_from(at % 3).unwrap());
             let mut bodies: Vec<Reservation> = (0..6).map(new).collect();
             for (at, bytes, ends) in steps {
                 if ends {

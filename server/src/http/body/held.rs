@@ -50,6 +50,13 @@ impl HeldBody {
         Self(Arc::new(Mutex::new(held)))
     }
 
+    /// The body, if nobody has taken it or some of it was put back, and whether its client was asked
+    /// for it.
+    fn left(&self) -> (Option<Body>, bool) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (held.body.take(), held.is_asked_for)
+    }
+
     /// The body of the request with these extensions, if nobody has taken it.
     pub(super) fn take_from(extensions: &Extensions) -> Option<Taken> {
         let held = extensions.get::<Self>()?;
@@ -84,15 +91,12 @@ impl Taken {
 
 /// Holds the body of a request back while `next` answers it.
 pub async fn hold(request: Request, next: Next) -> Response {
-    let (mut head, body) = request.into_parts();
-    let open = head.extensions.remove::<OpenRequest>();
-    let held = HeldBody::new(body, expects_to_be_asked(&head));
-    head.extensions.insert(held.clone());
-    let mut response = next.run(Request::from_parts(head, Body::empty())).await;
-    let (rest, is_asked_for) = {
-        let mut held = held.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (held.body.take(), held.is_asked_for)
-    };
+    let (mut parts, body) = request.into_parts();
+    let open = parts.extensions.remove::<OpenRequest>();
+    let held = HeldBody::new(body, expects_to_be_asked(&parts));
+    parts.extensions.insert(held.clone());
+    let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
+    let (rest, is_asked_for) = held.left();
     let Some(rest) = rest.filter(|rest| !HttpBody::is_end_stream(rest)) else { return response };
     let bytes = HttpBody::size_hint(&rest).exact();
     if !is_asked_for || bytes.is_none_or(|bytes| bytes > SHORT_REST_BYTES_MAX) {

@@ -86,7 +86,7 @@ pub async fn apply_fault(State(demo): State<Arc<Demo>>, request: Request, next: 
 pub struct DemoToken(());
 
 impl Credentials for DemoToken {
-    fn key_id(&self) -> &str {
+    fn key_id(&self) -> &'static str {
         "demo"
     }
 
