@@ -50,8 +50,8 @@ impl HeldBody {
         Self(Arc::new(Mutex::new(held)))
     }
 
-    /// The body, if nobody has taken it or some of it was put back, and whether its client was asked
-    /// for it.
+    /// The body, if nobody has taken it or some of it was put back, and whether its client was
+    /// asked for it.
     fn left(&self) -> (Option<Body>, bool) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (held.body.take(), held.is_asked_for)
