@@ -133,7 +133,7 @@ fn a_chunked_body_without_an_end_that_nobody_wants_is_read_within_limits() {
     let (mut stream, answer, _) = ask(&server, head.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     stream.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
-    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     let mut sent = 0;
     while stream.write_all(&chunk).is_ok() {
         sent += chunk.len();
@@ -177,7 +177,7 @@ fn a_body_over_64_kib_for_the_api_is_413_and_names_both_sizes() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     let bearer = format!("Bearer {ADMIN_TOKEN}");
-    let refused = server.post("/api/query", &[("authorization", &bearer)], &[b' '; 65_537]);
+    let refused = server.post("/api/query", &[("authorization", &bearer)], &vec![b' '; 65_537]);
     assert_eq!((refused.status, refused.problem().as_str()), (413, "body_too_large"));
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("65536 bytes (Content-Length is 65537)"), "{detail}");
@@ -192,7 +192,7 @@ fn trailers_and_bodies_in_many_pieces_are_accepted() {
          transfer-encoding: chunked\r\n\r\n"
     );
     for byte in r#"[{"name":"a"}]"#.chars() {
-        request.push_str(&format!("1;x=y\r\n{byte}\r\n"));
+        request.extend(["1;x=y\r\n", &byte.to_string(), "\r\n"]);
     }
     request.push_str("0\r\nx-checksum: 7\r\n\r\n");
     let (mut stream, head, body) = ask(&server, request.as_bytes());

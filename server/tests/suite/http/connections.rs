@@ -122,17 +122,17 @@ fn a_live_view_does_not_give_way() {
 fn an_address_that_uses_all_of_its_connections_is_told_so_and_named() {
     let dir = tempfile::tempdir().unwrap();
     let server = with_64_connections(dir.path(), &[]);
-    let held: Vec<TcpStream> = (0..48).map(|_| busy(&server)).collect();
+    let in_use: Vec<TcpStream> = (0..48).map(|_| busy(&server)).collect();
     let mut refused = connect(&server);
     refused.write_all(HEALTH).unwrap();
-    let (head, body) = answer(&mut refused);
+    let (head, text) = answer(&mut refused);
     assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
     assert!(head.contains("retry-after: 1") && head.contains("application/problem+json"), "{head}");
-    let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let problem: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(problem["code"], "too_many_connections");
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("127.0.0.1 uses all 48"), "{detail}");
-    drop(held);
+    drop(in_use);
     assert_eq!(server.get("/healthz", &[]).status, 200);
     let log = server.stop_with_log();
     assert_eq!(log.matches("--trusted-proxies").count(), 1, "{log}");
