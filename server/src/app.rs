@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::Places;
+use crate::http::body::Receiver;
+use crate::http::client_address::ClientAddresses;
 use crate::http::refusals::Refusals;
 use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
@@ -26,6 +28,10 @@ pub struct App {
     pub keyring: Arc<Keyring>,
     /// The state of the intake stage.
     pub intake: Arc<IntakeState>,
+    /// Receives the bodies of the API.
+    pub bodies: Arc<Receiver>,
+    /// Finds the client of a request.
+    pub addresses: Arc<ClientAddresses>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and keys.
@@ -46,6 +52,10 @@ pub struct App {
     pub shutdown: Arc<Shutdown>,
 }
 
+/// Memory for bodies of the API, in bytes, and what is kept for small ones, which almost all are.
+const BODIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
+const SMALL_BODIES_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
 impl App {
     /// An app that uses these parts.
     pub fn new(
@@ -59,10 +69,18 @@ impl App {
     ) -> Self {
         let (keyring, shutdown) = (Arc::new(keyring), Arc::<Shutdown>::default());
         let refusals = Refusals::new(Arc::clone(&keyring), Arc::clone(&clock));
+        let addresses = Arc::new(ClientAddresses::new(client_info.trusted_proxies.clone()));
+        let bodies = Receiver::new(
+            BODIES_BYTES_MAX,
+            SMALL_BODIES_BYTES_MAX,
+            Arc::clone(&addresses),
+            Arc::clone(&clock),
+        );
         let intake = IntakeState::new(
             Arc::clone(&storage.payload_queue),
             Arc::clone(&keyring),
             client_info,
+            Arc::clone(&addresses),
             Arc::clone(&clock),
             Arc::clone(&entropy),
             Arc::clone(&disk),
@@ -72,6 +90,8 @@ impl App {
             storage,
             keyring,
             intake: Arc::new(intake),
+            bodies: Arc::new(bodies),
+            addresses,
             clock,
             entropy,
             process_throughput: Arc::default(),

@@ -13,8 +13,7 @@ use crate::api::{self, ApiRoutes};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals;
-use crate::http::unread_body;
-use crate::http::{cors, headers, host};
+use crate::http::{body, cors, headers, request_form};
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -40,9 +39,10 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
                 "this address does not accept this method: use one that the Allow header lists",
             )
         })
-        .layer(from_fn(host::require_valid))
+        .layer(from_fn(request_form::require_clear))
         .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
+        .layer(from_fn(body::hold))
 }
 
 /// The answer at every other address. A preflight request succeeds there, because only then can a
@@ -117,6 +117,5 @@ fn demo_routes(demo: &Arc<Demo>) -> Router {
         .route("/demo/{*path}", get(demo::file))
         .route("/demo/config.json", get(demo::config))
         .route("/demo/faults", get(demo::fault).post(demo::set_fault))
-        .layer(from_fn(unread_body::discard_when_refused))
         .with_state(Arc::clone(demo))
 }

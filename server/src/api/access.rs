@@ -68,7 +68,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Reader<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let token = check_token(&app.keyring, &parts.headers)?;
+        let token = CheckedCaller::check(&app.keyring, parts)?;
         let place = app.places.take(C::CLASS, &token.key.id).await?;
         Ok(Self { token, place, cost: PhantomData })
     }
@@ -78,7 +78,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let held = check_token(&app.keyring, &parts.headers)?;
+        let held = CheckedCaller::check(&app.keyring, parts)?;
         if held.key.kind == KeyKind::Admin {
             let place = app.places.take(C::CLASS, &held.key.id).await?;
             return Ok(Self { token: held, _place: place, cost: PhantomData });
@@ -92,6 +92,31 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
                 KeyKind::Admin.prefix()
             ),
         ))
+    }
+}
+
+/// The caller of a request whose token was checked, in its extensions. Bodies are received in its
+/// name.
+#[derive(Debug, Clone)]
+pub(super) struct CheckedCaller(Arc<HeldKey>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("receive a body, because nothing has checked the caller's token")]
+struct CallerNotChecked;
+
+impl CheckedCaller {
+    fn check(keyring: &Keyring, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
+        let held = check_token(keyring, &parts.headers)?;
+        parts.extensions.insert(Self(Arc::clone(&held)));
+        Ok(held)
+    }
+
+    pub(super) fn of(head: &Parts) -> Result<&Self, Problem> {
+        head.extensions.get().ok_or_else(|| Problem::internal(&CallerNotChecked))
+    }
+
+    pub(super) fn key(&self) -> &HeldKey {
+        &self.0
     }
 }
 

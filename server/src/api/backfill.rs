@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Admin;
@@ -13,6 +13,7 @@ use super::json::JsonResponse;
 use super::params::{Params, invalid};
 use super::sinks::no_such_sink;
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
 use crate::store::{BackfillAsk, BackfillCount, EventQuery, Position};
 
@@ -44,7 +45,7 @@ struct BackfilledJson<'a> {
 pub async fn backfill(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(sink): Path<String>,
+    PathText(sink): PathText,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {
     let (filter, _) = filter::read(&mut params)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use lamplight_wire::Producer;
 use lamplight_wire::limits::ID_BYTES_MAX;
@@ -18,6 +18,7 @@ use super::payload_json::PayloadMetadataJson;
 use super::refused_json::RefusedJson;
 use super::timeline::{self, Entry};
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::store::{
     Completeness, EventRef, EventTrace, IN_FLIGHT_MS, PayloadId, RowId, StoreError,
@@ -41,7 +42,7 @@ struct MissingJson {
 pub async fn event(
     _: Reader<List>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     mut params: Params,
 ) -> Result<JsonResponse, Problem> {
     let source = params.text("source");

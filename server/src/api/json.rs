@@ -1,6 +1,7 @@
 //! JSON in answers and in request bodies.
 
-use axum::body::{Bytes, to_bytes};
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -8,10 +9,13 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error, Unexpected};
 
+use super::access::CheckedCaller;
+use crate::app::App;
+use crate::http::body::{BodyLimits, ReceivedBody};
 use crate::http::problem::Problem;
 
-/// Largest request body of the API, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// What the API accepts.
+const LIMITS: BodyLimits = BodyLimits { bytes_max: 64 * 1024, advice: "send a smaller body" };
 
 /// An answer in JSON, which is never cached.
 #[derive(Debug)]
@@ -36,22 +40,21 @@ impl IntoResponse for JsonResponse {
 
 /// A whole request body of at most 64 KiB.
 #[derive(Debug)]
-pub struct SmallBody(pub(super) Bytes);
+pub struct SmallBody(ReceivedBody);
 
-impl<S: Send + Sync> FromRequest<S> for SmallBody {
+impl SmallBody {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+}
+
+impl FromRequest<Arc<App>> for SmallBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        to_bytes(request.into_body(), BODY_BYTES_MAX).await.map(Self).map_err(|_| {
-            Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "body_too_large",
-                format!(
-                    "the body is larger than {BODY_BYTES_MAX} bytes, or the connection ended before \
-                     the whole body arrived: send a smaller body, or retry"
-                ),
-            )
-        })
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (head, _) = request.into_parts();
+        let caller = CheckedCaller::of(&head)?;
+        Ok(Self(app.bodies.receive(&head, caller.key(), &LIMITS).await?))
     }
 }
 
@@ -72,12 +75,12 @@ pub(super) fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_j
 #[derive(Debug)]
 pub struct JsonBody<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let SmallBody(body) = SmallBody::from_request(request, state).await?;
-        read_object(&body).map(Self).map_err(|error| {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let body = SmallBody::from_request(request, app).await?;
+        read_object(body.bytes()).map(Self).map_err(|error| {
             let detail = format!("the body is not the JSON object that this call expects: {error}");
             Problem::new(StatusCode::BAD_REQUEST, "body_invalid", detail)
         })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +10,7 @@ use super::access::Admin;
 use super::cost::{Change, Summary};
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
 use crate::keys::origin_pattern::OriginPattern;
@@ -148,7 +149,7 @@ pub async fn create_key(
 pub async fn change_key(
     Admin { token: own, .. }: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     JsonBody(change): JsonBody<KeyChange>,
 ) -> Result<JsonResponse, Problem> {
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);

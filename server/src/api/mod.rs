@@ -58,7 +58,7 @@ pub use ready::ready;
 pub use replay::{begin_replay, replays};
 pub use retention::trust_clock;
 pub use retry::retry;
-pub use routes::{ApiRoute, ApiRoutes, ChecksCallerFirst};
+pub use routes::{ApiRoute, ApiRoutes, Argument, ChecksCallerFirst};
 pub use set_aside::{retry_payload, set_aside};
 pub use sinks::{pause, resume};
 pub use sources::forget_source;

@@ -52,9 +52,9 @@ struct RetriedJson {
 pub async fn retry(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    SmallBody(body): SmallBody,
+    body: SmallBody,
 ) -> Result<JsonResponse, Problem> {
-    let request: RetryRequest = read_object(&body).map_err(|error| {
+    let request: RetryRequest = read_object(body.bytes()).map_err(|error| {
         invalid(format!(
             "the body is not a JSON object of sink, event, reason, from, to, over_s and dry_run: \
              {error}"

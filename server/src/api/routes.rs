@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::handler::Handler;
-use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, get, patch, post};
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::access::{Access, Caller};
 use super::cost::CostClass;
+use super::json::{JsonBody, SmallBody};
+use super::params::Params;
 use crate::app::App;
-use crate::http::unread_body;
+use crate::http::path_text::PathText;
 
 /// Routes whose handlers check the caller first, and the list of them.
 ///
@@ -30,6 +32,23 @@ use crate::http::unread_body;
 ///
 /// async fn handler() {}
 /// let routes = ApiRoutes::default().get("/api/example", handler);
+/// ```
+///
+/// Nor does a handler that takes a body in another way than [`JsonBody`](super::JsonBody) and
+/// [`SmallBody`](super::SmallBody), which keep to limits:
+///
+/// ```
+/// use lamplight_server::api::{Admin, ApiRoutes, SmallBody};
+///
+/// async fn handler(_: Admin, _: SmallBody) {}
+/// let routes = ApiRoutes::default().post("/api/example", handler);
+/// ```
+///
+/// ```compile_fail
+/// use lamplight_server::api::{Admin, ApiRoutes};
+///
+/// async fn handler(_: Admin, _: axum::body::Bytes) {}
+/// let routes = ApiRoutes::default().post("/api/example", handler);
 /// ```
 #[derive(Debug, Default)]
 pub struct ApiRoutes {
@@ -86,10 +105,9 @@ impl ApiRoutes {
         &self.list
     }
 
-    /// The routes, ready to be served. A request may be refused before its body is read, so the
-    /// rest of the body is then discarded.
+    /// The routes, ready to be served.
     pub fn into_router(self) -> Router<Arc<App>> {
-        self.router.layer(from_fn(unread_body::discard_when_refused))
+        self.router
     }
 
     fn add(
@@ -104,6 +122,17 @@ impl ApiRoutes {
     }
 }
 
+/// What a handler may take after the caller. axum's own extractors are missing, because they read
+/// bodies without these limits, or answer errors that are no problem documents.
+pub trait Argument {}
+
+impl Argument for State<Arc<App>> {}
+impl Argument for PathText {}
+impl Argument for Params {}
+impl Argument for HeaderMap {}
+impl Argument for SmallBody {}
+impl<T> Argument for JsonBody<T> {}
+
 /// The arguments of a handler, as axum's [`Handler`] lists them, of which the first one checks the
 /// caller. axum runs extractors in the order of the arguments.
 pub trait ChecksCallerFirst {
@@ -113,7 +142,7 @@ pub trait ChecksCallerFirst {
 
 macro_rules! checks_caller_first {
     ($($argument:ident)*) => {
-        impl<M, C: Caller, $($argument),*> ChecksCallerFirst for (M, C, $($argument,)*) {
+        impl<M, C: Caller, $($argument: Argument),*> ChecksCallerFirst for (M, C, $($argument,)*) {
             const CALLER: (Access, CostClass) = (C::ACCESS, C::CLASS);
         }
     };

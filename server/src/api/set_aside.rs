@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use super::json::JsonResponse;
 use super::params::Params;
 use super::payload_json::PayloadMetadataJson;
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
 use crate::store::{PayloadId, SetAsidePayload};
 
@@ -58,7 +59,7 @@ pub async fn set_aside(
 pub async fn retry_payload(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
 ) -> Result<JsonResponse, Problem> {
     let now_ms = app.clock.now_ms();
     if let Some(payload) = read_id(&id)

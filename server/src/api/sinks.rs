@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Admin;
 use super::cost::Change;
 use super::json::JsonResponse;
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::store::SinkRow;
 
@@ -63,7 +64,7 @@ struct ChangedJson<'a> {
 pub async fn pause(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
 ) -> Result<JsonResponse, Problem> {
     set_paused(&app, name, true).await
 }
@@ -72,7 +73,7 @@ pub async fn pause(
 pub async fn resume(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
 ) -> Result<JsonResponse, Problem> {
     set_paused(&app, name, false).await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 
 use super::access::Admin;
@@ -10,6 +10,7 @@ use super::cost::Change;
 use super::json::JsonResponse;
 use super::params::Params;
 use crate::app::App;
+use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 
 #[derive(Serialize)]
@@ -28,7 +29,7 @@ struct ForgottenJson {
 pub async fn forget_source(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    Path(source): Path<String>,
+    PathText(source): PathText,
     params: Params,
 ) -> Result<JsonResponse, Problem> {
     params.finish("none")?;

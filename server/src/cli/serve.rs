@@ -142,7 +142,8 @@ pub async fn serve_supervised(
     server.start_workers(&app, deliverers, &stopped, background.handle());
     let router = router::router(&app, demo.as_ref());
     let (closing, closed) = watch::channel(false);
-    let serving = listen::serve(listener, router, closed, REQUESTS_GRACE);
+    let addresses = Arc::clone(&app.addresses);
+    let serving = listen::serve(listener, router, closed, REQUESTS_GRACE, addresses);
     let serving = supervisor.spawn("listener", &foreground, serving);
     greet(address, server.dir(), &keys, mode);
 

@@ -7,13 +7,15 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::head_scan::{HeadForm, HeadScan};
 
 /// Counts the requests of a connection, for the stream that their heads arrive on.
 #[derive(Debug, Clone, Default)]
@@ -23,33 +25,43 @@ pub(crate) struct Requests(Arc<Counts>);
 struct Counts {
     /// Requests whose head has arrived.
     begun: AtomicU64,
-    /// Of these, those that were answered.
-    answered: AtomicU64,
+    /// Of these, those that were answered and whose body was read or given up.
+    ended: AtomicU64,
+    /// What is known of the head that arrives or has just arrived.
+    head_form: Mutex<HeadForm>,
 }
 
 impl Requests {
-    /// The head of a request has arrived. It is being answered until the value is dropped.
-    pub(crate) fn begin(&self) -> RequestBegun {
+    /// The head of a request has arrived. The request is open until all clones are dropped.
+    pub(crate) fn begin(&self) -> (OpenRequest, HeadForm) {
         self.0.begun.fetch_add(1, Ordering::AcqRel);
-        RequestBegun(Arc::clone(&self.0))
+        let form = std::mem::take(&mut *self.head_form());
+        (OpenRequest(Arc::new(RequestEnd(Arc::clone(&self.0)))), form)
     }
 
-    fn begun(&self) -> u64 {
+    pub(super) fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::Acquire)
     }
 
-    fn are_answered(&self) -> bool {
-        self.0.answered.load(Ordering::Acquire) == self.begun()
+    pub(super) fn are_ended(&self) -> bool {
+        self.0.ended.load(Ordering::Acquire) == self.begun()
+    }
+
+    fn head_form(&self) -> MutexGuard<'_, HeadForm> {
+        self.0.head_form.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request that is being answered.
-#[derive(Debug)]
-pub(crate) struct RequestBegun(Arc<Counts>);
+/// A request whose answer is being written, or whose body is being read.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenRequest(#[allow(dead_code, reason = "it is dropped")] Arc<RequestEnd>);
 
-impl Drop for RequestBegun {
+#[derive(Debug)]
+struct RequestEnd(Arc<Counts>);
+
+impl Drop for RequestEnd {
     fn drop(&mut self) {
-        self.0.answered.fetch_add(1, Ordering::AcqRel);
+        self.0.ended.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -61,6 +73,8 @@ pub(crate) struct HeadTimeout<S> {
     requests: Requests,
     /// When the head that is arriving must be complete, and how many heads had arrived before it.
     head: Option<(Instant, u64)>,
+    /// Looks at the head that is arriving.
+    scan: HeadScan,
     /// Runs while a read waits for the rest of a head.
     waiting: Option<Pin<Box<Sleep>>>,
 }
@@ -69,7 +83,7 @@ impl<S> HeadTimeout<S> {
     /// The first head must arrive within `timeout` from now.
     pub(crate) fn new(stream: S, timeout: Duration, requests: Requests) -> Self {
         let head = Some((Instant::now() + timeout, 0));
-        Self { stream, timeout, requests, head, waiting: None }
+        Self { stream, timeout, requests, head, scan: HeadScan::default(), waiting: None }
     }
 
     /// An error if the head that is arriving is too late.
@@ -104,11 +118,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for HeadTimeout<S> {
             return self.poll_late(context);
         }
         // What arrives while a request is being answered belongs to its body.
-        if self.head.is_none()
-            && buffer.filled().len() > bytes_before
-            && self.requests.are_answered()
+        if self.head.is_none() && buffer.filled().len() > bytes_before && self.requests.are_ended()
         {
             self.head = Some((Instant::now() + self.timeout, begun));
+            self.scan = HeadScan::default();
+        }
+        if self.head.is_some() {
+            let form = self.scan.push(&buffer.filled()[bytes_before..]);
+            *self.requests.head_form() = form;
         }
         read
     }

@@ -1,30 +1,15 @@
 //! The `Host` header, which every HTTP/1.1 request must carry once (RFC 9112, section 3.2).
 //!
-//! A proxy and this server could otherwise disagree about which site a request is for. hyper checks
-//! the rest of a request's form: it refuses a `Content-Length` that is invalid or contradicts
-//! another one, and a `Transfer-Encoding` that does not end in `chunked`. It closes the connection
-//! after a request that has both headers.
+//! A proxy and this server could otherwise disagree about which site a request is for.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Version};
 
-use super::problem::{Problem, quoted};
+use super::problem::quoted;
 
-/// Refuses a request without exactly one valid `Host` header, and closes its connection.
-pub async fn require_valid(request: Request, next: Next) -> Response {
-    match check(request.version(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(detail) => {
-            Problem::new(StatusCode::BAD_REQUEST, "host_invalid", detail).close().into_response()
-        }
-    }
-}
-
-fn check(version: Version, headers: &HeaderMap) -> Result<(), String> {
+/// Whether a request has exactly one valid `Host` header, and otherwise what is wrong.
+pub(super) fn check(version: Version, headers: &HeaderMap) -> Result<(), String> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         // HTTP/1.0 has no such header.

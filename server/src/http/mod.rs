@@ -1,18 +1,27 @@
 //! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
 //! documents, cross-origin requests, and the state of a shutdown.
 
+pub mod body;
 mod caught_panic;
+pub mod client_address;
+mod connection;
+mod connections;
 pub mod cors;
 pub mod credentials;
+mod error_answers;
+mod head_scan;
 mod head_timeout;
 pub mod headers;
-pub mod host;
+mod host;
 pub mod listen;
+pub mod path_text;
+mod patience;
 pub mod problem;
+pub mod proxies;
 pub mod refusal_counts;
 pub mod refusal_log;
 pub mod refusals;
+pub mod request_form;
 pub mod request_id;
 pub mod shutdown;
-pub mod unread_body;
 mod write_timeout;

@@ -79,6 +79,11 @@ impl Problem {
 
     /// The body of the answer, with the request's id if it is known.
     pub fn body(&self, request_id: Option<&str>) -> Body {
+        Body::from(self.json(request_id))
+    }
+
+    /// The text of the body.
+    pub(super) fn json(&self, request_id: Option<&str>) -> String {
         let json = Json {
             r#type: format!("urn:lamplight:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Problem"),
@@ -87,7 +92,7 @@ impl Problem {
             code: self.code,
             request_id,
         };
-        Body::from(serde_json::to_string(&json).unwrap_or_default())
+        serde_json::to_string(&json).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! A timeout for writes to a client that does not read.
+//! A timeout for writes to a client that does not read, or reads very slowly.
 //!
 //! The answers of intake fit into the system's socket buffers. A page of events or a live stream
 //! does not, and without a timeout a client that reads nothing would hold the memory and the
@@ -11,36 +11,46 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
-/// A stream whose writes fail after they have waited for `timeout` without progress.
+use super::patience::Patience;
+
+/// A stream whose writes fail once its client has read too slowly.
 #[derive(Debug)]
 pub(crate) struct WriteTimeout<S> {
     stream: S,
-    timeout: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    /// How long writes may still wait.
+    left: Duration,
+    /// Runs while a write waits, with the time at which it began to.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
 impl<S> WriteTimeout<S> {
-    pub(crate) fn new(stream: S, timeout: Duration) -> Self {
-        Self { stream, timeout, waiting: None }
+    pub(crate) fn new(stream: S, patience: Patience) -> Self {
+        Self { stream, patience, left: patience.slack, waiting: None }
     }
 
-    /// The result of a write, or an error when it has waited for too long.
+    /// The result of a write of some bytes, or an error when writes have waited for too long.
     fn bound<T>(
         &mut self,
         context: &mut Context<'_>,
         wrote: Poll<io::Result<T>>,
+        bytes: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            self.waiting = None;
+        if let Poll::Ready(result) = &wrote {
+            if let Some((since, _)) = self.waiting.take() {
+                self.left = self.left.saturating_sub(since.elapsed());
+            }
+            let earned = self.patience.earned(result.as_ref().map_or(0, bytes));
+            self.left = (self.left + earned).min(self.patience.slack);
             return wrote;
         }
-        let timeout = self.timeout;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(timeout)));
+        let left = self.left;
+        let (_, waiting) =
+            self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         ready!(waiting.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads too slowly")))
     }
 }
 
@@ -61,7 +71,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bound(context, wrote)
+        self.bound(context, wrote, |bytes| *bytes)
     }
 
     fn poll_write_vectored(
@@ -70,7 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.bound(context, wrote)
+        self.bound(context, wrote, |bytes| *bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -79,12 +89,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.bound(context, flushed)
+        self.bound(context, flushed, |()| 0)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.bound(context, shut)
+        self.bound(context, shut, |()| 0)
     }
 }
 
@@ -92,33 +102,46 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
 
-    const TIMEOUT: Duration = Duration::from_secs(30);
+    const PATIENCE: Patience = Patience { slack: Duration::from_secs(30), bytes_per_s_min: 1 };
 
     #[tokio::test(start_paused = true)]
     async fn a_write_to_a_client_that_does_not_read_times_out() {
         let (near, _far) = tokio::io::duplex(16);
         let begun = Instant::now();
-        let error = WriteTimeout::new(near, TIMEOUT).write_all(&[0; 17]).await.unwrap_err();
+        let error = WriteTimeout::new(near, PATIENCE).write_all(&[0; 17]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(begun.elapsed().as_secs(), 30);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_slowly_receives_everything() {
+    /// Writes 160 bytes to a client that reads 16 of them after each time `every`.
+    async fn received_slowly(every: Duration) -> (io::Result<()>, usize) {
         let (near, mut far) = tokio::io::duplex(16);
         let reading = tokio::spawn(async move {
             let mut received = 0;
             while let Ok(read @ 1..) = far.read(&mut [0; 16]).await {
                 received += read;
-                tokio::time::sleep(Duration::from_secs(20)).await;
+                tokio::time::sleep(every).await;
             }
             received
         });
-        let mut writer = WriteTimeout::new(near, TIMEOUT);
-        writer.write_all(&[0; 160]).await.unwrap();
+        let mut writer = WriteTimeout::new(near, PATIENCE);
+        let written = writer.write_all(&[0; 160]).await;
         drop(writer);
-        assert_eq!(reading.await.unwrap(), 160);
+        (written, reading.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_receives_everything() {
+        let (written, received) = received_slowly(Duration::from_secs(16)).await;
+        written.unwrap();
+        assert_eq!(received, 160);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_below_the_lowest_rate_is_cut_off() {
+        let (written, received) = received_slowly(Duration::from_secs(28)).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!((32..=64).contains(&received), "{received}");
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN, USER_AGENT};
 
-use super::proxies::TrustedProxies;
+use crate::http::proxies::TrustedProxies;
 
 /// Longest header value that is stored, in bytes.
 const HEADER_BYTES_MAX: usize = 512;

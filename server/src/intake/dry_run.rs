@@ -1,6 +1,5 @@
 //! A dry run: `?validate=1` answers what would become of each event, and stores nothing.
 
-use axum::body::Body;
 use http::request::Parts;
 
 use super::refusal::Refusal;
@@ -29,10 +28,9 @@ pub(super) fn is_asked(query: Option<&str>) -> Result<bool, Refusal> {
 pub(super) async fn check(
     state: &IntakeState,
     head: &Parts,
-    body: &mut Body,
     kind: KeyKind,
 ) -> Result<Vec<u8>, Refusal> {
-    let received = receive_body(state, head, body, kind).await?;
+    let received = receive_body(state, head, kind).await?;
     let validation = read_body(state, &received, validation::validate).await?;
     let HeldKey { rates, meter, .. } = &*received.owner;
     meter.charge_events(rates, u64::from(validation.events), state.clock.now_ms());

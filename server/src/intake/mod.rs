@@ -14,36 +14,34 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
+use lamplight_wire::limits::BODY_BYTES_MAX;
 
 use crate::formats::lamplight::{self, FormatError};
+use crate::http::body::{self, BodyLimits};
 use crate::http::credentials;
 use crate::http::listen::Peer;
-use crate::http::unread_body::{self, HeldBack};
 use crate::keys::keyring::HeldKey;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
-mod budget;
 mod client_info;
 mod dry_run;
 mod origin;
-mod proxies;
-mod receive;
 mod refusal;
 mod source_shares;
 mod state;
 
-use budget::Reservation;
 pub use client_info::{ClientInfoPolicy, ClientNetwork};
-pub use proxies::{Network, NetworkError, TrustedProxies};
 use refusal::Refusal;
 use source_shares::disk_bytes;
 pub use source_shares::{SourceShare, SourceShares};
 pub use state::IntakeState;
 
+/// What intake accepts.
+const LIMITS: BodyLimits =
+    BodyLimits { bytes_max: BODY_BYTES_MAX, advice: "send fewer events in one request" };
 /// Largest uncompressed body that is read on the request's own thread, in bytes. Others are read on
 /// a thread where they delay no other request.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
@@ -59,21 +57,15 @@ pub async fn logs(State(state): State<Arc<IntakeState>>, request: Request) -> Re
 }
 
 async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Response {
-    let (head, mut body) = request.into_parts();
-    let held_back = HeldBack::of(&head.headers, &body);
+    let (head, _) = request.into_parts();
     let answer = match dry_run::is_asked(head.uri.query()) {
-        Ok(false) => stage(state, &head, &mut body, kind).await,
-        Ok(true) => dry_run::check(state, &head, &mut body, kind).await,
+        Ok(false) => stage(state, &head, kind).await,
+        Ok(true) => dry_run::check(state, &head, kind).await,
         Err(refusal) => Err(refusal),
     };
     match answer {
         Ok(json) => answered(json),
-        Err(refusal) => {
-            if refusal.leaves_body() && !held_back.is_still(&mut body) {
-                unread_body::discard(body).await;
-            }
-            refusal.problem().into_response()
-        }
+        Err(refusal) => refusal.problem().into_response(),
     }
 }
 
@@ -81,15 +73,12 @@ async fn accept(state: &IntakeState, request: Request, kind: KeyKind) -> Respons
 struct ReceivedBody {
     owner: Arc<HeldKey>,
     encoding: Encoding,
-    body: Bytes,
-    /// Its part of the memory for bodies.
-    reservation: Reservation,
+    body: body::ReceivedBody,
 }
 
 async fn receive_body(
     state: &IntakeState,
     head: &Parts,
-    body: &mut Body,
     kind: KeyKind,
 ) -> Result<ReceivedBody, Refusal> {
     let owner = check_key(state, head, kind)?;
@@ -103,22 +92,16 @@ async fn receive_body(
     meter
         .check(rates, state.clock.now_ms())
         .map_err(|limit| Refusal::RateLimited { key_id: key.id.clone(), limit })?;
-    let (body, reservation) =
-        receive::receive(body, &state.receiving, state.clock.now_ms()).await?;
-    meter.charge_bytes(rates, body.len() as u64, state.clock.now_ms());
-    let encoding = lamplight::encoding(declared, &body);
-    Ok(ReceivedBody { owner, encoding, body, reservation })
+    let body = state.bodies.receive(head, &*owner, &LIMITS).await?;
+    meter.charge_bytes(rates, body.bytes.len() as u64, state.clock.now_ms());
+    let encoding = lamplight::encoding(declared, &body.bytes);
+    Ok(ReceivedBody { owner, encoding, body })
 }
 
-async fn stage(
-    state: &IntakeState,
-    head: &Parts,
-    body: &mut Body,
-    kind: KeyKind,
-) -> Result<Vec<u8>, Refusal> {
-    let received = receive_body(state, head, body, kind).await?;
+async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u8>, Refusal> {
+    let received = receive_body(state, head, kind).await?;
     let size = read_body(state, &received, lamplight::measure).await?;
-    let ReceivedBody { owner, encoding, body, reservation: _reservation } = received;
+    let ReceivedBody { owner, encoding, body } = received;
     let HeldKey { key, rates, meter, .. } = &*owner;
     let received_ms = state.clock.now_ms();
     meter.charge_events(rates, size.cost(), received_ms);
@@ -137,10 +120,10 @@ async fn stage(
         origin: client_info.origin,
         client: client_info.network,
     };
-    let takes = disk_bytes(body.len() as u64, u64::from(size.bytes), u64::from(size.events));
+    let takes = disk_bytes(body.bytes.len() as u64, u64::from(size.bytes), u64::from(size.events));
     state.shares.count(&key.source, takes, u64::from(size.events), received_ms);
     let in_flight = state.in_flight.enter(received_ms, u64::from(size.events));
-    state.payload_queue.stage(NewPayload { metadata, body }).await?;
+    state.payload_queue.stage(NewPayload { metadata, body: body.bytes.clone() }).await?;
     drop(in_flight);
     state.throughput.record(u64::from(size.events), received_ms, state.clock.now_ms());
     Ok(format!(r#"{{"status":"OK","payload":"{id}","events":{}}}"#, size.events).into_bytes())
@@ -191,7 +174,8 @@ async fn read_body<T: Send + 'static>(
     read: ReadText<T>,
 ) -> Result<T, Refusal> {
     let (decompressed_bytes, read) = decompress_and_read(state, received, read).await?;
-    let (HeldKey { rates, meter, .. }, bytes) = (&*received.owner, received.body.len() as u64);
+    let (HeldKey { rates, meter, .. }, bytes) =
+        (&*received.owner, received.body.bytes.len() as u64);
     meter.charge_decompressed(rates, bytes, decompressed_bytes, state.clock.now_ms());
     Ok(read?)
 }
@@ -204,13 +188,13 @@ async fn decompress_and_read<T: Send + 'static>(
     read: ReadText<T>,
 ) -> Result<(u64, Result<T, FormatError>), Refusal> {
     let ReceivedBody { encoding, body, .. } = received;
-    let encoding = *encoding;
+    let (encoding, body) = (*encoding, &body.bytes);
     if encoding == Encoding::Identity && body.len() <= INLINE_BYTES_MAX {
         return Ok(lamplight::read(encoding, body, read));
     }
     let permit = Arc::clone(&state.decompressing).acquire_owned().await;
     // The semaphore is never closed, so this error does not happen.
-    let permit = permit.map_err(|_| Refusal::Disconnected)?;
+    let permit = permit.map_err(|_| Refusal::Stopped)?;
     let body = body.clone();
     let reading = tokio::task::spawn_blocking(move || {
         let _permit = permit;

@@ -3,10 +3,11 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use lamplight_wire::batch::BodyError;
-use lamplight_wire::limits::{BODY_BYTES_MAX, UNPACKED_BYTES_MAX};
+use lamplight_wire::limits::UNPACKED_BYTES_MAX;
 
 use crate::formats::decompress::DecompressError;
 use crate::formats::lamplight::FormatError;
+use crate::http::body::ReceiveError;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::rate_limit::LimitExceeded;
 use crate::store::{KeyKind, StoreError};
@@ -70,20 +71,10 @@ pub(super) enum Refusal {
         quoted(.0)
     )]
     ContentEncoding(String),
-    #[error("the body is larger than {BODY_BYTES_MAX} bytes: send fewer events in one request")]
-    TooLarge,
-    #[error(
-        "the body arrived too slowly: after the first 10 s, it must arrive at 4 KiB/s or faster. \
-         Send fewer events in one request, and retry"
-    )]
-    TooSlow,
-    #[error("the connection ended before the whole body arrived: retry")]
-    Disconnected,
-    #[error(
-        "overloaded: the server is receiving too many bytes at the moment. Retry after \
-         {retry_after_s} s"
-    )]
-    Overloaded { retry_after_s: u32 },
+    #[error(transparent)]
+    Body(#[from] ReceiveError),
+    #[error("the server stopped before it had read the body: retry")]
+    Stopped,
     #[error("the server is shutting down: retry after {retry_after_s} s")]
     ShuttingDown { retry_after_s: u32 },
     #[error(
@@ -126,11 +117,6 @@ impl Refusal {
         }
     }
 
-    /// Whether the rest of the body must be read before the answer is sent.
-    pub(super) fn leaves_body(&self) -> bool {
-        !matches!(self, Self::TooSlow | Self::Disconnected)
-    }
-
     pub(super) fn problem(self) -> Problem {
         let (status, code) = self.status();
         let problem = match &self {
@@ -164,8 +150,8 @@ impl Refusal {
     fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::RateLimited { limit, .. } => Some(limit.retry_after_s),
-            Self::Overloaded { retry_after_s }
-            | Self::ShuttingDown { retry_after_s }
+            Self::Body(error) => error.retry_after_s(),
+            Self::ShuttingDown { retry_after_s }
             | Self::DiskLow { retry_after_s }
             | Self::OverShare { retry_after_s, .. }
             | Self::Store(
@@ -177,10 +163,11 @@ impl Refusal {
 
     /// Whether the connection is closed after the answer.
     fn closes(&self) -> bool {
-        matches!(
-            self,
-            Self::ShuttingDown { .. } | Self::TooLarge | Self::TooSlow | Self::Disconnected
-        )
+        match self {
+            Self::ShuttingDown { .. } | Self::Stopped => true,
+            Self::Body(error) => error.closes(),
+            _ => false,
+        }
     }
 
     fn status(&self) -> (StatusCode, &'static str) {
@@ -200,17 +187,15 @@ impl Refusal {
             Self::ContentEncoding(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_unsupported")
             }
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::Body(error) => error.status(),
             Self::Format(error) => format_status(error),
-            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
-            Self::Disconnected => (StatusCode::BAD_REQUEST, "body_cut"),
-            Self::Overloaded { .. } | Self::Store(StoreError::Full { .. }) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "overloaded")
-            }
+            Self::Store(StoreError::Full { .. }) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::Store(StoreError::Down { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "not_writable")
             }
-            Self::ShuttingDown { .. } => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down"),
+            Self::ShuttingDown { .. } | Self::Stopped => {
+                (StatusCode::SERVICE_UNAVAILABLE, "shutting_down")
+            }
             Self::DiskLow { .. } => (StatusCode::SERVICE_UNAVAILABLE, "disk_low"),
             Self::OverShare { .. } => (StatusCode::SERVICE_UNAVAILABLE, "source_over_share"),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => {

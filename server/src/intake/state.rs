@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::budget::Budget;
 use super::client_info::ClientInfoPolicy;
 use super::source_shares::SourceShares;
+use crate::http::body::Receiver;
+use crate::http::client_address::ClientAddresses;
 use crate::http::shutdown::Shutdown;
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
@@ -16,8 +17,9 @@ use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
 
-/// Memory for bodies that are being received, in bytes.
-const RECEIVING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Memory for bodies until they are on disk, in bytes, and what is kept for small ones.
+const BODIES_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const SMALL_BODIES_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bodies that are decompressed at the same time. Each may take 8 MiB.
 const DECOMPRESSING_MAX: usize = 4;
 
@@ -32,8 +34,8 @@ pub struct IntakeState {
     pub(super) shutdown: Arc<Shutdown>,
     /// How much each source sent recently.
     pub(crate) shares: SourceShares,
-    /// Memory for bodies that are being received.
-    pub(super) receiving: Budget,
+    /// Receives bodies.
+    pub(super) bodies: Receiver,
     /// One permit for each body that may be decompressed at the same time.
     pub(super) decompressing: Arc<Semaphore>,
     /// Requests that wait until their payload is on disk.
@@ -49,6 +51,7 @@ impl IntakeState {
         payload_queue: Arc<dyn PayloadQueue>,
         keyring: Arc<Keyring>,
         client_info: ClientInfoPolicy,
+        addresses: Arc<ClientAddresses>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         disk: Arc<DiskSpace>,
@@ -58,12 +61,17 @@ impl IntakeState {
             payload_queue,
             keyring,
             client_info,
+            shares: SourceShares::default(),
+            bodies: Receiver::new(
+                BODIES_BYTES_MAX,
+                SMALL_BODIES_BYTES_MAX,
+                addresses,
+                Arc::clone(&clock),
+            ),
             clock,
             entropy,
             disk,
             shutdown,
-            shares: SourceShares::default(),
-            receiving: Budget::new(RECEIVING_BYTES_MAX),
             decompressing: Arc::new(Semaphore::new(DECOMPRESSING_MAX)),
             in_flight: InFlight::default(),
             throughput: Throughput::default(),

@@ -18,6 +18,8 @@ pub struct ClockGuard {
     /// Where it is kept. Without a file, it is forgotten at the end of the process.
     file: Option<PathBuf>,
     state: Mutex<State>,
+    /// Held while the file is written, because the task and the API both write it.
+    saving: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +35,7 @@ struct State {
 impl ClockGuard {
     /// Keeps what is known in `file`.
     pub fn in_file(file: PathBuf) -> Self {
-        Self { file: Some(file), state: Mutex::default() }
+        Self { file: Some(file), ..Self::default() }
     }
 
     /// What is known now, if the clock was observed already.
@@ -74,6 +76,7 @@ impl ClockGuard {
     /// # Errors
     /// When the file cannot be written. The next call tries again.
     pub fn save_due(&self) -> io::Result<()> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(file), Some((known, uptime_ms))) = (&self.file, self.due()) else {
             return Ok(());
         };
@@ -129,6 +132,22 @@ mod tests {
     use crate::retention::known_time::JUMP_MS_MAX;
 
     const NOW: i64 = 1_700_000_000_000;
+
+    #[test]
+    fn the_task_and_the_api_can_write_the_file_at_the_same_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let guard = ClockGuard::in_file(dir.path().join("clock"));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for turn in 0..100 {
+                        guard.trust(NOW + turn);
+                        guard.save_due().unwrap();
+                    }
+                });
+            }
+        });
+    }
 
     #[test]
     fn what_is_known_survives_a_restart_and_a_damaged_file_is_as_none() {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,10 +14,13 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::Demo;
+use crate::http::body::{BodyLimits, Credentials};
 use crate::http::credentials;
 use crate::http::listen::CloseWithoutAnswer;
 use crate::http::problem::Problem;
 
+/// What the address of faults accepts.
+const LIMITS: BodyLimits = BodyLimits { bytes_max: 1024, advice: "send a fault" };
 /// The longest delay, in milliseconds.
 const DELAY_MS_MAX: u64 = 60_000;
 
@@ -82,6 +85,16 @@ pub async fn apply_fault(State(demo): State<Arc<Demo>>, request: Request, next: 
 #[derive(Debug)]
 pub struct DemoToken(());
 
+impl Credentials for DemoToken {
+    fn key_id(&self) -> &'static str {
+        "demo"
+    }
+
+    fn is_of_backend(&self) -> bool {
+        false
+    }
+}
+
 impl FromRequestParts<Arc<Demo>> for DemoToken {
     type Rejection = Problem;
 
@@ -107,13 +120,15 @@ pub async fn fault(_: DemoToken, State(demo): State<Arc<Demo>>) -> Response {
 /// `POST /demo/faults`: sets the fault.
 ///
 /// # Errors
-/// A 400 when the body is not a fault.
+/// A 400 when the body is not a fault, or the error of a body that was not received.
 pub async fn set_fault(
-    _: DemoToken,
+    token: DemoToken,
     State(demo): State<Arc<Demo>>,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let fault: Fault = serde_json::from_slice(&body).map_err(|error| {
+    let (head, _) = request.into_parts();
+    let body = demo.bodies.receive(&head, &token, &LIMITS).await?;
+    let fault: Fault = serde_json::from_slice(&body.bytes).map_err(|error| {
         Problem::new(
             StatusCode::BAD_REQUEST,
             "fault_not_known",

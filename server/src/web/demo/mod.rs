@@ -11,6 +11,7 @@ use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 
 use crate::app::App;
+use crate::http::body::Receiver;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
 use crate::store::{Key, KeyKind};
@@ -23,7 +24,6 @@ pub use fault::{DemoToken, Fault, Mode, apply_fault, fault, set_fault};
 pub use page::{file, index};
 
 /// The state of the demo.
-#[derive(Debug)]
 pub struct Demo {
     /// What the page needs to send and query events.
     config_json: String,
@@ -31,6 +31,8 @@ pub struct Demo {
     token: String,
     /// The current fault of intake.
     fault: std::sync::Mutex<Fault>,
+    /// Receives bodies.
+    bodies: Arc<Receiver>,
 }
 
 impl Demo {
@@ -43,7 +45,8 @@ impl Demo {
         app.keyring.put(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
         let config_json =
             serde_json::json!({ "url": "", "key": write_key, "token": token }).to_string();
-        Ok(Self { config_json, token, fault: std::sync::Mutex::default() })
+        let bodies = Arc::clone(&app.bodies);
+        Ok(Self { config_json, token, fault: std::sync::Mutex::default(), bodies })
     }
 }
 

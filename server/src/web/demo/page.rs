@@ -1,10 +1,10 @@
 //! The files of the demo page, which `cargo xtask build` builds and embeds in the binary.
 
-use axum::extract::Path;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use rust_embed::RustEmbed;
 
+use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 
 #[derive(RustEmbed)]
@@ -29,7 +29,7 @@ pub async fn index() -> Response {
 ///
 /// # Errors
 /// A 404 when the demo has no such file.
-pub async fn file(Path(path): Path<String>) -> Result<Response, Problem> {
+pub async fn file(PathText(path): PathText) -> Result<Response, Problem> {
     let file = Files::get(&path).ok_or_else(|| {
         Problem::not_found(format!("the demo has no file {}: open /demo/", quoted(&path)))
     })?;

@@ -1,10 +1,7 @@
-//! The answers when a disk fails, memory runs out, an event was deleted, or too many clients
-//! connect. All tests but the last compose the server in this process, where a disk can fail.
+//! The answers when a disk fails, memory runs out, or an event was deleted. The tests compose the
+//! server in this process, where a disk can fail.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,7 +24,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::harness::{ADMIN_TOKEN, Reply, Server, WRITE_KEY, agent, command, now, reply};
+use crate::harness::{ADMIN_TOKEN, Reply, WRITE_KEY, agent, now, reply};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -67,7 +64,8 @@ impl Inside {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = watch::channel(false);
         let router = router::router(&app, None);
-        runtime.spawn(listen::serve(listener, router, stopped, Duration::ZERO));
+        let addresses = Arc::clone(&app.addresses);
+        runtime.spawn(listen::serve(listener, router, stopped, Duration::ZERO, addresses));
         Self { runtime, app, url, _stop: stop }
     }
 
@@ -215,38 +213,4 @@ fn an_event_that_retention_deleted_is_410() {
     server.runtime.block_on(server.app.storage.events.prune(keep)).unwrap();
     let gone = server.read(&path);
     assert_eq!((gone.status, gone.problem().as_str()), (410, "removed"));
-}
-
-/// The real server with a limit on open files that allows it the smallest number of connections.
-fn with_64_connections(data: &Path) -> Server {
-    let inner = command("serve", data);
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -n 320 && exec \"$0\" \"$@\""]).arg(inner.get_program());
-    limited.args(inner.get_args()).stdin(Stdio::null());
-    limited.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    Server::start(limited)
-}
-
-#[test]
-fn a_connection_over_the_limit_waits_until_another_one_ends() {
-    let dir = tempfile::tempdir().unwrap();
-    let server = with_64_connections(dir.path());
-    let send = |stream: &mut TcpStream| {
-        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    };
-    let answers = |stream: &mut TcpStream, timeout: Duration| {
-        stream.set_read_timeout(Some(timeout)).unwrap();
-        stream.read(&mut [0; 12]).is_ok_and(|read| read > 0)
-    };
-    let connect = || TcpStream::connect(server.address()).unwrap();
-    let mut taken: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
-    for stream in &mut taken {
-        send(stream);
-        assert!(answers(stream, Duration::from_secs(20)));
-    }
-    let mut late = connect();
-    send(&mut late);
-    assert!(!answers(&mut late, Duration::from_millis(1_500)), "the limit is reached");
-    drop(taken.pop());
-    assert!(answers(&mut late, Duration::from_secs(20)), "another connection has ended");
 }

@@ -2,7 +2,9 @@
 
 mod access;
 mod answers;
+mod bodies;
 mod clock;
+mod connections;
 mod corrected;
 mod counting;
 mod cross_origin;
@@ -17,6 +19,7 @@ mod limits;
 mod live;
 mod logging;
 mod odd_json;
+mod odd_requests;
 mod panics;
 mod places;
 mod proxied;

@@ -11,7 +11,7 @@ use lamplight_server::store::sqlite::WriterLimits;
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
     Key, KeyKind, LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage,
-    RefusedQuery, SqlError, SqlQuery, SqlTable, Storage, Totals,
+    RefusedQuery, SourceTotals, SqlError, SqlQuery, SqlTable, Storage, Totals,
 };
 use serde_json::json;
 use tokio::sync::watch;
@@ -40,6 +40,10 @@ impl Reader for Latched {
 
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
         self.reader.totals(now_ms)
+    }
+
+    fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
+        self.reader.sources()
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {

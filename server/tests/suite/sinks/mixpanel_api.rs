@@ -106,7 +106,7 @@ impl MixpanelApi {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(listen::serve(listener, router, stopped, Duration::ZERO));
+        tokio::spawn(listen::serve(listener, router, stopped, Duration::ZERO, Arc::default()));
         Self { url, shared, _stop: stop }
     }
 

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use proptest::prelude::*;
 use rusqlite::{Connection, ErrorCode, params};
 
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("../../../../../migrations/sqlite/week/V1__events.sql"),
     include_str!("../../../../../migrations/sqlite/week/V2__runs.sql"),
+    include_str!("../../../../../migrations/sqlite/week/V3__profile_versions.sql"),
     include_str!("../../../../../migrations/sqlite/week/V4__scopes.sql"),
 ];
 

@@ -4,10 +4,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// The header to which a proxy appends the address that it received the request from.
-const FORWARDED_FOR: &str = "x-forwarded-for";
+pub(super) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Most proxies of one request that are evaluated.
 const HOPS_MAX: usize = 16;
 
@@ -91,7 +91,7 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(address))
     }
 
@@ -135,7 +135,7 @@ mod tests {
         let networks = trusted.iter().map(|text| text.parse().unwrap()).collect();
         let headers = lines
             .iter()
-            .map(|line| (FORWARDED_FOR.parse().unwrap(), HeaderValue::from_str(line).unwrap()))
+            .map(|line| (FORWARDED_FOR, HeaderValue::from_str(line).unwrap()))
             .collect();
         TrustedProxies::new(networks).client(peer.parse().unwrap(), &headers).to_string()
     }
