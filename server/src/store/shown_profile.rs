@@ -22,10 +22,10 @@ struct Form<'a> {
     experiments: BTreeMap<String, &'a RawValue>,
 }
 
-fn members<'a>(
+fn members(
     subject: Subject,
-    members: BTreeMap<String, &'a RawValue>,
-) -> impl Iterator<Item = (WordName, Box<str>)> + use<'a> {
+    members: BTreeMap<String, &RawValue>,
+) -> impl Iterator<Item = (WordName, Box<str>)> {
     members.into_iter().map(move |(name, json)| ((subject, name), json.get().into()))
 }
 
@@ -65,6 +65,7 @@ impl ShownProfile {
     }
 
     /// What has to change in this one to get `next`.
+    #[must_use]
     pub fn change_to(&self, next: &Self) -> Self {
         let gone = self.0.keys().filter(|name| !next.0.contains_key(name));
         let gone = gone.map(|name| (name.clone(), REMOVED.into()));

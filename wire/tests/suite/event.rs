@@ -198,13 +198,16 @@ fn object_of(bytes: usize, rest: &str) -> String {
     format!(r#"{{{rest}"x":"{}"}}"#, "x".repeat(bytes - rest.len() - 8))
 }
 
+/// Makes JSON of this many bytes.
+type JsonOfSize<'a> = &'a dyn Fn(usize) -> String;
+
 #[test]
 fn every_member_has_a_limit_that_is_named_in_what_is_refused() {
     let text = |bytes: usize| format!(r#""{}""#, "n".repeat(bytes));
     let context = |bytes| object_of(bytes, "");
     let monitor = |bytes| object_of(bytes, r#""kind":"increment","#);
     let digits = |bytes| "7".repeat(bytes);
-    let cases: [(&str, usize, &dyn Fn(usize) -> String); 7] = [
+    let cases: [(&str, usize, JsonOfSize<'_>); 7] = [
         ("session", limits::SESSION_BYTES_MAX, &text),
         ("user.id", limits::USER_ID_UNITS_MAX, &text),
         ("user.anonymous_id", limits::USER_ID_UNITS_MAX, &text),

@@ -37,7 +37,7 @@ struct Touched {
     stored: StoredProfile,
     /// What its newest version shows, once it was needed.
     shown: Option<ShownProfile>,
-    is_touched: bool,
+    is_written: bool,
     changed: BTreeSet<WordName>,
 }
 
@@ -49,7 +49,7 @@ impl Touched {
         if is_behind {
             stored.revision = newest + 1;
         }
-        Self { stored, shown: None, is_touched: is_behind, changed: BTreeSet::new() }
+        Self { stored, shown: None, is_written: is_behind, changed: BTreeSet::new() }
     }
 
     fn words(&mut self) -> &mut Profile {
@@ -75,7 +75,7 @@ impl Touched {
             return;
         }
         self.changed.extend(changed);
-        self.is_touched = true;
+        self.is_written = true;
         let shown = self.words().shown();
         if shown != before {
             self.stored.revision += 1;
@@ -123,26 +123,21 @@ impl<'a> Profiles<'a> {
         let week = Week::of_ms(plan.received_ms);
         let note = ProfileNote::read(&columns.name, columns.properties_json.as_deref());
         let known = &mut self.known;
-        let touched = match self.touched.get_mut(&key) {
-            Some(touched) => touched,
-            None => {
-                let stored = match known.remove(&key) {
-                    Some(stored) => stored,
-                    // Most users have no profile.
-                    None if note.is_none() => return None,
-                    None => StoredProfile {
-                        revision: 0,
-                        is_empty: true,
-                        week,
-                        latest: None,
-                        words: None,
-                    },
-                };
-                self.touched.entry(key).or_insert(Touched::new(stored))
-            }
+        let touched = if let Some(touched) = self.touched.get_mut(&key) {
+            touched
+        } else {
+            let stored = match known.remove(&key) {
+                Some(stored) => stored,
+                // Most users have no profile.
+                None if note.is_none() => return None,
+                None => {
+                    StoredProfile { revision: 0, is_empty: true, week, latest: None, words: None }
+                }
+            };
+            self.touched.entry(key).or_insert(Touched::new(stored))
         };
         if touched.stored.week < week {
-            (touched.stored.week, touched.is_touched) = (week, true);
+            (touched.stored.week, touched.is_written) = (week, true);
         }
         if let Some(note) = note {
             touched.say(&note, SaidAt::new(event.id, columns.time_ms, plan.received_ms));
@@ -156,7 +151,7 @@ impl<'a> Profiles<'a> {
 
     /// Everything that changed, and the versions that rows refer to.
     pub(super) fn into_writes(self) -> (Vec<ProfileWrite<'a>>, Vec<VersionWrite<'a>>) {
-        let touched = self.touched.into_iter().filter(|(_, it)| it.is_touched);
+        let touched = self.touched.into_iter().filter(|(_, it)| it.is_written);
         let write = |(key, Touched { stored, changed, .. }): (ProfileKey<'a>, Touched)| {
             let words = stored.words.unwrap_or_default();
             let word = |name: WordName| {

@@ -127,19 +127,16 @@ pub(crate) fn outdated(store: &Connection, row: &EventRow) -> rusqlite::Result<V
 pub(super) fn save(store: &Connection, profiles: &[ProfileWrite<'_>]) -> rusqlite::Result<()> {
     for write in profiles {
         let key = write.key.to_string();
-        let id = match State::find(store, &key)? {
-            Some(state) => {
-                update(store, &state, write)?;
-                state.id
-            }
-            None => {
-                store
-                    .prepare_cached(
-                        "INSERT INTO profile_states (key, revision, empty, week) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![key, write.revision, write.is_empty, write.week.number()])?;
-                store.last_insert_rowid()
-            }
+        let id = if let Some(state) = State::find(store, &key)? {
+            update(store, &state, write)?;
+            state.id
+        } else {
+            store
+                .prepare_cached(
+                    "INSERT INTO profile_states (key, revision, empty, week) VALUES (?1, ?2, ?3, ?4)",
+                )?
+                .execute(params![key, write.revision, write.is_empty, write.week.number()])?;
+            store.last_insert_rowid()
         };
         for (name, word) in &write.words {
             save_word(store, id, name, word.as_ref())?;

@@ -119,7 +119,7 @@ async fn profiles(store: &SqliteStore) -> Vec<Option<String>> {
             filter: EventFilter::default(),
             rows_max: 10_000,
             bytes_max: 1 << 26,
-            time_max: Duration::from_secs(60),
+            time_max: Duration::from_mins(1),
         };
         let table = store.sql(sql).await.unwrap().unwrap();
         let rows: Vec<Vec<Value>> = serde_json::from_str(&table.rows_json).unwrap();
@@ -173,9 +173,9 @@ async fn weeks_in_turn_take_little_more_than_one_after_the_other() {
     let store = open(dir.path());
     let mut sent = 0;
     for n in 0..200_u64 {
-        let set = if n < 2 { large() } else { json!({ "n": n }) };
+        let traits = if n < 2 { large() } else { json!({ "n": n }) };
         let at = NOW + i64::try_from(n).unwrap() + i64::try_from(n % 2).unwrap() * WEEK_MS;
-        let body = json!([numbered(n + 1, identify(&set))]).to_string();
+        let body = json!([numbered(n + 1, identify(&traits))]).to_string();
         sent += body.len() as u64;
         store.apply(vec![payload(u128::from(n) + 1, at, body)], at).await.unwrap();
     }
