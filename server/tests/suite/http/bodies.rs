@@ -145,15 +145,16 @@ fn a_chunked_body_without_an_end_that_nobody_wants_is_read_within_limits() {
 fn a_body_of_the_api_that_stops_arriving_is_408_whatever_the_route() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
-    let mut open = Vec::new();
-    for (method, path) in [
-        ("POST", "/api/query"),
-        ("POST", "/api/keys"),
-        ("PATCH", "/api/keys/x"),
-        ("POST", "/api/replay"),
-        ("POST", "/api/deliveries/retry"),
-    ] {
-        for length in ["content-length: 1000", "transfer-encoding: chunked"] {
+    // Not all at once, because a token has six places for changes.
+    for length in ["content-length: 1000", "transfer-encoding: chunked"] {
+        let mut open = Vec::new();
+        for (method, path) in [
+            ("POST", "/api/query"),
+            ("POST", "/api/keys"),
+            ("PATCH", "/api/keys/x"),
+            ("POST", "/api/replay"),
+            ("POST", "/api/deliveries/retry"),
+        ] {
             let request = format!(
                 "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
                  {length}\r\n\r\n1\r\n"
@@ -162,13 +163,13 @@ fn a_body_of_the_api_that_stops_arriving_is_408_whatever_the_route() {
             stream.write_all(request.as_bytes()).unwrap();
             open.push((path, stream));
         }
-    }
-    std::thread::sleep(Duration::from_secs(9));
-    for (path, mut stream) in open {
-        let (head, body) = answer(&mut stream);
-        assert!(head.starts_with("HTTP/1.1 408 "), "{path}: {head}");
-        assert!(body.contains("body_timeout"), "{body}");
-        assert!(closes(&mut stream, AT_ONCE), "{path}");
+        std::thread::sleep(Duration::from_secs(9));
+        for (path, mut stream) in open {
+            let (head, body) = answer(&mut stream);
+            assert!(head.starts_with("HTTP/1.1 408 "), "{path}: {head}");
+            assert!(body.contains("body_timeout"), "{body}");
+            assert!(closes(&mut stream, AT_ONCE), "{path}");
+        }
     }
 }
 
