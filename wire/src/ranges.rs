@@ -117,12 +117,11 @@ impl Ranges {
     /// The numbers of the set that are above `after` and at most `last`.
     #[must_use]
     pub fn within(&self, after: u64, last: u64) -> Self {
-        let first = self.0.partition_point(|range| range.1 <= after);
+        let from = after.saturating_add(1);
+        let first = self.0.partition_point(|range| range.1 < from);
         let ranges = self.0.get(first..).unwrap_or_default().iter();
-        let ranges = ranges.take_while(|range| range.0 <= last);
-        Self(
-            ranges.map(|range| (range.0.max(after.saturating_add(1)), range.1.min(last))).collect(),
-        )
+        let ranges = ranges.take_while(|range| from <= last && range.0 <= last);
+        Self(ranges.map(|range| (range.0.max(from), range.1.min(last))).collect())
     }
 
     /// The numbers from 1 up to but not including `end` that are not in the set.
