@@ -34,8 +34,8 @@ use crate::http::path_text::PathText;
 /// let routes = ApiRoutes::default().get("/api/example", handler);
 /// ```
 ///
-/// Nor does a handler that takes a body in another way than [`JsonBody`](super::JsonBody) and
-/// [`SmallBody`](super::SmallBody), which keep to limits:
+/// Nor does a handler that takes a body in another way than [`JsonBody`] and
+/// [`SmallBody`], which keep to limits:
 ///
 /// ```
 /// use lamplight_server::api::{Admin, ApiRoutes, SmallBody};

@@ -101,7 +101,7 @@ pub(crate) fn column(file: &str, event: &str) -> String {
     )
 }
 
-/// Adds the function that [`column`] calls.
+/// Adds the function that [`column()`] calls.
 pub(crate) fn add_function(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
