@@ -24,6 +24,8 @@ pub struct ClockGuard {
 
 #[derive(Debug, Default)]
 struct State {
+    /// What an earlier process knew, until the first observation.
+    earlier: Option<KnownTime>,
     /// Nothing before the first observation.
     known: Option<KnownTime>,
     /// How long the process had run at the last observation, in milliseconds.
@@ -50,18 +52,20 @@ impl ClockGuard {
         state.saved_uptime_ms = None;
     }
 
-    /// Begins with what the file holds, or else with the time of what was last received.
-    pub(super) fn begin(&self, received_ms: Option<i64>) {
+    /// Begins with what the file holds, or else with the time of what was last received, and returns
+    /// that. It is not known before the clock was compared with it.
+    pub(super) fn begin(&self, received_ms: Option<i64>) -> Option<KnownTime> {
         let saved = self.file.as_deref().and_then(read);
-        let mut state = self.lock();
-        state.known = state.known.or(saved).or(received_ms.map(KnownTime::certain));
+        let earlier = saved.or(received_ms.map(KnownTime::certain));
+        self.lock().earlier = earlier;
+        earlier
     }
 
     /// Observes the clock after the process has run for `uptime_ms`. Returns what is known.
     pub(super) fn observe(&self, now_ms: i64, uptime_ms: i64) -> KnownTime {
         let mut state = self.lock();
         let passed_ms = uptime_ms.saturating_sub(state.uptime_ms).max(0);
-        let before = state.known.unwrap_or(KnownTime::certain(now_ms));
+        let before = state.known.or(state.earlier).unwrap_or(KnownTime::certain(now_ms));
         let known = before.observe(now_ms, passed_ms);
         if before.doubt.is_some() != known.doubt.is_some() {
             state.saved_uptime_ms = None;
@@ -163,6 +167,7 @@ mod tests {
         first.observe(NOW, 0);
         first.save_due().unwrap();
         let later = NOW + JUMP_MS_MAX + 1;
+        assert_eq!(open().known(), None, "the clock was not compared with it yet");
         assert!(open().observe(later, 0).doubt.is_some());
         std::fs::write(&file, "{").unwrap();
         assert_eq!(open().observe(later, 0), KnownTime::certain(later));

@@ -101,13 +101,14 @@ impl Retention {
 
     /// Observes the clock, and logs when doubt about it begins and ends.
     async fn known_time(&self, now_ms: i64, uptime_ms: i64) -> Result<KnownTime, StoreError> {
-        let is_first = self.clock_guard.known().is_none();
+        let mut before = self.clock_guard.known();
+        let is_first = before.is_none();
         if is_first {
             let received_ms = self.last_received_ms().await?;
             let clock_guard = Arc::clone(&self.clock_guard);
-            run_blocking(move || clock_guard.begin(received_ms)).await;
+            before = run_blocking(move || clock_guard.begin(received_ms)).await;
         }
-        let before = self.clock_guard.known().and_then(|known| known.doubt);
+        let before = before.and_then(|known| known.doubt);
         let known = self.clock_guard.observe(now_ms, uptime_ms);
         match (before, known.doubt) {
             (before, Some(Doubt { ahead_ms, .. })) if is_first || before.is_none() => {
