@@ -23,7 +23,11 @@ pub(super) fn ask(server: &Server, request: &[u8]) -> (TcpStream, String, String
 
 /// Reads one answer. Both parts are empty if none comes.
 pub(super) fn answer(stream: &mut TcpStream) -> (String, String) {
-    stream.set_read_timeout(Some(AT_ONCE)).unwrap();
+    answer_within(stream, AT_ONCE)
+}
+
+fn answer_within(stream: &mut TcpStream, timeout: Duration) -> (String, String) {
+    stream.set_read_timeout(Some(timeout)).unwrap();
     let mut bytes = Vec::new();
     let mut part = [0; 16 * 1024];
     loop {
@@ -165,7 +169,7 @@ fn a_body_of_the_api_that_stops_arriving_is_408_whatever_the_route() {
         }
         std::thread::sleep(Duration::from_secs(9));
         for (path, mut stream) in open {
-            let (head, body) = answer(&mut stream);
+            let (head, body) = answer_within(&mut stream, Duration::from_secs(20));
             assert!(head.starts_with("HTTP/1.1 408 "), "{path}: {head}");
             assert!(body.contains("body_timeout"), "{body}");
             assert!(closes(&mut stream, AT_ONCE), "{path}");
