@@ -38,16 +38,16 @@ use crate::http::path_text::PathText;
 /// [`SmallBody`], which keep to limits:
 ///
 /// ```
-/// use lamplight_server::api::{Admin, ApiRoutes, SmallBody};
+/// use lamplight_server::api::{Admin, ApiRoutes, SmallBody, cost};
 ///
-/// async fn handler(_: Admin, _: SmallBody) {}
+/// async fn handler(_: Admin<cost::Change>, _: SmallBody) {}
 /// let routes = ApiRoutes::default().post("/api/example", handler);
 /// ```
 ///
 /// ```compile_fail
-/// use lamplight_server::api::{Admin, ApiRoutes};
+/// use lamplight_server::api::{Admin, ApiRoutes, cost};
 ///
-/// async fn handler(_: Admin, _: axum::body::Bytes) {}
+/// async fn handler(_: Admin<cost::Change>, _: axum::body::Bytes) {}
 /// let routes = ApiRoutes::default().post("/api/example", handler);
 /// ```
 #[derive(Debug, Default)]
