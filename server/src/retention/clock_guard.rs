@@ -52,8 +52,8 @@ impl ClockGuard {
         state.saved_uptime_ms = None;
     }
 
-    /// Begins with what the file holds, or else with the time of what was last received, and returns
-    /// that. It is not known before the clock was compared with it.
+    /// Begins with what the file holds, or else with the time of what was last received, and
+    /// returns that. It is not known before the clock was compared with it.
     pub(super) fn begin(&self, received_ms: Option<i64>) -> Option<KnownTime> {
         let saved = self.file.as_deref().and_then(read);
         let earlier = saved.or(received_ms.map(KnownTime::certain));
