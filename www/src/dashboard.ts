@@ -77,6 +77,7 @@ class Dashboard {
   #handle(message: Message): void {
     switch (message.kind) {
       case 'making':
+      case 'unstored':
       case 'returned':
       case 'status':
       case 'adopted':
