@@ -21,14 +21,18 @@ export function objectJson(
   let text = ''
   let lost: string | undefined
   try {
-    plainRoom = bytesMax
-    if (typeof value === 'object' && isPlain(value, 0)) text = ascii(JSON.stringify(value))
+    isAscii = true
+    if (typeof value === 'object' && roomAfter(value, 0, bytesMax) >= 0) {
+      text = JSON.stringify(value)
+      if (!isAscii) text = ascii(text)
+    }
   } catch {
-    // There is too much, or a getter threw.
+    // A getter threw.
   }
   try {
     // The escape of half a surrogate pair.
-    if (!text || text.includes('\\ud')) text = written({ [what]: value }, what, bytesMax, (why) => (lost ||= why))
+    if (!text || (!isAscii && text.includes('\\ud')))
+      text = written({ [what]: value }, what, bytesMax, (why) => (lost ||= why))
     if (text[0] !== '{') {
       lost = `${what} must be an object`
       text = `{"value":${text}}`
@@ -37,6 +41,7 @@ export function objectJson(
     // There is too much.
     text = ''
   }
+  isAscii = false
   const isKept = text && text.length <= bytesMax
   if (!isKept) lost = `${what} is too large`
   if (lost) report(lost)
@@ -44,49 +49,56 @@ export function objectJson(
 }
 
 /**
- * How much more `isPlain` may find. A getter that makes it convert another value only changes which
- * of the two ways is taken.
+ * Whether each text that `roomAfter` found is ASCII. Then the text of the object is, too, and nobody
+ * has to look through it again. False between conversions, so that a getter which makes one only
+ * changes which of the two ways the other takes.
  */
-let plainRoom: number
+let isAscii: boolean
 
-/** Whether JSON.stringify writes an object as it is. Throws if there is too much. */
+/**
+ * How much room an object leaves, which JSON.stringify writes as it is. Negative if there is too
+ * much, and NaN for what JSON.stringify does not write as it is: then nothing else was looked at.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: it takes anything.
-function isPlain(object: any, depth: number): boolean {
-  if (depth === DEPTH_MAX || typeof object.toJSON === 'function') return false
+function roomAfter(object: any, depth: number, room: number): number {
+  if (depth === DEPTH_MAX || typeof object.toJSON === 'function') return Number.NaN
   if (Array.isArray(object)) {
     // A sparse array is written with all its holes.
-    room(object.length)
-    for (let at = 0; at < object.length; at += 1) if (!isPlainMember(object[at], depth)) return false
-    return true
+    room -= object.length
+    for (let at = 0; room >= 0 && at < object.length; at += 1) room = roomAfterMember(object[at], depth, room)
+    return room
   }
-  if (object.constructor !== Object) return false
+  if (Object.getPrototypeOf(object) !== Object.prototype) return Number.NaN
   for (const key in object) {
-    room(key.length)
-    if (!isPlainMember(object[key], depth)) return false
+    room -= key.length
+    if (room >= 0) checkAscii(key, key.length)
+    room = roomAfterMember(object[key], depth, room)
+    if (!(room >= 0)) break
   }
-  return true
+  return room
 }
 
-function isPlainMember(value: unknown, depth: number): boolean {
+function roomAfterMember(value: unknown, depth: number, room: number): number {
   switch (typeof value) {
-    case 'string':
-      room(value.length)
-      return true
+    case 'string': {
+      const { length } = value
+      if (length <= room) checkAscii(value, length)
+      return room - length
+    }
     case 'number':
     case 'boolean':
     case 'undefined':
-      room(1)
-      return true
+      return room - 1
     case 'object':
-      room(1)
-      return value === null || isPlain(value, depth + 1)
+      return value === null ? room - 1 : roomAfter(value, depth + 1, room - 1)
   }
-  return false
+  return Number.NaN
 }
 
-function room(bytes: number): void {
-  plainRoom -= bytes
-  if (plainRoom < 0) throw plainRoom
+/** A loop is the fastest way for a short text. */
+function checkAscii(text: string, length: number): void {
+  if (length > 40) isAscii &&= /^[\0-\x7f]*$/.test(text)
+  else for (let at = 0; isAscii && at < length; at += 1) isAscii = text.charCodeAt(at) < 128
 }
 
 /**

@@ -56,6 +56,63 @@ test('the text is ASCII, and half a surrogate pair becomes a replacement charact
   }
 })
 
+test('any plain object becomes the text of JSON.stringify in ASCII', () => {
+  const texts = [
+    '',
+    'plain',
+    ' ~!#[]',
+    '"',
+    '\\\\',
+    '\u0000',
+    '\n',
+    '\u007f',
+    'é',
+    '日本',
+    '💡',
+    '\u2028',
+    'x'.repeat(40),
+    'x'.repeat(41),
+  ]
+  texts.push(
+    ...['"', '\\\\', 'ü', '\t'].flatMap((odd) => [
+      `${'x'.repeat(39)}${odd}`,
+      `${'x'.repeat(60)}${odd}`,
+      `${odd}${'x'.repeat(60)}`,
+    ]),
+  )
+  let seed = 1
+  const random = (below) => {
+    seed = (Math.imul(seed, 0x5bd1e995) + 0x3039) >>> 0
+    return (seed >>> 8) % below
+  }
+  // Most texts are plain, so that each odd one is the only one of its object at times.
+  const text = () => texts[random(4) ? random(3) : random(texts.length)]
+  const any = (depth) => {
+    const kind = random(depth > 3 ? 5 : 7)
+    if (kind === 5) return Array.from({ length: random(4) }, () => any(depth + 1))
+    if (kind === 6) return object(depth + 1)
+    return [text(), random(1000) / 7, true, null, undefined][kind]
+  }
+  const object = (depth) => Object.fromEntries(Array.from({ length: random(4) }, () => [text(), any(depth)]))
+  const escaped = (json) =>
+    json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  for (let round = 0; round < 20_000; round += 1) {
+    const value = object(0)
+    assert.equal(objectJson('properties', value, assert.fail), escaped(JSON.stringify(value)))
+  }
+})
+
+test('the text is ASCII even if a getter converts another value meanwhile', () => {
+  const nested = () => objectJson('properties', { a: 'a' }, assert.fail)
+  const value = {
+    'ü': 'ü',
+    get a() {
+      return nested()
+    },
+  }
+  assert.equal(objectJson('properties', value, assert.fail), String.raw`{"\u00fc":"\u00fc","a":"{\"a\":\"a\"}"}`)
+})
+
 test('undefined and null become an empty text', () => {
   assert.equal(objectJson('properties', undefined, assert.fail), '')
   assert.equal(objectJson('properties', null, assert.fail), '')
@@ -131,12 +188,14 @@ test('over the limit nothing is kept, in a moment, whatever the value is', () =>
   let doubled = []
   for (let level = 0; level < 59; level += 1) doubled = { '': doubled, b: doubled }
   const generative = () => ({ toJSON: () => ({ a: generative(), b: generative() }) })
+  const hidden = () => Object.defineProperty({}, 'toJSON', { value: () => ({ a: hidden(), b: hidden() }) })
   for (const value of [
     linked[0],
     linked,
     doubled,
     { doubled, big: 1n },
     generative(),
+    hidden(),
     { text: '日'.repeat(20_000_000) },
     { text: '日'.repeat(20_000_000), big: 1n },
     { ['k'.repeat(20_000_000)]: 1 },
