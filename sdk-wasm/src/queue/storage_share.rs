@@ -9,8 +9,12 @@ const RESCAN_PART: usize = 8;
 const FIRST_SCAN_PART: usize = 64;
 /// With less than this part of the share left, a new event may soon not fit.
 const TIGHT_PART: usize = 4;
-/// How often a page scans again while it has events that do not fit, in milliseconds: other pages
-/// may have freed space.
+/// With less than this part of the share left, also a page that has little in storage makes room.
+const SCARCE_PART: usize = 8;
+/// A page that has less than this part of the share in storage cannot make room.
+const LITTLE_PART: usize = 64;
+/// How often a page scans again while it has events that do not fit, or writes although a good part
+/// of the share is taken, in milliseconds: other pages write, and free space, too.
 const RESCAN_MS: u64 = 1_000;
 
 /// How many bytes are taken, and by which pages. Keys count.
@@ -37,10 +41,14 @@ impl StorageShare {
         self.stored + self.foreign + bytes <= self.bytes_max
     }
 
-    /// Whether little of the share is left and this page could free a good part of it.
+    /// Whether little of the share is left and this page could free a good part of it. If very
+    /// little is left, many pages have a small part each.
     pub(super) fn is_tight(&self) -> bool {
-        let is_much = self.stored >= BYTES_MAX.min(self.bytes_max / RESCAN_PART);
-        is_much && self.stored + self.foreign > self.bytes_max - self.bytes_max / TIGHT_PART
+        let left = self.bytes_max.saturating_sub(self.stored + self.foreign);
+        let is_scarce = left < self.bytes_max / SCARCE_PART;
+        let part = if is_scarce { LITTLE_PART } else { RESCAN_PART };
+        let is_much = self.stored >= BYTES_MAX.min(self.bytes_max / part);
+        is_much && left < self.bytes_max / TIGHT_PART
     }
 
     pub(super) const fn needs_scan(&self) -> bool {
@@ -49,7 +57,10 @@ impl StorageShare {
 
     /// When to scan again although little was written, if at all.
     pub(super) fn rescan_due_ms(&self) -> Option<u64> {
-        (self.memory > 0 && self.foreign > 0).then_some(self.scanned_ms + RESCAN_MS)
+        let is_filling =
+            self.written_since_scan > 0 && self.stored + self.foreign > self.bytes_max / TIGHT_PART;
+        let has_no_room = self.memory > 0 && self.foreign > 0;
+        (is_filling || has_no_room).then_some(self.scanned_ms + RESCAN_MS)
     }
 
     pub(super) const fn scanned(&mut self, now_ms: u64, foreign: usize) {

@@ -100,11 +100,14 @@ fn while_the_server_fails_a_quarter_of_the_share_stays_free() {
 }
 
 #[test]
-fn a_page_with_little_in_storage_moves_nothing_out() {
-    let site = site();
-    site.borrow_mut().values.insert(StorageKeys::new("ll").event(OTHER, 1), "x".repeat(68_000));
-    for (events, blocks) in [(9, 0), (10, 1)] {
-        // An eighth of the share is 10,000 bytes.
+fn a_page_with_little_in_storage_moves_nothing_out_while_an_eighth_is_free() {
+    // An eighth of the share is 10,000 bytes, and a sixty-fourth is 1,250.
+    for (foreign, events, blocks) in
+        [(59_900, 9, 0), (59_900, 10, 1), (70_500, 1, 0), (70_500, 2, 1)]
+    {
+        let site = site();
+        let key = StorageKeys::new("ll").event(OTHER, 1);
+        site.borrow_mut().values.insert(key, "x".repeat(foreign));
         let options = Options { storage_bytes_max: 80_000, ..Options::default() };
         let mut page = FullPage::open(&site, options);
         page.server = Some(status(500));
@@ -113,8 +116,8 @@ fn a_page_with_little_in_storage_moves_nothing_out() {
             page.track_bytes(1_000 - key + 1 - seq.to_string().len());
         }
         page.advance(3_000);
-        assert_eq!(site.borrow().blocks.len(), blocks, "{events} events");
-        site.borrow_mut().values.retain(|key, _| key.contains(&OTHER.to_string()));
+        let found = site.borrow().blocks.len();
+        assert_eq!(found, blocks, "{events} events beside {foreign} bytes");
         page.event(PageEvent::Frozen);
     }
 }
