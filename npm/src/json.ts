@@ -49,7 +49,7 @@ export function objectJson(
 }
 
 /**
- * Whether each text that `roomAfter` found is ASCII. Then the text of the object is, too, and nobody
+ * Whether each text that `roomAfter` found is ASCII. Then so is the text of the object, and nobody
  * has to look through it again. False between conversions, so that a getter which makes one only
  * changes which of the two ways the other takes.
  */
