@@ -1,5 +1,5 @@
-// The real Prometheus scrapes the real server. Every expression of the dashboard has data, and every
-// alert can be evaluated.
+// The real Prometheus scrapes the real server. Every expression of the dashboard has data, and
+// every alert can be evaluated.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
