@@ -98,3 +98,20 @@ fn sink(app: &App, row: SinkRow, now_ms: i64) -> SinkFigures {
 fn database(database: &dyn Database) -> DatabaseFigures {
     DatabaseFigures { is_up: database.is_up(), commits: database.commits() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_read_in_time_or_at_all_is_missing() {
+        let until = Instant::now() + READ_MAX;
+        let full = || StoreError::Full { queued_bytes: 1, retry_after_s: 1 };
+        assert_eq!(within(until, async { Ok(7) }).await, Some(7));
+        assert_eq!(within(until, async { Err::<u64, _>(full()) }).await, None);
+        let begun = Instant::now();
+        assert_eq!(within::<u64>(until, std::future::pending()).await, None);
+        assert_eq!(within::<u64>(until, std::future::pending()).await, None);
+        assert_eq!(begun.elapsed(), READ_MAX, "all readings together");
+    }
+}

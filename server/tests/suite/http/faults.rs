@@ -69,7 +69,7 @@ impl Inside {
         Self { runtime, app, url, _stop: stop }
     }
 
-    fn send(&self, body: &str) -> Reply {
+    pub(super) fn send(&self, body: &str) -> Reply {
         let url = format!("{}/v1/events?key={WRITE_KEY}", self.url);
         reply(agent().post(url).header("content-type", "text/plain").send(body).unwrap())
     }
