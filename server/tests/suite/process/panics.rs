@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use lamplight_server::metrics::process::{ProcessMetrics, ProcessedSums};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{ATTEMPTS_MAX, ParseError, Planner, Replayer, Worker};
 use lamplight_server::store::sqlite::{self, WriterLimits};
@@ -43,6 +44,7 @@ struct Stage {
     _dir: tempfile::TempDir,
     storage: Storage,
     clock: Arc<SetClock>,
+    metrics: Arc<ProcessMetrics>,
 }
 
 impl Stage {
@@ -51,7 +53,7 @@ impl Stage {
         let (intake, store) = (dir.path().join("intake.db"), dir.path().join("store.db"));
         let storage = sqlite::open(&intake, &store, WriterLimits::default(), Vec::new()).unwrap();
         let clock = Arc::new(SetClock(1_700_000_000_000.into()));
-        Self { _dir: dir, storage, clock }
+        Self { _dir: dir, storage, clock, metrics: Arc::default() }
     }
 
     async fn stage(&self, number: u128, body: &str) {
@@ -80,7 +82,7 @@ impl Stage {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
             planner: Arc::new(planner),
-            throughput: Arc::default(),
+            metrics: Arc::clone(&self.metrics),
         };
         worker.round().await.unwrap();
         self.clock.0.fetch_add(LATER_MS, Ordering::SeqCst);
@@ -104,6 +106,8 @@ async fn a_panic_while_one_payload_is_planned_delays_no_other_payload() {
     assert_eq!((backlog.payloads, backlog.failing, backlog.set_aside.payloads), (1, 1, 0));
     let error = backlog.last_error.unwrap();
     assert!(error.contains("the planner panicked: cannot plan"), "{error}");
+    let counts = ProcessedSums { payloads: 255, stored: 255, retried: 1, ..Default::default() };
+    assert_eq!(stage.metrics.sums(), counts);
 }
 
 #[tokio::test]
@@ -121,6 +125,9 @@ async fn a_payload_that_keeps_failing_is_set_aside_and_can_be_retried() {
         assert_eq!((aside.len(), aside[0].attempts), (1, ATTEMPTS_MAX));
         assert!(aside[0].error.contains(cause), "{}", aside[0].error);
         assert_eq!(queue.backlog().await.unwrap().payloads, 0);
+        let retried = u64::from(ATTEMPTS_MAX - 1);
+        let counts = ProcessedSums { retried, set_aside: 1, ..Default::default() };
+        assert_eq!(stage.metrics.sums(), counts);
         stage.round(Enrichers::default(), &stage.storage.events).await;
         assert_eq!(stage.stored().await, 0, "only an operator retries it");
         assert!(queue.retry(aside[0].metadata.id, stage.clock.now_ms()).await.unwrap());

@@ -1,0 +1,7 @@
+//! `GET /metrics`: its numbers, its forms, who may read it, and what is written about it.
+
+mod answers;
+mod faults;
+mod guide;
+mod rig;
+mod story;
