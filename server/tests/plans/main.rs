@@ -10,9 +10,10 @@ use rusqlite::Connection;
 
 mod delivering;
 mod everything;
+mod watching;
 
 /// Tables that may be read completely, and why that is little.
-const SMALL: [(&str, &str); 8] = [
+const SMALL: [(&str, &str); 10] = [
     ("totals", "one row"),
     ("keys", "a few rows, made by hand"),
     ("weeks", "a row a week"),
@@ -21,6 +22,8 @@ const SMALL: [(&str, &str); 8] = [
     ("sqlite_schema", "a row a table or index"),
     ("sinks", "a few rows, made by hand"),
     ("sources", "one row for each source that a key was made for"),
+    ("alert_states", "what is pending or firing: at most a few things for each rule"),
+    ("alert_notices", "at most 1,000 rows"),
 ];
 /// Statements that may begin at a table's first row, or sort, with how each begins and why it reads
 /// little.
