@@ -4,21 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::Places;
+use crate::figures::prometheus::NamedSources;
 use crate::http::body::Receiver;
 use crate::http::client_address::ClientAddresses;
 use crate::http::refusals::Refusals;
 use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
 use crate::keys::keyring::Keyring;
-use crate::metrics::throughput::Throughput;
+use crate::metrics::answers::Answers;
+use crate::metrics::process::ProcessMetrics;
+use crate::metrics::sink::SinkMetrics;
 use crate::retention::ClockGuard;
 use crate::store::Storage;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
 
-/// The throughput of each sink, by its name.
-pub type SinkThroughputs = HashMap<Arc<str>, Arc<Throughput>>;
+/// The metrics of each sink, by its name.
+pub type MetricsBySink = HashMap<Arc<str>, Arc<SinkMetrics>>;
 
 /// State that every request can reach. Intake uses only the part in [`App::intake`].
 pub struct App {
@@ -36,10 +39,16 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and keys.
     pub entropy: Arc<dyn Entropy>,
-    /// The throughput of the process stage.
-    pub process_throughput: Arc<Throughput>,
-    /// The throughput of each sink.
-    pub sink_throughputs: SinkThroughputs,
+    /// What processing did.
+    pub process_metrics: Arc<ProcessMetrics>,
+    /// What was delivered to each sink.
+    pub sink_metrics: MetricsBySink,
+    /// Counts of answers.
+    pub answers: Arc<Answers>,
+    /// The sources that metrics show by name.
+    pub named_sources: NamedSources,
+    /// When the process started, in milliseconds since 1970.
+    pub started_ms: i64,
     /// The places of API calls.
     pub places: Places,
     /// Counts of refused requests, for the log.
@@ -60,7 +69,7 @@ impl App {
     /// An app that uses these parts.
     pub fn new(
         storage: Storage,
-        sink_throughputs: SinkThroughputs,
+        sink_metrics: MetricsBySink,
         keyring: Keyring,
         client_info: ClientInfoPolicy,
         clock: Arc<dyn Clock>,
@@ -68,6 +77,7 @@ impl App {
         disk: Arc<DiskSpace>,
     ) -> Self {
         let (keyring, shutdown) = (Arc::new(keyring), Arc::<Shutdown>::default());
+        let started_ms = clock.now_ms();
         let refusals = Refusals::new(Arc::clone(&keyring), Arc::clone(&clock));
         let addresses = Arc::new(ClientAddresses::new(client_info.trusted_proxies.clone()));
         let bodies = Receiver::new(
@@ -94,8 +104,11 @@ impl App {
             addresses,
             clock,
             entropy,
-            process_throughput: Arc::default(),
-            sink_throughputs,
+            process_metrics: Arc::default(),
+            sink_metrics,
+            answers: Arc::default(),
+            named_sources: NamedSources::default(),
+            started_ms,
             places: Places::default(),
             refusals: Arc::new(refusals),
             disk,

@@ -58,6 +58,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod deliver;
+pub mod figures;
 pub mod formats;
 pub mod http;
 pub mod intake;

@@ -13,7 +13,7 @@ use crate::api::{self, ApiRoutes};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals;
-use crate::http::{body, cors, headers, request_form};
+use crate::http::{answers, body, cors, headers, request_form};
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -43,6 +43,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
         .layer(from_fn(body::hold))
+        .layer(from_fn_with_state(Arc::clone(&app.answers), answers::count))
 }
 
 /// The answer at every other address. A preflight request succeeds there, because only then can a
@@ -92,6 +93,7 @@ pub fn api_routes() -> ApiRoutes {
         .patch("/api/keys/{id}", api::change_key)
         .get("/api/replay", api::replays)
         .post("/api/replay", api::begin_replay)
+        .get("/metrics", api::metrics)
 }
 
 /// Health checks, without a token.

@@ -101,7 +101,7 @@ impl Server {
                 sink: sinks::open(&named.name, &named.config)?,
                 delivery_queue: Arc::clone(&self.storage.delivery_queue),
                 retry: named.config.retry(),
-                throughput: Arc::default(),
+                metrics: Arc::default(),
                 clock: Arc::clone(&self.clock),
                 entropy: Arc::clone(&self.entropy),
             })
@@ -112,11 +112,11 @@ impl Server {
     /// What requests can reach.
     pub fn app(&self, keys: impl IntoIterator<Item = Key>, deliverers: &[deliver::Worker]) -> App {
         let floor_bytes = u64::from(self.config.disk_floor_mib) << 20;
-        let sink_throughputs =
-            deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.throughput)));
+        let sink_metrics =
+            deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.metrics)));
         let app = App::new(
             self.storage.clone(),
-            sink_throughputs.collect(),
+            sink_metrics.collect(),
             Keyring::new(keys),
             self.config.client_info(),
             Arc::clone(&self.clock),
@@ -144,7 +144,7 @@ impl Server {
                 clock: Arc::clone(&self.clock),
                 entropy: Arc::clone(&self.entropy),
                 planner: Arc::clone(&self.enrichers) as _,
-                throughput: Arc::clone(&app.process_throughput),
+                metrics: Arc::clone(&app.process_metrics),
             };
             let name = format!("worker {number}");
             self.supervisor.spawn(name, background, worker.run(stop.clone()));

@@ -132,7 +132,7 @@ pub async fn queues(
         depth: waiting.requests,
         events: waiting.events,
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
-        ..StageJson::throughput(app.intake.throughput.sums(now_ms))
+        ..StageJson::throughput(app.intake.metrics.throughput.sums(now_ms))
     };
     let backlog = app.storage.payload_queue.backlog().await?;
     let process = StageJson {
@@ -144,7 +144,7 @@ pub async fn queues(
         failing: backlog.failing,
         last_error: backlog.last_error,
         set_aside: backlog.set_aside.payloads,
-        ..StageJson::throughput(app.process_throughput.sums(now_ms))
+        ..StageJson::throughput(app.process_metrics.throughput.sums(now_ms))
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
     let sinks = sinks.into_iter().map(|row| sink_queue(&app, row, now_ms)).collect();
@@ -158,8 +158,8 @@ pub async fn queues(
 
 fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {
     let (state, reason, _) = condition(&row, now_ms);
-    let throughput = app.sink_throughputs.get(row.name.as_str());
-    let sums = throughput.map(|throughput| throughput.sums(now_ms)).unwrap_or_default();
+    let metrics = app.sink_metrics.get(row.name.as_str());
+    let sums = metrics.map(|it| it.throughput.sums(now_ms)).unwrap_or_default();
     SinkQueueJson {
         state,
         reason: reason.map(str::to_owned),

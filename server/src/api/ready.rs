@@ -10,16 +10,21 @@ use crate::http::problem::Problem;
 
 /// `GET /readyz`: 200 while the server accepts and processes payloads.
 pub async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {
-    let why = if app.shutdown.has_begun() {
-        "the server is shutting down"
-    } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
-        "the server's disk is nearly full: free space on it"
-    } else if !app.storage.intake_database.is_up() {
-        "the payload database does not accept writes: check the server's disk and log"
-    } else if !app.storage.events_database.is_up() {
-        "the event database does not accept writes: check the server's disk and log"
-    } else {
-        return Ok("ready");
-    };
+    let Some(why) = why_not_ready(&app) else { return Ok("ready") };
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).retry_after_s(1))
+}
+
+/// Why the server does not accept or process payloads, if it does not.
+pub(crate) fn why_not_ready(app: &App) -> Option<&'static str> {
+    if app.shutdown.has_begun() {
+        Some("the server is shutting down")
+    } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
+        Some("the server's disk is nearly full: free space on it")
+    } else if !app.storage.intake_database.is_up() {
+        Some("the payload database does not accept writes: check the server's disk and log")
+    } else if !app.storage.events_database.is_up() {
+        Some("the event database does not accept writes: check the server's disk and log")
+    } else {
+        None
+    }
 }

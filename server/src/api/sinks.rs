@@ -33,7 +33,7 @@ pub(super) struct SinkJson {
 }
 
 /// The state of a sink, its reason, and the time when it ends or when it began.
-pub(super) fn condition(row: &SinkRow, now_ms: i64) -> (&'static str, Option<&str>, Option<i64>) {
+pub(crate) fn condition(row: &SinkRow, now_ms: i64) -> (&'static str, Option<&str>, Option<i64>) {
     let rests = row.rests.as_ref().filter(|(until_ms, _)| *until_ms > now_ms);
     match (row.is_configured, row.paused_ms, &row.stopped, rests) {
         (false, ..) => ("gone", None, None),

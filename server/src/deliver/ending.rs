@@ -1,5 +1,6 @@
 //! Turns the result of an attempt into the ending of a delivery. Pure.
 
+use crate::metrics::sink::AttemptSums;
 use crate::sinks::{AttemptResult, SinkHealth};
 use crate::store::{DeliveryEnding, DeliveryFailures, DeliveryTicket, Reason, SettledDelivery};
 use crate::system::backoff::RetryPolicy;
@@ -95,6 +96,20 @@ fn settled(attempt: &Attempt, attempted: Attempted) -> SettledDelivery {
 /// A delivery that is settled without being sent.
 pub(super) fn dropped(ticket: DeliveryTicket, code: &'static str, detail: &str) -> SettledDelivery {
     SettledDelivery { ticket, ending: DeliveryEnding::Dropped(Reason::new(code, detail)) }
+}
+
+/// How many deliveries end how.
+pub(super) fn count(deliveries: &[SettledDelivery]) -> AttemptSums {
+    let mut sums = AttemptSums::default();
+    for SettledDelivery { ending, .. } in deliveries {
+        *match ending {
+            DeliveryEnding::Sent => &mut sums.sent,
+            DeliveryEnding::RetryAt(..) => &mut sums.retried,
+            DeliveryEnding::Dead(_) => &mut sums.dead,
+            DeliveryEnding::Dropped(_) => &mut sums.dropped,
+        } += 1;
+    }
+    sums
 }
 
 #[cfg(test)]

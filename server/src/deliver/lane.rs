@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::Worker;
 use super::circuit::Circuit;
@@ -149,13 +150,14 @@ impl Lane {
     async fn deliver(&self, lease: Lease, batch: Batch) -> Result<(), DeliverError> {
         let Batch { tickets, events, not_sent } = batch;
         let (sent, is_empty) = (events.len(), events.is_empty());
-        let begun_ms = self.worker.clock.now_ms();
+        // The monotonic clock, not the clock port: it measures how long the sink takes.
+        let begun = Instant::now();
         let report = self.send(events).await;
         debug_assert_eq!(report.results.len(), sent, "one result for each event");
         let now_ms = self.worker.clock.now_ms();
         if !is_empty {
             let taken = report.results.iter().filter(|it| **it == AttemptResult::Sent).count();
-            self.worker.throughput.record(taken as u64, begun_ms, now_ms);
+            self.worker.metrics.throughput.record(taken as u64, begun.elapsed(), now_ms);
         }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
         let random = self.worker.entropy.bits()? as u64;
@@ -183,7 +185,10 @@ impl Lane {
         let attempt = Attempt { retry: self.worker.retry, now_ms, open_for_ms, is_stopped, random };
         self.log_change(condition.as_ref());
         let deliveries = endings(&attempt, attempted).chain(not_sent).collect::<Vec<_>>();
-        self.settle(lease, deliveries, condition).await
+        let ended = super::ending::count(&deliveries);
+        self.settle(lease, deliveries, condition).await?;
+        self.worker.metrics.record(ended);
+        Ok(())
     }
 
     /// Logs a new condition, without the sink's response, which may quote events.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use crate::metrics::throughput::Throughput;
+use crate::metrics::sink::SinkMetrics;
 use crate::sinks::Sink;
 use crate::store::DeliveryQueue;
 use crate::system::backoff::RetryPolicy;
@@ -33,8 +33,8 @@ pub struct Worker {
     pub delivery_queue: Arc<dyn DeliveryQueue>,
     /// How often and how fast to try.
     pub retry: RetryPolicy,
-    /// Measures how fast it goes.
-    pub throughput: Arc<Throughput>,
+    /// Counts how attempts end, and how fast it goes.
+    pub metrics: Arc<SinkMetrics>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes lease tokens and jitter.

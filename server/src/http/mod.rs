@@ -1,6 +1,7 @@
 //! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
 //! documents, cross-origin requests, and the state of a shutdown.
 
+pub mod answers;
 pub mod body;
 mod caught_panic;
 pub mod client_address;

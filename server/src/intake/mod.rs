@@ -18,12 +18,14 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use lamplight_wire::limits::BODY_BYTES_MAX;
+use tokio::time::Instant;
 
 use crate::formats::lamplight::{self, FormatError};
 use crate::http::body::{self, BodyLimits};
 use crate::http::credentials;
 use crate::http::listen::Peer;
 use crate::keys::keyring::HeldKey;
+use crate::metrics::intake::AcceptedBytes;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
 mod client_info;
@@ -100,6 +102,8 @@ async fn receive_body(
 
 async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u8>, Refusal> {
     let received = receive_body(state, head, kind).await?;
+    // The monotonic clock, not the clock port: it measures how long the client waits.
+    let begun = Instant::now();
     let size = read_body(state, &received, lamplight::measure).await?;
     let ReceivedBody { owner, encoding, body } = received;
     let HeldKey { key, rates, meter, .. } = &*owner;
@@ -120,12 +124,15 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
         origin: client_info.origin,
         client: client_info.network,
     };
-    let takes = disk_bytes(body.bytes.len() as u64, u64::from(size.bytes), u64::from(size.events));
+    let body_bytes = body.bytes.len() as u64;
+    let takes = disk_bytes(body_bytes, u64::from(size.bytes), u64::from(size.events));
     state.shares.count(&key.source, takes, u64::from(size.events), received_ms);
     let in_flight = state.in_flight.enter(received_ms, u64::from(size.events));
     state.payload_queue.stage(NewPayload { metadata, body: body.bytes.clone() }).await?;
     drop(in_flight);
-    state.throughput.record(u64::from(size.events), received_ms, state.clock.now_ms());
+    let bytes = AcceptedBytes { body: body_bytes, decompressed: u64::from(size.bytes) };
+    let events = u64::from(size.events);
+    state.metrics.record(events, bytes, begun.elapsed(), state.clock.now_ms());
     Ok(format!(r#"{{"status":"OK","payload":"{id}","events":{}}}"#, size.events).into_bytes())
 }
 

@@ -11,7 +11,7 @@ use crate::http::client_address::ClientAddresses;
 use crate::http::shutdown::Shutdown;
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
-use crate::metrics::throughput::Throughput;
+use crate::metrics::intake::IntakeMetrics;
 use crate::store::PayloadQueue;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
@@ -40,8 +40,8 @@ pub struct IntakeState {
     pub(super) decompressing: Arc<Semaphore>,
     /// Requests that wait until their payload is on disk.
     pub(crate) in_flight: InFlight,
-    /// How many events intake accepts, and how long each request takes.
-    pub(crate) throughput: Throughput,
+    /// What intake has accepted, and how fast.
+    pub(crate) metrics: IntakeMetrics,
 }
 
 impl IntakeState {
@@ -74,7 +74,7 @@ impl IntakeState {
             shutdown,
             decompressing: Arc::new(Semaphore::new(DECOMPRESSING_MAX)),
             in_flight: InFlight::default(),
-            throughput: Throughput::default(),
+            metrics: IntakeMetrics::default(),
         }
     }
 }

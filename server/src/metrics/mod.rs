@@ -1,4 +1,12 @@
-//! Metrics of the server itself.
+//! Metrics of the server itself: counters and histograms that its parts record as they work.
+//!
+//! All of them begin at zero with the process. [`crate::figures`] reads them together.
 
+pub mod answers;
+pub mod commits;
+pub mod histogram;
 pub mod in_flight;
+pub mod intake;
+pub mod process;
+pub mod sink;
 pub mod throughput;

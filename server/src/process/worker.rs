@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::ProcessError;
 use super::failure::{Attempt, Failed, Failure};
 use super::planner::{Planner, plan_payload};
-use crate::metrics::throughput::Throughput;
+use crate::metrics::process::{ProcessMetrics, ProcessedSums};
 use crate::store::{
-    Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, StoreError, Ticket,
-    WorkerSlot,
+    Applied, Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, StoreError,
+    Ticket, WorkerSlot,
 };
 use crate::system::clock::Clock;
 use crate::system::entropy::Entropy;
@@ -55,8 +56,8 @@ pub struct Worker {
     pub entropy: Arc<dyn Entropy>,
     /// Turns payloads into plans.
     pub planner: Arc<dyn Planner>,
-    /// Measures how fast it goes.
-    pub throughput: Arc<Throughput>,
+    /// Counts what it does, and how fast.
+    pub metrics: Arc<ProcessMetrics>,
 }
 
 impl Worker {
@@ -102,13 +103,14 @@ impl Worker {
         };
         let bytes: u64 = leased.iter().map(|it| u64::from(it.metadata.unpacked_bytes)).sum();
         let is_full = leased.len() >= PAYLOADS_MAX as usize || bytes >= UNPACKED_BYTES_MAX / 2;
-        let (events, begun_ms) =
-            (leased.iter().map(|it| u64::from(it.metadata.events)).sum(), self.clock.now_ms());
+        let events = leased.iter().map(|it| u64::from(it.metadata.events)).sum();
+        // The monotonic clock, not the clock port: it measures how long the batch takes.
+        let begun = Instant::now();
         let planner = Arc::clone(&self.planner);
         let (plans, mut failures) = run_blocking(move || plan_all(&leased, &*planner)).await;
         let done = self.apply(plans, &mut failures).await;
         self.finish(lease, done, failures).await?;
-        self.throughput.record(events, begun_ms, self.clock.now_ms());
+        self.metrics.throughput.record(events, begun.elapsed(), self.clock.now_ms());
         Ok(if is_full { ProcessedBatch::Full } else { ProcessedBatch::Partial })
     }
 
@@ -118,7 +120,10 @@ impl Worker {
         let now_ms = self.clock.now_ms();
         let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
         match self.events.apply(all, now_ms).await {
-            Ok(_) => return planned.into_iter().map(|it| it.attempt.into_ticket()).collect(),
+            Ok(applied) => {
+                self.count(&applied);
+                return planned.into_iter().map(|it| it.attempt.into_ticket()).collect();
+            }
             Err(error @ StoreError::Database { .. }) if planned.len() > 1 => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "failed to apply payloads together; applying each alone");
@@ -131,11 +136,26 @@ impl Worker {
         let mut done = Vec::new();
         for Planned { attempt, plan } in planned {
             match self.events.apply(vec![plan], now_ms).await {
-                Ok(_) => done.push(attempt.into_ticket()),
+                Ok(applied) => {
+                    self.count(&applied);
+                    done.push(attempt.into_ticket());
+                }
                 Err(error) => failures.push(attempt.not_applied(&error)),
             }
         }
         done
+    }
+
+    fn count(&self, applied: &[Applied]) {
+        let new = applied.iter().filter(|it| !it.already);
+        let sums = new.fold(ProcessedSums::default(), |sums, it| ProcessedSums {
+            payloads: sums.payloads + 1,
+            stored: sums.stored + it.stored,
+            duplicates: sums.duplicates + it.duplicates,
+            invalid: sums.invalid + it.invalid,
+            ..sums
+        });
+        self.metrics.record(sums);
     }
 
     /// Gives failed payloads back or sets them aside, and settles the others.
@@ -147,6 +167,11 @@ impl Worker {
     ) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         let Failed { retried, exhausted } = Failed::sort(failures, now_ms);
+        let failed = ProcessedSums {
+            retried: retried.len() as u64,
+            set_aside: exhausted.len() as u64,
+            ..ProcessedSums::default()
+        };
         if !retried.is_empty() {
             self.payload_queue.release(lease, retried, now_ms).await?;
         }
@@ -156,6 +181,7 @@ impl Worker {
         if !done.is_empty() {
             self.payload_queue.settle(lease, done, now_ms).await?;
         }
+        self.metrics.record(failed);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 //! A server that fills its disk to the last byte cannot process what it has accepted, and is hard
 //! to repair. So intake stops while there is still space for everything else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -84,6 +84,11 @@ impl DiskSpace {
                 );
             }
         }
+    }
+
+    /// The data directory.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Free bytes, as last measured.

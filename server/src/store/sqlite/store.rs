@@ -18,6 +18,7 @@ use super::weeks::readers::WeekReaders;
 use super::weeks::upgrade;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
+use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
@@ -188,6 +189,10 @@ impl Host for StoreHost {
 impl crate::store::Database for SqliteStore {
     fn is_up(&self) -> bool {
         self.writer.is_up()
+    }
+
+    fn commits(&self) -> CommitSums {
+        self.writer.commits()
     }
 
     fn close(&self) -> Answer<'_, ()> {

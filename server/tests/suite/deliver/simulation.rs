@@ -229,7 +229,7 @@ impl Simulation {
                 sink: self.sink(sink),
                 delivery_queue: Arc::clone(&checked) as Arc<dyn DeliveryQueue>,
                 retry: retry(sink),
-                throughput: Arc::default(),
+                metrics: Arc::default(),
                 clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
                 entropy: Arc::new(SeededEntropy(Mutex::new(SeededRandom::new(self.random.bits())))),
             };

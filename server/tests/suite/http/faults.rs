@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::app::{App, SinkThroughputs};
+use lamplight_server::app::{App, MetricsBySink};
 use lamplight_server::http::listen;
 use lamplight_server::intake::ClientInfoPolicy;
 use lamplight_server::keys::keyring::Keyring;
@@ -53,7 +53,7 @@ impl Inside {
         let keys = [(KeyKind::Write, WRITE_KEY), (KeyKind::Admin, ADMIN_TOKEN)];
         let app = Arc::new(App::new(
             storage,
-            SinkThroughputs::new(),
+            MetricsBySink::new(),
             Keyring::new(keys.map(|(kind, text)| Key::new(kind, "web", text, 1))),
             ClientInfoPolicy::default(),
             Arc::new(SystemClock),

@@ -132,7 +132,7 @@ impl Simulation {
             events: Arc::clone(self.parts()) as Arc<dyn Events>,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
-            throughput: Arc::default(),
+            metrics: Arc::default(),
             planner: Arc::new(Enrichers::default()),
         }
     }

@@ -80,7 +80,7 @@ impl Stage {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SystemEntropy),
             planner: Arc::new(planner),
-            throughput: Arc::default(),
+            metrics: Arc::default(),
         };
         worker.round().await.unwrap();
         self.clock.0.fetch_add(LATER_MS, Ordering::SeqCst);

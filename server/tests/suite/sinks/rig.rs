@@ -66,7 +66,7 @@ impl Rig {
                 sink: open(name, config).unwrap(),
                 delivery_queue: Arc::clone(&self.store) as Arc<dyn DeliveryQueue>,
                 retry: config.retry(),
-                throughput: Arc::default(),
+                metrics: Arc::default(),
                 clock: Arc::new(SystemClock) as Arc<dyn Clock>,
                 entropy: Arc::new(SystemEntropy) as Arc<dyn Entropy>,
             };

@@ -23,6 +23,7 @@ use super::file::read_class::ReadClass;
 use super::file::readers::Readers;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
+use crate::metrics::commits::CommitSums;
 use crate::store::Lease;
 use crate::store::{
     Answer, Backlog, Database, ExhaustedPayload, FailedPayload, LeaseAsk, LeasedPayload,
@@ -303,6 +304,10 @@ impl PayloadQueue for SqliteIntake {
 impl Database for SqliteIntake {
     fn is_up(&self) -> bool {
         self.writer.is_up()
+    }
+
+    fn commits(&self) -> CommitSums {
+        self.writer.commits()
     }
 
     fn close(&self) -> Answer<'_, ()> {

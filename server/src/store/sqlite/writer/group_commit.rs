@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::step::{Change, Guard, Host, Inbox, Step, WriterState, is_disks_fault};
 use crate::store::StoreError;
@@ -62,6 +63,7 @@ impl<H: Host> Thread<H> {
                 && let Err(error) = self.commit(open, &mut group)
             {
                 self.shared.up.store(false, Ordering::Release);
+                self.shared.metrics.failed();
                 tracing::error!(%error, steps = group.len(), "failed to commit: reopening the database");
                 for step in &mut group {
                     step.fail(StoreError::Down { retry_after_s: 2 });
@@ -110,6 +112,8 @@ impl<H: Host> Thread<H> {
         group: &mut [Box<dyn Step<H::Target>>],
     ) -> rusqlite::Result<()> {
         let mut change = Change::default();
+        // The monotonic clock, not the clock port: it measures how long the disk takes.
+        let begun = Instant::now();
         database.begin()?;
         for step in group.iter_mut() {
             match step.guard() {
@@ -117,7 +121,12 @@ impl<H: Host> Thread<H> {
                 Guard::Alone => run_alone(database, step.as_mut(), &mut change)?,
             }
         }
+        let stepped = Instant::now();
         database.commit()?;
+        let metrics = &self.shared.metrics;
+        metrics.sync.observe(stepped.elapsed());
+        metrics.group.observe(begun.elapsed());
+        metrics.committed(group.len() as u64);
         self.update_retry_after(group);
         self.host.committed(change);
         Ok(())

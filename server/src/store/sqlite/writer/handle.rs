@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::group_commit::Thread;
 use super::step::{Change, Guard, Host, Inbox, Step, WriterLimits, WriterState, is_disks_fault};
+use crate::metrics::commits::{CommitMetrics, CommitSums};
 use crate::store::StoreError;
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::system::supervisor::Supervisor;
@@ -37,6 +38,7 @@ impl<D: WriteTarget> Writer<D> {
             retry_after_s: AtomicU32::new(1),
             limits,
             commit_begun: Mutex::new(None),
+            metrics: CommitMetrics::default(),
         });
         let thread = Thread::new(steps, Arc::clone(&shared), host);
         supervisor.spawn_thread(name, move |supervised| thread.run(database, supervised))?;
@@ -50,6 +52,15 @@ impl<D: WriteTarget> Writer<D> {
 
     pub(crate) fn is_up_at(&self, now: Instant) -> bool {
         self.shared.up.load(Ordering::Acquire) && !self.shared.hangs_at(now)
+    }
+
+    /// What it has committed, and what waits for that.
+    pub(crate) fn commits(&self) -> CommitSums {
+        CommitSums {
+            queued_bytes: self.shared.queued_bytes.load(Ordering::Relaxed),
+            queued_bytes_max: self.shared.limits.queued_bytes_max,
+            ..self.shared.metrics.sums()
+        }
     }
 
     /// Queues `step` and waits until it is committed. `bytes` is the memory that it holds while it

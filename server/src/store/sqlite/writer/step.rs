@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::metrics::commits::CommitMetrics;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::transaction::WriteTarget;
@@ -90,6 +91,8 @@ pub(crate) struct WriterState {
     pub(crate) limits: WriterLimits,
     /// When the commit that is running began.
     pub(crate) commit_begun: Mutex<Option<Instant>>,
+    /// What it has committed.
+    pub(crate) metrics: CommitMetrics,
 }
 
 impl WriterState {

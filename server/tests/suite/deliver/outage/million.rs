@@ -58,7 +58,7 @@ fn a_million_waiting_events_survive_an_outage_of_days() {
             sink: Arc::clone(&sink) as Arc<dyn Sink>,
             delivery_queue: Arc::clone(&queue) as Arc<dyn DeliveryQueue>,
             retry: RetryPolicy::default(),
-            throughput: Arc::default(),
+            metrics: Arc::default(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::new(SeededEntropy(Mutex::new(SeededRandom::new(1)))),
         };

@@ -68,7 +68,7 @@ impl OutageRig {
             sink: Arc::new(Webhook::over(&config, http).unwrap()),
             delivery_queue: Arc::clone(&storage.delivery_queue),
             retry: RetryPolicy::default(),
-            throughput: Arc::default(),
+            metrics: Arc::default(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(SeededEntropy(Mutex::new(random))) as Arc<dyn Entropy>,
         };

@@ -116,7 +116,7 @@ impl Server {
             events: Arc::clone(&self.storage.events),
             clock: Arc::new(At(now_ms)),
             entropy: Arc::new(SystemEntropy),
-            throughput: Arc::default(),
+            metrics: Arc::default(),
             planner: Arc::new(Enrichers::default()),
         };
         while worker.round().await.unwrap() != ProcessedBatch::Empty {}

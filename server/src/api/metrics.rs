@@ -1,0 +1,33 @@
+//! `GET /metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+
+use super::access::Reader;
+use super::cost::Summary;
+use super::params::Params;
+use crate::app::App;
+use crate::figures;
+use crate::figures::prometheus::{Format, text_of};
+use crate::http::problem::Problem;
+
+/// `GET /metrics`: the figures of the server, for Prometheus and whatever reads its format.
+pub async fn metrics(
+    _: Reader<Summary>,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Problem> {
+    params.finish("none")?;
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    let figures = figures::collect(&app).await;
+    let page =
+        text_of(figures, &app.named_sources, format).map_err(|error| Problem::internal(&error))?;
+    let headers = [(CONTENT_TYPE, format.content_type()), (CACHE_CONTROL, "no-store")];
+    Ok((headers, page).into_response())
+}

@@ -1,0 +1,100 @@
+//! Reads the figures.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    DatabaseFigures, DiskFigures, Figures, IntakeFigures, ProcessFigures, ServerFigures,
+    SinkFigures,
+};
+use crate::api;
+use crate::app::App;
+use crate::store::{Database, SinkRow, StoreError};
+use crate::system::data_files::DataFiles;
+use crate::system::process_usage::ProcessUsage;
+use crate::system::supervisor::run_blocking;
+
+/// How long reading may take in all. Who waits for the figures must learn in time what is known
+/// when the disk does not answer.
+const READ_MAX: Duration = Duration::from_secs(5);
+
+/// Reads the figures. What cannot be read within five seconds is missing in them.
+pub async fn collect(app: &App) -> Figures {
+    let now_ms = app.clock.now_ms();
+    // The monotonic clock, not the clock port: it measures how long the disk takes.
+    let until = Instant::now() + READ_MAX;
+    // The queue is read first, so that a payload settled in between is counted twice, not missed.
+    let backlog = within(until, app.storage.payload_queue.backlog()).await;
+    let totals = within(until, app.storage.reader.totals(now_ms)).await;
+    let sources = within(until, app.storage.reader.sources()).await;
+    let sinks = within(until, app.storage.delivery_queue.sinks()).await;
+    let folder = app.disk.path().to_owned();
+    let measured = timeout_at(
+        until,
+        run_blocking(move || (DataFiles::measure(&folder).ok(), ProcessUsage::measure())),
+    );
+    let (files, usage) = measured.await.unwrap_or_default();
+    Figures {
+        at_ms: now_ms,
+        server: ServerFigures {
+            version: env!("CARGO_PKG_VERSION"),
+            started_ms: app.started_ms,
+            is_ready: api::why_not_ready(app).is_none(),
+            usage,
+        },
+        intake: IntakeFigures {
+            waiting: app.intake.in_flight.sums(),
+            accepted: app.intake.metrics.throughput.since_start(),
+            bytes: app.intake.metrics.bytes(),
+        },
+        process: ProcessFigures {
+            backlog,
+            batches: app.process_metrics.throughput.since_start(),
+            processed: app.process_metrics.sums(),
+        },
+        sinks: sinks.map(|rows| rows.into_iter().map(|row| sink(app, row, now_ms)).collect()),
+        totals,
+        sources,
+        intake_database: database(&*app.storage.intake_database),
+        events_database: database(&*app.storage.events_database),
+        disk: DiskFigures {
+            free_bytes: app.disk.free_bytes(),
+            floor_bytes: app.disk.floor_bytes(),
+            reserve_bytes: app.disk.reserve_bytes(),
+            expected_bytes: app.disk.expected_bytes(),
+            files,
+        },
+        answers: app.answers.counts(),
+        refusals: app.refusals.counts.sums().by_code,
+        clock_doubt_ms: app.clock_guard.known().and_then(|it| it.doubt).map(|it| it.ahead_ms),
+    }
+}
+
+async fn within<T>(until: Instant, read: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match timeout_at(until, read).await {
+        Ok(Ok(read)) => Some(read),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "failed to read figures");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+fn sink(app: &App, row: SinkRow, now_ms: i64) -> SinkFigures {
+    let metrics = app.sink_metrics.get(row.name.as_str()).map(Arc::as_ref);
+    let (state, _, _) = api::sink_condition(&row, now_ms);
+    SinkFigures {
+        row,
+        state,
+        batches: metrics.map(|it| it.throughput.since_start()).unwrap_or_default(),
+        attempts: metrics.map(|it| it.sums()).unwrap_or_default(),
+    }
+}
+
+fn database(database: &dyn Database) -> DatabaseFigures {
+    DatabaseFigures { is_up: database.is_up(), commits: database.commits() }
+}
