@@ -31,10 +31,12 @@ pub enum AlertPhase {
     Firing {
         /// The id of this alert, which its recovery also has.
         alert: String,
+        /// The kind of the rule.
+        kind: String,
         /// When it was announced.
         since_ms: i64,
-        /// For how long the value has been fine since, in milliseconds.
-        fine_ms: i64,
+        /// For how long the value has been fine, in milliseconds, if it is fine.
+        fine_ms: Option<i64>,
         /// The value when it was last observed.
         value: i64,
         /// What it says.
@@ -60,6 +62,20 @@ pub struct AlertBook {
     pub mark: Option<AlertMark>,
     /// What is pending or firing.
     pub phases: BTreeMap<AlertKey, AlertPhase>,
+}
+
+impl AlertBook {
+    /// The book once `round` is written.
+    #[must_use]
+    pub fn after(mut self, round: AlertRound) -> Self {
+        for (key, phase) in round.changed {
+            match phase {
+                Some(phase) => drop(self.phases.insert(key, phase)),
+                None => drop(self.phases.remove(&key)),
+            }
+        }
+        Self { mark: Some(round.mark), ..self }
+    }
 }
 
 /// What a notice says.

@@ -58,7 +58,7 @@ figures! {
     Sent = "sent", Stored;
     /// Deliveries that were given up.
     Dead = "dead", Stored;
-    /// Requests that wait to be written to disk.
+    /// Payloads that wait to be written to disk.
     IntakeDepth = "intake_depth", Level;
     /// How long the oldest of them has waited, in milliseconds.
     IntakeLagMs = "intake_lag_ms", Level;
@@ -72,9 +72,10 @@ figures! {
     DeliverLagMs = "deliver_lag_ms", Level;
     /// Payloads that failed too often and wait for an operator.
     SetAside = "set_aside", Level;
-    /// The 95th percentile of the time from a payload to its answer, in milliseconds. Almost all of
-    /// it is the sync.
-    SyncMs = "sync_ms", Level;
+    /// Commits of payloads, each with one sync.
+    Syncs = "syncs", OfProcess;
+    /// How long those syncs took, added up, in microseconds.
+    SyncUs = "sync_us", OfProcess;
     /// Memory of the process, in bytes.
     MemoryBytes = "memory_bytes", Level;
     /// Free bytes on the disk of the data directory.

@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn rollups_are_read_as_they_were_written_and_unknown_figures_are_left_out() {
         let many = Rollup { samples: 3, sum: -5, min: i64::MIN, max: i64::MAX, last: 2 };
-        let rollups = Rollups::from([(Figure::Stored, Rollup::of(7)), (Figure::SyncMs, many)]);
+        let rollups = Rollups::from([(Figure::Stored, Rollup::of(7)), (Figure::SyncUs, many)]);
         let text = write(&rollups);
         assert!(text.starts_with(r#"{"stored":7,"#), "{text}");
         assert_eq!(read(&text), Some(rollups.clone()));

@@ -161,12 +161,12 @@ pub struct Measured {
 }
 
 impl Sample {
-    /// What the sample adds, if `mark` is the last one that was recorded. Nothing if it was recorded
-    /// already.
+    /// What the sample adds, if `mark` is the last one that was recorded. Nothing if it was
+    /// recorded already.
     ///
     /// A count grew by what it is more than at the mark, however long ago that was, so that nothing
-    /// is counted twice or not at all. A count of a new process began at 0. A stored count without a
-    /// mark began somewhere that nobody knows.
+    /// is counted twice or not at all. A count of a new process began at 0. Without a mark, nobody
+    /// knows where a stored count began.
     pub fn measure(&self, mark: Option<&TrendMark>) -> Option<Measured> {
         let same_run = mark.filter(|mark| mark.run == self.run);
         if same_run.is_some_and(|mark| mark.number >= self.number) {
@@ -194,8 +194,8 @@ impl Sample {
         Some(Measured { values, mark })
     }
 
-    /// The rows of `resolution` that may be deleted, as times between which they begin: those before
-    /// the first, and those from the second on.
+    /// The times between which kept rows of `resolution` begin: those before the first and those
+    /// from the second on may be deleted.
     pub fn kept_ms(&self, resolution: Resolution) -> Option<(i64, i64)> {
         let certain_ms = self.certain_ms?;
         let from_ms = certain_ms.min(self.at_ms).saturating_sub(resolution.keep_ms());
@@ -248,15 +248,18 @@ mod tests {
     fn a_count_is_what_it_grew_by_and_a_restart_begins_counts_of_a_process_again() {
         let mut mark = None;
         let values = |stored: i64, refused: i64| {
-            vec![(Figure::Stored, stored), (Figure::Refused, refused), (Figure::SyncMs, 5)]
+            vec![(Figure::Stored, stored), (Figure::Refused, refused), (Figure::MemoryBytes, 5)]
         };
         let first = measured(&sample(RUN, 1, &values(1_000, 3)), &mut mark).unwrap();
-        assert_eq!(first, [(Figure::Refused, 3), (Figure::SyncMs, 5)], "stored by whom?");
+        assert_eq!(first, [(Figure::Refused, 3), (Figure::MemoryBytes, 5)], "nobody knows when");
         let second = measured(&sample(RUN, 2, &values(1_010, 4)), &mut mark).unwrap();
-        assert_eq!(second, [(Figure::Stored, 10), (Figure::Refused, 1), (Figure::SyncMs, 5)]);
+        assert_eq!(second, [(Figure::Stored, 10), (Figure::Refused, 1), (Figure::MemoryBytes, 5)]);
         assert_eq!(measured(&sample(RUN, 2, &values(1_010, 4)), &mut mark), None, "once");
         let restarted = measured(&sample(8, 1, &values(1_015, 2)), &mut mark).unwrap();
-        assert_eq!(restarted, [(Figure::Stored, 5), (Figure::Refused, 2), (Figure::SyncMs, 5)]);
+        assert_eq!(
+            restarted,
+            [(Figure::Stored, 5), (Figure::Refused, 2), (Figure::MemoryBytes, 5)]
+        );
         let restored = measured(&sample(8, 2, &values(900, 2)), &mut mark).unwrap();
         assert_eq!(restored[0], (Figure::Stored, 0), "an older backup is no negative count");
     }
@@ -289,14 +292,14 @@ mod tests {
             let mut minutes = vec![Rollups::new(); 60];
             let mut hour = Rollups::new();
             for (minute, value) in &in_order {
-                let measured = BTreeMap::from([(Figure::SyncMs, *value)]);
+                let measured = BTreeMap::from([(Figure::MemoryBytes, *value)]);
                 add(&mut minutes[*minute], &measured);
                 add(&mut hour, &measured);
             }
-            let parts = minutes.iter().filter_map(|minute| minute.get(&Figure::SyncMs).copied());
-            prop_assert_eq!(parts.reduce(Rollup::then).unwrap(), hour[&Figure::SyncMs]);
+            let parts = minutes.iter().filter_map(|minute| minute.get(&Figure::MemoryBytes).copied());
+            prop_assert_eq!(parts.reduce(Rollup::then).unwrap(), hour[&Figure::MemoryBytes]);
             let plain: i64 = in_order.iter().map(|(_, value)| value).sum();
-            prop_assert_eq!(hour[&Figure::SyncMs].sum, plain);
+            prop_assert_eq!(hour[&Figure::MemoryBytes].sum, plain);
         }
 
         /// Whatever restarts, repetitions and unrecorded samples there are, the parts of a stored
@@ -309,14 +312,14 @@ mod tests {
             measured(&sample(run, number, &[(Figure::Stored, total)]), &mut mark);
             let mut sum = 0;
             let mut recorded = total;
-            for (grown, fate) in steps {
+            for (grown, what) in steps {
                 total += grown;
                 number += 1;
-                if fate == 0 {
+                if what == 0 {
                     (run, number) = (run + 1, 1);
                 }
                 let sample = sample(run, number, &[(Figure::Stored, total)]);
-                let times = match fate { 1 => 0, 2 => 2, _ => 1 };
+                let times = match what { 1 => 0, 2 => 2, _ => 1 };
                 for _ in 0..times {
                     let values = measured(&sample, &mut mark).unwrap_or_default();
                     sum += values.iter().map(|(_, value)| value).sum::<i64>();

@@ -50,8 +50,9 @@ async fn a_round_is_what_the_next_process_continues_from(backend: Backend) {
     assert_eq!(storage.alerts.book().await.unwrap(), AlertBook::default());
     let firing = AlertPhase::Firing {
         alert: "a".into(),
+        kind: "queue_age".into(),
         since_ms: NOW,
-        fine_ms: 7,
+        fine_ms: Some(7),
         value: -3,
         text: "t".into(),
     };

@@ -5,8 +5,8 @@
 //!
 //! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all:
 //!   payloads, their queue and replays on one side, rows of events, outcomes, ledgers, profiles,
-//!   counts, deliveries, keys, trends and alerts on the other. The two sides never share a transaction, so they may
-//!   be different databases.
+//!   counts, deliveries, keys, trends and alerts on the other. The two sides never share a
+//!   transaction, so they may be different databases.
 //! - **Transactions.** A method that changes anything changes all of it or nothing, and it is
 //!   durable when the method returns ([`tables::Tables::write`]).
 //! - **Leases.** A backend finds what is due. [`FairShare`] decides how much of it one lease gets.
