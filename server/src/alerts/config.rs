@@ -72,6 +72,9 @@ pub struct QueueAgeConfig {
     /// Alert when the oldest has waited for longer than this, in seconds; it recovers at half
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub older_than_s: u32,
+    /// How long that must last before the alert, in seconds, so that catching up is no alert
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    pub for_s: u32,
     /// How long it must have been fine before it recovers, in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub keep_s: u32,
@@ -235,7 +238,7 @@ impl RuleConfig {
         match self {
             Self::QueueAge(it) => {
                 let limit_ms = ms(it.older_than_s);
-                ("queue_age", &it.common, above(limit_ms, limit_ms / 2, 0, it.keep_s))
+                ("queue_age", &it.common, above(limit_ms, limit_ms / 2, it.for_s, it.keep_s))
             }
             Self::SinkFailing(it) => ("sink_failing", &it.common, above(0, 0, it.for_s, it.keep_s)),
             Self::Lost(it) => {

@@ -5,7 +5,7 @@ use super::rule::Rule;
 use crate::store::NoticeState;
 
 /// What happened to the thing of `reading`.
-pub fn text(rule: &Rule, state: NoticeState, reading: &Reading) -> String {
+pub(super) fn text(rule: &Rule, state: NoticeState, reading: &Reading) -> String {
     let what = match state {
         NoticeState::Firing => firing(rule, reading),
         NoticeState::Recovered => recovered(rule, reading),
@@ -14,7 +14,7 @@ pub fn text(rule: &Rule, state: NoticeState, reading: &Reading) -> String {
 }
 
 /// What is said when a rule is no longer about the thing of its alert.
-pub fn no_longer_watched(thing: &str) -> String {
+pub(super) fn no_longer_watched(thing: &str) -> String {
     let heading = heading(NoticeState::Recovered);
     format!("{heading}: the configuration changed, so this rule no longer watches {thing}")
 }

@@ -9,6 +9,7 @@ use super::access::Reader;
 use super::cost::Summary;
 use super::json::JsonResponse;
 use super::params::Params;
+use crate::alerts::config::Mode;
 use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -36,8 +37,8 @@ struct ActiveJson {
     kind: String,
     thing: String,
     since: i64,
-    /// In the unit of the rule, when it was last observed.
-    value: i64,
+    /// In the unit of the rule, when it was last observed. `null` is none, such as no time.
+    value: Option<i64>,
     text: String,
     /// Whether its rule is silent.
     silent: bool,
@@ -163,9 +164,7 @@ pub async fn alerts(
     let history = app.storage.alerts.history(limit).await?;
     let queued = app.storage.alerts.queued().await?;
     let rules = &app.watch.alerts;
-    let is_silent = |name: &str| {
-        rules.iter().any(|it| it.name == name && it.mode == crate::alerts::config::Mode::Silent)
-    };
+    let is_silent = |name: &str| rules.iter().any(|it| it.name == name && it.mode == Mode::Silent);
     let (mut active, mut pending) = (Vec::new(), Vec::new());
     for (AlertKey { rule, thing }, phase) in book.phases {
         match phase {
@@ -174,6 +173,7 @@ pub async fn alerts(
             }
             AlertPhase::Firing { alert, kind, since_ms, value, text, .. } => {
                 let silent = is_silent(&rule);
+                let value = (value != i64::MAX).then_some(value);
                 active.push(ActiveJson {
                     alert,
                     rule,

@@ -1,12 +1,13 @@
 //! The rules of alerts: those that every server has, and `[alerts.<name>]`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::{Command, Subcommand};
 
 use super::ConfigError;
 use super::effective::{EffectiveSetting, effective};
-use super::file::{Entry, FileValue};
+use super::file::{Entry, File, FileValue};
 use super::layers;
 use super::origin::Origin;
 use super::setting::Setting;
@@ -31,13 +32,13 @@ pub(super) fn kinds() -> Vec<Command> {
     all.get_subcommands().cloned().collect()
 }
 
-/// Whether there is a rule of this kind without any configuration: if nothing must be chosen for it.
+/// Whether there is a rule of this kind without any configuration: nothing must be chosen for it.
 pub(super) fn is_default(kind: &Command) -> bool {
     Setting::all(kind).iter().all(|setting| !setting.is_required())
 }
 
-/// Every rule: one of each kind that needs no configuration, changed as `given` says, and those that
-/// `given` adds.
+/// Every rule: one of each kind that needs no configuration, changed as `given` says, and those
+/// that `given` adds.
 pub(super) fn resolve_all(
     given: &BTreeMap<String, Vec<Entry>>,
 ) -> Result<Vec<ResolvedRule>, ConfigError> {
@@ -65,7 +66,9 @@ fn resolve(name: &str, entries: &[Entry]) -> Result<ResolvedRule, ConfigError> {
     let settings = Setting::all(&command);
     let others: Vec<Entry> = entries.iter().filter(|entry| entry.key != "kind").cloned().collect();
     let values = layers::from_entries(&settings, &prefix, &others)?;
-    let is_missing = |it: &&Setting| it.is_required() && !values.contains_key(it.key());
+    let is_missing = |it: &&Setting| {
+        it.is_required() && values.get(it.key()).is_none_or(|given| given.texts.is_empty())
+    };
     if let Some(missing) = settings.iter().find(is_missing) {
         return Err(failed(format!("`{}` is missing; set it in [alerts.{name}]", missing.key())));
     }
@@ -80,6 +83,15 @@ fn resolve(name: &str, entries: &[Entry]) -> Result<ResolvedRule, ConfigError> {
     let config = RuleConfig::from_kind(&kind_name, &matches)
         .map_err(|error| failed(error.kind().to_string()))?;
     Ok(ResolvedRule { rule: config.rule(name).map_err(failed)?, effective: shown })
+}
+
+/// The rules of the text of a configuration file, for tests and tools.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn parse_rules(text: &str) -> Result<Vec<Rule>, ConfigError> {
+    let file = File::parse(text, Path::new(super::DEFAULT_FILE))?;
+    Ok(resolve_all(&file.alerts)?.into_iter().map(|resolved| resolved.rule).collect())
 }
 
 fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, ConfigError> {

@@ -27,6 +27,7 @@ mod suggest;
 mod tests;
 mod unknown_variables;
 
+pub use alerts::parse_rules;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;

@@ -135,6 +135,20 @@ fn no_statement_reads_an_unbounded_range() {
     }
 }
 
+/// Most statements that a sample and an evaluation run in a minute in which nothing begins or ends,
+/// with those that begin and end their transactions.
+const MINUTE_STATEMENTS_MAX: u64 = 20;
+
+#[test]
+fn a_minute_of_trends_and_alerts_runs_a_few_statements() {
+    lamplight_sql_log::begin();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().canonicalize().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let counted = runtime.block_on(watching::count_a_minute(&folder));
+    assert!((8..=MINUTE_STATEMENTS_MAX).contains(&counted), "{counted} statements");
+}
+
 /// The file, or another one with the same tables if retention deleted it.
 fn of_its_kind(path: &Path) -> PathBuf {
     if path.exists() {

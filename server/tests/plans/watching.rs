@@ -1,11 +1,15 @@
 //! Calls every method of trends and alerts once.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{
     AlertKey, AlertPhase, AlertRound, Figure, Notice, NoticeAttempt, NoticeDelivery, NoticeState,
     Resolution, Sample, Storage, TrendQuery,
 };
+
+use crate::delivering;
 
 pub(crate) async fn run(storage: &Storage, at_ms: i64) {
     for number in 1..3 {
@@ -39,4 +43,23 @@ pub(crate) async fn run(storage: &Storage, at_ms: i64) {
     storage.alerts.settle(queued.number, NoticeAttempt::Sent, at_ms).await.unwrap();
     storage.alerts.history(5).await.unwrap();
     storage.alerts.queued().await.unwrap();
+}
+
+/// How many statements are run for one sample and one evaluation that changes nothing.
+pub(crate) async fn count_a_minute(folder: &Path) -> u64 {
+    let (intake, store) = (folder.join("intake.db"), folder.join("store.db"));
+    let storage =
+        sqlite::open(&intake, &store, WriterLimits::default(), delivering::routes()).unwrap();
+    let mut counted = 0;
+    for number in 1..4 {
+        let before = lamplight_sql_log::runs(folder);
+        let at_ms = i64::try_from(number).unwrap() * 60_000;
+        let values = Figure::ALL.iter().map(|figure| (*figure, 1)).collect();
+        let sample = Sample { run: 1, number, at_ms, certain_ms: Some(at_ms), values };
+        storage.trends.record(sample).await.unwrap();
+        storage.alerts.save(AlertRound::default()).await.unwrap();
+        counted = lamplight_sql_log::runs(folder) - before;
+    }
+    storage.close().await.unwrap();
+    counted
 }
