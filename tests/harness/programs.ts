@@ -21,6 +21,14 @@ export function nginxPath(): string {
   return found('nginx', 'LAMPLIGHT_NGINX', onPath('nginx') ?? ['/usr/sbin/nginx'].find(isExecutable))
 }
 
+export function prometheusPath(): string {
+  return found('Prometheus', 'LAMPLIGHT_PROMETHEUS', onPath('prometheus'))
+}
+
+export function promtoolPath(): string {
+  return found("Prometheus' promtool", 'LAMPLIGHT_PROMTOOL', onPath('promtool'))
+}
+
 /** WebKitGTK's MiniBrowser is not on the PATH, but next to the library. */
 export function webkitPaths(): { browser: string; screen: string } {
   const library = readdirSync('/usr/lib')

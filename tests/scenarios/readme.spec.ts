@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Sandbox, SHOWN_KEYS } from '../harness/docs/sandbox.ts'
-import { writeScripts } from '../harness/docs/script.ts'
+import { writeFiles } from '../harness/docs/script.ts'
 import { inShell } from '../harness/docs/shell.ts'
 import { Shop } from '../harness/docs/shop.ts'
 import { storiesOf } from '../harness/docs/snippet.ts'
@@ -49,7 +49,7 @@ test('the quickstart leads from npm install to an event in /api/events', async (
   const app = new Sandbox(server, join(tmpdir(), 'lamplight-app-'))
   try {
     await inShell(install.main, app)
-    writeScripts(script, app)
+    writeFiles(script, app)
     const shop = await Shop.open(script, app)
     await page.goto(`${shop.url}/main.html`)
     await expect.poll(() => inShell(read.main, app)).toContain('"properties":{"plan":"pro"}')

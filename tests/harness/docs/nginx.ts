@@ -1,10 +1,10 @@
 // The real nginx with a `server` block of the documentation.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { end } from '../child.ts'
+import { freePort } from '../free_port.ts'
 import { nginxPath } from '../programs.ts'
 import type { Sandbox } from './sandbox.ts'
 import type { Snippet } from './snippet.ts'
@@ -56,12 +56,4 @@ async function answers(url: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as AddressInfo
-  await new Promise<void>((resolve) => probe.close(() => resolve()))
-  return port
 }

@@ -6,7 +6,7 @@ import { expect, type Page } from '@playwright/test'
 import { checkExchanges } from './http_examples.ts'
 import { Nginx } from './nginx.ts'
 import type { Sandbox } from './sandbox.ts'
-import { inNode, isScript, writeScripts } from './script.ts'
+import { inNode, isScript, writeFiles } from './script.ts'
 import { inShell } from './shell.ts'
 import { Shop } from './shop.ts'
 import type { Snippet, Story } from './snippet.ts'
@@ -27,7 +27,7 @@ export async function runStory(story: Story, sandbox: Sandbox, page: Page): Prom
   const proxy = nginx && (await Nginx.start(nginx, sandbox))
   sandbox.shop = proxy?.url
   try {
-    writeScripts(story, sandbox)
+    writeFiles(story, sandbox)
     if (files.includes(main)) expect(await checkExchanges(files, sandbox)).toEqual([])
     else if (isScript(main) && main.notes.in === 'node') await inNodeProcess(story, sandbox)
     else if (isScript(main) || main.language === 'html') await inPage(story, sandbox, page)
@@ -35,7 +35,7 @@ export async function runStory(story: Story, sandbox: Sandbox, page: Page): Prom
     else if (main.language === 'toml') await asConfiguration(main, sandbox)
     else
       throw new Error(
-        `${main.at}: a snippet in '${main.language}' cannot run: use one of ts, js, html, sh, json, http, toml or nginx`,
+        `${main.at}: a snippet in '${main.language}' cannot run: use one of ts, js, html, sh, json, http, toml, yaml or nginx`,
       )
     if (main.language === 'sh' && !files.includes(main) && main.notes.stores) await expectEvents(story, sandbox)
   } finally {

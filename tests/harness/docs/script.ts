@@ -58,9 +58,9 @@ function atLine({ at }: Snippet, line: number): string {
   return at.replace(/\d+$/, (fence) => String(Number(fence) + 1 + line))
 }
 
-/** Writes the scripts of a story into its sandbox. */
-export function writeScripts({ files, main }: Story, sandbox: Sandbox): void {
-  for (const snippet of [...files, main].filter(isScript))
+/** Writes the scripts and the YAML files of a story into its sandbox. */
+export function writeFiles({ files, main }: Story, sandbox: Sandbox): void {
+  for (const snippet of [...files, main].filter((it) => isScript(it) || it.language === 'yaml'))
     writeFileSync(join(sandbox.folder, fileName(snippet)), sandbox.withLocalAddresses(snippet.text))
 }
 

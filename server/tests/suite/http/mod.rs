@@ -18,6 +18,7 @@ mod happened;
 mod limits;
 mod live;
 mod logging;
+mod metrics;
 mod odd_json;
 mod odd_requests;
 mod panics;
