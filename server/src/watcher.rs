@@ -24,8 +24,8 @@ const MINUTE_MS: i64 = 60 * 1000;
 /// When in a minute its sample is taken. Late enough to be about this minute, and early enough that
 /// a delay does not move it into the next.
 const SAMPLE_AT_MS: i64 = 45 * 1000;
-/// How far back the last event of a name is looked for. An event that stopped for longer has been
-/// announced.
+/// How far back the last event of a name is looked for, so that two files of events are read. What
+/// arrived before is known from the last evaluation.
 const ARRIVED_WITHIN_MS: i64 = 8 * 24 * 60 * MINUTE_MS;
 
 /// What is watched for.
@@ -164,7 +164,7 @@ impl Watcher {
     }
 
     /// When the last event of each name arrived that a rule is about: one row of an index for each.
-    async fn arrived_ms(&self, now_ms: i64) -> Result<BTreeMap<String, i64>, StoreError> {
+    async fn arrived_ms(&self, now_ms: i64) -> Result<BTreeMap<String, Option<i64>>, StoreError> {
         let rules = self.app.watch.alerts.iter().filter(|rule| rule.mode != Mode::Off);
         let names: BTreeSet<&String> = rules.flat_map(|rule| &rule.names).collect();
         let mut arrived_ms = BTreeMap::new();
@@ -176,7 +176,8 @@ impl Watcher {
             };
             let query = EventQuery { filter, after: None, limit: 1 };
             let page = self.app.storage.reader.events(query).await?;
-            arrived_ms.extend(page.events.first().map(|event| (name.clone(), event.received_ms)));
+            let last = page.events.first().map(|event| event.received_ms);
+            arrived_ms.insert(name.clone(), last);
         }
         Ok(arrived_ms)
     }

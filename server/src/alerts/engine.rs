@@ -71,10 +71,11 @@ pub fn evaluate(rules: &[Rule], facts: &Facts, book: &AlertBook, has_webhook: bo
     let before = book.mark.as_ref();
     let passed_ms = before.map_or(0, |mark| facts.at_ms.saturating_sub(mark.at_ms));
     let passed_ms = passed_ms.clamp(0, STEP_MS_MAX);
+    let mark = facts.mark(before, passed_ms);
     let mut round = Round { facts, has_webhook, changed: BTreeMap::new(), notices: Vec::new() };
     let mut unwatched: BTreeMap<&AlertKey, &AlertPhase> = book.phases.iter().collect();
     for rule in rules.iter().filter(|rule| rule.mode != Mode::Off) {
-        for reading in readings(rule, facts, before).into_iter().take(THINGS_MAX) {
+        for reading in readings(rule, facts, before, &mark).into_iter().take(THINGS_MAX) {
             let phase = unwatched.remove(&reading.key);
             let step = step(rule.limits, phase, reading.value, passed_ms);
             round.apply(rule, &reading, phase, step);
@@ -83,7 +84,7 @@ pub fn evaluate(rules: &[Rule], facts: &Facts, book: &AlertBook, has_webhook: bo
     for (key, phase) in unwatched {
         round.clear(key, phase, Mode::On, None, message::no_longer_watched(&key.thing));
     }
-    AlertRound { mark: facts.mark(), changed: round.changed, notices: round.notices }
+    AlertRound { mark, changed: round.changed, notices: round.notices }
 }
 
 struct Round<'a> {

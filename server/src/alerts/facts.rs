@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reading::dead_count;
+use super::reading::{arrived_time, dead_count, quiet_time};
 use crate::figures::Figures;
 use crate::store::AlertMark;
 use crate::trends::outlook::Forecast;
@@ -32,8 +32,9 @@ pub struct Facts {
     pub floor_bytes: u64,
     /// When the disk is full.
     pub disk_full: Forecast,
-    /// When the last event of each name arrived, of names of which one arrived in the last days.
-    pub arrived_ms: BTreeMap<String, i64>,
+    /// The names of events that rules are about, each with when its last one arrived, if one
+    /// arrived in the last days.
+    pub arrived_ms: BTreeMap<String, Option<i64>>,
 }
 
 /// What is known about a sink.
@@ -83,11 +84,27 @@ impl Facts {
         })
     }
 
-    /// The counts that the next evaluation compares its own with.
-    pub fn mark(&self) -> AlertMark {
+    /// What the next evaluation continues from: the counts, and for how long each name has been
+    /// quiet. `before` is the last mark, of `passed_ms` ago.
+    pub fn mark(&self, before: Option<&AlertMark>, passed_ms: i64) -> AlertMark {
         let mut counts =
             BTreeMap::from([("lost".to_owned(), self.lost), ("refused".to_owned(), self.refused)]);
         counts.extend(self.sinks.iter().map(|sink| (dead_count(&sink.name), sink.dead)));
+        for (name, arrived_ms) in &self.arrived_ms {
+            let known = |key: String| before.and_then(|mark| mark.counts.get(&key).copied());
+            let known_ms = known(arrived_time(name));
+            let arrived_ms = arrived_ms.and_then(|ms| u64::try_from(ms).ok()).or(known_ms);
+            // A name that never came has not stopped.
+            let Some(arrived_ms) = arrived_ms else { continue };
+            let quiet_ms = match known(quiet_time(name)) {
+                Some(quiet_ms) if known_ms == Some(arrived_ms) => {
+                    quiet_ms.saturating_add(passed_ms.unsigned_abs())
+                }
+                _ => 0,
+            };
+            counts.insert(arrived_time(name), arrived_ms);
+            counts.insert(quiet_time(name), quiet_ms);
+        }
         AlertMark { run: self.run, at_ms: self.at_ms, counts }
     }
 }

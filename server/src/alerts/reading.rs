@@ -19,8 +19,14 @@ pub struct Reading {
     pub why: Option<String>,
 }
 
-/// Each thing that `rule` is about, with its value. `mark` is what the rules knew before.
-pub fn readings(rule: &Rule, facts: &Facts, mark: Option<&AlertMark>) -> Vec<Reading> {
+/// Each thing that `rule` is about, with its value. `before` is the last mark, and `mark` that of
+/// the facts.
+pub fn readings(
+    rule: &Rule,
+    facts: &Facts,
+    before: Option<&AlertMark>,
+    mark: &AlertMark,
+) -> Vec<Reading> {
     let one = |thing: &str, value: Option<i64>| Reading {
         key: AlertKey { rule: rule.name.clone(), thing: thing.to_owned() },
         value,
@@ -45,10 +51,10 @@ pub fn readings(rule: &Rule, facts: &Facts, mark: Option<&AlertMark>) -> Vec<Rea
             "paused" => None,
             state => Some(i64::from(state != "running")),
         }),
-        "dead_letters" => each_sink(&|it| grown(mark, &dead_count(&it.name), it.dead)),
-        "lost" => vec![one("events", grown(mark, "lost", facts.lost))],
+        "dead_letters" => each_sink(&|it| grown(before, &dead_count(&it.name), it.dead)),
+        "lost" => vec![one("events", grown(before, "lost", facts.lost))],
         "set_aside" => vec![one("payloads", Some(whole(facts.set_aside)))],
-        "refused" => vec![one("requests", Some(refused_a_minute(facts, mark)))],
+        "refused" => vec![one("requests", Some(refused_a_minute(facts, before)))],
         "disk_full" => {
             let hours = match facts.disk_full {
                 Forecast::InHours(hours) => Some(hours),
@@ -63,7 +69,10 @@ pub fn readings(rule: &Rule, facts: &Facts, mark: Option<&AlertMark>) -> Vec<Rea
                 .map_or(i64::MAX, |parts| i64::try_from(parts).unwrap_or(i64::MAX));
             vec![one("disk", Some(parts))]
         }
-        _ => rule.names.iter().map(|name| one(name, quiet_ms(rule, facts, name))).collect(),
+        _ => {
+            let quiet_ms = |name: &str| mark.counts.get(&quiet_time(name)).copied().map(whole);
+            rule.names.iter().map(|name| one(name, quiet_ms(name))).collect()
+        }
     }
 }
 
@@ -72,14 +81,14 @@ pub fn dead_count(sink: &str) -> String {
     format!("dead {sink}")
 }
 
-/// For how long no event of this name has arrived. Nobody knows that while the server has not run
-/// for as long, because events may have come that it was not there to receive. A name of which none
-/// came in the last days has not stopped.
-fn quiet_ms(rule: &Rule, facts: &Facts, name: &str) -> Option<i64> {
-    let arrived_ms = facts.arrived_ms.get(name)?;
-    let quiet_ms = facts.at_ms.saturating_sub(*arrived_ms).max(0);
-    let is_exceeded = |ms: i64| rule.limits.exceeded.is_exceeded(ms);
-    (!is_exceeded(quiet_ms) || is_exceeded(facts.uptime_ms)).then_some(quiet_ms)
+/// The name of the time at which the last event of a name arrived.
+pub fn arrived_time(name: &str) -> String {
+    format!("arrived {name}")
+}
+
+/// The name of the time for which no event of a name has arrived, as far as the server watched.
+pub fn quiet_time(name: &str) -> String {
+    format!("quiet {name}")
 }
 
 fn refused_a_minute(facts: &Facts, mark: Option<&AlertMark>) -> i64 {

@@ -252,7 +252,7 @@ async fn an_event_that_stops_alerts_by_name_and_one_that_never_came_does_not() {
     let now_ms = NOW + 5 * HOUR_MS;
     let mut world =
         World::start(dir.path(), Setup { rules, run: 2, now_ms, ..Setup::default() }).await;
-    world.minutes(10).await;
+    world.minutes(9).await;
     assert_eq!(world.said().len(), 1, "the start is no arrival, and the stop is no silence");
     store(&world, 200, "left").await;
     world.minutes(1).await;
@@ -260,6 +260,22 @@ async fn an_event_that_stops_alerts_by_name_and_one_that_never_came_does_not() {
     store(&world, 201, "paid").await;
     world.minutes(1).await;
     assert_eq!(world.said()[3..], ["recovered checkout paid"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_is_no_silence_of_an_event() {
+    let rules = "[alerts.checkout]\nkind = 'event_stopped'\nnames = ['paid']\nquiet_s = 600";
+    let (_dir, mut world) = world(rules).await;
+    store(&world, 1, "paid").await;
+    world.watch().await;
+    world.minutes(5).await;
+    world.clock.pass(5 * HOUR_MS);
+    world.minutes(4).await;
+    world.clock.pass(-10 * HOUR_MS);
+    world.minutes(1).await;
+    assert_eq!(world.said(), [""; 0]);
+    world.minutes(2).await;
+    assert_eq!(world.said(), ["firing checkout paid"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
