@@ -57,7 +57,8 @@ test('a real Prometheus understands the metrics, the dashboard and the alerts', 
     const wrong: string[] = []
     for (const { title, expr } of expressions) {
       const values = await prometheus.query(expr.replaceAll('$__rate_interval', '30s').replaceAll('$instance', '.*'))
-      if (typeof values === 'string' || values.length === 0) wrong.push(`${title}: ${expr}: ${values || 'no data'}`)
+      if (typeof values === 'string' || values.length === 0)
+        wrong.push(`${title}: ${expr}: ${values.length ? values : 'no data'}`)
     }
     expect(wrong).toEqual([])
 
