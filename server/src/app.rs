@@ -19,6 +19,7 @@ use crate::store::Storage;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
+use crate::watcher::WatchRules;
 
 /// The metrics of each sink, by its name.
 pub type MetricsBySink = HashMap<Arc<str>, Arc<SinkMetrics>>;
@@ -57,6 +58,8 @@ pub struct App {
     pub disk: Arc<DiskSpace>,
     /// What retention knows about the time.
     pub clock_guard: Arc<ClockGuard>,
+    /// What is watched for.
+    pub watch: Arc<WatchRules>,
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
 }
@@ -113,6 +116,7 @@ impl App {
             refusals: Arc::new(refusals),
             disk,
             clock_guard: Arc::default(),
+            watch: Arc::default(),
             shutdown,
         }
     }

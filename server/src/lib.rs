@@ -53,6 +53,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
 
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod cli;
@@ -71,4 +72,6 @@ pub mod server;
 pub mod sinks;
 pub mod store;
 pub mod system;
+pub mod trends;
+pub mod watcher;
 pub mod web;

@@ -93,6 +93,8 @@ pub fn api_routes() -> ApiRoutes {
         .patch("/api/keys/{id}", api::change_key)
         .get("/api/replay", api::replays)
         .post("/api/replay", api::begin_replay)
+        .get("/api/trends", api::trends)
+        .get("/api/alerts", api::alerts)
         .get("/metrics", api::metrics)
 }
 

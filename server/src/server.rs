@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::alerts::courier::{Courier, Webhook};
 use crate::app::App;
 use crate::config::Config;
 use crate::deliver;
@@ -21,8 +22,9 @@ use crate::store::{Key, Storage, StoreError, WorkerSlot};
 use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::DataDir;
 use crate::system::disk_space::DiskSpace;
-use crate::system::entropy::{Entropy, SystemEntropy};
+use crate::system::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::system::supervisor::Supervisor;
+use crate::watcher::{WatchRules, Watcher};
 
 /// Fewest workers of the process stage: while one waits for a sync, another one plans. Larger
 /// machines have one for each core, up to as many as the queue of payloads can feed.
@@ -40,6 +42,12 @@ pub enum BuildError {
     /// A sink cannot be set up.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// The webhook of alerts cannot be set up.
+    #[error("set up the webhook of alerts: {0}")]
+    Alerts(String),
+    /// No number could be made for this process.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
 }
 
 /// The parts of a server over one data directory, which it holds until it is dropped.
@@ -123,7 +131,46 @@ impl Server {
             Arc::clone(&self.entropy),
             Arc::new(DiskSpace::new(self.dir.path().to_owned(), floor_bytes)),
         );
-        App { clock_guard: Arc::clone(&self.clock_guard), ..app }
+        let watch = WatchRules {
+            alerts: self.config.alert_rules.clone(),
+            has_webhook: self.config.alerts.has_webhook(),
+            retention: self.config.retention.rules(),
+        };
+        App { clock_guard: Arc::clone(&self.clock_guard), watch: Arc::new(watch), ..app }
+    }
+
+    /// The webhook of alerts, if one is configured.
+    ///
+    /// # Errors
+    /// [`BuildError::Alerts`], when it is configured in a way that cannot work.
+    pub fn alert_webhook(&self) -> Result<Option<Webhook>, BuildError> {
+        let given = self.config.alerts.webhook().map_err(BuildError::Alerts)?;
+        let webhook = given.map(|(url, secret)| Webhook::new(&url, &secret)).transpose();
+        webhook.map_err(BuildError::Alerts)
+    }
+
+    /// Starts what watches the server: trends, the rules of alerts, and their webhook.
+    ///
+    /// # Errors
+    /// [`BuildError::Entropy`], when the system provides no randomness.
+    pub fn start_watching(
+        &self,
+        app: &Arc<App>,
+        webhook: Option<Webhook>,
+        stop: &watch::Receiver<bool>,
+        background: &Handle,
+    ) -> Result<(), BuildError> {
+        let run = u64::try_from(self.entropy.bits()? >> 64).unwrap_or(0);
+        let added = Arc::<Notify>::default();
+        let watcher = Watcher::new(Arc::clone(app), run, Arc::clone(&added));
+        self.supervisor.spawn("watcher", background, watcher.run(stop.clone()));
+        if let Some(webhook) = webhook {
+            let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
+            let alerts = Arc::clone(&self.storage.alerts);
+            let courier = Courier { alerts, webhook, added, clock, entropy };
+            self.supervisor.spawn("webhook of alerts", background, courier.run(stop.clone()));
+        }
+        Ok(())
     }
 
     /// Starts everything that runs beside requests: processing, delivery, replays and retention.

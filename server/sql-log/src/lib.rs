@@ -3,7 +3,7 @@
 //! `https://sqlite.org/c3ref/auto_extension.html`, `https://sqlite.org/c3ref/trace_v2.html`.
 #![allow(unsafe_code, reason = "SQLite's interface for tracing is one of pointers to C functions")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,6 +14,7 @@ use rusqlite::ffi;
 pub type Statement = (PathBuf, String);
 
 static STATEMENTS: Mutex<BTreeSet<Statement>> = Mutex::new(BTreeSet::new());
+static RUNS: Mutex<BTreeMap<PathBuf, u64>> = Mutex::new(BTreeMap::new());
 
 /// Records every statement of every connection that is opened from now on.
 ///
@@ -30,6 +31,12 @@ pub fn begin() {
 pub fn statements(folder: &Path) -> Vec<Statement> {
     let statements = STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner);
     statements.iter().filter(|(path, _)| path.starts_with(folder)).cloned().collect()
+}
+
+/// How often statements were run on files in `folder`.
+pub fn runs(folder: &Path) -> u64 {
+    let runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
+    runs.iter().filter(|(path, _)| path.starts_with(folder)).map(|(_, count)| count).sum()
 }
 
 unsafe extern "C" fn opened(
@@ -61,6 +68,8 @@ unsafe extern "C" fn ran(
         if !sql.is_null() && !file.is_null() {
             let sql = CStr::from_ptr(sql).to_string_lossy().into_owned();
             let file = PathBuf::from(CStr::from_ptr(file).to_string_lossy().into_owned());
+            let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
+            *runs.entry(file.clone()).or_default() += 1;
             STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner).insert((file, sql));
         }
     }

@@ -13,6 +13,7 @@ use crate::store::StoreError;
 
 mod access;
 mod aggregate;
+mod alerts;
 mod backfill;
 pub mod cost;
 mod event;
@@ -41,10 +42,12 @@ mod span;
 mod sql;
 mod timeline;
 mod totals;
+mod trends;
 mod unread_answers;
 
 pub use access::{Access, Admin, Caller, Reader};
 pub use aggregate::aggregate;
+pub use alerts::alerts;
 pub use backfill::backfill;
 pub use event::event;
 pub use events::events;
@@ -68,6 +71,7 @@ pub use sinks::{pause, resume};
 pub use sources::forget_source;
 pub use sql::query;
 pub use totals::totals;
+pub use trends::trends;
 pub use unread_answers::hold;
 
 impl From<StoreError> for Problem {

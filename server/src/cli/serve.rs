@@ -122,6 +122,7 @@ pub async fn serve_supervised(
     let dir = DataDir::open_for_start(&config.data, purpose)?;
     let server = Server::open(config, dir, supervisor)?;
     let deliverers = server.deliverers()?;
+    let webhook = server.alert_webhook()?;
     let background = Background::start().map_err(ServeError::Threads)?;
     // Keys come last: a start that fails must not have generated keys that nobody was shown.
     let keys = &*server.storage.keys;
@@ -140,6 +141,7 @@ pub async fn serve_supervised(
     let counting = log_refusals(Arc::clone(&app), stopped.clone());
     supervisor.spawn("log of refusals", &foreground, counting);
     server.start_workers(&app, deliverers, &stopped, background.handle());
+    server.start_watching(&app, webhook, &stopped, background.handle())?;
     let router = router::router(&app, demo.as_ref());
     let (closing, closed) = watch::channel(false);
     let addresses = Arc::clone(&app.addresses);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Args, Command};
 
 use super::setting::Setting;
-use super::{Config, sinks};
+use super::{Config, alerts, sinks};
 
 /// Longest line of a comment.
 const COLUMNS: usize = 100;
@@ -16,6 +16,11 @@ const HEAD: &str = "\
 # this file. An unknown key is an error. `lamplight config print` shows what is in effect.
 ";
 
+const RULES: &str = "\
+# Every server has these rules, except for the last one, which needs names of events. A table
+# `[alerts.<name>]` changes the rule with that name, or adds one with a name that you choose.
+";
+
 const SINKS: &str = "\
 # Sinks: where events are delivered to. The name after `sinks.` is yours to choose.
 # A setting of a sink can also come from the variable LAMPLIGHT_SINK_<NAME>_<KEY>, and a secret from
@@ -23,7 +28,7 @@ const SINKS: &str = "\
 ";
 
 /// Values to show for settings that have no default, by key; those of sinks by name and key.
-pub(super) const SAMPLES: [(&str, &str); 34] = [
+pub(super) const SAMPLES: [(&str, &str); 39] = [
     ("trusted_proxies", r#"["127.0.0.1", "10.0.0.0/8"]"#),
     ("write_key", r#""wk_choose_your_own""#),
     ("write_key_file", r#""/run/secrets/lamplight-write-key""#),
@@ -35,6 +40,11 @@ pub(super) const SAMPLES: [(&str, &str); 34] = [
     ("keep_bytes", "100_000_000_000"),
     ("geo_file", r#""/var/lib/geoip/GeoLite2-City.mmdb""#),
     ("add_properties", r#"{ environment = "production" }"#),
+    ("alerts_webhook_url", r#""https://hooks.slack.com/services/T0000/B0000/XXXX""#),
+    ("alerts_webhook_url_file", r#""/run/secrets/lamplight-alerts-webhook-url""#),
+    ("alerts_webhook_secret", r#""whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#),
+    ("alerts_webhook_secret_file", r#""/run/secrets/lamplight-alerts-webhook-secret""#),
+    ("checkout.names", r#"["order_paid", "signed_up"]"#),
     ("product.token", r#""your project token""#),
     ("product.url", r#""https://mixpanel-proxy.example.com""#),
     ("product.service_account", r#""lamplight.1234ab.mp-service-account""#),
@@ -82,6 +92,16 @@ pub fn example() -> String {
         }
         text += "\n";
         text += &described(&setting, None);
+    }
+    text += "\n# --- Rules of alerts ---\n\n";
+    text += RULES;
+    for kind in alerts::kinds() {
+        let about = kind.get_about().map(ToString::to_string).unwrap_or_default();
+        let name = if alerts::is_default(&kind) { kind.get_name() } else { "checkout" };
+        let _ = write!(text, "\n# {about}.\n#[alerts.{name}]\n#kind = \"{}\"\n", kind.get_name());
+        for setting in Setting::all(&kind) {
+            text += &described(&setting, Some(name));
+        }
     }
     text += "\n# --- Sinks ---\n\n";
     text += SINKS;
@@ -149,8 +169,10 @@ mod tests {
     fn every_sample_is_of_a_setting_and_shown() {
         let text = example();
         for (name, value) in SAMPLES {
-            let key =
-                name.split_once('.').filter(|(sink, _)| text.contains(&format!("#[sinks.{sink}]")));
+            let is_table = |(table, _): &(&str, &str)| {
+                ["sinks", "alerts"].iter().any(|kind| text.contains(&format!("#[{kind}.{table}]")))
+            };
+            let key = name.split_once('.').filter(is_table);
             let key = key.map_or(name, |(_, key)| key);
             assert!(text.contains(&format!("\n#{key} = {value}\n")), "{name}");
         }

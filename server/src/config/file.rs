@@ -73,10 +73,12 @@ pub(super) struct File {
     pub(super) path: PathBuf,
     /// Who may read it: the bits of its mode. 0 on systems without modes.
     pub(super) mode: u32,
-    /// Keys outside of `[sinks]`.
+    /// Keys outside of `[sinks]` and `[alerts.<name>]`.
     pub(super) entries: Vec<Entry>,
     /// The keys of each `[sinks.<name>]`.
     pub(super) sinks: BTreeMap<String, Vec<Entry>>,
+    /// The keys of each `[alerts.<name>]`.
+    pub(super) alerts: BTreeMap<String, Vec<Entry>>,
 }
 
 impl File {
@@ -107,6 +109,18 @@ impl File {
                             return Err(ConfigError::Sink { name, why });
                         };
                         file.sinks.insert(name, reader.flatten("", sink));
+                    }
+                }
+                DeValue::Table(alerts) if key.get_ref() == "alerts" => {
+                    for (name, value) in alerts {
+                        match value.get_ref() {
+                            DeValue::Table(rule) => {
+                                let name = name.get_ref().to_string();
+                                file.alerts.insert(name, reader.flatten("", rule));
+                            }
+                            // `webhook_url` in [alerts] is the setting `alerts_webhook_url`.
+                            value => file.entries.push(reader.entry("alerts_", name, value)),
+                        }
                     }
                 }
                 value => file.entries.push(reader.entry("", key, value)),

@@ -7,6 +7,7 @@
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 
+mod alerts;
 mod effective;
 mod example;
 mod exposed_secret;
@@ -26,6 +27,7 @@ mod suggest;
 mod tests;
 mod unknown_variables;
 
+pub use alerts::parse_rules;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;
@@ -35,7 +37,8 @@ pub use property::Property;
 pub use reference::reference;
 pub(crate) use resolve::with_demo_data;
 pub use settings::{
-    Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings,
+    AlertSettings, Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings,
+    RetentionSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
 pub use unknown_variables::{UnknownVariable, unknown_variables};
@@ -96,6 +99,14 @@ pub enum ConfigError {
         key: String,
         /// Where both came from.
         origin: Origin,
+    },
+    /// A rule of alerts is wrong as a whole.
+    #[error("set up alert `{name}`: {why}")]
+    Alert {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what to do.
+        why: String,
     },
     /// A sink is wrong as a whole.
     #[error("set up sink `{name}`: {why}")]

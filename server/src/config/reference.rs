@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Args, Command};
 
 use super::setting::{Setting, Shape};
-use super::{Config, sinks};
+use super::{Config, alerts, sinks};
 
 const HEAD: &str = r#"# Configuration
 
@@ -76,6 +76,14 @@ from the file that this variable with `_FILE` at its end names: `LAMPLIGHT_SINK_
 Secrets are never printed.
 ";
 
+const RULES: &str = r"## Rules of alerts
+
+Every server has one rule of each kind, named like its kind, except for `event_stopped`, which needs
+names of events. A table `[alerts.<name>]` changes the rule with that name. With another name and a
+`kind`, it adds a rule: `[alerts.checkout]` with `kind = 'event_stopped'`. See
+[trends-and-alerts.md](trends-and-alerts.md).
+";
+
 /// The text of the page.
 pub fn reference() -> String {
     let mut text = HEAD.to_owned();
@@ -95,6 +103,15 @@ pub fn reference() -> String {
             heading = own;
         }
         text += &row(&setting);
+    }
+    text += "\n";
+    text += RULES;
+    for kind in alerts::kinds() {
+        let about = kind.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = write!(text, "\n### kind = \"{}\"\n\n{about}.\n\n{TABLE}", kind.get_name());
+        for setting in Setting::all(&kind) {
+            text += &row(&setting);
+        }
     }
     text += "\n";
     text += SINKS;

@@ -6,7 +6,7 @@ use super::file::File;
 use super::layers::{self, Env, Given, Values};
 use super::origin::Origin;
 use super::setting::{HAS_FILE, Setting};
-use super::{Config, ConfigError, effective, exposed_secret, sinks};
+use super::{Config, ConfigError, alerts, effective, exposed_secret, sinks};
 
 /// The data directory of the demo.
 const DEMO_DATA: &str = "./lamplight-demo-data";
@@ -62,6 +62,10 @@ impl Config {
             config.effective.extend(sink.effective);
             config.sinks.push(sink.sink);
             secrets.extend(sink.secrets_in_file);
+        }
+        for rule in alerts::resolve_all(&file.alerts)? {
+            config.effective.extend(rule.effective);
+            config.alert_rules.push(rule.rule);
         }
         config.exposed_secrets = exposed_secret::in_arguments(&settings, &values);
         config.exposed_secrets.extend(exposed_secret::in_file(&file.path, file.mode, secrets));

@@ -9,7 +9,8 @@ use super::property::Property;
 use crate::system::secret::Secret;
 
 /// Settings that can also be given as the name of a file that holds them.
-pub(super) const HAS_FILE: [&str; 3] = ["write_key", "secret_key", "admin_token"];
+pub(super) const HAS_FILE: [&str; 5] =
+    ["write_key", "secret_key", "admin_token", "alerts_webhook_url", "alerts_webhook_secret"];
 
 /// The form that a value has in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -51,11 +51,7 @@ pub(super) fn resolve(
     env: Env<'_>,
 ) -> Result<ResolvedSink, ConfigError> {
     let failed = |why: String| ConfigError::Sink { name: name.to_owned(), why };
-    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    if !(1..=NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(is_plain) {
-        let allowed = format!("its name must be 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -");
-        return Err(failed(allowed));
-    }
+    check_name(name).map_err(failed)?;
     if sinks > SINKS_MAX {
         return Err(failed(format!(
             "there are {sinks} sinks, and at most {SINKS_MAX} are allowed"
@@ -91,6 +87,15 @@ pub(super) fn resolve(
     let secrets_in_file = exposed_secret::keys_of_secrets(&settings, &prefix, &others);
     let sink = NamedSink { name: name.to_owned(), config };
     Ok(ResolvedSink { sink, effective: shown, secrets_in_file })
+}
+
+/// Checks the name of a sink or a rule.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_plain) {
+        return Ok(());
+    }
+    Err(format!("its name must be 1 to {NAME_BYTES_MAX} of a-z, 0-9, _ and -"))
 }
 
 fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, ConfigError> {

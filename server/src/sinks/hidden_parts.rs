@@ -13,11 +13,11 @@ const HIDDEN: &str = "(hidden)";
 
 /// Parts of a sink's requests that nobody may see.
 #[derive(Clone)]
-pub(super) struct HiddenParts(Arc<[String]>);
+pub(crate) struct HiddenParts(Arc<[String]>);
 
 impl HiddenParts {
     /// Hides `parts`, and with them what `url` may hold.
-    pub(super) fn new(url: Option<&Url>, parts: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(url: Option<&Url>, parts: impl IntoIterator<Item = String>) -> Self {
         let mut hidden: Vec<String> = url.into_iter().flat_map(parts_of_url).collect();
         hidden.extend(parts);
         hidden.retain(|part| part.len() >= PART_BYTES_MIN);
@@ -27,7 +27,7 @@ impl HiddenParts {
     }
 
     /// The same answer without the parts.
-    pub(super) fn hide(&self, mut answer: Answer) -> Answer {
+    pub(crate) fn hide(&self, mut answer: Answer) -> Answer {
         let text = String::from_utf8_lossy(&answer.body);
         if self.0.iter().any(|part| text.contains(part.as_str())) {
             let hide = |text: String, part: &String| text.replace(part.as_str(), HIDDEN);

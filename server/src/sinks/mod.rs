@@ -15,7 +15,7 @@ pub mod config;
 pub mod datadog;
 mod event_json;
 pub mod file;
-mod hidden_parts;
+pub(crate) mod hidden_parts;
 pub mod http;
 pub mod mixpanel;
 mod pieces;

@@ -12,6 +12,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+mod alert;
+mod alerts;
 pub mod apply;
 mod archive;
 mod backfill;
@@ -23,6 +25,7 @@ mod error;
 mod event;
 mod events;
 pub mod fair_share;
+mod figure;
 pub mod keys;
 mod lease;
 pub mod ledger;
@@ -42,15 +45,23 @@ mod reader;
 mod refused;
 mod replays;
 mod retention;
+pub mod rollup_text;
 pub mod routing;
 mod set_aside;
 mod shown_profile;
 pub mod sqlite;
 mod storage;
 mod totals;
+pub mod trend;
+mod trends;
 pub mod week;
 mod worker_slot;
 
+pub use alert::{
+    AlertBook, AlertKey, AlertMark, AlertPhase, AlertRound, KeptNotice, NOTICES_MAX, Notice,
+    NoticeAttempt, NoticeDelivery, NoticeState,
+};
+pub use alerts::Alerts;
 pub use archive::Archive;
 pub use backfill::{BACKFILLED, BackfillAsk, BackfillCount};
 pub use calendar::{AHEAD_MS_MAX, Calendar, EventClock, LATE_MS_MAX};
@@ -67,6 +78,7 @@ pub use event::{
     Repeat, StoredEvent,
 };
 pub use events::Events;
+pub use figure::{Figure, FigureKind};
 pub use keys::{Key, KeyKind, KeyRules, Keys};
 pub use lease::{Lease, LeaseToken};
 pub use outcome::Outcome;
@@ -98,6 +110,11 @@ pub use set_aside::{ExhaustedPayload, SetAsidePayload, SetAsideSums};
 pub use shown_profile::ShownProfile;
 pub use storage::Storage;
 pub use totals::{Forgotten, SourceTotals, Totals};
+pub use trend::{
+    AHEAD_ROWS_MS, Measured, PRUNED_MAX, Resolution, Rollup, Rollups, Sample, TrendMark,
+    TrendQuery, TrendRow,
+};
+pub use trends::Trends;
 pub use week::Week;
 pub use worker_slot::WorkerSlot;
 

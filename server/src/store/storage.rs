@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays, StoreError,
+    Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays,
+    StoreError, Trends,
 };
 
 /// The traits of storage, each with the backend that was opened for it.
@@ -23,6 +24,10 @@ pub struct Storage {
     pub keys: Arc<dyn Keys>,
     /// Events owed to sinks.
     pub delivery_queue: Arc<dyn DeliveryQueue>,
+    /// The server's own figures.
+    pub trends: Arc<dyn Trends>,
+    /// Alerts.
+    pub alerts: Arc<dyn Alerts>,
     /// The database that takes payloads. Intake is ready only while it takes writes.
     pub intake_database: Arc<dyn Database>,
     /// The database that takes the result of processing.

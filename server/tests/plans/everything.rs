@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::delivering;
+use crate::{delivering, watching};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::LeaseToken;
@@ -65,6 +65,7 @@ pub(crate) async fn run(folder: &Path) {
         delivering::deliver(&storage, NOW + round * WEEK_MS).await;
         read(&storage).await;
         replay(&storage).await;
+        watching::run(&storage, NOW + round * WEEK_MS).await;
         let keep = RetentionLimits {
             events_from_ms: Some(NOW + (round - 5) * WEEK_MS),
             events_bytes: Some(round.unsigned_abs()),

@@ -10,9 +10,10 @@ use rusqlite::Connection;
 
 mod delivering;
 mod everything;
+mod watching;
 
 /// Tables that may be read completely, and why that is little.
-const SMALL: [(&str, &str); 8] = [
+const SMALL: [(&str, &str); 10] = [
     ("totals", "one row"),
     ("keys", "a few rows, made by hand"),
     ("weeks", "a row a week"),
@@ -21,6 +22,8 @@ const SMALL: [(&str, &str); 8] = [
     ("sqlite_schema", "a row a table or index"),
     ("sinks", "a few rows, made by hand"),
     ("sources", "one row for each source that a key was made for"),
+    ("alert_states", "what is pending or firing: at most a few things for each rule"),
+    ("alert_notices", "at most 1,000 rows"),
 ];
 /// Statements that may begin at a table's first row, or sort, with how each begins and why it reads
 /// little.
@@ -130,6 +133,20 @@ fn no_statement_reads_an_unbounded_range() {
     for (kind, least) in enough {
         assert!(judged.get(kind).is_some_and(|count| *count >= least), "{kind}: {judged:?}");
     }
+}
+
+/// Most statements that a sample and an evaluation run in a minute in which nothing begins or ends,
+/// with those that begin and end their transactions.
+const MINUTE_STATEMENTS_MAX: u64 = 20;
+
+#[test]
+fn a_minute_of_trends_and_alerts_runs_a_few_statements() {
+    lamplight_sql_log::begin();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().canonicalize().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let counted = runtime.block_on(watching::count_a_minute(&folder));
+    assert!((8..=MINUTE_STATEMENTS_MAX).contains(&counted), "{counted} statements");
 }
 
 /// The file, or another one with the same tables if retention deleted it.

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on says so, and prints the seed that repeats it"
 )]
 
+mod alerts;
 mod deliver;
 mod fuzz;
 mod harness;
@@ -20,3 +21,4 @@ mod process;
 mod retention;
 mod sinks;
 mod store;
+mod trends;

@@ -3,6 +3,7 @@
 //! The only code that speaks SQL. `intake.db` holds raw payloads. `store.db` holds the result of
 //! processing, except for the events, which are in a file for each week, `events-<week>.db`.
 
+mod alerts;
 mod apply;
 mod deliveries;
 mod file;
@@ -10,6 +11,7 @@ mod keys;
 mod payloads;
 mod read;
 mod store;
+mod trends;
 mod weeks;
 mod writer;
 
@@ -65,6 +67,8 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         reader: Arc::<SqliteStore>::clone(&store),
         keys: Arc::<SqliteStore>::clone(&store),
         delivery_queue: Arc::<SqliteStore>::clone(&store),
+        trends: Arc::<SqliteStore>::clone(&store),
+        alerts: Arc::<SqliteStore>::clone(&store),
         intake_database: intake,
         events_database: store,
     }

@@ -22,7 +22,7 @@ use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-const SCHEMA: [Step; 9] = [
+const SCHEMA: [Step; 11] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -38,6 +38,8 @@ const SCHEMA: [Step; 9] = [
     ),
     ("V8__profile_words", include_str!("../../../migrations/sqlite/store/V8__profile_words.sql")),
     ("V9__sources", include_str!("../../../migrations/sqlite/store/V9__sources.sql")),
+    ("V10__trends", include_str!("../../../migrations/sqlite/store/V10__trends.sql")),
+    ("V11__alerts", include_str!("../../../migrations/sqlite/store/V11__alerts.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };

@@ -64,7 +64,7 @@ fn assert_hidden(what: &str, said: &str) {
 #[test]
 fn a_secret_on_a_wrong_command_line_is_not_quoted() {
     let dir = tempfile::tempdir().unwrap();
-    for flag in ["--admin-token", "--secret-key"] {
+    for flag in ["--admin-token", "--secret-key", "--alerts-webhook-secret"] {
         let value = format!("at_{CANARY}");
         let joined = format!("{flag}={value}");
         for args in [
@@ -115,6 +115,8 @@ fn a_secret_in_a_wrong_variable_is_not_quoted() {
     for variable in [
         "LAMPLIGHT_ADMIN_TOKEN",
         "LAMPLIGHT_SECRET_KEY",
+        "LAMPLIGHT_ALERTS_WEBHOOK_URL",
+        "LAMPLIGHT_ALERTS_WEBHOOK_SECRET",
         "LAMPLIGHT_SINK_HOOK_URL",
         "LAMPLIGHT_SINK_HOOK_SECRET",
         "LAMPLIGHT_SINK_MIX_TOKEN",
@@ -176,6 +178,9 @@ fn a_secret_in_a_wrong_file_is_not_quoted() {
         ("", "admin_token"),
         ("", "secret_key"),
         ("", "admin_token_file"),
+        ("", "alerts_webhook_url"),
+        ("", "alerts_webhook_secret"),
+        ("[alerts]\n", "webhook_secret"),
         (mix, "token"),
         (mix, "service_account_secret"),
         (mix, "url"),

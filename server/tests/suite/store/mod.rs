@@ -2,6 +2,7 @@
 //! backend.
 
 mod aggregate_laws;
+mod alert_laws;
 mod apply_laws;
 mod archive_laws;
 pub(crate) mod backend;
@@ -28,4 +29,5 @@ mod sink_laws;
 mod size_laws;
 pub(crate) mod sqlite;
 mod trace_laws;
+mod trend_laws;
 mod week_laws;

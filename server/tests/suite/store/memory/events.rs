@@ -18,9 +18,11 @@ use lamplight_server::store::{
 use lamplight_wire::Producer;
 use tokio::sync::watch;
 
+use super::alerts::AlertTables;
 use super::deliveries::DeliveryTables;
 use super::rows::{event_row, refused_event};
 use super::tables::{Tables, answer, conflict};
+use super::trends::TrendTables;
 
 /// What the events side keeps.
 #[derive(Clone, Default)]
@@ -43,6 +45,8 @@ pub(super) struct EventTables {
     pub(super) recent: Vec<(RowId, RowId)>,
     pub(super) deliveries: DeliveryTables,
     pub(super) keys: Vec<Key>,
+    pub(super) trends: TrendTables,
+    pub(super) alerts: AlertTables,
 }
 
 /// A profile. Versions are not kept: each row has a copy.

@@ -5,8 +5,8 @@
 //!
 //! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all:
 //!   payloads, their queue and replays on one side, rows of events, outcomes, ledgers, profiles,
-//!   counts, deliveries and keys on the other. The two sides never share a transaction, so they may
-//!   be different databases.
+//!   counts, deliveries, keys, trends and alerts on the other. The two sides never share a
+//!   transaction, so they may be different databases.
 //! - **Transactions.** A method that changes anything changes all of it or nothing, and it is
 //!   durable when the method returns ([`tables::Tables::write`]).
 //! - **Leases.** A backend finds what is due. [`FairShare`] decides how much of it one lease gets.
@@ -14,6 +14,8 @@
 //!   holds. [`apply::decide`] and [`apply::replay`] decide everything in between.
 //! - **Deliveries.** [`DeliveryEnding`] says what a settled delivery becomes and [`RetryAsk`] when
 //!   a dead letter is due again. A backend moves rows between queue, log and dead letters.
+//! - **Trends.** [`Sample::measure`] says what a sample adds, [`trend::add`] adds it, and
+//!   [`Sample::kept_ms`] says which periods are deleted.
 //! - **Pruning.** [`RetentionLimits`] says which weeks and which rows are deleted.
 //! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page.
 //!   A database also needs an index for each filter and a limit of rows to look at; a map needs
@@ -33,7 +35,11 @@
 //! [`RetryAsk`]: lamplight_server::store::RetryAsk
 //! [`RetentionLimits`]: lamplight_server::store::RetentionLimits
 //! [`EventFilter`]: lamplight_server::store::EventFilter
+//! [`Sample::measure`]: lamplight_server::store::Sample::measure
+//! [`Sample::kept_ms`]: lamplight_server::store::Sample::kept_ms
+//! [`trend::add`]: lamplight_server::store::trend::add
 
+mod alerts;
 mod archive;
 mod database;
 mod deliveries;
@@ -46,6 +52,7 @@ mod reader;
 mod replays;
 mod rows;
 mod tables;
+mod trends;
 
 use std::sync::{Arc, Mutex};
 
@@ -75,6 +82,8 @@ impl Memory {
             reader: Arc::<MemoryEvents>::clone(&events),
             keys: Arc::<MemoryEvents>::clone(&events),
             delivery_queue: Arc::<MemoryEvents>::clone(&events),
+            trends: Arc::<MemoryEvents>::clone(&events),
+            alerts: Arc::<MemoryEvents>::clone(&events),
             intake_database: intake,
             events_database: events,
         }

@@ -9,14 +9,15 @@ use rusqlite::Connection;
 /// The steps of a schema, in order.
 pub(crate) fn steps(schema: &str) -> Vec<Migration> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite").join(schema);
-    let mut files: Vec<PathBuf> =
+    let files: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let step = |file: &PathBuf| {
         let name = file.file_stem().unwrap().to_str().unwrap();
         Migration::unapplied(name, &std::fs::read_to_string(file).unwrap()).unwrap()
     };
-    files.iter().map(step).collect()
+    let mut steps: Vec<Migration> = files.iter().map(step).collect();
+    steps.sort_by_key(Migration::version);
+    steps
 }
 
 /// Copies the database `from` to `to` with version `version` of `schema`.
