@@ -7,6 +7,7 @@
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 
+mod data;
 mod effective;
 mod example;
 mod exposed_secret;
@@ -26,6 +27,7 @@ mod suggest;
 mod tests;
 mod unknown_variables;
 
+pub use data::data_in_file;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;

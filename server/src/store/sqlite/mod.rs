@@ -9,7 +9,9 @@ mod file;
 mod keys;
 mod payloads;
 mod read;
+pub mod snapshot;
 mod store;
+pub mod verify;
 mod weeks;
 mod writer;
 

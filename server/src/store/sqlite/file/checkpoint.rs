@@ -5,6 +5,9 @@
 //! own connection blocks nobody, and leaves next to nothing for the writer's checkpoint when the
 //! log reaches its limit. An idle log is copied completely and truncated, so that an idle server
 //! uses no disk space for it and has little to read at its next start.
+//!
+//! **Invariant:** no checkpoint waits for a reader. One that truncates a log holds the lock for
+//! writing meanwhile, so writers would wait, too: a backup reads for minutes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
