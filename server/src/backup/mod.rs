@@ -18,7 +18,7 @@ pub use restore::{RestoreError, Restored, differences, restore};
 use self::checksum::{copy_checked, sha256};
 use self::target::Target;
 use crate::store::sqlite::snapshot::{
-    FileState, HeldFile, IntakeSnapshot, SchemaVersions, StoreSnapshot,
+    FileGlance, FileState, HeldFile, IntakeSnapshot, SchemaVersions, StoreSnapshot,
 };
 use crate::system::data_dir;
 use crate::system::private_file;
@@ -126,10 +126,10 @@ impl Backup<'_> {
         let counts =
             Counts { events: snapshot.events(), waiting, weeks: snapshot.weeks.len() as u64 };
         let StoreSnapshot { store, mut weeks, .. } = snapshot;
-        let states: Vec<_> = weeks.iter().map(|week| week.held.state(week.listed.batch)).collect();
         let mut expected_bytes = store.bytes()?;
-        for (week, state) in weeks.iter().zip(&states) {
-            if self.copied_before(&week.held.name(), state.as_ref()).is_none() {
+        for week in &weeks {
+            let glance = week.held.glance(week.listed.batch);
+            if self.copied_before(&week.held.name(), glance).is_none() {
                 expected_bytes += week.held.bytes()?;
             }
         }
@@ -137,9 +137,10 @@ impl Backup<'_> {
         // Those that are written to come first, so that their logs are soon free again.
         self.copy(&store, None)?;
         drop(store);
-        let mut states = states;
         while let Some(week) = weeks.pop() {
-            self.copy(&week.held, states.pop().flatten())?;
+            let glance = week.held.glance(week.listed.batch);
+            let state = glance.map(|glance| self.state(&week.held, glance)).transpose()?;
+            self.copy(&week.held, state)?;
         }
         for name in data_dir::SMALL_FILES {
             self.copy_small(data, name)?;
@@ -159,23 +160,33 @@ impl Backup<'_> {
         Ok(())
     }
 
-    /// The same content in the earlier backup, as far as its state tells.
+    /// What the earlier backup has of a file, if that may not have changed since.
     fn copied_before(
         &self,
         name: &str,
-        state: Option<&FileState>,
+        glance: Option<FileGlance>,
     ) -> Option<(PathBuf, BackedUpFile)> {
         let (folder, manifest) = self.earlier.as_ref()?;
         let file = manifest.files.iter().find(|file| file.name == name)?;
-        let is_same = state.is_some() && file.source.as_ref() == state;
-        is_same.then(|| (folder.join(name), file.clone()))
+        let is_like = glance.is_some() && file.source.as_ref().map(|it| it.glance) == glance;
+        is_like.then(|| (folder.join(name), file.clone()))
+    }
+
+    /// Reads a file that does not change.
+    fn state(&mut self, held: &HeldFile, glance: FileGlance) -> Result<FileState, BackupError> {
+        self.progress.begin(&format!("compare {}", held.name()), glance.bytes);
+        let progress = &mut *self.progress;
+        let sum = sha256(held.path(), &mut |done_bytes| progress.reach(done_bytes));
+        let failed = |source| BackupError::Source { path: held.path().to_owned(), source };
+        Ok(FileState { glance, sha256: sum.map_err(failed)?.1 })
     }
 
     /// Copies a database, or shares the copy of the earlier backup if nothing changed.
     fn copy(&mut self, held: &HeldFile, state: Option<FileState>) -> Result<(), BackupError> {
         let name = held.name();
         let to = self.folder.join(&name);
-        if let Some((from, file)) = self.copied_before(&name, state.as_ref())
+        if let Some((from, file)) = self.copied_before(&name, state.as_ref().map(|it| it.glance))
+            && file.source == state
             && self.share(&from, &to, &file)?
         {
             self.shared_bytes += file.bytes;

@@ -41,7 +41,7 @@ impl Target {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let target = Self { name: free_name(&path, now_ms), path, _lock: lock };
+        let target = Self { name: free_name(&path, now_ms).map_err(failed)?, path, _lock: lock };
         target.remove_partial().map_err(failed)?;
         Ok(target)
     }
@@ -114,7 +114,9 @@ impl Target {
     /// name of one that is not whole first.
     pub(super) fn keep(&self, keep: u32) -> Result<Vec<PathBuf>, BackupError> {
         let mut whole = self.whole()?;
-        let surplus = whole.len().saturating_sub(keep.max(1) as usize);
+        // Not the new one, also if the clock was set back.
+        whole.retain(|path| *path != self.path.join(&self.name));
+        let surplus = (whole.len() + 1).saturating_sub(keep.max(1) as usize);
         whole.truncate(surplus);
         for path in &whole {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -145,11 +147,17 @@ fn refuse_data(data: &Path, to: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
-/// A name for a backup of this time that no other has.
-fn free_name(folder: &Path, now_ms: i64) -> String {
+/// A name for a backup of this time. It comes after those of the same second, also if some of them
+/// were removed.
+fn free_name(folder: &Path, now_ms: i64) -> io::Result<String> {
     let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
     let name = format!("{PREFIX}{}", time.strftime("%Y%m%dT%H%M%SZ"));
-    let numbered = (2..).map(|number: u32| format!("{name}-{number:03}"));
-    let mut names = std::iter::once(name.clone()).chain(numbered);
-    names.find(|name| !folder.join(name).exists()).unwrap_or(name)
+    let mut number = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let other = entry?.file_name();
+        let Some(rest) = other.to_str().and_then(|it| it.strip_prefix(&name)) else { continue };
+        let taken = rest.strip_prefix('-').map_or(Some(1), |rest| rest.parse().ok());
+        number = number.max(taken.unwrap_or(1));
+    }
+    Ok(if number == 0 { name } else { format!("{name}-{:03}", number + 1) })
 }

@@ -1,6 +1,5 @@
 //! Copying a database that is held at one moment, page by page.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -61,20 +60,26 @@ pub struct CopyStep {
     pub total_bytes: u64,
 }
 
-/// What tells whether a database is the one that an earlier backup copied. All of it must be equal.
-/// The batch says what the server wrote; the rest also changes when something else writes.
+/// What tells whether a database is the one that an earlier backup copied. The content decides. In
+/// WAL mode SQLite does not count changes in the file, and times can be set.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FileState {
-    /// The number of the last batch that counts.
+    /// What can be told without reading the file.
+    #[serde(flatten)]
+    pub glance: FileGlance,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What can be told of a database without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FileGlance {
+    /// The number of the last batch that counts, which is what the server counts changes with.
     pub batch: i64,
     /// The version of the schema.
     pub schema: i64,
-    /// SQLite's counters of changes: bytes 24 to 27 and 92 to 95 of the file.
-    pub counters: [u32; 2],
     /// Size of the file, in bytes.
     pub bytes: u64,
-    /// When the file was last written, in nanoseconds since 1970.
-    pub modified_ns: u64,
 }
 
 impl HeldFile {
@@ -87,26 +92,15 @@ impl HeldFile {
         self.connection.query_row(sql, [], |row| row.get(0)).map_err(|source| self.failed(source))
     }
 
-    /// What tells whether it changed, or nothing if changes wait in its log. The state stays what it
-    /// is while this value lives, because no log is copied into a file that is read from.
-    pub fn state(&self, batch: i64) -> Option<FileState> {
+    /// What can be told of a file of events without reading it, or nothing if changes wait in its
+    /// log. The file stays what it is while this value lives, because no log is copied into a file
+    /// that is read from.
+    pub fn glance(&self, batch: i64) -> Option<FileGlance> {
         if log_bytes(self.path()) > 0 {
             return None;
         }
-        let file = private_file::open(std::fs::OpenOptions::new().read(true), self.path());
-        let mut file = file.ok()?;
-        let metadata = file.metadata().ok()?;
-        let mut header = [0; 100];
-        file.read_exact(&mut header).ok()?;
-        let number = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
-        let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        Some(FileState {
-            batch,
-            schema: self.schema,
-            counters: [number(24)?, number(92)?],
-            bytes: metadata.len(),
-            modified_ns: u64::try_from(modified.as_nanos()).ok()?,
-        })
+        let bytes = std::fs::metadata(self.path()).ok()?.len();
+        Some(FileGlance { batch, schema: self.schema, bytes })
     }
 
     /// Writes it to `to`, a new file for the user of the process only. The copy is synced, has no
@@ -141,7 +135,6 @@ impl HeldFile {
         let page_bytes: u64 =
             self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(failed)?;
         let pages = i32::try_from(STEP_BYTES / page_bytes.max(1)).unwrap_or(1).max(1);
-        let log_before = log_bytes(self.path());
         let backup = Backup::new(&self.connection, copy).map_err(failed)?;
         loop {
             // The transaction is open already, so nothing that is committed meanwhile is seen, and
@@ -157,7 +150,7 @@ impl HeldFile {
                 StepResult::More => {}
                 _ => std::thread::sleep(std::time::Duration::from_millis(5)),
             }
-            let grown = log_bytes(self.path()).saturating_sub(log_before);
+            let grown = log_bytes(self.path()).saturating_sub(self.log_bytes_at_begin);
             if grown > LOG_GROWTH_MAX {
                 let path = self.path().to_owned();
                 return Err(CopyError::LogGrew { path, grown_mib: grown / (1024 * 1024) });
@@ -172,7 +165,7 @@ impl HeldFile {
 }
 
 /// The size of the write-ahead log of the database at `path`.
-fn log_bytes(path: &Path) -> u64 {
+pub(super) fn log_bytes(path: &Path) -> u64 {
     let mut log = path.to_owned().into_os_string();
     log.push("-wal");
     std::fs::metadata(log).map_or(0, |log| log.len())

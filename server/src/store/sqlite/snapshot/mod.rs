@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-pub use copy::{CopyError, CopyStep, FileState};
+pub use copy::{CopyError, CopyStep, FileGlance, FileState};
 
 use super::file::connection::{open_reader, schema_version, version};
 use super::weeks::open::path;
@@ -109,6 +109,8 @@ pub struct HeldFile {
     /// The version of its schema.
     pub schema: i64,
     pub(crate) connection: Connection,
+    /// The size of its log when the transaction began.
+    log_bytes_at_begin: u64,
 }
 
 impl HeldFile {
@@ -130,7 +132,8 @@ impl HeldFile {
         if schema > known {
             return Err(SnapshotError::Newer { path: path.to_owned(), found: schema, known });
         }
-        Ok(Some(Self { path: path.to_owned(), schema, connection }))
+        let log_bytes_at_begin = copy::log_bytes(path);
+        Ok(Some(Self { path: path.to_owned(), schema, connection, log_bytes_at_begin }))
     }
 
     /// Ends the transaction and begins another, which sees what was committed until now.

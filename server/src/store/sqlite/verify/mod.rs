@@ -19,7 +19,6 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::snapshot::{IntakeSnapshot, SnapshotError, StoreSnapshot, WeekSnapshot};
-use super::weeks::catalog;
 use crate::store::week::first_row_at;
 use crate::store::{RowId, Week};
 
@@ -261,21 +260,28 @@ impl Databases {
         first_row_at(self.kept_from_ms.unwrap_or(0)).0.into_bytes()
     }
 
-    /// Whether a row is gone although its week is there.
+    /// Whether a row is gone although its week is there, and was never removed.
     fn is_gone(&self, id: RowId) -> rusqlite::Result<bool> {
+        if id.0.into_bytes() < self.kept_from() {
+            return Ok(false);
+        }
         let Some(week) = self.week(Week::of_row(id)) else { return Ok(false) };
         let mut find = week.held.connection.prepare_cached("SELECT 1 FROM events WHERE id = ?1")?;
         Ok(!find.exists([id.0.as_bytes()])?)
     }
 }
 
-/// Everything from the oldest week with events on is kept. While no week was removed, all is.
+/// Everything is kept that was received after the newest week that was ever removed, and from the
+/// oldest week with events since. While no week was removed, all is.
 fn kept_from_ms(store: &Connection) -> rusqlite::Result<Option<i64>> {
-    let Some(removed) = catalog::removed(store)?.last().copied() else { return Ok(None) };
-    let oldest: Option<u32> =
-        store.query_row("SELECT min(week) FROM weeks WHERE state <> 'removed'", [], |row| {
-            row.get(0)
-        })?;
+    let (removed, oldest): (Option<u32>, Option<u32>) = store.query_row(
+        "WITH gone (week) AS \
+         (SELECT max(week) FROM weeks WHERE state = 'removed' OR removed_events > 0) \
+         SELECT gone.week, (SELECT min(weeks.week) FROM weeks WHERE weeks.week > gone.week) FROM gone",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let Some(removed) = removed.map(Week::from_number) else { return Ok(None) };
     Ok(Some(oldest.map_or(removed.to_ms(), |week| Week::from_number(week).from_ms())))
 }
 
@@ -344,6 +350,7 @@ pub fn run(
         (check.run)(databases, &mut found)
             .map_err(|source| CheckError { check: check.name, source })?;
         violations.extend(found.0.into_iter().map(|((place, kind), (count, example))| {
+            let example = example.replace('\n', "; ");
             let what =
                 if example.is_empty() { kind.to_owned() } else { format!("{kind}: {example}") };
             Violation { check: check.name, place, what, count, advice: check.advice }
