@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 
 use lamplight_server::store::sqlite::verify::{CHECKS, Databases, run};
 use lamplight_server::store::week::WEEK_MS;
-use lamplight_server::store::{RetentionLimits, Week};
+use lamplight_server::store::{
+    Encoding, NewPayload, PayloadId, PayloadMetadata, RetentionLimits, Week,
+};
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::violations;
 use crate::store::sqlite::upgrade::server::{NOW, Server};
@@ -25,9 +28,38 @@ async fn fill(folder: &Path) {
         server.stage(300 + week * 4..304 + week * 4, week * WEEK_MS).await;
         server.process(NOW).await;
     }
+    identify(&server).await;
+    server.process(NOW + 200_000).await;
     // These wait.
     server.stage(400..406, WEEKS * WEEK_MS).await;
     server.close().await;
+}
+
+/// Stages a payload by which users get profiles that their events show.
+async fn identify(server: &Server) {
+    let user = r#""user":{"id":"ann"}"#;
+    let event =
+        |name: &str, traits: &str| format!(r#"{{"name":"{name}",{user},"properties":{traits}}}"#);
+    let traits =
+        |number: u32| format!(r#"{{"plan":"p{number}","city":"a city with a long name"}}"#);
+    let mut events: Vec<_> = (0..4).map(|number| event("identify", &traits(number))).collect();
+    events.push(event("seen", "{}"));
+    let body = format!("[{}]", events.join(","));
+    let received_ms = NOW + 150_000;
+    let metadata = PayloadMetadata {
+        id: PayloadId(Uuid::from_u128(u128::try_from(received_ms).unwrap() << 80)),
+        received_ms,
+        key_id: "wk_1".into(),
+        source: "web".into(),
+        encoding: Encoding::Identity,
+        events: 5,
+        unpacked_bytes: u32::try_from(body.len()).unwrap(),
+        user_agent: None,
+        origin: None,
+        client: None,
+    };
+    let payload = NewPayload { metadata, body: body.into() };
+    server.storage.payload_queue.stage(payload).await.unwrap();
 }
 
 fn copied(from: &Path) -> tempfile::TempDir {
@@ -146,7 +178,7 @@ const BREAKS: &[(&str, Break, &[&str])] = &[
     (
         "runs",
         Break::Week(
-            "UPDATE runs SET first_id = substr(first_id, 1, 14) || x'FFF0' WHERE first_id = (SELECT min(first_id) FROM runs)",
+            "UPDATE runs SET first_id = CAST(substr(first_id, 1, 14) || x'FFF0' AS BLOB) WHERE first_id = (SELECT min(first_id) FROM runs)",
         ),
         &["runs"],
     ),
@@ -161,7 +193,7 @@ const BREAKS: &[(&str, Break, &[&str])] = &[
     (
         "client-ids",
         Break::Store(
-            "UPDATE event_ids SET id = substr(id, 1, 14) || x'FFFF' WHERE event_id = (SELECT min(event_id) FROM event_ids WHERE refused = 0)",
+            "UPDATE event_ids SET id = CAST(substr(id, 1, 14) || x'FFFF' AS BLOB) WHERE event_id = (SELECT min(event_id) FROM event_ids WHERE refused = 0)",
         ),
         &["client-ids"],
     ),
@@ -186,14 +218,14 @@ const BREAKS: &[(&str, Break, &[&str])] = &[
     (
         "delivery-events",
         Break::Store(
-            "INSERT INTO deliveries SELECT substr(event_id, 1, 14) || x'FFFE', sink, 0, at_ms, 'sent', 1, NULL, NULL, NULL FROM deliveries LIMIT 1",
+            "INSERT INTO deliveries SELECT CAST(substr(event_id, 1, 14) || x'FFFE' AS BLOB), sink, 0, at_ms, 'sent', 1, NULL, NULL, NULL FROM deliveries LIMIT 1",
         ),
         &["delivery-events"],
     ),
     (
         "profile-words",
         Break::Store(
-            "UPDATE profile_words SET event_id = substr(event_id, 1, 14) || x'FFFD' WHERE profile = (SELECT min(profile) FROM profile_words)",
+            "UPDATE profile_words SET event_id = CAST(substr(event_id, 1, 14) || x'FFFD' AS BLOB) WHERE profile = (SELECT min(profile) FROM profile_words)",
         ),
         &["profile-words"],
     ),

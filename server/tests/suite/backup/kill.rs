@@ -54,7 +54,9 @@ fn killing_backup_or_server_leaves_whole_backups_and_no_event_twice() {
     drop(server);
     let again = root.path().join("again");
     restored(&backup, &again);
-    check_holes(&Server::serve(&again), &mut pages, &before);
+    let server = Server::serve(&again);
+    assert!(pages.iter_mut().all(|page| page.send(&server, true)));
+    check_holes(&server, &mut pages, &before);
 }
 
 #[test]
