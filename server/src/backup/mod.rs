@@ -27,7 +27,7 @@ use crate::system::private_file;
 pub trait Progress {
     /// A new step begins: what it does, and how many bytes it will look at.
     fn begin(&mut self, step: &str, total_bytes: u64);
-    /// So many bytes of the step are done.
+    /// This many bytes of the step are done.
     fn reach(&mut self, done_bytes: u64);
     /// Something that the operator should know.
     fn warn(&mut self, text: &str);

@@ -86,8 +86,8 @@ pub struct Restored {
 /// aside.
 ///
 /// # Errors
-/// [`RestoreError`]. No server starts on what is left of a restore that failed after it had begun to
-/// copy, and the next restore begins again.
+/// [`RestoreError`]. No server starts on what is left of a restore that failed after it had begun
+/// to copy, and the next restore begins again.
 pub fn restore(
     from: &Path,
     data: &Path,
@@ -180,7 +180,8 @@ pub fn differences(from: &Path, manifest: &Manifest, progress: &mut dyn Progress
     lines.collect()
 }
 
-/// Moves a data directory that no server uses to a name beside it. The lock on it is held until then.
+/// Moves a data directory that no server uses to a name beside it. The lock on it is held until
+/// then.
 fn move_aside(data: &Path, now_ms: i64) -> Result<Option<PathBuf>, RestoreError> {
     let write = |source| RestoreError::Write { path: data.to_owned(), source };
     // What an interrupted restore left is removed instead.

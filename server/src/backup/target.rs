@@ -110,8 +110,8 @@ impl Target {
         Ok(whole)
     }
 
-    /// Removes the oldest backups until at most `keep` are left, the new one included. Each gets the
-    /// name of one that is not whole first.
+    /// Removes the oldest backups until at most `keep` are left, the new one included. Each first
+    /// gets the name of one that is not whole.
     pub(super) fn keep(&self, keep: u32) -> Result<Vec<PathBuf>, BackupError> {
         let mut whole = self.whole()?;
         // Not the new one, also if the clock was set back.

@@ -83,7 +83,7 @@ pub enum DataDirError {
     /// A restore has not finished.
     #[error(
         "use data directory {}: a restore of a backup to it has not finished. Run `lamplight restore` \
-         again, which begins anew",
+         again, which starts from the beginning",
         path.display()
     )]
     Restoring {

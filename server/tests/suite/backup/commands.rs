@@ -193,8 +193,19 @@ fn a_backup_that_finds_no_space_leaves_nothing() {
     assert_eq!(server.send(r#"[{"name":"b"}]"#).status, 200);
 }
 
+/// The commands in a text, from the word `lamplight` on.
+fn commands_in(text: &str) -> Vec<&str> {
+    let is_code = |line: &&str| line.starts_with("    ") || line.starts_with("  lamplight ");
+    let lines = text.lines().filter(is_code);
+    let subcommands = ["lamplight backup", "lamplight verify", "lamplight restore"];
+    let commands = lines.filter_map(|line| {
+        subcommands.iter().find_map(|name| line.find(name).and_then(|at| line.get(at..)))
+    });
+    commands.collect()
+}
+
 #[test]
-fn the_examples_of_help_run() {
+fn the_examples_of_help_and_guide_run() {
     let root = tempfile::tempdir().unwrap();
     let data = root.path().join("lamplight-data");
     let server = Server::serve(&data);
@@ -203,17 +214,20 @@ fn the_examples_of_help_run() {
     drop(server);
     let backups = root.path().join("backups");
     let first = backed_up(&data, &backups);
-    for (subcommand, count) in [("backup", 2), ("verify", 3), ("restore", 2)] {
-        let (_, help, _) = output(lamplight(&[subcommand, "--help"], &[]));
-        let examples: Vec<_> =
-            help.lines().filter_map(|line| line.strip_prefix("  lamplight ")).collect();
-        assert_eq!(examples.len(), count, "{help}");
+    let guide = std::fs::read_to_string("../docs/backup.md").unwrap();
+    let help = |subcommand| output(lamplight(&[subcommand, "--help"], &[])).1;
+    let helps = [("backup", 2), ("verify", 3), ("restore", 2)];
+    let texts = helps.map(|(subcommand, count)| (help(subcommand), count));
+    for (text, count) in texts.into_iter().chain([(guide, 6)]) {
+        let examples = commands_in(&text);
+        assert_eq!(examples.len(), count, "{text}");
         for example in examples {
             let example = example
                 .replace("/mnt/backups/lamplight-20260131T120000Z", first.to_str().unwrap())
                 .replace("/mnt/backups", backups.to_str().unwrap())
                 .replace("/var/lib/lamplight", data.to_str().unwrap());
-            let words: Vec<_> = example.split_whitespace().collect();
+            let _ = std::fs::remove_dir_all(root.path().join("restored"));
+            let words: Vec<_> = example.split_whitespace().skip(1).collect();
             let mut command = lamplight(&words, &[]);
             command.current_dir(root.path());
             let (code, _, err) = output(command);

@@ -1,5 +1,5 @@
 //! Replicas of single files that are of different moments: what `verify` says, what `replay`
-//! mends, and that nothing is stored twice.
+//! restores, and that nothing is stored twice.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -73,8 +73,8 @@ fn replay_restores_events_that_a_replica_of_a_week_does_not_have() {
     let (code, out, err) = output(lamplight(&span, &[("--data", &replica)]));
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("restored"), "{out}");
-    // intake.db is newer than store.db, which no replay mends: these payloads count as settled, and
-    // no mark says so.
+    // intake.db is newer than store.db, which no replay repairs: these payloads count as settled,
+    // and no mark says so.
     assert_eq!(checks(&replica), BTreeSet::from(["settled".to_owned()]));
     let server = Server::serve(&replica);
     let nothing = vec![BTreeSet::new(); pages.len()];

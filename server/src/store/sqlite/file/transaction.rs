@@ -16,8 +16,8 @@ pub(crate) trait WriteTarget: Send + 'static {
     fn undo_step(&mut self) -> rusqlite::Result<()>;
     /// Ends what `begin_step` began.
     fn end_step(&mut self) -> rusqlite::Result<()>;
-    /// Checkpoints and truncates the write-ahead log, unless somebody reads from it: it is done when
-    /// the log is next idle.
+    /// Checkpoints and truncates the write-ahead log, unless somebody reads from it. Then it is
+    /// done when the log is next idle.
     fn checkpoint(&mut self) -> rusqlite::Result<()>;
     /// Writes and syncs something that changes nothing, to prove that this is possible.
     fn probe(&mut self) -> rusqlite::Result<()>;

@@ -10,8 +10,6 @@ use crate::system::private_file;
 
 /// How many bytes are copied between two looks at the log.
 const STEP_BYTES: u64 = 4 * 1024 * 1024;
-/// How much a log may grow while its database is copied, in bytes.
-const LOG_GROWTH_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A database cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -150,10 +148,8 @@ impl HeldFile {
                 StepResult::More => {}
                 _ => std::thread::sleep(std::time::Duration::from_millis(5)),
             }
-            let grown = log_bytes(self.path()).saturating_sub(self.log_bytes_at_begin);
-            if grown > LOG_GROWTH_MAX {
-                let path = self.path().to_owned();
-                return Err(CopyError::LogGrew { path, grown_mib: grown / (1024 * 1024) });
+            if let Some(grown_mib) = self.log_grown_mib() {
+                return Err(CopyError::LogGrew { path: self.path().to_owned(), grown_mib });
             }
         }
     }

@@ -6,13 +6,13 @@
 //! intake.db, then its rows to the week's file, then its mark and everything else to store.db, and
 //! then it leaves the queue in intake.db. So
 //!
-//! - intake.db is read **before** store.db. Then every payload that has left the queue has its mark.
-//!   One that has a mark and is still queued is applied again, which changes nothing.
-//! - A week's file must be at the batch that store.db counts, or one ahead: only the last batch of a
-//!   file can be undone. So the table `weeks` is read, then the files' transactions begin, then
-//!   that of store.db, and `weeks` must still say the same. A file two batches ahead is impossible
-//!   then, because store.db counts a batch before the next one is written. Otherwise all that may
-//!   have changed is tried again. A batch takes milliseconds, and this takes microseconds.
+//! - intake.db is read **before** store.db. Then every payload that has left the queue has its
+//!   mark. One that has a mark and is still queued is applied again, which changes nothing.
+//! - A week's file must be at the batch that store.db counts, or one ahead, because only the last
+//!   batch of a file can be undone. So the table `weeks` is read, then the files' transactions
+//!   begin, then that of store.db, and `weeks` must still say the same. A file two batches ahead is
+//!   impossible then, because store.db counts a batch before the next one is written. Otherwise all
+//!   that may have changed is tried again. A batch takes milliseconds, and this takes microseconds.
 //!
 //! Everything is read in transactions that only read, so the server waits for nothing. They keep
 //! logs from being emptied, so each ends as soon as its file was copied.
@@ -32,6 +32,8 @@ use super::weeks::open::path;
 use super::{payloads, store, weeks};
 use crate::store::Week;
 
+/// How much a log may grow while its database is read, in bytes.
+const LOG_GROWTH_MAX: u64 = 1024 * 1024 * 1024;
 /// How often a view is tried to be taken.
 const TRIES_MAX: u32 = 2_000;
 
@@ -145,6 +147,13 @@ impl HeldFile {
         self.schema =
             begun.map_err(|source| SnapshotError::Sqlite { path: self.path.clone(), source })?;
         Ok(())
+    }
+
+    /// By how many MiB its log grew since the transaction began, if that is more than the disk of
+    /// the server can be expected to take.
+    pub(crate) fn log_grown_mib(&self) -> Option<u64> {
+        let grown = copy::log_bytes(&self.path).saturating_sub(self.log_bytes_at_begin);
+        (grown > LOG_GROWTH_MAX).then_some(grown / (1024 * 1024))
     }
 
     /// Where it is.

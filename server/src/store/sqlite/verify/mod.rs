@@ -237,6 +237,17 @@ impl Databases {
         Ok(Self { intake, store, kept_from_ms })
     }
 
+    /// Logs cannot be emptied while they are read from.
+    fn check_logs(&self) -> Result<(), CheckError> {
+        let files = [&self.intake.0, &self.store.store];
+        for held in files.into_iter().chain(self.store.weeks.iter().map(|week| &week.held)) {
+            if let Some(grown_mib) = held.log_grown_mib() {
+                return Err(CheckError::LogGrew { name: held.name(), grown_mib });
+            }
+        }
+        Ok(())
+    }
+
     fn intake(&self) -> &Connection {
         &self.intake.0.connection
     }
@@ -321,13 +332,27 @@ impl<'a> VerifiedWeek<'a> {
 
 /// A check could not be finished.
 #[derive(Debug, thiserror::Error)]
-#[error("run the check {check}")]
-pub struct CheckError {
-    /// Its name.
-    pub check: &'static str,
-    /// SQLite's error.
-    #[source]
-    pub source: rusqlite::Error,
+pub enum CheckError {
+    /// SQLite reported an error.
+    #[error("run the check {check}")]
+    Sqlite {
+        /// The check.
+        check: &'static str,
+        /// SQLite's error.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The server writes too much meanwhile.
+    #[error(
+        "check a running server: the write-ahead log of {name} grew by {grown_mib} MiB meanwhile. \
+         Make a backup, and check that with --backup"
+    )]
+    LogGrew {
+        /// The file.
+        name: String,
+        /// By how much, in MiB.
+        grown_mib: u64,
+    },
 }
 
 /// Runs every check, and tells the name of each before it runs. The checks of contents need
@@ -345,10 +370,11 @@ pub fn run(
         if !is_about_files && !violations.is_empty() && files::are_unreadable(&violations) {
             break;
         }
+        databases.check_logs()?;
         begin(check.name);
         let mut found = Found::default();
         (check.run)(databases, &mut found)
-            .map_err(|source| CheckError { check: check.name, source })?;
+            .map_err(|source| CheckError::Sqlite { check: check.name, source })?;
         violations.extend(found.0.into_iter().map(|((place, kind), (count, example))| {
             let example = example.replace('\n', "; ");
             let what =

@@ -87,7 +87,8 @@ pub(super) fn client_ids(databases: &Databases, found: &mut Found) -> rusqlite::
             let owners = owners
                 .query_map([&event_id, &source], |row| Ok(u128::from_be_bytes(row.get(0)?)))?
                 .collect::<rusqlite::Result<Vec<u128>>>()?;
-            // Ids are forgotten after a while, and may then be stored again. The owner is later then.
+            // Ids are forgotten after a while, and may then be stored again. Then the owner is
+            // later.
             let is_second = !owners.is_empty() && owners.iter().all(|owner| *owner < id);
             if is_second && week.counts(id) {
                 found.add(&week.name, "an id that belongs to another event", || event_id);
