@@ -63,8 +63,8 @@ pub fn restore(
         "restored the backup of {}: {} events in {} weeks, and {} payloads that wait to be \
          processed. Start the server with this directory. Clients send again what they still have, \
          and the server stores none of it twice. Sinks get deliveries again that were sent after the \
-         backup, with the same ids. What was stored after the backup and no client has any more \
-         shows as lost in /api/producers",
+         backup, with the same ids. What arrived after the backup and no client has any more is a \
+         hole: /api/producers lists it as in_flight for 30 days, and then as lost",
         manifest.created, manifest.counts.events, manifest.counts.weeks, manifest.counts.waiting
     )?;
     writeln!(out, "{}", data.display())?;
