@@ -56,6 +56,7 @@
 pub mod alerts;
 pub mod api;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod deliver;

@@ -4,11 +4,15 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
+use lamplight_server::cli::backup::backup;
 use lamplight_server::cli::replay::replay;
+use lamplight_server::cli::restore::restore;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
+use lamplight_server::cli::verify::{Verdict, verify};
 use lamplight_server::cli::{Command, config};
 use lamplight_server::config::unknown_variables;
 use lamplight_server::store::sqlite::sql_worker;
+use lamplight_server::system::clock::{Clock as _, SystemClock};
 use lamplight_server::system::{logging, private_file};
 
 fn main() -> ExitCode {
@@ -35,6 +39,26 @@ fn main() -> ExitCode {
             tracing::warn!("{unknown}");
         }
     }
+    // These work on files, on a single thread.
+    let (out, now_ms) = (&mut std::io::stdout(), SystemClock.now_ms());
+    let on_files: Option<Result<Verdict, Box<dyn Error>>> = match &command {
+        Command::Backup(args) => Some(match backup(args, now_ms, out) {
+            Ok(()) => Ok(Verdict::Healthy),
+            Err(error) => Err(error.into()),
+        }),
+        Command::Restore(args) => Some(match restore(args, now_ms, out) {
+            Ok(()) => Ok(Verdict::Healthy),
+            Err(error) => Err(error.into()),
+        }),
+        Command::Verify(args) => Some(verify(args, out).map_err(Into::into)),
+        _ => None,
+    };
+    match on_files {
+        Some(Ok(Verdict::Healthy)) => return ExitCode::SUCCESS,
+        Some(Ok(Verdict::Violated)) => return ExitCode::FAILURE,
+        Some(Err(error)) => return fail("", &*error),
+        None => {}
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail("start threads", &error),
@@ -46,7 +70,7 @@ fn main() -> ExitCode {
             Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
             Command::Config(command) => config::show(&command, &mut std::io::stdout())?,
             // Done above.
-            Command::SqlWorker => {}
+            Command::Backup(_) | Command::Restore(_) | Command::Verify(_) | Command::SqlWorker => {}
         }
         Ok(())
     });

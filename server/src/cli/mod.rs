@@ -1,9 +1,14 @@
 //! The command line: every command, and what each prints.
 
+pub mod backup;
 pub mod config;
+mod data;
+mod progress;
 pub mod replay;
+pub mod restore;
 pub mod serve;
 mod stray_secret;
+pub mod verify;
 pub mod welcome;
 
 use std::ffi::OsString;
@@ -12,8 +17,11 @@ use std::io::Write;
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::backup::BackupArgs;
 use self::config::ConfigCommand;
 use self::replay::ReplayArgs;
+use self::restore::RestoreArgs;
+use self::verify::VerifyArgs;
 use crate::config::{Config, ConfigError, with_demo_data};
 
 /// Browser telemetry that never loses an event silently.
@@ -60,6 +68,21 @@ pub enum Command {
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Copy the data directory, also while the server runs
+    ///
+    /// Writes a new directory with a copy of all databases as of one moment, and a manifest with
+    /// their checksums. Weeks that have not changed since the last backup there are not copied
+    /// again. The server waits for nothing.
+    Backup(BackupArgs),
+    /// Make a data directory of a backup
+    ///
+    /// Compares all checksums first. No server starts on a directory that is not complete.
+    Restore(RestoreArgs),
+    /// Check a data directory or a backup
+    ///
+    /// Reads everything and changes nothing. A server may use the directory meanwhile. Prints a
+    /// line for each rule that does not hold, and then exits with 1.
+    Verify(VerifyArgs),
     /// Run one SQL statement for a server, which starts this command by itself
     #[command(hide = true)]
     SqlWorker,
@@ -90,9 +113,11 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
-                None
-            }
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
+            | Self::SqlWorker => None,
         }
     }
 
@@ -101,9 +126,11 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
-                None
-            }
+            Self::Config(ConfigCommand::Example | ConfigCommand::Reference)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
+            | Self::SqlWorker => None,
         }
     }
 }

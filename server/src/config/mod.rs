@@ -8,6 +8,7 @@
 //! help, so with them every setting would be declared twice.)
 
 mod alerts;
+mod data;
 mod effective;
 mod example;
 mod exposed_secret;
@@ -28,6 +29,7 @@ mod tests;
 mod unknown_variables;
 
 pub use alerts::parse_rules;
+pub use data::data_in_file;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;

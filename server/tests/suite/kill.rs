@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lamplight_wire::Producer;
 
+use crate::backup::violations;
 use crate::harness::{Server, WRITE_KEY};
 
 /// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
@@ -18,21 +19,21 @@ const SENDERS: u64 = 4;
 const BATCH: u64 = 7;
 
 /// A page: numbers its events, and keeps each until it is acknowledged.
-struct Page {
-    producer: Producer,
-    next: u64,
-    queue: Vec<u64>,
-    acknowledged: BTreeSet<u64>,
+pub(crate) struct Page {
+    pub(crate) producer: Producer,
+    pub(crate) next: u64,
+    pub(crate) queue: Vec<u64>,
+    pub(crate) acknowledged: BTreeSet<u64>,
 }
 
 impl Page {
-    fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         let producer = Producer::from_bits((u128::from(number) << 64) | 0x00C0_FFEE);
         Self { producer, next: 1, queue: Vec::new(), acknowledged: BTreeSet::new() }
     }
 
     /// Sends its queue, with new events if `more`. Gives whether it was acknowledged.
-    fn send(&mut self, server: &Server, more: bool) -> bool {
+    pub(crate) fn send(&mut self, server: &Server, more: bool) -> bool {
         if more {
             self.queue.extend(self.next..self.next + BATCH);
             self.next += BATCH;
@@ -65,7 +66,7 @@ impl Page {
 }
 
 /// How often each number of each producer is in `events`.
-fn stored(server: &Server) -> BTreeMap<(String, u64), u32> {
+pub(crate) fn stored(server: &Server) -> BTreeMap<(String, u64), u32> {
     let mut stored = BTreeMap::new();
     for event in server.all_events() {
         let producer = event["producer"].as_str().unwrap().to_owned();
@@ -86,7 +87,7 @@ fn count(server: &Server, pages: &[Page]) {
     assert!(stored as u64 <= made, "{made} were made: {totals}");
 }
 
-fn check(server: &Server, pages: &[Page]) {
+pub(crate) fn check(server: &Server, pages: &[Page]) {
     let totals = server.settled();
     let stored = stored(server);
     assert!(stored.values().all(|count| *count == 1), "an event is stored twice");
@@ -125,6 +126,7 @@ fn every_acknowledged_event_survives_kill_9_exactly_once() {
             stop.store(true, Ordering::Relaxed);
         });
         server.kill_9();
+        assert_eq!(violations(dir.path()), [""; 0], "a directory that was just left");
         let server = Server::serve(dir.path());
         if round < ROUNDS || round % READ_EVERY == 0 {
             check(&server, &pages);
@@ -154,7 +156,7 @@ fn every_acknowledged_event_survives_kill_9_exactly_once() {
     );
 }
 
-fn signal(server: &Server, signal: &str) {
+pub(crate) fn signal(server: &Server, signal: &str) {
     let sent =
         std::process::Command::new("kill").args([signal, &server.pid().to_string()]).status();
     assert!(sent.unwrap().success());

@@ -11,6 +11,7 @@
 )]
 
 mod alerts;
+mod backup;
 mod deliver;
 mod fuzz;
 mod harness;

@@ -10,8 +10,10 @@ mod file;
 mod keys;
 mod payloads;
 mod read;
+pub mod snapshot;
 mod store;
 mod trends;
+pub mod verify;
 mod weeks;
 mod writer;
 

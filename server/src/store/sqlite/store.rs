@@ -22,7 +22,7 @@ use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-const SCHEMA: [Step; 11] = [
+pub(crate) const SCHEMA: [Step; 11] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),

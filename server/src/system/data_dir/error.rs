@@ -80,4 +80,14 @@ pub enum DataDirError {
         /// Its path.
         path: PathBuf,
     },
+    /// A restore has not finished.
+    #[error(
+        "use data directory {}: a restore of a backup to it has not finished. Run `lamplight restore` \
+         again, which starts from the beginning",
+        path.display()
+    )]
+    Restoring {
+        /// Its path.
+        path: PathBuf,
+    },
 }

@@ -5,6 +5,7 @@ mod error;
 mod exposure;
 mod lock;
 mod purpose;
+mod restoring;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ pub use error::DataDirError;
 use lock::Lock;
 use purpose::DEMO_MARK;
 pub use purpose::Purpose;
+pub use restoring::{RESTORING, SMALL_FILES, check_restored, clear_restore, has_content};
 
 use super::private_file;
 
@@ -75,6 +77,7 @@ impl DataDir {
         });
         let created: Vec<PathBuf> = missing.map(Path::to_owned).collect();
         let mut opened = Self::locked(path)?;
+        check_restored(path)?;
         // Another process may have created and filled it in the meantime.
         let is_new = !opened.intake_db().exists() && !opened.store_db().exists();
         if is_new && !created.is_empty() {
@@ -98,6 +101,7 @@ impl DataDir {
     /// [`DataDirError`].
     pub fn open(path: &Path, purpose: Purpose) -> Result<Self, DataDirError> {
         let opened = Self::locked(path)?;
+        check_restored(path)?;
         purpose::check(path, purpose)?;
         Ok(opened)
     }

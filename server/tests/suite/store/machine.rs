@@ -129,6 +129,12 @@ impl Machine for DiskMachine {
     }
 
     fn faults(&self) -> Vec<String> {
-        checker::faults(&self.folder())
+        let folder = self.folder();
+        let mut faults = checker::faults(&folder);
+        // Delivery is simulated without payloads.
+        if folder.join("intake.db").exists() {
+            faults.extend(crate::backup::violations(&folder));
+        }
+        faults
     }
 }

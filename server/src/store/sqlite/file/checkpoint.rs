@@ -5,6 +5,9 @@
 //! own connection blocks nobody, and leaves next to nothing for the writer's checkpoint when the
 //! log reaches its limit. An idle log is copied completely and truncated, so that an idle server
 //! uses no disk space for it and has little to read at its next start.
+//!
+//! **Invariant:** no checkpoint waits for a reader. One that truncates a log holds the lock for
+//! writing meanwhile, so writers would wait, too: a backup reads for minutes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -198,5 +201,24 @@ mod tests {
         let kept: i64 =
             writer.query_row("SELECT count(*) FROM kept", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 2);
+    }
+
+    #[test]
+    fn a_writer_does_not_wait_for_a_checkpoint_that_waits_for_a_reader() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("db");
+        let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
+        writer.execute_batch("CREATE TABLE kept (x); INSERT INTO kept VALUES (1)").unwrap();
+        writer.busy_timeout(Duration::from_secs(1)).unwrap();
+        // Reads for longer than anybody may wait, as a backup does.
+        let reader = super::super::connection::open_reader(&path).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM kept").unwrap();
+        let logs = Logs::Of(path.clone());
+        let _checkpointer =
+            Checkpointer::start_with("checkpointer", logs, 2, &Supervisor::default()).unwrap();
+        for _ in 0..3 {
+            writer.execute("INSERT INTO kept VALUES (2)", []).unwrap();
+            std::thread::sleep(5 * EVERY);
+        }
     }
 }

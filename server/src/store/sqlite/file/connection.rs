@@ -86,6 +86,9 @@ pub(crate) struct Layout {
 /// second.
 const WAL_BYTES: u32 = 32 * 1024 * 1024;
 
+/// How long a connection waits for a lock that another one holds, in milliseconds.
+pub(crate) const BUSY_MS: u32 = 5_000;
+
 /// Opens `path` for its one writer, and creates it if it does not exist. Every commit is synced.
 ///
 /// A new file is for the user of the process only. SQLite gives its log and its index the mode of
@@ -101,7 +104,7 @@ pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, Ope
         .execute_batch(&format!(
             "PRAGMA page_size = {page_bytes}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              PRAGMA wal_autocheckpoint = {wal_pages}; PRAGMA journal_size_limit = {};
-             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = 5000;
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA busy_timeout = {BUSY_MS};
              PRAGMA cache_size = -{cache_kib};",
             2 * WAL_BYTES
         ))
@@ -114,7 +117,8 @@ pub(crate) fn open_writer(path: &Path, layout: Layout) -> Result<Connection, Ope
 pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let connection = open_file(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
+        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;
+         PRAGMA busy_timeout = 0;",
     )?;
     Ok(connection)
 }
@@ -181,7 +185,8 @@ pub(crate) fn migrate(
     Ok(())
 }
 
-fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+/// The last migration that a database has. 0 without any.
+pub(crate) fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
     let fresh: bool = connection.query_row(
         "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'refinery_schema_history')",
         [],

@@ -2,6 +2,8 @@
 
 use rusqlite::Connection;
 
+use super::connection::BUSY_MS;
+
 /// One database file, or several that are written together.
 pub(crate) trait WriteTarget: Send + 'static {
     /// Begins a transaction.
@@ -14,7 +16,8 @@ pub(crate) trait WriteTarget: Send + 'static {
     fn undo_step(&mut self) -> rusqlite::Result<()>;
     /// Ends what `begin_step` began.
     fn end_step(&mut self) -> rusqlite::Result<()>;
-    /// Checkpoints and truncates the write-ahead log.
+    /// Checkpoints and truncates the write-ahead log, unless somebody reads from it. Then it is
+    /// done when the log is next idle.
     fn checkpoint(&mut self) -> rusqlite::Result<()>;
     /// Writes and syncs something that changes nothing, to prove that this is possible.
     fn probe(&mut self) -> rusqlite::Result<()>;
@@ -42,7 +45,10 @@ impl WriteTarget for Connection {
     }
 
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        self.execute_batch("PRAGMA busy_timeout = 0")?;
+        let done = self.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.execute_batch(&format!("PRAGMA busy_timeout = {BUSY_MS}"))?;
+        done
     }
 
     /// Writes the first page of the database again. A checkpoint alone would write nothing if the

@@ -4,7 +4,7 @@ mod archive;
 pub(crate) mod queue;
 pub(crate) mod replays;
 pub(crate) mod set_aside;
-mod share;
+pub(crate) mod share;
 
 use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ use crate::store::{
 use crate::system::supervisor::Supervisor;
 use share::SHARES;
 
-const SCHEMA: [Step; 3] = [
+pub(crate) const SCHEMA: [Step; 3] = [
     ("V1__payloads", include_str!("../../../../migrations/sqlite/intake/V1__payloads.sql")),
     ("V2__shares", include_str!("../../../../migrations/sqlite/intake/V2__shares.sql")),
     ("V3__set_aside", include_str!("../../../../migrations/sqlite/intake/V3__set_aside.sql")),

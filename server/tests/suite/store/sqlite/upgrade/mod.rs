@@ -10,7 +10,7 @@ use lamplight_server::store::{FailedPayload, Key, KeyKind, KeyRules, Replayed, R
 mod crashes;
 pub(crate) mod older;
 mod profiles;
-mod server;
+pub(crate) mod server;
 mod sources;
 
 use older::{call_newer, events_files, leave, steps, week_steps, weeks};

@@ -1,0 +1,64 @@
+//! SHA-256 of files, and copies that are checked while they are made.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::system::private_file;
+
+/// How much is read at a time, in bytes.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// The size of a file and its SHA-256, in hexadecimal.
+pub(super) fn sha256(path: &Path, reach: &mut dyn FnMut(u64)) -> io::Result<(u64, String)> {
+    let mut file = private_file::open(OpenOptions::new().read(true), path)?;
+    read_through(&mut file, &mut io::sink(), reach)
+}
+
+/// Copies a file to a new one for the user of the process only, syncs it, and returns its size and
+/// its SHA-256.
+pub(super) fn copy_checked(
+    from: &Path,
+    to: &Path,
+    reach: &mut dyn FnMut(u64),
+) -> io::Result<(u64, String)> {
+    let mut file = private_file::open(OpenOptions::new().read(true), from)?;
+    let mut copy = private_file::create_new(to)?;
+    let done = read_through(&mut file, &mut copy, reach)?;
+    copy.sync_all()?;
+    Ok(done)
+}
+
+fn read_through(
+    file: &mut File,
+    out: &mut dyn Write,
+    reach: &mut dyn FnMut(u64),
+) -> io::Result<(u64, String)> {
+    let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; CHUNK_BYTES], 0);
+    loop {
+        let count = match file.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
+        hash.update(read);
+        out.write_all(read)?;
+        bytes += count as u64;
+        reach(bytes);
+    }
+    Ok((bytes, data_encoding::HEXLOWER.encode(&hash.finalize())))
+}
+
+/// Syncs a directory, so that the names in it survive a power cut.
+#[cfg(unix)]
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Other systems keep names without that.
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

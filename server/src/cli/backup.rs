@@ -1,0 +1,82 @@
+//! `lamplight backup`: copy the data directory, also while the server runs.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::data::DataArgs;
+use super::progress::ShownProgress;
+use crate::backup::{BackupError, BackupPlan, back_up};
+use crate::config::ConfigError;
+use crate::system::background::lower_thread_priority;
+use crate::system::data_dir::{DataDirError, check_restored};
+
+/// What to back up, and where to.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  lamplight backup --to /mnt/backups
+  lamplight backup --to /mnt/backups --keep 7 --data /var/lib/lamplight")]
+pub struct BackupArgs {
+    /// Directory of the backups; each gets a directory of its own in it
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Keep this many backups there, and remove older ones [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// The data directory.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// A backup failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupCommandError {
+    /// The configuration file cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The backup cannot be made.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The result cannot be printed.
+    #[error("print what the backup did")]
+    Print(#[from] std::io::Error),
+}
+
+/// Makes a backup at `now_ms`, and prints its path to `out`.
+///
+/// # Errors
+/// [`BackupCommandError`].
+pub fn backup(
+    args: &BackupArgs,
+    now_ms: i64,
+    out: &mut impl Write,
+) -> Result<(), BackupCommandError> {
+    // A server on the same machine comes first.
+    lower_thread_priority();
+    let data = args.data.path()?;
+    check_restored(&data)?;
+    let plan = BackupPlan { data: &data, to: &args.to, keep: args.keep, now_ms };
+    let mut progress = ShownProgress::new();
+    let made = back_up(&plan, &mut progress)?;
+    drop(progress);
+    let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
+    let counts = made.manifest.counts;
+    writeln!(
+        std::io::stderr(),
+        "backed up {}: {} events in {} weeks, and {} payloads that wait to be processed. Copied {} \
+         MiB, and shares {} MiB with the backup before. Removed {} earlier backups",
+        data.display(),
+        counts.events,
+        counts.weeks,
+        counts.waiting,
+        mib(made.copied_bytes),
+        mib(made.shared_bytes),
+        made.removed.len()
+    )?;
+    writeln!(out, "{}", made.path.display())?;
+    Ok(())
+}

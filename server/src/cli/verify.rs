@@ -1,0 +1,95 @@
+//! `lamplight verify`: check a data directory or a backup.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::data::DataArgs;
+use super::progress::ShownProgress;
+use crate::backup::{Manifest, ManifestError, Progress, differences};
+use crate::config::ConfigError;
+use crate::store::sqlite::snapshot::SnapshotError;
+use crate::store::sqlite::verify::{CHECKS, CheckError, Databases, run};
+use crate::system::data_dir::{DataDirError, check_restored};
+
+/// What to check.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  lamplight verify
+  lamplight verify --data /var/lib/lamplight
+  lamplight verify --backup /mnt/backups/lamplight-20260131T120000Z")]
+pub struct VerifyArgs {
+    /// Check a backup, and its checksums, instead of the data directory
+    #[arg(long, value_name = "DIR")]
+    pub backup: Option<PathBuf>,
+    /// The data directory.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// Whether every rule holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every rule holds.
+    Healthy,
+    /// At least one does not.
+    Violated,
+}
+
+/// The check could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The configuration file cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// There is no backup that this version can read.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The databases cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A check cannot be run.
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    /// The result cannot be printed.
+    #[error("print what was found")]
+    Print(#[from] std::io::Error),
+}
+
+/// Runs every check, and prints a line to `out` for each rule that does not hold.
+///
+/// # Errors
+/// [`VerifyError`].
+pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Verdict, VerifyError> {
+    let mut progress = ShownProgress::new();
+    let (folder, mut lines) = match &args.backup {
+        Some(backup) => {
+            let manifest = Manifest::read(backup)?;
+            (backup.clone(), differences(backup, &manifest, &mut progress))
+        }
+        None => (args.data.path()?, Vec::new()),
+    };
+    check_restored(&folder)?;
+    // A file that differs may be unreadable, and then there is nothing more to say.
+    if lines.is_empty() {
+        let databases = Databases::open(&folder)?;
+        let violations =
+            run(&databases, &mut |check| progress.begin(&format!("check {check}"), 0))?;
+        lines.extend(violations.iter().map(ToString::to_string));
+    }
+    drop(progress);
+    for line in &lines {
+        writeln!(out, "{line}")?;
+    }
+    let (err, folder) = (&mut std::io::stderr(), folder.display());
+    if lines.is_empty() {
+        writeln!(err, "{folder} is healthy: all {} checks hold", CHECKS.len())?;
+        return Ok(Verdict::Healthy);
+    }
+    writeln!(err, "{folder} is not healthy: {} lines", lines.len())?;
+    Ok(Verdict::Violated)
+}
