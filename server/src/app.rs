@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::Places;
+use crate::http::api_origins::ApiOrigins;
 use crate::http::body::Receiver;
 use crate::http::client_address::ClientAddresses;
 use crate::http::refusals::Refusals;
@@ -50,6 +51,8 @@ pub struct App {
     pub clock_guard: Arc<ClockGuard>,
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
+    /// The origins whose pages may call the API.
+    pub api_origins: Arc<ApiOrigins>,
 }
 
 /// Memory for bodies of the API, in bytes, and what is kept for small ones, which almost all are.
@@ -101,6 +104,7 @@ impl App {
             disk,
             clock_guard: Arc::default(),
             shutdown,
+            api_origins: Arc::default(),
         }
     }
 

@@ -123,7 +123,8 @@ impl Server {
             Arc::clone(&self.entropy),
             Arc::new(DiskSpace::new(self.dir.path().to_owned(), floor_bytes)),
         );
-        App { clock_guard: Arc::clone(&self.clock_guard), ..app }
+        let api_origins = Arc::new(self.config.api_origins());
+        App { clock_guard: Arc::clone(&self.clock_guard), api_origins, ..app }
     }
 
     /// Starts everything that runs beside requests: processing, delivery, replays and retention.

@@ -1,5 +1,6 @@
 //! The command line: every command, and what each prints.
 
+mod bind;
 pub mod config;
 pub mod replay;
 pub mod serve;

@@ -1,6 +1,8 @@
 //! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
 //! documents, cross-origin requests, and the state of a shutdown.
 
+mod answer_body;
+pub mod api_origins;
 pub mod body;
 mod caught_panic;
 pub mod client_address;
@@ -9,10 +11,12 @@ mod connections;
 pub mod cors;
 pub mod credentials;
 mod error_answers;
+mod frame_scan;
 mod head_scan;
 mod head_timeout;
 pub mod headers;
 mod host;
+mod layered;
 pub mod listen;
 pub mod path_text;
 mod patience;
@@ -23,5 +27,9 @@ pub mod refusal_log;
 pub mod refusals;
 pub mod request_form;
 pub mod request_id;
+mod requests;
+mod serving;
 pub mod shutdown;
+pub mod tls;
+mod unread;
 mod write_timeout;

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod disk_space;
 pub mod entropy;
+pub mod hang_up;
 pub mod logging;
 pub mod open_files;
 pub mod private_file;

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod api_origins;
 mod bodies;
 mod clock;
 mod connections;
@@ -15,6 +16,7 @@ mod dialects;
 mod faults;
 mod golden;
 mod happened;
+mod http2;
 mod limits;
 mod live;
 mod logging;
@@ -31,4 +33,5 @@ mod sources;
 mod starting;
 mod statements;
 mod times;
+mod tls;
 mod validating;
