@@ -9,8 +9,8 @@ impl Config {
     /// The address of the server for programs on this machine, such as `https://127.0.0.1:8787`.
     /// `None` if the server picks its port when it starts.
     ///
-    /// A certificate is usually for another name than this one. A program that sends no secret, such
-    /// as a health check, need not verify it: the connection does not leave the machine.
+    /// A certificate is usually for another name than this one. A program that sends no secret,
+    /// such as a health check, need not verify it: the connection does not leave the machine.
     pub fn local_url(&self) -> Option<String> {
         let scheme = if self.tls.files().is_some() { "https" } else { "http" };
         let authority = match self.listen.addresses().first()? {

@@ -16,8 +16,8 @@ pub(super) const WAITED_MIN: Duration = Duration::from_secs(1);
 /// How often all connections are searched for those that have waited. Each search finds enough for
 /// many new connections.
 pub(super) const SEARCH_EVERY: Duration = Duration::from_millis(100);
-/// Values of `Connection::state` that are not times: with this bit, the others are the number of its
-/// open requests.
+/// Values of `Connection::state` that are not times: with this bit, the others are the number of
+/// its open requests.
 const BUSY: u64 = 1 << 63;
 const CLOSED: u64 = u64::MAX;
 

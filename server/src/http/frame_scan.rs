@@ -3,9 +3,9 @@
 //!
 //! A client can send frames that cost the server work and begin no request, such as pings,
 //! settings, priorities, empty data, or the cancellation of requests that it has just begun
-//! (CVE-2019-9512 to 9518, CVE-2023-44487). Clients need few of them: some for each answer that they
-//! read, which is why bytes that are written allow for more. A client that sends many more is cut
-//! off.
+//! (CVE-2019-9512 to 9518, CVE-2023-44487). Clients need few of them: some for each answer that
+//! they read, which is why bytes that are written allow for more. A client that sends many more is
+//! cut off.
 
 use std::time::Duration;
 

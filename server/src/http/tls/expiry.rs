@@ -11,7 +11,8 @@ const DAY_MS: i64 = 86_400_000;
 /// How many days before a certificate expires the warnings begin. Clients of ACME renew
 /// certificates of 90 days 30 days before, and those of 7 days 2 or 3 days before.
 const DAYS_BEFORE: i64 = 7;
-/// No warning for certificates that are valid for a shorter time than this, until they have expired.
+/// No warning for certificates that are valid for a shorter time than this, until they have
+/// expired.
 const SHORT_LIVED_DAYS: i64 = 2 * DAYS_BEFORE;
 
 /// Clients refuse the certificate now, or will soon.
