@@ -13,8 +13,9 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::client_address::ClientAddresses;
 use super::connections::{Connections, TooMany};
-use super::serving::{Serving, tell};
+use super::serving::Serving;
 use super::tls::Tls;
+use super::unserved::tell;
 use crate::system::open_files::connections;
 use crate::system::supervisor::spawn_logged;
 

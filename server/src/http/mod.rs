@@ -32,4 +32,5 @@ mod serving;
 pub mod shutdown;
 pub mod tls;
 mod unread;
+mod unserved;
 mod write_timeout;

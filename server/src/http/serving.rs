@@ -10,29 +10,29 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::header::CONNECTION;
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use super::answer_body::AnswerBody;
-use super::connections::{CountedRequest, NotCounted, Place, TooMany};
+use super::connections::{CountedRequest, NotCounted, Place};
 use super::cors;
-use super::error_answers::{self, ErrorAnswers};
+use super::error_answers::ErrorAnswers;
 use super::head_scan::HeadForm;
 use super::head_timeout::HeadTimeout;
 use super::listen::{CloseWithoutAnswer, Peer};
 use super::patience::Patience;
-use super::problem::Problem;
 use super::requests::Requests;
 use super::unread::UnreadAnswers;
+use super::unserved::{https_required, tell};
 use super::write_timeout::WriteTimeout;
 use crate::system::supervisor::spawn_logged;
 
@@ -63,8 +63,6 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 const SEND_BYTES_MAX: usize = 64 * 1024;
 /// Most requests of one connection that the server may cancel because they are invalid.
 const INVALID_STREAMS_MAX: usize = 100;
-/// How long a client may take to read why it is not served.
-const TELLING_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 enum NoAnswer {
@@ -325,40 +323,6 @@ async fn begins_tls(stream: &TcpStream) -> std::io::Result<bool> {
     let mut first = [0];
     let read = stream.peek(&mut first).await?;
     Ok(read == 0 || !first[0].is_ascii_alphabetic())
-}
-
-fn https_required() -> Problem {
-    let detail = "this port accepts HTTPS only, and the request was sent without TLS: begin the \
-                  address with https://";
-    Problem::new(StatusCode::BAD_REQUEST, "https_required", detail)
-}
-
-/// Sends an answer without having read a request, if the client reads it at once.
-pub(super) async fn tell(mut stream: TcpStream, problem: Problem) {
-    let answer = error_answers::written(&problem);
-    let told = async {
-        stream.write_all(&answer).await?;
-        stream.shutdown().await?;
-        // Without reading the request, the connection would be reset, and the answer lost.
-        while stream.read(&mut [0; 4096]).await? > 0 {}
-        Ok::<_, std::io::Error>(())
-    };
-    let _ = tokio::time::timeout(TELLING_TIMEOUT, told).await;
-}
-
-impl TooMany {
-    /// The answer for a connection or request that is one too many.
-    pub(super) fn problem(self) -> Problem {
-        let Self { address, connections_max } = self;
-        let retry_after_s = Self::retry_after_s();
-        let detail = format!(
-            "too many connections: {address} uses all {connections_max} that one address may have. \
-             Requests at the same time on one connection of HTTP/2 count like connections. Use \
-             connections again, and retry after {retry_after_s} s"
-        );
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_connections", detail)
-            .retry_after_s(retry_after_s)
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod demo;
 mod demo_data;
 mod dialects;
 mod faults;
+mod frames;
 mod golden;
 mod happened;
 mod http2;
