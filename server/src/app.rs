@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::Places;
 use crate::figures::prometheus::NamedSources;
+use crate::http::api_origins::ApiOrigins;
 use crate::http::body::Receiver;
 use crate::http::client_address::ClientAddresses;
 use crate::http::refusals::Refusals;
@@ -62,6 +63,8 @@ pub struct App {
     pub watch: Arc<WatchRules>,
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
+    /// The origins whose pages may call the API.
+    pub api_origins: Arc<ApiOrigins>,
 }
 
 /// Memory for bodies of the API, in bytes, and what is kept for small ones, which almost all are.
@@ -118,6 +121,7 @@ impl App {
             clock_guard: Arc::default(),
             watch: Arc::default(),
             shutdown,
+            api_origins: Arc::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::api::{self, ApiRoutes};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals;
-use crate::http::{answers, body, cors, headers, request_form};
+use crate::http::{answers, api_origins, body, cors, headers, request_form};
 use crate::intake::{self, IntakeState};
 use crate::web::demo::{self, Demo};
 use crate::web::{landing, script};
@@ -42,6 +42,7 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .layer(from_fn(request_form::require_clear))
         .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
         .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
+        .layer(from_fn_with_state(Arc::clone(&app.api_origins), api_origins::allow))
         .layer(from_fn(body::hold))
         .layer(from_fn_with_state(Arc::clone(&app.answers), answers::count))
 }

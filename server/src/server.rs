@@ -136,7 +136,9 @@ impl Server {
             has_webhook: self.config.alerts.has_webhook(),
             retention: self.config.retention.rules(),
         };
-        App { clock_guard: Arc::clone(&self.clock_guard), watch: Arc::new(watch), ..app }
+        let api_origins = Arc::new(self.config.api_origins());
+        let clock_guard = Arc::clone(&self.clock_guard);
+        App { clock_guard, watch: Arc::new(watch), api_origins, ..app }
     }
 
     /// The webhook of alerts, if one is configured.

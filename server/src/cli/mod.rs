@@ -1,6 +1,7 @@
 //! The command line: every command, and what each prints.
 
 pub mod backup;
+mod bind;
 pub mod config;
 mod data;
 mod progress;

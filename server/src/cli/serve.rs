@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::welcome::welcome;
+use super::bind::{Wanted, bind, resolve};
+use super::welcome::{Place, welcome};
 use crate::app::App;
 use crate::config::Config;
-use crate::http::listen;
+use crate::http::listen::{self, Listening};
+use crate::http::tls::{Tls, TlsError};
 use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
 use crate::router;
 use crate::server::{BuildError, Server};
@@ -20,6 +21,7 @@ use crate::system::background::Background;
 use crate::system::data_dir::{DataDir, DataDirError, Purpose};
 use crate::system::disk_space::MEASURE_EVERY;
 use crate::system::entropy::EntropyError;
+use crate::system::hang_up::HangUp;
 use crate::system::supervisor::{Failure, Supervisor, run_blocking};
 use crate::web::demo::Demo;
 
@@ -59,6 +61,21 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// A name to listen on has no address.
+    #[error(
+        "find the address of `{name}`, to listen on it: write a name of this machine, or one of its \
+         IP addresses, with --listen"
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The demo hands out a token that may read everything.
     #[error(
         "run the demo on {0}: its page gets a token that may read everything, so it listens on \
@@ -110,11 +127,15 @@ pub async fn serve_supervised(
     stop: impl Future<Output = ()>,
     supervisor: Supervisor,
 ) -> Result<(), ServeError> {
-    if mode == Mode::Demo && !config.listen.ip().is_loopback() {
-        return Err(ServeError::DemoNotLoopback(config.listen));
+    let wanted = resolve(&config.listen).await?;
+    let mut public = wanted.iter().flat_map(Wanted::addresses).filter(|it| !it.ip().is_loopback());
+    if let (Mode::Demo, Some(address)) = (mode, public.next()) {
+        return Err(ServeError::DemoNotLoopback(address));
     }
+    let tls = config.tls.files().map(Tls::load).transpose()?.map(Arc::new);
     // The address comes first: a second server has it in use, and says so.
-    let (listener, address) = bind(config.listen).await?;
+    let (listeners, addresses): (Vec<_>, Vec<_>) = bind(&wanted)?.into_iter().unzip();
+    warn_without_tls(config, &addresses);
     let purpose = match mode {
         Mode::Serve => Purpose::Serve,
         Mode::Demo => Purpose::Demo,
@@ -140,14 +161,19 @@ pub async fn serve_supervised(
     supervisor.spawn("disk measurement", &foreground, measuring);
     let counting = log_refusals(Arc::clone(&app), stopped.clone());
     supervisor.spawn("log of refusals", &foreground, counting);
+    if let Some(tls) = &tls {
+        let (tls, clock) = (Arc::clone(tls), Arc::clone(&server.clock));
+        let following = tls.follow_files(clock, HangUp::listen(), stopped.clone());
+        supervisor.spawn("watch of the certificate", &foreground, following);
+    }
     server.start_workers(&app, deliverers, &stopped, background.handle());
     server.start_watching(&app, webhook, &stopped, background.handle())?;
     let router = router::router(&app, demo.as_ref());
     let (closing, closed) = watch::channel(false);
-    let addresses = Arc::clone(&app.addresses);
-    let serving = listen::serve(listener, router, closed, REQUESTS_GRACE, addresses);
+    let (listening, clients) = (Listening { listeners, tls }, Arc::clone(&app.addresses));
+    let serving = listen::serve(listening, router, closed, REQUESTS_GRACE, clients);
     let serving = supervisor.spawn("listener", &foreground, serving);
-    greet(address, server.dir(), &keys, mode);
+    greet(config, &addresses, server.dir(), &keys, mode);
 
     tokio::select! {
         () = stop => {}
@@ -205,19 +231,27 @@ async fn log_refusals(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let failed = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
-        _ => ServeError::Listen { address, source },
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+/// Says once that keys and events can be read on the way. A proxy that is named may be what
+/// terminates TLS.
+fn warn_without_tls(config: &Config, addresses: &[SocketAddr]) {
+    let is_public = |address: &&SocketAddr| !address.ip().is_loopback();
+    let public = addresses.iter().find(is_public);
+    if let (Some(address), None, true) =
+        (public, config.tls.files(), config.trusted_proxies.is_empty())
+    {
+        tracing::warn!(
+            %address,
+            "listening on a network without TLS, so others on the way can read keys and events: set \
+             `tls_cert` and `tls_key`, or put a proxy that terminates TLS in front and name it in \
+             `trusted_proxies`"
+        );
+    }
 }
 
-fn greet(address: SocketAddr, dir: &DataDir, keys: &FirstKeys, mode: Mode) {
+fn greet(config: &Config, addresses: &[SocketAddr], dir: &DataDir, keys: &FirstKeys, mode: Mode) {
+    let place = Place { addresses, has_tls: config.tls.files().is_some(), data: dir.path() };
     let has_demo = mode == Mode::Demo;
-    if let Err(error) = welcome(&mut std::io::stdout(), address, dir.path(), keys, has_demo) {
+    if let Err(error) = welcome(&mut std::io::stdout(), &place, keys, has_demo) {
         tracing::warn!(%error, "failed to print where the server listens");
     }
 }

@@ -4,9 +4,33 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use crate::config::reachable;
 use crate::keys::bootstrap::FirstKeys;
 use crate::store::KeyKind;
 use crate::web::script;
+
+/// Where a server is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The addresses that it listens on.
+    pub addresses: &'a [SocketAddr],
+    /// Whether it accepts HTTPS.
+    pub has_tls: bool,
+    /// Its data directory.
+    pub data: &'a Path,
+}
+
+impl Place<'_> {
+    fn scheme(&self) -> &'static str {
+        if self.has_tls { "https" } else { "http" }
+    }
+
+    /// An address for programs on this machine.
+    fn url(&self) -> String {
+        let address = self.addresses.first().map(|address| reachable(*address).to_string());
+        format!("{}://{}", self.scheme(), address.unwrap_or_default())
+    }
+}
 
 /// Prints where the server listens, the keys that were just generated, and what to do next.
 ///
@@ -16,15 +40,18 @@ use crate::web::script;
 /// When `out` cannot be written to.
 pub fn welcome(
     out: &mut impl Write,
-    address: SocketAddr,
-    data: &Path,
+    place: &Place<'_>,
     keys: &FirstKeys,
     has_demo: bool,
 ) -> io::Result<()> {
-    writeln!(out, "lamplight is listening on http://{address}")?;
+    let (scheme, url, data) = (place.scheme(), place.url(), place.data);
+    for (at, address) in place.addresses.iter().enumerate() {
+        let begin = if at == 0 { "lamplight is listening on" } else { "  and on" };
+        writeln!(out, "{begin} {scheme}://{address}")?;
+    }
     writeln!(out)?;
     if has_demo {
-        writeln!(out, "  Open http://{address}/demo/ in a browser, and try to lose an event.\n")?;
+        writeln!(out, "  Open {url}/demo/ in a browser, and try to lose an event.\n")?;
         writeln!(out, "  The rest is for sending and reading events yourself.\n")?;
     }
     if !keys.made.is_empty() {
@@ -39,25 +66,28 @@ pub fn welcome(
     }
     if let Some(key) = &keys.write_key {
         writeln!(out, "  Send an event:\n")?;
-        writeln!(out, "    curl 'http://{address}/v1/events?key={key}' \\")?;
+        writeln!(out, "    curl '{url}/v1/events?key={key}' \\")?;
         writeln!(out, "      -H 'Content-Type: application/json' -d '[{{\"name\":\"hello\"}}]'\n")?;
         writeln!(out, "  From a web page (npm install lamplight):\n")?;
         writeln!(out, "    import {{ init }} from 'lamplight'")?;
-        writeln!(out, "    const lamplight = init({{ url: 'http://{address}', key: '{key}' }})")?;
+        writeln!(out, "    const lamplight = init({{ url: '{url}', key: '{key}' }})")?;
         writeln!(out, "    lamplight.track('hello', {{ from: 'a page' }})\n")?;
         if script::is_built() {
             writeln!(out, "  Or without a bundler, with page views, marked clicks and errors:\n")?;
-            let source = format!("http://{address}/lamplight.js");
+            let source = format!("{url}/lamplight.js");
             writeln!(
                 out,
                 "    <script async src=\"{source}\" data-key=\"{key}\" data-auto></script>\n"
             )?;
         }
     }
+    if place.has_tls {
+        writeln!(out, "  In these addresses, use the name that the certificate is for.\n")?;
+    }
     writeln!(out, "  Read the events that arrived:\n")?;
     let admin = keys.made.iter().find(|(kind, _)| *kind == KeyKind::Admin);
     let token = admin.map_or("<admin token>", |(_, text)| text);
-    writeln!(out, "    curl http://{address}/api/events -H 'Authorization: Bearer {token}'\n")?;
+    writeln!(out, "    curl {url}/api/events -H 'Authorization: Bearer {token}'\n")?;
     let note = if has_demo { ", apart from that of `lamplight serve`" } else { "" };
     writeln!(out, "  Data is in {}{note}. Stop with Ctrl-C.", data.display())?;
     out.flush()

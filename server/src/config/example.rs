@@ -28,8 +28,11 @@ const SINKS: &str = "\
 ";
 
 /// Values to show for settings that have no default, by key; those of sinks by name and key.
-pub(super) const SAMPLES: [(&str, &str); 39] = [
+pub(super) const SAMPLES: [(&str, &str); 42] = [
     ("trusted_proxies", r#"["127.0.0.1", "10.0.0.0/8"]"#),
+    ("api_origins", r#"["https://console.example.com"]"#),
+    ("tls_cert", r#""/etc/lamplight/cert.pem""#),
+    ("tls_key", r#""/etc/lamplight/key.pem""#),
     ("write_key", r#""wk_choose_your_own""#),
     ("write_key_file", r#""/run/secrets/lamplight-write-key""#),
     ("secret_key", r#""sk_choose_your_own_long_key""#),

@@ -15,6 +15,7 @@ mod exposed_secret;
 mod file;
 mod layers;
 mod listen;
+mod local_url;
 mod origin;
 mod print;
 mod property;
@@ -33,6 +34,8 @@ pub use data::data_in_file;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;
+pub use listen::{Listen, ListenAddress};
+pub(crate) use local_url::reachable;
 pub use origin::Origin;
 pub use print::print;
 pub use property::Property;
@@ -40,7 +43,7 @@ pub use reference::reference;
 pub(crate) use resolve::with_demo_data;
 pub use settings::{
     AlertSettings, Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings,
-    RetentionSettings,
+    RetentionSettings, TlsSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
 pub use unknown_variables::{UnknownVariable, unknown_variables};
@@ -109,6 +112,16 @@ pub enum ConfigError {
         name: String,
         /// What is wrong, and what to do.
         why: String,
+    },
+    /// Of two settings that belong together, one is missing.
+    #[error("use `{key}` from {origin}: `{missing}` is missing. Set both, or neither")]
+    Incomplete {
+        /// The setting that is given.
+        key: &'static str,
+        /// Where it came from.
+        origin: Origin,
+        /// The other one.
+        missing: &'static str,
     },
     /// A sink is wrong as a whole.
     #[error("set up sink `{name}`: {why}")]

@@ -49,6 +49,8 @@ impl Config {
         }
         take_rust_log(&mut values, env);
         HAS_FILE.iter().try_for_each(|key| choose(&mut values, key))?;
+        require_pair(&values, "tls_cert", "tls_key")?;
+        require_pair(&values, "tls_key", "tls_cert")?;
         let parsed = layers::parse(command, "", &values)?;
         let mut config = Self::from_arg_matches(&parsed).map_err(|error| ConfigError::Value {
             key: "configuration".into(),
@@ -92,6 +94,20 @@ fn take_rust_log(values: &mut Values, env: Env<'_>) {
     if let Some(text) = env(RUST_LOG).filter(|text| !is_given && !text.is_empty()) {
         let origin = Origin::Variable(RUST_LOG.into());
         values.insert("log".into(), Given { texts: vec![text], origin });
+    }
+}
+
+/// Of two settings that belong together, neither may be alone.
+fn require_pair(
+    values: &Values,
+    key: &'static str,
+    missing: &'static str,
+) -> Result<(), ConfigError> {
+    match (values.get(key), values.get(missing)) {
+        (Some(given), None) => {
+            Err(ConfigError::Incomplete { key, origin: given.origin.clone(), missing })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,17 +1,20 @@
 //! The declaration of every setting but those of sinks.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::effective::EffectiveSetting;
 use super::exposed_secret::ExposedSecret;
+use super::listen::Listen;
 use super::property::Property;
 use super::sinks::NamedSink;
 use crate::alerts::rule::Rule;
+use crate::http::api_origins::ApiOrigins;
 use crate::http::proxies::{Network, TrustedProxies};
+use crate::http::tls::TlsFiles;
 use crate::intake::{ClientInfoPolicy, ClientNetwork};
+use crate::keys::origin_pattern::ExactOrigin;
 use crate::process::enrich::{Enrichers, Geo, GeoError};
 use crate::retention::Rules;
 use crate::store::Route;
@@ -27,8 +30,8 @@ pub struct Config {
     /// Directory of the databases; created if it does not exist
     #[arg(long, env = "LAMPLIGHT_DATA", default_value = "./lamplight-data", value_name = "DIR")]
     pub data: PathBuf,
-    /// Address and port to listen on, or a port alone for this machine only; port 0 picks a free
-    /// port
+    /// Address or name and port to listen on; a port alone for this machine only, :8787 for all
+    /// networks, several separated by commas; port 0 picks a free port
     #[arg(
         long,
         env = "LAMPLIGHT_LISTEN",
@@ -36,7 +39,7 @@ pub struct Config {
         value_name = "ADDRESS:PORT",
         value_parser = super::listen::parse
     )]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// Refuse events while the disk of the data directory has less free space than this, in MiB
     #[arg(long, env = "LAMPLIGHT_DISK_FLOOR_MIB", default_value_t = 256, value_name = "MIB")]
     pub disk_floor_mib: u32,
@@ -52,6 +55,12 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For header is trusted: addresses, or networks such as 10.0.0.0/8
     #[arg(long, env = "LAMPLIGHT_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
     pub trusted_proxies: Vec<Network>,
+    /// Origins whose pages may call /api with a token, such as https://console.example
+    #[arg(long, env = "LAMPLIGHT_API_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub api_origins: Vec<ExactOrigin>,
+    /// The certificate, for HTTPS.
+    #[command(flatten)]
+    pub tls: TlsSettings,
     /// The keys that are given.
     #[command(flatten)]
     pub keys: KeySettings,
@@ -88,9 +97,35 @@ impl Config {
         ClientInfoPolicy { trusted_proxies, network: self.client_network }
     }
 
+    /// The origins whose pages may call the API.
+    pub fn api_origins(&self) -> ApiOrigins {
+        ApiOrigins::new(self.api_origins.iter().map(ExactOrigin::as_str))
+    }
+
     /// Which sinks get which events.
     pub fn routes(&self) -> Vec<Route> {
         self.sinks.iter().map(|named| named.config.route(&named.name)).collect()
+    }
+}
+
+/// The certificate, for HTTPS.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "TLS (both files are read again when they change)")]
+pub struct TlsSettings {
+    /// File with the certificate chain in PEM, the server's own certificate first; the server then
+    /// accepts HTTPS only
+    #[arg(long, env = "LAMPLIGHT_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// File with the private key of the certificate, in PEM and without a password
+    #[arg(long, env = "LAMPLIGHT_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl TlsSettings {
+    /// The files, if the server accepts HTTPS.
+    pub fn files(&self) -> Option<TlsFiles> {
+        let (cert, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { cert, key })
     }
 }
 

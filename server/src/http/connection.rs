@@ -16,8 +16,9 @@ pub(super) const WAITED_MIN: Duration = Duration::from_secs(1);
 /// How often all connections are searched for those that have waited. Each search finds enough for
 /// many new connections.
 pub(super) const SEARCH_EVERY: Duration = Duration::from_millis(100);
-/// Values of `Connection::waits_since_ms` that are not times.
-const BUSY: u64 = 0;
+/// Values of `Connection::state` that are not times: with this bit, the others are the number of
+/// its open requests.
+const BUSY: u64 = 1 << 63;
 const CLOSED: u64 = u64::MAX;
 
 /// Connections that waited when they were last searched for, the longest waiting one last.
@@ -45,7 +46,7 @@ impl Waiting {
             }
             self.searched = Some(Instant::now());
             let latest_ms = elapsed_ms(epoch).checked_sub(millis(WAITED_MIN))?;
-            let since_ms = |it: &Arc<Connection>| it.waits_since_ms.load(Ordering::Acquire);
+            let since_ms = |it: &Arc<Connection>| it.state.load(Ordering::Acquire);
             let waiting = open.values().map(|it| (since_ms(it), Arc::clone(it)));
             self.sorted =
                 waiting.filter(|(since_ms, _)| (1..=latest_ms).contains(since_ms)).collect();
@@ -58,12 +59,12 @@ impl Waiting {
 }
 
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(CLOSED - 1)
+    u64::try_from(duration.as_millis()).unwrap_or(BUSY - 1)
 }
 
-/// The time since `epoch`, which is never [`BUSY`].
+/// The time since `epoch`, without the bit [`BUSY`].
 fn elapsed_ms(epoch: Instant) -> u64 {
-    millis(epoch.elapsed()).saturating_add(1)
+    (millis(epoch.elapsed()) + 1).min(BUSY - 1)
 }
 
 /// One connection.
@@ -72,33 +73,45 @@ pub(super) struct Connection {
     pub(super) id: u64,
     pub(super) address: ClientAddress,
     epoch: Instant,
-    /// Since when it waits for a request or for the rest of its head; or [`BUSY`] or [`CLOSED`].
-    waits_since_ms: AtomicU64,
+    /// Since when it waits for a request or for the rest of its head; or [`BUSY`] with the number
+    /// of its open requests, of which HTTP/2 has many; or [`CLOSED`].
+    state: AtomicU64,
     must_close: Notify,
 }
 
 impl Connection {
     /// A new connection, which waits for its first request. Times count from `epoch`.
     pub(super) fn new(id: u64, address: ClientAddress, epoch: Instant) -> Self {
-        let waits_since_ms = AtomicU64::new(elapsed_ms(epoch));
-        Self { id, address, epoch, waits_since_ms, must_close: Notify::new() }
+        let state = AtomicU64::new(elapsed_ms(epoch));
+        Self { id, address, epoch, state, must_close: Notify::new() }
     }
 
     /// Whether it has given way to a new one.
     #[cfg(test)]
     pub(super) fn is_closed(&self) -> bool {
-        self.waits_since_ms.load(Ordering::Acquire) == CLOSED
+        self.state.load(Ordering::Acquire) == CLOSED
     }
 
     /// A request has arrived. `None` if the connection is being closed.
     pub(super) fn begin(self: &Arc<Self>) -> Option<Busy> {
-        let since_ms = self.waits_since_ms.load(Ordering::Acquire);
-        (since_ms != CLOSED && self.replace(since_ms, BUSY)).then(|| Busy(Arc::clone(self)))
+        let begun =
+            self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| match state {
+                CLOSED => None,
+                busy if busy & BUSY != 0 => Some(busy + 1),
+                _ => Some(BUSY + 1),
+            });
+        let is_first = begun.ok()? & BUSY == 0;
+        Some(Busy { connection: Arc::clone(self), is_first })
     }
 
     /// Becomes ready when the connection must be closed at once.
     pub(super) async fn must_close(&self) {
         self.must_close.notified().await;
+    }
+
+    /// The connection has ended, so it cannot give way any more.
+    pub(super) fn end(&self) {
+        self.state.store(CLOSED, Ordering::Release);
     }
 
     fn close(&self, since_ms: u64) -> bool {
@@ -110,16 +123,28 @@ impl Connection {
     }
 
     fn replace(&self, from: u64, to: u64) -> bool {
-        self.waits_since_ms.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 
 /// A request that is being answered, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Connection>);
+pub(super) struct Busy {
+    connection: Arc<Connection>,
+    /// Whether no other request was open when it began.
+    pub(super) is_first: bool,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.waits_since_ms.store(elapsed_ms(self.0.epoch), Ordering::Release);
+        let waits_since_ms = elapsed_ms(self.connection.epoch);
+        // An error means that the connection has ended.
+        let _ = self.connection.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
+            match state {
+                CLOSED => None,
+                many if many > BUSY + 1 => Some(many - 1),
+                _ => Some(waits_since_ms),
+            }
+        });
     }
 }

@@ -14,7 +14,7 @@ const INTAKE_PREFIX: &str = "/v1/";
 /// Headers that are always allowed.
 const USUAL_HEADERS: &str = "Authorization, Content-Type, Content-Encoding, X-Request-Id";
 /// Headers of an answer that a page may read, besides those that every page may read.
-const EXPOSED_HEADERS: &str = "Retry-After, X-Request-Id";
+pub(super) const EXPOSED_HEADERS: &str = "Retry-After, X-Request-Id";
 /// Most headers, and most bytes of their names, that a preflight request is allowed in addition.
 const EXTRA_HEADERS_MAX: usize = 64;
 const EXTRA_BYTES_MAX: usize = 4 * 1024;
@@ -24,9 +24,9 @@ const MAX_AGE_S: &str = "86400";
 
 /// Chromium asks a server on a private network or on this machine whether pages of the public
 /// internet may send to it (Private Network Access).
-const REQUEST_PRIVATE_NETWORK: HeaderName =
+pub(super) const REQUEST_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-request-private-network");
-const ALLOW_PRIVATE_NETWORK: HeaderName =
+pub(super) const ALLOW_PRIVATE_NETWORK: HeaderName =
     HeaderName::from_static("access-control-allow-private-network");
 
 /// Whether pages may use this address from other origins.
@@ -71,7 +71,7 @@ pub async fn preflight(request: HeaderMap) -> Response {
 }
 
 /// The usual headers, and of those that `request` asks for the valid names, up to a limit.
-fn allowed_headers(request: &HeaderMap) -> HeaderValue {
+pub(super) fn allowed_headers(request: &HeaderMap) -> HeaderValue {
     let usual: Vec<HeaderName> = names(USUAL_HEADERS.as_bytes()).collect();
     let asked = request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter();
     let asked = asked.flat_map(|value| names(value.as_bytes()));

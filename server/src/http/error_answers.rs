@@ -3,24 +3,27 @@
 //! hyper answers them by itself, with a status and without a body. This stream replaces such an
 //! answer while it is written.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Bytes;
 use http::StatusCode;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
-use super::head_timeout::Requests;
+use super::layered::{self, Layer, Layered};
 use super::problem::Problem;
+use super::requests::Requests;
 
 /// Longest answer of hyper to a request that it cannot read, in bytes.
 const BARE_BYTES_MAX: usize = 256;
 
 /// A stream that replaces hyper's answers to requests that it cannot read.
+pub(super) type ErrorAnswers<S> = Layered<S, BareAnswers>;
+
+/// Finds the answers to replace.
 #[derive(Debug)]
-pub(super) struct ErrorAnswers<S> {
-    stream: S,
+pub(super) struct BareAnswers {
     requests: Requests,
     /// The number of requests that had begun when something was last written.
     written_begun: u64,
@@ -35,11 +38,13 @@ struct Replacing {
     replaced_bytes: usize,
 }
 
-impl<S> ErrorAnswers<S> {
+impl<S> Layered<S, BareAnswers> {
     pub(super) fn new(stream: S, requests: Requests) -> Self {
-        Self { stream, requests, written_begun: 0, replacing: None }
+        Self { stream, layer: BareAnswers { requests, written_begun: 0, replacing: None } }
     }
+}
 
+impl BareAnswers {
     /// The answer to write in place of `bytes`, if hyper wrote them without having read a request.
     fn replacement(&mut self, bytes: &[u8]) -> Option<Replacing> {
         let begun = self.requests.begun();
@@ -101,16 +106,19 @@ pub(super) fn written(problem: &Problem) -> Vec<u8> {
     [head, body].concat().into_bytes()
 }
 
-impl<S: AsyncWrite + Unpin> ErrorAnswers<S> {
-    fn poll_replace(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<usize>>> {
+impl BareAnswers {
+    fn poll_replace<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Option<usize>>> {
         while let Some(replacing) = &mut self.replacing {
             if replacing.rest.is_empty() {
                 let replaced_bytes = replacing.replaced_bytes;
                 self.replacing = None;
                 return Poll::Ready(Ok(Some(replaced_bytes)));
             }
-            let stream = Pin::new(&mut self.stream);
-            let written = ready!(stream.poll_write(context, &replacing.rest))?;
+            let written = ready!(Pin::new(&mut *stream).poll_write(context, &replacing.rest))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -118,64 +126,23 @@ impl<S: AsyncWrite + Unpin> ErrorAnswers<S> {
         }
         Poll::Ready(Ok(None))
     }
+}
 
-    /// Writes another answer in place of `bytes`, if one is due.
-    fn poll_answer(
+impl Layer for BareAnswers {
+    fn poll_write<S: AsyncWrite + Unpin>(
         &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<Option<usize>>> {
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         if self.replacing.is_none() {
-            self.replacing = self.replacement(bytes);
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            self.replacing = self.replacement(first.map_or(&[], |first| first));
         }
-        self.poll_replace(context)
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for ErrorAnswers<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for ErrorAnswers<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match ready!(self.poll_answer(context, bytes))? {
+        match ready!(self.poll_replace(stream, context))? {
             Some(replaced_bytes) => Poll::Ready(Ok(replaced_bytes)),
-            None => Pin::new(&mut self.stream).poll_write(context, bytes),
+            None => layered::poll_write(stream, context, slices),
         }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let first = slices.iter().find(|slice| !slice.is_empty());
-        match ready!(self.poll_answer(context, first.map_or(&[], |first| first)))? {
-            Some(replaced_bytes) => Poll::Ready(Ok(replaced_bytes)),
-            None => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

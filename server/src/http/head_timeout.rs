@@ -5,87 +5,56 @@
 //! begun must arrive soon, or slow clients would take all connections.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::head_scan::{HeadForm, HeadScan};
+use super::frame_scan::{FrameScan, PREFACE};
+use super::head_scan::HeadScan;
+use super::layered::{self, Layer, Layered};
+use super::requests::Requests;
 
-/// Counts the requests of a connection, for the stream that their heads arrive on.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Requests(Arc<Counts>);
+/// A stream whose reads fail once a head has been arriving for too long, or once a client of HTTP/2
+/// has sent too many frames that are no request.
+pub(super) type HeadTimeout<S> = Layered<S, HeadClock>;
 
-#[derive(Debug, Default)]
-struct Counts {
-    /// Requests whose head has arrived.
-    begun: AtomicU64,
-    /// Of these, those that were answered and whose body was read or given up.
-    ended: AtomicU64,
-    /// What is known of the head that arrives or has just arrived.
-    head_form: Mutex<HeadForm>,
-}
-
-impl Requests {
-    /// The head of a request has arrived. The request is open until all clones are dropped.
-    pub(crate) fn begin(&self) -> (OpenRequest, HeadForm) {
-        self.0.begun.fetch_add(1, Ordering::AcqRel);
-        let form = std::mem::take(&mut *self.head_form());
-        (OpenRequest(Arc::new(RequestEnd(Arc::clone(&self.0)))), form)
-    }
-
-    pub(super) fn begun(&self) -> u64 {
-        self.0.begun.load(Ordering::Acquire)
-    }
-
-    pub(super) fn are_ended(&self) -> bool {
-        self.0.ended.load(Ordering::Acquire) == self.begun()
-    }
-
-    fn head_form(&self) -> MutexGuard<'_, HeadForm> {
-        self.0.head_form.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request whose answer is being written, or whose body is being read.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenRequest(#[allow(dead_code, reason = "it is dropped")] Arc<RequestEnd>);
-
+/// Watches the heads of requests.
 #[derive(Debug)]
-struct RequestEnd(Arc<Counts>);
-
-impl Drop for RequestEnd {
-    fn drop(&mut self) {
-        self.0.ended.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-/// A stream whose reads fail once a head has been arriving for `timeout`.
-#[derive(Debug)]
-pub(crate) struct HeadTimeout<S> {
-    stream: S,
+pub(super) struct HeadClock {
     timeout: Duration,
     requests: Requests,
     /// When the head that is arriving must be complete, and how many heads had arrived before it.
     head: Option<(Instant, u64)>,
+    protocol: Protocol,
     /// Looks at the head that is arriving.
     scan: HeadScan,
     /// Runs while a read waits for the rest of a head.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> HeadTimeout<S> {
-    /// The first head must arrive within `timeout` from now.
-    pub(crate) fn new(stream: S, timeout: Duration, requests: Requests) -> Self {
-        let head = Some((Instant::now() + timeout, 0));
-        Self { stream, timeout, requests, head, scan: HeadScan::default(), waiting: None }
-    }
+/// What the client speaks.
+#[derive(Debug)]
+enum Protocol {
+    /// So far, it has sent this many bytes of the preface of HTTP/2, which are no request.
+    Unknown(usize),
+    Http1,
+    Http2(FrameScan),
+}
 
+impl<S> Layered<S, HeadClock> {
+    /// The first head must arrive within `timeout` from now.
+    pub(super) fn new(stream: S, timeout: Duration, requests: Requests) -> Self {
+        let head = Some((Instant::now() + timeout, 0));
+        let (protocol, scan) = (Protocol::Unknown(0), HeadScan::default());
+        Self { stream, layer: HeadClock { timeout, requests, head, protocol, scan, waiting: None } }
+    }
+}
+
+impl HeadClock {
     /// An error if the head that is arriving is too late.
     fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some((until, _)) = self.head else {
@@ -100,64 +69,74 @@ impl<S> HeadTimeout<S> {
             Err(io::Error::new(io::ErrorKind::TimedOut, "the head of a request arrived too slowly"))
         })
     }
-}
 
-impl<S: AsyncRead + Unpin> AsyncRead for HeadTimeout<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let begun = self.requests.begun();
-        if self.head.is_some_and(|(_, before)| before != begun) {
-            self.head = None;
+    /// Looks at bytes that have arrived, before which this many requests had begun.
+    fn scan(&mut self, mut arrived: &[u8], begun: u64) -> io::Result<()> {
+        if let Protocol::Unknown(seen) = self.protocol {
+            let compared = arrived.len().min(PREFACE.len() - seen);
+            self.protocol = if arrived[..compared] != PREFACE[seen..seen + compared] {
+                Protocol::Http1
+            } else if seen + compared < PREFACE.len() {
+                Protocol::Unknown(seen + compared)
+            } else {
+                self.requests.begin_http2();
+                arrived = &arrived[compared..];
+                Protocol::Http2(FrameScan::default())
+            };
         }
-        let bytes_before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_pending() {
-            return self.poll_late(context);
+        if let Protocol::Http2(frames) = &mut self.protocol {
+            frames.push(arrived).map_err(io::Error::other)?;
+            let is_awaited = frames.is_head_open() || frames.heads_ended() == 0;
+            let since_now = (Instant::now() + self.timeout, begun);
+            self.head = is_awaited.then(|| self.head.unwrap_or(since_now));
+            return Ok(());
         }
         // What arrives while a request is being answered belongs to its body.
-        if self.head.is_none() && buffer.filled().len() > bytes_before && self.requests.are_ended()
-        {
+        if self.head.is_none() && !arrived.is_empty() && self.requests.are_ended() {
             self.head = Some((Instant::now() + self.timeout, begun));
             self.scan = HeadScan::default();
         }
         if self.head.is_some() {
-            let form = self.scan.push(&buffer.filled()[bytes_before..]);
-            *self.requests.head_form() = form;
+            self.requests.set_head_form(self.scan.push(arrived));
         }
-        read
+        Ok(())
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for HeadTimeout<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
+impl Layer for HeadClock {
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let begun = self.requests.begun();
+        let is_http2 = matches!(self.protocol, Protocol::Http2(_));
+        if !is_http2 && self.head.is_some_and(|(_, before)| before != begun) {
+            self.head = None;
+        }
+        let bytes_before = buffer.filled().len();
+        let read = Pin::new(stream).poll_read(context, buffer);
+        if read.is_pending() {
+            return self.poll_late(context);
+        }
+        match self.scan(&buffer.filled()[bytes_before..], begun) {
+            Ok(()) => read,
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let wrote = layered::poll_write(stream, context, slices);
+        if let (Protocol::Http2(frames), Poll::Ready(Ok(bytes))) = (&mut self.protocol, &wrote) {
+            frames.wrote(*bytes);
+        }
+        wrote
     }
 }
 
@@ -220,5 +199,41 @@ mod tests {
         far.write_all(b"half").await.unwrap();
         stream.read_exact(&mut [0; 4]).await.unwrap();
         assert_eq!(wait_s(&mut stream).await, None);
+    }
+
+    /// A head of HTTP/2 with this flag, and without a payload.
+    fn head(flags: u8) -> [u8; 9] {
+        [0, 0, 0, 1, flags, 0, 0, 0, 1]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_of_http2_that_never_ends_is_cut_off_and_an_open_request_is_not() {
+        let (mut stream, mut far, requests) = connection();
+        let mut send = async |bytes: &[u8]| {
+            far.write_all(bytes).await.unwrap();
+            stream.read_exact(&mut vec![0; bytes.len()]).await.unwrap();
+        };
+        let known = requests.http2();
+        send(&PREFACE[..10]).await;
+        send(&PREFACE[10..]).await;
+        known.await;
+        send(&head(4)).await;
+        let _request = requests.begin();
+        assert_eq!(wait_s(&mut stream).await, None, "a request is open, and no head is");
+        far.write_all(&head(0)).await.unwrap();
+        stream.read_exact(&mut [0; 9]).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(29)).await;
+        // A part of a CONTINUATION frame gives no more time.
+        far.write_all(&[0, 0, 5, 9, 4]).await.unwrap();
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+        assert_eq!(wait_s(&mut stream).await, Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_preface_without_a_request_is_cut_off() {
+        let (mut stream, mut far, _) = connection();
+        far.write_all(PREFACE).await.unwrap();
+        stream.read_exact(&mut [0; 24]).await.unwrap();
+        assert_eq!(wait_s(&mut stream).await, Some(30));
     }
 }

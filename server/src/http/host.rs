@@ -2,9 +2,10 @@
 //!
 //! A proxy and this server could otherwise disagree about which site a request is for.
 
+use axum::extract::Request;
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderValue, Version};
 
 use super::problem::quoted;
 
@@ -23,6 +24,33 @@ pub(super) fn check(version: Version, headers: &HeaderMap) -> Result<(), String>
             "invalid Host header {}: send the name of the server, and its port unless it is the \
              usual one",
             quoted(&String::from_utf8_lossy(host.as_bytes()))
+        )),
+    }
+}
+
+/// Gives a request of HTTP/2 the header, in place of which it has `:authority` (RFC 9113, section
+/// 8.3.1), so that whatever looks at the host finds it in one place.
+///
+/// # Errors
+/// When it has both, and they differ.
+pub(super) fn take_authority(request: &mut Request) -> Result<(), String> {
+    let Some(authority) =
+        request.uri().authority().filter(|_| request.version() == Version::HTTP_2)
+    else {
+        return Ok(());
+    };
+    match request.headers().get(HOST) {
+        None => {
+            let host = HeaderValue::from_str(authority.as_str())
+                .map_err(|_| "invalid :authority: send the name of the server".to_owned())?;
+            request.headers_mut().insert(HOST, host);
+            Ok(())
+        }
+        Some(host) if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => Ok(()),
+        Some(host) => Err(format!(
+            "the Host header {} differs from :authority {}: send one of them",
+            quoted(&String::from_utf8_lossy(host.as_bytes())),
+            quoted(authority.as_str())
         )),
     }
 }
@@ -52,6 +80,29 @@ mod tests {
         let hosts =
             hosts.iter().map(|host| (HOST, HeaderValue::from_bytes(host.as_bytes()).unwrap()));
         check(version, &hosts.collect()).is_ok()
+    }
+
+    #[test]
+    fn the_authority_of_http2_is_the_host_and_a_different_header_is_an_error() {
+        let taken = |version, uri: &str, host: Option<&'static str>| {
+            let mut request = Request::builder().version(version).uri(uri);
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            let mut request = request.body(axum::body::Body::empty()).unwrap();
+            take_authority(&mut request).ok()?;
+            let hosts = request.headers().get_all(HOST).iter();
+            Some(hosts.map(|host| host.to_str().unwrap().to_owned()).collect::<Vec<_>>())
+        };
+        let uri = "https://a.example:8787/x";
+        assert_eq!(taken(Version::HTTP_2, uri, None).unwrap(), ["a.example:8787"]);
+        assert_eq!(
+            taken(Version::HTTP_2, uri, Some("A.example:8787")).unwrap(),
+            ["A.example:8787"]
+        );
+        assert_eq!(taken(Version::HTTP_2, uri, Some("b.example")), None);
+        assert_eq!(taken(Version::HTTP_2, "/x", Some("b.example")).unwrap(), ["b.example"]);
+        assert!(taken(Version::HTTP_11, uri, None).unwrap().is_empty());
     }
 
     #[test]

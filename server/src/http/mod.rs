@@ -2,6 +2,8 @@
 //! documents, cross-origin requests, and the state of a shutdown.
 
 pub mod answers;
+mod answer_body;
+pub mod api_origins;
 pub mod body;
 mod caught_panic;
 pub mod client_address;
@@ -10,10 +12,12 @@ mod connections;
 pub mod cors;
 pub mod credentials;
 mod error_answers;
+mod frame_scan;
 mod head_scan;
 mod head_timeout;
 pub mod headers;
 mod host;
+mod layered;
 pub mod listen;
 pub mod path_text;
 mod patience;
@@ -24,5 +28,10 @@ pub mod refusal_log;
 pub mod refusals;
 pub mod request_form;
 pub mod request_id;
+mod requests;
+mod serving;
 pub mod shutdown;
+pub mod tls;
+mod unread;
+mod unserved;
 mod write_timeout;

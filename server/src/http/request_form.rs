@@ -13,9 +13,10 @@ use super::problem::{Problem, quoted};
 
 /// Refuses a request without exactly one valid `Host` header, or with a body whose length is not
 /// clear, and closes its connection.
-pub async fn require_clear(request: Request, next: Next) -> Response {
+pub async fn require_clear(mut request: Request, next: Next) -> Response {
     let form = request.extensions().get::<HeadForm>().copied();
-    let host = host::check(request.version(), request.headers());
+    let host = host::take_authority(&mut request);
+    let host = host.and_then(|()| host::check(request.version(), request.headers()));
     let host = host.map_err(|detail| invalid("host_invalid", detail));
     match host.and_then(|()| check_length(request.headers(), form)) {
         Ok(()) => next.run(request).await,

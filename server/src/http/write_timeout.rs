@@ -5,32 +5,37 @@
 //! connection permanently.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::layered::{self, Layer, Layered};
 use super::patience::Patience;
 
 /// A stream whose writes fail once its client has read too slowly.
+pub(super) type WriteTimeout<S> = Layered<S, WriteClock>;
+
+/// How long writes may still wait.
 #[derive(Debug)]
-pub(crate) struct WriteTimeout<S> {
-    stream: S,
+pub(super) struct WriteClock {
     patience: Patience,
-    /// How long writes may still wait.
     left: Duration,
     /// Runs while a write waits, with the time at which it began to.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-impl<S> WriteTimeout<S> {
-    pub(crate) fn new(stream: S, patience: Patience) -> Self {
-        Self { stream, patience, left: patience.slack, waiting: None }
+impl<S> Layered<S, WriteClock> {
+    pub(super) fn new(stream: S, patience: Patience) -> Self {
+        let layer = WriteClock { patience, left: patience.slack, waiting: None };
+        Self { stream, layer }
     }
+}
 
+impl WriteClock {
     /// The result of a write of some bytes, or an error when writes have waited for too long.
     fn bound<T>(
         &mut self,
@@ -54,46 +59,32 @@ impl<S> WriteTimeout<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+impl Layer for WriteClock {
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
         context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wrote = layered::poll_write(stream, context, slices);
+        self.bound(context, wrote, |bytes| *bytes)
+    }
+
+    fn poll_flush<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.bound(context, wrote, |bytes| *bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let wrote = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.bound(context, wrote, |bytes| *bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        let flushed = Pin::new(stream).poll_flush(context);
         self.bound(context, flushed, |()| 0)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+    fn poll_shutdown<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let shut = Pin::new(stream).poll_shutdown(context);
         self.bound(context, shut, |()| 0)
     }
 }

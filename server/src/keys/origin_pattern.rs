@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 use crate::http::problem::quoted;
 
@@ -63,6 +64,41 @@ impl fmt::Display for OriginPattern {
         match &self.0 {
             Kind::One(one) => f.write_str(one),
             Kind::Below { start, end } => write!(f, "{start}*{end}"),
+        }
+    }
+}
+
+/// One origin, as browsers write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExactOrigin(String);
+
+impl ExactOrigin {
+    /// The text that browsers send.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ExactOrigin {
+    type Err = String;
+
+    /// Reads an origin in any spelling.
+    ///
+    /// # Errors
+    /// The reason why it is no origin, or more than one.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text == "*" {
+            return Err("name each origin, such as https://console.example".into());
+        }
+        match read(text)? {
+            Kind::One(origin) if origin == NULL => Err(
+                "pages without an origin, such as files, cannot be told apart: name the origin \
+                     of a site"
+                    .into(),
+            ),
+            Kind::One(origin) => Ok(Self(origin)),
+            Kind::Below { .. } => Err("name each origin in full, without *".into()),
         }
     }
 }
@@ -227,6 +263,25 @@ mod tests {
             ("NULL", "null"),
         ] {
             assert_eq!(written(given), usual);
+        }
+    }
+
+    #[test]
+    fn an_exact_origin_is_one_origin_and_no_pattern() {
+        let read = |text: &str| text.parse::<ExactOrigin>();
+        assert_eq!(
+            read("HTTPS://Console.Example:443/").unwrap().as_str(),
+            "https://console.example"
+        );
+        for (text, reason) in [
+            ("*", "name each origin"),
+            ("https://*.example.com", "without *"),
+            ("null", "without an origin"),
+            ("console.example", "https://console.example"),
+            ("https://console.example/app", "has no path"),
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.contains(reason), "{text}: {why}");
         }
     }
 

@@ -7,6 +7,7 @@ pub mod data_dir;
 pub mod data_files;
 pub mod disk_space;
 pub mod entropy;
+pub mod hang_up;
 pub mod logging;
 pub mod open_files;
 pub mod private_file;

@@ -22,7 +22,7 @@ use http::{Extensions, HeaderValue};
 use http_body_util::BodyExt;
 use lamplight_wire::limits::BODY_BYTES_MAX;
 
-use crate::http::head_timeout::OpenRequest;
+use crate::http::requests::OpenRequest;
 use crate::system::supervisor::spawn_logged;
 
 /// Largest rest of a body that is discarded so that its connection can be used again, in bytes.

@@ -12,8 +12,11 @@ use crate::harness::{ADMIN_TOKEN, Server, WRITE_KEY, command};
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
 /// The real server with a limit on open files that allows it the smallest number of connections.
-fn with_64_connections(data: &Path, flags: &[&str]) -> Server {
-    let inner = command("serve", data);
+pub(super) fn with_64_connections(data: &Path, flags: &[&str]) -> Server {
+    limited_to_64_connections(&command("serve", data), flags)
+}
+
+pub(super) fn limited_to_64_connections(inner: &Command, flags: &[&str]) -> Server {
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -n 320 && exec \"$0\" \"$@\""]).arg(inner.get_program());
     limited.args(inner.get_args()).args(flags).stdin(Stdio::null());
@@ -21,7 +24,7 @@ fn with_64_connections(data: &Path, flags: &[&str]) -> Server {
     Server::start(limited)
 }
 
-const TRUSTED: [&str; 2] = ["--trusted-proxies", "127.0.0.1"];
+pub(super) const TRUSTED: [&str; 2] = ["--trusted-proxies", "127.0.0.1"];
 
 fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.address()).unwrap()

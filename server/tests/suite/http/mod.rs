@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod api_origins;
 mod bodies;
 mod clock;
 mod connections;
@@ -13,8 +14,10 @@ mod demo;
 mod demo_data;
 mod dialects;
 mod faults;
+mod frames;
 mod golden;
 mod happened;
+mod http2;
 mod limits;
 mod live;
 mod logging;
@@ -32,4 +35,5 @@ mod sources;
 mod starting;
 mod statements;
 mod times;
+mod tls;
 mod validating;

@@ -1,5 +1,7 @@
 //! Starting and stopping, and the errors of a start that fails.
 
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -125,9 +127,64 @@ fn an_address_may_be_a_name_or_a_port_alone() {
         assert!(server.address().starts_with("127.0.0.1:"), "{}", server.url);
         assert_eq!(server.get("/healthz", &[]).status, 200);
     }
-    let output = bare(&["serve", "--listen", ":8787"], dir.path()).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("0.0.0.0:8787 to listen on all networks"), "{said}");
+}
+
+/// The answer at `address`, or None if nobody listens there.
+fn health(address: impl ToSocketAddrs) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    Some(answer)
+}
+
+#[test]
+fn localhost_is_reached_over_both_families_and_several_addresses_are_one_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let listen = ["serve", "--listen", "localhost:0,127.0.0.2:0"];
+    let server = Server::start(bare(&listen, dir.path()));
+    let lines: Vec<&str> = server.output.lines().take_while(|line| !line.is_empty()).collect();
+    let port = server.address().rsplit_once(':').unwrap().1;
+    let mut wanted = vec![format!("lamplight is listening on http://127.0.0.1:{port}")];
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        wanted.push(format!("  and on http://[::1]:{port}"));
+    }
+    assert_eq!(lines[..wanted.len()], wanted);
+    assert!(lines[wanted.len()].starts_with("  and on http://127.0.0.2:"), "{lines:?}");
+    for line in &lines {
+        let (_, address) = line.split_once("http://").unwrap();
+        assert!(health(address).unwrap().starts_with("HTTP/1.1 200 "), "{address}");
+    }
+}
+
+#[test]
+fn a_port_after_a_colon_is_all_networks_and_a_warning_without_tls_or_a_proxy() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(bare(&["serve", "--listen", ":0"], dir.path()));
+    let port: u16 = server.address().rsplit_once(':').unwrap().1.parse().unwrap();
+    assert!(health(("127.0.0.1", port)).unwrap().starts_with("HTTP/1.1 200 "));
+    assert!(
+        server.output.contains(&format!("'http://[::1]:{port}/v1/events"))
+            || server.output.contains(&format!("'http://127.0.0.1:{port}/v1/events"))
+    );
+    let log = server.stop_with_log();
+    assert!(log.contains("without TLS") && log.contains("tls_cert"), "{log}");
+    let proxied = ["serve", "--listen", ":0", "--trusted-proxies", "127.0.0.1"];
+    let log = Server::start(bare(&proxied, dir.path())).stop_with_log();
+    assert!(!log.contains("without TLS"), "{log}");
+    let log = Server::start(bare(&["serve", "--listen", "0"], dir.path())).stop_with_log();
+    assert!(!log.contains("without TLS"), "{log}");
+}
+
+#[test]
+fn a_name_without_an_address_and_a_demo_for_others_are_errors_that_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let said = fails(bare(&["serve", "--listen", "no-such-host.invalid:8787"], dir.path()));
+    assert!(said.contains("address of `no-such-host.invalid`"), "{said}");
+    for listen in [":0", "127.0.0.1:0,0.0.0.0:0"] {
+        let said = fails(bare(&["demo", "--listen", listen], dir.path()));
+        assert!(said.contains("loopback addresses only"), "{said}");
+    }
 }
 
 #[test]
