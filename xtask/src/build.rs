@@ -31,6 +31,8 @@ pub(crate) fn package(workspace: &Workspace) -> Result<Toolchain> {
         .reads([workspace.path("npm")])
         .except(workspace.path("npm/node_modules"))
         .except(workspace.path("npm/test"))
+        // Published as it is.
+        .except(workspace.path("npm/cli"))
         .except(workspace.path("npm/README.md"))
         // The JavaScript that the modules import lies beside the Rust that calls it.
         .reads([workspace.path("sdk-wasm/src/browser")])
