@@ -46,7 +46,7 @@ export class EnvironmentFiles {
   }
 }
 
-/** Replaces a file's text. A program that reads it meanwhile finds all of the old or the new text. */
+/** Replaces a file's text. A program that reads it meanwhile finds the old or the new text. */
 export function replaceFile(path, text) {
   if (!existsSync(path)) return writeFileSync(path, text)
   // A link stays a link.

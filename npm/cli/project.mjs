@@ -46,7 +46,7 @@ export class Project {
     )
   }
 
-  /** The package manager's command, by the lock file here or in a folder above, as in a monorepo. */
+  /** The package manager's command, by the lock file here or, as in a monorepo, above. */
   #adds(folder) {
     const found = LOCK_FILES.find(([name]) => existsSync(join(folder, name)))
     if (found) return found[1]

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)))
 
-test('the package has only the entries, their types, the module, its command and the licences', () => {
+test('the package has only entries, types, the module, its command and the licences', () => {
   const [packed] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json'], {
       cwd: folder,

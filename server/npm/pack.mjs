@@ -97,7 +97,7 @@ function pack(manifest, files) {
       mkdirSync(dirname(join(folder, path)), { recursive: true })
       copyFileSync(source, join(folder, path))
     }
-    // Whatever unpacked an artifact may have dropped the mode.
+    // An archive that the binary came in may have dropped its mode.
     if (existsSync(join(folder, BINARY))) chmodSync(join(folder, BINARY), 0o755)
     const listed = all.map(([, path]) => path)
     writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest(), files: listed }, null, 2)}\n`)
