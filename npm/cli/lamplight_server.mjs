@@ -56,15 +56,12 @@ export class LamplightServer {
     }
     const answer = await response.json().catch(() => undefined)
     if (response.ok && answer !== undefined) return answer
-    throw new Problem(`failed to ${aim}: ${this.#reason(response.status, answer, path)}`)
+    throw new Problem(`failed to ${aim}: ${this.#reason(response.status, answer)}`)
   }
 
-  #reason(status, answer, path) {
+  #reason(status, answer) {
     const said = answer?.code ? `${status} ${answer.code}: ${answer.detail}` : `status ${status}`
     if (!answer?.code) return `${this.url} answers with ${said}, which no Lamplight server does. Check the address`
-    if (!path.startsWith('/api/')) return `the server answers ${said}`
-    if (status === 401 || status === 403)
-      return `the server answers ${said}\nUse an admin token. The server printed it at its first start; it begins with at_`
     return `the server answers ${said}`
   }
 }

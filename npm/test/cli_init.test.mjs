@@ -23,11 +23,11 @@ before(async () => {
     const { pathname, searchParams } = new URL(request.url, 'http://server')
     if (pathname === '/v1/events') {
       if (!searchParams.get('key').startsWith('wk_'))
-        return answer(401, { code: 'unauthorized', detail: 'unknown or deleted key' })
+        return answer(401, { code: 'key_unknown', detail: 'unknown or deleted key' })
       return answer(200, { status: 'validated' })
     }
     if (request.headers.authorization !== `Bearer ${TOKEN}`)
-      return answer(401, { code: 'unauthorized', detail: 'unknown or deleted token' })
+      return answer(401, { code: 'token_unknown', detail: 'unknown or deleted token: use a token of this server' })
     if (request.method === 'GET') return answer(200, { keys })
     return answer(201, { key: 'wk_created' })
   })
@@ -148,9 +148,14 @@ test('a key of the server is used again, if every page may use it', async () => 
 
 for (const [what, given, code, text] of [
   ['a server that is not there', { address: 'http://127.0.0.1:49151' }, 1, /ECONNREFUSED.*npx lamplight-server/],
-  ['a wrong token', { env: { LAMPLIGHT_ADMIN_TOKEN: 'at_wrong' } }, 1, /401 unauthorized.*\n.*admin token/],
+  [
+    'a wrong token',
+    { env: { LAMPLIGHT_ADMIN_TOKEN: 'at_wrong' } },
+    1,
+    /list the keys: .* 401 token_unknown: .*use a token of this server/,
+  ],
   ['no token', { env: {} }, 2, /LAMPLIGHT_ADMIN_TOKEN.*--token-file.*--key/],
-  ['a wrong key', { args: ['--key', 'sk_no'] }, 1, /401 unauthorized: unknown or deleted key/],
+  ['a wrong key', { args: ['--key', 'sk_no'] }, 1, /write key: .* 401 key_unknown: unknown or deleted key/],
   ['a missing token file', { args: ['--token-file', 'nowhere'] }, 1, /nowhere: ENOENT/],
   ['an empty folder', { files: {} }, 1, /neither a package\.json nor an HTML file/],
   ['a broken package.json', { files: { 'package.json': '{' } }, 1, /package\.json: .*Fix the file/],

@@ -11,6 +11,8 @@ import { BINARY, PLATFORMS, packageName } from './platforms.mjs'
  * process. SIGKILL and SIGSTOP cannot be passed on.
  */
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGBREAK']
+/** How often to look whether the shell of npx is still there. */
+const PARENT_EVERY_MS = 500
 
 const here = { os: process.platform, cpu: process.arch }
 
@@ -48,6 +50,10 @@ for (const signal of PASSED_ON) {
   // Systems do not have all of these.
   if (signal in constants.signals) process.on(signal, () => server.kill(signal))
 }
+// When npx is asked to end, it ends the shell between itself and this process, and nothing else.
+const parent = process.ppid
+if (process.env['npm_command'] === 'exec')
+  setInterval(() => process.ppid !== parent && server.kill('SIGTERM'), PARENT_EVERY_MS).unref()
 server.on('error', (error) => {
   process.stderr.write(`error: failed to start ${found.path}: ${error.message}\n`)
   process.exit(1)

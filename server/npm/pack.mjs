@@ -37,6 +37,8 @@ mkdirSync(into, { recursive: true })
 
 const shared = {
   version: versionOf(readFileSync(join(root, 'Cargo.toml'), 'utf8')),
+  // Packages of a scope are private otherwise.
+  publishConfig: { access: 'public' },
   license: 'MIT OR Apache-2.0',
   repository: {
     type: 'git',
