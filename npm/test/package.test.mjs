@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const folder = dirname(dirname(fileURLToPath(import.meta.url)))
 
-test('the package has only the entries, their types, the module and the licences', () => {
+test('the package has only entries, types, the module, its command and the licences', () => {
   const [packed] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json'], {
       cwd: folder,
@@ -17,6 +17,7 @@ test('the package has only the entries, their types, the module and the licences
       stdio: ['ignore', 'pipe', 'ignore'],
     }),
   )
+  const command = ['env_file', 'environment_files', 'frameworks', 'git_ignore', 'init', 'lamplight', 'lamplight_server']
   const entries = ['index', 'slim', 'worker', 'auto', 'react', 'vue', 'svelte']
   const declarations = [
     'index',
@@ -40,6 +41,7 @@ test('the package has only the entries, their types, the module and the licences
       'LICENSE-MIT',
       'README.md',
       'package.json',
+      ...[...command, 'problem', 'project', 'token'].map((name) => `cli/${name}.mjs`),
       'dist/lamplight.wasm',
       'dist/snippet.js',
       'dist/translated.js',

@@ -15,6 +15,11 @@ use lamplight_server::store::sqlite::sql_worker;
 use lamplight_server::system::clock::{Clock as _, SystemClock};
 use lamplight_server::system::{logging, private_file};
 
+/// The allocator of musl serializes threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     private_file::make_process_private();
     let command = match Command::load() {

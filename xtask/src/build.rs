@@ -1,5 +1,7 @@
 //! `cargo xtask build`: the npm package, the demo page and the server.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use crate::report::table;
@@ -16,11 +18,19 @@ const VARIABLES: [&str; 5] = ["BINARYEN_", "ESBUILD_", "NODE_ENV", "NODE_OPTIONS
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let toolchain = package(workspace)?;
     demo_page(workspace, &toolchain)?;
-    server(workspace)?;
+    server(workspace, None)?;
     println!("\n{}", table("step", &workspace.steps()));
     println!("npm package: npm/ (npm pack ./npm makes the file that would be published)");
     println!("server:      {}", workspace.server().display());
     Ok(())
+}
+
+/// Builds all of that with the server for another target, and returns the path of the server.
+pub(crate) fn for_target(workspace: &Workspace, target: &str) -> Result<PathBuf> {
+    let toolchain = package(workspace)?;
+    demo_page(workspace, &toolchain)?;
+    server(workspace, Some(target))?;
+    Ok(workspace.target().join(target).join("release/lamplight"))
 }
 
 /// Builds the npm package; returns what it was built with.
@@ -31,6 +41,8 @@ pub(crate) fn package(workspace: &Workspace) -> Result<Toolchain> {
         .reads([workspace.path("npm")])
         .except(workspace.path("npm/node_modules"))
         .except(workspace.path("npm/test"))
+        // Published as it is.
+        .except(workspace.path("npm/cli"))
         .except(workspace.path("npm/README.md"))
         // The JavaScript that the modules import lies beside the Rust that calls it.
         .reads([workspace.path("sdk-wasm/src/browser")])
@@ -68,15 +80,15 @@ fn demo_page(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
 
 /// Builds the server. Cargo decides what that takes: both of the folders that the server embeds are
 /// written only where their contents change.
-fn server(workspace: &Workspace) -> Result<()> {
-    workspace.run(
-        "build the server",
-        workspace.cargo().args(["build", "--release", "--package", "lamplight-server"]),
-    )
+fn server(workspace: &Workspace, target: Option<&str>) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--package", "lamplight-server"]);
+    cargo.args(target.map(|target| format!("--target={target}")));
+    workspace.run("build the server", &mut cargo)
 }
 
 /// The packages that the build scripts run with.
-fn npm_inputs(workspace: &Workspace) -> [std::path::PathBuf; 3] {
+fn npm_inputs(workspace: &Workspace) -> [PathBuf; 3] {
     ["package.json", "package-lock.json", "node_modules/.package-lock.json"]
         .map(|path| workspace.path(path))
 }

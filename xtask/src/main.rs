@@ -16,9 +16,12 @@ mod demo;
 mod dependencies;
 mod example;
 mod node;
+mod package;
 mod programs;
+mod release;
 mod report;
 mod rust_target;
+mod service_tools;
 mod size;
 mod snippets;
 mod stamp;
@@ -72,6 +75,18 @@ enum Command {
     Torture(torture::Extent),
     /// Print what a page downloads, in brotli bytes, entry by entry
     Size,
+    /// Build everything, and pack the npm packages as they would be published, in target/packages
+    Package {
+        /// The target to build the server for, such as x86_64-unknown-linux-musl for a static
+        /// binary. Default: this system
+        #[arg(long, value_name = "TRIPLE")]
+        target: Option<String>,
+    },
+    /// Set a version in every file that has it, and cut the changelog. Neither commits nor pushes
+    Release {
+        /// The version to release, such as 0.2.0
+        version: String,
+    },
     /// Run a benchmark and print its ratios
     Bench {
         /// The benchmark to run
@@ -95,6 +110,8 @@ fn main() -> Result<()> {
         Command::Check => check::run(workspace),
         Command::Torture(extent) => torture::run(workspace, &extent),
         Command::Size => size::run(workspace),
+        Command::Package { target } => package::run(workspace, target.as_deref()),
+        Command::Release { version } => release::run(workspace, &version),
         Command::Bench { benchmark, args } => bench::run(workspace, benchmark, &args),
     }
 }

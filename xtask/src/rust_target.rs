@@ -9,19 +9,24 @@ use crate::workspace::{Workspace, output_of};
 /// The target triple of the browser modules.
 pub(crate) const WASM: &str = "wasm32-unknown-unknown";
 
-/// Installs the target if it is missing.
+/// Installs the target of the browser modules if it is missing.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
+    ensure_installed(workspace, WASM)
+}
+
+/// Installs a target if it is missing.
+pub(crate) fn ensure_installed(workspace: &Workspace, target: &str) -> Result<()> {
     let mut rustc = workspace.program("rustc");
-    let libdir = output_of(rustc.args(["--print", "target-libdir", "--target", WASM]));
+    let libdir = output_of(rustc.args(["--print", "target-libdir", "--target", target]));
     if libdir.is_some_and(|libdir| Path::new(&libdir).is_dir()) {
         return Ok(());
     }
     let mut rustup = workspace.program("rustup");
-    rustup.args(["target", "add", WASM]);
-    if workspace.run("install the WebAssembly target", &mut rustup).is_err() {
+    rustup.args(["target", "add", target]);
+    if workspace.run(&format!("install the Rust target {target}"), &mut rustup).is_err() {
         bail!(
-            "the Rust target {WASM} is missing and rustup could not add it.\n\
-             Run: rustup target add {WASM}"
+            "the Rust target {target} is missing and rustup could not add it.\n\
+             Run: rustup target add {target}"
         );
     }
     Ok(())

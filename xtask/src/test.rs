@@ -9,7 +9,7 @@ use crate::browsers::{self, Engine};
 use crate::report::Report;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{build, rust_target, size, snippets, wasm};
+use crate::{build, rust_target, service_tools, size, snippets, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,7 +22,8 @@ pub(crate) enum Part {
     Npm,
     /// Real tabs of real browsers against the real server
     EndToEnd,
-    /// The packed npm package, installed and run with bundlers and frameworks, and the examples
+    /// The packed npm packages, installed and run with bundlers and frameworks, the examples, and
+    /// the systemd unit
     Packaging,
 }
 
@@ -90,6 +91,9 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> R
         snippets(workspace, engines)?;
     } else if parts.contains(&Part::Packaging) {
         browsers(workspace, &[Engine::Chromium])?;
+    }
+    if parts.contains(&Part::Packaging) {
+        service_tools::ensure(workspace)?;
     }
     if parts != [Part::Rust] {
         build::run(workspace)?;

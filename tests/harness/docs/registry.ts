@@ -1,4 +1,4 @@
-// An npm registry with one package: the built one, packed as it would be published.
+// An npm registry with the packages of a release, packed as they would be published.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -7,12 +7,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { packServer } from '../server_packages.ts'
 
-const NAME = 'lamplight'
 const PACKAGE = fileURLToPath(new URL('../../../npm', import.meta.url))
 
 interface Packed {
-  version: string
+  manifest: { name: string; version: string }
   tarball: Buffer
 }
 
@@ -29,14 +29,15 @@ export class Registry {
     const http = createServer()
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
     const registry = new Registry(http)
-    let packed: Packed | undefined
     http.on('request', (request, response) => {
-      packed ??= pack()
-      if (request.url === `/${NAME}`)
+      const name = decodeURIComponent(request.url ?? '').slice(1)
+      const described = packages().get(name)
+      const file = packages().get(name.replace(/\.tgz$/, ''))
+      if (described)
         response
           .writeHead(200, { 'content-type': 'application/json' })
-          .end(JSON.stringify(registry.#description(packed)))
-      else if (request.url === `/${NAME}.tgz`) response.writeHead(200).end(packed.tarball)
+          .end(JSON.stringify(registry.#description(described)))
+      else if (file) response.writeHead(200).end(file.tarball)
       else response.writeHead(404).end('{}')
     })
     return registry
@@ -47,14 +48,23 @@ export class Registry {
     await new Promise<void>((resolve) => this.#http.close(() => resolve()))
   }
 
-  #description({ version, tarball }: Packed): unknown {
+  #description({ manifest, tarball }: Packed): unknown {
+    const { name, version } = manifest
     const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`
-    const dist = { tarball: `${this.url}/${NAME}.tgz`, integrity }
-    return { name: NAME, 'dist-tags': { latest: version }, versions: { [version]: { name: NAME, version, dist } } }
+    const dist = { tarball: `${this.url}/${name}.tgz`, integrity }
+    return { name, 'dist-tags': { latest: version }, versions: { [version]: { ...manifest, dist } } }
   }
 }
 
-function pack(): Packed {
+let packed: Map<string, Packed> | undefined
+
+/** The packages by name, packed when they are first needed. */
+function packages(): Map<string, Packed> {
+  packed ??= pack()
+  return packed
+}
+
+function pack(): Map<string, Packed> {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-pack-'))
   try {
     const printed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
@@ -62,9 +72,14 @@ function pack(): Packed {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })
-    const [made] = JSON.parse(printed) as { filename: string; version: string }[]
+    const [made] = JSON.parse(printed) as { filename: string }[]
     if (!made) throw new Error('npm pack returned no package')
-    return { version: made.version, tarball: readFileSync(join(folder, made.filename)) }
+    const { launcher, platform } = packServer(folder)
+    const read = (path: string): Packed => {
+      const text = execFileSync('tar', ['-xOzf', path, 'package/package.json'], { encoding: 'utf8' })
+      return { manifest: JSON.parse(text) as Packed['manifest'], tarball: readFileSync(path) }
+    }
+    return new Map([join(folder, made.filename), launcher, platform].map(read).map((it) => [it.manifest.name, it]))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

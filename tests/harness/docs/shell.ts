@@ -20,10 +20,14 @@ export async function inShell({ text, notes }: Snippet, sandbox: Sandbox): Promi
     ...process.env,
     PATH: `${join(sandbox.folder, '.bin')}${delimiter}${process.env['PATH']}`,
     npm_config_registry: registry.url,
+    // What npx asks at a terminal.
+    npm_config_yes: 'true',
     npm_config_audit: 'false',
     npm_config_fund: 'false',
     npm_config_cache: join(sandbox.folder, '.npm'),
     LAMPLIGHT_LISTEN: '127.0.0.1:0',
+    // Of `lamplight init`, in place of the default.
+    LAMPLIGHT_URL: sandbox.server.url,
     // Its .curlrc turns off the progress meter, which would mix with the response.
     CURL_HOME: sandbox.folder,
   }

@@ -101,6 +101,11 @@ impl SqlProcesses {
                 command.env(folder_for_temporaries, path);
             }
         }
+        if cfg!(target_env = "musl") {
+            // The allocator of static binaries takes a GiB at once, which is over the limit of the
+            // process, unless it is told to take memory when it is needed.
+            command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+        }
         let folder = self.store.parent().filter(|folder| !folder.as_os_str().is_empty());
         command.current_dir(folder.unwrap_or(Path::new(".")));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());

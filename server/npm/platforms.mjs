@@ -1,0 +1,20 @@
+// The systems that a release has a built server for, and how npm names them.
+
+/**
+ * One package with the built server each. npm installs the one whose `os` and `cpu` are those of
+ * the machine. Binaries for Linux are static, so they run with any C library.
+ */
+export const PLATFORMS = [
+  { os: 'linux', cpu: 'x64', target: 'x86_64-unknown-linux-musl' },
+  { os: 'linux', cpu: 'arm64', target: 'aarch64-unknown-linux-musl' },
+  { os: 'darwin', cpu: 'arm64', target: 'aarch64-apple-darwin' },
+  { os: 'darwin', cpu: 'x64', target: 'x86_64-apple-darwin' },
+]
+
+/** The name of the package with the built server for a system. */
+export function packageName({ os, cpu }) {
+  return `@lamplight/server-${os}-${cpu}`
+}
+
+/** The path of the built server in its package. */
+export const BINARY = 'bin/lamplight'
