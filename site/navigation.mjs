@@ -24,7 +24,10 @@ export const groups = [
   },
   {
     title: 'See',
-    pages: [['docs/reading.md', 'Querying the server']],
+    pages: [
+      ['docs/reading.md', 'Querying the server'],
+      ['docs/troubleshooting.md', 'Why is my event not there?'],
+    ],
   },
   {
     title: 'Forward',
@@ -36,7 +39,6 @@ export const groups = [
       ['docs/operate.md', 'Running the server'],
       ['docs/configuration.md', 'Configuration'],
       ['docs/proxies-and-blockers.md', 'Proxies and blockers'],
-      ['docs/troubleshooting.md', 'Why is my event not there?'],
       ['SECURITY.md', 'Security'],
     ],
   },
