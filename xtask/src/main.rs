@@ -14,6 +14,7 @@ mod cargo_tool;
 mod check;
 mod demo;
 mod dependencies;
+mod docs;
 mod example;
 mod node;
 mod package;
@@ -70,6 +71,12 @@ enum Command {
     },
     /// Check formatting, lints, documentation, dependencies, types and the repository's own rules
     Check,
+    /// Build the documentation's site (target/docs). A link that leads nowhere fails
+    Docs {
+        /// Serve the site on this machine when it is built, on a free port
+        #[arg(long)]
+        open: bool,
+    },
     /// Run the long forms of the tests, for hours: tabs and servers killed hundreds of times,
     /// thousands of simulated worlds
     Torture(torture::Extent),
@@ -108,6 +115,7 @@ fn main() -> Result<()> {
         Command::Test { fast: true, .. } => test::run_fast(workspace),
         Command::Test { only, engine, .. } => test::run(workspace, &only, &engine),
         Command::Check => check::run(workspace),
+        Command::Docs { open } => docs::run(workspace, open),
         Command::Torture(extent) => torture::run(workspace, &extent),
         Command::Size => size::run(workspace),
         Command::Package { target } => package::run(workspace, target.as_deref()),

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, type Page } from '@playwright/test'
 import { checkExchanges } from './http_examples.ts'
 import { Nginx } from './nginx.ts'
+import { asReceiver } from './receiver.ts'
 import type { Sandbox } from './sandbox.ts'
 import { inNode, isScript, writeFiles } from './script.ts'
 import { inShell } from './shell.ts'
@@ -29,13 +30,14 @@ export async function runStory(story: Story, sandbox: Sandbox, page: Page): Prom
   try {
     writeFiles(story, sandbox)
     if (files.includes(main)) expect(await checkExchanges(files, sandbox)).toEqual([])
+    else if (main.notes.receives) await asReceiver(main, sandbox)
     else if (isScript(main) && main.notes.in === 'node') await inNodeProcess(story, sandbox)
     else if (isScript(main) || main.language === 'html') await inPage(story, sandbox, page)
     else if (main.language === 'sh') expectOutput(main, await inShell(main, sandbox))
     else if (main.language === 'toml') await asConfiguration(main, sandbox)
     else
       throw new Error(
-        `${main.at}: a snippet in '${main.language}' cannot run: use one of ts, js, html, sh, json, http, toml, yaml or nginx`,
+        `${main.at}: a snippet in '${main.language}' cannot run: use one of ts, js, html, sh, json, http, toml, yaml or nginx, or the note 'receives'`,
       )
     if (main.language === 'sh' && !files.includes(main) && main.notes.stores) await expectEvents(story, sandbox)
   } finally {

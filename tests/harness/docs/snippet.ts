@@ -43,9 +43,11 @@ export interface Notes {
   until?: string
   /** A part of its output. */
   prints?: string
+  /** The command that runs the snippet, whose last word is its file, as a receiver of webhooks. */
+  receives?: string
 }
 
-const KNOWN = ['stores', 'file', 'in', 'click', 'until', 'prints']
+const KNOWN = ['stores', 'file', 'in', 'click', 'until', 'prints', 'receives']
 
 /** A snippet with the files that belong to it, which run together. */
 export interface Story {

@@ -30,6 +30,7 @@ mod proxied;
 mod reading;
 mod refusals;
 mod replaying;
+mod secrecy;
 mod set_aside;
 mod sources;
 mod starting;

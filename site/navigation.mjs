@@ -1,0 +1,69 @@
+// What the site consists of, in the order in which a newcomer needs it.
+
+/** Groups of pages: `[file, title]`, with the path of the file in the repository. */
+export const groups = [
+  {
+    title: 'Start',
+    pages: [
+      ['README.md', 'The first event'],
+      ['npm/README.md', 'The package'],
+      ['docs/frameworks.md', 'Frameworks'],
+      ['docs/csp.md', 'Content Security Policy'],
+      ['docs/consent-and-privacy.md', 'Consent and privacy'],
+    ],
+  },
+  {
+    title: 'Send',
+    pages: [
+      ['docs/ssr.md', 'Server-side rendering'],
+      ['docs/workers.md', 'Workers'],
+      ['docs/testing-your-events.md', 'Testing your events'],
+      ['docs/http.md', 'Plain HTTP'],
+      ['docs/migrating.md', 'Migrating'],
+    ],
+  },
+  {
+    title: 'See',
+    pages: [
+      ['docs/reading.md', 'Querying the server'],
+      ['docs/troubleshooting.md', 'Why is my event not there?'],
+    ],
+  },
+  {
+    title: 'Forward',
+    pages: [['docs/sinks.md', 'Sinks']],
+  },
+  {
+    title: 'Operate',
+    pages: [
+      ['docs/operate.md', 'Running the server'],
+      ['docs/configuration.md', 'Configuration'],
+      ['docs/proxies-and-blockers.md', 'Proxies and blockers'],
+      ['SECURITY.md', 'Security'],
+    ],
+  },
+  {
+    title: 'Reference',
+    pages: [
+      ['docs/api/README.md', 'API of the package'],
+      ['ARCHITECTURE.md', 'Architecture'],
+      ['CONTRIBUTING.md', 'Contributing'],
+      ['docs/releasing.md', 'Releasing'],
+      ['CHANGELOG.md', 'Changelog'],
+    ],
+  },
+]
+
+/** Files below this folder are pages, too. Each is reached from the folder's README. */
+export const REFERENCE = 'docs/api'
+
+/** The address of a page within the site, without its ending: `docs/http.md` is `http`. */
+export function addressOf(file) {
+  if (file === 'README.md') return 'index'
+  if (file === 'npm/README.md') return 'package'
+  return file
+    .replace(/^docs\//, '')
+    .replace(/(^|\/)README\.md$/, '$1index')
+    .replace(/\.md$/, '')
+    .replace(/^[A-Z]+$/, (name) => name.toLowerCase())
+}
