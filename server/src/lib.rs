@@ -56,6 +56,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod deliver;
 pub mod formats;
@@ -70,4 +71,5 @@ pub mod server;
 pub mod sinks;
 pub mod store;
 pub mod system;
+pub mod terminal;
 pub mod web;

@@ -10,6 +10,7 @@
     reason = "a test that cannot go on says so, and prints the seed that repeats it"
 )]
 
+mod commands;
 mod deliver;
 mod fuzz;
 mod harness;
