@@ -124,7 +124,10 @@ mod tests {
         table.row(["漢字", "7", "a"]);
         table.row(["b\u{1b}[31m", "1234", "b"]);
         let lines = table.lines(None, Paint(false));
-        assert_eq!(lines, ["name           n  x", "漢字           7  a", "b\\u{1b}[31m  1234  b"]);
+        assert_eq!(
+            lines,
+            ["name            n  x", "漢字            7  a", "b\\u{1b}[31m  1234  b"]
+        );
     }
 
     proptest! {

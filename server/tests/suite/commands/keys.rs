@@ -4,7 +4,7 @@ use super::{at, run, server};
 use crate::harness::{ADMIN_TOKEN, Server};
 
 fn status(server: &Server, key: &str) -> u16 {
-    let headers = [("origin", "https://shop.example.com")];
+    let headers = [("origin", "https://shop.example.com"), ("content-type", "text/plain")];
     server.post(&format!("/v1/events?key={key}"), &headers, br#"[{"name":"a"}]"#).status
 }
 
