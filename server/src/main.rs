@@ -5,15 +5,29 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lamplight_server::cli::backup::backup;
+use lamplight_server::cli::completions::completions;
+use lamplight_server::cli::export::export;
+use lamplight_server::cli::forget::forget;
+use lamplight_server::cli::gaps::gaps;
+use lamplight_server::cli::healthcheck::healthcheck;
+use lamplight_server::cli::keys::keys;
+use lamplight_server::cli::man::man;
+use lamplight_server::cli::query::query;
 use lamplight_server::cli::replay::replay;
 use lamplight_server::cli::restore::restore;
+use lamplight_server::cli::retry::retry;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
-use lamplight_server::cli::verify::{Verdict, verify};
-use lamplight_server::cli::{Command, config};
-use lamplight_server::config::unknown_variables;
+use lamplight_server::cli::sinks::sinks;
+use lamplight_server::cli::tail::tail;
+use lamplight_server::cli::token::token;
+use lamplight_server::cli::top::top;
+use lamplight_server::cli::verify::verify;
+use lamplight_server::cli::{Command, Outcome, config};
+use lamplight_server::config::{LogFormat, LogSettings, unknown_variables};
 use lamplight_server::store::sqlite::sql_worker;
 use lamplight_server::system::clock::{Clock as _, SystemClock};
 use lamplight_server::system::{logging, private_file};
+use lamplight_server::terminal::{Output, is_closed_pipe};
 
 /// The allocator of musl serializes threads.
 #[cfg(target_env = "musl")]
@@ -43,48 +57,54 @@ fn main() -> ExitCode {
         for unknown in unknown_variables(&config.sinks, names) {
             tracing::warn!("{unknown}");
         }
-    }
-    // These work on files, on a single thread.
-    let (out, now_ms) = (&mut std::io::stdout(), SystemClock.now_ms());
-    let on_files: Option<Result<Verdict, Box<dyn Error>>> = match &command {
-        Command::Backup(args) => Some(match backup(args, now_ms, out) {
-            Ok(()) => Ok(Verdict::Healthy),
-            Err(error) => Err(error.into()),
-        }),
-        Command::Restore(args) => Some(match restore(args, now_ms, out) {
-            Ok(()) => Ok(Verdict::Healthy),
-            Err(error) => Err(error.into()),
-        }),
-        Command::Verify(args) => Some(verify(args, out).map_err(Into::into)),
-        _ => None,
-    };
-    match on_files {
-        Some(Ok(Verdict::Healthy)) => return ExitCode::SUCCESS,
-        Some(Ok(Verdict::Violated)) => return ExitCode::FAILURE,
-        Some(Err(error)) => return fail("", &*error),
-        None => {}
+    } else {
+        // What a command does with a data directory is not worth a line, but what goes wrong is.
+        logging::start(&LogSettings { log: "warn".into(), log_format: LogFormat::Human });
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail("start threads", &error),
     };
-    let ran: Result<(), Box<dyn Error>> = runtime.block_on(async {
-        match command {
-            Command::Serve(config) => serve(&config, Mode::Serve, stop_signal()).await?,
-            Command::Demo(config) => serve(&config, Mode::Demo, stop_signal()).await?,
-            Command::Replay(args) => replay(&args, &mut std::io::stdout()).await?,
-            Command::Config(command) => config::show(&command, &mut std::io::stdout())?,
-            // Done above.
-            Command::Backup(_) | Command::Restore(_) | Command::Verify(_) | Command::SqlWorker => {}
-        }
-        Ok(())
-    });
+    let ran = runtime.block_on(run(command));
     // A read that is still running must not hold up the end.
     runtime.shutdown_background();
     match ran {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::FAILURE,
+        // As after `| head -1`: nobody wants more.
+        Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => fail("", &*error),
     }
+}
+
+async fn run(command: Command) -> Result<Outcome, Box<dyn Error>> {
+    let (out, now_ms) = (&mut Output::stdout(), SystemClock.now_ms());
+    match command {
+        Command::Serve(config) => serve(&config, Mode::Serve, stop_signal()).await?,
+        Command::Demo(config) => serve(&config, Mode::Demo, stop_signal()).await?,
+        Command::Config(command) => config::show(&command, out)?,
+        Command::Completions(args) => completions(&args, out)?,
+        Command::Man(args) => man(&args, out)?,
+        Command::Replay(args) => return Ok(replay(&args, out).await?),
+        Command::Tail(args) => return Ok(tail(&args, out).await?),
+        Command::Top(args) => return Ok(top(&args, out).await?),
+        Command::Gaps(args) => return Ok(gaps(&args, out).await?),
+        Command::Query(args) => return Ok(query(&args, out).await?),
+        Command::Export(args) => return Ok(export(&args, out).await?),
+        Command::Keys(command) => return Ok(keys(&command, out).await?),
+        Command::Token(command) => return Ok(token(&command, out).await?),
+        Command::Sinks(command) => return Ok(sinks(&command, out).await?),
+        Command::Retry(args) => return Ok(retry(&args, out).await?),
+        Command::Forget(args) => return Ok(forget(&args, out).await?),
+        Command::Healthcheck(args) => return Ok(healthcheck(&args).await?),
+        Command::Backup(args) => backup(&args, now_ms, out)?,
+        Command::Restore(args) => restore(&args, now_ms, out)?,
+        Command::Verify(args) => return Ok(verify(&args, out)?),
+        // Done before there are threads.
+        Command::SqlWorker => {}
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
 }
 
 /// Says what failed and why. Errors complete "failed to …".

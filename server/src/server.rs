@@ -17,7 +17,7 @@ use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::{ClockGuard, Retention};
 use crate::sinks::{self, SinkError};
-use crate::store::sqlite::{self, OpenError, WriterLimits};
+use crate::store::sqlite::{self, OpenError, Opening, WriterLimits};
 use crate::store::{Key, Storage, StoreError, WorkerSlot};
 use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::DataDir;
@@ -54,6 +54,7 @@ pub enum BuildError {
 pub struct Server {
     config: Config,
     dir: DataDir,
+    only_reads: bool,
     /// Everything that is stored.
     pub storage: Storage,
     enrichers: Arc<Enrichers>,
@@ -73,14 +74,41 @@ impl Server {
     /// # Errors
     /// [`BuildError`], when a database or the file of locations cannot be opened.
     pub fn open(config: &Config, dir: DataDir, supervisor: Supervisor) -> Result<Self, BuildError> {
-        let enrichers = Arc::new(config.enrichment.enrichers()?);
-        let (limits, routes) = (WriterLimits::default(), config.routes());
+        Self::open_as(config, dir, Opening::Serve(config.routes()), supervisor)
+    }
+
+    /// Opens the databases in `dir` for a purpose.
+    ///
+    /// # Errors
+    /// [`BuildError`], as of [`Self::open`]. To read, also when they are of an earlier version.
+    pub fn open_as(
+        config: &Config,
+        dir: DataDir,
+        opening: Opening,
+        supervisor: Supervisor,
+    ) -> Result<Self, BuildError> {
+        let enrichers = Arc::new(match &opening {
+            Opening::Serve(_) => config.enrichment.enrichers()?,
+            // They process nothing.
+            Opening::Change | Opening::Read => Enrichers::default(),
+        });
+        let (limits, only_reads) = (WriterLimits::default(), matches!(opening, Opening::Read));
         let (intake, store) = (dir.intake_db(), dir.store_db());
-        let storage = sqlite::open_supervised(&intake, &store, limits, routes, &supervisor)?;
+        let storage = sqlite::open_as(&intake, &store, limits, opening, &supervisor)?;
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
         let clock_guard = Arc::new(ClockGuard::in_file(dir.clock_file()));
         let config = config.clone();
-        Ok(Self { config, dir, storage, enrichers, clock_guard, clock, entropy, supervisor })
+        Ok(Self {
+            config,
+            dir,
+            only_reads,
+            storage,
+            enrichers,
+            clock_guard,
+            clock,
+            entropy,
+            supervisor,
+        })
     }
 
     /// The data directory.
@@ -216,11 +244,12 @@ impl Server {
     }
 
     /// Closes the databases: what is queued is written, and everything reaches its final place.
+    /// After [`Opening::Read`] there is nothing to write.
     ///
     /// # Errors
     /// [`StoreError`], from the first database that could not close.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.storage.close().await
+        if self.only_reads { Ok(()) } else { self.storage.close().await }
     }
 }
 

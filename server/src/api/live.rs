@@ -109,7 +109,9 @@ impl LiveStream {
     async fn run(mut self) -> Result<(), TooSlow> {
         let mut changes = self.app.storage.reader.changes();
         let mut shutdown = self.app.shutdown.subscribe();
-        let hello = format!("retry: {RECONNECT_MS}\n\n");
+        // A client that is disconnected before the first event continues from here.
+        let position = write_position(self.position);
+        let hello = format!("retry: {RECONNECT_MS}\nid: {position}\n\n");
         if !self.send(hello).await? {
             return Ok(());
         }

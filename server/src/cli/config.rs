@@ -13,12 +13,15 @@ pub enum ConfigCommand {
     ///
     /// Takes the flags of `serve`, reads the same variables and the same file, and starts nothing.
     /// Secrets are shown as "(hidden)".
+    #[command(after_help = "Examples:\n  lamplight config print")]
     Print(Box<Config>),
     /// Print an example of lamplight.toml with every setting
     ///
     /// Start your own file with: lamplight config example > lamplight.toml
+    #[command(after_help = "Examples:\n  lamplight config example > lamplight.toml")]
     Example,
     /// Print the reference of all settings, as Markdown
+    #[command(after_help = "Examples:\n  lamplight config reference > configuration.md")]
     Reference,
 }
 

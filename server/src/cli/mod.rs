@@ -2,28 +2,84 @@
 
 pub mod backup;
 mod bind;
+pub mod completions;
 pub mod config;
+mod credentials;
 mod data;
+mod event_filter;
+mod examples;
+pub mod export;
+pub mod forget;
+pub mod gaps;
+pub mod healthcheck;
+mod help;
+pub mod keys;
+pub mod man;
+mod outcome;
+mod overview;
 mod progress;
+pub mod query;
+mod reference;
 pub mod replay;
 pub mod restore;
+pub mod retry;
 pub mod serve;
+pub mod sinks;
 mod stray_secret;
 pub mod verify;
+pub mod tail;
+pub mod token;
+pub mod top;
 pub mod welcome;
+
+pub use examples::{Example, examples};
+pub use outcome::{CommandError, Outcome};
+pub use reference::reference;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::backup::BackupArgs;
+use self::completions::CompletionsArgs;
 use self::config::ConfigCommand;
+use self::export::ExportArgs;
+use self::forget::ForgetArgs;
+use self::gaps::GapsArgs;
+use self::healthcheck::HealthcheckArgs;
+use self::keys::KeysCommand;
+use self::man::ManArgs;
+use self::query::QueryArgs;
 use self::replay::ReplayArgs;
 use self::restore::RestoreArgs;
 use self::verify::VerifyArgs;
+use self::retry::RetryArgs;
+use self::sinks::SinksCommand;
+use self::tail::TailArgs;
+use self::token::TokenCommand;
+use self::top::TopArgs;
+use crate::client::RemoteArgs;
 use crate::config::{Config, ConfigError, with_demo_data};
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  Start with ./lamplight-data and ./lamplight.toml, if there is one:
+    lamplight serve
+  Listen on all networks, and keep events for 90 days:
+    lamplight serve --listen 0.0.0.0:8787 --keep-days 90";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  lamplight demo
+  lamplight demo --listen 127.0.0.1:9000";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  lamplight config print
+  lamplight config example > lamplight.toml";
 
 /// Browser telemetry that never loses an event silently.
 ///
@@ -48,6 +104,7 @@ pub enum Command {
     /// Each setting can be a flag, an environment variable, or a key in lamplight.toml; a flag
     /// counts more than a variable, and a variable more than the file. Sinks are set in the file:
     /// `lamplight config example` shows how.
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(Config),
     /// Try Lamplight: run a server with a page that tries to lose events
     ///
@@ -57,17 +114,18 @@ pub enum Command {
     /// The demo keeps its events in a directory of its own and listens on this machine only,
     /// because its page gets a token that may read everything in that directory. To receive events
     /// of your site, use `lamplight serve`.
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(Config),
     /// Reprocess stored payloads
     ///
     /// Restores events that are missing, updates what enrichment adds, and stores events that were
     /// invalid before and are valid now. No event is stored twice, however often you replay it.
     ///
-    /// Use the same configuration as the server. The server must be stopped; a running server
-    /// replays when you POST to /api/replay.
+    /// A running server replays in the background, and this command shows the progress. On the data
+    /// of a stopped server, use the same configuration as the server.
     Replay(ReplayArgs),
     /// Show the configuration
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
     /// Copy the data directory, also while the server runs
     ///
@@ -84,6 +142,56 @@ pub enum Command {
     /// Reads everything and changes nothing. A server may use the directory meanwhile. Prints a
     /// line for each rule that does not hold, and then exits with 1.
     Verify(VerifyArgs),
+    /// Show events as they are stored
+    ///
+    /// One line for each event: when it was received, its name, its source, its user, and its
+    /// properties. After a disconnect it continues after the last event that it has shown, without
+    /// a gap and without repeats.
+    Tail(TailArgs),
+    /// Watch rates, queues, sinks and lost events
+    Top(TopArgs),
+    /// List pages whose events have not all arrived
+    ///
+    /// Each event of a page has a number. A number that never arrived, and that the page did not
+    /// declare as dropped, is lost.
+    Gaps(GapsArgs),
+    /// Run an SQL statement that only reads
+    ///
+    /// It needs an admin token, because a statement can read almost every table.
+    Query(QueryArgs),
+    /// Write events to a file, as JSON lines or CSV
+    ///
+    /// Exports every event that was stored when it began exactly once, with little memory, also
+    /// while new ones arrive. It waits for a server that restarts, and continues after an
+    /// interruption with --resume.
+    Export(ExportArgs),
+    /// Manage the keys that send events
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Manage the tokens that read and operate the server
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// List, pause and resume sinks
+    #[command(subcommand)]
+    Sinks(SinksCommand),
+    /// Retry dead letters
+    ///
+    /// A dead letter is a delivery to a sink that was given up.
+    Retry(RetryArgs),
+    /// Forget events that pages of a source claim and did not send
+    ///
+    /// From then on, their numbers count neither as lost nor as declared. Stored events stay. Use
+    /// it if somebody has invented pages with a public key; disable or limit the key first.
+    Forget(ForgetArgs),
+    /// Check that the server accepts events
+    ///
+    /// Asks the server at its configured address, without a token. Exit status 0 means that it is
+    /// well, and 1 that it is not or does not answer.
+    Healthcheck(HealthcheckArgs),
+    /// Print completions for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
     /// Run one SQL statement for a server, which starts this command by itself
     #[command(hide = true)]
     SqlWorker,
@@ -105,6 +213,14 @@ impl Command {
             let resolve = if is_demo { Config::resolve_demo } else { Config::resolve };
             *config = resolve(given, &|name| std::env::var(name).ok())?;
         }
+        if let Some(given) = innermost(&matches) {
+            if let Some(remote) = command.remote_mut() {
+                remote.note_origins(given);
+            }
+            if let Self::Replay(args) = &mut command {
+                args.data_is_flag = given.value_source("data") == Some(ValueSource::CommandLine);
+            }
+        }
         Ok(command)
     }
 
@@ -119,6 +235,7 @@ impl Command {
             | Self::Restore(_)
             | Self::Verify(_)
             | Self::SqlWorker => None,
+            _ => None,
         }
     }
 
@@ -127,18 +244,33 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference)
-            | Self::Backup(_)
-            | Self::Restore(_)
-            | Self::Verify(_)
-            | Self::SqlWorker => None,
+            _ => None,
         }
+    }
+
+    /// How the command reaches a running server, if it can.
+    fn remote_mut(&mut self) -> Option<&mut RemoteArgs> {
+        let place = match self {
+            Self::Replay(args) => return Some(&mut args.remote),
+            Self::Tail(args) => &mut args.place,
+            Self::Top(args) => &mut args.place,
+            Self::Gaps(args) => &mut args.place,
+            Self::Query(args) => &mut args.place,
+            Self::Export(args) => &mut args.place,
+            Self::Retry(args) => &mut args.place,
+            Self::Forget(args) => &mut args.place,
+            Self::Keys(command) => command.place_mut(),
+            Self::Token(command) => command.place_mut(),
+            Self::Sinks(command) => command.place_mut(),
+            _ => return None,
+        };
+        Some(&mut place.remote)
     }
 }
 
 /// The command line, with the defaults that differ between commands.
 fn command_line() -> clap::Command {
-    Cli::command().mut_subcommand("demo", with_demo_data)
+    help::with_groups(Cli::command().mut_subcommand("demo", with_demo_data))
 }
 
 /// Ends the process after help, or after an error, which also names the environment variable that a
@@ -222,8 +354,11 @@ mod tests {
         };
         let serve = flags(&["serve"]);
         assert!(serve.contains(&"listen".to_owned()));
-        for path in [&["demo"][..], &["replay"], &["config", "print"]] {
+        for path in [&["demo"][..], &["config", "print"]] {
             assert_eq!(flags(path), serve, "{path:?}");
         }
+        // It can also work at a running server.
+        let without_url: Vec<_> = flags(&["replay"]).into_iter().filter(|it| it != "url").collect();
+        assert_eq!(without_url, serve);
     }
 }

@@ -1,18 +1,31 @@
-//! `lamplight replay`: reprocess stored payloads while no server runs.
+//! `lamplight replay`: reprocess stored payloads, at a running server or on its data.
 
 use std::io::Write;
+use std::time::Duration;
 
 use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
 
+use super::event_filter::time_ms;
+use super::outcome::{CommandError, Outcome, at_place};
+use crate::client::{Api, Need, PlaceArgs, RemoteArgs};
 use crate::config::Config;
-use crate::process::{ProcessError, Replayer};
-use crate::server::{BuildError, Server};
-use crate::store::{PayloadSpan, ReplayId, StoreError};
-use crate::system::data_dir::{DataDir, DataDirError};
-use crate::system::supervisor::Supervisor;
+use crate::terminal::{Output, Progress};
+
+/// How often to look how far a replay is.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+const EXAMPLES: &str = "\
+Examples:
+  Count what was received in January:
+    lamplight replay --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run
+  Replay it at the running server:
+    lamplight replay --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --url http://127.0.0.1:8787";
 
 /// What to replay.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ReplayArgs {
     /// Replay payloads received at this time or later: milliseconds since 1970, or RFC 3339 such as
     /// 2026-01-31T12:00:00Z
@@ -27,89 +40,97 @@ pub struct ReplayArgs {
     /// The configuration of the server that received the payloads.
     #[command(flatten)]
     pub config: Config,
+    /// A running server.
+    #[command(flatten)]
+    pub remote: RemoteArgs,
+    /// Whether the data directory was named by a flag.
+    #[arg(skip)]
+    pub data_is_flag: bool,
 }
 
-fn time_ms(text: &str) -> Result<i64, String> {
-    text.parse().or_else(|_| {
-        let time = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
-        time.map_err(|_| {
-            "write milliseconds since 1970, or a time such as 2026-01-31T12:00:00Z".into()
-        })
-    })
+#[derive(Deserialize)]
+struct Begun {
+    replay: Option<i64>,
+    payloads: u64,
+    events: u64,
+    has_more: bool,
 }
 
-/// A replay failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplayError {
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// A server uses the data directory.
-    #[error(
-        "replay: a server is using the data directory. Stop it, or let it replay with \
-         POST /api/replay"
-    )]
-    ServerRunning,
-    /// The parts of the server cannot be built.
-    #[error(transparent)]
-    Build(#[from] BuildError),
-    /// A database refused.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Processing failed.
-    #[error(transparent)]
-    Process(#[from] ProcessError),
-    /// The span is empty.
-    #[error("replay: --from ({from} ms since 1970) must be before --to ({to} ms since 1970)")]
-    EmptySpan {
-        /// The value of `--from`.
-        from: i64,
-        /// The value of `--to`.
-        to: i64,
-    },
-    /// The result cannot be printed.
-    #[error("print what the replay did")]
-    Print(#[from] std::io::Error),
+#[derive(Deserialize)]
+struct Replays {
+    replays: Vec<Replay>,
 }
 
-/// Replays what was received in a span, or only counts it, and prints the result to `out`.
+#[derive(Deserialize)]
+struct Replay {
+    replay: i64,
+    state: String,
+    payloads: u64,
+    rewritten: u64,
+    restored: u64,
+    accepted: u64,
+    skipped: u64,
+}
+
+/// Replays what was received in a span, or only counts it, and prints the result.
 ///
 /// # Errors
-/// [`ReplayError`]. What was replayed until then stays replayed; replaying it again does no harm.
-pub async fn replay(args: &ReplayArgs, out: &mut impl Write) -> Result<(), ReplayError> {
-    if args.from >= args.to {
-        return Err(ReplayError::EmptySpan { from: args.from, to: args.to });
+/// [`CommandError`]. What was replayed until then stays replayed; replaying it again does no harm.
+pub async fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Outcome, CommandError> {
+    let (from, to) = (args.from, args.to);
+    if from >= to {
+        return Err(CommandError::Failed(format!(
+            "replay: --from ({from} ms since 1970) must be before --to ({to} ms since 1970)"
+        )));
     }
-    let dir = match DataDir::open_existing(&args.config.data) {
-        Err(DataDirError::Locked { .. }) => return Err(ReplayError::ServerRunning),
-        opened => opened?,
+    let place = PlaceArgs {
+        remote: args.remote.clone(),
+        data: args.data_is_flag.then(|| args.config.data.clone()),
+        config: args.config.config.clone(),
     };
-    let server = Server::open(&args.config, dir, Supervisor::default())?;
-    let span = PayloadSpan::received(args.from, args.to);
-    let count = server.storage.archive.count(span).await?;
-    let more = if count.has_more { " or more" } else { "" };
-    writeln!(out, "{} payloads with {} events{more}", count.payloads, count.events)?;
-    if !args.dry_run {
-        let id = server.storage.replays.begin(span, server.clock.now_ms()).await?;
-        run(&server.replayer(), id, out).await?;
-    }
-    server.close().await?;
-    Ok(())
+    at_place(&place, Some(&args.config), Need::Replay, async |api: &Api| {
+        let ask = json!({ "from": from, "to": to, "dry_run": args.dry_run });
+        let begun: Begun = api.post("/api/replay", &ask).await?;
+        let more = if begun.has_more { " or more" } else { "" };
+        writeln!(out, "{} payloads with {} events{more}", begun.payloads, begun.events)?;
+        out.flush()?;
+        if let Some(id) = begun.replay {
+            let total = (!begun.has_more).then_some(begun.payloads);
+            let done = wait(api, id, total).await?;
+            writeln!(
+                out,
+                "replayed {} payloads: {} events rewritten, {} restored, {} accepted; {} payloads skipped",
+                done.payloads, done.rewritten, done.restored, done.accepted, done.skipped
+            )?;
+            out.flush()?;
+        }
+        Ok(Outcome::Done)
+    })
+    .await
 }
 
-/// Replays until the replay with this id is done, after those that were requested before it.
-async fn run(replayer: &Replayer, id: ReplayId, out: &mut impl Write) -> Result<(), ReplayError> {
-    let replays = &replayer.storage.replays;
-    while replays.next().await?.is_some_and(|next| next.id <= id) {
-        replayer.round().await?;
+/// Waits until a replay has ended, after those that were requested before it.
+async fn wait(api: &Api, id: i64, total: Option<u64>) -> Result<Replay, CommandError> {
+    let mut progress = Progress::begin("payloads", total);
+    loop {
+        let found: Replays = match api.get("/api/replay", &[]).await {
+            Ok(found) => found,
+            // It continues after a restart of the server.
+            Err(error) if error.is_temporary() => {
+                progress.note(&format!("failed to {error}; the replay continues, looking again"));
+                tokio::time::sleep(10 * LOOK_EVERY).await;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let replay = found.replays.into_iter().find(|replay| replay.replay == id);
+        let replay = replay.ok_or_else(|| {
+            CommandError::Failed(format!("follow replay {id}: the server no longer lists it"))
+        })?;
+        progress.at(replay.payloads, "");
+        if replay.state == "ended" {
+            return Ok(replay);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
-    if let Some(replay) = replays.list().await?.into_iter().find(|replay| replay.id == id) {
-        let done = replay.done;
-        writeln!(
-            out,
-            "replayed {} payloads: {} events rewritten, {} restored, {} accepted; {} payloads skipped",
-            done.payloads, done.rewritten, done.restored, done.accepted, done.skipped
-        )?;
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Outcome;
 use super::data::DataArgs;
 use super::progress::ShownProgress;
 use crate::backup::{Manifest, ManifestError, Progress, differences};
@@ -26,15 +27,6 @@ pub struct VerifyArgs {
     /// The data directory.
     #[command(flatten)]
     pub data: DataArgs,
-}
-
-/// Whether every rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every rule holds.
-    Healthy,
-    /// At least one does not.
-    Violated,
 }
 
 /// The check could not be finished.
@@ -64,7 +56,7 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`].
-pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Verdict, VerifyError> {
+pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, VerifyError> {
     let mut progress = ShownProgress::new();
     let (folder, mut lines) = match &args.backup {
         Some(backup) => {
@@ -88,8 +80,8 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Verdict, Verify
     let (err, folder) = (&mut std::io::stderr(), folder.display());
     if lines.is_empty() {
         writeln!(err, "{folder} is healthy: all {} checks hold", CHECKS.len())?;
-        return Ok(Verdict::Healthy);
+        return Ok(Outcome::Done);
     }
     writeln!(err, "{folder} is not healthy: {} lines", lines.len())?;
-    Ok(Verdict::Violated)
+    Ok(Outcome::Found)
 }

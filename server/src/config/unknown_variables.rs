@@ -69,7 +69,8 @@ fn known(sinks: &[NamedSink]) -> Vec<String> {
     let server = Setting::all(&Config::augment_args(Command::new("settings")));
     let mut known: Vec<String> =
         server.iter().filter_map(|setting| setting.variable().map(str::to_owned)).collect();
-    known.push(format!("{PREFIX}CONFIG"));
+    // Those of commands, which may be set for a whole shell.
+    known.extend(["CONFIG", "URL"].map(|name| format!("{PREFIX}{name}")));
     for sink in sinks {
         let kind = sink.config.kind();
         let command = kinds().into_iter().find(|command| command.get_name() == kind);

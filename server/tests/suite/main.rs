@@ -12,6 +12,7 @@
 
 mod alerts;
 mod backup;
+mod commands;
 mod deliver;
 mod fuzz;
 mod harness;

@@ -8,6 +8,7 @@ mod apply;
 mod deliveries;
 mod file;
 mod keys;
+mod opening;
 mod payloads;
 mod read;
 pub mod snapshot;
@@ -24,6 +25,7 @@ use super::{Route, Storage};
 use crate::system::supervisor::Supervisor;
 
 pub use file::connection::OpenError;
+pub use opening::Opening;
 pub use payloads::SqliteIntake;
 pub use read::sql_worker;
 pub use store::SqliteStore;
@@ -53,8 +55,23 @@ pub fn open_supervised(
     routes: Vec<Route>,
     supervisor: &Supervisor,
 ) -> Result<Storage, OpenError> {
-    let intake = SqliteIntake::open(intake, limits, supervisor)?;
-    let store = SqliteStore::open_supervised(store, limits, routes, supervisor)?;
+    open_as(intake, store, limits, Opening::Serve(routes), supervisor)
+}
+
+/// Opens both databases for a purpose. Only [`Opening::Serve`] and [`Opening::Change`] create or
+/// migrate them.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open_as(
+    intake: &Path,
+    store: &Path,
+    limits: WriterLimits,
+    opening: Opening,
+    supervisor: &Supervisor,
+) -> Result<Storage, OpenError> {
+    let intake = SqliteIntake::open_as(intake, limits, &opening, supervisor)?;
+    let store = SqliteStore::open_as(store, limits, opening, supervisor)?;
     Ok(storage(intake, store))
 }
 

@@ -5,11 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::OpenError;
 use super::deliveries::queue;
 use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
-use super::file::connection::{Layout, Step, migrate, open_writer};
+use super::file::connection::{Layout, Step, check_current, migrate, open_reader, open_writer};
 use super::file::transaction::WriteTarget;
 use super::read::sql_process::SqlProcesses;
 use super::weeks::files::StoreFiles;
@@ -18,6 +17,7 @@ use super::weeks::readers::WeekReaders;
 use super::weeks::upgrade;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
+use super::{OpenError, Opening};
 use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
@@ -82,32 +82,44 @@ impl SqliteStore {
         routes: Vec<Route>,
         supervisor: &Supervisor,
     ) -> Result<Self, OpenError> {
+        Self::open_as(path, limits, Opening::Serve(routes), supervisor)
+    }
+
+    /// Opens the database for a purpose, with its threads under `supervisor`.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn open_as(
+        path: &Path,
+        limits: WriterLimits,
+        opening: Opening,
+        supervisor: &Supervisor,
+    ) -> Result<Self, OpenError> {
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
-        let mut store = open_writer(path, LAYOUT)?;
-        migrate(&mut store, path, &SCHEMA)?;
-        let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
-        queue::release_all(&store).map_err(sqlite)?;
-        let routes = Routes::set(&mut store, routes).map_err(sqlite)?;
-        upgrade::run(&store, path, &folder)?;
-        let weeks = OpenWeeks::open(&store, &folder)?;
+        let only_reads = opening.only_reads();
+        let (files, routes) = match opening {
+            Opening::Read => (open_to_read(path, &folder)?, Routes::default()),
+            Opening::Change => (open_to_write(path, &folder)?, Routes::default()),
+            Opening::Serve(routes) => {
+                let mut files = open_to_write(path, &folder)?;
+                let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+                let routes = Routes::set(&mut files.store, routes).map_err(sqlite)?;
+                (files, routes)
+            }
+        };
         let queued = watch::Sender::new(0);
         let host =
             StoreHost { path: path.to_owned(), folder: folder.clone(), queued: queued.clone() };
-        let writer = Writer::start(
-            "writer of store.db",
-            limits,
-            StoreFiles { store, weeks },
-            host,
-            supervisor,
-        )
-        .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let writer = Writer::start("writer of store.db", limits, files, host, supervisor)
+            .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
         let readers = WeekReaders::new(path.to_owned(), folder.clone());
-        let checkpointer = Checkpointer::start(
-            "checkpointer of store.db",
-            Logs::OfStore(path.to_owned()),
-            supervisor,
-        )
-        .map_err(|source| OpenError::Thread { path: path.to_owned(), source })?;
+        let checkpointer = if only_reads {
+            None
+        } else {
+            let (name, logs) = ("checkpointer of store.db", Logs::OfStore(path.to_owned()));
+            let started = Checkpointer::start(name, logs, supervisor);
+            Some(started.map_err(|source| OpenError::Thread { path: path.to_owned(), source })?)
+        };
         Ok(Self {
             writer,
             readers,
@@ -115,7 +127,7 @@ impl SqliteStore {
             queued,
             folder,
             changes: watch::Sender::new(0),
-            checkpointer: Mutex::new(Some(checkpointer)),
+            checkpointer: Mutex::new(checkpointer),
             sql_processes: SqlProcesses::new(path.to_owned()),
         })
     }
@@ -159,6 +171,27 @@ impl SqliteStore {
         );
         admitted.await
     }
+}
+
+/// Opens the files for the writer, and completes or undoes what a crash left.
+fn open_to_write(path: &Path, folder: &Path) -> Result<StoreFiles, OpenError> {
+    let mut store = open_writer(path, LAYOUT)?;
+    migrate(&mut store, path, &SCHEMA)?;
+    queue::release_all(&store)
+        .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+    upgrade::run(&store, path, folder)?;
+    let weeks = OpenWeeks::open(&store, folder)?;
+    Ok(StoreFiles { store, weeks })
+}
+
+/// Opens the files without changing them, if they can be read as they are.
+fn open_to_read(path: &Path, folder: &Path) -> Result<StoreFiles, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let store = open_reader(path).map_err(sqlite)?;
+    check_current(&store, path, &SCHEMA)?;
+    upgrade::check(&store, path, folder)?;
+    let weeks = OpenWeeks::none(&store, folder)?;
+    Ok(StoreFiles { store, weeks })
 }
 
 struct StoreHost {

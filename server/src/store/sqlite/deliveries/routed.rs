@@ -10,7 +10,7 @@ use crate::store::apply::Delivery;
 use crate::store::{DeliveryState, DeliveryTicket, Route};
 
 /// The sinks there are, and their numbers in the database.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Routes(Arc<(Vec<Route>, Vec<i64>)>);
 
 impl Routes {

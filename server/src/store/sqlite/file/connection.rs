@@ -49,6 +49,30 @@ pub enum OpenError {
         /// The newest version that this binary knows.
         known: i64,
     },
+    /// An earlier version of Lamplight wrote it, and whoever opens it only reads.
+    #[error(
+        "read database {}: an earlier lamplight wrote it (schema {found}; this one reads {known}). \
+         Start the server of this version once, which brings it up to date, or use that version",
+        path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// The version of its schema.
+        found: i64,
+        /// The version that this binary reads.
+        known: i64,
+    },
+    /// The server that wrote it ended in the middle of a commit, and whoever opens it only reads.
+    #[error(
+        "read database {}: the server ended in the middle of a commit. Start the server once, which \
+         completes what was begun",
+        path.display()
+    )]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+    },
     /// The schema could not be brought up to date.
     #[error("bring database {} up to date", path.display())]
     Migrate {
@@ -183,6 +207,21 @@ pub(crate) fn migrate(
     // none.
     Runner::new(&migrations).set_grouped(true).run(connection).map_err(failed)?;
     Ok(())
+}
+
+/// Checks that the schema is the newest one, for who opens the database to read it.
+pub(crate) fn check_current(
+    connection: &Connection,
+    path: &Path,
+    steps: &[Step],
+) -> Result<(), OpenError> {
+    let (path, known) = (path.to_owned(), version(steps));
+    match schema_version(connection) {
+        Ok(found) if found > known => Err(OpenError::Newer { path, found, known }),
+        Ok(found) if found < known => Err(OpenError::Older { path, found, known }),
+        Ok(_) => Ok(()),
+        Err(source) => Err(OpenError::Sqlite { path, source }),
+    }
 }
 
 /// The last migration that a database has. 0 without any.

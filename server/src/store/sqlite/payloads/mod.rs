@@ -16,13 +16,13 @@ use std::task::Poll;
 use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
-use super::OpenError;
 use super::file::checkpoint::{Checkpointer, Logs};
-use super::file::connection::{Layout, Step, migrate, open_writer};
+use super::file::connection::{Layout, Step, check_current, migrate, open_reader, open_writer};
 use super::file::read_class::ReadClass;
 use super::file::readers::Readers;
 use super::writer::handle::Writer;
 use super::writer::step::{Change, Guard, Host, WriterLimits};
+use super::{OpenError, Opening};
 use crate::metrics::commits::CommitSums;
 use crate::store::Lease;
 use crate::store::{
@@ -76,6 +76,19 @@ impl SqliteIntake {
         limits: WriterLimits,
         supervisor: &Supervisor,
     ) -> Result<Self, OpenError> {
+        Self::open_as(path, limits, &Opening::Serve(Vec::new()), supervisor)
+    }
+
+    /// Opens the database for a purpose.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn open_as(
+        path: &Path,
+        limits: WriterLimits,
+        opening: &Opening,
+        supervisor: &Supervisor,
+    ) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         let gauges = Arc::new(Gauges::default());
         let staged = Wakers::default();
@@ -84,18 +97,28 @@ impl SqliteIntake {
             gauges: Arc::clone(&gauges),
             staged: Arc::clone(&staged),
         };
-        let mut connection = open_writer(path, LAYOUT)?;
-        migrate(&mut connection, path, &SCHEMA)?;
-        queue::release_all(&connection).map_err(sqlite)?;
+        let connection = if opening.only_reads() {
+            let connection = open_reader(path).map_err(sqlite)?;
+            check_current(&connection, path, &SCHEMA)?;
+            connection
+        } else {
+            let mut connection = open_writer(path, LAYOUT)?;
+            migrate(&mut connection, path, &SCHEMA)?;
+            queue::release_all(&connection).map_err(sqlite)?;
+            connection
+        };
         host.count(&connection).map_err(sqlite)?;
         let thread = |source| OpenError::Thread { path: path.to_owned(), source };
         let writer = Writer::start("writer of intake.db", limits, connection, host, supervisor)
             .map_err(thread)?;
-        let checkpointer = Mutex::new(Some(
-            Checkpointer::start("checkpointer of intake.db", Logs::Of(path.to_owned()), supervisor)
-                .map_err(thread)?,
-        ));
-        Ok(Self { writer, readers: Readers::new(path.to_owned()), gauges, staged, checkpointer })
+        let checkpointer = if opening.only_reads() {
+            None
+        } else {
+            let (name, logs) = ("checkpointer of intake.db", Logs::Of(path.to_owned()));
+            Some(Checkpointer::start(name, logs, supervisor).map_err(thread)?)
+        };
+        let (readers, checkpointer) = (Readers::new(path.to_owned()), Mutex::new(checkpointer));
+        Ok(Self { writer, readers, gauges, staged, checkpointer })
     }
 }
 

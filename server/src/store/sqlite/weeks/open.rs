@@ -14,7 +14,9 @@ use super::catalog::Begun;
 use super::{profile_versions, runs};
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::columns::row_id;
-use crate::store::sqlite::file::connection::{Layout, Step, migrate, open_writer, version};
+use crate::store::sqlite::file::connection::{
+    Layout, Step, check_current, migrate, open_reader, open_writer, version,
+};
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::store::{RowId, Week};
 
@@ -104,6 +106,25 @@ impl OpenWeeks {
             open.push(opened);
         }
         Ok(Self { folder: folder.to_owned(), open })
+    }
+
+    /// No file, after a check that all their rows count, for who only reads them.
+    pub(crate) fn none(store: &Connection, folder: &Path) -> Result<Self, OpenError> {
+        let failed = |path: &Path, source| OpenError::Sqlite { path: path.to_owned(), source };
+        for (week, counted) in catalog::open(store).map_err(|it| failed(folder, it))? {
+            let path = path(folder, week);
+            if !path.exists() {
+                continue;
+            }
+            let file = open_reader(&path).map_err(|it| failed(&path, it))?;
+            check_current(&file, &path, &SCHEMA)?;
+            let more = "SELECT EXISTS (SELECT 1 FROM batch WHERE number > ?1)";
+            let more = file.query_row(more, [counted], |row| row.get(0));
+            if more.map_err(|it| failed(&path, it))? {
+                return Err(OpenError::Unfinished { path });
+            }
+        }
+        Ok(Self { folder: folder.to_owned(), open: Vec::new() })
     }
 
     /// Whether events of `week` can be written.

@@ -41,3 +41,18 @@ pub(crate) fn run(
     }
     Ok(())
 }
+
+/// Checks that no file of events is behind, for who only reads them.
+pub(crate) fn check(
+    store: &Connection,
+    path_of_store: &Path,
+    folder: &Path,
+) -> Result<(), OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path_of_store.to_owned(), source };
+    let known = version(&SCHEMA);
+    let behind = catalog::behind(store, known).map_err(sqlite)?;
+    match behind.into_iter().map(|(week, _)| path(folder, week)).find(|path| path.exists()) {
+        Some(path) => Err(OpenError::Older { path, found: known - 1, known }),
+        None => Ok(()),
+    }
+}
