@@ -90,9 +90,10 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
-                None
-            }
+            Self::Config(
+                ConfigCommand::Example | ConfigCommand::Reference | ConfigCommand::Openapi,
+            )
+            | Self::SqlWorker => None,
         }
     }
 
@@ -101,9 +102,10 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference) | Self::SqlWorker => {
-                None
-            }
+            Self::Config(
+                ConfigCommand::Example | ConfigCommand::Reference | ConfigCommand::Openapi,
+            )
+            | Self::SqlWorker => None,
         }
     }
 }

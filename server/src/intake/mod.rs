@@ -27,6 +27,7 @@ use crate::keys::keyring::HeldKey;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
 mod client_info;
+mod description;
 mod dry_run;
 mod origin;
 mod refusal;
@@ -34,6 +35,11 @@ mod source_shares;
 mod state;
 
 pub use client_info::{ClientInfoPolicy, ClientNetwork};
+use description::AcceptedJson;
+pub use description::{
+    EVENTS, LOGS, PREFLIGHT_EVENTS, PREFLIGHT_LOGS, describe_events, describe_logs,
+    describe_preflight,
+};
 use refusal::Refusal;
 use source_shares::disk_bytes;
 pub use source_shares::{SourceShare, SourceShares};
@@ -126,7 +132,8 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
     state.payload_queue.stage(NewPayload { metadata, body: body.bytes.clone() }).await?;
     drop(in_flight);
     state.throughput.record(u64::from(size.events), received_ms, state.clock.now_ms());
-    Ok(format!(r#"{{"status":"OK","payload":"{id}","events":{}}}"#, size.events).into_bytes())
+    let accepted = AcceptedJson { status: "OK", payload: id.to_string(), events: size.events };
+    Ok(serde_json::to_vec(&accepted).unwrap_or_default())
 }
 
 fn check_key(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Arc<HeldKey>, Refusal> {
