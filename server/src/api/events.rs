@@ -13,9 +13,7 @@ use super::cost::List;
 use super::event_json::EventJson;
 use super::filter::{self, FILTER};
 use super::json::JsonResponse;
-use super::params::{
-    CURSOR as CURSOR_PARAM, LIMIT, PRODUCER, PRODUCER_ID, Params, SOURCE,
-};
+use super::params::{CURSOR as CURSOR_PARAM, LIMIT, PRODUCER, PRODUCER_ID, Params, SOURCE};
 use super::refused_json::RefusedJson;
 use super::span::{FROM, ReceivedJson, SPAN, TO, ZONE};
 use crate::app::App;

@@ -13,9 +13,9 @@ use super::json::{Created, JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
-use crate::openapi::{Form, Group, Operation, Param, RequestBody};
 use crate::keys::bootstrap::new_text;
 use crate::keys::origin_pattern::OriginPattern;
+use crate::openapi::{Form, Group, Operation, Param, RequestBody};
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Longest source, in bytes.
@@ -163,7 +163,10 @@ pub const CHANGE_KEY: Operation = Operation::new(Group::Keys, "changeKey", "Chan
     .problems(&["not_found", "key_in_use", "key_invalid"]);
 
 /// `GET /api/keys`: every key and its rules. Secret texts are not stored, so they are not shown.
-pub async fn keys(_: Admin<Summary>, State(app): State<Arc<App>>) -> Result<JsonResponse<KeysJson>, Problem> {
+pub async fn keys(
+    _: Admin<Summary>,
+    State(app): State<Arc<App>>,
+) -> Result<JsonResponse<KeysJson>, Problem> {
     let keys = app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect();
     JsonResponse::new(&KeysJson { keys })
 }

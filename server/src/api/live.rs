@@ -30,8 +30,8 @@ use super::places::Place;
 use super::span::SPAN;
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::openapi::{Answered, Form, Group, Operation, Param, Shape};
 use crate::keys::keyring::HeldKey;
+use crate::openapi::{Answered, Form, Group, Operation, Param, Shape};
 use crate::store::{EventFilter, LivePosition, LiveTail};
 use crate::system::supervisor::spawn_logged;
 
@@ -50,8 +50,11 @@ pub const LIVE: Operation = Operation::new(Group::Query, "watchEvents", "Watch e
          than `after`",
     )]);
 /// `after`.
-const AFTER: Param =
-    Param::new("after", Form::Pattern("^[0-9]{1,18}\\.[0-9]{1,9}$"), "The id of a message of this stream");
+const AFTER: Param = Param::new(
+    "after",
+    Form::Pattern("^[0-9]{1,18}\\.[0-9]{1,9}$"),
+    "The id of a message of this stream",
+);
 /// Most events that are read at once for one stream.
 const EVENTS_MAX: u32 = 200;
 /// Chunks that may wait for one client to read them. Until it does, no more events are read for it.

@@ -66,29 +66,32 @@ struct DeclaredJson {
 }
 
 /// Describes [`producers`].
-pub const PRODUCERS: Operation =
-    Operation::new(Group::Query, "listProducers", "List pages and what is missing of them")
-        .about(
-            "A page of producers (pages and workers), most recently heard from first: which of their \
+pub const PRODUCERS: Operation = Operation::new(
+    Group::Query,
+    "listProducers",
+    "List pages and what is missing of them",
+)
+.about(
+    "A page of producers (pages and workers), most recently heard from first: which of their \
              sequence numbers arrived, were declared as dropped, or are missing.",
-        )
-        .query(&[&[
-            Param::new(
-                "verdict",
-                Form::OneOf(&["complete", "in_flight", "declared", "lost"]),
-                "Only producers of which this is known",
-            ),
-            SOURCE,
-            PRODUCER_ID,
-            Param::new(
-                "after",
-                Form::Number(0, u64::MAX),
-                "The number after which ranges are listed, such as `next_number`",
-            )
-            .default("0"),
-            LIMIT,
-            CURSOR,
-        ]]);
+)
+.query(&[&[
+    Param::new(
+        "verdict",
+        Form::OneOf(&["complete", "in_flight", "declared", "lost"]),
+        "Only producers of which this is known",
+    ),
+    SOURCE,
+    PRODUCER_ID,
+    Param::new(
+        "after",
+        Form::Number(0, u64::MAX),
+        "The number after which ranges are listed, such as `next_number`",
+    )
+    .default("0"),
+    LIMIT,
+    CURSOR,
+]]);
 
 /// `GET /api/producers`: a page of producers, most recently heard from first. With `producer`, its
 /// ledgers in all sources.

@@ -14,9 +14,9 @@ use super::retention::RetentionJson;
 use super::sinks::condition;
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::openapi::{Group, Operation};
 use crate::intake::SourceShare;
 use crate::metrics::throughput::ThroughputSums;
+use crate::openapi::{Group, Operation};
 use crate::store::SinkRow;
 
 /// The most sources that are listed.
@@ -130,11 +130,15 @@ impl DiskJson {
 }
 
 /// Describes [`queues`].
-pub const QUEUES: Operation =
-    Operation::new(Group::Operate, "getQueues", "Show what is waiting at each stage and sink").about(
-        "How much is waiting, the age of the oldest, the throughput, why a sink receives no events, \
+pub const QUEUES: Operation = Operation::new(
+    Group::Operate,
+    "getQueues",
+    "Show what is waiting at each stage and sink",
+)
+.about(
+    "How much is waiting, the age of the oldest, the throughput, why a sink receives no events, \
          the space on the disk, and the state of retention.",
-    );
+);
 
 /// `GET /api/queues`: what is waiting at each stage and for each sink, and the throughput.
 pub async fn queues(

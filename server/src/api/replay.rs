@@ -90,15 +90,18 @@ impl ReplayJson {
 }
 
 /// Describes [`begin_replay`].
-pub const BEGIN_REPLAY: Operation =
-    Operation::new(Group::Operate, "beginReplay", "Process stored payloads again")
-        .about(
-            "Send `from` and a later `to`, which are times of receipt, or only `payload`. Rows keep \
+pub const BEGIN_REPLAY: Operation = Operation::new(
+    Group::Operate,
+    "beginReplay",
+    "Process stored payloads again",
+)
+.about(
+    "Send `from` and a later `to`, which are times of receipt, or only `payload`. Rows keep \
              their ids, and nothing is delivered twice. It continues after the answer, and \
              `GET /api/replay` shows the progress.",
-        )
-        .body_example(r#"{"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "dry_run": true}"#)
-        .problems(&["parameter_invalid"]);
+)
+.body_example(r#"{"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "dry_run": true}"#)
+.problems(&["parameter_invalid"]);
 
 /// Describes [`replays`].
 pub const REPLAYS: Operation =

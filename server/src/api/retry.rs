@@ -61,14 +61,17 @@ pub struct RetriedJson {
 }
 
 /// Describes [`retry`].
-pub const RETRY: Operation =
-    Operation::new(Group::Operate, "retryDeliveries", "Retry dead letters")
-        .about(
-            "Queues dead letters again, at most 10,000 per call. `sink` or `event` is required. A dead \
+pub const RETRY: Operation = Operation::new(
+    Group::Operate,
+    "retryDeliveries",
+    "Retry dead letters",
+)
+.about(
+    "Queues dead letters again, at most 10,000 per call. `sink` or `event` is required. A dead \
              letter must match every field that is sent.",
-        )
-        .body_example(r#"{"sink": "archive", "dry_run": true}"#)
-        .problems(&["not_found"]);
+)
+.body_example(r#"{"sink": "archive", "dry_run": true}"#)
+.problems(&["not_found"]);
 
 /// `POST /api/deliveries/retry`: queues dead letters again, at most 10,000 per call.
 pub async fn retry(

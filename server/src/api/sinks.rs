@@ -72,14 +72,17 @@ pub(super) const NAME: Param =
         .example("archive");
 
 /// Describes [`pause`].
-pub const PAUSE: Operation =
-    Operation::new(Group::Operate, "pauseSink", "Stop deliveries to a sink")
-        .about(
-            "Deliveries stop after the current batch. Events that are waiting stay queued, also when \
+pub const PAUSE: Operation = Operation::new(
+    Group::Operate,
+    "pauseSink",
+    "Stop deliveries to a sink",
+)
+.about(
+    "Deliveries stop after the current batch. Events that are waiting stay queued, also when \
              the server restarts.",
-        )
-        .part(NAME)
-        .problems(&["not_found"]);
+)
+.part(NAME)
+.problems(&["not_found"]);
 
 /// Describes [`resume`].
 pub const RESUME: Operation =
@@ -107,7 +110,11 @@ pub async fn resume(
     set_paused(&app, name, false).await
 }
 
-async fn set_paused(app: &App, name: String, paused: bool) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
+async fn set_paused(
+    app: &App,
+    name: String,
+    paused: bool,
+) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
     let now_ms = app.clock.now_ms();
     if app.storage.delivery_queue.pause_sink(name.clone(), paused, now_ms).await? {
         return JsonResponse::new(&ChangedJson { sink: &name, paused });

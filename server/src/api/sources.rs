@@ -28,16 +28,17 @@ pub struct ForgottenJson {
 }
 
 /// Describes [`forget_source`].
-pub const FORGET_SOURCE: Operation =
-    Operation::new(Group::Operate, "forgetSource", "Forget what pages of a source claim")
-        .about(
-            "Numbers of this source's pages that have not arrived then count in no total. Stored events \
+pub const FORGET_SOURCE: Operation = Operation::new(
+    Group::Operate,
+    "forgetSource",
+    "Forget what pages of a source claim",
+)
+.about(
+    "Numbers of this source's pages that have not arrived then count in no total. Stored events \
              stay.",
-        )
-        .part(
-            Param::new("name", Form::Text, "The name of the source").required().example("web"),
-        )
-        .problems(&["not_found"]);
+)
+.part(Param::new("name", Form::Text, "The name of the source").required().example("web"))
+.problems(&["not_found"]);
 
 /// `POST /api/sources/{name}/forget`: from now on, numbers of this source's producers that have not
 /// arrived count in no total. Events stay, and one that arrives again is still a duplicate. It is

@@ -11,9 +11,7 @@ use crate::openapi::{Form, Param};
 use crate::store::{AHEAD_MS_MAX, Calendar, EventClock, EventFilter, LATE_MS_MAX};
 
 /// The parameters that select a time.
-pub(super) const SPAN: &[Param] = &[
-    FROM, TO, ZONE, ON,
-];
+pub(super) const SPAN: &[Param] = &[FROM, TO, ZONE, ON];
 /// `on`.
 pub(super) const ON: Param = Param::new(
     "on",

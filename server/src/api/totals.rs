@@ -14,8 +14,8 @@ use super::params::Params;
 use super::sinks::SinkJson;
 use crate::app::App;
 use crate::http::problem::Problem;
-use crate::openapi::{Group, Operation};
 use crate::http::refusal_counts::{RefusalCounts, RefusalSums};
+use crate::openapi::{Group, Operation};
 use crate::store::SourceTotals;
 
 /// The counts of all events and deliveries.
@@ -90,15 +90,11 @@ impl RefusedRequestsJson {
 }
 
 /// Describes [`totals`].
-pub const TOTALS: Operation = Operation::new(
-    Group::Query,
-    "getTotals",
-    "Count all events and deliveries",
-)
-.about(
-    "The counts of all time. `received` is `stored`, `duplicates` and `invalid` together. For \
+pub const TOTALS: Operation =
+    Operation::new(Group::Query, "getTotals", "Count all events and deliveries").about(
+        "The counts of all time. `received` is `stored`, `duplicates` and `invalid` together. For \
      numbered events, `made` is what was received, `declared`, `in_flight` and `lost` together.",
-);
+    );
 
 /// `GET /api/totals`: the counts of all events and deliveries.
 pub async fn totals(

@@ -58,11 +58,12 @@ const EXAMPLE: &str = r#"[{"id": "order-1042-paid", "name": "order_paid", "user"
     "properties": {"plan": "pro", "total": 25.5}}]"#;
 
 /// Describes [`events`](super::events).
-pub const EVENTS: Operation = Operation::new(Group::Intake, "sendEvents", "Send events with a write key")
-    .about(ABOUT)
-    .query(&[&[VALIDATE]])
-    .body_example(EXAMPLE)
-    .problems(PROBLEMS);
+pub const EVENTS: Operation =
+    Operation::new(Group::Intake, "sendEvents", "Send events with a write key")
+        .about(ABOUT)
+        .query(&[&[VALIDATE]])
+        .body_example(EXAMPLE)
+        .problems(PROBLEMS);
 
 /// Describes [`logs`](super::logs).
 pub const LOGS: Operation =

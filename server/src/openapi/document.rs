@@ -43,6 +43,7 @@ pub fn document(routes: &[Route]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas.named(),
+            "responses": shared_answers(&problem),
             "securitySchemes": security_schemes(),
         },
     })
@@ -51,9 +52,8 @@ pub fn document(routes: &[Route]) -> Value {
 fn security_schemes() -> Value {
     let bearer = |about: &str| json!({"type": "http", "scheme": "bearer", "description": about});
     let basic = |about: &str| json!({"type": "http", "scheme": "basic", "description": about});
-    let query = |about: &str| {
-        json!({"type": "apiKey", "in": "query", "name": "key", "description": about})
-    };
+    let query =
+        |about: &str| json!({"type": "apiKey", "in": "query", "name": "key", "description": about});
     json!({
         "adminToken": bearer("An admin token (`at_…`), which may read and change everything."),
         "viewerToken": bearer("A viewer token (`vt_…`), which may only read."),
@@ -138,9 +138,33 @@ fn responses(
         }
     }
     for (status, kinds) in by_status {
-        responses.insert(status.to_string(), problem_answer(status, &kinds, problem));
+        // Most operations have the same problems of these.
+        let json = if kinds.iter().all(|kind| ANYWHERE.contains(&kind.code)) {
+            json!({"$ref": format!("#/components/responses/{}", shared_name(status))})
+        } else {
+            problem_answer(status, &kinds, problem)
+        };
+        responses.insert(status.to_string(), json);
     }
     responses
+}
+
+/// Problems that any request can get, by their status.
+fn shared_answers(problem: &Value) -> BTreeMap<String, Value> {
+    let mut by_status: BTreeMap<u16, Vec<&'static ProblemKind>> = BTreeMap::new();
+    for kind in ANYWHERE.iter().filter_map(|code| ProblemKind::find(code)) {
+        by_status.entry(kind.status).or_default().push(kind);
+    }
+    let answers = by_status.into_iter();
+    answers
+        .map(|(status, it)| (shared_name(status), problem_answer(status, &it, problem)))
+        .collect()
+}
+
+/// The name of the status, in one word.
+fn shared_name(status: u16) -> String {
+    let status = StatusCode::from_u16(status).ok().and_then(|it| it.canonical_reason());
+    status.unwrap_or("Problem").split(' ').collect()
 }
 
 /// The answer with a problem of one of these kinds, which share a status.
@@ -148,7 +172,8 @@ fn problem_answer(status: u16, kinds: &[&ProblemKind], problem: &Value) -> Value
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let lines = kinds.iter().map(|kind| format!("- `{}`: {}", kind.code, kind.meaning));
     let codes: Vec<&str> = kinds.iter().map(|kind| kind.code).collect();
-    let these = json!({"properties": {"status": {"const": status.as_u16()}, "code": {"enum": codes}}});
+    let these =
+        json!({"properties": {"status": {"const": status.as_u16()}, "code": {"enum": codes}}});
     json!({
         "description": lines.collect::<Vec<_>>().join("\n"),
         "headers": headers(status),
@@ -160,9 +185,7 @@ fn problem_answer(status: u16, kinds: &[&ProblemKind], problem: &Value) -> Value
 
 /// The headers of an answer that mean something to its client.
 fn headers(status: StatusCode) -> Value {
-    let text = |about: &str, is_required: bool| {
-        json!({"description": about, "required": is_required, "schema": {"type": "string"}})
-    };
+    let text = |about: &str, is_required: bool| json!({"description": about, "required": is_required, "schema": {"type": "string"}});
     // A connection that is refused, or a request that cannot be read, has no id.
     let has_id = ![400, 414, 429, 431].contains(&status.as_u16());
     let mut headers = json!({

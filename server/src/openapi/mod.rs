@@ -16,6 +16,6 @@ mod shape;
 pub use document::document;
 pub use operation::{Group, Operation};
 pub use param::{Form, Param};
-pub use problems::{PROBLEMS, ProblemKind};
+pub use problems::{ANYWHERE, PROBLEMS, ProblemKind};
 pub use routes::{DescribedRoutes, Route};
 pub use shape::{Answered, Describe, Guard, RequestBody, Shape};

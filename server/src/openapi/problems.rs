@@ -23,7 +23,7 @@ const fn kind(status: u16, code: &'static str, meaning: &'static str) -> Problem
 }
 
 /// Problems that any request can get, before or after its handler runs.
-pub(super) const ANYWHERE: &[&str] = &[
+pub const ANYWHERE: &[&str] = &[
     "request_invalid",
     "host_invalid",
     "body_length_unclear",
@@ -84,7 +84,11 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(415, "content_type_unsupported", "The `Content-Type` is missing or not one of JSON."),
     kind(415, "content_encoding_unsupported", "The `Content-Encoding` is unknown."),
     kind(422, "sql_too_slow", "The statement ran for too long and was stopped."),
-    kind(422, "sql_too_large", "The statement needs too much memory or space, or returns too much."),
+    kind(
+        422,
+        "sql_too_large",
+        "The statement needs too much memory or space, or returns too much.",
+    ),
     kind(429, "rate_limited", "The key sends more than it may. Retry after `Retry-After` seconds."),
     kind(
         429,
@@ -94,7 +98,11 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(431, "headers_too_large", "The headers are larger than 32 KiB, or more than 100."),
     kind(500, "internal", "An error of the server. Its log shows the cause under the request id."),
     kind(501, "script_not_built", "This binary was built without the script."),
-    kind(503, "request_pipelined", "The request arrived before the one before it had ended. Retry."),
+    kind(
+        503,
+        "request_pipelined",
+        "The request arrived before the one before it had ended. Retry.",
+    ),
     kind(503, "overloaded", "The server receives or writes too much. Retry later."),
     kind(503, "busy", "Too many calls of this kind run and wait. Retry later."),
     kind(503, "not_readable", "The database cannot be used at the moment. Retry later."),
@@ -102,7 +110,11 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(503, "not_writable", "The server cannot write to its disk. Retry later."),
     kind(503, "shutting_down", "The server is shutting down. Retry later."),
     kind(503, "disk_low", "The server's disk is nearly full. Retry later."),
-    kind(503, "source_over_share", "The disk is nearly full, and the source sent much. Retry later."),
+    kind(
+        503,
+        "source_over_share",
+        "The disk is nearly full, and the source sent much. Retry later.",
+    ),
     kind(503, "not_ready", "The server does not accept events. `detail` says why."),
 ];
 

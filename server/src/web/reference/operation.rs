@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::curl;
 use super::html::{anchor, escaped, line, paragraphs};
 use super::schema;
+use crate::openapi::ANYWHERE;
 
 /// The section of one operation.
 pub(super) fn section(method: &str, path: &str, operation: &Value) -> String {
@@ -42,8 +43,9 @@ pub(super) fn section(method: &str, path: &str, operation: &Value) -> String {
 /// Who may call.
 fn access(operation: &Value) -> String {
     let schemes = operation["security"].as_array().into_iter().flatten();
-    let names: Vec<&str> =
-        schemes.filter_map(|scheme| scheme.as_object()?.keys().next().map(String::as_str)).collect();
+    let names: Vec<&str> = schemes
+        .filter_map(|scheme| scheme.as_object()?.keys().next().map(String::as_str))
+        .collect();
     let who = match names.as_slice() {
         [] => "Needs no key and no token.",
         ["adminToken"] => "Needs an admin token.",
@@ -99,13 +101,25 @@ fn answers(operation: &Value) -> String {
             }
         }
     }
-    html.push_str("<details><summary>Problems</summary>\n<div class=\"wide\"><table>\n");
-    for (status, response) in responses.iter().filter(|(status, _)| is_problem(status)) {
-        let lines = response["description"].as_str().unwrap_or_default().lines();
-        for text in lines.map(|text| text.trim_start_matches("- ")) {
-            let (code, meaning) = text.split_once(": ").unwrap_or((text, ""));
-            let _ = writeln!(html, "<tr><td>{status}<td>{}<td>{}", line(code), line(meaning));
-        }
+    let problems = responses.iter().filter(|(status, _)| is_problem(status));
+    let rows: String = problems.map(|(status, it)| problem_rows(status, it, false)).collect();
+    if !rows.is_empty() {
+        let _ = writeln!(
+            html,
+            "<details><summary>Problems</summary>\n<div class=\"wide\"><table>\n{rows}</table></div>\n\
+             </details>"
+        );
     }
-    html + "</table></div>\n</details>\n"
+    html
+}
+
+/// A row for each problem of an answer: those that any request can get, or the others.
+pub(super) fn problem_rows(status: &str, response: &Value, is_anywhere: bool) -> String {
+    let lines = response["description"].as_str().unwrap_or_default().lines();
+    let problems = lines.filter_map(|text| text.trim_start_matches("- ").split_once(": "));
+    let problems =
+        problems.filter(|(code, _)| ANYWHERE.contains(&code.trim_matches('`')) == is_anywhere);
+    let row =
+        |(code, meaning)| format!("<tr><td>{status}<td>{}<td>{}\n", line(code), line(meaning));
+    problems.map(row).collect()
 }

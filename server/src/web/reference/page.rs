@@ -1,5 +1,6 @@
 //! The page, made of the document.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::Value;
@@ -18,9 +19,10 @@ pub(super) fn write(openapi: &Value) -> String {
          <title>Lamplight API</title>\n<link rel=\"stylesheet\" href=\"/api/docs/style.css\">\n\
          <header><h1>Lamplight API</h1>\n<p>Version {version} · \
          <a href=\"/openapi.json\">OpenAPI document</a></p></header>\n\
-         <nav aria-label=\"Calls\">\n{}</nav>\n<main>\n{about}{}{}{}</main>\n</html>\n",
+         <nav aria-label=\"Calls\">\n{}</nav>\n<main>\n{about}{}{}{}{}</main>\n</html>\n",
         contents(&groups),
         keys(openapi),
+        problems(openapi),
         groups.iter().map(chapter).collect::<String>(),
         schemas(openapi),
     )
@@ -53,7 +55,10 @@ fn chapter_of<'a>(openapi: &'a Value, tag: &'a Value) -> Chapter<'a> {
 }
 
 fn contents(chapters: &[Chapter<'_>]) -> String {
-    let mut html = String::from("<ul>\n");
+    let mut html = String::from(
+        "<ul>\n<li><a href=\"#keys-and-tokens\">Keys and tokens</a>\n\
+         <li><a href=\"#problems\">Problems</a>\n",
+    );
     for chapter in chapters {
         let (id, name) = (anchor(chapter.name), escaped(chapter.name));
         let _ = writeln!(html, "<li><a href=\"#{id}\">{name}</a>\n<ul>");
@@ -64,7 +69,7 @@ fn contents(chapters: &[Chapter<'_>]) -> String {
         }
         html.push_str("</ul>\n");
     }
-    html + "<li><a href=\"#keys-and-tokens\">Keys and tokens</a>\n<li><a href=\"#schemas\">Schemas</a>\n</ul>\n"
+    html + "<li><a href=\"#schemas\">Schemas</a>\n</ul>\n"
 }
 
 fn keys(openapi: &Value) -> String {
@@ -84,6 +89,24 @@ fn keys(openapi: &Value) -> String {
         let _ = writeln!(html, "<li>{how}: {about}");
     }
     html + "</ul>\n"
+}
+
+/// The problems that any call can get.
+fn problems(openapi: &Value) -> String {
+    let answers = openapi["components"]["responses"].as_object().into_iter().flatten();
+    let statuses = answers.filter_map(|(_, answer)| {
+        let schema = &answer["content"]["application/problem+json"]["schema"];
+        Some((schema["allOf"][1]["properties"]["status"]["const"].as_u64()?, answer))
+    });
+    let statuses: BTreeMap<u64, &Value> = statuses.collect();
+    let rows =
+        statuses.iter().map(|(status, it)| operation::problem_rows(&status.to_string(), it, true));
+    format!(
+        "<h2 id=\"problems\">Problems</h2>\n<p>Every answer that is not a 2xx is a \
+         <a href=\"#schema-Problem\">problem document</a>. Any call can get these:</p>\n\
+         <div class=\"wide\"><table>\n{}</table></div>\n",
+        rows.collect::<String>()
+    )
 }
 
 fn chapter(chapter: &Chapter<'_>) -> String {

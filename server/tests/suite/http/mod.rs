@@ -20,6 +20,7 @@ mod live;
 mod logging;
 mod odd_json;
 mod odd_requests;
+mod openapi;
 mod panics;
 mod places;
 mod proxied;
