@@ -43,7 +43,8 @@ async function start() {
   writeFileSync(
     file,
     `[sinks.archive]\nkind = "file"\npath = "${path.join(data, 'archive')}"\n` +
-      `[sinks.refusing]\nkind = "webhook"\nurl = "http://127.0.0.1:${port}/"\n`,
+      `[sinks.refusing]\nkind = "webhook"\nurl = "http://127.0.0.1:${port}/"\nsecret = "of the refusing sink"\n`,
+    { mode: 0o600 },
   )
   const environment = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('LAMPLIGHT_')),
@@ -106,6 +107,8 @@ function generateClient() {
     path.join(data, 'openapi.json'),
     '--output',
     path.join(folder, 'api.d.ts'),
+    // What a request may leave out stays optional.
+    '--default-non-nullable=false',
   ])
   writeFileSync(
     path.join(folder, 'program.ts'),

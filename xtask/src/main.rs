@@ -17,6 +17,7 @@ mod dependencies;
 mod example;
 mod node;
 mod programs;
+mod python;
 mod report;
 mod rust_target;
 mod size;
