@@ -1,5 +1,5 @@
-// Compares the real server with its OpenAPI document: the document is valid, a client can be generated from it, and
-// whatever Schemathesis sends, each answer is one that the document describes.
+// Compares the real server with its OpenAPI document: the document is valid, a client can be
+// generated from it, and whatever Schemathesis sends, the document describes each answer.
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -46,9 +46,7 @@ async function start() {
       `[sinks.refusing]\nkind = "webhook"\nurl = "http://127.0.0.1:${port}/"\nsecret = "of the refusing sink"\n`,
     { mode: 0o600 },
   )
-  const environment = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('LAMPLIGHT_')),
-  )
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LAMPLIGHT_')))
   const args = ['serve', '--listen', '127.0.0.1:0', '--data', path.join(data, 'data'), '--config', file]
   const child = spawn(bin, args, { env: { ...environment, ...keys }, stdio: ['ignore', 'pipe', 'inherit'] })
   const url = await new Promise((resolve, reject) => {
@@ -122,7 +120,13 @@ export const made: operations['createKey']['requestBody']['content']['applicatio
 export const wrong: typeof made = { kind: 'writer', source: 'shop' }
 `,
   )
-  run('a client compiles', tool('tsc'), ['--noEmit', '--strict', '--skipLibCheck', 'false', path.join(folder, 'program.ts')])
+  run('a client compiles', tool('tsc'), [
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    'false',
+    path.join(folder, 'program.ts'),
+  ])
 }
 
 /** Sends what Schemathesis makes of the document. */

@@ -97,7 +97,7 @@ fn each_call_knows_the_parameters_in_the_document_and_no_others() {
         let body = operation["requestBody"]["content"]["application/json"]["example"].to_string();
         let body = if body == "null" { "" } else { &body };
         for name in all.iter().map(String::as_str).chain(["odd"]) {
-            // With the last parameter no call succeeds, so none of them changes or streams anything.
+            // With the last parameter no call succeeds, so none changes or streams anything.
             let query = format!("{address}?{name}=%00{required}&none=1");
             let reply = call(&server, method, &query, body.as_bytes());
             assert_eq!(reply.status, 400, "{method} {query}: {reply:?}");
