@@ -28,7 +28,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
     };
     let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     if minor.is_none_or(|minor| minor < MINOR_MIN) {
-        bail!("Python {version} is too old. Install Python 3.{MINOR_MIN} or newer, and run this again.");
+        bail!(
+            "Python {version} is too old. Install Python 3.{MINOR_MIN} or newer, and run this again."
+        );
     }
     let folder = workspace.target().join("python");
     let python = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };

@@ -96,6 +96,9 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> R
     } else if parts.contains(&Part::Packaging) {
         browsers(workspace, &[Engine::Chromium])?;
     }
+    if parts.contains(&Part::Api) {
+        python::ensure(workspace)?;
+    }
     if parts != [Part::Rust] {
         build::run(workspace)?;
     }

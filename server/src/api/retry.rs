@@ -23,6 +23,10 @@ const OVER_S_MAX: u32 = 24 * 60 * 60;
 /// Which dead letters to retry, and how. A dead letter must match every field that is sent.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(rename = "RetryRequest")]
+#[schemars(extend("anyOf" = [
+    {"required": ["sink"], "properties": {"sink": {"type": "string"}}},
+    {"required": ["event"], "properties": {"event": {"type": "string"}}},
+]))]
 #[serde(deny_unknown_fields)]
 pub struct RetryRequest {
     /// The name of a sink.

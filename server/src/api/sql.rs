@@ -30,6 +30,7 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields)]
 pub struct SqlRequest {
     /// An SQL statement in the dialect of SQLite, which only reads.
+    #[schemars(length(min = 1, max = 65_536))]
     sql: String,
     /// Selects the weeks whose events the statement sees, in milliseconds since 1970. By default
     /// these are the newest ten.

@@ -115,8 +115,8 @@ fn body() -> Value {
             "type": "object",
             "properties": {
                 "sent_at": {
-                    "description": "Now, by the clock that `ts` is from",
-                    "type": ["integer", "string", "null"],
+                    "description": "Now, by the clock that `ts` is from, written like `ts`. What is \
+                        no time corrects nothing",
                 },
                 "events": events,
             },

@@ -27,10 +27,8 @@ pub(super) fn words(schema: &Value) -> String {
     if let Some(values) = schema["enum"].as_array() {
         return values.iter().map(code).collect::<Vec<_>>().join(" or ");
     }
-    for key in ["anyOf", "oneOf"] {
-        if let Some(forms) = schema[key].as_array() {
-            return forms.iter().map(words).collect::<Vec<_>>().join(" or ");
-        }
+    if let Some(forms) = schema["anyOf"].as_array() {
+        return forms.iter().map(words).collect::<Vec<_>>().join(" or ");
     }
     if let Some(parts) = schema["prefixItems"].as_array() {
         let parts: Vec<String> = parts.iter().map(words).collect();
@@ -83,12 +81,10 @@ fn limits(schema: &Value) -> String {
 
 /// A schema as a table of its members, or in words if it has none.
 pub(super) fn table(schema: &Value) -> String {
-    for key in ["anyOf", "oneOf"] {
-        if let Some(forms) = schema[key].as_array() {
+    let Some(members) = schema["properties"].as_object() else {
+        if let Some(forms) = schema["anyOf"].as_array() {
             return one_of(forms);
         }
-    }
-    let Some(members) = schema["properties"].as_object() else {
         return match schema.get("items").filter(|items| items["properties"].is_object()) {
             Some(items) => format!("<p>array of</p>{}", table(items)),
             None => format!("<p>{}</p>", words(schema)),

@@ -95,7 +95,12 @@ fn each_call_knows_the_parameters_in_the_document_and_no_others() {
             .map(|it| format!("&{}={}", it["name"], it["example"]).replace('"', ""))
             .collect();
         let body = operation["requestBody"]["content"]["application/json"]["example"].to_string();
-        let body = if body == "null" { "" } else { &body };
+        // A POST with a body of a known length never ends later than its answer.
+        let body = match body.as_str() {
+            _ if method == "get" => "",
+            "null" => "{}",
+            body => body,
+        };
         for name in all.iter().map(String::as_str).chain(["odd"]) {
             // With the last parameter no call succeeds, so none changes or streams anything.
             let query = format!("{address}?{name}=%00{required}&none=1");
