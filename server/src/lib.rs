@@ -67,6 +67,7 @@ pub mod http;
 pub mod intake;
 pub mod keys;
 pub mod metrics;
+pub mod openapi;
 pub mod process;
 pub mod retention;
 pub mod router;

@@ -1,6 +1,6 @@
 //! Every route of the server.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::Request;
@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::api::{self, ApiRoutes};
 use crate::app::App;
@@ -15,20 +16,20 @@ use crate::http::problem::Problem;
 use crate::http::refusals;
 use crate::http::{answers, api_origins, body, cors, headers, request_form};
 use crate::intake::{self, IntakeState};
+use crate::openapi::{self, DescribedRoutes, Group, Operation, Shape};
 use crate::web::demo::{self, Demo};
-use crate::web::{landing, script};
+use crate::web::{landing, reference, script};
 
 /// The routes of `lamplight serve`, and with `demo` those of `lamplight demo`.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
     let router = Router::new()
-        .merge(intake_routes(&app.intake, demo))
+        .merge(intake_router(&app.intake, demo))
         .merge(api_routes().into_router().layer(from_fn_with_state(Arc::clone(app), api::hold)))
-        .merge(health_routes())
-        .merge(script_routes())
+        .merge(public_routes().into_router())
         .with_state(Arc::clone(app));
     let router = match demo {
         Some(demo) => router.merge(demo_routes(demo)).layer(from_fn(demo::require_loopback_host)),
-        None => router.route("/", get(landing::page)),
+        None => router.merge(landing_routes().into_router()),
     };
     router
         .fallback(not_found)
@@ -47,6 +48,19 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app.answers), answers::count))
 }
 
+/// The OpenAPI document of the routes of `lamplight serve`.
+pub fn openapi() -> &'static Value {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    DOCUMENT.get_or_init(|| {
+        let api = api_routes();
+        let mut routes = intake_routes().list().to_vec();
+        routes.extend(api.list().iter().map(|route| route.described.clone()));
+        routes.extend_from_slice(public_routes().list());
+        routes.extend_from_slice(landing_routes().list());
+        openapi::document(&routes)
+    })
+}
+
 /// The answer at every other address. A preflight request succeeds there, because only then can a
 /// page read that it sends to a misspelled address.
 async fn not_found(request: Request) -> Response {
@@ -57,12 +71,11 @@ async fn not_found(request: Request) -> Response {
         .into_response()
 }
 
-/// Events from clients. Each handler checks the key.
-fn intake_routes(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<Arc<App>> {
-    let mut routes = Router::new()
-        .route("/v1/events", post(intake::events).options(cors::preflight))
+/// Events from clients, also where the path ends in a slash.
+fn intake_router(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<Arc<App>> {
+    let mut routes = intake_routes()
+        .into_router()
         .route("/v1/events/", post(intake::events).options(cors::preflight))
-        .route("/v1/logs", post(intake::logs).options(cors::preflight))
         .route("/v1/logs/", post(intake::logs).options(cors::preflight));
     if let Some(demo) = demo {
         routes = routes.route_layer(from_fn_with_state(Arc::clone(demo), demo::apply_fault));
@@ -70,47 +83,75 @@ fn intake_routes(state: &Arc<IntakeState>, demo: Option<&Arc<Demo>>) -> Router<A
     routes.with_state(Arc::clone(state))
 }
 
+/// Events from clients. Each handler checks the key.
+fn intake_routes() -> DescribedRoutes<Arc<IntakeState>> {
+    let preflight = intake::describe_preflight;
+    DescribedRoutes::default()
+        .post("/v1/events", &intake::EVENTS, intake::describe_events, intake::events)
+        .options("/v1/events", &intake::PREFLIGHT_EVENTS, preflight, cors::preflight)
+        .post("/v1/logs", &intake::LOGS, intake::describe_logs, intake::logs)
+        .options("/v1/logs", &intake::PREFLIGHT_LOGS, preflight, cors::preflight)
+}
+
 /// The API. Each handler checks the token, which [`ApiRoutes`] requires.
 pub fn api_routes() -> ApiRoutes {
     ApiRoutes::default()
-        .get("/api/totals", api::totals)
-        .get("/api/events", api::events)
-        .get("/api/events/{id}", api::event)
-        .get("/api/producers", api::producers)
-        .get("/api/aggregate", api::aggregate)
-        .get("/api/queues", api::queues)
-        .get("/api/live", api::live)
-        .post("/api/query", api::query)
-        .post("/api/sinks/{name}/pause", api::pause)
-        .post("/api/sinks/{name}/resume", api::resume)
-        .post("/api/sinks/{name}/backfill", api::backfill)
-        .post("/api/deliveries/retry", api::retry)
-        .get("/api/payloads/set-aside", api::set_aside)
-        .post("/api/payloads/{id}/retry", api::retry_payload)
-        .post("/api/retention/trust-clock", api::trust_clock)
-        .post("/api/sources/{name}/forget", api::forget_source)
-        .get("/api/keys", api::keys)
-        .post("/api/keys", api::create_key)
-        .patch("/api/keys/{id}", api::change_key)
-        .get("/api/replay", api::replays)
-        .post("/api/replay", api::begin_replay)
-        .get("/api/trends", api::trends)
-        .get("/api/alerts", api::alerts)
-        .get("/metrics", api::metrics)
+        .get("/api/totals", &api::TOTALS, api::totals)
+        .get("/api/events", &api::EVENTS, api::events)
+        .get("/api/events/{id}", &api::EVENT, api::event)
+        .get("/api/producers", &api::PRODUCERS, api::producers)
+        .get("/api/aggregate", &api::AGGREGATE, api::aggregate)
+        .get("/api/queues", &api::QUEUES, api::queues)
+        .get("/api/live", &api::LIVE, api::live)
+        .post("/api/query", &api::QUERY, api::query)
+        .post("/api/sinks/{name}/pause", &api::PAUSE, api::pause)
+        .post("/api/sinks/{name}/resume", &api::RESUME, api::resume)
+        .post("/api/sinks/{name}/backfill", &api::BACKFILL, api::backfill)
+        .post("/api/deliveries/retry", &api::RETRY, api::retry)
+        .get("/api/payloads/set-aside", &api::SET_ASIDE, api::set_aside)
+        .post("/api/payloads/{id}/retry", &api::RETRY_PAYLOAD, api::retry_payload)
+        .post("/api/retention/trust-clock", &api::TRUST_CLOCK, api::trust_clock)
+        .post("/api/sources/{name}/forget", &api::FORGET_SOURCE, api::forget_source)
+        .get("/api/keys", &api::KEYS, api::keys)
+        .post("/api/keys", &api::CREATE_KEY, api::create_key)
+        .patch("/api/keys/{id}", &api::CHANGE_KEY, api::change_key)
+        .get("/api/replay", &api::REPLAYS, api::replays)
+        .post("/api/replay", &api::BEGIN_REPLAY, api::begin_replay)
+        .get("/api/trends", &api::TRENDS, api::trends)
+        .get("/api/alerts", &api::ALERTS, api::alerts)
+        .get("/metrics", &api::METRICS, api::metrics)
 }
 
-/// Health checks, without a token.
-fn health_routes() -> Router<Arc<App>> {
-    Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(api::ready))
+/// Health checks, the SDK as a script, and the description of the API: all without a token.
+fn public_routes() -> DescribedRoutes<Arc<App>> {
+    let html = |shape: &mut Shape<'_>| shape.answer_text("text/html", "The page");
+    let style = |shape: &mut Shape<'_>| shape.answer_text("text/css", "The style sheet");
+    let text = |shape: &mut Shape<'_>| shape.answer_text("text/plain", "Yes");
+    let json = |shape: &mut Shape<'_>| shape.answer::<Value>(StatusCode::OK, "The document");
+    DescribedRoutes::default()
+        .get("/healthz", &HEALTHZ, text, async || "ok")
+        .get("/readyz", &api::READY, text, api::ready)
+        .get("/openapi.json", &reference::DOCUMENT, json, async || reference::document(openapi()))
+        .get("/api/docs", &reference::PAGE, html, async || reference::page(openapi()))
+        .get("/api/docs/style.css", &reference::STYLE, style, reference::style)
+        .get("/lamplight.js", &script::SCRIPT, script::describe, script::script)
+        .get("/lamplight-full.js", &script::FULL_CLIENT, script::describe, script::full)
+        .get(
+            "/lamplight-translated.js",
+            &script::TRANSLATED_CLIENT,
+            script::describe,
+            script::translated,
+        )
+        .get("/lamplight-debug.js", &script::WARNINGS, script::describe, script::debug)
 }
 
-/// The SDK as a script for pages without a bundler.
-fn script_routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/lamplight.js", get(script::script))
-        .route("/lamplight-full.js", get(script::full))
-        .route("/lamplight-translated.js", get(script::translated))
-        .route("/lamplight-debug.js", get(script::debug))
+const HEALTHZ: Operation =
+    Operation::new(Group::Health, "isAlive", "Whether the process answers requests");
+
+/// The page at `/`, which the demo replaces.
+fn landing_routes() -> DescribedRoutes<()> {
+    let html = |shape: &mut Shape<'_>| shape.answer_text("text/html", "The page");
+    DescribedRoutes::default().get("/", &landing::PAGE, html, landing::page)
 }
 
 /// The demo page and its faults.

@@ -19,6 +19,7 @@ mod example;
 mod node;
 mod package;
 mod programs;
+mod python;
 mod release;
 mod report;
 mod rust_target;

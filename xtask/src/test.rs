@@ -9,7 +9,7 @@ use crate::browsers::{self, Engine};
 use crate::report::Report;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{build, rust_target, service_tools, size, snippets, wasm};
+use crate::{build, python, rust_target, service_tools, size, snippets, wasm};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,10 +25,13 @@ pub(crate) enum Part {
     /// The packed npm packages, installed and run with bundlers and frameworks, the examples, and
     /// the systemd unit
     Packaging,
+    /// The HTTP API, compared with its OpenAPI document by a fuzzer
+    Api,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd, Self::Packaging];
+    const ALL: [Self; 6] =
+        [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd, Self::Packaging, Self::Api];
 
     const fn name(self) -> &'static str {
         match self {
@@ -37,6 +40,7 @@ impl Part {
             Self::Npm => "npm",
             Self::EndToEnd => "end-to-end",
             Self::Packaging => "packaging",
+            Self::Api => "api",
         }
     }
 
@@ -47,6 +51,7 @@ impl Part {
             Self::Npm => npm(workspace),
             Self::EndToEnd => end_to_end(workspace, engines, Form::Short),
             Self::Packaging => packaging(workspace),
+            Self::Api => api(workspace, Form::Short),
         }
     }
 }
@@ -94,6 +99,9 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> R
     }
     if parts.contains(&Part::Packaging) {
         service_tools::ensure(workspace)?;
+    }
+    if parts.contains(&Part::Api) {
+        python::ensure(workspace)?;
     }
     if parts != [Part::Rust] {
         build::run(workspace)?;
@@ -183,6 +191,17 @@ fn packaging(workspace: &Workspace) -> Result<()> {
             .envs(browsers(workspace, &[Engine::Chromium])?)
             .args(["run", "--silent", "packaging", "--workspace", "tests"]),
     )
+}
+
+/// Compares the release build of the server with its OpenAPI document.
+pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
+    let python = python::ensure(workspace)?;
+    let mut npm = workspace.npm();
+    npm.env("LAMPLIGHT_BIN", workspace.server()).env("LAMPLIGHT_PYTHON", python);
+    if form == Form::Full {
+        npm.env("LAMPLIGHT_API_SECONDS", "900");
+    }
+    workspace.run("API", npm.args(["run", "--silent", "api", "--workspace", "tests"]))
 }
 
 /// Runs the scenarios in `engines`: all of them, or those that have a full form in that.

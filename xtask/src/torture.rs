@@ -35,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace, extent: &Extent) -> Result<()> {
     report.run("kills", || kills(workspace, extent.kills));
     report.run("crashes", || crashes(workspace, extent.crashes));
     report.run("end-to-end", || test::end_to_end(workspace, engines, test::Form::Full));
+    report.run("api", || test::api(workspace, test::Form::Full));
     report.finish("parts")
 }
 

@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use super::cost::{Cost, CostClass};
+use super::params::Params;
 use super::places::Place;
 use crate::app::App;
 use crate::http::credentials;
@@ -69,6 +70,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Reader<C> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let token = CheckedCaller::check(&app.keyring, parts)?;
+        check_params(parts)?;
         let place = app.places.take(C::CLASS, &token.key.id).await?;
         Ok(Self { token, place, cost: PhantomData })
     }
@@ -80,6 +82,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let held = CheckedCaller::check(&app.keyring, parts)?;
         if held.key.kind == KeyKind::Admin {
+            check_params(parts)?;
             let place = app.places.take(C::CLASS, &held.key.id).await?;
             return Ok(Self { token: held, _place: place, cost: PhantomData });
         }
@@ -99,6 +102,18 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
 /// name.
 #[derive(Debug, Clone)]
 pub(super) struct CheckedCaller(Arc<HeldKey>);
+
+/// Marks, in the extensions of a request, that its handler takes no query parameters.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NoParams;
+
+/// Refuses query parameters that no argument of the handler will look at.
+fn check_params(parts: &Parts) -> Result<(), Problem> {
+    match parts.extensions.get() {
+        Some(NoParams) => Params::read(parts.uri.query())?.finish(&[]),
+        None => Ok(()),
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("receive a body, because nothing has checked the caller's token")]

@@ -3,26 +3,51 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
 use super::cost::Count;
 use super::event_json::Verbatim;
-use super::filter;
+use super::filter::{self, FILTER};
 use super::json::JsonResponse;
 use super::params::{Params, invalid, invalid_value};
-use super::span::ReceivedJson;
+use super::span::{FROM, ON, ReceivedJson, TO, ZONE};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{AggregateQuery, CanonicalJson, EventClock, Grouping, LATE_MS_MAX};
 
-const KNOWN: &str = "by, name, type, source, user, producer, from, to, on, tz, prop.<path>";
+/// Describes [`aggregate`].
+pub const AGGREGATE: Operation = Operation::new(Group::Query, "countEvents", "Count events")
+    .about(
+        "Counts the events of a time range by a key. `from` and `to` are required, and at most 92 days \
+         apart, or 62 with `on=time`. A count stops after 10 s or 2 million events. `complete` is then \
+         `false`, and `counted_from` says how far it came.",
+    )
+    .query(&[
+        &[
+            Param::new(
+                "by",
+                Form::Pattern("^(name|type|day|hour|prop\\..+)$"),
+                "What to count by: `name`, `type`, `day`, `hour`, or a property as `prop.<path>`",
+            )
+            .required()
+            .example("name"),
+            FROM.required().example("2026-01-01"),
+            TO.required().example("2026-02-01"),
+        ],
+        FILTER,
+        &[ZONE, ON],
+    ]);
 /// Longest range of times of receipt that one count reads: 92 days. Counts by when events happened
 /// also read what was received later.
 const SPAN_MS_MAX: i64 = 92 * 24 * 60 * 60 * 1000;
 
-#[derive(Serialize)]
-struct AggregateJson<'a> {
+/// Counts of events by a key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Counts")]
+pub struct AggregateJson<'a> {
     rows: Vec<RowJson<'a>>,
     /// Events with keys that are not in `rows`.
     other: u64,
@@ -36,9 +61,11 @@ struct AggregateJson<'a> {
     received: Option<ReceivedJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Count")]
 struct RowJson<'a> {
     /// The JSON value that the events share; `null` if they have none.
+    #[schemars(with = "serde_json::Value")]
     key: Option<Verbatim<'a>>,
     count: u64,
 }
@@ -48,10 +75,10 @@ pub async fn aggregate(
     _: Reader<Count>,
     State(app): State<Arc<App>>,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<AggregateJson<'static>>, Problem> {
     let by = grouping(params.text("by").as_deref())?;
     let (filter, span) = filter::read(&mut params)?;
-    params.finish(KNOWN)?;
+    params.finish(AGGREGATE.query)?;
     let (span_ms_max, days) = match span.calendar.clock {
         EventClock::Received => (SPAN_MS_MAX, 92),
         EventClock::Happened => (SPAN_MS_MAX - LATE_MS_MAX, 62),

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
 use super::cost::Summary;
 use super::json::JsonResponse;
-use super::params::Params;
+use super::params::{LIMIT, Params};
 use crate::alerts::config::Mode;
 use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Group, Operation};
 use crate::store::{AlertKey, AlertPhase, KeptNotice, NoticeState};
 
-#[derive(Serialize)]
-struct AlertsJson {
+/// What is firing, what was said lately, and the rules.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alerts")]
+pub struct AlertsJson {
     /// What is firing.
     active: Vec<ActiveJson>,
     /// What exceeds its limit, but not for long enough yet.
@@ -30,7 +34,9 @@ struct AlertsJson {
     evaluated: Option<i64>,
 }
 
-#[derive(Serialize)]
+/// An alert that fires.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ActiveAlert")]
 struct ActiveJson {
     alert: String,
     rule: String,
@@ -44,14 +50,18 @@ struct ActiveJson {
     silent: bool,
 }
 
-#[derive(Serialize)]
+/// Something that exceeds its limit, but not for long enough yet.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PendingAlert")]
 struct PendingJson {
     rule: String,
     thing: String,
     since: i64,
 }
 
-#[derive(Serialize)]
+/// What was said about an alert.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AlertNotice")]
 struct NoticeJson {
     id: String,
     alert: String,
@@ -67,7 +77,8 @@ struct NoticeJson {
 }
 
 /// Where a notice is on its way to the webhook.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NoticeDelivery")]
 struct DeliveryJson {
     state: &'static str,
     /// Attempts that failed.
@@ -79,7 +90,9 @@ struct DeliveryJson {
     error: Option<String>,
 }
 
-#[derive(Serialize)]
+/// A rule with its limits.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AlertRule")]
 struct RuleJson {
     name: String,
     kind: &'static str,
@@ -99,7 +112,9 @@ struct RuleJson {
     names: Vec<String>,
 }
 
-#[derive(Serialize)]
+/// The webhook that notices are sent to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AlertWebhook")]
 struct WebhookJson {
     configured: bool,
     /// Notices that wait to be sent.
@@ -152,14 +167,23 @@ impl NoticeJson {
     }
 }
 
+/// Describes [`alerts`].
+pub const ALERTS: Operation =
+    Operation::new(Group::Operate, "getAlerts", "What is wrong with the server")
+        .about(
+            "What fires, what was said about it lately, and the rules with their limits. `limit` is how many \
+             notices are shown.",
+        )
+        .query(&[&[LIMIT]]);
+
 /// `GET /api/alerts`: what is firing, what was said lately, and the rules.
 pub async fn alerts(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<AlertsJson>, Problem> {
     let limit = params.limit()?;
-    params.finish("limit")?;
+    params.finish(ALERTS.query)?;
     let book = app.storage.alerts.book().await?;
     let history = app.storage.alerts.history(limit).await?;
     let queued = app.storage.alerts.queued().await?;

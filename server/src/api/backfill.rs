@@ -3,29 +3,50 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Admin;
 use super::cost::Change;
 use super::events::{CURSOR, read_cursor, write_cursor};
-use super::filter;
+use super::filter::{self, FILTER};
 use super::json::JsonResponse;
-use super::params::{Params, invalid};
-use super::sinks::no_such_sink;
+use super::params::{CURSOR as CURSOR_PARAM, Params, invalid};
+use super::sinks::{NAME, no_such_sink};
+use super::span::{FROM, ON, TO, ZONE};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{BackfillAsk, BackfillCount, EventQuery, Position};
 
-const KNOWN: &str =
-    "from, to, on, tz, name, type, source, user, producer, prop.<path>, dry_run, cursor";
+/// Describes [`backfill`].
+pub const BACKFILL: Operation =
+    Operation::new(Group::Operate, "backfillSink", "Deliver past events to a sink")
+        .about(
+            "Queues stored events for a sink, newest first, by the filters of `GET /api/events`. A \
+             call looks at up to 10,000 matching events. Send its `next` as `cursor` until it is \
+             `null`.",
+        )
+        .part(NAME)
+        .query(&[
+            &[FROM.required().example("2026-01-01"), TO, ZONE, ON],
+            FILTER,
+            &[
+                Param::new("dry_run", Form::Flag, "Only counts").default("false").example("true"),
+                CURSOR_PARAM,
+            ],
+        ])
+        .problems(&["not_found"]);
 /// The most events of one transaction.
 const PAGE_EVENTS: u32 = 500;
 /// The most pages of one call. A page looks at a limited number of rows.
 const PAGES_MAX: usize = 20;
 
-#[derive(Serialize)]
-struct BackfilledJson<'a> {
+/// What a backfill has queued.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Backfill")]
+pub struct BackfilledJson<'a> {
     sink: &'a str,
     dry_run: bool,
     /// Events that were queued, or would be.
@@ -47,7 +68,7 @@ pub async fn backfill(
     State(app): State<Arc<App>>,
     PathText(sink): PathText,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<BackfilledJson<'static>>, Problem> {
     let (filter, _) = filter::read(&mut params)?;
     let dry_run = params.value("dry_run", "true or false", |text| text.parse().ok())?;
     let dry_run = dry_run.unwrap_or(false);
@@ -55,7 +76,7 @@ pub async fn backfill(
     let mut next = params.value("cursor", CURSOR, |text| {
         read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
     })?;
-    params.finish(KNOWN)?;
+    params.finish(BACKFILL.query)?;
     if filter.from_ms.is_none() {
         let why = "a backfill needs the query parameter `from`: send the time of receipt from \
                    which events are delivered";

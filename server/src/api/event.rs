@@ -6,6 +6,7 @@ use axum::extract::State;
 use http::StatusCode;
 use lamplight_wire::Producer;
 use lamplight_wire::limits::ID_BYTES_MAX;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -20,21 +21,60 @@ use super::timeline::{self, Entry};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{
     Completeness, EventRef, EventTrace, IN_FLIGHT_MS, PayloadId, RowId, StoreError,
 };
 
-#[derive(Serialize)]
-struct MissingJson {
+/// An event that has a number and did not arrive.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MissingEvent")]
+pub struct MissingJson {
     event_id: String,
     source: String,
     producer: String,
     seq: u64,
+    #[schemars(extend("enum" = ["complete", "in_flight", "declared", "lost"]))]
     state: &'static str,
     reason: Option<String>,
     last_heard: i64,
     timeline: Vec<Entry>,
 }
+
+/// Everything that is known about one event.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "EventTrace")]
+pub enum TraceJson<'a> {
+    /// It is stored.
+    #[schemars(title = "stored")]
+    Stored(EventJson<'a>),
+    /// It is a duplicate or invalid.
+    #[schemars(title = "duplicate or invalid")]
+    Refused(RefusedJson<'a>),
+    /// It has a number, and did not arrive.
+    #[schemars(title = "not arrived")]
+    Missing(MissingJson),
+}
+
+/// Describes [`event`].
+pub const EVENT: Operation = Operation::new(Group::Query, "getEvent", "Trace one event")
+    .about(
+        "Everything that is known about one event: its content, how its request arrived, and each \
+         step with its time, including every delivery attempt. An event that never arrived also has \
+         an answer, if the server knows its page.",
+    )
+    .part(
+        Param::new(
+            "id",
+            Form::Text,
+            "The id that its client chose, `<producer>-<seq>`, or the id of its row",
+        )
+        .required()
+        .example("order-1042-paid"),
+    )
+    .query(&[&[Param::new("source", Form::Text, "Looks the id up in this source only")]])
+    .problems(&["not_found", "removed"]);
 
 /// `GET /api/events/{id}`: everything that is known about one event. The id is its row's, its
 /// producer and sequence number, or the one that its client chose. Each source has numbers of its
@@ -44,9 +84,9 @@ pub async fn event(
     State(app): State<Arc<App>>,
     PathText(id): PathText,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<TraceJson<'static>>, Problem> {
     let source = params.text("source");
-    params.finish("source")?;
+    params.finish(EVENT.query)?;
     let event = match (parse_ref(&id), source) {
         (Some(EventRef::Number(producer, seq)), Some(source)) => {
             Some(EventRef::NumberOf(source, producer, seq))
@@ -63,16 +103,19 @@ pub async fn event(
             let metadata = metadata(&app, event.row.payload).await?;
             let steps = app.storage.delivery_queue.steps(event.row.id).await?;
             let timeline = timeline::stored(&event, &repeats, &steps);
-            JsonResponse::new(&EventJson::new(&event.row).traced(metadata, timeline))
+            let event = EventJson::new(&event.row).traced(metadata, timeline);
+            JsonResponse::new(&TraceJson::Stored(event))
         }
         Some(EventTrace::Refused { event, repeats }) => {
             let metadata = metadata(&app, event.payload).await?;
             let timeline = timeline::refused(&event, &repeats);
-            JsonResponse::new(&RefusedJson::new(&event).traced(metadata, timeline))
+            let event = RefusedJson::new(&event).traced(metadata, timeline);
+            JsonResponse::new(&TraceJson::Refused(event))
         }
         Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
             let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
-            JsonResponse::new(&missing(source, (producer, seq), verdict, reason, last_heard_ms))
+            let event = missing(source, (producer, seq), verdict, reason, last_heard_ms);
+            JsonResponse::new(&TraceJson::Missing(event))
         }
         Some(EventTrace::Removed { removed_ms }) => Err(removed(removed_ms)),
         None => Err(Problem::not_found(format!(

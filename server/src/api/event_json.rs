@@ -1,7 +1,9 @@
 //! An event in the API's JSON.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::payload_json::PayloadMetadataJson;
 use super::timeline::Entry;
@@ -18,7 +20,8 @@ impl Serialize for Verbatim<'_> {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub(super) struct UserJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -34,33 +37,46 @@ impl<'a> UserJson<'a> {
 }
 
 /// An event. Fields that the client sent keep the client's names, and Lamplight adds others.
-#[derive(Debug, Serialize)]
-pub(super) struct EventJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+pub struct EventJson<'a> {
+    /// The id of its row.
     id: String,
     /// The id that its client knows.
     event_id: String,
     name: &'a str,
+    #[schemars(extend("enum" = ["default", "critical", "monitor"]))]
     r#type: &'a str,
     source: &'a str,
     /// When it happened, by the client's clock.
     ts: Option<i64>,
     /// When it happened, corrected by the skew of the client's clock.
     time: i64,
+    /// When the server received it.
     received: i64,
+    /// The day of `time`, in UTC.
     day: String,
     user: Option<UserJson<'a>>,
     session: Option<&'a str>,
     producer: Option<String>,
     seq: Option<u64>,
+    /// The request that it came in.
     payload: String,
+    /// Its place in that request.
     index: u32,
+    #[schemars(with = "Option<Map<String, Value>>")]
     properties: Option<Verbatim<'a>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
     context: Option<Verbatim<'a>>,
+    #[schemars(with = "Option<Map<String, Value>>")]
     monitor: Option<Verbatim<'a>>,
     /// What each enricher added.
+    #[schemars(with = "Option<Map<String, Value>>")]
     enrichment: Option<Verbatim<'a>>,
     /// The profile of its user at the time it was stored.
+    #[schemars(with = "Option<Map<String, Value>>")]
     profile: Option<Verbatim<'a>>,
+    #[schemars(extend("const" = "stored"))]
     state: &'static str,
     /// How its payload arrived. Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]

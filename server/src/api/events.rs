@@ -4,35 +4,73 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use lamplight_wire::Producer;
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::access::Reader;
 use super::cost::List;
 use super::event_json::EventJson;
-use super::filter;
+use super::filter::{self, FILTER};
 use super::json::JsonResponse;
-use super::params::{PRODUCER, Params};
+use super::params::{CURSOR as CURSOR_PARAM, LIMIT, PRODUCER, PRODUCER_ID, Params, SOURCE};
 use super::refused_json::RefusedJson;
-use super::span::ReceivedJson;
+use super::span::{FROM, ReceivedJson, SPAN, TO, ZONE};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{EventQuery, Outcome, Position, RefusedQuery, RowId};
 
-const KNOWN: &str =
-    "name, type, source, user, producer, state, from, to, on, tz, prop.<path>, limit, cursor";
-const KNOWN_FOR_REFUSED: &str =
-    "state, source, producer, from, to, tz, limit, cursor when `state` is duplicate or invalid";
+/// Describes [`events`].
+pub const EVENTS: Operation = Operation::new(Group::Query, "listEvents", "List events")
+    .about(
+        "A page of events, the last received first. With `state=duplicate` or `state=invalid`, the \
+         page lists arrivals that are not stored, and takes only `source`, `producer`, `from`, `to`, \
+         `tz`, `limit` and `cursor` besides.",
+    )
+    .query(&[&[STATE], FILTER, SPAN, &[LIMIT, CURSOR_PARAM]]);
+/// `state`.
+const STATE: Param =
+    Param::new("state", Form::OneOf(&["stored", "duplicate", "invalid"]), "How the events ended")
+        .default("stored");
+/// What selects arrivals that are not stored.
+const OF_REFUSED: &[&[Param]] =
+    &[&[STATE, SOURCE, PRODUCER_ID, FROM, TO, ZONE, LIMIT, CURSOR_PARAM]];
 /// The form of a cursor, for error messages.
 pub(super) const CURSOR: &str = "the `next` of a page with the same filters";
 
-#[derive(Serialize)]
-struct PageJson<'a, T> {
-    events: &'a [T],
+/// A page of events, by how they ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "EventPage")]
+pub enum EventsJson<'a> {
+    /// Stored ones.
+    #[schemars(title = "stored")]
+    Stored(StoredJson<'a>),
+    /// Duplicate or invalid ones.
+    #[schemars(title = "duplicate or invalid")]
+    Refused(RefusedPageJson<'a>),
+}
+
+/// A page of stored events.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoredEventPage")]
+pub struct StoredJson<'a> {
+    events: Vec<EventJson<'a>>,
+    /// The `cursor` of the next page, if there may be one.
     next: Option<String>,
     /// The times of receipt that were read, if the span is one of other times.
     #[serde(skip_serializing_if = "Option::is_none")]
     received: Option<ReceivedJson>,
+}
+
+/// A page of arrivals that are not stored.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RefusedEventPage")]
+pub struct RefusedPageJson<'a> {
+    events: Vec<RefusedJson<'a>>,
+    /// The `cursor` of the next page, if there may be one.
+    next: Option<String>,
 }
 
 /// `GET /api/events`: a page of events, the last received first. `from` and `to` are times of
@@ -42,25 +80,22 @@ pub async fn events(
     _: Reader<List>,
     State(app): State<Arc<App>>,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<EventsJson<'static>>, Problem> {
     let state = params.value("state", "stored, duplicate or invalid", Outcome::from_name)?;
     let reader = &app.storage.reader;
     match state {
         None | Some(Outcome::Stored) => {
             let (query, received) = read_query(params)?;
             let page = reader.events(query).await?;
-            let events: Vec<EventJson<'_>> = page.events.iter().map(EventJson::new).collect();
+            let events = page.events.iter().map(EventJson::new).collect();
             let next = page.next.map(write_cursor);
-            JsonResponse::new(&PageJson { events: &events, next, received })
+            JsonResponse::new(&EventsJson::Stored(StoredJson { events, next, received }))
         }
         Some(outcome) => {
             let page = reader.refused(read_refused(params, outcome)?).await?;
-            let events: Vec<RefusedJson<'_>> = page.events.iter().map(RefusedJson::new).collect();
-            JsonResponse::new(&PageJson {
-                events: &events,
-                next: page.next.map(|id| id.to_string()),
-                received: None,
-            })
+            let events = page.events.iter().map(RefusedJson::new).collect();
+            let next = page.next.map(|id| id.to_string());
+            JsonResponse::new(&EventsJson::Refused(RefusedPageJson { events, next }))
         }
     }
 }
@@ -72,7 +107,7 @@ fn read_query(mut params: Params) -> Result<(EventQuery, Option<ReceivedJson>), 
         read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
     })?;
     let query = EventQuery { filter, after, limit: params.limit()? };
-    params.finish(KNOWN)?;
+    params.finish(EVENTS.query)?;
     Ok((query, span.received_json()))
 }
 
@@ -88,7 +123,7 @@ fn read_refused(mut params: Params, outcome: Outcome) -> Result<RefusedQuery, Pr
         after: params.value("cursor", CURSOR, |text| Uuid::try_parse(text).ok().map(RowId))?,
         limit: params.limit()?,
     };
-    params.finish(KNOWN_FOR_REFUSED)?;
+    params.finish(OF_REFUSED)?;
     Ok(query)
 }
 

@@ -3,13 +3,33 @@
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
 
-use super::params::{PRODUCER, Params, invalid, invalid_value};
+use super::params::{PRODUCER, PRODUCER_ID, Params, SOURCE, invalid, invalid_value};
 use super::span::Span;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Param};
 use crate::store::{CanonicalJson, EventFilter, PropertyCondition, PropertyPath};
 
 /// Most properties that one request may filter by.
 const PROPERTIES_MAX: usize = 8;
+/// The parameters that select events by what they are.
+pub(super) const FILTER: &[Param] = &[
+    Param::new("name", Form::Text, "Only events with this name").example("order_paid"),
+    Param::new(
+        "type",
+        Form::OneOf(&["default", "critical", "monitor"]),
+        "Only events of this type",
+    ),
+    SOURCE,
+    Param::new("user", Form::Text, "Only events of the user with this id"),
+    PRODUCER_ID,
+    Param::new(
+        "properties",
+        Form::Prefixed { prefix: "prop.", count_max: PROPERTIES_MAX },
+        "Only events with these properties: `prop.<path>=<value>`. A path is the keys that lead to a \
+         property, with dots between them. A value is JSON, or text if it is not JSON",
+    )
+    .example("prop.plan=pro"),
+];
 
 /// Takes the filter from `params`, and the span of time in it.
 pub(super) fn read(params: &mut Params) -> Result<(EventFilter, Span), Problem> {

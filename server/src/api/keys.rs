@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
 use super::cost::{Change, Summary};
-use super::json::{JsonBody, JsonResponse};
+use super::json::{Created, JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
 use crate::keys::origin_pattern::OriginPattern;
+use crate::openapi::{Form, Group, Operation, Param, RequestBody};
 use crate::store::{Key, KeyKind, KeyRules};
 
 /// Longest source, in bytes.
@@ -21,14 +23,19 @@ const SOURCE_BYTES_MAX: usize = 64;
 /// Most origins of one key.
 const ORIGINS_MAX: usize = 64;
 
-#[derive(Serialize)]
-struct KeysJson {
+/// Every key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Keys")]
+pub struct KeysJson {
     keys: Vec<KeyJson>,
 }
 
-#[derive(Serialize)]
-struct KeyJson {
+/// A key and its rules.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Key")]
+pub struct KeyJson {
     id: String,
+    #[schemars(extend("enum" = ["write", "secret", "admin", "viewer"]))]
     kind: &'static str,
     source: String,
     /// The key itself. A public key is always shown, and a secret one only when it is created.
@@ -37,7 +44,9 @@ struct KeyJson {
     origins: Vec<String>,
     bytes_per_s: Option<u64>,
     events_per_s: Option<u64>,
+    /// When it was created.
     made: i64,
+    /// Since when it is disabled.
     disabled: Option<i64>,
 }
 
@@ -58,29 +67,55 @@ impl KeyJson {
 }
 
 /// The body of `POST /api/keys`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "NewKey")]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
+    /// `write` is for pages, `secret` for backends, `viewer` reads, and `admin` does everything.
+    #[schemars(extend("enum" = ["write", "secret", "admin", "viewer"]))]
     kind: String,
+    /// Where the key is used: 1 to 64 bytes.
+    #[schemars(length(min = 1, max = 64))]
     source: String,
+    /// The origins of the pages that may use it, such as `https://shop.example.com`. Any, without
+    /// an entry.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     origins: Vec<String>,
+    /// How many bytes it may send per second, on average.
+    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     bytes_per_s: Option<u64>,
+    /// How many events it may send per second, on average.
+    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     events_per_s: Option<u64>,
 }
 
+impl RequestBody for NewKey {}
+
 /// The body of `PATCH /api/keys/{id}`. A field that is missing stays as it is, and `null` removes a
 /// limit.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "KeyChange")]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
+    /// The origins of the pages that may use it.
+    #[schemars(length(max = 64))]
     origins: Option<Vec<String>>,
+    /// How many bytes it may send per second.
     #[serde(default)]
+    #[schemars(with = "Option<u64>")]
+    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     bytes_per_s: LimitChange,
+    /// How many events it may send per second.
     #[serde(default)]
+    #[schemars(with = "Option<u64>")]
+    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     events_per_s: LimitChange,
+    /// Whether it is refused from now on.
     disabled: Option<bool>,
 }
+
+impl RequestBody for KeyChange {}
 
 /// A change of a limit.
 #[derive(Debug, Default)]
@@ -104,8 +139,34 @@ impl<'de> Deserialize<'de> for LimitChange {
     }
 }
 
+/// Describes [`keys`].
+pub const KEYS: Operation = Operation::new(Group::Keys, "listKeys", "List keys and tokens")
+    .about("Every key and its rules. Secret texts are not stored, so they are not shown.");
+
+/// Describes [`create_key`].
+pub const CREATE_KEY: Operation = Operation::new(Group::Keys, "createKey", "Create a key or token")
+    .about(
+        "It is valid at once. The text of a secret one is shown only in this answer. Only write and \
+         secret keys have limits and origins.",
+    )
+    .body_example(r#"{"kind": "write", "source": "shop", "origins": ["https://shop.example.com"]}"#)
+    .problems(&["key_invalid"]);
+
+/// Describes [`change_key`].
+pub const CHANGE_KEY: Operation = Operation::new(Group::Keys, "changeKey", "Change a key or token")
+    .about(
+        "Changes its rules, disables it or enables it, from the next request on. A field that is \
+         missing stays as it is, and `null` removes a limit.",
+    )
+    .part(Param::new("id", Form::Text, "The id of the key").required().example("wk_0123456789ab"))
+    .body_example(r#"{"events_per_s": 5000}"#)
+    .problems(&["not_found", "key_in_use", "key_invalid"]);
+
 /// `GET /api/keys`: every key and its rules. Secret texts are not stored, so they are not shown.
-pub async fn keys(_: Admin<Summary>, State(app): State<Arc<App>>) -> Result<JsonResponse, Problem> {
+pub async fn keys(
+    _: Admin<Summary>,
+    State(app): State<Arc<App>>,
+) -> Result<JsonResponse<KeysJson>, Problem> {
     let keys = app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect();
     JsonResponse::new(&KeysJson { keys })
 }
@@ -116,7 +177,7 @@ pub async fn create_key(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
     JsonBody(new): JsonBody<NewKey>,
-) -> Result<(StatusCode, JsonResponse), Problem> {
+) -> Result<Created<KeyJson>, Problem> {
     let kind = KeyKind::from_name(&new.kind).ok_or_else(|| {
         invalid(format!(
             "invalid value {} for `kind`: send write, secret, admin or viewer",
@@ -141,7 +202,7 @@ pub async fn create_key(
     app.storage.keys.add(vec![key.clone()]).await?;
     app.keyring.put(key.clone());
     let created = JsonResponse::new(&KeyJson { key: Some(text), ..KeyJson::new(key) })?;
-    Ok((StatusCode::CREATED, created))
+    Ok(Created(created))
 }
 
 /// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies
@@ -151,7 +212,7 @@ pub async fn change_key(
     State(app): State<Arc<App>>,
     PathText(id): PathText,
     JsonBody(change): JsonBody<KeyChange>,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<KeyJson>, Problem> {
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
     let mut key = found.ok_or_else(|| key_not_found(&id))?;
     if let Some(origins) = change.origins {

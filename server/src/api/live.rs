@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
@@ -24,16 +24,37 @@ use tokio::sync::{mpsc, watch};
 use super::access::Reader;
 use super::cost::Stream;
 use super::event_json::EventJson;
-use super::filter;
+use super::filter::{self, FILTER};
 use super::params::Params;
 use super::places::Place;
+use super::span::SPAN;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::keys::keyring::HeldKey;
+use crate::openapi::{Answered, Form, Group, Operation, Param, Shape};
 use crate::store::{EventFilter, LivePosition, LiveTail};
 use crate::system::supervisor::spawn_logged;
 
-const KNOWN: &str = "name, type, source, user, producer, from, to, on, tz, prop.<path>, after";
+/// Describes [`live`].
+pub const LIVE: Operation = Operation::new(Group::Query, "watchEvents", "Watch events arrive")
+    .about(
+        "A stream of server-sent events that stays open. Each stored event is an `event` message, whose \
+         data is an `Event` in JSON. A `gap` message says that the server no longer has everything \
+         since the last id. The stream ends with an `end` message if its client reads too slowly.",
+    )
+    .query(&[FILTER, SPAN, &[AFTER]])
+    .headers(&[Param::new(
+        "Last-Event-ID",
+        Form::Text,
+        "The id of the last message that was received. The stream continues after it. Counts more \
+         than `after`",
+    )]);
+/// `after`.
+const AFTER: Param = Param::new(
+    "after",
+    Form::Pattern("^[0-9]{1,18}\\.[0-9]{1,9}$"),
+    "The id of a message of this stream",
+);
 /// Most events that are read at once for one stream.
 const EVENTS_MAX: u32 = 200;
 /// Chunks that may wait for one client to read them. Until it does, no more events are read for it.
@@ -59,10 +80,10 @@ pub async fn live(
     State(app): State<Arc<App>>,
     mut params: Params,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<EventStream, Problem> {
     let (filter, _) = filter::read(&mut params)?;
     let after = params.value("after", "the id of a message of this stream", read_position)?;
-    params.finish(KNOWN)?;
+    params.finish(LIVE.query)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let position = match last.and_then(read_position).or(after) {
         Some(position) => position,
@@ -83,7 +104,23 @@ pub async fn live(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Without this, nginx holds events back until a buffer is full.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(EventStream(response))
+}
+
+/// The answer of [`live`].
+#[derive(Debug)]
+pub struct EventStream(Response);
+
+impl Answered for EventStream {
+    fn describe(shape: &mut Shape<'_>) {
+        shape.answer_text("text/event-stream", "Events, as they are stored");
+    }
+}
+
+impl IntoResponse for EventStream {
+    fn into_response(self) -> Response {
+        self.0
+    }
 }
 
 fn read_position(text: &str) -> Option<LivePosition> {

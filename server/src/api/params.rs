@@ -10,7 +10,28 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::http::problem::{Problem, quoted};
+use crate::openapi::{Form, Param};
 
+/// `limit`, which [`Params::limit`] takes.
+pub(super) const LIMIT: Param =
+    Param::new("limit", Form::Number(1, 500), "How many entries a page has at most")
+        .default("50")
+        .example("10");
+/// `cursor`.
+pub(super) const CURSOR: Param = Param::new(
+    "cursor",
+    Form::Text,
+    "The `next` of a page with the same filters. The answer continues after that page",
+);
+/// `source`.
+pub(super) const SOURCE: Param =
+    Param::new("source", Form::Text, "Only of this source, which is the one of a key");
+/// `producer`.
+pub(super) const PRODUCER_ID: Param = Param::new(
+    "producer",
+    Form::Pattern("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
+    "Only of this producer (a page or a worker)",
+);
 /// Most parameters in one request.
 const PARAMS_MAX: usize = 32;
 /// The form of a producer's id, for error messages.
@@ -35,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    fn read(query: Option<&str>) -> Result<Self, Problem> {
+    pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if pairs.len() >= PARAMS_MAX {
@@ -97,16 +118,16 @@ impl Params {
         taken.into_iter().map(|(name, value)| (name[prefix.len()..].to_owned(), value)).collect()
     }
 
-    /// Rejects every parameter that was not taken.
-    pub(super) fn finish(self, known: &str) -> Result<(), Problem> {
-        match self.0.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(Problem::new(
-                StatusCode::BAD_REQUEST,
-                "parameter_unknown",
-                format!("unknown query parameter {}: this call knows {known}", quoted(name)),
-            )),
-        }
+    /// Rejects every parameter that was not taken. `known` are those of the operation.
+    pub(super) fn finish(self, known: &[&[Param]]) -> Result<(), Problem> {
+        let Some((name, _)) = self.0.first() else { return Ok(()) };
+        let known: Vec<String> = known.iter().copied().flatten().map(Param::written).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "parameter_unknown",
+            format!("unknown query parameter {}: this call knows {known}", quoted(name)),
+        ))
     }
 }
 
@@ -140,7 +161,7 @@ mod tests {
     fn an_unknown_or_repeated_parameter_is_refused() {
         let mut params = Params::read(Some("name=a&nmae=b")).unwrap();
         assert_eq!(params.text("name").as_deref(), Some("a"));
-        let unknown = params.finish("name").unwrap_err();
+        let unknown = params.finish(&[&[Param::new("name", Form::Text, "")]]).unwrap_err();
         assert_eq!(unknown.code, "parameter_unknown");
         assert_eq!(unknown.detail, "unknown query parameter `nmae`: this call knows name");
         assert_eq!(Params::read(Some("a=1&a=2")).unwrap_err().code, "parameter_invalid");

@@ -1,15 +1,18 @@
 //! How a payload arrived, in the API's JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::PayloadMetadata;
 
 /// How a payload arrived. `client` is the network of the client's address.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Payload")]
 pub(super) struct PayloadMetadataJson {
     payload: String,
     received: i64,
     key: String,
+    #[schemars(extend("enum" = ["identity", "gzip", "br", "zstd"]))]
     encoding: &'static str,
     events: u32,
     unpacked_bytes: u32,

@@ -4,23 +4,29 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use lamplight_wire::{Producer, Ranges};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
 use super::cost::List;
 use super::json::JsonResponse;
-use super::params::{PRODUCER, Params};
+use super::params::{CURSOR, LIMIT, PRODUCER, PRODUCER_ID, Params, SOURCE};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{Completeness, ProducerCursor, ProducerQuery, ProducerRow};
 
-#[derive(Serialize)]
-struct PageJson {
+/// A page of producers.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProducerPage")]
+pub struct PageJson {
     producers: Vec<ProducerJson>,
+    /// The `cursor` of the next page, if there may be one.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Producer")]
 struct ProducerJson {
     producer: String,
     source: String,
@@ -35,12 +41,14 @@ struct ProducerJson {
     /// What the producer claims that is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtJson>,
+    #[schemars(extend("enum" = ["complete", "in_flight", "declared", "lost"]))]
     verdict: &'static str,
     first_heard: i64,
     last_heard: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Doubt")]
 struct DoubtJson {
     /// The highest number that it claims to have assigned, if that is too far ahead of what
     /// arrived.
@@ -50,11 +58,40 @@ struct DoubtJson {
     refused: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "DeclaredNumbers")]
 struct DeclaredJson {
     reason: String,
     ranges: Vec<(u64, u64)>,
 }
+
+/// Describes [`producers`].
+pub const PRODUCERS: Operation = Operation::new(
+    Group::Query,
+    "listProducers",
+    "List pages and what is missing of them",
+)
+.about(
+    "A page of producers (pages and workers), most recently heard from first: which of their \
+             sequence numbers arrived, were declared as dropped, or are missing.",
+)
+.query(&[&[
+    Param::new(
+        "verdict",
+        Form::OneOf(&["complete", "in_flight", "declared", "lost"]),
+        "Only producers of which this is known",
+    ),
+    SOURCE,
+    PRODUCER_ID,
+    Param::new(
+        "after",
+        Form::Number(0, u64::MAX),
+        "The number after which ranges are listed, such as `next_number`",
+    )
+    .default("0"),
+    LIMIT,
+    CURSOR,
+]]);
 
 /// `GET /api/producers`: a page of producers, most recently heard from first. With `producer`, its
 /// ledgers in all sources.
@@ -62,7 +99,7 @@ pub async fn producers(
     _: Reader<List>,
     State(app): State<Arc<App>>,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<PageJson>, Problem> {
     let query = ProducerQuery {
         verdict: params.value(
             "verdict",
@@ -78,7 +115,7 @@ pub async fn producers(
         limit: params.limit()?,
         now_ms: app.clock.now_ms(),
     };
-    params.finish("verdict, source, producer, after, limit, cursor")?;
+    params.finish(PRODUCERS.query)?;
     let page = app.storage.reader.producers(query).await?;
     JsonResponse::new(&PageJson {
         producers: page.producers.into_iter().map(producer).collect(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
@@ -15,13 +16,16 @@ use crate::app::App;
 use crate::http::problem::Problem;
 use crate::intake::SourceShare;
 use crate::metrics::throughput::ThroughputSums;
+use crate::openapi::{Group, Operation};
 use crate::store::SinkRow;
 
 /// The most sources that are listed.
 const SOURCES_MAX: usize = 20;
 
-#[derive(Serialize)]
-struct QueuesJson {
+/// What is waiting at each stage and for each sink.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Queues")]
+pub struct QueuesJson {
     stages: Vec<StageJson>,
     sinks: Vec<SinkQueueJson>,
     disk: DiskJson,
@@ -29,10 +33,13 @@ struct QueuesJson {
 }
 
 /// One stage of the server.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Stage")]
 struct StageJson {
+    #[schemars(extend("enum" = ["intake", "process"]))]
     name: &'static str,
     /// `up`, or the reason why not.
+    #[schemars(extend("enum" = ["up", "shutting_down", "disk_low", "not_writable"]))]
     state: &'static str,
     /// Payloads that are waiting: at `intake` to be written to disk, at `process` to be processed.
     depth: u64,
@@ -51,18 +58,21 @@ struct StageJson {
     batch_ms: QuantilesJson,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Quantiles")]
 struct QuantilesJson {
     p50: u32,
     p95: u32,
 }
 
 /// The deliveries to one sink that are waiting.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SinkQueue")]
 struct SinkQueueJson {
     name: String,
     /// `running`, `resting` (its circuit is open), `stopped`, `paused`, or `gone` (no longer in the
     /// configuration).
+    #[schemars(extend("enum" = ["running", "resting", "stopped", "paused", "gone"]))]
     state: &'static str,
     /// Why it is resting or stopped.
     reason: Option<String>,
@@ -78,7 +88,8 @@ struct SinkQueueJson {
     batch_ms: QuantilesJson,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Disk")]
 struct DiskJson {
     free_bytes: u64,
     floor_bytes: u64,
@@ -91,7 +102,8 @@ struct DiskJson {
 }
 
 /// A source's share of the disk.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SourceShare")]
 struct SourceJson {
     source: String,
     /// What was sent a day ago counts half.
@@ -117,13 +129,24 @@ impl DiskJson {
     }
 }
 
+/// Describes [`queues`].
+pub const QUEUES: Operation = Operation::new(
+    Group::Operate,
+    "getQueues",
+    "Show what is waiting at each stage and sink",
+)
+.about(
+    "How much is waiting, the age of the oldest, the throughput, why a sink receives no events, \
+         the space on the disk, and the state of retention.",
+);
+
 /// `GET /api/queues`: what is waiting at each stage and for each sink, and the throughput.
 pub async fn queues(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
     params: Params,
-) -> Result<JsonResponse, Problem> {
-    params.finish("none")?;
+) -> Result<JsonResponse<QueuesJson>, Problem> {
+    params.finish(QUEUES.query)?;
     let now_ms = app.clock.now_ms();
     let waiting = app.intake.in_flight.sums();
     let intake = StageJson {

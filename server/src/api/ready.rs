@@ -7,6 +7,12 @@ use http::StatusCode;
 
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Group, Operation};
+
+/// Describes [`ready`].
+pub const READY: Operation =
+    Operation::new(Group::Health, "isReady", "Whether the server accepts and processes events")
+        .problems(&["not_ready"]);
 
 /// `GET /readyz`: 200 while the server accepts and processes payloads.
 pub async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem> {

@@ -1,5 +1,6 @@
 //! An arrival that was refused, in the API's JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::event_json::{UserJson, event_id};
@@ -8,8 +9,9 @@ use super::timeline::Entry;
 use crate::store::RefusedEvent;
 
 /// An arrival that was refused: a duplicate or an invalid event.
-#[derive(Debug, Serialize)]
-pub(super) struct RefusedJson<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RefusedEvent")]
+pub struct RefusedJson<'a> {
     id: String,
     event_id: String,
     /// What could be read of an invalid event, cut to a few hundred bytes.
@@ -32,6 +34,7 @@ pub(super) struct RefusedJson<'a> {
     received: i64,
     payload: String,
     index: u32,
+    #[schemars(extend("enum" = ["duplicate", "invalid"]))]
     state: &'static str,
     reason: Option<&'a str>,
     detail: Option<&'a str>,

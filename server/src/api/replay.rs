@@ -3,49 +3,43 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::access::{Admin, Reader};
+use super::body_time::BodyTime;
 use super::cost::{Change, Summary};
-use super::json::{JsonBody, JsonResponse};
-use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
+use super::json::{DoneOrBegun, JsonBody, JsonResponse};
+use super::params::{invalid, invalid_value};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Group, Operation, RequestBody};
 use crate::store::{PayloadId, PayloadSpan, Replay, SpanCount};
 
 /// What to replay: the payloads received in a time range, or one payload.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ReplayRequest")]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
-    from: Option<Time>,
-    to: Option<Time>,
+    /// Payloads received from this time on.
+    from: Option<BodyTime>,
+    /// Payloads received before this time.
+    to: Option<BodyTime>,
+    /// The id of a payload.
+    #[schemars(extend("format" = "uuid"))]
     payload: Option<String>,
+    /// Only counts.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Milliseconds since 1970, or RFC 3339 text.
-#[derive(Debug, Deserialize)]
-#[serde(try_from = "serde_json::Value")]
-struct Time(i64);
+impl RequestBody for ReplayRequest {}
 
-impl TryFrom<serde_json::Value> for Time {
-    type Error = String;
-
-    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
-        let ms = match &value {
-            serde_json::Value::Number(ms) => ms.as_i64(),
-            serde_json::Value::String(text) => rfc3339_ms(text),
-            _ => None,
-        };
-        ms.map(Self).ok_or_else(|| format!("{value} is not {TIME}"))
-    }
-}
-
-#[derive(Serialize)]
-struct CountJson {
+/// How much a replay processes again.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ReplayCount")]
+pub struct CountJson {
     /// The replay that was started. Missing in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<i64>,
@@ -56,14 +50,18 @@ struct CountJson {
     has_more: bool,
 }
 
-#[derive(Serialize)]
-struct ReplaysJson {
+/// The most recent replays, the newest first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Replays")]
+pub struct ReplaysJson {
     replays: Vec<ReplayJson>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Replay")]
 struct ReplayJson {
     replay: i64,
+    #[schemars(extend("enum" = ["open", "ended"]))]
     state: &'static str,
     payloads: u64,
     rewritten: u64,
@@ -91,22 +89,40 @@ impl ReplayJson {
     }
 }
 
+/// Describes [`begin_replay`].
+pub const BEGIN_REPLAY: Operation = Operation::new(
+    Group::Operate,
+    "beginReplay",
+    "Process stored payloads again",
+)
+.about(
+    "Send `from` and a later `to`, which are times of receipt, or only `payload`. Rows keep \
+             their ids, and nothing is delivered twice. It continues after the answer, and \
+             `GET /api/replay` shows the progress.",
+)
+.body_example(r#"{"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z", "dry_run": true}"#)
+.problems(&["parameter_invalid"]);
+
+/// Describes [`replays`].
+pub const REPLAYS: Operation =
+    Operation::new(Group::Operate, "listReplays", "Show the progress of replays");
+
 /// `POST /api/replay`: starts a replay, or only counts in a dry run. Answers at once, and `GET`
 /// shows the progress.
 pub async fn begin_replay(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<ReplayRequest>,
-) -> Result<(StatusCode, JsonResponse), Problem> {
+) -> Result<DoneOrBegun<CountJson>, Problem> {
     let (span, dry_run) = (span(&request)?, request.dry_run);
     let SpanCount { payloads, events, has_more } = app.storage.archive.count(span).await?;
     let count = CountJson { replay: None, dry_run, payloads, events, has_more };
     if dry_run {
-        return Ok((StatusCode::OK, JsonResponse::new(&count)?));
+        return Ok(DoneOrBegun::Done(JsonResponse::new(&count)?));
     }
     let replay = app.storage.replays.begin(span, app.clock.now_ms()).await?;
     let begun = CountJson { replay: Some(replay.0), ..count };
-    Ok((StatusCode::ACCEPTED, JsonResponse::new(&begun)?))
+    Ok(DoneOrBegun::Begun(JsonResponse::new(&begun)?))
 }
 
 fn span(request: &ReplayRequest) -> Result<PayloadSpan, Problem> {
@@ -130,7 +146,7 @@ fn span(request: &ReplayRequest) -> Result<PayloadSpan, Problem> {
 pub async fn replays(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<ReplaysJson>, Problem> {
     let replays = app.storage.replays.list().await?;
     JsonResponse::new(&ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
 }

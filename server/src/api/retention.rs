@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Admin;
@@ -10,14 +11,17 @@ use super::cost::Change;
 use super::json::JsonResponse;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Group, Operation};
 use crate::retention::ClockGuard;
 use crate::system::supervisor::run_blocking;
 
 /// What retention does about the time.
-#[derive(Serialize)]
-pub(super) struct RetentionJson {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Retention")]
+pub struct RetentionJson {
     /// `running`, or `clock_in_doubt`: the clock differs from the last known time, so nothing is
     /// deleted by the clock's time.
+    #[schemars(extend("enum" = ["running", "clock_in_doubt"]))]
     state: &'static str,
     /// The time that it deletes by, once it is known.
     as_of: Option<i64>,
@@ -37,12 +41,18 @@ impl RetentionJson {
     }
 }
 
+/// Describes [`trust_clock`].
+pub const TRUST_CLOCK: Operation =
+    Operation::new(Group::Operate, "trustClock", "Say that the server's clock is right").about(
+        "Retention deletes by the clock again, although it differs much from the last known time.",
+    );
+
 /// `POST /api/retention/trust-clock`: an operator says that the server's clock is right, so that
 /// retention deletes by it again. It is on disk when the call returns.
 pub async fn trust_clock(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<RetentionJson>, Problem> {
     app.clock_guard.trust(app.clock.now_ms());
     let clock_guard = Arc::clone(&app.clock_guard);
     run_blocking(move || clock_guard.save_due())

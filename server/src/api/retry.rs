@@ -3,25 +3,32 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::access::Admin;
+use super::body_time::BodyTime;
 use super::cost::Change;
 use super::event::parse_ref;
-use super::json::{JsonResponse, SmallBody, read_object};
-use super::params::{TIME, invalid, invalid_value, rfc3339_ms};
+use super::json::{JsonBody, JsonResponse};
+use super::params::{invalid, invalid_value};
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
+use crate::openapi::{Group, Operation, RequestBody};
 use crate::store::{EventTrace, RETRY_MAX, RetryAsk, RowId};
 
 /// Longest time over which the attempts may be spread, in seconds.
 const OVER_S_MAX: u32 = 24 * 60 * 60;
 
 /// Which dead letters to retry, and how. A dead letter must match every field that is sent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "RetryRequest")]
+#[schemars(extend("anyOf" = [
+    {"required": ["sink"], "properties": {"sink": {"type": "string"}}},
+    {"required": ["event"], "properties": {"event": {"type": "string"}}},
+]))]
 #[serde(deny_unknown_fields)]
-struct RetryRequest {
+pub struct RetryRequest {
     /// The name of a sink.
     sink: Option<String>,
     /// The id of an event, in any of its forms.
@@ -29,18 +36,27 @@ struct RetryRequest {
     /// The reason of the last failure.
     reason: Option<String>,
     /// Received at this time or later: milliseconds since 1970, or RFC 3339 text.
-    from: Option<Value>,
+    from: Option<BodyTime>,
     /// Received before this time.
-    to: Option<Value>,
+    to: Option<BodyTime>,
     /// Spreads the attempts over this number of seconds.
+    #[schemars(range(max = 86_400))]
     over_s: Option<u32>,
     /// Only counts.
     #[serde(default)]
     dry_run: bool,
 }
 
-#[derive(Serialize)]
-struct RetriedJson {
+impl RequestBody for RetryRequest {
+    const CODE: &'static str = "parameter_invalid";
+    const EXPECTED: &'static str =
+        "a JSON object of sink, event, reason, from, to, over_s and dry_run";
+}
+
+/// How many deliveries were queued again.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RetriedDeliveries")]
+pub struct RetriedJson {
     /// Deliveries that were queued again, or would be.
     count: u64,
     /// Whether more match than one call retries.
@@ -48,18 +64,25 @@ struct RetriedJson {
     dry_run: bool,
 }
 
+/// Describes [`retry`].
+pub const RETRY: Operation = Operation::new(
+    Group::Operate,
+    "retryDeliveries",
+    "Retry dead letters",
+)
+.about(
+    "Queues dead letters again, at most 10,000 per call. `sink` or `event` is required. A dead \
+             letter must match every field that is sent.",
+)
+.body_example(r#"{"sink": "archive", "dry_run": true}"#)
+.problems(&["not_found"]);
+
 /// `POST /api/deliveries/retry`: queues dead letters again, at most 10,000 per call.
 pub async fn retry(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
-    body: SmallBody,
-) -> Result<JsonResponse, Problem> {
-    let request: RetryRequest = read_object(body.bytes()).map_err(|error| {
-        invalid(format!(
-            "the body is not a JSON object of sink, event, reason, from, to, over_s and dry_run: \
-             {error}"
-        ))
-    })?;
+    JsonBody(request): JsonBody<RetryRequest>,
+) -> Result<JsonResponse<RetriedJson>, Problem> {
     if request.sink.is_none() && request.event.is_none() {
         return Err(invalid("the body selects no dead letters: send `sink` or `event`".into()));
     }
@@ -76,8 +99,8 @@ pub async fn retry(
         sink: request.sink,
         event,
         reason: request.reason,
-        from_ms: time_ms("from", request.from.as_ref())?,
-        to_ms: time_ms("to", request.to.as_ref())?,
+        from_ms: request.from.map(|time| time.0),
+        to_ms: request.to.map(|time| time.0),
         over_ms: i64::from(over_s) * 1_000,
         now_ms: app.clock.now_ms(),
         dry_run: request.dry_run,
@@ -103,14 +126,4 @@ async fn find(app: &App, id: &str) -> Result<RowId, Problem> {
             quoted(id)
         ))),
     }
-}
-
-fn time_ms(name: &str, given: Option<&Value>) -> Result<Option<i64>, Problem> {
-    let Some(value) = given else { return Ok(None) };
-    let ms = match value {
-        Value::Number(ms) => ms.as_i64(),
-        Value::String(text) => rfc3339_ms(text),
-        _ => None,
-    };
-    ms.map(Some).ok_or_else(|| invalid_value(name, &value.to_string(), TIME))
 }

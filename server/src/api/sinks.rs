@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Admin;
@@ -11,14 +12,17 @@ use super::json::JsonResponse;
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::SinkRow;
 
 /// A sink in `/api/totals`. `waiting + sent + dead + dropped` is the number of all its deliveries.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Sink")]
 pub(super) struct SinkJson {
     kind: String,
     /// `running`, `resting` (its circuit is open), `stopped`, `paused`, or `gone` (no longer in the
     /// configuration).
+    #[schemars(extend("enum" = ["running", "resting", "stopped", "paused", "gone"]))]
     state: &'static str,
     /// Why it is resting or stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,11 +57,39 @@ impl SinkJson {
     }
 }
 
-#[derive(Serialize)]
-struct ChangedJson<'a> {
+/// Whether deliveries to a sink are paused.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SinkChange")]
+pub struct ChangedJson<'a> {
     sink: &'a str,
     paused: bool,
 }
+
+/// The name of a sink in a path.
+pub(super) const NAME: Param =
+    Param::new("name", Form::Text, "The name of the sink in the server's configuration")
+        .required()
+        .example("archive");
+
+/// Describes [`pause`].
+pub const PAUSE: Operation = Operation::new(
+    Group::Operate,
+    "pauseSink",
+    "Stop deliveries to a sink",
+)
+.about(
+    "Deliveries stop after the current batch. Events that are waiting stay queued, also when \
+             the server restarts.",
+)
+.part(NAME)
+.problems(&["not_found"]);
+
+/// Describes [`resume`].
+pub const RESUME: Operation =
+    Operation::new(Group::Operate, "resumeSink", "Continue deliveries to a sink")
+        .about("The sink was paused by a call, or stopped after an error that a person must fix.")
+        .part(NAME)
+        .problems(&["not_found"]);
 
 /// `POST /api/sinks/{name}/pause`: stops deliveries to a sink after the current batch. Its events
 /// stay queued, and it stays paused when the server restarts.
@@ -65,7 +97,7 @@ pub async fn pause(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
     PathText(name): PathText,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
     set_paused(&app, name, true).await
 }
 
@@ -74,11 +106,15 @@ pub async fn resume(
     _: Admin<Change>,
     State(app): State<Arc<App>>,
     PathText(name): PathText,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
     set_paused(&app, name, false).await
 }
 
-async fn set_paused(app: &App, name: String, paused: bool) -> Result<JsonResponse, Problem> {
+async fn set_paused(
+    app: &App,
+    name: String,
+    paused: bool,
+) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
     let now_ms = app.clock.now_ms();
     if app.storage.delivery_queue.pause_sink(name.clone(), paused, now_ms).await? {
         return JsonResponse::new(&ChangedJson { sink: &name, paused });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Admin;
@@ -12,9 +13,12 @@ use super::params::Params;
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
+use crate::openapi::{Form, Group, Operation, Param};
 
-#[derive(Serialize)]
-struct ForgottenJson {
+/// What no longer counts.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ForgottenNumbers")]
+pub struct ForgottenJson {
     /// Producers whose counts changed.
     producers: u64,
     /// Declared numbers that no longer count.
@@ -22,6 +26,19 @@ struct ForgottenJson {
     /// Missing numbers that no longer count.
     missing: u64,
 }
+
+/// Describes [`forget_source`].
+pub const FORGET_SOURCE: Operation = Operation::new(
+    Group::Operate,
+    "forgetSource",
+    "Forget what pages of a source claim",
+)
+.about(
+    "Numbers of this source's pages that have not arrived then count in no total. Stored events \
+             stay.",
+)
+.part(Param::new("name", Form::Text, "The name of the source").required().example("web"))
+.problems(&["not_found"]);
 
 /// `POST /api/sources/{name}/forget`: from now on, numbers of this source's producers that have not
 /// arrived count in no total. Events stay, and one that arrives again is still a duplicate. It is
@@ -31,8 +48,8 @@ pub async fn forget_source(
     State(app): State<Arc<App>>,
     PathText(source): PathText,
     params: Params,
-) -> Result<JsonResponse, Problem> {
-    params.finish("none")?;
+) -> Result<JsonResponse<ForgottenJson>, Problem> {
+    params.finish(FORGET_SOURCE.query)?;
     let known = app.storage.reader.sources().await?;
     if !known.iter().any(|it| it.source == source) {
         let names: Vec<&str> = known.iter().map(|it| it.source.as_str()).collect();

@@ -2,11 +2,39 @@
 //! the times of receipt that are read.
 
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::params::Params;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Param};
 use crate::store::{AHEAD_MS_MAX, Calendar, EventClock, EventFilter, LATE_MS_MAX};
+
+/// The parameters that select a time.
+pub(super) const SPAN: &[Param] = &[FROM, TO, ZONE, ON];
+/// `on`.
+pub(super) const ON: Param = Param::new(
+    "on",
+    Form::OneOf(&["received", "time"]),
+    "Whether `from` and `to` are times at which the server received events, or at which events \
+     happened",
+)
+.default("received");
+/// `from`.
+pub(super) const FROM: Param = Param::new(
+    "from",
+    Form::Time,
+    "From this time on: milliseconds since 1970, RFC 3339 text, or a day such as `2026-01-31`",
+);
+/// `to`.
+pub(super) const TO: Param = Param::new("to", Form::Time, "Before this time, written like `from`");
+/// `tz`.
+pub(super) const ZONE: Param = Param::new(
+    "tz",
+    Form::Text,
+    "The IANA time zone, such as `Europe/Zurich`, in which days begin",
+)
+.default("UTC");
 
 /// `from`, `to`, `on` and `tz`.
 #[derive(Debug)]
@@ -20,7 +48,8 @@ pub(super) struct Span {
 }
 
 /// The times of receipt that were read for a span of times at which events happened.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[schemars(rename = "ReceivedSpan")]
 pub(super) struct ReceivedJson {
     from: Option<i64>,
     to: Option<i64>,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
@@ -13,6 +14,7 @@ use super::event_json::Verbatim;
 use super::json::{JsonBody, JsonResponse};
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Group, Operation, RequestBody};
 use crate::store::{EventFilter, SqlError, SqlQuery, SqlTable, Week};
 
 /// Most rows of one answer.
@@ -23,19 +25,26 @@ const BYTES_MAX: usize = 8 * 1024 * 1024;
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The body of `POST /api/query`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "SqlRequest")]
 #[serde(deny_unknown_fields)]
 pub struct SqlRequest {
+    /// An SQL statement in the dialect of SQLite, which only reads.
+    #[schemars(length(min = 1, max = 65_536))]
     sql: String,
     /// Selects the weeks whose events the statement sees, in milliseconds since 1970. By default
     /// these are the newest ten.
     from: Option<i64>,
+    /// Where these weeks end.
     to: Option<i64>,
 }
 
-#[derive(Serialize)]
-struct TableJson<'a> {
+/// The rows of a statement.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SqlTable")]
+pub struct TableJson<'a> {
     columns: Vec<String>,
+    #[schemars(with = "Vec<Vec<serde_json::Value>>")]
     rows: Verbatim<'a>,
     /// Whether rows are missing, because an answer may not have more.
     truncated: bool,
@@ -43,13 +52,24 @@ struct TableJson<'a> {
     weeks: Vec<String>,
 }
 
+impl RequestBody for SqlRequest {}
+
+/// Describes [`query`].
+pub const QUERY: Operation = Operation::new(Group::Query, "query", "Query with SQL")
+    .about(
+        "Runs an SQL statement that only reads. Each runs in a process of its own, for at most 10 s and \
+         in 128 MiB of memory, and answers at most 10,000 rows in 8 MiB.",
+    )
+    .body_example(r#"{"sql": "SELECT name, count(*) AS events FROM events GROUP BY name"}"#)
+    .problems(&["sql_invalid", "sql_not_read_only", "sql_too_slow", "sql_too_large"]);
+
 /// `POST /api/query`: runs an SQL statement that only reads. Needs an admin token, because the
 /// statement can read almost every table.
 pub async fn query(
     _: Admin<Statement>,
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<SqlRequest>,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<TableJson<'static>>, Problem> {
     let SqlRequest { sql, from, to } = request;
     let filter = EventFilter { from_ms: from, to_ms: to, ..EventFilter::default() };
     let query =

@@ -1,14 +1,17 @@
 //! The timeline of an event.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::store::{DeliveryStep, RefusedEvent, Repeat, StoredEvent};
 
 /// One step in the timeline of an event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TimelineEntry")]
 pub(super) struct Entry {
     /// When it happened, in milliseconds since 1970, if that is known.
     at: Option<i64>,
+    #[schemars(extend("enum" = ["client", "intake", "process", "events", "deliver"]))]
     stage: &'static str,
     state: &'static str,
     /// The sink of a delivery.

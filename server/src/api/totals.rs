@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
@@ -14,19 +15,27 @@ use super::sinks::SinkJson;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusal_counts::{RefusalCounts, RefusalSums};
+use crate::openapi::{Group, Operation};
 use crate::store::SourceTotals;
 
-#[derive(Serialize)]
-struct TotalsJson {
+/// The counts of all events and deliveries.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Totals")]
+pub struct TotalsJson {
+    /// Sequence numbers that pages are known to have assigned.
     made: u64,
+    /// Events that arrived: `stored`, `duplicates` and `invalid` together.
     received: u64,
     stored: u64,
     /// Stored events that retention has deleted since.
     removed: u64,
     duplicates: u64,
     invalid: u64,
+    /// Assigned but not here yet, from pages that were heard from in the last 30 days.
     in_flight: u64,
+    /// Dropped by the page, which reported the number and the reason.
     declared: u64,
+    /// Assigned, never arrived, and never declared.
     lost: u64,
     queue: QueueJson,
     refused: RefusedRequestsJson,
@@ -36,7 +45,8 @@ struct TotalsJson {
 }
 
 /// The counts of one source's ledgers: `made = received + declared + missing`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SourceTotals")]
 struct SourceJson {
     producers: u64,
     made: u64,
@@ -47,7 +57,8 @@ struct SourceJson {
 }
 
 /// Payloads on disk that are not processed yet. Their events are in none of the counts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ProcessQueue")]
 struct QueueJson {
     depth: u64,
     events: u64,
@@ -62,7 +73,8 @@ struct QueueJson {
 }
 
 /// Requests to intake that were refused. Their events are in none of the other counts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RefusedRequests")]
 struct RefusedRequestsJson {
     /// When counting began: at the start of the server.
     since: i64,
@@ -77,13 +89,20 @@ impl RefusedRequestsJson {
     }
 }
 
+/// Describes [`totals`].
+pub const TOTALS: Operation =
+    Operation::new(Group::Query, "getTotals", "Count all events and deliveries").about(
+        "The counts of all time. `received` is `stored`, `duplicates` and `invalid` together. For \
+     numbered events, `made` is what was received, `declared`, `in_flight` and `lost` together.",
+    );
+
 /// `GET /api/totals`: the counts of all events and deliveries.
 pub async fn totals(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
     params: Params,
-) -> Result<JsonResponse, Problem> {
-    params.finish("none")?;
+) -> Result<JsonResponse<TotalsJson>, Problem> {
+    params.finish(TOTALS.query)?;
     let now_ms = app.clock.now_ms();
     // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = app.storage.payload_queue.backlog().await?;

@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
 use super::cost::Summary;
 use super::json::JsonResponse;
-use super::params::{Params, invalid, invalid_value};
+use super::params::{LIMIT, Params, invalid, invalid_value};
+use super::span::FROM;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::{Figure, Resolution, Rollup, TrendQuery, TrendRow};
 use crate::trends;
 use crate::trends::outlook::{Forecast, Outlook};
 
-#[derive(Serialize)]
-struct TrendsJson {
+/// The figures of the server over time.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Trends")]
+pub struct TrendsJson {
     resolution: &'static str,
     /// Newest first. A period without a sample is missing.
     periods: Vec<PeriodJson>,
@@ -27,14 +32,18 @@ struct TrendsJson {
     outlook: OutlookJson,
 }
 
-#[derive(Serialize)]
+/// A minute, an hour or a day.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TrendPeriod")]
 struct PeriodJson {
     begin: i64,
     /// By name. One that was not measured is missing.
     figures: BTreeMap<&'static str, RollupJson>,
 }
 
-#[derive(Serialize)]
+/// What a figure was in a period.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TrendFigure")]
 struct RollupJson {
     samples: u64,
     sum: i64,
@@ -44,7 +53,8 @@ struct RollupJson {
 }
 
 /// Where the disk heads.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Outlook")]
 pub(super) struct OutlookJson {
     /// When the free space reaches the floor.
     disk_full: ForecastJson,
@@ -56,7 +66,9 @@ pub(super) struct OutlookJson {
     events_bytes_per_day: Option<i64>,
 }
 
-#[derive(Serialize)]
+/// When something will happen.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Forecast")]
 struct ForecastJson {
     /// In days, to a tenth.
     days: Option<f64>,
@@ -103,19 +115,41 @@ impl PeriodJson {
     }
 }
 
+/// Describes [`trends`].
+pub const TRENDS: Operation =
+    Operation::new(Group::Operate, "getTrends", "The figures of the server over time")
+        .about(
+            "What the server recorded about itself once a minute, by minute (kept for 48 hours), hour (60 days) \
+             or day (5 years), newest first, and when the disk will be full.",
+        )
+        .query(&[&[RESOLUTION, FROM, TO, FIGURE, LIMIT]]);
+/// `resolution`.
+const RESOLUTION: Param =
+    Param::new("resolution", Form::OneOf(&["minute", "hour", "day"]), "How long each period is")
+        .default("hour");
+/// `to`.
+const TO: Param = Param::new(
+    "to",
+    Form::Time,
+    "Before this time, written like `from`. The `next` of a page continues after it",
+);
+/// `figure`.
+const FIGURE: Param =
+    Param::new("figure", Form::Text, "Only these figures: names, separated by commas");
+
 /// `GET /api/trends`: the server's own figures by minute, hour or day, and where the disk heads.
 pub async fn trends(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
     mut params: Params,
-) -> Result<JsonResponse, Problem> {
+) -> Result<JsonResponse<TrendsJson>, Problem> {
     let resolution = params.value("resolution", "minute, hour or day", Resolution::from_name)?;
     let resolution = resolution.unwrap_or(Resolution::Hour);
     let from_ms = params.time_ms("from", &TimeZone::UTC)?.unwrap_or(i64::MIN);
     let to_ms = params.time_ms("to", &TimeZone::UTC)?.unwrap_or(i64::MAX);
     let figures = params.text("figure").map(|text| wanted(&text)).transpose()?;
     let limit = params.limit()?;
-    params.finish("resolution, from, to, figure, limit")?;
+    params.finish(TRENDS.query)?;
     if from_ms > to_ms {
         return Err(invalid(format!(
             "`from` is {from_ms}, which is after `to`, {to_ms}: swap them"

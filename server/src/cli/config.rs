@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use clap::Subcommand;
 
 use crate::config::{self, Config};
+use crate::router;
 
 /// What to show of the configuration.
 #[derive(Debug, Subcommand)]
@@ -23,6 +24,9 @@ pub enum ConfigCommand {
     /// Print the reference of all settings, as Markdown
     #[command(after_help = "Examples:\n  lamplight config reference > configuration.md")]
     Reference,
+    /// Print the OpenAPI document of this version's HTTP API
+    #[command(hide = true)]
+    Openapi,
 }
 
 /// Writes what `command` asks for to `out`.
@@ -34,5 +38,6 @@ pub fn show(command: &ConfigCommand, out: &mut impl Write) -> io::Result<()> {
         ConfigCommand::Print(config) => config::print(&config.effective, out),
         ConfigCommand::Example => out.write_all(config::example().as_bytes()),
         ConfigCommand::Reference => out.write_all(config::reference().as_bytes()),
+        ConfigCommand::Openapi => writeln!(out, "{:#}", router::openapi()),
     }
 }

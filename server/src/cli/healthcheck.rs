@@ -49,7 +49,7 @@ pub async fn healthcheck(args: &HealthcheckArgs) -> Result<Outcome, CommandError
         None => configured(args)?,
     };
     let timeout = Duration::from_secs(args.timeout);
-    let client = http_client(args.ca_file.as_deref(), timeout)?;
+    let client = http_client(&address, args.ca_file.as_deref(), timeout)?;
     let path = if args.alive { "/healthz" } else { "/readyz" };
     let asked = async {
         let sent = client.get(address.join(path)).send().await;
@@ -78,7 +78,7 @@ pub async fn healthcheck(args: &HealthcheckArgs) -> Result<Outcome, CommandError
 fn configured(args: &HealthcheckArgs) -> Result<ServerAddress, CommandError> {
     let remote = RemoteArgs::default();
     let config = settings(&PlaceArgs { remote, data: None, config: args.config.clone() })?;
-    ServerAddress::of_listener(config.listen).ok_or_else(|| {
+    ServerAddress::configured(&config).ok_or_else(|| {
         CommandError::Failed(format!(
             "find the server: it is configured to listen on {}, whose port the system chooses. \
              Name its address with --url",

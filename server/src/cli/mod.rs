@@ -26,10 +26,10 @@ pub mod retry;
 pub mod serve;
 pub mod sinks;
 mod stray_secret;
-pub mod verify;
 pub mod tail;
 pub mod token;
 pub mod top;
+pub mod verify;
 pub mod welcome;
 
 pub use examples::{Example, examples};
@@ -55,12 +55,12 @@ use self::man::ManArgs;
 use self::query::QueryArgs;
 use self::replay::ReplayArgs;
 use self::restore::RestoreArgs;
-use self::verify::VerifyArgs;
 use self::retry::RetryArgs;
 use self::sinks::SinksCommand;
 use self::tail::TailArgs;
 use self::token::TokenCommand;
 use self::top::TopArgs;
+use self::verify::VerifyArgs;
 use crate::client::RemoteArgs;
 use crate::config::{Config, ConfigError, with_demo_data};
 

@@ -1,11 +1,12 @@
 //! The address of a running server.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use reqwest::Url;
 
 use super::ClientError;
+use crate::config::Config;
 
 /// The address of a running server: a scheme, a host, and perhaps a port and a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,29 +43,25 @@ impl ServerAddress {
         Ok(Self(url))
     }
 
-    /// The address at which this machine reaches a server that listens on `listen`. None if the
-    /// system chose its port.
-    pub fn of_listener(listen: SocketAddr) -> Option<Self> {
-        let ip = match listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        if listen.port() == 0 {
-            return None;
-        }
-        Url::parse(&format!("http://{}", SocketAddr::new(ip, listen.port()))).ok().map(Self)
+    /// The address at which this machine reaches the configured server. None if the system chooses
+    /// its port.
+    pub fn configured(config: &Config) -> Option<Self> {
+        Url::parse(&config.local_url()?).ok().map(Self)
     }
 
     /// Whether what is sent there can be read on the way: it is another machine, without TLS.
     pub fn is_exposed(&self) -> bool {
+        self.0.scheme() == "http" && !self.is_loopback()
+    }
+
+    /// Whether it is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let is_loopback = match ip {
+        match ip {
             Ok(ip) => ip.is_loopback(),
             Err(_) => host == "localhost" || host.ends_with(".localhost"),
-        };
-        self.0.scheme() == "http" && !is_loopback
+        }
     }
 
     /// Whether it is one of TLS.
@@ -110,20 +107,6 @@ mod tests {
         for text in ["", "ftp://a", "http://", "http://me:hunter2@a", "http://a?token=hunter2"] {
             let said = ServerAddress::parse(text).unwrap_err().to_string();
             assert!(!said.contains("hunter2"), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_server_that_listens_everywhere_is_reached_on_this_machine() {
-        for (listen, want) in [
-            ("127.0.0.1:1", Some("http://127.0.0.1:1")),
-            ("0.0.0.0:8787", Some("http://127.0.0.1:8787")),
-            ("[::]:8787", Some("http://[::1]:8787")),
-            ("192.0.2.1:80", Some("http://192.0.2.1")),
-            ("127.0.0.1:0", None),
-        ] {
-            let address = ServerAddress::of_listener(listen.parse().unwrap());
-            assert_eq!(address.map(|it| it.to_string()).as_deref(), want, "{listen}");
         }
     }
 

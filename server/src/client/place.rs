@@ -164,7 +164,7 @@ fn choose(
     }
     let has_token =
         tokens.variable.is_some() || tokens.file.is_some() || tokens.configured.is_some();
-    let address = ServerAddress::of_listener(config.listen);
+    let address = ServerAddress::configured(&config);
     let opened = DataDir::open_existing(&config.data);
     let place = match opened {
         Ok(dir) if matches!(need, Need::Live(_)) && args.data.is_none() => {

@@ -304,3 +304,20 @@ fn a_misspelled_variable_is_named_with_the_nearest_right_one() {
         assert_eq!(said(name), None, "{name}");
     }
 }
+
+#[test]
+fn programs_on_this_machine_reach_a_server_that_listens_everywhere() {
+    let tls = "tls_cert = '/c'\ntls_key = '/k'";
+    for (toml, listen, want) in [
+        ("", "127.0.0.1:1", Some("http://127.0.0.1:1")),
+        ("", "0.0.0.0:8787", Some("http://127.0.0.1:8787")),
+        ("", "[::]:8787", Some("http://[::1]:8787")),
+        ("", ":8787,192.0.2.1:80", Some("http://127.0.0.1:8787")),
+        ("", "localhost:8787", Some("http://127.0.0.1:8787")),
+        (tls, "example.com:443", Some("https://example.com:443")),
+        ("", "127.0.0.1:0", None),
+    ] {
+        let config = resolve(toml, &["--listen", listen]);
+        assert_eq!(config.local_url().as_deref(), want, "{listen}");
+    }
+}

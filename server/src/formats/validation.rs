@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::{Difference, Differences, Event, EventIdentity};
 use lamplight_wire::json;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -23,9 +24,12 @@ pub struct Validation {
     pub json: Vec<u8>,
 }
 
-#[derive(Serialize)]
-struct ValidationJson<'a> {
+/// What would become of the events of a body.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Validation")]
+pub struct ValidationJson<'a> {
     /// Never `OK`, so that no client takes the events for stored.
+    #[schemars(extend("const" = "validated"))]
     status: &'static str,
     stored: usize,
     duplicates: usize,
@@ -33,13 +37,15 @@ struct ValidationJson<'a> {
     events: Vec<EventJson<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ValidatedEvent")]
 struct EventJson<'a> {
     index: usize,
     /// The id that the client gave it, or `<producer>-<seq>`.
     id: Option<String>,
     name: Option<&'a str>,
     r#type: Option<&'static str>,
+    #[schemars(extend("enum" = ["stored", "duplicate", "invalid"]))]
     state: &'static str,
     reason: Option<&'static str>,
     detail: Option<&'a str>,
@@ -51,10 +57,13 @@ struct EventJson<'a> {
     replaced: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChangedMember")]
 struct ChangeJson<'a> {
     member: &'static str,
+    #[schemars(with = "serde_json::Value")]
     sent: Option<&'a RawValue>,
+    #[schemars(with = "serde_json::Value")]
     stored: Option<&'a RawValue>,
 }
 

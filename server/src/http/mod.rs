@@ -1,8 +1,8 @@
 //! HTTP for all routes: connections and their timeouts, credentials, request ids, errors as problem
 //! documents, cross-origin requests, and the state of a shutdown.
 
-pub mod answers;
 mod answer_body;
+pub mod answers;
 pub mod api_origins;
 pub mod body;
 mod caught_panic;

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An error answer.
@@ -25,13 +26,21 @@ pub struct Problem {
     pub cause: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Json<'a> {
+/// A problem document (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct ProblemJson<'a> {
+    /// `urn:lamplight:problem:` and the code.
     r#type: String,
+    /// The name of the status.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// What happened, why, and what to do next. For people.
     detail: &'a str,
+    /// The kind of problem. For programs.
     code: &'a str,
+    /// The id of the request, under which the server's log shows more.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
@@ -84,7 +93,7 @@ impl Problem {
 
     /// The text of the body.
     pub(super) fn json(&self, request_id: Option<&str>) -> String {
-        let json = Json {
+        let json = ProblemJson {
             r#type: format!("urn:lamplight:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Problem"),
             status: self.status.as_u16(),

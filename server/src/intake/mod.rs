@@ -29,6 +29,7 @@ use crate::metrics::intake::AcceptedBytes;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
 mod client_info;
+mod description;
 mod dry_run;
 mod origin;
 mod refusal;
@@ -36,6 +37,11 @@ mod source_shares;
 mod state;
 
 pub use client_info::{ClientInfoPolicy, ClientNetwork};
+use description::AcceptedJson;
+pub use description::{
+    EVENTS, LOGS, PREFLIGHT_EVENTS, PREFLIGHT_LOGS, describe_events, describe_logs,
+    describe_preflight,
+};
 use refusal::Refusal;
 use source_shares::disk_bytes;
 pub use source_shares::{SourceShare, SourceShares};
@@ -133,7 +139,8 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
     let bytes = AcceptedBytes { body: body_bytes, decompressed: u64::from(size.bytes) };
     let events = u64::from(size.events);
     state.metrics.record(events, bytes, begun.elapsed(), state.clock.now_ms());
-    Ok(format!(r#"{{"status":"OK","payload":"{id}","events":{}}}"#, size.events).into_bytes())
+    let accepted = AcceptedJson { status: "OK", payload: id.to_string(), events: size.events };
+    Ok(serde_json::to_vec(&accepted).unwrap_or_default())
 }
 
 fn check_key(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Arc<HeldKey>, Refusal> {

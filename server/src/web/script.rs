@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use rust_embed::RustEmbed;
 
 use crate::http::problem::Problem;
+use crate::openapi::{Form, Group, Operation, Param, Shape};
 
 #[derive(RustEmbed)]
 #[folder = "../npm/served"]
@@ -32,6 +33,42 @@ const DEBUG: &str = "lamplight-debug.js";
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 /// A browser may reuse the script for an hour, and for a day while it fetches the current one.
 const CACHE: &str = "public, max-age=3600, stale-while-revalidate=86400";
+
+const BUILD: &[&[Param]] = &[&[Param::new(
+    "build",
+    Form::Pattern("^[0-9a-f]{16}$"),
+    "The build of the script that loads it",
+)
+.required()]];
+
+/// Describes [`script`].
+pub const SCRIPT: Operation =
+    Operation::new(Group::Browser, "getScript", "The SDK as a script, for pages without a bundler")
+        .problems(&["script_not_built"]);
+/// Describes [`full`].
+pub const FULL_CLIENT: Operation =
+    Operation::new(Group::Browser, "getFullClient", "The full client, which the script loads")
+        .query(BUILD)
+        .problems(&["not_found", "script_not_built"]);
+/// Describes [`translated`].
+pub const TRANSLATED_CLIENT: Operation = Operation::new(
+    Group::Browser,
+    "getTranslatedClient",
+    "The client for pages that forbid WebAssembly",
+)
+.query(BUILD)
+.problems(&["not_found", "script_not_built"]);
+/// Describes [`debug`].
+pub const WARNINGS: Operation =
+    Operation::new(Group::Browser, "getWarnings", "Warnings about mistakes, for developers")
+        .query(BUILD)
+        .problems(&["not_found", "script_not_built"]);
+
+/// What all scripts are answered with.
+pub fn describe(shape: &mut Shape<'_>) {
+    shape.answer_text("text/javascript", "The script");
+    shape.answer_empty(StatusCode::NOT_MODIFIED, "The client has this version already");
+}
 
 /// Whether the script is embedded in this binary.
 pub fn is_built() -> bool {

@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use described::Seen;
+
+pub(crate) mod described;
+
 pub(crate) const WRITE_KEY: &str = "wk_test_write_key";
 pub(crate) const SECRET_KEY: &str = "sk_test_secret_key_long";
 pub(crate) const ADMIN_TOKEN: &str = "at_test_admin_token_long";
@@ -34,6 +38,12 @@ pub(crate) struct Reply {
 impl Reply {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    /// Checks that the document describes this answer.
+    pub(crate) fn check(&self, method: &str, target: &str) {
+        let (status, content_type) = (self.status, self.header("content-type"));
+        described::check(Seen { method, target, status, content_type, body: &self.text });
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -109,11 +119,12 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        reply(request.call().unwrap())
+        self.described("GET", path, reply(request.call().unwrap()))
     }
 
     pub(crate) fn options(&self, path: &str) -> Reply {
-        reply(self.agent.options(format!("{}{path}", self.url)).call().unwrap())
+        let answer = self.agent.options(format!("{}{path}", self.url)).call();
+        self.described("OPTIONS", path, reply(answer.unwrap()))
     }
 
     pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
@@ -138,7 +149,7 @@ impl Server {
         } else {
             self.agent.run(request.body(body).unwrap())
         };
-        reply(reply_of.unwrap())
+        self.described(method, path, reply(reply_of.unwrap()))
     }
 
     pub(crate) fn try_post(
@@ -151,7 +162,20 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        request.send(body).map(reply)
+        request.send(body).map(|answer| self.described("POST", path, reply(answer)))
+    }
+
+    /// Whether it is a demo, which has addresses that are not in the document.
+    pub(crate) fn is_demo(&self) -> bool {
+        self.output.contains("/demo/")
+    }
+
+    /// Checks that the document describes an answer.
+    fn described(&self, method: &str, target: &str, reply: Reply) -> Reply {
+        if !self.is_demo() {
+            reply.check(method, target);
+        }
+        reply
     }
 
     /// Sends events the way a page does.

@@ -14,10 +14,13 @@ use super::faults::Inside;
 use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY};
 
 /// Paths that need neither a key nor a token under `lamplight serve`.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 10] = [
     "/",
     "/healthz",
     "/readyz",
+    "/openapi.json",
+    "/api/docs",
+    "/api/docs/style.css",
     "/lamplight.js",
     "/lamplight-full.js",
     "/lamplight-translated.js",
@@ -133,7 +136,7 @@ fn a_connection_stays_usable_after_a_refusal_whose_body_arrives_late() {
 }
 
 /// Every path of a router, as axum's `Debug` output lists them.
-fn paths(router: &axum::Router) -> BTreeSet<String> {
+pub(super) fn paths(router: &axum::Router) -> BTreeSet<String> {
     let text = format!("{router:?}");
     let quoted = text.split('"').skip(1).step_by(2);
     // axum also lists the path of its own fallback, which answers 404.

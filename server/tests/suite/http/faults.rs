@@ -71,13 +71,18 @@ impl Inside {
 
     pub(super) fn send(&self, body: &str) -> Reply {
         let url = format!("{}/v1/events?key={WRITE_KEY}", self.url);
-        reply(agent().post(url).header("content-type", "text/plain").send(body).unwrap())
+        let reply =
+            reply(agent().post(url).header("content-type", "text/plain").send(body).unwrap());
+        reply.check("POST", "/v1/events");
+        reply
     }
 
     fn read(&self, path: &str) -> Reply {
         let bearer = format!("Bearer {ADMIN_TOKEN}");
         let url = format!("{}{path}", self.url);
-        reply(agent().get(url).header("authorization", bearer).call().unwrap())
+        let reply = reply(agent().get(url).header("authorization", bearer).call().unwrap());
+        reply.check("GET", path);
+        reply
     }
 }
 

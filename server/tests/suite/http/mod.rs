@@ -24,6 +24,7 @@ mod logging;
 mod metrics;
 mod odd_json;
 mod odd_requests;
+mod openapi;
 mod panics;
 mod places;
 mod proxied;

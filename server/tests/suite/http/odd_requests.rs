@@ -9,6 +9,7 @@ use lamplight_server::router;
 use serde_json::Value;
 
 use super::bodies::{answer, ask};
+use crate::harness::described::{self, Seen};
 use crate::harness::{ADMIN_TOKEN, Server, WRITE_KEY};
 
 const METHODS: [&str; 10] =
@@ -128,7 +129,15 @@ impl Client<'_> {
         };
         let closes = answer.0.contains("connection: close") || method == "HEAD";
         self.stream = (!closes && !target.starts_with("/api/live")).then_some(stream);
-        check(&what, method, &answer)
+        let status = check(&what, method, &answer);
+        if !self.server.is_demo() {
+            let (head, body) = &answer;
+            let content_type = head.split("\r\n").find_map(|it| it.strip_prefix("content-type: "));
+            // Only the head of an endless answer was read.
+            let body = if target.starts_with("/api/live") && status < 400 { "" } else { body };
+            described::check(Seen { method, target, status, content_type, body });
+        }
+        status
     }
 }
 

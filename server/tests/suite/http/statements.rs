@@ -74,6 +74,16 @@ fn the_statement_of_a_client_that_disconnects_is_stopped() {
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
+#[test]
+fn a_text_without_a_statement_is_refused_and_the_answer_says_why() {
+    let (_dir, server) = server();
+    for sql in ["", " \n", ";", "-- nothing", "/* nothing */"] {
+        let reply = query(&server, sql);
+        assert_eq!((reply.status, reply.problem().as_str()), (400, "sql_invalid"), "{sql}");
+        assert!(reply.text.contains("the text has no statement: send one"), "{sql}: {reply:?}");
+    }
+}
+
 /// The processes that run statements for `server`.
 #[cfg(target_os = "linux")]
 fn processes(server: &Server) -> Vec<u32> {

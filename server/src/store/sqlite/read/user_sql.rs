@@ -89,6 +89,10 @@ fn refusal(error: &rusqlite::Error) -> SqlError {
         Some(ErrorCode::AuthorizationForStatementDenied | ErrorCode::ReadOnly) => {
             SqlError::NotReadOnly
         }
+        // SQLite makes no statement of a text without one, and then misuses what it does not have.
+        Some(ErrorCode::ApiMisuse) => SqlError::Invalid(
+            "the text has no statement: send one that reads, such as SELECT 1".to_owned(),
+        ),
         Some(ErrorCode::OutOfMemory) => SqlError::TooMuchMemory,
         // The only files that a statement opens or writes are temporary ones.
         Some(ErrorCode::CannotOpen | ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {

@@ -1,0 +1,171 @@
+//! What the types of a handler tell: the body it takes, the answers it gives, and who may call.
+
+use http::StatusCode;
+use schemars::generate::{Contract, SchemaSettings};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::http::problem::Problem;
+
+/// Adds to a shape what a handler has.
+pub type Describe = fn(&mut Shape<'_>);
+
+/// The body, the answers and the caller of one operation.
+#[derive(Debug)]
+pub struct Shape<'a> {
+    schemas: &'a mut Schemas,
+    pub(super) guard: Guard,
+    /// What a call costs, if it costs a place.
+    pub(super) cost: Option<String>,
+    /// The media types of the body, and its schema.
+    pub(super) body: Option<(&'static [&'static str], Value)>,
+    pub(super) answers: Vec<Answer>,
+    pub(super) problems: Vec<&'static str>,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// Anyone.
+    #[default]
+    Nobody,
+    /// Who has an admin or viewer token.
+    ReaderToken,
+    /// Who has an admin token.
+    AdminToken,
+    /// Who has a write key.
+    WriteKey,
+    /// Who has a secret key.
+    SecretKey,
+}
+
+/// An answer that is no problem.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) meaning: &'static str,
+    /// The media type, and the schema. Without them, the answer has no body.
+    pub(super) content: Option<(&'static str, Value)>,
+}
+
+/// The schemas of a document.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    /// Of what the server reads.
+    read: SchemaGenerator,
+    /// Of what it writes, where a member without a value can still be required.
+    written: SchemaGenerator,
+}
+
+impl Default for Schemas {
+    fn default() -> Self {
+        let of = |contract| {
+            let mut settings = SchemaSettings::draft2020_12();
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+            settings.contract = contract;
+            settings.into_generator()
+        };
+        Self { read: of(Contract::Deserialize), written: of(Contract::Serialize) }
+    }
+}
+
+impl Schemas {
+    /// All schemas that have a name.
+    pub(super) fn named(mut self) -> Map<String, Value> {
+        let mut named = self.read.take_definitions(true);
+        named.extend(self.written.take_definitions(true));
+        named
+    }
+
+    /// The schema of something that the server writes.
+    pub(super) fn written<T: JsonSchema>(&mut self) -> Value {
+        self.written.subschema_for::<T>().to_value()
+    }
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn new(schemas: &'a mut Schemas) -> Self {
+        Self {
+            schemas,
+            guard: Guard::default(),
+            cost: None,
+            body: None,
+            answers: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Says who may call.
+    pub fn guard(&mut self, guard: Guard) {
+        self.guard = guard;
+    }
+
+    /// Says which places a call takes.
+    pub fn cost(&mut self, class: &impl std::fmt::Debug) {
+        self.cost = Some(format!("{class:?}").to_lowercase());
+    }
+
+    /// Adds problems by their codes.
+    pub fn problems(&mut self, codes: &[&'static str]) {
+        self.problems.extend(codes);
+    }
+
+    /// The body is a `T` in JSON.
+    pub fn body<T: RequestBody>(&mut self) {
+        let schema = self.schemas.read.subschema_for::<T>().to_value();
+        self.body = Some((&["application/json"], schema));
+        self.problems.push(T::CODE);
+    }
+
+    /// The body is of one of these media types, and has this schema.
+    pub fn body_of(&mut self, media: &'static [&'static str], schema: Value) {
+        self.body = Some((media, schema));
+    }
+
+    /// Answers a `T` in JSON.
+    pub fn answer<T: JsonSchema>(&mut self, status: StatusCode, meaning: &'static str) {
+        let schema = self.schemas.written::<T>();
+        let content = Some(("application/json", schema));
+        self.answers.push(Answer { status, meaning, content });
+    }
+
+    /// Answers an `A` or a `B` in JSON.
+    pub fn answer_either<A: JsonSchema, B: JsonSchema>(&mut self, meaning: &'static str) {
+        let schema = json!({"anyOf": [self.schemas.written::<A>(), self.schemas.written::<B>()]});
+        let content = Some(("application/json", schema));
+        self.answers.push(Answer { status: StatusCode::OK, meaning, content });
+    }
+
+    /// Answers text of this media type.
+    pub fn answer_text(&mut self, media: &'static str, meaning: &'static str) {
+        let content = Some((media, json!({"type": "string"})));
+        self.answers.push(Answer { status: StatusCode::OK, meaning, content });
+    }
+
+    /// Answers without a body.
+    pub fn answer_empty(&mut self, status: StatusCode, meaning: &'static str) {
+        self.answers.push(Answer { status, meaning, content: None });
+    }
+}
+
+/// What a handler returns, so that its answers can be described.
+pub trait Answered {
+    /// Adds the answers.
+    fn describe(shape: &mut Shape<'_>);
+}
+
+impl<T: Answered> Answered for Result<T, Problem> {
+    fn describe(shape: &mut Shape<'_>) {
+        T::describe(shape);
+    }
+}
+
+/// A JSON object that a handler takes as its body.
+pub trait RequestBody: DeserializeOwned + JsonSchema {
+    /// The code of the problem when the body is no such object.
+    const CODE: &'static str = "body_invalid";
+    /// What the body should have been, for the text of that problem.
+    const EXPECTED: &'static str = "the JSON object that this call expects";
+}
