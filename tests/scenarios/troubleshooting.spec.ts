@@ -59,26 +59,34 @@ test('the console says what the page says when the server or the policy refuses'
   }
 })
 
-test('a blocked request, an offline browser and a full server look as the page says', async ({
-  context,
-  faultProxy,
-  openBehindProxy,
-}) => {
+test('a blocked request and an offline browser look as the page says', async ({ context, openBehindProxy }) => {
   const tab = await openBehindProxy()
   const warnings = warningsOf(tab.page)
+  const queued = () => tab.page.evaluate(() => window.lamplight.stats().queued)
   await tab.page.route('**/v1/events*', (route) => route.abort('blockedbyclient'))
   await tab.track('blocked')
-  await expect.poll(() => warnings.length).toBe(1)
-  await tab.page.unroute('**/v1/events*')
+  await expect.poll(() => warnings.join()).toContain('no answer from')
   await context.setOffline(true)
+  await tab.page.unroute('**/v1/events*')
   await tab.track('offline')
-  expect(await tab.page.evaluate(() => window.lamplight.stats().queued)).toBe(2)
+  expect(await queued()).toBe(2)
   await context.setOffline(false)
-  faultProxy.behaviour = { status: 503, headers: { 'retry-after': '1' }, body: '{"code":"disk_low"}' }
-  await expect.poll(() => warnings.length).toBe(2)
+  await expect.poll(queued).toBe(0)
   expectQuoted(warnings)
+})
+
+test('a server that cannot store looks as the page says', async ({ faultProxy, openBehindProxy }) => {
+  const tab = await openBehindProxy()
+  const warnings = warningsOf(tab.page)
+  const queued = () => tab.page.evaluate(() => window.lamplight.stats().queued)
+  await tab.track('stored')
+  await expect.poll(queued).toBe(0)
+  faultProxy.behaviour = { status: 503, headers: { 'retry-after': '1' }, body: '{"code":"disk_low"}' }
+  await tab.track('waiting')
+  await expect.poll(() => warnings.length).toBe(1)
   faultProxy.behaviour = 'forward'
-  await expect.poll(() => tab.page.evaluate(() => window.lamplight.stats().queued)).toBe(0)
+  await expect.poll(queued).toBe(0)
+  expectQuoted(warnings)
 })
 
 test('track returns the reasons that the page explains', async ({ page, server, site }) => {
