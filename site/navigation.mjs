@@ -6,6 +6,7 @@ export const groups = [
     title: 'Start',
     pages: [
       ['README.md', 'The first event'],
+      ['docs/install.md', 'Installing'],
       ['npm/README.md', 'The package'],
       ['docs/frameworks.md', 'Frameworks'],
       ['docs/csp.md', 'Content Security Policy'],
@@ -38,6 +39,11 @@ export const groups = [
     pages: [
       ['docs/operate.md', 'Running the server'],
       ['docs/configuration.md', 'Configuration'],
+      ['docs/metrics.md', 'Metrics'],
+      ['docs/trends-and-alerts.md', 'Trends and alerts'],
+      ['docs/backup.md', 'Backup'],
+      ['docs/tls.md', 'TLS'],
+      ['docs/commands.md', 'Commands'],
       ['docs/proxies-and-blockers.md', 'Proxies and blockers'],
       ['SECURITY.md', 'Security'],
     ],
