@@ -112,6 +112,8 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(within::<u64>(until, std::future::pending()).await, None);
         assert_eq!(within::<u64>(until, std::future::pending()).await, None);
-        assert_eq!(begun.elapsed(), READ_MAX, "all readings together");
+        // Timers are rounded up to whole milliseconds.
+        let limits = READ_MAX..READ_MAX + Duration::from_millis(2);
+        assert!(limits.contains(&begun.elapsed()), "all readings together");
     }
 }
