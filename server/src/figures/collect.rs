@@ -12,6 +12,7 @@ use super::{
 };
 use crate::api;
 use crate::app::App;
+use crate::metrics::sink::SinkMetrics;
 use crate::store::{Database, SinkRow, StoreError};
 use crate::system::data_files::DataFiles;
 use crate::system::process_usage::ProcessUsage;
@@ -91,7 +92,7 @@ fn sink(app: &App, row: SinkRow, now_ms: i64) -> SinkFigures {
         row,
         state,
         batches: metrics.map(|it| it.throughput.since_start()).unwrap_or_default(),
-        attempts: metrics.map(|it| it.sums()).unwrap_or_default(),
+        attempts: metrics.map(SinkMetrics::sums).unwrap_or_default(),
     }
 }
 
