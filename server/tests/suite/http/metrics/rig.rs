@@ -52,7 +52,7 @@ fn refusing_receiver() -> String {
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut request = Vec::new();
-            let mut bytes = [0; 64 * 1024];
+            let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = stream.read(&mut bytes) {
                 request.extend_from_slice(&bytes[..count]);
                 let text = String::from_utf8_lossy(&request);
