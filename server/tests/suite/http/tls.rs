@@ -289,10 +289,10 @@ fn a_live_view_works_over_both_versions_of_http() {
         let mut text = String::new();
         let mut read = |text: &mut String, end: &str| {
             while !text.contains(end) {
-                let mut part = [0; 4096];
-                let read = out.read(&mut part).unwrap();
+                let mut bytes = [0; 4096];
+                let read = out.read(&mut bytes).unwrap();
                 assert!(read > 0, "{version}: it ended after {text}");
-                text.push_str(&String::from_utf8_lossy(&part[..read]));
+                text.push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
         };
         read(&mut text, "retry: ");
