@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::outcome::{CommandError, Outcome};
-use crate::client::{PlaceArgs, RemoteArgs, ServerAddress, http_client, settings, unreachable};
+use crate::client::{PlaceArgs, RemoteArgs, ServerAddress, settings, unreachable, without_secrets};
 use crate::terminal::Output;
 
 const EXAMPLES: &str = "\
@@ -49,7 +49,7 @@ pub async fn healthcheck(args: &HealthcheckArgs) -> Result<Outcome, CommandError
         None => configured(args)?,
     };
     let timeout = Duration::from_secs(args.timeout);
-    let client = http_client(&address, args.ca_file.as_deref(), timeout)?;
+    let client = without_secrets(&address, args.ca_file.as_deref(), timeout)?;
     let path = if args.alive { "/healthz" } else { "/readyz" };
     let asked = async {
         let sent = client.get(address.join(path)).send().await;

@@ -19,7 +19,7 @@ pub use answer::{Answer, Chunks};
 pub use error::ClientError;
 pub use in_process::Directory;
 pub use over_http::RemoteServer;
-pub(crate) use over_http::{client as http_client, unreachable};
+pub(crate) use over_http::{unreachable, without_secrets};
 pub(crate) use place::settings;
 pub use place::{Need, Place, PlaceArgs, RemoteArgs, open};
 pub use token::{Token, TokenSource};

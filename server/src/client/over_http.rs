@@ -36,7 +36,7 @@ impl RemoteServer {
         token: Token,
         ca_file: Option<&Path>,
     ) -> Result<Self, ClientError> {
-        Ok(Self { client: client(&address, ca_file, SILENCE_MAX)?, address, token })
+        Ok(Self { client: builder(ca_file, SILENCE_MAX)?.build().map_err(unbuilt)?, address, token })
     }
 
     /// Its address.
@@ -61,15 +61,29 @@ impl RemoteServer {
     }
 }
 
-/// An HTTP client for `address` that waits `silence_max` for each part of an answer.
+/// An HTTP client for requests without secrets to `address`.
 ///
 /// A connection that does not leave the machine needs no certificate for its address, which no
 /// authority gives. With `ca_file`, it is verified, too.
-pub(crate) fn client(
+///
+/// # Errors
+/// [`ClientError`].
+pub(crate) fn without_secrets(
     address: &ServerAddress,
     ca_file: Option<&Path>,
     silence_max: Duration,
 ) -> Result<reqwest::Client, ClientError> {
+    builder(ca_file, silence_max)?
+        .danger_accept_invalid_certs(ca_file.is_none() && address.is_loopback())
+        .build()
+        .map_err(unbuilt)
+}
+
+/// What builds an HTTP client that waits `silence_max` for each part of an answer.
+fn builder(
+    ca_file: Option<&Path>,
+    silence_max: Duration,
+) -> Result<reqwest::ClientBuilder, ClientError> {
     let mut builder = reqwest::Client::builder();
     if let Some(path) = ca_file {
         let failed = |why: String| ClientError::Certificates { path: path.to_owned(), why };
@@ -80,15 +94,17 @@ pub(crate) fn client(
         }
         builder = found.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
     }
-    builder
-        .danger_accept_invalid_certs(ca_file.is_none() && address.is_loopback())
+    Ok(builder
         .redirect(Policy::none())
         .no_proxy()
         .connect_timeout(CONNECT.min(silence_max))
         .read_timeout(silence_max)
-        .user_agent(concat!("lamplight/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| ClientError::Client(why(&error)))
+        .user_agent(concat!("lamplight/", env!("CARGO_PKG_VERSION"))))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unbuilt(error: reqwest::Error) -> ClientError {
+    ClientError::Client(why(&error))
 }
 
 /// What to say when a request got no answer.

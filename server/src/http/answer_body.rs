@@ -104,7 +104,7 @@ mod tests {
         let patience = Patience { slack: Duration::from_secs(30), bytes_per_s_min: 10 };
         let answers = UnreadAnswers::new(patience);
         for length in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
-            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            let bytes: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
             let held = (Requests::default().begin().0, place.begin().unwrap());
             let mut body = AnswerBody::http2(Body::from(bytes.clone()), answers.begin(held));
             let mut collected = Vec::new();

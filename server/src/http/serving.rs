@@ -361,7 +361,7 @@ mod tests {
         let unread = async |requests: &Requests, unread: &UnreadAnswers| {
             let answer = unread.begin(requests.begin());
             let piece = answer.piece(Bytes::from_static(b"0"));
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             drop(piece);
         };
         let (_, must_end) = ends(unread).await;

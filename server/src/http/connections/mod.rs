@@ -110,12 +110,11 @@ impl Place {
     /// A request has arrived on the connection.
     pub(super) fn begin(&self) -> Result<CountedRequest, NotCounted> {
         let busy = self.connection.begin().ok_or(NotCounted::GaveWay)?;
-        let extra = match busy.is_first {
-            true => None,
-            false => {
-                let extra = self.connections.try_extra(self.peer, self.connection.address);
-                Some(extra.map_err(NotCounted::TooMany)?)
-            }
+        let extra = if busy.is_first {
+            None
+        } else {
+            let extra = self.connections.try_extra(self.peer, self.connection.address);
+            Some(extra.map_err(NotCounted::TooMany)?)
         };
         Ok(CountedRequest { _busy: busy, _extra: extra })
     }

@@ -196,11 +196,11 @@ async fn connections_that_have_ended_make_no_room_a_second_time() {
     wait_ms(2_000).await;
     // All of them are found, and one of them gives way.
     let mut busy = vec![admit(&connections, "203.0.113.9").await.unwrap()];
-    busy[0].connection.begin().map(std::mem::forget);
+    let mut requests = vec![busy[0].connection.begin()];
     idle.clear();
     for _ in 0..LIMIT / 8 {
         let Some(place) = admit(&connections, "203.0.113.9").await else { break };
-        place.connection.begin().map(std::mem::forget);
+        requests.push(place.connection.begin());
         busy.push(place);
     }
     assert_eq!(busy.len(), LIMIT / 8);

@@ -73,6 +73,7 @@ fn check_regular(metadata: &std::fs::Metadata) -> io::Result<()> {
 }
 
 #[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "other systems have none")]
 fn mode(metadata: &std::fs::Metadata) -> Option<u32> {
     Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777)
 }

@@ -70,8 +70,8 @@ fn what_is_wrong_with_the_files_is_said_with_the_remedy() {
     let ((cert, key), (other_cert, _)) = (made(), made());
     let cut = |text: &str| text[..text.len() / 2].to_owned();
     for (cert, key, wants) in [
-        (&cert, &"".to_owned(), &["private key ", "key.pem", "holds no private key"][..]),
-        (&"".to_owned(), &key, &["certificate ", "cert.pem", "holds no certificate"]),
+        (&cert, &String::new(), &["private key ", "key.pem", "holds no private key"][..]),
+        (&String::new(), &key, &["certificate ", "cert.pem", "holds no certificate"]),
         (&key, &cert, &["cert.pem", "may be swapped"]),
         (&cert, &cert, &["key.pem", "may be swapped"]),
         (&other_cert, &key, &["key.pem", "does not belong to the certificate in", "cert.pem"]),

@@ -195,7 +195,10 @@ fn a_backup_that_finds_no_space_leaves_nothing() {
 
 /// The commands in a text, from the word `lamplight` on.
 fn commands_in(text: &str) -> Vec<&str> {
-    let is_code = |line: &&str| line.starts_with("    ") || line.starts_with("  lamplight ");
+    // Prose names commands in backticks.
+    let is_code = |line: &&str| {
+        (line.starts_with("    ") || line.starts_with("  lamplight ")) && !line.contains('`')
+    };
     let lines = text.lines().filter(is_code);
     let subcommands = ["lamplight backup", "lamplight verify", "lamplight restore"];
     let commands = lines.filter_map(|line| {

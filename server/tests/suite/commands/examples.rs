@@ -30,6 +30,10 @@ fn every_example_in_the_help_works() {
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         json["id"].as_str().unwrap().to_owned()
     };
+    let (backups, data) = (dir.path().join("backups"), stopped.to_str().unwrap());
+    let backups = backups.to_str().unwrap();
+    run(at(&server, &["backup", "--to", backups, "--data", data])).ok();
+    let backup = std::fs::read_dir(backups).unwrap().next().unwrap().unwrap().path();
     let (key, token) = (made("keys", "write"), made("token", "admin"));
     let shell = Shell { server: &server, bin: &bin, folder: dir.path() };
     let mut count = 0;
@@ -41,6 +45,9 @@ fn every_example_in_the_help_works() {
                 .replace("wk_0123456789ab", &key)
                 .replace("at_0123456789ab", &token)
                 .replace("http://127.0.0.1:8787", &server.url)
+                .replace("/mnt/backups/lamplight-20260131T120000Z", backup.to_str().unwrap())
+                .replace("/mnt/backups", backups)
+                .replace("/var/lib/lamplight", data)
                 .replace("0.0.0.0:8787", "127.0.0.1:0")
                 .replace("127.0.0.1:9000", "127.0.0.1:0");
             shell.run(&line);

@@ -36,7 +36,7 @@ impl Frames {
     /// Connects with these settings.
     pub(super) fn connect(server: &Server, settings: &[u8]) -> Self {
         let stream = TcpStream::connect(server.address()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let mut frames = Self { stream, next_id: 1 };
         frames.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
         frames.write(SETTINGS, 0, 0, settings);

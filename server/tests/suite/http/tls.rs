@@ -220,7 +220,8 @@ fn handshakes_that_never_end_give_way_to_new_connections() {
     }
     std::thread::sleep(Duration::from_millis(1_200));
     for number in 0..10 {
-        let (said, is_served) = curl(dir.path(), &server, "/healthz", &[]);
+        // Before a handshake takes too long.
+        let (said, is_served) = curl(dir.path(), &server, "/healthz", &["--max-time", "7"]);
         assert!(is_served, "connection {number}: {said}");
     }
 }
@@ -288,10 +289,10 @@ fn a_live_view_works_over_both_versions_of_http() {
         let mut text = String::new();
         let mut read = |text: &mut String, end: &str| {
             while !text.contains(end) {
-                let mut part = [0; 4096];
-                let read = out.read(&mut part).unwrap();
+                let mut bytes = [0; 4096];
+                let read = out.read(&mut bytes).unwrap();
                 assert!(read > 0, "{version}: it ended after {text}");
-                text.push_str(&String::from_utf8_lossy(&part[..read]));
+                text.push_str(&String::from_utf8_lossy(&bytes[..read]));
             }
         };
         read(&mut text, "retry: ");
