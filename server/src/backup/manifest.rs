@@ -189,7 +189,8 @@ impl Manifest {
 /// Whether a backup may have a file with this name.
 pub(super) fn is_backed_up(name: &str) -> bool {
     let is_plain = name.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '.'));
-    let is_week = name.starts_with("events-") && name.ends_with(".db");
+    let is_week =
+        name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some());
     is_plain
         && (is_week
             || ["intake.db", "store.db"].contains(&name)

@@ -75,7 +75,7 @@ fn events_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_week = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("events-") && name.ends_with(".db")
+        name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
     };
     let mut files: Vec<_> = entries.filter(is_week).collect();
     files.sort();

@@ -34,7 +34,7 @@ async fn a_week_that_has_not_changed_is_not_copied_again() {
     let inodes = |backup: &Path| {
         let mut weeks: Vec<_> = std::fs::read_dir(backup)
             .unwrap()
-            .map(|entry| entry.unwrap())
+            .map(Result::unwrap)
             .filter(|entry| entry.file_name().to_string_lossy().starts_with("events-"))
             .map(|entry| (entry.file_name(), entry.metadata().unwrap().ino()))
             .collect();
@@ -159,8 +159,8 @@ fn a_restore_in_place_moves_the_data_aside_unless_a_server_uses_it() {
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("before-restore-"), "{err}");
     assert_eq!(Server::serve(&data).settled()["stored"], 1);
-    let aside = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
-    let aside = aside.filter(|path| path.to_string_lossy().contains("before-restore-")).next();
+    let mut beside = std::fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().path());
+    let aside = beside.find(|path| path.to_string_lossy().contains("before-restore-"));
     assert_eq!(Server::serve(&aside.unwrap()).settled()["stored"], 2, "nothing is deleted");
 }
 
@@ -195,9 +195,10 @@ fn a_backup_that_finds_no_space_leaves_nothing() {
 
 /// The commands in a text, from the word `lamplight` on.
 fn commands_in(text: &str) -> Vec<&str> {
-    // Prose names commands in backticks.
+    // What help says about an option is indented further.
     let is_code = |line: &&str| {
-        (line.starts_with("    ") || line.starts_with("  lamplight ")) && !line.contains('`')
+        let is_in_guide = line.starts_with("    ") && !line.starts_with("     ");
+        is_in_guide || line.starts_with("  lamplight ")
     };
     let lines = text.lines().filter(is_code);
     let subcommands = ["lamplight backup", "lamplight verify", "lamplight restore"];

@@ -14,7 +14,7 @@ fn events_file(data: &Path) -> PathBuf {
     let entries = std::fs::read_dir(data).unwrap().map(|entry| entry.unwrap().path());
     let mut files = entries.filter(|path| {
         let name = path.file_name().unwrap().to_string_lossy();
-        name.starts_with("events-") && name.ends_with(".db")
+        name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
     });
     files.next().unwrap()
 }

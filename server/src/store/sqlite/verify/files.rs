@@ -45,6 +45,7 @@ fn check_file(connection: &Connection, name: &str, found: &mut Found) -> rusqlit
     Ok(())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "every check has this type")]
 pub(super) fn schema(databases: &Databases, found: &mut Found) -> rusqlite::Result<()> {
     let known = SchemaVersions::known();
     let weeks = databases.store.weeks.iter().map(|week| (&week.held, known.week));
@@ -59,6 +60,7 @@ pub(super) fn schema(databases: &Databases, found: &mut Found) -> rusqlite::Resu
     Ok(())
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "every check has this type")]
 pub(super) fn week_files(databases: &Databases, found: &mut Found) -> rusqlite::Result<()> {
     for week in &databases.store.missing {
         let place = format!("events-{}.db", week.week);

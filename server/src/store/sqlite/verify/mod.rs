@@ -323,10 +323,8 @@ impl<'a> VerifiedWeek<'a> {
     /// Whether a row counts. The server deletes those that do not when it starts.
     fn counts(&self, id: u128) -> bool {
         let after = self.uncounted.partition_point(|(first, _)| *first <= id);
-        !after
-            .checked_sub(1)
-            .and_then(|at| self.uncounted.get(at))
-            .is_some_and(|(_, last)| id <= *last)
+        let before = after.checked_sub(1).and_then(|at| self.uncounted.get(at));
+        before.is_none_or(|(_, last)| id > *last)
     }
 }
 
