@@ -11,11 +11,11 @@ use crate::terminal::{Column, Output, Table, local_time};
 
 #[derive(Deserialize)]
 struct Keys {
-    keys: Vec<Key>,
+    keys: Vec<Credential>,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Key {
+struct Credential {
     id: String,
     kind: String,
     source: String,
@@ -52,7 +52,7 @@ impl Half {
     }
 }
 
-async fn read(api: &Api, half: Half) -> Result<Vec<Key>, CommandError> {
+async fn read(api: &Api, half: Half) -> Result<Vec<Credential>, CommandError> {
     let Keys { keys } = api.get("/api/keys", &[]).await?;
     Ok(keys.into_iter().filter(|key| half.has(&key.kind)).collect())
 }
@@ -95,7 +95,7 @@ pub(super) async fn list(
     Ok(Outcome::Done)
 }
 
-fn limits(key: &Key) -> String {
+fn limits(key: &Credential) -> String {
     let rate = |rate: Option<u64>, unit| rate.map(|rate| format!("{rate} {unit}/s"));
     let rates = [rate(key.events_per_s, "events"), rate(key.bytes_per_s, "bytes")];
     let parts = rates.into_iter().flatten().chain(key.origins.iter().cloned());
@@ -109,7 +109,7 @@ pub(super) async fn create(
     is_json: bool,
     out: &mut Output,
 ) -> Result<Outcome, CommandError> {
-    let created: Key = api.post("/api/keys", new).await?;
+    let created: Credential = api.post("/api/keys", new).await?;
     if is_json {
         writeln!(out, "{}", serde_json::to_string(&created).unwrap_or_default())?;
     } else {
@@ -147,7 +147,7 @@ pub(super) async fn set_revoked(
         )));
     }
     let path = format!("/api/keys/{}", segment(id));
-    let changed: Key = api.patch(&path, &json!({ "disabled": is_revoked })).await?;
+    let changed: Credential = api.patch(&path, &json!({ "disabled": is_revoked })).await?;
     let state = if changed.disabled.is_some() { "revoked" } else { "enabled" };
     let effect = match (changed.disabled, half) {
         (None, _) => "",

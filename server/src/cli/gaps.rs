@@ -1,5 +1,6 @@
 //! `lamplight gaps`: pages whose events have not all arrived.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use clap::Args;
@@ -51,12 +52,12 @@ pub struct GapsArgs {
 
 #[derive(Deserialize)]
 struct Page {
-    producers: Vec<Producer>,
+    producers: Vec<Gap>,
     next: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
-struct Producer {
+struct Gap {
     producer: String,
     source: String,
     made: u64,
@@ -77,7 +78,7 @@ struct Declared {
     ranges: Vec<(u64, u64)>,
 }
 
-impl Producer {
+impl Gap {
     /// Why its events are missing, with their numbers.
     fn cause(&self) -> String {
         let mut causes = Vec::new();
@@ -106,7 +107,7 @@ fn ranges(ranges: &[(u64, u64)], has_more: bool) -> String {
     let hidden = ranges.len().saturating_sub(RANGES_SHOWN);
     if has_more || hidden > 0 {
         let plus = if has_more { " or more" } else { "" };
-        text.push_str(&format!(" and {hidden}{plus} other ranges"));
+        let _ = write!(text, " and {hidden}{plus} other ranges");
     }
     text
 }
@@ -178,7 +179,7 @@ pub async fn gaps(args: &GapsArgs, out: &mut Output) -> Result<Outcome, CommandE
     .await
 }
 
-fn cells(producer: &Producer) -> [String; 9] {
+fn cells(producer: &Gap) -> [String; 9] {
     [
         producer.producer.clone(),
         producer.source.clone(),
@@ -193,7 +194,7 @@ fn cells(producer: &Producer) -> [String; 9] {
 }
 
 /// A page lists the first ranges of each producer. This adds the others.
-async fn read_all_ranges(api: &Api, producer: &mut Producer) -> Result<(), ClientError> {
+async fn read_all_ranges(api: &Api, producer: &mut Gap) -> Result<(), ClientError> {
     while let Some(after) = producer.next_number.take() {
         let params = [
             ("producer", producer.producer.clone()),

@@ -29,7 +29,7 @@ pub struct HealthcheckArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub timeout: u64,
     /// Address of the server [default: the one that it is configured to listen on]
-    #[arg(long, env = "LAMPLIGHT_URL", value_name = "URL")]
+    #[arg(long, env = "LAMPLIGHT_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
     /// File with certificates (PEM) to trust beside the usual ones, for a server with TLS
     #[arg(long, value_name = "FILE")]

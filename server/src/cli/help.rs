@@ -1,5 +1,7 @@
 //! `lamplight --help`: the commands in groups, by what people want to do.
 
+use std::fmt::Write;
+
 use clap::Command;
 
 /// The groups, and the commands of each. A command that is in none is listed under the last title.
@@ -40,14 +42,14 @@ fn groups(command: &Command) -> String {
             names.iter().filter_map(|name| visible.iter().find(|it| it.get_name() == *name));
         let lines: String = found.map(|command| line(command)).collect();
         if !lines.is_empty() {
-            text.push_str(&format!("{title}:\n{lines}\n"));
+            let _ = writeln!(text, "{title}:\n{lines}");
         }
     }
     let is_grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
     let others = visible.iter().filter(|command| !is_grouped(command.get_name()));
     let others: String = others.map(|command| line(command)).collect();
     if !others.is_empty() {
-        text.push_str(&format!("{OTHERS}:\n{others}\n"));
+        let _ = writeln!(text, "{OTHERS}:\n{others}");
     }
     text
 }

@@ -104,7 +104,9 @@ impl Overview {
         if lines.iter().all(|line| width(line) <= wide) {
             lines = self.events(before, paint);
         } else {
-            lines.iter_mut().for_each(|line| *line = clip(line, wide).into_owned());
+            for line in &mut lines {
+                *line = clip(line, wide).into_owned();
+            }
         }
         lines.push(String::new());
         lines.extend(self.stages().lines(columns, paint));

@@ -60,7 +60,7 @@ struct Ask {
 }
 
 #[derive(Deserialize)]
-struct Rows {
+struct Found {
     columns: Vec<String>,
     rows: Vec<Vec<Box<RawValue>>>,
     truncated: bool,
@@ -81,7 +81,7 @@ pub async fn query(args: &QueryArgs, out: &mut Output) -> Result<Outcome, Comman
     }
     at_place(&args.place, None, Need::Read, async |api: &Api| {
         let ask = Ask { sql, from: args.from, to: args.to };
-        let found: Rows = api.post("/api/query", &ask).await?;
+        let found: Found = api.post("/api/query", &ask).await?;
         print(args, &found, out)?;
         if found.truncated {
             Output::note(&format!(
@@ -98,7 +98,7 @@ pub async fn query(args: &QueryArgs, out: &mut Output) -> Result<Outcome, Comman
     .await
 }
 
-fn print(args: &QueryArgs, found: &Rows, out: &mut Output) -> Result<(), CommandError> {
+fn print(args: &QueryArgs, found: &Found, out: &mut Output) -> Result<(), CommandError> {
     if args.json {
         let names = different(&found.columns);
         for row in &found.rows {

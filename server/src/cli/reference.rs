@@ -100,7 +100,9 @@ fn add(text: &mut String, command: &Command, level: usize) {
     }
     if !others.is_empty() {
         text.push_str(TABLE);
-        others.into_iter().for_each(|arg| text.push_str(&row(arg)));
+        for arg in others {
+            text.push_str(&row(arg));
+        }
         text.push('\n');
     }
     if has_settings {

@@ -58,11 +58,11 @@ struct Begun {
 
 #[derive(Deserialize)]
 struct Replays {
-    replays: Vec<Replay>,
+    replays: Vec<ReplayState>,
 }
 
 #[derive(Deserialize)]
-struct Replay {
+struct ReplayState {
     replay: i64,
     state: String,
     payloads: u64,
@@ -110,7 +110,7 @@ pub async fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Outcome, Comm
 }
 
 /// Waits until a replay has ended, after those that were requested before it.
-async fn wait(api: &Api, id: i64, total: Option<u64>) -> Result<Replay, CommandError> {
+async fn wait(api: &Api, id: i64, total: Option<u64>) -> Result<ReplayState, CommandError> {
     let mut progress = Progress::begin("payloads", total);
     loop {
         let found: Replays = match api.get("/api/replay", &[]).await {

@@ -24,6 +24,8 @@ pub(crate) use place::settings;
 pub use place::{Need, Place, PlaceArgs, RemoteArgs, open};
 pub use token::{Token, TokenSource};
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde::Serialize;
@@ -160,7 +162,7 @@ pub fn segment(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~') {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

@@ -15,7 +15,7 @@ use super::{Call, ClientError, ServerAddress, Token};
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a server may take before the next part of an answer. Its slowest reads take 20 s, after
 /// they have waited for 10 s.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// A running server and a token for it.
 #[derive(Debug)]

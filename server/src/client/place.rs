@@ -18,7 +18,7 @@ use crate::system::data_dir::{DataDir, DataDirError};
 pub struct RemoteArgs {
     /// Address of a running server, such as http://127.0.0.1:8787; its token comes from
     /// LAMPLIGHT_ADMIN_TOKEN
-    #[arg(long, env = "LAMPLIGHT_URL", value_name = "URL")]
+    #[arg(long, env = "LAMPLIGHT_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
     /// File that holds the token for a running server, instead of LAMPLIGHT_ADMIN_TOKEN
     #[arg(long, value_name = "FILE")]
@@ -158,7 +158,7 @@ fn choose(
         return Ok((Place::Server { address: ServerAddress::parse(url)?, because }, None));
     }
     let config = configured.cloned().map_or_else(|| settings(args), Ok)?;
-    tokens.configured = config.keys.admin_token.clone();
+    tokens.configured.clone_from(&config.keys.admin_token);
     if tokens.file.is_none() {
         tokens.file = config.keys.admin_token_file.clone().map(|path| (path, false));
     }

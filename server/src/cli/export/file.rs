@@ -81,7 +81,7 @@ impl PartialFile {
     }
 
     /// Its name until it is complete.
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn part_path(&self) -> &Path {
         &self.part
     }
 

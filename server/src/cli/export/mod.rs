@@ -24,7 +24,7 @@ use crate::terminal::{Output, Progress, local_time};
 /// Events in one page: the most that the API gives.
 const PAGE_EVENTS: &str = "500";
 /// How long a server may be away, in a restart for example, before the export gives up.
-const AWAY_MAX: Duration = Duration::from_secs(60);
+const AWAY_MAX: Duration = Duration::from_mins(1);
 /// How long to wait before the first new attempt. It doubles up to the next.
 const WAIT_MIN: Duration = Duration::from_millis(500);
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -121,7 +121,7 @@ pub async fn export(args: &ExportArgs, out: &mut Output) -> Result<Outcome, Comm
                     Output::note(&format!(
                         "{} events are in {}. Continue with the same command and --resume",
                         export.count,
-                        file.path().display()
+                        file.part_path().display()
                     ));
                     Err(error)
                 }
