@@ -24,7 +24,7 @@ pub(crate) enum Part {
     EndToEnd,
     /// The packed npm package, installed and run with bundlers and frameworks, and the examples
     Packaging,
-    /// The HTTP API, compared with its OpenAPI document by a fuzzer
+    /// The HTTP API, compared by a fuzzer with the document that describes it
     Api,
 }
 
@@ -189,7 +189,7 @@ fn packaging(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Compares the release build of the server with its OpenAPI document.
+/// Compares the release build of the server with the document that describes its API.
 pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
     let python = python::ensure(workspace)?;
     let mut npm = workspace.npm();
