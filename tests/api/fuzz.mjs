@@ -48,7 +48,10 @@ async function start() {
   )
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LAMPLIGHT_')))
   const args = ['serve', '--listen', '127.0.0.1:0', '--data', path.join(data, 'data'), '--config', file]
-  const child = spawn(bin, args, { env: { ...environment, ...keys, LAMPLIGHT_LOG: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(bin, args, {
+    env: { ...environment, ...keys, LAMPLIGHT_LOG: 'error' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const url = await new Promise((resolve, reject) => {
     let text = ''
     child.stdout.on('data', (chunk) => {

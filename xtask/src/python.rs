@@ -16,15 +16,14 @@ const REQUIREMENTS: &str = "tests/api/requirements.txt";
 /// Installs the packages in an environment of their own, unless they are there, and returns its
 /// Python.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {
-    let version = match version(workspace) {
-        Some(version) => version,
-        None => {
-            programs::install(workspace, "Python", &["python3", "python3-venv"])?;
-            version(workspace).context(format!(
-                "Python is missing. Install Python 3.{MINOR_MIN} or newer with venv (on Debian: \
-                 apt-get install python3-venv), and run this again"
-            ))?
-        }
+    if version(workspace).is_none() {
+        programs::install(workspace, "Python", &["python3", "python3-venv"])?;
+    }
+    let Some(version) = version(workspace) else {
+        bail!(
+            "Python is missing. Install Python 3.{MINOR_MIN} or newer with venv (on Debian: apt-get \
+             install python3-venv), and run this again."
+        );
     };
     let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
     if minor.is_none_or(|minor| minor < MINOR_MIN) {

@@ -25,7 +25,7 @@ pub(crate) enum Part {
     /// The packed npm packages, installed and run with bundlers and frameworks, the examples, and
     /// the systemd unit
     Packaging,
-    /// The HTTP API, compared with its OpenAPI document by a fuzzer
+    /// The HTTP API, compared by a fuzzer with the document that describes it
     Api,
 }
 
@@ -193,7 +193,7 @@ fn packaging(workspace: &Workspace) -> Result<()> {
     )
 }
 
-/// Compares the release build of the server with its OpenAPI document.
+/// Compares the release build of the server with the document that describes its API.
 pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
     let python = python::ensure(workspace)?;
     let mut npm = workspace.npm();

@@ -1,10 +1,12 @@
 //! The description of intake.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use lamplight_wire::limits::{EVENTS_MAX, ID_BYTES_MAX, NAME_BYTES_MAX, SESSION_BYTES_MAX};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::formats::validation::ValidationJson;
 use crate::openapi::{Form, Group, Guard, Operation, Param, Shape};
@@ -97,84 +99,101 @@ pub fn describe_preflight(shape: &mut Shape<'_>) {
 
 fn describe(shape: &mut Shape<'_>, guard: Guard) {
     shape.guard(guard);
-    shape.body_of(&["application/json"], body());
+    shape.body_like::<SentBody>();
     shape.answer_either::<AcceptedJson, ValidationJson<'static>>(
         "The events are on disk. With `validate`, what would become of them",
     );
 }
 
 /// What a body has, so that all of its events are stored. Others are accepted too.
-fn body() -> Value {
-    let event = event();
-    let events = json!({"type": "array", "items": event, "maxItems": EVENTS_MAX});
-    json!({"anyOf": [
-        {"title": "events", "type": "array", "items": event, "maxItems": EVENTS_MAX},
-        event,
-        {
-            "title": "batch",
-            "type": "object",
-            "properties": {
-                "sent_at": {
-                    "description": "Now, by the clock that `ts` is from, written like `ts`. What is \
-                        no time corrects nothing",
+struct SentBody;
+
+impl JsonSchema for SentBody {
+    fn schema_name() -> Cow<'static, str> {
+        "SentEvents".into()
+    }
+
+    fn json_schema(schemas: &mut SchemaGenerator) -> Schema {
+        let event = schemas.subschema_for::<SentEvent>();
+        let events = json!({"type": "array", "items": event, "maxItems": EVENTS_MAX});
+        json_schema!({"description": "An array of events, a single event, or a batch", "anyOf": [
+            events,
+            event,
+            {
+                "title": "batch",
+                "type": "object",
+                "properties": {
+                    "sent_at": {
+                        "description": "Now, by the clock that `ts` is from, written like `ts`. \
+                            What is no time corrects nothing",
+                    },
+                    "events": events,
                 },
-                "events": events,
+                "required": ["events"],
             },
-            "required": ["events"],
-        },
-    ]})
+        ]})
+    }
 }
 
-fn event() -> Value {
-    let id = json!({"type": ["string", "integer", "null"]});
-    json!({
-        "title": "event",
-        "type": "object",
-        "properties": {
-            "name": {
-                "description": "What happened. The limit is in bytes of UTF-8",
-                "type": "string",
-                "minLength": 1,
-                "maxLength": NAME_BYTES_MAX,
-            },
-            "id": {
-                "description": "The idempotency key",
-                "type": ["string", "null"],
-                "minLength": 1,
-                "maxLength": ID_BYTES_MAX,
-            },
-            "ts": {
-                "description": "When it happened: milliseconds since 1970, or RFC 3339 text",
-                "anyOf": [
-                    {"type": ["integer", "null"]},
-                    {"type": "string", "format": "date-time"},
-                ],
-            },
-            "type": {
-                "description": "Decides which sinks receive it",
-                "enum": ["default", "critical", "monitor", null],
-            },
-            "user": {
-                "type": ["object", "null"],
-                "properties": {"id": id, "anonymous_id": id},
-            },
-            "session": {"type": ["string", "null"], "maxLength": SESSION_BYTES_MAX},
-            "properties": {"description": "Up to 32 KiB of JSON", "type": ["object", "null"]},
-            "context": {"description": "Up to 32 KiB of JSON", "type": ["object", "null"]},
-            "monitor": {
-                "description": "An engineering metric",
-                "type": ["object", "null"],
-                "properties": {
-                    "kind": {"enum": ["increment", "gauge", "timer"]},
-                    "metric": {"type": "string", "minLength": 1},
-                    "value": {"type": "number"},
-                    "tags": {"type": "object"},
+/// An event, as clients send it.
+struct SentEvent;
+
+impl JsonSchema for SentEvent {
+    fn schema_name() -> Cow<'static, str> {
+        "SentEvent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let id = json!({"type": ["string", "integer", "null"]});
+        json_schema!({
+            "description": "An event, as clients send it",
+            "type": "object",
+            "properties": {
+                "name": {
+                    "description": "What happened. The limit is in bytes of UTF-8",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": NAME_BYTES_MAX,
                 },
-                "required": ["kind", "metric"],
+                "id": {
+                    "description": "The idempotency key",
+                    "type": ["string", "null"],
+                    "minLength": 1,
+                    "maxLength": ID_BYTES_MAX,
+                },
+                "ts": {
+                    "description": "When it happened: milliseconds since 1970, or RFC 3339 text",
+                    "anyOf": [
+                        {"type": ["integer", "null"]},
+                        {"type": "string", "format": "date-time"},
+                    ],
+                },
+                "type": {
+                    "description": "Decides which sinks receive it",
+                    "enum": ["default", "critical", "monitor", null],
+                },
+                "user": {
+                    "type": ["object", "null"],
+                    "properties": {"id": id, "anonymous_id": id},
+                },
+                "session": {"type": ["string", "null"], "maxLength": SESSION_BYTES_MAX},
+                "properties": {"description": "Up to 32 KiB of JSON", "type": ["object", "null"]},
+                "context": {"description": "Up to 32 KiB of JSON", "type": ["object", "null"]},
+                "monitor": {
+                    "description": "An engineering metric",
+                    "type": ["object", "null"],
+                    "properties": {
+                        "kind": {"enum": ["increment", "gauge", "timer"]},
+                        "metric": {"type": "string", "minLength": 1},
+                        "value": {"type": "number"},
+                        "tags": {"type": "object"},
+                    },
+                    "required": ["kind", "metric"],
+                },
             },
-        },
-        "required": ["name"],
-        // An object with these members is a batch.
-        "not": {"anyOf": [{"required": ["events"]}, {"required": ["sent_at"]}]},
-    })
+            "required": ["name"],
+            // An object with these members is a batch.
+            "not": {"anyOf": [{"required": ["events"]}, {"required": ["sent_at"]}]},
+        })
+    }
 }

@@ -101,7 +101,7 @@ fn operation(route: &Route, shape: Shape<'_>, problem: &Value) -> Value {
             let content = json!({"schema": schema, "example": example});
             ((*media).to_owned(), content)
         });
-        json["requestBody"] = json!({"required": true, "content": Map::from_iter(content)});
+        json["requestBody"] = json!({"required": true, "content": content.collect::<Map<_, _>>()});
     }
     json
 }

@@ -114,14 +114,14 @@ impl<'a> Shape<'a> {
 
     /// The body is a `T` in JSON.
     pub fn body<T: RequestBody>(&mut self) {
-        let schema = self.schemas.read.subschema_for::<T>().to_value();
-        self.body = Some((&["application/json"], schema));
+        self.body_like::<T>();
         self.problems.push(T::CODE);
     }
 
-    /// The body is of one of these media types, and has this schema.
-    pub fn body_of(&mut self, media: &'static [&'static str], schema: Value) {
-        self.body = Some((media, schema));
+    /// The body is read as a `T` in JSON, by code that no type of this module knows.
+    pub fn body_like<T: JsonSchema>(&mut self) {
+        let schema = self.schemas.read.subschema_for::<T>().to_value();
+        self.body = Some((&["application/json"], schema));
     }
 
     /// Answers a `T` in JSON.

@@ -11,7 +11,7 @@ pub(super) fn command(method: &str, path: &str, operation: &Value) -> String {
         "get" => {}
         // With a body, curl posts by itself.
         "post" if operation.get("requestBody").is_some() => {}
-        method => lines[0].push_str(&format!(" -X {}", method.to_uppercase())),
+        method => lines.push(format!("-X {}", method.to_uppercase())),
     }
     if let Some(variable) = key(operation) {
         lines.push(format!("-H \"authorization: Bearer ${variable}\""));
@@ -53,7 +53,7 @@ fn address(path: &str, operation: &Value) -> String {
         for (name, value) in pairs {
             address.push(separator);
             separator = '&';
-            address.push_str(&format!("{}={}", encoded(&name), encoded(&value)));
+            address.extend([encoded(&name), "=".to_owned(), encoded(&value)]);
         }
     }
     address

@@ -28,7 +28,9 @@ pub(super) fn line(markdown: &str) -> String {
 /// Paragraphs of Markdown.
 pub(super) fn paragraphs(markdown: &str) -> String {
     let paragraphs = markdown.split("\n\n").filter(|text| !text.is_empty());
-    paragraphs.map(|text| format!("<p>{}</p>\n", line(&text.replace('\n', " ")))).collect()
+    paragraphs
+        .flat_map(|text| ["<p>".into(), line(&text.replace('\n', " ")), "</p>\n".into()])
+        .collect()
 }
 
 /// Text as the id of an element, and as the target of a link.

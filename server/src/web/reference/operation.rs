@@ -63,10 +63,13 @@ fn parameters(operation: &Value) -> String {
     let Some(parameters) = operation["parameters"].as_array() else { return String::new() };
     let mut html = String::from("<h4>Parameters</h4>\n<div class=\"wide\"><table>\n");
     for parameter in parameters {
-        let name = match parameter["style"].as_str() {
-            // The names are in the schema, and its own name is not sent.
-            Some("form") => "prop.<path>",
-            _ => parameter["name"].as_str().unwrap_or_default(),
+        // The names are in the schema, and its own name is not sent.
+        let (name, values) = if parameter["style"] == "form" {
+            let count_max = &parameter["schema"]["maxProperties"];
+            ("prop.<path>", format!("string, at most {count_max} of them"))
+        } else {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            (name, schema::words(&parameter["schema"]))
         };
         let place = match parameter["in"].as_str() {
             Some("path") => " <i>in the path</i>",
@@ -76,9 +79,8 @@ fn parameters(operation: &Value) -> String {
         };
         let _ = writeln!(
             html,
-            "<tr><td><code>{}</code>{place}<td>{}<td>{}",
+            "<tr><td><code>{}</code>{place}<td>{values}<td>{}",
             escaped(name),
-            schema::words(&parameter["schema"]),
             line(parameter["description"].as_str().unwrap_or_default()),
         );
     }

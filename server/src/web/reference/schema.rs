@@ -25,7 +25,7 @@ pub(super) fn words(schema: &Value) -> String {
         return code(value);
     }
     if let Some(values) = schema["enum"].as_array() {
-        return values.iter().map(code).collect::<Vec<_>>().join(" or ");
+        return values.iter().map(code).collect::<Vec<_>>().join(" or ") + &limits(schema);
     }
     if let Some(forms) = schema["anyOf"].as_array() {
         return forms.iter().map(words).collect::<Vec<_>>().join(" or ");

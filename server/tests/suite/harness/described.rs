@@ -1,5 +1,5 @@
-//! Compares every answer that the suite sees with the OpenAPI document: the status, the media type,
-//! the code of a problem, and the body, in which no unknown member may be.
+//! Compares every answer that the suite sees with the document of the API: the status, the media
+//! type, the code of a problem, and the body, in which no unknown member may be.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};

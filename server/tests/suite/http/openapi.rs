@@ -1,4 +1,4 @@
-//! The OpenAPI document and its page, compared with what the server does.
+//! The document of the API and its page, compared with what the server does.
 
 use std::collections::BTreeSet;
 use std::process::Command;
