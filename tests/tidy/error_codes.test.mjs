@@ -12,7 +12,9 @@ const IN_HTTP = /(?:invalid\(|Problem::new\(status, |=> \(\s*|=> \{\s*\()"([a-z]
 /** A problem whose code is on no path that the above know. */
 const MADE = /Problem::new\(\s*([^,]+),\s*([^,]+),/g
 
-const sources = tracked('server/src/*.rs').map((path) => ({ path, text: productOf(path) }))
+const sources = tracked('server/src/*.rs')
+  .filter((path) => !/^server\/src\/(openapi|web\/reference)\//.test(path))
+  .map((path) => ({ path, text: productOf(path) }))
 
 /** The text of a file without its tests. */
 function productOf(path) {
@@ -25,15 +27,34 @@ function codesOf({ path, text }) {
   return found.map(([, code]) => code)
 }
 
+/** The codes in the server's description of its API. */
+const described = [...productOf('server/src/openapi/problems.rs').matchAll(/kind\(\s*\d+,\s*"([a-z_]+)"/g)].map(
+  ([, code]) => code,
+)
+/** Those of the demo, which is not described. */
+const ofDemo = sources.filter(({ path }) => path.startsWith('server/src/web/demo/')).flatMap(codesOf)
+const known = [...new Set([...described, ...ofDemo])].sort()
+
 test('docs/troubleshooting.md explains every error code of the server, and no other', () => {
   const page = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8')
   const rows = page.split('## Error codes')[1].match(/^\| `[^|]*\|/gm)
   const explained = rows.flatMap((row) => [...row.matchAll(/`([a-z_]+)`/g)].map(([, code]) => code)).sort()
-  assert.deepEqual(explained, [...new Set(sources.flatMap(codesOf))].sort(), 'add or remove its row')
+  assert.deepEqual(explained, known, 'add or remove its row')
+})
+
+test('every code that the server answers is described', () => {
+  const used = [...new Set(sources.flatMap(codesOf))]
+  assert.ok(used.length > 50, `${used.length} codes`)
+  assert.deepEqual(
+    used.filter((code) => !known.includes(code)),
+    [],
+    'add it to server/src/openapi/problems.rs',
+  )
 })
 
 /** Codes that a match or a call beside it names with their status. */
 function isNamedBefore(path, status, code) {
+  if (code === 'T::CODE') return true
   return code === 'code' && (status === 'status' || path === 'server/src/http/request_form.rs')
 }
 

@@ -26,6 +26,7 @@ const fn kind(status: u16, code: &'static str, meaning: &'static str) -> Problem
 pub const ANYWHERE: &[&str] = &[
     "request_invalid",
     "host_invalid",
+    "https_required",
     "body_length_unclear",
     "address_too_long",
     "too_many_connections",
@@ -41,6 +42,7 @@ pub(super) const OF_BODIES: &[&str] = &["body_cut", "body_timeout", "body_too_la
 pub const PROBLEMS: &[ProblemKind] = &[
     kind(400, "request_invalid", "The request is not valid HTTP/1.1."),
     kind(400, "host_invalid", "The request has no `Host` header, several, or an invalid one."),
+    kind(400, "https_required", "The port speaks HTTPS, and the request came without TLS."),
     kind(
         400,
         "body_length_unclear",

@@ -43,6 +43,7 @@ pub(super) const PLACES: &[Place] = &[
         before: "\"node_modules/lamplight\": {\n      \"version\": \"",
         after: "\"",
     },
+    Place { path: "docs/openapi.json", before: "    \"version\": \"", after: "\"" },
     Place { path: "README.md", before: "lamplight-", after: ".tgz" },
 ];
 
