@@ -102,11 +102,11 @@ async fn only_the_newest_backups_are_kept_and_all_are_private() {
     let notes = to.join("lamplight-notes");
     assert_eq!(left, [&made[2], &made[3], notes.to_str().unwrap()], "what is no backup stays");
     assert!(!to.join(".partial-lamplight-killed").exists());
-    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(Path::new(&made[3])), 0o700);
+    let bits_of = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(bits_of(Path::new(&made[3])), 0o700);
     for entry in std::fs::read_dir(&made[3]).unwrap() {
         let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        assert_eq!(bits_of(&path), 0o600, "{}", path.display());
     }
 }
 
