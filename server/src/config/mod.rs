@@ -7,6 +7,7 @@
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 
+mod alert_settings;
 mod alerts;
 mod effective;
 mod example;
@@ -27,6 +28,7 @@ mod suggest;
 mod tests;
 mod unknown_variables;
 
+pub use alert_settings::AlertSettings;
 pub use alerts::parse_rules;
 pub use effective::EffectiveSetting;
 pub use example::example;
@@ -37,8 +39,7 @@ pub use property::Property;
 pub use reference::reference;
 pub(crate) use resolve::with_demo_data;
 pub use settings::{
-    AlertSettings, Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings,
-    RetentionSettings,
+    Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
 pub use unknown_variables::{UnknownVariable, unknown_variables};
