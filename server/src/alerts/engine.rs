@@ -82,7 +82,7 @@ pub fn evaluate(rules: &[Rule], facts: &Facts, book: &AlertBook, has_webhook: bo
         }
     }
     for (key, phase) in unwatched {
-        round.clear(key, phase, Mode::On, None, message::no_longer_watched(&key.thing));
+        round.clear(key, phase, None, message::no_longer_watched(&key.thing));
     }
     AlertRound { mark, changed: round.changed, notices: round.notices }
 }
@@ -105,20 +105,10 @@ impl Round<'_> {
                 AlertPhase::Pending { since_ms: self.facts.at_ms, held_ms }
             }
             (Step::Fires, _) => self.fire(rule, reading),
-            (
-                Step::Burns(fine_ms),
-                Some(AlertPhase::Firing { alert, kind, since_ms, value, text, .. }),
-            ) => AlertPhase::Firing {
-                alert: alert.clone(),
-                kind: kind.clone(),
-                since_ms: *since_ms,
-                fine_ms,
-                value: reading.value.unwrap_or(*value),
-                text: text.clone(),
-            },
+            (Step::Burns(fine_ms), Some(phase)) => phase.burning(fine_ms, reading.value),
             (Step::Clears, Some(phase)) => {
                 let text = message::text(rule, NoticeState::Recovered, reading);
-                return self.clear(key, phase, rule.mode, reading.value, text);
+                return self.clear(key, phase, reading.value, text);
             }
             (Step::Same | Step::Burns(_) | Step::Clears, _) => return,
         };
@@ -134,22 +124,16 @@ impl Round<'_> {
         let alert = id("alert", [&key.rule, &key.thing, &moment]);
         let (kind, text) =
             (rule.kind.to_owned(), message::text(rule, NoticeState::Firing, reading));
-        let phase = AlertPhase::Firing { alert, kind, since_ms, fine_ms: None, value, text };
-        self.say(key, &phase, NoticeState::Firing, rule.mode, reading.value, None);
+        let (is_silent, fine_ms) = (rule.mode == Mode::Silent, None);
+        let phase = AlertPhase::Firing { alert, kind, is_silent, since_ms, fine_ms, value, text };
+        self.say(key, &phase, NoticeState::Firing, reading.value, None);
         phase
     }
 
     /// Ends what was pending or firing.
-    fn clear(
-        &mut self,
-        key: &AlertKey,
-        phase: &AlertPhase,
-        mode: Mode,
-        value: Option<i64>,
-        text: String,
-    ) {
+    fn clear(&mut self, key: &AlertKey, phase: &AlertPhase, value: Option<i64>, text: String) {
         self.changed.insert(key.clone(), None);
-        self.say(key, phase, NoticeState::Recovered, mode, value, Some(text));
+        self.say(key, phase, NoticeState::Recovered, value, Some(text));
     }
 
     /// Adds a notice about an alert that was announced. `text` is that of the alert unless another
@@ -159,11 +143,12 @@ impl Round<'_> {
         key: &AlertKey,
         phase: &AlertPhase,
         state: NoticeState,
-        mode: Mode,
         value: Option<i64>,
         other_text: Option<String>,
     ) {
-        let AlertPhase::Firing { alert, kind, since_ms, text, .. } = phase else { return };
+        let AlertPhase::Firing { alert, kind, is_silent, since_ms, text, .. } = phase else {
+            return;
+        };
         let ending = match state {
             NoticeState::Firing => "firing",
             NoticeState::Recovered => "recovered",
@@ -180,10 +165,10 @@ impl Round<'_> {
             value: value.filter(|value| *value != i64::MAX),
             text: other_text.unwrap_or_else(|| text.clone()),
         };
-        let delivery = match mode {
-            Mode::Silent => NoticeDelivery::Silent,
-            _ if self.has_webhook => NoticeDelivery::Queued,
-            _ => NoticeDelivery::NoWebhook,
+        let delivery = match (*is_silent, self.has_webhook) {
+            (true, _) => NoticeDelivery::Silent,
+            (false, true) => NoticeDelivery::Queued,
+            (false, false) => NoticeDelivery::NoWebhook,
         };
         self.notices.push((notice, delivery));
     }

@@ -10,7 +10,6 @@ use super::access::Reader;
 use super::cost::Summary;
 use super::json::JsonResponse;
 use super::params::{LIMIT, Params};
-use crate::alerts::config::Mode;
 use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -46,7 +45,7 @@ struct ActiveJson {
     /// In the unit of the rule, when it was last observed. `null` is none, such as no time.
     value: Option<i64>,
     text: String,
-    /// Whether its rule is silent.
+    /// Whether its rule was silent when it began.
     silent: bool,
 }
 
@@ -188,15 +187,13 @@ pub async fn alerts(
     let history = app.storage.alerts.history(limit).await?;
     let queued = app.storage.alerts.queued().await?;
     let rules = &app.watch.alerts;
-    let is_silent = |name: &str| rules.iter().any(|it| it.name == name && it.mode == Mode::Silent);
     let (mut active, mut pending) = (Vec::new(), Vec::new());
     for (AlertKey { rule, thing }, phase) in book.phases {
         match phase {
             AlertPhase::Pending { since_ms, .. } => {
                 pending.push(PendingJson { rule, thing, since: since_ms });
             }
-            AlertPhase::Firing { alert, kind, since_ms, value, text, .. } => {
-                let silent = is_silent(&rule);
+            AlertPhase::Firing { alert, kind, is_silent, since_ms, value, text, .. } => {
                 let value = (value != i64::MAX).then_some(value);
                 active.push(ActiveJson {
                     alert,
@@ -206,7 +203,7 @@ pub async fn alerts(
                     since: since_ms,
                     value,
                     text,
-                    silent,
+                    silent: is_silent,
                 });
             }
         }

@@ -36,7 +36,11 @@ impl RemoteServer {
         token: Token,
         ca_file: Option<&Path>,
     ) -> Result<Self, ClientError> {
-        Ok(Self { client: builder(ca_file, SILENCE_MAX)?.build().map_err(unbuilt)?, address, token })
+        Ok(Self {
+            client: builder(ca_file, SILENCE_MAX)?.build().map_err(unbuilt)?,
+            address,
+            token,
+        })
     }
 
     /// Its address.

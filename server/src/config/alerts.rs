@@ -11,7 +11,7 @@ use super::file::{Entry, File, FileValue};
 use super::layers;
 use super::origin::Origin;
 use super::setting::Setting;
-use super::sinks::check_name;
+use super::sinks::{check_name, with_place};
 use super::suggest::nearest;
 use crate::alerts::config::RuleConfig;
 use crate::alerts::rule::Rule;
@@ -65,7 +65,8 @@ fn resolve(name: &str, entries: &[Entry]) -> Result<ResolvedRule, ConfigError> {
     let command = kind_of(&prefix, name, kind)?;
     let settings = Setting::all(&command);
     let others: Vec<Entry> = entries.iter().filter(|entry| entry.key != "kind").cloned().collect();
-    let values = layers::from_entries(&settings, &prefix, &others)?;
+    let values = layers::from_entries(&settings, &prefix, &others)
+        .map_err(|error| with_place(error, "the rule", &others))?;
     let is_missing = |it: &&Setting| {
         it.is_required() && values.get(it.key()).is_none_or(|given| given.texts.is_empty())
     };

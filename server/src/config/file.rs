@@ -9,6 +9,9 @@ use toml::de::{DeTable, DeValue};
 use super::origin::Origin;
 use super::{ConfigError, DEFAULT_FILE};
 
+/// What the keys in `[alerts]` begin with as settings of the server.
+pub(super) const ALERTS_PREFIX: &str = "alerts_";
+
 /// A value as the file has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileValue {
@@ -119,7 +122,7 @@ impl File {
                                 file.alerts.insert(name, reader.flatten("", rule));
                             }
                             // `webhook_url` in [alerts] is the setting `alerts_webhook_url`.
-                            value => file.entries.push(reader.entry("alerts_", name, value)),
+                            value => file.entries.push(reader.entry(ALERTS_PREFIX, name, value)),
                         }
                     }
                 }

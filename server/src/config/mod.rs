@@ -7,6 +7,7 @@
 //! declaration parse it. (Layering libraries such as figment and confique know neither flags nor
 //! help, so with them every setting would be declared twice.)
 
+mod alert_settings;
 mod alerts;
 mod data;
 mod effective;
@@ -29,6 +30,7 @@ mod suggest;
 mod tests;
 mod unknown_variables;
 
+pub use alert_settings::AlertSettings;
 pub use alerts::parse_rules;
 pub use data::data_in_file;
 pub use effective::EffectiveSetting;
@@ -42,8 +44,7 @@ pub use property::Property;
 pub use reference::reference;
 pub(crate) use resolve::with_demo_data;
 pub use settings::{
-    AlertSettings, Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings,
-    RetentionSettings, TlsSettings,
+    Config, EnrichmentSettings, KeySettings, LogFormat, LogSettings, RetentionSettings, TlsSettings,
 };
 pub use sinks::{NamedSink, parse_sink};
 pub use unknown_variables::{UnknownVariable, unknown_variables};

@@ -42,7 +42,8 @@ impl Config {
         let path = matches.get_one::<std::path::PathBuf>("config");
         let file = File::read(path.map(std::path::PathBuf::as_path))?;
         let settings = Setting::all(&command);
-        let mut values = layers::from_entries(&settings, "", &file.entries)?;
+        let mut values = layers::from_entries(&settings, "", &file.entries)
+            .map_err(|error| sinks::with_place(error, "[alerts]", &file.entries))?;
         let mut secrets = exposed_secret::keys_of_secrets(&settings, "", &file.entries);
         for (key, given) in layers::from_matches(&settings, matches) {
             values.insert(key, given);

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::{Command, Subcommand};
 
 use super::effective::{EffectiveSetting, effective};
-use super::file::{Entry, File, FileValue};
+use super::file::{ALERTS_PREFIX, Entry, File, FileValue};
 use super::layers::{self, Env, Given, Values};
 use super::origin::Origin;
 use super::setting::Setting;
@@ -63,7 +63,7 @@ pub(super) fn resolve(
     let settings = Setting::all(&command);
     let others: Vec<Entry> = entries.iter().filter(|entry| entry.key != "kind").cloned().collect();
     let mut values = layers::from_entries(&settings, &prefix, &others)
-        .map_err(|error| with_place(error, &others))?;
+        .map_err(|error| with_place(error, "the sink", &others))?;
     values.extend(from_env(name, &settings, env)?);
     if let Some(missing) =
         settings.iter().find(|setting| setting.is_required() && !values.contains_key(setting.key()))
@@ -150,17 +150,18 @@ fn from_env(name: &str, settings: &[Setting], env: Env<'_>) -> Result<Values, Co
     Ok(values)
 }
 
-/// A top-level setting below a `[table]` belongs to that table, which is easily overlooked.
-fn with_place(error: ConfigError, entries: &[Entry]) -> ConfigError {
+/// A top-level setting below a `[table]` belongs to that table, which is easily overlooked. `of` is
+/// what the table is about.
+pub(super) fn with_place(error: ConfigError, of: &str, entries: &[Entry]) -> ConfigError {
     use clap::Args;
     let ConfigError::Unknown { key, origin, suggestion } = error else { return error };
     let top = Setting::all(&Config::augment_args(Command::new("settings")));
     let own = entries.iter().find(|entry| entry.origin == origin).map(|entry| entry.key.as_str());
+    let own = own.map(|own| own.strip_prefix(ALERTS_PREFIX).unwrap_or(own));
     match own.filter(|own| top.iter().any(|setting| setting.key() == *own)) {
         Some(own) => {
-            let suggestion = format!(
-                " of the sink; to set `{own}` for the server, move it above the first [table]"
-            );
+            let suggestion =
+                format!(" of {of}; to set `{own}` for the server, move it above the first [table]");
             ConfigError::Unknown { key, origin, suggestion }
         }
         None => ConfigError::Unknown { key, origin, suggestion },

@@ -34,6 +34,8 @@ pub enum AlertPhase {
         alert: String,
         /// The kind of the rule.
         kind: String,
+        /// Whether its rule was silent then. If so, its end is not sent either.
+        is_silent: bool,
         /// When it was announced.
         since_ms: i64,
         /// For how long the value has been fine, in milliseconds, if it is fine.
@@ -43,6 +45,20 @@ pub enum AlertPhase {
         /// What it says.
         text: String,
     },
+}
+
+impl AlertPhase {
+    /// The same alert, which goes on. It has been fine for this long, if it is fine, and the value
+    /// is this one, if it is known.
+    #[must_use]
+    pub fn burning(&self, fine_for_ms: Option<i64>, observed: Option<i64>) -> Self {
+        let mut next = self.clone();
+        if let Self::Firing { fine_ms, value, .. } = &mut next {
+            *fine_ms = fine_for_ms;
+            *value = observed.unwrap_or(*value);
+        }
+        next
+    }
 }
 
 /// What the rules knew when they were last evaluated.

@@ -5,7 +5,7 @@ CREATE TABLE trends (
   begin_ms       INTEGER NOT NULL,
   figures_json   TEXT    NOT NULL,
   PRIMARY KEY (resolution, begin_ms)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The last sample that counts, and the counters as it found them: one row.
 CREATE TABLE trend_mark (

