@@ -31,7 +31,11 @@ impl RouteClass {
             "/healthz" | "/readyz" => Self::Health,
             _ if path.starts_with("/v1/") => Self::Intake,
             _ if path.starts_with("/api/") => Self::Api,
-            _ if path.starts_with("/lamplight") && path.ends_with(".js") => Self::Script,
+            _ if path.starts_with("/lamplight")
+                && path.rsplit_once('.').is_some_and(|(_, it)| it == "js") =>
+            {
+                Self::Script
+            }
             _ => Self::Other,
         }
     }
