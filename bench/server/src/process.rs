@@ -101,7 +101,7 @@ impl Bench {
                     events: Arc::clone(&self.storage.events),
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
-                    throughput: Arc::default(),
+                    metrics: Arc::default(),
                     planner: Arc::new(Enrichers::default()),
                 };
                 tokio::spawn(worker.run(stopped.clone()))

@@ -230,11 +230,6 @@ impl Command {
             Self::Serve(config) | Self::Demo(config) => Some(config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
-            Self::Config(ConfigCommand::Example | ConfigCommand::Reference)
-            | Self::Backup(_)
-            | Self::Restore(_)
-            | Self::Verify(_)
-            | Self::SqlWorker => None,
             _ => None,
         }
     }

@@ -28,8 +28,7 @@ impl Slopes {
             hours.iter().filter_map(last).collect()
         };
         Self {
-            filling: slope::per_day(&points(Figure::DiskFreeBytes))
-                .map(|grown| grown.saturating_neg()),
+            filling: slope::per_day(&points(Figure::DiskFreeBytes)).map(i64::saturating_neg),
             events: slope::per_day(&points(Figure::EventsBytes)),
         }
     }

@@ -58,12 +58,12 @@ fn period(
         .prepare_cached("SELECT figures_json FROM trends WHERE resolution = ?1 AND begin_ms = ?2")?
         .query_row(params![resolution.number(), begin_ms], |row| row.get(0))
         .optional()?
-        .map(rollups)
+        .map(|text: String| rollups(&text))
         .transpose()
 }
 
-fn rollups(text: String) -> rusqlite::Result<Rollups> {
-    rollup_text::read(&text).ok_or_else(|| column_error(0, "figures_json"))
+fn rollups(text: &str) -> rusqlite::Result<Rollups> {
+    rollup_text::read(text).ok_or_else(|| column_error(0, "figures_json"))
 }
 
 /// Deletes a few periods that begin before `from_ms`, or at `to_ms` or later.
@@ -96,7 +96,7 @@ fn periods(connection: &Connection, query: TrendQuery) -> rusqlite::Result<Vec<T
              WHERE resolution = ?1 AND begin_ms >= ?2 AND begin_ms < ?3 ORDER BY begin_ms DESC LIMIT ?4",
         )?
         .query_map(params![resolution.number(), from_ms, to_ms, limit], |row| {
-            Ok(TrendRow { begin_ms: row.get(0)?, figures: rollups(row.get(1)?)? })
+            Ok(TrendRow { begin_ms: row.get(0)?, figures: rollups(&row.get::<_, String>(1)?)? })
         })?
         .collect()
 }

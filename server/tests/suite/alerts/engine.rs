@@ -104,7 +104,7 @@ fn things_of_one_rule_alert_by_themselves_and_are_bounded() {
     let mut facts = fine(1, NOW);
     let sink = |number: u32| SinkFact {
         name: format!("s{number}"),
-        state: if number % 2 == 0 { "stopped" } else { "running" },
+        state: if number.is_multiple_of(2) { "stopped" } else { "running" },
         why: None,
         oldest_ms: 0,
         dead: 0,

@@ -115,9 +115,9 @@ fn a_killed_server_neither_repeats_an_alert_nor_misses_its_end() {
         }
     };
     let alerts = evaluated(&server, &firing);
-    let began = alerts["history"][0]["at"].as_i64();
+    let fired_ms = alerts["history"][0]["at"].as_i64();
     let begun = now();
-    while server.read("/api/alerts").json()["evaluated"].as_i64() == began {
+    while server.read("/api/alerts").json()["evaluated"].as_i64() == fired_ms {
         assert!(begun.elapsed() < Duration::from_secs(20), "the start evaluates the rules");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -79,12 +79,11 @@ async fn run(mut machine: Box<dyn Machine>, steps: Vec<Step>) {
         if machine.has_failed() {
             machine.crash(crash);
             let _ = storage.close().await;
-            storage = match machine.open(Vec::new()) {
-                Some(storage) => storage,
-                None => {
-                    machine.crash(crash);
-                    machine.open(Vec::new()).unwrap()
-                }
+            storage = if let Some(storage) = machine.open(Vec::new()) {
+                storage
+            } else {
+                machine.crash(crash);
+                machine.open(Vec::new()).unwrap()
             };
             (run, number, last) = (run + 1, 0, None);
         }
