@@ -33,7 +33,8 @@ fn every_example_in_the_help_works() {
     let (backups, data) = (dir.path().join("backups"), stopped.to_str().unwrap());
     let backups = backups.to_str().unwrap();
     run(at(&server, &["backup", "--to", backups, "--data", data])).ok();
-    let backup = std::fs::read_dir(backups).unwrap().next().unwrap().unwrap().path();
+    let mut found = std::fs::read_dir(backups).unwrap().map(|entry| entry.unwrap().path());
+    let backup = found.find(|path| path.is_dir()).unwrap();
     let (key, token) = (made("keys", "write"), made("token", "admin"));
     let shell = Shell { server: &server, bin: &bin, folder: dir.path() };
     let mut count = 0;
