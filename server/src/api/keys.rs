@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::access::Admin;
 use super::cost::{Change, Summary};
 use super::json::{Created, JsonBody, JsonResponse};
+use super::whole_number;
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
@@ -83,9 +84,11 @@ pub struct NewKey {
     #[schemars(length(max = 64))]
     origins: Vec<String>,
     /// How many bytes it may send per second, on average.
+    #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     bytes_per_s: Option<u64>,
     /// How many events it may send per second, on average.
+    #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
     events_per_s: Option<u64>,
 }
@@ -135,7 +138,7 @@ impl LimitChange {
 
 impl<'de> Deserialize<'de> for LimitChange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self::Set)
+        whole_number::optional(deserializer).map(Self::Set)
     }
 }
 

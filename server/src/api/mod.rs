@@ -45,6 +45,7 @@ mod timeline;
 mod totals;
 mod trends;
 mod unread_answers;
+mod whole_number;
 
 pub use access::{Access, Admin, Caller, Reader};
 pub use aggregate::{AGGREGATE, aggregate};

@@ -12,6 +12,7 @@ use super::cost::Change;
 use super::event::parse_ref;
 use super::json::{JsonBody, JsonResponse};
 use super::params::{invalid, invalid_value};
+use super::whole_number;
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
 use crate::openapi::{Group, Operation, RequestBody};
@@ -40,6 +41,7 @@ pub struct RetryRequest {
     /// Received before this time.
     to: Option<BodyTime>,
     /// Spreads the attempts over this number of seconds.
+    #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(max = 86_400))]
     over_s: Option<u32>,
     /// Only counts.

@@ -134,8 +134,11 @@ const TO: Param = Param::new(
     "Before this time, written like `from`. The `next` of a page continues after it",
 );
 /// `figure`.
-const FIGURE: Param =
-    Param::new("figure", Form::Text, "Only these figures: names, separated by commas");
+const FIGURE: Param = Param::new(
+    "figure",
+    Form::Pattern("^[a-z_]+(,[a-z_]+)*$"),
+    "Only these figures: names, separated by commas",
+);
 
 /// `GET /api/trends`: the server's own figures by minute, hour or day, and where the disk heads.
 pub async fn trends(
