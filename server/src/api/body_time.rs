@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::params::{TIME, rfc3339_ms};
+use super::whole_number::whole;
 
 /// Milliseconds since 1970, or RFC 3339 text.
 #[derive(Debug, Deserialize)]
@@ -34,7 +35,7 @@ impl TryFrom<serde_json::Value> for BodyTime {
 
     fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
         let ms = match &value {
-            serde_json::Value::Number(ms) => ms.as_i64(),
+            serde_json::Value::Number(ms) => whole(ms),
             serde_json::Value::String(text) => rfc3339_ms(text),
             _ => None,
         };

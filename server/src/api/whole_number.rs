@@ -8,6 +8,17 @@ use serde_json::Number;
 /// The largest number up to which each whole number is a double: 2^53.
 const DOUBLE_MAX: f64 = 9_007_199_254_740_992.0;
 
+/// The whole number, if it is one.
+pub(super) fn whole<T: TryFrom<i128>>(number: &Number) -> Option<T> {
+    let exact = number.as_i128().or_else(|| number.as_f64().and_then(of_double))?;
+    T::try_from(exact).ok()
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "checked before")]
+fn of_double(number: f64) -> Option<i128> {
+    (number.fract() == 0.0 && number.abs() <= DOUBLE_MAX).then_some(number as i128)
+}
+
 /// Reads a whole number, or `null`.
 ///
 /// # Errors
@@ -15,24 +26,18 @@ const DOUBLE_MAX: f64 = 9_007_199_254_740_992.0;
 pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: TryFrom<u64>,
+    T: TryFrom<i128>,
 {
     let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
-    let whole = number.as_u64().or_else(|| number.as_f64().and_then(exact));
-    let found = whole.and_then(|whole| T::try_from(whole).ok());
+    let found = whole(&number);
     found.map(Some).ok_or_else(|| D::Error::custom(format!("{number} is not a whole number here")))
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked before")]
-fn exact(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..=DOUBLE_MAX).contains(&number)).then_some(number as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read<T: TryFrom<u64>>(json: &str) -> Result<Option<T>, String> {
+    fn read<T: TryFrom<i128>>(json: &str) -> Result<Option<T>, String> {
         optional(&mut serde_json::Deserializer::from_str(json)).map_err(|error| error.to_string())
     }
 
@@ -42,6 +47,7 @@ mod tests {
             assert_eq!(read::<u32>(json), Ok(Some(55)), "{json}");
         }
         assert_eq!(read::<u32>("null"), Ok(None));
+        assert_eq!(read::<i64>("-3543773601.0"), Ok(Some(-3_543_773_601)));
         assert_eq!(read::<u64>("18446744073709551615"), Ok(Some(u64::MAX)));
         for json in
             ["5.5", "-1", "-1.0", "1e300", "\"5\"", "true", "[]", "4294967296", "4294967296.0"]
