@@ -45,7 +45,9 @@ if (found.path === undefined) {
 }
 
 const given = process.argv.slice(2)
-const server = spawn(found.path, given.length > 0 ? given : ['serve'], { stdio: 'inherit' })
+// Options alone are those of `serve`, apart from those that every program has.
+const isServe = given.length === 0 || (/^-/.test(given[0]) && !/^(-h|--help|-V|--version)$/.test(given[0]))
+const server = spawn(found.path, isServe ? ['serve', ...given] : given, { stdio: 'inherit' })
 for (const signal of PASSED_ON) {
   // Systems do not have all of these.
   if (signal in constants.signals) process.on(signal, () => server.kill(signal))

@@ -59,6 +59,13 @@ test('npx lamplight-server starts the server, and SIGTERM stops it properly', as
   await expect(fetch(started.url)).rejects.toThrow()
 })
 
+test('options without a command are those of serve', async ({ installed }) => {
+  const data = newData(installed)
+  await installed.start(['--data', data])
+  expect(existsSync(join(data, 'store.db'))).toBe(true)
+  expect(await installed.run(['--help'])).toMatchObject({ code: 0, printed: expect.stringContaining('Run a server:') })
+})
+
 test('a stopped server ends its launcher with its own exit code', async ({ installed }) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const started = await installed.start(['serve', '--data', newData(installed)])

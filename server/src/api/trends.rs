@@ -115,7 +115,7 @@ impl PeriodJson {
     }
 }
 
-/// Describes [`trends`].
+/// Describes [`trends()`].
 pub const TRENDS: Operation =
     Operation::new(Group::Operate, "getTrends", "The figures of the server over time")
         .about(

@@ -75,6 +75,7 @@ pub struct CreateKeyArgs {
     /// Where it is used: the source of all events that are sent with it
     #[arg(long, value_name = "SOURCE")]
     pub source: String,
+    #[allow(rustdoc::bare_urls, reason = "help shows the text as it is")]
     /// Accept it from pages of this origin only, such as https://shop.example.com; may be repeated
     #[arg(long = "origin", value_name = "ORIGIN")]
     pub origins: Vec<String>,

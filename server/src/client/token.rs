@@ -14,7 +14,7 @@ pub(super) const VARIABLE: &str = "LAMPLIGHT_ADMIN_TOKEN";
 /// Where a token may come from.
 #[derive(Debug, Clone, Default)]
 pub struct TokenSource {
-    /// The value of [`VARIABLE`].
+    /// The value of `LAMPLIGHT_ADMIN_TOKEN`.
     pub variable: Option<Secret>,
     /// A file, named by a flag or a variable, and whether by a flag.
     pub file: Option<(PathBuf, bool)>,

@@ -56,6 +56,7 @@ pub struct Config {
     /// Proxies whose X-Forwarded-For header is trusted: addresses, or networks such as 10.0.0.0/8
     #[arg(long, env = "LAMPLIGHT_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
     pub trusted_proxies: Vec<Network>,
+    #[allow(rustdoc::bare_urls, reason = "help shows the text as it is")]
     /// Origins whose pages may call /api with a token, such as https://console.example
     #[arg(long, env = "LAMPLIGHT_API_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub api_origins: Vec<ExactOrigin>,

@@ -1,6 +1,6 @@
 //! Every number that the server knows about itself at one moment.
 //!
-//! [`collect`] reads them from counters that are kept anyway: atomics, one-row counters and the
+//! [`collect()`] reads them from counters that are kept anyway: atomics, one-row counters and the
 //! first rows of queues. It scans no table, so it can be called every few seconds. [`prometheus`]
 //! writes them as metrics.
 
