@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::access::Admin;
+use super::body_time::BodyTime;
 use super::cost::Statement;
 use super::event_json::Verbatim;
 use super::json::{JsonBody, JsonResponse};
@@ -32,11 +33,11 @@ pub struct SqlRequest {
     /// An SQL statement in the dialect of SQLite, which only reads.
     #[schemars(length(min = 1, max = 65_536))]
     sql: String,
-    /// Selects the weeks whose events the statement sees, in milliseconds since 1970. By default
-    /// these are the newest ten.
-    from: Option<i64>,
+    /// Selects the weeks whose events the statement sees: milliseconds since 1970, or RFC 3339
+    /// text. By default these are the newest ten.
+    from: Option<BodyTime>,
     /// Where these weeks end.
-    to: Option<i64>,
+    to: Option<BodyTime>,
 }
 
 /// The rows of a statement.
@@ -71,7 +72,8 @@ pub async fn query(
     JsonBody(request): JsonBody<SqlRequest>,
 ) -> Result<JsonResponse<TableJson<'static>>, Problem> {
     let SqlRequest { sql, from, to } = request;
-    let filter = EventFilter { from_ms: from, to_ms: to, ..EventFilter::default() };
+    let (from_ms, to_ms) = (from.map(|time| time.0), to.map(|time| time.0));
+    let filter = EventFilter { from_ms, to_ms, ..EventFilter::default() };
     let query =
         SqlQuery { sql, filter, rows_max: ROWS_MAX, bytes_max: BYTES_MAX, time_max: TIME_MAX };
     let table = app.storage.reader.sql(query).await?;

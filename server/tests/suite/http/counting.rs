@@ -266,6 +266,26 @@ fn an_invalid_statement_and_two_statements_are_refused() {
 }
 
 #[test]
+fn the_weeks_of_a_statement_are_selected_by_times_in_each_form() {
+    let (_dir, server) = server();
+    server.send(r#"[{"name":"a"}]"#);
+    server.settled();
+    let authorization = format!("Bearer {ADMIN_TOKEN}");
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let weeks = |body: serde_json::Value| {
+        let reply = server.post("/api/query", &headers, body.to_string().as_bytes());
+        reply.json()["weeks"].as_array().unwrap().len()
+    };
+    let sql = "SELECT count(*) FROM events";
+    for time in
+        [json!("2000-01-01T00:00:00Z"), json!(946_684_800_000_i64), json!(946_684_800_000.0)]
+    {
+        assert_eq!(weeks(json!({ "sql": sql, "from": time })), 1, "{time}");
+        assert_eq!(weeks(json!({ "sql": sql, "to": time })), 0, "{time}");
+    }
+}
+
+#[test]
 fn an_endless_statement_is_stopped_and_a_large_result_is_truncated() {
     let (_dir, server) = server();
     let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)";
