@@ -29,7 +29,7 @@ use crate::openapi::{Answered, Guard, Operation, RequestBody, Route, Shape};
 /// const EXAMPLE: Operation = Operation::new(Group::Query, "example", "Show an example");
 ///
 /// async fn handler(_: Reader<cost::Summary>) -> Result<JsonResponse<u64>, Problem> {
-///     # unimplemented!()
+///     Err(Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", "there is none"))
 /// }
 /// let routes = ApiRoutes::default().get("/api/example", &EXAMPLE, handler);
 /// ```
@@ -42,7 +42,7 @@ use crate::openapi::{Answered, Guard, Operation, RequestBody, Route, Shape};
 /// const EXAMPLE: Operation = Operation::new(Group::Query, "example", "Show an example");
 ///
 /// async fn handler() -> Result<JsonResponse<u64>, Problem> {
-///     # unimplemented!()
+///     Err(Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", "there is none"))
 /// }
 /// let routes = ApiRoutes::default().get("/api/example", &EXAMPLE, handler);
 /// ```
@@ -61,7 +61,7 @@ use crate::openapi::{Answered, Guard, Operation, RequestBody, Route, Shape};
 ///     _: Admin<cost::Change>,
 ///     _: axum::body::Bytes,
 /// ) -> Result<JsonResponse<u64>, Problem> {
-///     # unimplemented!()
+///     Err(Problem::new(axum::http::StatusCode::NOT_FOUND, "not_found", "there is none"))
 /// }
 /// let routes = ApiRoutes::default().post("/api/example", &EXAMPLE, handler);
 /// ```

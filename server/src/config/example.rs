@@ -43,7 +43,7 @@ pub(super) const SAMPLES: [(&str, &str); 42] = [
     ("keep_bytes", "100_000_000_000"),
     ("geo_file", r#""/var/lib/geoip/GeoLite2-City.mmdb""#),
     ("add_properties", r#"{ environment = "production" }"#),
-    ("alerts_webhook_url", r#""https://hooks.slack.com/services/T0000/B0000/XXXX""#),
+    ("alerts_webhook_url", r#""https://alerts.example.com/lamplight""#),
     ("alerts_webhook_url_file", r#""/run/secrets/lamplight-alerts-webhook-url""#),
     ("alerts_webhook_secret", r#""whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#),
     ("alerts_webhook_secret_file", r#""/run/secrets/lamplight-alerts-webhook-secret""#),
