@@ -12,6 +12,7 @@ use crate::http::refusals::Refusals;
 use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
 use crate::keys::keyring::Keyring;
+use crate::keys::sessions::SessionBook;
 use crate::metrics::answers::Answers;
 use crate::metrics::process::ProcessMetrics;
 use crate::metrics::sink::SinkMetrics;
@@ -31,6 +32,8 @@ pub struct App {
     pub storage: Storage,
     /// The keys that requests are checked against.
     pub keyring: Arc<Keyring>,
+    /// Who is signed in to the console.
+    pub sessions: Arc<SessionBook>,
     /// The state of the intake stage.
     pub intake: Arc<IntakeState>,
     /// Receives the bodies of the API.
@@ -63,6 +66,8 @@ pub struct App {
     pub watch: Arc<WatchRules>,
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
+    /// Whether the server accepts HTTPS itself.
+    pub has_tls: bool,
     /// The origins whose pages may call the API.
     pub api_origins: Arc<ApiOrigins>,
 }
@@ -105,6 +110,7 @@ impl App {
         Self {
             storage,
             keyring,
+            sessions: Arc::default(),
             intake: Arc::new(intake),
             bodies: Arc::new(bodies),
             addresses,
@@ -121,6 +127,7 @@ impl App {
             clock_guard: Arc::default(),
             watch: Arc::default(),
             shutdown,
+            has_tls: false,
             api_origins: Arc::default(),
         }
     }

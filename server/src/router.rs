@@ -18,7 +18,7 @@ use crate::http::{answers, api_origins, body, cors, headers, request_form};
 use crate::intake::{self, IntakeState};
 use crate::openapi::{self, DescribedRoutes, Group, Operation, Shape};
 use crate::web::demo::{self, Demo};
-use crate::web::{landing, reference, script};
+use crate::web::{console, reference, script};
 
 /// The routes of `lamplight serve`, and with `demo` those of `lamplight demo`.
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
@@ -26,10 +26,11 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
         .merge(intake_router(&app.intake, demo))
         .merge(api_routes().into_router().layer(from_fn_with_state(Arc::clone(app), api::hold)))
         .merge(public_routes().into_router())
+        .merge(console::routes(app, if demo.is_some() { "/demo/" } else { "/overview" }))
         .with_state(Arc::clone(app));
     let router = match demo {
         Some(demo) => router.merge(demo_routes(demo)).layer(from_fn(demo::require_loopback_host)),
-        None => router.merge(landing_routes().into_router()),
+        None => router,
     };
     router
         .fallback(not_found)
@@ -56,7 +57,6 @@ pub fn openapi() -> &'static Value {
         let mut routes = intake_routes().list().to_vec();
         routes.extend(api.list().iter().map(|route| route.described.clone()));
         routes.extend_from_slice(public_routes().list());
-        routes.extend_from_slice(landing_routes().list());
         openapi::document(&routes)
     })
 }
@@ -148,16 +148,9 @@ fn public_routes() -> DescribedRoutes<Arc<App>> {
 const HEALTHZ: Operation =
     Operation::new(Group::Health, "isAlive", "Whether the process answers requests");
 
-/// The page at `/`, which the demo replaces.
-fn landing_routes() -> DescribedRoutes<()> {
-    let html = |shape: &mut Shape<'_>| shape.answer_text("text/html", "The page");
-    DescribedRoutes::default().get("/", &landing::PAGE, html, landing::page)
-}
-
 /// The demo page and its faults.
 fn demo_routes(demo: &Arc<Demo>) -> Router {
     Router::new()
-        .route("/", get(async || Redirect::temporary("/demo/")))
         .route("/demo", get(async || Redirect::temporary("/demo/")))
         .route("/demo/", get(demo::index))
         .route("/demo/{*path}", get(demo::file))

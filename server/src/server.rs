@@ -13,12 +13,13 @@ use crate::app::App;
 use crate::config::Config;
 use crate::deliver;
 use crate::keys::keyring::Keyring;
+use crate::keys::sessions::SessionBook;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::{ClockGuard, Retention};
 use crate::sinks::{self, SinkError};
 use crate::store::sqlite::{self, OpenError, Opening, WriterLimits};
-use crate::store::{Key, Storage, StoreError, WorkerSlot};
+use crate::store::{Key, Session, Storage, StoreError, WorkerSlot};
 use crate::system::clock::{Clock, SystemClock};
 use crate::system::data_dir::DataDir;
 use crate::system::disk_space::DiskSpace;
@@ -146,7 +147,12 @@ impl Server {
     }
 
     /// What requests can reach.
-    pub fn app(&self, keys: impl IntoIterator<Item = Key>, deliverers: &[deliver::Worker]) -> App {
+    pub fn app(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+        sessions: impl IntoIterator<Item = Session>,
+        deliverers: &[deliver::Worker],
+    ) -> App {
         let floor_bytes = u64::from(self.config.disk_floor_mib) << 20;
         let sink_metrics =
             deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.metrics)));
@@ -166,7 +172,15 @@ impl Server {
         };
         let api_origins = Arc::new(self.config.api_origins());
         let clock_guard = Arc::clone(&self.clock_guard);
-        App { clock_guard, watch: Arc::new(watch), api_origins, ..app }
+        let has_tls = self.config.tls.files().is_some();
+        App {
+            clock_guard,
+            watch: Arc::new(watch),
+            api_origins,
+            has_tls,
+            sessions: Arc::new(SessionBook::new(sessions)),
+            ..app
+        }
     }
 
     /// The webhook of alerts, if one is configured.

@@ -9,15 +9,15 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 
 use super::cost::{Cost, CostClass};
 use super::params::Params;
 use super::places::Place;
 use crate::app::App;
-use crate::http::credentials;
 use crate::http::problem::Problem;
+use crate::http::{credentials, same_origin, session_cookie};
 use crate::keys::keyring::{HeldKey, Keyring};
 use crate::store::KeyKind;
 
@@ -69,7 +69,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Reader<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let token = CheckedCaller::check(&app.keyring, parts)?;
+        let token = CheckedCaller::check(app, parts)?;
         check_params(parts)?;
         let place = app.places.take(C::CLASS, &token.key.id).await?;
         Ok(Self { token, place, cost: PhantomData })
@@ -80,21 +80,11 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let held = CheckedCaller::check(&app.keyring, parts)?;
-        if held.key.kind == KeyKind::Admin {
-            check_params(parts)?;
-            let place = app.places.take(C::CLASS, &held.key.id).await?;
-            return Ok(Self { token: held, _place: place, cost: PhantomData });
-        }
-        Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "token_read_only",
-            format!(
-                "token {} can only read: use an admin token ({}…) for this call",
-                held.key.id,
-                KeyKind::Admin.prefix()
-            ),
-        ))
+        let held = CheckedCaller::check(app, parts)?;
+        check_admin(&held)?;
+        check_params(parts)?;
+        let place = app.places.take(C::CLASS, &held.key.id).await?;
+        Ok(Self { token: held, _place: place, cost: PhantomData })
     }
 }
 
@@ -120,8 +110,12 @@ fn check_params(parts: &Parts) -> Result<(), Problem> {
 struct CallerNotChecked;
 
 impl CheckedCaller {
-    fn check(keyring: &Keyring, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
-        let held = check_token(keyring, &parts.headers)?;
+    fn check(app: &App, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
+        let held = match credentials::bearer(&parts.headers) {
+            Some(token) => find_token(&app.keyring, token)?,
+            None => find_session(app, parts)?,
+        };
+        check_kind(&held)?;
         parts.extensions.insert(Self(Arc::clone(&held)));
         Ok(held)
     }
@@ -135,8 +129,12 @@ impl CheckedCaller {
     }
 }
 
-fn check_token(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<HeldKey>, Problem> {
-    let Some(token) = credentials::bearer(headers) else {
+/// The token of the session that the caller is signed in with, in the console.
+fn find_session(app: &App, parts: &Parts) -> Result<Arc<HeldKey>, Problem> {
+    let signed_in = session_cookie::read(&parts.headers)
+        .and_then(|secret| app.sessions.find(secret, app.clock.now_ms()))
+        .and_then(|session| app.keyring.find_id(&session.key_id));
+    let Some(held) = signed_in else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "token_missing",
@@ -144,8 +142,25 @@ fn check_token(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<HeldKey>, P
              printed an admin token when it first started",
         ));
     };
-    let Some(held) = keyring.find(token) else {
-        return Err(Problem::new(
+    if same_origin::is_safe(&parts.method) || same_origin::is_from_here(&parts.headers) {
+        return Ok(held);
+    }
+    Err(cross_origin())
+}
+
+/// Another page tries to use the session of the console.
+pub(crate) fn cross_origin() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "cross_origin",
+        "this change does not come from a page of this server: with a session of the console, only \
+         the console itself may make changes. Use an admin token as `Authorization: Bearer …`",
+    )
+}
+
+fn find_token(keyring: &Keyring, token: &str) -> Result<Arc<HeldKey>, Problem> {
+    keyring.find(token).ok_or_else(|| {
+        Problem::new(
             StatusCode::UNAUTHORIZED,
             "token_unknown",
             format!(
@@ -153,8 +168,15 @@ fn check_token(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<HeldKey>, P
                  token when it first started",
                 credentials::redacted(token)
             ),
-        ));
-    };
+        )
+    })
+}
+
+/// Whether a key is a token that can be used.
+///
+/// # Errors
+/// A 403.
+pub(crate) fn check_kind(held: &HeldKey) -> Result<(), Problem> {
     let id = &held.key.id;
     if held.key.disabled_ms.is_some() {
         return Err(Problem::new(
@@ -167,7 +189,7 @@ fn check_token(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<HeldKey>, P
         ));
     }
     if matches!(held.key.kind, KeyKind::Admin | KeyKind::Viewer) {
-        return Ok(held);
+        return Ok(());
     }
     Err(Problem::new(
         StatusCode::FORBIDDEN,
@@ -178,6 +200,25 @@ fn check_token(keyring: &Keyring, headers: &HeaderMap) -> Result<Arc<HeldKey>, P
             held.key.kind.name(),
             KeyKind::Admin.prefix(),
             KeyKind::Viewer.prefix()
+        ),
+    ))
+}
+
+/// Whether a token may make changes.
+///
+/// # Errors
+/// A 403.
+pub(crate) fn check_admin(held: &HeldKey) -> Result<(), Problem> {
+    if held.key.kind == KeyKind::Admin {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "token_read_only",
+        format!(
+            "token {} can only read: use an admin token ({}…) for this call",
+            held.key.id,
+            KeyKind::Admin.prefix()
         ),
     ))
 }

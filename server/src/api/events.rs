@@ -37,7 +37,7 @@ const STATE: Param =
 const OF_REFUSED: &[&[Param]] =
     &[&[STATE, SOURCE, PRODUCER_ID, FROM, TO, ZONE, LIMIT, CURSOR_PARAM]];
 /// The form of a cursor, for error messages.
-pub(super) const CURSOR: &str = "the `next` of a page with the same filters";
+pub(crate) const CURSOR: &str = "the `next` of a page with the same filters";
 
 /// A page of events, by how they ended.
 #[derive(Serialize, JsonSchema)]
@@ -127,14 +127,14 @@ fn read_refused(mut params: Params, outcome: Outcome) -> Result<RefusedQuery, Pr
     Ok(query)
 }
 
-pub(super) fn write_cursor(position: Position) -> String {
+pub(crate) fn write_cursor(position: Position) -> String {
     match position {
         Position::Row(id) => id.to_string(),
         Position::Seq(seq, RowId(id)) => format!("seq{seq}-{id}"),
     }
 }
 
-pub(super) fn read_cursor(text: &str) -> Option<Position> {
+pub(crate) fn read_cursor(text: &str) -> Option<Position> {
     match text.strip_prefix("seq") {
         Some(place) => {
             let (seq, id) = place.split_once('-')?;

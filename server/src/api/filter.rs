@@ -12,7 +12,7 @@ use crate::store::{CanonicalJson, EventFilter, PropertyCondition, PropertyPath};
 /// Most properties that one request may filter by.
 const PROPERTIES_MAX: usize = 8;
 /// The parameters that select events by what they are.
-pub(super) const FILTER: &[Param] = &[
+pub(crate) const FILTER: &[Param] = &[
     Param::new("name", Form::Text, "Only events with this name").example("order_paid"),
     Param::new(
         "type",
@@ -32,7 +32,7 @@ pub(super) const FILTER: &[Param] = &[
 ];
 
 /// Takes the filter from `params`, and the span of time in it.
-pub(super) fn read(params: &mut Params) -> Result<(EventFilter, Span), Problem> {
+pub(crate) fn read(params: &mut Params) -> Result<(EventFilter, Span), Problem> {
     let span = Span::read(params)?;
     let mut filter = EventFilter {
         name: params.text("name"),
@@ -65,7 +65,7 @@ fn properties(given: Vec<(String, String)>) -> Result<Vec<PropertyCondition>, Pr
 }
 
 /// The path to a property, which has dots between its keys.
-pub(super) fn read_path(path: &str) -> Result<PropertyPath, Problem> {
+pub(crate) fn read_path(path: &str) -> Result<PropertyPath, Problem> {
     PropertyPath::parse(path)
         .map_err(|expected| invalid_value("prop.<path>", path, &expected.to_string()))
 }

@@ -48,6 +48,7 @@ mod unread_answers;
 mod whole_number;
 
 pub use access::{Access, Admin, Caller, Reader};
+pub(crate) use access::{check_admin, check_kind, cross_origin};
 pub use aggregate::{AGGREGATE, aggregate};
 pub use alerts::{ALERTS, alerts};
 pub use backfill::{BACKFILL, backfill};

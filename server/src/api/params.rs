@@ -13,21 +13,21 @@ use crate::http::problem::{Problem, quoted};
 use crate::openapi::{Form, Param};
 
 /// `limit`, which [`Params::limit`] takes.
-pub(super) const LIMIT: Param =
+pub(crate) const LIMIT: Param =
     Param::new("limit", Form::Number(1, 500), "How many entries a page has at most")
         .default("50")
         .example("10");
 /// `cursor`.
-pub(super) const CURSOR: Param = Param::new(
+pub(crate) const CURSOR: Param = Param::new(
     "cursor",
     Form::Text,
     "The `next` of a page with the same filters. The answer continues after that page",
 );
 /// `source`.
-pub(super) const SOURCE: Param =
+pub(crate) const SOURCE: Param =
     Param::new("source", Form::Text, "Only of this source, which is the one of a key");
 /// `producer`.
-pub(super) const PRODUCER_ID: Param = Param::new(
+pub(crate) const PRODUCER_ID: Param = Param::new(
     "producer",
     Form::Pattern("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
     "Only of this producer (a page or a worker)",
@@ -35,9 +35,9 @@ pub(super) const PRODUCER_ID: Param = Param::new(
 /// Most parameters in one request.
 const PARAMS_MAX: usize = 32;
 /// The form of a producer's id, for error messages.
-pub(super) const PRODUCER: &str = "a producer id of 26 characters (Crockford base32)";
+pub(crate) const PRODUCER: &str = "a producer id of 26 characters (Crockford base32)";
 /// The form of a time, for error messages.
-pub(super) const TIME: &str =
+pub(crate) const TIME: &str =
     "a time: milliseconds since 1970, or RFC 3339 text such as 2026-01-31T12:00:00Z";
 /// The form of a time that may be local, for error messages.
 const TIME_IN_ZONE: &str = "a time: milliseconds since 1970, RFC 3339 text such as \
@@ -56,7 +56,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
-    pub(super) fn read(query: Option<&str>) -> Result<Self, Problem> {
+    pub(crate) fn read(query: Option<&str>) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             if pairs.len() >= PARAMS_MAX {
@@ -75,13 +75,13 @@ impl Params {
         Ok(Self(pairs))
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
         Some(self.0.remove(at).1)
     }
 
     /// Takes a parameter that `read` parses. `expected` describes its form.
-    pub(super) fn value<T>(
+    pub(crate) fn value<T>(
         &mut self,
         name: &str,
         expected: &str,
@@ -95,14 +95,14 @@ impl Params {
     }
 
     /// Takes a time: milliseconds since 1970, RFC 3339 text, or a day or a local time in `zone`.
-    pub(super) fn time_ms(&mut self, name: &str, zone: &TimeZone) -> Result<Option<i64>, Problem> {
+    pub(crate) fn time_ms(&mut self, name: &str, zone: &TimeZone) -> Result<Option<i64>, Problem> {
         self.value(name, TIME_IN_ZONE, |text| {
             text.parse().ok().or_else(|| rfc3339_ms(text)).or_else(|| local_ms(text, zone))
         })
     }
 
     /// Takes the largest number of entries on a page.
-    pub(super) fn limit(&mut self) -> Result<u32, Problem> {
+    pub(crate) fn limit(&mut self) -> Result<u32, Problem> {
         let limit = self.value("limit", "a number from 1 to 500", |text| {
             text.parse().ok().filter(|limit| (1..=500).contains(limit))
         })?;
@@ -110,7 +110,7 @@ impl Params {
     }
 
     /// Takes all parameters whose names begin with `prefix`, and removes it from the names.
-    pub(super) fn prefixed(&mut self, prefix: &str) -> Vec<(String, String)> {
+    pub(crate) fn prefixed(&mut self, prefix: &str) -> Vec<(String, String)> {
         let (taken, left) =
             std::mem::take(&mut self.0).into_iter().partition(|(name, _)| name.starts_with(prefix));
         self.0 = left;
@@ -119,7 +119,7 @@ impl Params {
     }
 
     /// Rejects every parameter that was not taken. `known` are those of the operation.
-    pub(super) fn finish(self, known: &[&[Param]]) -> Result<(), Problem> {
+    pub(crate) fn finish(self, known: &[&[Param]]) -> Result<(), Problem> {
         let Some((name, _)) = self.0.first() else { return Ok(()) };
         let known: Vec<String> = known.iter().copied().flatten().map(Param::written).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -132,7 +132,7 @@ impl Params {
 }
 
 /// The milliseconds since 1970 of RFC 3339 text.
-pub(super) fn rfc3339_ms(text: &str) -> Option<i64> {
+pub(crate) fn rfc3339_ms(text: &str) -> Option<i64> {
     jiff::Timestamp::from_str(text).ok().map(jiff::Timestamp::as_millisecond)
 }
 
@@ -144,12 +144,12 @@ fn local_ms(text: &str, zone: &TimeZone) -> Option<i64> {
 }
 
 /// A parameter has a value that it cannot have.
-pub(super) fn invalid_value(name: &str, value: &str, expected: &str) -> Problem {
+pub(crate) fn invalid_value(name: &str, value: &str, expected: &str) -> Problem {
     invalid(format!("invalid value {} for `{name}`: send {expected}", quoted(value)))
 }
 
 /// The parameters cannot be used as they are.
-pub(super) fn invalid(detail: String) -> Problem {
+pub(crate) fn invalid(detail: String) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "parameter_invalid", detail)
 }
 

@@ -171,7 +171,7 @@ fn describe<H: ApiHandler<T>, T: ChecksCallerFirst>(shape: &mut Shape<'_>) {
         Access::Admin => Guard::AdminToken,
     });
     if access == Access::Admin {
-        shape.problems(&["token_read_only"]);
+        shape.problems(&["token_read_only", "cross_origin"]);
     }
     // Every handler can refuse parameters, wait in vain for a place, and read or write.
     shape.problems(&["parameter_unknown", "parameter_invalid", "busy", "not_readable", "too_slow"]);

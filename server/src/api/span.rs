@@ -11,9 +11,9 @@ use crate::openapi::{Form, Param};
 use crate::store::{AHEAD_MS_MAX, Calendar, EventClock, EventFilter, LATE_MS_MAX};
 
 /// The parameters that select a time.
-pub(super) const SPAN: &[Param] = &[FROM, TO, ZONE, ON];
+pub(crate) const SPAN: &[Param] = &[FROM, TO, ZONE, ON];
 /// `on`.
-pub(super) const ON: Param = Param::new(
+pub(crate) const ON: Param = Param::new(
     "on",
     Form::OneOf(&["received", "time"]),
     "Whether `from` and `to` are times at which the server received events, or at which events \
@@ -21,15 +21,15 @@ pub(super) const ON: Param = Param::new(
 )
 .default("received");
 /// `from`.
-pub(super) const FROM: Param = Param::new(
+pub(crate) const FROM: Param = Param::new(
     "from",
     Form::Time,
     "From this time on: milliseconds since 1970, RFC 3339 text, or a day such as `2026-01-31`",
 );
 /// `to`.
-pub(super) const TO: Param = Param::new("to", Form::Time, "Before this time, written like `from`");
+pub(crate) const TO: Param = Param::new("to", Form::Time, "Before this time, written like `from`");
 /// `tz`.
-pub(super) const ZONE: Param = Param::new(
+pub(crate) const ZONE: Param = Param::new(
     "tz",
     Form::Text,
     "The IANA time zone, such as `Europe/Zurich`, in which days begin",
@@ -38,26 +38,26 @@ pub(super) const ZONE: Param = Param::new(
 
 /// `from`, `to`, `on` and `tz`.
 #[derive(Debug)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// When it begins, in milliseconds since 1970.
-    pub(super) from_ms: Option<i64>,
+    pub(crate) from_ms: Option<i64>,
     /// When it ends. It does not contain that time.
-    pub(super) to_ms: Option<i64>,
+    pub(crate) to_ms: Option<i64>,
     /// By which clock, and in which zone.
-    pub(super) calendar: Calendar,
+    pub(crate) calendar: Calendar,
 }
 
 /// The times of receipt that were read for a span of times at which events happened.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[schemars(rename = "ReceivedSpan")]
-pub(super) struct ReceivedJson {
+pub(crate) struct ReceivedJson {
     from: Option<i64>,
     to: Option<i64>,
 }
 
 impl Span {
     /// Takes `from`, `to`, `on` and `tz`.
-    pub(super) fn read(params: &mut Params) -> Result<Self, Problem> {
+    pub(crate) fn read(params: &mut Params) -> Result<Self, Problem> {
         let clock = params.value("on", "received or time", |text| match text {
             "received" => Some(EventClock::Received),
             "time" => Some(EventClock::Happened),
@@ -71,7 +71,7 @@ impl Span {
 
     /// Adds the span to a filter. Events are stored by when they were received, so that bounds what
     /// is read.
-    pub(super) fn add_to(&self, filter: &mut EventFilter) {
+    pub(crate) fn add_to(&self, filter: &mut EventFilter) {
         let (from_ms, to_ms) = self.received_ms();
         (filter.from_ms, filter.to_ms) = (from_ms, to_ms);
         if self.calendar.clock == EventClock::Happened {
@@ -80,7 +80,7 @@ impl Span {
     }
 
     /// The times of receipt, if the span is one of other times.
-    pub(super) fn received_json(&self) -> Option<ReceivedJson> {
+    pub(crate) fn received_json(&self) -> Option<ReceivedJson> {
         let (from, to) = self.received_ms();
         (self.calendar.clock == EventClock::Happened).then_some(ReceivedJson { from, to })
     }
@@ -99,7 +99,7 @@ impl Span {
 
 impl Params {
     /// Takes a time zone. UTC without one.
-    pub(super) fn zone(&mut self) -> Result<TimeZone, Problem> {
+    pub(crate) fn zone(&mut self) -> Result<TimeZone, Problem> {
         let zone = self.value("tz", "an IANA time zone such as Europe/Zurich", |text| {
             TimeZone::get(text).ok()
         })?;

@@ -62,7 +62,7 @@ pub const QUERY: Operation = Operation::new(Group::Query, "query", "Query with S
          in 128 MiB of memory, and answers at most 10,000 rows in 8 MiB.",
     )
     .body_example(r#"{"sql": "SELECT name, count(*) AS events FROM events GROUP BY name"}"#)
-    .problems(&["sql_invalid", "sql_not_read_only", "sql_too_slow", "sql_too_large"]);
+    .problems(&["sql_invalid", "sql_not_read_only", "sql_too_slow", "sql_too_large", "cross_origin"]);
 
 /// `POST /api/query`: runs an SQL statement that only reads. Needs an admin token, because the
 /// statement can read almost every table.

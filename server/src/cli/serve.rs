@@ -1,6 +1,7 @@
 //! `lamplight serve` and `lamplight demo`: start, run, shut down.
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +18,14 @@ use crate::http::tls::{Tls, TlsError};
 use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
 use crate::router;
 use crate::server::{BuildError, Server};
+use crate::store::StoreError;
 use crate::system::background::Background;
 use crate::system::data_dir::{DataDir, DataDirError, Purpose};
 use crate::system::disk_space::MEASURE_EVERY;
 use crate::system::entropy::EntropyError;
 use crate::system::hang_up::HangUp;
 use crate::system::supervisor::{Failure, Supervisor, run_blocking};
+use crate::web::console::login_link;
 use crate::web::demo::Demo;
 
 /// How long open requests may take to end after a stop. With the next two, 10 s in all.
@@ -46,6 +49,9 @@ pub enum ServeError {
     /// The keys cannot be set up.
     #[error(transparent)]
     Keys(#[from] FirstKeysError),
+    /// The sessions of the console cannot be read.
+    #[error(transparent)]
+    Sessions(#[from] StoreError),
     /// Another program listens there.
     #[error(
         "listen on {0}: another program is listening there already, perhaps another Lamplight \
@@ -150,7 +156,8 @@ pub async fn serve_supervised(
     let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
     server.dir().keep();
 
-    let app = Arc::new(server.app(keys.all.iter().cloned(), &deliverers));
+    let sessions = server.storage.sessions.list(server.clock.now_ms()).await?;
+    let app = Arc::new(server.app(keys.all.iter().cloned(), sessions, &deliverers));
     let demo = match mode {
         Mode::Demo => Some(Arc::new(Demo::new(&app, keys.write_key.as_deref())?)),
         Mode::Serve => None,
@@ -173,7 +180,7 @@ pub async fn serve_supervised(
     let (listening, clients) = (Listening { listeners, tls }, Arc::clone(&app.addresses));
     let serving = listen::serve(listening, router, closed, REQUESTS_GRACE, clients);
     let serving = supervisor.spawn("listener", &foreground, serving);
-    greet(config, &addresses, server.dir(), &keys, mode);
+    greet(config, &addresses, &app, server.dir(), &keys, mode);
 
     tokio::select! {
         () = stop => {}
@@ -248,10 +255,27 @@ fn warn_without_tls(config: &Config, addresses: &[SocketAddr]) {
     }
 }
 
-fn greet(config: &Config, addresses: &[SocketAddr], dir: &DataDir, keys: &FirstKeys, mode: Mode) {
+fn greet(
+    config: &Config,
+    addresses: &[SocketAddr],
+    app: &App,
+    dir: &DataDir,
+    keys: &FirstKeys,
+    mode: Mode,
+) {
     let place = Place { addresses, has_tls: config.tls.files().is_some(), data: dir.path() };
     let has_demo = mode == Mode::Demo;
-    if let Err(error) = welcome(&mut std::io::stdout(), &place, keys, has_demo) {
+    // The link is a secret. So it goes to a reader, not to the log of a service, except at the first
+    // start, when the tokens are printed, too.
+    let is_read = std::io::stdout().is_terminal() || has_demo || !keys.made.is_empty();
+    let link = is_read.then(|| login_link(app, &place.url())).transpose();
+    let link = link.unwrap_or_else(|error| {
+        tracing::warn!(%error, "failed to make a link to the console");
+        None
+    });
+    if let Err(error) =
+        welcome(&mut std::io::stdout(), &place, keys, link.flatten().as_deref(), has_demo)
+    {
         tracing::warn!(%error, "failed to print where the server listens");
     }
 }

@@ -26,13 +26,14 @@ impl Place<'_> {
     }
 
     /// An address for programs on this machine.
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         let address = self.addresses.first().map(|address| reachable(*address).to_string());
         format!("{}://{}", self.scheme(), address.unwrap_or_default())
     }
 }
 
 /// Prints where the server listens, the keys that were just generated, and what to do next.
+/// `console` is a link that signs in to the console once.
 ///
 /// Programs read the first line, so it stays as it is.
 ///
@@ -42,6 +43,7 @@ pub fn welcome(
     out: &mut impl Write,
     place: &Place<'_>,
     keys: &FirstKeys,
+    console: Option<&str>,
     has_demo: bool,
 ) -> io::Result<()> {
     let (scheme, url, data) = (place.scheme(), place.url(), place.data);
@@ -53,6 +55,13 @@ pub fn welcome(
     if has_demo {
         writeln!(out, "  Open {url}/demo/ in a browser, and try to lose an event.\n")?;
         writeln!(out, "  The rest is for sending and reading events yourself.\n")?;
+    }
+    match console {
+        Some(link) => {
+            writeln!(out, "  Open the console (this link signs you in once, within an hour):\n")?;
+            writeln!(out, "    {link}\n")?;
+        }
+        None => writeln!(out, "  The console: {url}/overview (sign in with a token)\n")?,
     }
     if !keys.made.is_empty() {
         writeln!(

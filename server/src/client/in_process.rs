@@ -62,7 +62,7 @@ impl Directory {
             Need::Replay => Opening::Serve(config.routes()),
         };
         let server = Server::open_as(config, dir, opening, Supervisor::default())?;
-        let app = Arc::new(server.app(server.storage.keys.list().await?, &[]));
+        let app = Arc::new(server.app(server.storage.keys.list().await?, [], &[]));
         let text = new_text(KeyKind::Admin, &*server.entropy)?;
         app.keyring.put(Key::new(KeyKind::Admin, "command", &text, server.clock.now_ms()));
         // Only `top` shows it.

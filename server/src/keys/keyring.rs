@@ -55,6 +55,18 @@ impl Keyring {
         bool::from(held.key.hash.ct_eq(&hash)).then(|| Arc::clone(held))
     }
 
+    /// Every key.
+    pub fn all(&self) -> Vec<Key> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.values().map(|held| held.key.clone()).collect()
+    }
+
+    /// The key with this id.
+    pub fn find_id(&self, id: &str) -> Option<Arc<HeldKey>> {
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        keys.values().find(|held| held.key.id == id).map(Arc::clone)
+    }
+
     /// Whether a key that was found earlier is still valid for the same use.
     pub fn is_valid(&self, held: &HeldKey) -> bool {
         let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -67,6 +67,11 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(401, "token_unknown", "The token is unknown or deleted."),
     kind(401, "key_missing", "The request has no key."),
     kind(401, "key_unknown", "The key is unknown or deleted."),
+    kind(
+        403,
+        "cross_origin",
+        "A page of another origin tried to make a change with the console's session.",
+    ),
     kind(403, "token_disabled", "The token is disabled."),
     kind(403, "token_wrong_kind", "The token is a key, which can only send events."),
     kind(403, "token_read_only", "The token can only read, and this call needs an admin token."),

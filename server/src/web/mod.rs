@@ -1,7 +1,7 @@
-//! What browsers load from the server: the SDK as a script, the landing page, the API reference and
-//! the demo page.
+//! What browsers load from the server: the console, the SDK as a script, the API reference and the
+//! demo page.
 
+pub mod console;
 pub mod demo;
-pub mod landing;
 pub mod reference;
 pub mod script;

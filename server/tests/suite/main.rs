@@ -13,6 +13,7 @@
 mod alerts;
 mod backup;
 mod commands;
+mod console;
 mod deliver;
 mod fuzz;
 mod harness;

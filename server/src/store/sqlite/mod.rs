@@ -11,6 +11,7 @@ mod keys;
 mod opening;
 mod payloads;
 mod read;
+mod sessions;
 pub mod snapshot;
 mod store;
 mod trends;
@@ -85,6 +86,7 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         events: Arc::<SqliteStore>::clone(&store),
         reader: Arc::<SqliteStore>::clone(&store),
         keys: Arc::<SqliteStore>::clone(&store),
+        sessions: Arc::<SqliteStore>::clone(&store),
         delivery_queue: Arc::<SqliteStore>::clone(&store),
         trends: Arc::<SqliteStore>::clone(&store),
         alerts: Arc::<SqliteStore>::clone(&store),

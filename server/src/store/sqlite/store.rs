@@ -22,7 +22,7 @@ use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-pub(crate) const SCHEMA: [Step; 11] = [
+pub(crate) const SCHEMA: [Step; 12] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -40,6 +40,7 @@ pub(crate) const SCHEMA: [Step; 11] = [
     ("V9__sources", include_str!("../../../migrations/sqlite/store/V9__sources.sql")),
     ("V10__trends", include_str!("../../../migrations/sqlite/store/V10__trends.sql")),
     ("V11__alerts", include_str!("../../../migrations/sqlite/store/V11__alerts.sql")),
+    ("V12__console", include_str!("../../../migrations/sqlite/store/V12__console.sql")),
 ];
 
 const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };

@@ -24,6 +24,7 @@ mod replay_laws;
 mod retention_laws;
 pub(crate) mod sample;
 mod scope_laws;
+mod session_laws;
 mod set_aside_laws;
 mod sink_laws;
 mod size_laws;

@@ -12,7 +12,7 @@ use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
     Answer, Applied, EventRow, Events, Forgotten, Key, PayloadId, Plan, Profile, ProfileKey,
-    ProfileNote, Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt,
+    ProfileNote, Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, Session,
     ShownProfile, StoreError, Week,
 };
 use lamplight_wire::Producer;
@@ -45,6 +45,7 @@ pub(super) struct EventTables {
     pub(super) recent: Vec<(RowId, RowId)>,
     pub(super) deliveries: DeliveryTables,
     pub(super) keys: Vec<Key>,
+    pub(super) sessions: Vec<Session>,
     pub(super) trends: TrendTables,
     pub(super) alerts: AlertTables,
 }

@@ -51,6 +51,7 @@ mod read;
 mod reader;
 mod replays;
 mod rows;
+mod sessions;
 mod tables;
 mod trends;
 
@@ -81,6 +82,7 @@ impl Memory {
             events: Arc::<MemoryEvents>::clone(&events),
             reader: Arc::<MemoryEvents>::clone(&events),
             keys: Arc::<MemoryEvents>::clone(&events),
+            sessions: Arc::<MemoryEvents>::clone(&events),
             delivery_queue: Arc::<MemoryEvents>::clone(&events),
             trends: Arc::<MemoryEvents>::clone(&events),
             alerts: Arc::<MemoryEvents>::clone(&events),

@@ -1,0 +1,83 @@
+//! The style sheet, the scripts and the icon of the console. Their addresses change with their
+//! content, so that browsers may keep them.
+
+use std::sync::OnceLock;
+
+use axum::extract::RawQuery;
+use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
+use flate2::Compression;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::page::{accepts_gzip, gzip};
+use crate::http::path_text::PathText;
+use crate::http::problem::{Problem, quoted};
+
+struct Asset {
+    name: &'static str,
+    media: &'static str,
+    bytes: &'static [u8],
+    made: OnceLock<(String, Option<Vec<u8>>)>,
+}
+
+macro_rules! asset {
+    ($name:literal, $media:literal, $path:literal) => {
+        Asset { name: $name, media: $media, bytes: include_bytes!($path), made: OnceLock::new() }
+    };
+}
+
+static ASSETS: [Asset; 7] = [
+    asset!("console.css", "text/css; charset=utf-8", "assets/console.css"),
+    asset!("console.js", "text/javascript; charset=utf-8", "assets/console.js"),
+    asset!("icon.svg", "image/svg+xml", "assets/icon.svg"),
+    asset!("htmx.js", "text/javascript; charset=utf-8", "vendor/htmx.min.js"),
+    asset!("sse.js", "text/javascript; charset=utf-8", "vendor/sse.min.js"),
+    asset!("uplot.js", "text/javascript; charset=utf-8", "vendor/uplot.min.js"),
+    asset!("uplot.css", "text/css; charset=utf-8", "vendor/uplot.min.css"),
+];
+
+impl Asset {
+    /// The first digits of the hash, and the compressed form.
+    fn made(&self) -> &(String, Option<Vec<u8>>) {
+        self.made.get_or_init(|| {
+            let hash = Sha256::digest(self.bytes);
+            (HEXLOWER.encode(&hash[..6]), gzip(self.bytes, Compression::best()))
+        })
+    }
+}
+
+/// The address of a file, for templates.
+pub(super) fn address(name: &str) -> String {
+    let asset = ASSETS.iter().find(|asset| asset.name == name);
+    let version = asset.map_or("", |asset| asset.made().0.as_str());
+    format!("/console/{name}?v={version}")
+}
+
+/// `GET /console/<file>`.
+pub(super) async fn file(
+    PathText(name): PathText,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let asset = ASSETS
+        .iter()
+        .find(|asset| asset.name == name)
+        .ok_or_else(|| Problem::not_found(format!("the console has no file {}", quoted(&name))))?;
+    let (version, packed) = asset.made();
+    // A page of an older server must not keep a newer file under its older address.
+    let is_asked = query.as_deref().and_then(|it| it.strip_prefix("v=")) == Some(version);
+    let cache = if is_asked { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let mut response = match packed {
+        Some(packed) if accepts_gzip(&headers) => {
+            ([(CONTENT_ENCODING, "gzip")], packed.as_slice()).into_response()
+        }
+        _ => asset.bytes.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    Ok(response)
+}

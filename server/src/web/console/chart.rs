@@ -1,0 +1,41 @@
+//! Small charts, drawn on the server as SVG.
+
+use std::fmt::Write;
+
+use super::shown::{Markup, count, escape};
+
+/// A row of bars, for the course of a count. `label` says what is counted, for those who cannot see
+/// it.
+pub(super) fn bars(values: &[u64], label: &str) -> Markup {
+    const HEIGHT: u64 = 24;
+    let max = values.iter().copied().max().unwrap_or(0).max(1);
+    let mut path = String::new();
+    for (at, value) in values.iter().enumerate().filter(|(_, value)| **value > 0) {
+        // What is there is seen, however small.
+        let height = u64::try_from(u128::from(*value) * u128::from(HEIGHT) / u128::from(max));
+        let height = height.unwrap_or(HEIGHT).max(1);
+        let _ = write!(path, "M{} {HEIGHT}v-{height}h3v{height}z", at * 4);
+    }
+    let width = (values.len() * 4).max(4);
+    let sum = values.iter().fold(0_u64, |sum, value| sum.saturating_add(*value));
+    let text = escape(&format!("{label}: {} in all, at most {}", count(sum), count(max.min(sum))));
+    Markup(format!(
+        "<svg class=\"bars\" viewBox=\"0 0 {width} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{text}\"><title>{text}</title><path d=\"{path}\"/></svg>"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_as_high_as_their_values_and_never_vanish() {
+        let svg = bars(&[0, 1, 1_000, 500], "Events <by> minute").0;
+        assert!(svg.contains("viewBox=\"0 0 16 24\""), "{svg}");
+        assert!(svg.contains("d=\"M4 24v-1h3v1zM8 24v-24h3v24zM12 24v-12h3v12z\""), "{svg}");
+        assert!(svg.contains("Events &lt;by&gt; minute: 1,501 in all, at most 1,000"), "{svg}");
+        assert!(bars(&[], "Nothing").0.contains("0 in all, at most 0"));
+        assert!(bars(&[u64::MAX, u64::MAX], "Much").0.contains("v-24"));
+    }
+}

@@ -1,0 +1,74 @@
+//! The routes of the console.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use super::{assets, login, signing_in};
+use crate::app::App;
+
+/// Pages and actions. All of them need a session, whichever way they are added.
+#[derive(Debug, Default)]
+pub(super) struct ConsoleRoutes(Router<Arc<App>>);
+
+impl ConsoleRoutes {
+    /// Adds a page. With `?format=json` it redirects to its twin in the API, which has the same
+    /// parameters. `{id}` in the twin's path stands for the last part of the page's path.
+    pub(super) fn page<H, T>(self, path: &'static str, twin: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        let twin = move |request: Request, next: Next| to_twin(twin, request, next);
+        Self(self.0.route(path, get(handler).layer(from_fn(twin))))
+    }
+
+    /// Adds a part of a page that has no twin, such as a stream or a fragment.
+    pub(super) fn part<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        Self(self.0.route(path, get(handler)))
+    }
+
+    /// Adds an action: what a form of a page sends.
+    pub(super) fn action<H, T>(self, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Arc<App>>,
+        T: 'static,
+    {
+        Self(self.0.route(path, post(handler)))
+    }
+
+    /// The routes behind the sign-in, and those that need none: the sign-in itself and files.
+    pub(super) fn into_router(self, app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
+        let behind = self.0.layer(from_fn_with_state(Arc::clone(app), signing_in::require));
+        let open = Router::new()
+            .route("/", get(async move || Redirect::to(home)))
+            .route("/login", get(login::show).post(login::sign_in))
+            .route("/logout", post(login::sign_out))
+            .route("/console/{file}", get(assets::file));
+        behind.merge(open).layer(from_fn_with_state(Arc::clone(app), signing_in::as_page))
+    }
+}
+
+async fn to_twin(twin: &'static str, request: Request, next: Next) -> Response {
+    let query = request.uri().query().unwrap_or_default();
+    let pairs = || form_urlencoded::parse(query.as_bytes());
+    if !pairs().any(|(name, value)| name == "format" && value == "json") {
+        return next.run(request).await;
+    }
+    let mut rest = form_urlencoded::Serializer::new(String::new());
+    rest.extend_pairs(pairs().filter(|(name, _)| name != "format"));
+    let rest = rest.finish();
+    let id = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let path = twin.replace("{id}", id);
+    let mark = if rest.is_empty() { "" } else { "?" };
+    Redirect::to(&format!("{path}{mark}{rest}")).into_response()
+}

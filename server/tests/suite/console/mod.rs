@@ -1,0 +1,4 @@
+//! The console, as a browser sees it.
+
+mod signing_in;
+mod visitor;
