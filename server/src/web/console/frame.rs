@@ -14,7 +14,24 @@ pub(super) struct Entry {
 }
 
 /// The menu, in groups.
-pub(super) const MENU: &[&[Entry]] = &[&[Entry { path: "/overview", name: "Overview" }]];
+pub(super) const MENU: &[&[Entry]] = &[
+    &[
+        Entry { path: "/overview", name: "Overview" },
+        Entry { path: "/live", name: "Live" },
+        Entry { path: "/events", name: "Events" },
+        Entry { path: "/producers", name: "Completeness" },
+    ],
+    &[
+        Entry { path: "/queues", name: "Queues and sinks" },
+        Entry { path: "/errors", name: "Errors" },
+        Entry { path: "/query", name: "Query" },
+    ],
+    &[
+        Entry { path: "/sources", name: "Sources" },
+        Entry { path: "/trends", name: "Trends" },
+        Entry { path: "/alerts", name: "Alerts" },
+    ],
+];
 
 /// What surrounds a page.
 #[derive(Debug)]
