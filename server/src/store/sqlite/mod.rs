@@ -13,6 +13,7 @@ mod payloads;
 mod read;
 pub mod snapshot;
 mod store;
+pub mod tallies;
 mod trends;
 pub mod verify;
 mod weeks;
@@ -88,6 +89,7 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         delivery_queue: Arc::<SqliteStore>::clone(&store),
         trends: Arc::<SqliteStore>::clone(&store),
         alerts: Arc::<SqliteStore>::clone(&store),
+        tallies: Arc::<SqliteStore>::clone(&store),
         intake_database: intake,
         events_database: store,
     }

@@ -1,0 +1,2 @@
+-- Replaced when another change brings step 12.
+SELECT 1;
