@@ -14,113 +14,113 @@ use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Group, Operation};
-use crate::store::{AlertKey, AlertPhase, KeptNotice, NoticeState};
+use crate::store::{AlertKey, AlertPhase, KeptNotice, NoticeState, StoreError};
 
 /// What is firing, what was said lately, and the rules.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Alerts")]
 pub struct AlertsJson {
     /// What is firing.
-    active: Vec<ActiveJson>,
+    pub(crate) active: Vec<ActiveJson>,
     /// What exceeds its limit, but not for long enough yet.
-    pending: Vec<PendingJson>,
+    pub(crate) pending: Vec<PendingJson>,
     /// The last notices, newest first.
-    history: Vec<NoticeJson>,
+    pub(crate) history: Vec<NoticeJson>,
     /// The rules with their limits.
-    rules: Vec<RuleJson>,
-    webhook: WebhookJson,
+    pub(crate) rules: Vec<AlertRuleJson>,
+    pub(crate) webhook: WebhookJson,
     /// When the rules were last evaluated.
-    evaluated: Option<i64>,
+    pub(crate) evaluated: Option<i64>,
 }
 
 /// An alert that fires.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ActiveAlert")]
-struct ActiveJson {
-    alert: String,
-    rule: String,
-    kind: String,
-    thing: String,
-    since: i64,
+pub(crate) struct ActiveJson {
+    pub(crate) alert: String,
+    pub(crate) rule: String,
+    pub(crate) kind: String,
+    pub(crate) thing: String,
+    pub(crate) since: i64,
     /// In the unit of the rule, when it was last observed. `null` is none, such as no time.
-    value: Option<i64>,
-    text: String,
+    pub(crate) value: Option<i64>,
+    pub(crate) text: String,
     /// Whether its rule was silent when it began.
-    silent: bool,
+    pub(crate) silent: bool,
 }
 
 /// Something that exceeds its limit, but not for long enough yet.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "PendingAlert")]
-struct PendingJson {
-    rule: String,
-    thing: String,
-    since: i64,
+pub(crate) struct PendingJson {
+    pub(crate) rule: String,
+    pub(crate) thing: String,
+    pub(crate) since: i64,
 }
 
 /// What was said about an alert.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AlertNotice")]
-struct NoticeJson {
-    id: String,
-    alert: String,
-    state: NoticeState,
-    rule: String,
-    kind: String,
-    thing: String,
-    since: i64,
-    at: i64,
-    value: Option<i64>,
-    text: String,
-    delivery: DeliveryJson,
+pub(crate) struct NoticeJson {
+    pub(crate) id: String,
+    pub(crate) alert: String,
+    pub(crate) state: NoticeState,
+    pub(crate) rule: String,
+    pub(crate) kind: String,
+    pub(crate) thing: String,
+    pub(crate) since: i64,
+    pub(crate) at: i64,
+    pub(crate) value: Option<i64>,
+    pub(crate) text: String,
+    pub(crate) delivery: DeliveryJson,
 }
 
 /// Where a notice is on its way to the webhook.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "NoticeDelivery")]
-struct DeliveryJson {
-    state: &'static str,
+pub(crate) struct DeliveryJson {
+    pub(crate) state: &'static str,
     /// Attempts that failed.
-    failures: u32,
+    pub(crate) failures: u32,
     /// When the next attempt is due.
-    due: Option<i64>,
+    pub(crate) due: Option<i64>,
     /// When it was sent or given up.
-    ended: Option<i64>,
-    error: Option<String>,
+    pub(crate) ended: Option<i64>,
+    pub(crate) error: Option<String>,
 }
 
 /// A rule with its limits.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AlertRule")]
-struct RuleJson {
-    name: String,
-    kind: &'static str,
+pub(crate) struct AlertRuleJson {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
     /// `on`, `silent` or `off`.
-    mode: &'static str,
+    pub(crate) mode: &'static str,
     /// What the value is compared with: ms for ages, hours for `disk_full`, thousandths of the
     /// floor for `disk_floor`, counts otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    above: Option<i64>,
+    pub(crate) above: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    below: Option<i64>,
+    pub(crate) below: Option<i64>,
     /// The value at which it recovers.
-    recovers_at: i64,
-    for_ms: i64,
-    keep_ms: i64,
+    pub(crate) recovers_at: i64,
+    pub(crate) for_ms: i64,
+    pub(crate) keep_ms: i64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 /// The webhook that notices are sent to.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AlertWebhook")]
-struct WebhookJson {
-    configured: bool,
+pub(crate) struct WebhookJson {
+    pub(crate) configured: bool,
     /// Notices that wait to be sent.
-    queued: u64,
+    pub(crate) queued: u64,
 }
 
-impl RuleJson {
+impl AlertRuleJson {
     fn new(rule: &Rule) -> Self {
         let Rule { name, kind, mode, limits, names } = rule;
         let (above, below) = match limits.exceeded {
@@ -142,6 +142,11 @@ impl RuleJson {
 }
 
 impl NoticeJson {
+    /// Whether it says that something is wrong, and not that it is fine again.
+    pub(crate) fn is_firing(&self) -> bool {
+        matches!(self.state, NoticeState::Firing)
+    }
+
     fn new(kept: KeptNotice) -> Self {
         let KeptNotice { notice, delivery, attempts, due_ms, ended_ms, error, .. } = kept;
         Self {
@@ -183,6 +188,14 @@ pub async fn alerts(
 ) -> Result<JsonResponse<AlertsJson>, Problem> {
     let limit = params.limit()?;
     params.finish(ALERTS.query)?;
+    JsonResponse::new(&read_alerts(&app, limit).await?)
+}
+
+/// Reads the alerts, with at most `limit` notices.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn read_alerts(app: &App, limit: u32) -> Result<AlertsJson, StoreError> {
     let book = app.storage.alerts.book().await?;
     let history = app.storage.alerts.history(limit).await?;
     let queued = app.storage.alerts.queued().await?;
@@ -208,11 +221,11 @@ pub async fn alerts(
             }
         }
     }
-    JsonResponse::new(&AlertsJson {
+    Ok(AlertsJson {
         active,
         pending,
         history: history.into_iter().map(NoticeJson::new).collect(),
-        rules: rules.iter().map(RuleJson::new).collect(),
+        rules: rules.iter().map(AlertRuleJson::new).collect(),
         webhook: WebhookJson { configured: app.watch.has_webhook, queued },
         evaluated: book.mark.map(|mark| mark.at_ms),
     })

@@ -55,6 +55,7 @@ pub use access::{Access, Admin, Caller, Reader};
 pub(crate) use access::{check_admin, check_kind, cross_origin};
 pub use aggregate::{AGGREGATE, aggregate};
 pub use alerts::{ALERTS, alerts};
+pub(crate) use alerts::{AlertRuleJson, AlertsJson, read_alerts};
 pub use backfill::{BACKFILL, backfill};
 pub use buckets::{BucketJson, BucketsJson};
 pub use catalogue::{
@@ -82,6 +83,7 @@ pub use set_aside::{RETRY_PAYLOAD, SET_ASIDE, retry_payload, set_aside};
 pub(crate) use sinks::condition as sink_condition;
 pub use sinks::{PAUSE, RESUME, pause, resume};
 pub use sources::{FORGET_SOURCE, forget_source};
+pub(crate) use sql::run_statement;
 pub use sql::{QUERY, query};
 pub use totals::{TOTALS, totals};
 pub use traffic::{CountsJson, SourceJson, TRAFFIC, TrafficJson, read_traffic, traffic};

@@ -74,10 +74,24 @@ pub async fn query(
     let SqlRequest { sql, from, to } = request;
     let (from_ms, to_ms) = (from.map(|time| time.0), to.map(|time| time.0));
     let filter = EventFilter { from_ms, to_ms, ..EventFilter::default() };
+    let SqlTable { columns, rows_json, truncated, weeks } =
+        run_statement(&app, sql, filter).await?;
+    let weeks = weeks.iter().map(Week::to_string).collect();
+    JsonResponse::new(&TableJson { columns, rows: Verbatim(&rows_json), truncated, weeks })
+}
+
+/// Runs a statement on the weeks of `filter`.
+///
+/// # Errors
+/// The problem of the statement, or of reading.
+pub(crate) async fn run_statement(
+    app: &App,
+    sql: String,
+    filter: EventFilter,
+) -> Result<SqlTable, Problem> {
     let query =
         SqlQuery { sql, filter, rows_max: ROWS_MAX, bytes_max: BYTES_MAX, time_max: TIME_MAX };
-    let table = app.storage.reader.sql(query).await?;
-    let SqlTable { columns, rows_json, truncated, weeks } = table.map_err(|error| {
+    app.storage.reader.sql(query).await?.map_err(|error| {
         let (status, code) = match &error {
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
@@ -87,7 +101,5 @@ pub async fn query(
             }
         };
         Problem::new(status, code, format!("failed to {error}"))
-    })?;
-    let weeks = weeks.iter().map(Week::to_string).collect();
-    JsonResponse::new(&TableJson { columns, rows: Verbatim(&rows_json), truncated, weeks })
+    })
 }

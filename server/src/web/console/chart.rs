@@ -25,6 +25,36 @@ pub(super) fn bars(values: &[u64], label: &str) -> Markup {
     ))
 }
 
+/// A line through values over time. Where nothing was measured, it has a gap. `label` says what is
+/// shown, for those who cannot see it.
+pub(super) fn line(values: &[Option<i64>], label: &str) -> Markup {
+    const HEIGHT: i128 = 40;
+    let known = || values.iter().flatten().map(|value| i128::from(*value));
+    let (low, high) = (known().min().unwrap_or(0).min(0), known().max().unwrap_or(0));
+    let span = (high - low).max(1);
+    let mut path = String::new();
+    let mut is_drawn = false;
+    for (at, value) in values.iter().enumerate() {
+        let Some(value) = value else {
+            is_drawn = false;
+            continue;
+        };
+        let y = HEIGHT - (i128::from(*value) - low) * HEIGHT / span;
+        // A lone value is a point, drawn as a line of no length.
+        let _ = match is_drawn {
+            true => write!(path, "L{at} {y}"),
+            false => write!(path, "M{at} {y}h0"),
+        };
+        is_drawn = true;
+    }
+    let (width, text) = (values.len().max(2) - 1, escape(label));
+    Markup(format!(
+        "<svg class=\"line\" viewBox=\"0 -1 {width} {}\" preserveAspectRatio=\"none\" role=\"img\" \
+         aria-label=\"{text}\"><title>{text}</title><path d=\"{path}\"/></svg>",
+        HEIGHT + 2
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +67,13 @@ mod tests {
         assert!(svg.contains("Events &lt;by&gt; minute: 1,501 in all, at most 1,000"), "{svg}");
         assert!(bars(&[], "Nothing").0.contains("0 in all, at most 0"));
         assert!(bars(&[u64::MAX, u64::MAX], "Much").0.contains("v-24"));
+    }
+
+    #[test]
+    fn a_line_has_a_gap_where_nothing_was_measured() {
+        let svg = line(&[Some(0), Some(10), None, Some(5)], "Memory").0;
+        assert!(svg.contains("d=\"M0 40h0L1 0M3 20h0\""), "{svg}");
+        assert!(line(&[], "None").0.contains("d=\"\""));
+        assert!(line(&[Some(i64::MIN), Some(i64::MAX)], "Extremes").0.contains("M0 40h0L1 0"));
     }
 }

@@ -6,6 +6,7 @@
 //! Only someone who is [signed in](signing_in) sees them.
 #![allow(clippy::missing_errors_doc, reason = "the error of a handler is its answer, a page")]
 
+mod alerts;
 mod assets;
 mod caller;
 mod chart;
@@ -15,9 +16,12 @@ mod frame;
 mod login;
 mod overview;
 mod page;
+mod query;
 mod routes;
 mod shown;
 mod signing_in;
+mod trends;
+mod words;
 
 use axum::Router;
 use std::sync::Arc;
@@ -34,5 +38,11 @@ pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
 
 /// Every page behind the sign-in. The second path is that of its JSON twin.
 fn pages() -> ConsoleRoutes {
-    ConsoleRoutes::default().page("/overview", "/api/totals", overview::show)
+    ConsoleRoutes::default()
+        .page("/overview", "/api/totals", overview::show)
+        .page("/query", "/api/query", query::show)
+        .action("/query", query::run)
+        .action("/query/csv", query::csv)
+        .page("/trends", "/api/trends", trends::show)
+        .page("/alerts", "/api/alerts", alerts::show)
 }

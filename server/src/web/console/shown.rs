@@ -71,8 +71,18 @@ fn visible(char: char) -> Option<String> {
 }
 
 /// A whole number, or a reference to one, which is what templates pass.
-pub(super) trait Number {
+pub(super) trait Number: Copy {
     fn whole(self) -> i128;
+
+    /// As a count, which is never below zero.
+    fn at_least_0(self) -> u64 {
+        u64::try_from(self.whole().max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// As a time in milliseconds since 1970.
+    fn ms(self) -> i64 {
+        i64::try_from(self.whole()).unwrap_or(i64::MAX)
+    }
 }
 
 macro_rules! numbers {
@@ -83,20 +93,21 @@ macro_rules! numbers {
                     self.into()
                 }
             }
-            impl Number for &$kind {
-                fn whole(self) -> i128 {
-                    (*self).into()
-                }
-            }
         )+
     };
 }
 
-numbers!(u32, u64, i64);
+numbers!(u16, u32, u64, i64);
 
 impl Number for usize {
     fn whole(self) -> i128 {
         self as i128
+    }
+}
+
+impl<T: Number> Number for &T {
+    fn whole(self) -> i128 {
+        T::whole(*self)
     }
 }
 
@@ -115,16 +126,16 @@ pub(super) fn count(number: impl Number) -> String {
 }
 
 /// A count and its noun, in the singular or plural.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
+pub(super) fn counted(number: impl Number, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number.whole() == 1 { one } else { many })
 }
 
 /// A size in bytes.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(super) fn bytes(bytes: impl Number) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut size = bytes as f64;
+    let mut size = bytes.at_least_0() as f64;
     while size >= 1_024.0 && unit + 1 < UNITS.len() {
         (size, unit) = (size / 1_024.0, unit + 1);
     }
@@ -133,7 +144,8 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// A length of time in milliseconds.
-pub(super) fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: impl Number) -> String {
+    let ms = ms.at_least_0();
     let (s, min, h) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
     match ms {
         0..1_000 => format!("{ms} ms"),
@@ -146,7 +158,8 @@ pub(super) fn duration(ms: u64) -> String {
 }
 
 /// A share of a whole, in percent.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(super) fn percent(part: impl Number, whole: impl Number) -> String {
+    let (part, whole) = (part.at_least_0(), whole.at_least_0());
     if whole == 0 {
         return "–".into();
     }
@@ -162,12 +175,13 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 
 /// A time in milliseconds since 1970, in UTC. The script shows it in the reader's zone; the exact
 /// value appears on hover.
-pub(super) fn time(ms: i64) -> Markup {
-    tagged(ms, "time", |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+pub(super) fn time(ms: impl Number) -> Markup {
+    tagged(ms.ms(), "time", |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
 }
 
 /// How long ago a time was. The script keeps it current.
-pub(super) fn ago(ms: i64, now_ms: i64) -> Markup {
+pub(super) fn ago(ms: impl Number, now_ms: impl Number) -> Markup {
+    let (ms, now_ms) = (ms.ms(), now_ms.ms());
     let passed = u64::try_from(now_ms.saturating_sub(ms)).unwrap_or(0);
     tagged(
         ms,

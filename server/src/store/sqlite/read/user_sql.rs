@@ -218,8 +218,10 @@ fn guard(
 
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
-        // Key hashes stay hidden: nobody needs them to read events.
-        AuthAction::Read { table_name, .. } if table_name.eq_ignore_ascii_case("keys") => {
+        // Hashes of keys and sessions stay hidden: nobody needs them to read events.
+        AuthAction::Read { table_name, .. }
+            if ["keys", "sessions"].iter().any(|it| table_name.eq_ignore_ascii_case(it)) =>
+        {
             Authorization::Deny
         }
         AuthAction::Read { .. } | AuthAction::Select | AuthAction::Recursive => {

@@ -200,9 +200,33 @@ function prepare(within) {
   showTimes(within)
 }
 
+/** A large chart in place of the small one. */
+function plot(place) {
+  const data = JSON.parse(document.getElementById(place.dataset.plot).textContent)
+  const style = getComputedStyle(root)
+  const colour = (name) => style.getPropertyValue(`--${name}`)
+  const axis = { stroke: colour('quiet'), grid: { stroke: colour('line') }, ticks: { stroke: colour('line') } }
+  const size = () => ({ width: place.clientWidth, height: 300 })
+  place.replaceChildren()
+  const chart = new uPlot(
+    {
+      ...size(),
+      scales: { y: { range: (_, low, high) => [Math.min(low ?? 0, 0), Math.max(high ?? 1, 1)] } },
+      axes: [axis, { ...axis, size: 80 }],
+      series: [{}, { label: place.dataset.title, stroke: colour('chart'), width: 1.5 }],
+    },
+    data,
+    place,
+  )
+  new ResizeObserver(() => chart.setSize(size())).observe(place)
+}
+
 document.addEventListener('DOMContentLoaded', () => {
   ahead = Number(document.body.dataset.nowMs || Date.now()) - Date.now()
   prepare(document)
+  for (const place of document.querySelectorAll('[data-plot]')) {
+    plot(place)
+  }
   setInterval(() => document.visibilityState === 'visible' && showTimes(document), 5_000)
   const form = document.querySelector('form[data-submit-at-once]')
   if (form && document.visibilityState === 'visible') {
