@@ -30,7 +30,6 @@ struct Trends {
     rows: Vec<Option<TrendRow>>,
     outlook: Outlook,
     start_ms: i64,
-    now_ms: i64,
 }
 
 /// Figures in groups, as the page shows them.
@@ -102,7 +101,7 @@ pub(super) async fn show(
     }
     let outlook = trends::outlook(&app).await?;
     let frame = viewer.frame("/trends");
-    Page::render(&Trends { frame, by, figure, rows, outlook, start_ms, now_ms })
+    Page::render(&Trends { frame, by, figure, rows, outlook, start_ms })
 }
 
 /// How many periods the charts have.
