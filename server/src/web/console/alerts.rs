@@ -41,6 +41,7 @@ impl Alerts {
     /// When a rule fires, in its own unit.
     fn limit(&self, rule: &AlertRuleJson) -> String {
         match (rule.above, rule.below) {
+            (Some(0), _) if rule.kind == "sink_failing" => "while a sink fails".into(),
             (Some(limit), _) => format!("above {}", self.amount(rule, limit)),
             (_, Some(limit)) => format!("below {}", self.amount(rule, limit)),
             _ => String::new(),

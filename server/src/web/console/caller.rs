@@ -30,6 +30,11 @@ pub(super) struct Viewer<C> {
 pub(super) struct Operator<C>(pub(super) Viewer<C>);
 
 impl<C: Cost> Viewer<C> {
+    /// What surrounds a page that has no twin in JSON.
+    pub(super) fn frame_alone(&self, path: &'static str) -> Option<Frame> {
+        Some(Frame::new(&self.app, &self.held, path, None))
+    }
+
     /// What surrounds a page. `path` is that of the page's entry in the menu.
     pub(super) fn frame(&self, path: &'static str) -> Option<Frame> {
         Some(Frame::new(&self.app, &self.held, path, Some(&self.uri)))

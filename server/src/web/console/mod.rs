@@ -40,7 +40,7 @@ pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
 fn pages() -> ConsoleRoutes {
     ConsoleRoutes::default()
         .page("/overview", "/api/totals", overview::show)
-        .page("/query", "/api/query", query::show)
+        .part("/query", query::show)
         .action("/query", query::run)
         .action("/query/csv", query::csv)
         .page("/trends", "/api/trends", trends::show)

@@ -140,7 +140,7 @@ struct Table {
 pub(super) async fn show(viewer: Viewer<Summary>, mut params: Params) -> Result<Page, Problem> {
     let sql = params.text("sql").unwrap_or_else(|| EXAMPLES[0].1.to_owned());
     params.finish(&[])?;
-    let frame = viewer.frame("/query");
+    let frame = viewer.frame_alone("/query");
     Page::render(&Query { frame, sql, result: None, error: None })
 }
 
@@ -157,7 +157,7 @@ pub(super) async fn run(
         Err(problem) if problem.status.is_client_error() => (None, Some(problem.detail.into())),
         Err(problem) => return Err(problem),
     };
-    Page::render(&Query { frame: viewer.frame("/query"), sql, result, error })
+    Page::render(&Query { frame: viewer.frame_alone("/query"), sql, result, error })
 }
 
 /// `POST /query/csv`: the same as a file.

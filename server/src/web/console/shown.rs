@@ -147,13 +147,17 @@ pub(super) fn bytes(bytes: impl Number) -> String {
 pub(super) fn duration(ms: impl Number) -> String {
     let ms = ms.at_least_0();
     let (s, min, h) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
+    let both = |large: u64, unit: &str, small: u64, less: &str| match small {
+        0 => format!("{large} {unit}"),
+        small => format!("{large} {unit} {small} {less}"),
+    };
     match ms {
         0..1_000 => format!("{ms} ms"),
-        1_000..10_000 => format!("{}.{} s", s, ms % 1_000 / 100),
-        10_000..60_000 => format!("{s} s"),
-        60_000..3_600_000 => format!("{min} min {} s", s % 60),
-        3_600_000..86_400_000 => format!("{h} h {} min", min % 60),
-        _ => format!("{} d {} h", h / 24, h % 24),
+        1_000..10_000 if ms % 1_000 >= 100 => format!("{s}.{} s", ms % 1_000 / 100),
+        1_000..60_000 => format!("{s} s"),
+        60_000..3_600_000 => both(min, "min", s % 60, "s"),
+        3_600_000..86_400_000 => both(h, "h", min % 60, "min"),
+        _ => both(h / 24, "d", h % 24, "h"),
     }
 }
 

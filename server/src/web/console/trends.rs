@@ -78,7 +78,10 @@ pub(super) async fn show(
     mut params: Params,
 ) -> Result<Page, Problem> {
     let by = params.value("resolution", "minute, hour or day", Resolution::from_name)?;
-    let by = by.unwrap_or(Resolution::Hour);
+    let by = match by {
+        Some(by) => by,
+        None => usual(&app).await?,
+    };
     let figure = params.value("figure", "the name of a figure", Figure::from_name)?;
     let to_ms = params.time_ms("to", &TimeZone::UTC)?;
     params.finish(&[])?;
@@ -102,6 +105,15 @@ pub(super) async fn show(
     let outlook = trends::outlook(&app).await?;
     let frame = viewer.frame("/trends");
     Page::render(&Trends { frame, by, figure, rows, outlook, start_ms })
+}
+
+/// Hours, or minutes while the server has not recorded enough hours for a chart.
+async fn usual(app: &App) -> Result<Resolution, Problem> {
+    const HOURS_MIN: u32 = 6;
+    let (resolution, to_ms) = (Resolution::Hour, i64::MAX);
+    let query = TrendQuery { resolution, from_ms: i64::MIN, to_ms, limit: HOURS_MIN };
+    let hours = app.storage.trends.periods(query).await?.len();
+    Ok(if hours < HOURS_MIN as usize { Resolution::Minute } else { Resolution::Hour })
 }
 
 /// How many periods the charts have.
@@ -178,7 +190,8 @@ impl Trends {
                 FigureKind::Level => rollup.max,
                 _ => rollup.sum,
             };
-            let range = format!("{} to {}", amount(*figure, rollup.min), amount(*figure, rollup.max));
+            let range =
+                format!("{} to {}", amount(*figure, rollup.min), amount(*figure, rollup.max));
             Some((row.begin_ms, amount(*figure, value), range))
         });
         rows.take(60).collect()
@@ -199,8 +212,8 @@ impl Trends {
                 let ms = u64::try_from(*hours).unwrap_or(0).saturating_mul(3_600_000);
                 format!("in {}", shown::duration(ms))
             }
-            Forecast::Never(reason) => format!("not at all: {reason}"),
-            Forecast::Unknown(reason) => format!("unknown: {reason}"),
+            Forecast::Never(reason) => format!("not at all, {}", because(reason)),
+            Forecast::Unknown(reason) => format!("unknown, {}", because(reason)),
         }
     }
 
@@ -213,6 +226,19 @@ impl Trends {
                 format!("{sign}{} a day", shown::bytes(bytes.unsigned_abs()))
             },
         )
+    }
+}
+
+/// Why something is not forecast, for people.
+fn because(reason: &str) -> &str {
+    match reason {
+        "no_events" => "because there are no events yet",
+        "too_little_data" => "because the server has recorded its figures for too short a time",
+        "not_growing" => "because the files of events do not grow",
+        "not_filling" => "because the disk does not fill",
+        "no_limit" => "because retention is not set up, so that events are kept for ever",
+        "retention_stops_it" => "because retention deletes as much as comes before that",
+        reason => reason,
     }
 }
 

@@ -62,7 +62,8 @@ function showTimes(within) {
   }
 }
 
-const rows = () => [...document.querySelectorAll('main tr[data-href], main [data-row]')].filter((row) => row.offsetParent)
+const rows = () =>
+  [...document.querySelectorAll('main tr[data-href], main [data-row]')].filter((row) => row.offsetParent)
 
 function move(step) {
   const all = rows()
@@ -118,6 +119,7 @@ function help() {
 }
 
 let goes = false
+let seconds = 0
 addEventListener('keydown', (event) => {
   const isTyping = event.target.closest?.('input, textarea, select, [contenteditable], dialog')
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) {
@@ -156,7 +158,9 @@ document.addEventListener('click', async (event) => {
     return
   }
   if ('themeSwitch' in button.dataset) {
-    const isDark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches
+    const isDark = root.dataset.theme
+      ? root.dataset.theme === 'dark'
+      : matchMedia('(prefers-color-scheme: dark)').matches
     root.dataset.theme = isDark ? 'light' : 'dark'
     storage.set('theme', root.dataset.theme)
   } else if ('keysHelp' in button.dataset) {
@@ -178,13 +182,17 @@ document.addEventListener('click', async (event) => {
 })
 
 // A question before a change. Without this script the server shows a page that asks.
-document.addEventListener('submit', (event) => {
-  const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm
-  if (question && !confirm(question)) {
-    event.preventDefault()
-    event.stopImmediatePropagation()
-  }
-}, true)
+document.addEventListener(
+  'submit',
+  (event) => {
+    const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm
+    if (question && !confirm(question)) {
+      event.preventDefault()
+      event.stopImmediatePropagation()
+    }
+  },
+  true,
+)
 
 // A choice takes effect at once. Without this script the form has a button.
 document.addEventListener('change', (event) => {
@@ -200,20 +208,37 @@ function prepare(within) {
   showTimes(within)
 }
 
+/** The labels of a time axis, from years down to minutes, with a 24-hour clock. */
+const DAY = '{MM}-{DD}'
+const TIMES = [
+  [31_536_000, '{YYYY}', null, null, null, null, null, null, 1],
+  [2_419_200, '{YYYY}-{MM}', null, null, null, null, null, null, 1],
+  [86_400, DAY, '\n{YYYY}', null, null, null, null, null, 1],
+  [3_600, '{HH}:{mm}', `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
+  [60, '{HH}:{mm}', `\n${DAY}`, null, `\n${DAY}`, null, null, null, 1],
+]
+
 /** A large chart in place of the small one. */
 function plot(place) {
   const data = JSON.parse(document.getElementById(place.dataset.plot).textContent)
   const style = getComputedStyle(root)
   const colour = (name) => style.getPropertyValue(`--${name}`)
-  const axis = { stroke: colour('quiet'), grid: { stroke: colour('line') }, ticks: { stroke: colour('line') } }
+  const lines = { stroke: colour('line'), width: 1 / devicePixelRatio }
+  const axis = { stroke: colour('quiet'), grid: lines, ticks: lines }
   const size = () => ({ width: place.clientWidth, height: 300 })
   place.replaceChildren()
   const chart = new uPlot(
     {
       ...size(),
       scales: { y: { range: (_, low, high) => [Math.min(low ?? 0, 0), Math.max(high ?? 1, 1)] } },
-      axes: [axis, { ...axis, size: 80 }],
-      series: [{}, { label: place.dataset.title, stroke: colour('chart'), width: 1.5 }],
+      axes: [
+        { ...axis, values: TIMES },
+        { ...axis, size: 80 },
+      ],
+      series: [
+        { value: '{YYYY}-{MM}-{DD} {HH}:{mm}' },
+        { label: place.dataset.title, stroke: colour('chart'), width: 1.5 },
+      ],
     },
     data,
     place,
@@ -228,6 +253,15 @@ document.addEventListener('DOMContentLoaded', () => {
     plot(place)
   }
   setInterval(() => document.visibilityState === 'visible' && showTimes(document), 5_000)
+  // Parts that show what happens now, while somebody looks.
+  setInterval(() => {
+    seconds += 1
+    for (const part of document.visibilityState === 'visible' ? document.querySelectorAll('[data-refresh]') : []) {
+      if (seconds % Number(part.dataset.refresh) === 0 && !part.contains(document.activeElement)) {
+        htmx.trigger(part, 'refresh')
+      }
+    }
+  }, 1_000)
   const form = document.querySelector('form[data-submit-at-once]')
   if (form && document.visibilityState === 'visible') {
     form.requestSubmit()
