@@ -12,6 +12,7 @@ use crate::alerts::courier::{Courier, Webhook};
 use crate::app::App;
 use crate::config::Config;
 use crate::deliver;
+use crate::error_recorder::ErrorRecorder;
 use crate::keys::keyring::Keyring;
 use crate::keys::sessions::SessionBook;
 use crate::process::enrich::{Enrichers, GeoError};
@@ -240,6 +241,8 @@ impl Server {
             let name = format!("worker {number}");
             self.supervisor.spawn(name, background, worker.run(stop.clone()));
         }
+        let recorder = ErrorRecorder::new(app);
+        self.supervisor.spawn("error recorder", background, recorder.run(stop.clone()));
         self.supervisor.spawn("replayer", background, self.replayer().run(stop.clone()));
         let retention = Retention {
             storage: self.storage.clone(),

@@ -20,6 +20,9 @@ pub(crate) struct Extent {
     /// How many random histories with crashes and power cuts run, for processing and delivery each
     #[arg(long, default_value_t = 1_000)]
     crashes: u32,
+    /// How many events the large store has, with about 300 bytes of disk each
+    #[arg(long, default_value_t = 10_000_000)]
+    events: u64,
     /// Open tabs only in this engine (repeatable). Default: every engine of this system
     #[arg(long, value_enum)]
     engine: Vec<Engine>,
@@ -34,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, extent: &Extent) -> Result<()> {
     report.run("simulation", || simulation(workspace, extent.seeds));
     report.run("kills", || kills(workspace, extent.kills));
     report.run("crashes", || crashes(workspace, extent.crashes));
+    report.run("a large store", || large_store(workspace, extent.events));
     report.run("end-to-end", || test::end_to_end(workspace, engines, test::Form::Full));
     report.run("api", || test::api(workspace, test::Form::Full));
     report.finish("parts")
@@ -67,6 +71,18 @@ fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
             .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
             .args(["--", "kill::", "--nocapture"]),
+    )
+}
+
+/// Prints how long it takes to count the events once, and to read the counts.
+fn large_store(workspace: &Workspace, events: u64) -> Result<()> {
+    workspace.run(
+        &format!("a store with {events} events"),
+        workspace
+            .cargo()
+            .env("LAMPLIGHT_LARGE_EVENTS", events.to_string())
+            .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
+            .args(["--", "large::", "--nocapture"]),
     )
 }
 

@@ -30,7 +30,7 @@ pub struct TrafficJson {
     pub step_ms: i64,
     /// Of all sources, or of the one that was asked for.
     pub all: CountsJson,
-    /// Of each source, by name.
+    /// Of each source, by name: the 100 that sent most, if there are more.
     pub sources: Vec<SourceJson>,
 }
 
@@ -100,7 +100,8 @@ pub const TRAFFIC: Operation =
         .about(
             "Events stored, duplicates and invalid events of each source by the time of receipt, in one number for \
              each minute (of the last 3 hours), hour (of the last 14 days) or day (of the last 400). The counts are \
-             exact, and reading them looks at no event.",
+             exact, and reading them looks at no event. Figures of the whole server over a longer time are in \
+             `GET /api/trends`.",
         )
         .query(&[&[
             SOURCE,

@@ -1,7 +1,7 @@
 //! `lamplight verify`: check a data directory or a backup.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,20 +10,26 @@ use super::data::DataArgs;
 use super::progress::ShownProgress;
 use crate::backup::{Manifest, ManifestError, Progress, differences};
 use crate::config::ConfigError;
+use crate::store::sqlite::OpenError;
 use crate::store::sqlite::snapshot::SnapshotError;
+use crate::store::sqlite::tallies::{Repaired, repair};
 use crate::store::sqlite::verify::{CHECKS, CheckError, Databases, run};
-use crate::system::data_dir::{DataDirError, check_restored};
+use crate::system::data_dir::{DataDir, DataDirError, check_restored};
 
 /// What to check.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   lamplight verify
   lamplight verify --data /var/lib/lamplight
+  lamplight verify --repair
   lamplight verify --backup /mnt/backups/lamplight-20260131T120000Z")]
 pub struct VerifyArgs {
     /// Check a backup, and its checksums, instead of the data directory
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
+    /// First count the events of each name and source again, while the server is stopped
+    #[arg(long, conflicts_with = "backup")]
+    pub repair: bool,
     /// The data directory.
     #[command(flatten)]
     pub data: DataArgs,
@@ -47,6 +53,9 @@ pub enum VerifyError {
     /// A check cannot be run.
     #[error(transparent)]
     Check(#[from] CheckError),
+    /// The events cannot be counted again.
+    #[error(transparent)]
+    Repair(#[from] OpenError),
     /// The result cannot be printed.
     #[error("print what was found")]
     Print(#[from] std::io::Error),
@@ -66,6 +75,9 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
         None => (args.data.path()?, Vec::new()),
     };
     check_restored(&folder)?;
+    if args.repair {
+        repair_counts(&folder, &mut progress)?;
+    }
     // A file that differs may be unreadable, and then there is nothing more to say.
     if lines.is_empty() {
         let databases = Databases::open(&folder)?;
@@ -84,4 +96,17 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
     }
     writeln!(err, "{folder} is not healthy: {} lines", lines.len())?;
     Ok(Outcome::Found)
+}
+
+/// Counts the events of each name and source again. No server may run on the directory meanwhile.
+fn repair_counts(folder: &Path, progress: &mut ShownProgress) -> Result<(), VerifyError> {
+    let dir = DataDir::open_existing(folder)?;
+    let Repaired { events, changed, tallies } = repair(&dir.store_db(), &mut |week, events| {
+        progress.begin(&format!("count {events} events of {week}"), 0);
+    })?;
+    writeln!(
+        std::io::stderr(),
+        "counted {events} events again: {changed} of {tallies} counts were different"
+    )?;
+    Ok(())
 }

@@ -14,6 +14,7 @@ use super::refusal_log::{RefusalLog, Refused, Sender, Summary};
 use super::request_id::RequestId;
 use super::{cors, credentials};
 use crate::keys::keyring::Keyring;
+use crate::metrics::recent_errors::{ErrorKind, RecentErrors};
 use crate::system::clock::Clock;
 
 /// Counts refused requests by code and key.
@@ -21,6 +22,8 @@ pub struct Refusals {
     log: RefusalLog,
     /// How many requests to intake were refused since the start.
     pub counts: RefusalCounts,
+    /// Requests to intake that were refused, and are not stored yet.
+    pub errors: RecentErrors,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
 }
@@ -29,7 +32,8 @@ impl Refusals {
     /// Nothing is counted yet. Senders are named by the ids of `keyring`.
     pub fn new(keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
         let counts = RefusalCounts::new(clock.now_ms());
-        Self { log: RefusalLog::default(), counts, keyring, clock }
+        let errors = RecentErrors::default();
+        Self { log: RefusalLog::default(), counts, errors, keyring, clock }
     }
 
     /// Logs the counts that are a minute old.
@@ -42,15 +46,16 @@ impl Refusals {
         self.log.drain(self.clock.now_ms()).iter().for_each(Summary::log);
     }
 
-    fn sender(&self, hint: &SenderHint) -> Sender {
+    /// Who sent a request, and the source of the key.
+    fn sender(&self, hint: &SenderHint) -> (Sender, String) {
         let authorization = hint.authorization.iter();
         let headers = authorization.map(|value| (header::AUTHORIZATION, value.clone())).collect();
         match credentials::find(&headers, hint.uri.query()) {
-            None => Sender::None,
-            Some(text) => self
-                .keyring
-                .find(&text)
-                .map_or(Sender::Unknown, |held| Sender::Key(held.key.id.clone())),
+            None => (Sender::None, String::new()),
+            Some(text) => match self.keyring.find(&text) {
+                None => (Sender::Unknown, String::new()),
+                Some(held) => (Sender::Key(held.key.id.clone()), held.key.source.clone()),
+            },
         }
     }
 }
@@ -71,7 +76,7 @@ pub async fn record(
     let hint = SenderHint { authorization, uri: request.uri().clone() };
     let id = request.extensions().get::<RequestId>().cloned();
     let response = next.run(request).await;
-    let Some(Problem { status, code, .. }) = response.extensions().get::<Problem>() else {
+    let Some(Problem { status, code, detail, .. }) = response.extensions().get::<Problem>() else {
         return response;
     };
     let is_logged = match *status {
@@ -88,8 +93,10 @@ pub async fn record(
     if !is_logged && !is_counted {
         return response;
     }
-    let sender = refusals.sender(&hint);
+    let (sender, source) = refusals.sender(&hint);
     if is_counted {
+        let at_ms = refusals.clock.now_ms();
+        refusals.errors.record(ErrorKind { code, source }, detail, None, at_ms);
         refusals.counts.record(code, &sender);
     }
     if is_logged {

@@ -8,5 +8,6 @@ pub mod histogram;
 pub mod in_flight;
 pub mod intake;
 pub mod process;
+pub mod recent_errors;
 pub mod sink;
 pub mod throughput;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::recent_errors::RecentErrors;
 use super::throughput::Throughput;
 
 /// What processing made of payloads, and how fast.
@@ -9,6 +10,8 @@ use super::throughput::Throughput;
 pub struct ProcessMetrics {
     /// How many events are processed, and how long each batch takes.
     pub throughput: Throughput,
+    /// Failed attempts that are not stored yet.
+    pub errors: RecentErrors,
     payloads: AtomicU64,
     stored: AtomicU64,
     duplicates: AtomicU64,

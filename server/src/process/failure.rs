@@ -18,6 +18,7 @@ const RETRY_MS_MAX: i64 = 300_000;
 pub(super) struct Attempt {
     ticket: Ticket,
     payload: PayloadId,
+    source: String,
     earlier_attempts: u32,
     earlier_own_failures: u32,
 }
@@ -26,6 +27,7 @@ pub(super) struct Attempt {
 #[derive(Debug)]
 pub(super) struct Failure {
     attempt: Attempt,
+    code: &'static str,
     error: String,
     is_own: bool,
 }
@@ -35,13 +37,28 @@ pub(super) struct Failure {
 pub(super) struct Failed {
     pub(super) retried: Vec<FailedPayload>,
     pub(super) exhausted: Vec<ExhaustedPayload>,
+    /// All of them, to be counted.
+    pub(super) errors: Vec<ProcessingError>,
 }
+
+/// Why an attempt failed, or that the payload was set aside.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ProcessingError {
+    pub(super) code: &'static str,
+    pub(super) source: String,
+    pub(super) payload: PayloadId,
+    pub(super) message: String,
+}
+
+/// A payload was set aside.
+const SET_ASIDE: &str = "set_aside";
 
 impl Attempt {
     pub(super) fn of(leased: &LeasedPayload) -> Self {
         Self {
             ticket: leased.ticket.clone(),
             payload: leased.metadata.id,
+            source: leased.metadata.source.clone(),
             earlier_attempts: leased.attempts,
             earlier_own_failures: leased.own_failures,
         }
@@ -52,18 +69,24 @@ impl Attempt {
     }
 
     pub(super) fn not_planned(self, error: &PlanError) -> Failure {
-        self.failed(error, true)
+        let code = match error {
+            PlanError::Parse(_) => "payload_unreadable",
+            PlanError::Panic(_) => "planner_panicked",
+        };
+        self.failed(code, error, true)
     }
 
     /// Applying this payload alone failed.
     pub(super) fn not_applied(self, error: &StoreError) -> Failure {
         // A database that takes no writes is nobody's fault; one that refuses this write and goes
         // on taking others refuses this payload.
-        self.failed(error, matches!(error, StoreError::Database { .. }))
+        let is_own = matches!(error, StoreError::Database { .. });
+        let code = if is_own { "payload_not_applied" } else { "store_unavailable" };
+        self.failed(code, error, is_own)
     }
 
-    fn failed(self, error: &dyn Error, is_own: bool) -> Failure {
-        Failure { attempt: self, error: full_message(error), is_own }
+    fn failed(self, code: &'static str, error: &dyn Error, is_own: bool) -> Failure {
+        Failure { attempt: self, code, error: full_message(error), is_own }
     }
 }
 
@@ -71,10 +94,17 @@ impl Failed {
     /// Decides for each whether it is retried, and when, or set aside.
     pub(super) fn sort(failures: Vec<Failure>, now_ms: i64) -> Self {
         let mut sorted = Self::default();
-        for Failure { attempt, error, is_own } in failures {
-            let Attempt { ticket, payload, earlier_attempts, earlier_own_failures } = attempt;
+        for Failure { attempt, code, error, is_own } in failures {
+            let Attempt { ticket, payload, source, earlier_attempts, earlier_own_failures } =
+                attempt;
+            let mut count = |code| {
+                let (source, message) = (source.clone(), error.clone());
+                sorted.errors.push(ProcessingError { code, source, payload, message });
+            };
+            count(code);
             let attempts = earlier_attempts + 1;
             if is_own && earlier_own_failures + 1 >= ATTEMPTS_MAX {
+                count(SET_ASIDE);
                 tracing::error!(
                     %payload, attempts, error,
                     "set a payload aside after {ATTEMPTS_MAX} failures of its own; see GET /api/payloads/set-aside"
@@ -103,7 +133,7 @@ mod tests {
 
     fn attempt(earlier_attempts: u32, earlier_own_failures: u32) -> Attempt {
         let (ticket, payload) = (Ticket::new(b"t"), PayloadId(Uuid::from_u128(7)));
-        Attempt { ticket, payload, earlier_attempts, earlier_own_failures }
+        Attempt { ticket, payload, source: "web".into(), earlier_attempts, earlier_own_failures }
     }
 
     fn refused() -> StoreError {
@@ -126,6 +156,9 @@ mod tests {
         assert_eq!(failed.retried.len(), 1);
         assert!(failed.retried[0].is_own);
         assert_eq!(failed.exhausted.len(), 2);
+        let codes: Vec<_> = failed.errors.iter().map(|it| it.code).collect();
+        let panicked = "planner_panicked";
+        assert_eq!(codes, [panicked, panicked, "set_aside", "payload_not_applied", "set_aside"]);
         let error = &failed.exhausted[0].error;
         assert_eq!(error, "failed to plan the payload: the planner panicked: index out of bounds");
         assert!(failed.exhausted[1].error.starts_with("failed to apply a payload: "));

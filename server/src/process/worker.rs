@@ -7,9 +7,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ProcessError;
-use super::failure::{Attempt, Failed, Failure};
+use super::failure::{Attempt, Failed, Failure, ProcessingError};
 use super::planner::{Planner, plan_payload};
 use crate::metrics::process::{ProcessMetrics, ProcessedSums};
+use crate::metrics::recent_errors::ErrorKind;
 use crate::store::{
     Applied, Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, StoreError,
     Ticket, WorkerSlot,
@@ -166,7 +167,11 @@ impl Worker {
         failures: Vec<Failure>,
     ) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
-        let Failed { retried, exhausted } = Failed::sort(failures, now_ms);
+        let Failed { retried, exhausted, errors } = Failed::sort(failures, now_ms);
+        for ProcessingError { code, source, payload, message } in errors {
+            let payload = Some(payload.0.as_u128());
+            self.metrics.errors.record(ErrorKind { code, source }, &message, payload, now_ms);
+        }
         let failed = ProcessedSums {
             retried: retried.len() as u64,
             set_aside: exhausted.len() as u64,

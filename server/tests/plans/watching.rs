@@ -5,8 +5,9 @@ use std::path::Path;
 
 use lamplight_server::store::sqlite::{self, WriterLimits};
 use lamplight_server::store::{
-    AlertKey, AlertPhase, AlertRound, Figure, Notice, NoticeAttempt, NoticeDelivery, NoticeState,
-    Resolution, Sample, Storage, TrendQuery,
+    AlertKey, AlertPhase, AlertRound, CatalogueQuery, ErrorQuery, ErrorSample, ErrorStage, Figure,
+    Notice, NoticeAttempt, NoticeDelivery, NoticeState, Occurrence, Resolution, Sample, Storage,
+    TrafficQuery, TrendQuery,
 };
 
 use crate::delivering;
@@ -23,6 +24,7 @@ pub(crate) async fn run(storage: &Storage, at_ms: i64) {
         storage.trends.periods(query).await.unwrap();
     }
     storage.trends.first_event_ms().await.unwrap();
+    tallies(storage, at_ms).await;
     let (id, alert, rule, kind, thing) =
         ("i".to_owned(), "a".into(), "r".to_owned(), "k".into(), "t".to_owned());
     let (state, text) = (NoticeState::Firing, "x".into());
@@ -43,6 +45,33 @@ pub(crate) async fn run(storage: &Storage, at_ms: i64) {
     storage.alerts.settle(queued.number, NoticeAttempt::Sent, at_ms).await.unwrap();
     storage.alerts.history(5).await.unwrap();
     storage.alerts.queued().await.unwrap();
+}
+
+async fn tallies(storage: &Storage, at_ms: i64) {
+    let occurrence = Occurrence {
+        stage: ErrorStage::Intake,
+        code: "c",
+        owner: "web".into(),
+        first_ms: at_ms,
+        last_ms: at_ms,
+        count: 1,
+        sample: ErrorSample::new(None, "m"),
+    };
+    for _ in 0..2 {
+        storage.tallies.record(vec![occurrence.clone()]).await.unwrap();
+    }
+    for source in [None, Some("web".to_owned())] {
+        let query =
+            CatalogueQuery { source: source.clone(), limit: 5, ..CatalogueQuery::default() };
+        storage.tallies.names(query).await.unwrap();
+        let (resolution, from_ms) = (Resolution::Hour, at_ms - 3_600_000);
+        let query = TrafficQuery { source: source.clone(), resolution, from_ms, to_ms: at_ms };
+        storage.tallies.traffic(query).await.unwrap();
+        let query = ErrorQuery { stage: None, source, sink: None, after: None, limit: 5 };
+        storage.tallies.errors(query).await.unwrap();
+    }
+    let found = storage.tallies.properties("web".into(), "a".into()).await.unwrap();
+    assert!(found.is_some());
 }
 
 /// How many statements are run for one sample and one evaluation that changes nothing.

@@ -124,8 +124,8 @@ impl<'a> TallyChange<'a> {
     }
 }
 
-/// The rows that count, and whether each was refused before. A row that a replay restores was counted
-/// when it was first stored.
+/// The rows that count, and whether each was refused before. A row that a replay restores was
+/// counted when it was first stored.
 pub fn counted_rows<'w, 'a>(
     writes: &'w Writes<'a>,
 ) -> impl Iterator<Item = (&'w NewRow<'a>, bool)> + use<'w, 'a> {

@@ -25,9 +25,9 @@ const DEPTH_MAX: usize = 3;
 /// What a property and an example take beside their texts, roughly, in bytes.
 const PROPERTY_BYTES: usize = 80;
 const EXAMPLE_BYTES: usize = 20;
-/// So many events of a name are looked at first.
+/// How many events of a name are looked at first.
 const SAMPLED_FIRST: u64 = 1_000;
-/// After that, one of so many is.
+/// After that, one in this many is.
 const SAMPLED_EVERY: u64 = 64;
 
 /// Whether the properties of an event are looked at: the first 1,000 events of a name are, and one

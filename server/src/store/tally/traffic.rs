@@ -6,6 +6,9 @@ use super::counts::Counts;
 use super::key::TallyKind;
 use crate::store::Resolution;
 
+/// The most sources that are shown apart. Others are in the sum of all.
+const SOURCES_MAX: usize = 100;
+
 /// Which periods to read.
 #[derive(Debug, Clone)]
 pub struct TrafficQuery {
@@ -58,6 +61,10 @@ impl TrafficCounts {
         Self { stored: zeros.clone(), duplicates: zeros.clone(), invalid: zeros }
     }
 
+    fn total(&self) -> u64 {
+        [&self.stored, &self.duplicates, &self.invalid].into_iter().flatten().sum()
+    }
+
     fn of(&mut self, kind: TallyKind) -> Option<&mut Vec<u64>> {
         match kind {
             TallyKind::Stored => Some(&mut self.stored),
@@ -95,7 +102,13 @@ impl TrafficQuery {
                 }
             }
         }
-        let sources = sources.into_iter().map(|(source, counts)| SourceTraffic { source, counts });
-        Traffic { start_ms, step_ms, all, sources: sources.collect() }
+        let mut sources: Vec<_> =
+            sources.into_iter().map(|(source, counts)| SourceTraffic { source, counts }).collect();
+        if sources.len() > SOURCES_MAX {
+            sources.sort_by_cached_key(|it| std::cmp::Reverse(it.counts.total()));
+            sources.truncate(SOURCES_MAX);
+            sources.sort_by(|a, b| a.source.cmp(&b.source));
+        }
+        Traffic { start_ms, step_ms, all, sources }
     }
 }

@@ -236,6 +236,7 @@ const BREAKS: &[(&str, Break, &[&str])] = &[
         ),
         &["profile-versions"],
     ),
+    ("tallies", Break::Store("UPDATE totals SET tally_log = x''"), &["tallies"]),
 ];
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod checks;
 mod commands;
 mod fleet;
 mod kill;
+mod repair;
 mod replicas;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod api_origins;
 mod bodies;
+mod catalogue;
 mod clock;
 mod connections;
 mod corrected;

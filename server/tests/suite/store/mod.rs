@@ -29,6 +29,7 @@ mod set_aside_laws;
 mod sink_laws;
 mod size_laws;
 pub(crate) mod sqlite;
+mod tally_laws;
 mod trace_laws;
 mod trend_laws;
 mod week_laws;

@@ -12,7 +12,7 @@ use crate::store::tally::{
 use crate::store::{Counts, ErrorSample, PropertyFacts, Week};
 
 /// The most bytes of the log. The row of `totals` stays in one page.
-const LOG_BYTES_MAX: usize = 1_500;
+const LOG_BYTES_MAX: usize = 3_000;
 /// The most names whose properties are in memory.
 const FACTS_MAX: usize = 1_000;
 

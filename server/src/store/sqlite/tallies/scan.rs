@@ -62,7 +62,7 @@ impl Scan {
         }
         let place = *self.places.get(&key)?;
         let scanned = &mut self.tallies.get_mut(place)?.1;
-        if scanned.counts.total() == 0 && scanned.counts.first_ms == 0 {
+        if scanned.counts.first_ms == 0 && scanned.counts.total() == 0 {
             scanned.counts = Counts::at(at_ms);
         }
         scanned.counts.extend(at_ms, at_ms);

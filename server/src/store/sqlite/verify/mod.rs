@@ -12,6 +12,7 @@ mod profiles;
 mod rows;
 mod runs;
 mod sums;
+mod tallies;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -167,6 +168,12 @@ pub const CHECKS: &[Check] = &[
         rule: "every version of a profile that an event shows is there, from its whole version on",
         advice: RESTORE,
         run: profiles::versions,
+    },
+    Check {
+        name: "tallies",
+        rule: "counts by time of names, sources and invalid events are those of what is stored",
+        advice: "Stop the server and run `lamplight verify --repair`, which counts again",
+        run: tallies::counts,
     },
 ];
 

@@ -16,8 +16,8 @@
 //!   a dead letter is due again. A backend moves rows between queue, log and dead letters.
 //! - **Trends.** [`Sample::measure`] says what a sample adds, [`trend::add`] adds it, and
 //!   [`Sample::kept_ms`] says which periods are deleted.
-//! - **Tallies.** [`TallyChange`] says what a transaction adds to counts, [`Counts`] what a row holds,
-//!   [`TallyKey::admitted`] how many rows there are, and [`PropertyFacts`] what is known of
+//! - **Tallies.** [`TallyChange`] says what a transaction adds to counts, [`Counts`] what a row
+//!   holds, [`TallyKey::admitted`] how many rows there are, and [`PropertyFacts`] what is known of
 //!   properties.
 //! - **Pruning.** [`RetentionLimits`] says which weeks and which rows are deleted.
 //! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page.

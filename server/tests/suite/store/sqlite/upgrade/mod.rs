@@ -12,6 +12,7 @@ pub(crate) mod older;
 mod profiles;
 pub(crate) mod server;
 mod sources;
+pub(crate) mod tallies;
 
 use older::{call_newer, events_files, leave, steps, week_steps, weeks};
 use server::{EVERYTHING, NOW, Server};
