@@ -71,10 +71,9 @@ fn check_undescribed(seen: &Seen<'_>, media: Option<&str>, has_body: bool) {
     if is_preflight && seen.status == 204 {
         return;
     }
-    // Pages of the console are for people, and so are its errors.
-    let is_page = !is_api && !seen.target.starts_with("/v1/");
-    let is_file = seen.target.starts_with("/console/");
-    if is_page && (media == Some("text/html") || media.is_none() || is_file) {
+    // Pages and files of the console are for people, and so are its errors.
+    let is_of_console = !is_api && !seen.target.starts_with("/v1/");
+    if is_of_console && media != Some("application/problem+json") {
         return;
     }
     assert_eq!(media, Some("application/problem+json"), "it is not in the document: {seen:?}");
