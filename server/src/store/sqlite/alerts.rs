@@ -167,10 +167,13 @@ impl Alerts for SqliteStore {
 
     fn notice_counts(&self) -> Answer<'_, BTreeMap<NoticeDelivery, u64>> {
         Box::pin(self.readers.read(ReadClass::Summary, "count the notices", |connection| {
-            connection
-                .prepare_cached("SELECT delivery, count(*) FROM alert_notices GROUP BY delivery")?
-                .query_map([], |row| Ok((delivery(row, 0)?, row.get(1)?)))?
-                .collect()
+            let mut statement = connection.prepare_cached("SELECT delivery FROM alert_notices")?;
+            let mut rows = statement.query([])?;
+            let mut counts = BTreeMap::<NoticeDelivery, u64>::new();
+            while let Some(row) = rows.next()? {
+                *counts.entry(delivery(row, 0)?).or_default() += 1;
+            }
+            Ok(counts)
         }))
     }
 }
