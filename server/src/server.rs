@@ -190,8 +190,9 @@ impl Server {
     /// [`BuildError::Alerts`], when it is configured in a way that cannot work.
     pub fn alert_webhook(&self) -> Result<Option<Webhook>, BuildError> {
         let given = self.config.alerts.webhook().map_err(BuildError::Alerts)?;
-        let webhook = given.map(|(url, secret)| Webhook::new(&url, &secret)).transpose();
-        webhook.map_err(BuildError::Alerts)
+        let ca_file = self.config.alerts.alerts_webhook_ca_file.as_deref();
+        let webhook = given.map(|(url, secret)| Webhook::new(&url, &secret, ca_file));
+        webhook.transpose().map_err(BuildError::Alerts)
     }
 
     /// Starts what watches the server: trends, the rules of alerts, and their webhook.

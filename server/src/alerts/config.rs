@@ -1,12 +1,12 @@
 //! The configuration of one rule: `[alerts.<name>]` with a `kind`.
 //!
-//! Each kind is declared as a clap command, although none is ever typed: so its settings are
-//! declared, documented and parsed like those of the server (see [`crate::config`]).
+//! Each kind is a clap command, although none is ever typed: so its settings are documented and
+//! parsed like those of the server (see [`crate::config`]).
 
-use clap::error::ErrorKind;
-use clap::{ArgMatches, Args, FromArgMatches, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueEnum, value_parser};
 
-use super::rule::{Bound, Limits, Rule};
+use super::rule::Bound::{self, Above, Below};
+use super::rule::{Limits, Rule};
 
 /// The most names of one rule.
 const NAMES_MAX: usize = 20;
@@ -34,251 +34,242 @@ impl Mode {
     }
 }
 
-/// What every rule has.
-#[derive(Debug, Clone, Default, Args)]
-pub struct CommonConfig {
-    /// What the rule does
-    #[arg(long, value_enum, default_value_t = Mode::On, value_name = "MODE")]
-    pub mode: Mode,
+/// A setting that is a whole number.
+#[derive(Debug, Clone, Copy)]
+struct Number {
+    key: &'static str,
+    default: &'static str,
+    unit: &'static str,
+    help: &'static str,
 }
 
-/// One rule.
-#[derive(Debug, Clone, Subcommand)]
-#[command(rename_all = "snake_case")]
-pub enum RuleConfig {
-    /// The oldest payload of a stage, or event for a sink that takes others, waits for too long
-    QueueAge(QueueAgeConfig),
-    /// A sink takes no events: its circuit is open, or it is stopped
-    SinkFailing(SinkFailingConfig),
-    /// Events were made and will not arrive
-    Lost(LostConfig),
-    /// Deliveries to a sink were given up
-    DeadLetters(DeadLettersConfig),
-    /// Payloads failed too often and wait for an operator
-    SetAside(SetAsideConfig),
-    /// Requests to intake are refused
-    Refused(RefusedConfig),
-    /// The disk will be full soon
-    DiskFull(DiskFullConfig),
-    /// The disk has less free space than disk_floor_mib, so events are refused
-    DiskFloor(DiskFloorConfig),
-    /// Events of a name that used to arrive do so no longer
-    EventStopped(EventStoppedConfig),
+/// How long the limit must be exceeded before the alert.
+const fn for_s(default: &'static str, help: &'static str) -> Option<Number> {
+    Some(Number { key: "for_s", default, unit: "SECONDS", help })
 }
 
-/// A rule of kind `queue_age`.
-#[derive(Debug, Clone, Args)]
-pub struct QueueAgeConfig {
-    /// Alert when the oldest has waited for longer than this, in seconds; it recovers at half
-    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
-    pub older_than_s: u32,
-    /// How long that must last before the alert, in seconds, so that catching up is no alert
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub for_s: u32,
-    /// How long it must have been fine before it recovers, in seconds
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
+/// How long it must have been fine before it recovers.
+const fn keep_s(default: &'static str, help: &'static str) -> Option<Number> {
+    Some(Number { key: "keep_s", default, unit: "SECONDS", help })
 }
 
-/// A rule of kind `sink_failing`.
-#[derive(Debug, Clone, Args)]
-pub struct SinkFailingConfig {
-    /// How long a sink must have failed before the alert, in seconds
-    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
-    pub for_s: u32,
-    /// How long it must have been fine before it recovers, in seconds
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
+const FINE: &str = "How long it must have been fine before it recovers, in seconds";
+const LASTING: &str = "How long that must last before the alert, in seconds";
+
+/// A kind of rules: what they compare, and which settings they have.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    about: &'static str,
+    /// Whether each rule names the events that it is about.
+    has_names: bool,
+    /// The limit that its value is compared with, in the unit of people.
+    limit: Option<Number>,
+    for_s: Option<Number>,
+    keep_s: Option<Number>,
+    /// When it is exceeded and when it is fine again, in the unit of the value.
+    bounds: fn(i64) -> (Bound, Bound),
 }
 
-/// A rule of kind `lost`.
-#[derive(Debug, Clone, Args)]
-pub struct LostConfig {
-    /// Alert when more events than this are newly lost in a minute
-    #[arg(long, default_value_t = 0, value_name = "EVENTS")]
-    pub above: u32,
-    /// How long none must have been lost before it recovers, in seconds
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
+/// Every kind.
+pub static KINDS: [Kind; 9] = [
+    Kind {
+        name: "queue_age",
+        about: "The oldest payload of a stage, or event for a sink that takes others, waits for \
+                too long",
+        has_names: false,
+        limit: Some(Number {
+            key: "older_than_s",
+            default: "900",
+            unit: "SECONDS",
+            help: "Alert when the oldest has waited for longer than this, in seconds; it recovers \
+                   at half",
+        }),
+        for_s: for_s(
+            "300",
+            "How long that must last before the alert, in seconds, so that catching up is no alert",
+        ),
+        keep_s: keep_s("300", FINE),
+        bounds: |seconds| (Above(seconds * 1_000), Above(seconds * 500)),
+    },
+    Kind {
+        name: "sink_failing",
+        about: "A sink takes no events: its circuit is open, or it is stopped",
+        has_names: false,
+        limit: None,
+        for_s: for_s("600", "How long a sink must have failed before the alert, in seconds"),
+        keep_s: keep_s("300", FINE),
+        bounds: |_| (Above(0), Above(0)),
+    },
+    Kind {
+        name: "lost",
+        about: "Events were made and will not arrive",
+        has_names: false,
+        limit: Some(Number {
+            key: "above",
+            default: "0",
+            unit: "EVENTS",
+            help: "Alert when more events than this are newly lost in a minute",
+        }),
+        for_s: None,
+        keep_s: keep_s("3600", "How long none must have been lost before it recovers, in seconds"),
+        bounds: |events| (Above(events), Above(events)),
+    },
+    Kind {
+        name: "dead_letters",
+        about: "Deliveries to a sink were given up",
+        has_names: false,
+        limit: Some(Number {
+            key: "above",
+            default: "0",
+            unit: "EVENTS",
+            help: "Alert when more deliveries than this are given up in a minute",
+        }),
+        for_s: None,
+        keep_s: keep_s(
+            "3600",
+            "How long none must have been given up before it recovers, in seconds",
+        ),
+        bounds: |events| (Above(events), Above(events)),
+    },
+    Kind {
+        name: "set_aside",
+        about: "Payloads failed too often and wait for an operator",
+        has_names: false,
+        limit: Some(Number {
+            key: "above",
+            default: "0",
+            unit: "PAYLOADS",
+            help: "Alert when more payloads than this are set aside",
+        }),
+        for_s: None,
+        keep_s: None,
+        bounds: |payloads| (Above(payloads), Above(payloads)),
+    },
+    Kind {
+        name: "refused",
+        about: "Requests to intake are refused",
+        has_names: false,
+        limit: Some(Number {
+            key: "above",
+            default: "100",
+            unit: "REQUESTS",
+            help: "Alert when more requests than this are refused in a minute; it recovers at half",
+        }),
+        for_s: for_s("300", LASTING),
+        keep_s: keep_s("600", FINE),
+        bounds: |requests| (Above(requests), Above(requests / 2)),
+    },
+    Kind {
+        name: "disk_full",
+        about: "The disk will be full soon",
+        has_names: false,
+        limit: Some(Number {
+            key: "within_days",
+            default: "7",
+            unit: "DAYS",
+            help: "Alert when the disk will be full in fewer days than this; it recovers at half \
+                   as many more",
+        }),
+        for_s: for_s("3600", LASTING),
+        keep_s: keep_s("3600", FINE),
+        // In hours.
+        bounds: |days| (Below(days * 24), Below(days * 36)),
+    },
+    Kind {
+        name: "disk_floor",
+        about: "The disk has less free space than disk_floor_mib, so events are refused",
+        has_names: false,
+        limit: None,
+        for_s: None,
+        keep_s: keep_s(
+            "300",
+            "How long there must be a tenth more than the floor before it recovers, in seconds",
+        ),
+        // In thousandths of the floor.
+        bounds: |_| (Below(1_000), Below(1_100)),
+    },
+    Kind {
+        name: "event_stopped",
+        about: "Events of a name that used to arrive do so no longer",
+        has_names: true,
+        limit: Some(Number {
+            key: "quiet_s",
+            default: "3600",
+            unit: "SECONDS",
+            help: "Alert when no event of a name has arrived for this long while the server ran, \
+                   in seconds",
+        }),
+        for_s: None,
+        keep_s: None,
+        bounds: |seconds| (Above(seconds * 1_000), Above(seconds * 1_000)),
+    },
+];
 
-/// A rule of kind `dead_letters`.
-#[derive(Debug, Clone, Args)]
-pub struct DeadLettersConfig {
-    /// Alert when more deliveries than this are given up in a minute
-    #[arg(long, default_value_t = 0, value_name = "EVENTS")]
-    pub above: u32,
-    /// How long none must have been given up before it recovers, in seconds
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-/// A rule of kind `set_aside`.
-#[derive(Debug, Clone, Args)]
-pub struct SetAsideConfig {
-    /// Alert when more payloads than this are set aside
-    #[arg(long, default_value_t = 0, value_name = "PAYLOADS")]
-    pub above: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-/// A rule of kind `refused`.
-#[derive(Debug, Clone, Args)]
-pub struct RefusedConfig {
-    /// Alert when more requests than this are refused in a minute; it recovers at half
-    #[arg(long, default_value_t = 100, value_name = "REQUESTS")]
-    pub above: u32,
-    /// How long that must last before the alert, in seconds
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub for_s: u32,
-    /// How long it must have been fine before it recovers, in seconds
-    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-/// A rule of kind `disk_full`.
-#[derive(Debug, Clone, Args)]
-pub struct DiskFullConfig {
-    /// Alert when the disk will be full in fewer days than this; it recovers at half as many more
-    #[arg(long, default_value_t = 7, value_name = "DAYS")]
-    pub within_days: u32,
-    /// How long that must last before the alert, in seconds
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
-    pub for_s: u32,
-    /// How long it must have been fine before it recovers, in seconds
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-/// A rule of kind `disk_floor`.
-#[derive(Debug, Clone, Args)]
-pub struct DiskFloorConfig {
-    /// How long there must be a tenth more than the floor before it recovers, in seconds
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
-    pub keep_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-/// A rule of kind `event_stopped`.
-#[derive(Debug, Clone, Args)]
-pub struct EventStoppedConfig {
-    /// Names of events, at most 20; each has an alert of its own
-    #[arg(long, required = true, value_delimiter = ',', value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Alert when no event of a name has arrived for this long while the server ran, in seconds
-    #[arg(long, default_value_t = 3_600, value_name = "SECONDS")]
-    pub quiet_s: u32,
-    /// The rest.
-    #[command(flatten)]
-    pub common: CommonConfig,
-}
-
-impl RuleConfig {
-    /// The configuration of a rule of the kind `kind`, whose settings clap has parsed.
-    ///
-    /// # Errors
-    /// When there is no such kind, or `matches` are of another one.
-    pub fn from_kind(kind: &str, matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(match kind {
-            "queue_age" => Self::QueueAge(FromArgMatches::from_arg_matches(matches)?),
-            "sink_failing" => Self::SinkFailing(FromArgMatches::from_arg_matches(matches)?),
-            "lost" => Self::Lost(FromArgMatches::from_arg_matches(matches)?),
-            "dead_letters" => Self::DeadLetters(FromArgMatches::from_arg_matches(matches)?),
-            "set_aside" => Self::SetAside(FromArgMatches::from_arg_matches(matches)?),
-            "refused" => Self::Refused(FromArgMatches::from_arg_matches(matches)?),
-            "disk_full" => Self::DiskFull(FromArgMatches::from_arg_matches(matches)?),
-            "disk_floor" => Self::DiskFloor(FromArgMatches::from_arg_matches(matches)?),
-            "event_stopped" => Self::EventStopped(FromArgMatches::from_arg_matches(matches)?),
-            _ => return Err(clap::Error::new(ErrorKind::InvalidSubcommand)),
-        })
+impl Kind {
+    /// The command whose arguments are its settings.
+    pub fn command(&self) -> Command {
+        let names = self.has_names.then(|| {
+            Arg::new("names")
+                .required(true)
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .value_name("NAME")
+                .help("Names of events, at most 20; each has an alert of its own")
+        });
+        let numbers = [self.limit, self.for_s, self.keep_s].into_iter().flatten().map(|it| {
+            Arg::new(it.key)
+                .value_parser(value_parser!(u32))
+                .default_value(it.default)
+                .value_name(it.unit)
+                .help(it.help)
+        });
+        let mode = Arg::new("mode")
+            .value_parser(value_parser!(Mode))
+            .default_value(Mode::On.name())
+            .value_name("MODE")
+            .help("What the rule does");
+        let all = names.into_iter().chain(numbers).chain([mode]);
+        let flags = all.map(|arg| {
+            let key = arg.get_id().clone();
+            arg.long(key)
+        });
+        Command::new(self.name).about(self.about).args(flags)
     }
 
-    /// The rule with this name.
+    /// Whether there is a rule of this kind without any configuration: nothing must be chosen for
+    /// it.
+    pub const fn is_default(&self) -> bool {
+        !self.has_names
+    }
+
+    /// The rule with this name, whose settings [`Self::command`] has parsed.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn rule(&self, name: &str) -> Result<Rule, String> {
-        if let Self::EventStopped(EventStoppedConfig { names, .. }) = self
-            && !(1..=NAMES_MAX).contains(&names.len())
-        {
+    pub fn rule(&self, name: &str, matches: &ArgMatches) -> Result<Rule, String> {
+        let names: Vec<String> = if self.has_names {
+            matches.get_many("names").into_iter().flatten().cloned().collect()
+        } else {
+            Vec::new()
+        };
+        if self.has_names && !(1..=NAMES_MAX).contains(&names.len()) {
             let count = names.len();
             return Err(format!("`names` has {count} names, and 1 to {NAMES_MAX} are allowed"));
         }
-        let names = match self {
-            Self::EventStopped(it) => it.names.clone(),
-            _ => Vec::new(),
+        let number = |setting: Option<Number>| {
+            let given = setting.and_then(|it| matches.get_one::<u32>(it.key));
+            given.map_or(0, |number| i64::from(*number))
         };
-        let (kind, common, limits) = self.parts();
-        Ok(Rule { name: name.to_owned(), kind, mode: common.mode, limits, names })
+        let (exceeded, fine) = (self.bounds)(number(self.limit));
+        let (for_ms, keep_ms) = (number(self.for_s) * 1_000, number(self.keep_s) * 1_000);
+        Ok(Rule {
+            name: name.to_owned(),
+            kind: self.name,
+            mode: matches.get_one("mode").copied().unwrap_or_default(),
+            limits: Limits { exceeded, fine, for_ms, keep_ms },
+            names,
+        })
     }
-
-    fn parts(&self) -> (&'static str, &CommonConfig, Limits) {
-        match self {
-            Self::QueueAge(it) => {
-                let limit_ms = ms(it.older_than_s);
-                ("queue_age", &it.common, above(limit_ms, limit_ms / 2, it.for_s, it.keep_s))
-            }
-            Self::SinkFailing(it) => ("sink_failing", &it.common, above(0, 0, it.for_s, it.keep_s)),
-            Self::Lost(it) => {
-                let limit = it.above.into();
-                ("lost", &it.common, above(limit, limit, 0, it.keep_s))
-            }
-            Self::DeadLetters(it) => {
-                let limit = it.above.into();
-                ("dead_letters", &it.common, above(limit, limit, 0, it.keep_s))
-            }
-            Self::SetAside(it) => {
-                ("set_aside", &it.common, above(it.above.into(), it.above.into(), 0, 0))
-            }
-            Self::Refused(it) => {
-                let limit = i64::from(it.above);
-                ("refused", &it.common, above(limit, limit / 2, it.for_s, it.keep_s))
-            }
-            Self::DiskFull(it) => {
-                let hours = i64::from(it.within_days) * 24;
-                ("disk_full", &it.common, below(hours, hours * 3 / 2, it.for_s, it.keep_s))
-            }
-            // In thousandths of the floor.
-            Self::DiskFloor(it) => ("disk_floor", &it.common, below(1_000, 1_100, 0, it.keep_s)),
-            Self::EventStopped(it) => {
-                ("event_stopped", &it.common, above(ms(it.quiet_s), ms(it.quiet_s), 0, 0))
-            }
-        }
-    }
-}
-
-fn ms(seconds: u32) -> i64 {
-    i64::from(seconds) * 1_000
-}
-
-fn above(exceeded: i64, fine: i64, for_s: u32, keep_s: u32) -> Limits {
-    let (exceeded, fine) = (Bound::Above(exceeded), Bound::Above(fine));
-    Limits { exceeded, fine, for_ms: ms(for_s), keep_ms: ms(keep_s) }
-}
-
-fn below(exceeded: i64, fine: i64, for_s: u32, keep_s: u32) -> Limits {
-    let (exceeded, fine) = (Bound::Below(exceeded), Bound::Below(fine));
-    Limits { exceeded, fine, for_ms: ms(for_s), keep_ms: ms(keep_s) }
 }

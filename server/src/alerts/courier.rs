@@ -3,6 +3,7 @@
 //! A notice leaves the queue only once its receiver has accepted it, or once it is given up. What
 //! arrives again has the same `id`. Nothing waits for the webhook: rules only add to its queue.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,11 +48,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// The webhook at `url`, whose requests are signed with `secret`.
+    /// The webhook at `url`, whose requests are signed with `secret`. Its certificate may also be
+    /// from an authority in `ca_file`.
     ///
     /// # Errors
     /// What is wrong with the configuration, without quoting it.
-    pub fn new(url: &Secret, secret: &Secret) -> Result<Self, String> {
+    pub fn new(url: &Secret, secret: &Secret, ca_file: Option<&Path>) -> Result<Self, String> {
         let parsed =
             Url::parse(url.reveal()).map_err(|_| "alerts_webhook_url is not a valid URL")?;
         if !matches!(parsed.scheme(), "http" | "https") {
@@ -59,7 +61,7 @@ impl Webhook {
         }
         let hidden = HiddenParts::new(Some(&parsed), [secret.reveal().to_owned()]);
         let signer = encode::signer(secret.reveal())?;
-        let http = Arc::new(HttpClient::new(TIMEOUT_MS, None)?);
+        let http = Arc::new(HttpClient::new(TIMEOUT_MS, ca_file)?);
         Ok(Self { http, url: parsed, signer, hidden })
     }
 

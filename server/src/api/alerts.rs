@@ -14,7 +14,9 @@ use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Group, Operation};
-use crate::store::{AlertKey, AlertPhase, KeptNotice, NoticeState, StoreError};
+use crate::store::{
+    AlertKey, AlertPhase, KeptNotice, NoticeDelivery, NoticeState, StoreError,
+};
 
 /// What is firing, what was said lately, and the rules.
 #[derive(Serialize, JsonSchema)]
@@ -198,7 +200,8 @@ pub async fn alerts(
 pub(crate) async fn read_alerts(app: &App, limit: u32) -> Result<AlertsJson, StoreError> {
     let book = app.storage.alerts.book().await?;
     let history = app.storage.alerts.history(limit).await?;
-    let queued = app.storage.alerts.queued().await?;
+    let notices = app.storage.alerts.notice_counts().await?;
+    let queued = notices.get(&NoticeDelivery::Queued).copied().unwrap_or(0);
     let rules = &app.watch.alerts;
     let (mut active, mut pending) = (Vec::new(), Vec::new());
     for (AlertKey { rule, thing }, phase) in book.phases {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get, patch, post};
-use axum::{Extension, Router};
+use axum::routing::MethodRouter;
+use axum::{Extension, Router, routing};
 use http::{HeaderMap, Method};
 
 use super::access::{Access, Caller, NoParams};
@@ -100,36 +100,30 @@ pub struct ApiRoute {
     pub described: Route,
 }
 
+/// A method that adds a route for one HTTP method.
+macro_rules! add {
+    ($name:ident, $method:ident) => {
+        #[doc = concat!("Adds a route for `", stringify!($method), "`.")]
+        #[must_use]
+        pub fn $name<H, T>(
+            self,
+            path: &'static str,
+            operation: &'static Operation,
+            handler: H,
+        ) -> Self
+        where
+            H: ApiHandler<T>,
+            T: ChecksCallerFirst + 'static,
+        {
+            self.with::<H, T>(Method::$method, path, operation, routing::$name(handler))
+        }
+    };
+}
+
 impl ApiRoutes {
-    /// Adds a route for `GET`.
-    #[must_use]
-    pub fn get<H, T>(self, path: &'static str, operation: &'static Operation, handler: H) -> Self
-    where
-        H: ApiHandler<T>,
-        T: ChecksCallerFirst + 'static,
-    {
-        self.add::<H, T>(Method::GET, path, operation, get(handler))
-    }
-
-    /// Adds a route for `POST`.
-    #[must_use]
-    pub fn post<H, T>(self, path: &'static str, operation: &'static Operation, handler: H) -> Self
-    where
-        H: ApiHandler<T>,
-        T: ChecksCallerFirst + 'static,
-    {
-        self.add::<H, T>(Method::POST, path, operation, post(handler))
-    }
-
-    /// Adds a route for `PATCH`.
-    #[must_use]
-    pub fn patch<H, T>(self, path: &'static str, operation: &'static Operation, handler: H) -> Self
-    where
-        H: ApiHandler<T>,
-        T: ChecksCallerFirst + 'static,
-    {
-        self.add::<H, T>(Method::PATCH, path, operation, patch(handler))
-    }
+    add!(get, GET);
+    add!(post, POST);
+    add!(patch, PATCH);
 
     /// Every route that was added.
     pub fn list(&self) -> &[ApiRoute] {
@@ -141,7 +135,7 @@ impl ApiRoutes {
         self.router
     }
 
-    fn add<H, T>(
+    fn with<H, T>(
         mut self,
         method: Method,
         path: &'static str,

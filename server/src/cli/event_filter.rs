@@ -32,13 +32,15 @@ pub struct EventFilterArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "When (all times if none is given)")]
 pub struct SpanArgs {
-    /// From this time on: a day such as 2026-01-31, RFC 3339, or milliseconds since 1970
+    /// From this time on: a day such as 2026-01-31 in the zone of --tz, RFC 3339, or milliseconds
+    /// since 1970
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// Before this time
     #[arg(long, value_name = "TIME")]
     pub to: Option<String>,
-    /// Which time of an event counts
+    /// Which time of an event counts: when the server received it, or its own time [default:
+    /// received]
     #[arg(long, value_name = "CLOCK", value_parser = ["received", "time"])]
     pub on: Option<String>,
     /// Time zone of days, such as Europe/Zurich [default: UTC]
@@ -86,17 +88,36 @@ fn present<'a>(
 
 /// Milliseconds since 1970 of a time that somebody wrote.
 pub(super) fn time_ms(text: &str) -> Result<i64, String> {
-    text.parse().or_else(|_| {
-        let time = text.parse::<jiff::Timestamp>().map(jiff::Timestamp::as_millisecond);
-        time.map_err(|_| {
-            "write milliseconds since 1970, or a time such as 2026-01-31T12:00:00Z".into()
-        })
+    if let Ok(ms) = text.parse() {
+        return Ok(ms);
+    }
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let day = jiff::civil::Date::strptime("%Y-%m-%d", text).ok()?;
+        Some(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    });
+    let ms = time.map(jiff::Timestamp::as_millisecond);
+    ms.ok_or_else(|| {
+        "write a day such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or milliseconds \
+         since 1970"
+            .into()
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_a_day_in_utc_or_rfc_3339_or_milliseconds() {
+        for text in ["2026-01-31", "2026-01-31T00:00:00Z", "2026-01-31T01:00:00+01:00"] {
+            assert_eq!(time_ms(text), Ok(1_769_817_600_000), "{text}");
+        }
+        assert_eq!(time_ms("1769817600000"), Ok(1_769_817_600_000));
+        for text in ["2026-02-30", "2026-01", "2026-01-31T12:00", "31.1.2026", "", "yesterday"] {
+            let refused = time_ms(text).unwrap_err();
+            assert!(refused.starts_with("write a day"), "{text}: {refused}");
+        }
+    }
 
     #[test]
     fn a_property_may_be_written_as_in_the_api() {

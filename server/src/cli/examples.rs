@@ -2,6 +2,8 @@
 
 use clap::Command;
 
+use super::help::in_order;
+
 /// An example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
@@ -42,7 +44,7 @@ pub fn examples() -> Vec<(String, Vec<Example>)> {
     while let Some(command) = commands.pop() {
         let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
         found.push((name.to_owned(), of(command)));
-        commands.extend(command.get_subcommands().filter(|it| !it.is_hide_set()));
+        commands.extend(in_order(command));
     }
     found.sort_by(|one, other| one.0.cmp(&other.0));
     found

@@ -19,7 +19,7 @@ Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ForgetArgs {
-    /// The source
+    /// Name of the source
     #[arg(value_name = "SOURCE")]
     pub source: String,
     /// Do it: this cannot be undone

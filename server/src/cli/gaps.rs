@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -27,14 +28,8 @@ Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct GapsArgs {
-    /// Which producers: `lost` (numbers that never arrived and were never declared), `in_flight`
-    /// (they may still arrive), `declared` (dropped by the page, which said so), or `all` of these
-    #[arg(
-        long,
-        value_name = "VERDICT",
-        default_value = "lost",
-        value_parser = ["lost", "in_flight", "declared", "all"]
-    )]
+    /// Which producers to list: those with events of this kind
+    #[arg(long, value_name = "VERDICT", default_value = "lost", value_parser = verdicts())]
     pub verdict: String,
     /// Producers of this source
     #[arg(long, value_name = "SOURCE")]
@@ -42,12 +37,21 @@ pub struct GapsArgs {
     /// Print each producer as JSON on a line of its own, with all its ranges
     #[arg(long)]
     pub json: bool,
-    /// Exit with status 1 if there is any
+    /// Exit with status 1 if any producer is listed
     #[arg(long)]
     pub check: bool,
     /// Where to work.
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+fn verdicts() -> PossibleValuesParser {
+    PossibleValuesParser::new([
+        PossibleValue::new("lost").help("Events that never arrived and were never declared"),
+        PossibleValue::new("in_flight").help("Events that may still arrive"),
+        PossibleValue::new("declared").help("Events that the page dropped, and said so"),
+        PossibleValue::new("all").help("All of these"),
+    ])
 }
 
 #[derive(Deserialize)]

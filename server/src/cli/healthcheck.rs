@@ -25,13 +25,13 @@ pub struct HealthcheckArgs {
     /// Check only that the server answers, not that it accepts events
     #[arg(long)]
     pub alive: bool,
-    /// Seconds until the answer must be there
+    /// Seconds to wait for the answer
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub timeout: u64,
     /// Address of the server [default: the one that it is configured to listen on]
     #[arg(long, env = "LAMPLIGHT_URL", hide_env_values = true, value_name = "URL")]
     pub url: Option<String>,
-    /// File with certificates (PEM) to trust beside the usual ones, for a server with TLS
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots, for a server with TLS
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Configuration file of the server [default: ./lamplight.toml, if it exists]

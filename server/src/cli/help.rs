@@ -23,8 +23,8 @@ pub(super) fn with_groups(command: Command) -> Command {
         groups(&command)
     );
     command.help_template(template).after_help(
-        "Each command has examples: lamplight COMMAND --help. All commands on one page: \
-         docs/commands.md",
+        "`lamplight help COMMAND` shows the options of a command, with examples. All commands on \
+         one page: docs/commands.md",
     )
 }
 
@@ -54,14 +54,16 @@ fn groups(command: &Command) -> String {
     text
 }
 
-/// The commands in the order of the help.
+/// The commands in the order of the help, without `help` itself.
 pub(super) fn in_order(command: &Command) -> Vec<&Command> {
     let place = |name: &str| {
         let all = GROUPS.iter().flat_map(|(_, names)| names.iter());
         all.clone().position(|it| *it == name).unwrap_or(usize::MAX)
     };
-    let mut commands: Vec<&Command> =
-        command.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+    let mut commands: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|it| !it.is_hide_set() && it.get_name() != "help")
+        .collect();
     commands.sort_by_key(|command| place(command.get_name()));
     commands
 }

@@ -47,7 +47,7 @@ pub enum KeysCommand {
     /// Refuse a key from now on
     ///
     /// Pages that use it keep their events and send them when they get another key of the same
-    /// source. `lamplight keys enable` takes it back.
+    /// source. To accept it again, use `lamplight keys enable`.
     #[command(after_help = REVOKE_EXAMPLES)]
     Revoke(IdArgs),
     /// Accept a revoked key again
@@ -72,17 +72,18 @@ pub struct CreateKeyArgs {
     /// `write` for web pages, `secret` for backends
     #[arg(value_name = "KIND", value_parser = ["write", "secret"])]
     pub kind: String,
-    /// Where it is used: the source of all events that are sent with it
+    /// Source of all events that are sent with the key
     #[arg(long, value_name = "SOURCE")]
     pub source: String,
     #[allow(rustdoc::bare_urls, reason = "help shows the text as it is")]
-    /// Accept it from pages of this origin only, such as https://shop.example.com; may be repeated
+    /// Accept the key from pages of this origin only, such as https://shop.example.com; may be
+    /// repeated
     #[arg(long = "origin", value_name = "ORIGIN")]
     pub origins: Vec<String>,
-    /// Most events in a second
+    /// Most events that the key may send in a second
     #[arg(long, value_name = "NUMBER")]
     pub events_per_s: Option<u64>,
-    /// Most bytes in a second
+    /// Most bytes that the key may send in a second
     #[arg(long, value_name = "NUMBER")]
     pub bytes_per_s: Option<u64>,
     /// Print it as JSON, with its id
@@ -96,7 +97,7 @@ pub struct CreateKeyArgs {
 /// Which key or token.
 #[derive(Debug, Clone, Args)]
 pub struct IdArgs {
-    /// Its id, as the list shows it
+    /// Its id, as the command `list` shows it
     #[arg(value_name = "ID")]
     pub id: String,
     /// Where to work.

@@ -36,7 +36,8 @@ pub fn man(args: &ManArgs, out: &mut impl Write) -> io::Result<()> {
         out.write_all(reference().as_bytes())?;
         return out.flush();
     }
-    let mut all = super::command_line();
+    // It has no page of its own.
+    let mut all = super::command_line().disable_help_subcommand(true);
     all.build();
     match &args.dir {
         None => out.write_all(&page(&all)?)?,

@@ -86,7 +86,7 @@ Examples:
 /// One binary with an embedded database: it stores each event durably before it answers, processes
 /// it exactly once, and keeps a table of events that you can query.
 #[derive(Debug, Parser)]
-#[command(name = "lamplight", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "lamplight", version, propagate_version = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -124,7 +124,7 @@ pub enum Command {
     /// A running server replays in the background, and this command shows the progress. On the data
     /// of a stopped server, use the same configuration as the server.
     Replay(ReplayArgs),
-    /// Show the configuration
+    /// Show the configuration, an example of it, or its reference
     #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
     /// Copy the data directory, also while the server runs
@@ -133,7 +133,7 @@ pub enum Command {
     /// their checksums. Weeks that have not changed since the last backup there are not copied
     /// again. The server waits for nothing.
     Backup(BackupArgs),
-    /// Make a data directory of a backup
+    /// Restore a data directory from a backup
     ///
     /// Compares all checksums first. No server starts on a directory that is not complete.
     Restore(RestoreArgs),
@@ -157,13 +157,13 @@ pub enum Command {
     Gaps(GapsArgs),
     /// Run an SQL statement that only reads
     ///
-    /// It needs an admin token, because a statement can read almost every table.
+    /// A running server wants an admin token for it, because a statement can read almost every
+    /// table.
     Query(QueryArgs),
     /// Write events to a file, as JSON lines or CSV
     ///
-    /// Exports every event that was stored when it began exactly once, with little memory, also
-    /// while new ones arrive. It waits for a server that restarts, and continues after an
-    /// interruption with --resume.
+    /// Writes each event that was stored when it began exactly once, also while new ones arrive. It
+    /// waits for a server that restarts, and continues after an interruption with --resume.
     Export(ExportArgs),
     /// Manage the keys that send events
     #[command(subcommand)]
@@ -176,7 +176,8 @@ pub enum Command {
     Sinks(SinksCommand),
     /// Retry dead letters
     ///
-    /// A dead letter is a delivery to a sink that was given up.
+    /// A dead letter is a delivery to a sink that was given up. Select them by sink or by event.
+    /// The other options select some of these.
     Retry(RetryArgs),
     /// Forget events that pages of a source claim and did not send
     ///

@@ -39,7 +39,8 @@ pub struct QueryArgs {
     /// Print each row as a JSON object on a line of its own
     #[arg(long)]
     pub json: bool,
-    /// Read the weeks from this time on: milliseconds since 1970, or RFC 3339
+    /// Read the weeks from this time on: a day such as 2026-01-31 in UTC, RFC 3339, or milliseconds
+    /// since 1970
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     pub from: Option<i64>,
     /// Read the weeks until this time

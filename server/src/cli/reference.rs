@@ -87,12 +87,14 @@ fn add(text: &mut String, command: &Command, level: usize) {
     let settings = Config::augment_args(Command::new("settings"));
     let is_of =
         |args: &Command, arg: &Arg| args.get_arguments().any(|it| it.get_id() == arg.get_id());
+    // `backup`, `restore` and `verify` work on files alone, and have such options of their own.
+    let takes_place = command.get_arguments().any(|arg| arg.get_id() == "token_file");
     let takes_settings = command.get_arguments().any(|arg| arg.get_id() == "keep_payload_days");
     for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
         if matches!(arg.get_id().as_str(), "help" | "version") {
         } else if takes_settings && is_of(&settings, arg) {
             has_settings = true;
-        } else if is_of(&places, arg) && name != "lamplight healthcheck" {
+        } else if takes_place && is_of(&places, arg) {
             has_place = true;
         } else {
             others.push(arg);
@@ -127,8 +129,7 @@ fn add(text: &mut String, command: &Command, level: usize) {
         text.push_str(&wrapped(&remark));
         text.push('\n');
     }
-    for inner in command.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help")
-    {
+    for inner in in_order(command) {
         add(text, inner, level + 1);
     }
 }
@@ -207,6 +208,19 @@ mod tests {
             "docs/commands.md is stale; rewrite it with: \
              cargo run -p lamplight-server -- man --markdown > docs/commands.md"
         );
+    }
+
+    #[test]
+    fn a_command_has_the_options_of_where_it_works_only_if_it_takes_them() {
+        let page = reference();
+        for section in page.split("\n## ").skip(2) {
+            let (name, text) = section.split_once('\n').unwrap();
+            let on_files = ["lamplight backup", "lamplight restore", "lamplight verify"];
+            if on_files.contains(&name) {
+                assert!(!text.contains("#where-a-command-works"), "{section}");
+                assert!(text.contains("| `--data DIR` |"), "{section}");
+            }
+        }
     }
 
     #[test]

@@ -19,16 +19,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const EXAMPLES: &str = "\
 Examples:
   Count what was received in January:
-    lamplight replay --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run
+    lamplight replay --from 2026-01-01 --to 2026-02-01 --dry-run
   Replay it at the running server:
-    lamplight replay --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --url http://127.0.0.1:8787";
+    lamplight replay --from 2026-01-01 --to 2026-02-01 --url http://127.0.0.1:8787";
 
 /// What to replay.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ReplayArgs {
-    /// Replay payloads received at this time or later: milliseconds since 1970, or RFC 3339 such as
-    /// 2026-01-31T12:00:00Z
+    /// Replay payloads received at this time or later: a day such as 2026-01-31 in UTC, RFC 3339,
+    /// or milliseconds since 1970
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     pub from: i64,
     /// Replay payloads received before this time

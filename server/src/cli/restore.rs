@@ -19,7 +19,7 @@ pub struct RestoreArgs {
     /// The backup: one of the directories that `lamplight backup` wrote
     #[arg(long, value_name = "DIR")]
     pub from: PathBuf,
-    /// Move what is in the data directory aside; nothing is deleted
+    /// If the data directory is not empty, move what is in it aside; nothing is deleted
     #[arg(long)]
     pub replace: bool,
     /// The data directory.

@@ -20,25 +20,26 @@ Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RetryArgs {
-    /// Those of this sink
+    /// Dead letters of this sink
     #[arg(long, value_name = "SINK", required_unless_present = "event")]
     pub sink: Option<String>,
-    /// Those of this event, by its id in any form
+    /// Dead letters of this event, by the id that the server or the client gave it
     #[arg(long, value_name = "ID")]
     pub event: Option<String>,
-    /// Those that failed for this reason at last
+    /// Dead letters whose last attempt failed for this reason, such as timeout
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
-    /// Those of events received at this time or later: milliseconds since 1970, or RFC 3339
+    /// Dead letters of events received at this time or later: a day such as 2026-01-31 in UTC, RFC
+    /// 3339, or milliseconds since 1970
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     pub from: Option<i64>,
-    /// Those of events received before this time
+    /// Dead letters of events received before this time
     #[arg(long, value_name = "TIME", value_parser = time_ms)]
     pub to: Option<i64>,
     /// Spread the attempts over this number of seconds
     #[arg(long, value_name = "SECONDS")]
     pub over_s: Option<u32>,
-    /// Only count them
+    /// Only count the dead letters
     #[arg(long)]
     pub dry_run: bool,
     /// Where to work.

@@ -48,7 +48,7 @@ pub struct SinkListArgs {
 /// Which sink.
 #[derive(Debug, Clone, Args)]
 pub struct SinkArgs {
-    /// Its name
+    /// Name of the sink
     #[arg(value_name = "SINK")]
     pub sink: String,
     /// Where to work.

@@ -26,9 +26,7 @@ Examples:
   Show what one user of the pro plan does:
     lamplight tail --user u7 --prop plan=pro
   Collect payments in a file, one JSON object on each line:
-    lamplight tail --name order_paid --json > payments.ndjson
-
-After a disconnect it continues after the last event that it has shown.";
+    lamplight tail --name order_paid --json > payments.ndjson";
 
 /// Which events to show, and how.
 #[derive(Debug, Clone, Args)]

@@ -31,10 +31,10 @@ Examples:
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TopArgs {
-    /// Seconds between two looks
+    /// Seconds between two updates
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub every: u64,
-    /// Print it once, as where standard output is no terminal
+    /// Print the figures once and exit, as it does if standard output is not a terminal
     #[arg(long)]
     pub once: bool,
     /// Print the answers of /api/totals and /api/queues as one JSON object

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::config::reachable;
 use crate::keys::bootstrap::FirstKeys;
 use crate::store::KeyKind;
+use crate::web::demo::page;
 use crate::web::script;
 
 /// Where a server is.
@@ -52,6 +53,13 @@ pub fn welcome(
         writeln!(out, "{begin} {scheme}://{address}")?;
     }
     writeln!(out)?;
+    if !has_browser_files(has_demo) {
+        writeln!(
+            out,
+            "  This program was built without /lamplight.js and the demo page. Run `cargo xtask build`\n  \
+             in its sources, and install it again: see \"From source\" in docs/install.md.\n"
+        )?;
+    }
     if has_demo {
         writeln!(out, "  Open {url}/demo/ in a browser, and try to lose an event.\n")?;
         writeln!(out, "  The rest is for sending and reading events yourself.\n")?;
@@ -100,6 +108,11 @@ pub fn welcome(
     let note = if has_demo { ", apart from that of `lamplight serve`" } else { "" };
     writeln!(out, "  Data is in {}{note}. Stop with Ctrl-C.", data.display())?;
     out.flush()
+}
+
+/// Whether the program has what browsers load: the script, and the page of the demo if it is shown.
+fn has_browser_files(has_demo: bool) -> bool {
+    script::is_built() && (!has_demo || page::is_built())
 }
 
 fn name(kind: KeyKind) -> &'static str {

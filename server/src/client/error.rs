@@ -6,6 +6,7 @@ use crate::config::ConfigError;
 use crate::process::ProcessError;
 use crate::server::BuildError;
 use crate::store::StoreError;
+use crate::system::authorities::AuthoritiesError;
 use crate::system::data_dir::DataDirError;
 use crate::system::entropy::EntropyError;
 
@@ -79,13 +80,8 @@ pub enum ClientError {
         origin: String,
     },
     /// The certificates of a file cannot be used.
-    #[error("use the certificates in {}: {why}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
     /// The HTTP client cannot be made.
     #[error("set up the HTTP client: {0}")]
     Client(String),

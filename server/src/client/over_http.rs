@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::Certificate;
 use reqwest::redirect::Policy;
 
 use super::answer::{Answer, Chunks};
 use super::{Call, ClientError, ServerAddress, Token};
+use crate::system::authorities;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -88,16 +88,7 @@ fn builder(
     ca_file: Option<&Path>,
     silence_max: Duration,
 ) -> Result<reqwest::ClientBuilder, ClientError> {
-    let mut builder = reqwest::Client::builder();
-    if let Some(path) = ca_file {
-        let failed = |why: String| ClientError::Certificates { path: path.to_owned(), why };
-        let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
-        let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(why(&error)))?;
-        if found.is_empty() {
-            return Err(failed("the file contains no certificate".into()));
-        }
-        builder = found.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
-    }
+    let builder = authorities::trust(reqwest::Client::builder(), ca_file)?;
     Ok(builder
         .redirect(Policy::none())
         .no_proxy()

@@ -23,7 +23,7 @@ pub struct RemoteArgs {
     /// File that holds the token for a running server, instead of LAMPLIGHT_ADMIN_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// File with certificates (PEM) to trust beside the usual ones, for a server with TLS
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots, for a server with TLS
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Whether `url` comes from the environment, which counts less than a flag.

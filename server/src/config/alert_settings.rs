@@ -39,6 +39,10 @@ pub struct AlertSettings {
         value_name = "FILE"
     )]
     pub alerts_webhook_secret_file: Option<PathBuf>,
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots, if the webhook is
+    /// served with a certificate of your own authority
+    #[arg(long, env = "LAMPLIGHT_ALERTS_WEBHOOK_CA_FILE", value_name = "FILE")]
+    pub alerts_webhook_ca_file: Option<PathBuf>,
 }
 
 impl AlertSettings {
@@ -64,6 +68,10 @@ impl AlertSettings {
         )?;
         match (url, secret) {
             (Some(url), Some(secret)) => Ok(Some((url, secret))),
+            (None, None) if self.alerts_webhook_ca_file.is_some() => {
+                Err("alerts_webhook_url is missing: set it, or remove alerts_webhook_ca_file"
+                    .into())
+            }
             (None, None) => Ok(None),
             (Some(_), None) => Err("alerts_webhook_secret is missing: set it to a key that you \
                                     choose, which signs the requests"

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::{Command, Subcommand};
-
 use super::ConfigError;
 use super::effective::{EffectiveSetting, effective};
 use super::file::{Entry, File, FileValue};
@@ -13,7 +11,7 @@ use super::origin::Origin;
 use super::setting::Setting;
 use super::sinks::{check_name, with_place};
 use super::suggest::nearest;
-use crate::alerts::config::RuleConfig;
+use crate::alerts::config::{KINDS, Kind};
 use crate::alerts::rule::Rule;
 
 /// Most rules there may be.
@@ -26,31 +24,20 @@ pub(super) struct ResolvedRule {
     pub(super) effective: Vec<EffectiveSetting>,
 }
 
-/// The kinds of rules, each a command whose arguments are its settings.
-pub(super) fn kinds() -> Vec<Command> {
-    let all = RuleConfig::augment_subcommands(Command::new("alerts"));
-    all.get_subcommands().cloned().collect()
-}
-
-/// Whether there is a rule of this kind without any configuration: nothing must be chosen for it.
-pub(super) fn is_default(kind: &Command) -> bool {
-    Setting::all(kind).iter().all(|setting| !setting.is_required())
-}
-
 /// Every rule: one of each kind that needs no configuration, changed as `given` says, and those
 /// that `given` adds.
 pub(super) fn resolve_all(
     given: &BTreeMap<String, Vec<Entry>>,
 ) -> Result<Vec<ResolvedRule>, ConfigError> {
-    let defaults: Vec<Command> = kinds().into_iter().filter(is_default).collect();
-    let is_added = |name: &&String| defaults.iter().all(|kind| kind.get_name() != name.as_str());
+    let defaults: Vec<&Kind> = KINDS.iter().filter(|kind| kind.is_default()).collect();
+    let is_added = |name: &&String| defaults.iter().all(|kind| kind.name != name.as_str());
     let added: Vec<&String> = given.keys().filter(is_added).collect();
     if let Some(name) = added.last().filter(|_| defaults.len() + added.len() > RULES_MAX) {
         let (count, own) = (added.len(), RULES_MAX - defaults.len());
         let why = format!("there are {count} rules of your own, and at most {own} are allowed");
         return Err(ConfigError::Alert { name: (*name).clone(), why });
     }
-    let names = defaults.iter().map(Command::get_name).chain(added.iter().map(|it| it.as_str()));
+    let names = defaults.iter().map(|kind| kind.name).chain(added.iter().map(|it| it.as_str()));
     names
         .map(|name| resolve(name, given.get(name).map(Vec::as_slice).unwrap_or_default()))
         .collect()
@@ -61,8 +48,9 @@ fn resolve(name: &str, entries: &[Entry]) -> Result<ResolvedRule, ConfigError> {
     let failed = |why: String| ConfigError::Alert { name: name.to_owned(), why };
     check_name(name).map_err(failed)?;
     let prefix = format!("alerts.{name}.");
-    let kind = entries.iter().find(|entry| entry.key == "kind");
-    let command = kind_of(&prefix, name, kind)?;
+    let given_kind = entries.iter().find(|entry| entry.key == "kind");
+    let kind = kind_of(&prefix, name, given_kind)?;
+    let command = kind.command();
     let settings = Setting::all(&command);
     let others: Vec<Entry> = entries.iter().filter(|entry| entry.key != "kind").cloned().collect();
     let values = layers::from_entries(&settings, &prefix, &others)
@@ -75,15 +63,12 @@ fn resolve(name: &str, entries: &[Entry]) -> Result<ResolvedRule, ConfigError> {
     }
     let mut shown = vec![EffectiveSetting {
         key: format!("{prefix}kind"),
-        value: Some(format!("\"{}\"", command.get_name())),
-        origin: kind.map_or(Origin::Default, |kind| kind.origin.clone()),
+        value: Some(format!("\"{}\"", kind.name)),
+        origin: given_kind.map_or(Origin::Default, |given| given.origin.clone()),
     }];
     shown.extend(effective(&settings, &prefix, &values));
-    let kind_name = command.get_name().to_owned();
     let matches = layers::parse(command, &prefix, &values)?;
-    let config = RuleConfig::from_kind(&kind_name, &matches)
-        .map_err(|error| failed(error.kind().to_string()))?;
-    Ok(ResolvedRule { rule: config.rule(name).map_err(failed)?, effective: shown })
+    Ok(ResolvedRule { rule: kind.rule(name, &matches).map_err(failed)?, effective: shown })
 }
 
 /// The rules of the text of a configuration file, for tests and tools.
@@ -95,11 +80,10 @@ pub fn parse_rules(text: &str) -> Result<Vec<Rule>, ConfigError> {
     Ok(resolve_all(&file.alerts)?.into_iter().map(|resolved| resolved.rule).collect())
 }
 
-fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, ConfigError> {
-    let kinds = kinds();
-    let find = |wanted: &str| kinds.iter().find(|kind| kind.get_name() == wanted);
-    let own = find(name).filter(|kind| is_default(kind));
-    let names = || kinds.iter().map(Command::get_name);
+fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Kind, ConfigError> {
+    let find = |wanted: &str| KINDS.into_iter().find(|kind| kind.name == wanted);
+    let own = find(name).filter(Kind::is_default);
+    let names = || KINDS.iter().map(|kind| kind.name);
     let all = names().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
     let meant = |text: &str| {
         let near = nearest(text, names()).map(|near| format!("; did you mean `{near}`?"));
@@ -107,10 +91,7 @@ fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, Co
     };
     let Some(Entry { value, origin, .. }) = kind else {
         let why = format!("`kind` is missing; it must be one of {all}{}", meant(name));
-        return own
-            .or(find(name))
-            .cloned()
-            .ok_or(ConfigError::Alert { name: name.to_owned(), why });
+        return own.or(find(name)).ok_or(ConfigError::Alert { name: name.to_owned(), why });
     };
     let failed =
         |why| ConfigError::Value { key: format!("{prefix}kind"), origin: origin.clone(), why };
@@ -119,11 +100,11 @@ fn kind_of(prefix: &str, name: &str, kind: Option<&Entry>) -> Result<Command, Co
         _ => "",
     };
     match (find(text), own) {
-        (Some(found), Some(own)) if found.get_name() != own.get_name() => Err(failed(format!(
+        (Some(found), Some(own)) if found.name != own.name => Err(failed(format!(
             "`{name}` is the name of a rule that every server has; choose another name for a rule \
              of kind `{text}`"
         ))),
-        (Some(found), _) => Ok(found.clone()),
+        (Some(found), _) => Ok(found),
         (None, _) => Err(failed(format!("`{text}` is not one of {all}{}", meant(text)))),
     }
 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Command};
 
 use super::setting::Setting;
-use super::{Config, alerts, sinks};
+use super::{Config, sinks};
+use crate::alerts::config::KINDS;
 
 /// Longest line of a comment.
 const COLUMNS: usize = 100;
@@ -28,7 +29,7 @@ const SINKS: &str = "\
 ";
 
 /// Values to show for settings that have no default, by key; those of sinks by name and key.
-pub(super) const SAMPLES: [(&str, &str); 42] = [
+pub(super) const SAMPLES: [(&str, &str); 43] = [
     ("trusted_proxies", r#"["127.0.0.1", "10.0.0.0/8"]"#),
     ("api_origins", r#"["https://console.example.com"]"#),
     ("tls_cert", r#""/etc/lamplight/cert.pem""#),
@@ -47,6 +48,7 @@ pub(super) const SAMPLES: [(&str, &str); 42] = [
     ("alerts_webhook_url_file", r#""/run/secrets/lamplight-alerts-webhook-url""#),
     ("alerts_webhook_secret", r#""whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw""#),
     ("alerts_webhook_secret_file", r#""/run/secrets/lamplight-alerts-webhook-secret""#),
+    ("alerts_webhook_ca_file", r#""/etc/ssl/our-authority.pem""#),
     ("checkout.names", r#"["order_paid", "signed_up"]"#),
     ("product.token", r#""your project token""#),
     ("product.url", r#""https://mixpanel-proxy.example.com""#),
@@ -98,9 +100,10 @@ pub fn example() -> String {
     }
     text += "\n# --- Rules of alerts ---\n\n";
     text += RULES;
-    for kind in alerts::kinds() {
+    for rule_kind in KINDS {
+        let kind = rule_kind.command();
         let about = kind.get_about().map(ToString::to_string).unwrap_or_default();
-        let name = if alerts::is_default(&kind) { kind.get_name() } else { "checkout" };
+        let name = if rule_kind.is_default() { rule_kind.name } else { "checkout" };
         let _ = write!(text, "\n# {about}.\n#[alerts.{name}]\n#kind = \"{}\"\n", kind.get_name());
         for setting in Setting::all(&kind) {
             text += &described(&setting, Some(name));

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use clap::{Args, Command};
 
 use super::setting::{Setting, Shape};
-use super::{Config, alerts, sinks};
+use super::{Config, sinks};
+use crate::alerts::config::KINDS;
 
 const HEAD: &str = r#"# Configuration
 
@@ -106,7 +107,8 @@ pub fn reference() -> String {
     }
     text += "\n";
     text += RULES;
-    for kind in alerts::kinds() {
+    for rule_kind in KINDS {
+        let kind = rule_kind.command();
         let about = kind.get_about().map(ToString::to_string).unwrap_or_default();
         let _ = write!(text, "\n### kind = \"{}\"\n\n{about}.\n\n{TABLE}", kind.get_name());
         for setting in Setting::all(&kind) {

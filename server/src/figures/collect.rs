@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    DatabaseFigures, DiskFigures, Figures, IntakeFigures, ProcessFigures, ServerFigures,
-    SinkFigures,
+    AlertFigures, DatabaseFigures, DiskFigures, Figures, IntakeFigures, ProcessFigures,
+    ServerFigures, SinkFigures,
 };
 use crate::api;
 use crate::app::App;
@@ -32,6 +32,7 @@ pub async fn collect(app: &App) -> Figures {
     let totals = within(until, app.storage.reader.totals(now_ms)).await;
     let sources = within(until, app.storage.reader.sources()).await;
     let sinks = within(until, app.storage.delivery_queue.sinks()).await;
+    let alerts = within(until, alerts(app)).await;
     let folder = app.disk.path().to_owned();
     let measured = timeout_at(
         until,
@@ -59,6 +60,7 @@ pub async fn collect(app: &App) -> Figures {
         sinks: sinks.map(|rows| rows.into_iter().map(|row| sink(app, row, now_ms)).collect()),
         totals,
         sources,
+        alerts,
         intake_database: database(&*app.storage.intake_database),
         events_database: database(&*app.storage.events_database),
         disk: DiskFigures {
@@ -83,6 +85,12 @@ async fn within<T>(until: Instant, read: impl Future<Output = Result<T, StoreErr
         }
         Err(_) => None,
     }
+}
+
+async fn alerts(app: &App) -> Result<AlertFigures, StoreError> {
+    let book = app.storage.alerts.book().await?;
+    let notices = app.storage.alerts.notice_counts().await?;
+    Ok(AlertFigures::new(app.watch.alerts.iter().map(|rule| rule.name.as_str()), &book, notices))
 }
 
 fn sink(app: &App, row: SinkRow, now_ms: i64) -> SinkFigures {

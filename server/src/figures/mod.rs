@@ -13,7 +13,7 @@ use crate::metrics::intake::AcceptedBytes;
 use crate::metrics::process::ProcessedSums;
 use crate::metrics::sink::AttemptSums;
 use crate::metrics::throughput::BatchSums;
-use crate::store::{Backlog, SinkRow, SourceTotals, Totals};
+use crate::store::{AlertBook, AlertPhase, Backlog, NoticeDelivery, SinkRow, SourceTotals, Totals};
 use crate::system::data_files::DataFiles;
 use crate::system::process_usage::ProcessUsage;
 
@@ -40,6 +40,8 @@ pub struct Figures {
     pub totals: Option<Totals>,
     /// The numbered events of each source, by name. Kept in the database.
     pub sources: Option<Vec<SourceTotals>>,
+    /// The alerts. Kept in the database.
+    pub alerts: Option<AlertFigures>,
     /// The database of payloads.
     pub intake_database: DatabaseFigures,
     /// The database of events.
@@ -103,6 +105,46 @@ pub struct SinkFigures {
     pub attempts: AttemptSums,
 }
 
+/// The alerts, and what was said about them.
+#[derive(Debug, Clone, Default)]
+pub struct AlertFigures {
+    /// How many are pending and how many fire, by rule.
+    pub by_rule: BTreeMap<String, AlertCounts>,
+    /// The kept notices, by where they are on their way to the webhook.
+    pub notices: BTreeMap<NoticeDelivery, u64>,
+    /// When the rules were last evaluated, in milliseconds since 1970.
+    pub evaluated_ms: Option<i64>,
+}
+
+/// The alerts of one rule.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// They exceed their limit, but not for long enough yet.
+    pub pending: u64,
+    /// They were announced.
+    pub firing: u64,
+}
+
+impl AlertFigures {
+    /// The figures of `book`, in which every rule of `rules` has a count, and of `notices`.
+    pub fn new<'a>(
+        rules: impl IntoIterator<Item = &'a str>,
+        book: &AlertBook,
+        notices: BTreeMap<NoticeDelivery, u64>,
+    ) -> Self {
+        let mut by_rule: BTreeMap<String, AlertCounts> =
+            rules.into_iter().map(|rule| (rule.to_owned(), AlertCounts::default())).collect();
+        for (key, phase) in &book.phases {
+            let counts = by_rule.entry(key.rule.clone()).or_default();
+            match phase {
+                AlertPhase::Pending { .. } => counts.pending += 1,
+                AlertPhase::Firing { .. } => counts.firing += 1,
+            }
+        }
+        Self { by_rule, notices, evaluated_ms: book.mark.as_ref().map(|mark| mark.at_ms) }
+    }
+}
+
 /// One database.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DatabaseFigures {
@@ -135,6 +177,7 @@ impl Figures {
             self.totals.is_some(),
             self.sources.is_some(),
             self.sinks.is_some(),
+            self.alerts.is_some(),
             self.disk.files.is_some(),
         ];
         read.into_iter().map(|is_read| u32::from(!is_read)).sum()

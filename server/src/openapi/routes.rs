@@ -1,8 +1,8 @@
 //! Routes that are registered together with their description.
 
-use axum::Router;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get, options, post};
+use axum::routing::MethodRouter;
+use axum::{Router, routing};
 use http::Method;
 
 use super::operation::Operation;
@@ -35,54 +35,32 @@ impl<S: Clone + Send + Sync + 'static> Default for DescribedRoutes<S> {
     }
 }
 
+/// A method that adds a route for one HTTP method.
+macro_rules! add {
+    ($name:ident, $method:ident) => {
+        #[doc = concat!("Adds a route for `", stringify!($method), "`.")]
+        #[must_use]
+        pub fn $name<H, T>(
+            self,
+            path: &'static str,
+            operation: &'static Operation,
+            describe: Describe,
+            handler: H,
+        ) -> Self
+        where
+            H: Handler<T, S>,
+            T: 'static,
+        {
+            let route = Route { method: Method::$method, path, operation, describe };
+            self.with(route, routing::$name(handler))
+        }
+    };
+}
+
 impl<S: Clone + Send + Sync + 'static> DescribedRoutes<S> {
-    /// Adds a route for `GET`.
-    #[must_use]
-    pub fn get<H, T>(
-        self,
-        path: &'static str,
-        operation: &'static Operation,
-        describe: Describe,
-        handler: H,
-    ) -> Self
-    where
-        H: Handler<T, S>,
-        T: 'static,
-    {
-        self.add(Route { method: Method::GET, path, operation, describe }, get(handler))
-    }
-
-    /// Adds a route for `POST`.
-    #[must_use]
-    pub fn post<H, T>(
-        self,
-        path: &'static str,
-        operation: &'static Operation,
-        describe: Describe,
-        handler: H,
-    ) -> Self
-    where
-        H: Handler<T, S>,
-        T: 'static,
-    {
-        self.add(Route { method: Method::POST, path, operation, describe }, post(handler))
-    }
-
-    /// Adds a route for `OPTIONS`.
-    #[must_use]
-    pub fn options<H, T>(
-        self,
-        path: &'static str,
-        operation: &'static Operation,
-        describe: Describe,
-        handler: H,
-    ) -> Self
-    where
-        H: Handler<T, S>,
-        T: 'static,
-    {
-        self.add(Route { method: Method::OPTIONS, path, operation, describe }, options(handler))
-    }
+    add!(get, GET);
+    add!(post, POST);
+    add!(options, OPTIONS);
 
     /// Every route that was added.
     pub fn list(&self) -> &[Route] {
@@ -94,7 +72,7 @@ impl<S: Clone + Send + Sync + 'static> DescribedRoutes<S> {
         self.router
     }
 
-    fn add(mut self, route: Route, handler: MethodRouter<S>) -> Self {
+    fn with(mut self, route: Route, handler: MethodRouter<S>) -> Self {
         let router = self.router.route(route.path, handler);
         self.list.push(route);
         Self { router, ..self }

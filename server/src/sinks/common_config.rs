@@ -1,5 +1,7 @@
 //! Settings that several kinds of sinks have: which events a sink gets, and how it is retried.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use lamplight_wire::event::Kind;
 
@@ -65,6 +67,17 @@ impl RouteConfig {
             except: patterns(&self.except),
         }
     }
+}
+
+/// How a sink is reached over HTTP.
+#[derive(Debug, Clone, Args)]
+pub struct HttpConfig {
+    /// File of certificate authorities (PEM) to trust beside Mozilla's roots
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// How long one request may take, in milliseconds
+    #[arg(long, default_value_t = 30_000, value_name = "MS")]
+    pub timeout_ms: u32,
 }
 
 /// How a sink is retried: `[sinks.<name>.retry]`.

@@ -1,6 +1,5 @@
 //! HTTP for sinks: a client with limits, and what a response means.
 
-use std::fmt::Display;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -9,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue};
+use reqwest::Url;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Url};
 
 use crate::store::Reason;
+use crate::system::authorities;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -85,13 +85,9 @@ impl HttpClient {
     /// # Errors
     /// Why the client cannot be created.
     pub fn new(timeout_ms: u32, ca_file: Option<&Path>) -> Result<Self, String> {
-        let mut builder = reqwest::Client::builder();
-        if let Some(path) = ca_file {
-            for authority in authorities(path)? {
-                builder = builder.add_root_certificate(authority);
-            }
-        }
-        builder
+        let trusting = authorities::trust(reqwest::Client::builder(), ca_file);
+        trusting
+            .map_err(|error| format!("failed to {error}"))?
             .redirect(Policy::none())
             .connect_timeout(CONNECT)
             .timeout(Duration::from_millis(u64::from(timeout_ms)))
@@ -129,14 +125,6 @@ impl Http for HttpClient {
     fn send(&self, request: Request, now_ms: i64) -> Posting<'_> {
         Box::pin(self.post(request, now_ms))
     }
-}
-
-fn authorities(path: &Path) -> Result<Vec<Certificate>, String> {
-    let failed =
-        |why: &dyn Display| format!("failed to read its ca_file {}: {why}", path.display());
-    let pem = std::fs::read(path).map_err(|error| failed(&error))?;
-    let found = Certificate::from_pem_bundle(&pem).map_err(|error| failed(&error))?;
-    if found.is_empty() { Err(failed(&"the file contains no certificate")) } else { Ok(found) }
 }
 
 fn failed(error: reqwest::Error) -> Reason {

@@ -131,7 +131,7 @@ pub struct Notice {
 }
 
 /// Where a notice is on its way to the webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoticeDelivery {
     /// It is queued.
     Queued,
@@ -146,7 +146,9 @@ pub enum NoticeDelivery {
 }
 
 impl NoticeDelivery {
-    const ALL: [Self; 5] = [Self::Queued, Self::Sent, Self::Failed, Self::NoWebhook, Self::Silent];
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Queued, Self::Sent, Self::Failed, Self::NoWebhook, Self::Silent];
 
     /// The name in the API and in databases. It never changes.
     pub const fn name(self) -> &'static str {

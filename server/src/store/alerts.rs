@@ -1,6 +1,8 @@
 //! The trait of what is kept about alerts.
 
-use super::{AlertBook, AlertRound, Answer, KeptNotice, NoticeAttempt};
+use std::collections::BTreeMap;
+
+use super::{AlertBook, AlertRound, Answer, KeptNotice, NoticeAttempt, NoticeDelivery};
 
 /// Keeps which alerts are firing, and what was said about them.
 pub trait Alerts: Send + Sync + 'static {
@@ -20,6 +22,6 @@ pub trait Alerts: Send + Sync + 'static {
     /// The last notices, newest first.
     fn history(&self, limit: u32) -> Answer<'_, Vec<KeptNotice>>;
 
-    /// How many notices are queued.
-    fn queued(&self) -> Answer<'_, u64>;
+    /// How many notices are kept, by where they are. What has none is missing.
+    fn notice_counts(&self) -> Answer<'_, BTreeMap<NoticeDelivery, u64>>;
 }

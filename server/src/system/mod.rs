@@ -1,5 +1,6 @@
 //! What the server gets from the machine: time, randomness, disk space, files, threads and the log.
 
+pub mod authorities;
 pub mod background;
 pub mod backoff;
 pub mod clock;

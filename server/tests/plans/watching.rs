@@ -44,7 +44,7 @@ pub(crate) async fn run(storage: &Storage, at_ms: i64) {
     let queued = storage.alerts.next_queued().await.unwrap().unwrap();
     storage.alerts.settle(queued.number, NoticeAttempt::Sent, at_ms).await.unwrap();
     storage.alerts.history(5).await.unwrap();
-    storage.alerts.queued().await.unwrap();
+    storage.alerts.notice_counts().await.unwrap();
 }
 
 async fn tallies(storage: &Storage, at_ms: i64) {

@@ -9,7 +9,7 @@ fn version(text: &str) -> Version {
     Version::parse(text).unwrap()
 }
 
-/// A checkout with copies of the real files.
+/// A checkout with copies of the real files, and something that is not released yet.
 fn checkout() -> (tempfile::TempDir, Workspace) {
     let real = Workspace::find().unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -17,6 +17,13 @@ fn checkout() -> (tempfile::TempDir, Workspace) {
         let copy = folder.path().join(path);
         fs::create_dir_all(copy.parent().unwrap()).unwrap();
         fs::copy(real.path(path), copy).unwrap();
+    }
+    // After a release, nothing is unreleased.
+    let path = folder.path().join(changelog::PATH);
+    let text = fs::read_to_string(&path).unwrap();
+    if changelog::cut(&text, &version("7.8.9"), "2026-12-31").is_err() {
+        let text = text.replacen("## Unreleased\n", "## Unreleased\n\n- a change\n", 1);
+        fs::write(path, text).unwrap();
     }
     let workspace = Workspace::new(folder.path(), folder.path().join("target"));
     (folder, workspace)
@@ -98,7 +105,19 @@ fn a_release_without_changes_or_with_a_used_version_is_refused() {
 
 #[test]
 fn versions_are_ordered_and_anything_else_is_refused() {
-    let ordered = ["0.1.0-rc.1", "0.1.0", "0.2.0-rc.1", "0.2.0", "0.10.0", "1.0.0"].map(version);
+    let ordered = [
+        "0.1.0-1",
+        "0.1.0-rc",
+        "0.1.0-rc.1",
+        "0.1.0-rc.2",
+        "0.1.0-rc.10",
+        "0.1.0",
+        "0.2.0-rc.1",
+        "0.2.0",
+        "0.10.0",
+        "1.0.0",
+    ]
+    .map(version);
     assert!(ordered.is_sorted());
     for text in ["", "1", "1.2", "1.2.3.4", "v1.2.3", "01.2.3", "1.2.x", "1.2.3-", "1.2.3-a..b"] {
         assert!(Version::parse(text).is_err(), "{text}");

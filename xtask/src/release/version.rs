@@ -39,6 +39,19 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
+/// A part of a pre-release.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Number(u64),
+    Text(String),
+}
+
+impl From<&str> for Part {
+    fn from(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Text(text.to_owned()), Self::Number)
+    }
+}
+
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -46,13 +59,16 @@ impl PartialOrd for Version {
 }
 
 impl Ord for Version {
-    /// A pre-release is lower than its release. Pre-releases of one release compare as texts.
+    /// A pre-release is lower than its release. Pre-releases of one release compare part by part:
+    /// numbers as numbers, and lower than texts (Semantic Versioning 2.0.0, 11.4).
     fn cmp(&self, other: &Self) -> Ordering {
         self.numbers.cmp(&other.numbers).then_with(|| {
             let is_release = |it: &Self| it.pre_release.is_none();
-            is_release(self)
-                .cmp(&is_release(other))
-                .then_with(|| self.pre_release.cmp(&other.pre_release))
+            let parts = |it: &Self| {
+                let text = it.pre_release.clone().unwrap_or_default();
+                text.split('.').map(Part::from).collect::<Vec<_>>()
+            };
+            is_release(self).cmp(&is_release(other)).then_with(|| parts(self).cmp(&parts(other)))
         })
     }
 }

@@ -21,6 +21,9 @@ pub(super) struct Metric {
     pub(super) help: &'static str,
 }
 
+/// Gauges without labels: the name of each, what it says, and where its value is.
+pub(super) type Table<T> = [(&'static str, &'static str, fn(&T) -> u64)];
+
 /// A metric without a unit: it counts.
 pub(super) const fn count(name: &'static str, help: &'static str) -> Metric {
     Metric { name, unit: None, help }
@@ -84,6 +87,18 @@ impl<'a> Families<'a> {
         samples: impl IntoIterator<Item = ([Label<'l>; N], V)>,
     ) -> fmt::Result {
         self.write(metric, MetricType::Gauge, samples, |sample, value| sample.encode_gauge(&value))
+    }
+
+    /// The gauges of a table, if the values are known. `metric` says their unit.
+    pub(super) fn gauges<T>(
+        &mut self,
+        metric: fn(&'static str, &'static str) -> Metric,
+        table: &Table<T>,
+        of: Option<&T>,
+    ) -> fmt::Result {
+        table.iter().try_for_each(|&(name, help, value)| {
+            self.gauge(&metric(name, help), some(of.map(value)))
+        })
     }
 
     /// How long something took, since the start.

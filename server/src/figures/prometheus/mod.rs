@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::Figures;
 
+mod alerts;
 mod events;
 mod family;
 mod format;
@@ -36,6 +37,7 @@ impl Collector for Page {
         intake::write(figures, &mut families)?;
         process::write(figures, &mut families)?;
         sinks::write(figures, &mut families)?;
+        alerts::write(figures, &mut families)?;
         events::write(figures, &mut families)?;
         storage::write(figures, &mut families)
     }

@@ -2,40 +2,37 @@
 
 use std::fmt;
 
-use super::family::{Families, age_s, count, one, seconds, some};
+use super::family::{Families, Table, age_s, count, one, seconds, some};
 use crate::figures::Figures;
+use crate::store::Backlog;
+
+const BACKLOG: &Table<Backlog> = &[
+    ("lamplight_process_waiting_payloads", "Payloads on disk that are not processed yet.", |it| {
+        it.payloads
+    }),
+    (
+        "lamplight_process_waiting_events",
+        "Events in the payloads that are not processed yet.",
+        |it| it.events,
+    ),
+    (
+        "lamplight_process_failing_payloads",
+        "Waiting payloads whose processing failed at least once.",
+        |it| it.failing,
+    ),
+    (
+        "lamplight_process_set_aside_payloads",
+        "Payloads whose processing failed too often. They wait for an operator.",
+        |it| it.set_aside.payloads,
+    ),
+    ("lamplight_process_set_aside_events", "Events in the payloads that were set aside.", |it| {
+        it.set_aside.events
+    }),
+];
 
 pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
     let (backlog, processed) = (figures.process.backlog.as_ref(), figures.process.processed);
-    for (name, help, value) in [
-        (
-            "lamplight_process_waiting_payloads",
-            "Payloads on disk that are not processed yet.",
-            backlog.map(|it| it.payloads),
-        ),
-        (
-            "lamplight_process_waiting_events",
-            "Events in the payloads that are not processed yet.",
-            backlog.map(|it| it.events),
-        ),
-        (
-            "lamplight_process_failing_payloads",
-            "Waiting payloads whose processing failed at least once.",
-            backlog.map(|it| it.failing),
-        ),
-        (
-            "lamplight_process_set_aside_payloads",
-            "Payloads whose processing failed too often. They wait for an operator.",
-            backlog.map(|it| it.set_aside.payloads),
-        ),
-        (
-            "lamplight_process_set_aside_events",
-            "Events in the payloads that were set aside.",
-            backlog.map(|it| it.set_aside.events),
-        ),
-    ] {
-        to.gauge(&count(name, help), some(value))?;
-    }
+    to.gauges(count, BACKLOG, backlog)?;
     to.gauge(
         &seconds(
             "lamplight_process_oldest",

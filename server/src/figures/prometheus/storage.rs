@@ -2,9 +2,28 @@
 
 use std::fmt;
 
-use super::family::{Families, bytes, count, one, seconds, seconds_of, some};
-use crate::figures::Figures;
+use super::family::{Families, Table, bytes, count, one, seconds, seconds_of, some};
+use crate::figures::{DiskFigures, Figures};
 use crate::system::data_files::FileBytes;
+
+const DISK: &Table<DiskFigures> = &[
+    ("lamplight_disk_free", "Free space on the data directory's disk.", |it| it.free_bytes),
+    (
+        "lamplight_disk_floor",
+        "Space that must stay free. With less, intake refuses all payloads.",
+        |it| it.floor_bytes,
+    ),
+    (
+        "lamplight_disk_reserve",
+        "With less free space than this, intake refuses sources that sent more than their share.",
+        |it| it.reserve_bytes,
+    ),
+    (
+        "lamplight_disk_expected",
+        "Space that waiting payloads will take once they are processed. It counts as used.",
+        |it| it.expected_bytes,
+    ),
+];
 
 pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
     writers(figures, to)?;
@@ -27,27 +46,7 @@ pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
         &bytes("lamplight_data_directory", "Size of all files in the data directory."),
         some(files.map(|it| it.total_bytes())),
     )?;
-    let disk = figures.disk;
-    for (name, help, value) in [
-        ("lamplight_disk_free", "Free space on the data directory's disk.", disk.free_bytes),
-        (
-            "lamplight_disk_floor",
-            "Space that must stay free. With less, intake refuses all payloads.",
-            disk.floor_bytes,
-        ),
-        (
-            "lamplight_disk_reserve",
-            "With less free space than this, intake refuses sources that sent more than their share.",
-            disk.reserve_bytes,
-        ),
-        (
-            "lamplight_disk_expected",
-            "Space that waiting payloads will take once they are processed. It counts as used.",
-            disk.expected_bytes,
-        ),
-    ] {
-        to.gauge(&bytes(name, help), one(value))?;
-    }
+    to.gauges(bytes, DISK, Some(&figures.disk))?;
     to.gauge(
         &seconds(
             "lamplight_clock_doubt",

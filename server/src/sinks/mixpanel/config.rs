@@ -1,10 +1,8 @@
 //! Configuration of a Mixpanel sink.
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use crate::sinks::common_config::{RetryConfig, RouteConfig};
+use crate::sinks::common_config::{HttpConfig, RetryConfig, RouteConfig};
 use crate::system::secret::Secret;
 
 /// Where the data of a project is stored.
@@ -58,12 +56,9 @@ pub struct Config {
     /// Requests in flight at a time, 1 to 16
     #[arg(long, default_value_t = 4, value_name = "COUNT")]
     pub parallel: u32,
-    /// File of certificate authorities (PEM) to trust beside Mozilla's roots
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// How long one request may take, in milliseconds
-    #[arg(long, default_value_t = 30_000, value_name = "MS")]
-    pub timeout_ms: u32,
+    /// How it is reached.
+    #[command(flatten)]
+    pub http: HttpConfig,
     /// Which events it gets.
     #[command(flatten)]
     pub route: RouteConfig,

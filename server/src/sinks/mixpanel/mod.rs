@@ -53,7 +53,7 @@ impl Mixpanel {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let http = HttpClient::new(config.timeout_ms, config.ca_file.as_deref())?;
+        let http = HttpClient::new(config.http.timeout_ms, config.http.ca_file.as_deref())?;
         Self::over(config, Arc::new(http))
     }
 

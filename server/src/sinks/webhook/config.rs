@@ -1,10 +1,8 @@
 //! Configuration of a webhook.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use crate::sinks::common_config::{RetryConfig, RouteConfig};
+use crate::sinks::common_config::{HttpConfig, RetryConfig, RouteConfig};
 use crate::system::secret::Secret;
 
 /// A webhook.
@@ -19,12 +17,9 @@ pub struct Config {
     /// Events in one request, 1 to 1,000
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     pub events_max: u32,
-    /// File of certificate authorities (PEM) to trust beside Mozilla's roots
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// How long one request may take, in milliseconds
-    #[arg(long, default_value_t = 30_000, value_name = "MS")]
-    pub timeout_ms: u32,
+    /// How it is reached.
+    #[command(flatten)]
+    pub http: HttpConfig,
     /// Which events it gets.
     #[command(flatten)]
     pub route: RouteConfig,

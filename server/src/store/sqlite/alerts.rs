@@ -1,5 +1,7 @@
 //! Alerts, behind the trait.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -81,13 +83,17 @@ fn save(connection: &Connection, round: &AlertRound) -> rusqlite::Result<()> {
 
 const COLUMNS: &str = "id, notice_json, delivery, attempts, due_ms, ended_ms, error";
 
+fn delivery(row: &Row<'_>, at: usize) -> rusqlite::Result<NoticeDelivery> {
+    let name: String = row.get(at)?;
+    NoticeDelivery::from_name(&name).ok_or_else(|| column_error(at, "delivery"))
+}
+
 fn notice(row: &Row<'_>) -> rusqlite::Result<KeptNotice> {
-    let (text, delivery): (String, String) = (row.get(1)?, row.get(2)?);
+    let text: String = row.get(1)?;
     Ok(KeptNotice {
         number: row.get(0)?,
         notice: read(1, &text)?,
-        delivery: NoticeDelivery::from_name(&delivery)
-            .ok_or_else(|| column_error(2, "delivery"))?,
+        delivery: delivery(row, 2)?,
         attempts: row.get(3)?,
         due_ms: row.get(4)?,
         ended_ms: row.get(5)?,
@@ -159,11 +165,15 @@ impl Alerts for SqliteStore {
         }))
     }
 
-    fn queued(&self) -> Answer<'_, u64> {
+    fn notice_counts(&self) -> Answer<'_, BTreeMap<NoticeDelivery, u64>> {
         Box::pin(self.readers.read(ReadClass::Summary, "count the notices", |connection| {
-            connection
-                .prepare_cached("SELECT count(*) FROM alert_notices WHERE due_ms IS NOT NULL")?
-                .query_row([], |row| row.get(0))
+            let mut statement = connection.prepare_cached("SELECT delivery FROM alert_notices")?;
+            let mut rows = statement.query([])?;
+            let mut counts = BTreeMap::<NoticeDelivery, u64>::new();
+            while let Some(row) = rows.next()? {
+                *counts.entry(delivery(row, 0)?).or_default() += 1;
+            }
+            Ok(counts)
         }))
     }
 }

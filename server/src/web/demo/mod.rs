@@ -18,7 +18,7 @@ use crate::store::{Key, KeyKind};
 use crate::system::entropy::EntropyError;
 
 mod fault;
-mod page;
+pub(crate) mod page;
 
 pub use fault::{DemoToken, Fault, Mode, apply_fault, fault, set_fault};
 pub use page::{file, index};

@@ -16,6 +16,11 @@ struct Files;
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
+/// Whether the page is embedded in this binary.
+pub(crate) fn is_built() -> bool {
+    Files::get("index.html").is_some()
+}
+
 /// `GET /demo/`.
 pub async fn index() -> Response {
     match Files::get("index.html") {

@@ -3,8 +3,10 @@
 mod clock;
 mod crashes;
 mod engine;
+mod metrics;
 mod real;
 mod receiver;
 mod rules;
+mod tls;
 mod webhook;
 pub(crate) mod world;

@@ -18,9 +18,9 @@ use crate::store::sample::{NOW, payload};
 
 const RULES: &str = "[alerts.queue_age]\nolder_than_s = 60\nfor_s = 0\nkeep_s = 0";
 
-fn courier(world: &World, receiver: &Receiver) -> Courier {
+pub(super) fn courier(world: &World, receiver: &Receiver) -> Courier {
     let webhook =
-        Webhook::new(&Secret::from(receiver.url.as_str()), &Secret::from(SECRET)).unwrap();
+        Webhook::new(&Secret::from(receiver.url.as_str()), &Secret::from(SECRET), None).unwrap();
     Courier {
         alerts: Arc::clone(&world.storage().alerts),
         webhook,
@@ -46,9 +46,9 @@ async fn two_notices(folder: &Path) -> World {
 }
 
 /// Delivers everything, and lets the clock pass while nothing is due. Returns how long it took.
-async fn deliver_all(world: &World, courier: &Courier) -> i64 {
+pub(super) async fn deliver_all(world: &World, courier: &Courier) -> i64 {
     let mut passed_ms = 0;
-    while world.storage().alerts.queued().await.unwrap() > 0 {
+    while world.storage().alerts.next_queued().await.unwrap().is_some() {
         let wait = courier.deliver_next().await.unwrap();
         let wait_ms = i64::try_from(wait.as_millis()).unwrap();
         world.clock.pass(wait_ms);
@@ -147,7 +147,7 @@ fn a_webhook_that_cannot_work_is_refused_without_quoting_it() {
         ("http://127.0.0.1:9/canary", "canary", "fewer than 16 bytes"),
         ("http://127.0.0.1:9/canary", "whsec_canary!", "base64"),
     ] {
-        let refused = Webhook::new(&Secret::from(url), &Secret::from(secret)).err().unwrap();
+        let refused = Webhook::new(&Secret::from(url), &Secret::from(secret), None).err().unwrap();
         assert!(refused.contains(said) && !refused.contains("canary"), "{url}: {refused}");
     }
 }

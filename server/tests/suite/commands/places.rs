@@ -6,16 +6,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rcgen::CertifiedKey;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::{Ran, at, lamplight, on, run, serve_at, server};
 use crate::harness::ADMIN_TOKEN;
+use crate::harness::tls::TlsServer;
 
 /// Another server, which answers each request with the same bytes, and counts them.
 struct Fake {
@@ -207,44 +202,21 @@ fn a_flag_counts_more_than_a_variable_and_two_places_are_refused() {
     fails(flag, &["reach the server at http://127.0.0.1:1"]);
 }
 
-/// A server behind TLS with a certificate of its own, which answers as if no producer was lost.
-async fn serve_tls() -> (u16, String) {
-    let CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            let _ = stream.read(&mut [0; 8192]).await;
-            let body = r#"{"producers":[],"next":null}"#;
-            let answer = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-                 connection: close\r\n\r\n{body}",
-                body.len()
-            );
-            let _ = stream.write_all(answer.as_bytes()).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    (port, cert.pem())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_checked_and_an_authority_can_be_named() {
-    let (port, pem) = serve_tls().await;
+    // It answers as if no producer was lost.
+    let body = r#"{"producers":[],"next":null}"#;
+    let length = body.len();
+    let tls = TlsServer::start(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    ));
+    let tls = tls.await;
     let checks = move || {
         let dir = tempfile::tempdir().unwrap();
         let ca = dir.path().join("ca.pem");
-        std::fs::write(&ca, pem).unwrap();
+        tls.write_authority(&ca);
+        let port = tls.port;
         let url = format!("https://localhost:{port}");
         fails(at_url(&url, &["gaps"]), &["its certificate is not trusted", "--ca-file"]);
         run(at_url(&url, &["gaps", "--ca-file", ca.to_str().unwrap()])).ok();

@@ -191,6 +191,11 @@ fn the_help_of_the_program_and_wrong_usage_are_clear() {
         );
         assert!(!completions.contains("sql-worker"), "{shell}");
     }
+    for path in [&["backup"][..], &["keys", "create"], &["config", "print"]] {
+        let asked = run(lamplight(&[&["help"][..], path].concat())).ok().stdout;
+        let flagged = run(lamplight(&[path, &["--help"]].concat())).ok().stdout;
+        assert_eq!(asked, flagged, "{path:?}");
+    }
     let wrong = run(lamplight(&["tial"]));
     assert!(wrong.code == Some(2) && wrong.stderr.contains("tail"), "{wrong:?}");
     for args in

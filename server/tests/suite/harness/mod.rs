@@ -13,6 +13,7 @@ use serde_json::Value;
 use described::Seen;
 
 pub(crate) mod described;
+pub(crate) mod tls;
 
 pub(crate) const WRITE_KEY: &str = "wk_test_write_key";
 pub(crate) const SECRET_KEY: &str = "sk_test_secret_key_long";

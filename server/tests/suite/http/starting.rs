@@ -25,6 +25,16 @@ fn fails(mut command: Command) -> String {
 }
 
 #[test]
+fn a_start_says_if_the_program_was_built_without_the_files_for_browsers() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(bare(&["serve", "--listen", "127.0.0.1:0"], dir.path()));
+    let is_missing = server.get("/lamplight.js", &[]).status == 501;
+    let said = ["was built without /lamplight.js", "cargo xtask build", "docs/install.md"];
+    assert!(said.iter().all(|it| server.output.contains(it) == is_missing), "{}", server.output);
+    assert_eq!(server.output.contains("<script async src="), !is_missing, "{}", server.output);
+}
+
+#[test]
 fn keys_are_generated_and_shown_at_the_first_start_only() {
     let dir = tempfile::tempdir().unwrap();
     let serve = || bare(&["serve", "--listen", "127.0.0.1:0"], dir.path());

@@ -96,7 +96,13 @@ async fn notices_are_sent_in_the_order_in_which_they_were_said(backend: Backend)
     assert_eq!((first.notice.clone(), first.attempts, first.due_ms), (notice("2"), 0, Some(NOW)));
     assert!(storage.alerts.settle(first.number, NoticeAttempt::Sent, NOW + 5).await.unwrap());
     assert_eq!(queued(storage).await.unwrap().notice, notice("4"));
-    assert_eq!(storage.alerts.queued().await.unwrap(), 1);
+    let counts = BTreeMap::from([
+        (NoticeDelivery::Queued, 1),
+        (NoticeDelivery::Sent, 1),
+        (NoticeDelivery::NoWebhook, 1),
+        (NoticeDelivery::Silent, 1),
+    ]);
+    assert_eq!(storage.alerts.notice_counts().await.unwrap(), counts);
     let history = storage.alerts.history(3).await.unwrap();
     let ids: Vec<_> = history.iter().map(|it| (it.notice.id.as_str(), it.delivery)).collect();
     let want = [
@@ -123,6 +129,8 @@ async fn a_failed_attempt_is_counted_and_stays_queued(Backend { storage, .. }: B
     let ended = &storage.alerts.history(1).await.unwrap()[0];
     assert_eq!((ended.delivery, ended.attempts), (NoticeDelivery::Failed, 3));
     assert_eq!((ended.ended_ms, ended.error.as_deref()), (Some(NOW + 30), Some("HTTP 400")));
+    let counts = storage.alerts.notice_counts().await.unwrap();
+    assert_eq!(counts, BTreeMap::from([(NoticeDelivery::Failed, 1)]));
 }
 
 async fn only_a_queued_notice_is_settled_and_only_once(Backend { storage, .. }: Backend) {
@@ -146,5 +154,7 @@ async fn only_the_newest_notices_are_kept(Backend { storage, .. }: Backend) {
     storage.alerts.save(said(600, NOTICES_MAX + 5)).await.unwrap();
     let history = storage.alerts.history(10_000).await.unwrap();
     assert_eq!(history.len(), usize::try_from(NOTICES_MAX).unwrap());
+    let counts = storage.alerts.notice_counts().await.unwrap();
+    assert_eq!(counts, BTreeMap::from([(NoticeDelivery::Queued, NOTICES_MAX.unsigned_abs())]));
     assert_eq!(queued(&storage).await.unwrap().notice.id, "5");
 }

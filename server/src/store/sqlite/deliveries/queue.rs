@@ -1,6 +1,6 @@
 //! The queue of deliveries, and the log of each: `delivery_queue` and `deliveries`.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use super::sinks;
 use crate::store::Lease;
@@ -28,48 +28,41 @@ pub(crate) struct Line<'a> {
     pub(crate) reason: Option<(&'a str, &'a str)>,
 }
 
+/// Writes a line as this step. Returns whether that changed anything.
+fn write(mut statement: CachedStatement<'_>, line: &Line<'_>, step: u32) -> rusqlite::Result<bool> {
+    let changed = statement.execute(params![
+        line.event.0.as_bytes(),
+        line.sink,
+        step,
+        line.at_ms,
+        line.state.name(),
+        line.attempt,
+        line.due_ms,
+        line.reason.map(|(code, _)| code),
+        line.reason.map(|(_, detail)| detail),
+    ])?;
+    Ok(changed == 1)
+}
+
 /// Appends to the log, unless that step of that delivery is there already. Returns whether it was
 /// appended.
 pub(crate) fn log(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<bool> {
-    let added = connection
+    let statement = connection
         .prepare_cached(
             "INSERT INTO deliveries (event_id, sink, step, at_ms, state, attempt, due_ms, reason, detail) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            line.event.0.as_bytes(),
-            line.sink,
-            line.step,
-            line.at_ms,
-            line.state.name(),
-            line.attempt,
-            line.due_ms,
-            line.reason.map(|(code, _)| code),
-            line.reason.map(|(_, detail)| detail),
-        ])?;
-    Ok(added == 1)
+        )?;
+    write(statement, line, line.step)
 }
 
 /// Writes a failed attempt over the step before it, if that is a failed attempt, too. Returns
 /// whether it was.
 fn log_over(connection: &Connection, line: &Line<'_>) -> rusqlite::Result<bool> {
-    let changed = connection
-        .prepare_cached(
-            "UPDATE deliveries SET at_ms = ?4, attempt = ?6, due_ms = ?7, reason = ?8, detail = ?9 \
+    let statement = connection.prepare_cached(
+        "UPDATE deliveries SET at_ms = ?4, attempt = ?6, due_ms = ?7, reason = ?8, detail = ?9 \
              WHERE event_id = ?1 AND sink = ?2 AND step = ?3 AND state = ?5",
-        )?
-        .execute(params![
-            line.event.0.as_bytes(),
-            line.sink,
-            line.step.saturating_sub(1),
-            line.at_ms,
-            line.state.name(),
-            line.attempt,
-            line.due_ms,
-            line.reason.map(|(code, _)| code),
-            line.reason.map(|(_, detail)| detail),
-        ])?;
-    Ok(changed == 1)
+    )?;
+    write(statement, line, line.step.saturating_sub(1))
 }
 
 /// Queues a delivery that is due at `due_ms`.

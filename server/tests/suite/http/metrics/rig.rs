@@ -105,7 +105,8 @@ impl Story {
 
     /// Three events are stored, one is a duplicate, one is invalid, and two numbers are missing.
     /// Two requests are refused.
-    /// A batch is counted just after it is settled, so this waits for the counts.
+    /// A batch is counted just after it is settled, so this waits for the counts. It also waits
+    /// until the rules were evaluated.
     pub(super) fn tell(server: &Server) -> String {
         let event = |seq: u32| format!(r#"{{"name":"{NAME}","producer":"{P}","seq":{seq}}}"#);
         let first = format!("[{},{}]", event(1), event(4));
@@ -130,6 +131,7 @@ impl Story {
                 ("lamplight_sink_attempts_total{sink=\"gone\",outcome=\"retried\"}", 3.0),
                 ("lamplight_process_events_total{outcome=\"stored\"}", 3.0),
                 ("lamplight_process_batch_seconds_count", 1.0),
+                ("lamplight_alert_evaluation_time_seconds", 1.0),
             ]
             .iter()
             .all(|(sample, at_least)| value(page, sample) >= *at_least)

@@ -4,7 +4,8 @@ use super::rig::{Story, samples, scrape, value};
 
 /// Values that depend on the machine, the disk and the time. Of histograms, only the counts are
 /// compared, and of these only those that the story decides.
-const MEASURED: [&str; 27] = [
+const MEASURED: [&str; 28] = [
+    "lamplight_alert_evaluation_time_seconds",
     "lamplight_data_directory_bytes",
     "lamplight_database_bytes",
     "lamplight_disk_free_bytes",
@@ -62,6 +63,7 @@ fn after_a_known_story_every_metric_has_the_expected_value() {
     let page = Story::tell(&server);
     expect(&page, include_str!("after_the_story.txt"));
     for sample in [
+        "lamplight_alert_evaluation_time_seconds",
         "lamplight_process_batch_seconds_count",
         "lamplight_sink_batch_seconds_count{sink=\"archive\"}",
         "lamplight_writer_commit_seconds_count{database=\"payloads\"}",

@@ -1,5 +1,7 @@
 //! Alerts.
 
+use std::collections::BTreeMap;
+
 use lamplight_server::store::{
     AlertBook, AlertRound, Alerts, Answer, KeptNotice, NOTICES_MAX, NoticeAttempt, NoticeDelivery,
 };
@@ -75,10 +77,13 @@ impl Alerts for MemoryEvents {
         }))
     }
 
-    fn queued(&self) -> Answer<'_, u64> {
+    fn notice_counts(&self) -> Answer<'_, BTreeMap<NoticeDelivery, u64>> {
         answer(self.tables.read(|tables| {
-            let queued = tables.alerts.notices.iter().filter(|notice| notice.due_ms.is_some());
-            queued.count() as u64
+            let mut counts = BTreeMap::<NoticeDelivery, u64>::new();
+            for notice in &tables.alerts.notices {
+                *counts.entry(notice.delivery).or_default() += 1;
+            }
+            counts
         }))
     }
 }
