@@ -2,6 +2,7 @@
 
 use super::reading::Reading;
 use super::rule::Rule;
+use crate::counted::{Counted, counted};
 use crate::store::NoticeState;
 
 /// What happened to the thing of `reading`.
@@ -40,20 +41,25 @@ fn firing(rule: &Rule, reading: &Reading) -> String {
             format!("{thing} has taken no events for {}: {why}", duration(rule.limits.for_ms))
         }
         "lost" => format!(
-            "{value} events were lost, which pages made and which will not arrive. GET \
-             /api/producers?verdict=lost lists the pages"
+            "{} and will not arrive. GET /api/producers?verdict=lost lists the pages",
+            count(value, "event was lost, which a page made", "events were lost, which pages made")
         ),
         "dead_letters" => format!(
-            "{value} deliveries to {thing} were given up. Fix the cause, then retry them with POST \
-             /api/deliveries/retry"
+            "{} to {thing} {} given up. Fix the cause, then retry with POST /api/deliveries/retry",
+            count(value, "delivery", "deliveries"),
+            if value == 1 { "was" } else { "were" }
         ),
         "set_aside" => format!(
-            "{value} payloads failed too often and wait for you. GET /api/payloads/set-aside lists \
-             them"
+            "{} for you. GET /api/payloads/set-aside lists what waits",
+            count(
+                value,
+                "payload failed too often and waits",
+                "payloads failed too often and wait"
+            )
         ),
         "refused" => format!(
-            "{value} requests a minute are refused (limit {limit}). GET /api/totals shows why, and \
-             which keys sent them"
+            "{} refused (limit {limit}). GET /api/totals shows why, and which keys sent them",
+            count(value, "request a minute is", "requests a minute are")
         ),
         "disk_full" => format!(
             "the disk will be full in {}. Free some space, or keep less with keep_days or \
@@ -81,13 +87,21 @@ fn recovered(rule: &Rule, reading: &Reading) -> String {
         "sink_failing" => format!("{thing} takes events again"),
         "lost" => format!("no event was lost for {kept}"),
         "dead_letters" => format!("no delivery to {thing} was given up for {kept}"),
-        "set_aside" => format!("{value} payloads are set aside"),
-        "refused" => format!("{value} requests a minute are refused"),
+        "set_aside" => {
+            format!("{} set aside", count(value, "payload is", "payloads are"))
+        }
+        "refused" => {
+            format!("{} refused", count(value, "request a minute is", "requests a minute are"))
+        }
         "disk_full" if value == i64::MAX => "the disk does not fill any more".to_owned(),
         "disk_full" => format!("the disk will be full in {}", hours(value)),
         "disk_floor" => "the disk has enough free space again".to_owned(),
         _ => format!("events {thing} arrive again"),
     }
+}
+
+fn count<'a>(value: i64, one: &'a str, many: &'a str) -> Counted<'a> {
+    counted(value.unsigned_abs(), one, many)
 }
 
 /// A duration in its two largest units.

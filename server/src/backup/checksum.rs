@@ -6,15 +6,25 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use crate::system::pace::{Pace, PacedWork, WORK_BYTES};
 use crate::system::private_file;
 
-/// How much is read at a time, in bytes.
-const CHUNK_BYTES: usize = 1024 * 1024;
-
 /// The size of a file and its SHA-256, in hexadecimal.
-pub(super) fn sha256(path: &Path, reach: &mut dyn FnMut(u64)) -> io::Result<(u64, String)> {
+pub(super) fn sha256(
+    path: &Path,
+    pace: Pace,
+    reach: &mut dyn FnMut(u64),
+) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), path)?;
-    read_through(&mut file, &mut io::sink(), reach)
+    read_through(
+        &mut file,
+        &mut pace.begin(),
+        &mut |_, work| {
+            work.rest();
+            Ok(())
+        },
+        reach,
+    )
 }
 
 /// Copies a file to a new one for the user of the process only, syncs it, and returns its size and
@@ -22,21 +32,27 @@ pub(super) fn sha256(path: &Path, reach: &mut dyn FnMut(u64)) -> io::Result<(u64
 pub(super) fn copy_checked(
     from: &Path,
     to: &Path,
+    pace: Pace,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), from)?;
     let mut copy = private_file::create_new(to)?;
-    let done = read_through(&mut file, &mut copy, reach)?;
+    let write = &mut |read: &[u8], work: &mut PacedWork| {
+        copy.write_all(read)?;
+        work.wrote(&copy, read.len() as u64)
+    };
+    let done = read_through(&mut file, &mut pace.begin(), write, reach)?;
     copy.sync_all()?;
     Ok(done)
 }
 
 fn read_through(
     file: &mut File,
-    out: &mut dyn Write,
+    work: &mut PacedWork,
+    each: &mut dyn FnMut(&[u8], &mut PacedWork) -> io::Result<()>,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
-    let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; CHUNK_BYTES], 0);
+    let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; WORK_BYTES], 0);
     loop {
         let count = match file.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -44,7 +60,7 @@ fn read_through(
         };
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
         hash.update(read);
-        out.write_all(read)?;
+        each(read, work)?;
         bytes += count as u64;
         reach(bytes);
     }

@@ -7,12 +7,14 @@ use clap::Args;
 
 use super::Outcome;
 use super::data::DataArgs;
-use super::progress::ShownProgress;
-use crate::backup::{Manifest, ManifestError, Progress, differences};
+use crate::backup::{Manifest, ManifestError, differences};
 use crate::config::ConfigError;
+use crate::counted::counted;
 use crate::store::sqlite::snapshot::SnapshotError;
 use crate::store::sqlite::verify::{CHECKS, CheckError, Databases, run};
+use crate::system::background::lower_command_priority;
 use crate::system::data_dir::{DataDirError, check_restored};
+use crate::terminal::{Progress, Unit};
 
 /// What to check.
 #[derive(Debug, Clone, Args)]
@@ -57,7 +59,8 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`].
 pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, VerifyError> {
-    let mut progress = ShownProgress::new();
+    lower_command_priority();
+    let mut progress = Progress::of(Unit::Bytes);
     let (folder, mut lines) = match &args.backup {
         Some(backup) => {
             let manifest = Manifest::read(backup)?;
@@ -70,7 +73,7 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
     if lines.is_empty() {
         let databases = Databases::open(&folder)?;
         let violations =
-            run(&databases, &mut |check| progress.begin(&format!("check {check}"), 0))?;
+            run(&databases, &mut |check| progress.begin(&format!("check {check}"), None))?;
         lines.extend(violations.iter().map(ToString::to_string));
     }
     drop(progress);
@@ -82,6 +85,6 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
         writeln!(err, "{folder} is healthy: all {} checks hold", CHECKS.len())?;
         return Ok(Outcome::Done);
     }
-    writeln!(err, "{folder} is not healthy: {} lines", lines.len())?;
+    writeln!(err, "{folder} is not healthy: {}", counted(lines.len() as u64, "line", "lines"))?;
     Ok(Outcome::Found)
 }

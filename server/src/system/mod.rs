@@ -10,6 +10,7 @@ pub mod entropy;
 pub mod hang_up;
 pub mod logging;
 pub mod open_files;
+pub mod pace;
 pub mod private_file;
 pub mod process_usage;
 pub mod secret;

@@ -1,13 +1,15 @@
 //! Each check complains about what breaks its rule, and about nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use lamplight_server::store::sqlite::verify::{CHECKS, Databases, run};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Encoding, NewPayload, PayloadId, PayloadMetadata, RetentionLimits, Week,
+    AlertKey, AlertMark, AlertPhase, AlertRound, Encoding, Figure, NewPayload, Notice,
+    NoticeAttempt, NoticeDelivery, NoticeState, PayloadId, PayloadMetadata, RetentionLimits,
+    Sample, Week,
 };
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -29,6 +31,7 @@ async fn fill(folder: &Path) {
         server.process(NOW).await;
     }
     identify(&server).await;
+    watch(&server).await;
     server.process(NOW + 200_000).await;
     // These wait.
     server.stage(400..406, WEEKS * WEEK_MS).await;
@@ -60,6 +63,65 @@ async fn identify(server: &Server) {
     };
     let payload = NewPayload { metadata, body: body.into() };
     server.storage.payload_queue.stage(payload).await.unwrap();
+}
+
+/// Records samples over three days, and alerts in each phase with notices of each delivery.
+async fn watch(server: &Server) {
+    for number in 1..=12 {
+        let at_ms = NOW + i64::try_from(number).unwrap() * 20 * 20 * 60 * 1000;
+        for half_ms in [0, 20_000] {
+            let values = BTreeMap::from([(Figure::MemoryBytes, at_ms % 7)]);
+            let number = 2 * number + u64::from(half_ms > 0);
+            let at_ms = at_ms + half_ms;
+            let sample = Sample { run: 1, number, at_ms, certain_ms: Some(at_ms), values };
+            server.storage.trends.record(sample).await.unwrap();
+        }
+    }
+    let phase = |alert: &str| AlertPhase::Firing {
+        alert: alert.into(),
+        kind: "lost".into(),
+        is_silent: false,
+        since_ms: NOW,
+        fine_ms: None,
+        value: 1,
+        text: "1 event was lost".into(),
+    };
+    let notice = |alert: &str, state: NoticeState| Notice {
+        id: format!("{alert} {state:?}"),
+        alert: alert.into(),
+        state,
+        rule: "lost".into(),
+        kind: "lost".into(),
+        thing: "web".into(),
+        since_ms: NOW,
+        at_ms: NOW,
+        value: Some(1),
+        text: "1 event was lost".into(),
+    };
+    let key = |thing: &str| AlertKey { rule: "lost".into(), thing: thing.into() };
+    let pending = AlertPhase::Pending { since_ms: NOW, held_ms: 1 };
+    let round = AlertRound {
+        mark: AlertMark { run: 1, at_ms: NOW, counts: BTreeMap::new() },
+        changed: BTreeMap::from([
+            (key("web"), Some(phase("a"))),
+            (key("app"), Some(phase("b"))),
+            (key("shop"), Some(pending)),
+        ]),
+        notices: vec![
+            (notice("z", NoticeState::Firing), NoticeDelivery::Queued),
+            (notice("z", NoticeState::Recovered), NoticeDelivery::Queued),
+            (notice("a", NoticeState::Firing), NoticeDelivery::Queued),
+            (notice("b", NoticeState::Firing), NoticeDelivery::Silent),
+            (notice("c", NoticeState::Firing), NoticeDelivery::NoWebhook),
+        ],
+    };
+    let alerts = &server.storage.alerts;
+    alerts.save(round).await.unwrap();
+    let failed = NoticeAttempt::Failed("no answer".into());
+    let retried = NoticeAttempt::Retry(NOW + 1, "no answer".into());
+    for (number, attempt) in [(1, NoticeAttempt::Sent), (2, failed), (3, retried)] {
+        assert!(alerts.settle(number, attempt, NOW + 1).await.unwrap());
+    }
 }
 
 fn copied(from: &Path) -> tempfile::TempDir {
@@ -235,6 +297,62 @@ const BREAKS: &[(&str, Break, &[&str])] = &[
             "UPDATE profile_states SET revision = 0 WHERE id = (SELECT min(id) FROM profile_states)",
         ),
         &["profile-versions"],
+    ),
+    ("trends", Break::Store("UPDATE trend_mark SET mark_json = '{}'"), &["trends"]),
+    ("trends", Break::Store("UPDATE trends SET begin_ms = begin_ms + 1000"), &["trends"]),
+    ("trends", Break::Store("UPDATE trends SET resolution = 4 WHERE resolution = 3"), &["trends"]),
+    ("trends", Break::Store("UPDATE trends SET figures_json = '{'"), &["trends"]),
+    (
+        "trends",
+        Break::Store(
+            "UPDATE trends SET figures_json = '{\"memory_bytes\":[2,9,1,3,2]}' WHERE resolution = 1",
+        ),
+        &["trends"],
+    ),
+    (
+        "trends",
+        Break::Store(
+            "UPDATE trends SET figures_json = '{\"memory_bytes\":[2,4,1,3,9]}' WHERE resolution = 1",
+        ),
+        &["trends"],
+    ),
+    (
+        "trends",
+        Break::Store(
+            "UPDATE trends SET figures_json = '{\"memory_bytes\":2}' WHERE resolution = 3",
+        ),
+        &["trends"],
+    ),
+    (
+        "trends",
+        Break::Store("UPDATE trends SET figures_json = '{}' WHERE resolution = 2"),
+        &["trends"],
+    ),
+    ("alerts", Break::Store("UPDATE alert_mark SET mark_json = '{}'"), &["alerts"]),
+    ("alerts", Break::Store("UPDATE alert_states SET phase_json = '{}'"), &["alerts"]),
+    ("alerts", Break::Store("UPDATE alert_notices SET notice_json = '{}'"), &["alerts"]),
+    (
+        "alerts",
+        Break::Store("UPDATE alert_notices SET delivery = 'lost' WHERE id = 1"),
+        &["alerts"],
+    ),
+    ("alerts", Break::Store("UPDATE alert_notices SET due_ms = 1 WHERE id = 1"), &["alerts"]),
+    ("alerts", Break::Store("UPDATE alert_notices SET due_ms = NULL WHERE id = 3"), &["alerts"]),
+    ("alerts", Break::Store("UPDATE alert_notices SET ended_ms = NULL WHERE id = 2"), &["alerts"]),
+    ("alerts", Break::Store("DELETE FROM alert_notices WHERE id = 3"), &["alerts"]),
+    (
+        "alerts",
+        Break::Store(
+            "UPDATE alert_notices SET notice_json = replace(notice_json, 'firing', 'recovered') WHERE id = 3",
+        ),
+        &["alerts"],
+    ),
+    (
+        "alerts",
+        Break::Store(
+            "INSERT INTO alert_notices (notice_json, delivery) SELECT it.notice_json, 'silent' FROM alert_notices AS it, (WITH RECURSIVE counted (at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM counted WHERE at < 1000) SELECT at FROM counted) WHERE it.id = 5",
+        ),
+        &["alerts"],
     ),
 ];
 

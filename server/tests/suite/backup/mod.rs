@@ -1,5 +1,6 @@
 //! Backups of a running server, restoring them, and the checks of everything on disk.
 
+mod beside_a_server;
 mod checks;
 mod commands;
 mod fleet;

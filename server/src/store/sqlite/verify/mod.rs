@@ -3,6 +3,7 @@
 //! Another database needs the same checks. Each has a name, a rule, and the logic that finds what
 //! breaks the rule.
 
+mod alerts;
 mod deliveries;
 mod files;
 mod intake;
@@ -12,6 +13,7 @@ mod profiles;
 mod rows;
 mod runs;
 mod sums;
+mod trends;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -167,6 +169,19 @@ pub const CHECKS: &[Check] = &[
         rule: "every version of a profile that an event shows is there, from its whole version on",
         advice: RESTORE,
         run: profiles::versions,
+    },
+    Check {
+        name: "trends",
+        rule: "figures of trends are those of samples, and a period has all samples of its parts",
+        advice: REPORT,
+        run: trends::periods,
+    },
+    Check {
+        name: "alerts",
+        rule: "every alert that fires was announced and has not ended, and every notice is queued, \
+               done, or not for the webhook",
+        advice: REPORT,
+        run: alerts::alerts,
     },
 ];
 
