@@ -6,19 +6,19 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::system::pace::{Pace, PacedWork, WORK_BYTES};
 use crate::system::private_file;
+use crate::system::throttle::{Throttle, ThrottledWork, WORK_BYTES};
 
 /// The size of a file and its SHA-256, in hexadecimal.
 pub(super) fn sha256(
     path: &Path,
-    pace: Pace,
+    throttle: Throttle,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), path)?;
     read_through(
         &mut file,
-        &mut pace.begin(),
+        &mut throttle.begin(),
         &mut |_, work| {
             work.rest();
             Ok(())
@@ -32,24 +32,24 @@ pub(super) fn sha256(
 pub(super) fn copy_checked(
     from: &Path,
     to: &Path,
-    pace: Pace,
+    throttle: Throttle,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), from)?;
     let mut copy = private_file::create_new(to)?;
-    let write = &mut |read: &[u8], work: &mut PacedWork| {
+    let write = &mut |read: &[u8], work: &mut ThrottledWork| {
         copy.write_all(read)?;
         work.wrote(&copy, read.len() as u64)
     };
-    let done = read_through(&mut file, &mut pace.begin(), write, reach)?;
+    let done = read_through(&mut file, &mut throttle.begin(), write, reach)?;
     copy.sync_all()?;
     Ok(done)
 }
 
 fn read_through(
     file: &mut File,
-    work: &mut PacedWork,
-    each: &mut dyn FnMut(&[u8], &mut PacedWork) -> io::Result<()>,
+    work: &mut ThrottledWork,
+    each: &mut dyn FnMut(&[u8], &mut ThrottledWork) -> io::Result<()>,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
     let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; WORK_BYTES], 0);

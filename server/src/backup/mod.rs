@@ -22,8 +22,8 @@ use crate::store::sqlite::snapshot::{
     FileGlance, FileState, HeldFile, IntakeSnapshot, SchemaVersions, StoreSnapshot,
 };
 use crate::system::data_dir;
-use crate::system::pace::Pace;
 use crate::system::private_file;
+use crate::system::throttle::Throttle;
 
 /// What a long command tells while it runs.
 pub trait Progress {
@@ -179,7 +179,7 @@ impl Backup<'_> {
     fn state(&mut self, held: &HeldFile, glance: FileGlance) -> Result<FileState, BackupError> {
         self.progress.begin(&format!("compare {}", held.name()), glance.bytes);
         let progress = &mut *self.progress;
-        let sum = sha256(held.path(), Pace::Gentle, &mut |done_bytes| progress.reach(done_bytes));
+        let sum = sha256(held.path(), Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         let failed = |source| BackupError::Source { path: held.path().to_owned(), source };
         Ok(FileState { glance, sha256: sum.map_err(failed)?.1 })
     }
@@ -198,7 +198,7 @@ impl Backup<'_> {
         }
         self.progress.begin(&format!("copy {name}"), held.bytes()?);
         let progress = &mut *self.progress;
-        held.copy(&to, Pace::Gentle, &mut |step| progress.reach(step.done_bytes))?;
+        held.copy(&to, Throttle::On, &mut |step| progress.reach(step.done_bytes))?;
         self.add(name, &to, state)
     }
 
@@ -206,7 +206,7 @@ impl Backup<'_> {
     fn share(&mut self, from: &Path, to: &Path, file: &BackedUpFile) -> Result<bool, BackupError> {
         self.progress.begin(&format!("check {} of the earlier backup", file.name), file.bytes);
         let progress = &mut *self.progress;
-        let found = sha256(from, Pace::Gentle, &mut |done_bytes| progress.reach(done_bytes));
+        let found = sha256(from, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         match found {
             Ok((bytes, sum)) if bytes == file.bytes && sum == file.sha256 => {}
             _ => {
@@ -224,7 +224,7 @@ impl Backup<'_> {
             self.progress.begin(&format!("copy {} of the earlier backup", file.name), file.bytes);
             let progress = &mut *self.progress;
             let copied =
-                copy_checked(from, to, Pace::Gentle, &mut |done_bytes| progress.reach(done_bytes));
+                copy_checked(from, to, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
             let (_, sum) = copied.map_err(failed)?;
             if sum != file.sha256 {
                 std::fs::remove_file(to).map_err(failed)?;
@@ -245,7 +245,7 @@ impl Backup<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(BackupError::Source { path: from, source }),
         }
-        copy_checked(&from, &to, Pace::Gentle, &mut |_| {}).map_err(failed)?;
+        copy_checked(&from, &to, Throttle::On, &mut |_| {}).map_err(failed)?;
         self.add(name.to_owned(), &to, None)
     }
 
@@ -258,7 +258,7 @@ impl Backup<'_> {
         let bytes = path.metadata().map_or(0, |file| file.len());
         self.progress.begin(&format!("checksum of {name}"), bytes);
         let progress = &mut *self.progress;
-        let sum = sha256(path, Pace::Gentle, &mut |done_bytes| progress.reach(done_bytes));
+        let sum = sha256(path, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         let (bytes, sha256) =
             sum.map_err(|source| BackupError::Target { path: path.to_owned(), source })?;
         self.copied_bytes += bytes;

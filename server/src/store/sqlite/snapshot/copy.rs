@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 
 use super::HeldFile;
-use crate::system::pace::{Pace, WORK_BYTES};
 use crate::system::private_file;
+use crate::system::throttle::{Throttle, WORK_BYTES};
 
 /// A database cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +107,7 @@ impl HeldFile {
     pub fn copy(
         &self,
         to: &Path,
-        pace: Pace,
+        throttle: Throttle,
         step: &mut dyn FnMut(CopyStep),
     ) -> Result<(), CopyError> {
         let failed =
@@ -117,7 +117,7 @@ impl HeldFile {
         let mut copy = Connection::open(to).map_err(failed)?;
         copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             .map_err(failed)?;
-        let mut work = pace.begin();
+        let mut work = throttle.begin();
         self.copy_pages(&mut copy, &mut |done, bytes| {
             step(done);
             work.wrote(&file, bytes).map_err(write)

@@ -1,9 +1,9 @@
-//! The pace of commands that read and write much on the machine of a server.
+//! Throttling of commands that read and write much on the machine of a server.
 //!
 //! A server answers a client once the client's event is synced to disk. A file system such as ext4
-//! writes what other processes have written before it ends a sync. So a copy that leaves hundreds of
-//! megabytes to its last sync delays every answer by that sync. And a command that never waits keeps
-//! a processor from the threads that answer.
+//! writes what other processes have written before it ends a sync. So a copy that leaves hundreds
+//! of megabytes to its last sync delays every answer by that sync. And a command that never waits
+//! keeps a processor from the threads that answer.
 
 use std::fs::File;
 use std::io;
@@ -22,35 +22,40 @@ const SYNC_MAX: Duration = Duration::from_millis(40);
 /// The longest rest. A disk that stalls for longer is slow for another reason.
 const REST_MAX: Duration = Duration::from_millis(100);
 
-/// How fast a command works.
+/// Whether a command leaves time to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    /// As fast as it can, because someone waits for its end.
-    Full,
-    /// So that a server on the same machine hardly notices. It takes up to twice as long.
-    Gentle,
+pub enum Throttle {
+    /// It works as fast as it can, because someone waits for its end.
+    Off,
+    /// It leaves a third of the time to a server on the same machine, and may take twice as long.
+    On,
 }
 
-impl Pace {
-    /// Begins to work on a file at this pace.
-    pub fn begin(self) -> PacedWork {
-        PacedWork { pace: self, since: Instant::now(), unsynced_bytes: 0, piece: Piece::default() }
+impl Throttle {
+    /// Begins to work on a file.
+    pub fn begin(self) -> ThrottledWork {
+        ThrottledWork {
+            throttle: self,
+            since: Instant::now(),
+            unsynced_bytes: 0,
+            piece: Piece::default(),
+        }
     }
 }
 
-/// Work at a pace.
+/// Work on a file.
 #[derive(Debug)]
-pub struct PacedWork {
-    pace: Pace,
+pub struct ThrottledWork {
+    throttle: Throttle,
     since: Instant,
     unsynced_bytes: u64,
     piece: Piece,
 }
 
-impl PacedWork {
+impl ThrottledWork {
     /// Rests after a little work.
     pub fn rest(&mut self) {
-        if self.pace == Pace::Gentle {
+        if self.throttle == Throttle::On {
             std::thread::sleep(rest_after(self.since.elapsed()));
             self.since = Instant::now();
         }
@@ -62,7 +67,7 @@ impl PacedWork {
     /// When the disk cannot write them.
     pub fn wrote(&mut self, file: &File, bytes: u64) -> io::Result<()> {
         self.unsynced_bytes += bytes;
-        if self.pace == Pace::Gentle && self.unsynced_bytes >= self.piece.0 {
+        if self.throttle == Throttle::On && self.unsynced_bytes >= self.piece.0 {
             let begun = Instant::now();
             file.sync_data()?;
             self.piece = self.piece.after(begun.elapsed());
@@ -131,25 +136,25 @@ mod tests {
     }
 
     #[test]
-    fn only_gentle_work_syncs_in_pieces_and_rests() {
+    fn only_throttled_work_syncs_in_pieces_and_rests() {
         let dir = tempfile::tempdir().unwrap();
         let file = File::create(dir.path().join("copy")).unwrap();
-        let left_after = |pace: Pace, bytes: u64| {
-            let mut work = pace.begin();
+        let left_after = |throttle: Throttle, bytes: u64| {
+            let mut work = throttle.begin();
             work.wrote(&file, bytes).unwrap();
             work.unsynced_bytes
         };
-        assert_eq!(left_after(Pace::Gentle, 4 * MIB - 1), 4 * MIB - 1);
-        assert_eq!(left_after(Pace::Gentle, 4 * MIB), 0);
-        assert_eq!(left_after(Pace::Full, 400 * MIB), 400 * MIB);
-        let waited = |pace: Pace| {
-            let mut work = pace.begin();
+        assert_eq!(left_after(Throttle::On, 4 * MIB - 1), 4 * MIB - 1);
+        assert_eq!(left_after(Throttle::On, 4 * MIB), 0);
+        assert_eq!(left_after(Throttle::Off, 400 * MIB), 400 * MIB);
+        let waited = |throttle: Throttle| {
+            let mut work = throttle.begin();
             std::thread::sleep(Duration::from_millis(20));
             let begun = Instant::now();
             work.rest();
             begun.elapsed()
         };
-        assert!(waited(Pace::Gentle) >= Duration::from_millis(10));
-        assert!(waited(Pace::Full) < waited(Pace::Gentle));
+        assert!(waited(Throttle::On) >= Duration::from_millis(10));
+        assert!(waited(Throttle::Off) < waited(Throttle::On));
     }
 }
