@@ -41,7 +41,7 @@ fn firing(rule: &Rule, reading: &Reading) -> String {
             format!("{thing} has taken no events for {}: {why}", duration(rule.limits.for_ms))
         }
         "lost" => format!(
-            "{} and will not arrive. GET /api/producers?verdict=lost lists the pages",
+            "{} and which will not arrive. GET /api/producers?verdict=lost lists the pages",
             count(value, "event was lost, which a page made", "events were lost, which pages made")
         ),
         "dead_letters" => format!(
@@ -127,7 +127,10 @@ fn hours(hours: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Mode;
+    use super::super::rule::{Bound, Limits};
     use super::*;
+    use crate::store::AlertKey;
 
     #[test]
     fn durations_are_shown_in_their_two_largest_units() {
@@ -143,5 +146,32 @@ mod tests {
             assert_eq!(duration(ms), shown);
         }
         assert_eq!([hours(0), hours(47), hours(100)], ["0 h", "47 h", "4 days"]);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_told_in_the_singular() {
+        let told = |kind: &'static str, state: NoticeState, value: i64| {
+            let limit = Bound::Above(0);
+            let limits = Limits { exceeded: limit, fine: limit, for_ms: 0, keep_ms: 0 };
+            let (name, names) = (kind.to_owned(), Vec::new());
+            let rule = Rule { name, kind, mode: Mode::On, limits, names };
+            let key = AlertKey { rule: kind.into(), thing: "sink crm".into() };
+            text(&rule, state, &Reading { key, value: Some(value), why: None })
+        };
+        let begins = |kind, value, words: &str| {
+            let told = told(kind, NoticeState::Firing, value);
+            assert!(told.starts_with(&format!("Lamplight alert: {words}")), "{told}");
+        };
+        begins("lost", 1, "1 event was lost, which a page made and which will not arrive.");
+        begins("lost", 2, "2 events were lost, which pages made and which will not arrive.");
+        begins("dead_letters", 1, "1 delivery to sink crm was given up.");
+        begins("dead_letters", 2, "2 deliveries to sink crm were given up.");
+        begins("set_aside", 1, "1 payload failed too often and waits for you.");
+        begins("set_aside", 2, "2 payloads failed too often and wait for you.");
+        begins("refused", 1, "1 request a minute is refused (limit 0).");
+        begins("refused", 2, "2 requests a minute are refused (limit 0).");
+        let ended = |kind, value| told(kind, NoticeState::Recovered, value);
+        assert_eq!(ended("set_aside", 1), "Lamplight recovered: 1 payload is set aside");
+        assert_eq!(ended("refused", 1), "Lamplight recovered: 1 request a minute is refused");
     }
 }
