@@ -202,7 +202,11 @@ pub(super) const BREAKS: &[(&str, Break, &[&str])] = &[
     ),
     ("alerts", Break::Store("UPDATE alert_mark SET mark_json = '{}'"), &["alerts"]),
     ("alerts", Break::Store("UPDATE alert_states SET phase_json = '{}'"), &["alerts"]),
-    ("alerts", Break::Store("UPDATE alert_notices SET notice_json = '{}'"), &["alerts"]),
+    (
+        "alerts",
+        Break::Store("UPDATE alert_notices SET notice_json = '{}' WHERE id = 5"),
+        &["alerts"],
+    ),
     (
         "alerts",
         Break::Store("UPDATE alert_notices SET delivery = 'lost' WHERE id = 1"),
@@ -215,7 +219,7 @@ pub(super) const BREAKS: &[(&str, Break, &[&str])] = &[
     (
         "alerts",
         Break::Store(
-            "UPDATE alert_notices SET notice_json = replace(notice_json, 'firing', 'recovered') WHERE id = 3",
+            "UPDATE alert_notices SET notice_json = replace(replace(notice_json, '\"alert\":\"c\"', '\"alert\":\"a\"'), '\"firing\"', '\"recovered\"') WHERE id = 5",
         ),
         &["alerts"],
     ),
