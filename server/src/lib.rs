@@ -60,6 +60,7 @@ pub mod backup;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod counted;
 pub mod deliver;
 pub mod error_recorder;
 pub mod figures;

@@ -17,6 +17,8 @@ export interface Choice {
 
 interface Fixtures {
   engine: Engine
+  /** The same browser with another profile, and so with another localStorage. */
+  otherProfile: Engine
   /** Opens a tab of the site with a client in it. */
   openClient: (options?: Partial<Options>) => Promise<TabClient>
 }
@@ -24,6 +26,11 @@ interface Fixtures {
 export const test = base.extend<Choice & Fixtures>({
   engineName: ['chromium', { option: true }],
   engine: async ({ engineName, site }, use) => {
+    const engine = await ENGINES[engineName].start(site)
+    await use(engine)
+    await engine.close()
+  },
+  otherProfile: async ({ engineName, site }, use) => {
     const engine = await ENGINES[engineName].start(site)
     await use(engine)
     await engine.close()

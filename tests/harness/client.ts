@@ -1,29 +1,12 @@
-// A Lamplight client in a page of the site in Chromium, with reloads, navigations and load.
+// A Lamplight client in a page of the site in Chromium, with reloads and navigations.
 import type { BrowserContext, Page } from '@playwright/test'
 import type { Options } from 'lamplight'
 import { ChromiumTab } from './engines/chromium.ts'
 import type { HangingRequest } from './hanging_request.ts'
 import type { Site } from './site.ts'
-import { TabClient } from './tab_client.ts'
+import { type Loaded, TabClient } from './tab_client.ts'
 
-export type { Made } from './tab_client.ts'
-
-/** The ids of all events of a load, and of those that storage had no room for. */
-export interface Loaded {
-  made: string[]
-  unstored: string[]
-}
-
-interface Load extends Loaded {
-  acknowledged: string[]
-  timer: number
-}
-
-declare global {
-  interface Window {
-    load: Load
-  }
-}
+export type { Loaded, Made } from './tab_client.ts'
 
 export class Client extends TabClient {
   readonly page: Page
@@ -70,39 +53,6 @@ export class Client extends TabClient {
     )
     await arrived
     return this.page.evaluate(() => JSON.parse(window.name) as string[])
-  }
-
-  /** Tracks ten events every 20 ms until stopped, and records what the SDK reports as delivered. */
-  startLoad(name: string, waitingMax = Infinity): Promise<void> {
-    return this.page.evaluate(
-      (order) => {
-        const load: Load = { made: [], unstored: [], acknowledged: [], timer: 0 }
-        window.load = load
-        window.lamplight.on('delivered', (report) => load.acknowledged.push(...report.ids))
-        load.timer = window.setInterval(() => {
-          if (window.lamplight.stats().queued >= order.waitingMax) return
-          for (let turn = 0; turn < 10; turn += 1) {
-            const { id, stored } = window.lamplight.track(order.name, { turn })
-            load.made.push(id)
-            if (!stored) load.unstored.push(id)
-          }
-        }, 20)
-      },
-      { name, waitingMax },
-    )
-  }
-
-  /** The ids that the SDK reported as delivered. */
-  acknowledged(): Promise<string[]> {
-    return this.page.evaluate(() => window.load.acknowledged)
-  }
-
-  /** Returns the ids of all events of the load. */
-  stopLoad(): Promise<string[]> {
-    return this.page.evaluate(() => {
-      clearInterval(window.load.timer)
-      return window.load.made
-    })
   }
 
   /**

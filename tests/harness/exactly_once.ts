@@ -1,5 +1,5 @@
 // The main invariant of the system: each event that was made is stored exactly once, and no other
-// row is.
+// row is. If the server lost events with its disk, exactly these are holes.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from '@playwright/test'
 import type { EventRow } from './api.ts'
@@ -14,7 +14,20 @@ const POLL_MS = 200
  * the sets.
  */
 export async function expectExactlyOnce(server: Server, ids: string[], withinMs = ARRIVE_MS): Promise<void> {
-  expect(new Set(ids).size, 'the ids from track() are distinct').toBe(ids.length)
+  await expectExactlyOnceExcept([], server, ids, withinMs)
+}
+
+/** The same for all ids but `lost`, of which none is stored and each is a hole of its producer. */
+export async function expectExactlyOnceExcept(
+  lost: string[],
+  server: Server,
+  made: string[],
+  withinMs = ARRIVE_MS,
+): Promise<void> {
+  expect(new Set(made).size, 'the ids from track() are distinct').toBe(made.length)
+  const isLost = new Set(lost)
+  const ids = made.filter((id) => !isLost.has(id))
+  expect(ids.length, 'each lost id was made').toBe(made.length - isLost.size)
   // This wait fails no test, because the comparison below also says which events are missing.
   const end = Date.now() + withinMs
   while ((await server.api.totals()).stored < ids.length && Date.now() < end) await sleep(POLL_MS)
@@ -25,7 +38,8 @@ export async function expectExactlyOnce(server: Server, ids: string[], withinMs 
   const rows = await server.api.events()
   const { twice, unknown, missing } = compare(rows, ids)
   const { stored, duplicates } = await server.api.totals()
-  tally({ made: ids.length, stored, sentTwice: duplicates, storedTwice: twice.length, lost: missing.length })
+  const counts = { sentTwice: duplicates, storedTwice: twice.length, lost: missing.length }
+  tally({ made: made.length, stored, ...counts })
   expect({ twice: summary(twice), unknown: summary(unknown), missing: summary(missing) }).toEqual({
     twice: 'none',
     unknown: 'none',
@@ -33,10 +47,34 @@ export async function expectExactlyOnce(server: Server, ids: string[], withinMs 
   })
 
   const totals = await server.api.totals()
-  expect(totals).toMatchObject({ made: ids.length, stored: ids.length, invalid: 0, in_flight: 0, declared: 0, lost: 0 })
-  for (const producer of await server.api.producers()) {
-    expect(producer, `producer ${producer.producer}`).toMatchObject({ holes: [], verdict: 'complete' })
+  const none = { invalid: 0, declared: 0, lost: 0 }
+  expect(totals).toMatchObject({ made: made.length, stored: ids.length, in_flight: isLost.size, ...none })
+  const producers = await server.api.producers()
+  const holes = holesOf(lost)
+  for (const row of producers) {
+    const expected = holes.get(row.producer) ?? []
+    const verdict = expected.length === 0 ? 'complete' : 'in_flight'
+    expect(row, `producer ${row.producer}`).toMatchObject({ holes: expected, verdict })
+    holes.delete(row.producer)
   }
+  expect([...holes.keys()], 'each producer with holes is listed').toEqual([])
+}
+
+/** The ranges of the numbers in `ids`, by producer. */
+function holesOf(ids: string[]): Map<string, [number, number][]> {
+  const numbers = ids.map((id) => {
+    const end = id.lastIndexOf('-')
+    return { producer: id.slice(0, end), seq: Number(id.slice(end + 1)) }
+  })
+  const holes = new Map<string, [number, number][]>()
+  for (const { producer, seq } of numbers.sort((a, b) => a.seq - b.seq)) {
+    const ranges = holes.get(producer) ?? []
+    const last = ranges.at(-1)
+    if (last && last[1] + 1 === seq) last[1] = seq
+    else ranges.push([seq, seq])
+    holes.set(producer, ranges)
+  }
+  return holes
 }
 
 function compare(rows: EventRow[], ids: string[]): { twice: string[]; unknown: string[]; missing: string[] } {

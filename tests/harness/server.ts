@@ -33,8 +33,10 @@ export class Server {
   readonly api: Api
   readonly url: string
   readonly #command: Command
-  readonly #data: string
   readonly #keys: Keys
+  #data: string
+  /** Data directories that it used before. */
+  #left: string[] = []
   #process: ChildProcess
   #log: () => string
 
@@ -48,10 +50,14 @@ export class Server {
     this.api = new Api(running.url, keys.LAMPLIGHT_ADMIN_TOKEN)
   }
 
-  /** Starts on a free port with an empty data directory. */
-  static async start(command: Command = 'serve', keys: Keys = KEYS): Promise<Server> {
-    const data = await mkdtemp(join(tmpdir(), 'lamplight-e2e-'))
+  /** Starts on a free port, by default with an empty data directory. */
+  static async start(command: Command = 'serve', keys: Keys = KEYS, folder?: string): Promise<Server> {
+    const data = folder ?? (await mkdtemp(join(tmpdir(), 'lamplight-e2e-')))
     return new Server(command, data, keys, await run(command, '127.0.0.1:0', data, keys))
+  }
+
+  get data(): string {
+    return this.#data
   }
 
   /** Kills the process with `kill -9`, and waits until it has ended. */
@@ -59,8 +65,10 @@ export class Server {
     await end(this.#process, 'SIGKILL')
   }
 
-  /** Starts the server again with the same port and data. */
-  async restart(): Promise<void> {
+  /** Starts the server again with the same port, by default with the same data. */
+  async restart(data = this.#data): Promise<void> {
+    if (data !== this.#data) this.#left.push(this.#data)
+    this.#data = data
     const { process, log } = await run(this.#command, new URL(this.url).host, this.#data, this.#keys)
     const before = this.#log
     this.#process = process
@@ -69,7 +77,7 @@ export class Server {
 
   async remove(): Promise<void> {
     await end(this.#process, 'SIGTERM')
-    await rm(this.#data, { recursive: true, force: true })
+    for (const data of [this.#data, ...this.#left]) await rm(data, { recursive: true, force: true })
   }
 
   log(): string {
@@ -92,7 +100,7 @@ export function binary(): string {
 }
 
 /** Without the variables of the tests, which are no settings, and without a developer's own. */
-function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('LAMPLIGHT_')))
 }
 

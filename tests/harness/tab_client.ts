@@ -12,9 +12,21 @@ export interface Made {
   stored: boolean
 }
 
+/** The ids of all events of a load, and of those that storage had no room for. */
+export interface Loaded {
+  made: string[]
+  unstored: string[]
+}
+
+interface Load extends Loaded {
+  acknowledged: string[]
+  timer: number
+}
+
 declare global {
   interface Window {
     lamplight: Lamplight
+    load: Load
   }
 }
 
@@ -111,6 +123,39 @@ export class TabClient {
       },
       { count, perTask, name },
     )
+  }
+
+  /** Tracks ten events every 20 ms until stopped, and records what the SDK reports as delivered. */
+  async startLoad(name: string, waitingMax = Number.MAX_SAFE_INTEGER): Promise<void> {
+    await this.tab.evaluate(
+      (order) => {
+        const load: Load = { made: [], unstored: [], acknowledged: [], timer: 0 }
+        window.load = load
+        window.lamplight.on('delivered', (report) => load.acknowledged.push(...report.ids))
+        load.timer = window.setInterval(() => {
+          if (window.lamplight.stats().queued >= order.waitingMax) return
+          for (let turn = 0; turn < 10; turn += 1) {
+            const { id, stored } = window.lamplight.track(order.name, { turn })
+            load.made.push(id)
+            if (!stored) load.unstored.push(id)
+          }
+        }, 20)
+      },
+      { name, waitingMax },
+    )
+  }
+
+  /** The ids that the SDK reported as delivered. */
+  acknowledged(): Promise<string[]> {
+    return this.tab.evaluate(() => window.load.acknowledged, null)
+  }
+
+  /** Returns the ids of all events of the load. */
+  stopLoad(): Promise<string[]> {
+    return this.tab.evaluate(() => {
+      clearInterval(window.load.timer)
+      return window.load.made
+    }, null)
   }
 
   stats(): Promise<Stats> {

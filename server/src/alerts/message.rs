@@ -2,6 +2,7 @@
 
 use super::reading::Reading;
 use super::rule::Rule;
+use crate::counted::{Counted, counted};
 use crate::store::NoticeState;
 
 /// What happened to the thing of `reading`.
@@ -40,20 +41,25 @@ fn firing(rule: &Rule, reading: &Reading) -> String {
             format!("{thing} has taken no events for {}: {why}", duration(rule.limits.for_ms))
         }
         "lost" => format!(
-            "{value} events were lost, which pages made and which will not arrive. GET \
-             /api/producers?verdict=lost lists the pages"
+            "{} and which will not arrive. GET /api/producers?verdict=lost lists the pages",
+            count(value, "event was lost, which a page made", "events were lost, which pages made")
         ),
         "dead_letters" => format!(
-            "{value} deliveries to {thing} were given up. Fix the cause, then retry them with POST \
-             /api/deliveries/retry"
+            "{} to {thing} {} given up. Fix the cause, then retry with POST /api/deliveries/retry",
+            count(value, "delivery", "deliveries"),
+            if value == 1 { "was" } else { "were" }
         ),
         "set_aside" => format!(
-            "{value} payloads failed too often and wait for you. GET /api/payloads/set-aside lists \
-             them"
+            "{} for you. GET /api/payloads/set-aside lists what waits",
+            count(
+                value,
+                "payload failed too often and waits",
+                "payloads failed too often and wait"
+            )
         ),
         "refused" => format!(
-            "{value} requests a minute are refused (limit {limit}). GET /api/totals shows why, and \
-             which keys sent them"
+            "{} refused (limit {limit}). GET /api/totals shows why, and which keys sent them",
+            count(value, "request a minute is", "requests a minute are")
         ),
         "disk_full" => format!(
             "the disk will be full in {}. Free some space, or keep less with keep_days or \
@@ -81,13 +87,21 @@ fn recovered(rule: &Rule, reading: &Reading) -> String {
         "sink_failing" => format!("{thing} takes events again"),
         "lost" => format!("no event was lost for {kept}"),
         "dead_letters" => format!("no delivery to {thing} was given up for {kept}"),
-        "set_aside" => format!("{value} payloads are set aside"),
-        "refused" => format!("{value} requests a minute are refused"),
+        "set_aside" => {
+            format!("{} set aside", count(value, "payload is", "payloads are"))
+        }
+        "refused" => {
+            format!("{} refused", count(value, "request a minute is", "requests a minute are"))
+        }
         "disk_full" if value == i64::MAX => "the disk does not fill any more".to_owned(),
         "disk_full" => format!("the disk will be full in {}", hours(value)),
         "disk_floor" => "the disk has enough free space again".to_owned(),
         _ => format!("events {thing} arrive again"),
     }
+}
+
+fn count<'a>(value: i64, one: &'a str, many: &'a str) -> Counted<'a> {
+    counted(value.unsigned_abs(), one, many)
 }
 
 /// A duration in its two largest units.
@@ -113,7 +127,10 @@ fn hours(hours: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Mode;
+    use super::super::rule::{Bound, Limits};
     use super::*;
+    use crate::store::AlertKey;
 
     #[test]
     fn durations_are_shown_in_their_two_largest_units() {
@@ -129,5 +146,32 @@ mod tests {
             assert_eq!(duration(ms), shown);
         }
         assert_eq!([hours(0), hours(47), hours(100)], ["0 h", "47 h", "4 days"]);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_told_in_the_singular() {
+        let told = |kind: &'static str, state: NoticeState, value: i64| {
+            let limit = Bound::Above(0);
+            let limits = Limits { exceeded: limit, fine: limit, for_ms: 0, keep_ms: 0 };
+            let (name, names) = (kind.to_owned(), Vec::new());
+            let rule = Rule { name, kind, mode: Mode::On, limits, names };
+            let key = AlertKey { rule: kind.into(), thing: "sink crm".into() };
+            text(&rule, state, &Reading { key, value: Some(value), why: None })
+        };
+        let begins = |kind, value, words: &str| {
+            let told = told(kind, NoticeState::Firing, value);
+            assert!(told.starts_with(&format!("Lamplight alert: {words}")), "{told}");
+        };
+        begins("lost", 1, "1 event was lost, which a page made and which will not arrive.");
+        begins("lost", 2, "2 events were lost, which pages made and which will not arrive.");
+        begins("dead_letters", 1, "1 delivery to sink crm was given up.");
+        begins("dead_letters", 2, "2 deliveries to sink crm were given up.");
+        begins("set_aside", 1, "1 payload failed too often and waits for you.");
+        begins("set_aside", 2, "2 payloads failed too often and wait for you.");
+        begins("refused", 1, "1 request a minute is refused (limit 0).");
+        begins("refused", 2, "2 requests a minute are refused (limit 0).");
+        let ended = |kind, value| told(kind, NoticeState::Recovered, value);
+        assert_eq!(ended("set_aside", 1), "Lamplight recovered: 1 payload is set aside");
+        assert_eq!(ended("refused", 1), "Lamplight recovered: 1 request a minute is refused");
     }
 }

@@ -14,9 +14,7 @@ use crate::alerts::rule::{Bound, Rule};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Group, Operation};
-use crate::store::{
-    AlertKey, AlertPhase, KeptNotice, NoticeDelivery, NoticeState, StoreError,
-};
+use crate::store::{AlertKey, AlertPhase, KeptNotice, NoticeDelivery, NoticeState, StoreError};
 
 /// What is firing, what was said lately, and the rules.
 #[derive(Serialize, JsonSchema)]

@@ -7,14 +7,24 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::system::private_file;
-
-/// How much is read at a time, in bytes.
-const CHUNK_BYTES: usize = 1024 * 1024;
+use crate::system::throttle::{Throttle, ThrottledWork, WORK_BYTES};
 
 /// The size of a file and its SHA-256, in hexadecimal.
-pub(super) fn sha256(path: &Path, reach: &mut dyn FnMut(u64)) -> io::Result<(u64, String)> {
+pub(super) fn sha256(
+    path: &Path,
+    throttle: Throttle,
+    reach: &mut dyn FnMut(u64),
+) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), path)?;
-    read_through(&mut file, &mut io::sink(), reach)
+    read_through(
+        &mut file,
+        &mut throttle.begin(),
+        &mut |_, work| {
+            work.rest();
+            Ok(())
+        },
+        reach,
+    )
 }
 
 /// Copies a file to a new one for the user of the process only, syncs it, and returns its size and
@@ -22,21 +32,27 @@ pub(super) fn sha256(path: &Path, reach: &mut dyn FnMut(u64)) -> io::Result<(u64
 pub(super) fn copy_checked(
     from: &Path,
     to: &Path,
+    throttle: Throttle,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
     let mut file = private_file::open(OpenOptions::new().read(true), from)?;
     let mut copy = private_file::create_new(to)?;
-    let done = read_through(&mut file, &mut copy, reach)?;
+    let write = &mut |read: &[u8], work: &mut ThrottledWork| {
+        copy.write_all(read)?;
+        work.wrote(&copy, read.len() as u64)
+    };
+    let done = read_through(&mut file, &mut throttle.begin(), write, reach)?;
     copy.sync_all()?;
     Ok(done)
 }
 
 fn read_through(
     file: &mut File,
-    out: &mut dyn Write,
+    work: &mut ThrottledWork,
+    each: &mut dyn FnMut(&[u8], &mut ThrottledWork) -> io::Result<()>,
     reach: &mut dyn FnMut(u64),
 ) -> io::Result<(u64, String)> {
-    let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; CHUNK_BYTES], 0);
+    let (mut hash, mut chunk, mut bytes) = (Sha256::new(), vec![0; WORK_BYTES], 0);
     loop {
         let count = match file.read(&mut chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -44,7 +60,7 @@ fn read_through(
         };
         let Some(read) = chunk.get(..count).filter(|read| !read.is_empty()) else { break };
         hash.update(read);
-        out.write_all(read)?;
+        each(read, work)?;
         bytes += count as u64;
         reach(bytes);
     }

@@ -1,10 +1,12 @@
 //! The manifest of a backup: what it contains, and how to tell that it is whole.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
 use crate::store::sqlite::snapshot::{FileState, SchemaVersions};
 use crate::system::private_file;
 
@@ -43,6 +45,19 @@ pub struct Counts {
     pub waiting: u64,
     /// Files of events.
     pub weeks: u64,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { events, waiting, weeks } = *self;
+        write!(
+            f,
+            "{} in {}, and {} to be processed",
+            counted(events, "event", "events"),
+            counted(weeks, "week", "weeks"),
+            counted(waiting, "payload that waits", "payloads that wait")
+        )
+    }
 }
 
 /// A file of a backup.
@@ -195,4 +210,17 @@ pub(super) fn is_backed_up(name: &str) -> bool {
         && (is_week
             || ["intake.db", "store.db"].contains(&name)
             || crate::system::data_dir::SMALL_FILES.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Counts;
+
+    #[test]
+    fn counts_of_one_are_written_in_the_singular() {
+        let shown = |count| Counts { events: count, waiting: count, weeks: count }.to_string();
+        assert_eq!(shown(1), "1 event in 1 week, and 1 payload that waits to be processed");
+        assert_eq!(shown(2), "2 events in 2 weeks, and 2 payloads that wait to be processed");
+        assert_eq!(shown(0), "0 events in 0 weeks, and 0 payloads that wait to be processed");
+    }
 }

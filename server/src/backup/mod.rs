@@ -17,11 +17,13 @@ pub use restore::{RestoreError, Restored, differences, restore};
 
 use self::checksum::{copy_checked, sha256};
 use self::target::Target;
+use crate::counted::counted;
 use crate::store::sqlite::snapshot::{
     FileGlance, FileState, HeldFile, IntakeSnapshot, SchemaVersions, StoreSnapshot,
 };
 use crate::system::data_dir;
 use crate::system::private_file;
+use crate::system::throttle::Throttle;
 
 /// What a long command tells while it runs.
 pub trait Progress {
@@ -61,7 +63,8 @@ pub struct Made {
     pub removed: Vec<PathBuf>,
 }
 
-/// Makes a backup. A server may use the data directory meanwhile. It waits for nothing.
+/// Makes a backup. A server may use the data directory meanwhile. It waits for nothing, and keeps
+/// most of the disk and of the processors.
 ///
 /// # Errors
 /// [`BackupError`]. Then there is no new backup, and the earlier ones are as they were.
@@ -114,11 +117,11 @@ impl Backup<'_> {
         let StoreSnapshot { store, weeks, missing } = StoreSnapshot::take(data)?;
         for listed in missing {
             self.progress.warn(&format!(
-                "the file of week {} is missing in {}, with {} events. The backup does not have it \
-                 either. Run `lamplight verify`",
+                "the file of week {} is missing in {}, with {}. The backup does not have it either. \
+                 Run `lamplight verify`",
                 listed.week,
                 data.display(),
-                listed.events
+                counted(listed.events.unsigned_abs(), "event", "events")
             ));
         }
         let snapshot = StoreSnapshot { store, weeks, missing: Vec::new() };
@@ -176,7 +179,7 @@ impl Backup<'_> {
     fn state(&mut self, held: &HeldFile, glance: FileGlance) -> Result<FileState, BackupError> {
         self.progress.begin(&format!("compare {}", held.name()), glance.bytes);
         let progress = &mut *self.progress;
-        let sum = sha256(held.path(), &mut |done_bytes| progress.reach(done_bytes));
+        let sum = sha256(held.path(), Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         let failed = |source| BackupError::Source { path: held.path().to_owned(), source };
         Ok(FileState { glance, sha256: sum.map_err(failed)?.1 })
     }
@@ -195,7 +198,7 @@ impl Backup<'_> {
         }
         self.progress.begin(&format!("copy {name}"), held.bytes()?);
         let progress = &mut *self.progress;
-        held.copy(&to, &mut |step| progress.reach(step.done_bytes))?;
+        held.copy(&to, Throttle::On, &mut |step| progress.reach(step.done_bytes))?;
         self.add(name, &to, state)
     }
 
@@ -203,7 +206,7 @@ impl Backup<'_> {
     fn share(&mut self, from: &Path, to: &Path, file: &BackedUpFile) -> Result<bool, BackupError> {
         self.progress.begin(&format!("check {} of the earlier backup", file.name), file.bytes);
         let progress = &mut *self.progress;
-        let found = sha256(from, &mut |done_bytes| progress.reach(done_bytes));
+        let found = sha256(from, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         match found {
             Ok((bytes, sum)) if bytes == file.bytes && sum == file.sha256 => {}
             _ => {
@@ -220,7 +223,8 @@ impl Backup<'_> {
             // The file system has no hard links, or the file has too many.
             self.progress.begin(&format!("copy {} of the earlier backup", file.name), file.bytes);
             let progress = &mut *self.progress;
-            let copied = copy_checked(from, to, &mut |done_bytes| progress.reach(done_bytes));
+            let copied =
+                copy_checked(from, to, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
             let (_, sum) = copied.map_err(failed)?;
             if sum != file.sha256 {
                 std::fs::remove_file(to).map_err(failed)?;
@@ -241,7 +245,7 @@ impl Backup<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(BackupError::Source { path: from, source }),
         }
-        copy_checked(&from, &to, &mut |_| {}).map_err(failed)?;
+        copy_checked(&from, &to, Throttle::On, &mut |_| {}).map_err(failed)?;
         self.add(name.to_owned(), &to, None)
     }
 
@@ -254,7 +258,7 @@ impl Backup<'_> {
         let bytes = path.metadata().map_or(0, |file| file.len());
         self.progress.begin(&format!("checksum of {name}"), bytes);
         let progress = &mut *self.progress;
-        let sum = sha256(path, &mut |done_bytes| progress.reach(done_bytes));
+        let sum = sha256(path, Throttle::On, &mut |done_bytes| progress.reach(done_bytes));
         let (bytes, sha256) =
             sum.map_err(|source| BackupError::Target { path: path.to_owned(), source })?;
         self.copied_bytes += bytes;

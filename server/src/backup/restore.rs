@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::checksum::{copy_checked, sha256, sync_folder};
 use super::{BackedUpFile, Manifest, ManifestError, Progress};
+use crate::counted::counted;
 use crate::system::data_dir::{self, DataDir, DataDirError, RESTORING};
 use crate::system::private_file;
+use crate::system::throttle::Throttle;
 
 /// A backup cannot be restored.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +123,8 @@ pub fn restore(
     for file in &manifest.files {
         progress.begin(&format!("restore {}", file.name), file.bytes);
         let (source, to) = (from.join(&file.name), restoring.join(&file.name));
-        let copied = copy_checked(&source, &to, &mut |done_bytes| progress.reach(done_bytes));
+        let copied =
+            copy_checked(&source, &to, Throttle::Off, &mut |done_bytes| progress.reach(done_bytes));
         let (_, sum) = copied.map_err(|source| RestoreError::Write { path: to, source })?;
         if sum != file.sha256 {
             return Err(RestoreError::Differs {
@@ -146,7 +149,7 @@ fn check(
     progress: &mut dyn Progress,
 ) -> Result<(), RestoreError> {
     for file in &manifest.files {
-        if let Some(why) = difference(from, file, progress) {
+        if let Some(why) = difference(from, file, Throttle::Off, progress) {
             return Err(RestoreError::Differs { path: from.join(&file.name), why });
         }
     }
@@ -154,12 +157,18 @@ fn check(
 }
 
 /// How a file of a backup differs from what the backup wrote.
-fn difference(from: &Path, file: &BackedUpFile, progress: &mut dyn Progress) -> Option<String> {
+fn difference(
+    from: &Path,
+    file: &BackedUpFile,
+    throttle: Throttle,
+    progress: &mut dyn Progress,
+) -> Option<String> {
     progress.begin(&format!("check {}", file.name), file.bytes);
-    let sum = sha256(&from.join(&file.name), &mut |done_bytes| progress.reach(done_bytes));
+    let sum =
+        sha256(&from.join(&file.name), throttle, &mut |done_bytes| progress.reach(done_bytes));
     match sum {
         Ok((bytes, _)) if bytes != file.bytes => {
-            Some(format!("it has {bytes} bytes instead of {}", file.bytes))
+            Some(format!("it has {} instead of {}", counted(bytes, "byte", "bytes"), file.bytes))
         }
         Ok((_, sum)) if sum != file.sha256 => Some("it has another checksum".to_owned()),
         Ok(_) => None,
@@ -170,7 +179,7 @@ fn difference(from: &Path, file: &BackedUpFile, progress: &mut dyn Progress) -> 
 /// Compares all files of a backup with its manifest. A line for each that differs.
 pub fn differences(from: &Path, manifest: &Manifest, progress: &mut dyn Progress) -> Vec<String> {
     let lines = manifest.files.iter().filter_map(|file| {
-        let why = difference(from, file, progress)?;
+        let why = difference(from, file, Throttle::On, progress)?;
         Some(format!(
             "checksums: {}: the file differs from what the backup wrote: {why} (1 in all). Use \
              another backup",

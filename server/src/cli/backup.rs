@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::data::DataArgs;
-use super::progress::ShownProgress;
 use crate::backup::{BackupError, BackupPlan, back_up};
 use crate::config::ConfigError;
-use crate::system::background::lower_thread_priority;
+use crate::counted::counted;
+use crate::system::background::lower_command_priority;
 use crate::system::data_dir::{DataDirError, check_restored};
+use crate::terminal::{Progress, Unit};
 
 /// What to back up, and where to.
 #[derive(Debug, Clone, Args)]
@@ -56,26 +57,22 @@ pub fn backup(
     out: &mut impl Write,
 ) -> Result<(), BackupCommandError> {
     // A server on the same machine comes first.
-    lower_thread_priority();
+    lower_command_priority();
     let data = args.data.path()?;
     check_restored(&data)?;
     let plan = BackupPlan { data: &data, to: &args.to, keep: args.keep, now_ms };
-    let mut progress = ShownProgress::new();
+    let mut progress = Progress::of(Unit::Bytes);
     let made = back_up(&plan, &mut progress)?;
     drop(progress);
     let mib = |bytes: u64| bytes.div_ceil(1024 * 1024);
     let counts = made.manifest.counts;
     writeln!(
         std::io::stderr(),
-        "backed up {}: {} events in {} weeks, and {} payloads that wait to be processed. Copied {} \
-         MiB, and shares {} MiB with the backup before. Removed {} earlier backups",
+        "backed up {}: {counts}. Copied {} MiB, and shares {} MiB with the backup before. Removed {}",
         data.display(),
-        counts.events,
-        counts.weeks,
-        counts.waiting,
         mib(made.copied_bytes),
         mib(made.shared_bytes),
-        made.removed.len()
+        counted(made.removed.len() as u64, "earlier backup", "earlier backups")
     )?;
     writeln!(out, "{}", made.path.display())?;
     Ok(())

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::outcome::{CommandError, Outcome, at_place};
 use crate::client::{Api, Need, PlaceArgs, segment};
+use crate::counted::counted;
 use crate::terminal::Output;
 
 const EXAMPLES: &str = "\
@@ -48,7 +49,9 @@ pub async fn forget(args: &ForgetArgs, out: &mut Output) -> Result<Outcome, Comm
         let Forgotten { producers, declared, missing } = done;
         writeln!(
             out,
-            "{producers} producers changed: {missing} missing and {declared} declared numbers no longer count"
+            "{} changed: {missing} missing and {} longer count",
+            counted(producers, "producer", "producers"),
+            counted(declared, "declared number no", "declared numbers no")
         )?;
         out.flush()?;
         Ok(Outcome::Done)

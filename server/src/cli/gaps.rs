@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::outcome::{CommandError, Outcome, at_place};
 use crate::client::{Api, ClientError, Need, Params, PlaceArgs};
+use crate::counted::counted;
 use crate::terminal::{Column, Output, Table, local_time};
 
 /// Most ranges of numbers that a table shows of one producer.
@@ -111,7 +112,8 @@ fn ranges(ranges: &[(u64, u64)], has_more: bool) -> String {
     let hidden = ranges.len().saturating_sub(RANGES_SHOWN);
     if has_more || hidden > 0 {
         let plus = if has_more { " or more" } else { "" };
-        let _ = write!(text, " and {hidden}{plus} other ranges");
+        let others = if hidden == 1 && !has_more { "range" } else { "ranges" };
+        let _ = write!(text, " and {hidden}{plus} other {others}");
     }
     text
 }
@@ -172,11 +174,9 @@ pub async fn gaps(args: &GapsArgs, out: &mut Output) -> Result<Outcome, CommandE
         if count == 0 {
             Output::note(&format!("no producer is {}", wanted.join(" or ")));
         } else {
-            let plural = |count: u64| if count == 1 { "" } else { "s" };
-            let (producers, missing) = (plural(count), plural(numbers));
-            Output::note(&format!(
-                "{count} producer{producers}, {numbers} missing number{missing}"
-            ));
+            let producers = counted(count, "producer", "producers");
+            let numbers = counted(numbers, "missing number", "missing numbers");
+            Output::note(&format!("{producers}, {numbers}"));
         }
         Ok(if args.check && count > 0 { Outcome::Found } else { Outcome::Done })
     })

@@ -17,7 +17,6 @@ pub mod keys;
 pub mod man;
 mod outcome;
 mod overview;
-mod progress;
 pub mod query;
 mod reference;
 pub mod replay;

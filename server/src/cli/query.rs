@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::event_filter::time_ms;
 use super::outcome::{CommandError, Outcome, at_place};
 use crate::client::{Api, Need, PlaceArgs};
+use crate::counted::counted;
 use crate::terminal::csv::{Cell, add_record};
 use crate::terminal::{Column, Output, Table};
 
@@ -86,9 +87,9 @@ pub async fn query(args: &QueryArgs, out: &mut Output) -> Result<Outcome, Comman
         print(args, &found, out)?;
         if found.truncated {
             Output::note(&format!(
-                "the result is not complete: it has the first {} rows, because an answer has at \
+                "the result is not complete: it has the first {}, because an answer has at \
                  most 10,000 rows and 8 MiB. Narrow it down, or use `lamplight export`",
-                found.rows.len()
+                counted(found.rows.len() as u64, "row", "rows")
             ));
         }
         if found.weeks.is_empty() {

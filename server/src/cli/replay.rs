@@ -11,7 +11,8 @@ use super::event_filter::time_ms;
 use super::outcome::{CommandError, Outcome, at_place};
 use crate::client::{Api, Need, PlaceArgs, RemoteArgs};
 use crate::config::Config;
-use crate::terminal::{Output, Progress};
+use crate::counted::counted;
+use crate::terminal::{Output, Progress, Unit};
 
 /// How often to look how far a replay is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -92,15 +93,20 @@ pub async fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Outcome, Comm
         let ask = json!({ "from": from, "to": to, "dry_run": args.dry_run });
         let begun: Begun = api.post("/api/replay", &ask).await?;
         let more = if begun.has_more { " or more" } else { "" };
-        writeln!(out, "{} payloads with {} events{more}", begun.payloads, begun.events)?;
+        let payloads = counted(begun.payloads, "payload", "payloads");
+        writeln!(out, "{payloads} with {}{more}", counted(begun.events, "event", "events"))?;
         out.flush()?;
         if let Some(id) = begun.replay {
             let total = (!begun.has_more).then_some(begun.payloads);
             let done = wait(api, id, total).await?;
             writeln!(
                 out,
-                "replayed {} payloads: {} events rewritten, {} restored, {} accepted; {} payloads skipped",
-                done.payloads, done.rewritten, done.restored, done.accepted, done.skipped
+                "replayed {}: {} rewritten, {} restored, {} accepted; {} skipped",
+                counted(done.payloads, "payload", "payloads"),
+                counted(done.rewritten, "event", "events"),
+                done.restored,
+                done.accepted,
+                counted(done.skipped, "payload", "payloads")
             )?;
             out.flush()?;
         }
@@ -111,7 +117,8 @@ pub async fn replay(args: &ReplayArgs, out: &mut Output) -> Result<Outcome, Comm
 
 /// Waits until a replay has ended, after those that were requested before it.
 async fn wait(api: &Api, id: i64, total: Option<u64>) -> Result<ReplayState, CommandError> {
-    let mut progress = Progress::begin("payloads", total);
+    let mut progress = Progress::of(Unit::Things("payloads"));
+    progress.begin("replay", total);
     loop {
         let found: Replays = match api.get("/api/replay", &[]).await {
             Ok(found) => found,

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::data::DataArgs;
-use super::progress::ShownProgress;
 use crate::backup::{RestoreError, restore as restore_backup};
 use crate::config::ConfigError;
+use crate::terminal::{Progress, Unit};
 
 /// What to restore, and where to.
 #[derive(Debug, Clone, Args)]
@@ -51,7 +51,7 @@ pub fn restore(
     out: &mut impl Write,
 ) -> Result<(), RestoreCommandError> {
     let data = args.data.path()?;
-    let mut progress = ShownProgress::new();
+    let mut progress = Progress::of(Unit::Bytes);
     let restored = restore_backup(&args.from, &data, args.replace, now_ms, &mut progress)?;
     drop(progress);
     let (manifest, err) = (restored.manifest, &mut std::io::stderr());
@@ -60,12 +60,12 @@ pub fn restore(
     }
     writeln!(
         err,
-        "restored the backup of {}: {} events in {} weeks, and {} payloads that wait to be \
-         processed. Start the server with this directory. Clients send again what they still have, \
-         and the server stores none of it twice. Sinks get deliveries again that were sent after the \
-         backup, with the same ids. What arrived after the backup and no client has any more is a \
-         hole: /api/producers lists it as in_flight for 30 days, and then as lost",
-        manifest.created, manifest.counts.events, manifest.counts.weeks, manifest.counts.waiting
+        "restored the backup of {}: {}. Start the server with this directory. Clients send again \
+         what they still have, and the server stores none of it twice. Sinks get deliveries again \
+         that were sent after the backup, with the same ids. What arrived after the backup and no \
+         client has any more is a hole: /api/producers lists it as in_flight for 30 days, and then \
+         as lost",
+        manifest.created, manifest.counts
     )?;
     writeln!(out, "{}", data.display())?;
     Ok(())

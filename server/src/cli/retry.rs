@@ -93,8 +93,14 @@ pub async fn retry(args: &RetryArgs, out: &mut Output) -> Result<Outcome, Comman
                 break if retried.more { " or more" } else { "" };
             }
         };
-        let done = if args.dry_run { "would be queued again" } else { "are queued again" };
-        writeln!(out, "{count}{more} deliveries {done}")?;
+        let is_one = count == 1 && more.is_empty();
+        let deliveries = if is_one { "delivery" } else { "deliveries" };
+        let done = match (args.dry_run, is_one) {
+            (true, _) => "would be queued again",
+            (false, true) => "is queued again",
+            (false, false) => "are queued again",
+        };
+        writeln!(out, "{count}{more} {deliveries} {done}")?;
         out.flush()?;
         Ok(Outcome::Done)
     })

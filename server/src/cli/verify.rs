@@ -7,14 +7,16 @@ use clap::Args;
 
 use super::Outcome;
 use super::data::DataArgs;
-use super::progress::ShownProgress;
-use crate::backup::{Manifest, ManifestError, Progress, differences};
+use crate::backup::{Manifest, ManifestError, differences};
 use crate::config::ConfigError;
+use crate::counted::counted;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::snapshot::SnapshotError;
 use crate::store::sqlite::tallies::{Repaired, repair};
 use crate::store::sqlite::verify::{CHECKS, CheckError, Databases, run};
+use crate::system::background::lower_command_priority;
 use crate::system::data_dir::{DataDir, DataDirError, check_restored};
+use crate::terminal::{Progress, Unit};
 
 /// What to check.
 #[derive(Debug, Clone, Args)]
@@ -66,7 +68,8 @@ pub enum VerifyError {
 /// # Errors
 /// [`VerifyError`].
 pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, VerifyError> {
-    let mut progress = ShownProgress::new();
+    lower_command_priority();
+    let mut progress = Progress::of(Unit::Bytes);
     let (folder, mut lines) = match &args.backup {
         Some(backup) => {
             let manifest = Manifest::read(backup)?;
@@ -82,7 +85,7 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
     if lines.is_empty() {
         let databases = Databases::open(&folder)?;
         let violations =
-            run(&databases, &mut |check| progress.begin(&format!("check {check}"), 0))?;
+            run(&databases, &mut |check| progress.begin(&format!("check {check}"), None))?;
         lines.extend(violations.iter().map(ToString::to_string));
     }
     drop(progress);
@@ -94,15 +97,15 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
         writeln!(err, "{folder} is healthy: all {} checks hold", CHECKS.len())?;
         return Ok(Outcome::Done);
     }
-    writeln!(err, "{folder} is not healthy: {} lines", lines.len())?;
+    writeln!(err, "{folder} is not healthy: {}", counted(lines.len() as u64, "line", "lines"))?;
     Ok(Outcome::Found)
 }
 
 /// Counts the events of each name and source again. No server may run on the directory meanwhile.
-fn repair_counts(folder: &Path, progress: &mut ShownProgress) -> Result<(), VerifyError> {
+fn repair_counts(folder: &Path, progress: &mut Progress) -> Result<(), VerifyError> {
     let dir = DataDir::open_existing(folder)?;
     let Repaired { events, changed, tallies } = repair(&dir.store_db(), &mut |week, events| {
-        progress.begin(&format!("count {events} events of {week}"), 0);
+        progress.begin(&format!("count {events} events of {week}"), None);
     })?;
     writeln!(
         std::io::stderr(),

@@ -23,6 +23,20 @@ pub fn lower_thread_priority() {
     }
 }
 
+/// The niceness of commands that work beside a server: the highest there is. Some schedulers of
+/// disks follow it.
+#[cfg(unix)]
+const COMMAND_NICENESS: i32 = 19;
+
+/// Gives this process the lowest priority, so that a server on the same machine comes first. On
+/// Linux, it is that of the calling thread and of those that it starts.
+pub fn lower_command_priority() {
+    #[cfg(unix)]
+    if let Err(error) = rustix::process::setpriority_process(None, COMMAND_NICENESS) {
+        tracing::debug!(%error, "failed to lower the priority of the command");
+    }
+}
+
 /// Counts from the first thread of the process, because a thread inherits the niceness of the one
 /// that starts it.
 #[cfg(target_os = "linux")]
@@ -70,6 +84,16 @@ impl Drop for Background {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_beside_a_server_has_the_lowest_priority() {
+        // In a thread of its own, because no process may raise it again.
+        let lowered = std::thread::spawn(|| {
+            lower_command_priority();
+            rustix::process::getpriority_process(None).unwrap()
+        });
+        assert_eq!(lowered.join().unwrap(), COMMAND_NICENESS);
+    }
 
     #[test]
     fn only_background_threads_have_a_lower_priority() {

@@ -15,3 +15,4 @@ pub mod private_file;
 pub mod process_usage;
 pub mod secret;
 pub mod supervisor;
+pub mod throttle;

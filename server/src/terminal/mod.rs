@@ -14,5 +14,5 @@ mod table;
 pub use event_line::event_line;
 pub use layout::{Paint, Style, clip, is_terminal_plain, local_time, pad, width};
 pub use output::{Output, is_closed_pipe, pipe_closed};
-pub use progress::Progress;
+pub use progress::{Progress, Unit};
 pub use table::{Column, Table};

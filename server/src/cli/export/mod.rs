@@ -19,7 +19,8 @@ use super::event_filter::{EventFilterArgs, SpanArgs};
 use super::outcome::{CommandError, Outcome, at_place, interrupt};
 use crate::client::event::{Event, EventPage};
 use crate::client::{Api, Need, Params, PlaceArgs};
-use crate::terminal::{Output, Progress, local_time};
+use crate::counted::counted;
+use crate::terminal::{Output, Progress, Unit, local_time};
 
 /// Events in one page: the most that the API gives.
 const PAGE_EVENTS: &str = "500";
@@ -97,8 +98,8 @@ pub async fn export(args: &ExportArgs, out: &mut Output) -> Result<Outcome, Comm
                 && !crate::terminal::is_closed_pipe(error)
             {
                 Output::note(&format!(
-                    "{} events were exported. Export the rest with the same filters and --after {cursor}",
-                    export.count
+                    "{} exported. Export the rest with the same filters and --after {cursor}",
+                    counted(export.count, "event was", "events were")
                 ));
             }
             done
@@ -113,14 +114,15 @@ pub async fn export(args: &ExportArgs, out: &mut Output) -> Result<Outcome, Comm
             match done {
                 Ok(outcome) => {
                     file.finish()?;
-                    Output::note(&format!("{} events are in {}", export.count, path.display()));
+                    let events = counted(export.count, "event is", "events are");
+                    Output::note(&format!("{events} in {}", path.display()));
                     Ok(outcome)
                 }
                 Err(error) => {
                     file.flush()?;
                     Output::note(&format!(
-                        "{} events are in {}. Continue with the same command and --resume",
-                        export.count,
+                        "{} in {}. Continue with the same command and --resume",
+                        counted(export.count, "event is", "events are"),
                         file.part_path().display()
                     ));
                     Err(error)
@@ -169,7 +171,8 @@ impl Export {
         if self.format == Format::Csv && !is_begun {
             out.write_all(CSV_HEAD.as_bytes())?;
         }
-        let mut progress = Progress::begin("events", None);
+        let mut progress = Progress::of(Unit::Things("events"));
+        progress.begin("export", None);
         let mut record = String::new();
         loop {
             let page = self.page(api, &progress).await?;

@@ -1,5 +1,6 @@
 //! Warnings before a certificate expires, and once it has.
 
+use crate::counted::counted;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -66,8 +67,9 @@ impl fmt::Display for Expiry {
             ),
             Kind::InDays(days) => write!(
                 f,
-                "the certificate in {path} expires on {at}, in {days} days: renew it. The server \
-                 uses a new one as soon as it is in the files"
+                "the certificate in {path} expires on {at}, in {}: renew it. The server uses a \
+                 new one as soon as it is in the files",
+                counted(days.unsigned_abs(), "day", "days")
             ),
             Kind::Expired => write!(
                 f,

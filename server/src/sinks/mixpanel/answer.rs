@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use crate::counted::counted;
 use crate::sinks::http::{self, Answer, Meaning};
 use crate::sinks::{AttemptResult, SinkHealth};
 use crate::store::Reason;
@@ -50,7 +51,10 @@ pub(super) fn import(
         match imported.and_then(|it| it.num_records_imported) {
             Some(imported) if imported >= events => Ok(true),
             Some(imported) => {
-                let detail = format!("Mixpanel imported {imported} of {events} events");
+                let detail = format!(
+                    "Mixpanel imported {imported} of {}",
+                    counted(events as u64, "event", "events")
+                );
                 Err(Reason::new("unclear", &detail))
             }
             None => Err(not_mixpanel(answer)),

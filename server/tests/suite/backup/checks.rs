@@ -1,17 +1,18 @@
 //! Each check complains about what breaks its rule, and about nothing else.
 
-use std::collections::BTreeSet;
-use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use lamplight_server::store::sqlite::verify::{CHECKS, Databases, run};
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Encoding, NewPayload, PayloadId, PayloadMetadata, RetentionLimits, Week,
+    AlertKey, AlertMark, AlertPhase, AlertRound, Encoding, Figure, NewPayload, Notice,
+    NoticeAttempt, NoticeDelivery, NoticeState, PayloadId, PayloadMetadata, RetentionLimits,
+    Sample, Week,
 };
-use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::breaks::{BREAKS, events_files};
 use super::violations;
 use crate::store::sqlite::upgrade::server::{NOW, Server};
 
@@ -29,6 +30,7 @@ async fn fill(folder: &Path) {
         server.process(NOW).await;
     }
     identify(&server).await;
+    watch(&server).await;
     server.process(NOW + 200_000).await;
     // These wait.
     server.stage(400..406, WEEKS * WEEK_MS).await;
@@ -62,6 +64,65 @@ async fn identify(server: &Server) {
     server.storage.payload_queue.stage(payload).await.unwrap();
 }
 
+/// Records samples over three days, and alerts in each phase with notices of each delivery.
+async fn watch(server: &Server) {
+    for number in 1..=12 {
+        let at_ms = NOW + i64::try_from(number).unwrap() * 20 * 20 * 60 * 1000;
+        for half_ms in [0, 20_000] {
+            let values = BTreeMap::from([(Figure::MemoryBytes, at_ms % 7)]);
+            let number = 2 * number + u64::from(half_ms > 0);
+            let at_ms = at_ms + half_ms;
+            let sample = Sample { run: 1, number, at_ms, certain_ms: Some(at_ms), values };
+            server.storage.trends.record(sample).await.unwrap();
+        }
+    }
+    let phase = |alert: &str| AlertPhase::Firing {
+        alert: alert.into(),
+        kind: "lost".into(),
+        is_silent: false,
+        since_ms: NOW,
+        fine_ms: None,
+        value: 1,
+        text: "1 event was lost".into(),
+    };
+    let notice = |alert: &str, state: NoticeState| Notice {
+        id: format!("{alert} {state:?}"),
+        alert: alert.into(),
+        state,
+        rule: "lost".into(),
+        kind: "lost".into(),
+        thing: "web".into(),
+        since_ms: NOW,
+        at_ms: NOW,
+        value: Some(1),
+        text: "1 event was lost".into(),
+    };
+    let key = |thing: &str| AlertKey { rule: "lost".into(), thing: thing.into() };
+    let pending = AlertPhase::Pending { since_ms: NOW, held_ms: 1 };
+    let round = AlertRound {
+        mark: AlertMark { run: 1, at_ms: NOW, counts: BTreeMap::new() },
+        changed: BTreeMap::from([
+            (key("web"), Some(phase("a"))),
+            (key("app"), Some(phase("b"))),
+            (key("shop"), Some(pending)),
+        ]),
+        notices: vec![
+            (notice("z", NoticeState::Firing), NoticeDelivery::Queued),
+            (notice("z", NoticeState::Recovered), NoticeDelivery::Queued),
+            (notice("a", NoticeState::Firing), NoticeDelivery::Queued),
+            (notice("b", NoticeState::Firing), NoticeDelivery::Silent),
+            (notice("c", NoticeState::Firing), NoticeDelivery::NoWebhook),
+        ],
+    };
+    let alerts = &server.storage.alerts;
+    alerts.save(round).await.unwrap();
+    let failed = NoticeAttempt::Failed("no answer".into());
+    let retried = NoticeAttempt::Retry(NOW + 1, "no answer".into());
+    for (number, attempt) in [(1, NoticeAttempt::Sent), (2, failed), (3, retried)] {
+        assert!(alerts.settle(number, attempt, NOW + 1).await.unwrap());
+    }
+}
+
 fn copied(from: &Path) -> tempfile::TempDir {
     let to = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -70,174 +131,6 @@ fn copied(from: &Path) -> tempfile::TempDir {
     }
     to
 }
-
-fn events_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let is_week = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy();
-        name.strip_prefix("events-").is_some_and(|rest| rest.strip_suffix(".db").is_some())
-    };
-    let mut files: Vec<_> = entries.filter(is_week).collect();
-    files.sort();
-    files
-}
-
-fn first_week(folder: &Path) -> PathBuf {
-    events_files(folder).remove(0)
-}
-
-/// What breaks a database.
-enum Break {
-    Store(&'static str),
-    Intake(&'static str),
-    /// In the file of the first week.
-    Week(&'static str),
-    ByHand(fn(&Path)),
-}
-
-fn execute(path: &Path, sql: &str) {
-    let connection = Connection::open(path).unwrap();
-    connection.execute_batch(sql).unwrap();
-    let changed: i64 =
-        connection.query_row("SELECT total_changes()", [], |row| row.get(0)).unwrap();
-    assert!(changed > 0, "nothing is broken by {sql}");
-}
-
-impl Break {
-    fn run(&self, folder: &Path) {
-        match self {
-            Self::Store(sql) => execute(&folder.join("store.db"), sql),
-            Self::Intake(sql) => execute(&folder.join("intake.db"), sql),
-            Self::Week(sql) => execute(&first_week(folder), sql),
-            Self::ByHand(run) => run(folder),
-        }
-    }
-}
-
-fn damage_an_index(folder: &Path) {
-    let path = first_week(folder);
-    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'events_name'";
-    let page: u64 = Connection::open(&path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
-    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.seek(SeekFrom::Start((page - 1) * 4096 + 8)).unwrap();
-    file.write_all(&[0x55; 600]).unwrap();
-}
-
-fn store_a_number_again(folder: &Path) {
-    let mut files = events_files(folder).into_iter();
-    let (first, second) = (files.next().unwrap(), files.next().unwrap());
-    let connection = Connection::open(&second).unwrap();
-    connection.execute("ATTACH ?1 AS first", [first.to_str().unwrap()]).unwrap();
-    connection.execute_batch("INSERT INTO runs SELECT * FROM first.runs LIMIT 1").unwrap();
-}
-
-/// The check that each of these breaks first, and all that complain.
-const BREAKS: &[(&str, Break, &[&str])] = &[
-    ("integrity", Break::ByHand(damage_an_index), &["integrity"]),
-    (
-        "schema",
-        Break::Store(
-            "DELETE FROM refinery_schema_history WHERE version = (SELECT max(version) FROM refinery_schema_history)",
-        ),
-        &["schema"],
-    ),
-    (
-        "week-files",
-        Break::ByHand(|folder| std::fs::remove_file(first_week(folder)).unwrap()),
-        // What is missing also shows where it is counted.
-        &["week-files", "marks", "ledgers"],
-    ),
-    (
-        "week-events",
-        Break::Store(
-            "UPDATE weeks SET events = events + 1 WHERE week = (SELECT min(week) FROM weeks); UPDATE totals SET stored = stored + 1",
-        ),
-        &["week-events"],
-    ),
-    (
-        "row-ids",
-        Break::Week(
-            "UPDATE events SET received_ms = received_ms + 1 WHERE id = (SELECT min(id) FROM events)",
-        ),
-        &["row-ids"],
-    ),
-    (
-        "marks",
-        Break::Store(
-            "UPDATE applied SET stored = stored + 1 WHERE payload_id = (SELECT min(payload_id) FROM applied WHERE stored > 0)",
-        ),
-        &["marks"],
-    ),
-    (
-        "outcomes",
-        Break::Store(
-            "UPDATE outcomes SET payload_id = zeroblob(16) WHERE id = (SELECT min(id) FROM outcomes)",
-        ),
-        &["outcomes"],
-    ),
-    (
-        "runs",
-        Break::Week(
-            "UPDATE runs SET first_id = CAST(substr(first_id, 1, 14) || x'FFF0' AS BLOB) WHERE first_id = (SELECT min(first_id) FROM runs)",
-        ),
-        &["runs"],
-    ),
-    ("numbers", Break::ByHand(store_a_number_again), &["runs", "numbers"]),
-    (
-        "ledgers",
-        Break::Store(
-            "UPDATE producers SET received_json = '[[1,1]]' WHERE producer = (SELECT min(producer) FROM producers) AND received_json IS NOT NULL",
-        ),
-        &["ledgers"],
-    ),
-    (
-        "client-ids",
-        Break::Store(
-            "UPDATE event_ids SET id = CAST(substr(id, 1, 14) || x'FFFF' AS BLOB) WHERE event_id = (SELECT min(event_id) FROM event_ids WHERE refused = 0)",
-        ),
-        &["client-ids"],
-    ),
-    ("totals", Break::Store("UPDATE totals SET made = made + 1"), &["totals"]),
-    ("sources", Break::Store("UPDATE sources SET made = made + 1"), &["sources"]),
-    ("queue", Break::Intake("UPDATE payload_queue SET share = share + 100"), &["queue"]),
-    (
-        "settled",
-        Break::Intake(
-            "DELETE FROM payload_queue WHERE position = (SELECT max(position) FROM payload_queue)",
-        ),
-        &["settled"],
-    ),
-    ("sinks", Break::Store("UPDATE sinks SET waiting = waiting + 1"), &["sinks"]),
-    (
-        "deliveries",
-        Break::Store(
-            "DELETE FROM delivery_queue WHERE event_id = (SELECT max(event_id) FROM delivery_queue); UPDATE sinks SET waiting = waiting - 1",
-        ),
-        &["deliveries"],
-    ),
-    (
-        "delivery-events",
-        Break::Store(
-            "INSERT INTO deliveries SELECT CAST(substr(event_id, 1, 14) || x'FFFE' AS BLOB), sink, 0, at_ms, 'sent', 1, NULL, NULL, NULL FROM deliveries LIMIT 1",
-        ),
-        &["delivery-events"],
-    ),
-    (
-        "profile-words",
-        Break::Store(
-            "UPDATE profile_words SET event_id = CAST(substr(event_id, 1, 14) || x'FFFD' AS BLOB) WHERE profile = (SELECT min(profile) FROM profile_words)",
-        ),
-        &["profile-words"],
-    ),
-    (
-        "profile-versions",
-        Break::Store(
-            "UPDATE profile_states SET revision = 0 WHERE id = (SELECT min(id) FROM profile_states)",
-        ),
-        &["profile-versions"],
-    ),
-    ("tallies", Break::Store("UPDATE totals SET tally_log = x''"), &["tallies"]),
-];
 
 #[tokio::test]
 async fn each_check_complains_about_what_it_is_for_and_no_other_does() {

@@ -1,5 +1,7 @@
 //! Backups of a running server, restoring them, and the checks of everything on disk.
 
+mod beside_a_server;
+mod breaks;
 mod checks;
 mod commands;
 mod fleet;

@@ -85,7 +85,7 @@ fn retry_and_forget_say_what_they_did() {
     assert_eq!(run(at(&server, &["retry"])).code, Some(2), "it needs a sink or an event");
     assert_eq!(run(at(&server, &["forget", "web"])).code, Some(2), "it needs --yes");
     let ran = run(at(&server, &["forget", "web", "--yes"])).ok();
-    assert!(ran.stdout.starts_with("1 producers changed: 4 missing"), "{ran:?}");
+    assert!(ran.stdout.starts_with("1 producer changed: 4 missing"), "{ran:?}");
     let ran = run(at(&server, &["forget", "no/such source", "--yes"]));
     assert!(ran.code == Some(1) && ran.stderr.contains("no source with numbered"), "{ran:?}");
 }

@@ -7,9 +7,7 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::HeldFile;
 use crate::system::private_file;
-
-/// How many bytes are copied between two looks at the log.
-const STEP_BYTES: u64 = 4 * 1024 * 1024;
+use crate::system::throttle::{Throttle, WORK_BYTES};
 
 /// A database cannot be copied.
 #[derive(Debug, thiserror::Error)]
@@ -106,16 +104,28 @@ impl HeldFile {
     ///
     /// # Errors
     /// [`CopyError`]. What is left of the copy is of no use.
-    pub fn copy(&self, to: &Path, step: &mut dyn FnMut(CopyStep)) -> Result<(), CopyError> {
+    pub fn copy(
+        &self,
+        to: &Path,
+        throttle: Throttle,
+        step: &mut dyn FnMut(CopyStep),
+    ) -> Result<(), CopyError> {
         let failed =
             |source| CopyError::Sqlite { from: self.path().to_owned(), to: to.to_owned(), source };
         let write = |source| CopyError::Write { path: to.to_owned(), source };
-        private_file::create_new(to).map_err(write)?;
+        let file = private_file::create_new(to).map_err(write)?;
         let mut copy = Connection::open(to).map_err(failed)?;
         copy.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             .map_err(failed)?;
-        self.copy_pages(&mut copy, step)?;
+        let mut work = throttle.begin();
+        self.copy_pages(&mut copy, &mut |done, bytes| {
+            step(done);
+            work.wrote(&file, bytes).map_err(write)
+        })?;
         drop(copy);
+        file.sync_all().map_err(write)?;
+        // SQLite must not lose its locks, which closing any handle of the file releases.
+        drop(file);
         let copy = Connection::open(to).map_err(failed)?;
         copy.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE")
             .map_err(failed)?;
@@ -127,13 +137,14 @@ impl HeldFile {
     fn copy_pages(
         &self,
         copy: &mut Connection,
-        step: &mut dyn FnMut(CopyStep),
+        step: &mut dyn FnMut(CopyStep, u64) -> Result<(), CopyError>,
     ) -> Result<(), CopyError> {
         let failed = |source| self.failed(source);
         let page_bytes: u64 =
             self.connection.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(failed)?;
-        let pages = i32::try_from(STEP_BYTES / page_bytes.max(1)).unwrap_or(1).max(1);
+        let pages = i32::try_from(WORK_BYTES as u64 / page_bytes.max(1)).unwrap_or(1).max(1);
         let backup = Backup::new(&self.connection, copy).map_err(failed)?;
+        let mut copied_bytes = 0;
         loop {
             // The transaction is open already, so nothing that is committed meanwhile is seen, and
             // the copy never begins again.
@@ -142,7 +153,8 @@ impl HeldFile {
             let bytes = |pages: i32| u64::try_from(pages).unwrap_or(0) * page_bytes;
             let total_bytes = bytes(progress.pagecount);
             let done_bytes = total_bytes - bytes(progress.remaining);
-            step(CopyStep { done_bytes, total_bytes });
+            step(CopyStep { done_bytes, total_bytes }, done_bytes.saturating_sub(copied_bytes))?;
+            copied_bytes = done_bytes;
             match result {
                 StepResult::Done => return Ok(()),
                 StepResult::More => {}

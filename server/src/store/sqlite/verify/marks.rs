@@ -1,5 +1,6 @@
 //! Checks of the marks of payloads that were applied.
 
+use crate::counted::counted;
 use rusqlite::OptionalExtension;
 
 use super::{Databases, Found, shown};
@@ -29,7 +30,10 @@ pub(super) fn rows(databases: &Databases, found: &mut Found) -> rusqlite::Result
                     found.add(
                         &week.name,
                         "a payload has another number of rows than its mark",
-                        || format!("{}: {} rows, the mark says {stored}", payload(), group.rows),
+                        || {
+                            let rows = counted(group.rows, "row", "rows");
+                            format!("{}: {rows}, the mark says {stored}", payload())
+                        },
                     );
                 }
                 Some(_) => {}

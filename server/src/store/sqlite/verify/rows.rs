@@ -1,13 +1,14 @@
 //! Checks of rows of events and their ids.
 
 use super::{Databases, Found, VerifiedWeek, shown};
+use crate::counted::counted;
 use crate::store::Week;
 
 /// The times in row ids have 48 bits.
 const TIME_SHIFT: u32 = 80;
 
 /// How many rows of a file count.
-fn counted(week: &VerifiedWeek<'_>) -> rusqlite::Result<i64> {
+fn rows_that_count(week: &VerifiedWeek<'_>) -> rusqlite::Result<i64> {
     let all: i64 =
         week.connection().query_row("SELECT count(*) FROM events", [], |row| row.get(0))?;
     let mut count = week
@@ -23,7 +24,7 @@ fn counted(week: &VerifiedWeek<'_>) -> rusqlite::Result<i64> {
 
 pub(super) fn counts(databases: &Databases, found: &mut Found) -> rusqlite::Result<()> {
     for week in databases.weeks()? {
-        let (rows, events) = (counted(&week)?, week.week.listed.events);
+        let (rows, events) = (rows_that_count(&week)?, week.week.listed.events);
         if week.week.listed.is_sealed && !week.uncounted.is_empty() {
             found.add(&week.name, "rows that do not count are in a closed week", String::new);
         }
@@ -33,7 +34,10 @@ pub(super) fn counts(databases: &Databases, found: &mut Found) -> rusqlite::Resu
             fewer => ("events are missing", -fewer),
         };
         let count = count.unsigned_abs();
-        let example = || format!("{rows} rows, and store.db counts {events}");
+        let example = || {
+            let rows = counted(rows.unsigned_abs(), "row", "rows");
+            format!("{rows}, and store.db counts {events}")
+        };
         found.add_many(&week.name, kind, count, example);
     }
     Ok(())
