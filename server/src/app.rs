@@ -64,7 +64,7 @@ pub struct App {
     /// Whether the server is shutting down.
     pub shutdown: Arc<Shutdown>,
     /// The origins whose pages may call the API.
-    pub api_origins: Arc<ApiOrigins>,
+    pub api_origins: ApiOrigins,
 }
 
 /// Memory for bodies of the API, in bytes, and what is kept for small ones, which almost all are.
@@ -121,7 +121,7 @@ impl App {
             clock_guard: Arc::default(),
             watch: Arc::default(),
             shutdown,
-            api_origins: Arc::default(),
+            api_origins: ApiOrigins::default(),
         }
     }
 

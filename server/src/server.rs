@@ -164,7 +164,7 @@ impl Server {
             has_webhook: self.config.alerts.has_webhook(),
             retention: self.config.retention.rules(),
         };
-        let api_origins = Arc::new(self.config.api_origins());
+        let api_origins = self.config.api_origins();
         let clock_guard = Arc::clone(&self.clock_guard);
         App { clock_guard, watch: Arc::new(watch), api_origins, ..app }
     }
