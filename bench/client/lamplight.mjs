@@ -8,19 +8,19 @@ import { createInterface } from 'node:readline'
 export const KEY = 'wk_bench0000000000000000000000000'
 const TOKEN = 'at_bench0000000000000000000000000'
 
-/** Starts the server. Returns its URL, and functions to read its totals and to stop it. */
-export async function startServer() {
+/**
+ * Starts the server, under another program if `under` is its command. Returns its URL, the id of
+ * its process, and functions to call its API and to stop it.
+ */
+export async function startServer(binary = process.env.LAMPLIGHT_BIN ?? '../../target/release/lamplight', under = []) {
   const data = mkdtempSync(join(tmpdir(), 'lamplight-bench-'))
   // The variable is no setting of the server.
-  const { LAMPLIGHT_BIN: binary, ...others } = process.env
-  const child = spawn(
-    binary ?? '../../target/release/lamplight',
-    ['serve', '--listen', '127.0.0.1:0', '--data', data],
-    {
-      env: { ...others, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  )
+  const { LAMPLIGHT_BIN: _, ...others } = process.env
+  const [program, ...args] = [...under, binary]
+  const child = spawn(program, [...args, 'serve', '--listen', '127.0.0.1:0', '--data', data], {
+    env: { ...others, LAMPLIGHT_WRITE_KEY: KEY, LAMPLIGHT_ADMIN_TOKEN: TOKEN },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const url = await new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server ended with ${code} before it was listening`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
@@ -34,15 +34,17 @@ export async function startServer() {
     await ended
     rmSync(data, { recursive: true, force: true })
   }
-  const totals = async () =>
-    (await fetch(`${url}/api/totals`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()
+  /** Calls the API. */
+  const api = async (path, options) =>
+    (await fetch(`${url}${path}`, { ...options, headers: { authorization: `Bearer ${TOKEN}` } })).json()
+  const totals = () => api('/api/totals')
   /** Waits until the totals fulfil a condition. */
-  const until = async (isDone, ms) => {
-    for (const end = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+  const until = async (isDone, ms, everyMs = 50) => {
+    for (const end = performance.now() + ms; ; await new Promise((resolve) => setTimeout(resolve, everyMs))) {
       const now = await totals()
       if (isDone(now)) return now
       if (performance.now() > end) throw new Error(`after ${ms} ms the totals are still ${JSON.stringify(now)}`)
     }
   }
-  return { url, stop, totals, until }
+  return { url, pid: child.pid, stop, api, totals, until }
 }

@@ -69,7 +69,7 @@ pub struct App {
     /// Whether the server accepts HTTPS itself.
     pub has_tls: bool,
     /// The origins whose pages may call the API.
-    pub api_origins: Arc<ApiOrigins>,
+    pub api_origins: ApiOrigins,
 }
 
 /// Memory for bodies of the API, in bytes, and what is kept for small ones, which almost all are.
@@ -128,7 +128,7 @@ impl App {
             watch: Arc::default(),
             shutdown,
             has_tls: false,
-            api_origins: Arc::default(),
+            api_origins: ApiOrigins::default(),
         }
     }
 

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -41,12 +41,21 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
                 "this address does not accept this method: use one that the Allow header lists",
             )
         })
-        .layer(from_fn(request_form::require_clear))
-        .layer(from_fn_with_state(Arc::clone(&app.refusals), refusals::record))
-        .layer(from_fn_with_state(Arc::clone(&app.entropy), headers::add))
-        .layer(from_fn_with_state(Arc::clone(&app.api_origins), api_origins::allow))
-        .layer(from_fn(body::hold))
-        .layer(from_fn_with_state(Arc::clone(&app.answers), answers::count))
+        .layer(from_fn_with_state(Arc::clone(app), surround))
+}
+
+/// What every request passes on its way to its route, from the last line to the first, and every
+/// answer on its way back.
+///
+/// This is one layer, because each layer of axum copies all those inside of it for every request.
+async fn surround(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let next = |request| next.run(request);
+    let next = |request| request_form::require_clear(request, next);
+    let next = |request| refusals::record(&app.refusals, request, next);
+    let next = |request| headers::add(&*app.entropy, request, next);
+    let next = |request| api_origins::allow(&app.api_origins, request, next);
+    let next = |request| body::hold(request, next);
+    answers::count(&app.answers, request, next).await
 }
 
 /// The OpenAPI document of the routes of `lamplight serve`.

@@ -171,7 +171,7 @@ impl Server {
             has_webhook: self.config.alerts.has_webhook(),
             retention: self.config.retention.rules(),
         };
-        let api_origins = Arc::new(self.config.api_origins());
+        let api_origins = self.config.api_origins();
         let clock_guard = Arc::clone(&self.clock_guard);
         let has_tls = self.config.tls.files().is_some();
         App {

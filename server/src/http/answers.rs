@@ -1,17 +1,20 @@
 //! Counts answers.
 
-use std::sync::Arc;
+use std::future::Future;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 
 use crate::metrics::answers::{Answers, RouteClass};
 
-/// Counts every answer of the router by what was asked for and by status.
-pub async fn count(State(answers): State<Arc<Answers>>, request: Request, next: Next) -> Response {
+/// Counts the answer of `next` by what was asked for and by status.
+pub async fn count<F: Future<Output = Response>>(
+    answers: &Answers,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let class = RouteClass::of(request.uri().path());
-    let response = next.run(request).await;
+    let response = next(request).await;
     answers.record(class, response.status().as_u16());
     response
 }

@@ -5,10 +5,9 @@
 //! and none is allowed by default. Answers never allow credentials: a token is a header, which the
 //! page sends itself.
 
-use std::sync::Arc;
+use std::future::Future;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -50,23 +49,23 @@ impl ApiOrigins {
 
 /// Adds the headers for pages of other origins to every answer under `/api`, and answers preflight
 /// requests.
-pub async fn allow(
-    State(origins): State<Arc<ApiOrigins>>,
+pub async fn allow<F: Future<Output = Response>>(
+    origins: &ApiOrigins,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let path = request.uri().path();
     let is_api =
         path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if origins.0.is_empty() || !is_api {
-        return next.run(request).await;
+        return next(request).await;
     }
     let allowed = origins.allowed(request.headers()).cloned();
     let is_preflight = *request.method() == Method::OPTIONS
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match &allowed {
         Some(_) if is_preflight => preflight(request.headers()),
-        _ => next.run(request).await,
+        _ => next(request).await,
     };
     let headers = response.headers_mut();
     // Also without an allowed origin, or a cache could give one page the answer for another.

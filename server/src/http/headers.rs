@@ -1,9 +1,8 @@
 //! Headers that every answer carries, and the request's id in errors.
 
-use std::sync::Arc;
+use std::future::Future;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, Method, header};
 
@@ -13,18 +12,18 @@ use crate::system::entropy::Entropy;
 
 /// Adds the request's id, security headers, and for intake the CORS headers, to every answer, also
 /// to that of a handler that panics.
-pub async fn add(
-    State(entropy): State<Arc<dyn Entropy>>,
+pub async fn add<F: Future<Output = Response>>(
+    entropy: &dyn Entropy,
     mut request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let is_intake = cors::applies_to(request.uri().path());
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let id = request_id::of(request.headers(), &*entropy);
+    let id = request_id::of(request.headers(), entropy);
     if let Some(id) = &id {
         request.extensions_mut().insert(request_id::RequestId(id.clone()));
     }
-    let mut response = caught_panic::or_500(next.run(request)).await;
+    let mut response = caught_panic::or_500(next(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let id = id.as_ref().and_then(|id| id.to_str().ok());
         if let Some(cause) = &problem.cause {
@@ -56,7 +55,7 @@ mod tests {
     use crate::system::entropy::SystemEntropy;
     use axum::Router;
     use axum::body::{Body, to_bytes};
-    use axum::middleware::from_fn_with_state;
+    use axum::middleware::{Next, from_fn};
     use axum::routing::post;
     use tower::ServiceExt;
 
@@ -67,9 +66,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_panics_answers_500_and_a_page_can_read_why() {
-        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
-        let router =
-            Router::new().route("/v1/events", post(broken)).layer(from_fn_with_state(entropy, add));
+        let added =
+            async |request, next: Next| add(&SystemEntropy, request, |it| next.run(it)).await;
+        let router = Router::new().route("/v1/events", post(broken)).layer(from_fn(added));
         let request = Request::post("/v1/events").header("x-request-id", "page-1");
         let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(response.status(), 500);

@@ -1,10 +1,10 @@
 //! Which refused requests an operator may want to know of: their counts, and the log line about
 //! each kind.
 
+use std::future::Future;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, Uri, header};
 
@@ -67,15 +67,15 @@ struct SenderHint {
 }
 
 /// Counts the request if it is refused, and logs the first one of its kind.
-pub async fn record(
-    State(refusals): State<Arc<Refusals>>,
+pub async fn record<F: Future<Output = Response>>(
+    refusals: &Refusals,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let hint = SenderHint { authorization, uri: request.uri().clone() };
     let id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
+    let response = next(request).await;
     let Some(Problem { status, code, detail, .. }) = response.extensions().get::<Problem>() else {
         return response;
     };

@@ -1,8 +1,9 @@
 //! Refuses requests whose form two programs could read differently, for example a proxy and this
 //! server. hyper checks the rest of it.
 
+use std::future::Future;
+
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, StatusCode};
@@ -13,13 +14,16 @@ use super::problem::{Problem, quoted};
 
 /// Refuses a request without exactly one valid `Host` header, or with a body whose length is not
 /// clear, and closes its connection.
-pub async fn require_clear(mut request: Request, next: Next) -> Response {
+pub async fn require_clear<F: Future<Output = Response>>(
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let form = request.extensions().get::<HeadForm>().copied();
     let host = host::take_authority(&mut request);
     let host = host.and_then(|()| host::check(request.version(), request.headers()));
     let host = host.map_err(|detail| invalid("host_invalid", detail));
     match host.and_then(|()| check_length(request.headers(), form)) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next(request).await,
         Err(problem) => problem.close().into_response(),
     }
 }

@@ -1,6 +1,7 @@
 //! The id of a request: the client's own, so that the logs of both sides can be joined, or a new
 //! one.
 
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::system::entropy::Entropy;
@@ -18,7 +19,7 @@ const ID_BYTES_MAX: usize = 64;
 pub fn of(headers: &HeaderMap, entropy: &dyn Entropy) -> Option<HeaderValue> {
     match headers.get(HEADER) {
         Some(given) if is_plain(given.as_bytes()) => Some(given.clone()),
-        _ => HeaderValue::try_from(format!("{:032x}", entropy.bits().ok()?)).ok(),
+        _ => HeaderValue::try_from(HEXLOWER.encode(&entropy.bits().ok()?.to_be_bytes())).ok(),
     }
 }
 

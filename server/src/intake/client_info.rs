@@ -1,6 +1,6 @@
 //! Which facts about a client are stored with its payload.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::HeaderMap;
 use http::header::{HeaderName, ORIGIN, USER_AGENT};
@@ -61,7 +61,7 @@ fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
-            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+            format!("{a}.{b}.{c}.0/24")
         }
         IpAddr::V6(address) => {
             let [a, b, c, ..] = address.segments();

@@ -170,6 +170,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
     }
 }
 
+/// Most requests have no more events than this, so their list never has to grow.
+const USUAL_EVENTS: usize = 16;
+
 struct EventsVisitor;
 
 impl<'de> Visitor<'de> for EventsVisitor {
@@ -180,7 +183,7 @@ impl<'de> Visitor<'de> for EventsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut events = Vec::new();
+        let mut events = Vec::with_capacity(USUAL_EVENTS);
         while let Some(event) = elements.next_element::<&'de RawValue>()? {
             events.push(event);
             if events.len() > limits::EVENTS_MAX {

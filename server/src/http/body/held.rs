@@ -8,12 +8,12 @@
 //! resets it, and then the client may never see the answer. So the rest is discarded afterwards,
 //! within limits. Only after a short rest is the connection used again.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
@@ -90,12 +90,15 @@ impl Taken {
 }
 
 /// Holds the body of a request back while `next` answers it.
-pub async fn hold(request: Request, next: Next) -> Response {
+pub async fn hold<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let open = parts.extensions.remove::<OpenRequest>();
     let held = HeldBody::new(body, expects_to_be_asked(&parts));
     parts.extensions.insert(held.clone());
-    let mut response = next.run(Request::from_parts(parts, Body::empty())).await;
+    let mut response = next(Request::from_parts(parts, Body::empty())).await;
     let (rest, is_asked_for) = held.left();
     let Some(rest) = rest.filter(|rest| !HttpBody::is_end_stream(rest)) else { return response };
     let bytes = HttpBody::size_hint(&rest).exact();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
@@ -56,7 +56,7 @@ fn router(receiver: &Arc<Receiver>) -> Router {
     Router::new()
         .route("/take", any(take))
         .fallback(async || StatusCode::UNAUTHORIZED)
-        .layer(from_fn(hold))
+        .layer(from_fn(async |request, next: Next| hold(request, |it| next.run(it)).await))
 }
 
 async fn answer(receiver: &Arc<Receiver>, path: &str, body: Body) -> Response {

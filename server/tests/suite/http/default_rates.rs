@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::middleware::from_fn;
+use axum::middleware::{Next, from_fn};
 use axum::routing::post;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -53,7 +53,7 @@ fn intake_routes() -> Router {
         .route("/v1/events", post(intake::events))
         .route("/v1/logs", post(intake::logs))
         .with_state(state)
-        .layer(from_fn(body::hold))
+        .layer(from_fn(async |request, next: Next| body::hold(request, |it| next.run(it)).await))
 }
 
 /// Sends a body until it is refused. Returns how often it was accepted or found wrong, and the

@@ -1,0 +1,159 @@
+// What a request costs the server, for two binaries in turn: instructions and processor time.
+// `node bench/cost.mjs <path of the base> [path of the server]` prints ratios to the base.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { KEY, startServer } from './client/lamplight.mjs'
+import { quantile } from './client/quantiles.mjs'
+import { AGENT, body } from './events.mjs'
+import { processorMs } from './threads.mjs'
+
+const [base, now = 'target/release/lamplight'] = process.argv.slice(2)
+if (!base) throw new Error('missing the path of the binary to compare with: node bench/cost.mjs <base> [now]')
+
+/** How often the binaries take turns. */
+const TURNS = 5
+/** Requests that wait for an answer at a time, each on a connection of its own. */
+const PARALLEL = 16
+/** Events in a request to intake. */
+const BATCH = 10
+/** Requests of one turn. */
+const TIMED = 8_000
+/** Requests before those that are timed. */
+const WARM_UP = 1_000
+const UNTIL_PROCESSED_MS = 300_000
+/** How often to look whether all is processed. Each look costs the server something too. */
+const LOOK_EVERY_MS = 1_000
+
+/**
+ * A request that costs what every request costs, and one of intake. `few` and `many` are the
+ * requests of two runs: their difference in instructions is divided by this one.
+ */
+const KINDS = {
+  health: {
+    eventsEach: 0,
+    few: 200,
+    many: 5_200,
+    bytes: () => Buffer.from(head('GET', '/healthz', '')),
+  },
+  intake: {
+    eventsEach: BATCH,
+    few: 200,
+    many: 1_700,
+    bytes: (number) => {
+      const content = body(number * BATCH, BATCH)
+      const headers = `content-type: text/plain\r\ncontent-length: ${content.length}\r\norigin: https://shop.example.com\r\n`
+      return Buffer.concat([Buffer.from(head('POST', `/v1/events?key=${KEY}`, headers)), content])
+    },
+  },
+}
+
+const head = (method, target, headers) =>
+  `${method} ${target} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\nuser-agent: ${AGENT}\r\n${headers}\r\n`
+
+/** Sends requests that were made before, over connections that stay open. */
+async function send(url, requests) {
+  const { hostname, port } = new URL(url)
+  let next = 0
+  const lane = () =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: hostname, port, noDelay: true })
+      let answer = ''
+      const sendNext = () => {
+        if (next < requests.length) socket.write(requests[next++])
+        else socket.end(resolve)
+      }
+      socket.on('connect', sendNext).on('error', reject)
+      socket.on('data', (bytes) => {
+        answer += bytes.toString('latin1')
+        const end = answer.indexOf('\r\n\r\n')
+        const length = /content-length: (\d+)/i.exec(answer)?.[1]
+        if (end < 0 || answer.length < end + 4 + Number(length)) return
+        if (!answer.startsWith('HTTP/1.1 200 ')) reject(new Error(`the server answered ${answer}`))
+        answer = ''
+        sendNext()
+      })
+    })
+  await Promise.all(Array.from({ length: PARALLEL }, lane))
+}
+
+const requestsOf = (kind, first, count) => Array.from({ length: count }, (_, at) => KINDS[kind].bytes(first + at))
+
+/** Lets the write key send as fast as the server can take it. */
+async function liftLimits(server) {
+  const { keys } = await server.api('/api/keys')
+  const limits = JSON.stringify({ events_per_s: 100_000_000, bytes_per_s: 4_000_000_000 })
+  for (const { id } of keys.filter((key) => key.kind === 'write'))
+    await server.api(`/api/keys/${id}`, { method: 'PATCH', body: limits })
+}
+
+/** Starts a server and sends requests in parts. Returns what `read` says once each is processed. */
+async function after(binary, under, kind, parts, read) {
+  const server = await startServer(binary, under)
+  try {
+    await liftLimits(server)
+    const figures = []
+    let sent = 0
+    for (const count of parts) {
+      await send(server.url, requestsOf(kind, sent, count))
+      sent += count
+      const isProcessed = ({ stored }) => stored === sent * KINDS[kind].eventsEach
+      await server.until(isProcessed, UNTIL_PROCESSED_MS, LOOK_EVERY_MS)
+      figures.push(read(server))
+    }
+    return figures
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Processor time of a request in microseconds: until it is answered, and in the background. */
+async function timed(binary, kind) {
+  const [before, end] = await after(binary, [], kind, [WARM_UP, TIMED], (server) => processorMs(server.pid))
+  const each = (threads) => ((end[threads] - before[threads]) * 1_000) / TIMED
+  return { front: each('front'), back: each('back') }
+}
+
+/** Instructions of a request, in all threads. Callgrind counts none of the kernel. */
+async function counted(binary, kind) {
+  const folder = mkdtempSync(join(tmpdir(), 'lamplight-cost-'))
+  const count = async (requests) => {
+    const file = join(folder, `${requests}`)
+    const under = ['valgrind', '--quiet', '--tool=callgrind', `--callgrind-out-file=${file}`]
+    await after(binary, under, kind, [requests], () => undefined)
+    return Number(/^(?:summary|totals): (\d+)/m.exec(readFileSync(file, 'utf8'))?.[1])
+  }
+  try {
+    const { few, many } = KINDS[kind]
+    return ((await count(many)) - (await count(few))) / (many - few)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const hasValgrind = spawnSync('valgrind', ['--version']).status === 0
+if (!hasValgrind) console.log('no instructions: valgrind is not installed')
+const rows = {}
+for (const kind of Object.keys(KINDS)) {
+  const results = { base: [], now: [] }
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    const order = [
+      ['base', base],
+      ['now', now],
+    ]
+    for (const [name, binary] of turn % 2 ? order.reverse() : order) results[name].push(await timed(binary, kind))
+  }
+  const compare = (label, ofBase, ofNow) => {
+    const [was, is] = [quantile(ofBase, 0.5), quantile(ofNow, 0.5)]
+    rows[`${kind}: ${label}`] = { base: Math.round(was), now: Math.round(is), ratio: Number((is / was).toFixed(3)) }
+  }
+  const figures = (name, threads) => results[name].map((result) => result[threads])
+  compare('µs until answered', figures('base', 'front'), figures('now', 'front'))
+  if (KINDS[kind].eventsEach > 0) compare('µs in the background', figures('base', 'back'), figures('now', 'back'))
+  if (hasValgrind) compare('instructions', [await counted(base, kind)], [await counted(now, kind)])
+}
+console.table(rows)
+mkdirSync('bench/results', { recursive: true })
+writeFileSync('bench/results/cost.json', JSON.stringify(rows, null, 2))
