@@ -214,8 +214,9 @@ fn only_a_key_that_everybody_may_read_is_exposed() {
     write(&files, &made());
     for (mode, is_exposed) in [(0o600, false), (0o640, false), (0o644, true), (0o604, true)] {
         fs::set_permissions(&files.key, PermissionsExt::from_mode(mode)).unwrap();
-        let exposed = Pair::read(&files).unwrap().exposed_mode();
-        assert_eq!(exposed, is_exposed.then_some(mode));
+        let pair = Pair::read(&files).unwrap();
+        let because = pair.key_readers().map(|readers| readers.because.clone());
+        assert_eq!(because, is_exposed.then(|| format!("its mode is {mode:03o}")));
     }
 }
 

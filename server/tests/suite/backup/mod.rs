@@ -1,6 +1,8 @@
 //! Backups of a running server, restoring them, and the checks of everything on disk.
 
 mod checks;
+// They look at inodes and modes, and mount a file system.
+#[cfg(unix)]
 mod commands;
 mod fleet;
 mod kill;

@@ -5,6 +5,8 @@ mod answers;
 mod api_origins;
 mod bodies;
 mod clock;
+// They lower the limit on open files, which Windows does not have.
+#[cfg(unix)]
 mod connections;
 mod corrected;
 mod counting;
@@ -25,6 +27,9 @@ mod metrics;
 mod odd_json;
 mod odd_requests;
 mod openapi;
+// They are for shells of Unix.
+#[cfg(unix)]
+mod openapi_commands;
 mod panics;
 mod places;
 mod proxied;
@@ -37,5 +42,7 @@ mod sources;
 mod starting;
 mod statements;
 mod times;
+// The clients are curl and openssl, and a SIGHUP reloads certificates.
+#[cfg(unix)]
 mod tls;
 mod validating;
