@@ -151,7 +151,13 @@ fn parse<'a>(text: &'a str, path: &Path) -> Result<toml::Spanned<DeTable<'a>>, C
     DeTable::parse(text).map_err(|error| {
         // Not the error's own text, which quotes the line and with it a secret.
         let line = line_at(text, error.span().map_or(0, |span| span.start));
-        let why = error.message().to_owned();
+        let mut why = error.message().to_owned();
+        if why.contains("escape") {
+            why.push_str(
+                ". Between double quotes, a backslash begins an escape: write a path with \
+                 backslashes in single quotes, such as 'C:\\data'",
+            );
+        }
         ConfigError::Syntax { path: path.to_owned(), line, why }
     })
 }
