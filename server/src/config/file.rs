@@ -152,7 +152,7 @@ fn parse<'a>(text: &'a str, path: &Path) -> Result<toml::Spanned<DeTable<'a>>, C
         // Not the error's own text, which quotes the line and with it a secret.
         let line = line_at(text, error.span().map_or(0, |span| span.start));
         let mut why = error.message().to_owned();
-        if why.contains("escape") {
+        if text.lines().nth(line - 1).is_some_and(|line| line.contains('\\')) {
             why.push_str(
                 ". Between double quotes, a backslash begins an escape: write a path with \
                  backslashes in single quotes, such as 'C:\\data'",

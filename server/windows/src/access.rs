@@ -55,15 +55,11 @@ impl Others {
     /// It names them by their identifiers, which are the same in every language and shell.
     pub fn close_command(&self, path: &Path) -> String {
         let (is_dir, path) = (path.is_dir(), path.display());
-        let mut command = format!("icacls \"{path}\" /inheritance:r");
-        for (_, other) in &self.all {
-            command.push_str(&format!(" /remove:g *{other}"));
-        }
-        for own in TRUSTED.into_iter().chain([self.user.as_str()]) {
-            let rights = if is_dir { "(OI)(CI)F" } else { "F" };
-            command.push_str(&format!(" /grant:r \"*{own}:{rights}\""));
-        }
-        command
+        let rights = if is_dir { "(OI)(CI)F" } else { "F" };
+        let own = TRUSTED.into_iter().chain([self.user.as_str()]);
+        let own: String = own.map(|own| format!(" \"*{own}:{rights}\"")).collect();
+        let others: String = self.all.iter().map(|(_, other)| format!(" *{other}")).collect();
+        format!("icacls \"{path}\" /inheritance:r /grant:r{own} /remove:g{others}")
     }
 }
 

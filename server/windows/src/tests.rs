@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
+use std::os::windows::process::CommandExt as _;
 
 use super::*;
 
@@ -44,23 +45,16 @@ fn everybody_s_access_is_named_and_the_command_takes_it_away() {
     let file = dir.path().join("file");
     create_file(&file).unwrap();
     // By its identifier, because its name depends on the language.
-    let grant = |rights: &str| {
-        let mut icacls = std::process::Command::new("icacls");
-        icacls.arg(&file).args(["/grant", &format!("*S-1-1-0:{rights}")]).output()
-    };
-    // Wine has no such program.
-    if grant("(R)").is_ok_and(|it| it.status.success()) {
-        let others = others_with_access(&file).unwrap();
-        assert!(!others.is_empty() && !others.names().contains(", "), "{}", others.names());
-        let command = others.close_command(&file);
-        // As a person types it.
-        let mut cmd = std::process::Command::new("cmd");
-        let closed =
-            std::os::windows::process::CommandExt::raw_arg(&mut cmd, format!("/c {command}"))
-                .output()
-                .unwrap();
-        assert!(others_with_access(&file).unwrap().is_empty(), "{command}: {closed:?}");
-    }
+    let mut icacls = std::process::Command::new("icacls");
+    let granted = icacls.arg(&file).args(["/grant", "*S-1-1-0:(R)"]).output().unwrap();
+    assert!(granted.status.success(), "{granted:?}");
+    let others = others_with_access(&file).unwrap();
+    assert!(!others.is_empty() && !others.names().contains(", "), "{}", others.names());
+    let command = others.close_command(&file);
+    // As a person types it.
+    let mut cmd = std::process::Command::new("cmd");
+    let closed = cmd.raw_arg(format!("/c {command}")).output().unwrap();
+    assert!(others_with_access(&file).unwrap().is_empty(), "{command}: {closed:?}");
 }
 
 #[test]
