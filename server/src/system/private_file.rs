@@ -5,7 +5,7 @@ use std::fs::{File, FileType, OpenOptions, symlink_metadata};
 use std::io;
 use std::path::Path;
 
-/// CreateFileW and "File Attribute Constants", learn.microsoft.com.
+/// `CreateFileW` and "File Attribute Constants", learn.microsoft.com.
 #[cfg(windows)]
 const FILE_FLAG_OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 #[cfg(windows)]

@@ -13,7 +13,7 @@ pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
 /// front, which is taken off where the path means the same without it.
 #[cfg(windows)]
 pub(crate) fn real_path(path: &Path) -> io::Result<PathBuf> {
-    /// Longer paths need the prefix (MAX_PATH, learn.microsoft.com), and so do those of which a
+    /// Longer paths need the prefix (`MAX_PATH`, learn.microsoft.com), and so do those of which a
     /// part is longer than a path of the data directory leaves room for.
     const CHARS_MAX: usize = 200;
     let path = path.canonicalize()?;

@@ -31,7 +31,10 @@ impl fmt::Debug for Secret {
 /// it, is no part of the secret.
 pub(crate) fn read_file(path: &Path) -> io::Result<String> {
     let text = std::fs::read_to_string(path)?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 #[cfg(test)]

@@ -57,8 +57,9 @@ impl Others {
         let (is_dir, path) = (path.is_dir(), path.display());
         let rights = if is_dir { "(OI)(CI)F" } else { "F" };
         let own = TRUSTED.into_iter().chain([self.user.as_str()]);
-        let own: String = own.map(|own| format!(" \"*{own}:{rights}\"")).collect();
-        let others: String = self.all.iter().map(|(_, other)| format!(" *{other}")).collect();
+        let own: Vec<_> = own.map(|own| format!(" \"*{own}:{rights}\"")).collect();
+        let others: Vec<_> = self.all.iter().map(|(_, other)| format!(" *{other}")).collect();
+        let (own, others) = (own.concat(), others.concat());
         format!("icacls \"{path}\" /inheritance:r /grant:r{own} /remove:g{others}")
     }
 }

@@ -17,7 +17,7 @@ use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken}
 use crate::checked;
 
 /// Room for the name of an account or of its domain, in UTF-16 units.
-const NAME_UNITS: usize = 256;
+const NAME_UNITS: u32 = 256;
 
 /// A user or a group.
 pub(crate) struct Account {
@@ -103,8 +103,8 @@ impl Account {
 
     /// Its name, such as `BUILTIN\Users`, or its identifier if it has none here.
     pub(crate) fn name(&self) -> String {
-        let (mut name, mut domain) = ([0_u16; NAME_UNITS], [0_u16; NAME_UNITS]);
-        let (mut name_units, mut domain_units) = (NAME_UNITS as u32, NAME_UNITS as u32);
+        let (mut name, mut domain) = ([0_u16; NAME_UNITS as usize], [0_u16; NAME_UNITS as usize]);
+        let (mut name_units, mut domain_units) = (NAME_UNITS, NAME_UNITS);
         let mut kind = 0;
         // SAFETY: both buffers have the room that is claimed.
         let found = unsafe {

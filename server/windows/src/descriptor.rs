@@ -10,7 +10,7 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::{PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES};
 
 use crate::account::Account;
-use crate::checked;
+use crate::{checked, size};
 
 /// A descriptor in memory of the system.
 pub(crate) struct Descriptor(PSECURITY_DESCRIPTOR);
@@ -40,7 +40,7 @@ impl Descriptor {
     /// The form in which functions take it. It must not be used after `self`.
     pub(crate) fn attributes(&self) -> SECURITY_ATTRIBUTES {
         SECURITY_ATTRIBUTES {
-            nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,
+            nLength: size::<SECURITY_ATTRIBUTES>(),
             lpSecurityDescriptor: self.0,
             bInheritHandle: 0,
         }

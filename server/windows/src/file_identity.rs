@@ -9,7 +9,7 @@ use windows_sys::Win32::Storage::FileSystem::{
     GetFileInformationByHandleEx,
 };
 
-use crate::checked;
+use crate::{checked, size};
 
 /// Which file an open one is. Two open files with the same are one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl FileIdentity {
 /// When the system does not say.
 pub fn names(file: &File) -> io::Result<u64> {
     let mut found = FILE_STANDARD_INFO::default();
-    let bytes = size_of::<FILE_STANDARD_INFO>() as u32;
+    let bytes = size::<FILE_STANDARD_INFO>();
     // SAFETY: the handle is open, and there is room for as many bytes as claimed.
     checked(unsafe {
         GetFileInformationByHandleEx(

@@ -16,7 +16,7 @@ use windows_sys::Win32::System::JobObjects::{
 };
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
-use crate::checked;
+use crate::{checked, size};
 
 struct Job(OwnedHandle);
 
@@ -29,7 +29,7 @@ impl Job {
         }
         // SAFETY: the call before opened it, and nobody else closes it.
         let job = Self(unsafe { OwnedHandle::from_raw_handle(job) });
-        let bytes = size_of::<JOBOBJECT_EXTENDED_LIMIT_INFORMATION>() as u32;
+        let bytes = size::<JOBOBJECT_EXTENDED_LIMIT_INFORMATION>();
         // SAFETY: the limits have the form and the size that are named.
         checked(unsafe {
             SetInformationJobObject(
@@ -93,8 +93,10 @@ impl ProcessLimits {
     /// # Errors
     /// When the system refuses that.
     pub fn set(self) -> io::Result<()> {
-        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-        limits.ProcessMemoryLimit = usize::try_from(self.memory_bytes).unwrap_or(usize::MAX);
+        let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+            ProcessMemoryLimit: usize::try_from(self.memory_bytes).unwrap_or(usize::MAX),
+            ..JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default()
+        };
         let basic = &mut limits.BasicLimitInformation;
         // In units of 100 ns.
         basic.PerProcessUserTimeLimit =

@@ -31,6 +31,11 @@ pub use usage::Usage;
 
 use std::io;
 
+/// The size of a structure, as functions of Windows take it.
+fn size<T>() -> u32 {
+    u32::try_from(size_of::<T>()).unwrap_or(u32::MAX)
+}
+
 /// The error of the call before, unless it succeeded.
 fn checked(succeeded: i32) -> io::Result<()> {
     if succeeded == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }

@@ -5,7 +5,7 @@ use std::os::windows::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Longer paths need a prefix that turns the limit off. That of directories is 12 less than that of
-/// files (CreateDirectoryW, learn.microsoft.com).
+/// files (`CreateDirectoryW`, learn.microsoft.com).
 const CHARS_MAX: usize = 260 - 12;
 const NO_LIMIT: &str = r"\\?\";
 

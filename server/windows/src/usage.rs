@@ -6,7 +6,7 @@ use windows_sys::Win32::Foundation::FILETIME;
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessTimes};
 
-use crate::checked;
+use crate::{checked, size};
 
 /// What this process uses of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +24,7 @@ impl Usage {
     /// When the system does not say.
     pub fn measure() -> io::Result<Self> {
         let mut memory = PROCESS_MEMORY_COUNTERS::default();
-        let bytes = size_of::<PROCESS_MEMORY_COUNTERS>() as u32;
+        let bytes = size::<PROCESS_MEMORY_COUNTERS>();
         let mut times = [FILETIME::default(); 4];
         let [began, ended, system, user] = &mut times;
         // SAFETY: the handle is a constant, and the pointers are to local variables of these sizes.

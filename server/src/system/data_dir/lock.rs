@@ -6,7 +6,7 @@ use std::path::Path;
 use super::DataDirError;
 use crate::system::private_file;
 
-/// `FILE_SHARE_READ` and `FILE_SHARE_WRITE` (CreateFileW, learn.microsoft.com).
+/// `FILE_SHARE_READ` and `FILE_SHARE_WRITE` (`CreateFileW`, learn.microsoft.com).
 #[cfg(windows)]
 const SHARE_ALL_BUT_DELETING: u32 = 1 | 2;
 
