@@ -59,8 +59,8 @@ impl Account {
         let mut words = vec![0_u32; bytes.div_ceil(size_of::<u32>())];
         // SAFETY: the room is new, and has at least as many bytes.
         unsafe {
-            std::ptr::copy_nonoverlapping(sid.cast::<u8>(), words.as_mut_ptr().cast(), bytes)
-        };
+            std::ptr::copy_nonoverlapping(sid.cast::<u8>(), words.as_mut_ptr().cast(), bytes);
+        }
         Self { words }
     }
 
