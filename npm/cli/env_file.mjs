@@ -2,7 +2,7 @@
 
 /** The last assignment of a variable in a file's text, or undefined. */
 function assignment(text, name) {
-  const lines = new RegExp(`^([ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*)(.*?)([ \\t]*\\r?)$`, 'gm')
+  const lines = new RegExp(`^(\\uFEFF?[ \\t]*(?:export[ \\t]+)?${name}[ \\t]*=[ \\t]*)(.*?)([ \\t]*\\r?)$`, 'gm')
   return [...text.matchAll(lines)].at(-1)
 }
 

@@ -1,8 +1,9 @@
 // The environment files of a project, the most specific first.
-import { existsSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { valueIn, withVariable } from './env_file.mjs'
 import { ENV_FILES } from './frameworks.mjs'
+import { Problem } from './problem.mjs'
 
 /** Where a variable that is in no file yet is written. Most templates keep this file out of Git. */
 const OWN_FILE = '.env.local'
@@ -18,7 +19,7 @@ export class EnvironmentFiles {
     this.#folder = folder
     for (const name of ENV_FILES) {
       const path = join(folder, name)
-      if (existsSync(path)) this.#texts.set(name, readFileSync(path, 'utf8'))
+      if (existsSync(path)) this.#texts.set(name, readText(path))
     }
   }
 
@@ -46,6 +47,18 @@ export class EnvironmentFiles {
   }
 }
 
+/** What Windows says when a file cannot be replaced, because another program has it open. */
+const IN_USE = ['EPERM', 'EACCES', 'EBUSY']
+
+/** A file's text. It must be in UTF-8, as all that reads these files takes it to be. */
+export function readText(path) {
+  const bytes = readFileSync(path)
+  // What `echo A=1 > .env` writes in an older PowerShell.
+  if (bytes.includes(0))
+    throw new Problem(`failed to read ${path}: it is in UTF-16, or no text. Save it as UTF-8 first`)
+  return bytes.toString('utf8')
+}
+
 /** Replaces a file's text. A program that reads it meanwhile finds the old or the new text. */
 export function replaceFile(path, text) {
   if (!existsSync(path)) return writeFileSync(path, text)
@@ -53,5 +66,11 @@ export function replaceFile(path, text) {
   const real = realpathSync(path)
   const beside = `${real}.lamplight-${process.pid}`
   writeFileSync(beside, text, { mode: statSync(real).mode })
-  renameSync(beside, real)
+  try {
+    renameSync(beside, real)
+  } catch (error) {
+    rmSync(beside, { force: true })
+    if (process.platform !== 'win32' || !IN_USE.includes(error.code)) throw error
+    writeFileSync(real, text)
+  }
 }

@@ -1,8 +1,8 @@
 // Keeps the server's data out of Git: `npx lamplight-server` in the same folder creates it there,
 // with events and the hashes of tokens.
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { replaceFile } from './environment_files.mjs'
+import { readText, replaceFile } from './environment_files.mjs'
 
 const DATA = 'lamplight-data/'
 
@@ -18,7 +18,7 @@ export function withData(text) {
 export function ignoreData(folder) {
   const path = join(folder, '.gitignore')
   if (!existsSync(path) && !isInRepository(folder)) return false
-  const before = existsSync(path) ? readFileSync(path, 'utf8') : ''
+  const before = existsSync(path) ? readText(path) : ''
   const after = withData(before)
   if (after === before) return false
   replaceFile(path, after)

@@ -47,9 +47,15 @@ export async function init(options, folder, env) {
   said.push(
     `${step}. ${restart} your page. Then look for the event, with the server's admin token:`,
     '',
-    `   curl -H "authorization: Bearer $LAMPLIGHT_ADMIN_TOKEN" "${server.url}/api/events?limit=5"`,
+    `   ${lookCommand(server.url)}`,
   )
   return said.join('\n')
+}
+
+/** The command that shows events. In PowerShell, `curl` may be another command. */
+export function lookCommand(url, platform = process.platform) {
+  const [curl, variable] = platform === 'win32' ? ['curl.exe', '$env:'] : ['curl', '$']
+  return `${curl} -H "authorization: Bearer ${variable}LAMPLIGHT_ADMIN_TOKEN" "${url}/api/events?limit=5"`
 }
 
 /** What to say about a value that was given but not written. */

@@ -66,3 +66,10 @@ test('a dollar sign is escaped, because Vite and Next.js replace names after it'
 function pick(list) {
   return list[Math.floor(Math.random() * list.length)]
 }
+
+test('a file with a byte order mark is read from its first line on', () => {
+  const text = '\uFEFFVITE_LAMPLIGHT_KEY=mine\r\n'
+  assert.equal(valueIn(text, 'VITE_LAMPLIGHT_KEY'), 'mine')
+  assert.equal(add(text), text)
+  assert.equal(add('\uFEFFVITE_LAMPLIGHT_KEY=\r\nA=1\r\n'), '\uFEFFVITE_LAMPLIGHT_KEY=wk_1\r\nA=1\r\n')
+})

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { readText } from '../cli/environment_files.mjs'
+import { lookCommand } from '../cli/init.mjs'
 
 const BIN = fileURLToPath(new URL('../cli/lamplight.mjs', import.meta.url))
 const TOKEN = 'at_right'
@@ -128,6 +130,30 @@ test('the data of a local server is kept out of Git', async () => {
   assert.equal(created['.gitignore'], 'lamplight-data/\n')
   const { files: none } = await init({ files: uses('vite') })
   assert.equal(none['.gitignore'], undefined)
+})
+
+test('files with the line ends of Windows keep them', async () => {
+  const more = { '.env.local': 'A=1\r\n', '.gitignore': 'dist\r\n' }
+  const { files } = await init({ files: uses('vite', more) })
+  assert.match(files['.env.local'], /^A=1\r\n#.*\r\nVITE_LAMPLIGHT_URL=.*\r\nVITE_LAMPLIGHT_KEY=wk_created\r\n$/)
+  assert.equal(files['.gitignore'], 'dist\r\nlamplight-data/\r\n')
+})
+
+test('a file in UTF-16, as an older PowerShell writes it, is named and left as it is', async () => {
+  for (const name of ['.env.local', '.gitignore']) {
+    const folder = mkdtempSync(join(tmpdir(), 'lamplight-init-'))
+    const bytes = Buffer.from('\uFEFFA=1\r\n', 'utf16le')
+    writeFileSync(join(folder, name), bytes)
+    assert.throws(() => readText(join(folder, name)), /in UTF-16, or no text. Save it as UTF-8 first/)
+    assert.deepEqual(readFileSync(join(folder, name)), bytes)
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the command to look for events is one of the shell of the system', () => {
+  const look = (platform) => lookCommand('http://127.0.0.1:8787', platform)
+  assert.match(look('linux'), /^curl -H "authorization: Bearer \$LAMPLIGHT_ADMIN_TOKEN" "http:/)
+  assert.match(look('win32'), /^curl\.exe -H "authorization: Bearer \$env:LAMPLIGHT_ADMIN_TOKEN" "http:/)
 })
 
 test('a key of the server is used again, if every page may use it', async () => {

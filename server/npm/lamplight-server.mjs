@@ -4,13 +4,18 @@
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
-import { BINARY, PLATFORMS, packageName } from './platforms.mjs'
+import { binaryIn, PLATFORMS, packageName } from './platforms.mjs'
 
 /**
  * Signals that ask a program to end or to do something, which the server gets instead of this
  * process. SIGKILL and SIGSTOP cannot be passed on.
  */
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGBREAK']
+/**
+ * On Windows, Ctrl-C, Ctrl-Break and the end of the console reach the server by themselves. This
+ * process must only outlive it, and must not pass them on: `kill` would end the server at once.
+ */
+const IS_SHARED = process.platform === 'win32'
 /** How often to look whether the shell of npx is still there. */
 const PARENT_EVERY_MS = 500
 
@@ -26,7 +31,7 @@ function find() {
     }
   }
   try {
-    return { path: createRequire(import.meta.url).resolve(`${name}/${BINARY}`) }
+    return { path: createRequire(import.meta.url).resolve(`${name}/${binaryIn(here)}`) }
   } catch {
     return {
       problem: `the package ${name} is not installed. It contains the server for this system. npm leaves it out with --omit=optional or --no-optional, and if node_modules or package-lock.json come from another system. Run this:
@@ -50,12 +55,12 @@ const isServe = given.length === 0 || (/^-/.test(given[0]) && !/^(-h|--help|-V|-
 const server = spawn(found.path, isServe ? ['serve', ...given] : given, { stdio: 'inherit' })
 for (const signal of PASSED_ON) {
   // Systems do not have all of these.
-  if (signal in constants.signals) process.on(signal, () => server.kill(signal))
+  if (signal in constants.signals) process.on(signal, () => IS_SHARED || server.kill(signal))
 }
 // When npx is asked to end, it ends the shell between itself and this process, and nothing else.
 const parent = process.ppid
 if (process.env['npm_command'] === 'exec')
-  setInterval(() => process.ppid !== parent && server.kill('SIGTERM'), PARENT_EVERY_MS).unref()
+  setInterval(() => isOrphan() && server.kill('SIGTERM'), PARENT_EVERY_MS).unref()
 server.on('error', (error) => {
   process.stderr.write(`error: failed to start ${found.path}: ${error.message}\n`)
   process.exit(1)
@@ -68,3 +73,13 @@ server.on('exit', (code, signal) => {
   // The signal ends this process in a moment, unless the system ignores it.
   setTimeout(() => process.exit(128 + constants.signals[signal]), 1_000)
 })
+
+/** Whether the process that started this one has ended. On Windows, only its number stays. */
+function isOrphan() {
+  if (process.ppid !== parent) return true
+  try {
+    return !process.kill(parent, 0)
+  } catch {
+    return true
+  }
+}

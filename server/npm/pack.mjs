@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { BINARY, PLATFORMS, packageName } from './platforms.mjs'
+import { binaryIn, PLATFORMS, packageName } from './platforms.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '../..')
@@ -60,7 +60,7 @@ for (const given of positionals) {
     throw new Error(`invalid argument ${given}: give <system>=<binary>, with one of the systems ${known}`)
   }
   if (!existsSync(binary)) throw new Error(`failed to find the binary ${binary} for ${system}: build it first`)
-  pack(() => platformManifest(platform), [[binary, BINARY]])
+  pack(() => platformManifest(platform), [[binary, binaryIn(platform)]], binaryIn(platform))
 }
 
 /** The manifest of the package that people install. */
@@ -90,8 +90,11 @@ function platformManifest({ os, cpu }) {
   }
 }
 
-/** Packs a package with the files `[source, path in the package]`, and prints the path. */
-function pack(manifest, files) {
+/**
+ * Packs a package with the files `[source, path in the package]`, and prints the path. The one that
+ * is a program can be run.
+ */
+function pack(manifest, files, program) {
   const folder = mkdtempSync(join(tmpdir(), 'lamplight-pack-'))
   try {
     const all = [...files, ...LICENCES.map((name) => [join(root, name), name])]
@@ -100,16 +103,18 @@ function pack(manifest, files) {
       copyFileSync(source, join(folder, path))
     }
     // An archive that the binary came in may have dropped its mode.
-    if (existsSync(join(folder, BINARY))) chmodSync(join(folder, BINARY), 0o755)
+    if (program) chmodSync(join(folder, program), 0o755)
     const listed = all.map(([, path]) => path)
     writeFileSync(join(folder, 'package.json'), `${JSON.stringify({ ...manifest(), files: listed }, null, 2)}\n`)
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-    const printed = execFileSync(npm, ['pack', '--json', '--pack-destination', into], {
+    // On Windows, npm is a script of the shell. So that no path needs quotes there, none is given.
+    const printed = execFileSync('npm', ['pack', '--json'], {
       cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
+      shell: process.platform === 'win32',
     })
     const [packed] = JSON.parse(printed)
+    copyFileSync(join(folder, packed.filename), join(into, packed.filename))
     console.log(join(into, packed.filename))
   } finally {
     rmSync(folder, { recursive: true, force: true })

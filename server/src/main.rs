@@ -27,7 +27,7 @@ use lamplight_server::config::{LogFormat, LogSettings, unknown_variables};
 use lamplight_server::store::sqlite::sql_worker;
 use lamplight_server::system::clock::{Clock as _, SystemClock};
 use lamplight_server::system::{logging, private_file};
-use lamplight_server::terminal::{Output, is_closed_pipe};
+use lamplight_server::terminal::{Output, console, is_closed_pipe};
 
 /// The allocator of musl serializes threads.
 #[cfg(target_env = "musl")]
@@ -36,6 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     private_file::make_process_private();
+    console::show_styles();
     let command = match Command::load() {
         Ok(command) => command,
         Err(error) => return fail("", &error),

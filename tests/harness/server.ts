@@ -91,9 +91,11 @@ interface Running {
   log: () => string
 }
 
+const BUILT = process.platform === 'win32' ? 'lamplight.exe' : 'lamplight'
+
 /** The path of the server: `LAMPLIGHT_BIN`, or the release build. */
 export function binary(): string {
-  const path = process.env['LAMPLIGHT_BIN'] ?? fileURLToPath(new URL('../../target/release/lamplight', import.meta.url))
+  const path = process.env['LAMPLIGHT_BIN'] ?? fileURLToPath(new URL(`../../target/release/${BUILT}`, import.meta.url))
   if (!existsSync(path))
     throw new Error(`failed to find the server at ${path}: build it with cargo build --release, or set LAMPLIGHT_BIN`)
   return path

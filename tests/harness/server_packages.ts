@@ -20,10 +20,20 @@ export interface ServerPackages {
   platform: string
 }
 
+/** Packs the package of a system with this program, and returns its path. */
+export function packPlatform(into: string, system: string, program: string): string {
+  return pack(['--into', into, `${system}=${program}`])[0] ?? ''
+}
+
+function pack(args: string[]): string[] {
+  return execFileSync(process.execPath, [PACK, ...args], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+}
+
 /** Packs both into the folder, and returns the paths. */
 export function packServer(into: string): ServerPackages {
-  const args = [PACK, '--into', into, '--launcher', `${SYSTEM}=${binary()}`]
-  const printed = execFileSync(process.execPath, args, { encoding: 'utf8' }).trim().split('\n')
+  const printed = pack(['--into', into, '--launcher', `${SYSTEM}=${binary()}`])
   const [launcher = '', platform = ''] = printed
   const [, version = ''] = /^version = "(.+)"$/m.exec(readFileSync(CARGO, 'utf8')) ?? []
   if (basename(launcher) !== `lamplight-server-${version}.tgz`)

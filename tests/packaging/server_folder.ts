@@ -52,13 +52,14 @@ export class ServerFolder {
 
   /** Runs the command to its end. */
   run(args: string[], environment: Record<string, string> = {}): Promise<Ended> {
-    return ended(this.#start(this.#launcher, args, environment))
+    const [program, first] = this.#launcher
+    return ended(this.#start(program, [...first, ...args], environment))
   }
 
   /** Starts the installed command, or npx, and waits until the server listens on a free port. */
   async start(args: string[], environment: Record<string, string> = {}, by?: 'npx'): Promise<Started> {
     const env = { LAMPLIGHT_LISTEN: '127.0.0.1:0', ...environment }
-    const [program, first] = by ? [by, ['--no-install', 'lamplight-server']] : [this.#launcher, []]
+    const [program, first] = by ? [by, ['--no-install', 'lamplight-server']] : this.#launcher
     const child = this.#start(program, [...first, ...args], env)
     const end = ended(child)
     let printed = ''
@@ -84,8 +85,13 @@ export class ServerFolder {
     for (const child of this.#started) await end(child, 'SIGTERM')
   }
 
-  get #launcher(): string {
-    return join(this.folder, 'node_modules/.bin/lamplight-server')
+  /**
+   * The installed command and its first arguments. On Windows it is a script of the shell, which
+   * runs the same program.
+   */
+  get #launcher(): [string, string[]] {
+    if (process.platform !== 'win32') return [join(this.folder, 'node_modules/.bin/lamplight-server'), []]
+    return [process.execPath, [join(this.folder, 'node_modules/lamplight-server/lamplight-server.mjs')]]
   }
 
   #start(program: string, args: string[], environment: Record<string, string>): ChildProcess {
@@ -116,7 +122,9 @@ export function run(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { ...withoutSettings(), ...environment }
-    const child = execFile(program, args, { cwd, env, timeout, encoding: 'utf8' }, (error, stdout, stderr) => {
+    // On Windows, npm is a script of the shell.
+    const shell = program.endsWith('.cmd')
+    const child = execFile(program, args, { cwd, env, timeout, encoding: 'utf8', shell }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${program} ${args.join(' ')} failed: ${error.message}\n${stdout}${stderr}`))
       else resolve(stdout)
     })

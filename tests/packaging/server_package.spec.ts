@@ -1,12 +1,13 @@
 // The server, installed from npm packages without a registry.
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Api } from '../harness/api.ts'
 import { ADMIN_TOKEN, WRITE_KEY } from '../harness/server.ts'
-import { packServer, type ServerPackages, SYSTEM } from '../harness/server_packages.ts'
+import { packPlatform, packServer, type ServerPackages, SYSTEM } from '../harness/server_packages.ts'
 import { run, ServerFolder } from './server_folder.ts'
 import { expect, test as packaging } from './test.ts'
 
@@ -49,15 +50,20 @@ function newData(folder: ServerFolder): string {
   return join(folder.folder, `data-${Math.random().toString(36).slice(2)}`)
 }
 
-test('npx lamplight-server starts the server, and SIGTERM stops it properly', async ({ installed }) => {
-  const started = await installed.start([], {}, 'npx')
-  expect(started.printed()).toContain('New keys.')
-  expect(existsSync(join(installed.folder, 'lamplight-data/store.db'))).toBe(true)
-  started.process.kill('SIGTERM')
-  // Until everything that npx started has closed its output.
-  expect((await started.ended).printed).toContain('shut down')
-  await expect(fetch(started.url)).rejects.toThrow()
-})
+/** Windows has no signals: there, ending a process from outside never asks it. */
+const HAS_SIGNALS = process.platform !== 'win32'
+
+if (HAS_SIGNALS) {
+  test('npx lamplight-server starts the server, and SIGTERM stops it properly', async ({ installed }) => {
+    const started = await installed.start([], {}, 'npx')
+    expect(started.printed()).toContain('New keys.')
+    expect(existsSync(join(installed.folder, 'lamplight-data/store.db'))).toBe(true)
+    started.process.kill('SIGTERM')
+    // Until everything that npx started has closed its output.
+    expect((await started.ended).printed).toContain('shut down')
+    await expect(fetch(started.url)).rejects.toThrow()
+  })
+}
 
 test('options without a command are those of serve', async ({ installed }) => {
   const data = newData(installed)
@@ -66,30 +72,35 @@ test('options without a command are those of serve', async ({ installed }) => {
   expect(await installed.run(['--help'])).toMatchObject({ code: 0, printed: expect.stringContaining('Run a server:') })
 })
 
-test('a stopped server ends its launcher with its own exit code', async ({ installed }) => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const started = await installed.start(['serve', '--data', newData(installed)])
-    started.process.kill(signal)
-    expect(await started.ended).toMatchObject({ code: 0, signal: null })
-    expect((await started.ended).printed).toContain('shut down')
-  }
-})
+if (HAS_SIGNALS) {
+  test('a stopped server ends its launcher with its own exit code', async ({ installed }) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const started = await installed.start(['serve', '--data', newData(installed)])
+      started.process.kill(signal)
+      expect(await started.ended).toMatchObject({ code: 0, signal: null })
+      expect((await started.ended).printed).toContain('shut down')
+    }
+  })
+}
 
-test('a killed server ends its launcher with the same signal', async ({ installed }) => {
-  const started = await installed.start(['serve', '--data', newData(installed)])
-  const [child] = (await run('pgrep', ['-P', String(started.process.pid)], installed.folder)).trim().split('\n')
-  process.kill(Number(child), 'SIGKILL')
-  expect(await started.ended).toMatchObject({ code: null, signal: 'SIGKILL' })
-})
+if (HAS_SIGNALS) {
+  test('a killed server ends its launcher with the same signal', async ({ installed }) => {
+    const started = await installed.start(['serve', '--data', newData(installed)])
+    const [child] = (await run('pgrep', ['-P', String(started.process.pid)], installed.folder)).trim().split('\n')
+    process.kill(Number(child), 'SIGKILL')
+    expect(await started.ended).toMatchObject({ code: null, signal: 'SIGKILL' })
+  })
+}
 
 test('arguments, output and exit codes are those of the server', async ({ installed, packages }) => {
   expect(await installed.run(['--version'])).toMatchObject({ code: 0, printed: `lamplight ${packages.version}\n` })
   const wrong = await installed.run(['serve', '--nonsense'])
   expect(wrong).toMatchObject({ code: 2 })
   expect(wrong.printed).toContain("unexpected argument '--nonsense'")
-  const failed = await installed.run(['serve', '--data', '/dev/null/no folder'])
+  const noFolder = join(installed.folder, 'package.json', 'no folder')
+  const failed = await installed.run(['serve', '--data', noFolder])
   expect(failed).toMatchObject({ code: 1 })
-  expect(failed.printed).toContain('/dev/null/no folder')
+  expect(failed.printed).toContain(noFolder)
 })
 
 test('without the package of this system, the launcher says what to do', async ({ installed }) => {
@@ -119,7 +130,7 @@ test('the packages run no scripts, and npm selects one by system', async ({ pack
     const folder = join(workFolder, `${basename(file)}-files`)
     await mkdir(folder)
     await run('tar', ['-xzf', file, '-C', folder], workFolder)
-    const text = await run('cat', [join(folder, 'package/package.json')], workFolder)
+    const text = await readFile(join(folder, 'package/package.json'), 'utf8')
     const manifest = JSON.parse(text) as Record<string, unknown>
     expect(manifest).toMatchObject({ version: packages.version, license: 'MIT OR Apache-2.0' })
     expect(manifest['scripts']).toBeUndefined()
@@ -133,6 +144,47 @@ test('the packages run no scripts, and npm selects one by system', async ({ pack
     expect(new Set(Object.values(optional))).toEqual(new Set([packages.version]))
   }
 })
+
+test('the package for Windows has the program under its name there', async ({ packages, workFolder }) => {
+  const folder = join(workFolder, 'win32')
+  await mkdir(folder)
+  const program = join(folder, 'built.exe')
+  await writeFile(program, 'MZ')
+  const file = packPlatform(folder, 'win32-x64', program)
+  expect(basename(file)).toBe(`lamplight-server-win32-x64-${packages.version}.tgz`)
+  await run('tar', ['-xzf', file, '-C', folder], workFolder)
+  const manifest = JSON.parse(await readFile(join(folder, 'package/package.json'), 'utf8')) as Record<string, unknown>
+  expect(manifest).toMatchObject({ name: '@lamplight/server-win32-x64', os: ['win32'], cpu: ['x64'] })
+  expect(await readFile(join(folder, 'package/bin/lamplight.exe'), 'utf8')).toBe('MZ')
+  expect(await readdir(join(folder, 'package/bin'))).toEqual(['lamplight.exe'])
+})
+
+// The other systems pretend to be it: only there is a script a program.
+if (HAS_SIGNALS) {
+  test('on Windows, the launcher starts the program there and passes on no signal', async ({
+    packages,
+    workFolder,
+  }) => {
+    const folder = join(workFolder, 'launcher')
+    await mkdir(folder)
+    await run('tar', ['-xzf', packages.launcher, '-C', folder], workFolder)
+    const program = join(folder, 'package/node_modules/@lamplight/server-win32-x64/bin/lamplight.exe')
+    await mkdir(dirname(program), { recursive: true })
+    // It ends by itself a second after a Ctrl-C that reached only the launcher.
+    await writeFile(program, '#!/bin/sh\necho "runs $*"\nsleep 2\necho done\nexit 7\n', { mode: 0o755 })
+    const windows =
+      "data:text/javascript,Object.defineProperties(process,{platform:{value:'win32'},arch:{value:'x64'}})"
+    const launcher = join(folder, 'package/lamplight-server.mjs')
+    const child = spawn(process.execPath, [`--import=${windows}`, launcher, '--version'])
+    let printed = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk.toString()
+      if (printed.endsWith('runs --version\n')) for (const signal of ['SIGINT', 'SIGHUP'] as const) child.kill(signal)
+    })
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect({ code, printed }).toEqual({ code: 7, printed: 'runs --version\ndone\n' })
+  })
+}
 
 test('the data of an earlier version is opened, and new events are added to it', async ({ installed }) => {
   const data = newData(installed)

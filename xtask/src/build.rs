@@ -30,7 +30,8 @@ pub(crate) fn for_target(workspace: &Workspace, target: &str) -> Result<PathBuf>
     let toolchain = package(workspace)?;
     demo_page(workspace, &toolchain)?;
     server(workspace, Some(target))?;
-    Ok(workspace.target().join(target).join("release/lamplight"))
+    let program = if target.contains("windows") { "lamplight.exe" } else { "lamplight" };
+    Ok(workspace.target().join(target).join("release").join(program))
 }
 
 /// Builds the npm package; returns what it was built with.

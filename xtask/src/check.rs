@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{dependencies, node, rust_target};
+use crate::{dependencies, node, rust_target, windows};
 
 /// Checks formatting, lints, documentation, dependencies, types and the repository's own rules.
 /// Every check runs, whichever of them fail.
@@ -13,6 +13,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     node::ensure(workspace)?;
     let mut report = Report::default();
     rust(workspace, &mut report);
+    report.run("lints for Windows", || windows::lint(workspace));
     report.run("dependencies", || dependencies::check(workspace));
     npm(workspace, &mut report);
     report.finish("checks")

@@ -31,6 +31,7 @@ mod test;
 mod toolchain;
 mod torture;
 mod wasm;
+mod windows;
 mod workspace;
 
 use workspace::Workspace;

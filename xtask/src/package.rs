@@ -55,6 +55,8 @@ fn system(target: &str) -> Result<String> {
     match (os, cpu) {
         (Some("linux"), Some(cpu)) => Ok(format!("linux-{cpu}")),
         (Some("darwin"), Some(cpu)) => Ok(format!("darwin-{cpu}")),
+        // Windows on ARM runs it, too.
+        (Some("windows"), Some("x64")) => Ok("win32-x64".to_owned()),
         _ => bail!(
             "there is no npm package for the target `{target}`: server/npm/platforms.mjs lists the \
              systems that have one"
@@ -73,10 +75,12 @@ mod tests {
             ("aarch64-unknown-linux-gnu", "linux-arm64"),
             ("aarch64-apple-darwin", "darwin-arm64"),
             ("x86_64-apple-darwin", "darwin-x64"),
+            ("x86_64-pc-windows-msvc", "win32-x64"),
+            ("x86_64-pc-windows-gnu", "win32-x64"),
         ] {
             assert_eq!(system(target).unwrap(), name);
         }
-        for other in ["riscv64gc-unknown-linux-musl", "x86_64-pc-windows-msvc", ""] {
+        for other in ["riscv64gc-unknown-linux-musl", "aarch64-pc-windows-msvc", ""] {
             let error = system(other).unwrap_err().to_string();
             assert!(error.contains("platforms.mjs"), "{error}");
         }

@@ -5,7 +5,10 @@
 //! real ones.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
+#[cfg(unix)]
+use std::ffi::OsStr;
+use std::ffi::{CStr, c_char, c_int, c_void};
+#[cfg(unix)]
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -89,7 +92,20 @@ unsafe fn path_of(name: *const c_char) -> Option<PathBuf> {
     }
     // SAFETY: the caller's promise.
     let name = unsafe { CStr::from_ptr(name) };
-    Some(Path::new(OsStr::from_bytes(name.to_bytes())).to_owned())
+    Some(real_path(name.to_bytes()))
+}
+
+#[cfg(unix)]
+fn real_path(name: &[u8]) -> PathBuf {
+    Path::new(OsStr::from_bytes(name)).to_owned()
+}
+
+/// In the form that `canonicalize` gives the folder.
+#[cfg(windows)]
+fn real_path(name: &[u8]) -> PathBuf {
+    let path = Path::new(str::from_utf8(name).unwrap_or_default());
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    folder.zip(path.file_name()).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
 }
 
 fn disk_of(path: &Path) -> Option<Disk> {

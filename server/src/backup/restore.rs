@@ -12,6 +12,7 @@ use super::{BackedUpFile, Manifest, ManifestError, Progress};
 use crate::counted::counted;
 use crate::system::data_dir::{self, DataDir, DataDirError, RESTORING};
 use crate::system::private_file;
+use crate::system::real_path::real_path;
 use crate::system::throttle::Throttle;
 
 /// A backup cannot be restored.
@@ -190,7 +191,8 @@ pub fn differences(from: &Path, manifest: &Manifest, progress: &mut dyn Progress
 }
 
 /// Moves a data directory that no server uses to a name beside it. The lock on it is held until
-/// then.
+/// then. Windows moves no directory in which a file is open, so there the lock is given back
+/// before, and a server that starts in between makes the move fail.
 fn move_aside(data: &Path, now_ms: i64) -> Result<Option<PathBuf>, RestoreError> {
     let write = |source| RestoreError::Write { path: data.to_owned(), source };
     // What an interrupted restore left is removed instead.
@@ -199,13 +201,13 @@ fn move_aside(data: &Path, now_ms: i64) -> Result<Option<PathBuf>, RestoreError>
         return Ok(None);
     }
     let lock = DataDir::open_for_restore(data)?;
-    let path = data.canonicalize().map_err(write)?;
+    let path = real_path(data).map_err(write)?;
     let time = jiff::Timestamp::from_millisecond(now_ms).unwrap_or_default();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!("-before-restore-{}", time.strftime("%Y%m%dT%H%M%SZ")));
     let aside = path.with_file_name(name);
+    let _held = Some(lock).filter(|_| cfg!(unix));
     std::fs::rename(&path, &aside)
         .map_err(|source| RestoreError::Write { path: aside.clone(), source })?;
-    drop(lock);
     Ok(Some(aside))
 }

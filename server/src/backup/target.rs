@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::checksum::sync_folder;
 use super::{BackupError, MANIFEST, Manifest};
 use crate::system::private_file;
+use crate::system::real_path::real_path;
 
 /// How the names of backups begin. The time follows, so that names are in the order of time.
 const PREFIX: &str = "lamplight-";
@@ -30,10 +31,10 @@ impl Target {
         let failed = |source| BackupError::Target { path: to.to_owned(), source };
         refuse_data(data, to)?;
         private_file::create_dir_all(to).map_err(failed)?;
-        let path = to.canonicalize().map_err(failed)?;
+        let path = real_path(to).map_err(failed)?;
         let mut options = File::options();
-        options.create(true).truncate(false).write(true);
-        let lock = private_file::open(&mut options, &path.join(LOCK)).map_err(failed)?;
+        options.write(true);
+        let lock = private_file::open_or_create(&mut options, &path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -309,11 +309,38 @@ pub fn stop_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// Ends when the process is asked to stop, by Ctrl-C.
-#[cfg(not(unix))]
-pub async fn stop_signal() {
-    if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!(%error, "failed to listen for Ctrl-C");
-        std::future::pending::<()>().await;
+/// Ends when the process is asked to stop: by Ctrl-C, Ctrl-Break, or the end of its console or of
+/// the system. Windows ends the process a few seconds after the last two, whatever it does then.
+///
+/// It listens from the moment of the call, not of the first poll, so that what arrives during the
+/// start also ends the server properly.
+#[cfg(windows)]
+pub fn stop_signal() -> impl Future<Output = ()> {
+    use tokio::signal::windows;
+
+    macro_rules! listen {
+        ($event:ident) => {{
+            let registered = windows::$event();
+            async move {
+                match registered {
+                    Ok(mut event) => drop(event.recv().await),
+                    Err(error) => {
+                        let event = stringify!($event);
+                        tracing::warn!(%error, event, "failed to listen for an event of the console");
+                        std::future::pending::<()>().await;
+                    }
+                }
+            }
+        }};
+    }
+    let (interrupt, pause) = (listen!(ctrl_c), listen!(ctrl_break));
+    let (close, shut_down) = (listen!(ctrl_close), listen!(ctrl_shutdown));
+    async {
+        tokio::select! {
+            () = interrupt => {}
+            () = pause => {}
+            () = close => {}
+            () = shut_down => {}
+        }
     }
 }

@@ -83,8 +83,8 @@ pub fn welcome(
     }
     if let Some(key) = &keys.write_key {
         writeln!(out, "  Send an event:\n")?;
-        writeln!(out, "    curl '{url}/v1/events?key={key}' \\")?;
-        writeln!(out, "      -H 'Content-Type: application/json' -d '[{{\"name\":\"hello\"}}]'\n")?;
+        let [first, second] = send_command(&url, key);
+        writeln!(out, "    {first}\n      {second}\n")?;
         writeln!(out, "  From a web page (npm install lamplight):\n")?;
         writeln!(out, "    import {{ init }} from 'lamplight'")?;
         writeln!(out, "    const lamplight = init({{ url: '{url}', key: '{key}' }})")?;
@@ -104,7 +104,7 @@ pub fn welcome(
     writeln!(out, "  Read the events that arrived:\n")?;
     let admin = keys.made.iter().find(|(kind, _)| *kind == KeyKind::Admin);
     let token = admin.map_or("<admin token>", |(_, text)| text);
-    writeln!(out, "    curl {url}/api/events -H 'Authorization: Bearer {token}'\n")?;
+    writeln!(out, "    {}\n", read_command(&url, token))?;
     let note = if has_demo { ", apart from that of `lamplight serve`" } else { "" };
     writeln!(out, "  Data is in {}{note}. Stop with Ctrl-C.", data.display())?;
     out.flush()
@@ -113,6 +113,31 @@ pub fn welcome(
 /// Whether the program has what browsers load: the script, and the page of the demo if it is shown.
 fn has_browser_files(has_demo: bool) -> bool {
     script::is_built() && (!has_demo || page::is_built())
+}
+
+/// The command that sends an event, on two lines, for a shell of Unix.
+#[cfg(unix)]
+fn send_command(url: &str, key: &str) -> [String; 2] {
+    let first = format!("curl '{url}/v1/events?key={key}' \\");
+    [first, r#"-H 'Content-Type: application/json' -d '[{"name":"hello"}]'"#.to_owned()]
+}
+
+/// The command that sends an event, on two lines, for every PowerShell: they differ in what quotes
+/// within arguments of programs become.
+#[cfg(windows)]
+fn send_command(url: &str, key: &str) -> [String; 2] {
+    let first = format!("Invoke-RestMethod -Method Post '{url}/v1/events?key={key}' `");
+    [first, r#"-ContentType 'application/json' -Body '[{"name":"hello"}]'"#.to_owned()]
+}
+
+#[cfg(unix)]
+fn read_command(url: &str, token: &str) -> String {
+    format!("curl {url}/api/events -H 'Authorization: Bearer {token}'")
+}
+
+#[cfg(windows)]
+fn read_command(url: &str, token: &str) -> String {
+    format!("Invoke-RestMethod {url}/api/events -Headers @{{ Authorization = 'Bearer {token}' }}")
 }
 
 fn name(kind: KeyKind) -> &'static str {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use http::HeaderValue;
 
 use super::ClientError;
-use crate::system::secret::Secret;
+use crate::system::secret::{self, Secret};
 
 /// The variable that holds a token.
 pub(super) const VARIABLE: &str = "LAMPLIGHT_ADMIN_TOKEN";
@@ -42,7 +42,7 @@ impl TokenSource {
 }
 
 fn read(path: &Path) -> Result<Token, ClientError> {
-    let text = std::fs::read_to_string(path)
+    let text = secret::read_file(path)
         .map_err(|source| ClientError::TokenFile { path: path.to_owned(), source })?;
     Token::new(text.trim(), &path.display().to_string())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::system::secret::Secret;
+use crate::system::secret::{self, Secret};
 
 /// Where alerts are sent to.
 #[derive(Debug, Clone, Default, Args)]
@@ -88,7 +88,7 @@ fn given(key: &str, text: Option<&Secret>, file: Option<&Path>) -> Result<Option
     match (text, file) {
         (Some(text), _) => Ok(Some(text.clone())),
         (None, None) => Ok(None),
-        (None, Some(path)) => match std::fs::read_to_string(path) {
+        (None, Some(path)) => match secret::read_file(path) {
             Ok(text) => Ok(Some(Secret::from(text.as_str()))),
             Err(error) => Err(format!(
                 "{key}_file must be the path of a file that holds the secret, and that file cannot \

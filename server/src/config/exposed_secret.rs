@@ -7,6 +7,7 @@ use super::file::Entry;
 use super::layers::Values;
 use super::origin::Origin;
 use super::setting::Setting;
+use crate::system::other_readers::OtherReaders;
 
 /// A secret that other users of the machine can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub enum ExposedSecret {
         path: PathBuf,
         /// The settings.
         keys: Vec<String>,
-        /// The mode of the file.
-        mode: u32,
+        /// Who can read it.
+        readers: OtherReaders,
     },
 }
 
@@ -38,12 +39,13 @@ impl fmt::Display for ExposedSecret {
                  arguments of a process: set the environment variable {variable}, or name a file \
                  that holds the secret with --{flag}-file"
             ),
-            Self::File { path, keys, mode } => {
+            Self::File { path, keys, readers } => {
                 let (path, keys) = (path.display(), keys.join("`, `"));
+                let OtherReaders { because, remedy } = readers;
                 write!(
                     f,
-                    "other users of this machine can read secrets in {path} (its mode is \
-                     {mode:03o}; it sets `{keys}`): close it with `chmod o= {path}`"
+                    "other users of this machine can read secrets in {path} ({because}; it sets \
+                     `{keys}`): close it with `{remedy}`"
                 )
             }
         }
@@ -72,9 +74,12 @@ pub(super) fn keys_of_secrets(
     secret.map(|entry| format!("{prefix}{}", entry.key)).collect()
 }
 
-/// The secrets of a configuration file with this mode, if everybody may read it.
-pub(super) fn in_file(path: &Path, mode: u32, keys: Vec<String>) -> Option<ExposedSecret> {
-    const OTHERS_READ: u32 = 0o004;
-    let is_exposed = mode & OTHERS_READ != 0 && !keys.is_empty();
-    is_exposed.then(|| ExposedSecret::File { path: path.to_owned(), keys, mode: mode & 0o777 })
+/// The secrets of a configuration file that others can read.
+pub(super) fn in_file(
+    path: &Path,
+    readers: Option<OtherReaders>,
+    keys: Vec<String>,
+) -> Option<ExposedSecret> {
+    let readers = readers.filter(|_| !keys.is_empty())?;
+    Some(ExposedSecret::File { path: path.to_owned(), keys, readers })
 }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::origin::Origin;
 use super::{ConfigError, DEFAULT_FILE};
+use crate::system::other_readers::OtherReaders;
 
 /// What the keys in `[alerts]` begin with as settings of the server.
 pub(super) const ALERTS_PREFIX: &str = "alerts_";
@@ -74,8 +75,8 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct File {
     pub(super) path: PathBuf,
-    /// Who may read it: the bits of its mode. 0 on systems without modes.
-    pub(super) mode: u32,
+    /// Who else may read it.
+    pub(super) other_readers: Option<OtherReaders>,
     /// Keys outside of `[sinks]` and `[alerts.<name>]`.
     pub(super) entries: Vec<Entry>,
     /// The keys of each `[sinks.<name>]`.
@@ -89,7 +90,7 @@ impl File {
     pub(super) fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         let named = path.unwrap_or(Path::new(DEFAULT_FILE));
         match read(named) {
-            Ok((text, mode)) => Ok(Self { mode, ..Self::parse(&text, named)? }),
+            Ok((text, other_readers)) => Ok(Self { other_readers, ..Self::parse(&text, named)? }),
             Err(error) if path.is_none() && error.kind() == ErrorKind::NotFound => {
                 Ok(Self::default())
             }
@@ -139,22 +140,24 @@ impl File {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<(String, u32)> {
+fn read(path: &Path) -> std::io::Result<(String, Option<OtherReaders>)> {
     let mut file = std::fs::File::open(path)?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
-    #[cfg(unix)]
-    let mode = std::os::unix::fs::MetadataExt::mode(&file.metadata()?);
-    #[cfg(not(unix))]
-    let mode = 0;
-    Ok((text, mode))
+    Ok((text, OtherReaders::of(&file, path)))
 }
 
 fn parse<'a>(text: &'a str, path: &Path) -> Result<toml::Spanned<DeTable<'a>>, ConfigError> {
     DeTable::parse(text).map_err(|error| {
         // Not the error's own text, which quotes the line and with it a secret.
         let line = line_at(text, error.span().map_or(0, |span| span.start));
-        let why = error.message().to_owned();
+        let mut why = error.message().to_owned();
+        if text.lines().nth(line - 1).is_some_and(|line| line.contains('\\')) {
+            why.push_str(
+                ". Between double quotes, a backslash begins an escape: write a path with \
+                 backslashes in single quotes, such as 'C:\\data'",
+            );
+        }
         ConfigError::Syntax { path: path.to_owned(), line, why }
     })
 }

@@ -58,6 +58,10 @@ The umask changes none of this. What exists keeps its mode, and `-wal` and `-shm
 database. The server warns if other users can open the data directory, or if it belongs to another
 user. Run backups as the user of the server, or as root.
 
+Windows has access lists instead of modes. What the server creates there is for its user, SYSTEM and
+Administrators. What exists keeps its list, and `-wal` and `-shm` get the list of their directory. The
+server warns about the same things.
+
 The data directory may be a symbolic link. The files in it must not be links. To keep the data on
 another disk, move the whole directory there. One process uses a data directory at a time. The lock is
 on the directory itself, so a second server does not start if somebody deletes the file `lock`. The

@@ -71,7 +71,11 @@ impl Config {
             config.alert_rules.push(rule.rule);
         }
         config.exposed_secrets = exposed_secret::in_arguments(&settings, &values);
-        config.exposed_secrets.extend(exposed_secret::in_file(&file.path, file.mode, secrets));
+        config.exposed_secrets.extend(exposed_secret::in_file(
+            &file.path,
+            file.other_readers,
+            secrets,
+        ));
         Ok(config)
     }
 }

@@ -12,6 +12,7 @@ use super::setting::Setting;
 use super::suggest::nearest;
 use super::{Config, ConfigError, exposed_secret};
 use crate::sinks::SinkConfig;
+use crate::system::secret;
 
 /// Most sinks there may be.
 const SINKS_MAX: usize = 16;
@@ -127,7 +128,7 @@ fn from_env(name: &str, settings: &[Setting], env: Env<'_>) -> Result<Values, Co
         let (origin, text) = match (env(&variable), env(&file_variable)) {
             (Some(text), _) => (variable, text),
             (None, Some(path)) if setting.is_secret() => {
-                let text = std::fs::read_to_string(&path).map_err(|error| ConfigError::Value {
+                let text = secret::read_file(path.as_ref()).map_err(|error| ConfigError::Value {
                     key: format!("sinks.{name}.{}", setting.key()),
                     origin: Origin::Variable(file_variable.clone()),
                     // Not the path: it is the secret itself if the two variables were mixed up.

@@ -52,6 +52,15 @@ fn without_any_configuration_every_setting_has_its_default() {
 }
 
 #[test]
+fn a_backslash_between_double_quotes_is_an_error_that_says_how_to_write_paths() {
+    for path in [r"C:\data", r"C:\Users\me"] {
+        let said = error(&format!("data = \"{path}\""));
+        assert!(said.contains("line 1") && said.contains(r"such as 'C:\data'"), "{said}");
+        assert_eq!(resolve(&format!("data = '{path}'"), &[]).data, PathBuf::from(path));
+    }
+}
+
+#[test]
 fn a_flag_counts_more_than_the_file_and_the_file_more_than_the_default() {
     let toml = "listen = '127.0.0.1:1'\ndata = '/d'\nkeep_days = 90\nkeep_payload_days = 3\n\
                 geo_file = 'g'\nadd_properties = { release = '7,8', 'a b' = 'c=d' }";

@@ -8,7 +8,7 @@ use crate::config::KeySettings;
 use crate::store::{Key, KeyKind, Keys, StoreError};
 use crate::system::clock::Clock;
 use crate::system::entropy::{Entropy, EntropyError};
-use crate::system::secret::Secret;
+use crate::system::secret::{self, Secret};
 
 /// Shortest write key that the configuration may contain, in bytes.
 const WRITE_KEY_BYTES_MIN: usize = 8;
@@ -119,7 +119,7 @@ fn given_text(
 ) -> Result<Option<String>, FirstKeysError> {
     let text = match (text, file) {
         (Some(text), _) => text.reveal().to_owned(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|source| {
+        (None, Some(path)) => secret::read_file(path).map_err(|source| {
             let setting = format!("{}_file", what.replace(' ', "_"));
             FirstKeysError::File { what, setting, source }
         })?,

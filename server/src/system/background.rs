@@ -2,8 +2,8 @@
 //!
 //! When the processor is busy, requests come first, because clients wait for their answers.
 //! Background threads use what is idle. When nothing is idle, each still gets about a quarter of
-//! what a thread of normal priority gets, so they slow down and never stop, and `/api/queues`
-//! shows how far they are behind.
+//! what a thread of normal priority gets on Linux, so they slow down and never stop, and
+//! `/api/queues` shows how far they are behind.
 
 use std::io;
 
@@ -14,10 +14,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
-/// Gives the calling thread a lower priority than others from here on. Only on Linux: elsewhere,
-/// niceness belongs to the whole process.
+/// Gives the calling thread a lower priority than others from here on. Only on Linux and Windows:
+/// elsewhere, niceness belongs to the whole process.
 pub fn lower_thread_priority() {
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     if let Err(error) = try_lower_thread_priority() {
         tracing::debug!(%error, "failed to lower the priority of a background thread");
     }
@@ -45,6 +45,12 @@ fn try_lower_thread_priority() -> rustix::io::Result<()> {
 
     let usual = getpriority_process(Some(getpid()))?;
     setpriority_process(None, usual + NICER)
+}
+
+/// Such a thread gets what others leave, and a turn every few seconds when they leave nothing.
+#[cfg(windows)]
+fn try_lower_thread_priority() -> io::Result<()> {
+    lamplight_windows::lower_thread_priority()
 }
 
 /// The background threads.

@@ -171,7 +171,8 @@ mod tests {
         let disk = DiskSpace::new(dir.path().to_owned(), u64::MAX);
         disk.measure(1).unwrap();
         assert!(disk.free_bytes() > 0 && disk.retry_after_s(1).is_some());
+        // Windows asks for the disk of a path, which is there without the directory.
         let gone = DiskSpace::new(dir.path().join("gone"), 0);
-        assert!(gone.measure(1).is_err());
+        assert_eq!(gone.measure(1).is_err(), cfg!(unix));
     }
 }

@@ -1,6 +1,7 @@
 //! The signal that asks a server to read its files again, as `systemctl reload` sends it.
 
-/// Receives SIGHUP. A process that does not is ended by it.
+/// Receives SIGHUP. A process that does not is ended by it. Windows has no such signal, so there
+/// the server looks at the files by itself only.
 #[derive(Debug)]
 pub struct HangUp {
     #[cfg(unix)]
@@ -17,15 +18,21 @@ impl HangUp {
         Self { signal: signal.ok() }
     }
 
-    /// Other systems have no such signal.
-    #[cfg(not(unix))]
+    /// Nothing to receive.
+    #[cfg(windows)]
     pub fn listen() -> Self {
         Self {}
     }
 
-    /// Waits for the next signal.
+    /// Waits for the next signal, which never comes.
+    #[cfg(windows)]
     pub async fn next(&mut self) {
-        #[cfg(unix)]
+        std::future::pending::<()>().await;
+    }
+
+    /// Waits for the next signal.
+    #[cfg(unix)]
+    pub async fn next(&mut self) {
         if let Some(signal) = &mut self.signal
             && signal.recv().await.is_some()
         {

@@ -1,8 +1,10 @@
 //! How many files and connections the process may have open at a time.
 
 /// Open files reserved for databases, logs and sinks.
+#[cfg(unix)]
 const RESERVED: u64 = 256;
 /// Fewest connections to serve, whatever the system allows.
+#[cfg(unix)]
 const CONNECTIONS_MIN: u64 = 64;
 
 /// How many connections may be open at a time: `connections_max`, or as many as the system allows
@@ -33,10 +35,9 @@ pub(crate) fn connections(connections_max: u64) -> u64 {
     connections
 }
 
-/// How many connections may be open at a time: `connections_max`.
-#[cfg(not(unix))]
+/// How many connections may be open at a time: `connections_max`. Windows has no such limit.
+#[cfg(windows)]
 pub(crate) fn connections(connections_max: u64) -> u64 {
-    let _ = (RESERVED, CONNECTIONS_MIN);
     connections_max
 }
 

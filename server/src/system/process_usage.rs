@@ -16,7 +16,19 @@ pub struct ProcessUsage {
 }
 
 impl ProcessUsage {
+    /// Asks the system. On Windows, threads and files are not counted.
+    #[cfg(windows)]
+    pub fn measure() -> Self {
+        let usage = lamplight_windows::Usage::measure().ok();
+        Self {
+            resident_bytes: usage.map(|usage| usage.resident_bytes),
+            cpu_s: usage.map(|usage| usage.cpu_s),
+            ..Self::default()
+        }
+    }
+
     /// Asks the system. On systems other than Linux, little is known.
+    #[cfg(unix)]
     pub fn measure() -> Self {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -34,6 +46,7 @@ impl ProcessUsage {
 }
 
 /// A number in `/proc/self/status`.
+#[cfg(unix)]
 fn status_number(status: &str, field: &str) -> Option<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix(field))?;
     value.split_whitespace().next()?.parse().ok()
@@ -41,6 +54,7 @@ fn status_number(status: &str, field: &str) -> Option<u64> {
 
 /// The user and system time in `/proc/self/stat`. Linux gives programs hundredths of a second,
 /// whatever its own ticks are.
+#[cfg(unix)]
 fn cpu_s(stat: &str) -> Option<f64> {
     // The name of the program is in parentheses, and may itself contain spaces and parentheses.
     let (_, fields) = stat.rsplit_once(") ")?;
@@ -54,15 +68,12 @@ fn open_files_max() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-#[cfg(not(unix))]
-fn open_files_max() -> Option<u64> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    // Only the process information of Unix is a text.
+    #[cfg(unix)]
     #[test]
     fn numbers_of_linux_are_understood() {
         let status = "Name:\tlamplight\nVmRSS:\t   12345 kB\nThreads:\t17\n";
@@ -72,6 +83,16 @@ mod tests {
         let stat = "7 (a ) (b) S 1 7 7 0 -1 4194560 100 0 0 0 150 25 0 0 20 0 17 0 1 2 3";
         assert_eq!(cpu_s(stat), Some(1.75));
         assert_eq!(cpu_s(""), None);
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn this_process_uses_memory_and_time() {
+        let usage = ProcessUsage::measure();
+        assert!(
+            usage.resident_bytes.unwrap() > 100_000 && usage.cpu_s.unwrap() >= 0.0,
+            "{usage:?}"
+        );
     }
 
     #[cfg(target_os = "linux")]

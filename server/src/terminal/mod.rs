@@ -3,6 +3,7 @@
 //! Events come from anybody who has a public key. So no text of an event reaches a terminal as it
 //! is: [`escape`] makes it harmless and gives each character a known width.
 
+pub mod console;
 pub mod csv;
 pub mod escape;
 mod event_line;

@@ -121,8 +121,9 @@ pub fn pipe_closed() -> impl Future<Output = ()> + Send {
     }
 }
 
-/// Ends when nobody reads standard output any more. Here only a write notices.
-#[cfg(not(unix))]
+/// Ends when nobody reads standard output any more. On Windows only a write notices, so this never
+/// ends.
+#[cfg(windows)]
 pub fn pipe_closed() -> impl Future<Output = ()> + Send {
     std::future::pending()
 }

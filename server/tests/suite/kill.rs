@@ -8,7 +8,7 @@ use std::time::Duration;
 use lamplight_wire::Producer;
 
 use crate::backup::violations;
-use crate::harness::{Server, WRITE_KEY};
+use crate::harness::{Server, WRITE_KEY, ending};
 
 /// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
 const ROUNDS: u64 = 6;
@@ -122,7 +122,7 @@ fn every_acknowledged_event_survives_kill_9_exactly_once() {
             }
             // A different moment in each round.
             std::thread::sleep(Duration::from_millis(80 + round * 67 % 250));
-            signal(&server, "-KILL");
+            ending::kill(server.pid());
             stop.store(true, Ordering::Relaxed);
         });
         server.kill_9();
@@ -154,10 +154,4 @@ fn every_acknowledged_event_survives_kill_9_exactly_once() {
         "{rounds} kills: {made} events made, {} stored, {} sent again and dropped",
         totals["stored"], totals["duplicates"]
     );
-}
-
-pub(crate) fn signal(server: &Server, signal: &str) {
-    let sent =
-        std::process::Command::new("kill").args([signal, &server.pid().to_string()]).status();
-    assert!(sent.unwrap().success());
 }

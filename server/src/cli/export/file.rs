@@ -45,9 +45,9 @@ impl PartialFile {
             )));
         }
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file =
-            private_file::open(&mut options, &part).map_err(|error| failed("create", error))?;
+        options.read(true).write(true);
+        let mut file = private_file::open_or_create(&mut options, &part)
+            .map_err(|error| failed("create", error))?;
         if file.try_lock().is_err() {
             let part = part.display();
             return Err(CommandError::Failed(format!(

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{Error, InconsistentKeys};
 
 use super::validity::{Validity, validity};
 use super::{TlsError, TlsFiles};
+use crate::system::other_readers::OtherReaders;
 
 /// Largest file that is read. Chains and keys take a few KiB.
 const BYTES_MAX: u64 = 1024 * 1024;
@@ -25,8 +26,8 @@ const KEY: &str = "private key";
 pub(super) struct Pair {
     cert: Vec<u8>,
     key: Vec<u8>,
-    /// The mode of the key's file, if the system has such.
-    key_mode: Option<u32>,
+    /// Who else can read the key's file.
+    key_readers: Option<OtherReaders>,
 }
 
 impl fmt::Debug for Pair {
@@ -40,47 +41,35 @@ impl Pair {
     /// changing one.
     pub(super) fn read(files: &TlsFiles) -> Result<Self, TlsError> {
         let (cert, _) = read(&files.cert, CERTIFICATE)?;
-        let (key, key_mode) = read(&files.key, KEY)?;
-        Ok(Self { cert, key, key_mode })
+        let (key, key_readers) = read(&files.key, KEY)?;
+        Ok(Self { cert, key, key_readers })
     }
 
-    /// The mode of the key's file, if everybody may read it.
-    pub(super) fn exposed_mode(&self) -> Option<u32> {
-        const OTHERS_READ: u32 = 0o004;
-        self.key_mode.filter(|mode| mode & OTHERS_READ != 0)
+    /// Who else can read the key's file.
+    pub(super) fn key_readers(&self) -> Option<&OtherReaders> {
+        self.key_readers.as_ref()
     }
 }
 
-fn read(path: &Path, what: &'static str) -> Result<(Vec<u8>, Option<u32>), TlsError> {
+fn read(path: &Path, what: &'static str) -> Result<(Vec<u8>, Option<OtherReaders>), TlsError> {
     let read = || {
         // A FIFO would block the call that opens it.
         check_regular(&std::fs::metadata(path)?)?;
         let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        check_regular(&metadata)?;
+        check_regular(&file.metadata()?)?;
+        let readers = OtherReaders::of(&file, path);
         let mut bytes = Vec::new();
         file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > BYTES_MAX {
             return Err(io::Error::other("it is larger than 1 MiB"));
         }
-        Ok((bytes, mode(&metadata)))
+        Ok((bytes, readers))
     };
     read().map_err(|source| TlsError::Read { what, path: path.to_owned(), source })
 }
 
 fn check_regular(metadata: &std::fs::Metadata) -> io::Result<()> {
     if metadata.is_file() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
-}
-
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps, reason = "other systems have none")]
-fn mode(metadata: &std::fs::Metadata) -> Option<u32> {
-    Some(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777)
-}
-
-#[cfg(not(unix))]
-fn mode(_: &std::fs::Metadata) -> Option<u32> {
-    None
 }
 
 /// A certificate that the server can use.

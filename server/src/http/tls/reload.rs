@@ -15,6 +15,7 @@ use super::pair::{Certificate, Pair};
 use super::{Tls, TlsError};
 use crate::system::clock::Clock;
 use crate::system::hang_up::HangUp;
+use crate::system::other_readers::OtherReaders;
 use crate::system::supervisor::run_blocking;
 
 /// How often the files are read.
@@ -57,7 +58,7 @@ impl Tls {
         mut stop: watch::Receiver<bool>,
     ) {
         let mut seen = self.seen();
-        seen.warn_of_mode(&self);
+        seen.warn_of_readers(&self);
         while !*stop.borrow() {
             seen.warn_of_expiry(&self, clock.now_ms());
             let is_asked = tokio::select! {
@@ -120,7 +121,7 @@ impl Seen {
                 let valid_to = self.certificate.validity.map(|validity| date(validity.to_ms));
                 let path = tls.files.cert.display();
                 tracing::info!(%path, valid_to, "a new certificate is in use");
-                self.warn_of_mode(tls);
+                self.warn_of_readers(tls);
             }
             Found::StillUnusable(why) => {
                 tracing::error!("failed to {why}. The certificate from before stays in use");
@@ -132,12 +133,12 @@ impl Seen {
         }
     }
 
-    fn warn_of_mode(&self, tls: &Tls) {
-        if let Some(mode) = self.pair.exposed_mode() {
+    fn warn_of_readers(&self, tls: &Tls) {
+        if let Some(OtherReaders { because, remedy }) = self.pair.key_readers() {
             let path = tls.files.key.display();
             tracing::warn!(
-                "other users of this machine can read the private key in {path} (its mode is \
-                 {mode:03o}): close it with `chmod o= {path}`"
+                "other users of this machine can read the private key in {path} ({because}): \
+                 close it with `{remedy}`"
             );
         }
     }

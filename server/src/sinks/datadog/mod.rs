@@ -40,7 +40,14 @@ impl Datadog {
     pub fn new(config: &Config) -> Result<Self, String> {
         let target = match (&config.address, &config.socket) {
             (Some(address), None) => Target::Udp(address.clone()),
+            #[cfg(unix)]
             (None, Some(path)) => Target::Unix(path.clone()),
+            #[cfg(windows)]
+            (None, Some(_)) => {
+                let why = "agents on Windows have no Unix socket: set its address instead, such as \
+                           127.0.0.1:8125";
+                return Err(why.into());
+            }
             _ => return Err("set either its address or its socket".into()),
         };
         Ok(Self {

@@ -1,6 +1,5 @@
 //! Groups metrics into datagrams and sends them.
 
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ pub(super) enum Target {
     /// Host and port.
     Udp(String),
     /// Path of a Unix socket.
-    Unix(PathBuf),
+    #[cfg(unix)]
+    Unix(std::path::PathBuf),
 }
 
 impl Target {
@@ -23,6 +23,7 @@ impl Target {
     pub(super) const fn datagram_bytes_max(&self) -> usize {
         match self {
             Self::Udp(_) => 1_432,
+            #[cfg(unix)]
             Self::Unix(_) => 8_192,
         }
     }
@@ -135,7 +136,5 @@ async fn connect(target: &Target) -> std::io::Result<Socket> {
             socket.connect(path)?;
             Ok(Socket::Unix(socket))
         }
-        #[cfg(not(unix))]
-        Target::Unix(_) => Err(std::io::ErrorKind::Unsupported.into()),
     }
 }

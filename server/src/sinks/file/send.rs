@@ -49,16 +49,15 @@ impl Log {
         if let Err((written, error)) = write(&mut file, lines.as_bytes()) {
             // Nobody else has written meanwhile. If it cannot be removed, the next open does it.
             if file.metadata().is_ok_and(|now| now.len() == bytes + written) {
-                let _ = file.set_len(bytes);
+                let _ = tail::cut(&file, bytes);
             }
             return Err(error);
         }
         if self.sync == Sync::Batch {
             file.sync_data()?;
         }
-        let written = file.metadata()?;
-        let is_short = written.len() < bytes + lines.len() as u64;
-        if names(&written) == 0 || is_short {
+        let is_short = file.metadata()?.len() < bytes + lines.len() as u64;
+        if names(&file)? == 0 || is_short {
             let why = "the file was removed or truncated while lines were written to it";
             return Err(io::Error::other(why));
         }
@@ -69,6 +68,7 @@ impl Log {
     /// Opens the file, and makes sure that a new one is found after a power cut.
     fn open_file(&self) -> io::Result<File> {
         let file = open(&self.path)?;
+        // NTFS keeps names without that.
         #[cfg(unix)]
         if self.sync == Sync::Batch {
             File::open(self.folder())?.sync_all()?;
@@ -145,9 +145,9 @@ fn open(path: &Path) -> io::Result<File> {
         private_file::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
-    options.create(true).read(true).append(true);
-    let mut file = private_file::open(&mut options, path)?;
-    if names(&file.metadata()?) > 1 {
+    options.read(true).append(true);
+    let mut file = private_file::open_or_create(&mut options, path)?;
+    if names(&file)? > 1 {
         let why = "the file has another name elsewhere (a hard link), which would be written to, \
                    too: remove the other name, or copy the file";
         return Err(io::Error::other(why));
@@ -184,30 +184,40 @@ fn write(file: &mut impl Write, lines: &[u8]) -> Result<(), (u64, io::Error)> {
 /// Whether `path` still leads to this open file.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::symlink_metadata(path) {
-        Ok(there) => Ok(is_same(&there, &file.metadata()?)),
+        Ok(there) => is_same(file, &there, path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 #[cfg(unix)]
-fn is_same(a: &fs::Metadata, b: &fs::Metadata) -> bool {
+fn is_same(file: &File, there: &fs::Metadata, _: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
+    let open = file.metadata()?;
+    Ok((open.dev(), open.ino()) == (there.dev(), there.ino()))
 }
 
-/// Other systems do not let a program move or remove a file that is open.
-#[cfg(not(unix))]
-fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
+/// Windows tells which file it is only of one that is open.
+#[cfg(windows)]
+fn is_same(file: &File, there: &fs::Metadata, path: &Path) -> io::Result<bool> {
+    use lamplight_windows::FileIdentity;
+    if !there.is_file() {
+        return Ok(false);
+    }
+    match File::open(path) {
+        Ok(there) => Ok(FileIdentity::of(file)? == FileIdentity::of(&there)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
+/// How many names a file has. 0 once it is removed.
 #[cfg(unix)]
-fn names(metadata: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::nlink(metadata)
+fn names(file: &File) -> io::Result<u64> {
+    file.metadata().map(|file| std::os::unix::fs::MetadataExt::nlink(&file))
 }
 
-#[cfg(not(unix))]
-fn names(_: &fs::Metadata) -> u64 {
-    1
+#[cfg(windows)]
+fn names(file: &File) -> io::Result<u64> {
+    lamplight_windows::names(file)
 }

@@ -32,11 +32,22 @@ pub(super) fn repair(file: &mut File) -> io::Result<TailRepair> {
     if let Some(start) = start
         && is_own(&head(file, start)?)
     {
-        file.set_len(start)?;
+        cut(file, start)?;
         return Ok(TailRepair::Removed);
     }
     file.write_all(b"\n")?;
     Ok(TailRepair::Ended)
+}
+
+/// Shortens a file that is open for appending.
+#[cfg(unix)]
+pub(super) fn cut(file: &File, bytes: u64) -> io::Result<()> {
+    file.set_len(bytes)
+}
+
+#[cfg(windows)]
+pub(super) fn cut(file: &File, bytes: u64) -> io::Result<()> {
+    lamplight_windows::truncate(file, bytes)
 }
 
 /// Where the last line begins, or `None` if it is longer than any of this sink.

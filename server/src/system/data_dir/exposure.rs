@@ -15,9 +15,27 @@ pub(super) fn warn(path: &Path) {
     }
 }
 
-/// Other systems have no modes. A directory there is as private as the one that it is in.
-#[cfg(not(unix))]
-pub(super) fn warn(_: &Path) {}
+/// Logs a warning if other users can open the directory at `path`. A new one is for the user only,
+/// and one that was there may let in whoever the directory above does.
+#[cfg(windows)]
+pub(super) fn warn(path: &Path) {
+    let shown = path.display();
+    match lamplight_windows::others_with_access(path) {
+        Ok(others) if others.is_empty() => {}
+        Ok(others) => {
+            let (names, remedy) = (others.names(), others.close_command(path));
+            tracing::warn!(
+                "other users of this machine can open the data directory {shown} (its access list \
+                 has {names}): close it with `{remedy}`, or choose another directory with --data"
+            );
+        }
+        Err(error) => tracing::warn!(
+            %error,
+            "failed to find out who can open the data directory {shown}; perhaps its file system \
+             has no access control: choose a directory on NTFS with --data"
+        ),
+    }
+}
 
 /// What is wrong with a directory of this mode and owner for a process of `user`. The administrator
 /// may read everything anyway, so a directory of theirs is as private as any.

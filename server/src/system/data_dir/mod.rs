@@ -34,12 +34,15 @@ pub struct DataDir {
     /// value, unless the start succeeds.
     created: Vec<PathBuf>,
     is_kept: AtomicBool,
-    _lock: Lock,
+    /// Until the value is dropped.
+    lock: Option<Lock>,
 }
 
 impl Drop for DataDir {
-    /// The lock is still held, so no other process uses the directory.
+    /// The lock is still held, so no other process uses the directory. Only Windows does not remove
+    /// a file that is open: there, one that another process has locked since stays.
     fn drop(&mut self) {
+        let _held = self.lock.take().filter(|_| cfg!(unix));
         if self.is_kept.load(Ordering::Acquire) {
             return;
         }
@@ -112,7 +115,7 @@ impl DataDir {
         let lock = Lock::acquire(path)?;
         exposure::warn(path);
         let (path, is_kept) = (path.to_owned(), AtomicBool::new(true));
-        Ok(Self { path, created: Vec::new(), is_kept, _lock: lock })
+        Ok(Self { path, created: Vec::new(), is_kept, lock: Some(lock) })
     }
 
     /// The database of raw payloads.

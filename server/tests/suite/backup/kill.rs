@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::fleet::{check_holes, restored};
 use super::{backed_up, lamplight, output, violations, whole};
-use crate::harness::{Server, command};
-use crate::kill::{Page, signal};
+use crate::harness::{Server, command, ending};
+use crate::kill::Page;
 
 /// How often something is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
 const ROUNDS: u64 = 4;
@@ -30,7 +30,7 @@ fn killing_backup_or_server_leaves_whole_backups_and_no_event_twice() {
             let mut backup = backup.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(round * 37 % 160));
             if kills_server {
-                signal(&server, "-KILL");
+                ending::kill(server.pid());
             } else {
                 backup.kill().unwrap();
             }

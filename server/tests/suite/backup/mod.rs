@@ -3,6 +3,8 @@
 mod beside_a_server;
 mod breaks;
 mod checks;
+// They look at inodes and modes, and mount a file system.
+#[cfg(unix)]
 mod commands;
 mod fleet;
 mod kill;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, Running, at, on, run, send, serve_at, server};
-use crate::harness::{Server, now};
+use crate::harness::{Server, ending, now};
 
 /// Stores `count` events.
 fn fill(server: &Server, count: u64) {
@@ -114,7 +114,7 @@ fn an_export_that_was_killed_or_interrupted_continues_where_it_was() {
         let mut export = Running::start(at(&server, &args));
         in_the_middle(&path);
         if is_killed {
-            super::signal(&export.child, "-KILL");
+            ending::kill(export.child.id());
             export.ended();
         } else {
             assert_eq!(export.interrupt(), Some(1));

@@ -1,6 +1,8 @@
 //! The commands that operate a server: the real binary against a real server and on its data.
 
 mod directory;
+// They run by bash.
+#[cfg(unix)]
 mod examples;
 mod exporting;
 mod health;
@@ -16,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY, now};
+use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY, ending, now};
 
 /// Longest time that anything in these tests may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -92,6 +94,7 @@ struct Running {
 
 impl Running {
     fn start(mut command: Command) -> Self {
+        let command = ending::by_itself(&mut command);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = lines_of(child.stdout.take().unwrap());
         let stderr = lines_of(child.stderr.take().unwrap());
@@ -116,7 +119,7 @@ impl Running {
 
     /// Presses Ctrl-C, and gives the exit status.
     fn interrupt(mut self) -> Option<i32> {
-        signal(&self.child, "-INT");
+        ending::interrupt(self.child.id());
         self.ended()
     }
 
@@ -137,11 +140,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn signal(child: &Child, signal: &str) {
-    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 fn lines_of(from: impl Read + Send + 'static) -> Receiver<String> {

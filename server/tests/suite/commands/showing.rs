@@ -156,6 +156,8 @@ fn a_replay_runs_at_a_server_or_on_its_data_with_the_same_result() {
     assert!(empty.code == Some(1) && empty.stderr.contains("must be before"), "{empty:?}");
 }
 
+// It runs by bash.
+#[cfg(unix)]
 #[test]
 fn a_reader_that_closes_its_pipe_ends_a_command_without_an_error() {
     let (_dir, server) = server();

@@ -13,6 +13,7 @@ use serde_json::Value;
 use described::Seen;
 
 pub(crate) mod described;
+pub(crate) mod ending;
 pub(crate) mod tls;
 
 pub(crate) const WRITE_KEY: &str = "wk_test_write_key";
@@ -94,6 +95,7 @@ impl Server {
     }
 
     pub(crate) fn start(mut command: Command) -> Self {
+        let command = ending::by_itself(&mut command);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
         let log = collect(child.stderr.take().unwrap());
@@ -257,16 +259,15 @@ impl Server {
         self.child.id()
     }
 
-    /// Kills the process with SIGKILL.
+    /// Kills the process.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGTERM and returns the exit code.
+    /// Asks it to stop and returns the exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
-        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
-        assert!(asked.success());
+        ending::ask_to_stop(self.pid());
         self.child.wait().unwrap().code()
     }
 }

@@ -98,12 +98,14 @@ fn a_directory_with_anything_of_a_server_left_in_it_is_not_taken_by_the_demo() {
 #[test]
 fn neither_the_demo_nor_the_server_uses_a_directory_inside_one_of_the_other() {
     let dir = tempfile::tempdir().unwrap();
+    #[cfg(unix)]
     std::os::unix::fs::symlink("real", dir.path().join("link")).unwrap();
     drop(Server::start(lamplight(dir.path(), &["serve", "--data", "real"])));
     drop(Server::start(lamplight(dir.path(), &["demo", "--data", "demo"])));
     for (command, data, outer) in [
         ("demo", "real/demo", "real, which is the data directory of a server"),
         ("demo", "real/a/b", "real, which is the data directory of a server"),
+        #[cfg(unix)]
         ("demo", "link/demo", "real, which is the data directory of a server"),
         ("serve", "demo/real", "demo, which is the data directory of `lamplight demo`"),
     ] {

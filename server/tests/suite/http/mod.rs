@@ -6,6 +6,8 @@ mod api_origins;
 mod bodies;
 mod catalogue;
 mod clock;
+// They lower the limit on open files, which Windows does not have.
+#[cfg(unix)]
 mod connections;
 mod corrected;
 mod counting;
@@ -26,6 +28,9 @@ mod metrics;
 mod odd_json;
 mod odd_requests;
 mod openapi;
+// They are for shells of Unix.
+#[cfg(unix)]
+mod openapi_commands;
 mod panics;
 mod places;
 mod proxied;
@@ -38,5 +43,7 @@ mod sources;
 mod starting;
 mod statements;
 mod times;
+// The clients are curl and openssl, and a SIGHUP reloads certificates.
+#[cfg(unix)]
 mod tls;
 mod validating;

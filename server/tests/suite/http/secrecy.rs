@@ -1,12 +1,16 @@
 //! What SECURITY.md promises about secrets and about what a request can reach.
 
+#[cfg(target_os = "linux")]
 use std::collections::BTreeSet;
+#[cfg(target_os = "linux")]
 use std::io::Read;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY, command};
+#[cfg(target_os = "linux")]
+use crate::harness::command;
+use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY};
 
 /// The names of the files below `folder` that contain `text`.
 fn files_with(folder: &Path, text: &str) -> Vec<String> {

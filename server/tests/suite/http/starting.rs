@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -237,7 +236,6 @@ fn a_data_directory_that_cannot_be_created_is_an_error_that_names_the_flag() {
     std::fs::write(dir.path().join("file"), "").unwrap();
     let said = fails(command("serve", &dir.path().join("file")));
     assert!(said.contains("create data directory") && said.contains("--data"), "{said}");
-    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn is_refused(subcommand: &str, data: &Path, more: &[&str]) -> String {
     refusal(command)
 }
 
+// Windows does not let anybody delete or rename a locked file.
+#[cfg(unix)]
 #[test]
 fn a_second_process_is_refused_after_the_lock_file_was_deleted() {
     let dir = tempfile::tempdir().unwrap();
@@ -33,6 +35,23 @@ fn a_second_process_is_refused_after_the_lock_file_was_deleted() {
     assert_eq!(Server::serve(dir.path()).settled()["stored"], 1);
 }
 
+#[cfg(windows)]
+#[test]
+fn a_lock_file_cannot_be_deleted_or_renamed_while_a_server_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("lock");
+    let first = Server::serve(dir.path());
+    std::fs::remove_file(&lock).unwrap_err();
+    std::fs::rename(&lock, lock.with_extension("old")).unwrap_err();
+    let said = is_refused("serve", dir.path(), &[]);
+    assert!(said.contains("another lamplight process is using it"), "{said}");
+    first.kill_9();
+    drop(Server::serve(dir.path()));
+    std::fs::remove_file(&lock).unwrap();
+}
+
+// As above, and links need rights that few users of Windows have.
+#[cfg(unix)]
 #[test]
 fn a_second_process_is_refused_by_another_name_of_the_directory() {
     let dir = tempfile::tempdir().unwrap();

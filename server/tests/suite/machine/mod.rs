@@ -2,9 +2,13 @@
 //! where secrets never appear.
 
 mod canary;
+// Modes, links and the umask are of Unix.
+#[cfg(unix)]
 mod exposed;
+#[cfg(unix)]
 mod links;
 mod lock;
+#[cfg(unix)]
 mod modes;
 
 use std::process::{Command, Stdio};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lamplight_server::store::EventColumns;
-use tokio::net::{UdpSocket, UnixDatagram};
+use tokio::net::UdpSocket;
+#[cfg(unix)]
+use tokio::net::UnixDatagram;
 
 use crate::sinks::rig::{Rig, event, metric, now_ms};
 
@@ -134,6 +136,8 @@ async fn late_metrics_carry_their_time_and_late_timers_are_dropped_with_a_reason
     assert_eq!(rig.end(ids[4]).await, ("dropped", "no_metric".into()));
 }
 
+// Windows has no such sockets.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn datagrams_are_as_full_as_allowed_over_udp_and_unix_sockets() {
     let dir = tempfile::tempdir().unwrap();
@@ -170,6 +174,8 @@ async fn datagrams_are_as_full_as_allowed_over_udp_and_unix_sockets() {
     assert_eq!(rig.settled("unix").await.sent, 1_000);
 }
 
+// Windows has no such sockets.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_agent_metrics_are_dropped_and_not_queued() {
     let dir = tempfile::tempdir().unwrap();

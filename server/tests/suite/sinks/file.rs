@@ -190,6 +190,8 @@ async fn obstructed(obstruct: impl Fn(&Path)) -> String {
     detail
 }
 
+// Links and FIFOs are of Unix.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_fifo_directory_or_second_name_is_never_written_to() {
     let other = tempfile::tempdir().unwrap();
@@ -218,6 +220,8 @@ async fn a_link_fifo_directory_or_second_name_is_never_written_to() {
     assert!(!nowhere.exists());
 }
 
+// Links and FIFOs are of Unix.
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_takes_the_place_of_the_open_file_is_not_followed() {
     let dir = tempfile::tempdir().unwrap();

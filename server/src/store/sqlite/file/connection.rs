@@ -174,7 +174,8 @@ fn in_real_folder(path: &Path) -> PathBuf {
     }
 }
 
-#[cfg(not(unix))]
+/// SQLite looks at no links on Windows.
+#[cfg(windows)]
 fn in_real_folder(path: &Path) -> PathBuf {
     path.to_owned()
 }

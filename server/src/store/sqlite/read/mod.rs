@@ -8,6 +8,7 @@ pub(crate) mod producers;
 #[cfg(test)]
 mod query_plans;
 pub(crate) mod refused;
+mod sql_ending;
 mod sql_message;
 pub(crate) mod sql_process;
 mod sql_rows;

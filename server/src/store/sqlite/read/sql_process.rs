@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::sql_ending::ended_by;
 use super::sql_message::{Answer, Request};
 use crate::store::{SqlError, SqlQuery, SqlTable, StoreError};
 
@@ -16,6 +17,8 @@ const COMMAND: &str = "sql-worker";
 const GRACE: Duration = Duration::from_millis(500);
 /// What an answer may have beside its rows, in bytes.
 const ANSWER_BYTES: u64 = 1024 * 1024;
+/// Variables that the process gets: where temporary files go, and what libraries of Windows need.
+const KEPT_VARIABLES: [&str; 3] = ["SQLITE_TMPDIR", "TMPDIR", "SystemRoot"];
 /// JSON in JSON: each quotation mark and backslash takes a second byte.
 const ESCAPED: u64 = 2;
 
@@ -96,9 +99,9 @@ impl SqlProcesses {
         let mut command = Command::new(&self.program);
         // It needs no setting of the server, and none of its secrets.
         command.arg(COMMAND).env_clear();
-        for folder_for_temporaries in ["SQLITE_TMPDIR", "TMPDIR"] {
-            if let Some(path) = std::env::var_os(folder_for_temporaries) {
-                command.env(folder_for_temporaries, path);
+        for kept in KEPT_VARIABLES {
+            if let Some(value) = std::env::var_os(kept) {
+                command.env(kept, value);
             }
         }
         if cfg!(target_env = "musl") {
@@ -109,11 +112,48 @@ impl SqlProcesses {
         let folder = self.store.parent().filter(|folder| !folder.as_os_str().is_empty());
         command.current_dir(folder.unwrap_or(Path::new(".")));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn()?;
+        let mut child = spawn(&mut command)?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         *slot = Slot::Running(child);
         Ok(pipes)
     }
+}
+
+/// Starts a process that does not outlive this one: the end of its input ends it, unless it is in
+/// the middle of a statement, which its limit of processor time ends.
+#[cfg(unix)]
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    command.spawn()
+}
+
+/// Starts a process that the system kills when this one ends, however it does. Without a console,
+/// it gets no Ctrl-C, and opens no window where the server has none.
+#[cfg(windows)]
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    use std::os::windows::process::CommandExt;
+    use std::sync::OnceLock;
+
+    use lamplight_windows::KillOnClose;
+
+    /// "Process Creation Flags", learn.microsoft.com.
+    const DETACHED_PROCESS: u32 = 0x8;
+    static WORKERS: OnceLock<KillOnClose> = OnceLock::new();
+
+    let workers = match WORKERS.get() {
+        Some(workers) => workers,
+        None => {
+            let new = KillOnClose::new()?;
+            WORKERS.get_or_init(|| new)
+        }
+    };
+    let mut child = command.creation_flags(DETACHED_PROCESS).spawn()?;
+    // Before it gets its statement, after which it sets limits of its own.
+    if let Err(error) = workers.add(&child) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(error);
+    }
+    Ok(child)
 }
 
 /// The binary that runs now. On Linux it is the same one even after its file was replaced.
@@ -160,27 +200,4 @@ impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
-}
-
-/// Which limit ended a process, if the system ended it.
-#[cfg(unix)]
-fn ended_by(status: ExitStatus, time_max: Duration) -> Option<SqlError> {
-    use rustix::process::Signal;
-    use std::os::unix::process::ExitStatusExt;
-
-    let signal = status.signal()?;
-    Some(if signal == Signal::XFSZ.as_raw() {
-        SqlError::TooManyTemporaries
-    } else if signal == Signal::XCPU.as_raw() {
-        SqlError::TooSlow(time_max)
-    } else {
-        // An allocation that fails ends the process, and so does the end of its stack.
-        SqlError::TooMuchMemory
-    })
-}
-
-/// Elsewhere a process has no such limits.
-#[cfg(not(unix))]
-fn ended_by(_: ExitStatus, _: Duration) -> Option<SqlError> {
-    None
 }

@@ -17,8 +17,10 @@ use crate::system::background::lower_thread_priority;
 /// The most memory that SQLite takes for one statement, in bytes.
 pub(crate) const MEMORY_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// The size of each temporary file, in bytes.
+#[cfg(unix)]
 pub(crate) const TEMPORARY_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// The most temporary files that one statement has at a time.
+#[cfg(unix)]
 pub(crate) const TEMPORARIES_MAX: u64 = 4;
 /// What the process takes beside the statement: its own data, and the answer.
 const OWN_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -47,6 +49,8 @@ fn answer(store: &Path, query: &SqlQuery) -> Result<Answer, Box<dyn std::error::
     Connection::open_in_memory()?
         .execute_batch(&format!("PRAGMA hard_heap_limit = {MEMORY_BYTES_MAX}"))?;
     let opened = user_sql::open(store, query)?;
+    // Windows limits no files, so there are none: see `user_sql`.
+    #[cfg(unix)]
     limits::of_files()?;
     Ok(opened.run(query).into())
 }
@@ -85,18 +89,21 @@ mod limits {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 mod limits {
     use std::io;
     use std::time::Duration;
 
-    #[expect(clippy::unnecessary_wraps, reason = "has the form of the other one")]
-    pub(super) fn of_process(_: Duration) -> io::Result<()> {
-        Ok(())
-    }
+    use lamplight_windows::ProcessLimits;
 
-    #[expect(clippy::unnecessary_wraps, reason = "has the form of the other one")]
-    pub(super) fn of_files() -> io::Result<()> {
-        Ok(())
+    use super::{MEMORY_BYTES_MAX, OWN_BYTES_MAX};
+
+    /// Limits that hold for everything. The system refuses memory, and ends the process when its
+    /// time is up.
+    pub(super) fn of_process(time_max: Duration) -> io::Result<()> {
+        let memory_bytes = MEMORY_BYTES_MAX + OWN_BYTES_MAX;
+        // The server stops it earlier, and the system ends it with the server.
+        let cpu = time_max + Duration::from_secs(2);
+        ProcessLimits { memory_bytes, cpu }.set()
     }
 }

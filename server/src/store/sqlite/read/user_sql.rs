@@ -39,6 +39,11 @@ const ERROR_CHARS_MAX: usize = 500;
 /// How many steps of SQLite's virtual machine run between two checks of the time limit.
 const STEPS: i32 = 1_000;
 
+/// Where large sorts go. On Unix to temporary files, whose size and number the system limits, so
+/// that one statement cannot use up the memory. Windows limits no files of a process, so there
+/// they count as memory, which is limited.
+const TEMPORARIES: &str = if cfg!(unix) { "FILE" } else { "MEMORY" };
+
 /// What a statement runs on.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -120,8 +125,8 @@ fn shortened(mut message: String) -> String {
 /// producer without reading the others.
 pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
     let connection = open_reader(path)?;
-    // Large sorts go to temporary files, so that one statement cannot use up the memory.
-    connection.execute_batch("PRAGMA temp_store = FILE; PRAGMA query_only = OFF;")?;
+    connection
+        .execute_batch(&format!("PRAGMA temp_store = {TEMPORARIES}; PRAGMA query_only = OFF;"))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
     let (mut parts, mut with_numbers) = (Vec::new(), Vec::new());

@@ -62,6 +62,13 @@ pub(crate) fn delete(folder: &Path, week: Week) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file cannot be deleted because somebody reads it. Unix deletes it all the same.
+fn is_in_use(error: &io::Error) -> bool {
+    /// `ERROR_SHARING_VIOLATION` ("System Error Codes", learn.microsoft.com).
+    const SHARING_VIOLATION: i32 = 32;
+    cfg!(windows) && error.raw_os_error() == Some(SHARING_VIOLATION)
+}
+
 /// Opens a file of events for writing, creates it if it does not exist, and migrates it.
 pub(crate) fn open_file(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = open_writer(path, LAYOUT)?;
@@ -172,7 +179,13 @@ impl OpenWeeks {
     /// Deletes the files of weeks whose removal is committed, except weeks that were opened again.
     pub(crate) fn delete_removed(&self, folder: &Path, weeks: &[Week]) -> rusqlite::Result<()> {
         let gone = weeks.iter().filter(|week| !self.has(**week));
-        gone.copied().try_for_each(|week| delete(folder, week).map_err(|error| disk(&error)))
+        gone.copied().try_for_each(|week| match delete(folder, week) {
+            Err(error) if is_in_use(&error) => {
+                tracing::debug!(%week, "the file of a removed week is still read: it is deleted later");
+                Ok(())
+            }
+            deleted => deleted.map_err(|error| disk(&error)),
+        })
     }
 
     /// The file of `week`, to read what it has so far, if it is open.
