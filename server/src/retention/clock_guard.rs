@@ -81,35 +81,41 @@ impl ClockGuard {
     /// When the file cannot be written. The next call tries again.
     pub fn save_due(&self) -> io::Result<()> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let (Some(file), Some((known, uptime_ms))) = (&self.file, self.due()) else {
+        let (Some(file), Some(known)) = (&self.file, self.take_due()) else {
             return Ok(());
         };
-        let text = serde_json::to_vec(&known)?;
-        let fresh = file.with_extension("new");
-        // A crash may have left one.
-        match std::fs::remove_file(&fresh) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut writing = private_file::create_new(&fresh)?;
-        writing.write_all(&text)?;
-        writing.sync_all()?;
-        std::fs::rename(&fresh, file)?;
-        self.lock().saved_uptime_ms = Some(uptime_ms);
-        Ok(())
+        save(file, known).inspect_err(|_| self.lock().saved_uptime_ms = None)
     }
 
-    fn due(&self) -> Option<(KnownTime, i64)> {
-        let state = self.lock();
+    /// What is to be written now. It counts as written from now on, and not once it is: what an
+    /// operator says in between is due again.
+    fn take_due(&self) -> Option<KnownTime> {
+        let mut state = self.lock();
         let is_due = state
             .saved_uptime_ms
             .is_none_or(|saved_ms| state.uptime_ms.saturating_sub(saved_ms) >= SAVE_EVERY_MS);
-        state.known.filter(|_| is_due).map(|known| (known, state.uptime_ms))
+        let known = state.known.filter(|_| is_due)?;
+        state.saved_uptime_ms = Some(state.uptime_ms);
+        Some(known)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn save(file: &Path, known: KnownTime) -> io::Result<()> {
+    let text = serde_json::to_vec(&known)?;
+    let fresh = file.with_extension("new");
+    // A crash may have left one.
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut writing = private_file::create_new(&fresh)?;
+    writing.write_all(&text)?;
+    writing.sync_all()?;
+    std::fs::rename(&fresh, file)
 }
 
 fn read(file: &Path) -> Option<KnownTime> {
@@ -193,5 +199,15 @@ mod tests {
         assert!(written().doubt.is_some());
         guard.trust(NOW + 2 * JUMP_MS_MAX);
         assert_eq!(written(), KnownTime::certain(NOW + 2 * JUMP_MS_MAX));
+    }
+
+    #[test]
+    fn what_an_operator_says_while_the_file_is_written_is_written_next() {
+        let guard = ClockGuard::default();
+        guard.observe(NOW, 0);
+        assert_eq!(guard.take_due(), Some(KnownTime::certain(NOW)));
+        assert_eq!(guard.take_due(), None);
+        guard.trust(NOW + 1);
+        assert_eq!(guard.take_due(), Some(KnownTime::certain(NOW + 1)));
     }
 }

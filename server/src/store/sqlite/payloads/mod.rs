@@ -1,6 +1,7 @@
 //! `intake.db`: raw payloads, and the queue of those that wait to be processed.
 
 mod archive;
+mod open;
 pub(crate) mod queue;
 pub(crate) mod replays;
 pub(crate) mod set_aside;
@@ -17,7 +18,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::Notify;
 
 use super::file::checkpoint::{Checkpointer, Logs};
-use super::file::connection::{Layout, Step, check_current, migrate, open_reader, open_writer};
+use super::file::connection::{Step, check_current, migrate, open_reader};
 use super::file::read_class::ReadClass;
 use super::file::readers::Readers;
 use super::writer::handle::Writer;
@@ -31,6 +32,7 @@ use crate::store::{
     WorkerSlot,
 };
 use crate::system::supervisor::Supervisor;
+use open::open_to_write;
 use share::SHARES;
 
 pub(crate) const SCHEMA: [Step; 3] = [
@@ -41,10 +43,6 @@ pub(crate) const SCHEMA: [Step; 3] = [
 
 /// Wakes the worker that waits for a share.
 type Wakers = Arc<[Notify; SHARES as usize]>;
-
-/// Payloads are a few kilobytes: on small pages each would fill one and waste the rest of it.
-/// Measured at 2.9 kB each, pages of 16 KiB take 40 % more payloads a second than pages of 4 KiB.
-const LAYOUT: Layout = Layout { page_bytes: 16 * 1024, cache_kib: 8 * 1024 };
 
 /// The size of the queue, as of the last commit.
 #[derive(Debug, Default)]
@@ -102,7 +100,7 @@ impl SqliteIntake {
             check_current(&connection, path, &SCHEMA)?;
             connection
         } else {
-            let mut connection = open_writer(path, LAYOUT)?;
+            let mut connection = open_to_write(path)?;
             migrate(&mut connection, path, &SCHEMA)?;
             queue::release_all(&connection).map_err(sqlite)?;
             connection
@@ -146,7 +144,7 @@ impl Host for IntakeHost {
     const LOWERS_PRIORITY: bool = false;
 
     fn open(&mut self) -> Result<Connection, OpenError> {
-        let connection = open_writer(&self.path, LAYOUT)?;
+        let connection = open_to_write(&self.path)?;
         // A checkpoint writes and syncs both files, so it proves that the disk takes writes.
         connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))

@@ -87,6 +87,11 @@ fn take(connection: &Connection, row: &LeasedRow, lease: Lease) -> rusqlite::Res
     Ok(())
 }
 
+/// What is due in a span of time and in one share, the longest waiting first.
+pub(super) const DUE: &str = "SELECT due_ms, position, unpacked_bytes, attempts, own_failures \
+     FROM payload_queue WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 \
+     ORDER BY due_ms, position LIMIT ?4";
+
 /// What is due in a span of time, the longest waiting first.
 fn due(
     connection: &Connection,
@@ -94,10 +99,7 @@ fn due(
     span: (i64, i64),
     limit: usize,
 ) -> rusqlite::Result<Vec<LeasedRow>> {
-    let mut find = connection.prepare_cached(
-        "SELECT due_ms, position, unpacked_bytes, attempts, own_failures FROM payload_queue \
-         WHERE share = ?1 AND due_ms BETWEEN ?2 AND ?3 ORDER BY due_ms, position LIMIT ?4",
-    )?;
+    let mut find = connection.prepare_cached(DUE)?;
     let mut due = Vec::new();
     for share in shares_of(worker) {
         let found = find.query_map(params![share, span.0, span.1, limit], |row| {
