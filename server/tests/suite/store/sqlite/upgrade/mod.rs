@@ -205,6 +205,8 @@ fn a_step_that_was_released_never_changes() {
             "V9__sources 662db186f46fe3b7",
             "V10__trends dc1de72c1058a143",
             "V11__alerts a72d70f2b22d39fe",
+            "V12__placeholder 83dba60d803d7f46",
+            "V13__rollups cf65ea24f895afb",
         ],
         &[
             "V1__events d5d02ed9abab5360",
