@@ -22,6 +22,8 @@ pub struct ErrorRecorder {
     tallies: Arc<dyn Tallies>,
     refusals: Arc<Refusals>,
     process: Arc<ProcessMetrics>,
+    /// Whether anything was stored since the last round, of which more may be known.
+    changes: watch::Receiver<u64>,
 }
 
 impl ErrorRecorder {
@@ -31,11 +33,12 @@ impl ErrorRecorder {
             tallies: Arc::clone(&app.storage.tallies),
             refusals: Arc::clone(&app.refusals),
             process: Arc::clone(&app.process_metrics),
+            changes: app.storage.reader.changes(),
         }
     }
 
     /// Stores errors until `stop` holds true, and once more then.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut has_failed = false;
         loop {
             let is_last = *stop.borrow();
@@ -59,7 +62,7 @@ impl ErrorRecorder {
     ///
     /// # Errors
     /// [`StoreError`]. The errors are stored with the next ones then.
-    pub async fn round(&self) -> Result<(), StoreError> {
+    pub async fn round(&mut self) -> Result<(), StoreError> {
         let sides = [
             (ErrorStage::Intake, &self.refusals.errors),
             (ErrorStage::Process, &self.process.errors),
@@ -68,7 +71,13 @@ impl ErrorRecorder {
         let occurrences = taken.iter().flat_map(|(stage, _, sums)| {
             sums.iter().map(|(kind, sum)| occurrence(*stage, kind, sum))
         });
-        let recorded = self.tallies.record(occurrences.collect()).await;
+        let occurrences: Vec<_> = occurrences.collect();
+        let has_stored = self.changes.has_changed().unwrap_or(false);
+        if occurrences.is_empty() && !has_stored {
+            return Ok(());
+        }
+        self.changes.mark_unchanged();
+        let recorded = self.tallies.record(occurrences).await;
         if recorded.is_err() {
             for (_, errors, sums) in taken {
                 give_back(errors, sums);

@@ -212,7 +212,7 @@ pub const PROPERTIES: Operation =
         )
         .query(&[&[
             Param::new("source", Form::Text, "The source").required().example("web"),
-            Param::new("name", Form::Text, "The name of the events").required().example("signup"),
+            Param::new("name", Form::Text, "The name of the events").required().example("order_paid"),
         ]])
         .problems(&["not_found"]);
 

@@ -3,11 +3,15 @@
 /// Appends a number. Small ones take one byte, whichever sign they have.
 pub(super) fn put(bytes: &mut Vec<u8>, value: i64) {
     let mut left = ((value << 1) ^ (value >> 63)).cast_unsigned();
-    while left >= 0x80 {
-        bytes.push((left & 0x7F) as u8 | 0x80);
+    loop {
+        let low = u8::try_from(left & 0x7F).unwrap_or(0);
         left >>= 7;
+        if left == 0 {
+            bytes.push(low);
+            return;
+        }
+        bytes.push(low | 0x80);
     }
-    bytes.push(left as u8);
 }
 
 /// Takes a number from the beginning of `bytes`. `None` if there is none.

@@ -116,7 +116,7 @@ async fn names_without_room_are_counted_together_and_only_in_their_source(
         };
         apply(
             &storage,
-            plan_at(NOW, 1 + payload.unsigned_abs() as u128, (0..1_000).map(named).collect()),
+            plan_at(NOW, 1 + u128::from(payload.unsigned_abs()), (0..1_000).map(named).collect()),
         )
         .await;
     }
@@ -265,9 +265,9 @@ async fn errors_are_grouped_by_stage_code_and_source_or_sink(backend: Backend) {
         only: Vec::new(),
         except: Vec::new(),
     };
-    let Backend { storage, .. } = backend.reopened_with(vec![route]).await;
-    apply(&storage, plan_at(NOW, 1, vec![(client_id("x"), good("a")), (number(1, 1), bad())]))
-        .await;
+    let backend = backend.reopened_with(vec![route]).await;
+    let storage = &backend.storage;
+    apply(storage, plan_at(NOW, 1, vec![(client_id("x"), good("a")), (number(1, 1), bad())])).await;
     let refused = occurrence(ErrorStage::Intake, "rate_limited", "web", NOW + MINUTE_MS);
     storage.tallies.record(vec![refused.clone(), refused]).await.unwrap();
     let ask = DeliveryAsk {
@@ -290,7 +290,7 @@ async fn errors_are_grouped_by_stage_code_and_source_or_sink(backend: Backend) {
     };
     storage.delivery_queue.settle(settlement()).await.unwrap();
     storage.delivery_queue.settle(settlement()).await.unwrap_err();
-    let groups = errors(&storage, every_error()).await;
+    let groups = errors(storage, every_error()).await;
     let shown: Vec<_> = groups
         .iter()
         .map(|it| (it.stage.name(), it.code.as_str(), it.owner.as_str(), it.counts.total()))
@@ -305,7 +305,7 @@ async fn errors_are_grouped_by_stage_code_and_source_or_sink(backend: Backend) {
     assert_eq!(samples[0].of.as_ref().unwrap().0, SampleKind::Delivery);
     assert_eq!((samples[1].of.as_ref(), samples[1].message.len()), (None, 300));
     assert_eq!(samples[2].of.as_ref().unwrap().0, SampleKind::Event);
-    let only = |query| async { errors(&storage, query).await.len() };
+    let only = |query| async { errors(storage, query).await.len() };
     assert_eq!(only(ErrorQuery { source: Some("web".into()), ..every_error() }).await, 2);
     assert_eq!(only(ErrorQuery { sink: Some("archive".into()), ..every_error() }).await, 1);
     assert_eq!(only(ErrorQuery { sink: Some("web".into()), ..every_error() }).await, 0);

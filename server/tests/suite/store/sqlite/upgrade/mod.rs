@@ -206,6 +206,7 @@ fn a_step_that_was_released_never_changes() {
             "V10__trends dc1de72c1058a143",
             "V11__alerts a72d70f2b22d39fe",
             "V12__console ee691936a1b65e04",
+            "V13__rollups cf65ea24f895afb",
         ],
         &[
             "V1__events d5d02ed9abab5360",

@@ -9,7 +9,8 @@ use super::server::{NOW, Server};
 use super::{WEEKS, fill, fill_weeks, leave_all};
 use lamplight_server::store::week::WEEK_MS;
 
-/// Everything that is counted of events, as text.
+/// Everything that is counted of events, as text, but how many of them were looked at: some of that
+/// is only in memory until it is recorded.
 pub(crate) async fn counted(folder: &Path) -> Vec<String> {
     let server = Server::open(folder).unwrap();
     let tallies = &server.storage.tallies;
@@ -23,7 +24,7 @@ pub(crate) async fn counted(folder: &Path) -> Vec<String> {
         lines.push(format!("{} {} {times:?} {days:?} {minutes:?}", name.source, name.name));
         let found = tallies.properties(name.source, name.name).await.unwrap().unwrap();
         let paths: Vec<_> = found.facts.properties.keys().collect();
-        lines.push(format!("{} of {paths:?}", found.facts.sampled));
+        lines.push(format!("{paths:?}"));
     }
     for resolution in [Resolution::Hour, Resolution::Day] {
         let query = TrafficQuery {
