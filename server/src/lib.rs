@@ -61,6 +61,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod deliver;
+pub mod export;
 pub mod figures;
 pub mod formats;
 pub mod http;

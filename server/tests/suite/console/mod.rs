@@ -1,4 +1,6 @@
 //! The console, as a browser sees it.
 
+mod events;
+mod live;
 mod signing_in;
 mod visitor;
