@@ -52,7 +52,8 @@ impl FilterForm {
 
     /// Whether fields are used that are not always in sight.
     pub(super) fn uses_more(&self) -> bool {
-        self.has_history && self.query.selects_beside(&["name", "source", "type", "user"])
+        let more = ["from", "to", "tz", "on", "state", "producer"];
+        more.iter().any(|name| self.query.has(name))
     }
 
     /// The properties that the filter has already.

@@ -23,7 +23,8 @@ impl Follower {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let last = last_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         let head = format!(
-            "GET {address} HTTP/1.1\r\nhost: x\r\nuser-agent: {BROWSER}\r\ncookie: {}\r\n{last}\r\n",
+            "GET {address} HTTP/1.1\r\nhost: {}\r\nuser-agent: {BROWSER}\r\ncookie: {}\r\n{last}\r\n",
+            visitor.server.address(),
             visitor.cookie
         );
         stream.write_all(head.as_bytes()).unwrap();
