@@ -63,6 +63,7 @@ pub mod config;
 pub mod counted;
 pub mod deliver;
 pub mod error_recorder;
+pub mod export;
 pub mod figures;
 pub mod formats;
 pub mod http;

@@ -16,7 +16,7 @@ use super::span::{FROM, ON, ReceivedJson, TO, ZONE};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{AggregateQuery, CanonicalJson, EventClock, Grouping, LATE_MS_MAX};
+use crate::store::{Aggregate, AggregateQuery, CanonicalJson, EventClock, Grouping, LATE_MS_MAX};
 
 /// Describes [`aggregate`].
 pub const AGGREGATE: Operation = Operation::new(Group::Query, "countEvents", "Count events")
@@ -70,12 +70,14 @@ struct RowJson<'a> {
     count: u64,
 }
 
-/// `GET /api/aggregate`: counts events by a key, in a bounded time range.
-pub async fn aggregate(
-    _: Reader<Count>,
-    State(app): State<Arc<App>>,
+/// Counts as `params` ask for. The second part are the times of receipt that were read.
+///
+/// # Errors
+/// What is wrong with `params`, or that the database cannot be read.
+pub(crate) async fn count(
+    app: &App,
     mut params: Params,
-) -> Result<JsonResponse<AggregateJson<'static>>, Problem> {
+) -> Result<(Aggregate, Option<ReceivedJson>), Problem> {
     let by = grouping(params.text("by").as_deref())?;
     let (filter, span) = filter::read(&mut params)?;
     params.finish(AGGREGATE.query)?;
@@ -93,7 +95,16 @@ pub async fn aggregate(
     }
     let received = span.received_json();
     let query = AggregateQuery { filter, by, calendar: span.calendar };
-    let aggregate = app.storage.reader.aggregate(query).await?;
+    Ok((app.storage.reader.aggregate(query).await?, received))
+}
+
+/// `GET /api/aggregate`: counts events by a key, in a bounded time range.
+pub async fn aggregate(
+    _: Reader<Count>,
+    State(app): State<Arc<App>>,
+    params: Params,
+) -> Result<JsonResponse<AggregateJson<'static>>, Problem> {
+    let (aggregate, received) = count(&app, params).await?;
     JsonResponse::new(&AggregateJson {
         received,
         other: aggregate.other,

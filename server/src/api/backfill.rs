@@ -70,8 +70,7 @@ pub async fn backfill(
     mut params: Params,
 ) -> Result<JsonResponse<BackfilledJson<'static>>, Problem> {
     let (filter, _) = filter::read(&mut params)?;
-    let dry_run = params.value("dry_run", "true or false", |text| text.parse().ok())?;
-    let dry_run = dry_run.unwrap_or(false);
+    let dry_run = params.flag("dry_run")?;
     let by_seq = filter.producer.is_some();
     let mut next = params.value("cursor", CURSOR, |text| {
         read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))

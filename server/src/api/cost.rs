@@ -16,6 +16,8 @@ pub enum CostClass {
     Statement,
     /// A live stream, which stays open.
     Stream,
+    /// An export, which stays open until its client has read it.
+    Export,
     /// A change.
     Change,
     /// Memory of an answer that its client has not read yet, in KiB. No call has this class.
@@ -41,12 +43,13 @@ pub(super) struct Bounds {
 
 impl CostClass {
     /// Every class.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Summary,
         Self::List,
         Self::Count,
         Self::Statement,
         Self::Stream,
+        Self::Export,
         Self::Change,
         Self::Answer,
     ];
@@ -75,6 +78,7 @@ impl CostClass {
             Self::Statement => queued(5, 24, 5, "SQL statements"),
             Self::Change => queued(8, 48, 10, "changes"),
             Self::Stream => at_once(128, 64, "live streams"),
+            Self::Export => at_once(4, 3, "exports"),
             Self::Answer => at_once(64 * 1024, 48 * 1024, "KiB of answers that are not read yet"),
         }
     }
@@ -100,4 +104,4 @@ macro_rules! costs {
     };
 }
 
-costs!(Summary, List, Count, Statement, Stream, Change);
+costs!(Summary, List, Count, Statement, Stream, Export, Change);

@@ -19,7 +19,7 @@ use super::span::{FROM, ReceivedJson, SPAN, TO, ZONE};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{EventQuery, Outcome, Position, RefusedQuery, RowId};
+use crate::store::{EventPage, EventQuery, Outcome, Position, RefusedPage, RefusedQuery, RowId};
 
 /// Describes [`events`].
 pub const EVENTS: Operation = Operation::new(Group::Query, "listEvents", "List events")
@@ -73,26 +73,45 @@ pub struct RefusedPageJson<'a> {
     next: Option<String>,
 }
 
+/// What a list shows.
+pub(crate) enum Listed {
+    /// Events that are stored, and the times of receipt that were read for them.
+    Stored(EventPage, Option<ReceivedJson>),
+    /// Arrivals that are not.
+    Refused(RefusedPage),
+}
+
+/// Reads the page of events that `params` ask for.
+///
+/// # Errors
+/// What is wrong with `params`, or that the database cannot be read.
+pub(crate) async fn list(app: &App, mut params: Params) -> Result<Listed, Problem> {
+    let state = params.value("state", "stored, duplicate or invalid", Outcome::from_name)?;
+    let reader = &app.storage.reader;
+    match state {
+        None | Some(Outcome::Stored) => {
+            let (query, received) = read_query(params)?;
+            Ok(Listed::Stored(reader.events(query).await?, received))
+        }
+        Some(outcome) => Ok(Listed::Refused(reader.refused(read_refused(params, outcome)?).await?)),
+    }
+}
+
 /// `GET /api/events`: a page of events, the last received first. `from` and `to` are times of
 /// receipt, or with `on=time` those at which events happened. `state` is `stored` by default. With
 /// `duplicate` or `invalid`, the page lists arrivals that are not in the events table.
 pub async fn events(
     _: Reader<List>,
     State(app): State<Arc<App>>,
-    mut params: Params,
+    params: Params,
 ) -> Result<JsonResponse<EventsJson<'static>>, Problem> {
-    let state = params.value("state", "stored, duplicate or invalid", Outcome::from_name)?;
-    let reader = &app.storage.reader;
-    match state {
-        None | Some(Outcome::Stored) => {
-            let (query, received) = read_query(params)?;
-            let page = reader.events(query).await?;
+    match list(&app, params).await? {
+        Listed::Stored(page, received) => {
             let events = page.events.iter().map(EventJson::new).collect();
             let next = page.next.map(write_cursor);
             JsonResponse::new(&EventsJson::Stored(StoredJson { events, next, received }))
         }
-        Some(outcome) => {
-            let page = reader.refused(read_refused(params, outcome)?).await?;
+        Listed::Refused(page) => {
             let events = page.events.iter().map(RefusedJson::new).collect();
             let next = page.next.map(|id| id.to_string());
             JsonResponse::new(&EventsJson::Refused(RefusedPageJson { events, next }))

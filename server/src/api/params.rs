@@ -101,6 +101,11 @@ impl Params {
         })
     }
 
+    /// Takes a flag. `false` without one.
+    pub(crate) fn flag(&mut self, name: &str) -> Result<bool, Problem> {
+        Ok(self.value(name, "true or false", |text| text.parse().ok())?.unwrap_or(false))
+    }
+
     /// Takes the largest number of entries on a page.
     pub(crate) fn limit(&mut self) -> Result<u32, Problem> {
         let limit = self.value("limit", "a number from 1 to 500", |text| {

@@ -15,7 +15,7 @@ use super::params::{invalid, invalid_value};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Group, Operation, RequestBody};
-use crate::store::{PayloadId, PayloadSpan, Replay, SpanCount};
+use crate::store::{PayloadId, PayloadSpan, Replay, ReplayId, SpanCount, StoreError};
 
 /// What to replay: the payloads received in a time range, or one payload.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -115,12 +115,12 @@ pub async fn begin_replay(
     JsonBody(request): JsonBody<ReplayRequest>,
 ) -> Result<DoneOrBegun<CountJson>, Problem> {
     let (span, dry_run) = (span(&request)?, request.dry_run);
-    let SpanCount { payloads, events, has_more } = app.storage.archive.count(span).await?;
+    let SpanCount { payloads, events, has_more } = count(&app, span).await?;
     let count = CountJson { replay: None, dry_run, payloads, events, has_more };
     if dry_run {
         return Ok(DoneOrBegun::Done(JsonResponse::new(&count)?));
     }
-    let replay = app.storage.replays.begin(span, app.clock.now_ms()).await?;
+    let replay = begin(&app, span).await?;
     let begun = CountJson { replay: Some(replay.0), ..count };
     Ok(DoneOrBegun::Begun(JsonResponse::new(&begun)?))
 }
@@ -132,14 +132,49 @@ fn span(request: &ReplayRequest) -> Result<PayloadSpan, Problem> {
                 .map_err(|_| invalid_value("payload", payload, "a payload id (a UUID)"))?;
             Ok(PayloadSpan::one(PayloadId(id)))
         }
-        ReplayRequest { payload: None, from: Some(from), to: Some(to), .. } if from.0 < to.0 => {
-            Ok(PayloadSpan::received(from.0, to.0))
+        ReplayRequest { payload: None, from, to, .. } => {
+            let ms = |time: &Option<BodyTime>| time.as_ref().map(|time| time.0);
+            received_span(ms(from), ms(to)).ok_or_else(unclear)
         }
-        _ => Err(invalid(
-            "the body does not say what to replay: send `from` and a later `to`, or only `payload`"
-                .into(),
-        )),
+        _ => Err(unclear()),
     }
+}
+
+fn unclear() -> Problem {
+    invalid(
+        "the body does not say what to replay: send `from` and a later `to`, or only `payload`"
+            .into(),
+    )
+}
+
+/// The payloads received between these times, in milliseconds since 1970.
+pub(crate) fn received_span(from_ms: Option<i64>, to_ms: Option<i64>) -> Option<PayloadSpan> {
+    let (from_ms, to_ms) = from_ms.zip(to_ms).filter(|(from_ms, to_ms)| from_ms < to_ms)?;
+    Some(PayloadSpan::received(from_ms, to_ms))
+}
+
+/// Counts what a replay of `span` would process again.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn count(app: &App, span: PayloadSpan) -> Result<SpanCount, StoreError> {
+    app.storage.archive.count(span).await
+}
+
+/// Begins a replay of `span`.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn begin(app: &App, span: PayloadSpan) -> Result<ReplayId, StoreError> {
+    app.storage.replays.begin(span, app.clock.now_ms()).await
+}
+
+/// The most recent replays, newest first.
+///
+/// # Errors
+/// [`StoreError`].
+pub(crate) async fn list(app: &App) -> Result<Vec<Replay>, StoreError> {
+    app.storage.replays.list().await
 }
 
 /// `GET /api/replay`: the most recent replays, newest first.
@@ -147,6 +182,6 @@ pub async fn replays(
     _: Reader<Summary>,
     State(app): State<Arc<App>>,
 ) -> Result<JsonResponse<ReplaysJson>, Problem> {
-    let replays = app.storage.replays.list().await?;
+    let replays = list(&app).await?;
     JsonResponse::new(&ReplaysJson { replays: replays.iter().map(ReplayJson::new).collect() })
 }

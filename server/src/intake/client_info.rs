@@ -12,11 +12,11 @@ const HEADER_BYTES_MAX: usize = 512;
 
 /// Facts about a client that are stored with its payload.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct ClientInfo {
-    pub(super) user_agent: Option<String>,
+pub(crate) struct ClientInfo {
+    pub(crate) user_agent: Option<String>,
     pub(super) origin: Option<String>,
     /// The network of its address, /24 or /48.
-    pub(super) network: Option<String>,
+    pub(crate) network: Option<String>,
 }
 
 /// What is stored of a client's IP address. The address itself never is.

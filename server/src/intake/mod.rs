@@ -23,7 +23,6 @@ use tokio::time::Instant;
 use crate::formats::lamplight::{self, FormatError};
 use crate::http::body::{self, BodyLimits};
 use crate::http::credentials;
-use crate::http::listen::Peer;
 use crate::keys::keyring::HeldKey;
 use crate::metrics::intake::AcceptedBytes;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
@@ -116,8 +115,7 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
     let received_ms = state.clock.now_ms();
     meter.charge_events(rates, size.cost(), received_ms);
     let id = PayloadId(state.entropy.uuid_v7(received_ms)?);
-    let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
-    let client_info = state.client_info.client_info(&head.headers, peer);
+    let client_info = state.client_info(head);
     let metadata = PayloadMetadata {
         id,
         received_ms,

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use tokio::sync::Semaphore;
 
-use super::client_info::ClientInfoPolicy;
+use super::client_info::{ClientInfo, ClientInfoPolicy};
 use super::source_shares::SourceShares;
 use crate::http::body::Receiver;
 use crate::http::client_address::ClientAddresses;
+use crate::http::listen::Peer;
 use crate::http::shutdown::Shutdown;
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
@@ -76,5 +78,11 @@ impl IntakeState {
             in_flight: InFlight::default(),
             metrics: IntakeMetrics::default(),
         }
+    }
+
+    /// What would be stored about the client of a request, if it were a payload.
+    pub(crate) fn client_info(&self, head: &Parts) -> ClientInfo {
+        let peer = head.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        self.client_info.client_info(&head.headers, peer)
     }
 }

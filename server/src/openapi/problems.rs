@@ -83,6 +83,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(405, "method_not_allowed", "The address has no such method. `Allow` lists those it has."),
     kind(408, "body_timeout", "The body arrived too slowly. Retry, with less in one request."),
     kind(409, "key_in_use", "The token would disable itself. Use another admin token."),
+    kind(409, "views_full", "The page of the console has too many saved views. Delete one."),
     kind(410, "removed", "Retention has deleted the event."),
     kind(413, "body_too_large", "The body is larger than this address accepts."),
     kind(413, "body_too_large_decompressed", "The decompressed body is too large. Send less."),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays,
-    Sessions, StoreError, Tallies, Trends,
+    SavedViews, Sessions, StoreError, Tallies, Trends,
 };
 
 /// The traits of storage, each with the backend that was opened for it.
@@ -22,6 +22,8 @@ pub struct Storage {
     pub reader: Arc<dyn Reader>,
     /// Keys.
     pub keys: Arc<dyn Keys>,
+    /// Saved views of the console.
+    pub saved_views: Arc<dyn SavedViews>,
     /// Sessions of the console.
     pub sessions: Arc<dyn Sessions>,
     /// Events owed to sinks.

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_record_that_was_cut_does_not_count() {
-        let head = super::super::records::CSV_HEAD;
+        let head = crate::export::CSV_HEAD;
         let whole = format!("{head}a,1,\"x\ny\",z\nb,2,\"\"\"\n\"\"\",z\n");
         for rest in ["", "c", "c,3,\"d\ne,4,5\n"] {
             let found = scan(format!("{whole}{rest}").as_bytes(), Format::Csv).unwrap();

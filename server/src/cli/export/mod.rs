@@ -5,21 +5,21 @@
 //! arrive meanwhile are not. Nothing is kept in memory but one page.
 
 mod file;
-mod records;
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use serde_json::value::RawValue;
 
 use self::file::PartialFile;
-use self::records::{CSV_HEAD, write_record};
 use super::event_filter::{EventFilterArgs, SpanArgs};
 use super::outcome::{CommandError, Outcome, at_place, interrupt};
 use crate::client::event::{Event, EventPage};
 use crate::client::{Api, Need, Params, PlaceArgs};
 use crate::counted::counted;
+use crate::export::{CSV_HEAD, Format, write_record};
 use crate::terminal::{Output, Progress, Unit, local_time};
 
 /// Events in one page: the most that the API gives.
@@ -72,15 +72,6 @@ pub struct ExportArgs {
     /// Where to work.
     #[command(flatten)]
     pub place: PlaceArgs,
-}
-
-/// Form of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// One JSON object on each line, as the API shows events
-    Ndjson,
-    /// Comma-separated values, with a line of names first; times are RFC 3339 in UTC
-    Csv,
 }
 
 /// Exports events.
@@ -179,7 +170,7 @@ impl Export {
             let mut received = None;
             for json in &page.events {
                 record.clear();
-                received = write_record(&mut record, json, self.format, self.is_exact)?;
+                received = Some(self.write(&mut record, json)?);
                 out.write_all(record.as_bytes())?;
             }
             // A page is written as a whole before it counts.
@@ -192,6 +183,15 @@ impl Export {
                 None => return Ok(Outcome::Done),
             }
         }
+    }
+
+    /// Adds an event, and gives when it was received.
+    fn write(&self, record: &mut String, json: &RawValue) -> Result<i64, CommandError> {
+        write_record(record, json, self.format, self.is_exact).map_err(|error| {
+            CommandError::Failed(format!(
+                "read an event of the server: {error}. The server is probably of another version"
+            ))
+        })
     }
 
     /// The next page. A server that restarts is waited for.

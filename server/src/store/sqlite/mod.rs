@@ -11,6 +11,7 @@ mod keys;
 mod opening;
 mod payloads;
 mod read;
+mod saved_views;
 mod sessions;
 pub mod snapshot;
 mod store;
@@ -87,6 +88,7 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         events: Arc::<SqliteStore>::clone(&store),
         reader: Arc::<SqliteStore>::clone(&store),
         keys: Arc::<SqliteStore>::clone(&store),
+        saved_views: Arc::<SqliteStore>::clone(&store),
         sessions: Arc::<SqliteStore>::clone(&store),
         delivery_queue: Arc::<SqliteStore>::clone(&store),
         trends: Arc::<SqliteStore>::clone(&store),

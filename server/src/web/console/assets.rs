@@ -28,9 +28,10 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 7] = [
+static ASSETS: [Asset; 8] = [
     asset!("console.css", "text/css; charset=utf-8", "assets/console.css"),
     asset!("console.js", "text/javascript; charset=utf-8", "assets/console.js"),
+    asset!("live.js", "text/javascript; charset=utf-8", "assets/live.js"),
     asset!("icon.svg", "image/svg+xml", "assets/icon.svg"),
     asset!("htmx.js", "text/javascript; charset=utf-8", "vendor/htmx.min.js"),
     asset!("sse.js", "text/javascript; charset=utf-8", "vendor/sse.min.js"),

@@ -11,8 +11,12 @@ mod assets;
 mod caller;
 mod chart;
 mod error_page;
+mod events;
+mod filter_form;
+mod filter_query;
 mod form;
 mod frame;
+mod live;
 mod login;
 mod overview;
 mod page;
@@ -40,6 +44,15 @@ pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
 fn pages() -> ConsoleRoutes {
     ConsoleRoutes::default()
         .page("/overview", "/api/totals", overview::show)
+        .page("/events", "/api/events", events::list)
+        .page("/events/counts", "/api/aggregate", events::counts)
+        .page("/events/replays", "/api/replay", events::replays)
+        .part("/events/replay", events::replay)
+        .action("/events/replay", events::begin_replay)
+        .action("/events/views", events::save_view)
+        .action("/events/views/delete", events::delete_view)
+        .page("/live", "/api/live", live::show)
+        .part("/live/stream", live::stream)
         .part("/query", query::show)
         .action("/query", query::run)
         .action("/query/csv", query::csv)

@@ -48,7 +48,7 @@ pub(crate) fn check(seen: Seen<'_>) {
     let described = content.get(media);
     let described =
         described.unwrap_or_else(|| panic!("{method} {path}, {status}: no {media}: {seen:?}"));
-    if has_body && media.ends_with("json") {
+    if has_body && (media == "application/json" || media.ends_with("+json")) {
         let key = format!("{method} {path} {status} {media}");
         let validator = {
             let mut known = VALIDATORS.lock().unwrap();

@@ -23,6 +23,7 @@ mod refused_laws;
 mod replay_laws;
 mod retention_laws;
 pub(crate) mod sample;
+mod saved_view_laws;
 mod scope_laws;
 mod session_laws;
 mod set_aside_laws;

@@ -12,8 +12,8 @@ use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
     Answer, Applied, EventRow, Events, Forgotten, Key, PayloadId, Plan, Profile, ProfileKey,
-    ProfileNote, Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, Session,
-    ShownProfile, StoreError, Week,
+    ProfileNote, Pruned, RefusedEvent, Replayed, RetentionLimits, Route, RowId, SaidAt, SavedView,
+    Session, ShownProfile, StoreError, Week,
 };
 use lamplight_wire::Producer;
 use tokio::sync::watch;
@@ -46,6 +46,7 @@ pub(super) struct EventTables {
     pub(super) recent: Vec<(RowId, RowId)>,
     pub(super) deliveries: DeliveryTables,
     pub(super) keys: Vec<Key>,
+    pub(super) saved_views: BTreeMap<(String, String), SavedView>,
     pub(super) sessions: Vec<Session>,
     pub(super) trends: TrendTables,
     pub(super) alerts: AlertTables,

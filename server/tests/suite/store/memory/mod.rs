@@ -5,8 +5,8 @@
 //!
 //! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all:
 //!   payloads, their queue and replays on one side, rows of events, outcomes, ledgers, profiles,
-//!   counts, deliveries, keys, trends, alerts and tallies on the other. The two sides never share a
-//!   transaction, so they may be different databases.
+//!   counts, deliveries, keys, saved views, trends, alerts and tallies on the other. The two sides
+//!   never share a transaction, so they may be different databases.
 //! - **Transactions.** A method that changes anything changes all of it or nothing, and it is
 //!   durable when the method returns ([`tables::Tables::write`]).
 //! - **Leases.** A backend finds what is due. [`FairShare`] decides how much of it one lease gets.
@@ -58,6 +58,7 @@ mod read;
 mod reader;
 mod replays;
 mod rows;
+mod saved_views;
 mod sessions;
 mod tables;
 mod tallies;
@@ -90,6 +91,7 @@ impl Memory {
             events: Arc::<MemoryEvents>::clone(&events),
             reader: Arc::<MemoryEvents>::clone(&events),
             keys: Arc::<MemoryEvents>::clone(&events),
+            saved_views: Arc::<MemoryEvents>::clone(&events),
             sessions: Arc::<MemoryEvents>::clone(&events),
             delivery_queue: Arc::<MemoryEvents>::clone(&events),
             trends: Arc::<MemoryEvents>::clone(&events),

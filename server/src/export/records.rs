@@ -2,26 +2,25 @@
 
 use serde_json::value::RawValue;
 
-use super::{CommandError, Event, Format};
-use crate::client::event::on_one_line;
+use super::Format;
+use crate::client::event::{Event, on_one_line};
 use crate::terminal::csv::{Cell, add_record};
 
 /// The first line of CSV. `id` and `seq` come first, so that an interrupted export finds its place.
-pub(super) const CSV_HEAD: &str = "id,seq,event_id,name,type,source,time,received,user_id,anonymous_id,\
+pub(crate) const CSV_HEAD: &str = "id,seq,event_id,name,type,source,time,received,user_id,anonymous_id,\
      session,producer,properties,context,monitor,enrichment,profile\n";
 
 /// Adds an event to `text`, and gives when it was received.
-pub(super) fn write_record(
+///
+/// # Errors
+/// What `json` has that no event of the API has.
+pub(crate) fn write_record(
     text: &mut String,
     json: &RawValue,
     format: Format,
     is_exact: bool,
-) -> Result<Option<i64>, CommandError> {
-    let event: Event<'_> = serde_json::from_str(json.get()).map_err(|error| {
-        CommandError::Failed(format!(
-            "read an event of the server: {error}. The server is probably of another version"
-        ))
-    })?;
+) -> serde_json::Result<i64> {
+    let event: Event<'_> = serde_json::from_str(json.get())?;
     match format {
         Format::Ndjson => {
             text.push_str(&on_one_line(json));
@@ -29,7 +28,7 @@ pub(super) fn write_record(
         }
         Format::Csv => add_csv(text, &event, is_exact),
     }
-    Ok(Some(event.received))
+    Ok(event.received)
 }
 
 fn add_csv(text: &mut String, event: &Event<'_>, is_exact: bool) {
