@@ -118,6 +118,10 @@ pub fn api_routes() -> ApiRoutes {
         .get("/api/replay", &api::REPLAYS, api::replays)
         .post("/api/replay", &api::BEGIN_REPLAY, api::begin_replay)
         .get("/api/trends", &api::TRENDS, api::trends)
+        .get("/api/catalogue", &api::CATALOGUE, api::catalogue)
+        .get("/api/catalogue/properties", &api::PROPERTIES, api::properties)
+        .get("/api/traffic", &api::TRAFFIC, api::traffic)
+        .get("/api/errors", &api::ERRORS, api::errors)
         .get("/api/alerts", &api::ALERTS, api::alerts)
         .get("/metrics", &api::METRICS, api::metrics)
 }

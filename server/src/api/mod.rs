@@ -16,7 +16,10 @@ mod aggregate;
 mod alerts;
 mod backfill;
 mod body_time;
+mod buckets;
+mod catalogue;
 pub mod cost;
+mod errors;
 mod event;
 mod event_json;
 mod events;
@@ -43,6 +46,7 @@ mod span;
 mod sql;
 mod timeline;
 mod totals;
+mod traffic;
 mod trends;
 mod unread_answers;
 mod whole_number;
@@ -52,6 +56,12 @@ pub(crate) use access::{check_admin, check_kind, cross_origin};
 pub use aggregate::{AGGREGATE, aggregate};
 pub use alerts::{ALERTS, alerts};
 pub use backfill::{BACKFILL, backfill};
+pub use buckets::{BucketJson, BucketsJson};
+pub use catalogue::{
+    CATALOGUE, CatalogueJson, NameJson, PROPERTIES, PropertiesJson, PropertyJson, TypeJson,
+    catalogue, properties, read_names, read_properties,
+};
+pub use errors::{ERRORS, ErrorJson, ErrorsJson, SampleJson, errors, read_errors};
 pub use event::{EVENT, event};
 pub use events::{EVENTS, events};
 pub use json::{Created, DoneOrBegun, JsonBody, JsonResponse};
@@ -74,6 +84,7 @@ pub use sinks::{PAUSE, RESUME, pause, resume};
 pub use sources::{FORGET_SOURCE, forget_source};
 pub use sql::{QUERY, query};
 pub use totals::{TOTALS, totals};
+pub use traffic::{CountsJson, SourceJson, TRAFFIC, TrafficJson, read_traffic, traffic};
 pub use trends::{TRENDS, trends};
 pub use unread_answers::hold;
 

@@ -52,6 +52,8 @@ mod set_aside;
 mod shown_profile;
 pub mod sqlite;
 mod storage;
+mod tallies;
+pub mod tally;
 mod totals;
 pub mod trend;
 mod trends;
@@ -111,6 +113,13 @@ pub use sessions::{Session, Sessions};
 pub use set_aside::{ExhaustedPayload, SetAsidePayload, SetAsideSums};
 pub use shown_profile::ShownProfile;
 pub use storage::Storage;
+pub use tallies::Tallies;
+pub use tally::{
+    Bucket, CatalogueCursor, CatalogueName, CataloguePage, CatalogueQuery, Counts, ErrorCursor,
+    ErrorGroup, ErrorPage, ErrorQuery, ErrorSample, ErrorStage, NameProperties, Occurrence,
+    PropertyFact, PropertyFacts, PropertyType, SampleKind, SourceTraffic, Traffic, TrafficCounts,
+    TrafficQuery,
+};
 pub use totals::{Forgotten, SourceTotals, Totals};
 pub use trend::{
     AHEAD_ROWS_MS, Measured, PRUNED_MAX, Resolution, Rollup, Rollups, Sample, TrendMark,

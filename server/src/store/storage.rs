@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays,
-    Sessions, StoreError, Trends,
+    Sessions, StoreError, Tallies, Trends,
 };
 
 /// The traits of storage, each with the backend that was opened for it.
@@ -30,6 +30,8 @@ pub struct Storage {
     pub trends: Arc<dyn Trends>,
     /// Alerts.
     pub alerts: Arc<dyn Alerts>,
+    /// Counts of events and errors by time.
+    pub tallies: Arc<dyn Tallies>,
     /// The database that takes payloads. Intake is ready only while it takes writes.
     pub intake_database: Arc<dyn Database>,
     /// The database that takes the result of processing.

@@ -14,6 +14,7 @@ mod read;
 mod sessions;
 pub mod snapshot;
 mod store;
+pub mod tallies;
 mod trends;
 pub mod verify;
 mod weeks;
@@ -90,6 +91,7 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         delivery_queue: Arc::<SqliteStore>::clone(&store),
         trends: Arc::<SqliteStore>::clone(&store),
         alerts: Arc::<SqliteStore>::clone(&store),
+        tallies: Arc::<SqliteStore>::clone(&store),
         intake_database: intake,
         events_database: store,
     }

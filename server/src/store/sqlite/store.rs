@@ -11,6 +11,7 @@ use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Layout, Step, check_current, migrate, open_reader, open_writer};
 use super::file::transaction::WriteTarget;
 use super::read::sql_process::SqlProcesses;
+use super::tallies::fill;
 use super::weeks::files::StoreFiles;
 use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
@@ -22,7 +23,7 @@ use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-pub(crate) const SCHEMA: [Step; 12] = [
+pub(crate) const SCHEMA: [Step; 13] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -41,9 +42,10 @@ pub(crate) const SCHEMA: [Step; 12] = [
     ("V10__trends", include_str!("../../../migrations/sqlite/store/V10__trends.sql")),
     ("V11__alerts", include_str!("../../../migrations/sqlite/store/V11__alerts.sql")),
     ("V12__console", include_str!("../../../migrations/sqlite/store/V12__console.sql")),
+    ("V13__rollups", include_str!("../../../migrations/sqlite/store/V13__rollups.sql")),
 ];
 
-const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
+pub(crate) const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };
 
 /// The embedded store.
 #[derive(Debug)]
@@ -182,7 +184,9 @@ fn open_to_write(path: &Path, folder: &Path) -> Result<StoreFiles, OpenError> {
         .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
     upgrade::run(&store, path, folder)?;
     let weeks = OpenWeeks::open(&store, folder)?;
-    Ok(StoreFiles { store, weeks })
+    fill::fill_once(&mut store, folder)
+        .map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?;
+    Ok(StoreFiles::new(store, weeks))
 }
 
 /// Opens the files without changing them, if they can be read as they are.
@@ -192,7 +196,7 @@ fn open_to_read(path: &Path, folder: &Path) -> Result<StoreFiles, OpenError> {
     check_current(&store, path, &SCHEMA)?;
     upgrade::check(&store, path, folder)?;
     let weeks = OpenWeeks::none(&store, folder)?;
-    Ok(StoreFiles { store, weeks })
+    Ok(StoreFiles::new(store, weeks))
 }
 
 struct StoreHost {
@@ -210,7 +214,7 @@ impl Host for StoreHost {
         let mut store = open_writer(&self.path, LAYOUT)?;
         store.checkpoint().map_err(sqlite)?;
         let weeks = OpenWeeks::open(&store, &self.folder)?;
-        Ok(StoreFiles { store, weeks })
+        Ok(StoreFiles::new(store, weeks))
     }
 
     fn committed(&mut self, change: Change) {

@@ -36,7 +36,7 @@ fn apply(
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
-    let StoreFiles { store, weeks } = files;
+    let StoreFiles { store, weeks, tallies } = files;
     let applied = known::applied(store, plans)?;
     let keys = plans.iter().map(|plan| apply::ledger_keys(plan, &applied));
     let (ledgers, count) = ledgers::read(store, keys)?;
@@ -64,6 +64,7 @@ fn apply(
     }
     added.count(store)?;
     let queued = write(store, &writes, routes, now_ms)?;
+    tallies.add_writes(store, &writes)?;
     Ok(Ok((results, queued)))
 }
 
@@ -76,7 +77,7 @@ fn reapply(
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Replayed, i64), WeekNotOpen>> {
-    let StoreFiles { store, weeks } = files;
+    let StoreFiles { store, weeks, tallies } = files;
     if catalog::removed_between(store, (week, week))?.is_some() {
         let payloads = plans.len() as u64;
         return Ok(Ok((Replayed { payloads, skipped: payloads, ..Replayed::default() }, 0)));
@@ -104,6 +105,7 @@ fn reapply(
     added.add(week, open.batch(), done.accepted);
     added.count(store)?;
     let queued = write(store, &writes, routes, now_ms)?;
+    tallies.add_writes(store, &writes)?;
     Ok(Ok((done, queued)))
 }
 

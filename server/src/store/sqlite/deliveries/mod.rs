@@ -9,9 +9,11 @@ pub(crate) mod sinks;
 use tokio::sync::watch;
 
 use super::store::SqliteStore;
+use super::weeks::files::StoreFiles;
 use super::writer::step::Guard;
 use crate::store::Lease;
 use crate::store::sqlite::file::read_class::ReadClass;
+use crate::store::tally::settlement_change;
 use crate::store::{
     Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery,
     RetryAsk, RetryCount, RowId, Settlement, SinkRow, StoreError,
@@ -38,8 +40,11 @@ impl DeliveryQueue for SqliteStore {
     }
 
     fn settle(&self, settlement: Settlement) -> Answer<'_, ()> {
-        let settled =
-            self.writer.write("settle deliveries", Guard::Alone, 0, move |connection, _| {
+        let settled = self.writer.write(
+            "settle deliveries",
+            Guard::Alone,
+            0,
+            move |connection: &mut StoreFiles, _| {
                 if settlement.now_ms >= settlement.lease.until_ms {
                     return Ok(Err(StoreError::LeaseLost));
                 }
@@ -49,8 +54,14 @@ impl DeliveryQueue for SqliteStore {
                     connection.prepare_cached("ROLLBACK TO settle")?.execute([])?;
                 }
                 connection.prepare_cached("RELEASE settle")?.execute([])?;
+                let failed = settlement_change(&settlement);
+                if is_held && !failed.seen.is_empty() {
+                    let StoreFiles { store, tallies, .. } = connection;
+                    tallies.add(store, failed)?;
+                }
                 Ok(if is_held { Ok(()) } else { Err(StoreError::LeaseLost) })
-            });
+            },
+        );
         Box::pin(async move { settled.await? })
     }
 

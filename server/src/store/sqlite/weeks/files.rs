@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use super::open::OpenWeeks;
 use crate::store::sqlite::file::transaction::WriteTarget;
+use crate::store::sqlite::tallies::TallyCache;
 
 /// store.db and the files of events that are open for writing. It dereferences to store.db.
 #[derive(Debug)]
@@ -14,6 +15,15 @@ pub(crate) struct StoreFiles {
     pub(crate) store: Connection,
     /// The events.
     pub(crate) weeks: OpenWeeks,
+    /// What the open transaction has counted so far.
+    pub(crate) tallies: TallyCache,
+}
+
+impl StoreFiles {
+    /// Files that are open, and that no transaction has changed.
+    pub(crate) fn new(store: Connection, weeks: OpenWeeks) -> Self {
+        Self { store, weeks, tallies: TallyCache::default() }
+    }
 }
 
 impl Deref for StoreFiles {
@@ -42,6 +52,7 @@ impl WriteTarget for StoreFiles {
     }
 
     fn undo_step(&mut self) -> rusqlite::Result<()> {
+        self.tallies.forget();
         self.weeks.undo_step()?;
         self.store.undo_step()
     }

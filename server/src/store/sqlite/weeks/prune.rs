@@ -15,12 +15,15 @@ use crate::store::sqlite::apply::profiles;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
 use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::sqlite::store::SqliteStore;
+use crate::store::sqlite::tallies;
 use crate::store::sqlite::writer::step::Guard;
 use crate::store::week::first_row_at;
 use crate::store::{Pruned, RetentionLimits, RowId, StoreError, Week};
 
 /// The most rows of one table that one transaction deletes.
 const ROWS_MAX: u32 = 2_000;
+/// The most tallies whose values one transaction looks through.
+const TALLIES_MAX: u32 = 200;
 /// The most weeks that are read: more than there will ever be.
 const WEEKS_MAX: usize = 100_000;
 
@@ -42,7 +45,7 @@ fn file_bytes(folder: &Path, week: Week) -> u64 {
 
 /// Removes a week's events. The file is deleted after the commit.
 pub(crate) fn remove(files: &mut StoreFiles, week: Week, now_ms: i64) -> rusqlite::Result<()> {
-    let StoreFiles { store, weeks } = files;
+    let StoreFiles { store, weeks, .. } = files;
     weeks.remove(store, week, now_ms)
 }
 
@@ -101,7 +104,14 @@ impl SqliteStore {
         }
         self.delete_files([removed, due.clone()].concat()).await?;
         let pruned =
-            self.writer.write("prune", Guard::Alone, 0, move |files, _| prune(files, &keep));
+            self.writer.write("prune", Guard::Alone, 0, move |files: &mut StoreFiles, _| {
+                let mut pruned = prune(files, &keep)?;
+                if let Some(from_ms) = outcomes_from_ms(files, &keep)? {
+                    let tallies = tallies::prune(files, Week::of_ms(from_ms), TALLIES_MAX)?;
+                    pruned.rows += tallies as u64;
+                }
+                Ok(pruned)
+            });
         Ok(Pruned { weeks: due.len() as u64, ..pruned.await? })
     }
 

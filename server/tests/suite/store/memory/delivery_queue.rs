@@ -23,7 +23,11 @@ impl DeliveryQueue for MemoryEvents {
     }
 
     fn settle(&self, settlement: Settlement) -> Answer<'_, ()> {
-        answer(self.tables.write(|tables| tables.deliveries.settle(&settlement)))
+        answer(self.tables.write(|tables| {
+            tables.deliveries.settle(&settlement)?;
+            tables.tallies.add(&settlement_change(&settlement));
+            Ok(())
+        }))
     }
 
     fn pause_sink(&self, sink: String, pause: bool, now_ms: i64) -> Answer<'_, bool> {

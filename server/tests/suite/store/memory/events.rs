@@ -22,6 +22,7 @@ use super::alerts::AlertTables;
 use super::deliveries::DeliveryTables;
 use super::rows::{event_row, refused_event};
 use super::tables::{Tables, answer, conflict};
+use super::tallies::TallyTables;
 use super::trends::TrendTables;
 
 /// What the events side keeps.
@@ -48,6 +49,7 @@ pub(super) struct EventTables {
     pub(super) sessions: Vec<Session>,
     pub(super) trends: TrendTables,
     pub(super) alerts: AlertTables,
+    pub(super) tallies: TallyTables,
 }
 
 /// A profile. Versions are not kept: each row has a copy.
@@ -271,6 +273,7 @@ impl EventTables {
         for delivery in &writes.deliveries {
             self.deliveries.add(delivery, routes, now_ms, 0);
         }
+        self.tallies.add_writes(writes);
         Ok(())
     }
 
@@ -348,6 +351,7 @@ impl EventTables {
             let profiles = self.profiles.len();
             self.profiles.retain(|_, profile| profile.week.to_ms() > from_ms);
             rows += profiles - self.profiles.len();
+            self.tallies.prune(Week::of_ms(from_ms));
         }
         rows += before - self.client_ids.len() - self.refused.len() - self.applied.len();
         Pruned { weeks: due.len() as u64, rows: rows as u64 }

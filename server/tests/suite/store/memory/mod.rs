@@ -5,7 +5,7 @@
 //!
 //! - **Tables.** [`payload_queue::IntakeTables`] and [`events::EventTables`] list them all:
 //!   payloads, their queue and replays on one side, rows of events, outcomes, ledgers, profiles,
-//!   counts, deliveries, keys, trends and alerts on the other. The two sides never share a
+//!   counts, deliveries, keys, trends, alerts and tallies on the other. The two sides never share a
 //!   transaction, so they may be different databases.
 //! - **Transactions.** A method that changes anything changes all of it or nothing, and it is
 //!   durable when the method returns ([`tables::Tables::write`]).
@@ -16,6 +16,9 @@
 //!   a dead letter is due again. A backend moves rows between queue, log and dead letters.
 //! - **Trends.** [`Sample::measure`] says what a sample adds, [`trend::add`] adds it, and
 //!   [`Sample::kept_ms`] says which periods are deleted.
+//! - **Tallies.** [`TallyChange`] says what a transaction adds to counts, [`Counts`] what a row holds,
+//!   [`TallyKey::admitted`] how many rows there are, and [`PropertyFacts`] what is known of
+//!   properties.
 //! - **Pruning.** [`RetentionLimits`] says which weeks and which rows are deleted.
 //! - **Reading.** Lists filtered by [`EventFilter`], newest first, with a cursor for the next page.
 //!   A database also needs an index for each filter and a limit of rows to look at; a map needs
@@ -37,6 +40,10 @@
 //! [`EventFilter`]: lamplight_server::store::EventFilter
 //! [`Sample::measure`]: lamplight_server::store::Sample::measure
 //! [`Sample::kept_ms`]: lamplight_server::store::Sample::kept_ms
+//! [`TallyChange`]: lamplight_server::store::tally::TallyChange
+//! [`Counts`]: lamplight_server::store::Counts
+//! [`TallyKey::admitted`]: lamplight_server::store::tally::TallyKey::admitted
+//! [`PropertyFacts`]: lamplight_server::store::PropertyFacts
 //! [`trend::add`]: lamplight_server::store::trend::add
 
 mod alerts;
@@ -53,6 +60,7 @@ mod replays;
 mod rows;
 mod sessions;
 mod tables;
+mod tallies;
 mod trends;
 
 use std::sync::{Arc, Mutex};
@@ -86,6 +94,7 @@ impl Memory {
             delivery_queue: Arc::<MemoryEvents>::clone(&events),
             trends: Arc::<MemoryEvents>::clone(&events),
             alerts: Arc::<MemoryEvents>::clone(&events),
+            tallies: Arc::<MemoryEvents>::clone(&events),
             intake_database: intake,
             events_database: events,
         }
