@@ -10,6 +10,8 @@ mod assets;
 mod caller;
 mod chart;
 mod error_page;
+mod errors;
+mod event;
 mod form;
 mod frame;
 mod login;
@@ -34,5 +36,16 @@ pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
 
 /// Every page behind the sign-in. The second path is that of its JSON twin.
 fn pages() -> ConsoleRoutes {
-    ConsoleRoutes::default().page("/overview", "/api/totals", overview::show)
+    ConsoleRoutes::default()
+        .page("/overview", "/api/totals", overview::show)
+        .page("/events/{id}", "/api/events/{id}", event::show)
+        .part("/events/{id}/raw", event::download)
+        .action("/events/{id}/replay", event::replay)
+        .action("/events/{id}/retry", event::retry_delivery)
+        .action("/events/{id}/retry-payload", event::retry_payload)
+        .page("/errors", "/api/errors", errors::show)
+        .part("/errors/group", errors::group)
+        .part("/errors/confirm", errors::confirm)
+        .action("/errors/deliveries/{verb}", errors::deliveries)
+        .action("/errors/payloads/{verb}", errors::payloads)
 }

@@ -80,7 +80,7 @@ impl Simulation {
 
     /// Checks that every event ended correctly, and that its timeline shows what happened.
     pub(crate) fn check(&self) {
-        let mut kept = [[0; 4]; SINKS.len()];
+        let mut kept = [[0; 5]; SINKS.len()];
         let mut gone = [(0, 0); SINKS.len()];
         let (events, deleted) = {
             let recorder = self.shared.recorder();
@@ -126,9 +126,9 @@ impl Simulation {
     }
 
     /// Checks that the counts of a sink are those of the stored events and of `gone` deleted ones.
-    fn check_counts(&self, sink: &str, kept: [u64; 4], gone: RangeInclusive<u64>) {
+    fn check_counts(&self, sink: &str, kept: [u64; 5], gone: RangeInclusive<u64>) {
         let row = self.row(sink);
-        let shown = [row.waiting, row.sent, row.dead, row.dropped];
+        let shown = [row.waiting, row.sent, row.dead, row.dropped, row.discarded];
         let others = shown.iter().sum::<u64>().checked_sub(kept.iter().sum());
         let is_enough = shown.iter().zip(kept).all(|(shown, kept)| *shown >= kept);
         if !is_enough || others.is_none_or(|others| !gone.contains(&others)) {
@@ -144,6 +144,7 @@ fn place(state: DeliveryState) -> usize {
         DeliveryState::Sent => 1,
         DeliveryState::Dead => 2,
         DeliveryState::Dropped => 3,
+        DeliveryState::Discarded => 4,
     }
 }
 
