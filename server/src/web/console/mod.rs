@@ -40,6 +40,7 @@ fn pages() -> ConsoleRoutes {
         .page("/overview", "/api/totals", overview::show)
         .page("/events/{id}", "/api/events/{id}", event::show)
         .part("/events/{id}/raw", event::download)
+        .part("/payloads/{id}", event::of_payload)
         .action("/events/{id}/replay", event::replay)
         .action("/events/{id}/retry", event::retry_delivery)
         .action("/events/{id}/retry-payload", event::retry_payload)

@@ -116,6 +116,10 @@ fn payloads_that_are_set_aside_are_discarded_restored_and_retried() {
     let visitor = Visitor::admin(&server);
     let page = visitor.page("/errors/group?stage=process");
     assert!(page.contains(&first) && page.contains(&second), "{page}");
+    let raw = visitor.get(&format!("/payloads/{first}"));
+    let location = raw.header("location").unwrap();
+    assert!(location.starts_with("/events/") && location.ends_with("?tab=raw"), "{raw:?}");
+    assert_eq!(visitor.get("/payloads/nothing").status, 404);
     let reply = visitor.submit("/errors/payloads/discard", &format!("payload={first}"));
     assert_eq!(reply.status, 303, "{reply:?}");
     let queue = server.totals()["queue"].clone();

@@ -120,7 +120,10 @@ fn one_event_is_followed_from_set_aside_to_its_delivery() {
     let path = format!("/events/{ID}");
     let page = visitor.page(&path);
     assert!(standing(&page).contains("Set aside"), "{}", standing(&page));
-    assert!(page.contains("Retry its payload"), "{page}");
+    assert!(page.contains("Retry its payload") && page.contains("Discard its payload…"), "{page}");
+    let payload = server.read(&format!("/api{path}")).json()["payload"].clone();
+    let page = visitor.get(&format!("/payloads/{}", payload.as_str().unwrap()));
+    assert!(visitor.page(page.header("location").unwrap()).contains("Set aside"), "{page:?}");
     assert_eq!(server.read(&format!("/api{path}")).json()["state"], "set_aside");
 
     let reply = visitor.submit(&format!("{path}/retry-payload"), "");

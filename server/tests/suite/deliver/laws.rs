@@ -155,18 +155,19 @@ fn check_ending(
     times: u32,
     steps: &[&DeliveryStep],
 ) -> Result<(), &'static str> {
-    use DeliveryState::{Dead, Dropped, Queued, Retry, Sent};
+    use DeliveryState::{Dead, Discarded, Dropped, Queued, Retry, Sent};
     let Some((last, before)) = steps.split_last() else {
         return if case.is_routed(sink) { Err("was never routed") } else { Ok(()) };
     };
     if !case.is_routed(sink) {
         return Err("was routed");
     }
-    // Only a dead letter continues after its end, when it is retried.
+    // Only a dead letter continues after its end, when it is retried or discarded.
     let goes_on = |pair: &[&DeliveryStep]| match (pair[0].state, pair[1].state) {
-        (Dead, next) => next == Queued,
-        (Queued, next) => next != Queued,
-        (Retry, next) => next != Queued && pair[1].attempt > pair[0].attempt,
+        (Dead, next) => next == Queued || next == Discarded,
+        (Discarded, next) => next == Dead,
+        (Queued, next) => next != Queued && next != Discarded,
+        (Retry, next) => next != Queued && next != Discarded && pair[1].attempt > pair[0].attempt,
         (Sent | Dropped, _) => false,
     };
     if !steps.windows(2).all(goes_on) || before.iter().any(|step| step.state == Sent) {

@@ -42,7 +42,7 @@ const QUERY: &[Param] = &[
 #[derive(Debug)]
 struct Member {
     id: String,
-    link: Option<String>,
+    link: String,
     at_ms: Option<i64>,
     what: Markup,
     selection: Selection,
@@ -218,7 +218,7 @@ async fn members(
             let (letters, next) = read_dead_letters(app, query).await?;
             let member = |letter: crate::store::DeadLetter| Member {
                 id: letter.event.to_string(),
-                link: Some(format!("/events/{}", letter.event)),
+                link: format!("/events/{}", letter.event),
                 at_ms: letter.at_ms,
                 what: foreign(letter.detail.as_deref().unwrap_or(&letter.reason), 300),
                 selection: Selection::Deliveries {
@@ -241,7 +241,7 @@ async fn members(
                 let error = foreign(&aside.error, 300);
                 Member {
                     id: kept.to_string(),
-                    link: None,
+                    link: format!("/payloads/{kept}"),
                     at_ms: Some(aside.discarded_ms.unwrap_or(aside.set_aside_ms)),
                     what: Markup(format!("{events}, {} attempts: {error}", aside.attempts)),
                     selection: Selection::Payloads { source: source.clone(), payload: Some(kept) },

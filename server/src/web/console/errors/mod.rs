@@ -77,7 +77,7 @@ impl GroupRow {
             }
         }
         let link = format!("/errors/group?{}", query.finish());
-        let sample = json.sample.as_ref().and_then(sample_page);
+        let sample = json.sample.as_ref().map(sample_page);
         Self { stage: meaning::stage(json.stage), link, chart: hours(&json, now_ms), sample, json }
     }
 
@@ -90,9 +90,10 @@ impl GroupRow {
     }
 }
 
-/// The page that shows a sample. A payload has none of its own: its events have.
-fn sample_page(sample: &SampleJson) -> Option<String> {
-    (sample.kind != "payload").then(|| format!("/events/{}", sample.id))
+/// The page that shows a sample.
+fn sample_page(sample: &SampleJson) -> String {
+    let kind = if sample.kind == "payload" { "payloads" } else { "events" };
+    format!("/{kind}/{}", sample.id)
 }
 
 /// The errors of each of the last hours.

@@ -2,7 +2,7 @@
 
 use crate::api::Trace;
 use crate::api::timeline::{self, Entry};
-use crate::store::DeliveryState;
+use crate::store::{DeliveryState, Repeat};
 use crate::web::console::shown::{Markup, duration, escape, foreign, time};
 
 /// One step.
@@ -29,8 +29,8 @@ fn plain(text: &str) -> Markup {
 /// was sent, by the client's clock.
 pub(super) fn steps(trace: &Trace, sent_ms: Option<i64>) -> Vec<Step> {
     let mut entries = match trace {
-        Trace::Stored { event, repeats, steps, .. } => timeline::stored(event, repeats, steps),
-        Trace::Refused { event, repeats, .. } => timeline::refused(event, repeats),
+        Trace::Stored { event, steps, .. } => timeline::stored(event, &[], steps),
+        Trace::Refused { event, .. } => timeline::refused(event, &[]),
         Trace::Waiting(event) => timeline::waiting(event),
         Trace::Missing(event) => {
             return vec![
@@ -58,7 +58,21 @@ pub(super) fn steps(trace: &Trace, sent_ms: Option<i64>) -> Vec<Step> {
     // Those of several sinks, in the order in which they happened.
     entries.sort_by_key(|entry| entry.at.unwrap_or(i64::MAX));
     steps.extend(entries.iter().filter(|entry| entry.state != "made").map(step));
+    if let Trace::Stored { repeats, .. } | Trace::Refused { repeats, .. } = trace {
+        steps.extend(repeats.iter().map(repeated));
+    }
     steps
+}
+
+/// A later arrival of the same event.
+fn repeated(repeat: &Repeat) -> Step {
+    let more = format!(
+        "In payload <code>{}</code>, received at {}. Only the first arrival is stored.",
+        repeat.payload,
+        time(repeat.received_ms)
+    );
+    let what = "Arrived again, recognized as a duplicate";
+    Step::new(Some(repeat.applied_ms), what, Markup(more), "warn")
 }
 
 /// When it was made, by both clocks.
@@ -68,7 +82,11 @@ fn made(trace: &Trace) -> Step {
         Trace::Waiting(event) => event.planned.columns().map(|it| (it.ts_ms, it.time_ms)),
         Trace::Refused { event, .. } => {
             let ts_ms = event.content.as_ref().and_then(|it| it.ts_ms);
-            return Step::new(ts_ms, "Made", plain("By the client's clock."), "");
+            let more = match ts_ms {
+                Some(ms) => Markup(format!("At {} by the client&#39;s clock.", time(ms))),
+                None => plain("What is kept of it does not say when."),
+            };
+            return Step::new(None, "Made", more, "");
         }
         Trace::Missing(_) => None,
     };

@@ -34,7 +34,7 @@ use standing::Standing;
 use subject::Subject;
 
 pub(super) use actions::{replay, retry_delivery, retry_payload};
-pub(super) use raw::download;
+pub(super) use raw::{download, of_payload};
 
 /// The tabs of the page.
 const TABS: [(&str, &str); 4] = [

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use lamplight_wire::batch;
 use lamplight_wire::time::SentAt;
+use uuid::Uuid;
 
 use super::subject::Subject;
 use crate::api::cost::List;
@@ -18,6 +19,7 @@ use crate::formats::lamplight;
 use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
 use crate::store::{Encoding, KeptPayload, PayloadId, PayloadSpan, StoreError};
+use crate::system::supervisor::run_blocking;
 use crate::web::console::caller::Viewer;
 use crate::web::console::shown::{Markup, lines};
 
@@ -72,6 +74,29 @@ impl Raw {
             download,
         }
     }
+}
+
+/// `GET /payloads/{id}`: leads to the first event of a payload, and its raw request.
+pub(in crate::web::console) async fn of_payload(
+    _: Viewer<List>,
+    State(app): State<Arc<App>>,
+    PathText(id): PathText,
+    params: Params,
+) -> Result<Redirect, Problem> {
+    params.finish(&[])?;
+    let kept = match Uuid::try_parse(&id) {
+        Ok(id) => kept(&app, PayloadId(id)).await?,
+        Err(_) => None,
+    };
+    let kept = kept.ok_or_else(|| {
+        Problem::not_found("no payload has this id: it is misspelled, or retention has deleted it")
+    })?;
+    let events_of = app.events_of;
+    let first = run_blocking(move || events_of(&kept).and_then(|it| it.into_iter().next())).await;
+    let first = first.ok_or_else(|| {
+        Problem::not_found("no event of this payload can be read, so it has no page")
+    })?;
+    Ok(Redirect::to(&format!("/events/{}?tab=raw", first.id)))
 }
 
 /// `GET /events/{id}/raw`: the body of the request, as it was received.

@@ -24,6 +24,8 @@ pub(super) struct Standing {
     pub(super) is_set_aside: bool,
     /// Whether its payload was discarded.
     pub(super) is_discarded: bool,
+    /// Whether this is a later arrival of an event.
+    pub(super) is_duplicate: bool,
 }
 
 /// What one sink has of it.
@@ -33,6 +35,7 @@ pub(super) struct SinkStanding {
     pub(super) state: (&'static str, &'static str),
     pub(super) sentence: Markup,
     pub(super) is_dead: bool,
+    pub(super) is_discarded: bool,
 }
 
 fn plain(text: &str) -> Markup {
@@ -65,7 +68,7 @@ impl Standing {
                 let detail = event.detail.as_deref().unwrap_or_default();
                 let text = [code, detail].join(": ");
                 let errors = if is_duplicate { Vec::new() } else { vec![error(&text)] };
-                Self { state, sentence, errors, ..Self::default() }
+                Self { state, sentence, errors, is_duplicate, ..Self::default() }
             }
             Trace::Waiting(event) => Self::unprocessed(&event.state, now_ms),
             Trace::Missing(event) => {
@@ -239,6 +242,7 @@ impl SinkStanding {
             ),
         };
         let is_dead = last.state == DeliveryState::Dead;
-        Self { name: name.to_owned(), state, sentence: Markup(sentence), is_dead }
+        let is_discarded = last.state == DeliveryState::Discarded;
+        Self { name: name.to_owned(), state, sentence: Markup(sentence), is_dead, is_discarded }
     }
 }

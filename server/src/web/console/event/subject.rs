@@ -107,6 +107,21 @@ impl Subject {
         format!("{}?{}", self.path, query.finish())
     }
 
+    /// The page of its first arrival.
+    pub(super) fn first_arrival(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let query = query.append_pair("source", &self.source).finish();
+        format!("{}?{query}", address(&self.event_id))
+    }
+
+    /// The page that asks before its delivery to a sink is discarded.
+    pub(super) fn discard_delivery(&self, sink: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("action", "discard").append_pair("sink", sink);
+        query.append_pair("event", self.row.as_deref().unwrap_or_default());
+        format!("/errors/confirm?{}", query.finish())
+    }
+
     /// The query that finds it again, beside its path.
     pub(super) fn query(&self) -> String {
         self.asked_source.as_ref().map_or_else(String::new, |source| {
