@@ -83,9 +83,9 @@ pub trait PayloadQueue: Send + Sync + 'static {
     /// decompressed bytes.
     fn unprocessed(&self, payloads_max: u32, unpacked_bytes_max: u64) -> Answer<'_, Unprocessed>;
 
-    /// Puts a payload that is set aside back in the queue, due now and with no failures of its own.
-    /// Gives false if no such payload is set aside, or it was discarded.
-    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool>;
+    /// Puts a payload that is set aside back in the queue, due at `due_ms` and with no failures of
+    /// its own. Gives false if no such payload is set aside, or it was discarded.
+    fn retry(&self, id: PayloadId, due_ms: i64) -> Answer<'_, bool>;
 
     /// How much work is queued, and how much is set aside.
     fn backlog(&self) -> Answer<'_, Backlog>;

@@ -73,7 +73,7 @@ fn check_undescribed(seen: &Seen<'_>, media: Option<&str>, has_body: bool) {
     }
     // Pages of the console are for people, and so are its errors.
     let is_page = !is_api && !seen.target.starts_with("/v1/");
-    let is_file = seen.target.starts_with("/console/");
+    let is_file = seen.target.starts_with("/console/") || seen.target.ends_with("/raw");
     if is_page && (media == Some("text/html") || media.is_none() || is_file) {
         return;
     }

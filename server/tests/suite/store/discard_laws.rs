@@ -20,6 +20,7 @@ crate::laws!(
     deliveries_always_add_up_whatever_is_discarded,
     a_discarded_payload_is_counted_apart_and_can_be_restored,
     a_discarded_payload_is_pruned_and_stays_counted,
+    a_retried_payload_waits_until_it_is_due,
     the_state_of_a_payload_says_where_it_is,
     unprocessed_payloads_are_the_failed_the_set_aside_and_the_newest,
 );
@@ -182,6 +183,13 @@ async fn a_discarded_payload_is_pruned_and_stays_counted(Backend { storage, .. }
     assert_eq!(storage.payload_queue.list_discarded(None, 10).await.unwrap().len(), 0);
     let backlog = storage.payload_queue.backlog().await.unwrap();
     assert_eq!((backlog.set_aside.payloads, backlog.discarded.payloads), (1, 1));
+}
+
+async fn a_retried_payload_waits_until_it_is_due(Backend { storage, .. }: Backend) {
+    set_aside(&storage, 1..=1).await;
+    assert!(storage.payload_queue.retry(id(1), NOW + 50).await.unwrap());
+    assert_eq!(lease_payloads(&storage, 2, NOW + 49).await.2, []);
+    assert_eq!(lease_payloads(&storage, 3, NOW + 50).await.2, [1]);
 }
 
 async fn the_state_of_a_payload_says_where_it_is(Backend { storage, .. }: Backend) {

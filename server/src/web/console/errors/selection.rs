@@ -165,12 +165,15 @@ impl Selection {
                     None => payloads(app, verb == Verb::Restore, source.as_deref()).await?,
                 };
                 let is_more = ids.len() > PAYLOADS_MAX;
+                let all = ids.len().min(PAYLOADS_MAX) as u64;
+                let over_ms = i64::from(spread_min) * 60_000;
+                let spread = RetryAsk { over_ms, now_ms, ..RetryAsk::default() };
                 let mut count = 0;
-                for id in ids.into_iter().take(PAYLOADS_MAX) {
+                for (index, id) in (0..).zip(ids.into_iter().take(PAYLOADS_MAX)) {
                     let queue = &app.storage.payload_queue;
                     let is_changed = match verb {
                         _ if dry_run => true,
-                        Verb::Retry => queue.retry(id, now_ms).await?,
+                        Verb::Retry => queue.retry(id, spread.due_ms(index, all)).await?,
                         Verb::Discard => queue.discard(id, now_ms).await?,
                         Verb::Restore => queue.restore(id).await?,
                     };
