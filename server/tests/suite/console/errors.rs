@@ -45,6 +45,8 @@ fn dead_letters_are_discarded_after_a_question_and_restored_by_undo() {
     let page = visitor.page(&group);
     assert_eq!(page.matches("<tr data-row>").count(), 3, "{page}");
     assert!(page.contains("are dead letters"), "{page}");
+    let json = format!("href=\"/api/deliveries/dead?sink=hook&#38;reason={code}\"");
+    assert!(page.contains(&json), "{page}");
     let confirm = format!("/errors/confirm?action=discard&sink=hook&reason={code}");
     let question = visitor.page(&confirm);
     assert!(question.contains("<h1>Discard 3 deliveries?</h1>"), "{question}");

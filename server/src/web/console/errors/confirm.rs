@@ -68,6 +68,10 @@ pub(in crate::web::console) async fn show(
     params.finish(&[QUERY])?;
     let verb = verb.unwrap_or(Verb::Retry);
     let (count, is_more) = selection.apply(&app, verb, 0, true).await?;
-    let frame = operator.0.frame("/errors");
+    // A question has no JSON.
+    let frame = operator.0.frame("/errors").map(|mut frame| {
+        frame.json = None;
+        frame
+    });
     Page::render(&ConfirmPage { frame, verb, selection, count, is_more })
 }

@@ -149,8 +149,12 @@ pub(in crate::web::console) async fn show(
     });
     let done = verb.zip(count).map(|(verb, count)| Done { verb, count, undo });
     let group = find(&app, stage, &code, &source, &sink).await?;
+    let json = selection.as_ref().map(|selection| selection.api(is_discarded));
     Page::render(&GroupPage {
-        frame: viewer.frame("/errors"),
+        frame: viewer.frame("/errors").map(|mut frame| {
+            frame.json = json;
+            frame
+        }),
         of_stage: meaning::of_stage(stage.name()),
         of_code: code.as_deref().and_then(|code| meaning::of_code(stage.name(), code)),
         stage: meaning::stage(stage.name()),
@@ -220,7 +224,10 @@ async fn members(
                 id: letter.event.to_string(),
                 link: format!("/events/{}", letter.event),
                 at_ms: letter.at_ms,
-                what: foreign(letter.detail.as_deref().unwrap_or(&letter.reason), 300),
+                what: foreign(
+                    letter.detail.as_deref().unwrap_or(&letter.reason).trim_end_matches([':', ' ']),
+                    300,
+                ),
                 selection: Selection::Deliveries {
                     sink: sink.clone(),
                     reason: reason.clone(),

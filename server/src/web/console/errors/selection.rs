@@ -117,6 +117,24 @@ impl Selection {
         format!("/errors/group?{}", query.finish())
     }
 
+    /// The address of the API that lists the members of the group.
+    pub(super) fn api(&self, is_discarded: bool) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if is_discarded {
+            query.append_pair("state", "discarded");
+        }
+        match self {
+            Self::Deliveries { sink, reason, .. } => {
+                query.append_pair("sink", sink);
+                if let Some(reason) = reason {
+                    query.append_pair("reason", reason);
+                }
+                format!("/api/deliveries/dead?{}", query.finish())
+            }
+            Self::Payloads { .. } => format!("/api/payloads/set-aside?{}", query.finish()),
+        }
+    }
+
     pub(super) const fn action(&self) -> &'static str {
         match self {
             Self::Deliveries { .. } => "/errors/deliveries",

@@ -111,7 +111,9 @@ fn made(trace: &Trace) -> Step {
 }
 
 fn step(entry: &Entry) -> Step {
-    let text = |text: &Option<String>| text.as_ref().map(|text| foreign(text, 500));
+    let text = |text: &Option<String>| {
+        text.as_ref().map(|text| foreign(text.trim_end_matches([':', ' ']), 500))
+    };
     let mut more: Vec<String> = Vec::new();
     if let Some(reason) = text(&entry.reason) {
         more.push(format!("<code>{reason}</code>"));

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Param};
+use crate::system::supervisor::run_blocking;
 use command::Command;
 use course::Step;
 use neighbours::Neighbour;
@@ -103,10 +104,15 @@ pub(super) async fn show(
         Some(payload) => raw::kept(&app, *payload).await?,
         None => None,
     };
-    let command = kept.as_ref().and_then(|kept| Command::new(kept, &subject, &headers));
-    let raw = (tab == "raw").then(|| Raw::new(kept.as_ref(), &subject));
+    // A request may have megabytes after decompression.
+    let (of, shows_raw) = (subject.clone(), tab == "raw");
+    let parts = run_blocking(move || {
+        let command = kept.as_ref().and_then(|kept| Command::new(kept, &of, &headers));
+        let raw = shows_raw.then(|| Raw::new(kept.as_ref(), &of));
+        (kept.as_ref().and_then(raw::sent_ms), command, raw)
+    });
+    let (sent_ms, command, raw) = parts.await;
     let tables = ["properties", "enrichment"].contains(&tab).then(|| Tables::new(&trace));
-    let sent_ms = kept.as_ref().and_then(raw::sent_ms);
     Page::render(&EventPage {
         frame: viewer.frame("/events"),
         standing: Standing::new(&trace, &sinks, app.clock.now_ms()),
