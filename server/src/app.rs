@@ -16,8 +16,9 @@ use crate::keys::sessions::SessionBook;
 use crate::metrics::answers::Answers;
 use crate::metrics::process::ProcessMetrics;
 use crate::metrics::sink::SinkMetrics;
+use crate::process;
 use crate::retention::ClockGuard;
-use crate::store::Storage;
+use crate::store::{KeptPayload, PlannedEvent, Storage};
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
@@ -25,6 +26,9 @@ use crate::watcher::WatchRules;
 
 /// The metrics of each sink, by its name.
 pub type MetricsBySink = HashMap<Arc<str>, Arc<SinkMetrics>>;
+
+/// Reads the events of a payload as processing would now. `None` if it cannot.
+pub type EventsOf = fn(&KeptPayload) -> Option<Vec<PlannedEvent>>;
 
 /// State that every request can reach. Intake uses only the part in [`App::intake`].
 pub struct App {
@@ -44,6 +48,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and keys.
     pub entropy: Arc<dyn Entropy>,
+    /// Reads the events of payloads that are not processed yet.
+    pub events_of: EventsOf,
     /// What processing did.
     pub process_metrics: Arc<ProcessMetrics>,
     /// What was delivered to each sink.
@@ -116,6 +122,7 @@ impl App {
             addresses,
             clock,
             entropy,
+            events_of: process::events_of,
             process_metrics: Arc::default(),
             sink_metrics,
             answers: Arc::default(),

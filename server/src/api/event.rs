@@ -18,13 +18,13 @@ use super::params::Params;
 use super::payload_json::PayloadMetadataJson;
 use super::refused_json::RefusedJson;
 use super::timeline::{self, Entry};
+use super::trace::{MissingEvent, Trace, read_trace};
+use super::waiting::WaitingJson;
 use crate::app::App;
 use crate::http::path_text::PathText;
-use crate::http::problem::{Problem, quoted};
+use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{
-    Completeness, EventRef, EventTrace, IN_FLIGHT_MS, PayloadId, RowId, StoreError,
-};
+use crate::store::{Completeness, EventRef, IN_FLIGHT_MS, RowId};
 
 /// An event that has a number and did not arrive.
 #[derive(Serialize, JsonSchema)]
@@ -52,6 +52,9 @@ pub enum TraceJson<'a> {
     /// It is a duplicate or invalid.
     #[schemars(title = "duplicate or invalid")]
     Refused(RefusedJson<'a>),
+    /// Its payload is not processed yet.
+    #[schemars(title = "not processed")]
+    Waiting(WaitingJson<'a>),
     /// It has a number, and did not arrive.
     #[schemars(title = "not arrived")]
     Missing(MissingJson),
@@ -61,8 +64,9 @@ pub enum TraceJson<'a> {
 pub const EVENT: Operation = Operation::new(Group::Query, "getEvent", "Trace one event")
     .about(
         "Everything that is known about one event: its content, how its request arrived, and each \
-         step with its time, including every delivery attempt. An event that never arrived also has \
-         an answer, if the server knows its page.",
+         step with its time, including every delivery attempt. An event whose payload waits to be \
+         processed is found in the payload. An event that never arrived also has an answer, if the \
+         server knows its page.",
     )
     .part(
         Param::new(
@@ -87,53 +91,25 @@ pub async fn event(
 ) -> Result<JsonResponse<TraceJson<'static>>, Problem> {
     let source = params.text("source");
     params.finish(EVENT.query)?;
-    let event = match (parse_ref(&id), source) {
-        (Some(EventRef::Number(producer, seq)), Some(source)) => {
-            Some(EventRef::NumberOf(source, producer, seq))
-        }
-        (Some(EventRef::ClientId(id)), Some(source)) => Some(EventRef::ClientIdOf(source, id)),
-        (event, _) => event,
-    };
-    let trace = match event {
-        Some(event) => app.storage.reader.event(event).await?,
-        None => None,
-    };
-    match trace {
-        Some(EventTrace::Stored { event, repeats }) => {
-            let metadata = metadata(&app, event.row.payload).await?;
-            let steps = app.storage.delivery_queue.steps(event.row.id).await?;
+    match read_trace(&app, &id, source).await? {
+        Trace::Stored { event, repeats, steps, metadata } => {
+            let metadata = metadata.map(PayloadMetadataJson::new);
             let timeline = timeline::stored(&event, &repeats, &steps);
             let event = EventJson::new(&event.row).traced(metadata, timeline);
             JsonResponse::new(&TraceJson::Stored(event))
         }
-        Some(EventTrace::Refused { event, repeats }) => {
-            let metadata = metadata(&app, event.payload).await?;
+        Trace::Refused { event, repeats, metadata } => {
+            let metadata = metadata.map(PayloadMetadataJson::new);
             let timeline = timeline::refused(&event, &repeats);
             let event = RefusedJson::new(&event).traced(metadata, timeline);
             JsonResponse::new(&TraceJson::Refused(event))
         }
-        Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
-            let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
-            let event = missing(source, (producer, seq), verdict, reason, last_heard_ms);
-            JsonResponse::new(&TraceJson::Missing(event))
-        }
-        Some(EventTrace::Removed { removed_ms }) => Err(removed(removed_ms)),
-        None => Err(Problem::not_found(format!(
-            "no event has the id {}: check it, look in GET /api/totals whether payloads are still in \
-             the queue, or list events with GET /api/events",
-            quoted(&id)
-        ))),
+        Trace::Waiting(event) => JsonResponse::new(&TraceJson::Waiting(WaitingJson::new(&event))),
+        Trace::Missing(event) => JsonResponse::new(&TraceJson::Missing(missing(event))),
     }
 }
 
-async fn metadata(
-    app: &App,
-    payload: PayloadId,
-) -> Result<Option<PayloadMetadataJson>, StoreError> {
-    Ok(app.storage.archive.metadata(payload).await?.map(PayloadMetadataJson::new))
-}
-
-fn removed(removed_ms: i64) -> Problem {
+pub(super) fn removed(removed_ms: i64) -> Problem {
     let day = jiff::Timestamp::from_millisecond(removed_ms).map_or_else(
         |_| String::new(),
         |time| format!(" on {}", jiff::tz::Offset::UTC.to_datetime(time).date()),
@@ -163,18 +139,13 @@ pub(super) fn parse_ref(id: &str) -> Option<EventRef> {
 
 /// A hole counts as lost once its producer has been silent for longer than a browser may take to
 /// return.
-fn after_grace(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Completeness {
+pub(super) fn after_grace(verdict: Completeness, last_heard_ms: i64, now_ms: i64) -> Completeness {
     let is_late = last_heard_ms < now_ms.saturating_sub(IN_FLIGHT_MS);
     if verdict == Completeness::InFlight && is_late { Completeness::Lost } else { verdict }
 }
 
-fn missing(
-    source: String,
-    (producer, seq): (Producer, u64),
-    verdict: Completeness,
-    reason: Option<String>,
-    last_heard_ms: i64,
-) -> MissingJson {
+fn missing(event: MissingEvent) -> MissingJson {
+    let MissingEvent { source, producer, seq, verdict, reason, last_heard_ms } = event;
     let state = verdict.name();
     MissingJson {
         event_id: format!("{producer}-{seq}"),

@@ -20,6 +20,7 @@ mod buckets;
 mod catalogue;
 mod chunks;
 pub mod cost;
+mod dead_letters;
 mod errors;
 mod event;
 mod event_json;
@@ -48,12 +49,14 @@ mod sinks;
 mod sources;
 pub(crate) mod span;
 mod sql;
-mod timeline;
+pub(crate) mod timeline;
 mod totals;
+mod trace;
 mod traffic;
 mod trends;
 mod unread_answers;
 pub(crate) mod views;
+pub(crate) mod waiting;
 mod whole_number;
 
 pub use access::{Access, Admin, Caller, Reader};
@@ -67,6 +70,9 @@ pub use catalogue::{
     CATALOGUE, CatalogueJson, NameJson, PROPERTIES, PropertiesJson, PropertyJson, TypeJson,
     catalogue, properties, read_names, read_properties,
 };
+pub(crate) use dead_letters::read_dead_letters;
+pub use dead_letters::{DEAD_LETTERS, DISCARD, RESTORE, dead_letters, discard, restore};
+pub(crate) use errors::read_cursor as read_error_cursor;
 pub use errors::{ERRORS, ErrorJson, ErrorsJson, SampleJson, errors, read_errors};
 pub use event::{EVENT, event};
 pub use events::{EVENTS, events};
@@ -85,13 +91,18 @@ pub use replay::{BEGIN_REPLAY, REPLAYS, begin_replay, replays};
 pub use retention::{TRUST_CLOCK, trust_clock};
 pub use retry::{RETRY, retry};
 pub use routes::{ApiHandler, ApiRoute, ApiRoutes, Argument, ChecksCallerFirst};
-pub use set_aside::{RETRY_PAYLOAD, SET_ASIDE, retry_payload, set_aside};
+pub use set_aside::{
+    DISCARD_PAYLOAD, RESTORE_PAYLOAD, RETRY_PAYLOAD, SET_ASIDE, discard_payload, restore_payload,
+    retry_payload, set_aside,
+};
+pub(crate) use set_aside::{not_set_aside, read_set_aside};
 pub(crate) use sinks::condition as sink_condition;
 pub use sinks::{PAUSE, RESUME, pause, resume};
 pub use sources::{FORGET_SOURCE, forget_source};
 pub(crate) use sql::run_statement;
 pub use sql::{QUERY, query};
 pub use totals::{TOTALS, totals};
+pub(crate) use trace::{Trace, read_trace};
 pub use traffic::{CountsJson, SourceJson, TRAFFIC, TrafficJson, read_traffic, traffic};
 pub use trends::{TRENDS, trends};
 pub use unread_answers::hold;

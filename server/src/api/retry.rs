@@ -16,7 +16,7 @@ use super::whole_number;
 use crate::app::App;
 use crate::http::problem::{Problem, quoted};
 use crate::openapi::{Group, Operation, RequestBody};
-use crate::store::{EventTrace, RETRY_MAX, RetryAsk, RowId};
+use crate::store::{EventTrace, RETRY_MAX, RetryAsk, RetryCount, RowId};
 
 /// Longest time over which the attempts may be spread, in seconds.
 const OVER_S_MAX: u32 = 24 * 60 * 60;
@@ -40,7 +40,7 @@ pub struct RetryRequest {
     from: Option<BodyTime>,
     /// Received before this time.
     to: Option<BodyTime>,
-    /// Spreads the attempts over this number of seconds.
+    /// Spreads the attempts over this number of seconds. Only for a retry.
     #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(max = 86_400))]
     over_s: Option<u32>,
@@ -55,13 +55,13 @@ impl RequestBody for RetryRequest {
         "a JSON object of sink, event, reason, from, to, over_s and dry_run";
 }
 
-/// How many deliveries were queued again.
+/// How many deliveries were queued again, discarded or restored.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "RetriedDeliveries")]
 pub struct RetriedJson {
-    /// Deliveries that were queued again, or would be.
+    /// Deliveries that were, or would be.
     count: u64,
-    /// Whether more match than one call retries.
+    /// Whether more match than one call changes.
     more: bool,
     dry_run: bool,
 }
@@ -85,35 +85,45 @@ pub async fn retry(
     State(app): State<Arc<App>>,
     JsonBody(request): JsonBody<RetryRequest>,
 ) -> Result<JsonResponse<RetriedJson>, Problem> {
-    if request.sink.is_none() && request.event.is_none() {
-        return Err(invalid("the body selects no dead letters: send `sink` or `event`".into()));
-    }
-    let over_s = request.over_s.unwrap_or(0);
-    if over_s > OVER_S_MAX {
-        let expected = format!("at most {OVER_S_MAX} seconds");
-        return Err(invalid_value("over_s", &over_s.to_string(), &expected));
-    }
-    let event = match &request.event {
-        Some(id) => Some(find(&app, id).await?),
-        None => None,
-    };
-    let ask = RetryAsk {
-        sink: request.sink,
-        event,
-        reason: request.reason,
-        from_ms: request.from.map(|time| time.0),
-        to_ms: request.to.map(|time| time.0),
-        over_ms: i64::from(over_s) * 1_000,
-        now_ms: app.clock.now_ms(),
-        dry_run: request.dry_run,
-    };
+    let ask = request.ask(&app).await?;
+    let dry_run = ask.dry_run;
     let retried = app.storage.delivery_queue.retry_dead(ask).await?;
     debug_assert!(retried.count <= u64::from(RETRY_MAX));
-    JsonResponse::new(&RetriedJson {
-        count: retried.count,
-        more: retried.is_more,
-        dry_run: request.dry_run,
-    })
+    JsonResponse::new(&RetriedJson::new(retried, dry_run))
+}
+
+impl RetryRequest {
+    /// What it asks the store for.
+    pub(super) async fn ask(self, app: &App) -> Result<RetryAsk, Problem> {
+        if self.sink.is_none() && self.event.is_none() {
+            return Err(invalid("the body selects no dead letters: send `sink` or `event`".into()));
+        }
+        let over_s = self.over_s.unwrap_or(0);
+        if over_s > OVER_S_MAX {
+            let expected = format!("at most {OVER_S_MAX} seconds");
+            return Err(invalid_value("over_s", &over_s.to_string(), &expected));
+        }
+        let event = match &self.event {
+            Some(id) => Some(find(app, id).await?),
+            None => None,
+        };
+        Ok(RetryAsk {
+            sink: self.sink,
+            event,
+            reason: self.reason,
+            from_ms: self.from.map(|time| time.0),
+            to_ms: self.to.map(|time| time.0),
+            over_ms: i64::from(over_s) * 1_000,
+            now_ms: app.clock.now_ms(),
+            dry_run: self.dry_run,
+        })
+    }
+}
+
+impl RetriedJson {
+    pub(super) fn new(retried: RetryCount, dry_run: bool) -> Self {
+        Self { count: retried.count, more: retried.is_more, dry_run }
+    }
 }
 
 async fn find(app: &App, id: &str) -> Result<RowId, Problem> {

@@ -15,7 +15,8 @@ use crate::http::problem::{Problem, quoted};
 use crate::openapi::{Form, Group, Operation, Param};
 use crate::store::SinkRow;
 
-/// A sink in `/api/totals`. `waiting + sent + dead + dropped` is the number of all its deliveries.
+/// A sink in `/api/totals`. `waiting + sent + dead + dropped + discarded` is the number of all its
+/// deliveries.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Sink")]
 pub(super) struct SinkJson {
@@ -34,6 +35,8 @@ pub(super) struct SinkJson {
     sent: u64,
     dead: u64,
     dropped: u64,
+    /// Dead letters that someone discarded.
+    discarded: u64,
 }
 
 /// The state of a sink, its reason, and the time when it ends or when it began.
@@ -52,8 +55,8 @@ impl SinkJson {
     pub(super) fn new(row: SinkRow, now_ms: i64) -> Self {
         let (state, reason, at) = condition(&row, now_ms);
         let reason = reason.map(str::to_owned);
-        let SinkRow { kind, waiting, sent, dead, dropped, .. } = row;
-        Self { kind, state, reason, at, waiting, sent, dead, dropped }
+        let SinkRow { kind, waiting, sent, dead, dropped, discarded, .. } = row;
+        Self { kind, state, reason, at, waiting, sent, dead, dropped, discarded }
     }
 }
 

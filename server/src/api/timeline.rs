@@ -3,29 +3,30 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::store::{DeliveryStep, RefusedEvent, Repeat, StoredEvent};
+use super::waiting::WaitingEvent;
+use crate::store::{DeliveryStep, PayloadState, RefusedEvent, Repeat, StoredEvent};
 
 /// One step in the timeline of an event.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "TimelineEntry")]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// When it happened, in milliseconds since 1970, if that is known.
-    at: Option<i64>,
+    pub(crate) at: Option<i64>,
     #[schemars(extend("enum" = ["client", "intake", "process", "events", "deliver"]))]
-    stage: &'static str,
-    state: &'static str,
+    pub(crate) stage: &'static str,
+    pub(crate) state: &'static str,
     /// The sink of a delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
-    sink: Option<String>,
+    pub(crate) sink: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    attempt: Option<u32>,
+    pub(crate) attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    pub(crate) reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// When the next attempt is due.
     #[serde(skip_serializing_if = "Option::is_none")]
-    due: Option<i64>,
+    pub(crate) due: Option<i64>,
 }
 
 impl Entry {
@@ -51,7 +52,7 @@ impl Entry {
     }
 }
 
-pub(super) fn stored(
+pub(crate) fn stored(
     event: &StoredEvent,
     repeats: &[Repeat],
     steps: &[DeliveryStep],
@@ -69,7 +70,7 @@ pub(super) fn stored(
     timeline
 }
 
-pub(super) fn refused(event: &RefusedEvent, repeats: &[Repeat]) -> Vec<Entry> {
+pub(crate) fn refused(event: &RefusedEvent, repeats: &[Repeat]) -> Vec<Entry> {
     let ended = Entry::new(Some(event.applied_ms), "process", event.outcome.name())
         .reason(event.reason.clone(), event.detail.clone());
     let mut timeline = vec![
@@ -78,6 +79,30 @@ pub(super) fn refused(event: &RefusedEvent, repeats: &[Repeat]) -> Vec<Entry> {
         ended,
     ];
     timeline.extend(repeats.iter().map(repeat));
+    timeline
+}
+
+pub(crate) fn waiting(event: &WaitingEvent) -> Vec<Entry> {
+    let made = event.planned.columns().filter(|columns| columns.ts_ms.is_some());
+    let mut timeline = vec![
+        Entry::new(made.map(|columns| columns.time_ms), "client", "made"),
+        Entry::new(Some(event.metadata.received_ms), "intake", "received"),
+    ];
+    match &event.state {
+        PayloadState::Waiting { attempts, due_ms, error, .. } => {
+            let entry =
+                Entry::new(None, "process", if error.is_some() { "retry" } else { "queued" });
+            let attempt = (*attempts > 0).then_some(*attempts);
+            timeline.push(Entry { attempt, due: *due_ms, detail: error.clone(), ..entry });
+        }
+        PayloadState::SetAside { attempts, error, set_aside_ms, discarded_ms } => {
+            let entry = Entry::new(Some(*set_aside_ms), "process", "set_aside");
+            let detail = Some(error.clone());
+            timeline.push(Entry { attempt: Some(*attempts), detail, ..entry });
+            timeline.extend(discarded_ms.map(|ms| Entry::new(Some(ms), "process", "discarded")));
+        }
+        PayloadState::Settled => {}
+    }
     timeline
 }
 

@@ -70,6 +70,10 @@ struct QueueJson {
     set_aside: u64,
     /// Events in them, which are not in `events`.
     set_aside_events: u64,
+    /// Payloads that were set aside, and that someone discarded.
+    discarded: u64,
+    /// Events in them.
+    discarded_events: u64,
 }
 
 /// Requests to intake that were refused. Their events are in none of the other counts.
@@ -128,6 +132,8 @@ pub async fn totals(
             last_error: backlog.last_error,
             set_aside: backlog.set_aside.payloads,
             set_aside_events: backlog.set_aside.events,
+            discarded: backlog.discarded.payloads,
+            discarded_events: backlog.discarded.events,
         },
         refused: RefusedRequestsJson::new(&app.refusals.counts),
         sources: sources

@@ -111,7 +111,7 @@ pub async fn sinks(command: &SinksCommand, out: &mut Output) -> Result<Outcome, 
 }
 
 fn table(sinks: &BTreeMap<String, Value>) -> Table {
-    const COUNTS: [&str; 4] = ["waiting", "sent", "dead", "dropped"];
+    const COUNTS: [&str; 5] = ["waiting", "sent", "dead", "dropped", "discarded"];
     let titles = ["sink", "kind", "state"].map(Column::text).into_iter();
     let titles = titles.chain(COUNTS.map(Column::number)).chain([Column::text("reason")]);
     let mut table = Table::new(titles);

@@ -20,7 +20,7 @@ use crate::system::entropy::EntropyError;
 
 pub use failure::ATTEMPTS_MAX;
 pub use parse::{ParseError, plan};
-pub use planner::Planner;
+pub use planner::{Planner, events_of};
 pub use replay::{PAYLOADS_MAX as REPLAY_PAYLOADS_MAX, Replayer};
 pub use row_id::row_id;
 pub use worker::{ProcessedBatch, Worker};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::enrich::Enrichers;
 use super::parse::{self, ParseError};
-use crate::store::{PayloadMetadata, Plan};
+use crate::store::{KeptPayload, PayloadMetadata, Plan, PlannedEvent};
 use crate::system::supervisor::panic_message;
 
 /// Turns a payload into a plan. Pure: the same payload always gives the same plan.
@@ -59,6 +59,13 @@ pub(super) fn plan_payload(
         Ok(result) => Ok(result?),
         Err(panic) => Err(PlanError::Panic(panic_message(&*panic).to_owned())),
     }
+}
+
+/// The events of a payload as they would be processed now, without enrichment. `None` if it cannot
+/// be read.
+pub fn events_of(payload: &KeptPayload) -> Option<Vec<PlannedEvent>> {
+    let plan = plan_payload(&Enrichers::default(), &payload.metadata, &payload.body, 1);
+    plan.ok().map(|plan| plan.events)
 }
 
 /// An error with all its causes, for people.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{
-    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryFailures, EventRow, Lease, RowId,
+    Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryFailures,
+    DiscardAsk, EventRow, Lease, RowId,
 };
 
 /// The longest detail of a reason, in bytes.
@@ -34,6 +35,8 @@ pub enum DeliveryState {
     Dead,
     /// Not sent: the sink does not take it, or it came too late. It is never retried.
     Dropped,
+    /// It was a dead letter, and someone discarded it. It can be restored.
+    Discarded,
 }
 
 impl DeliveryState {
@@ -45,12 +48,13 @@ impl DeliveryState {
             Self::Sent => "sent",
             Self::Dead => "dead",
             Self::Dropped => "dropped",
+            Self::Discarded => "discarded",
         }
     }
 
     /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Queued, Self::Retry, Self::Sent, Self::Dead, Self::Dropped]
+        [Self::Queued, Self::Retry, Self::Sent, Self::Dead, Self::Dropped, Self::Discarded]
             .into_iter()
             .find(|state| state.name() == name)
     }
@@ -253,6 +257,8 @@ pub struct SinkRow {
     pub dead: u64,
     /// Deliveries dropped without sending.
     pub dropped: u64,
+    /// Dead letters that were discarded, also those that retention has deleted since.
+    pub discarded: u64,
 }
 
 /// One step of a delivery.
@@ -333,6 +339,12 @@ pub trait DeliveryQueue: Send + Sync + 'static {
 
     /// Queues dead letters again, at most [`RETRY_MAX`] of them.
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount>;
+
+    /// Discards dead letters, or restores discarded ones, at most [`RETRY_MAX`] of them.
+    fn discard_dead(&self, ask: DiscardAsk) -> Answer<'_, RetryCount>;
+
+    /// A page of a sink's dead letters, in the order of their events.
+    fn dead_letters(&self, query: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>>;
 
     /// Queues past events for a sink, by its route and the rules for new events. An event of which
     /// the sink has a delivery is left alone. They are due at once, and new events keep most of

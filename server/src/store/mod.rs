@@ -19,6 +19,7 @@ mod archive;
 mod backfill;
 mod calendar;
 mod database;
+mod dead_letter;
 mod delivery_ask;
 mod delivery_queue;
 mod error;
@@ -58,6 +59,7 @@ pub mod tally;
 mod totals;
 pub mod trend;
 mod trends;
+mod unprocessed;
 pub mod week;
 mod worker_slot;
 
@@ -70,6 +72,7 @@ pub use archive::Archive;
 pub use backfill::{BACKFILLED, BackfillAsk, BackfillCount};
 pub use calendar::{AHEAD_MS_MAX, Calendar, EventClock, LATE_MS_MAX};
 pub use database::Database;
+pub use dead_letter::{DISCARDED, DeadLetter, DeadLetterQuery, DiscardAsk, RESTORED};
 pub use delivery_ask::{DeliveryAsk, DeliveryFailures, DeliveryOrder};
 pub use delivery_queue::{
     DeliveryEnding, DeliveryQueue, DeliveryState, DeliveryStep, DeliveryTicket, LOG_STEPS_MAX,
@@ -112,7 +115,7 @@ pub use retention::{Pruned, RetentionLimits};
 pub use routing::{NamePattern, Route};
 pub use saved_views::{SavedView, SavedViews};
 pub use sessions::{Session, Sessions};
-pub use set_aside::{ExhaustedPayload, SetAsidePayload, SetAsideSums};
+pub use set_aside::{DiscardedSums, ExhaustedPayload, SetAsidePayload, SetAsideSums};
 pub use shown_profile::ShownProfile;
 pub use storage::Storage;
 pub use tallies::Tallies;
@@ -128,6 +131,7 @@ pub use trend::{
     TrendQuery, TrendRow,
 };
 pub use trends::Trends;
+pub use unprocessed::{PayloadState, Unprocessed, UnprocessedPayload};
 pub use week::Week;
 pub use worker_slot::WorkerSlot;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{KeyKind, Lease, LeaseToken, SetAsideSums, WorkerSlot};
+use super::{DiscardedSums, KeyKind, Lease, LeaseToken, SetAsideSums, WorkerSlot};
 
 /// The id of a payload: a `UUIDv7` made when it was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,4 +168,6 @@ pub struct Backlog {
     pub last_error: Option<String>,
     /// Payloads that failed too often and wait for an operator.
     pub set_aside: SetAsideSums,
+    /// Payloads that operators discarded.
+    pub discarded: DiscardedSums,
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use super::{
     Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, SetAsidePayload, Ticket, WorkerSlot,
+    PayloadId, PayloadState, SetAsidePayload, Ticket, Unprocessed, WorkerSlot,
 };
 
 /// Takes raw payloads, durably, and leases them to workers until each is settled.
@@ -61,9 +61,31 @@ pub trait PayloadQueue: Send + Sync + 'static {
         limit: u32,
     ) -> Answer<'_, Vec<SetAsidePayload>>;
 
-    /// Puts a payload that is set aside back in the queue, due now and with no failures of its own.
-    /// Gives false if no such payload is set aside.
-    fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool>;
+    /// The same of payloads that were set aside and discarded.
+    fn list_discarded(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>>;
+
+    /// Discards a payload that is set aside: nobody owes its events to anybody from then on, and it
+    /// counts as discarded. [`super::Archive::prune`] may delete it. Gives false if no such payload
+    /// is set aside.
+    fn discard(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool>;
+
+    /// Sets a payload aside again that was discarded. Gives false if there is none.
+    fn restore(&self, id: PayloadId) -> Answer<'_, bool>;
+
+    /// Where a payload is. `None` if there is no such payload, or no longer.
+    fn state(&self, id: PayloadId) -> Answer<'_, Option<PayloadState>>;
+
+    /// Payloads that are not processed yet: at most `payloads_max`, and about `unpacked_bytes_max`
+    /// decompressed bytes.
+    fn unprocessed(&self, payloads_max: u32, unpacked_bytes_max: u64) -> Answer<'_, Unprocessed>;
+
+    /// Puts a payload that is set aside back in the queue, due at `due_ms` and with no failures of
+    /// its own. Gives false if no such payload is set aside, or it was discarded.
+    fn retry(&self, id: PayloadId, due_ms: i64) -> Answer<'_, bool>;
 
     /// How much work is queued, and how much is set aside.
     fn backlog(&self) -> Answer<'_, Backlog>;

@@ -22,6 +22,8 @@ pub struct SetAsidePayload {
     pub error: String,
     /// When it was set aside, in milliseconds since 1970.
     pub set_aside_ms: i64,
+    /// When an operator discarded it, in milliseconds since 1970.
+    pub discarded_ms: Option<i64>,
 }
 
 /// The payloads that are set aside, added up.
@@ -31,6 +33,17 @@ pub struct SetAsideSums {
     pub payloads: u64,
     /// Events in them. No outcome counts them yet.
     pub events: u64,
-    /// When the oldest of them was received. Nothing that its events need may be pruned.
+    /// When the oldest of them was received, or of those that were discarded and can be restored.
+    /// Nothing that its events need may be pruned.
     pub oldest_ms: Option<i64>,
+}
+
+/// The payloads that operators discarded, added up. They count as discarded also after retention
+/// has deleted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiscardedSums {
+    /// Payloads.
+    pub payloads: u64,
+    /// Events in them. No outcome counts them.
+    pub events: u64,
 }

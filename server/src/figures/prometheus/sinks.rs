@@ -40,6 +40,7 @@ pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
                 ("sent", row.sent),
                 ("dead", row.dead),
                 ("dropped", row.dropped),
+                ("discarded", row.discarded),
             ]
             .map(|(state, events)| ([sink(it), ("state", state)], events))
         }),

@@ -23,7 +23,7 @@ use crate::metrics::commits::CommitSums;
 use crate::store::{Answer, Route, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
-pub(crate) const SCHEMA: [Step; 13] = [
+pub(crate) const SCHEMA: [Step; 14] = [
     ("V1__events", include_str!("../../../migrations/sqlite/store/V1__events.sql")),
     ("V2__key_rules", include_str!("../../../migrations/sqlite/store/V2__key_rules.sql")),
     ("V3__deliveries", include_str!("../../../migrations/sqlite/store/V3__deliveries.sql")),
@@ -43,6 +43,7 @@ pub(crate) const SCHEMA: [Step; 13] = [
     ("V11__alerts", include_str!("../../../migrations/sqlite/store/V11__alerts.sql")),
     ("V12__console", include_str!("../../../migrations/sqlite/store/V12__console.sql")),
     ("V13__rollups", include_str!("../../../migrations/sqlite/store/V13__rollups.sql")),
+    ("V14__discarded", include_str!("../../../migrations/sqlite/store/V14__discarded.sql")),
 ];
 
 pub(crate) const LAYOUT: Layout = Layout { page_bytes: 4 * 1024, cache_kib: 8 * 1024 };

@@ -11,6 +11,8 @@ mod assets;
 mod caller;
 mod chart;
 mod error_page;
+mod errors;
+mod event;
 mod events;
 mod filter_form;
 mod filter_query;
@@ -58,4 +60,15 @@ fn pages() -> ConsoleRoutes {
         .action("/query/csv", query::csv)
         .page("/trends", "/api/trends", trends::show)
         .page("/alerts", "/api/alerts", alerts::show)
+        .page("/events/{id}", "/api/events/{id}", event::show)
+        .part("/events/{id}/raw", event::download)
+        .part("/payloads/{id}", event::of_payload)
+        .action("/events/{id}/replay", event::replay)
+        .action("/events/{id}/retry", event::retry_delivery)
+        .action("/events/{id}/retry-payload", event::retry_payload)
+        .page("/errors", "/api/errors", errors::show)
+        .part("/errors/group", errors::group)
+        .part("/errors/confirm", errors::confirm)
+        .action("/errors/deliveries/{verb}", errors::deliveries)
+        .action("/errors/payloads/{verb}", errors::payloads)
 }

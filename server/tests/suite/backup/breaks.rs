@@ -134,6 +134,7 @@ pub(super) const BREAKS: &[(&str, Break, &[&str])] = &[
     ("totals", Break::Store("UPDATE totals SET made = made + 1"), &["totals"]),
     ("sources", Break::Store("UPDATE sources SET made = made + 1"), &["sources"]),
     ("queue", Break::Intake("UPDATE payload_queue SET share = share + 100"), &["queue"]),
+    ("discarded", Break::Intake("UPDATE discarded_sums SET payloads = -1"), &["discarded"]),
     (
         "settled",
         Break::Intake(

@@ -1,7 +1,10 @@
 //! The console, as a browser sees it.
 
+mod errors;
+mod event;
 mod events;
 mod live;
 mod pages;
+mod receiver;
 mod signing_in;
 mod visitor;

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use lamplight_server::store::{
-    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep,
-    DeliveryTicket, LeasedDelivery, RetryAsk, RetryCount, RowId, SettledDelivery, Settlement,
-    SinkRow, StoreError,
+    Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryEnding,
+    DeliveryQueue, DeliveryStep, DeliveryTicket, DiscardAsk, LeasedDelivery, RetryAsk, RetryCount,
+    RowId, SettledDelivery, Settlement, SinkRow, StoreError,
 };
 use lamplight_server::store::{Lease, LeaseToken};
 use tokio::sync::watch;
@@ -178,6 +178,12 @@ impl DeliveryQueue for CheckedQueue {
     }
     fn retry_dead(&self, ask: RetryAsk) -> Answer<'_, RetryCount> {
         self.delivery_queue.retry_dead(ask)
+    }
+    fn discard_dead(&self, ask: DiscardAsk) -> Answer<'_, RetryCount> {
+        self.delivery_queue.discard_dead(ask)
+    }
+    fn dead_letters(&self, query: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>> {
+        self.delivery_queue.dead_letters(query)
     }
     fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {
         self.delivery_queue.backfill(ask)

@@ -80,7 +80,7 @@ impl Simulation {
 
     /// Checks that every event ended correctly, and that its timeline shows what happened.
     pub(crate) fn check(&self) {
-        let mut kept = [[0; 4]; SINKS.len()];
+        let mut kept = [[0; 5]; SINKS.len()];
         let mut gone = [(0, 0); SINKS.len()];
         let (events, deleted) = {
             let recorder = self.shared.recorder();
@@ -126,9 +126,9 @@ impl Simulation {
     }
 
     /// Checks that the counts of a sink are those of the stored events and of `gone` deleted ones.
-    fn check_counts(&self, sink: &str, kept: [u64; 4], gone: RangeInclusive<u64>) {
+    fn check_counts(&self, sink: &str, kept: [u64; 5], gone: RangeInclusive<u64>) {
         let row = self.row(sink);
-        let shown = [row.waiting, row.sent, row.dead, row.dropped];
+        let shown = [row.waiting, row.sent, row.dead, row.dropped, row.discarded];
         let others = shown.iter().sum::<u64>().checked_sub(kept.iter().sum());
         let is_enough = shown.iter().zip(kept).all(|(shown, kept)| *shown >= kept);
         if !is_enough || others.is_none_or(|others| !gone.contains(&others)) {
@@ -144,6 +144,7 @@ fn place(state: DeliveryState) -> usize {
         DeliveryState::Sent => 1,
         DeliveryState::Dead => 2,
         DeliveryState::Dropped => 3,
+        DeliveryState::Discarded => 4,
     }
 }
 
@@ -154,18 +155,19 @@ fn check_ending(
     times: u32,
     steps: &[&DeliveryStep],
 ) -> Result<(), &'static str> {
-    use DeliveryState::{Dead, Dropped, Queued, Retry, Sent};
+    use DeliveryState::{Dead, Discarded, Dropped, Queued, Retry, Sent};
     let Some((last, before)) = steps.split_last() else {
         return if case.is_routed(sink) { Err("was never routed") } else { Ok(()) };
     };
     if !case.is_routed(sink) {
         return Err("was routed");
     }
-    // Only a dead letter continues after its end, when it is retried.
+    // Only a dead letter continues after its end, when it is retried or discarded.
     let goes_on = |pair: &[&DeliveryStep]| match (pair[0].state, pair[1].state) {
-        (Dead, next) => next == Queued,
-        (Queued, next) => next != Queued,
-        (Retry, next) => next != Queued && pair[1].attempt > pair[0].attempt,
+        (Dead, next) => next == Queued || next == Discarded,
+        (Discarded, next) => next == Dead,
+        (Queued, next) => next != Queued && next != Discarded,
+        (Retry, next) => next != Queued && next != Discarded && pair[1].attempt > pair[0].attempt,
         (Sent | Dropped, _) => false,
     };
     if !steps.windows(2).all(goes_on) || before.iter().any(|step| step.state == Sent) {

@@ -38,7 +38,7 @@ mod reading;
 mod refusals;
 mod replaying;
 mod secrecy;
-mod set_aside;
+pub(crate) mod set_aside;
 mod sources;
 mod starting;
 mod statements;

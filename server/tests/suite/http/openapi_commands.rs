@@ -21,7 +21,7 @@ fn commands(page: &str) -> Vec<String> {
 #[test]
 fn every_command_on_the_page_succeeds() {
     let dir = tempfile::tempdir().unwrap();
-    let [payload, _] = leave_two_set_aside(dir.path());
+    let [payload, other] = leave_two_set_aside(dir.path());
     let config = dir.path().join("lamplight.toml");
     let archive = dir.path().join("archive").display().to_string();
     std::fs::write(&config, format!("[sinks.archive]\nkind = 'file'\npath = '{archive}'\n"))
@@ -42,6 +42,7 @@ fn every_command_on_the_page_succeeds() {
         // Only these ids are made by the server, and scripts are not in every binary.
         let text = text
             .replace("0190b7a4-5f2c-7d3e-8a1b-2c3d4e5f6a7b", &payload)
+            .replace("0190b7a4-5f2c-7d3e-8a1b-2c3d4e5f6a7c", &other)
             .replace("wk_0123456789ab", key["id"].as_str().unwrap());
         let is_stream = text.contains("/api/live");
         let curl =

@@ -8,7 +8,7 @@ use crate::harness::{ADMIN_TOKEN, Server};
 use crate::store::sample::{NOW, payload};
 
 /// Leaves two payloads set aside in a data directory.
-pub(super) fn leave_two_set_aside(data: &std::path::Path) -> [String; 2] {
+pub(crate) fn leave_two_set_aside(data: &std::path::Path) -> [String; 2] {
     let payloads = [1, 2].map(|number| payload(number, r#"[{"name":"a"},{"name":"b"}]"#));
     let ids = [&payloads[0], &payloads[1]].map(|payload| payload.metadata.id.to_string());
     Runtime::new().unwrap().block_on(set_aside(data, payloads));

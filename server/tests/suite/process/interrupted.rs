@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::store::{
     Answer, Applied, Backlog, Events, ExhaustedPayload, FailedPayload, Forgotten, Lease, LeaseAsk,
-    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, Plan, Pruned, Replay,
-    ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload, Storage, StoreError, Ticket,
-    WorkerSlot,
+    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, PayloadState, Plan, Pruned,
+    Replay, ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload, Storage, StoreError,
+    Ticket, Unprocessed, WorkerSlot,
 };
 
 /// Where processing is interrupted.
@@ -94,6 +94,25 @@ impl PayloadQueue for InterruptedStorage {
         limit: u32,
     ) -> Answer<'_, Vec<SetAsidePayload>> {
         self.storage.payload_queue.list_set_aside(after, limit)
+    }
+    fn list_discarded(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>> {
+        self.storage.payload_queue.list_discarded(after, limit)
+    }
+    fn discard(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
+        self.storage.payload_queue.discard(id, now_ms)
+    }
+    fn restore(&self, id: PayloadId) -> Answer<'_, bool> {
+        self.storage.payload_queue.restore(id)
+    }
+    fn state(&self, id: PayloadId) -> Answer<'_, Option<PayloadState>> {
+        self.storage.payload_queue.state(id)
+    }
+    fn unprocessed(&self, payloads_max: u32, unpacked_bytes_max: u64) -> Answer<'_, Unprocessed> {
+        self.storage.payload_queue.unprocessed(payloads_max, unpacked_bytes_max)
     }
     fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
         self.storage.payload_queue.retry(id, now_ms)

@@ -10,6 +10,7 @@ mod backfill_laws;
 mod database_laws;
 mod delivery_failure_laws;
 mod delivery_laws;
+mod discard_laws;
 mod key_laws;
 mod live_laws;
 pub(crate) mod machine;

@@ -15,8 +15,9 @@ use crate::store::Lease;
 use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::tally::settlement_change;
 use crate::store::{
-    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, LeasedDelivery,
-    RetryAsk, RetryCount, RowId, Settlement, SinkRow, StoreError,
+    Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryQueue,
+    DeliveryStep, DiscardAsk, LeasedDelivery, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
+    StoreError,
 };
 
 impl DeliveryQueue for SqliteStore {
@@ -89,6 +90,28 @@ impl DeliveryQueue for SqliteStore {
                 dead_letters::retry(connection, &ask)
             },
         ))
+    }
+
+    fn discard_dead(&self, ask: DiscardAsk) -> Answer<'_, RetryCount> {
+        if ask.letters.dry_run {
+            return Box::pin(self.readers.read(
+                ReadClass::Count,
+                "count dead letters",
+                move |connection| dead_letters::discard(connection, &ask),
+            ));
+        }
+        Box::pin(self.writer.write(
+            "discard dead letters",
+            Guard::Alone,
+            0,
+            move |connection, _| dead_letters::discard(connection, &ask),
+        ))
+    }
+
+    fn dead_letters(&self, query: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>> {
+        Box::pin(self.readers.read(ReadClass::Page, "list dead letters", move |connection| {
+            dead_letters::page(connection, &query)
+        }))
     }
 
     fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {

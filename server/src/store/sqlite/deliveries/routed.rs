@@ -117,6 +117,7 @@ mod tests {
         for schema in [
             include_str!("../../../../migrations/sqlite/store/V3__deliveries.sql"),
             include_str!("../../../../migrations/sqlite/store/V7__delivery_failures.sql"),
+            include_str!("../../../../migrations/sqlite/store/V14__discarded.sql"),
         ] {
             connection.execute_batch(schema).unwrap();
         }

@@ -12,7 +12,7 @@ pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<SinkRow>> {
     let mut sinks: Vec<(i64, SinkRow)> = connection
         .prepare_cached(
             "SELECT id, name, kind, is_configured, paused_ms, stopped, rests_until_ms, rests_why, waiting, sent, dead, \
-             dropped FROM sinks ORDER BY name",
+             dropped, discarded FROM sinks ORDER BY name",
         )?
         .query_map([], |row| Ok((row.get(0)?, sink_row(row)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -37,6 +37,7 @@ fn sink_row(row: &Row<'_>) -> rusqlite::Result<SinkRow> {
         sent: row.get(9)?,
         dead: row.get(10)?,
         dropped: row.get(11)?,
+        discarded: row.get(12)?,
     })
 }
 

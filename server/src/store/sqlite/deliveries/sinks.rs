@@ -11,6 +11,7 @@ pub(crate) struct Moved {
     pub(crate) sent: i64,
     pub(crate) dead: i64,
     pub(crate) dropped: i64,
+    pub(crate) discarded: i64,
 }
 
 /// Records which sinks there are. Returns the number of each.
@@ -60,9 +61,16 @@ pub(crate) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlit
     connection
         .prepare_cached(
             "UPDATE sinks SET waiting = waiting + ?2, sent = sent + ?3, dead = dead + ?4, \
-             dropped = dropped + ?5 WHERE id = ?1",
+             dropped = dropped + ?5, discarded = discarded + ?6 WHERE id = ?1",
         )?
-        .execute(params![sink, moved.waiting, moved.sent, moved.dead, moved.dropped])?;
+        .execute(params![
+            sink,
+            moved.waiting,
+            moved.sent,
+            moved.dead,
+            moved.dropped,
+            moved.discarded
+        ])?;
     Ok(())
 }
 

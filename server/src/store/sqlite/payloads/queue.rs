@@ -257,7 +257,7 @@ pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
     let oldest: Vec<(i64, i64)> = connection
         .prepare_cached(
             "SELECT position, received_ms FROM payloads \
-             WHERE position NOT IN (SELECT position FROM set_aside) ORDER BY position LIMIT ?1",
+             WHERE position NOT IN (SELECT position FROM set_aside WHERE discarded_ms IS NULL) ORDER BY position LIMIT ?1",
         )?
         .query_map([PRUNED_MAX + HELD_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -280,6 +280,8 @@ pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
         return Ok(0);
     }
     let mut delete = connection.prepare_cached("DELETE FROM payloads WHERE position = ?1")?;
+    // Of those that are set aside, only the discarded ones come here. They stay counted.
+    let mut forget = connection.prepare_cached("DELETE FROM set_aside WHERE position = ?1")?;
     let mut pruned = 0;
     for (position, _) in oldest
         .into_iter()
@@ -287,6 +289,7 @@ pub(crate) fn prune(connection: &Connection, before_ms: i64) -> rusqlite::Result
         .filter(|(position, _)| !tried.contains(position))
         .take(PRUNED_MAX as usize)
     {
+        forget.execute([position])?;
         pruned += delete.execute([position])? as u64;
     }
     Ok(pruned)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queue;
 use super::share::share_of;
-use crate::store::{Lease, PayloadId, SetAsidePayload};
+use crate::store::{DiscardedSums, Lease, PayloadId, SetAsidePayload};
 
 /// Copies the leased payload at `position` here, with its error.
 pub(crate) fn insert(
@@ -35,7 +35,9 @@ pub(crate) fn put_back(
 ) -> rusqlite::Result<Option<i64>> {
     let id = id.0.into_bytes();
     let found: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT position, events FROM set_aside WHERE id = ?1")?
+        .prepare_cached(
+            "SELECT position, events FROM set_aside WHERE id = ?1 AND discarded_ms IS NULL",
+        )?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((position, events)) = found else { return Ok(None) };
@@ -51,20 +53,56 @@ pub(crate) fn put_back(
     Ok(Some(events))
 }
 
-/// Payloads after `after`, in the order of their ids.
+/// Marks a payload that is set aside as discarded, or one that was discarded as set aside again.
+/// Gives the number of its events, if that changed it.
+pub(crate) fn mark_discarded(
+    connection: &Connection,
+    id: PayloadId,
+    discarded_ms: Option<i64>,
+) -> rusqlite::Result<Option<i64>> {
+    let events: Option<i64> = connection
+        .prepare_cached(
+            "UPDATE set_aside SET discarded_ms = ?2 \
+             WHERE id = ?1 AND (discarded_ms IS NULL) <> (?2 IS NULL) RETURNING events",
+        )?
+        .query_row(params![id.0.into_bytes(), discarded_ms], |row| row.get(0))
+        .optional()?;
+    if let Some(events) = events {
+        let sign = if discarded_ms.is_some() { 1 } else { -1 };
+        connection
+            .prepare_cached(
+                "UPDATE discarded_sums SET payloads = payloads + ?1, events = events + ?2 WHERE id = 1",
+            )?
+            .execute([sign, sign * events])?;
+    }
+    Ok(events)
+}
+
+/// How much was discarded.
+pub(crate) fn discarded(connection: &Connection) -> rusqlite::Result<DiscardedSums> {
+    connection
+        .prepare_cached("SELECT payloads, events FROM discarded_sums WHERE id = 1")?
+        .query_row([], |row| Ok(DiscardedSums { payloads: row.get(0)?, events: row.get(1)? }))
+}
+
+/// Payloads after `after` that are set aside, or that were discarded, in the order of their ids.
 pub(crate) fn page(
     connection: &Connection,
+    is_discarded: bool,
     after: Option<PayloadId>,
     limit: u32,
 ) -> rusqlite::Result<Vec<SetAsidePayload>> {
     connection
         .prepare_cached(
             "SELECT aside.id, aside.received_ms, key_id, source, encoding, aside.events, \
-             aside.unpacked_bytes, user_agent, origin, client, attempts, error, set_aside_ms \
-             FROM set_aside AS aside JOIN payloads USING (position) \
-             WHERE aside.id > ?1 ORDER BY aside.id LIMIT ?2",
+             aside.unpacked_bytes, user_agent, origin, client, attempts, error, set_aside_ms, \
+             discarded_ms FROM set_aside AS aside JOIN payloads USING (position) \
+             WHERE aside.id > ?1 AND (discarded_ms IS NOT NULL) = ?3 ORDER BY aside.id LIMIT ?2",
         )?
-        .query_map(params![after.map(|id| id.0.into_bytes()).unwrap_or_default(), limit], read)?
+        .query_map(
+            params![after.map(|id| id.0.into_bytes()).unwrap_or_default(), limit, is_discarded],
+            read,
+        )?
         .collect()
 }
 
@@ -74,17 +112,20 @@ fn read(row: &Row<'_>) -> rusqlite::Result<SetAsidePayload> {
         attempts: row.get(10)?,
         error: row.get(11)?,
         set_aside_ms: row.get(12)?,
+        discarded_ms: row.get(13)?,
     })
 }
 
 /// How many payloads are set aside, and how many events in them. Reads the whole table.
 pub(crate) fn count(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
-    connection.query_row("SELECT count(*), coalesce(sum(events), 0) FROM set_aside", [], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })
+    connection.query_row(
+        "SELECT count(*), coalesce(sum(events), 0) FROM set_aside WHERE discarded_ms IS NULL",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
-/// When the oldest was received: the first in the order of arrival.
+/// When the oldest was received, discarded or not: the first in the order of arrival.
 pub(crate) fn oldest_ms(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached("SELECT received_ms FROM set_aside ORDER BY position LIMIT 1")?

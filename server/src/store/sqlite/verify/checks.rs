@@ -116,6 +116,12 @@ pub const CHECKS: &[Check] = &[
         run: intake::queue,
     },
     Check {
+        name: "discarded",
+        rule: "every payload that was discarded is counted",
+        advice: REPORT,
+        run: intake::discarded,
+    },
+    Check {
         name: "settled",
         rule: "every payload that waits no more is marked as applied",
         advice: "intake.db is newer than store.db. Restore both from one backup",

@@ -62,3 +62,19 @@ pub(super) fn settled(databases: &Databases, found: &mut Found) -> rusqlite::Res
     }
     Ok(())
 }
+
+pub(super) fn discarded(databases: &Databases, found: &mut Found) -> rusqlite::Result<()> {
+    let (counted, there): ((i64, i64), (i64, i64)) = databases.intake().query_row(
+        "SELECT sums.payloads, sums.events, count(aside.position), coalesce(sum(aside.events), 0) \
+         FROM discarded_sums AS sums LEFT JOIN set_aside AS aside ON discarded_ms IS NOT NULL",
+        [],
+        |row| Ok(((row.get(0)?, row.get(1)?), (row.get(2)?, row.get(3)?))),
+    )?;
+    // Retention deletes some of those that were discarded, and they stay counted.
+    if counted.0 < there.0 || counted.1 < there.1 {
+        found.add(PLACE, "fewer payloads count as discarded than are", || {
+            format!("{counted:?} are counted, {there:?} are there")
+        });
+    }
+    Ok(())
+}

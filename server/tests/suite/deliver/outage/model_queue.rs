@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use lamplight_server::store::{
-    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryEnding, DeliveryQueue, DeliveryStep,
-    DeliveryTicket, EventRow, Lease, LeasedDelivery, PayloadId, RetryAsk, RetryCount, RowId,
-    Settlement, SinkRow,
+    Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryEnding,
+    DeliveryQueue, DeliveryStep, DeliveryTicket, DiscardAsk, EventRow, Lease, LeasedDelivery,
+    PayloadId, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -108,6 +108,14 @@ impl DeliveryQueue for ModelQueue {
 
     fn retry_dead(&self, _: RetryAsk) -> Answer<'_, RetryCount> {
         Box::pin(async { Ok(RetryCount::default()) })
+    }
+
+    fn discard_dead(&self, _: DiscardAsk) -> Answer<'_, RetryCount> {
+        Box::pin(async { Ok(RetryCount::default()) })
+    }
+
+    fn dead_letters(&self, _: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn backfill(&self, _: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {

@@ -65,8 +65,10 @@ impl Archive for MemoryIntake {
 
     fn prune(&self, before_ms: i64) -> Answer<'_, u64> {
         answer(self.tables.write(|tables| {
-            let is_set_aside =
-                |position| tables.set_aside.values().any(|it| it.position == position);
+            let is_set_aside = |position| {
+                let mut aside = tables.set_aside.values();
+                aside.any(|it| it.position == position && it.discarded_ms.is_none())
+            };
             let settled = tables.payloads.iter().filter(|(position, payload)| {
                 payload.metadata.received_ms < before_ms
                     && !tables.queue.contains_key(position)
@@ -79,6 +81,7 @@ impl Archive for MemoryIntake {
             for (position, id) in &settled {
                 tables.payloads.remove(position);
                 tables.by_id.remove(id);
+                tables.set_aside.remove(id);
             }
             Ok(settled.len() as u64)
         }))

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use lamplight_server::store::apply::Delivery;
 use lamplight_server::store::week::first_row_at;
 use lamplight_server::store::{
-    BackfillAsk, BackfillCount, DeliveryAsk, DeliveryFailures, DeliveryState, DeliveryStep,
-    DeliveryTicket, LOG_STEPS_MAX, Lease, RETRIED, RETRY_MAX, RetryAsk, RetryCount, Route, RowId,
-    SettledDelivery, Settlement, SinkCondition, SinkRow, StoreError,
+    BackfillAsk, BackfillCount, DISCARDED, DeadLetter, DeadLetterQuery, DeliveryAsk,
+    DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket, DiscardAsk, LOG_STEPS_MAX,
+    Lease, RESTORED, RETRIED, RETRY_MAX, RetryAsk, RetryCount, Route, RowId, SettledDelivery,
+    Settlement, SinkCondition, SinkRow, StoreError,
 };
 
 /// Names a sink for as long as the data lives.
@@ -23,6 +24,8 @@ pub(super) struct DeliveryTables {
     log: BTreeMap<(RowId, SinkNumber), Vec<DeliveryStep>>,
     /// Why each dead letter was given up, and about how many bytes it takes.
     dead_letters: BTreeMap<(SinkNumber, RowId), (String, u64)>,
+    /// The same of those that were discarded.
+    discarded: BTreeMap<(SinkNumber, RowId), (String, u64)>,
 }
 
 /// A delivery that waits for an attempt, or is in one.
@@ -254,8 +257,12 @@ impl DeliveryTables {
         true
     }
 
-    /// Queues dead letters again, or only counts them.
-    pub(super) fn retry_dead(&mut self, ask: &RetryAsk) -> RetryCount {
+    /// The dead letters, or discarded ones, that match, and how many there are.
+    fn selected(
+        &self,
+        is_discarded: bool,
+        ask: &RetryAsk,
+    ) -> (Vec<((SinkNumber, RowId), u64)>, RetryCount) {
         let is_wanted = |(sink, event): &(SinkNumber, RowId), reason: &String| {
             ask.sink.as_ref().is_none_or(|name| *name == self.sinks[*sink].name)
                 && ask.event.is_none_or(|wanted| wanted == *event)
@@ -263,11 +270,18 @@ impl DeliveryTables {
                 && ask.from_ms.is_none_or(|from_ms| *event >= first_row_at(from_ms))
                 && ask.to_ms.is_none_or(|to_ms| *event < first_row_at(to_ms))
         };
-        let found = self.dead_letters.iter().filter(|(key, (reason, _))| is_wanted(key, reason));
+        let letters = if is_discarded { &self.discarded } else { &self.dead_letters };
+        let found = letters.iter().filter(|(key, (reason, _))| is_wanted(key, reason));
         let mut found: Vec<_> = found.map(|(key, (_, bytes))| (*key, *bytes)).collect();
         let is_more = found.len() > RETRY_MAX as usize;
         found.truncate(RETRY_MAX as usize);
         let count = found.len() as u64;
+        (found, RetryCount { count, is_more })
+    }
+
+    /// Queues dead letters again, or only counts them.
+    pub(super) fn retry_dead(&mut self, ask: &RetryAsk) -> RetryCount {
+        let (found, RetryCount { count, is_more }) = self.selected(false, ask);
         if !ask.dry_run {
             for (index, ((sink, event), bytes)) in (0..).zip(found) {
                 self.dead_letters.remove(&(sink, event));
@@ -281,6 +295,44 @@ impl DeliveryTables {
             }
         }
         RetryCount { count, is_more }
+    }
+
+    /// Discards dead letters, or restores discarded ones, or only counts them.
+    pub(super) fn discard_dead(&mut self, ask: &DiscardAsk) -> RetryCount {
+        let (found, count) = self.selected(ask.restore, &ask.letters);
+        for ((sink, event), _) in found.into_iter().filter(|_| !ask.letters.dry_run) {
+            let key = (sink, event);
+            let row = &mut self.sinks[sink];
+            let (state, reason) = if ask.restore {
+                let letter = self.discarded.remove(&key).unwrap();
+                (row.dead, row.discarded) = (row.dead + 1, row.discarded - 1);
+                self.dead_letters.insert(key, letter.clone());
+                (DeliveryState::Dead, (letter.0, RESTORED.to_owned()))
+            } else {
+                self.discarded.insert(key, self.dead_letters.remove(&key).unwrap());
+                (row.dead, row.discarded) = (row.dead - 1, row.discarded + 1);
+                (DeliveryState::Discarded, (DISCARDED.0.to_owned(), DISCARDED.1.to_owned()))
+            };
+            self.record((event, sink), (ask.letters.now_ms, state, 0, None), Some(reason));
+        }
+        count
+    }
+
+    /// A page of a sink's dead letters.
+    pub(super) fn dead_letters(&self, query: &DeadLetterQuery) -> Vec<DeadLetter> {
+        let letters = if query.is_discarded { &self.discarded } else { &self.dead_letters };
+        let found = letters.iter().filter(|((sink, event), (reason, _))| {
+            self.sinks[*sink].name == query.sink
+                && query.reason.as_ref().is_none_or(|wanted| wanted == reason)
+                && query.after.is_none_or(|after| *event > after)
+        });
+        let listed = |((sink, event), (reason, _)): (&(SinkNumber, RowId), &(String, u64))| {
+            let last = self.log.get(&(*event, *sink)).and_then(|log| log.last());
+            let (at_ms, detail) = last.map(|it| (it.at_ms, it.detail.clone())).unzip();
+            let (event, reason, detail) = (*event, reason.clone(), detail.flatten());
+            DeadLetter { event, reason, at_ms, detail }
+        };
+        found.take(query.limit as usize).map(listed).collect()
     }
 
     /// Every sink, by name.
@@ -320,7 +372,10 @@ impl DeliveryTables {
             }
             is_kept
         });
-        before - left + letters - self.dead_letters.len()
+        let discarded = self.discarded.len();
+        self.discarded.retain(|(_, event), _| *event >= from);
+        let deleted = letters - self.dead_letters.len() + discarded - self.discarded.len();
+        before - left + deleted
     }
 }
 
@@ -338,5 +393,6 @@ fn new_sink(name: &str) -> SinkRow {
         sent: 0,
         dead: 0,
         dropped: 0,
+        discarded: 0,
     }
 }

@@ -2,8 +2,9 @@
 
 use lamplight_server::store::tally::settlement_change;
 use lamplight_server::store::{
-    Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, DeliveryTicket,
-    Lease, LeasedDelivery, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
+    Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryQueue,
+    DeliveryStep, DeliveryTicket, DiscardAsk, Lease, LeasedDelivery, RetryAsk, RetryCount, RowId,
+    Settlement, SinkRow,
 };
 use tokio::sync::watch;
 
@@ -41,6 +42,14 @@ impl DeliveryQueue for MemoryEvents {
         let retried = self.tables.write(|tables| Ok(tables.deliveries.retry_dead(&ask)));
         self.wake_lanes();
         answer(retried)
+    }
+
+    fn discard_dead(&self, ask: DiscardAsk) -> Answer<'_, RetryCount> {
+        answer(self.tables.write(|tables| Ok(tables.deliveries.discard_dead(&ask))))
+    }
+
+    fn dead_letters(&self, query: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>> {
+        answer(self.tables.read(|tables| tables.deliveries.dead_letters(&query)))
     }
 
     fn backfill(&self, ask: BackfillAsk) -> Answer<'_, Option<BackfillCount>> {

@@ -8,8 +8,9 @@ use std::task::Poll;
 
 use lamplight_server::store::fair_share::FairShare;
 use lamplight_server::store::{
-    Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadQueue, Replay, SetAsidePayload, SetAsideSums, StoreError, Ticket, WorkerSlot,
+    Answer, Backlog, DiscardedSums, ExhaustedPayload, FailedPayload, KeptPayload, Lease, LeaseAsk,
+    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadState, Replay, SetAsidePayload,
+    SetAsideSums, StoreError, Ticket, Unprocessed, UnprocessedPayload, WorkerSlot,
 };
 use tokio::sync::Notify;
 
@@ -27,6 +28,8 @@ pub(super) struct IntakeTables {
     /// The payloads that are still to be processed.
     pub(super) queue: BTreeMap<u64, Queued>,
     pub(super) set_aside: BTreeMap<PayloadId, SetAside>,
+    /// How much was discarded.
+    discarded: DiscardedSums,
     pub(super) replays: Vec<Replay>,
     staged: u64,
 }
@@ -49,6 +52,7 @@ pub(super) struct SetAside {
     queued: Queued,
     error: String,
     since_ms: i64,
+    pub(super) discarded_ms: Option<i64>,
 }
 
 /// One process's handle on the intake side.
@@ -129,20 +133,91 @@ impl IntakeTables {
         if is_held { Ok((position, queued)) } else { Err(StoreError::LeaseLost) }
     }
 
-    /// Payloads that are set aside, in the order of their ids, after `after`.
-    fn list_set_aside(&self, after: Option<PayloadId>, limit: u32) -> Vec<SetAsidePayload> {
-        let rest = self.set_aside.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+    /// Payloads that are set aside, or that were discarded, in the order of their ids, after
+    /// `after`.
+    fn list_set_aside(
+        &self,
+        is_discarded: bool,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Vec<SetAsidePayload> {
+        let rest = self.set_aside.iter().filter(|(id, aside)| {
+            after.is_none_or(|after| **id > after) && aside.discarded_ms.is_some() == is_discarded
+        });
         let listed = |(_, aside): (&PayloadId, &SetAside)| SetAsidePayload {
             metadata: self.payloads[&aside.position].metadata.clone(),
             attempts: aside.queued.attempts,
             error: aside.error.clone(),
             set_aside_ms: aside.since_ms,
+            discarded_ms: aside.discarded_ms,
         };
         rest.take(limit as usize).map(listed).collect()
     }
 
+    /// Marks a payload that is set aside as discarded, or as set aside again.
+    fn mark_discarded(&mut self, id: PayloadId, discarded_ms: Option<i64>) -> bool {
+        let aside = self.set_aside.get_mut(&id);
+        let Some(aside) = aside.filter(|it| it.discarded_ms.is_some() != discarded_ms.is_some())
+        else {
+            return false;
+        };
+        aside.discarded_ms = discarded_ms;
+        let events = u64::from(self.payloads[&aside.position].metadata.events);
+        let sums = &mut self.discarded;
+        *sums = if discarded_ms.is_some() {
+            DiscardedSums { payloads: sums.payloads + 1, events: sums.events + events }
+        } else {
+            DiscardedSums { payloads: sums.payloads - 1, events: sums.events - events }
+        };
+        true
+    }
+
+    fn state_at(&self, position: u64) -> PayloadState {
+        if let Some(queued) = self.queue.get(&position) {
+            let is_leased = queued.lease.is_some();
+            return PayloadState::Waiting {
+                attempts: queued.attempts,
+                due_ms: (queued.due_ms > 0 && !is_leased).then_some(queued.due_ms),
+                is_leased,
+                error: queued.last_error.clone(),
+            };
+        }
+        match self.set_aside.values().find(|aside| aside.position == position) {
+            Some(aside) => PayloadState::SetAside {
+                attempts: aside.queued.attempts,
+                error: aside.error.clone(),
+                set_aside_ms: aside.since_ms,
+                discarded_ms: aside.discarded_ms,
+            },
+            None => PayloadState::Settled,
+        }
+    }
+
+    fn unprocessed(&self, payloads_max: u32, unpacked_bytes_max: u64) -> Unprocessed {
+        let tried = |is: bool| {
+            let tried = self.queue.iter().filter(move |(_, queued)| (queued.due_ms > 0) == is);
+            tried.map(|(position, _)| *position).rev()
+        };
+        let mut aside: Vec<u64> = self.set_aside.values().map(|it| it.position).collect();
+        aside.sort_unstable_by_key(|position| std::cmp::Reverse(*position));
+        let mut found = Unprocessed::default();
+        let mut bytes = 0;
+        for position in tried(true).chain(aside).chain(tried(false)) {
+            if found.payloads.len() >= payloads_max as usize || bytes >= unpacked_bytes_max {
+                found.has_more = true;
+                break;
+            }
+            let NewPayload { metadata, body } = self.payloads[&position].clone();
+            bytes += u64::from(metadata.unpacked_bytes);
+            let payload = KeptPayload { metadata, body };
+            found.payloads.push(UnprocessedPayload { payload, state: self.state_at(position) });
+        }
+        found
+    }
+
     /// Puts a payload that is set aside back in the queue. Gives its position.
     fn retry(&mut self, id: PayloadId, now_ms: i64) -> Option<u64> {
+        self.set_aside.get(&id).filter(|aside| aside.discarded_ms.is_none())?;
         let SetAside { position, queued, error, .. } = self.set_aside.remove(&id)?;
         let (due_ms, last_error) = (now_ms.max(1), Some(error));
         let queued = Queued { due_ms, lease: None, own_failures: 0, last_error, ..queued };
@@ -154,14 +229,16 @@ impl IntakeTables {
         let metadata = || self.queue.keys().map(|position| &self.payloads[position].metadata);
         let failed = || self.queue.values().filter(|queued| queued.last_error.is_some());
         let last = failed().max_by_key(|queued| queued.due_ms);
-        let aside = || self.set_aside.values().map(|it| &self.payloads[&it.position].metadata);
+        let of = |aside: &SetAside| &self.payloads[&aside.position].metadata;
+        let aside = || self.set_aside.values().filter(|it| it.discarded_ms.is_none()).map(of);
         let set_aside = SetAsideSums {
-            payloads: self.set_aside.len() as u64,
+            payloads: aside().count() as u64,
             events: aside().map(|it| u64::from(it.events)).sum(),
-            oldest_ms: aside().map(|it| it.received_ms).min(),
+            oldest_ms: self.set_aside.values().map(|it| of(it).received_ms).min(),
         };
         Backlog {
             set_aside,
+            discarded: self.discarded,
             payloads: self.queue.len() as u64,
             events: metadata().map(|it| u64::from(it.events)).sum(),
             oldest_ms: metadata().map(|it| it.received_ms).min(),
@@ -210,7 +287,8 @@ impl PayloadQueue for MemoryIntake {
             for ExhaustedPayload { ticket, error } in exhausted {
                 let (position, queued) = tables.take(lease, &ticket, now_ms)?;
                 let id = tables.payloads[&position].metadata.id;
-                let aside = SetAside { position, queued, error, since_ms: now_ms };
+                let (since_ms, discarded_ms) = (now_ms, None);
+                let aside = SetAside { position, queued, error, since_ms, discarded_ms };
                 tables.set_aside.insert(id, aside);
             }
             Ok(())
@@ -222,7 +300,34 @@ impl PayloadQueue for MemoryIntake {
         after: Option<PayloadId>,
         limit: u32,
     ) -> Answer<'_, Vec<SetAsidePayload>> {
-        answer(self.tables.read(|tables| tables.list_set_aside(after, limit)))
+        answer(self.tables.read(|tables| tables.list_set_aside(false, after, limit)))
+    }
+
+    fn list_discarded(
+        &self,
+        after: Option<PayloadId>,
+        limit: u32,
+    ) -> Answer<'_, Vec<SetAsidePayload>> {
+        answer(self.tables.read(|tables| tables.list_set_aside(true, after, limit)))
+    }
+
+    fn discard(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {
+        answer(self.tables.write(|tables| Ok(tables.mark_discarded(id, Some(now_ms)))))
+    }
+
+    fn restore(&self, id: PayloadId) -> Answer<'_, bool> {
+        answer(self.tables.write(|tables| Ok(tables.mark_discarded(id, None))))
+    }
+
+    fn state(&self, id: PayloadId) -> Answer<'_, Option<PayloadState>> {
+        answer(
+            self.tables
+                .read(|tables| tables.by_id.get(&id).map(|position| tables.state_at(*position))),
+        )
+    }
+
+    fn unprocessed(&self, payloads_max: u32, unpacked_bytes_max: u64) -> Answer<'_, Unprocessed> {
+        answer(self.tables.read(|tables| tables.unprocessed(payloads_max, unpacked_bytes_max)))
     }
 
     fn retry(&self, id: PayloadId, now_ms: i64) -> Answer<'_, bool> {

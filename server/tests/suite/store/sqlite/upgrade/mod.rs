@@ -192,6 +192,7 @@ fn a_step_that_was_released_never_changes() {
             "V1__payloads abdd73db32dc6f2e",
             "V2__shares 77a531bac465eac6",
             "V3__set_aside 39b2ca43819cca0c",
+            "V4__discarded e8821b663bab2537",
         ],
         &[
             "V1__events 5eb6dcacb8f7ae9a",
@@ -207,6 +208,7 @@ fn a_step_that_was_released_never_changes() {
             "V11__alerts a72d70f2b22d39fe",
             "V12__console ee691936a1b65e04",
             "V13__rollups cf65ea24f895afb",
+            "V14__discarded 74c91cc08605f732",
         ],
         &[
             "V1__events d5d02ed9abab5360",
