@@ -22,7 +22,7 @@ fn totals_have_every_count_and_begin_at_zero() {
     let want = json!({
         "made": 0, "received": 0, "stored": 0, "removed": 0, "duplicates": 0, "invalid": 0, "in_flight": 0, "declared": 0, "lost": 0,
         "queue": {"depth": 0, "events": 0, "oldest_ms": 0, "failing": 0, "last_error": null,
-            "set_aside": 0, "set_aside_events": 0}, "sources": {}, "sinks": {},
+            "set_aside": 0, "set_aside_events": 0, "discarded": 0, "discarded_events": 0}, "sources": {}, "sinks": {},
     });
     assert_eq!(server.settled(), want);
     let refused = server.totals()["refused"].clone();
