@@ -11,8 +11,8 @@ use crate::store::tally::{
 };
 use crate::store::{Counts, ErrorSample, PropertyFacts, Week};
 
-/// The most bytes of the log: a minute of about 500 tallies. It is written with each transaction, so
-/// it takes few pages, and adding it to the rows is rare.
+/// The most bytes of the log: a minute of about 500 tallies. It is written with each transaction,
+/// so it takes few pages, and adding it to the rows is rare.
 const LOG_BYTES_MAX: usize = 8_000;
 /// The most names whose properties are in memory.
 const FACTS_MAX: usize = 1_000;
