@@ -17,6 +17,7 @@ use crate::metrics::answers::Answers;
 use crate::metrics::process::ProcessMetrics;
 use crate::metrics::sink::SinkMetrics;
 use crate::retention::ClockGuard;
+use crate::sinks::SinkBook;
 use crate::store::Storage;
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
@@ -48,6 +49,8 @@ pub struct App {
     pub process_metrics: Arc<ProcessMetrics>,
     /// What was delivered to each sink.
     pub sink_metrics: MetricsBySink,
+    /// The sinks of the configuration.
+    pub sinks: Arc<SinkBook>,
     /// Counts of answers.
     pub answers: Arc<Answers>,
     /// The sources that metrics show by name.
@@ -118,6 +121,7 @@ impl App {
             entropy,
             process_metrics: Arc::default(),
             sink_metrics,
+            sinks: Arc::default(),
             answers: Arc::default(),
             named_sources: NamedSources::default(),
             started_ms,
@@ -130,6 +134,12 @@ impl App {
             has_tls: false,
             api_origins: Arc::default(),
         }
+    }
+
+    /// The time that decides between in flight and lost. A clock that jumped ahead is not believed,
+    /// or it would call everything lost that waits in a browser.
+    pub fn known_now_ms(&self) -> i64 {
+        self.clock_guard.certain_ms(self.clock.now_ms())
     }
 
     /// Begins the shutdown: from now on intake refuses payloads. The process ends after `grace_ms`.

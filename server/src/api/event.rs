@@ -113,7 +113,7 @@ pub async fn event(
             JsonResponse::new(&TraceJson::Refused(event))
         }
         Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
-            let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
+            let verdict = after_grace(verdict, last_heard_ms, app.known_now_ms());
             let event = missing(source, (producer, seq), verdict, reason, last_heard_ms);
             JsonResponse::new(&TraceJson::Missing(event))
         }

@@ -4,9 +4,11 @@
 
 pub mod answers;
 pub mod commits;
+pub mod growth;
 pub mod histogram;
 pub mod in_flight;
 pub mod intake;
 pub mod process;
+pub mod service_answers;
 pub mod sink;
 pub mod throughput;

@@ -12,9 +12,12 @@ mod chart;
 mod error_page;
 mod form;
 mod frame;
+mod link;
 mod login;
 mod overview;
 mod page;
+mod producers;
+mod queues;
 mod routes;
 mod shown;
 mod signing_in;
@@ -34,5 +37,16 @@ pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
 
 /// Every page behind the sign-in. The second path is that of its JSON twin.
 fn pages() -> ConsoleRoutes {
-    ConsoleRoutes::default().page("/overview", "/api/totals", overview::show)
+    ConsoleRoutes::default()
+        .page("/overview", "/api/totals", overview::show)
+        .page("/producers", "/api/producers", producers::list)
+        .page("/producers/{id}", "/api/producers?producer={id}", producers::one)
+        .part("/producers/forget", producers::ask_to_forget)
+        .action("/producers/forget", producers::forget)
+        .page("/queues", "/api/queues", queues::show)
+        .action("/queues/pause", queues::pause)
+        .action("/queues/resume", queues::resume)
+        .action("/queues/check", queues::check)
+        .part("/queues/backfill", queues::count_backfill)
+        .action("/queues/backfill", queues::begin_backfill)
 }

@@ -26,6 +26,6 @@ pub(super) async fn show(
     viewer: Viewer<Summary>,
     State(app): State<Arc<App>>,
 ) -> Result<Page, Problem> {
-    let totals = app.storage.reader.totals(app.clock.now_ms()).await?;
+    let totals = app.storage.reader.totals(app.known_now_ms()).await?;
     Page::render(&Overview { frame: viewer.frame("/overview"), totals })
 }
