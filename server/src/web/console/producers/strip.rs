@@ -141,7 +141,7 @@ fn told(cell: &StripCell, missing: Shape) -> String {
 pub(super) fn legend() -> Markup {
     let entry = |shape: Shape| {
         format!(
-            "<li><svg class=\"strip\" viewBox=\"0 0 3 {HEIGHT}\" aria-hidden=\"true\"><path class=\"{}\" d=\"{}\"/></svg>{}</li>",
+            "<li><svg class=\"strip\" viewBox=\"0 0 3 {HEIGHT}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path class=\"{}\" d=\"{}\"/></svg>{}</li>",
             shape.class(),
             shape.path(0),
             shape.name()

@@ -69,9 +69,9 @@ impl SinkPart {
                 |at| shown::ago(at, now_ms),
             ),
             last_failure: sink.last_failure.as_ref().map(|it| told(it.at, &it.why)),
-            last_answer: last.map(|it| match it.status {
-                Some(status) => told(it.at, &format!("{status} {}", it.text)),
-                None => told(it.at, &it.text),
+            last_answer: last.and_then(|it| {
+                let status = it.status?;
+                Some(told(it.at, &format!("{status} {}", it.text)))
             }),
             check: sink.check.as_ref().map(|it| {
                 let (class, name) = match it.result {
