@@ -18,6 +18,7 @@ use crate::metrics::process::ProcessMetrics;
 use crate::metrics::sink::SinkMetrics;
 use crate::process;
 use crate::retention::ClockGuard;
+use crate::sinks::SinkBook;
 use crate::store::{KeptPayload, PlannedEvent, Storage};
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
@@ -54,6 +55,8 @@ pub struct App {
     pub process_metrics: Arc<ProcessMetrics>,
     /// What was delivered to each sink.
     pub sink_metrics: MetricsBySink,
+    /// The sinks of the configuration.
+    pub sinks: Arc<SinkBook>,
     /// Counts of answers.
     pub answers: Arc<Answers>,
     /// The sources that metrics show by name.
@@ -125,6 +128,7 @@ impl App {
             events_of: process::events_of,
             process_metrics: Arc::default(),
             sink_metrics,
+            sinks: Arc::default(),
             answers: Arc::default(),
             named_sources: NamedSources::default(),
             started_ms,
@@ -137,6 +141,12 @@ impl App {
             has_tls: false,
             api_origins: ApiOrigins::default(),
         }
+    }
+
+    /// The time that decides between in flight and lost. A clock that jumped ahead is not believed,
+    /// or it would call everything lost that waits in a browser.
+    pub fn known_now_ms(&self) -> i64 {
+        self.clock_guard.certain_ms(self.clock.now_ms())
     }
 
     /// Begins the shutdown: from now on intake refuses payloads. The process ends after `grace_ms`.

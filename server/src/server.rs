@@ -16,9 +16,9 @@ use crate::error_recorder::ErrorRecorder;
 use crate::keys::keyring::Keyring;
 use crate::keys::sessions::SessionBook;
 use crate::process::enrich::{Enrichers, GeoError};
-use crate::process::{REPLAY_PAYLOADS_MAX, Replayer, Worker};
+use crate::process::{self, REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::{ClockGuard, Retention};
-use crate::sinks::{self, SinkError};
+use crate::sinks::{self, SinkBook, SinkError};
 use crate::store::sqlite::{self, OpenError, Opening, WriterLimits};
 use crate::store::{Key, Session, Storage, StoreError, WorkerSlot};
 use crate::system::clock::{Clock, SystemClock};
@@ -27,10 +27,6 @@ use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::system::supervisor::Supervisor;
 use crate::watcher::{WatchRules, Watcher};
-
-/// Fewest workers of the process stage: while one waits for a sync, another one plans. Larger
-/// machines have one for each core, up to as many as the queue of payloads can feed.
-const WORKERS_MIN: u32 = 2;
 
 /// A server cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -173,12 +169,14 @@ impl Server {
         };
         let api_origins = self.config.api_origins();
         let clock_guard = Arc::clone(&self.clock_guard);
+        let sinks = deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.sink)));
         let has_tls = self.config.tls.files().is_some();
         App {
             clock_guard,
             watch: Arc::new(watch),
             api_origins,
             has_tls,
+            sinks: Arc::new(SinkBook::new(sinks)),
             sessions: Arc::new(SessionBook::new(sessions)),
             ..app
         }
@@ -228,7 +226,7 @@ impl Server {
         stop: &watch::Receiver<bool>,
         background: &Handle,
     ) {
-        let workers = worker_count(self.storage.payload_queue.workers_max());
+        let workers = process::worker_count(self.storage.payload_queue.workers_max());
         for (number, slot) in (1..).zip(WorkerSlot::among(workers)) {
             let worker = Worker {
                 slot,
@@ -269,9 +267,4 @@ impl Server {
     pub async fn close(&self) -> Result<(), StoreError> {
         if self.only_reads { Ok(()) } else { self.storage.close().await }
     }
-}
-
-fn worker_count(workers_max: u32) -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    u32::try_from(cores).unwrap_or(u32::MAX).max(WORKERS_MIN).min(workers_max)
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{BackfillAsk, BackfillCount, EventQuery, Position};
+use crate::store::{BackfillAsk, BackfillCount, EventFilter, EventQuery, Position};
 
 /// Describes [`backfill`].
 pub const BACKFILL: Operation =
@@ -69,35 +69,10 @@ pub async fn backfill(
     PathText(sink): PathText,
     mut params: Params,
 ) -> Result<JsonResponse<BackfilledJson<'static>>, Problem> {
-    let (filter, _) = filter::read(&mut params)?;
     let dry_run = params.flag("dry_run")?;
-    let by_seq = filter.producer.is_some();
-    let mut next = params.value("cursor", CURSOR, |text| {
-        read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
-    })?;
-    params.finish(BACKFILL.query)?;
-    if filter.from_ms.is_none() {
-        let why = "a backfill needs the query parameter `from`: send the time of receipt from \
-                   which events are delivered";
-        return Err(invalid(why.into()));
-    }
-    let mut count = BackfillCount::default();
-    for _ in 0..PAGES_MAX {
-        let query = EventQuery { filter: filter.clone(), after: next, limit: PAGE_EVENTS };
-        let page = app.storage.reader.events(query).await?;
-        let now_ms = app.clock.now_ms();
-        let ask = BackfillAsk { sink: sink.clone(), events: page.events, now_ms, dry_run };
-        let Some(done) = app.storage.delivery_queue.backfill(ask).await? else {
-            return Err(no_such_sink(&sink));
-        };
-        count += done;
-        next = page.next;
-        if next.is_none() {
-            break;
-        }
-    }
+    let span = PastEvents::read(params)?;
+    let (count, next) = run_backfill(&app, &sink, span, dry_run).await?;
     let BackfillCount { queued, known, unwanted, private } = count;
-    let next = next.map(write_cursor);
     JsonResponse::new(&BackfilledJson {
         sink: &sink,
         dry_run,
@@ -107,4 +82,54 @@ pub async fn backfill(
         private,
         next,
     })
+}
+
+/// The events of a backfill.
+#[derive(Debug)]
+pub(crate) struct PastEvents {
+    filter: EventFilter,
+    next: Option<Position>,
+}
+
+impl PastEvents {
+    /// Takes the filter and the cursor, and rejects other parameters.
+    pub(crate) fn read(mut params: Params) -> Result<Self, Problem> {
+        let (filter, _) = filter::read(&mut params)?;
+        let by_seq = filter.producer.is_some();
+        let next = params.value("cursor", CURSOR, |text| {
+            read_cursor(text).filter(|position| by_seq == matches!(position, Position::Seq(..)))
+        })?;
+        params.finish(BACKFILL.query)?;
+        if filter.from_ms.is_none() {
+            let why = "a backfill needs the query parameter `from`: send the time of receipt from \
+                       which events are delivered";
+            return Err(invalid(why.into()));
+        }
+        Ok(Self { filter, next })
+    }
+}
+
+/// Looks at up to 10,000 events, and queues or counts them. Returns the cursor of the next call.
+pub(crate) async fn run_backfill(
+    app: &App,
+    sink: &str,
+    PastEvents { filter, mut next }: PastEvents,
+    dry_run: bool,
+) -> Result<(BackfillCount, Option<String>), Problem> {
+    let mut count = BackfillCount::default();
+    for _ in 0..PAGES_MAX {
+        let query = EventQuery { filter: filter.clone(), after: next, limit: PAGE_EVENTS };
+        let page = app.storage.reader.events(query).await?;
+        let now_ms = app.clock.now_ms();
+        let ask = BackfillAsk { sink: sink.to_owned(), events: page.events, now_ms, dry_run };
+        let Some(done) = app.storage.delivery_queue.backfill(ask).await? else {
+            return Err(no_such_sink(sink));
+        };
+        count += done;
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    Ok((count, next.map(write_cursor)))
 }

@@ -80,6 +80,12 @@ impl Params {
         Some(self.0.remove(at).1)
     }
 
+    /// The same without those that are empty, as forms send fields that nobody filled in.
+    pub(crate) fn without_empty(mut self) -> Self {
+        self.0.retain(|(_, value)| !value.is_empty());
+        self
+    }
+
     /// Takes a parameter that `read` parses. `expected` describes its form.
     pub(crate) fn value<T>(
         &mut self,

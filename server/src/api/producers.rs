@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use lamplight_wire::{Producer, Ranges};
+use lamplight_wire::Ranges;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Reader;
 use super::cost::List;
 use super::json::JsonResponse;
-use super::params::{CURSOR, LIMIT, PRODUCER, PRODUCER_ID, Params, SOURCE};
+use super::params::{LIMIT, Params};
+use super::producer_list::{PRODUCERS_FILTER, ProducerList, write_cursor};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{Completeness, ProducerCursor, ProducerQuery, ProducerRow};
+use crate::store::ProducerRow;
 
 /// A page of producers.
 #[derive(Serialize, JsonSchema)]
@@ -38,6 +39,9 @@ struct ProducerJson {
     declared: Vec<DeclaredJson>,
     /// The number after which the ranges continue, if there are more.
     next_number: Option<u64>,
+    /// Numbers up to this one count only if they arrived, because the source was forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgotten: Option<u64>,
     /// What the producer claims that is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtJson>,
@@ -75,23 +79,18 @@ pub const PRODUCERS: Operation = Operation::new(
     "A page of producers (pages and workers), most recently heard from first: which of their \
              sequence numbers arrived, were declared as dropped, or are missing.",
 )
-.query(&[&[
-    Param::new(
-        "verdict",
-        Form::OneOf(&["complete", "in_flight", "declared", "lost"]),
-        "Only producers of which this is known",
-    ),
-    SOURCE,
-    PRODUCER_ID,
-    Param::new(
-        "after",
-        Form::Number(0, u64::MAX),
-        "The number after which ranges are listed, such as `next_number`",
-    )
-    .default("0"),
-    LIMIT,
-    CURSOR,
-]]);
+.query(&[
+    PRODUCERS_FILTER,
+    &[
+        Param::new(
+            "after",
+            Form::Number(0, u64::MAX),
+            "The number after which ranges are listed, such as `next_number`",
+        )
+        .default("0"),
+        LIMIT,
+    ],
+]);
 
 /// `GET /api/producers`: a page of producers, most recently heard from first. With `producer`, its
 /// ledgers in all sources.
@@ -100,39 +99,22 @@ pub async fn producers(
     State(app): State<Arc<App>>,
     mut params: Params,
 ) -> Result<JsonResponse<PageJson>, Problem> {
-    let query = ProducerQuery {
-        verdict: params.value(
-            "verdict",
-            "complete, in_flight, declared or lost",
-            Completeness::from_name,
-        )?,
-        source: params.text("source"),
-        producer: params.value("producer", PRODUCER, Producer::parse)?,
-        after_number: params
-            .value("after", "a number, such as `next_number`", |text| text.parse().ok())?
-            .unwrap_or(0),
-        after: params.value("cursor", "the `next` of a page with the same filters", read_cursor)?,
-        limit: params.limit()?,
-        now_ms: app.clock.now_ms(),
-    };
+    let limit = params.limit()?;
+    let mut list = ProducerList::read(&app, &mut params, limit)?;
+    list.query.after_number = read_after(&mut params)?;
     params.finish(PRODUCERS.query)?;
-    let page = app.storage.reader.producers(query).await?;
+    let page = list.page(&*app.storage.reader).await?;
     JsonResponse::new(&PageJson {
         producers: page.producers.into_iter().map(producer).collect(),
-        next: page
-            .next
-            .map(|next| format!("{}-{}-{}", next.last_heard_ms, next.producer, next.scope)),
+        next: page.next.as_ref().map(write_cursor),
     })
 }
 
-fn read_cursor(text: &str) -> Option<ProducerCursor> {
-    let (last_heard_ms, rest) = text.split_once('-')?;
-    let (producer, scope) = rest.split_once('-')?;
-    Some(ProducerCursor {
-        last_heard_ms: last_heard_ms.parse().ok()?,
-        producer: Producer::parse(producer)?,
-        scope: scope.to_owned(),
-    })
+/// Takes the number after which ranges are listed.
+pub(crate) fn read_after(params: &mut Params) -> Result<u64, Problem> {
+    let after =
+        params.value("after", "a number, such as `next_number`", |text| text.parse().ok())?;
+    Ok(after.unwrap_or(0))
 }
 
 fn producer(row: ProducerRow) -> ProducerJson {
@@ -145,6 +127,7 @@ fn producer(row: ProducerRow) -> ProducerJson {
         missing: row.missing,
         holes: pairs(&row.unarrived.holes),
         next_number: row.unarrived.next,
+        forgotten: Some(row.ledger.forgotten).filter(|number| *number > 0),
         doubt: (row.claimed.is_some() || row.refused > 0)
             .then_some(DoubtJson { claimed: row.claimed, refused: row.refused }),
         declared: row

@@ -11,13 +11,13 @@ use super::cost::Summary;
 use super::json::JsonResponse;
 use super::params::Params;
 use super::retention::RetentionJson;
-use super::sinks::condition;
+use super::sink_queue::SinkQueueJson;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::intake::SourceShare;
 use crate::metrics::throughput::ThroughputSums;
 use crate::openapi::{Group, Operation};
-use crate::store::SinkRow;
+use crate::process::worker_count;
 
 /// The most sources that are listed.
 const SOURCES_MAX: usize = 20;
@@ -26,89 +26,69 @@ const SOURCES_MAX: usize = 20;
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Queues")]
 pub struct QueuesJson {
-    stages: Vec<StageJson>,
-    sinks: Vec<SinkQueueJson>,
-    disk: DiskJson,
-    retention: RetentionJson,
+    pub(crate) stages: Vec<StageJson>,
+    pub(crate) sinks: Vec<SinkQueueJson>,
+    pub(crate) disk: DiskJson,
+    pub(crate) retention: RetentionJson,
 }
 
 /// One stage of the server.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Stage")]
-struct StageJson {
+pub(crate) struct StageJson {
     #[schemars(extend("enum" = ["intake", "process"]))]
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// `up`, or the reason why not.
     #[schemars(extend("enum" = ["up", "shutting_down", "disk_low", "not_writable"]))]
-    state: &'static str,
+    pub(crate) state: &'static str,
     /// Payloads that are waiting: at `intake` to be written to disk, at `process` to be processed.
-    depth: u64,
+    pub(crate) depth: u64,
     /// Events in them.
-    events: u64,
+    pub(crate) events: u64,
     /// How long the oldest has been waiting.
-    oldest_ms: u64,
+    pub(crate) oldest_ms: u64,
     /// Waiting payloads that have failed at least once.
-    failing: u64,
-    last_error: Option<String>,
+    pub(crate) failing: u64,
+    pub(crate) last_error: Option<String>,
     /// Payloads that failed too often, which are not in `depth`.
-    set_aside: u64,
+    pub(crate) set_aside: u64,
     /// Average over the last minute.
-    events_per_s: f64,
+    pub(crate) events_per_s: f64,
+    /// How many batches it works on at a time, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) workers: Option<u32>,
     /// How long a batch takes, in milliseconds.
-    batch_ms: QuantilesJson,
+    pub(crate) batch_ms: QuantilesJson,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Quantiles")]
-struct QuantilesJson {
-    p50: u32,
-    p95: u32,
-}
-
-/// The deliveries to one sink that are waiting.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "SinkQueue")]
-struct SinkQueueJson {
-    name: String,
-    /// `running`, `resting` (its circuit is open), `stopped`, `paused`, or `gone` (no longer in the
-    /// configuration).
-    #[schemars(extend("enum" = ["running", "resting", "stopped", "paused", "gone"]))]
-    state: &'static str,
-    /// Why it is resting or stopped.
-    reason: Option<String>,
-    /// Events that are waiting for it.
-    depth: u64,
-    /// How long the oldest has been waiting.
-    oldest_ms: u64,
-    /// Waiting events that have failed at least once. In a very long queue, only a part is counted.
-    failing: u64,
-    /// Events delivered, as an average over the last minute.
-    events_per_s: f64,
-    /// How long a batch takes, in milliseconds.
-    batch_ms: QuantilesJson,
+pub(crate) struct QuantilesJson {
+    pub(crate) p50: u32,
+    pub(crate) p95: u32,
 }
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Disk")]
-struct DiskJson {
-    free_bytes: u64,
-    floor_bytes: u64,
+pub(crate) struct DiskJson {
+    pub(crate) free_bytes: u64,
+    pub(crate) floor_bytes: u64,
     /// Below this, sources that sent more than their share are refused.
-    reserve_bytes: u64,
+    pub(crate) reserve_bytes: u64,
     /// What waiting payloads will take. It counts as used.
-    expected_bytes: u64,
+    pub(crate) expected_bytes: u64,
     /// What sources took recently, the largest first.
-    sources: Vec<SourceJson>,
+    pub(crate) sources: Vec<SourceJson>,
 }
 
 /// A source's share of the disk.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SourceShare")]
-struct SourceJson {
-    source: String,
+pub(crate) struct SourceJson {
+    pub(crate) source: String,
     /// What was sent a day ago counts half.
-    bytes: u64,
-    over_share: bool,
+    pub(crate) bytes: u64,
+    pub(crate) over_share: bool,
 }
 
 impl DiskJson {
@@ -147,11 +127,16 @@ pub async fn queues(
     params: Params,
 ) -> Result<JsonResponse<QueuesJson>, Problem> {
     params.finish(QUEUES.query)?;
+    JsonResponse::new(&read_queues(&app).await?)
+}
+
+/// What is waiting at each stage and for each sink, and the throughput.
+pub(crate) async fn read_queues(app: &App) -> Result<QueuesJson, Problem> {
     let now_ms = app.clock.now_ms();
     let waiting = app.intake.in_flight.sums();
     let intake = StageJson {
         name: "intake",
-        state: intake_state(&app, now_ms),
+        state: intake_state(app, now_ms),
         depth: waiting.requests,
         events: waiting.events,
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
@@ -167,39 +152,24 @@ pub async fn queues(
         failing: backlog.failing,
         last_error: backlog.last_error,
         set_aside: backlog.set_aside.payloads,
+        workers: Some(worker_count(app.storage.payload_queue.workers_max())),
         ..StageJson::throughput(app.process_metrics.throughput.sums(now_ms))
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
-    let sinks = sinks.into_iter().map(|row| sink_queue(&app, row, now_ms)).collect();
-    JsonResponse::new(&QueuesJson {
+    let sinks = sinks.into_iter().map(|row| SinkQueueJson::new(app, row, now_ms)).collect();
+    Ok(QueuesJson {
         stages: vec![intake, process],
         sinks,
-        disk: DiskJson::new(&app, now_ms),
+        disk: DiskJson::new(app, now_ms),
         retention: RetentionJson::new(&app.clock_guard),
     })
 }
 
-fn sink_queue(app: &App, row: SinkRow, now_ms: i64) -> SinkQueueJson {
-    let (state, reason, _) = condition(&row, now_ms);
-    let metrics = app.sink_metrics.get(row.name.as_str());
-    let sums = metrics.map(|it| it.throughput.sums(now_ms)).unwrap_or_default();
-    SinkQueueJson {
-        state,
-        reason: reason.map(str::to_owned),
-        depth: row.waiting,
-        oldest_ms: age_ms(now_ms, row.oldest_ms),
-        failing: row.failing,
-        events_per_s: rounded(sums.events_per_s),
-        batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
-        name: row.name,
-    }
-}
-
-fn age_ms(now_ms: i64, since_ms: Option<i64>) -> u64 {
+pub(super) fn age_ms(now_ms: i64, since_ms: Option<i64>) -> u64 {
     since_ms.map_or(0, |since_ms| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0))
 }
 
-fn rounded(rate: f64) -> f64 {
+pub(super) fn rounded(rate: f64) -> f64 {
     (rate * 10.0).round() / 10.0
 }
 
@@ -227,6 +197,7 @@ impl StageJson {
             failing: 0,
             last_error: None,
             set_aside: 0,
+            workers: None,
             events_per_s: rounded(sums.events_per_s),
             batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },
         }

@@ -30,6 +30,11 @@ pub struct RetentionJson {
 }
 
 impl RetentionJson {
+    /// How far the clock is ahead of the time that is believed, if it is in doubt.
+    pub(crate) fn doubt_ms(&self) -> Option<i64> {
+        (self.state == "clock_in_doubt").then_some(self.clock_ahead_ms)
+    }
+
     pub(super) fn new(clock_guard: &ClockGuard) -> Self {
         let known = clock_guard.known();
         let doubt = known.and_then(|known| known.doubt);

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::Admin;
 use super::cost::Change;
 use super::json::JsonResponse;
+use super::sink_queue::CheckJson;
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
@@ -118,11 +120,52 @@ async fn set_paused(
     name: String,
     paused: bool,
 ) -> Result<JsonResponse<ChangedJson<'static>>, Problem> {
+    pause_sink(app, &name, paused).await?;
+    JsonResponse::new(&ChangedJson { sink: &name, paused })
+}
+
+/// Pauses a sink, or resumes it, if it is known.
+pub(crate) async fn pause_sink(app: &App, name: &str, paused: bool) -> Result<(), Problem> {
     let now_ms = app.clock.now_ms();
-    if app.storage.delivery_queue.pause_sink(name.clone(), paused, now_ms).await? {
-        return JsonResponse::new(&ChangedJson { sink: &name, paused });
+    if app.storage.delivery_queue.pause_sink(name.to_owned(), paused, now_ms).await? {
+        return Ok(());
     }
-    Err(no_such_sink(&name))
+    Err(no_such_sink(name))
+}
+
+/// Describes [`check`].
+pub const CHECK: Operation = Operation::new(
+    Group::Operate,
+    "checkSink",
+    "Check whether a sink would accept events",
+)
+.about(
+    "Makes one harmless request with the sink's credentials and tells what the answer means. It \
+     delivers no event, and takes ten seconds at most.",
+)
+.part(NAME)
+.problems(&["not_found", "busy"]);
+
+/// `POST /api/sinks/{name}/check`: makes one harmless request with the credentials of a sink, and
+/// tells what its answer means.
+pub async fn check(
+    _: Admin<Change>,
+    State(app): State<Arc<App>>,
+    PathText(name): PathText,
+) -> Result<JsonResponse<CheckJson>, Problem> {
+    JsonResponse::new(&check_sink(&app, &name).await?)
+}
+
+/// Checks a sink of the configuration.
+pub(crate) async fn check_sink(app: &App, name: &str) -> Result<CheckJson, Problem> {
+    let booked = app.sinks.find(name).ok_or_else(|| {
+        Problem::not_found(format!("no sink with the name {} is configured", quoted(name)))
+    })?;
+    let check = booked.check(app.clock.now_ms()).await.ok_or_else(|| {
+        let why = "a check of this sink is running: wait for its result, and retry after 10 s";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", why).retry_after_s(10)
+    })?;
+    Ok(CheckJson::new(&check))
 }
 
 /// The name of a sink is unknown.

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::openapi::{Form, Group, Operation, Param};
+use crate::store::Forgotten;
 
 /// What no longer counts.
 #[derive(Serialize, JsonSchema)]
@@ -50,6 +51,16 @@ pub async fn forget_source(
     params: Params,
 ) -> Result<JsonResponse<ForgottenJson>, Problem> {
     params.finish(FORGET_SOURCE.query)?;
+    let done = forget(&app, source).await?;
+    JsonResponse::new(&ForgottenJson {
+        producers: done.producers,
+        declared: done.declared,
+        missing: done.missing,
+    })
+}
+
+/// Forgets what pages of a source claim, if there is such a source.
+pub(crate) async fn forget(app: &App, source: String) -> Result<Forgotten, Problem> {
     let known = app.storage.reader.sources().await?;
     if !known.iter().any(|it| it.source == source) {
         let names: Vec<&str> = known.iter().map(|it| it.source.as_str()).collect();
@@ -59,10 +70,5 @@ pub async fn forget_source(
             quoted(&source)
         )));
     }
-    let done = app.storage.events.forget(source).await?;
-    JsonResponse::new(&ForgottenJson {
-        producers: done.producers,
-        declared: done.declared,
-        missing: done.missing,
-    })
+    Ok(app.storage.events.forget(source).await?)
 }

@@ -110,7 +110,7 @@ pub async fn totals(
     let now_ms = app.clock.now_ms();
     // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = app.storage.payload_queue.backlog().await?;
-    let totals = app.storage.reader.totals(now_ms).await?;
+    let totals = app.storage.reader.totals(app.known_now_ms()).await?;
     let sources = app.storage.reader.sources().await?;
     let sinks = app.storage.delivery_queue.sinks().await?;
     let age_ms = |since_ms: i64| u64::try_from(now_ms.saturating_sub(since_ms)).unwrap_or(0);

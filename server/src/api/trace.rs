@@ -109,7 +109,7 @@ async fn find(app: &App, event: &EventRef) -> Result<(Option<Trace>, bool), Prob
             Trace::Refused { event, repeats, metadata }
         }
         Some(EventTrace::Missing { source, producer, seq, verdict, reason, last_heard_ms }) => {
-            let verdict = after_grace(verdict, last_heard_ms, app.clock.now_ms());
+            let verdict = after_grace(verdict, last_heard_ms, app.known_now_ms());
             Trace::Missing(MissingEvent { source, producer, seq, verdict, reason, last_heard_ms })
         }
         Some(EventTrace::Removed { removed_ms }) => return Err(removed(removed_ms)),

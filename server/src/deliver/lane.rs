@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::Worker;
 use super::circuit::Circuit;
 use super::ending::{Attempt, Attempted, endings};
+use crate::metrics::sink::SinkFailure;
 use crate::sinks::{AttemptResult, BatchLimits, SendReport, SinkHealth};
 use crate::store::{
     DeliveryAsk, DeliveryTicket, EventRow, LeasedDelivery, Reason, SettledDelivery, Settlement,
@@ -158,6 +159,7 @@ impl Lane {
         if !is_empty {
             let taken = report.results.iter().filter(|it| **it == AttemptResult::Sent).count();
             self.worker.metrics.throughput.record(taken as u64, begun.elapsed(), now_ms);
+            self.record_results(&report.results, now_ms);
         }
         #[allow(clippy::cast_possible_truncation, reason = "any 64 of the bits will do")]
         let random = self.worker.entropy.bits()? as u64;
@@ -189,6 +191,22 @@ impl Lane {
         self.settle(lease, deliveries, condition).await?;
         self.worker.metrics.record(ended);
         Ok(())
+    }
+
+    /// Records when the sink last took an event, and why it last did not.
+    fn record_results(&self, results: &[AttemptResult], now_ms: i64) {
+        if results.contains(&AttemptResult::Sent) {
+            self.worker.metrics.took(now_ms);
+        }
+        let failed = results.iter().find_map(|result| match result {
+            AttemptResult::Retry(reason)
+            | AttemptResult::FailedAlone(reason)
+            | AttemptResult::Reject(reason) => Some(reason),
+            AttemptResult::Sent | AttemptResult::Drop(_) => None,
+        });
+        if let Some(reason) = failed {
+            self.worker.metrics.failed(SinkFailure { at_ms: now_ms, why: reason.to_string() });
+        }
     }
 
     /// Logs a new condition, without the sink's response, which may quote events.

@@ -29,7 +29,7 @@ pub async fn collect(app: &App) -> Figures {
     let until = Instant::now() + READ_MAX;
     // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = within(until, app.storage.payload_queue.backlog()).await;
-    let totals = within(until, app.storage.reader.totals(now_ms)).await;
+    let totals = within(until, app.storage.reader.totals(app.known_now_ms())).await;
     let sources = within(until, app.storage.reader.sources()).await;
     let sinks = within(until, app.storage.delivery_queue.sinks()).await;
     let alerts = within(until, alerts(app)).await;
@@ -96,6 +96,9 @@ async fn alerts(app: &App) -> Result<AlertFigures, StoreError> {
 fn sink(app: &App, row: SinkRow, now_ms: i64) -> SinkFigures {
     let metrics = app.sink_metrics.get(row.name.as_str()).map(Arc::as_ref);
     let (state, _, _) = api::sink_condition(&row, now_ms);
+    if let Some(metrics) = metrics {
+        metrics.queued.observe(row.deliveries(), now_ms);
+    }
     SinkFigures {
         row,
         state,

@@ -4,10 +4,12 @@
 
 pub mod answers;
 pub mod commits;
+pub mod growth;
 pub mod histogram;
 pub mod in_flight;
 pub mod intake;
 pub mod process;
 pub mod recent_errors;
+pub mod service_answers;
 pub mod sink;
 pub mod throughput;

@@ -91,7 +91,9 @@ mod tests {
         assert_eq!(sum.message.len(), MESSAGE_BYTES_MAX);
         assert!(errors.take().is_empty());
         errors.record(kind("web"), "later", None, 20);
-        taken.into_iter().for_each(|(kind, sum)| errors.add(kind, sum));
+        for (kind, sum) in taken {
+            errors.add(kind, sum);
+        }
         let sum = &errors.take()[&kind("web")];
         assert_eq!((sum.count, sum.first_ms, sum.last_ms), (3, 5, 20));
         assert_eq!(sum.message, "later");

@@ -23,7 +23,7 @@ pub use parse::{ParseError, plan};
 pub use planner::{Planner, events_of};
 pub use replay::{PAYLOADS_MAX as REPLAY_PAYLOADS_MAX, Replayer};
 pub use row_id::row_id;
-pub use worker::{ProcessedBatch, Worker};
+pub use worker::{ProcessedBatch, Worker, worker_count};
 
 /// A step of processing failed.
 #[derive(Debug, thiserror::Error)]

@@ -191,6 +191,15 @@ impl Worker {
     }
 }
 
+/// Fewest workers: while one waits for a sync, another one plans.
+const WORKERS_MIN: u32 = 2;
+
+/// How many workers there are: one for each core, up to as many as the queue of payloads can feed.
+pub fn worker_count(workers_max: u32) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(cores).unwrap_or(u32::MAX).max(WORKERS_MIN).min(workers_max)
+}
+
 /// A leased payload that could be planned.
 struct Planned {
     attempt: Attempt,

@@ -35,14 +35,22 @@ struct State {
 }
 
 impl ClockGuard {
-    /// Keeps what is known in `file`.
+    /// Keeps what is known in `file`, and begins with what an earlier process left there.
     pub fn in_file(file: PathBuf) -> Self {
-        Self { file: Some(file), ..Self::default() }
+        let state = State { earlier: read(&file), ..State::default() };
+        Self { file: Some(file), state: Mutex::new(state), ..Self::default() }
     }
 
     /// What is known now, if the clock was observed already.
     pub fn known(&self) -> Option<KnownTime> {
         self.lock().known
+    }
+
+    /// The time that is certain to have come, when the clock shows `now_ms`: a clock that jumped ahead
+    /// is not believed, also before it was first observed.
+    pub fn certain_ms(&self, now_ms: i64) -> i64 {
+        let state = self.lock();
+        state.known.or(state.earlier).map_or(now_ms, |known| known.delete_by_ms(now_ms))
     }
 
     /// An operator says that the clock is right, which shows `now_ms`.
@@ -55,10 +63,9 @@ impl ClockGuard {
     /// Begins with what the file holds, or else with the time of what was last received, and
     /// returns that. It is not known before the clock was compared with it.
     pub(super) fn begin(&self, received_ms: Option<i64>) -> Option<KnownTime> {
-        let saved = self.file.as_deref().and_then(read);
-        let earlier = saved.or(received_ms.map(KnownTime::certain));
-        self.lock().earlier = earlier;
-        earlier
+        let mut state = self.lock();
+        state.earlier = state.earlier.or(received_ms.map(KnownTime::certain));
+        state.earlier
     }
 
     /// Observes the clock after the process has run for `uptime_ms`. Returns what is known.
@@ -173,6 +180,7 @@ mod tests {
         first.observe(NOW, 0);
         first.save_due().unwrap();
         let later = NOW + JUMP_MS_MAX + 1;
+        assert_eq!(open().certain_ms(later), NOW, "a jump is not believed at the start either");
         assert_eq!(open().known(), None, "the clock was not compared with it yet");
         assert!(open().observe(later, 0).doubt.is_some());
         std::fs::write(&file, "{").unwrap();

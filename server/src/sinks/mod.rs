@@ -8,8 +8,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::metrics::service_answers::ServiceAnswers;
 use crate::store::{EventRow, Reason};
 
+mod check;
 pub mod common_config;
 pub mod config;
 pub mod datadog;
@@ -19,9 +21,13 @@ pub(crate) mod hidden_parts;
 pub mod http;
 pub mod mixpanel;
 mod pieces;
+mod service;
+mod sink_book;
 pub mod webhook;
 
+pub use check::{CheckResult, Checking};
 pub use config::SinkConfig;
+pub use sink_book::{BookedSink, SinkBook, SinkCheck};
 
 /// The result of one attempt for one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +109,15 @@ pub trait Sink: Send + Sync + 'static {
     ///
     /// If the future is dropped, any of them may have arrived.
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_>;
+
+    /// Makes one harmless request with the sink's credentials, to find out whether it would accept
+    /// events. It delivers none.
+    fn check(&self, now_ms: i64) -> Checking<'_>;
+
+    /// What its service has answered. None if it has no service that answers.
+    fn answers(&self) -> Option<&ServiceAnswers> {
+        None
+    }
 }
 
 /// A sink cannot be set up.

@@ -261,6 +261,13 @@ pub struct SinkRow {
     pub discarded: u64,
 }
 
+impl SinkRow {
+    /// All deliveries that it ever had.
+    pub fn deliveries(&self) -> u64 {
+        self.waiting + self.sent + self.dead + self.dropped
+    }
+}
+
 /// One step of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryStep {

@@ -137,7 +137,7 @@ impl Ledger {
     }
 
     /// How many ranges it keeps.
-    fn ranges(&self) -> usize {
+    pub fn ranges(&self) -> usize {
         self.received.as_slice().len() + self.dropped_ranges()
     }
 

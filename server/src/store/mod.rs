@@ -30,6 +30,7 @@ mod figure;
 pub mod keys;
 mod lease;
 pub mod ledger;
+pub mod ledger_strip;
 pub mod ledger_text;
 mod outcome;
 mod payload;

@@ -66,6 +66,29 @@ pub struct ProducerRow {
     pub first_heard_ms: i64,
     /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
+    /// The whole ledger, which decides about each of its numbers.
+    pub ledger: Ledger,
+}
+
+impl ProducerRow {
+    /// Its position in the list.
+    pub fn cursor(&self) -> ProducerCursor {
+        ProducerCursor {
+            last_heard_ms: self.last_heard_ms,
+            producer: self.producer,
+            scope: self.ledger.scope().to_owned(),
+        }
+    }
+
+    /// How many did not arrive and were declared as dropped.
+    pub fn declared(&self) -> u64 {
+        self.made.saturating_sub(self.received).saturating_sub(self.missing)
+    }
+
+    /// How many ranges of numbers it holds, about.
+    pub fn ranges(&self) -> usize {
+        self.unarrived.ranges().max(self.ledger.ranges())
+    }
 }
 
 /// A page of the numbers of one producer that did not arrive.
@@ -88,7 +111,7 @@ impl Unarrived {
 }
 
 /// The position of a producer in the list. A page starts after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProducerCursor {
     /// When its last payload was received, in milliseconds since 1970.
     pub last_heard_ms: i64,
@@ -142,6 +165,7 @@ impl ProducerQuery {
             verdict: sums.verdict(ledger.last_heard_ms, self.now_ms),
             first_heard_ms: ledger.first_heard_ms,
             last_heard_ms: ledger.last_heard_ms,
+            ledger: ledger.clone(),
         }
     }
 }

@@ -16,7 +16,9 @@ use encode::Style;
 use send::{Agent, Target};
 pub use send::{Datagram, pack};
 
-use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
+use super::{
+    AttemptResult, BatchLimits, CheckResult, Checking, SendReport, Sending, Sink, SinkHealth,
+};
 use crate::store::{EventRow, Reason};
 
 /// The most events in one batch.
@@ -101,5 +103,21 @@ impl Sink for Datadog {
 
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
         Box::pin(self.send_all(events, now_ms))
+    }
+
+    fn check(&self, _now_ms: i64) -> Checking<'_> {
+        Box::pin(async move {
+            match self.agent.check().await {
+                Ok(true) => CheckResult::Works("the agent's socket accepts datagrams".to_owned()),
+                Ok(false) => CheckResult::Unconfirmed(
+                    "the address can be reached and refuses nothing, but UDP has no answers: look \
+                     in Datadog whether metrics arrive"
+                        .to_owned(),
+                ),
+                Err(reason) => CheckResult::Fails(format!(
+                    "nothing takes metrics there: start the agent, or correct its address ({reason})"
+                )),
+            }
+        })
     }
 }

@@ -8,6 +8,10 @@ use crate::store::Reason;
 /// How long the agent may take to accept a datagram.
 const SEND: Duration = Duration::from_secs(1);
 
+/// How long a check may take, and how long it waits for a closed port to refuse.
+const CHECK: Duration = Duration::from_secs(5);
+const REFUSAL: Duration = Duration::from_millis(300);
+
 /// Where an agent listens.
 #[derive(Debug, Clone)]
 pub(super) enum Target {
@@ -92,6 +96,33 @@ impl Agent {
             *self.open.write().unwrap_or_else(PoisonError::into_inner) = None;
             Reason::new("agent_unreachable", &error.to_string())
         })
+    }
+
+    /// Sends an empty datagram, which an agent ignores. Returns whether the agent is known to have
+    /// taken it, which UDP does not tell.
+    pub(super) async fn check(&self) -> Result<bool, Reason> {
+        let failed = |error: std::io::Error| Reason::new("agent_unreachable", &error.to_string());
+        let checked = tokio::time::timeout(CHECK, async {
+            match connect(&self.target).await? {
+                Socket::Udp(socket) => {
+                    socket.send(&[]).await?;
+                    // The refusal of a closed port arrives after the datagram was sent.
+                    match tokio::time::timeout(REFUSAL, socket.recv(&mut [0])).await {
+                        Ok(Err(error)) => Err(error),
+                        Ok(Ok(_)) | Err(_) => Ok(false),
+                    }
+                }
+                #[cfg(unix)]
+                Socket::Unix(socket) => socket.send(&[]).await.map(|_| true),
+            }
+        });
+        match checked.await {
+            Ok(checked) => checked.map_err(failed),
+            Err(_) => {
+                let why = "the agent did not accept a datagram within 5 s";
+                Err(Reason::new("agent_busy", why))
+            }
+        }
     }
 
     async fn try_send(&self, datagram: &[u8]) -> std::io::Result<()> {

@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use config::{Config, Sync};
 use send::Log;
 
-use super::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
+use super::{
+    AttemptResult, BatchLimits, CheckResult, Checking, SendReport, Sending, Sink, SinkHealth,
+};
 use crate::store::{EventRow, Reason};
 use crate::system::supervisor::run_blocking;
 
@@ -66,6 +68,23 @@ impl Sink for File {
                 &AttemptResult::Retry(reason.clone()),
                 SinkHealth::Busy(reason, None),
             )
+        })
+    }
+
+    fn check(&self, _now_ms: i64) -> Checking<'_> {
+        let log = Arc::clone(&self.log);
+        Box::pin(async move {
+            let checked =
+                run_blocking(move || log.lock().unwrap_or_else(PoisonError::into_inner).check());
+            match checked.await {
+                Ok(()) => CheckResult::Works(
+                    "the file can be opened for writing, and its folder takes new files".to_owned(),
+                ),
+                Err(error) => CheckResult::Fails(format!(
+                    "the file cannot be written: {error}. Check its path, its permissions and the \
+                     free space"
+                )),
+            }
         })
     }
 }

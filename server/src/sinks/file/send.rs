@@ -65,6 +65,27 @@ impl Log {
         Ok(())
     }
 
+    /// Whether lines could be appended and the file rotated. It writes no line, only a file beside
+    /// it, which it removes.
+    pub(super) fn check(&mut self) -> io::Result<()> {
+        let file = match self.open.take() {
+            Some(file) if is_at(&file, &self.path)? => file,
+            Some(_) | None => self.open_file()?,
+        };
+        let probe = self.folder().join(format!(".{}.check", self.names().0));
+        match fs::remove_file(&probe) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut writing = private_file::create_new(&probe)?;
+        let written = writing.write_all(&[b' '; 4096]).and_then(|()| writing.sync_data());
+        drop(writing);
+        fs::remove_file(&probe)?;
+        written?;
+        self.open = Some(file);
+        Ok(())
+    }
+
     /// Opens the file, and makes sure that a new one is found after a power cut.
     fn open_file(&self) -> io::Result<File> {
         let file = open(&self.path)?;

@@ -104,6 +104,13 @@ fn read(
     Read::Failed(reason)
 }
 
+/// Whether a body has the form of Mixpanel's answers to an import.
+pub(super) fn is_mixpanels(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok_and(|it| {
+        ["num_records_imported", "code", "error"].iter().any(|name| it.contains_key(*name))
+    })
+}
+
 fn is_object(body: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
 }

@@ -25,7 +25,9 @@ use tokio::sync::Mutex;
 
 use super::hidden_parts::HiddenParts;
 use super::http::{Http, HttpClient};
-use super::{BatchLimits, Sending, Sink};
+use super::service::Service;
+use super::{BatchLimits, Checking, Sending, Sink};
+use crate::metrics::service_answers::ServiceAnswers;
 use crate::store::EventRow;
 use crate::system::secret::Secret;
 
@@ -36,12 +38,11 @@ pub const REQUEST_BYTES_MAX: usize = 2_000_000;
 
 /// A Mixpanel project.
 pub struct Mixpanel {
-    http: Arc<dyn Http>,
+    service: Service,
     import_url: Url,
     engage_url: Url,
     authorization: HeaderValue,
     token: String,
-    hidden: HiddenParts,
     limits: BatchLimits,
     /// Updates of profiles are sent one request at a time, in the order of their events.
     newest: Mutex<NewestTraits>,
@@ -97,8 +98,7 @@ impl Mixpanel {
         let hidden = HiddenParts::new(given.as_ref(), secrets.into_iter().flatten());
         let authorization = format!("Basic {credentials}");
         Ok(Self {
-            http,
-            hidden,
+            service: Service::new(http, hidden),
             import_url: url(format!("/import?strict=1{project}"))?,
             engage_url: url("/engage?verbose=1".to_owned())?,
             authorization: authorization
@@ -123,5 +123,13 @@ impl Sink for Mixpanel {
 
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
         Box::pin(send::send(self, events, now_ms))
+    }
+
+    fn check(&self, now_ms: i64) -> Checking<'_> {
+        Box::pin(send::check(self, now_ms))
+    }
+
+    fn answers(&self) -> Option<&ServiceAnswers> {
+        Some(self.service.answers())
     }
 }

@@ -14,7 +14,7 @@ use super::profile::ProfileUpdate;
 use super::{EVENTS_MAX, Mixpanel, REQUEST_BYTES_MAX, encode, limits};
 use crate::sinks::http::{self, Answer, Request};
 use crate::sinks::pieces::Pieces;
-use crate::sinks::{AttemptResult, SendReport, SinkHealth};
+use crate::sinks::{AttemptResult, CheckResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
 use crate::system::supervisor::run_blocking;
 
@@ -186,14 +186,37 @@ async fn post(
     }
     let url = if is_packed { &mixpanel.import_url } else { &mixpanel.engage_url };
     let request = Request { url: url.clone(), headers, body };
-    let answer = mixpanel.http.send(request, now_ms).await?;
-    Ok(mixpanel.hidden.hide(answer))
+    mixpanel.service.send(request, now_ms).await
+}
+
+/// Imports no events, which Mixpanel answers after it has checked the credentials: with 200, or
+/// with a 400 in its own form, because there are none.
+pub(super) async fn check(mixpanel: &Mixpanel, now_ms: i64) -> CheckResult {
+    let answer = post(mixpanel, Api::Import, &Texts::default(), &(0..0), now_ms).await;
+    match answer {
+        Ok(Answer { status, body, .. })
+            if matches!(status, 200..=299 | 400) && answer::is_mixpanels(&body) =>
+        {
+            let how = format!(
+                "Mixpanel accepts the credentials: it answered an import of no events with {status}"
+            );
+            CheckResult::Works(how)
+        }
+        Ok(answer) if matches!(answer.status, 200..=299) => CheckResult::Fails(format!(
+            "what answers is not Mixpanel, but perhaps a proxy: check the address (HTTP {})",
+            answer.status
+        )),
+        answer => CheckResult::of_failure(answer),
+    }
 }
 
 /// The texts as one JSON array. Compressed, its header has no time, so that the same texts give the
 /// same bytes.
 fn body(part: &[(usize, String)], is_packed: bool) -> std::io::Result<Bytes> {
     let write = |out: &mut dyn Write| -> std::io::Result<()> {
+        if part.is_empty() {
+            return out.write_all(b"[]");
+        }
         for (index, (_, text)) in part.iter().enumerate() {
             out.write_all(if index == 0 { b"[" } else { b"," })?;
             out.write_all(text.as_bytes())?;

@@ -7,6 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::sinks::event_json::push_event;
 use crate::store::EventRow;
 
+/// The body of a test delivery, which has no events.
+pub const TEST_BODY: &str = r#"{"events":[],"test":true}"#;
+
 /// The body of a request.
 pub fn body(rows: &[EventRow]) -> String {
     let bytes: usize = rows.iter().map(|row| row.json_bytes() + 400).sum();

@@ -16,7 +16,9 @@ use sha2::Sha256;
 
 use super::hidden_parts::HiddenParts;
 use super::http::{Http, HttpClient};
-use super::{BatchLimits, Sending, Sink};
+use super::service::Service;
+use super::{BatchLimits, Checking, Sending, Sink};
+use crate::metrics::service_answers::ServiceAnswers;
 use crate::store::EventRow;
 
 /// The most bytes of a request, unless a single event has more.
@@ -24,10 +26,9 @@ const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 
 /// A webhook.
 pub struct Webhook {
-    http: Arc<dyn Http>,
+    service: Service,
     url: Url,
     signer: Hmac<Sha256>,
-    hidden: HiddenParts,
     limits: BatchLimits,
 }
 
@@ -56,9 +57,8 @@ impl Webhook {
         let (events_max, bytes_max) = (config.events_max, REQUEST_BYTES_MAX as u64);
         let hidden = HiddenParts::new(Some(&url), [config.secret.reveal().to_owned()]);
         Ok(Self {
-            http,
+            service: Service::new(http, hidden),
             url,
-            hidden,
             signer: encode::signer(config.secret.reveal())?,
             limits: BatchLimits { events_max, bytes_max, lanes: 1, is_at_most_once: false },
         })
@@ -72,5 +72,13 @@ impl Sink for Webhook {
 
     fn send(&self, events: Arc<Vec<EventRow>>, now_ms: i64) -> Sending<'_> {
         Box::pin(send::send(self, events, now_ms))
+    }
+
+    fn check(&self, now_ms: i64) -> Checking<'_> {
+        Box::pin(send::check(self, now_ms))
+    }
+
+    fn answers(&self) -> Option<&ServiceAnswers> {
+        Some(self.service.answers())
     }
 }

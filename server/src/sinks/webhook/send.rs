@@ -7,7 +7,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use super::{REQUEST_BYTES_MAX, Webhook, encode};
 use crate::sinks::http::{self, Meaning, Request};
 use crate::sinks::pieces::Pieces;
-use crate::sinks::{AttemptResult, SendReport, SinkHealth};
+use crate::sinks::{AttemptResult, CheckResult, SendReport, SinkHealth};
 use crate::store::{EventRow, Reason};
 
 /// Sends `rows`. A refused request is halved until each event that is refused is alone.
@@ -48,7 +48,30 @@ pub(super) async fn send(webhook: &Webhook, rows: Arc<Vec<EventRow>>, now_ms: i6
 }
 
 async fn post(webhook: &Webhook, rows: &[EventRow], now_ms: i64) -> Result<http::Answer, Reason> {
-    let (id, time_s, body) = (encode::id(rows), now_ms / 1_000, encode::body(rows));
+    deliver(webhook, encode::id(rows), encode::body(rows), now_ms).await
+}
+
+/// A signed delivery without events that says that it is a test.
+pub(super) async fn check(webhook: &Webhook, now_ms: i64) -> CheckResult {
+    let (id, body) = (format!("msg_test_{now_ms}"), encode::TEST_BODY.to_owned());
+    match deliver(webhook, id, body, now_ms).await {
+        Ok(answer) if http::meaning(answer.status) == Meaning::Taken => {
+            let status = answer.status;
+            CheckResult::Works(format!(
+                "the receiver answered a signed test delivery without events with {status}"
+            ))
+        }
+        answer => CheckResult::of_failure(answer),
+    }
+}
+
+async fn deliver(
+    webhook: &Webhook,
+    id: String,
+    body: String,
+    now_ms: i64,
+) -> Result<http::Answer, Reason> {
+    let time_s = now_ms / 1_000;
     let signature = encode::signature(&webhook.signer, &id, time_s, &body);
     let header = |text: &str| {
         HeaderValue::from_str(text).map_err(|error| Reason::new("not_packed", &error.to_string()))
@@ -61,6 +84,5 @@ async fn post(webhook: &Webhook, rows: &[EventRow], now_ms: i64) -> Result<http:
     ];
     let headers = HeaderMap::from_iter(headers);
     let request = Request { url: webhook.url.clone(), headers, body: body.into() };
-    let answer = webhook.http.send(request, now_ms).await?;
-    Ok(webhook.hidden.hide(answer))
+    webhook.service.send(request, now_ms).await
 }

@@ -38,7 +38,9 @@ mod tests {
         #[test]
         fn numbers_are_read_as_they_were_written(values: Vec<i64>) {
             let mut bytes = Vec::new();
-            values.iter().for_each(|value| put(&mut bytes, *value));
+            for value in &values {
+                put(&mut bytes, *value);
+            }
             let mut rest = bytes.as_slice();
             let read: Vec<i64> = std::iter::from_fn(|| take(&mut rest)).collect();
             prop_assert_eq!(read, values);

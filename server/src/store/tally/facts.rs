@@ -26,7 +26,7 @@ const DEPTH_MAX: usize = 3;
 const PROPERTY_BYTES: usize = 80;
 const EXAMPLE_BYTES: usize = 20;
 /// How many events of a name are looked at first.
-const SAMPLED_FIRST: u64 = 1_000;
+const SAMPLED_FIRST: u64 = 100;
 /// After that, one in this many is.
 const SAMPLED_EVERY: u64 = 64;
 
@@ -142,7 +142,7 @@ impl PropertyFacts {
         let mut look = Look { facts: self, bytes, at_ms, is_new: is_first };
         if let Ok(Value::Object(members)) = serde_json::from_str(&json::valid_unicode(text)) {
             for (key, value) in &members {
-                look.property(escaped(key).into_owned(), value, 1);
+                look.property(&escaped(key), value, 1);
             }
         }
         look.is_new
@@ -163,8 +163,8 @@ impl PropertyFacts {
 }
 
 impl Look<'_> {
-    fn property(&mut self, path: String, value: &Value, depth: usize) {
-        let is_known = self.facts.properties.contains_key(&path);
+    fn property(&mut self, path: &str, value: &Value, depth: usize) {
+        let is_known = self.facts.properties.contains_key(path);
         let needed = self.bytes + path.len() + PROPERTY_BYTES;
         let has_room = path.len() <= PATH_BYTES_MAX
             && self.facts.properties.len() < PATHS_MAX
@@ -176,7 +176,7 @@ impl Look<'_> {
         if !is_known {
             self.bytes = needed;
         }
-        let fact = self.facts.properties.entry(path.clone()).or_insert_with(|| PropertyFact {
+        let fact = self.facts.properties.entry(path.to_owned()).or_insert_with(|| PropertyFact {
             first_ms: self.at_ms,
             last_ms: self.at_ms,
             ..PropertyFact::default()
@@ -200,7 +200,7 @@ impl Look<'_> {
             && depth < DEPTH_MAX
         {
             for (key, value) in members {
-                self.property(format!("{path}.{}", escaped(key)), value, depth + 1);
+                self.property(&format!("{path}.{}", escaped(key)), value, depth + 1);
             }
         }
     }

@@ -32,11 +32,6 @@ impl Form {
     pub(super) fn required(&self, name: &str, noun: &str) -> Result<&str, Problem> {
         self.text(name).ok_or_else(|| invalid(format!("fill in the {noun}")))
     }
-
-    /// Every value of a field that may be there several times, such as check boxes.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
 }
 
 /// A field has a value that it cannot have.

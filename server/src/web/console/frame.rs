@@ -64,6 +64,11 @@ impl Frame {
         }
     }
 
+    /// The same for a page that has no twin in JSON.
+    pub(super) fn without_json(self) -> Self {
+        Self { json: None, ..self }
+    }
+
     pub(super) fn menu(&self) -> &'static [&'static [Entry]] {
         MENU
     }

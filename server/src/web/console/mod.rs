@@ -18,11 +18,14 @@ mod filter_form;
 mod filter_query;
 mod form;
 mod frame;
+mod link;
 mod live;
 mod login;
 mod overview;
 mod page;
+mod producers;
 mod query;
+mod queues;
 mod routes;
 mod shown;
 mod signing_in;
@@ -71,4 +74,14 @@ fn pages() -> ConsoleRoutes {
         .part("/errors/confirm", errors::confirm)
         .action("/errors/deliveries/{verb}", errors::deliveries)
         .action("/errors/payloads/{verb}", errors::payloads)
+        .page("/producers", "/api/producers", producers::list)
+        .page("/producers/{id}", "/api/producers?producer={id}", producers::one)
+        .part("/producers/forget", producers::ask_to_forget)
+        .action("/producers/forget", producers::forget)
+        .page("/queues", "/api/queues", queues::show)
+        .action("/queues/pause", queues::pause)
+        .action("/queues/resume", queues::resume)
+        .action("/queues/check", queues::check)
+        .part("/queues/backfill", queues::count_backfill)
+        .action("/queues/backfill", queues::begin_backfill)
 }

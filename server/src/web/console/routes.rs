@@ -65,10 +65,15 @@ async fn to_twin(twin: &'static str, request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let mut rest = form_urlencoded::Serializer::new(String::new());
-    rest.extend_pairs(pairs().filter(|(name, _)| name != "format"));
+    // Fields of a form that nobody filled in filter nothing.
+    rest.extend_pairs(pairs().filter(|(name, value)| name != "format" && !value.is_empty()));
     let rest = rest.finish();
     let id = request.uri().path().rsplit('/').next().unwrap_or_default();
     let path = twin.replace("{id}", id);
-    let mark = if rest.is_empty() { "" } else { "?" };
+    let mark = match (rest.is_empty(), path.contains('?')) {
+        (true, _) => "",
+        (false, true) => "&",
+        (false, false) => "?",
+    };
     Redirect::to(&format!("{path}{mark}{rest}")).into_response()
 }

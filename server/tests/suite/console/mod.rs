@@ -5,6 +5,8 @@ mod event;
 mod events;
 mod live;
 mod pages;
+mod producers;
+mod queues;
 mod receiver;
 mod signing_in;
 mod visitor;

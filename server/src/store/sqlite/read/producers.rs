@@ -65,7 +65,7 @@ pub(crate) fn page(
         if query.wants(verdict, header.source()) {
             let stored = header.read(connection, producer)?;
             let found = query.row(producer, stored.sums, &stored.ledger);
-            ranges += found.unarrived.ranges();
+            ranges += found.ranges();
             page.producers.push(found);
         }
     }

@@ -167,12 +167,11 @@ impl Known {
             let key = TallyKey::new(TallyKind::Name, &row.plan.source, &row.columns.name);
             // Names without a tally of their own have no properties either.
             let Some(tally) = self.id(&key) else { continue };
-            let passed = match self.passed.get(&tally) {
-                Some(passed) => *passed,
-                None => {
-                    let sampled = self.facts(store, tally)?.sampled;
-                    Passed { sampled, passed: sampled }
-                }
+            let passed = if let Some(passed) = self.passed.get(&tally) {
+                *passed
+            } else {
+                let sampled = self.facts(store, tally)?.sampled;
+                Passed { sampled, passed: sampled }
             };
             let mut next = Passed { passed: passed.passed + 1, ..passed };
             if is_sampled(passed.sampled, passed.passed) {

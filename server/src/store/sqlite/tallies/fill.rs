@@ -85,11 +85,11 @@ fn rebuild(
     let kept_from = kept_from(store)?;
     for (key, scanned) in std::mem::take(&mut scan.tallies) {
         let earlier = stored.remove(&key);
-        let is_changed = put(store, &key, scanned, earlier, kept_from)?;
+        let is_changed = put(store, &key, &scanned, earlier, kept_from)?;
         repaired.changed += u64::from(is_changed);
     }
     for (key, earlier) in stored {
-        let is_changed = put(store, &key, Scanned::default(), Some(earlier), kept_from)?;
+        let is_changed = put(store, &key, &Scanned::default(), Some(earlier), kept_from)?;
         repaired.changed += u64::from(is_changed);
     }
     rows::set_log(store, &TallyLog::default().write())?;
@@ -101,7 +101,7 @@ fn rebuild(
 fn put(
     store: &Connection,
     key: &TallyKey<'static>,
-    scanned: Scanned,
+    scanned: &Scanned,
     earlier: Option<(i64, Option<Counts>)>,
     kept_from: Option<Week>,
 ) -> rusqlite::Result<bool> {

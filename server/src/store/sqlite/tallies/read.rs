@@ -14,6 +14,8 @@ use crate::store::{
 
 /// A tally that was read: its number, its owner and its label.
 type Found = (i64, String, String);
+/// A tally with its kind and its counts.
+type Counted = (i64, TallyKind, String, String, Counts);
 
 fn log(store: &Connection) -> rusqlite::Result<TallyLog> {
     Ok(rows::log(store)?.unwrap_or_default())
@@ -92,7 +94,7 @@ pub(super) fn properties(
 fn all(
     store: &Connection,
     kinds: impl IntoIterator<Item = TallyKind>,
-) -> rusqlite::Result<Vec<(i64, TallyKind, String, String, Counts)>> {
+) -> rusqlite::Result<Vec<Counted>> {
     let log = log(store)?;
     let mut statement = store.prepare_cached(
         "SELECT id, kind, owner, label, counts FROM tallies WHERE kind = ?1 ORDER BY owner, label",

@@ -268,3 +268,12 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 })
 document.addEventListener('htmx:load', (event) => prepare(event.detail.elt))
+
+// A page that nobody sees asks for nothing. The conditions of htmx would need `eval`, which pages
+// may not use.
+document.addEventListener('htmx:beforeRequest', (event) => {
+  const isPoll = event.detail.elt.getAttribute('hx-trigger')?.startsWith('every ')
+  if (isPoll && document.visibilityState !== 'visible') {
+    event.preventDefault()
+  }
+})

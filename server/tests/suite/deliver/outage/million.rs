@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use lamplight_server::deliver::{DeliveredBatch, Worker};
-use lamplight_server::sinks::{AttemptResult, BatchLimits, SendReport, Sending, Sink, SinkHealth};
+use lamplight_server::sinks::{
+    AttemptResult, BatchLimits, CheckResult, Checking, SendReport, Sending, Sink, SinkHealth,
+};
 use lamplight_server::store::{DeliveryQueue, EventRow, Reason};
 use lamplight_server::system::backoff::RetryPolicy;
 use lamplight_server::system::clock::Clock;
@@ -26,6 +28,10 @@ struct DownUntil {
 }
 
 impl Sink for DownUntil {
+    fn check(&self, _: i64) -> Checking<'_> {
+        Box::pin(async { CheckResult::Fails("it is down".into()) })
+    }
+
     fn limits(&self) -> BatchLimits {
         BatchLimits { events_max: 2_000, bytes_max: 2_000_000, lanes: 1, is_at_most_once: false }
     }

@@ -1,0 +1,184 @@
+//! Losses of every kind: the page names exactly those numbers.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::tab::{Tab, figure, ranges, told};
+use crate::console::visitor::Visitor;
+use crate::harness::Server;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Moves the time when each producer was last heard from into the past.
+pub(super) fn age(data: &Path, by_ms: i64) {
+    let store = Connection::open(data.join("store.db")).unwrap();
+    let sql = "UPDATE producers SET first_heard_ms = first_heard_ms - ?1, last_heard_ms = last_heard_ms - ?1";
+    assert!(store.execute(sql, [by_ms]).unwrap() > 0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// Sums over all producers, as the page shows them: made, arrived, in flight, declared, lost.
+fn sums(visitor: &Visitor<'_>) -> [u64; 5] {
+    let page = visitor.page("/producers");
+    ["Made", "Arrived", "In flight", "Declared", "Lost"].map(|name| figure(&page, name))
+}
+
+#[test]
+fn the_page_names_exactly_the_numbers_that_were_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut whole = Tab::new(1);
+    whole.make(30);
+    whole.send_all(&server);
+    let mut keys = Tab::new(2);
+    keys.make(20);
+    keys.lose_keys([4, 5, 9, 20]);
+    keys.send_all(&server);
+    let mut requests = Tab::new(3);
+    requests.make(60);
+    requests.send(&server, 1..=10);
+    requests.send_to_nowhere(11..=30);
+    requests.send(&server, 31..=59);
+    requests.send_to_nowhere([60]);
+    let mut full = Tab::new(4);
+    full.make(12);
+    full.drop_with("quota", 3, 7);
+    full.drop_with("opted_out", 10, 10);
+    full.send_all(&server);
+    let mut both = Tab::new(5);
+    both.make(9);
+    both.drop_with("too_large", 2, 3);
+    both.lose_keys([7]);
+    both.send_all(&server);
+    server.settled();
+
+    let check = |visitor: &Visitor<'_>, missing: &str| {
+        assert_eq!(told(visitor, &whole), ("Complete".into(), vec![]));
+        let want = [("4–5", missing), ("9", missing), ("20", missing)];
+        assert_eq!(told(visitor, &keys), (missing.into(), ranges(&want)));
+        let want = [("11–30", missing), ("60", missing)];
+        assert_eq!(told(visitor, &requests), (missing.into(), ranges(&want)));
+        let want = [("3–7", "Declared"), ("10", "Declared")];
+        assert_eq!(told(visitor, &full), ("Declared".into(), ranges(&want)));
+        let want = [("2–3", "Declared"), ("7", missing)];
+        assert_eq!(told(visitor, &both), (missing.into(), ranges(&want)));
+    };
+    let visitor = Visitor::admin(&server);
+    check(&visitor, "In flight");
+    assert_eq!(sums(&visitor), [131, 97, 26, 8, 0]);
+    let page = visitor.page(&full.page());
+    assert!(
+        page.contains("5 because the browser&#39;s storage and memory were full")
+            || page.contains("5 because the browser's storage and memory were full"),
+        "{page}"
+    );
+    assert!(page.contains("1 because the user withdrew consent"), "{page}");
+    assert_eq!(server.stop(), Some(0));
+
+    age(dir.path(), 31 * DAY_MS);
+    let server = Server::serve(dir.path());
+    let visitor = Visitor::admin(&server);
+    check(&visitor, "Lost");
+    assert_eq!(sums(&visitor), [131, 97, 0, 8, 26]);
+}
+
+#[test]
+fn payloads_that_were_deleted_before_processing_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let mut tab = Tab::new(1);
+    tab.make(30);
+    tab.send(&server, 1..=10);
+    server.settled();
+    // Nothing is processed while another program writes to the store.
+    let mut store = Connection::open(dir.path().join("store.db")).unwrap();
+    let writing =
+        store.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    tab.send(&server, 11..=20);
+    server.kill_9();
+    drop(writing);
+    drop(store);
+    let intake = Connection::open(dir.path().join("intake.db")).unwrap();
+    let deleted = intake
+        .execute("DELETE FROM payloads WHERE position IN (SELECT position FROM payload_queue)", [])
+        .unwrap();
+    assert_eq!(deleted, 1);
+    intake.execute("DELETE FROM payload_queue", []).unwrap();
+    drop(intake);
+    let server = Server::serve(dir.path());
+    tab.send_all(&server);
+    server.settled();
+    let visitor = Visitor::admin(&server);
+    assert_eq!(told(&visitor, &tab), ("In flight".into(), ranges(&[("11–20", "In flight")])));
+    assert_eq!(sums(&visitor), [30, 20, 10, 0, 0]);
+}
+
+#[test]
+fn a_restored_backup_misses_what_came_after_it() {
+    let (dir, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::serve(dir.path());
+    let (mut tab, mut quiet) = (Tab::new(1), Tab::new(2));
+    tab.make(30);
+    quiet.make(5);
+    tab.send(&server, 1..=10);
+    quiet.send_all(&server);
+    server.settled();
+    assert_eq!(server.stop(), Some(0));
+    copy(dir.path(), kept.path());
+    let server = Server::serve(dir.path());
+    tab.send(&server, 11..=20);
+    server.settled();
+    assert_eq!(told(&Visitor::admin(&server), &tab).1, ranges(&[("21–30", "In flight")]));
+    server.kill_9();
+    let server = Server::serve(kept.path());
+    tab.send_all(&server);
+    server.settled();
+    let visitor = Visitor::admin(&server);
+    assert_eq!(told(&visitor, &tab), ("In flight".into(), ranges(&[("11–20", "In flight")])));
+    assert_eq!(told(&visitor, &quiet), ("Complete".into(), vec![]));
+}
+
+#[test]
+fn the_proof_has_every_number_and_a_checksum_of_its_second_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::serve(dir.path());
+    let (mut tab, mut other) = (Tab::new(1), Tab::new(2));
+    tab.make(12);
+    tab.drop_with("quota", 3, 4);
+    tab.lose_keys([7, 11]);
+    tab.send_all(&server);
+    other.make(3);
+    other.send_all(&server);
+    server.settled();
+    let visitor = Visitor::admin(&server);
+    let reply = visitor.get("/api/producers/proof?source=web");
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let name = reply.header("content-disposition").unwrap();
+    assert!(name.starts_with("attachment; filename=\"lamplight-proof-2"), "{name}");
+    let lines: Vec<&str> = reply.text.lines().collect();
+    let hash = Sha256::digest(format!("{}\n", lines[1]));
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(lines[0], format!("{{\"sha256\":\"{hash}\",\"content\":"));
+    let content: Value = serde_json::from_str(lines[1]).unwrap();
+    assert_eq!((lines[2], lines.len()), ("}", 3));
+    assert_eq!(content["equation"], "made 15 = received 11 + declared 2 + in flight 2 + lost 0");
+    assert_eq!((&content["sums"]["producers"], &content["next"]), (&2.into(), &Value::Null));
+    let proven = content["producers"].as_array().unwrap();
+    let proven = proven.iter().find(|it| it["made"] == 12).unwrap();
+    assert_eq!(proven["received_ranges"], serde_json::json!([[1, 2], [5, 6], [8, 10], [12, 12]]));
+    assert_eq!(proven["missing_ranges"], serde_json::json!([[7, 7], [11, 11]]));
+    let declared = serde_json::json!([{"reason": "quota", "ranges": [[3, 4]]}]);
+    assert_eq!(proven["declared_ranges"], declared);
+    let one = visitor.get(&format!("/api/producers/proof?producer={}", other.producer)).json();
+    assert_eq!(one["content"]["sums"]["made"], 3);
+    assert_eq!(visitor.get("/api/producers/proof?limit=1").problem(), "parameter_unknown");
+}
