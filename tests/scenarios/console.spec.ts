@@ -27,10 +27,7 @@ async function everyPage(page: Page, url: string): Promise<string[]> {
   return pages
 }
 
-test('no page has a fault of accessibility, an overflow, or content that the policy refuses', async ({
-  context,
-  server,
-}) => {
+test('no page has a fault of accessibility, an overflow, or refused content', async ({ context, server }) => {
   test.setTimeout(300_000)
   const complaints = watch(context)
   await sendEverything(server)

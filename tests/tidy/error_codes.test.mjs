@@ -31,9 +31,9 @@ function codesOf({ path, text }) {
 const described = [...productOf('server/src/openapi/problems.rs').matchAll(/kind\(\s*\d+,\s*"([a-z_]+)"/g)].map(
   ([, code]) => code,
 )
-/** Those of the demo, which is not described. */
-const ofDemo = sources.filter(({ path }) => path.startsWith('server/src/web/demo/')).flatMap(codesOf)
-const known = [...new Set([...described, ...ofDemo])].sort()
+/** Those of the demo and the console, whose pages are not described. */
+const ofPages = sources.filter(({ path }) => /^server\/src\/web\/(demo|console)\//.test(path)).flatMap(codesOf)
+const known = [...new Set([...described, ...ofPages])].sort()
 
 test('docs/troubleshooting.md explains every error code of the server, and no other', () => {
   const page = readFileSync(join(root, 'docs/troubleshooting.md'), 'utf8')

@@ -265,8 +265,8 @@ fn greet(
 ) {
     let place = Place { addresses, has_tls: config.tls.files().is_some(), data: dir.path() };
     let has_demo = mode == Mode::Demo;
-    // The link is a secret. So it goes to a reader, not to the log of a service, except at the first
-    // start, when the tokens are printed, too.
+    // The link is a secret. So it goes to a reader, not to the log of a service, except at the
+    // first start, when the tokens are printed, too.
     let is_read = std::io::stdout().is_terminal() || has_demo || !keys.made.is_empty();
     let link = is_read.then(|| login_link(app, &place.url())).transpose();
     let link = link.unwrap_or_else(|error| {

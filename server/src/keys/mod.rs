@@ -1,5 +1,5 @@
-//! Keys: created at the first start, kept in memory, each with rate limits. Sessions of those who hold
-//! one.
+//! Keys: created at the first start, kept in memory, each with rate limits. Sessions of those who
+//! hold one.
 
 pub mod bootstrap;
 pub mod keyring;

@@ -46,8 +46,8 @@ impl ClockGuard {
         self.lock().known
     }
 
-    /// The time that is certain to have come, when the clock shows `now_ms`: a clock that jumped ahead
-    /// is not believed, also before it was first observed.
+    /// The time that is certain to have come, when the clock shows `now_ms`: a clock that jumped
+    /// ahead is not believed, also before it was first observed.
     pub fn certain_ms(&self, now_ms: i64) -> i64 {
         let state = self.lock();
         state.known.or(state.earlier).map_or(now_ms, |known| known.delete_by_ms(now_ms))

@@ -18,18 +18,38 @@ use crate::http::problem::{Problem, quoted};
 struct Asset {
     name: &'static str,
     media: &'static str,
-    bytes: &'static [u8],
-    made: OnceLock<(String, Option<Vec<u8>>)>,
+    /// The files that it consists of.
+    parts: &'static [&'static [u8]],
+    made: OnceLock<Made>,
+}
+
+/// What is sent.
+struct Made {
+    /// The first digits of the hash.
+    version: String,
+    plain: Vec<u8>,
+    packed: Option<Vec<u8>>,
 }
 
 macro_rules! asset {
-    ($name:literal, $media:literal, $path:literal) => {
-        Asset { name: $name, media: $media, bytes: include_bytes!($path), made: OnceLock::new() }
+    ($name:literal, $media:literal, $($path:literal),+) => {
+        Asset {
+            name: $name,
+            media: $media,
+            parts: &[$(include_bytes!($path)),+],
+            made: OnceLock::new(),
+        }
     };
 }
 
 static ASSETS: [Asset; 8] = [
-    asset!("console.css", "text/css; charset=utf-8", "assets/console.css"),
+    asset!(
+        "console.css",
+        "text/css; charset=utf-8",
+        "assets/console.css",
+        "assets/parts.css",
+        "assets/pages.css"
+    ),
     asset!("console.js", "text/javascript; charset=utf-8", "assets/console.js"),
     asset!("live.js", "text/javascript; charset=utf-8", "assets/live.js"),
     asset!("icon.svg", "image/svg+xml", "assets/icon.svg"),
@@ -40,11 +60,12 @@ static ASSETS: [Asset; 8] = [
 ];
 
 impl Asset {
-    /// The first digits of the hash, and the compressed form.
-    fn made(&self) -> &(String, Option<Vec<u8>>) {
+    fn made(&self) -> &Made {
         self.made.get_or_init(|| {
-            let hash = Sha256::digest(self.bytes);
-            (HEXLOWER.encode(&hash[..6]), gzip(self.bytes, Compression::best()))
+            let plain = self.parts.concat();
+            let version = HEXLOWER.encode(&Sha256::digest(&plain)[..6]);
+            let packed = gzip(&plain, Compression::best());
+            Made { version, plain, packed }
         })
     }
 }
@@ -52,7 +73,7 @@ impl Asset {
 /// The address of a file, for templates.
 pub(super) fn address(name: &str) -> String {
     let asset = ASSETS.iter().find(|asset| asset.name == name);
-    let version = asset.map_or("", |asset| asset.made().0.as_str());
+    let version = asset.map_or("", |asset| asset.made().version.as_str());
     format!("/console/{name}?v={version}")
 }
 
@@ -66,15 +87,15 @@ pub(super) async fn file(
         .iter()
         .find(|asset| asset.name == name)
         .ok_or_else(|| Problem::not_found(format!("the console has no file {}", quoted(&name))))?;
-    let (version, packed) = asset.made();
+    let Made { version, plain, packed } = asset.made();
     // A page of an older server must not keep a newer file under its older address.
-    let is_asked = query.as_deref().and_then(|it| it.strip_prefix("v=")) == Some(version);
+    let is_asked = query.as_deref().and_then(|it| it.strip_prefix("v=")) == Some(version.as_str());
     let cache = if is_asked { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mut response = match packed {
         Some(packed) if accepts_gzip(&headers) => {
             ([(CONTENT_ENCODING, "gzip")], packed.as_slice()).into_response()
         }
-        _ => asset.bytes.into_response(),
+        _ => plain.as_slice().into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media));

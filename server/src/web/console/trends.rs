@@ -236,7 +236,7 @@ fn because(reason: &str) -> &str {
         "too_little_data" => "because the server has recorded its figures for too short a time",
         "not_growing" => "because the files of events do not grow",
         "not_filling" => "because the disk does not fill",
-        "no_limit" => "because retention is not set up, so that events are kept for ever",
+        "no_limit" => "because retention is not set up, so that no event is deleted",
         "retention_stops_it" => "because retention deletes as much as comes before that",
         reason => reason,
     }

@@ -119,7 +119,6 @@ function help() {
 }
 
 let goes = false
-let seconds = 0
 addEventListener('keydown', (event) => {
   const isTyping = event.target.closest?.('input, textarea, select, [contenteditable], dialog')
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) {
@@ -253,15 +252,6 @@ document.addEventListener('DOMContentLoaded', () => {
     plot(place)
   }
   setInterval(() => document.visibilityState === 'visible' && showTimes(document), 5_000)
-  // Parts that show what happens now, while somebody looks.
-  setInterval(() => {
-    seconds += 1
-    for (const part of document.visibilityState === 'visible' ? document.querySelectorAll('[data-refresh]') : []) {
-      if (seconds % Number(part.dataset.refresh) === 0 && !part.contains(document.activeElement)) {
-        htmx.trigger(part, 'refresh')
-      }
-    }
-  }, 1_000)
   const form = document.querySelector('form[data-submit-at-once]')
   if (form && document.visibilityState === 'visible') {
     form.requestSubmit()
@@ -269,11 +259,11 @@ document.addEventListener('DOMContentLoaded', () => {
 })
 document.addEventListener('htmx:load', (event) => prepare(event.detail.elt))
 
-// A page that nobody sees asks for nothing. The conditions of htmx would need `eval`, which pages
-// may not use.
+// A page that nobody sees asks for nothing, and a part with the focus is not replaced. The
+// conditions of htmx would need `eval`, which pages may not use.
 document.addEventListener('htmx:beforeRequest', (event) => {
   const isPoll = event.detail.elt.getAttribute('hx-trigger')?.startsWith('every ')
-  if (isPoll && document.visibilityState !== 'visible') {
+  if (isPoll && (document.visibilityState !== 'visible' || event.detail.elt.contains(document.activeElement))) {
     event.preventDefault()
   }
 })
