@@ -190,7 +190,7 @@ async fn count(app: &App, query: &FilterQuery) -> Result<Counted, Problem> {
         CountRow { key, events: events.map(|it| it.at("/events")), count: *count }
     };
     let rows = rows.iter().map(row).collect();
-    Ok(Counted { rows, by, other, total, from_ms, course })
+    Ok(Counted { by, rows, other, total, from_ms, course })
 }
 
 /// When a period begins, in milliseconds since 1970, as if days were those of UTC.

@@ -54,8 +54,8 @@ impl Row<'_> {
     }
 
     /// The end of a producer's id, which tells producers apart at a glance.
-    fn producer_end(&self, producer: &Producer) -> String {
-        let text = producer.to_string();
+    fn producer_end(&self) -> String {
+        let text = self.number.map(|(producer, _)| producer.to_string()).unwrap_or_default();
         text[text.len().saturating_sub(PRODUCER_DIGITS)..].to_owned()
     }
 
