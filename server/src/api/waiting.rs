@@ -64,13 +64,12 @@ pub(crate) enum Found {
 
 /// Looks an event up in payloads that are not processed yet.
 pub(crate) async fn find(app: &App, event: &EventRef) -> Result<Found, StoreError> {
-    let (payloads, has_more) = match event {
-        EventRef::Row(id) => (of_time(app, id.0.as_u128() >> 80).await?, false),
-        _ => {
-            let queue = &app.storage.payload_queue;
-            let found = queue.unprocessed(SEARCHED_MAX, SEARCHED_BYTES_MAX).await?;
-            (found.payloads, found.has_more)
-        }
+    let (payloads, has_more) = if let EventRef::Row(id) = event {
+        (of_time(app, id.0.as_u128() >> 80).await?, false)
+    } else {
+        let queue = &app.storage.payload_queue;
+        let found = queue.unprocessed(SEARCHED_MAX, SEARCHED_BYTES_MAX).await?;
+        (found.payloads, found.has_more)
     };
     let (event, events_of) = (event.clone(), app.events_of);
     let is_by_time = matches!(event, EventRef::Row(_));

@@ -91,13 +91,6 @@ impl GroupPage {
     fn now_ms(&self) -> i64 {
         self.frame.as_ref().map_or(0, |frame| frame.now_ms)
     }
-
-    fn confirm(&self, selection: &Selection, verb: &str) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("action", verb);
-        query.extend_pairs(selection.fields());
-        format!("/errors/confirm?{}", query.finish())
-    }
 }
 
 /// `GET /errors/group`.
@@ -107,8 +100,8 @@ pub(in crate::web::console) async fn show(
     mut params: Params,
 ) -> Result<Page, Problem> {
     let uuid = |text: &str| Uuid::try_parse(text).ok();
-    let stages = "intake, event, process or delivery";
-    let stage = params.value("stage", stages, ErrorStage::from_name)?;
+    let expected = "intake, event, process or delivery";
+    let stage = params.value("stage", expected, ErrorStage::from_name)?;
     let stage = stage.ok_or_else(|| invalid("`stage` is missing: open the page of errors"))?;
     let (code, source, sink) = (params.text("code"), params.text("source"), params.text("sink"));
     let is_discarded = params.value("state", "open or discarded", |text| match text {
@@ -148,7 +141,7 @@ pub(in crate::web::console) async fn show(
         }
     });
     let done = verb.zip(count).map(|(verb, count)| Done { verb, count, undo });
-    let group = find(&app, stage, &code, &source, &sink).await?;
+    let group = find(&app, stage, [&code, &source, &sink].map(Option::as_deref)).await?;
     let json = selection.as_ref().map(|selection| selection.api(is_discarded));
     Page::render(&GroupPage {
         frame: viewer.frame("/errors").map(|mut frame| {
@@ -174,24 +167,21 @@ pub(in crate::web::console) async fn show(
 async fn find(
     app: &App,
     stage: ErrorStage,
-    code: &Option<String>,
-    source: &Option<String>,
-    sink: &Option<String>,
+    [code, source, sink]: [Option<&str>; 3],
 ) -> Result<Option<GroupRow>, StoreError> {
     let mut after = None;
     for _ in 0..PAGES_MAX {
         let query = ErrorQuery {
             stage: Some(stage),
-            source: source.clone(),
-            sink: sink.clone(),
+            source: source.map(str::to_owned),
+            sink: sink.map(str::to_owned),
             after,
             limit: 500,
         };
         let page = read_errors(app, query).await?;
-        let found = page
-            .groups
-            .into_iter()
-            .find(|group| (&group.code, &group.source, &group.sink) == (code, source, sink));
+        let found = page.groups.into_iter().find(|group| {
+            [&group.code, &group.source, &group.sink].map(Option::as_deref) == [code, source, sink]
+        });
         if let Some(json) = found {
             return Ok(Some(GroupRow::new(json, app.clock.now_ms())));
         }

@@ -1,6 +1,7 @@
 //! What a group of errors means, and what to do.
 
 use crate::openapi::PROBLEMS;
+use crate::store::ErrorStage;
 
 /// The name of a stage, as pages show it.
 pub(super) fn stage(name: &str) -> &'static str {
@@ -11,6 +12,11 @@ pub(super) fn stage(name: &str) -> &'static str {
         "delivery" => "Deliveries",
         _ => "Other",
     }
+}
+
+/// Every stage with its name.
+pub(super) fn stages() -> [(&'static str, &'static str); 4] {
+    ErrorStage::ALL.map(|it| (it.name(), stage(it.name())))
 }
 
 /// What happened to the events of a stage, and what to do.
@@ -46,7 +52,6 @@ pub(super) fn of_code(stage: &str, code: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::ErrorStage;
 
     #[test]
     fn every_stage_says_what_it_means_and_every_refusal_why() {

@@ -42,10 +42,6 @@ struct ErrorsPage {
 }
 
 impl ErrorsPage {
-    fn stages(&self) -> [(&'static str, &'static str); 4] {
-        ErrorStage::ALL.map(|stage| (stage.name(), meaning::stage(stage.name())))
-    }
-
     fn is_filtered(&self) -> bool {
         [self.stage, &self.source, &self.sink].iter().any(|it| !it.is_empty())
     }

@@ -117,6 +117,14 @@ impl Selection {
         format!("/errors/group?{}", query.finish())
     }
 
+    /// The page that asks before something is done to it.
+    pub(super) fn confirm(&self, verb: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("action", verb);
+        query.extend_pairs(self.fields());
+        format!("/errors/confirm?{}", query.finish())
+    }
+
     /// The address of the API that lists the members of the group.
     pub(super) fn api(&self, is_discarded: bool) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

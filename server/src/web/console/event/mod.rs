@@ -37,14 +37,6 @@ use subject::Subject;
 pub(super) use actions::{replay, retry_delivery, retry_payload};
 pub(super) use raw::{download, of_payload};
 
-/// The tabs of the page.
-const TABS: [(&str, &str); 4] = [
-    ("properties", "Properties"),
-    ("enrichment", "Enrichment"),
-    ("raw", "Raw request"),
-    ("neighbours", "Neighbours"),
-];
-
 /// What the page takes beside what the API takes.
 const PAGE: &[Param] = &[
     Param::new("tab", Form::OneOf(&["properties", "enrichment", "raw", "neighbours"]), "The tab"),
@@ -67,10 +59,6 @@ struct EventPage {
 }
 
 impl EventPage {
-    fn tabs(&self) -> &'static [(&'static str, &'static str)] {
-        &TABS
-    }
-
     fn is_admin(&self) -> bool {
         self.frame.as_ref().is_some_and(|frame| frame.is_admin)
     }
@@ -85,7 +73,8 @@ pub(super) async fn show(
     mut params: Params,
 ) -> Result<Page, Problem> {
     let source = params.text("source");
-    let known = |text: &str| TABS.iter().find(|(name, _)| *name == text).map(|(name, _)| *name);
+    let known =
+        |text: &str| subject::tabs().iter().find(|(name, _)| *name == text).map(|(name, _)| *name);
     let tab = params.value("tab", "properties, enrichment, raw or neighbours", known)?;
     let done = params.value("done", "what a button of this page did", actions::message)?;
     params.finish(&[PAGE, EVENT.query.first().copied().unwrap_or_default()])?;

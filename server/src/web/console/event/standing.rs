@@ -1,6 +1,7 @@
 //! Where an event is at the moment, in plain words.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::api::Trace;
 use crate::api::sink_condition;
@@ -220,10 +221,8 @@ impl SinkStanding {
                     let (condition, reason, _) = sink_condition(row, now_ms);
                     if condition != "running" {
                         let reason = reason.map(|it| format!(": {}", error(it)));
-                        text.push_str(&format!(
-                            " The sink is {condition}{}.",
-                            reason.unwrap_or_default()
-                        ));
+                        let _ =
+                            write!(text, " The sink is {condition}{}.", reason.unwrap_or_default());
                     }
                 }
                 (("info", "waiting"), text)

@@ -1,9 +1,24 @@
 //! Which event a page is about.
 
+use std::fmt::Write;
+
 use lamplight_wire::Producer;
 
 use crate::api::Trace;
 use crate::store::{EventIdentity, PayloadId};
+
+/// The tabs of the page.
+const TABS: [(&str, &str); 4] = [
+    ("properties", "Properties"),
+    ("enrichment", "Enrichment"),
+    ("raw", "Raw request"),
+    ("neighbours", "Neighbours"),
+];
+
+/// The tabs of the page: the name and the title of each.
+pub(super) const fn tabs() -> &'static [(&'static str, &'static str)] {
+    &TABS
+}
 
 /// The event of a page.
 #[derive(Debug, Clone, Default)]
@@ -150,7 +165,7 @@ pub(super) fn address(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            let _ = write!(path, "%{byte:02X}");
         }
     }
     path
