@@ -44,13 +44,13 @@ struct Number {
 }
 
 /// How long the limit must be exceeded before the alert.
-const fn for_s(default: &'static str, help: &'static str) -> Option<Number> {
-    Some(Number { key: "for_s", default, unit: "SECONDS", help })
+const fn for_s(default: &'static str, help: &'static str) -> Number {
+    Number { key: "for_s", default, unit: "SECONDS", help }
 }
 
 /// How long it must have been fine before it recovers.
-const fn keep_s(default: &'static str, help: &'static str) -> Option<Number> {
-    Some(Number { key: "keep_s", default, unit: "SECONDS", help })
+const fn keep_s(default: &'static str, help: &'static str) -> Number {
+    Number { key: "keep_s", default, unit: "SECONDS", help }
 }
 
 const FINE: &str = "How long it must have been fine before it recovers, in seconds";
@@ -86,11 +86,11 @@ pub static KINDS: [Kind; 9] = [
             help: "Alert when the oldest has waited for longer than this, in seconds; it recovers \
                    at half",
         }),
-        for_s: for_s(
+        for_s: Some(for_s(
             "300",
             "How long that must last before the alert, in seconds, so that catching up is no alert",
-        ),
-        keep_s: keep_s("300", FINE),
+        )),
+        keep_s: Some(keep_s("300", FINE)),
         bounds: |seconds| (Above(seconds * 1_000), Above(seconds * 500)),
     },
     Kind {
@@ -98,8 +98,8 @@ pub static KINDS: [Kind; 9] = [
         about: "A sink takes no events: its circuit is open, or it is stopped",
         has_names: false,
         limit: None,
-        for_s: for_s("600", "How long a sink must have failed before the alert, in seconds"),
-        keep_s: keep_s("300", FINE),
+        for_s: Some(for_s("600", "How long a sink must have failed before the alert, in seconds")),
+        keep_s: Some(keep_s("300", FINE)),
         bounds: |_| (Above(0), Above(0)),
     },
     Kind {
@@ -113,7 +113,10 @@ pub static KINDS: [Kind; 9] = [
             help: "Alert when more events than this are newly lost in a minute",
         }),
         for_s: None,
-        keep_s: keep_s("3600", "How long none must have been lost before it recovers, in seconds"),
+        keep_s: Some(keep_s(
+            "3600",
+            "How long none must have been lost before it recovers, in seconds",
+        )),
         bounds: |events| (Above(events), Above(events)),
     },
     Kind {
@@ -127,10 +130,10 @@ pub static KINDS: [Kind; 9] = [
             help: "Alert when more deliveries than this are given up in a minute",
         }),
         for_s: None,
-        keep_s: keep_s(
+        keep_s: Some(keep_s(
             "3600",
             "How long none must have been given up before it recovers, in seconds",
-        ),
+        )),
         bounds: |events| (Above(events), Above(events)),
     },
     Kind {
@@ -157,8 +160,8 @@ pub static KINDS: [Kind; 9] = [
             unit: "REQUESTS",
             help: "Alert when more requests than this are refused in a minute; it recovers at half",
         }),
-        for_s: for_s("300", LASTING),
-        keep_s: keep_s("600", FINE),
+        for_s: Some(for_s("300", LASTING)),
+        keep_s: Some(keep_s("600", FINE)),
         bounds: |requests| (Above(requests), Above(requests / 2)),
     },
     Kind {
@@ -172,8 +175,8 @@ pub static KINDS: [Kind; 9] = [
             help: "Alert when the disk will be full in fewer days than this; it recovers at half \
                    as many more",
         }),
-        for_s: for_s("3600", LASTING),
-        keep_s: keep_s("3600", FINE),
+        for_s: Some(for_s("3600", LASTING)),
+        keep_s: Some(keep_s("3600", FINE)),
         // In hours.
         bounds: |days| (Below(days * 24), Below(days * 36)),
     },
@@ -183,10 +186,10 @@ pub static KINDS: [Kind; 9] = [
         has_names: false,
         limit: None,
         for_s: None,
-        keep_s: keep_s(
+        keep_s: Some(keep_s(
             "300",
             "How long there must be a tenth more than the floor before it recovers, in seconds",
-        ),
+        )),
         // In thousandths of the floor.
         bounds: |_| (Below(1_000), Below(1_100)),
     },

@@ -8,7 +8,7 @@ use super::sinks::condition;
 use crate::app::App;
 use crate::metrics::service_answers::ServiceAnswerSums;
 use crate::metrics::sink::SinkFailure;
-use crate::sinks::SinkCheck;
+use crate::sinks::{BookedSink, SinkCheck};
 use crate::store::SinkRow;
 
 /// The deliveries to one sink that are waiting, and how the sink is.
@@ -146,7 +146,7 @@ impl SinkQueueJson {
             answers: booked
                 .and_then(|it| it.sink().answers())
                 .map(|it| AnswersJson::new(it.sums())),
-            check: booked.and_then(|it| it.last_check()).as_ref().map(CheckJson::new),
+            check: booked.and_then(BookedSink::last_check).as_ref().map(CheckJson::new),
             kind: row.kind,
             name: row.name,
         }

@@ -63,7 +63,9 @@ mod tests {
     fn ledger(received: &[(u64, u64)], dropped: &[(u64, u64)], next: u64) -> Ledger {
         let ranges = |pairs: &[(u64, u64)]| {
             let mut ranges = Ranges::new();
-            pairs.iter().for_each(|(from, to)| ranges.insert_range(*from, *to));
+            for (from, to) in pairs {
+                ranges.insert_range(*from, *to);
+            }
             ranges
         };
         let mut ledger = Ledger::new("web", 0);

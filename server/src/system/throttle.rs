@@ -132,7 +132,7 @@ mod tests {
     fn a_rest_is_half_of_the_work_and_never_long() {
         assert_eq!(rest_after(Duration::ZERO), Duration::ZERO);
         assert_eq!(rest_after(Duration::from_millis(3)), Duration::from_micros(1_500));
-        assert_eq!(rest_after(Duration::from_secs(60)), REST_MAX);
+        assert_eq!(rest_after(Duration::from_mins(1)), REST_MAX);
     }
 
     #[test]

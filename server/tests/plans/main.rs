@@ -36,7 +36,7 @@ const EXCUSED: [(&str, &str); 13] = [
         "once, at the start",
     ),
     (
-        "SELECT position, received_ms FROM payloads WHERE position NOT IN (SELECT position FROM set_aside) \
+        "SELECT position, received_ms FROM payloads WHERE position NOT IN (SELECT position FROM set_aside WHERE discarded_ms IS NULL) \
          ORDER BY position LIMIT ?1",
         "the first rows, along the key, and those that are set aside among them",
     ),

@@ -116,13 +116,11 @@ impl Agent {
                 Socket::Unix(socket) => socket.send(&[]).await.map(|_| true),
             }
         });
-        match checked.await {
-            Ok(checked) => checked.map_err(failed),
-            Err(_) => {
-                let why = "the agent did not accept a datagram within 5 s";
-                Err(Reason::new("agent_busy", why))
-            }
-        }
+        let Ok(checked) = checked.await else {
+            let why = "the agent did not accept a datagram within 5 s";
+            return Err(Reason::new("agent_busy", why));
+        };
+        checked.map_err(failed)
     }
 
     async fn try_send(&self, datagram: &[u8]) -> std::io::Result<()> {

@@ -21,7 +21,7 @@ const NOTICES: u32 = 50;
 #[template(path = "alerts.html")]
 struct Alerts {
     frame: Option<Frame>,
-    alerts: AlertsJson,
+    found: AlertsJson,
     now_ms: i64,
 }
 
@@ -32,9 +32,9 @@ pub(super) async fn show(
     params: Params,
 ) -> Result<Page, Problem> {
     params.finish(&[])?;
-    let alerts = read_alerts(&app, NOTICES).await?;
+    let found = read_alerts(&app, NOTICES).await?;
     let now_ms = app.clock.now_ms();
-    Page::render(&Alerts { frame: viewer.frame("/alerts"), alerts, now_ms })
+    Page::render(&Alerts { frame: viewer.frame("/alerts"), found, now_ms })
 }
 
 impl Alerts {
@@ -49,7 +49,6 @@ impl Alerts {
     }
 
     /// A value of a rule in its own unit.
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn amount(&self, rule: &AlertRuleJson, value: impl Number) -> String {
         let positive = value.at_least_0();
         match rule.kind {
@@ -60,7 +59,6 @@ impl Alerts {
         }
     }
 
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn long(&self, ms: &i64) -> String {
         match u64::try_from(*ms).unwrap_or(0) {
             0 => "at once".into(),

@@ -41,10 +41,7 @@ pub(super) fn line(values: &[Option<i64>], label: &str) -> Markup {
         };
         let y = HEIGHT - (i128::from(*value) - low) * HEIGHT / span;
         // A lone value is a point, drawn as a line of no length.
-        let _ = match is_drawn {
-            true => write!(path, "L{at} {y}"),
-            false => write!(path, "M{at} {y}h0"),
-        };
+        let _ = if is_drawn { write!(path, "L{at} {y}") } else { write!(path, "M{at} {y}h0") };
         is_drawn = true;
     }
     let (width, text) = (values.len().max(2) - 1, escape(label));

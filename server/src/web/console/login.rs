@@ -150,7 +150,7 @@ fn is_local(address: &str) -> bool {
 struct Nobody;
 
 impl Credentials for Nobody {
-    fn key_id(&self) -> &str {
+    fn key_id(&self) -> &'static str {
         "sign-in"
     }
 

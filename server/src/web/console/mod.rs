@@ -5,6 +5,10 @@
 //! Every page works without JavaScript; the script adds what is live, local times and the keyboard.
 //! Only someone who is [signed in](signing_in) sees them.
 #![allow(clippy::missing_errors_doc, reason = "the error of a handler is its answer, a page")]
+// Templates call methods, and pass references whatever the argument is.
+#![allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
+// The frame of a page is an option, because the sign-in has none.
+#![allow(clippy::unnecessary_wraps)]
 
 mod alerts;
 mod assets;
@@ -32,8 +36,10 @@ mod signing_in;
 mod trends;
 mod words;
 
-use axum::Router;
 use std::sync::Arc;
+
+use axum::Router;
+use http::Method;
 
 use crate::app::App;
 use routes::ConsoleRoutes;
@@ -43,6 +49,11 @@ pub use login::link as login_link;
 /// The pages of the console. `home` is the page that `/` leads to.
 pub fn routes(app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
     pages().into_router(app, home)
+}
+
+/// Every path that needs a session, with its method, and those that need none.
+pub fn paths() -> (Vec<(Method, &'static str)>, [&'static str; 4]) {
+    (pages().list().to_vec(), routes::OPEN)
 }
 
 /// Every page behind the sign-in. The second path is that of its JSON twin.

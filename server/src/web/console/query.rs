@@ -227,7 +227,6 @@ impl Query {
         EXAMPLES
     }
 
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn cell(&self, value: &Value) -> shown::Markup {
         const CHARS_MAX: usize = 300;
         match value {

@@ -7,14 +7,21 @@ use axum::extract::Request;
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
+use http::Method;
 
 use super::{assets, login, signing_in};
 use crate::app::App;
 
 /// Pages and actions. All of them need a session, whichever way they are added.
 #[derive(Debug, Default)]
-pub(super) struct ConsoleRoutes(Router<Arc<App>>);
+pub(super) struct ConsoleRoutes {
+    router: Router<Arc<App>>,
+    list: Vec<(Method, &'static str)>,
+}
+
+/// Paths of the console that need no session: the sign-in itself, and files.
+pub(super) const OPEN: [&str; 4] = ["/", "/login", "/logout", "/console/{file}"];
 
 impl ConsoleRoutes {
     /// Adds a page. With `?format=json` it redirects to its twin in the API, which has the same
@@ -25,7 +32,7 @@ impl ConsoleRoutes {
         T: 'static,
     {
         let twin = move |request: Request, next: Next| to_twin(twin, request, next);
-        Self(self.0.route(path, get(handler).layer(from_fn(twin))))
+        self.add(Method::GET, path, get(handler).layer(from_fn(twin)))
     }
 
     /// Adds a part of a page that has no twin, such as a stream or a fragment.
@@ -34,7 +41,7 @@ impl ConsoleRoutes {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        Self(self.0.route(path, get(handler)))
+        self.add(Method::GET, path, get(handler))
     }
 
     /// Adds an action: what a form of a page sends.
@@ -43,17 +50,27 @@ impl ConsoleRoutes {
         H: Handler<T, Arc<App>>,
         T: 'static,
     {
-        Self(self.0.route(path, post(handler)))
+        self.add(Method::POST, path, post(handler))
+    }
+
+    /// Every route behind the sign-in.
+    pub(super) fn list(&self) -> &[(Method, &'static str)] {
+        &self.list
+    }
+
+    fn add(mut self, method: Method, path: &'static str, routes: MethodRouter<Arc<App>>) -> Self {
+        self.list.push((method, path));
+        Self { router: self.router.route(path, routes), list: self.list }
     }
 
     /// The routes behind the sign-in, and those that need none: the sign-in itself and files.
     pub(super) fn into_router(self, app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
-        let behind = self.0.layer(from_fn_with_state(Arc::clone(app), signing_in::require));
+        let behind = self.router.layer(from_fn_with_state(Arc::clone(app), signing_in::require));
         let open = Router::new()
-            .route("/", get(async move || Redirect::to(home)))
-            .route("/login", get(login::show).post(login::sign_in))
-            .route("/logout", post(login::sign_out))
-            .route("/console/{file}", get(assets::file));
+            .route(OPEN[0], get(async move || Redirect::to(home)))
+            .route(OPEN[1], get(login::show).post(login::sign_in))
+            .route(OPEN[2], post(login::sign_out))
+            .route(OPEN[3], get(assets::file));
         behind.merge(open).layer(from_fn_with_state(Arc::clone(app), signing_in::as_page))
     }
 }

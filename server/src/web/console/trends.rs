@@ -126,7 +126,6 @@ const fn shown_periods(by: Resolution) -> i64 {
 }
 
 impl Trends {
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn groups(&self) -> &'static [(&'static str, &'static [Figure])] {
         GROUPS
     }
@@ -170,7 +169,6 @@ impl Trends {
         chart::line(&values, &summary)
     }
 
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn title(&self, figure: &Figure) -> &'static str {
         title(*figure)
     }
@@ -205,7 +203,6 @@ impl Trends {
         serde_json::to_string(&(times, self.values(*figure))).unwrap_or_default()
     }
 
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn forecast(&self, forecast: &Forecast) -> String {
         match forecast {
             Forecast::InHours(hours) => {
@@ -217,7 +214,6 @@ impl Trends {
         }
     }
 
-    #[allow(clippy::unused_self, reason = "templates call methods")]
     fn slope(&self, bytes: &Option<i64>) -> String {
         bytes.map_or_else(
             || "unknown".into(),

@@ -8,14 +8,14 @@ use std::time::Duration;
 use lamplight_server::api::{Access, ApiRoute};
 use lamplight_server::router;
 use lamplight_server::store::sqlite::WriterLimits;
+use lamplight_server::web::console;
 use serde_json::json;
 
 use super::faults::Inside;
 use crate::harness::{ADMIN_TOKEN, SECRET_KEY, Server, WRITE_KEY};
 
 /// Paths that need neither a key nor a token under `lamplight serve`.
-const PUBLIC: [&str; 10] = [
-    "/",
+const PUBLIC: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/openapi.json",
@@ -152,9 +152,19 @@ fn every_path_of_the_router_is_public_or_checks_who_calls() {
     let api: BTreeSet<String> = api_routes().iter().map(|route| route.path.to_owned()).collect();
     assert!(paths.is_superset(&api), "{paths:?}");
     let server = Server::serve(&dir.path().join("data"));
+    let (behind, open) = console::paths();
+    for (method, path) in &behind {
+        assert!(paths.contains(*path), "{path}");
+        let path = path.replace("{id}", "x").replace("{verb}", "x");
+        let refused = server.call(method.as_str(), &path, &[], b"");
+        let is_sent_away = refused.header("location").is_some_and(|to| to.starts_with("/login?"));
+        assert!(is_sent_away || refused.status == 401, "{method} {path}: {refused:?}");
+    }
+    let is_of_console = |path: &str| open.contains(&path) || behind.iter().any(|it| it.1 == path);
     let intake: Vec<&String> = paths
         .iter()
         .filter(|path| !api.contains(*path) && !PUBLIC.contains(&path.as_str()))
+        .filter(|path| !is_of_console(path))
         .collect();
     assert!(intake.len() >= 2, "{paths:?}");
     for path in intake {

@@ -277,7 +277,7 @@ fn an_answer_that_is_never_read_ends_its_connection() {
     let (_dir, server) = served();
     // A window of zero bytes for every answer.
     let mut frames = Frames::connect(&server, &[0, 4, 0, 0, 0, 0]);
-    let stalled = frames.begin("GET", "/", END_STREAM | END_HEADERS);
+    let stalled = frames.begin("GET", "/login", END_STREAM | END_HEADERS);
     let begun = now();
     // The other requests are answered, and its client reads them.
     while frames.is_alive() {

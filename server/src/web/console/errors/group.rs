@@ -129,8 +129,8 @@ pub(in crate::web::console) async fn show(
         None => (Vec::new(), None),
     };
     let next = next.zip(selection.as_ref()).map(|(next, selection)| {
-        let state = if is_discarded { "discarded" } else { "open" };
-        format!("{}&state={state}&cursor={next}", selection.page())
+        let shown = if is_discarded { "discarded" } else { "open" };
+        format!("{}&state={shown}&cursor={next}", selection.page())
     });
     let undo = selection.clone().filter(|_| verb == Some(Verb::Discard)).map(|it| match it {
         Selection::Deliveries { sink, reason, .. } => {

@@ -124,12 +124,12 @@ pub(in crate::web::console) async fn list(
         Completeness::Lost,
         Completeness::Complete,
     ];
-    let lost = totals.lost.min(sums.missing);
+    let gone = totals.lost.min(sums.missing);
     let frame = viewer.frame("/producers");
     let days = |ms: u64| shown::counted(ms / 86_400_000, "day", "days");
     Page::render(&ListPage {
-        lost,
-        in_flight: shown::count(sums.missing - lost),
+        lost: gone,
+        in_flight: shown::count(sums.missing - gone),
         arrived: shown::percent(sums.received, sums.made),
         is_admin: frame.as_ref().is_some_and(|frame| frame.is_admin),
         sums,

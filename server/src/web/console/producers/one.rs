@@ -13,6 +13,7 @@ use crate::api::{Params, read_after};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
+use crate::store::ledger_strip::StripCell;
 use crate::store::{Completeness, ProducerQuery, ProducerRow};
 use crate::web::console::caller::Viewer;
 use crate::web::console::frame::Frame;
@@ -132,7 +133,7 @@ impl LedgerPart {
             verdict: VerdictWords::of(&row),
             strip: strip::draw(&row, CELLS, true),
             arrived: shown::percent(row.received, row.made),
-            cell_numbers: row.ledger.strip(CELLS).first().map_or(1, |cell| cell.numbers()),
+            cell_numbers: row.ledger.strip(CELLS).first().map_or(1, StripCell::numbers),
             heard: (
                 shown::time(row.first_heard_ms),
                 shown::time(row.last_heard_ms),

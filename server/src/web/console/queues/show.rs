@@ -50,7 +50,7 @@ struct DiskFacts {
 
 impl StageLine {
     fn new(stage: StageJson, arriving_per_s: f64) -> Self {
-        let (class, state) = match stage.state {
+        let (class, words) = match stage.state {
             "up" if stage.failing > 0 => ("warn", "Some fail and are retried"),
             "up" => ("good", "Running"),
             "shutting_down" => ("info", "Shutting down"),
@@ -60,7 +60,7 @@ impl StageLine {
         Self {
             name: if stage.name == "intake" { "Intake" } else { "Processing" },
             class,
-            state,
+            state: words,
             flow: flow(Some(arriving_per_s), stage.events_per_s),
             oldest: oldest(stage.oldest_ms, stage.depth),
             batch: batch(stage.batch_ms.p50, stage.batch_ms.p95),

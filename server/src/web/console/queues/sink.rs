@@ -1,5 +1,7 @@
 //! One sink, as the page shows it.
 
+use std::fmt::Write;
+
 use crate::api::SinkQueueJson;
 use crate::web::console::link;
 use crate::web::console::shown::{self, Markup};
@@ -45,7 +47,7 @@ impl SinkPart {
             );
             for (number, name) in [(it.redirect, "3xx"), (it.none, "without an answer")] {
                 if number > 0 {
-                    text += &format!(", {} {name}", shown::count(number));
+                    let _ = write!(text, ", {} {name}", shown::count(number));
                 }
             }
             text
