@@ -11,6 +11,7 @@ mod assets;
 mod caller;
 mod chart;
 mod error_page;
+mod first_event;
 mod form;
 mod frame;
 mod login;
@@ -18,9 +19,13 @@ mod overview;
 mod page;
 mod query;
 mod routes;
+mod server_url;
 mod shown;
 mod signing_in;
+mod snippets;
+mod sources;
 mod trends;
+mod welcome;
 mod words;
 
 use axum::Router;
@@ -45,4 +50,10 @@ fn pages() -> ConsoleRoutes {
         .action("/query/csv", query::csv)
         .page("/trends", "/api/trends", trends::show)
         .page("/alerts", "/api/alerts", alerts::show)
+        .part("/first-event", first_event::show)
+        .page("/sources", "/api/keys", sources::list::show)
+        .page("/sources/source", "/api/catalogue", sources::one::show)
+        .page("/sources/name", "/api/catalogue/properties", sources::name::show)
+        .action("/sources/keys", sources::keys::create)
+        .action("/sources/keys/change", sources::keys::change)
 }
