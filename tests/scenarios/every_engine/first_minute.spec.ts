@@ -25,7 +25,7 @@ test('an empty server shows the first event of a page by itself', async ({ engin
     }, link)
     await expect.poll(() => pathOf(tab)).toBe('/overview')
     await expect
-      .poll(() => tab.evaluate(() => document.getElementById('first-event')?.innerText ?? '', null).catch(() => ''))
+      .poll(() => tab.evaluate(() => document.getElementById('first-event')?.textContent ?? '', null).catch(() => ''))
       .toContain('waiting')
     const tag = await tab.evaluate(() => {
       Object.assign(window, { isSamePage: true })
@@ -42,7 +42,7 @@ test('an empty server shows the first event of a page by itself', async ({ engin
       tab.evaluate(() => {
         const part = document.getElementById('first-event')
         const links = [...(part?.querySelectorAll('a') ?? [])].map((link) => link.getAttribute('href') ?? '')
-        return { text: part?.innerText ?? '', links, isSamePage: 'isSamePage' in window }
+        return { text: part?.textContent ?? '', links, isSamePage: 'isSamePage' in window }
       }, null)
     await expect.poll(async () => (await seen()).text).toContain('arrived')
     const { links, isSamePage } = await seen()

@@ -1,5 +1,6 @@
 //! Events owed to sinks.
 
+use lamplight_server::store::tally::settlement_change;
 use lamplight_server::store::{
     Answer, BackfillAsk, BackfillCount, DeliveryAsk, DeliveryQueue, DeliveryStep, DeliveryTicket,
     Lease, LeasedDelivery, RetryAsk, RetryCount, RowId, Settlement, SinkRow,
