@@ -26,6 +26,7 @@ export const groups = [
   {
     title: 'See',
     pages: [
+      ['docs/console.md', 'The console'],
       ['docs/reading.md', 'Querying the server'],
       ['docs/troubleshooting.md', 'Why is my event not there?'],
     ],

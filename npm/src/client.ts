@@ -70,7 +70,7 @@ export class Client implements Lamplight {
     // On the developer's own machine. The chunk looks at the host more closely.
     if (options.debug ?? /localhost$|^127|::1/.test(globalThis.location?.hostname))
       this.#listeners.warn = fetchWarnings().then(
-        ({ warnings }) => warnings(options, url),
+        ({ warnings }) => warnings(options, url, this.#listeners),
         // Without the chunk, notes are ignored.
         () => Boolean,
       )

@@ -1,5 +1,7 @@
-// Warns developers about mistakes: one `console.warn` for each kind, with what to do. A chunk that
-// only pages with the option `debug`, and those on the developer's machine, fetch.
+// Warns developers about mistakes: one `console.warn` for each kind, with what to do. It also says
+// where the server shows the page's events. A chunk that only pages with the option `debug`, and
+// those on the developer's machine, fetch.
+import { consoleLinks } from './debug/console_links.ts'
 import { nearest } from './debug/nearest.ts'
 import { explainRefusal } from './debug/refusals.ts'
 import type { Dropped, DropReason, Failure, Options } from './types.ts'
@@ -40,12 +42,24 @@ const LOCAL = /^(127(\.\d+){3}|\[::1\]|(.+\.)?localhost)$/
 /** The kinds that were reported on this page. */
 const told = new Set<string>()
 
-/** Checks the names of options, and returns what takes the notes that listeners get. */
-export function warnings(options: Options, url: string): (note: object) => void {
+/**
+ * Checks the names of options, and returns what takes the notes that listeners get. `page` has the
+ * page's producer once there is one: while consent is pending there is none, and the page's first
+ * note is the first sign of one.
+ */
+export function warnings(options: Options, url: string, page: { producer: string }): (note: object) => void {
   if (options.debug === undefined && !LOCAL.test(location.hostname)) return () => {}
   checkNames(options, Object.keys(OPTIONS), '')
   if (typeof options.storage === 'object' && options.storage) checkNames(options.storage, OPTIONS.storage, 'storage.')
+  let isLinked = false
+  const link = (): void => {
+    if (isLinked || !page.producer) return
+    isLinked = true
+    console.info(consoleLinks(url, options.path, page.producer))
+  }
+  link()
   return (note) => {
+    link()
     if ('message' in note) void explain(note as Failure, url)
     // A dropped event. Delivered ones have no reason.
     else if ('reason' in note) tellDropped((note as Dropped).reason)

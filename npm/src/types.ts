@@ -86,9 +86,9 @@ export interface Options {
    */
   context?: Properties | false | undefined
   /**
-   * Whether to warn in the console about mistakes: one warning for each kind, with what to do. The
-   * page fetches a further chunk for this. Default: on `localhost`, its subdomains, `127.0.0.1` and
-   * `[::1]`.
+   * Whether to warn in the console about mistakes: one warning for each kind, with what to do. One
+   * line also links to the page's events on the server. The page fetches a further chunk for this.
+   * Default: on `localhost`, its subdomains, `127.0.0.1` and `[::1]`.
    */
   debug?: boolean | undefined
   /**

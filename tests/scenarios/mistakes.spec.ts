@@ -73,6 +73,39 @@ test('on the own machine each kind of mistake is one warning with what to do', a
   expect(quiet.warnings).toEqual([])
 })
 
+test('one line links to the page’s events, where and when debug is on', async ({ context, server, site }) => {
+  const open = async (options: Partial<Options>, count: number): Promise<{ lines: string[]; tab: Client }> => {
+    const page = await context.newPage()
+    const lines: string[] = []
+    page.on('console', (message) => lines.push(`${message.type()} ${message.text()}`))
+    await page.goto(site.origin)
+    const tab = await Client.in(page, server.url, { namespace: `debug${count}`, ...options })
+    return { lines, tab }
+  }
+  const { lines, tab } = await open({}, 1)
+  const [producer] = (await tab.track('fine')).id.split('-')
+  const link = `${server.url}/events?producer=${producer} (live: ${server.url}/live?producer=${producer})`
+  await expect.poll(() => lines).toEqual([`info lamplight: events of this page: ${link}`])
+  await expect.poll(async () => (await server.api.totals()).stored).toBe(1)
+  const found = await fetch(`${server.url}/api/events?producer=${producer}`, {
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+  })
+  expect(((await found.json()) as { events: unknown[] }).events).toHaveLength(1)
+
+  const late = await open({ consent: 'pending', debug: true }, 2)
+  await late.tab.page.evaluate(() => window.lamplight.track('asked'))
+  await late.tab.page.waitForTimeout(300)
+  expect(late.lines).toEqual([])
+  await late.tab.page.evaluate(() => window.lamplight.setConsent('granted'))
+  await expect.poll(() => late.lines).toHaveLength(1)
+
+  const quiet = await open({ debug: false }, 3)
+  await quiet.tab.track('quiet')
+  await expect.poll(async () => (await server.api.totals()).stored).toBe(3)
+  expect(quiet.lines).toEqual([])
+  expect([lines.length, late.lines.length]).toEqual([1, 1])
+})
+
 test('a warning says why the server refuses events, with its code', async ({ page, server, site }) => {
   const seen = watchConsole(page)
   await page.goto(site.origin)

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
 use crate::keys::bootstrap::new_text;
+use crate::keys::keyring::HeldKey;
 use crate::keys::origin_pattern::OriginPattern;
 use crate::openapi::{Form, Group, Operation, Param, RequestBody};
 use crate::store::{Key, KeyKind, KeyRules};
@@ -35,20 +36,20 @@ pub struct KeysJson {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Key")]
 pub struct KeyJson {
-    id: String,
+    pub(crate) id: String,
     #[schemars(extend("enum" = ["write", "secret", "admin", "viewer"]))]
-    kind: &'static str,
-    source: String,
+    pub(crate) kind: &'static str,
+    pub(crate) source: String,
     /// The key itself. A public key is always shown, and a secret one only when it is created.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    origins: Vec<String>,
-    bytes_per_s: Option<u64>,
-    events_per_s: Option<u64>,
+    pub(crate) key: Option<String>,
+    pub(crate) origins: Vec<String>,
+    pub(crate) bytes_per_s: Option<u64>,
+    pub(crate) events_per_s: Option<u64>,
     /// When it was created.
-    made: i64,
+    pub(crate) made: i64,
     /// Since when it is disabled.
-    disabled: Option<i64>,
+    pub(crate) disabled: Option<i64>,
 }
 
 impl KeyJson {
@@ -74,55 +75,55 @@ impl KeyJson {
 pub struct NewKey {
     /// `write` is for pages, `secret` for backends, `viewer` reads, and `admin` does everything.
     #[schemars(extend("enum" = ["write", "secret", "admin", "viewer"]))]
-    kind: String,
+    pub(crate) kind: String,
     /// Where the key is used: 1 to 64 bytes.
     #[schemars(length(min = 1, max = 64))]
-    source: String,
+    pub(crate) source: String,
     /// The origins of the pages that may use it, such as `https://shop.example.com`. Any, without
     /// an entry.
     #[serde(default)]
     #[schemars(length(max = 64))]
-    origins: Vec<String>,
+    pub(crate) origins: Vec<String>,
     /// How many bytes it may send per second, on average.
     #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
-    bytes_per_s: Option<u64>,
+    pub(crate) bytes_per_s: Option<u64>,
     /// How many events it may send per second, on average.
     #[serde(default, deserialize_with = "whole_number::optional")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
-    events_per_s: Option<u64>,
+    pub(crate) events_per_s: Option<u64>,
 }
 
 impl RequestBody for NewKey {}
 
 /// The body of `PATCH /api/keys/{id}`. A field that is missing stays as it is, and `null` removes a
 /// limit.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(rename = "KeyChange")]
 #[serde(deny_unknown_fields)]
 pub struct KeyChange {
     /// The origins of the pages that may use it.
     #[schemars(length(max = 64))]
-    origins: Option<Vec<String>>,
+    pub(crate) origins: Option<Vec<String>>,
     /// How many bytes it may send per second.
     #[serde(default)]
     #[schemars(with = "Option<u64>")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
-    bytes_per_s: LimitChange,
+    pub(crate) bytes_per_s: LimitChange,
     /// How many events it may send per second.
     #[serde(default)]
     #[schemars(with = "Option<u64>")]
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807_u64))]
-    events_per_s: LimitChange,
+    pub(crate) events_per_s: LimitChange,
     /// Whether it is refused from now on.
-    disabled: Option<bool>,
+    pub(crate) disabled: Option<bool>,
 }
 
 impl RequestBody for KeyChange {}
 
 /// A change of a limit.
 #[derive(Debug, Default)]
-enum LimitChange {
+pub(crate) enum LimitChange {
     #[default]
     Keep,
     Set(Option<u64>),
@@ -170,8 +171,12 @@ pub async fn keys(
     _: Admin<Summary>,
     State(app): State<Arc<App>>,
 ) -> Result<JsonResponse<KeysJson>, Problem> {
-    let keys = app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect();
-    JsonResponse::new(&KeysJson { keys })
+    JsonResponse::new(&KeysJson { keys: read_keys(&app).await? })
+}
+
+/// Reads every key and its rules.
+pub(crate) async fn read_keys(app: &App) -> Result<Vec<KeyJson>, Problem> {
+    Ok(app.storage.keys.list().await?.into_iter().map(KeyJson::new).collect())
 }
 
 /// `POST /api/keys`: creates a key, which is valid at once. The text of a secret one appears only
@@ -181,6 +186,11 @@ pub async fn create_key(
     State(app): State<Arc<App>>,
     JsonBody(new): JsonBody<NewKey>,
 ) -> Result<Created<KeyJson>, Problem> {
+    Ok(Created(JsonResponse::new(&make_key(&app, new).await?)?))
+}
+
+/// Creates a key, and returns it with its text.
+pub(crate) async fn make_key(app: &App, new: NewKey) -> Result<KeyJson, Problem> {
     let kind = KeyKind::from_name(&new.kind).ok_or_else(|| {
         invalid(format!(
             "invalid value {} for `kind`: send write, secret, admin or viewer",
@@ -204,8 +214,7 @@ pub async fn create_key(
     check_rules(&key)?;
     app.storage.keys.add(vec![key.clone()]).await?;
     app.keyring.put(key.clone());
-    let created = JsonResponse::new(&KeyJson { key: Some(text), ..KeyJson::new(key) })?;
-    Ok(Created(created))
+    Ok(KeyJson { key: Some(text), ..KeyJson::new(key) })
 }
 
 /// `PATCH /api/keys/{id}`: changes a key's rules, disables it or enables it. The change applies
@@ -216,8 +225,18 @@ pub async fn change_key(
     PathText(id): PathText,
     JsonBody(change): JsonBody<KeyChange>,
 ) -> Result<JsonResponse<KeyJson>, Problem> {
+    JsonResponse::new(&apply_key_change(&app, &own, &id, change).await?)
+}
+
+/// Changes the key with this id. `own` is the token of who wants it.
+pub(crate) async fn apply_key_change(
+    app: &App,
+    own: &HeldKey,
+    id: &str,
+    change: KeyChange,
+) -> Result<KeyJson, Problem> {
     let found = app.storage.keys.list().await?.into_iter().find(|key| key.id == id);
-    let mut key = found.ok_or_else(|| key_not_found(&id))?;
+    let mut key = found.ok_or_else(|| key_not_found(id))?;
     if let Some(origins) = change.origins {
         key.rules.origins = usual_origins(&origins)?;
     }
@@ -237,10 +256,10 @@ pub async fn change_key(
     }
     check_rules(&key)?;
     if !app.storage.keys.change(key.clone()).await? {
-        return Err(key_not_found(&id));
+        return Err(key_not_found(id));
     }
     app.keyring.put(key.clone());
-    JsonResponse::new(&KeyJson::new(key))
+    Ok(KeyJson::new(key))
 }
 
 fn key_not_found(id: &str) -> Problem {

@@ -70,6 +70,7 @@ pub(crate) use alerts::{AlertRuleJson, AlertsJson, read_alerts};
 pub use backfill::{BACKFILL, backfill};
 pub(crate) use backfill::{PastEvents, run_backfill};
 pub use buckets::{BucketJson, BucketsJson};
+pub(crate) use catalogue::read_cursor as read_catalogue_cursor;
 pub use catalogue::{
     CATALOGUE, CatalogueJson, NameJson, PROPERTIES, PropertiesJson, PropertyJson, TypeJson,
     catalogue, properties, read_names, read_properties,
@@ -83,6 +84,9 @@ pub use events::{EVENTS, events};
 pub use export::{EXPORT, export};
 pub use json::{Created, DoneOrBegun, JsonBody, JsonResponse};
 pub use keys::{CHANGE_KEY, CREATE_KEY, KEYS, change_key, create_key, keys};
+pub(crate) use keys::{
+    KeyChange, KeyJson, LimitChange, NewKey, apply_key_change, make_key, read_keys,
+};
 pub use live::{LIVE, live};
 pub use metrics::{METRICS, metrics};
 pub use params::Params;

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::form::Form;
 use super::frame::Frame;
 use super::page::Page;
+use super::server_url;
 use super::signing_in;
 use crate::api::{check_kind, cross_origin};
 use crate::app::App;
@@ -86,7 +87,11 @@ pub(super) async fn sign_in(
                 .map_err(|error| Problem::internal(&error))?;
             app.storage.sessions.add(session.clone()).await?;
             app.sessions.enter(session);
-            let cookie = session_cookie::set(&head.headers, &secret, is_tls(&app, &head.headers));
+            let cookie = session_cookie::set(
+                &head.headers,
+                &secret,
+                server_url::is_tls(&app, &head.headers),
+            );
             Ok(([(SET_COOKIE, cookie)], Redirect::to(next)).into_response())
         }
         Err(error) => {
@@ -131,13 +136,6 @@ fn token_of(app: &App, form: &Form) -> Result<String, String> {
     };
     check_kind(&held).map_err(|problem| format!("This does not work: {}.", problem.detail))?;
     Ok(held.key.id.clone())
-}
-
-/// Whether the browser reaches the server by HTTPS, itself or through a proxy. A client that says
-/// so wrongly only harms its own cookie.
-fn is_tls(app: &App, headers: &HeaderMap) -> bool {
-    let forwarded = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-    app.has_tls || forwarded.is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
 }
 
 /// Whether an address is one of this server, so that nobody is sent elsewhere after signing in.

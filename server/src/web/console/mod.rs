@@ -20,6 +20,7 @@ mod event;
 mod events;
 mod filter_form;
 mod filter_query;
+mod first_event;
 mod form;
 mod frame;
 mod link;
@@ -31,9 +32,13 @@ mod producers;
 mod query;
 mod queues;
 mod routes;
+mod server_url;
 mod shown;
 mod signing_in;
+mod snippets;
+mod sources;
 mod trends;
+mod welcome;
 mod words;
 
 use std::sync::Arc;
@@ -95,4 +100,10 @@ fn pages() -> ConsoleRoutes {
         .action("/queues/check", queues::check)
         .part("/queues/backfill", queues::count_backfill)
         .action("/queues/backfill", queues::begin_backfill)
+        .part("/first-event", first_event::show)
+        .page("/sources", "/api/keys", sources::list::show)
+        .page("/sources/source", "/api/catalogue", sources::one::show)
+        .page("/sources/name", "/api/catalogue/properties", sources::name::show)
+        .action("/sources/keys", sources::keys::create)
+        .action("/sources/keys/change", sources::keys::change)
 }

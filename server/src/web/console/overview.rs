@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
+use http::HeaderMap;
 
 use super::caller::Viewer;
 use super::chart;
 use super::frame::Frame;
 use super::page::Page;
 use super::shown::{self, Markup};
-use super::words;
+use super::{server_url, welcome, words};
 use crate::api::cost::Summary;
-use crate::api::{ErrorJson, Params, read_errors, read_traffic};
+use crate::api::{ErrorJson, Params, read_errors, read_keys, read_traffic};
 use crate::app::App;
 use crate::figures::{self, Figures, SinkFigures};
 use crate::http::problem::Problem;
@@ -47,11 +48,16 @@ struct Sink {
 pub(super) async fn show(
     viewer: Viewer<Summary>,
     State(app): State<Arc<App>>,
+    headers: HeaderMap,
     params: Params,
 ) -> Result<Page, Problem> {
     params.finish(&[])?;
     let now_ms = app.clock.now_ms();
     let figures = figures::collect(&app).await;
+    if is_new(&figures) {
+        let (url, keys) = (server_url::of(&app, &headers), read_keys(&app).await?);
+        return welcome::show(&app, viewer.frame("/overview"), &url, &keys).await;
+    }
     let to_ms = Resolution::Minute.begin_ms(now_ms).saturating_add(60_000);
     let query = TrafficQuery {
         source: None,
@@ -85,6 +91,13 @@ pub(super) async fn show(
     })
 }
 
+/// Whether no event has ever arrived.
+fn is_new(figures: &Figures) -> bool {
+    let backlog = figures.process.backlog.as_ref();
+    figures.totals.is_some_and(|it| it.received == 0)
+        && backlog.is_none_or(|it| it.payloads == 0 && it.set_aside.payloads == 0)
+}
+
 impl Overview {
     fn chart(&self) -> Markup {
         chart::bars(&self.minutes, "Events stored in each of the last 60 minutes")
@@ -96,12 +109,6 @@ impl Overview {
 
     fn sources(&self) -> &[SourceTotals] {
         self.figures.sources.as_deref().unwrap_or_default()
-    }
-
-    /// Whether no event has ever arrived.
-    fn is_new(&self) -> bool {
-        self.figures.totals.is_some_and(|it| it.received == 0)
-            && self.figures.process.backlog.as_ref().is_none_or(|it| it.payloads == 0)
     }
 
     fn age(&self, since_ms: &Option<i64>) -> String {

@@ -37,6 +37,11 @@ pub(super) fn escape(text: &str) -> String {
 /// Text from a client, on one line: what is invisible or turns the direction of writing is shown as
 /// its code point, and the text is cut after `chars_max`. The browser isolates its direction.
 pub(super) fn foreign(text: &str, chars_max: usize) -> Markup {
+    Markup(format!("<bdi>{}</bdi>", escape(&plain(text, chars_max))))
+}
+
+/// Text from a client as [`foreign`] shows it, where markup cannot be, such as a title.
+pub(super) fn plain(text: &str, chars_max: usize) -> String {
     let mut plain = String::new();
     let mut chars = text.chars();
     for char in chars.by_ref().take(chars_max) {
@@ -45,8 +50,10 @@ pub(super) fn foreign(text: &str, chars_max: usize) -> Markup {
             None => plain.push(char),
         }
     }
-    let cut = if chars.next().is_some() { "…" } else { "" };
-    Markup(format!("<bdi>{}{cut}</bdi>", escape(&plain)))
+    if chars.next().is_some() {
+        plain.push('…');
+    }
+    plain
 }
 
 /// A name from a client, in the usual length.

@@ -9,4 +9,5 @@ mod producers;
 mod queues;
 mod receiver;
 mod signing_in;
+mod sources;
 mod visitor;
