@@ -42,7 +42,6 @@ export const groups = [
       ['docs/configuration.md', 'Configuration'],
       ['docs/metrics.md', 'Metrics'],
       ['docs/trends-and-alerts.md', 'Trends and alerts'],
-      ['docs/console.md', 'The console'],
       ['docs/backup.md', 'Backup'],
       ['docs/tls.md', 'TLS'],
       ['docs/commands.md', 'Commands'],

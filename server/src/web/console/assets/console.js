@@ -193,13 +193,6 @@ document.addEventListener(
   true,
 )
 
-// A page that nobody sees fetches nothing. The next poll after it is seen again does.
-document.addEventListener('htmx:beforeRequest', (event) => {
-  if (document.visibilityState === 'hidden' && event.detail.requestConfig.verb === 'get') {
-    event.preventDefault()
-  }
-})
-
 // A choice takes effect at once. Without this script the form has a button.
 document.addEventListener('change', (event) => {
   if (event.target.matches?.('[data-submits]')) {
