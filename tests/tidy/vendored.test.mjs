@@ -12,7 +12,12 @@ test('every embedded file of others is the one in its list', () => {
   const rows = readFileSync(join(FOLDER, 'README.md'), 'utf8').matchAll(/^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$/gm)
   const listed = [...rows].map(([, name, hash]) => [name, hash]).sort()
   const there = readdirSync(FOLDER).filter((name) => /\.(js|css)$/.test(name))
-  const found = there.map((name) => [name, createHash('sha256').update(readFileSync(join(FOLDER, name))).digest('hex')])
+  const found = there.map((name) => [
+    name,
+    createHash('sha256')
+      .update(readFileSync(join(FOLDER, name)))
+      .digest('hex'),
+  ])
   assert.ok(found.length > 0)
   assert.deepEqual(listed, found.sort())
 })
