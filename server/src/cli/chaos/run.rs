@@ -20,13 +20,16 @@ use crate::terminal::Output;
 
 /// How long tabs make events before anything is broken, in which the server hears from each.
 const CALM: Duration = Duration::from_millis(1_000);
+/// How long to wait for a moment in which storage has all events. The page reads memory and storage
+/// one after the other, so it may show some in memory for moments.
+const STORED_MAX: Duration = Duration::from_secs(5);
 /// How long events may take to arrive in the end: a tab may wait for the lock of a killed one, and
 /// for keys in localStorage that it cannot read yet.
 const SETTLE_MAX: Duration = Duration::from_secs(150);
 /// How long figures must stay the same until they are the result.
 const STEADY: Duration = Duration::from_secs(1);
-/// How long a loss must stay one, because the page may still find the events.
-const STEADY_LOSS: Duration = Duration::from_secs(20);
+/// How long a loss must stay one. The page has looked for these events for 15 s before.
+const STEADY_LOSS: Duration = Duration::from_secs(10);
 
 /// Runs it. Everything that it starts has ended when it returns.
 pub(super) fn run(args: &ChaosArgs, stop: &Stop) -> Result<Report, ChaosError> {
@@ -114,10 +117,13 @@ impl Chaos<'_> {
 
     fn kill_tab(&mut self) -> Result<(), ChaosError> {
         let chosen = self.plan.choose(self.tabs.len());
-        let in_memory = self.dashboard.read(&mut self.browser)?.in_memory;
-        if let Some(count @ 1..) = in_memory {
+        let (dashboard, browser) = (&self.dashboard, &mut self.browser);
+        let is_stored = self
+            .stop
+            .wait_until(STORED_MAX, || Ok(dashboard.read(browser)?.in_memory == Some(0)))?;
+        if !is_stored {
             // `track()` has said that these are not stored yet.
-            self.say(&format!("kills no tab, because {count} events are in memory only"));
+            self.say("kills no tab, because events are in memory only");
             return Ok(());
         }
         let tab = self.tabs.swap_remove(chosen);
