@@ -97,7 +97,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(u16, u32, u64, i64);
+numbers!(i32, u16, u32, u64, i64);
 
 impl Number for usize {
     fn whole(self) -> i128 {
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_time_has_its_exact_value() {
-        let shown = time(1_764_403_200_123).0;
+        let shown = time(1_764_403_200_123_i64).0;
         assert!(shown.contains("datetime=\"2025-11-29T08:00:00.123Z\""), "{shown}");
         assert!(shown.contains(">2025-11-29 08:00:00 UTC<"), "{shown}");
         assert_eq!(time(i64::MAX).0, format!("<span>{} ms since 1970</span>", i64::MAX));
