@@ -5,6 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use lamplight_server::cli::backup::backup;
+use lamplight_server::cli::chaos::chaos;
 use lamplight_server::cli::completions::completions;
 use lamplight_server::cli::export::export;
 use lamplight_server::cli::forget::forget;
@@ -82,7 +83,8 @@ async fn run(command: Command) -> Result<Outcome, Box<dyn Error>> {
     let (out, now_ms) = (&mut Output::stdout(), SystemClock.now_ms());
     match command {
         Command::Serve(config) => serve(&config, Mode::Serve, stop_signal()).await?,
-        Command::Demo(config) => serve(&config, Mode::Demo, stop_signal()).await?,
+        Command::Demo(demo) if demo.chaos.chaos => return Ok(chaos(&demo.chaos, out).await?),
+        Command::Demo(demo) => serve(&demo.config, Mode::Demo, stop_signal()).await?,
         Command::Config(command) => config::show(&command, out)?,
         Command::Completions(args) => completions(&args, out)?,
         Command::Man(args) => man(&args, out)?,

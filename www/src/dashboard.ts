@@ -3,6 +3,7 @@ import type { Look } from './census.ts'
 import { type Channel, type Message, openChannel } from './channel.ts'
 import { Checklist } from './checklist.ts'
 import { Comparison } from './comparison.ts'
+import { signInWith } from './console_link.ts'
 import { Controls } from './controls.ts'
 import { byId, setText } from './element.ts'
 import { type Evaluation, evaluate } from './equation.ts'
@@ -126,10 +127,13 @@ class Dashboard {
   #show(): void {
     const nowMs = performance.now()
     const { census } = this.#ledger
+    signInWith(this.#server.token)
     const alive = this.#roster.alive()
     this.#controls.stopWhenFull(alive.reduce((sum, { status }) => sum + (status?.dropped ?? 0), 0))
     const evaluation = evaluate(this.#ledger.facts())
     this.#equation.show(this.#withError(evaluation), this.#ledger.repeats(), nowMs)
+    // Programs that read the page wait for this before they believe that there are no duplicates.
+    byId('equation').dataset['rows'] = this.#ledger.rowsAreCounted ? 'counted' : 'counting'
     this.#tabsTable.show(this.#roster, census)
     this.#waitingView.show(census)
     this.#lockView.show(census.lock, this.#roster)

@@ -4,9 +4,9 @@ import { type Facts, format } from './equation.ts'
 import { Producers } from './producers.ts'
 import { common, count, last, type Ranges } from './ranges.ts'
 import { type DemoRecord, RecordStore } from './record.ts'
-import { Recorder } from './recorder.ts'
+import { type RecordedTab, Recorder } from './recorder.ts'
 import { RowCheck } from './row_check.ts'
-import type { Server, Totals } from './server.ts'
+import type { ProducerRow, Server, Totals } from './server.ts'
 
 /** Rows are counted once no number has changed for this long. */
 const COUNT_ROWS_AFTER_MS = 3_000
@@ -146,8 +146,16 @@ export class Ledger {
     this.#fingerprint = fingerprint
   }
 
+  /** Whether the rows of all events that have arrived are counted. */
+  get rowsAreCounted(): boolean {
+    return this.#rowCheck.covers(this.#rowsOf(this.recorder.tabs().values()))
+  }
+
   async #countRows(look: Look): Promise<void> {
-    const rows = [...look.tabs.values()].flatMap(({ producer }) => this.#producers.row(producer) ?? [])
-    await this.#rowCheck.run(rows, (producer) => this.#server.rows(producer))
+    await this.#rowCheck.run(this.#rowsOf(look.tabs.values()), (producer) => this.#server.rows(producer))
+  }
+
+  #rowsOf(tabs: Iterable<RecordedTab>): ProducerRow[] {
+    return [...tabs].flatMap(({ producer }) => this.#producers.row(producer) ?? [])
   }
 }

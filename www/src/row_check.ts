@@ -41,6 +41,14 @@ export class RowCheck {
     return this.#sum((difference) => Math.max(0, -difference))
   }
 
+  /** Whether the rows of these producers are counted as of now, and each difference was seen twice. */
+  covers(rows: readonly ProducerRow[]): boolean {
+    return rows.every(({ producer, received }) => {
+      const checked = this.#checked.get(producer)
+      return checked?.received === received && (checked.difference === 0 || checked.times >= TIMES)
+    })
+  }
+
   #isDue({ producer, received }: ProducerRow): boolean {
     const before = this.#checked.get(producer)
     return before?.received !== received || before.difference !== 0

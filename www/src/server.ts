@@ -69,10 +69,15 @@ export async function readConfig(): Promise<Config> {
 }
 
 export class Server {
-  readonly #config: Config
+  #config: Config
 
   constructor(config: Config) {
     this.#config = config
+  }
+
+  /** The viewer token, which is a new one after each start of the server. */
+  get token(): string {
+    return this.#config.token
   }
 
   totals(): Promise<Totals> {
@@ -121,11 +126,19 @@ export class Server {
   }
 
   async #ask(path: string, init: RequestInit): Promise<Response> {
-    const headers = new Headers(init.headers)
-    headers.set('authorization', `Bearer ${this.#config.token}`)
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const answer = await fetch(this.#config.url + path, { ...init, headers, signal, cache: 'no-store' })
+    let answer = await this.#askWith(this.token, path, init)
+    if (answer.status === 401) {
+      this.#config = await readConfig()
+      answer = await this.#askWith(this.token, path, init)
+    }
     if (!answer.ok) throw new Error(`failed to read ${path}: ${answer.status}`)
     return answer
+  }
+
+  #askWith(token: string, path: string, init: RequestInit): Promise<Response> {
+    const headers = new Headers(init.headers)
+    headers.set('authorization', `Bearer ${token}`)
+    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    return fetch(this.#config.url + path, { ...init, headers, signal, cache: 'no-store' })
   }
 }

@@ -1,4 +1,5 @@
 import type { Census } from './census.ts'
+import { consoleButton, eventsPath, producerPath, setPath } from './console_link.ts'
 import { byId, make, setText } from './element.ts'
 import { format } from './equation.ts'
 import { failureText } from './failure.ts'
@@ -17,6 +18,13 @@ const LABELS: Partial<Record<(typeof COLUMNS)[number], string>> = {
   lock: 'Tab lock',
   error: 'Last error',
 }
+/** Columns whose text leads to the console, and what is there. */
+const LINKS: Partial<Record<(typeof COLUMNS)[number], { title: string; path: (producer: string) => string }>> = {
+  name: { title: 'This tab in the console', path: producerPath },
+  made: { title: 'This tab in the console', path: producerPath },
+  stored: { title: 'Its stored events in the console', path: eventsPath },
+  waiting: { title: 'This tab in the console', path: producerPath },
+}
 const NUMBERS = new Set<string>(['made', 'stored', 'waiting', 'adopted'])
 const LIFE: Record<Life, string> = { alive: 'open', silent: 'not answering', closed: 'closed', killed: 'killed' }
 
@@ -28,7 +36,8 @@ const PHASES: Record<string, string> = {
   releasing: 'releases it',
 }
 
-type Cells = Record<(typeof COLUMNS)[number], HTMLTableCellElement>
+/** The element with the text of each column: the cell, or the link in it. */
+type Cells = Record<(typeof COLUMNS)[number], HTMLElement>
 
 export class TabsTable {
   readonly #body = byId('tabs')
@@ -66,6 +75,8 @@ export class TabsTable {
     const hasEnded = tab.life === 'closed' || tab.life === 'killed'
     row.dataset['life'] = tab.life
     row.dataset['waiting'] = String(waiting(places) > 0)
+    for (const [column, { path }] of Object.entries(LINKS))
+      setPath(cells[column as keyof Cells] as HTMLButtonElement, producer ? path(producer) : undefined)
     setText(cells.name, `Tab ${tab.number}`)
     setText(cells.life, lifeText(tab, waiting(places)))
     setText(cells.made, format(made(places)))
@@ -93,14 +104,11 @@ export class TabsTable {
         class: NUMBERS.has(column) ? `n ${column}` : column,
         ...(label && { 'data-label': label }),
       })
-      if (column === 'name') {
-        const head = make('th', { scope: 'row', class: 'name' })
-        cells.name = head as HTMLTableCellElement
-        row.append(head)
-        continue
-      }
-      cells[column] = cell
-      row.append(cell)
+      const place = column === 'name' ? make('th', { scope: 'row', class: 'name' }) : cell
+      const link = LINKS[column] && consoleButton('', LINKS[column].title)
+      if (link) place.append(link)
+      cells[column] = link ?? place
+      row.append(place)
     }
     const button = make('button', { type: 'button', class: 'plain', 'aria-label': `Close tab ${tab.number}` }, 'close')
     button.addEventListener('click', () => this.#closeTab(tab.id))

@@ -1,3 +1,4 @@
+import { consoleButton, eventPath, producerPath } from './console_link.ts'
 import { byId, make, setText } from './element.ts'
 import { format } from './equation.ts'
 import type { Recorder } from './recorder.ts'
@@ -36,6 +37,8 @@ export class Tail {
     const number = event.producer ? this.#recorder.numberOf(event.producer) : undefined
     const from =
       number === undefined ? (event.producer ? `…${event.producer.slice(-6)}` : 'elsewhere') : `Tab ${number}`
+    const { producer } = event
+    const producerLink = producer ? consoleButton(from, 'Its page in the console', producerPath(producer)) : from
     const open = make(
       'button',
       { type: 'button', class: 'plain', 'aria-label': `JSON of ${event.name} ${event.seq ?? ''}` },
@@ -46,8 +49,8 @@ export class Tail {
       'tr',
       isNew ? { class: 'new' } : {},
       make('td', {}, make('time', {}, clockTime(event.received))),
-      make('th', { scope: 'row' }, event.name),
-      make('td', {}, from),
+      make('th', { scope: 'row' }, consoleButton(event.name, 'This event in the console', eventPath(event.id))),
+      make('td', {}, producerLink),
       make('td', { class: 'n' }, event.seq === undefined || event.seq === null ? '' : format(event.seq)),
       make('td', { class: 'properties' }, make('code', {}, JSON.stringify(event.properties ?? {}))),
       make('td', {}, open),

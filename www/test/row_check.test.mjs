@@ -38,3 +38,17 @@ test('only producers that changed are counted again', async () => {
   await check.run([row('P', 11), row('Q', 10)], count)
   assert.deepEqual(counted, ['P', 'Q', 'P'])
 })
+
+test('rows are counted once every producer is, and a difference was seen twice', async () => {
+  const check = new RowCheck()
+  const rows = [row('P', 10), row('Q', 5)]
+  assert.equal(check.covers([]), true)
+  assert.equal(check.covers(rows), false)
+  await check.run([row('P', 10)], async () => 10)
+  assert.deepEqual([check.covers([row('P', 10)]), check.covers(rows)], [true, false])
+  await check.run(rows, async () => 4)
+  assert.equal(check.covers(rows), false, 'a difference must be seen again')
+  await check.run(rows, async () => 4)
+  assert.equal(check.covers(rows), true)
+  assert.equal(check.covers([row('P', 10), row('Q', 6)]), false, 'another event of Q arrived')
+})

@@ -2,10 +2,12 @@
 
 pub mod backup;
 mod bind;
+pub mod chaos;
 pub mod completions;
 pub mod config;
 mod credentials;
 mod data;
+mod demo;
 mod event_filter;
 mod examples;
 pub mod export;
@@ -31,6 +33,7 @@ pub mod top;
 pub mod verify;
 pub mod welcome;
 
+pub use demo::DemoArgs;
 pub use examples::{Example, examples};
 pub use outcome::{CommandError, Outcome};
 pub use reference::reference;
@@ -70,11 +73,6 @@ Examples:
   Listen on all networks, and keep events for 90 days:
     lamplight serve --listen 0.0.0.0:8787 --keep-days 90";
 
-const DEMO_EXAMPLES: &str = "\
-Examples:
-  lamplight demo
-  lamplight demo --listen 127.0.0.1:9000";
-
 const CONFIG_EXAMPLES: &str = "\
 Examples:
   lamplight config print
@@ -113,8 +111,10 @@ pub enum Command {
     /// The demo keeps its events in a directory of its own and listens on this machine only,
     /// because its page gets a token that may read everything in that directory. To receive events
     /// of your site, use `lamplight serve`.
-    #[command(after_help = DEMO_EXAMPLES)]
-    Demo(Config),
+    ///
+    /// `--chaos` does it without a person: it starts a server and a browser of its own, kills tabs
+    /// and the server, cuts the network, and exits with 0 if each event is stored exactly once.
+    Demo(DemoArgs),
     /// Reprocess stored payloads
     ///
     /// Restores events that are missing, updates what enrichment adds, and stores events that were
@@ -209,6 +209,9 @@ impl Command {
         let mut command =
             Cli::from_arg_matches(&matches).unwrap_or_else(|error| exit(error)).command;
         let is_demo = matches!(command, Self::Demo(_));
+        if let (Self::Demo(demo), Some(given)) = (&command, innermost(&matches)) {
+            demo.check(given).unwrap_or_else(|error| exit(error));
+        }
         if let (Some(config), Some(given)) = (command.config_mut(), innermost(&matches)) {
             let resolve = if is_demo { Config::resolve_demo } else { Config::resolve };
             *config = resolve(given, &|name| std::env::var(name).ok())?;
@@ -227,7 +230,9 @@ impl Command {
     /// The configuration of the command, if it uses one.
     pub fn config(&self) -> Option<&Config> {
         match self {
-            Self::Serve(config) | Self::Demo(config) => Some(config),
+            Self::Serve(config) => Some(config),
+            // Chaos starts a server with settings of its own.
+            Self::Demo(demo) => (!demo.chaos.chaos).then_some(&demo.config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&args.config),
             _ => None,
@@ -236,7 +241,8 @@ impl Command {
 
     fn config_mut(&mut self) -> Option<&mut Config> {
         match self {
-            Self::Serve(config) | Self::Demo(config) => Some(config),
+            Self::Serve(config) => Some(config),
+            Self::Demo(demo) => (!demo.chaos.chaos).then_some(&mut demo.config),
             Self::Config(ConfigCommand::Print(config)) => Some(config),
             Self::Replay(args) => Some(&mut args.config),
             _ => None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::error_page;
@@ -81,13 +81,25 @@ pub(super) fn is_of_htmx(headers: &HeaderMap) -> bool {
     headers.contains_key("hx-request")
 }
 
+/// Whether the client takes pages, as browsers do. A program that asks for nothing gets a problem
+/// document, as at every other address.
+fn wants_page(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|item| {
+        let media = item.split(';').next().unwrap_or_default().trim();
+        ["text/html", "text/*", "*/*"].contains(&media)
+    })
+}
+
 /// Shows problems as pages, and adds the headers of pages.
 pub(super) async fn as_page(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
     let signed_in = find(&app, request.headers());
     let asked = request.headers().clone();
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+    if wants_page(&asked)
+        && let Some(problem) = response.extensions_mut().remove::<Problem>()
+    {
         let id = id.as_ref().and_then(|id| id.0.to_str().ok());
         if let Some(cause) = &problem.cause {
             tracing::error!(request_id = id, error = cause, "a page failed");

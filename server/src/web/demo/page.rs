@@ -12,9 +12,10 @@ use crate::http::problem::{Problem, quoted};
 #[allow_missing = true]
 struct Files;
 
-/// The page's content security policy: files from this server, and WebAssembly.
+/// The page's content security policy: files from this server, and WebAssembly. Its forms lead to
+/// the console.
 const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data:; object-src 'none'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+     base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
 /// Whether the page is embedded in this binary.
 pub(crate) fn is_built() -> bool {

@@ -81,6 +81,12 @@ impl Shell<'_> {
         let first = line.split_whitespace().nth(1).unwrap();
         let mut endless = self.of(&format!("exec {line}"));
         match first {
+            // It needs a browser, which the scenario of chaos has. Here its options are checked.
+            "demo" if line.contains("--chaos") => {
+                let ran = run(self.of(&format!("{line} --browser {}/none", self.folder.display())));
+                assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+                assert!(ran.stderr.contains("failed to start the browser"), "{line}: {ran:?}");
+            }
             "serve" | "demo" => {
                 endless.env("LAMPLIGHT_LISTEN", "127.0.0.1:0");
                 // Not the directory of the examples about a stopped server.

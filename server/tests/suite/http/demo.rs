@@ -34,6 +34,24 @@ fn the_page_gets_a_write_key_and_a_viewer_token() {
 }
 
 #[test]
+fn the_token_of_the_page_signs_in_to_the_console_without_being_in_an_address() {
+    let (_dir, server, config) = demo();
+    let policy = server.get("/demo/", &[]);
+    assert!(policy.header("content-security-policy").unwrap().contains("form-action 'self'"));
+    let form = format!("token={}&next=%2Foverview%3Fa%3Db", config["token"].as_str().unwrap());
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("origin", &*server.url)];
+    let signed_in = server.post("/login", &headers, form.as_bytes());
+    assert_eq!(signed_in.status, 303);
+    assert_eq!(signed_in.header("location"), Some("/overview?a=b"));
+    let cookie = signed_in.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let page = server.get("/overview", &[("cookie", &cookie)]);
+    assert_eq!(page.status, 200);
+    // A viewer: a change is refused.
+    let change = [("cookie", &*cookie), ("origin", &*server.url)];
+    assert_eq!(server.post("/api/keys", &change, b"{}").status, 403);
+}
+
+#[test]
 fn a_fault_applies_until_it_is_switched_off() {
     let (_dir, server, config) = demo();
     let token = config["token"].as_str().unwrap();

@@ -133,7 +133,7 @@ fn an_offline_replay_adds_the_properties_that_lamplight_toml_sets() {
     assert_eq!(fixed(&server), json!({ "environment": "test" }));
     server.stop();
     let done = replay_in(dir.path());
-    assert!(done.contains("1 events rewritten"), "{done}");
+    assert!(done.contains("1 event rewritten"), "{done}");
     let server = Server::serve(&dir.path().join("data"));
     assert_eq!(fixed(&server), json!({ "environment": "test" }));
 }

@@ -29,7 +29,7 @@ struct Sources {
     /// What waits for the first event of all, with examples, if there is none.
     first: Option<Markup>,
     snippets: Option<Markup>,
-    sources: BTreeMap<String, Source>,
+    by_name: BTreeMap<String, Source>,
     tokens: Markup,
 }
 
@@ -85,7 +85,7 @@ pub(in super::super) async fn show(
         now_ms: app.clock.now_ms(),
     };
     let tokens = key_table::render(&tokens, shown)?;
-    Page::render(&Sources { frame, is_admin, first, snippets: examples, sources, tokens })
+    Page::render(&Sources { frame, is_admin, first, snippets: examples, by_name: sources, tokens })
 }
 
 impl Source {

@@ -63,9 +63,12 @@ impl NamePage {
     #[allow(clippy::unused_self, reason = "templates call methods")]
     fn types(&self, property: &PropertyJson) -> String {
         let several = property.types.len() > 1;
-        let types = property.types.iter().map(|it| match several {
-            true => format!("{} ({})", it.kind, shown::percent(it.count, property.count)),
-            false => it.kind.to_owned(),
+        let types = property.types.iter().map(|it| {
+            if several {
+                format!("{} ({})", it.kind, shown::percent(it.count, property.count))
+            } else {
+                it.kind.to_owned()
+            }
         });
         types.collect::<Vec<_>>().join(", ")
     }
