@@ -41,7 +41,7 @@ export class RowCheck {
     return this.#sum((difference) => Math.max(0, -difference))
   }
 
-  /** Whether the rows of these producers are counted as of now, and each difference was seen twice. */
+  /** Whether the rows of these producers are counted now, and each difference was seen twice. */
   covers(rows: readonly ProducerRow[]): boolean {
     return rows.every(({ producer, received }) => {
       const checked = this.#checked.get(producer)
