@@ -14,7 +14,7 @@ use super::scratch::Scratch;
 use super::stop::Stop;
 
 /// How long a start may take on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// What the browser is started with, beside its profile.
 const ARGUMENTS: [&str; 19] = [

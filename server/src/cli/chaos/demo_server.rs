@@ -10,7 +10,7 @@ use super::scratch::Scratch;
 use super::stop::Stop;
 
 /// How long a start may take, also after `kill -9` on a busy machine.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// The server.
 pub(super) struct DemoServer {

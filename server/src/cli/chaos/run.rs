@@ -19,7 +19,7 @@ use crate::system::entropy::{Entropy, SystemEntropy};
 use crate::terminal::Output;
 
 /// How long tabs make events before anything is broken, in which the server hears from each.
-const CALM: Duration = Duration::from_millis(1_000);
+const CALM: Duration = Duration::from_secs(1);
 /// How long to wait for a moment in which storage has all events. The page reads memory and storage
 /// one after the other, so it may show some in memory for moments.
 const STORED_MAX: Duration = Duration::from_secs(5);

@@ -62,8 +62,8 @@ mod tests {
         assert!(stop.wait_until(Duration::ZERO, || Ok(true)).unwrap());
         assert!(!stop.wait_until(Duration::ZERO, || Ok(false)).unwrap());
         stop.set();
-        let error = stop.wait_until(Duration::from_secs(3_600), || Ok(false)).unwrap_err();
+        let error = stop.wait_until(Duration::from_hours(1), || Ok(false)).unwrap_err();
         assert!(matches!(error, ChaosError::Interrupted));
-        assert!(stop.sleep(Duration::from_secs(3_600)).is_err());
+        assert!(stop.sleep(Duration::from_hours(1)).is_err());
     }
 }

@@ -19,7 +19,7 @@ fn fill(data: &Path) {
 fn niceness(arguments: &[&str], paths: &[(&str, &Path)]) -> i32 {
     let mut command = lamplight(arguments, paths);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = now() + Duration::from_secs(30);
     // The kernel tells it until someone asks how the process ended.
     let niceness = loop {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
@@ -27,7 +27,7 @@ fn niceness(arguments: &[&str], paths: &[(&str, &Path)]) -> i32 {
         if fields[0] == "Z" {
             break fields[16].parse().unwrap();
         }
-        assert!(Instant::now() < end, "the command does not end");
+        assert!(now() < end, "the command does not end");
         std::thread::sleep(Duration::from_millis(5));
     };
     assert!(child.wait().unwrap().success());
@@ -56,11 +56,11 @@ fn commands_write_one_event_of_one_week_in_the_singular() {
     let (data, to) = (root.path().join("data"), root.path().join("backups"));
     fill(&data);
     let counts = "1 event in 1 week, and 0 payloads that wait to be processed";
-    let back_up =
+    let again =
         || output(lamplight(&["backup", "--keep", "1"], &[("--data", &data), ("--to", &to)]));
-    let (_, _, err) = back_up();
+    let (_, _, err) = again();
     assert!(err.contains(counts) && err.contains("Removed 0 earlier backups"), "{err}");
-    let (_, out, err) = back_up();
+    let (_, out, err) = again();
     assert!(err.contains("Removed 1 earlier backup\n"), "{err}");
     let backup = Path::new(out.trim());
     let paths = [("--from", backup), ("--data", &root.path().join("restored"))];

@@ -39,7 +39,7 @@ fn leave(data: &Path, left: Left) {
     staged.metadata.received_ms = now_ms;
     staged.metadata.events = 1;
     let ms = u128::try_from(now_ms).unwrap();
-    staged.metadata.id = PayloadId(Uuid::from_u128(ms << 80 | 7 << 76 | 2 << 62 | 42));
+    staged.metadata.id = PayloadId(Uuid::from_u128((ms << 80) | (0x7 << 76) | (0x2 << 62) | 0x2a));
     Runtime::new().unwrap().block_on(async {
         let (intake, store) = (data.join("intake.db"), data.join("store.db"));
         let storage = sqlite::open(&intake, &store, WriterLimits::default(), Vec::new()).unwrap();

@@ -122,19 +122,20 @@ impl Client<'_> {
             .take()
             .unwrap_or_else(|| TcpStream::connect(self.server.address()).unwrap());
         stream.write_all(request.as_bytes()).unwrap();
-        let answer = if method == "HEAD" || target.starts_with("/api/live") {
+        let is_streamed = ["/api/live", "/api/export"].iter().any(|it| target.starts_with(it));
+        let answer = if method == "HEAD" || is_streamed {
             answer_head(&mut stream)
         } else {
             answer(&mut stream)
         };
         let closes = answer.0.contains("connection: close") || method == "HEAD";
-        self.stream = (!closes && !target.starts_with("/api/live")).then_some(stream);
+        self.stream = (!closes && !is_streamed).then_some(stream);
         let status = check(&what, method, &answer);
         if !self.server.is_demo() {
             let (head, body) = &answer;
             let content_type = head.split("\r\n").find_map(|it| it.strip_prefix("content-type: "));
-            // Only the head of an endless answer was read.
-            let body = if target.starts_with("/api/live") && status < 400 { "" } else { body };
+            // Only the head of a streamed answer was read.
+            let body = if is_streamed && status < 400 { "" } else { body };
             described::check(Seen { method, target, status, content_type, body });
         }
         status

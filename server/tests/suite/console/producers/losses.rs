@@ -1,5 +1,6 @@
 //! Losses of every kind: the page names exactly those numbers.
 
+use data_encoding::HEXLOWER;
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -165,8 +166,7 @@ fn the_proof_has_every_number_and_a_checksum_of_its_second_line() {
     let name = reply.header("content-disposition").unwrap();
     assert!(name.starts_with("attachment; filename=\"lamplight-proof-2"), "{name}");
     let lines: Vec<&str> = reply.text.lines().collect();
-    let hash = Sha256::digest(format!("{}\n", lines[1]));
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = HEXLOWER.encode(&Sha256::digest(format!("{}\n", lines[1])));
     assert_eq!(lines[0], format!("{{\"sha256\":\"{hash}\",\"content\":"));
     let content: Value = serde_json::from_str(lines[1]).unwrap();
     assert_eq!((lines[2], lines.len()), ("}", 3));

@@ -40,6 +40,9 @@ struct Owed {
     failures: DeliveryFailures,
 }
 
+/// A dead letter, and the bytes that its retry may take.
+type Letter = ((SinkNumber, RowId), u64);
+
 impl Owed {
     fn new(due_ms: i64, queued_ms: i64, bytes: u64) -> Self {
         let failures = DeliveryFailures::default();
@@ -258,11 +261,7 @@ impl DeliveryTables {
     }
 
     /// The dead letters, or discarded ones, that match, and how many there are.
-    fn selected(
-        &self,
-        is_discarded: bool,
-        ask: &RetryAsk,
-    ) -> (Vec<((SinkNumber, RowId), u64)>, RetryCount) {
+    fn selected(&self, is_discarded: bool, ask: &RetryAsk) -> (Vec<Letter>, RetryCount) {
         let is_wanted = |(sink, event): &(SinkNumber, RowId), reason: &String| {
             ask.sink.as_ref().is_none_or(|name| *name == self.sinks[*sink].name)
                 && ask.event.is_none_or(|wanted| wanted == *event)
