@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{backed_up, lamplight, output};
-use crate::harness::Server;
+use crate::harness::{Server, now};
 
 /// A data directory with one event.
 fn fill(data: &Path) {
