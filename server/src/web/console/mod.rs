@@ -3,7 +3,7 @@
 //! Each page is a file with its handler, and a template of the same name beside it. A handler reads
 //! what the API's handler of the same subject reads, so that a page and its JSON twin never differ.
 //! Every page works without JavaScript; the script adds what is live, local times and the keyboard.
-//! Only someone who is [signed in](signing_in) sees them.
+//! Only someone who is signed in sees them.
 #![allow(clippy::missing_errors_doc, reason = "the error of a handler is its answer, a page")]
 // Templates call methods, and pass references whatever the argument is.
 #![allow(clippy::unused_self, clippy::trivially_copy_pass_by_ref, clippy::ref_option)]

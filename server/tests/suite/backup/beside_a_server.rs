@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::{backed_up, lamplight, output};
-use crate::harness::{Server, now};
+use crate::harness::Server;
 
 /// A data directory with one event.
 fn fill(data: &Path) {
@@ -19,7 +19,7 @@ fn fill(data: &Path) {
 fn niceness(arguments: &[&str], paths: &[(&str, &Path)]) -> i32 {
     let mut command = lamplight(arguments, paths);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let end = now() + Duration::from_secs(30);
+    let end = crate::harness::now() + Duration::from_secs(30);
     // The kernel tells it until someone asks how the process ended.
     let niceness = loop {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
@@ -27,7 +27,7 @@ fn niceness(arguments: &[&str], paths: &[(&str, &Path)]) -> i32 {
         if fields[0] == "Z" {
             break fields[16].parse().unwrap();
         }
-        assert!(now() < end, "the command does not end");
+        assert!(crate::harness::now() < end, "the command does not end");
         std::thread::sleep(Duration::from_millis(5));
     };
     assert!(child.wait().unwrap().success());
