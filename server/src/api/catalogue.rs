@@ -55,7 +55,7 @@ pub struct NameJson {
 pub struct PropertiesJson {
     /// The name.
     pub name: NameJson,
-    /// How many events the counts are of: the first 1,000, and one in 64 after that.
+    /// How many events the counts are of: the first 100, and one in 64 after that.
     pub sampled: u64,
     /// How often a property of them had no room.
     pub left_out: u64,
@@ -207,7 +207,7 @@ pub const PROPERTIES: Operation =
     Operation::new(Group::Query, "listProperties", "List the properties of a name of events")
         .about(
             "Which properties events with this name have: their types, a few values of each, and when they were first \
-             and last received. The counts are of a sample: the first 1,000 events of the name, and one in 64 after \
+             and last received. The counts are of a sample: the first 100 events of the name, and one in 64 after \
              that.",
         )
         .query(&[&[

@@ -30,7 +30,7 @@ const SAMPLED_FIRST: u64 = 100;
 /// After that, one in this many is.
 const SAMPLED_EVERY: u64 = 64;
 
-/// Whether the properties of an event are looked at: the first 1,000 events of a name are, and one
+/// Whether the properties of an event are looked at: the first 100 events of a name are, and one
 /// in 64 after that. `sampled` were so far, of the `passed` ones that this process has stored.
 pub fn is_sampled(sampled: u64, passed: u64) -> bool {
     sampled < SAMPLED_FIRST || passed.is_multiple_of(SAMPLED_EVERY)
