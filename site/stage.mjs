@@ -1,7 +1,7 @@
 // Copies the pages of the repository to where VitePress reads them, with links of the site.
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, posix } from 'node:path'
+import { basename, dirname, join, posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brokenLinks, changeLinks, targetOf } from './links.mjs'
 import { addressOf, groups, REFERENCE } from './navigation.mjs'
@@ -40,6 +40,7 @@ export function stage(folder) {
   }
   mkdirSync(join(folder, 'public'))
   copyFileSync(join(root, 'www/src/lamp.svg'), join(folder, 'public/lamp.svg'))
+  for (const image of tracked('docs/images/*')) copyFileSync(join(root, image), join(folder, 'public', basename(image)))
 }
 
 /** A link of `page` as the site needs it: to another page, or to the file in the repository. */
@@ -47,6 +48,7 @@ export function siteLink(page, link, all) {
   const target = targetOf(page, link)
   if (target === undefined || link.startsWith('#')) return link
   const { path, anchor } = target
+  if (path.startsWith('docs/images/')) return `/${basename(path)}`
   const end = anchor ? `#${anchor}` : ''
   const file = [path, posix.join(path, 'README.md')].find((one) => all.includes(one))
   if (file) return `/${addressOf(file)}.md${end}`
