@@ -139,12 +139,11 @@ fn spawn(command: &mut Command) -> std::io::Result<Child> {
     const DETACHED_PROCESS: u32 = 0x8;
     static WORKERS: OnceLock<KillOnClose> = OnceLock::new();
 
-    let workers = match WORKERS.get() {
-        Some(workers) => workers,
-        None => {
-            let new = KillOnClose::new()?;
-            WORKERS.get_or_init(|| new)
-        }
+    let workers = if let Some(workers) = WORKERS.get() {
+        workers
+    } else {
+        let new = KillOnClose::new()?;
+        WORKERS.get_or_init(|| new)
     };
     let mut child = command.creation_flags(DETACHED_PROCESS).spawn()?;
     // Before it gets its statement, after which it sets limits of its own.

@@ -18,7 +18,7 @@ pub enum CopyError {
         /// The database.
         from: PathBuf,
         /// The copy.
-        to: PathBuf,
+        to: Box<Path>,
         /// SQLite's error.
         #[source]
         source: rusqlite::Error,
@@ -111,7 +111,7 @@ impl HeldFile {
         step: &mut dyn FnMut(CopyStep),
     ) -> Result<(), CopyError> {
         let failed =
-            |source| CopyError::Sqlite { from: self.path().to_owned(), to: to.to_owned(), source };
+            |source| CopyError::Sqlite { from: self.path().to_owned(), to: to.into(), source };
         let write = |source| CopyError::Write { path: to.to_owned(), source };
         let file = private_file::create_new(to).map_err(write)?;
         let mut copy = Connection::open(to).map_err(failed)?;
@@ -168,7 +168,7 @@ impl HeldFile {
 
     fn failed(&self, source: rusqlite::Error) -> CopyError {
         let path = self.path().to_owned();
-        CopyError::Sqlite { from: path.clone(), to: path, source }
+        CopyError::Sqlite { from: path.clone(), to: path.into(), source }
     }
 }
 
