@@ -15,6 +15,7 @@ const INTERNAL = [
   'event_parts',
   'core',
   'debug',
+  'debug/console_links',
   'debug/included',
   'debug/nearest',
   'debug/refusals',
