@@ -204,6 +204,10 @@ function prepare(within) {
   for (const button of within.querySelectorAll('[data-theme-switch], [data-keys-help], [data-copy]')) {
     button.hidden = false
   }
+  // The keyboard reaches what can be scrolled, also where the browser does not see to that.
+  for (const area of within.querySelectorAll('.scroll')) {
+    if (area.scrollWidth > area.clientWidth && !area.querySelector('a, button, input')) area.tabIndex = 0
+  }
   showTimes(within)
 }
 
