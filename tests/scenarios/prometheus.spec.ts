@@ -65,7 +65,7 @@ test('a real Prometheus understands the metrics, the dashboard and the alerts', 
     const unhealthy = async (): Promise<unknown[]> =>
       ((await prometheus?.rules()) ?? []).filter(({ health }) => health !== 'ok')
     await expect.poll(unhealthy).toEqual([])
-    expect((await prometheus.rules()).length).toBe(14)
+    expect((await prometheus.rules()).length).toBe(16)
   } finally {
     await prometheus?.close()
     await remove(sandbox)
