@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{CheckResult, Sink};
 
 /// How long a check may take.
-const CHECK: Duration = Duration::from_secs(10);
+const CHECK: Duration = Duration::from_secs(8);
 
 /// The sinks of the configuration, by name.
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl BookedSink {
     pub async fn check(&self, now_ms: i64) -> Option<SinkCheck> {
         let _checking = self.checking.try_lock().ok()?;
         let result = timeout(CHECK, self.sink.check(now_ms)).await.unwrap_or_else(|_| {
-            let why = "no answer came within 10 s: check the address, or retry later";
+            let why = "no answer came within 8 s: check the address, or retry later";
             CheckResult::Fails(why.to_owned())
         });
         let check = SinkCheck { at_ms: now_ms, result };
