@@ -5,7 +5,7 @@ import { launchOptions } from './harness/engines/chromium.ts'
 /** Scenarios that run in every browser. All others run in Chromium. */
 const EVERY_ENGINE = 'every_engine/**'
 
-/** Scenarios that leave the test's site. The harness of WebKitGTK reaches pages of that site only. */
+/** Scenarios that leave the test site. The harness of WebKitGTK reaches pages of that site only. */
 const ELSEWHERE = ['**/every_engine/console.spec.ts', '**/every_engine/first_minute.spec.ts']
 
 /** One worker, because scenarios count renderer processes and measure processor time. */
