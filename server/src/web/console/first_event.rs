@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use super::caller::Viewer;
+use super::link;
 use super::page::Page;
 use super::shown::{self, Markup};
-use super::words;
 use crate::api::cost::List;
 use crate::api::{ErrorJson, Params, read_errors, read_names};
 use crate::app::App;
@@ -101,13 +101,13 @@ impl FirstEvent {
         let shown = self.shown();
         let mut pairs = vec![("shown", shown.as_str())];
         pairs.extend(self.source.as_deref().map(|source| ("source", source)));
-        words::link("/first-event", &pairs)
+        link::with("/first-event", &pairs)
     }
 
     /// A page with the events of the source.
     fn link(&self, path: &str) -> String {
         match &self.source {
-            Some(source) => words::link(path, &[("source", source)]),
+            Some(source) => link::with(path, &[("source", source)]),
             None => path.to_owned(),
         }
     }
@@ -115,7 +115,7 @@ impl FirstEvent {
     fn mine(&self) -> String {
         let source = self.source.as_deref().map(|source| ("source", source));
         let pairs: Vec<_> = source.into_iter().chain([("mine", "true")]).collect();
-        words::link("/live", &pairs)
+        link::with("/live", &pairs)
     }
 }
 

@@ -15,6 +15,11 @@ pub(super) fn to<'a>(
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
+/// The same for templates, which pass references.
+pub(super) fn with(path: &str, params: &[(&str, &str)]) -> String {
+    to(path, params.iter().map(|(name, value)| (*name, Some(*value))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use super::chart;
 use super::frame::Frame;
 use super::page::Page;
 use super::shown::{self, Markup};
-use super::{server_url, welcome, words};
+use super::{link, server_url, welcome, words};
 use crate::api::cost::Summary;
 use crate::api::{ErrorJson, Params, read_errors, read_keys, read_traffic};
 use crate::app::App;

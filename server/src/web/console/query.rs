@@ -13,7 +13,7 @@ use super::caller::{Operator, Viewer};
 use super::form::Form;
 use super::frame::Frame;
 use super::page::Page;
-use super::{shown, words};
+use super::{link, shown};
 use crate::api::cost::{Statement, Summary};
 use crate::api::{Params, run_statement};
 use crate::app::App;

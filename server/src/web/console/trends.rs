@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use super::caller::Viewer;
 use super::chart;
 use super::frame::Frame;
+use super::link;
 use super::page::Page;
 use super::shown::{self, Markup};
-use super::words;
 use crate::api::Params;
 use crate::api::cost::Summary;
 use crate::app::App;
@@ -140,7 +140,7 @@ impl Trends {
     }
 
     fn link(&self, figure: &Figure) -> String {
-        words::link("/trends", &[("resolution", self.by.name()), ("figure", figure.name())])
+        link::with("/trends", &[("resolution", self.by.name()), ("figure", figure.name())])
     }
 
     /// The figure in each period: the sum of what is counted, and the highest of what is measured.

@@ -1,4 +1,4 @@
-//! Names of states and stages as pages show them, and links.
+//! Names of states and stages as pages show them.
 
 /// The colour of a sink's state, as a class of the style sheet.
 pub(super) fn sink_tone(state: &str) -> &'static str {
@@ -19,11 +19,4 @@ pub(super) fn stage(name: &str) -> &'static str {
         "delivery" => "delivery",
         _ => "elsewhere",
     }
-}
-
-/// A path with these query parameters.
-pub(super) fn link(path: &str, pairs: &[(&str, &str)]) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.extend_pairs(pairs);
-    format!("{path}?{}", query.finish())
 }

@@ -12,7 +12,7 @@ use super::super::form::{Form, invalid};
 use super::super::frame::Frame;
 use super::super::page::Page;
 use super::super::shown::{self, Markup};
-use super::super::{server_url, snippets, words};
+use super::super::{link, server_url, snippets};
 use crate::api::cost::Change;
 use crate::api::{KeyChange, KeyJson, LimitChange, NewKey, apply_key_change, make_key};
 use crate::app::App;
@@ -77,8 +77,8 @@ pub(in super::super) async fn change(
     let key = apply_key_change(&app, &operator.0.held, id, change).await?;
     let changed = ("changed", key.id.as_str());
     Ok(Redirect::to(&match key.kind {
-        "write" | "secret" => words::link("/sources/source", &[("source", &key.source), changed]),
-        _ => words::link("/sources", &[changed]),
+        "write" | "secret" => link::with("/sources/source", &[("source", &key.source), changed]),
+        _ => link::with("/sources", &[changed]),
     }))
 }
 

@@ -12,7 +12,7 @@ use super::super::first_event::FirstEvent;
 use super::super::frame::Frame;
 use super::super::page::Page;
 use super::super::shown::{self, Markup};
-use super::super::{chart, server_url, snippets, words};
+use super::super::{chart, link, server_url, snippets};
 use super::courses;
 use super::key_table::{self, Shown};
 use crate::api::cost::Summary;

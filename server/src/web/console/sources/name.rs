@@ -9,7 +9,7 @@ use super::super::caller::Viewer;
 use super::super::frame::Frame;
 use super::super::page::Page;
 use super::super::shown::{self, Markup};
-use super::super::{chart, words};
+use super::super::{chart, link};
 use super::courses;
 use crate::api::cost::List;
 use crate::api::{PROPERTIES, Params, PropertiesJson, PropertyJson, read_properties};
@@ -46,12 +46,12 @@ pub(in super::super) async fn show(
 
 impl NamePage {
     fn back(&self) -> String {
-        words::link("/sources/source", &[("source", &self.found.name.source)])
+        link::with("/sources/source", &[("source", &self.found.name.source)])
     }
 
     fn link(&self, path: &str) -> String {
         let name = &self.found.name;
-        words::link(path, &[("source", &name.source), ("name", &name.name)])
+        link::with(path, &[("source", &name.source), ("name", &name.name)])
     }
 
     fn hours(&self) -> Markup {

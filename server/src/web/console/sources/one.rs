@@ -11,7 +11,7 @@ use super::super::first_event::FirstEvent;
 use super::super::frame::Frame;
 use super::super::page::Page;
 use super::super::shown::{self, Markup};
-use super::super::{chart, server_url, snippets, words};
+use super::super::{chart, link, server_url, snippets};
 use super::courses;
 use super::key_table::{self, Shown};
 use crate::api::cost::List;
@@ -84,7 +84,7 @@ pub(in super::super) async fn show(
     let is_admin = frame.as_ref().is_some_and(|it| it.is_admin);
     if let Some(frame) = frame.as_mut().filter(|_| changed.is_some()) {
         let pairs = [("source", source.as_str()), ("format", "json")];
-        frame.json = Some(words::link("/sources/source", &pairs));
+        frame.json = Some(link::with("/sources/source", &pairs));
     }
     let shown = Shown {
         changed: changed.as_deref(),
@@ -113,15 +113,15 @@ pub(in super::super) async fn show(
 
 impl OneSource {
     fn link(&self, path: &str) -> String {
-        words::link(path, &[("source", &self.source)])
+        link::with(path, &[("source", &self.source)])
     }
 
     fn mine(&self) -> String {
-        words::link("/live", &[("source", &self.source), ("mine", "true")])
+        link::with("/live", &[("source", &self.source), ("mine", "true")])
     }
 
     fn of_name(&self, path: &str, name: &NameJson) -> String {
-        words::link(path, &[("source", &self.source), ("name", &name.name)])
+        link::with(path, &[("source", &self.source), ("name", &name.name)])
     }
 
     /// The next page of names.
@@ -133,7 +133,7 @@ impl OneSource {
         );
         pairs.extend(self.name.as_deref().map(|name| ("name", name)));
         pairs.push(("cursor", next));
-        words::link("/sources/source", &pairs)
+        link::with("/sources/source", &pairs)
     }
 
     fn chart(&self) -> Markup {
