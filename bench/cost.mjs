@@ -14,7 +14,7 @@ const [base, now = 'target/release/lamplight'] = process.argv.slice(2)
 if (!base) throw new Error('missing the path of the binary to compare with: node bench/cost.mjs <base> [now]')
 
 /** How often the binaries take turns. */
-const TURNS = 5
+const TURNS = 8
 /** Requests that wait for an answer at a time, each on a connection of its own. */
 const PARALLEL = 16
 /** Events in a request to intake. */
@@ -27,27 +27,44 @@ const UNTIL_PROCESSED_MS = 300_000
 /** How often to look whether all is processed. Each look costs the server something too. */
 const LOOK_EVERY_MS = 1_000
 
+/** Events in a request of many sizes: 10 to 50, each as often as any other. */
+const SIZES = Array.from({ length: 41 }, (_, number) => 10 + ((number * 17) % 41))
+const SIZES_SUM = SIZES.reduce((sum, size) => sum + size)
+/** Names of the events of such requests. */
+const NAMES = 30
+
 /**
- * A request that costs what every request costs, and one of intake. `few` and `many` are the
- * requests of two runs: their difference in instructions is divided by this one.
+ * A request that costs what every request costs, one of intake, and one with events as a whole
+ * site sends them. `before` is how many events the requests before this one have. `few` and `many`
+ * are the requests of two runs: their difference in instructions is divided by this one.
  */
 const KINDS = {
   health: {
-    eventsEach: 0,
+    before: () => 0,
     few: 200,
     many: 5_200,
     bytes: () => Buffer.from(head('GET', '/healthz', '')),
   },
   intake: {
-    eventsEach: BATCH,
+    before: (number) => number * BATCH,
     few: 200,
     many: 1_700,
-    bytes: (number) => {
-      const content = body(number * BATCH, BATCH)
-      const headers = `content-type: text/plain\r\ncontent-length: ${content.length}\r\norigin: https://shop.example.com\r\n`
-      return Buffer.concat([Buffer.from(head('POST', `/v1/events?key=${KEY}`, headers)), content])
-    },
+    bytes: (number) => post(body(number * BATCH, BATCH)),
   },
+  site: {
+    before: (number) => {
+      const sizes = SIZES.slice(0, number % SIZES.length)
+      return Math.floor(number / SIZES.length) * SIZES_SUM + sizes.reduce((sum, size) => sum + size, 0)
+    },
+    few: 200,
+    many: 1_700,
+    bytes: (number) => post(body(KINDS.site.before(number), SIZES[number % SIZES.length], NAMES)),
+  },
+}
+
+function post(content) {
+  const headers = `content-type: text/plain\r\ncontent-length: ${content.length}\r\norigin: https://shop.example.com\r\n`
+  return Buffer.concat([Buffer.from(head('POST', `/v1/events?key=${KEY}`, headers)), content])
 }
 
 const head = (method, target, headers) =>
@@ -99,7 +116,7 @@ async function after(binary, under, kind, parts, read) {
     for (const count of parts) {
       await send(server.url, requestsOf(kind, sent, count))
       sent += count
-      const isProcessed = ({ stored }) => stored === sent * KINDS[kind].eventsEach
+      const isProcessed = ({ stored }) => stored === KINDS[kind].before(sent)
       await server.until(isProcessed, UNTIL_PROCESSED_MS, LOOK_EVERY_MS)
       figures.push(read(server))
     }
@@ -151,7 +168,7 @@ for (const kind of Object.keys(KINDS)) {
   }
   const figures = (name, threads) => results[name].map((result) => result[threads])
   compare('µs until answered', figures('base', 'front'), figures('now', 'front'))
-  if (KINDS[kind].eventsEach > 0) compare('µs in the background', figures('base', 'back'), figures('now', 'back'))
+  if (KINDS[kind].before(1) > 0) compare('µs in the background', figures('base', 'back'), figures('now', 'back'))
   if (hasValgrind) compare('instructions', [await counted(base, kind)], [await counted(now, kind)])
 }
 console.table(rows)

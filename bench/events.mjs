@@ -6,6 +6,10 @@ import { gzipSync } from 'node:zlib'
 const PAGE_EVENTS = 100
 /** Bodies from this size on are compressed, as the SDK does it. */
 const GZIP_BYTES_MIN = 8 * 1_024
+/** The names of events. The first four are those of a small page. */
+const NAMES = ['page', 'product_viewed', 'added_to_cart', 'signed_up']
+for (const thing of ['cart', 'order', 'search', 'coupon', 'video', 'review', 'wishlist', 'payment', 'account'])
+  for (const verb of ['opened', 'changed', 'closed']) NAMES.push(`${thing}_${verb}`)
 const PATHS = ['/', '/pricing', '/docs/start', '/blog/why-events-get-lost', '/checkout/payment']
 
 /** The browser of the pages. */
@@ -20,12 +24,12 @@ function token(kind, number, length) {
 /** A page's name: 26 digits of base 32, as browsers draw them. */
 const producer = (number) => `0${token('producer', number, 25).toUpperCase()}`
 
-/** An event as a page of a shop sends it: about 650 bytes, half of them context. */
-function event(number) {
+/** An event of a shop with one of the first `names` names: about 650 bytes, half of it context. */
+function event(number, names) {
   const page = Math.floor(number / PAGE_EVENTS)
   const path = PATHS[number % PATHS.length]
   return {
-    name: ['page', 'product_viewed', 'added_to_cart', 'signed_up'][number % 4],
+    name: NAMES[(number * 7) % names],
     ts: Date.now() - (number % 1_000),
     producer: producer(page),
     seq: (number % PAGE_EVENTS) + 1,
@@ -36,6 +40,7 @@ function event(number) {
       price: 1 + (number % 7_919) / 100,
       currency: 'EUR',
       list: 'recommended',
+      position: number % 40,
     },
     context: {
       page: {
@@ -52,9 +57,9 @@ function event(number) {
   }
 }
 
-/** The body of a request with `count` events from number `first` on. */
-export function body(first, count) {
-  const events = Array.from({ length: count }, (_, index) => event(first + index))
+/** The body of a request with `count` events from number `first` on, which have `names` names. */
+export function body(first, count, names = 4) {
+  const events = Array.from({ length: count }, (_, index) => event(first + index, names))
   const last = events.at(-1)
   const producers = { [last.producer]: { next: last.seq + 1 } }
   const text = Buffer.from(JSON.stringify({ v: 1, sent_at: Date.now(), producers, events }))

@@ -3,7 +3,13 @@
 import Fastify from 'fastify'
 import pg from 'pg'
 
-const pool = new pg.Pool({ host: process.env.PGHOST, user: 'postgres', database: 'postgres', max: 32 })
+const pool = new pg.Pool({
+  host: process.env.PGHOST,
+  port: Number(process.env.PGPORT),
+  user: 'postgres',
+  database: 'postgres',
+  max: 32,
+})
 await pool.query(
   'CREATE TABLE IF NOT EXISTS payloads (id BIGSERIAL PRIMARY KEY, received TIMESTAMPTZ NOT NULL DEFAULT now(), body JSONB NOT NULL)',
 )

@@ -13,6 +13,7 @@ use crate::http::shutdown::Shutdown;
 use crate::intake::{ClientInfoPolicy, IntakeState};
 use crate::keys::keyring::Keyring;
 use crate::keys::sessions::SessionBook;
+use crate::keys::shared_sessions::SharedSessions;
 use crate::metrics::answers::Answers;
 use crate::metrics::process::ProcessMetrics;
 use crate::metrics::sink::SinkMetrics;
@@ -21,6 +22,7 @@ use crate::retention::ClockGuard;
 use crate::sinks::SinkBook;
 use crate::store::{KeptPayload, PlannedEvent, Storage};
 use crate::system::clock::Clock;
+use crate::system::data_dir::PastRestore;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
 use crate::watcher::WatchRules;
@@ -39,6 +41,8 @@ pub struct App {
     pub keyring: Arc<Keyring>,
     /// Who is signed in to the console.
     pub sessions: Arc<SessionBook>,
+    /// Who is signed in at any server on the same database.
+    pub shared_sessions: Arc<SharedSessions>,
     /// The state of the intake stage.
     pub intake: Arc<IntakeState>,
     /// Receives the bodies of the API.
@@ -71,6 +75,8 @@ pub struct App {
     pub disk: Arc<DiskSpace>,
     /// What retention knows about the time.
     pub clock_guard: Arc<ClockGuard>,
+    /// The restores from backups that the data directory has behind it.
+    pub restores: Arc<[PastRestore]>,
     /// What is watched for.
     pub watch: Arc<WatchRules>,
     /// Whether the server is shutting down.
@@ -98,6 +104,7 @@ impl App {
     ) -> Self {
         let (keyring, shutdown) = (Arc::new(keyring), Arc::<Shutdown>::default());
         let started_ms = clock.now_ms();
+        let sessions = Arc::<SessionBook>::default();
         let refusals = Refusals::new(Arc::clone(&keyring), Arc::clone(&clock));
         let addresses = Arc::new(ClientAddresses::new(client_info.trusted_proxies.clone()));
         let bodies = Receiver::new(
@@ -119,7 +126,8 @@ impl App {
         Self {
             storage,
             keyring,
-            sessions: Arc::default(),
+            shared_sessions: Arc::new(SharedSessions::new(Arc::clone(&sessions), None)),
+            sessions,
             intake: Arc::new(intake),
             bodies: Arc::new(bodies),
             addresses,
@@ -136,6 +144,7 @@ impl App {
             refusals: Arc::new(refusals),
             disk,
             clock_guard: Arc::default(),
+            restores: Arc::default(),
             watch: Arc::default(),
             shutdown,
             has_tls: false,

@@ -13,11 +13,13 @@ use lamplight_server::cli::gaps::gaps;
 use lamplight_server::cli::healthcheck::healthcheck;
 use lamplight_server::cli::keys::keys;
 use lamplight_server::cli::man::man;
+use lamplight_server::cli::migrate::migrate;
 use lamplight_server::cli::query::query;
 use lamplight_server::cli::replay::replay;
 use lamplight_server::cli::restore::restore;
 use lamplight_server::cli::retry::retry;
 use lamplight_server::cli::serve::{Mode, serve, stop_signal};
+use lamplight_server::cli::shards::shards;
 use lamplight_server::cli::sinks::sinks;
 use lamplight_server::cli::tail::tail;
 use lamplight_server::cli::token::token;
@@ -102,7 +104,9 @@ async fn run(command: Command) -> Result<Outcome, Box<dyn Error>> {
         Command::Healthcheck(args) => return Ok(healthcheck(&args).await?),
         Command::Backup(args) => backup(&args, now_ms, out)?,
         Command::Restore(args) => restore(&args, now_ms, out)?,
-        Command::Verify(args) => return Ok(verify(&args, out)?),
+        Command::Migrate(args) => migrate(&args, now_ms, out).await?,
+        Command::Shards(command) => return Ok(shards(&command, now_ms, out).await?),
+        Command::Verify(args) => return Ok(verify(&args, out).await?),
         // Done before there are threads.
         Command::SqlWorker => {}
     }

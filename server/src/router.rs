@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::api::{self, ApiRoutes};
+use crate::api::{self, ApiRoutes, partial};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::http::refusals;
@@ -24,7 +24,7 @@ use crate::web::{console, reference, script};
 pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
     let router = Router::new()
         .merge(intake_router(&app.intake, demo))
-        .merge(api_routes().into_router().layer(from_fn_with_state(Arc::clone(app), api::hold)))
+        .merge(api_router(app))
         .merge(public_routes().into_router())
         .merge(console::routes(app, if demo.is_some() { "/demo/" } else { "/overview" }))
         .with_state(Arc::clone(app));
@@ -42,6 +42,12 @@ pub fn router(app: &Arc<App>, demo: Option<&Arc<Demo>>) -> Router {
             )
         })
         .layer(from_fn_with_state(Arc::clone(app), surround))
+}
+
+/// The API, whose answers say what they lack.
+fn api_router(app: &Arc<App>) -> Router<Arc<App>> {
+    let routes = api_routes().into_router().layer(from_fn(partial::mark));
+    routes.layer(from_fn_with_state(Arc::clone(app), api::hold))
 }
 
 /// What every request passes on its way to its route, from the last line to the first, and every

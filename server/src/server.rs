@@ -11,19 +11,24 @@ use tokio::sync::{Notify, watch};
 use crate::alerts::courier::{Courier, Webhook};
 use crate::app::App;
 use crate::config::Config;
+use crate::databases::Databases;
 use crate::deliver;
 use crate::error_recorder::ErrorRecorder;
+use crate::home::Home;
+use crate::keys::following::Following;
 use crate::keys::keyring::Keyring;
 use crate::keys::sessions::SessionBook;
+use crate::keys::shared_sessions::SharedSessions;
 use crate::process::enrich::{Enrichers, GeoError};
 use crate::process::{self, REPLAY_PAYLOADS_MAX, Replayer, Worker};
 use crate::retention::{ClockGuard, Retention};
 use crate::sinks::{self, SinkBook, SinkError};
-use crate::store::sqlite::{self, OpenError, Opening, WriterLimits};
-use crate::store::{Key, Session, Storage, StoreError, WorkerSlot};
+use crate::store::postgres;
+use crate::store::shards;
+use crate::store::sqlite::OpenError;
+use crate::store::stream;
+use crate::store::{Key, Opening, Session, Storage, StoreError, WorkerSlot};
 use crate::system::clock::{Clock, SystemClock};
-use crate::system::data_dir::DataDir;
-use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::{Entropy, EntropyError, SystemEntropy};
 use crate::system::supervisor::Supervisor;
 use crate::watcher::{WatchRules, Watcher};
@@ -31,9 +36,21 @@ use crate::watcher::{WatchRules, Watcher};
 /// A server cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A database cannot be opened.
+    /// A database of SQLite cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The PostgreSQL database cannot be used.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
+    /// The settings of the intake stream are wrong.
+    #[error("{0}")]
+    IntakeUrl(String),
+    /// The intake stream cannot be used.
+    #[error(transparent)]
+    Intake(#[from] stream::OpenError),
+    /// Several PostgreSQL databases cannot be used together.
+    #[error(transparent)]
+    Shards(#[from] shards::OpenError),
     /// The file of locations cannot be used.
     #[error(transparent)]
     Geo(#[from] GeoError),
@@ -48,10 +65,11 @@ pub enum BuildError {
     Entropy(#[from] EntropyError),
 }
 
-/// The parts of a server over one data directory, which it holds until it is dropped.
+/// The parts of a server over one data directory, which it holds until it is dropped, or over one
+/// database.
 pub struct Server {
     config: Config,
-    dir: DataDir,
+    home: Home,
     only_reads: bool,
     /// Everything that is stored.
     pub storage: Storage,
@@ -66,22 +84,39 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the databases in `dir`. From here on, whatever is stored is owed to the sinks of
+    /// Opens the databases in `home`. From here on, whatever is stored is owed to the sinks of
     /// `config`. Nothing runs yet.
     ///
     /// # Errors
     /// [`BuildError`], when a database or the file of locations cannot be opened.
-    pub fn open(config: &Config, dir: DataDir, supervisor: Supervisor) -> Result<Self, BuildError> {
-        Self::open_as(config, dir, Opening::Serve(config.routes()), supervisor)
+    pub async fn open(
+        config: &Config,
+        home: Home,
+        supervisor: Supervisor,
+    ) -> Result<Self, BuildError> {
+        let opening = Opening::Serve(config.routes());
+        let intake_url = config.intake.url().map_err(BuildError::IntakeUrl)?;
+        Self::open_behind(intake_url.as_ref(), config, home, opening, supervisor).await
     }
 
-    /// Opens the databases in `dir` for a purpose.
+    /// Opens the databases in `home` for a purpose.
     ///
     /// # Errors
     /// [`BuildError`], as of [`Self::open`]. To read, also when they are of an earlier version.
-    pub fn open_as(
+    pub async fn open_as(
         config: &Config,
-        dir: DataDir,
+        home: Home,
+        opening: Opening,
+        supervisor: Supervisor,
+    ) -> Result<Self, BuildError> {
+        Self::open_behind(None, config, home, opening, supervisor).await
+    }
+
+    /// Opens the databases in `home` for a purpose, behind an intake stream.
+    async fn open_behind(
+        stream: Option<&stream::IntakeUrl>,
+        config: &Config,
+        home: Home,
         opening: Opening,
         supervisor: Supervisor,
     ) -> Result<Self, BuildError> {
@@ -90,15 +125,16 @@ impl Server {
             // They process nothing.
             Opening::Change | Opening::Read => Enrichers::default(),
         });
-        let (limits, only_reads) = (WriterLimits::default(), matches!(opening, Opening::Read));
-        let (intake, store) = (dir.intake_db(), dir.store_db());
-        let storage = sqlite::open_as(&intake, &store, limits, opening, &supervisor)?;
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
-        let clock_guard = Arc::new(ClockGuard::in_file(dir.clock_file()));
+        let only_reads = matches!(opening, Opening::Read);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let databases = Databases { stream, opening, entropy: &entropy, supervisor: &supervisor };
+        let storage = Box::pin(databases.open(&home)).await?;
+        let clock_guard = Arc::new(home.clock_guard());
         let config = config.clone();
         Ok(Self {
             config,
-            dir,
+            home,
             only_reads,
             storage,
             enrichers,
@@ -109,9 +145,9 @@ impl Server {
         })
     }
 
-    /// The data directory.
-    pub fn dir(&self) -> &DataDir {
-        &self.dir
+    /// Where the data is.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// Processes payloads again.
@@ -160,7 +196,7 @@ impl Server {
             self.config.client_info(),
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
-            Arc::new(DiskSpace::new(self.dir.path().to_owned(), floor_bytes)),
+            Arc::new(self.home.disk(floor_bytes)),
         );
         let watch = WatchRules {
             alerts: self.config.alert_rules.clone(),
@@ -171,13 +207,18 @@ impl Server {
         let clock_guard = Arc::clone(&self.clock_guard);
         let sinks = deliverers.iter().map(|it| (Arc::clone(&it.name), Arc::clone(&it.sink)));
         let has_tls = self.config.tls.files().is_some();
+        let sessions = Arc::new(SessionBook::new(sessions));
+        let has_peers = self.storage.peers.changes().is_some();
+        let others = has_peers.then(|| Arc::clone(&self.storage.sessions));
         App {
             clock_guard,
+            restores: self.home.restores().into(),
             watch: Arc::new(watch),
             api_origins,
             has_tls,
             sinks: Arc::new(SinkBook::new(sinks)),
-            sessions: Arc::new(SessionBook::new(sessions)),
+            shared_sessions: Arc::new(SharedSessions::new(Arc::clone(&sessions), others)),
+            sessions,
             ..app
         }
     }
@@ -193,7 +234,8 @@ impl Server {
         webhook.transpose().map_err(BuildError::Alerts)
     }
 
-    /// Starts what watches the server: trends, the rules of alerts, and their webhook.
+    /// Starts what watches the server: trends, the rules of alerts, and their webhook; and what
+    /// follows other servers.
     ///
     /// # Errors
     /// [`BuildError::Entropy`], when the system provides no randomness.
@@ -205,13 +247,25 @@ impl Server {
         background: &Handle,
     ) -> Result<(), BuildError> {
         let run = u64::try_from(self.entropy.bits()? >> 64).unwrap_or(0);
+        if let Some(changes) = self.storage.peers.changes() {
+            let following = Following {
+                keys: Arc::clone(&self.storage.keys),
+                keyring: Arc::clone(&app.keyring),
+                sessions: Arc::clone(&app.shared_sessions),
+                clock: Arc::clone(&self.clock),
+                changes,
+            };
+            let following = following.run(stop.clone());
+            self.supervisor.spawn("copy of keys and sessions", background, following);
+        }
         let added = Arc::<Notify>::default();
         let watcher = Watcher::new(Arc::clone(app), run, Arc::clone(&added));
         self.supervisor.spawn("watcher", background, watcher.run(stop.clone()));
         if let Some(webhook) = webhook {
             let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
-            let alerts = Arc::clone(&self.storage.alerts);
-            let courier = Courier { alerts, webhook, added, clock, entropy };
+            let (alerts, peers) =
+                (Arc::clone(&self.storage.alerts), Arc::clone(&self.storage.peers));
+            let courier = Courier { alerts, peers, webhook, added, clock, entropy };
             self.supervisor.spawn("webhook of alerts", background, courier.run(stop.clone()));
         }
         Ok(())
@@ -226,7 +280,7 @@ impl Server {
         stop: &watch::Receiver<bool>,
         background: &Handle,
     ) {
-        let workers = process::worker_count(self.storage.payload_queue.workers_max());
+        let workers = process::worker_count(&*self.storage.payload_queue);
         for (number, slot) in (1..).zip(WorkerSlot::among(workers)) {
             let worker = Worker {
                 slot,

@@ -15,7 +15,9 @@ use crate::alerts::{self, config::Mode};
 use crate::app::App;
 use crate::figures::{self, Figures};
 use crate::retention::Rules;
-use crate::store::{AlertBook, EventFilter, EventQuery, Resolution, StoreError};
+use crate::store::{
+    AlertBook, EventFilter, EventQuery, Figure, FigureKind, Resolution, StoreError,
+};
 use crate::system::supervisor::run_blocking;
 use crate::trends;
 use crate::trends::outlook::Slopes;
@@ -24,6 +26,8 @@ const MINUTE_MS: i64 = 60 * 1000;
 /// When in a minute its sample is taken. Late enough to be about this minute, and early enough that
 /// a delay does not move it into the next.
 const SAMPLE_AT_MS: i64 = 45 * 1000;
+/// The pause while another server watches.
+const FOLLOWS: Duration = Duration::from_secs(1);
 /// How far back the last event of a name is looked for, so that two files of events are read. What
 /// arrived before is known from the last evaluation.
 const ARRIVED_WITHIN_MS: i64 = 8 * 24 * 60 * MINUTE_MS;
@@ -66,19 +70,33 @@ pub struct Watcher {
     slopes: Option<(i64, Slopes)>,
     /// Rings when notices were added.
     added: Arc<Notify>,
+    /// Whether another server watched since the last sample.
+    has_followed: bool,
+    /// What this process had counted when it took over from another server: what was before is not
+    /// of the time in which it watches.
+    taken_over: BTreeMap<Figure, i64>,
 }
 
 impl Watcher {
     /// A watcher of `app` in the process `run`, which has a random number. It rings `added` when
     /// there are notices for the webhook.
     pub fn new(app: Arc<App>, run: u64, added: Arc<Notify>) -> Self {
-        Self { app, run, samples: 0, book: None, slopes: None, added }
+        let (has_followed, taken_over) = (false, BTreeMap::new());
+        Self { app, run, samples: 0, book: None, slopes: None, added, has_followed, taken_over }
     }
 
     /// Watches until `stop` holds true, and takes a last sample then.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let mut failed = false;
         while !*stop.borrow() {
+            if !self.app.storage.peers.is_leader() {
+                self.follow();
+                tokio::select! {
+                    () = tokio::time::sleep(FOLLOWS) => {}
+                    _ = stop.changed() => {}
+                }
+                continue;
+            }
             let error = self.round().await.err();
             match &error {
                 // The next minute says the same again.
@@ -98,6 +116,9 @@ impl Watcher {
                 _ = stop.changed() => {}
             }
         }
+        if !self.app.storage.peers.is_leader() {
+            return;
+        }
         // What was counted since would otherwise be missing in the counts of this process.
         if let Err(error) = self.sample().await {
             tracing::debug!(%error, "failed to record the last figures");
@@ -113,6 +134,20 @@ impl Watcher {
         self.evaluate(&figures).await
     }
 
+    /// Another server watches: what this one knows about alerts is out of date.
+    fn follow(&mut self) {
+        self.book = None;
+        self.has_followed = true;
+    }
+
+    /// Begins to watch after another server did, as if it were a process that starts now.
+    fn take_over(&mut self, values: &BTreeMap<Figure, i64>) {
+        (self.run, self.samples) = (self.run.wrapping_add(1), 0);
+        let counts = values.iter().filter(|(figure, _)| figure.kind() == FigureKind::OfProcess);
+        self.taken_over = counts.map(|(figure, value)| (*figure, *value)).collect();
+        self.has_followed = false;
+    }
+
     /// Records a sample.
     async fn sample(&mut self) -> Result<Figures, StoreError> {
         let (disk, now_ms) = (Arc::clone(&self.app.disk), self.app.clock.now_ms());
@@ -120,8 +155,16 @@ impl Watcher {
         let _ = run_blocking(move || disk.measure(now_ms)).await;
         let figures = figures::collect(&self.app).await;
         let known = self.app.clock_guard.known().filter(|known| known.doubt.is_none());
+        let certain_ms = known.map(|it| it.time_ms);
+        let mut sample = trends::sample(&figures, self.run, self.samples, certain_ms);
+        if self.has_followed {
+            self.take_over(&sample.values);
+        }
         self.samples += 1;
-        let sample = trends::sample(&figures, self.run, self.samples, known.map(|it| it.time_ms));
+        (sample.run, sample.number) = (self.run, self.samples);
+        for (figure, before) in &self.taken_over {
+            sample.values.entry(*figure).and_modify(|value| *value -= before);
+        }
         self.app.storage.trends.record(sample).await?;
         Ok(figures)
     }

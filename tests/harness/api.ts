@@ -28,7 +28,10 @@ export interface ProducerRow {
   producer: string
   made: number
   received: number
+  missing: number
   holes: [number, number][]
+  declared: { reason: string; ranges: [number, number][] }[]
+  restored?: { backup: number; restored: number; numbers: [number, number] }[]
   verdict: string
 }
 
@@ -63,6 +66,10 @@ export class Api {
 
   async producers(): Promise<ProducerRow[]> {
     return this.#pages<ProducerRow>('/api/producers', 'producers', {})
+  }
+
+  alerts(): Promise<{ active: unknown[] }> {
+    return this.#read('/api/alerts')
   }
 
   event(id: string): Promise<Record<string, unknown>> {

@@ -53,6 +53,23 @@ test('Compose waits for the server to stop, and gives it no rights', () => {
   expect(existsSync(join(ROOT, file))).toBe(true)
 })
 
+test('the profile postgres of Compose is a database for the server, which waits for it', () => {
+  const compose = read('server/packaging/compose.yaml')
+  const [server = '', database = ''] = compose.split('\n  postgres:\n')
+  expect(server).toContain('      - LAMPLIGHT_DATABASE_URL\n')
+  expect(server).toMatch(
+    /depends_on:\n {6}postgres:\n {8}condition: service_healthy\n(?: {8}#.*\n)* {8}required: false/,
+  )
+  const [, user, password, host, name] =
+    /^# +LAMPLIGHT_DATABASE_URL=postgres:\/\/(\w+):([\w-]+)@(\w+)\/(\w+)/m.exec(compose) ?? []
+  expect(compose).toContain(`#   POSTGRES_PASSWORD=${password}\n`)
+  expect(host).toBe('postgres')
+  expect(database).toContain(`POSTGRES_USER: ${user}\n`)
+  expect(database).toContain(`POSTGRES_DB: ${name}\n`)
+  // A version that the server runs on.
+  expect(Number(/postgres:(\d+)\n/.exec(database)?.[1])).toBeGreaterThanOrEqual(15)
+})
+
 test('what the image is built from contains no build, no data and no history', () => {
   const left = read('server/packaging/Containerfile.dockerignore').split('\n')
   for (const path of ['.git', '**/node_modules', 'lamplight-data', 'target/*']) expect(left).toContain(path)

@@ -1,38 +1,9 @@
-import type { BrowserContext, Page } from '@playwright/test'
+import { jump, setClocks } from '../harness/clocks.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
 
 const DAY_MS = 86_400_000
-
-/**
- * Lets a test set the wall clock of the context's pages. The monotonic clock is unchanged, as in a
- * real jump.
- */
-async function setClocks(context: BrowserContext): Promise<void> {
-  await context.addInitScript(() => {
-    const RealDate = Date
-    const skewed = (): number => RealDate.now() + Number(window.skewMs ?? 0)
-    window.Date = new Proxy(RealDate, {
-      get: (target, name) => (name === 'now' ? skewed : Reflect.get(target, name)),
-      construct: (target, args: unknown[]) => Reflect.construct(target, args.length === 0 ? [skewed()] : args),
-    })
-  })
-}
-
-async function jump(page: Page, byMs: number): Promise<void> {
-  const nowMs = await page.evaluate((ms) => {
-    window.skewMs = ms
-    return Date.now()
-  }, byMs)
-  expect(Math.abs(nowMs - Date.now() - byMs), 'the page has the new time').toBeLessThan(5_000)
-}
-
-declare global {
-  interface Window {
-    skewMs?: number
-  }
-}
 
 for (const [where, byMs] of [
   ['a day forward', DAY_MS],

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from '../harness/client.ts'
 import { expectExactlyOnce } from '../harness/exactly_once.ts'
-import { type Behaviour, OVERLOADED } from '../harness/fault_proxy.ts'
+import { type Behaviour, FaultProxy, OVERLOADED } from '../harness/fault_proxy.ts'
 import { form } from '../harness/form.ts'
 import { killRenderer, separateRenderers } from '../harness/renderer.ts'
 import { expect, test } from '../harness/test.ts'
@@ -12,34 +12,60 @@ const EVENTS = 100
  * task.
  */
 const DELAYS_MS = [0, 10, 50, 300, 1_500]
-const FEW = { rounds: form(1, 5), each: 1 }
 
-const servers: { what: string; behaviour: Behaviour; isDown?: boolean; rounds: number; each: number }[] = [
-  { what: 'down', behaviour: 'forward', isDown: true, rounds: form(1, 25), each: form(1, 4) },
-  { what: 'up', behaviour: 'forward', ...FEW },
-  { what: 'returning 503', behaviour: OVERLOADED, ...FEW },
-  { what: 'resetting connections', behaviour: 'reset', ...FEW },
-  { what: 'hanging', behaviour: 'hang', ...FEW },
+interface Kind {
+  what: string
+  behaviour: Behaviour
+  isDown?: boolean
+}
+
+const DOWN: Kind = { what: 'down', behaviour: 'forward', isDown: true }
+const OTHERS: Kind[] = [
+  { what: 'up', behaviour: 'forward' },
+  { what: 'returning 503', behaviour: OVERLOADED },
+  { what: 'resetting connections', behaviour: 'reset' },
+  { what: 'hanging', behaviour: 'hang' },
 ]
 
-for (const { what, behaviour, isDown, rounds, each } of servers) {
+/** Kinds of servers at a time, each behind a proxy of its own. */
+interface Matrix {
+  kinds: Kind[]
+  delays: number[]
+  rounds: number
+  each: number
+}
+
+const alone = (kind: Kind): Matrix => ({ kinds: [kind], delays: DELAYS_MS, rounds: 5, each: 1 })
+const matrices = form<Matrix[]>(
+  [
+    { kinds: [DOWN], delays: DELAYS_MS, rounds: 1, each: 1 },
+    { kinds: OTHERS, delays: [0, 300], rounds: 1, each: 1 },
+  ],
+  [{ kinds: [DOWN], delays: DELAYS_MS, rounds: 25, each: 4 }, ...OTHERS.map(alone)],
+)
+
+for (const { kinds, delays, rounds, each } of matrices) {
+  const what = kinds.map(({ what }) => what).join(', ')
   test(`tabs killed after track lose nothing, server ${what}, ${rounds * each} times`, async ({
     browser,
-    faultProxy,
     server,
     site,
   }) => {
     test.setTimeout(60_000 + rounds * 90_000)
+    const isDown = kinds.some((kind) => kind.isDown)
+    const proxies = await Promise.all(kinds.map(() => FaultProxy.start(server.url)))
     const ids: string[] = []
     for (let round = 0; round < rounds; round += 1) {
       const cells = []
-      for (const delayMs of DELAYS_MS.flatMap((delay) => Array.from({ length: each }, () => delay))) {
-        // Each tab has its own context, so that no tab adopts another's events.
-        const context = await browser.newContext()
-        cells.push({ delayMs, context, victim: await Client.openPage(context, site, faultProxy.url) })
+      for (const proxy of proxies) {
+        for (const delayMs of delays.flatMap((delay) => Array.from({ length: each }, () => delay))) {
+          // Each tab has its own context, so that no tab adopts another's events.
+          const context = await browser.newContext()
+          cells.push({ delayMs, proxy, context, victim: await Client.openPage(context, site, proxy.url) })
+        }
       }
       const pids = await separateRenderers(cells.map(({ victim }) => victim.page))
-      faultProxy.behaviour = behaviour
+      for (const [at, proxy] of proxies.entries()) proxy.behaviour = kinds[at]!.behaviour
       if (isDown) await server.kill()
 
       await Promise.all(
@@ -55,12 +81,13 @@ for (const { what, behaviour, isDown, rounds, each } of servers) {
         }),
       )
 
-      faultProxy.behaviour = 'forward'
+      for (const proxy of proxies) proxy.behaviour = 'forward'
       if (isDown) await server.restart()
-      const adopters = await Promise.all(cells.map(({ context }) => Client.openPage(context, site, faultProxy.url)))
+      const adopters = await Promise.all(cells.map(({ context, proxy }) => Client.openPage(context, site, proxy.url)))
       await expectExactlyOnce(server, ids)
       for (const adopter of adopters) await expect.poll(() => adopter.waiting()).toBe(0)
       for (const { context } of cells) await context.close()
     }
+    for (const proxy of proxies) await proxy.close()
   })
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::workspace::Workspace;
-use crate::{browsers, build};
+use crate::{browsers, build, postgres};
 
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -14,7 +14,7 @@ pub(crate) enum Benchmark {
     /// What `track` and `init` cost a page, in a real Chromium
     Client,
     /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
-    /// the disk's own sync time
+    /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
@@ -33,7 +33,13 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
                 .arg("client.mjs")
                 .args(args),
         ),
-        Benchmark::Server => workspace.run("server benchmark", native(workspace).args(args)),
+        Benchmark::Server => {
+            let mut native = native(workspace);
+            if args.iter().any(|arg| arg.contains("postgres")) {
+                native.env(postgres::FOLDER, postgres::newest(workspace)?);
+            }
+            workspace.run("server benchmark", native.args(args))
+        }
         Benchmark::Sinks => {
             let mut native = native(workspace);
             workspace.run("sinks benchmark", native.args(["--only", "sinks"]).args(args))

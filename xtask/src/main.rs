@@ -12,12 +12,15 @@ mod browsers;
 mod build;
 mod cargo_tool;
 mod check;
+mod cluster;
 mod demo;
 mod dependencies;
 mod docs;
 mod example;
+mod nats;
 mod node;
 mod package;
+mod postgres;
 mod programs;
 mod python;
 mod release;
@@ -56,6 +59,16 @@ enum Command {
         /// The example to run
         #[arg(value_enum)]
         example: example::Example,
+    },
+    /// Build everything, and run a cluster on this machine, without containers: three NATS nodes,
+    /// two PostgreSQL shards with a synchronous standby each, two servers and a load balancer
+    Cluster {
+        /// Kill each part under load, and print what that cost
+        #[arg(long)]
+        kills: bool,
+        /// Arguments for the cluster: `--shards 3`, `--servers 3`, `--without-nats`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
     },
     /// Build the npm package (npm/dist), the demo page and the server (target/release/lamplight)
     Build,
@@ -112,6 +125,7 @@ fn main() -> Result<()> {
     let workspace = &Workspace::find()?;
     match Cli::parse().command {
         Command::Demo { args } => demo::run(workspace, &args),
+        Command::Cluster { kills, args } => cluster::run(workspace, kills, &args),
         Command::Example { example } => example::run(workspace, example),
         Command::Build => build::run(workspace),
         Command::Test { fast: true, .. } => test::run_fast(workspace),

@@ -44,6 +44,7 @@ pub(crate) fn program(names: &[&str], app: &str) -> Option<PathBuf> {
     found.or_else(|| Path::new(app).is_file().then(|| PathBuf::from(app)))
 }
 
-fn is_root(workspace: &Workspace) -> bool {
+/// Whether root runs this.
+pub(crate) fn is_root(workspace: &Workspace) -> bool {
     output_of(workspace.program("id").arg("-u")).as_deref() == Some("0")
 }

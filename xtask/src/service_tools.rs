@@ -1,4 +1,7 @@
-//! What the tests of the systemd unit run with: systemd's analyzer, and Python with libseccomp.
+//! What tests of the server as a service run with: systemd's analyzer, Python with libseccomp,
+//! pgbouncer and `HAProxy`.
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -24,4 +27,32 @@ fn is_there(workspace: &Workspace) -> bool {
     let mut python = workspace.program("/usr/bin/python3");
     on_path("systemd-analyze").is_some()
         && output_of(python.args(["-c", "import seccomp"])).is_some()
+}
+
+/// Finds pgbouncer, installing Debian's package when run as root there.
+pub(crate) fn pgbouncer(workspace: &Workspace) -> Result<PathBuf> {
+    of_debian(workspace, "pgbouncer", "the faults of PostgreSQL behind a pooler")
+}
+
+/// Finds `HAProxy`, installing Debian's package when run as root there.
+pub(crate) fn haproxy(workspace: &Workspace) -> Result<PathBuf> {
+    of_debian(workspace, "haproxy", "the load balancer of the cluster")
+}
+
+/// A program that Debian's package of the same name has where only root's path leads.
+fn of_debian(workspace: &Workspace, name: &str, user: &str) -> Result<PathBuf> {
+    let found = || {
+        let of_debian = Path::new("/usr/sbin").join(name);
+        on_path(name).or_else(|| of_debian.is_file().then_some(of_debian))
+    };
+    if found().is_none() {
+        install(workspace, name, &[name])?;
+    }
+    match found() {
+        Some(program) => Ok(program),
+        None => bail!(
+            "{user} needs {name}. Install it:\n  Debian, Ubuntu: sudo apt-get install {name}\n  \
+             macOS: brew install {name}"
+        ),
+    }
 }

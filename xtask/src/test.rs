@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that proves that the project works.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -9,33 +10,47 @@ use crate::browsers::{self, Engine};
 use crate::report::Report;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{build, python, rust_target, service_tools, size, snippets, wasm};
+use crate::{
+    build, cluster, nats, postgres, python, rust_target, service_tools, size, snippets, wasm,
+};
 
 /// A part of the proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// The Rust suites: contract, SDK core with its simulation, server
     Rust,
+    /// The tests of the server that use PostgreSQL, with its oldest version. Those of the part
+    /// `rust` use the newest
+    #[value(name = "postgres-15")]
+    OldestPostgres,
     /// The browser module's own tests, in headless Chromium and Firefox
     Wasm,
     /// The tests of the npm package and of the demo page, in Node
     Npm,
     /// Real tabs of real browsers against the real server
     EndToEnd,
-    /// The packed npm packages, installed and run with bundlers and frameworks, the examples, and
-    /// the systemd unit
+    /// The packed npm packages, installed and run with bundlers and frameworks, the examples, the
+    /// systemd unit, and the files of the cluster
     Packaging,
     /// The HTTP API, compared by a fuzzer with the document that describes it
     Api,
 }
 
 impl Part {
-    const ALL: [Self; 6] =
-        [Self::Rust, Self::Wasm, Self::Npm, Self::EndToEnd, Self::Packaging, Self::Api];
+    const ALL: [Self; 7] = [
+        Self::Rust,
+        Self::OldestPostgres,
+        Self::Wasm,
+        Self::Npm,
+        Self::EndToEnd,
+        Self::Packaging,
+        Self::Api,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::OldestPostgres => "postgres-15",
             Self::Wasm => "wasm",
             Self::Npm => "npm",
             Self::EndToEnd => "end-to-end",
@@ -47,6 +62,7 @@ impl Part {
     fn run(self, workspace: &Workspace, engines: &[Engine]) -> Result<()> {
         match self {
             Self::Rust => rust(workspace, Form::Full),
+            Self::OldestPostgres => oldest_postgres(workspace),
             Self::Wasm => wasm_in_browsers(workspace, engines),
             Self::Npm => npm(workspace),
             Self::EndToEnd => end_to_end(workspace, engines, Form::Short),
@@ -99,11 +115,19 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> R
     }
     if parts.contains(&Part::Packaging) {
         service_tools::ensure(workspace)?;
+        deployment(workspace)?;
     }
     if parts.contains(&Part::Api) {
-        python::ensure(workspace)?;
+        python::API.ensure(workspace)?;
     }
-    if parts != [Part::Rust] {
+    if parts.contains(&Part::Rust) {
+        postgres::newest(workspace)?;
+        nats::environment(workspace)?;
+    }
+    if parts.contains(&Part::OldestPostgres) {
+        postgres::clients(workspace, &postgres::oldest(workspace)?)?;
+    }
+    if parts.iter().any(|part| !matches!(part, Part::Rust | Part::OldestPostgres)) {
         build::run(workspace)?;
     }
     let mut report = Report::default();
@@ -127,18 +151,44 @@ pub(crate) fn run_fast(workspace: &Workspace) -> Result<()> {
     report.finish("parts")
 }
 
-fn rust(workspace: &Workspace, form: Form) -> Result<()> {
+/// `cargo test` of everything that is ours, with the PostgreSQL in this folder.
+fn cargo_test(workspace: &Workspace, postgres: &Path) -> Command {
     let mut cargo = workspace.cargo();
+    cargo.env(postgres::FOLDER, postgres);
     cargo.args(["test", "--workspace", "--exclude", "lamplight-bindgen-cli", "--all-features"]);
-    if form == Form::Short {
-        cargo.args(["--exclude", "lamplight-bindgen", "--exclude", "lamplight-bench", "--tests"]);
-        // Most tests of the server wait for sockets and timers, so more of them than there are
-        // processors run at a time.
-        let threads = 4 * std::thread::available_parallelism().map_or(1, usize::from);
-        cargo.envs(FAST_EXTENT).args(["--", &format!("--test-threads={threads}")]);
-        cargo.args(FAST_SKIPPED.iter().flat_map(|name| ["--skip", *name]));
+    cargo
+}
+
+/// Lets this many tests run at a time for each processor. Most tests of the server wait for sockets
+/// and timers.
+fn threads(for_each: usize) -> String {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("--test-threads={}", for_each * processors)
+}
+
+fn rust(workspace: &Workspace, form: Form) -> Result<()> {
+    let mut cargo = cargo_test(workspace, &postgres::newest(workspace)?);
+    cargo.envs(nats::environment(workspace)?);
+    match form {
+        Form::Short => {
+            cargo.args(["--exclude", "lamplight-bindgen", "--exclude", "lamplight-bench"]);
+            cargo.arg("--tests").envs(FAST_EXTENT).args(["--", &threads(4)]);
+            cargo.args(FAST_SKIPPED.iter().flat_map(|name| ["--skip", *name]));
+        }
+        Form::Full => {
+            cargo.args(["--", &threads(2)]);
+        }
     }
     workspace.run("Rust suites", &mut cargo)
+}
+
+fn oldest_postgres(workspace: &Workspace) -> Result<()> {
+    let programs = postgres::oldest(workspace)?;
+    let mut cargo = cargo_test(workspace, &programs);
+    cargo.env(postgres::CLIENTS, postgres::clients(workspace, &programs)?);
+    // All test programs, as in the part `rust`: for some alone, Cargo compiles dependencies again.
+    cargo.args(["--tests", "--", "postgres", &threads(2)]);
+    workspace.run("tests with PostgreSQL 15", &mut cargo)
 }
 
 fn wasm_in_browsers(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
@@ -189,13 +239,24 @@ fn packaging(workspace: &Workspace) -> Result<()> {
             .npm()
             .env("LAMPLIGHT_BIN", workspace.server())
             .envs(browsers(workspace, &[Engine::Chromium])?)
+            .envs(deployment(workspace)?)
             .args(["run", "--silent", "packaging", "--workspace", "tests"]),
     )
 }
 
+/// What checks the files of the cluster and runs them. These tests run on Linux only.
+fn deployment(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
+    if !cfg!(target_os = "linux") {
+        return Ok(Vec::new());
+    }
+    let mut variables = cluster::environment(workspace)?.to_vec();
+    variables.push(("TEST_MANIFESTS", python::MANIFESTS.programs(workspace)?));
+    Ok(variables)
+}
+
 /// Compares the release build of the server with the document that describes its API.
 pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
-    let python = python::ensure(workspace)?;
+    let python = python::API.ensure(workspace)?;
     let mut npm = workspace.npm();
     npm.env("LAMPLIGHT_BIN", workspace.server()).env("LAMPLIGHT_PYTHON", python);
     if form == Form::Full {
@@ -206,6 +267,20 @@ pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
 
 /// Runs the scenarios in `engines`: all of them, or those that have a full form in that.
 pub(crate) fn end_to_end(workspace: &Workspace, engines: &[Engine], form: Form) -> Result<()> {
+    // Those that count processes and measure processor time run in Chromium. Others mostly wait.
+    let (chromium, others): (Vec<_>, Vec<_>) =
+        engines.iter().copied().partition(|engine| *engine == Engine::Chromium);
+    let together = if form == Form::Short { "2" } else { "1" };
+    let ran = [(chromium, "1"), (others, together)]
+        .map(|(engines, workers)| scenarios(workspace, &engines, form, workers));
+    ran.into_iter().collect()
+}
+
+/// Runs scenarios in `engines`, this many at a time.
+fn scenarios(workspace: &Workspace, engines: &[Engine], form: Form, workers: &str) -> Result<()> {
+    if engines.is_empty() {
+        return Ok(());
+    }
     let mut scenarios = workspace.npm();
     let script = match form {
         Form::Short => {
@@ -220,8 +295,10 @@ pub(crate) fn end_to_end(workspace: &Workspace, engines: &[Engine], form: Form) 
     scenarios.env("LAMPLIGHT_BIN", workspace.server());
     scenarios.envs(browsers(workspace, engines)?);
     scenarios.args(["run", "--silent", script, "--workspace", "tests", "--"]);
+    scenarios.args(["--workers", workers]);
     scenarios.args(engines.iter().map(|engine| format!("--project={}", engine.name())));
-    workspace.run("end to end", &mut scenarios)
+    let names: Vec<_> = engines.iter().map(|engine| engine.name()).collect();
+    workspace.run(&format!("end to end in {}", names.join(" and ")), &mut scenarios)
 }
 
 /// Finds or installs the browsers, and returns the variables by which the scenarios find them.

@@ -1,26 +1,103 @@
 //! `cargo xtask torture`: the long forms of the proofs, and a table of what they counted.
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::browsers::Engine;
+use crate::programs::is_root;
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{build, test};
+use crate::{build, nats, postgres, service_tools, test};
+
+/// A part of the long forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Worlds of the SDK's simulation
+    Simulation,
+    /// The server, killed under load
+    Kills,
+    /// Kills, outages, failovers, locks and networks of PostgreSQL
+    PostgresFaults,
+    /// A pgbouncer between servers and their database
+    Pgbouncer,
+    /// A disk of PostgreSQL that is full
+    FullDisk,
+    /// Kills, freezes, outages and networks of the intake stream
+    StreamFaults,
+    /// Histories with crashes and power cuts
+    Crashes,
+    /// Histories on PostgreSQL whose connections are cut
+    PostgresCuts,
+    /// A store with many events
+    LargeStore,
+    /// Tabs of browsers
+    EndToEnd,
+    /// The HTTP API, compared with its document
+    Api,
+}
+
+impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Simulation => "simulation",
+            Self::Kills => "kills",
+            Self::PostgresFaults => "faults of PostgreSQL",
+            Self::Pgbouncer => "a real pgbouncer",
+            Self::FullDisk => "a full disk",
+            Self::StreamFaults => "faults of the intake stream",
+            Self::Crashes => "crashes",
+            Self::PostgresCuts => "cuts of PostgreSQL",
+            Self::LargeStore => "a large store",
+            Self::EndToEnd => "end-to-end",
+            Self::Api => "api",
+        }
+    }
+
+    fn run(self, workspace: &Workspace, extent: &Extent, engines: &[Engine]) -> Result<()> {
+        match self {
+            Self::Simulation => simulation(workspace, extent.seeds),
+            Self::Kills => kills(workspace, extent.kills),
+            Self::PostgresFaults => postgres_faults(workspace, extent.postgres_faults),
+            Self::Pgbouncer => pgbouncer(workspace, extent.postgres_faults),
+            Self::FullDisk => full_disk(workspace, extent.postgres_faults),
+            Self::StreamFaults => stream_faults(workspace, extent.stream_faults),
+            Self::Crashes => crashes(workspace, extent.crashes),
+            Self::PostgresCuts => postgres_cuts(workspace, extent.postgres_cuts),
+            Self::LargeStore => large_store(workspace, extent.events),
+            Self::EndToEnd => test::end_to_end(workspace, engines, test::Form::Full),
+            Self::Api => test::api(workspace, test::Form::Full),
+        }
+    }
+}
 
 /// How long each part goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Extent {
+    /// Run only this part (repeatable)
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// How many seeds each world of the SDK's simulation runs with
     #[arg(long, default_value_t = 3_000)]
     seeds: u32,
     /// How often the server is killed under load
     #[arg(long, default_value_t = 200)]
     kills: u32,
+    /// How often each fault of PostgreSQL happens
+    #[arg(long, default_value_t = 40)]
+    postgres_faults: u32,
+    /// How often each fault of the intake stream happens
+    #[arg(long, default_value_t = 40)]
+    stream_faults: u32,
     /// How many random histories with crashes and power cuts run, for processing and delivery each
     #[arg(long, default_value_t = 1_000)]
     crashes: u32,
-    /// How many events the large store has, with about 300 bytes of disk each
+    /// How many random histories run on PostgreSQL whose connections are cut, for each simulation
+    #[arg(long, default_value_t = 100)]
+    postgres_cuts: u32,
+    /// How many events the large store has, with about 400 bytes of disk each
     #[arg(long, default_value_t = 10_000_000)]
     events: u64,
     /// Open tabs only in this engine (repeatable). Default: every engine of this system
@@ -28,18 +105,18 @@ pub(crate) struct Extent {
     engine: Vec<Engine>,
 }
 
-/// Runs all parts, whichever fail, and says at the end which did.
+/// Runs the named parts or all, whichever fail, and says at the end which did.
 pub(crate) fn run(workspace: &Workspace, extent: &Extent) -> Result<()> {
     let engines = if extent.engine.is_empty() { Engine::all() } else { &extent.engine };
-    test::browsers(workspace, engines)?;
-    build::run(workspace)?;
+    let parts = if extent.only.is_empty() { Part::value_variants() } else { &extent.only };
+    if parts.iter().any(|part| matches!(part, Part::EndToEnd | Part::Api)) {
+        test::browsers(workspace, engines)?;
+        build::run(workspace)?;
+    }
     let mut report = Report::default();
-    report.run("simulation", || simulation(workspace, extent.seeds));
-    report.run("kills", || kills(workspace, extent.kills));
-    report.run("crashes", || crashes(workspace, extent.crashes));
-    report.run("a large store", || large_store(workspace, extent.events));
-    report.run("end-to-end", || test::end_to_end(workspace, engines, test::Form::Full));
-    report.run("api", || test::api(workspace, test::Form::Full));
+    for part in parts {
+        report.run(part.name(), || part.run(workspace, extent, engines));
+    }
     report.finish("parts")
 }
 
@@ -63,26 +140,110 @@ fn simulation(workspace: &Workspace, seeds: u32) -> Result<()> {
     )
 }
 
+/// The release build of the server's suite, with the newest PostgreSQL. Arguments that follow are
+/// the suite's own.
+fn server_suite(workspace: &Workspace) -> Result<Command> {
+    let programs = postgres::newest(workspace)?;
+    let mut cargo = workspace.cargo();
+    cargo.env(postgres::CLIENTS, postgres::clients(workspace, &programs)?);
+    cargo.env(postgres::FOLDER, programs);
+    cargo.args(["test", "--release", "--package", "lamplight-server", "--test", "suite", "--"]);
+    Ok(cargo)
+}
+
 fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
     workspace.run(
         &format!("server killed {kills} times under load"),
-        workspace
-            .cargo()
+        server_suite(workspace)?
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
-            .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
-            .args(["--", "kill::", "--nocapture"]),
+            .args(["kill::", "--nocapture"]),
     )
 }
 
-/// Prints how long it takes to count the events once, and to read the counts.
+/// Kills, outages, failovers, locks and networks. Each prints what was answered meanwhile.
+fn postgres_faults(workspace: &Workspace, rounds: u32) -> Result<()> {
+    workspace.run(
+        &format!("each fault of PostgreSQL {rounds} times under load"),
+        server_suite(workspace)?.env("TEST_POSTGRES_ROUNDS", rounds.to_string()).args([
+            "postgres_faults::",
+            "--nocapture",
+            "--test-threads=2",
+        ]),
+    )
+}
+
+/// Nodes of NATS, servers and databases that are killed, freeze, fill up or are cut off. Each
+/// prints for how long payloads were refused.
+fn stream_faults(workspace: &Workspace, rounds: u32) -> Result<()> {
+    let Some(folder) = nats::environment(workspace)? else {
+        println!("left out: the faults of the intake stream run on Linux only");
+        return Ok(());
+    };
+    workspace.run(
+        &format!("each fault of the intake stream {rounds} times under load"),
+        server_suite(workspace)?
+            .env("TEST_STREAM_ROUNDS", rounds.to_string())
+            .envs([folder])
+            .args(["stream::", "--nocapture", "--test-threads=2"]),
+    )
+}
+
+/// The load of the faults through a pgbouncer that restarts and is killed.
+fn pgbouncer(workspace: &Workspace, rounds: u32) -> Result<()> {
+    let program = service_tools::pgbouncer(workspace)?;
+    ignored_faults(workspace, "bouncer", rounds, &[("TEST_PGBOUNCER", program.as_os_str())])
+}
+
+/// A disk of PostgreSQL that gets full, and has room again. Only root may mount a small one.
+fn full_disk(workspace: &Workspace, rounds: u32) -> Result<()> {
+    if !cfg!(target_os = "linux") || !is_root(workspace) {
+        println!(
+            "left out: a full disk of PostgreSQL needs root on Linux, who may mount a small one"
+        );
+        return Ok(());
+    }
+    ignored_faults(workspace, "full_disk", rounds, &[])
+}
+
+/// Tests that need more than `cargo test` may expect.
+fn ignored_faults(
+    workspace: &Workspace,
+    module: &str,
+    rounds: u32,
+    variables: &[(&str, &OsStr)],
+) -> Result<()> {
+    workspace.run(
+        &format!("faults of PostgreSQL: {module}, {rounds} times"),
+        server_suite(workspace)?
+            .env("TEST_POSTGRES_ROUNDS", rounds.to_string())
+            .envs(variables.iter().copied())
+            .args(["--ignored", &format!("postgres_faults::{module}::")])
+            .args(["--nocapture", "--test-threads=1"]),
+    )
+}
+
+/// Prints how long it takes to count the events once, and to read each page of the console.
 fn large_store(workspace: &Workspace, events: u64) -> Result<()> {
     workspace.run(
         &format!("a store with {events} events"),
-        workspace
-            .cargo()
-            .env("LAMPLIGHT_LARGE_EVENTS", events.to_string())
-            .args(["test", "--release", "--package", "lamplight-server", "--test", "suite"])
-            .args(["--", "large::", "--nocapture"]),
+        server_suite(workspace)?.env("LAMPLIGHT_LARGE_EVENTS", events.to_string()).args([
+            "large::",
+            "--nocapture",
+            "--test-threads=1",
+        ]),
+    )
+}
+
+/// Also cuts the connections of fixed histories at every message, and runs the properties of
+/// storage.
+fn postgres_cuts(workspace: &Workspace, seeds: u32) -> Result<()> {
+    workspace.run(
+        &format!("{seeds} histories on PostgreSQL for each simulation, and a cut at each message"),
+        server_suite(workspace)?
+            .env("TEST_POSTGRES_SEEDS", seeds.to_string())
+            .env("PROPTEST_CASES", seeds.max(256).to_string())
+            .args(["process::postgres::", "deliver::postgres::", "on_postgres"])
+            .args(["property_laws::", "--nocapture", "--test-threads=2"]),
     )
 }
 
@@ -91,11 +252,10 @@ fn crashes(workspace: &Workspace, histories: u32) -> Result<()> {
         &format!(
             "{histories} histories with crashes and power cuts, for processing and delivery each"
         ),
-        workspace
-            .cargo()
+        server_suite(workspace)?
             .env("LAMPLIGHT_POWER_CUTS", histories.to_string())
             .env("LAMPLIGHT_DELIVER_SEEDS", histories.to_string())
-            .args(["test", "--release", "--package", "lamplight-server"])
-            .args(["--test", "suite", "--", "process::", "deliver::", "--nocapture"]),
+            .args(["process::", "deliver::", "--nocapture"])
+            .args(["--skip", "::postgres::"]),
     )
 }

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::peer::Peer;
 
 /// The load.
+#[derive(Clone, Copy)]
 pub(crate) struct Load {
     /// How many connections, each with one request in flight.
     pub(crate) connections: usize,

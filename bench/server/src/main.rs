@@ -16,6 +16,7 @@ mod dedup_cost;
 mod disk;
 mod footprint;
 mod load;
+mod on_postgres;
 mod peer;
 mod postgres;
 mod process;
@@ -25,6 +26,7 @@ mod spent;
 
 use load::Load;
 use peer::Peer;
+use postgres::Postgres;
 use process::{Bench, Numbering, WORKERS, bare_inserts};
 use report::{Process, Report, Row};
 
@@ -46,6 +48,17 @@ struct Args {
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Where the server stores events
+    #[arg(long, value_enum, default_value = "sqlite")]
+    store: Store,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Store {
+    Sqlite,
+    /// Measures durable intake beside Node on the same cluster, processing beside COPY, reading,
+    /// and the bytes of an event
+    Postgres,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -73,6 +86,10 @@ async fn main() -> Result<()> {
     if args.only == Some(Part::Dedup) {
         return dedup_cost::compare(data.path()).await;
     }
+    if args.store == Store::Postgres {
+        let turn = Duration::from_secs(args.turn_s);
+        return on_postgres::run(data.path(), turn, args.rows, does).await;
+    }
     let mut report = Report::default();
     if does(Part::Intake) {
         intake(&mut report, data.path(), Duration::from_secs(args.turn_s)).await?;
@@ -88,8 +105,14 @@ async fn main() -> Result<()> {
 }
 
 async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()> {
+    // Declared before its peer, so that it ends after it.
+    let cluster = Postgres::start(&folder.join("postgres"));
     let mut peers = vec![Peer::hello().await?, Peer::lamplight(folder, None).await?];
-    match Peer::node_pg(folder).await {
+    let node = match &cluster {
+        Ok(cluster) => Peer::node_pg(cluster).await,
+        Err(error) => Err(anyhow::anyhow!("{error:#}")),
+    };
+    match node {
         Ok(peer) => peers.push(peer),
         Err(error) => println!("not beside Node with PostgreSQL: {error:#}"),
     }

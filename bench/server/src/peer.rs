@@ -31,8 +31,6 @@ pub(crate) struct Peer {
     pub(crate) request: Vec<u8>,
     /// Held so that the process ends with the benchmark.
     child: Option<Child>,
-    /// Held so that its database ends after it.
-    _postgres: Option<Postgres>,
 }
 
 impl Peer {
@@ -48,53 +46,40 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(Self { name: "hello", address, request: request(), child: None, _postgres: None })
+        Ok(Self { name: "hello", address, request: request(), child: None })
     }
 
     /// Whatever listens at `address`.
     pub(crate) fn bare(name: &'static str, address: SocketAddr, request: Vec<u8>) -> Self {
-        Self { name, address, request, child: None, _postgres: None }
+        Self { name, address, request, child: None }
     }
 
     /// The real server on a fresh embedded database in `folder`.
     pub(crate) async fn lamplight(folder: &Path, config: Option<&Path>) -> Result<Self> {
-        let mut command = Command::new(binary());
+        let mut command = serve(folder);
         if let Some(config) = config {
             command.env("LAMPLIGHT_CONFIG", config);
         }
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(folder.join("data"))
-            .env_remove("LAMPLIGHT_BIN")
-            .env("LAMPLIGHT_WRITE_KEY", KEY)
-            .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
-            .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
         let (child, address) = start(&mut command).await?;
         lift_limits(address).await?;
-        Ok(Self {
-            name: LAMPLIGHT,
-            address,
-            request: request(),
-            child: Some(child),
-            _postgres: None,
-        })
+        Ok(Self { name: LAMPLIGHT, address, request: request(), child: Some(child) })
     }
 
-    /// fastify with one INSERT for each request into a PostgreSQL in `folder`.
-    pub(crate) async fn node_pg(folder: &Path) -> Result<Self> {
-        let folder = folder.join("postgres");
-        std::fs::create_dir_all(&folder)?;
-        let postgres = Postgres::start(&folder)?;
+    /// The real server on a database of PostgreSQL. Nothing is in `folder` afterwards.
+    pub(crate) async fn lamplight_on(url: &str, folder: &Path) -> Result<Self> {
+        let mut command = serve(folder);
+        let (child, address) = start(command.env("LAMPLIGHT_DATABASE_URL", url)).await?;
+        lift_limits(address).await?;
+        Ok(Self { name: LAMPLIGHT, address, request: request(), child: Some(child) })
+    }
+
+    /// fastify with one INSERT for each request into a cluster.
+    pub(crate) async fn node_pg(postgres: &Postgres) -> Result<Self> {
         let mut command = Command::new("node");
-        command.arg("bench/server-peers/fastify-pg.mjs").env("PGHOST", &postgres.socket);
+        command.arg("bench/server-peers/fastify-pg.mjs");
+        command.env("PGHOST", &postgres.socket).env("PGPORT", postgres.port().to_string());
         let (child, address) = start(&mut command).await?;
-        Ok(Self {
-            name: "node_pg",
-            address,
-            request: request(),
-            child: Some(child),
-            _postgres: Some(postgres),
-        })
+        Ok(Self { name: "node_pg", address, request: request(), child: Some(child) })
     }
 
     /// Waits until the server has processed all that it took, because the next turn belongs to
@@ -117,6 +102,19 @@ impl Peer {
     pub(crate) fn pid(&self) -> Option<u32> {
         self.child.as_ref()?.id()
     }
+}
+
+/// The command that starts the real server, with `folder` for its data.
+fn serve(folder: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder.join("data"))
+        .env_remove("LAMPLIGHT_BIN")
+        .env("LAMPLIGHT_WRITE_KEY", KEY)
+        .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
+        .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
+    command
 }
 
 /// Lets the write key send as fast as the server can take it.

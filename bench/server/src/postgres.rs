@@ -1,10 +1,20 @@
-//! A private PostgreSQL: a fresh cluster in a temporary folder, on a private socket, with its
-//! defaults, which sync every commit.
+//! A private PostgreSQL: a fresh cluster in a temporary folder, on this machine only, which syncs
+//! every commit.
 
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use tokio_postgres::{Client, NoTls};
+
+/// The user that it runs as when root runs the benchmark: `nobody`.
+const NOBODY: u32 = 65_534;
+/// Its defaults, but for the memory, and the size of the log between two checkpoints, which anyone
+/// raises who stores much.
+const SETTINGS: &str = "-c fsync=on -c synchronous_commit=on -c shared_buffers=512MB -c max_wal_size=4GB \
+     -c max_connections=200";
 
 /// A running cluster. Stopped when dropped.
 pub(crate) struct Postgres {
@@ -12,27 +22,31 @@ pub(crate) struct Postgres {
     data: PathBuf,
     /// Where its socket is.
     pub(crate) socket: PathBuf,
+    port: u16,
 }
 
 impl Postgres {
-    /// Starts a cluster in `folder`.
+    /// Starts a cluster in a new folder.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
         let binaries = binaries().context("failed to find PostgreSQL: no initdb")?;
         let socket = folder.canonicalize()?;
-        let postgres = Self { binaries, data: socket.join("cluster"), socket };
-        if is_root() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let postgres = Self { binaries, data: socket.join("cluster"), socket, port };
+        if is_root(&postgres.socket) {
             // It refuses to run as root.
-            check(Command::new("chown").arg("postgres").arg(&postgres.socket))?;
+            std::os::unix::fs::chown(&postgres.socket, Some(NOBODY), Some(NOBODY))?;
         }
         let data = postgres.data.clone();
         check(
             postgres
                 .command("initdb")
-                .args(["--auth", "trust", "--username", "postgres", "-D"])
+                .args(["--auth", "trust", "--username", "postgres", "--encoding", "UTF8"])
+                .args(["--locale", "C", "-D"])
                 .arg(data),
         )?;
         let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={}",
+            "{SETTINGS} -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={}",
             postgres.socket.display()
         );
         let log = postgres.socket.join("log");
@@ -47,16 +61,47 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// The URL of a database in it.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The port that its socket is named after.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes a database.
+    pub(crate) async fn create(&self, database: &str) -> Result<()> {
+        let sql = format!("CREATE DATABASE {database}");
+        Ok(self.client("postgres").await?.batch_execute(&sql).await?)
+    }
+
+    /// Removes a database, so that the disk has room for the next one.
+    pub(crate) async fn remove(&self, database: &str) -> Result<()> {
+        let sql = format!("DROP DATABASE {database} WITH (FORCE)");
+        Ok(self.client("postgres").await?.batch_execute(&sql).await?)
+    }
+
+    /// A connection of the superuser.
+    pub(crate) async fn client(&self, database: &str) -> Result<Client> {
+        let (client, connection) = tokio_postgres::connect(&self.url(database), NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// The number of its first process, which all others descend from.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        let text = std::fs::read_to_string(self.data.join("postmaster.pid"))?;
+        Ok(text.lines().next().context("postmaster.pid is empty")?.trim().parse()?)
+    }
+
     /// One of its programs, as a user it runs as.
     fn command(&self, program: &str) -> Command {
-        let path = self.binaries.join(program);
-        let mut command = if is_root() {
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(path);
-            command
-        } else {
-            Command::new(path)
-        };
+        let mut command = Command::new(self.binaries.join(program));
+        if std::fs::metadata(&self.socket).is_ok_and(|folder| folder.uid() == NOBODY) {
+            command.uid(NOBODY).gid(NOBODY);
+        }
         command.current_dir(&self.socket).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }
@@ -76,16 +121,21 @@ impl Drop for Postgres {
 }
 
 fn check(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("failed to run {command:?}"))?;
-    if output.status.success() {
+    // The server keeps the standard error of the command that starts it.
+    let status = command.stderr(Stdio::inherit()).status();
+    let status = status.with_context(|| format!("failed to run {command:?}"))?;
+    if status.success() {
         return Ok(());
     }
-    bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim())
+    bail!("{command:?} failed")
 }
 
-/// The folder with PostgreSQL's programs: the newest that Debian's packages brought, or that of the
-/// path.
+/// The folder with PostgreSQL's programs: the one of the environment, the newest that Debian's
+/// packages brought, or that of the path.
 fn binaries() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("TEST_POSTGRES") {
+        return Some(folder.into());
+    }
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
@@ -94,7 +144,7 @@ fn binaries() -> Option<PathBuf> {
     folders.into_iter().rev().find(|folder| folder.join("initdb").is_file())
 }
 
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+/// Whether root made a folder that this process has just made.
+fn is_root(folder: &Path) -> bool {
+    std::fs::metadata(folder).is_ok_and(|folder| folder.uid() == 0)
 }

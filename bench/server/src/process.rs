@@ -5,17 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use lamplight_server::metrics::process::ProcessMetrics;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Worker, plan};
 use lamplight_server::store::EventIdentity::Numbered;
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::postgres::{self, Urls};
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{
-    Encoding, EventRef, NewPayload, PayloadId, PayloadMetadata, Plan, PlannedEvent, PlannedOutcome,
-    Storage, WorkerSlot,
+    Encoding, EventRef, NewPayload, Opening, PayloadId, PayloadMetadata, Plan, PlannedEvent,
+    PlannedOutcome, Storage, WorkerSlot, WriterLimits,
 };
 use lamplight_server::system::clock::{Clock, SystemClock};
 use lamplight_server::system::entropy::SystemEntropy;
+use lamplight_server::system::supervisor::Supervisor;
 use lamplight_wire::Producer;
 use rusqlite::{Connection, params};
 use tokio::sync::watch;
@@ -32,9 +35,9 @@ pub(crate) const WORKERS: u32 = 2;
 /// Payloads that are processed in one turn.
 const PAYLOADS: u64 = 10_000;
 /// Events in each.
-const EVENTS: u64 = 10;
+pub(crate) const EVENTS: u64 = 10;
 /// Payloads that a worker applies at once; the bare loop commits as often.
-const BATCH: usize = 256;
+pub(crate) const BATCH: usize = 256;
 /// Pages that send in turn.
 const PAGES: u64 = 1_000;
 /// Events of one payload when a store is filled.
@@ -79,6 +82,20 @@ impl Bench {
         })
     }
 
+    /// Opens a database of PostgreSQL.
+    pub(crate) async fn open_on(url: &str) -> Result<Self> {
+        let limits = WriterLimits { queued_bytes_max: 1 << 30 };
+        let urls = Urls { main: url.parse()?, sql: None };
+        let opening = Opening::Serve(Vec::new());
+        let storage = postgres::open_as(&urls, limits, opening, &Supervisor::default()).await?;
+        Ok(Self { storage, clock: Arc::new(SystemClock), made: 0, spent: Spent::default() })
+    }
+
+    /// What was opened.
+    pub(crate) const fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// Stages payloads, then lets `workers` workers process them. Returns events per second.
     pub(crate) async fn process(&mut self, identity: Numbering, workers: u32) -> Result<f64> {
         let mut staging = Vec::new();
@@ -91,6 +108,7 @@ impl Bench {
             staged.await?;
         }
         let (stop, stopped) = watch::channel(false);
+        let metrics = Arc::<ProcessMetrics>::default();
         let before = Spent::now()?;
         let started = Instant::now();
         let workers: Vec<_> = WorkerSlot::among(workers)
@@ -101,13 +119,14 @@ impl Bench {
                     events: Arc::clone(&self.storage.events),
                     clock: Arc::clone(&self.clock),
                     entropy: Arc::new(SystemEntropy),
-                    metrics: Arc::default(),
+                    metrics: Arc::clone(&metrics),
                     planner: Arc::new(Enrichers::default()),
                 };
                 tokio::spawn(worker.run(stopped.clone()))
             })
             .collect();
-        while self.storage.payload_queue.backlog().await?.payloads > 0 {
+        // Asking the store itself would take its time.
+        while metrics.sums().payloads < PAYLOADS {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let rate = per_second(PAYLOADS * EVENTS, started.elapsed());
@@ -116,6 +135,8 @@ impl Bench {
         for worker in workers {
             worker.await?;
         }
+        let left = self.storage.payload_queue.backlog().await?.payloads;
+        ensure!(left == 0, "{left} payloads are left");
         Ok(rate)
     }
 
@@ -272,15 +293,16 @@ fn payload(number: u64, events: u64, received_ms: i64, identity: Numbering) -> N
         origin: None,
         client: None,
     };
-    NewPayload { metadata, body: body.into() }
+    NewPayload { metadata, body: body.into(), home: None }
 }
 
 fn planned(number: u64, events: u64, received_ms: i64, identity: Numbering) -> Result<Plan> {
-    let NewPayload { metadata, body } = payload(number, events, received_ms, identity);
+    let NewPayload { metadata, body, .. } = payload(number, events, received_ms, identity);
     plan(&metadata, &body, 1, &Enrichers::default()).context("failed to plan a payload of ours")
 }
 
-fn per_second(count: u64, time: Duration) -> f64 {
+/// A rate.
+pub(crate) fn per_second(count: u64, time: Duration) -> f64 {
     #[allow(clippy::cast_precision_loss)]
     let count = count as f64;
     count / time.as_secs_f64()

@@ -17,7 +17,9 @@ use tokio::sync::{Notify, watch};
 use crate::sinks::hidden_parts::HiddenParts;
 use crate::sinks::http::{self, Http, HttpClient, Meaning, Request};
 use crate::sinks::webhook::encode;
-use crate::store::{Alerts, KeptNotice, Notice, NoticeAttempt, NoticeState, Reason, StoreError};
+use crate::store::{
+    Alerts, KeptNotice, Notice, NoticeAttempt, NoticeState, Peers, Reason, StoreError,
+};
 use crate::system::backoff::RetryPolicy;
 use crate::system::clock::Clock;
 use crate::system::entropy::Entropy;
@@ -27,6 +29,8 @@ use crate::system::secret::Secret;
 const TIMEOUT_MS: u32 = 10_000;
 /// The longest pause between two looks at the queue.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// The pause while another server delivers.
+const FOLLOWS: Duration = Duration::from_secs(1);
 /// The pause after an error of the database.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// Attempts after which a notice that the receiver refuses is given up.
@@ -118,6 +122,8 @@ impl<'a> NoticeJson<'a> {
 pub struct Courier {
     /// Where they are queued.
     pub alerts: Arc<dyn Alerts>,
+    /// Whether another server delivers them.
+    pub peers: Arc<dyn Peers>,
     /// Where they go.
     pub webhook: Webhook,
     /// Rings when one was added.
@@ -142,6 +148,10 @@ impl Courier {
 
     /// Tries the first notice, or waits until one is added or due.
     async fn round(&self) {
+        if !self.peers.is_leader() {
+            tokio::time::sleep(FOLLOWS).await;
+            return;
+        }
         let added = self.added.notified();
         let wait = match self.deliver_next().await {
             Ok(wait) => wait,

@@ -2,7 +2,7 @@
 
 use super::reading::Reading;
 use super::rule::Rule;
-use crate::counted::{Counted, counted};
+use crate::counted::grouped;
 use crate::store::NoticeState;
 
 /// What happened to the thing of `reading`.
@@ -25,6 +25,13 @@ const fn heading(state: NoticeState) -> &'static str {
         NoticeState::Firing => "Lamplight alert",
         NoticeState::Recovered => "Lamplight recovered",
     }
+}
+
+/// What a notice says below a heading of its own.
+pub fn without_heading(text: &str) -> &str {
+    let headings = [NoticeState::Firing, NoticeState::Recovered].map(heading);
+    let rest = headings.iter().find_map(|heading| text.strip_prefix(heading)?.strip_prefix(": "));
+    rest.unwrap_or(text)
 }
 
 fn firing(rule: &Rule, reading: &Reading) -> String {
@@ -58,8 +65,9 @@ fn firing(rule: &Rule, reading: &Reading) -> String {
             )
         ),
         "refused" => format!(
-            "{} refused (limit {limit}). GET /api/totals shows why, and which keys sent them",
-            count(value, "request a minute is", "requests a minute are")
+            "{} refused (limit {}). GET /api/totals shows why, and which keys sent them",
+            count(value, "request a minute is", "requests a minute are"),
+            grouped(limit.unsigned_abs())
         ),
         "disk_full" => format!(
             "the disk will be full in {}. Free some space, or keep less with keep_days or \
@@ -100,8 +108,8 @@ fn recovered(rule: &Rule, reading: &Reading) -> String {
     }
 }
 
-fn count<'a>(value: i64, one: &'a str, many: &'a str) -> Counted<'a> {
-    counted(value.unsigned_abs(), one, many)
+fn count(value: i64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(value.unsigned_abs()), if value == 1 { one } else { many })
 }
 
 /// A duration in its two largest units.
@@ -161,11 +169,13 @@ mod tests {
         let begins = |kind, value, words: &str| {
             let told = told(kind, NoticeState::Firing, value);
             assert!(told.starts_with(&format!("Lamplight alert: {words}")), "{told}");
+            assert!(without_heading(&told).starts_with(words), "{told}");
         };
         begins("lost", 1, "1 event was lost, which a page made and which will not arrive.");
         begins("lost", 2, "2 events were lost, which pages made and which will not arrive.");
         begins("dead_letters", 1, "1 delivery to sink crm was given up.");
         begins("dead_letters", 2, "2 deliveries to sink crm were given up.");
+        begins("dead_letters", 100_000, "100,000 deliveries to sink crm were given up.");
         begins("set_aside", 1, "1 payload failed too often and waits for you.");
         begins("set_aside", 2, "2 payloads failed too often and wait for you.");
         begins("refused", 1, "1 request a minute is refused (limit 0).");

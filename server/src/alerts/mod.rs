@@ -12,6 +12,8 @@ mod message;
 pub mod reading;
 pub mod rule;
 
+pub use message::without_heading;
+
 use crate::store::{Notice, NoticeDelivery, NoticeState};
 
 /// Logs a notice, unless its rule is silent.

@@ -69,7 +69,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Reader<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let token = CheckedCaller::check(app, parts)?;
+        let token = CheckedCaller::check(app, parts).await?;
         check_params(parts)?;
         let place = app.places.take(C::CLASS, &token.key.id).await?;
         Ok(Self { token, place, cost: PhantomData })
@@ -80,7 +80,7 @@ impl<C: Cost> FromRequestParts<Arc<App>> for Admin<C> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let held = CheckedCaller::check(app, parts)?;
+        let held = CheckedCaller::check(app, parts).await?;
         check_admin(&held)?;
         check_params(parts)?;
         let place = app.places.take(C::CLASS, &held.key.id).await?;
@@ -110,10 +110,10 @@ fn check_params(parts: &Parts) -> Result<(), Problem> {
 struct CallerNotChecked;
 
 impl CheckedCaller {
-    fn check(app: &App, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
+    async fn check(app: &App, parts: &mut Parts) -> Result<Arc<HeldKey>, Problem> {
         let held = match credentials::bearer(&parts.headers) {
             Some(token) => find_token(&app.keyring, token)?,
-            None => find_session(app, parts)?,
+            None => find_session(app, parts).await?,
         };
         check_kind(&held)?;
         parts.extensions.insert(Self(Arc::clone(&held)));
@@ -130,10 +130,12 @@ impl CheckedCaller {
 }
 
 /// The token of the session that the caller is signed in with, in the console.
-fn find_session(app: &App, parts: &Parts) -> Result<Arc<HeldKey>, Problem> {
-    let signed_in = session_cookie::read(&parts.headers)
-        .and_then(|secret| app.sessions.find(secret, app.clock.now_ms()))
-        .and_then(|session| app.keyring.find_id(&session.key_id));
+async fn find_session(app: &App, parts: &Parts) -> Result<Arc<HeldKey>, Problem> {
+    let session = match session_cookie::read(&parts.headers) {
+        Some(secret) => app.shared_sessions.find(secret, app.clock.now_ms()).await,
+        None => None,
+    };
+    let signed_in = session.and_then(|session| app.keyring.find_id(&session.key_id));
     let Some(held) = signed_in else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,

@@ -16,7 +16,9 @@ use super::span::{FROM, ON, ReceivedJson, TO, ZONE};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
-use crate::store::{Aggregate, AggregateQuery, CanonicalJson, EventClock, Grouping, LATE_MS_MAX};
+use crate::store::{
+    Aggregate, AggregateQuery, COUNTS_MAX, CanonicalJson, EventClock, Grouping, LATE_MS_MAX,
+};
 
 /// Describes [`aggregate`].
 pub const AGGREGATE: Operation = Operation::new(Group::Query, "countEvents", "Count events")
@@ -94,7 +96,7 @@ pub(crate) async fn count(
         }
     }
     let received = span.received_json();
-    let query = AggregateQuery { filter, by, calendar: span.calendar };
+    let query = AggregateQuery { filter, by, calendar: span.calendar, counts_max: COUNTS_MAX };
     Ok((app.storage.reader.aggregate(query).await?, received))
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode, Version};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -61,8 +61,10 @@ const SLOW_MAX: Duration = Duration::from_mins(1);
 pub async fn export(
     Reader { place, .. }: Reader<Export>,
     State(app): State<Arc<App>>,
+    version: Version,
     mut params: Params,
 ) -> Result<EventFile, Problem> {
+    require_chunks(version)?;
     let format = params.value("format", "ndjson or csv", Format::from_name)?.unwrap_or_default();
     let is_exact = params.flag("exact")?;
     let (filter, _) = filter::read(&mut params)?;
@@ -85,6 +87,20 @@ pub async fn export(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(HeaderValue::from_str(&name).map(|name| (CONTENT_DISPOSITION, name)));
     Ok(EventFile(response))
+}
+
+/// Refuses a client that could not tell a part from the whole. Before HTTP/1.1, an answer whose
+/// length is not known ends with its connection, also if the server or a proxy was killed.
+fn require_chunks(version: Version) -> Result<(), Problem> {
+    if version >= Version::HTTP_11 {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::BAD_REQUEST,
+        "http_version_too_old",
+        "the request came over HTTP/1.0, where a part of an export looks like all of it: use \
+         HTTP/1.1, in nginx with `proxy_http_version 1.1;`, or `lamplight export`",
+    ))
 }
 
 /// The answer of [`export`].

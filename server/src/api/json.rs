@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, Error, Unexpected};
 
 use super::access::CheckedCaller;
+use super::partial;
 use crate::app::App;
 use crate::http::body::BodyLimits;
 use crate::http::problem::Problem;
@@ -42,14 +43,14 @@ impl<T: Serialize> JsonResponse<T> {
 
 impl<T: JsonSchema> Answered for JsonResponse<T> {
     fn describe(shape: &mut Shape<'_>) {
-        shape.answer::<T>(StatusCode::OK, "Done");
+        shape.answer_in_part::<T>(StatusCode::OK, "Done");
     }
 }
 
 impl<T> IntoResponse for JsonResponse<T> {
     fn into_response(self) -> Response {
         let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
-        (headers, self.0).into_response()
+        (headers, partial::marked(self.0)).into_response()
     }
 }
 
@@ -59,7 +60,7 @@ pub struct Created<T>(pub(super) JsonResponse<T>);
 
 impl<T: JsonSchema> Answered for Created<T> {
     fn describe(shape: &mut Shape<'_>) {
-        shape.answer::<T>(StatusCode::CREATED, "Created");
+        shape.answer_in_part::<T>(StatusCode::CREATED, "Created");
     }
 }
 
@@ -80,8 +81,8 @@ pub enum DoneOrBegun<T> {
 
 impl<T: JsonSchema> Answered for DoneOrBegun<T> {
     fn describe(shape: &mut Shape<'_>) {
-        shape.answer::<T>(StatusCode::OK, "Counted, in a dry run");
-        shape.answer::<T>(StatusCode::ACCEPTED, "Begun");
+        shape.answer_in_part::<T>(StatusCode::OK, "Counted, in a dry run");
+        shape.answer_in_part::<T>(StatusCode::ACCEPTED, "Begun");
     }
 }
 

@@ -14,13 +14,14 @@ use super::access::Reader;
 use super::cost::Stream;
 use super::event_json::EventJson;
 use super::filter::{self, FILTER};
-use super::live_stream::{EventStream, LiveAsk, read_position};
+use super::live_stream::{EventStream, LiveAsk};
 use super::params::Params;
 use super::sender::{MINE, Sender};
 use super::span::SPAN;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
+use crate::store::LivePlace;
 
 /// Describes [`live`].
 pub const LIVE: Operation = Operation::new(Group::Query, "watchEvents", "Watch events arrive")
@@ -39,7 +40,9 @@ pub const LIVE: Operation = Operation::new(Group::Query, "watchEvents", "Watch e
 /// `after`.
 const AFTER: Param = Param::new(
     "after",
-    Form::Pattern("^[0-9]{1,18}\\.[0-9]{1,9}$"),
+    Form::Pattern(
+        "^([0-9]{1,5}:)?[0-9]{1,19}\\.[0-9]{1,10}(,[0-9]{1,5}:[0-9]{1,19}\\.[0-9]{1,10})*$",
+    ),
     "The id of a message of this stream",
 );
 
@@ -68,13 +71,17 @@ pub(crate) async fn read_ask(
     sender: Sender,
 ) -> Result<LiveAsk, Problem> {
     let (filter, _) = filter::read(&mut params)?;
-    let after = params.value("after", "the id of a message of this stream", read_position)?;
+    let after = params.value("after", "the id of a message of this stream", read_place)?;
     let sender = params.flag("mine")?.then_some(sender);
     params.finish(LIVE.query)?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let position = match last.and_then(read_position).or(after) {
-        Some(position) => position,
+    let place = match last.and_then(read_place).or(after) {
+        Some(place) => place,
         None => app.storage.reader.live_end().await?,
     };
-    Ok(LiveAsk { filter, position, sender })
+    Ok(LiveAsk { filter, place, sender })
+}
+
+fn read_place(text: &str) -> Option<LivePlace> {
+    text.parse().ok()
 }

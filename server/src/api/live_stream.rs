@@ -17,7 +17,7 @@ use super::sender::Sender;
 use crate::app::App;
 use crate::keys::keyring::HeldKey;
 use crate::openapi::{Answered, Shape};
-use crate::store::{EventFilter, EventRow, LivePosition, LiveTail};
+use crate::store::{EventFilter, EventRow, LivePlace, LiveTail};
 use crate::system::supervisor::spawn_logged;
 
 /// Most events that are read at once for one stream.
@@ -44,8 +44,8 @@ const RECONNECT_MS: u32 = 1_000;
 pub(crate) struct LiveAsk {
     /// Which events.
     pub(crate) filter: EventFilter,
-    /// The position to continue after.
-    pub(crate) position: LivePosition,
+    /// The place to continue after.
+    pub(crate) place: LivePlace,
     /// Only events of this client.
     pub(crate) sender: Option<Sender>,
 }
@@ -95,18 +95,6 @@ impl IntoResponse for EventStream {
     }
 }
 
-/// Reads the id of a message.
-pub(crate) fn read_position(text: &str) -> Option<LivePosition> {
-    let (payload, index) = text.split_once('.')?;
-    let payload = payload.parse().ok().filter(|payload| *payload >= 0)?;
-    Some(LivePosition { payload, index: index.parse().ok()? })
-}
-
-/// The id of the message at a position.
-pub(crate) fn write_position(LivePosition { payload, index }: LivePosition) -> String {
-    format!("{payload}.{index}")
-}
-
 /// One client's stream.
 struct LiveStream<W> {
     app: Arc<App>,
@@ -125,29 +113,29 @@ impl<W: Fn(&EventRow) -> String> LiveStream<W> {
         let mut changes = self.app.storage.reader.changes();
         let mut shutdown = self.app.shutdown.subscribe();
         // A client that is disconnected before the first event continues from here.
-        let position = write_position(self.ask.position);
-        let hello = format!("retry: {RECONNECT_MS}\nid: {position}\n\n");
+        let hello = format!("retry: {RECONNECT_MS}\nid: {}\n\n", self.ask.place);
         if !self.send(hello).await? {
             return Ok(());
         }
         loop {
             changes.mark_unchanged();
             let Some(tail) = self.read().await else { return Ok(()) };
-            self.ask.position = tail.next;
             let text = self.messages(&tail);
+            let has_more = tail.has_more;
+            self.ask.place = tail.next;
             let sent = async { Ok(text.is_empty() || self.send(text).await?) };
             tokio::select! {
                 sent = sent => if !sent? { return Ok(()) },
                 () = shutdown_begun(&mut shutdown) => return Ok(()),
             }
-            if tail.has_more {
+            if has_more {
                 continue;
             }
             tokio::select! {
                 _ = changes.changed() => tokio::time::sleep(BATCH_WAIT).await,
                 () = tokio::time::sleep(KEEP_ALIVE) => {
                     // An id alone moves the client's position past events that did not match.
-                    let keep_alive = format!("id: {}\n\n", write_position(self.ask.position));
+                    let keep_alive = format!("id: {}\n\n", self.ask.place);
                     if !self.send(keep_alive).await? {
                         return Ok(());
                     }
@@ -164,9 +152,9 @@ impl<W: Fn(&EventRow) -> String> LiveStream<W> {
 
     /// What was stored since the last time. `None` if it cannot be read.
     async fn read(&self) -> Option<LiveTail> {
-        let LiveAsk { filter, position, sender } = &self.ask;
+        let LiveAsk { filter, place, sender } = &self.ask;
         let mut tail =
-            self.app.storage.reader.live(filter.clone(), *position, EVENTS_MAX).await.ok()?;
+            self.app.storage.reader.live(filter.clone(), place.clone(), EVENTS_MAX).await.ok()?;
         if let Some(sender) = sender {
             sender.keep_own(&self.app, &mut tail.events, |(_, event)| event).await.ok()?;
         }
@@ -179,11 +167,10 @@ impl<W: Fn(&EventRow) -> String> LiveStream<W> {
         if tail.has_gap {
             text.push_str("event: gap\ndata: {}\n\n");
         }
-        for (position, event) in &tail.events {
+        for (place, event) in &tail.events {
             // A message ends at an empty line, and a line break ends its data.
             let data = (self.write)(event).replace(['\n', '\r'], " ");
-            let parts =
-                ["id: ", &write_position(*position), "\nevent: event\ndata: ", &data, "\n\n"];
+            let parts = ["id: ", &place.to_string(), "\nevent: event\ndata: ", &data, "\n\n"];
             text.extend(parts);
         }
         text

@@ -33,6 +33,7 @@ pub(crate) mod live;
 pub(crate) mod live_stream;
 mod metrics;
 pub(crate) mod params;
+pub(crate) mod partial;
 mod payload_json;
 mod places;
 mod producer_list;
@@ -42,6 +43,7 @@ mod queues;
 mod ready;
 mod refused_json;
 pub(crate) mod replay;
+mod restored;
 mod retention;
 mod retry;
 mod routes;
@@ -58,6 +60,7 @@ mod trace;
 mod traffic;
 mod trends;
 mod unread_answers;
+mod verb;
 pub(crate) mod views;
 pub(crate) mod waiting;
 mod whole_number;
@@ -96,18 +99,19 @@ pub(crate) use producers::read_after;
 pub use producers::{PRODUCERS, producers};
 pub use proof::{PROOF, proof};
 pub use queues::{QUEUES, queues};
-pub(crate) use queues::{QueuesJson as Queues, StageJson, read_queues};
+pub(crate) use queues::{QueuesJson as Queues, StageJson, StreamJson, read_queues};
 pub(crate) use ready::why_not_ready;
 pub use ready::{READY, ready};
 pub use replay::{BEGIN_REPLAY, REPLAYS, begin_replay, replays};
+pub(crate) use restored::{RestoredGap, restored_gaps};
 pub use retention::{TRUST_CLOCK, trust_clock};
 pub use retry::{RETRY, retry};
 pub use routes::{ApiHandler, ApiRoute, ApiRoutes, Argument, ChecksCallerFirst};
+pub(crate) use set_aside::read_set_aside;
 pub use set_aside::{
     DISCARD_PAYLOAD, RESTORE_PAYLOAD, RETRY_PAYLOAD, SET_ASIDE, discard_payload, restore_payload,
     retry_payload, set_aside,
 };
-pub(crate) use set_aside::{not_set_aside, read_set_aside};
 pub(crate) use sink_queue::SinkQueueJson;
 pub(crate) use sinks::condition as sink_condition;
 pub use sinks::{CHECK, PAUSE, RESUME, check, pause, resume};
@@ -121,22 +125,23 @@ pub(crate) use trace::{Trace, read_trace};
 pub use traffic::{CountsJson, SourceJson, TRAFFIC, TrafficJson, read_traffic, traffic};
 pub use trends::{TRENDS, trends};
 pub use unread_answers::hold;
+pub(crate) use verb::Verb;
 pub use views::{DELETE_VIEW, SAVE_VIEW, VIEWS, delete_view, save_view, views};
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Full { retry_after_s, .. } | StoreError::Down { retry_after_s } => {
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "not_readable",
-                    format!(
-                        "the server cannot use its database at the moment: retry after \
+            StoreError::Full { retry_after_s, .. }
+            | StoreError::Down { retry_after_s }
+            | StoreError::Moving { retry_after_s } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not_readable",
+                format!(
+                    "the server cannot use its database at the moment: retry after \
                          {retry_after_s} s"
-                    ),
-                )
-                .retry_after_s(retry_after_s)
-            }
+                ),
+            )
+            .retry_after_s(retry_after_s),
             StoreError::TooSlow { time_max, .. } => {
                 let seconds = u32::try_from(time_max.as_secs()).unwrap_or(u32::MAX);
                 Self::new(

@@ -12,6 +12,7 @@ use super::cost::List;
 use super::json::JsonResponse;
 use super::params::{LIMIT, Params};
 use super::producer_list::{PRODUCERS_FILTER, ProducerList, write_cursor};
+use super::restored::{RestoredGap, RestoredGapJson, restored_gaps};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::openapi::{Form, Group, Operation, Param};
@@ -45,6 +46,10 @@ struct ProducerJson {
     /// What the producer claims that is not counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtJson>,
+    /// The gaps that begin where a backup ends that this server was restored from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    restored: Vec<RestoredGapJson>,
     #[schemars(extend("enum" = ["complete", "in_flight", "declared", "lost"]))]
     verdict: &'static str,
     first_heard: i64,
@@ -104,10 +109,12 @@ pub async fn producers(
     list.query.after_number = read_after(&mut params)?;
     params.finish(PRODUCERS.query)?;
     let page = list.page(&*app.storage.reader).await?;
-    JsonResponse::new(&PageJson {
-        producers: page.producers.into_iter().map(producer).collect(),
-        next: page.next.as_ref().map(write_cursor),
-    })
+    let mut producers = Vec::with_capacity(page.producers.len());
+    for row in page.producers {
+        let restored = restored_gaps(&app, &row).await?;
+        producers.push(producer(row, restored));
+    }
+    JsonResponse::new(&PageJson { producers, next: page.next.as_ref().map(write_cursor) })
 }
 
 /// Takes the number after which ranges are listed.
@@ -117,7 +124,7 @@ pub(crate) fn read_after(params: &mut Params) -> Result<u64, Problem> {
     Ok(after.unwrap_or(0))
 }
 
-fn producer(row: ProducerRow) -> ProducerJson {
+fn producer(row: ProducerRow, restored: Vec<RestoredGap>) -> ProducerJson {
     let pairs = |ranges: &Ranges| ranges.as_slice().to_vec();
     ProducerJson {
         producer: row.producer.to_string(),
@@ -136,6 +143,7 @@ fn producer(row: ProducerRow) -> ProducerJson {
             .iter()
             .map(|(reason, ranges)| DeclaredJson { reason: reason.clone(), ranges: pairs(ranges) })
             .collect(),
+        restored: restored.into_iter().map(RestoredGapJson::from).collect(),
         verdict: row.verdict.name(),
         first_heard: row.first_heard_ms,
         last_heard: row.last_heard_ms,

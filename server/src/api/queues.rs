@@ -18,6 +18,7 @@ use crate::intake::SourceShare;
 use crate::metrics::throughput::ThroughputSums;
 use crate::openapi::{Group, Operation};
 use crate::process::worker_count;
+use crate::store::StreamBacklog;
 
 /// The most sources that are listed.
 const SOURCES_MAX: usize = 20;
@@ -54,11 +55,45 @@ pub(crate) struct StageJson {
     pub(crate) set_aside: u64,
     /// Average over the last minute.
     pub(crate) events_per_s: f64,
+    /// What a stream in front of the database holds, at `intake`. Absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stream: Option<StreamJson>,
     /// How many batches it works on at a time, at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) workers: Option<u32>,
     /// How long a batch takes, in milliseconds.
     pub(crate) batch_ms: QuantilesJson,
+}
+
+/// A stream in front of the database: payloads that were accepted and are not in the database yet.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Stream")]
+pub(crate) struct StreamJson {
+    /// Groups of payloads that wait.
+    pub(crate) groups: u64,
+    pub(crate) bytes: u64,
+    /// How many it may hold. It refuses further payloads.
+    pub(crate) bytes_max: u64,
+    /// How long the oldest group has been waiting.
+    pub(crate) oldest_ms: u64,
+    /// How often, since the start, a message was found that this server cannot read. It stays in
+    /// the stream.
+    pub(crate) unreadable: u64,
+    /// How often, since the start, a group was delivered again.
+    pub(crate) redelivered: u64,
+}
+
+impl StreamJson {
+    fn new(stream: &StreamBacklog, now_ms: i64) -> Self {
+        Self {
+            groups: stream.groups,
+            bytes: stream.bytes,
+            bytes_max: stream.bytes_max,
+            oldest_ms: age_ms(now_ms, stream.oldest_ms),
+            unreadable: stream.unreadable,
+            redelivered: stream.redelivered,
+        }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -134,15 +169,16 @@ pub async fn queues(
 pub(crate) async fn read_queues(app: &App) -> Result<QueuesJson, Problem> {
     let now_ms = app.clock.now_ms();
     let waiting = app.intake.in_flight.sums();
+    let backlog = app.storage.payload_queue.backlog().await?;
     let intake = StageJson {
         name: "intake",
         state: intake_state(app, now_ms),
         depth: waiting.requests,
         events: waiting.events,
         oldest_ms: age_ms(now_ms, waiting.oldest_ms),
+        stream: backlog.stream.map(|it| StreamJson::new(&it, now_ms)),
         ..StageJson::throughput(app.intake.metrics.throughput.sums(now_ms))
     };
-    let backlog = app.storage.payload_queue.backlog().await?;
     let process = StageJson {
         name: "process",
         state: if app.storage.events_database.is_up() { "up" } else { "not_writable" },
@@ -152,7 +188,7 @@ pub(crate) async fn read_queues(app: &App) -> Result<QueuesJson, Problem> {
         failing: backlog.failing,
         last_error: backlog.last_error,
         set_aside: backlog.set_aside.payloads,
-        workers: Some(worker_count(app.storage.payload_queue.workers_max())),
+        workers: Some(worker_count(&*app.storage.payload_queue)),
         ..StageJson::throughput(app.process_metrics.throughput.sums(now_ms))
     };
     let sinks = app.storage.delivery_queue.sinks().await?;
@@ -197,6 +233,7 @@ impl StageJson {
             failing: 0,
             last_error: None,
             set_aside: 0,
+            stream: None,
             workers: None,
             events_per_s: rounded(sums.events_per_s),
             batch_ms: QuantilesJson { p50: sums.p50_ms, p95: sums.p95_ms },

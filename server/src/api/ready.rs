@@ -1,5 +1,6 @@
 //! `GET /readyz`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -21,16 +22,25 @@ pub async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, Problem>
 }
 
 /// Why the server does not accept or process payloads, if it does not.
-pub(crate) fn why_not_ready(app: &App) -> Option<&'static str> {
-    if app.shutdown.has_begun() {
+pub(crate) fn why_not_ready(app: &App) -> Option<Cow<'static, str>> {
+    let intake = &app.storage.intake_database;
+    if let Some(fault) = intake.fault() {
+        return Some(format!("{fault}. The server's log says more").into());
+    }
+    let why = if app.shutdown.has_begun() {
         Some("the server is shutting down")
     } else if app.disk.retry_after_s(app.clock.now_ms()).is_some() {
         Some("the server's disk is nearly full: free space on it")
-    } else if !app.storage.intake_database.is_up() {
-        Some("the payload database does not accept writes: check the server's disk and log")
-    } else if !app.storage.events_database.is_up() {
-        Some("the event database does not accept writes: check the server's disk and log")
+    } else if !intake.is_up() {
+        Some(
+            "the payload database does not accept writes: check the server's log and the database's disk",
+        )
+    } else if !intake.is_in_front() && !app.storage.events_database.is_up() {
+        Some(
+            "the event database does not accept writes: check the server's log and the database's disk",
+        )
     } else {
         None
-    }
+    };
+    why.map(Cow::Borrowed)
 }

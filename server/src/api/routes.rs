@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
 use axum::{Extension, Router, routing};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Version};
 
 use super::access::{Access, Caller, NoParams};
 use super::cost::CostClass;
@@ -193,6 +193,11 @@ impl Argument for Params {
     const TAKES_PARAMS: bool = true;
 }
 impl Argument for HeaderMap {}
+impl Argument for Version {
+    fn describe(shape: &mut Shape<'_>) {
+        shape.problems(&["http_version_too_old"]);
+    }
+}
 impl<T: RequestBody> Argument for JsonBody<T> {
     fn describe(shape: &mut Shape<'_>) {
         shape.body::<T>();

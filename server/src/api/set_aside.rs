@@ -12,6 +12,7 @@ use super::cost::{Change, List};
 use super::json::JsonResponse;
 use super::params::{CURSOR, LIMIT, Params};
 use super::payload_json::PayloadMetadataJson;
+use super::verb::Verb;
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::Problem;
@@ -128,13 +129,7 @@ pub async fn discard_payload(
     State(app): State<Arc<App>>,
     PathText(id): PathText,
 ) -> Result<JsonResponse<RetriedJson>, Problem> {
-    let now_ms = app.clock.now_ms();
-    if let Some(payload) = read_id(&id)
-        && app.storage.payload_queue.discard(payload, now_ms).await?
-    {
-        return JsonResponse::new(&RetriedJson { payload: payload.to_string() });
-    }
-    Err(not_set_aside())
+    change(&app, Verb::Discard, &id).await
 }
 
 /// `POST /api/payloads/{id}/restore`: sets a payload aside again that was discarded.
@@ -143,15 +138,7 @@ pub async fn restore_payload(
     State(app): State<Arc<App>>,
     PathText(id): PathText,
 ) -> Result<JsonResponse<RetriedJson>, Problem> {
-    if let Some(payload) = read_id(&id)
-        && app.storage.payload_queue.restore(payload).await?
-    {
-        return JsonResponse::new(&RetriedJson { payload: payload.to_string() });
-    }
-    Err(Problem::not_found(
-        "no payload with this id was discarded: GET /api/payloads/set-aside?state=discarded lists \
-         those that were",
-    ))
+    change(&app, Verb::Restore, &id).await
 }
 
 /// `POST /api/payloads/{id}/retry`: puts a payload that is set aside back in the queue.
@@ -160,20 +147,16 @@ pub async fn retry_payload(
     State(app): State<Arc<App>>,
     PathText(id): PathText,
 ) -> Result<JsonResponse<RetriedJson>, Problem> {
-    let now_ms = app.clock.now_ms();
-    if let Some(payload) = read_id(&id)
-        && app.storage.payload_queue.retry(payload, now_ms).await?
+    change(&app, Verb::Retry, &id).await
+}
+
+async fn change(app: &App, verb: Verb, id: &str) -> Result<JsonResponse<RetriedJson>, Problem> {
+    if let Some(payload) = read_id(id)
+        && verb.apply_to_payload(app, payload, app.clock.now_ms()).await?
     {
         return JsonResponse::new(&RetriedJson { payload: payload.to_string() });
     }
-    Err(not_set_aside())
-}
-
-/// No payload with this id is set aside.
-pub(crate) fn not_set_aside() -> Problem {
-    Problem::not_found(
-        "no payload with this id is set aside: GET /api/payloads/set-aside lists those that are",
-    )
+    Err(verb.no_payload())
 }
 
 fn read_id(text: &str) -> Option<PayloadId> {

@@ -62,7 +62,14 @@ pub const QUERY: Operation = Operation::new(Group::Query, "query", "Query with S
          in 128 MiB of memory, and answers at most 10,000 rows in 8 MiB.",
     )
     .body_example(r#"{"sql": "SELECT name, count(*) AS events FROM events GROUP BY name"}"#)
-    .problems(&["sql_invalid", "sql_not_read_only", "sql_too_slow", "sql_too_large", "cross_origin"]);
+    .problems(&[
+        "sql_invalid",
+        "sql_not_read_only",
+        "sql_too_slow",
+        "sql_too_large",
+        "sql_not_set_up",
+        "cross_origin",
+    ]);
 
 /// `POST /api/query`: runs an SQL statement that only reads. Needs an admin token, because the
 /// statement can read almost every table.
@@ -94,6 +101,7 @@ pub(crate) async fn run_statement(
     app.storage.reader.sql(query).await?.map_err(|error| {
         let (status, code) = match &error {
             SqlError::Invalid(_) => (StatusCode::BAD_REQUEST, "sql_invalid"),
+            SqlError::NotSetUp(_) => (StatusCode::SERVICE_UNAVAILABLE, "sql_not_set_up"),
             SqlError::NotReadOnly => (StatusCode::FORBIDDEN, "sql_not_read_only"),
             SqlError::TooSlow(_) => (StatusCode::UNPROCESSABLE_ENTITY, "sql_too_slow"),
             SqlError::TooMuchMemory | SqlError::TooManyTemporaries | SqlError::RowTooLarge(_) => {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::checksum::{copy_checked, sha256, sync_folder};
 use super::{BackedUpFile, Manifest, ManifestError, Progress};
 use crate::counted::counted;
-use crate::system::data_dir::{self, DataDir, DataDirError, RESTORING};
+use crate::system::data_dir::{self, DataDir, DataDirError, PastRestore, RESTORES, RESTORING};
 use crate::system::private_file;
 use crate::system::real_path::real_path;
 use crate::system::throttle::Throttle;
@@ -134,13 +134,29 @@ pub fn restore(
             });
         }
     }
-    for file in &manifest.files {
-        std::fs::rename(restoring.join(&file.name), data.join(&file.name)).map_err(write)?;
+    let restore = PastRestore { backup_ms: manifest.created_ms, restored_ms: now_ms };
+    remember(&restoring, restore, progress).map_err(write)?;
+    let listed = manifest.files.iter().map(|file| file.name.as_str());
+    for name in listed.filter(|name| *name != RESTORES).chain([RESTORES]) {
+        std::fs::rename(restoring.join(name), data.join(name)).map_err(write)?;
     }
     sync_folder(data).map_err(write)?;
     std::fs::remove_dir(&restoring).and_then(|()| sync_folder(data)).map_err(write)?;
     drop(dir);
     Ok(Restored { manifest, moved_to })
+}
+
+/// Adds a restore to those that the backup lists.
+fn remember(folder: &Path, restore: PastRestore, progress: &mut dyn Progress) -> io::Result<()> {
+    let mut restores = data_dir::read_restores(folder).unwrap_or_else(|error| {
+        progress.warn(&format!(
+            "{RESTORES} of the backup cannot be read ({error}): the console will not name earlier \
+             restores as causes of missing numbers"
+        ));
+        Vec::new()
+    });
+    restores.push(restore);
+    data_dir::write_restores(folder, &restores)
 }
 
 /// Refuses a backup with a file that is not what the backup wrote.

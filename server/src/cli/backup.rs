@@ -1,14 +1,16 @@
 //! `lamplight backup`: copy the data directory, also while the server runs.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::data::DataArgs;
+use super::database::{DatabaseArgs, DatabaseArgsError};
 use crate::backup::{BackupError, BackupPlan, back_up};
 use crate::config::ConfigError;
 use crate::counted::counted;
+use crate::store::postgres::DatabaseUrl;
 use crate::system::background::lower_command_priority;
 use crate::system::data_dir::{DataDirError, check_restored};
 use crate::terminal::{Progress, Unit};
@@ -28,6 +30,9 @@ pub struct BackupArgs {
     /// The data directory.
     #[command(flatten)]
     pub data: DataArgs,
+    /// The database, if everything is in one.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// A backup failed.
@@ -42,6 +47,20 @@ pub enum BackupCommandError {
     /// The backup cannot be made.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The database cannot be found.
+    #[error(transparent)]
+    FindDatabase(#[from] DatabaseArgsError),
+    /// Everything is in a database.
+    #[error(
+        "back up {database}: this command copies data directories only. Servers may go on while you run \
+         PostgreSQL's own program:\n\n  {command}\n\nTo copy a data directory instead, name it with --data"
+    )]
+    Database {
+        /// The database, without secrets.
+        database: String,
+        /// What to run instead.
+        command: String,
+    },
     /// The result cannot be printed.
     #[error("print what the backup did")]
     Print(#[from] std::io::Error),
@@ -58,6 +77,12 @@ pub fn backup(
 ) -> Result<(), BackupCommandError> {
     // A server on the same machine comes first.
     lower_command_priority();
+    let urls = args.database.urls(&args.data)?;
+    if !urls.is_empty() {
+        let places: Vec<String> = urls.iter().map(ToString::to_string).collect();
+        let command = dump_commands(&args.to, &urls).join("\n");
+        return Err(BackupCommandError::Database { database: places.join(" and "), command });
+    }
     let data = args.data.path()?;
     check_restored(&data)?;
     let plan = BackupPlan { data: &data, to: &args.to, keep: args.keep, now_ms };
@@ -76,4 +101,17 @@ pub fn backup(
     )?;
     writeln!(out, "{}", made.path.display())?;
     Ok(())
+}
+
+/// The commands that copy databases, one for each.
+fn dump_commands(to: &Path, urls: &[DatabaseUrl]) -> Vec<String> {
+    let command = |(number, url): (usize, &DatabaseUrl)| {
+        let number = if urls.len() > 1 { format!("-{number}") } else { String::new() };
+        format!(
+            "pg_dump --format=directory --jobs=4 --no-privileges \\\n    --file={}/lamplight{number}-$(date +%Y%m%d) '{}'",
+            to.display(),
+            url.for_clients()
+        )
+    };
+    (1..).zip(urls).map(command).collect()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{ConfigError, data_in_file};
+use crate::config::{ConfigError, text_in_file};
 
 /// The data directory. It is found as the server finds it, without reading any other setting.
 #[derive(Debug, Clone, Args)]
@@ -15,6 +15,9 @@ pub struct DataArgs {
     /// Configuration file that may name the directory [default: ./lamplight.toml, if it exists]
     #[arg(long, env = "LAMPLIGHT_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Whether the directory was named on the command line.
+    #[arg(skip)]
+    pub is_flag: bool,
 }
 
 impl DataArgs {
@@ -26,7 +29,7 @@ impl DataArgs {
         if let Some(data) = &self.data {
             return Ok(data.clone());
         }
-        let in_file = data_in_file(self.config.as_deref())?;
-        Ok(in_file.unwrap_or_else(|| PathBuf::from("./lamplight-data")))
+        let in_file = text_in_file(self.config.as_deref(), "data")?;
+        Ok(PathBuf::from(in_file.as_deref().unwrap_or("./lamplight-data")))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::outcome::{CommandError, Outcome, at_place};
+use super::proof::check_proof;
 use crate::client::{Api, ClientError, Need, Params, PlaceArgs};
 use crate::counted::counted;
 use crate::terminal::{Column, Output, Table, local_time};
@@ -23,7 +25,9 @@ Examples:
   Fail if any event is lost, for example in a nightly job:
     lamplight gaps --check
   List what pages have dropped and said so, with the reasons:
-    lamplight gaps --verdict declared --json";
+    lamplight gaps --verdict declared --json
+  Check a proof that was exported: exit with status 1 if its numbers or its digest are wrong:
+    lamplight gaps --proof lamplight-proof-2026-01-31T120000Z.json";
 
 /// Which producers to list.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +45,13 @@ pub struct GapsArgs {
     /// Exit with status 1 if any producer is listed
     #[arg(long)]
     pub check: bool,
+    /// Check this exported proof instead: whether its digest is right, and its numbers add up
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["verdict", "source", "json", "check", "data"]
+    )]
+    pub proof: Option<PathBuf>,
     /// Where to work.
     #[command(flatten)]
     pub place: PlaceArgs,
@@ -118,11 +129,14 @@ fn ranges(ranges: &[(u64, u64)], has_more: bool) -> String {
     text
 }
 
-/// Lists producers whose events have not all arrived.
+/// Lists producers whose events have not all arrived, or checks a proof.
 ///
 /// # Errors
 /// [`CommandError`].
 pub async fn gaps(args: &GapsArgs, out: &mut Output) -> Result<Outcome, CommandError> {
+    if let Some(path) = &args.proof {
+        return check_proof(path, out);
+    }
     at_place(&args.place, None, Need::Read, async |api: &Api| {
         let wanted: &[&str] = match args.verdict.as_str() {
             "all" => &["lost", "in_flight", "declared"],

@@ -7,6 +7,7 @@ pub mod completions;
 pub mod config;
 mod credentials;
 mod data;
+mod database;
 mod demo;
 mod event_filter;
 mod examples;
@@ -17,14 +18,17 @@ pub mod healthcheck;
 mod help;
 pub mod keys;
 pub mod man;
+pub mod migrate;
 mod outcome;
 mod overview;
+mod proof;
 pub mod query;
 mod reference;
 pub mod replay;
 pub mod restore;
 pub mod retry;
 pub mod serve;
+pub mod shards;
 pub mod sinks;
 mod stray_secret;
 pub mod tail;
@@ -54,10 +58,12 @@ use self::gaps::GapsArgs;
 use self::healthcheck::HealthcheckArgs;
 use self::keys::KeysCommand;
 use self::man::ManArgs;
+use self::migrate::MigrateArgs;
 use self::query::QueryArgs;
 use self::replay::ReplayArgs;
 use self::restore::RestoreArgs;
 use self::retry::RetryArgs;
+use self::shards::ShardsCommand;
 use self::sinks::SinksCommand;
 use self::tail::TailArgs;
 use self::token::TokenCommand;
@@ -130,17 +136,31 @@ pub enum Command {
     ///
     /// Writes a new directory with a copy of all databases as of one moment, and a manifest with
     /// their checksums. Weeks that have not changed since the last backup there are not copied
-    /// again. The server waits for nothing.
+    /// again. The server waits for nothing. For a PostgreSQL database, use pg_dump: this command
+    /// then says how.
     Backup(BackupArgs),
     /// Restore a data directory from a backup
     ///
     /// Compares all checksums first. No server starts on a directory that is not complete.
     Restore(RestoreArgs),
-    /// Check a data directory or a backup
+    /// Check a data directory, a backup, or a PostgreSQL database
     ///
-    /// Reads everything and changes nothing. A server may use the directory meanwhile. Prints a
-    /// line for each rule that does not hold, and then exits with 1.
+    /// Reads everything and changes nothing. Servers may use it meanwhile. Prints a line for each
+    /// rule that does not hold, and then exits with 1.
     Verify(VerifyArgs),
+    /// Move everything to a PostgreSQL database, or back to a data directory
+    ///
+    /// Stop the server of the source first. As soon as the database is ready, the command says so,
+    /// and servers on it take events while the rest is moved. They process what they take at the
+    /// end, so no event is stored twice. If the command is interrupted, run it again: it goes on
+    /// where it stopped. At the end it compares both sides, and servers no longer use the source.
+    Migrate(MigrateArgs),
+    /// Show and move what several databases of an installation have
+    ///
+    /// Everything that a page sends belongs to one of 1,024 buckets, and each bucket to one
+    /// database, which is a shard.
+    #[command(subcommand)]
+    Shards(ShardsCommand),
     /// Show events as they are stored
     ///
     /// One line for each event: when it was received, its name, its source, its user, and its
@@ -222,6 +242,11 @@ impl Command {
             }
             if let Self::Replay(args) = &mut command {
                 args.data_is_flag = given.value_source("data") == Some(ValueSource::CommandLine);
+            }
+            if let Self::Backup(BackupArgs { data, .. }) | Self::Verify(VerifyArgs { data, .. }) =
+                &mut command
+            {
+                data.is_flag = given.value_source("data") == Some(ValueSource::CommandLine);
             }
         }
         Ok(command)

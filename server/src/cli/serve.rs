@@ -13,6 +13,7 @@ use super::bind::{Wanted, bind, resolve};
 use super::welcome::{Place, welcome};
 use crate::app::App;
 use crate::config::Config;
+use crate::home::{Home, LeftBehind};
 use crate::http::listen::{self, Listening};
 use crate::http::tls::{Tls, TlsError};
 use crate::keys::bootstrap::{FirstKeys, FirstKeysError, first_keys};
@@ -79,6 +80,18 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// The settings of the database are wrong.
+    #[error("{0}")]
+    Database(String),
+    /// There is a stream, and nothing behind it.
+    #[error(
+        "use the intake stream of `intake_url`: it puts payloads into a PostgreSQL database, and none is \
+         configured. Set `database_url`, or remove `intake_url`"
+    )]
+    IntakeWithoutDatabase,
+    /// Data would stay behind in the data directory.
+    #[error(transparent)]
+    LeftBehind(#[from] LeftBehind),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -142,20 +155,16 @@ pub async fn serve_supervised(
     // The address comes first: a second server has it in use, and says so.
     let (listeners, addresses): (Vec<_>, Vec<_>) = bind(&wanted)?.into_iter().unzip();
     warn_without_tls(config, &addresses);
-    let purpose = match mode {
-        Mode::Serve => Purpose::Serve,
-        Mode::Demo => Purpose::Demo,
-    };
-    let dir = DataDir::open_for_start(&config.data, purpose)?;
-    let server = Server::open(config, dir, supervisor)?;
+    let server = Server::open(config, home(config, mode)?, supervisor).await?;
     let deliverers = server.deliverers()?;
     let webhook = server.alert_webhook()?;
     let background = Background::start().map_err(ServeError::Threads)?;
     // Keys come last: a start that fails must not have generated keys that nobody was shown.
     let keys = &*server.storage.keys;
     let keys = first_keys(&config.keys, keys, &*server.clock, &*server.entropy).await?;
-    server.dir().keep();
+    server.home().keep();
 
+    server.storage.peers.join(&server.supervisor, &Handle::current()).await?;
     let sessions = server.storage.sessions.list(server.clock.now_ms()).await?;
     let app = Arc::new(server.app(keys.all.iter().cloned(), sessions, &deliverers));
     let demo = match mode {
@@ -180,7 +189,7 @@ pub async fn serve_supervised(
     let (listening, clients) = (Listening { listeners, tls }, Arc::clone(&app.addresses));
     let serving = listen::serve(listening, router, closed, REQUESTS_GRACE, clients);
     let serving = supervisor.spawn("listener", &foreground, serving);
-    greet(config, &addresses, &app, server.dir(), &keys, mode);
+    greet(config, &addresses, &app, server.home(), &keys, mode);
 
     tokio::select! {
         () = stop => {}
@@ -206,6 +215,22 @@ pub async fn serve_supervised(
         Some(failure) => Err(ServeError::Failed(failure)),
         None => Ok(()),
     }
+}
+
+/// Where the data is. The demo keeps to its own directory.
+fn home(config: &Config, mode: Mode) -> Result<Home, ServeError> {
+    let purpose = match mode {
+        Mode::Serve => Purpose::Serve,
+        Mode::Demo => Purpose::Demo,
+    };
+    let urls = config.database.urls().map_err(ServeError::Database)?;
+    if urls.is_empty() && config.intake.is_set() && mode == Mode::Serve {
+        return Err(ServeError::IntakeWithoutDatabase);
+    }
+    Ok(match mode {
+        Mode::Serve if !urls.is_empty() => Home::database(urls, &config.data)?,
+        _ => Home::Directory(DataDir::open_for_start(&config.data, purpose)?),
+    })
 }
 
 /// Measures the free disk space until `stop` holds true.
@@ -259,11 +284,11 @@ fn greet(
     config: &Config,
     addresses: &[SocketAddr],
     app: &App,
-    dir: &DataDir,
+    home: &Home,
     keys: &FirstKeys,
     mode: Mode,
 ) {
-    let place = Place { addresses, has_tls: config.tls.files().is_some(), data: dir.path() };
+    let place = Place { addresses, has_tls: config.tls.files().is_some(), home };
     let has_demo = mode == Mode::Demo;
     // The link is a secret. So it goes to a reader, not to the log of a service, except at the
     // first start, when the tokens are printed, too.

@@ -1,5 +1,6 @@
 //! `lamplight verify`: check a data directory or a backup.
 
+use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -7,9 +8,11 @@ use clap::Args;
 
 use super::Outcome;
 use super::data::DataArgs;
+use super::database::{DatabaseArgs, DatabaseArgsError};
 use crate::backup::{Manifest, ManifestError, differences};
 use crate::config::ConfigError;
 use crate::counted::counted;
+use crate::store::postgres::{self, DatabaseUrl, TalliesRepaired};
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::snapshot::SnapshotError;
 use crate::store::sqlite::tallies::{Repaired, repair};
@@ -29,12 +32,16 @@ pub struct VerifyArgs {
     /// Check a backup, and its checksums, instead of the data directory
     #[arg(long, value_name = "DIR")]
     pub backup: Option<PathBuf>,
-    /// First count the events of each name and source again, while the server is stopped
+    /// First count the events of each name and source again. Stop the server of a data directory;
+    /// those of a database may run
     #[arg(long, conflicts_with = "backup")]
     pub repair: bool,
     /// The data directory.
     #[command(flatten)]
     pub data: DataArgs,
+    /// The database, if everything is in one.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
 }
 
 /// The check could not be finished.
@@ -58,6 +65,12 @@ pub enum VerifyError {
     /// The events cannot be counted again.
     #[error(transparent)]
     Repair(#[from] OpenError),
+    /// The database cannot be found.
+    #[error(transparent)]
+    FindDatabase(#[from] DatabaseArgsError),
+    /// The database cannot be read.
+    #[error(transparent)]
+    Database(#[from] postgres::OpenError),
     /// The result cannot be printed.
     #[error("print what was found")]
     Print(#[from] std::io::Error),
@@ -67,7 +80,17 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`].
-pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, VerifyError> {
+pub async fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, VerifyError> {
+    let urls = if args.backup.is_none() { args.database.urls(&args.data)? } else { Vec::new() };
+    if !urls.is_empty() {
+        let mut outcome = Outcome::Done;
+        for url in &urls {
+            if verify_database(url, args.repair, out).await? == Outcome::Found {
+                outcome = Outcome::Found;
+            }
+        }
+        return Ok(outcome);
+    }
     lower_command_priority();
     let mut progress = Progress::of(Unit::Bytes);
     let (folder, mut lines) = match &args.backup {
@@ -89,16 +112,55 @@ pub fn verify(args: &VerifyArgs, out: &mut impl Write) -> Result<Outcome, Verify
         lines.extend(violations.iter().map(ToString::to_string));
     }
     drop(progress);
-    for line in &lines {
+    say(&folder.display(), &lines, CHECKS.len(), out)
+}
+
+/// The same for a database.
+async fn verify_database(
+    url: &DatabaseUrl,
+    repairs: bool,
+    out: &mut impl Write,
+) -> Result<Outcome, VerifyError> {
+    let mut progress = Progress::of(Unit::Bytes);
+    if repairs {
+        let mut count = |week, events| {
+            progress.begin(&format!("count {events} events of {week}"), None);
+        };
+        let repaired = postgres::repair(url, &mut count).await?;
+        let TalliesRepaired { events, changed, tallies } = repaired;
+        say_repaired(events, changed, tallies)?;
+    }
+    let mut begin = |check: &str| progress.begin(&format!("check {check}"), None);
+    let violations = postgres::verify::verify(url, &mut begin).await?;
+    let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    drop(progress);
+    say(url, &lines, postgres::verify::CHECKS.len(), out)
+}
+
+/// Prints what was found in `place`.
+fn say(
+    place: &dyn Display,
+    lines: &[String],
+    checks: usize,
+    out: &mut impl Write,
+) -> Result<Outcome, VerifyError> {
+    for line in lines {
         writeln!(out, "{line}")?;
     }
-    let (err, folder) = (&mut std::io::stderr(), folder.display());
+    let err = &mut std::io::stderr();
     if lines.is_empty() {
-        writeln!(err, "{folder} is healthy: all {} checks hold", CHECKS.len())?;
+        writeln!(err, "{place} is healthy: all {checks} checks hold")?;
         return Ok(Outcome::Done);
     }
-    writeln!(err, "{folder} is not healthy: {}", counted(lines.len() as u64, "line", "lines"))?;
+    writeln!(err, "{place} is not healthy: {}", counted(lines.len() as u64, "line", "lines"))?;
     Ok(Outcome::Found)
+}
+
+fn say_repaired(events: u64, changed: u64, tallies: u64) -> std::io::Result<()> {
+    writeln!(
+        std::io::stderr(),
+        "counted {events} events again: {changed} of {tallies} counts were different"
+    )
 }
 
 /// Counts the events of each name and source again. No server may run on the directory meanwhile.
@@ -107,9 +169,5 @@ fn repair_counts(folder: &Path, progress: &mut Progress) -> Result<(), VerifyErr
     let Repaired { events, changed, tallies } = repair(&dir.store_db(), &mut |week, events| {
         progress.begin(&format!("count {events} events of {week}"), None);
     })?;
-    writeln!(
-        std::io::stderr(),
-        "counted {events} events again: {changed} of {tallies} counts were different"
-    )?;
-    Ok(())
+    Ok(say_repaired(events, changed, tallies)?)
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 
 use crate::config::reachable;
+use crate::home::Home;
 use crate::keys::bootstrap::FirstKeys;
 use crate::store::KeyKind;
 use crate::web::demo::page;
@@ -17,8 +17,8 @@ pub struct Place<'a> {
     pub addresses: &'a [SocketAddr],
     /// Whether it accepts HTTPS.
     pub has_tls: bool,
-    /// Its data directory.
-    pub data: &'a Path,
+    /// Where its data is.
+    pub home: &'a Home,
 }
 
 impl Place<'_> {
@@ -47,7 +47,7 @@ pub fn welcome(
     console: Option<&str>,
     has_demo: bool,
 ) -> io::Result<()> {
-    let (scheme, url, data) = (place.scheme(), place.url(), place.data);
+    let (scheme, url, home) = (place.scheme(), place.url(), place.home);
     for (at, address) in place.addresses.iter().enumerate() {
         let begin = if at == 0 { "lamplight is listening on" } else { "  and on" };
         writeln!(out, "{begin} {scheme}://{address}")?;
@@ -106,7 +106,7 @@ pub fn welcome(
     let token = admin.map_or("<admin token>", |(_, text)| text);
     writeln!(out, "    {}\n", read_command(&url, token))?;
     let note = if has_demo { ", apart from that of `lamplight serve`" } else { "" };
-    writeln!(out, "  Data is in {}{note}. Stop with Ctrl-C.", data.display())?;
+    writeln!(out, "  Data is in {home}{note}. Stop with Ctrl-C.")?;
     out.flush()
 }
 

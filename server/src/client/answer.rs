@@ -1,5 +1,7 @@
 //! An answer of the API, however it was reached.
 
+use std::io::Write;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
@@ -10,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::ClientError;
 use super::over_http::why;
+use crate::api::partial::PARTIAL;
 use crate::terminal::escape;
 
 /// Most bytes of an answer that is read as a whole: far above what the API sends.
@@ -85,6 +88,7 @@ impl Answer {
     /// This answer, if it is a success, and otherwise what it says.
     pub(super) async fn success(mut self, call: &str) -> Result<Self, ClientError> {
         if self.status.is_success() {
+            self.say_what_is_missing();
             return Ok(self);
         }
         let (call, status) = (call.to_owned(), self.status.as_u16());
@@ -114,6 +118,18 @@ impl Answer {
         let detail = detail.strip_prefix("failed to ").unwrap_or(&detail);
         let [code, detail] = [&code, detail].map(|text| escape::text(text).into_owned());
         Err(ClientError::Refused { call, status, code, detail, origin, retry_after_s })
+    }
+
+    /// Says on stderr which databases did not answer.
+    fn say_what_is_missing(&self) {
+        if let Some(numbers) = self.header(PARTIAL.as_str()) {
+            let numbers = escape::text(numbers);
+            // Nobody may be there to read it.
+            drop(writeln!(
+                std::io::stderr(),
+                "warning: what shard {numbers} has is missing here: it does not answer"
+            ));
+        }
     }
 
     async fn body(&mut self, call: &str) -> Result<Vec<u8>, ClientError> {

@@ -174,6 +174,9 @@ pub enum ClientError {
     /// The directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// The settings of the database are wrong.
+    #[error("{0}")]
+    Database(String),
     /// Its databases cannot be opened.
     #[error(transparent)]
     Build(#[from] BuildError),

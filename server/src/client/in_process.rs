@@ -15,13 +15,13 @@ use super::answer::{Answer, Chunks};
 use super::place::Need;
 use super::{Call, ClientError, Token};
 use crate::config::Config;
+use crate::home::Home;
 use crate::keys::bootstrap::new_text;
 use crate::process::{ProcessError, Replayer};
 use crate::router;
 use crate::server::Server;
-use crate::store::sqlite::Opening;
+use crate::store::Opening;
 use crate::store::{Key, KeyKind};
-use crate::system::data_dir::DataDir;
 use crate::system::supervisor::Supervisor;
 
 /// How long to wait for something to replay.
@@ -30,7 +30,7 @@ const IDLE: Duration = Duration::from_millis(50);
 /// Why a replay in this process has failed.
 type Failure = Arc<Mutex<Option<ProcessError>>>;
 
-/// A data directory, opened and locked, with the API of the server over it.
+/// A data directory, opened and locked, or a database, with the API of the server over it.
 pub struct Directory {
     server: Server,
     router: Router,
@@ -41,30 +41,26 @@ pub struct Directory {
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directory").field("dir", self.server.dir()).finish_non_exhaustive()
+        f.debug_struct("Directory").field("home", self.server.home()).finish_non_exhaustive()
     }
 }
 
 impl Directory {
-    /// Opens the databases in `dir`, as far as the command needs them. Its token is valid in this
+    /// Opens the databases in `home`, as far as the command needs them. Its token is valid in this
     /// process only.
     ///
     /// # Errors
     /// [`ClientError`], for [`Need::Read`] also when an earlier version wrote the databases.
-    pub(super) async fn open(
-        config: &Config,
-        dir: DataDir,
-        need: Need,
-    ) -> Result<Self, ClientError> {
+    pub(super) async fn open(config: &Config, home: Home, need: Need) -> Result<Self, ClientError> {
         let opening = match need {
             Need::Read | Need::Live(_) => Opening::Read,
             Need::Change => Opening::Change,
             Need::Replay => Opening::Serve(config.routes()),
         };
-        let server = Server::open_as(config, dir, opening, Supervisor::default())?;
+        let server = Server::open_as(config, home, opening, Supervisor::default()).await?;
         let app = Arc::new(server.app(server.storage.keys.list().await?, [], &[]));
         let text = new_text(KeyKind::Admin, &*server.entropy)?;
-        app.keyring.put(Key::new(KeyKind::Admin, "command", &text, server.clock.now_ms()));
+        app.keyring.lend(Key::new(KeyKind::Admin, "command", &text, server.clock.now_ms()));
         // Only `top` shows it.
         let _ = app.disk.measure(server.clock.now_ms());
         let router = router::router(&app, None);

@@ -8,6 +8,7 @@ use clap::{ArgMatches, Args, Command};
 
 use super::{Api, ClientError, Directory, RemoteServer, ServerAddress, TokenSource};
 use crate::config::Config;
+use crate::home::Home;
 use crate::system::data_dir::{DataDir, DataDirError};
 
 /// How to reach a running server. All of it is optional.
@@ -75,8 +76,8 @@ pub enum Place {
         /// Why it was chosen, for people.
         because: &'static str,
     },
-    /// A directory, which is locked now.
-    Directory(DataDir),
+    /// A directory, which is locked now, or a database.
+    Home(Home),
 }
 
 impl fmt::Display for Place {
@@ -85,11 +86,14 @@ impl fmt::Display for Place {
             Self::Server { address, because } => {
                 write!(f, "using the server at {address}{because}")
             }
-            Self::Directory(dir) => write!(
+            Self::Home(home @ Home::Directory(_)) => write!(
                 f,
-                "using data directory {} (no server can start on it until this command has ended)",
-                dir.path().display()
+                "using data directory {home} (no server can start on it until this command has ended)"
             ),
+            Self::Home(home @ Home::Database(urls)) => {
+                let databases = if urls.len() == 1 { "database" } else { "databases" };
+                write!(f, "using the {databases} {home}")
+            }
         }
     }
 }
@@ -123,13 +127,13 @@ pub async fn open(
             }
             Ok(Api::Remote(RemoteServer::new(address, token, args.remote.ca_file.as_deref())?))
         }
-        Place::Directory(dir) => {
+        Place::Home(home) => {
             if let Need::Live(doing) = need {
                 return Err(ClientError::NeedsServer { doing });
             }
             say(&chosen);
             let config = config.map_or_else(|| settings(args), Ok)?;
-            Ok(Api::Directory(Box::new(Directory::open(&config, dir, need).await?)))
+            Ok(Api::Directory(Box::new(Directory::open(&config, home, need).await?)))
         }
     }
 }
@@ -165,13 +169,23 @@ fn choose(
     let has_token =
         tokens.variable.is_some() || tokens.file.is_some() || tokens.configured.is_some();
     let address = ServerAddress::configured(&config);
+    let urls = config.database.urls().map_err(ClientError::Database)?;
+    if !urls.is_empty() && args.data.is_none() {
+        return Ok(match (need, address, has_token) {
+            (Need::Live(_), Some(address), true) => {
+                let because = " (the configured address)";
+                (Place::Server { address, because }, Some(config))
+            }
+            _ => (Place::Home(Home::Database(urls)), Some(config)),
+        });
+    }
     let opened = DataDir::open_existing(&config.data);
     let place = match opened {
         Ok(dir) if matches!(need, Need::Live(_)) && args.data.is_none() => {
             drop(dir);
             at_listener(address, has_token, &config.data, need)?
         }
-        Ok(dir) => Place::Directory(dir),
+        Ok(dir) => Place::Home(Home::Directory(dir)),
         Err(DataDirError::Locked { path }) => {
             if args.data.is_none()
                 && has_token

@@ -84,7 +84,11 @@ impl AlertSettings {
 }
 
 /// A secret that was given as text or as the file that holds it.
-fn given(key: &str, text: Option<&Secret>, file: Option<&Path>) -> Result<Option<Secret>, String> {
+pub(super) fn given(
+    key: &str,
+    text: Option<&Secret>,
+    file: Option<&Path>,
+) -> Result<Option<Secret>, String> {
     match (text, file) {
         (Some(text), _) => Ok(Some(text.clone())),
         (None, None) => Ok(None),

@@ -29,7 +29,16 @@ const SINKS: &str = "\
 ";
 
 /// Values to show for settings that have no default, by key; those of sinks by name and key.
-pub(super) const SAMPLES: [(&str, &str); 43] = [
+pub(super) const SAMPLES: [(&str, &str); 49] = [
+    ("database_url", r#""postgres://lamplight@db.internal/lamplight?sslmode=verify-full""#),
+    ("database_url_file", r#""/run/secrets/lamplight-database-url""#),
+    (
+        "sql_database_url",
+        r#""postgres://lamplight_reader@db.internal/lamplight?sslmode=verify-full""#,
+    ),
+    ("sql_database_url_file", r#""/run/secrets/lamplight-sql-database-url""#),
+    ("intake_url", r#""nats://n1,n2,n3?monitor=http://n1:8222,http://n2:8222,http://n3:8222""#),
+    ("intake_url_file", r#""/run/secrets/lamplight-intake-url""#),
     ("trusted_proxies", r#"["127.0.0.1", "10.0.0.0/8"]"#),
     ("api_origins", r#"["https://console.example.com"]"#),
     ("tls_cert", r#""/etc/lamplight/cert.pem""#),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::file::Entry;
+use super::file::{Entry, FileValue};
 use super::layers::Values;
 use super::origin::Origin;
 use super::setting::Setting;
@@ -54,10 +54,12 @@ impl fmt::Display for ExposedSecret {
 
 /// The secrets that are arguments.
 pub(super) fn in_arguments(settings: &[Setting], values: &Values) -> Vec<ExposedSecret> {
-    let exposed = settings.iter().filter(|setting| setting.is_confidential()).filter_map(|it| {
-        let is_argument = matches!(values.get(it.key())?.origin, Origin::Flag(_));
+    let exposed = settings.iter().filter_map(|it| {
+        let given = values.get(it.key())?;
+        let is_argument = matches!(given.origin, Origin::Flag(_));
+        let is_exposed = is_argument && it.hides(given.texts.iter().map(String::as_str));
         let (flag, variable) = (it.flag().to_owned(), it.variable()?.to_owned());
-        is_argument.then_some(ExposedSecret::Argument { flag, variable })
+        is_exposed.then_some(ExposedSecret::Argument { flag, variable })
     });
     exposed.collect()
 }
@@ -68,9 +70,14 @@ pub(super) fn keys_of_secrets(
     prefix: &str,
     entries: &[Entry],
 ) -> Vec<String> {
-    let is_confidential =
-        |key: &str| settings.iter().any(|it| it.key() == key && it.is_confidential());
-    let secret = entries.iter().filter(|entry| is_confidential(&entry.key));
+    let is_secret = |entry: &&Entry| {
+        let text = match &entry.value {
+            FileValue::Text(text) => Some(text.as_str()),
+            _ => None,
+        };
+        settings.iter().any(|it| it.key() == entry.key && it.hides(text))
+    };
+    let secret = entries.iter().filter(is_secret);
     secret.map(|entry| format!("{prefix}{}", entry.key)).collect()
 }
 

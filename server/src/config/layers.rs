@@ -75,10 +75,9 @@ pub(super) fn from_entries(
 /// The texts of a value, if it has the form that it must have.
 fn texts(shape: Shape, value: &FileValue) -> Option<Vec<String>> {
     match (shape, value) {
-        (Shape::Text, FileValue::Text(text)) | (Shape::Number, FileValue::Number(text)) => {
-            Some(vec![text.clone()])
-        }
-        (Shape::List, FileValue::List(values)) => {
+        (Shape::Text | Shape::TextOrList, FileValue::Text(text))
+        | (Shape::Number, FileValue::Number(text)) => Some(vec![text.clone()]),
+        (Shape::List | Shape::TextOrList, FileValue::List(values)) => {
             values.iter().map(|value| texts(Shape::Text, value)?.pop()).collect()
         }
         (Shape::Table, FileValue::Table(pairs)) => pairs

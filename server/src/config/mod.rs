@@ -10,10 +10,12 @@
 mod alert_settings;
 mod alerts;
 mod data;
+mod database_settings;
 mod effective;
 mod example;
 mod exposed_secret;
 mod file;
+mod intake_settings;
 mod layers;
 mod listen;
 mod local_url;
@@ -32,10 +34,12 @@ mod unknown_variables;
 
 pub use alert_settings::AlertSettings;
 pub use alerts::parse_rules;
-pub use data::data_in_file;
+pub use data::{text_in_file, texts_in_file};
+pub use database_settings::DatabaseSettings;
 pub use effective::EffectiveSetting;
 pub use example::example;
 pub use exposed_secret::ExposedSecret;
+pub use intake_settings::IntakeSettings;
 pub use listen::{Listen, ListenAddress};
 pub(crate) use local_url::reachable;
 pub use origin::Origin;

@@ -150,7 +150,7 @@ fn row(setting: &Setting) -> String {
         _ if setting.is_secret() => notes.push("Hidden when printed.".into()),
         Shape::List => notes.push("A list.".into()),
         Shape::Table => notes.push("A table of names and values.".into()),
-        Shape::Text | Shape::Number => {}
+        Shape::Text | Shape::Number | Shape::TextOrList => {}
     }
     let default = match (setting.default_in_words(), setting.toml(&setting.default_texts())) {
         (Some(words), _) => words,

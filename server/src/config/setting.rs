@@ -6,11 +6,24 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 use super::property::Property;
+use crate::store::postgres::DatabaseUrl;
+use crate::store::stream::IntakeUrl;
 use crate::system::secret::Secret;
 
 /// Settings that can also be given as the name of a file that holds them.
-pub(super) const HAS_FILE: [&str; 5] =
-    ["write_key", "secret_key", "admin_token", "alerts_webhook_url", "alerts_webhook_secret"];
+pub(super) const HAS_FILE: [&str; 8] = [
+    "write_key",
+    "secret_key",
+    "admin_token",
+    "alerts_webhook_url",
+    "alerts_webhook_secret",
+    "database_url",
+    "sql_database_url",
+    "intake_url",
+];
+
+/// Settings that nearly always have one value, and may have several.
+const MAY_BE_SEVERAL: [&str; 2] = ["database_url", "sql_database_url"];
 
 /// The form that a value has in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +31,8 @@ pub(super) enum Shape {
     Text,
     Number,
     List,
+    /// One text, or a list of them.
+    TextOrList,
     /// Text for each name.
     Table,
 }
@@ -28,6 +43,7 @@ impl Shape {
             Self::Text => "text in quotes",
             Self::Number => "a whole number",
             Self::List => "a list of texts in quotes",
+            Self::TextOrList => "text in quotes, or a list of such texts",
             Self::Table => "a table of texts in quotes",
         }
     }
@@ -75,6 +91,19 @@ impl Setting {
         self.is_secret() && self.key() != "write_key"
     }
 
+    /// Whether nobody else may know what it was given. The URL of a database or of the intake
+    /// stream is no secret without a password.
+    pub(super) fn hides<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> bool {
+        let has_password: fn(&str) -> bool = match self.key() {
+            key if MAY_BE_SEVERAL.contains(&key) => {
+                |text| text.split_whitespace().any(DatabaseUrl::has_password)
+            }
+            "intake_url" => IntakeUrl::has_password,
+            _ => |_| true,
+        };
+        self.is_confidential() && texts.into_iter().any(has_password)
+    }
+
     /// Whether it is the path of a file that holds a secret. People give it the secret itself by
     /// mistake.
     pub(super) fn names_secret_file(&self) -> bool {
@@ -90,6 +119,8 @@ impl Setting {
         let numbers = [TypeId::of::<u32>(), TypeId::of::<u64>(), TypeId::of::<usize>()];
         if type_id == TypeId::of::<Property>() {
             Shape::Table
+        } else if MAY_BE_SEVERAL.contains(&self.key()) {
+            Shape::TextOrList
         } else if matches!(self.arg.get_action(), ArgAction::Append) {
             Shape::List
         } else if numbers.iter().any(|number| type_id == *number) {
@@ -135,7 +166,11 @@ impl Setting {
         }
         Some(match self.shape() {
             Shape::Number => texts.concat(),
-            Shape::Text => quoted(&texts.concat()),
+            Shape::TextOrList if texts.len() > 1 => {
+                let texts: Vec<String> = texts.iter().map(quoted).collect();
+                format!("[{}]", texts.join(", "))
+            }
+            Shape::Text | Shape::TextOrList => quoted(&texts.concat()),
             Shape::List => {
                 let texts: Vec<String> = texts.iter().map(quoted).collect();
                 format!("[{}]", texts.join(", "))

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::alert_settings::AlertSettings;
+use super::database_settings::DatabaseSettings;
 use super::effective::EffectiveSetting;
 use super::exposed_secret::ExposedSecret;
+use super::intake_settings::IntakeSettings;
 use super::listen::Listen;
 use super::property::Property;
 use super::sinks::NamedSink;
@@ -60,6 +62,12 @@ pub struct Config {
     /// Origins whose pages may call /api with a token, such as https://console.example
     #[arg(long, env = "LAMPLIGHT_API_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub api_origins: Vec<ExactOrigin>,
+    /// The database, if it is not in the data directory.
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// The stream that takes payloads, if there is one.
+    #[command(flatten)]
+    pub intake: IntakeSettings,
     /// The certificate, for HTTPS.
     #[command(flatten)]
     pub tls: TlsSettings,

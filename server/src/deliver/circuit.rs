@@ -4,11 +4,8 @@
 //! the batch, each success doubles it. So an event that makes its whole batch fail ends up alone,
 //! and the others get through. From then on its failures are its own, and the circuit stays closed.
 
-use crate::store::DeliveryOrder;
+use crate::store::{DeliveryOrder, REST_MS_MAX};
 use crate::system::backoff::RetryPolicy;
-
-/// The longest pause that a sink may ask for, in milliseconds.
-const PAUSE_MS_MAX: i64 = 15 * 60 * 1000;
 
 /// How many leases of a healthy sink come to one that begins with a delivery that fails by itself.
 const ISOLATED_TURN: u32 = 4;
@@ -46,7 +43,7 @@ impl Circuit {
     pub fn open_for_ms(&self, now_ms: i64) -> i64 {
         // A pause longer than any that was set means that the clock was set back.
         let pause_ms = self.open_until_ms.saturating_sub(now_ms);
-        if pause_ms > PAUSE_MS_MAX { 0 } else { pause_ms.max(0) }
+        if pause_ms > REST_MS_MAX { 0 } else { pause_ms.max(0) }
     }
 
     /// How many events the next batch may have.
@@ -96,7 +93,7 @@ impl Circuit {
             self.open_until_ms = now_ms + self.policy.delay_ms(self.failures, random);
         }
         if let Some(asked_ms) = retry_after_ms {
-            let until_ms = now_ms.saturating_add(asked_ms.clamp(0, PAUSE_MS_MAX));
+            let until_ms = now_ms.saturating_add(asked_ms.clamp(0, REST_MS_MAX));
             self.open_until_ms = self.open_until_ms.max(until_ms);
         }
         self.open_until_ms
@@ -155,7 +152,7 @@ mod tests {
         circuit.failed(0, Some(90_000), 0);
         assert_eq!(circuit.open_for_ms(0), 90_000);
         circuit.failed(0, Some(i64::MAX), 0);
-        assert_eq!(circuit.open_for_ms(0), PAUSE_MS_MAX);
+        assert_eq!(circuit.open_for_ms(0), REST_MS_MAX);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub async fn collect(app: &App) -> Figures {
     let now_ms = app.clock.now_ms();
     // The monotonic clock, not the clock port: it measures how long the disk takes.
     let until = Instant::now() + READ_MAX;
+    // The database behind a stream may be down, and the stream says more then.
+    let stream = within(until, app.storage.payload_queue.in_stream()).await.flatten();
     // The queue is read first, so that a payload settled in between is counted twice, not missed.
     let backlog = within(until, app.storage.payload_queue.backlog()).await;
     let totals = within(until, app.storage.reader.totals(app.known_now_ms())).await;
@@ -51,6 +53,7 @@ pub async fn collect(app: &App) -> Figures {
             waiting: app.intake.in_flight.sums(),
             accepted: app.intake.metrics.throughput.since_start(),
             bytes: app.intake.metrics.bytes(),
+            stream,
         },
         process: ProcessFigures {
             backlog,
@@ -63,6 +66,7 @@ pub async fn collect(app: &App) -> Figures {
         alerts,
         intake_database: database(&*app.storage.intake_database),
         events_database: database(&*app.storage.events_database),
+        shards: app.storage.events_database.shards(),
         disk: DiskFigures {
             free_bytes: app.disk.free_bytes(),
             floor_bytes: app.disk.floor_bytes(),

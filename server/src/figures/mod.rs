@@ -13,7 +13,9 @@ use crate::metrics::intake::AcceptedBytes;
 use crate::metrics::process::ProcessedSums;
 use crate::metrics::sink::AttemptSums;
 use crate::metrics::throughput::BatchSums;
-use crate::store::{AlertBook, AlertPhase, Backlog, NoticeDelivery, SinkRow, SourceTotals, Totals};
+use crate::store::{
+    AlertBook, AlertPhase, Backlog, NoticeDelivery, SinkRow, SourceTotals, StreamBacklog, Totals,
+};
 use crate::system::data_files::DataFiles;
 use crate::system::process_usage::ProcessUsage;
 
@@ -46,6 +48,8 @@ pub struct Figures {
     pub intake_database: DatabaseFigures,
     /// The database of events.
     pub events_database: DatabaseFigures,
+    /// The number of each database, where there are several, and whether it takes writes.
+    pub shards: Vec<(u16, bool)>,
     /// The disk.
     pub disk: DiskFigures,
     /// Answers by what was asked for and by status, since the start.
@@ -79,6 +83,8 @@ pub struct IntakeFigures {
     pub accepted: BatchSums,
     /// Bytes of them.
     pub bytes: AcceptedBytes,
+    /// What a stream in front of the database holds. `None` without one, too.
+    pub stream: Option<StreamBacklog>,
 }
 
 /// The process stage.

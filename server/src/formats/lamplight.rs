@@ -6,7 +6,9 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use lamplight_wire::Producer;
 use lamplight_wire::batch::{self, Body, BodyError, ProducerNote};
+use lamplight_wire::event::{Event, EventIdentity};
 use lamplight_wire::json;
 use lamplight_wire::limits::UNPACKED_BYTES_MAX;
 
@@ -34,6 +36,8 @@ pub struct BodySize {
     /// What its declarations about producers cost, in events: one for each producer, and one for
     /// each 16 ranges of dropped numbers.
     pub notes: u32,
+    /// The first producer that it names.
+    pub home: Option<Producer>,
 }
 
 /// How many ranges of dropped numbers cost as much as an event.
@@ -136,12 +140,23 @@ pub fn measure(text: &str) -> Result<BodySize, FormatError> {
     };
     let notes = body.producers.iter().map(|(_, note)| 1 + ranges(note) / RANGES_PER_EVENT);
     let (events, notes) = (body.events.len(), notes.sum::<usize>());
+    let home = body.producers.first().map(|(producer, _)| *producer);
+    let home = home.or_else(|| producer_of(body.events.first()?));
     // All numbers are within limits that fit into 32 bits.
     Ok(BodySize {
         events: u32::try_from(events).unwrap_or(u32::MAX),
         bytes: u32::try_from(text.len()).unwrap_or(u32::MAX),
         notes: u32::try_from(notes).unwrap_or(u32::MAX),
+        home,
     })
+}
+
+/// The producer of an event, if it can be read and has one.
+fn producer_of(event: &str) -> Option<Producer> {
+    match Event::read(event).ok()?.identity {
+        EventIdentity::Numbered(producer, _) => Some(producer),
+        EventIdentity::ClientId(_) | EventIdentity::Anonymous => None,
+    }
 }
 
 #[cfg(test)]
@@ -151,7 +166,7 @@ mod tests {
     #[test]
     fn a_body_is_measured_after_decompression() {
         let text = r#"[{"name":"a"}, {"name":""}]"#;
-        let size = BodySize { events: 2, bytes: 27, notes: 0 };
+        let size = BodySize { events: 2, bytes: 27, notes: 0, home: None };
         let measured = |encoding, body: &[u8]| read(encoding, body, measure);
         assert_eq!(measured(Encoding::Identity, text.as_bytes()).1.unwrap(), size);
         let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
@@ -162,6 +177,24 @@ mod tests {
         assert_eq!(bytes, UNPACKED_BYTES_MAX as u64, "it may have been decompressed in part");
         let (bytes, read) = measured(Encoding::Identity, b"[1");
         assert!(matches!((bytes, read), (2, Err(FormatError::Body(_)))));
+    }
+
+    #[test]
+    fn the_home_of_a_body_is_the_first_producer_that_it_names() {
+        let producer = |bits| Producer::from_bits(bits);
+        let home = |body: &str| measure(body).unwrap().home;
+        let (first, second) = (producer(1), producer(2));
+        let event =
+            |producer, seq| format!(r#"{{"name":"a","producer":"{producer}","seq":{seq}}}"#);
+        assert_eq!(home(&format!("[{},{}]", event(first, 1), event(second, 1))), Some(first));
+        let noted = format!(
+            r#"{{"events":[{}],"producers":{{"{second}":{{"next":9}}}}}}"#,
+            event(first, 1)
+        );
+        assert_eq!(home(&noted), Some(second));
+        for none in ["[]", r#"[{"name":"a"}]"#, r#"[{"name":"a","id":"b"}]"#] {
+            assert_eq!(home(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ const INTAKE_PREFIX: &str = "/v1/";
 /// Headers that are always allowed.
 const USUAL_HEADERS: &str = "Authorization, Content-Type, Content-Encoding, X-Request-Id";
 /// Headers of an answer that a page may read, besides those that every page may read.
-pub(super) const EXPOSED_HEADERS: &str = "Retry-After, X-Request-Id";
+pub(super) const EXPOSED_HEADERS: &str = "Retry-After, X-Request-Id, Lamplight-Partial";
 /// Most headers, and most bytes of their names, that a preflight request is allowed in addition.
 const EXTRA_HEADERS_MAX: usize = 64;
 const EXTRA_BYTES_MAX: usize = 4 * 1024;

@@ -132,7 +132,8 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
     let takes = disk_bytes(body_bytes, u64::from(size.bytes), u64::from(size.events));
     state.shares.count(&key.source, takes, u64::from(size.events), received_ms);
     let in_flight = state.in_flight.enter(received_ms, u64::from(size.events));
-    state.payload_queue.stage(NewPayload { metadata, body: body.bytes.clone() }).await?;
+    let payload = NewPayload { metadata, body: body.bytes.clone(), home: size.home };
+    state.payload_queue.stage(payload).await?;
     drop(in_flight);
     let bytes = AcceptedBytes { body: body_bytes, decompressed: u64::from(size.bytes) };
     let events = u64::from(size.events);

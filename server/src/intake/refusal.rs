@@ -124,7 +124,7 @@ impl Refusal {
                 status,
                 code,
                 format!(
-                    "overloaded: the server writes payloads to its disk too slowly. Retry after \
+                    "overloaded: the server writes payloads to its database too slowly. Retry after \
                      {retry_after_s} s"
                 ),
             ),
@@ -132,8 +132,8 @@ impl Refusal {
                 status,
                 code,
                 format!(
-                    "the server cannot write to its disk: its operator must check the disk. Retry \
-                     after {retry_after_s} s"
+                    "the server cannot write to its database: its operator must check the server's \
+                     log and the database's disk. Retry after {retry_after_s} s"
                 ),
             ),
             Self::Store(_) | Self::Entropy(_) | Self::Task(_) => Problem::internal(&self),
@@ -277,6 +277,15 @@ mod tests {
         ] {
             assert_eq!(refusal.problem().detail, text);
         }
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_written_to_need_not_be_on_the_servers_disk() {
+        let down = Refusal::Store(StoreError::Down { retry_after_s: 2 }).problem();
+        assert_eq!(down.code, "not_writable");
+        assert!(down.detail.starts_with("the server cannot write to its database:"), "{down:?}");
+        assert!(!down.detail.contains("its disk"), "{down:?}");
+        assert!(down.detail.contains("the database's disk. Retry after 2 s"), "{down:?}");
     }
 
     #[test]

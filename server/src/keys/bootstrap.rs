@@ -90,19 +90,24 @@ pub async fn first_keys(
     ];
     let there = stored.list().await?;
     let now_ms = clock.now_ms();
-    let (mut add, mut keys) = (Vec::new(), FirstKeys::default());
+    let (mut add, mut new, mut keys) = (Vec::new(), Vec::new(), FirstKeys::default());
     for (kind, source, what, text, file) in given {
         if let Some(text) = given_text(what, kind, text.as_ref(), file.as_deref())? {
             add.push(Key::new(kind, source, &text, now_ms));
         } else if !there.iter().any(|key| key.kind == kind) {
             let text = new_text(kind, entropy)?;
-            add.push(Key::new(kind, source, &text, now_ms));
+            new.push(Key::new(kind, source, &text, now_ms));
             keys.made.push((kind, text));
         }
     }
     let given_write = add.iter().find_map(|key| key.public_text.clone());
     if !add.is_empty() {
         stored.add(add).await?;
+    }
+    if !new.is_empty() {
+        // Another server that starts at the same time may have been first. It shows its keys.
+        let added = stored.add_first(new).await?;
+        keys.made.retain(|(kind, _)| added.contains(kind));
     }
     keys.all = stored.list().await?;
     let valid = |key: &&Key| key.disabled_ms.is_none();

@@ -2,7 +2,9 @@
 //! hold one.
 
 pub mod bootstrap;
+pub mod following;
 pub mod keyring;
 pub mod origin_pattern;
 pub mod rate_limit;
 pub mod sessions;
+pub mod shared_sessions;

@@ -1,10 +1,10 @@
 //! Who is signed in to the console, and one-time links to sign in.
 //!
 //! Sessions are in memory and in the database, so that a restart signs nobody out. Links are in
-//! memory only.
+//! memory only, and so sign in at the server that made them.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use data_encoding::HEXLOWER;
 
@@ -24,8 +24,22 @@ const SECRET_BYTES: usize = 32;
 /// Who is signed in.
 #[derive(Debug, Default)]
 pub struct SessionBook {
-    sessions: RwLock<HashMap<KeyHash, Session>>,
+    sessions: RwLock<Known>,
     links: Mutex<Vec<Link>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sessions: HashMap<KeyHash, Session>,
+    /// How often sessions were entered and ended here.
+    changes: u64,
+}
+
+impl Known {
+    fn new(sessions: impl IntoIterator<Item = Session>, changes: u64) -> Self {
+        let sessions = sessions.into_iter().map(|session| (session.hash, session)).collect();
+        Self { sessions, changes }
+    }
 }
 
 /// A one-time link.
@@ -39,8 +53,32 @@ struct Link {
 impl SessionBook {
     /// A book of stored sessions.
     pub fn new(sessions: impl IntoIterator<Item = Session>) -> Self {
-        let sessions = sessions.into_iter().map(|session| (session.hash, session)).collect();
-        Self { sessions: RwLock::new(sessions), links: Mutex::default() }
+        Self { sessions: RwLock::new(Known::new(sessions, 0)), links: Mutex::default() }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.sessions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.sessions.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often sessions were entered and ended. Ask before the database is read for
+    /// [`Self::replace`].
+    pub fn changes(&self) -> u64 {
+        self.read().changes
+    }
+
+    /// Holds these sessions of the database from here on. Does nothing, and returns false, if any
+    /// were entered or ended since `changes`: that may be later than what was read.
+    pub fn replace(&self, sessions: impl IntoIterator<Item = Session>, changes: u64) -> bool {
+        let mut known = self.write();
+        let is_current = known.changes == changes;
+        if is_current {
+            *known = Known::new(sessions, changes);
+        }
+        is_current
     }
 
     /// Makes a session for a token. Returns it, and the secret for its cookie. It counts once it
@@ -60,9 +98,10 @@ impl SessionBook {
 
     /// Enters a session, and forgets those that have ended.
     pub fn enter(&self, session: Session) {
-        let mut sessions = self.sessions.write().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, known| known.expires_ms > session.made_ms);
-        sessions.insert(session.hash, session);
+        let mut known = self.write();
+        known.changes = known.changes.wrapping_add(1);
+        known.sessions.retain(|_, known| known.expires_ms > session.made_ms);
+        known.sessions.insert(session.hash, session);
     }
 
     /// The session with this secret, unless it has ended.
@@ -70,13 +109,15 @@ impl SessionBook {
     /// The time it takes reveals at most a few bits of the secret's SHA-256, which do not help to
     /// guess it.
     pub fn find(&self, secret: &str, now_ms: i64) -> Option<Session> {
-        let sessions = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(&hash(secret)).filter(|session| session.expires_ms > now_ms).cloned()
+        let known = self.read();
+        known.sessions.get(&hash(secret)).filter(|session| session.expires_ms > now_ms).cloned()
     }
 
     /// Ends a session.
     pub fn end(&self, hash: &KeyHash) {
-        self.sessions.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        let mut known = self.write();
+        known.changes = known.changes.wrapping_add(1);
+        known.sessions.remove(hash);
     }
 
     /// Makes a link that signs in once as the token with this id. Returns its code.
@@ -133,6 +174,18 @@ mod tests {
         assert_eq!(book.find("", 1_000), None);
         book.end(&session.hash);
         assert_eq!(book.find(&secret, 1_000), None);
+    }
+
+    #[test]
+    fn what_was_read_before_a_sign_out_signs_nobody_in_again() {
+        let (session, secret) = SessionBook::make("at_1", 0, &SystemEntropy).unwrap();
+        let book = SessionBook::new([session.clone()]);
+        let before = book.changes();
+        book.end(&session.hash);
+        assert!(!book.replace([session.clone()], before));
+        assert_eq!(book.find(&secret, 1), None);
+        assert!(book.replace([session.clone()], book.changes()));
+        assert_eq!(book.find(&secret, 1), Some(session));
     }
 
     #[test]

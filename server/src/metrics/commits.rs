@@ -32,6 +32,21 @@ pub struct CommitSums {
     pub sync: HistogramSums,
 }
 
+impl CommitSums {
+    /// These and `other` together.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            queued_bytes: self.queued_bytes + other.queued_bytes,
+            queued_bytes_max: self.queued_bytes_max + other.queued_bytes_max,
+            writes: self.writes + other.writes,
+            failures: self.failures + other.failures,
+            group: self.group.and(&other.group),
+            sync: self.sync.and(&other.sync),
+        }
+    }
+}
+
 impl CommitMetrics {
     /// Counts a group of `writes` that is committed.
     pub fn committed(&self, writes: u64) {

@@ -52,6 +52,16 @@ impl Histogram {
 }
 
 impl HistogramSums {
+    /// These and `other` together.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, more) in counts.iter_mut().zip(other.counts) {
+            *count += more;
+        }
+        Self { counts, sum_s: self.sum_s + other.sum_s }
+    }
+
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -80,6 +90,9 @@ mod tests {
         assert_eq!(filled, [(0.000_5, 2), (0.001, 2), (90.0, 1), (f64::INFINITY, 2)]);
         assert_eq!(sums.count(), 7);
         assert!(sums.sum_s > 180.0);
+        let twice = sums.and(&sums);
+        assert_eq!(twice.count(), 14);
+        assert!(twice.sum_s > 360.0);
     }
 
     #[test]

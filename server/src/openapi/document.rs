@@ -123,8 +123,18 @@ fn responses(
     problem: &Value,
 ) -> BTreeMap<String, Value> {
     let mut responses = BTreeMap::<String, Value>::new();
-    for Answer { status, meaning, content } in answers {
-        let begun = || json!({"description": meaning, "headers": headers(status)});
+    for Answer { status, meaning, content, may_lack } in answers {
+        let begun = || {
+            let mut headers = headers(status);
+            if may_lack {
+                headers["Lamplight-Partial"] = json!({
+                    "description": "The numbers of the databases that did not answer, as in `partial`",
+                    "required": false,
+                    "schema": {"type": "string"},
+                });
+            }
+            json!({"description": meaning, "headers": headers})
+        };
         let json = responses.entry(status.as_str().to_owned()).or_insert_with(begun);
         // One status can have several media types.
         if let Some((media, schema)) = content {

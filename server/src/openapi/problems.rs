@@ -49,6 +49,12 @@ pub const PROBLEMS: &[ProblemKind] = &[
         "The request has both `Content-Length` and `Transfer-Encoding`, or an encoding other than \
          `chunked`.",
     ),
+    kind(
+        400,
+        "http_version_too_old",
+        "HTTP/1.0 has no end of an answer of unknown length, so a part would look like the whole. Use \
+         HTTP/1.1.",
+    ),
     kind(400, "path_invalid", "The path is not UTF-8 after percent-decoding."),
     kind(400, "parameter_unknown", "A query parameter is unknown, for example misspelled."),
     kind(
@@ -59,7 +65,7 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(400, "body_cut", "The connection ended before the whole body arrived. Retry."),
     kind(400, "body_invalid", "The body is not the JSON object that this call expects."),
     kind(400, "key_invalid", "A field of the key has a value that it cannot have."),
-    kind(400, "sql_invalid", "SQLite does not accept the statement."),
+    kind(400, "sql_invalid", "The database does not accept the statement."),
     kind(400, "body_not_decompressible", "The body is not valid in its `Content-Encoding`."),
     kind(400, "body_not_json", "The body is not JSON in UTF-8."),
     kind(400, "body_not_events", "The body is JSON, but contains no events."),
@@ -115,13 +121,18 @@ pub const PROBLEMS: &[ProblemKind] = &[
     kind(503, "busy", "Too many calls of this kind run and wait. Retry later."),
     kind(503, "not_readable", "The database cannot be used at the moment. Retry later."),
     kind(503, "too_slow", "The read took too long and was stopped. Select less, or retry later."),
-    kind(503, "not_writable", "The server cannot write to its disk. Retry later."),
+    kind(503, "not_writable", "The server cannot write to its database. Retry later."),
     kind(503, "shutting_down", "The server is shutting down. Retry later."),
     kind(503, "disk_low", "The server's disk is nearly full. Retry later."),
     kind(
         503,
         "source_over_share",
         "The disk is nearly full, and the source sent much. Retry later.",
+    ),
+    kind(
+        503,
+        "sql_not_set_up",
+        "An operator has to set up what runs statements first. `detail` says how.",
     ),
     kind(503, "not_ready", "The server does not accept events. `detail` says why."),
 ];

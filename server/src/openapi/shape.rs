@@ -1,5 +1,7 @@
 //! What the types of a handler tell: the body it takes, the answers it gives, and who may call.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use schemars::generate::{Contract, SchemaSettings};
 use schemars::{JsonSchema, SchemaGenerator};
@@ -47,6 +49,8 @@ pub(super) struct Answer {
     pub(super) meaning: &'static str,
     /// The media type, and the schema. Without them, the answer has no body.
     pub(super) content: Option<(&'static str, Value)>,
+    /// Whether it may lack what a database has that is down.
+    pub(super) may_lack: bool,
 }
 
 /// The schemas of a document.
@@ -56,6 +60,8 @@ pub(super) struct Schemas {
     read: SchemaGenerator,
     /// Of what it writes, where a member without a value can still be required.
     written: SchemaGenerator,
+    /// The names of those that say what they lack.
+    in_part: BTreeSet<String>,
 }
 
 impl Default for Schemas {
@@ -67,7 +73,8 @@ impl Default for Schemas {
             settings.contract = contract;
             settings.into_generator()
         };
-        Self { read: of(Contract::Deserialize), written: of(Contract::Serialize) }
+        let in_part = BTreeSet::new();
+        Self { read: of(Contract::Deserialize), written: of(Contract::Serialize), in_part }
     }
 }
 
@@ -76,13 +83,57 @@ impl Schemas {
     pub(super) fn named(mut self) -> Map<String, Value> {
         let mut named = self.read.take_definitions(true);
         named.extend(self.written.take_definitions(true));
+        let (mut left, mut seen): (Vec<_>, _) =
+            (self.in_part.into_iter().collect(), BTreeSet::new());
+        while let Some(name) = left.pop() {
+            if let Some(schema) = named.get_mut(&name)
+                && seen.insert(name)
+            {
+                left.extend(add_partial(schema));
+            }
+        }
         named
+    }
+
+    /// The same of an answer that says what it lacks.
+    fn written_in_part<T: JsonSchema>(&mut self) -> Value {
+        let mut schema = self.written::<T>();
+        match schema["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+            Some(name) => drop(self.in_part.insert(name.to_owned())),
+            None => self.in_part.extend(add_partial(&mut schema)),
+        }
+        schema
     }
 
     /// The schema of something that the server writes.
     pub(super) fn written<T: JsonSchema>(&mut self) -> Value {
         self.written.subschema_for::<T>().to_value()
     }
+}
+
+/// Adds the member that says what an answer lacks. Returns the names of schemas that are forms of
+/// this one, and must have it, too.
+fn add_partial(schema: &mut Value) -> Vec<String> {
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        let partial = json!({
+            "description": "The numbers of the databases that did not answer, if the server has several. \
+                            What they have is missing in this answer",
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": u16::MAX},
+        });
+        members.insert("partial".to_owned(), partial);
+    }
+    let mut names = Vec::new();
+    for form in ["anyOf", "oneOf"] {
+        let forms = schema.get_mut(form).and_then(Value::as_array_mut);
+        for form in forms.into_iter().flatten() {
+            match form["$ref"].as_str().and_then(|name| name.rsplit('/').next()) {
+                Some(name) => names.push(name.to_owned()),
+                None => names.extend(add_partial(form)),
+            }
+        }
+    }
+    names
 }
 
 impl<'a> Shape<'a> {
@@ -128,25 +179,31 @@ impl<'a> Shape<'a> {
     pub fn answer<T: JsonSchema>(&mut self, status: StatusCode, meaning: &'static str) {
         let schema = self.schemas.written::<T>();
         let content = Some(("application/json", schema));
-        self.answers.push(Answer { status, meaning, content });
+        self.answers.push(Answer { status, meaning, content, may_lack: false });
+    }
+
+    /// Answers a `T` in JSON, which says what it lacks where a database is down.
+    pub fn answer_in_part<T: JsonSchema>(&mut self, status: StatusCode, meaning: &'static str) {
+        let content = Some(("application/json", self.schemas.written_in_part::<T>()));
+        self.answers.push(Answer { status, meaning, content, may_lack: true });
     }
 
     /// Answers an `A` or a `B` in JSON.
     pub fn answer_either<A: JsonSchema, B: JsonSchema>(&mut self, meaning: &'static str) {
-        let schema = json!({"anyOf": [self.schemas.written::<A>(), self.schemas.written::<B>()]});
+        let schema = json!({"anyOf": [self.schemas.written_in_part::<A>(), self.schemas.written_in_part::<B>()]});
         let content = Some(("application/json", schema));
-        self.answers.push(Answer { status: StatusCode::OK, meaning, content });
+        self.answers.push(Answer { status: StatusCode::OK, meaning, content, may_lack: true });
     }
 
     /// Answers text of this media type.
     pub fn answer_text(&mut self, media: &'static str, meaning: &'static str) {
         let content = Some((media, json!({"type": "string"})));
-        self.answers.push(Answer { status: StatusCode::OK, meaning, content });
+        self.answers.push(Answer { status: StatusCode::OK, meaning, content, may_lack: false });
     }
 
     /// Answers without a body.
     pub fn answer_empty(&mut self, status: StatusCode, meaning: &'static str) {
-        self.answers.push(Answer { status, meaning, content: None });
+        self.answers.push(Answer { status, meaning, content: None, may_lack: false });
     }
 }
 

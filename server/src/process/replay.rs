@@ -54,8 +54,12 @@ impl Replayer {
         }
     }
 
-    /// One round, unless too many new payloads wait. Gives whether there may be more to replay.
+    /// One round, unless too many new payloads wait, or another server replays. Gives whether there
+    /// may be more to replay.
     async fn step(&self) -> Result<bool, ProcessError> {
+        if !self.storage.peers.is_leader() {
+            return Ok(false);
+        }
         let waiting = self.storage.payload_queue.backlog().await?.payloads;
         if waiting > BACKLOG_MAX { Ok(false) } else { self.round().await }
     }

@@ -12,8 +12,8 @@ use super::planner::{Planner, plan_payload};
 use crate::metrics::process::{ProcessMetrics, ProcessedSums};
 use crate::metrics::recent_errors::ErrorKind;
 use crate::store::{
-    Applied, Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, StoreError,
-    Ticket, WorkerSlot,
+    Events, Lease, LeaseAsk, LeaseToken, LeasedPayload, PayloadQueue, Plan, PlanApplied,
+    StoreError, Ticket, WorkerSlot,
 };
 use crate::system::clock::Clock;
 use crate::system::entropy::Entropy;
@@ -115,45 +115,61 @@ impl Worker {
         Ok(if is_full { ProcessedBatch::Full } else { ProcessedBatch::Partial })
     }
 
-    /// Applies all plans together. If the store refuses that, applies each alone, so that one
+    /// Applies all plans together. Those that the store refuses are applied each alone, so that one
     /// cannot hold up the others. Gives the tickets of those that are applied.
     async fn apply(&self, planned: Vec<Planned>, failures: &mut Vec<Failure>) -> Vec<Ticket> {
         let now_ms = self.clock.now_ms();
-        let all = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
-        match self.events.apply(all, now_ms).await {
-            Ok(applied) => {
-                self.count(&applied);
-                return planned.into_iter().map(|it| it.attempt.into_ticket()).collect();
-            }
-            Err(error @ StoreError::Database { .. }) if planned.len() > 1 => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "failed to apply payloads together; applying each alone");
-            }
-            Err(error) => {
-                failures.extend(planned.into_iter().map(|it| it.attempt.not_applied(&error)));
-                return Vec::new();
+        let is_alone = planned.len() == 1;
+        let (mut done, mut refused) = (Vec::with_capacity(planned.len()), Vec::new());
+        let results = self.apply_each(&planned, now_ms).await;
+        for (planned, result) in planned.into_iter().zip(results) {
+            match result {
+                Ok(()) => done.push(planned.attempt.into_ticket()),
+                Err(error @ StoreError::Database { .. }) if !is_alone => {
+                    if refused.is_empty() {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(
+                            error,
+                            "failed to apply payloads together; applying each alone"
+                        );
+                    }
+                    refused.push(planned);
+                }
+                Err(error) => failures.push(planned.attempt.not_applied(&error)),
             }
         }
-        let mut done = Vec::new();
-        for Planned { attempt, plan } in planned {
-            match self.events.apply(vec![plan], now_ms).await {
-                Ok(applied) => {
-                    self.count(&applied);
-                    done.push(attempt.into_ticket());
+        for planned in refused {
+            let results = self.apply_each(std::slice::from_ref(&planned), now_ms).await;
+            for (planned, result) in [planned].into_iter().zip(results) {
+                match result {
+                    Ok(()) => done.push(planned.attempt.into_ticket()),
+                    Err(error) => failures.push(planned.attempt.not_applied(&error)),
                 }
-                Err(error) => failures.push(attempt.not_applied(&error)),
             }
         }
         done
     }
 
-    fn count(&self, applied: &[Applied]) {
-        let new = applied.iter().filter(|it| !it.already);
+    /// Applies plans together, and counts what that did. Gives the result of each.
+    async fn apply_each(&self, planned: &[Planned], now_ms: i64) -> Vec<Result<(), StoreError>> {
+        let plans = planned.iter().map(|planned| Arc::clone(&planned.plan)).collect();
+        match self.events.apply_each(plans, now_ms).await {
+            Ok(applied) => {
+                self.count(&applied);
+                applied.into_iter().map(|it| it.failure.map_or(Ok(()), Err)).collect()
+            }
+            Err(error) => planned.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    /// Of a payload that is applied in part, what was applied counts, and not the payload.
+    fn count(&self, applied: &[PlanApplied]) {
+        let new = applied.iter().filter(|it| !it.applied.already);
         let sums = new.fold(ProcessedSums::default(), |sums, it| ProcessedSums {
-            payloads: sums.payloads + 1,
-            stored: sums.stored + it.stored,
-            duplicates: sums.duplicates + it.duplicates,
-            invalid: sums.invalid + it.invalid,
+            payloads: sums.payloads + u64::from(it.failure.is_none()),
+            stored: sums.stored + it.applied.stored,
+            duplicates: sums.duplicates + it.applied.duplicates,
+            invalid: sums.invalid + it.applied.invalid,
             ..sums
         });
         self.metrics.record(sums);
@@ -194,10 +210,12 @@ impl Worker {
 /// Fewest workers: while one waits for a sync, another one plans.
 const WORKERS_MIN: u32 = 2;
 
-/// How many workers there are: one for each core, up to as many as the queue of payloads can feed.
-pub fn worker_count(workers_max: u32) -> u32 {
+/// How many workers there are: one for each core, at least as many as the queue of payloads needs,
+/// and up to as many as it can feed.
+pub fn worker_count(queue: &dyn PayloadQueue) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    u32::try_from(cores).unwrap_or(u32::MAX).max(WORKERS_MIN).min(workers_max)
+    let workers = u32::try_from(cores).unwrap_or(u32::MAX).max(WORKERS_MIN);
+    workers.max(queue.workers_min()).min(queue.workers_max())
 }
 
 /// A leased payload that could be planned.

@@ -15,12 +15,14 @@ use tokio::time::Instant;
 pub use clock_guard::ClockGuard;
 pub use known_time::{BELIEVE_MS, Doubt, JUMP_MS_MAX, KnownTime};
 
-use crate::store::{EventFilter, EventQuery, RetentionLimits, Storage, StoreError};
+use crate::store::{Backlog, EventFilter, EventQuery, RetentionLimits, Storage, StoreError};
 use crate::system::clock::Clock;
 use crate::system::supervisor::run_blocking;
 
 /// Pause after a round that found nothing more to prune.
 const EVERY: Duration = Duration::from_mins(1);
+/// Pause while another server prunes.
+const FOLLOWS: Duration = Duration::from_secs(1);
 /// Pause between two transactions that delete rows.
 const REST: Duration = Duration::from_millis(50);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -58,7 +60,8 @@ impl Retention {
         let begun = Instant::now();
         while !*stop.borrow() {
             let uptime_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
-            let rest = match self.round(self.clock.now_ms(), uptime_ms).await {
+            let rest = match self.turn(self.clock.now_ms(), uptime_ms).await {
+                Ok(_) if !self.storage.peers.is_leader() => FOLLOWS,
                 Ok(true) => REST,
                 Ok(false) => EVERY,
                 Err(error) => {
@@ -75,6 +78,16 @@ impl Retention {
         }
     }
 
+    /// A round, or only a look at the clock while another server prunes.
+    async fn turn(&self, now_ms: i64, uptime_ms: i64) -> Result<bool, StoreError> {
+        if self.storage.peers.is_leader() {
+            return self.round(now_ms, uptime_ms).await;
+        }
+        // What is in flight and what is lost depends on it, on every server.
+        self.known_time(now_ms, uptime_ms).await?;
+        Ok(false)
+    }
+
     /// Prunes one step, when the clock shows `now_ms` and the process has run for `uptime_ms` of
     /// real time. Returns whether there may be more to prune.
     ///
@@ -84,9 +97,7 @@ impl Retention {
         let time_ms = self.known_time(now_ms, uptime_ms).await?.delete_by_ms(now_ms);
         let ago = |days: u32| time_ms.saturating_sub(i64::from(days) * DAY_MS);
         let backlog = self.storage.payload_queue.backlog().await?;
-        // A payload that is set aside may be processed later, and its events must still count once.
-        let pending = [backlog.oldest_ms, backlog.set_aside.oldest_ms];
-        let pending_from_ms = pending.into_iter().flatten().min().unwrap_or(i64::MAX);
+        let pending_from_ms = pending_from_ms(&backlog);
         let keep = RetentionLimits {
             events_from_ms: self.rules.events_days.map(ago),
             events_bytes: self.rules.events_bytes,
@@ -139,5 +150,38 @@ impl Retention {
         if let Err(error) = run_blocking(move || clock_guard.save_due()).await {
             tracing::warn!(%error, "failed to save the last known time");
         }
+    }
+}
+
+/// How long before a stream takes a payload it may have been received, with the difference between
+/// clocks.
+const STREAM_LAG_MS: i64 = 5 * 60_000;
+
+/// When the oldest payload was received that may still be processed, and whose events must count
+/// once then: also one that is set aside, or still in a stream.
+fn pending_from_ms(backlog: &Backlog) -> i64 {
+    let in_stream = backlog.stream.and_then(|stream| stream.oldest_ms);
+    let in_stream = in_stream.map(|ms| ms.saturating_sub(STREAM_LAG_MS));
+    let pending = [backlog.oldest_ms, backlog.set_aside.oldest_ms, in_stream];
+    pending.into_iter().flatten().min().unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{SetAsideSums, StreamBacklog};
+
+    #[test]
+    fn a_payload_counts_as_pending_wherever_it_waits() {
+        let backlog = Backlog::default();
+        assert_eq!(pending_from_ms(&backlog), i64::MAX);
+        let queued = Backlog { oldest_ms: Some(9_000_000), ..backlog };
+        assert_eq!(pending_from_ms(&queued), 9_000_000);
+        let set_aside = SetAsideSums { oldest_ms: Some(8_000_000), ..SetAsideSums::default() };
+        let aside = Backlog { set_aside, ..queued };
+        assert_eq!(pending_from_ms(&aside), 8_000_000);
+        let stream = StreamBacklog { oldest_ms: Some(7_000_000), ..StreamBacklog::default() };
+        let streamed = Backlog { stream: Some(stream), ..aside };
+        assert_eq!(pending_from_ms(&streamed), 7_000_000 - STREAM_LAG_MS);
     }
 }

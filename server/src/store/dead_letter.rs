@@ -1,6 +1,6 @@
 //! Dead letters: how they are listed, and discarding them.
 
-use super::{RetryAsk, RowId};
+use super::{DeliveryState, RetryAsk, RowId, SinkMove};
 
 /// Why a dead letter is discarded, in the log of its delivery.
 pub const DISCARDED: (&str, &str) = ("asked", "someone discarded it");
@@ -16,6 +16,24 @@ pub struct DiscardAsk {
     pub letters: RetryAsk,
     /// Makes discarded ones dead letters again.
     pub restore: bool,
+}
+
+impl DiscardAsk {
+    /// The state of a letter that is moved, and why, in the log of its delivery. `reason` is that
+    /// for which it was given up.
+    pub fn step<'a>(&self, reason: &'a str) -> (DeliveryState, (&'a str, &'a str)) {
+        if self.restore {
+            (DeliveryState::Dead, (reason, RESTORED))
+        } else {
+            (DeliveryState::Discarded, DISCARDED)
+        }
+    }
+
+    /// How a letter that is moved moves the counts of its sink.
+    pub fn moved(&self) -> SinkMove {
+        let discarded = if self.restore { -1 } else { 1 };
+        SinkMove { dead: -discarded, discarded, ..SinkMove::default() }
+    }
 }
 
 /// Which dead letters to list.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::LeaseToken;
 use super::fair_share::FairShare;
+use super::{Lease, LeaseToken};
 
 /// Which of the deliveries that are due a lease takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub enum DeliveryOrder {
     FreshFirst,
     /// One that fails by itself ([`DeliveryFailures::is_isolated`]), if one is due.
     IsolatedFirst,
+    /// Those that were never tried. Nothing else.
+    OnlyFresh,
+    /// Those that were never tried, and those that failed with others. Shared as above.
+    NoneIsolated,
+    /// One that fails by itself. Nothing else.
+    OnlyIsolated,
 }
 
 /// What a worker wants to lease.
@@ -38,9 +44,15 @@ pub struct DeliveryAsk {
 }
 
 impl DeliveryAsk {
+    /// The lease that is asked for.
+    pub fn lease(&self) -> Lease {
+        Lease { token: self.token, until_ms: self.now_ms.saturating_add(self.lease_ms) }
+    }
+
     /// How many deliveries that were never tried to look for when `retries` are due again.
     pub fn fresh_max(&self, retries: usize) -> usize {
-        self.share().fresh_max(if self.order == DeliveryOrder::FreshFirst { 0 } else { retries })
+        let is_fresh = matches!(self.order, DeliveryOrder::FreshFirst | DeliveryOrder::OnlyFresh);
+        self.share().fresh_max(if is_fresh { 0 } else { retries })
     }
 
     /// Chooses among what is due: `retries` failed before, `fresh` was never tried, each in the
@@ -49,10 +61,16 @@ impl DeliveryAsk {
     pub fn choose<T>(
         &self,
         mut retries: Vec<T>,
-        fresh: Vec<T>,
-        isolated: Option<T>,
+        mut fresh: Vec<T>,
+        mut isolated: Option<T>,
         bytes_of: impl Fn(&T) -> u64,
     ) -> Vec<T> {
+        match self.order {
+            DeliveryOrder::Shared | DeliveryOrder::FreshFirst | DeliveryOrder::IsolatedFirst => {}
+            DeliveryOrder::OnlyFresh => (retries, isolated) = (Vec::new(), None),
+            DeliveryOrder::NoneIsolated => isolated = None,
+            DeliveryOrder::OnlyIsolated => (retries, fresh) = (Vec::new(), Vec::new()),
+        }
         let is_turn = self.order == DeliveryOrder::IsolatedFirst;
         if (is_turn || (retries.is_empty() && fresh.is_empty()))
             && let Some(isolated) = isolated

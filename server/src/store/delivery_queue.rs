@@ -15,6 +15,11 @@ const DETAIL_BYTES_MAX: usize = 500;
 /// The most dead letters that one call retries.
 pub const RETRY_MAX: u32 = 10_000;
 
+/// The most steps of deliveries that are read for one event.
+pub const STEPS_MAX: u32 = 1_000;
+/// The most deliveries of a sink that failed which are counted for its list.
+pub const FAILING_MAX: u32 = 10_000;
+
 /// Steps of a delivery after which a failed attempt takes the place of the failed attempt before it
 /// in the log, so that an outage of days does not fill the log. Every other step is still added.
 pub const LOG_STEPS_MAX: u32 = 50;
@@ -95,6 +100,8 @@ pub struct DeliveryTicket {
     pub(crate) steps: u32,
     pub(crate) bytes: u64,
     pub(crate) failures: DeliveryFailures,
+    /// The number of the database, where there are several.
+    pub(crate) shard: u16,
 }
 
 impl DeliveryTicket {
@@ -102,7 +109,7 @@ impl DeliveryTicket {
     /// with `steps` lines in its log and about `bytes` bytes to send.
     pub fn new(event: RowId, queued_ms: i64, attempts: u32, steps: u32, bytes: u64) -> Self {
         let failures = DeliveryFailures::default();
-        Self { event, queued_ms, attempts, steps, bytes, failures }
+        Self { event, queued_ms, attempts, steps, bytes, failures, shard: 0 }
     }
 
     /// The same ticket with these failures. A delivery that is settled to be retried keeps those of
@@ -230,6 +237,9 @@ pub struct Settlement {
     pub now_ms: i64,
 }
 
+/// The longest that a sink rests, in milliseconds. A longer rest means that the clock was set back.
+pub const REST_MS_MAX: i64 = 15 * 60 * 1_000;
+
 /// A sink with its state and counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SinkRow {
@@ -329,7 +339,8 @@ pub struct RetryCount {
 /// The queue of deliveries, in the same database as [`super::Events`].
 pub trait DeliveryQueue: Send + Sync + 'static {
     /// Leases deliveries that are due, the longest waiting first, within the limits of `ask`.
-    /// Leases none if the sink is paused or stopped.
+    /// Leases none if the sink is paused or stopped. Where several servers share the queue, it
+    /// leases none while the sink rests either: whichever of them it told to wait, all do.
     fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)>;
 
     /// Records how leased deliveries ended. It is durable when this returns `Ok`.

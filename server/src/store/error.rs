@@ -29,6 +29,24 @@ pub enum StoreError {
     /// The lease ended, or someone else has it.
     #[error("finish leased work: the lease is not the current one")]
     LeaseLost,
+    /// The database is a shard, and it has another map of the shards than this server: the server
+    /// must read the map again.
+    #[error(
+        "write: this server knows the shards as of epoch {known}, and the database as of epoch {found}"
+    )]
+    OtherEpoch {
+        /// The epoch that this server knows.
+        known: u64,
+        /// The epoch of the database.
+        found: u64,
+    },
+    /// What would be written belongs to buckets that are being moved to another shard, or that
+    /// another shard has.
+    #[error("write: another shard has the data that this is about, or it is moving there")]
+    Moving {
+        /// When to try again.
+        retry_after_s: u32,
+    },
     /// The database reported an error.
     #[error("{doing}")]
     Database {

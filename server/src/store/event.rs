@@ -6,7 +6,8 @@ use lamplight_wire::event::Kind;
 use lamplight_wire::{Producer, json};
 
 use super::outcome::Outcome;
-use super::{Completeness, PayloadId, PropertyCondition, RefusedContent, RowId};
+use super::week::first_row_at;
+use super::{Completeness, PayloadId, PropertyCondition, RefusedContent, RowId, Week};
 
 /// A row of `events`.
 #[derive(Debug, Clone)]
@@ -89,6 +90,20 @@ impl EventRow {
     }
 }
 
+/// What rows of events are read along. Each index has the rows of one value in the order of their
+/// ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventIndex {
+    /// The ids alone.
+    Id,
+    /// The users.
+    User,
+    /// The names.
+    Name,
+    /// The types but `default`.
+    Kind,
+}
+
 /// Which events to list. Every condition that is set must hold.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
@@ -116,6 +131,29 @@ pub struct EventFilter {
 }
 
 impl EventFilter {
+    /// The index that leaves the fewest rows to read.
+    pub(crate) fn index(&self) -> EventIndex {
+        match self {
+            Self { user: Some(_), .. } => EventIndex::User,
+            Self { name: Some(_), .. } => EventIndex::Name,
+            Self { kind: Some(Kind::Critical | Kind::Monitor), .. } => EventIndex::Kind,
+            _ => EventIndex::Id,
+        }
+    }
+
+    /// Whether a row was received in the time that it asks for.
+    pub(crate) fn is_in_time(&self, id: RowId) -> bool {
+        self.from_ms.is_none_or(|from| id >= first_row_at(from))
+            && self.to_ms.is_none_or(|to| id < first_row_at(to))
+    }
+
+    /// The oldest and the newest week that its times of receipt are in.
+    pub(crate) fn weeks(&self) -> (Week, Week) {
+        let oldest = Week::of_ms(self.from_ms.unwrap_or(0));
+        let newest = Week::of_ms(self.to_ms.map_or(i64::MAX, |to_ms| to_ms.saturating_sub(1)));
+        (oldest, newest)
+    }
+
     /// Whether an event with this `properties` object has all the properties.
     pub fn has_properties(&self, properties_json: Option<&str>) -> bool {
         if self.properties.is_empty() {

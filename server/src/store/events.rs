@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Applied, Forgotten, Plan, Pruned, Replayed, RetentionLimits};
+use super::{
+    Answer, Applied, Forgotten, Plan, PlanApplied, Pruned, Replayed, RetentionLimits, Week,
+};
 
 /// Writes what processing decided about payloads.
 pub trait Events: Send + Sync + 'static {
@@ -10,6 +12,16 @@ pub trait Events: Send + Sync + 'static {
     /// counters, deliveries and the mark that the payload was applied are written in one
     /// transaction for each payload. It is durable when this returns `Ok`.
     fn apply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<Applied>>;
+
+    /// The same, where plans succeed and fail one without the other: some of them lie in a database
+    /// that is down. Fails as a whole if nothing is known about any of them.
+    fn apply_each(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<PlanApplied>> {
+        Box::pin(async move {
+            let applied = self.apply(plans, now_ms).await?;
+            let whole = |applied| PlanApplied { applied, failure: None };
+            Ok(applied.into_iter().map(whole).collect())
+        })
+    }
 
     /// Applies payloads that were applied before: restores rows that are gone, replaces what
     /// enrichment added, and stores events that were refused and can be stored now, which are owed
@@ -26,4 +38,7 @@ pub trait Events: Send + Sync + 'static {
     /// other rows. Producers' ledgers stay, so completeness stays provable. It is durable when this
     /// returns `Ok`.
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned>;
+
+    /// The weeks with events, newest first, and about how many bytes each takes.
+    fn week_sizes(&self) -> Answer<'_, Vec<(Week, u64)>>;
 }

@@ -106,6 +106,10 @@ pub trait Keys: Send + Sync + 'static {
     /// Adds keys. A key whose hash is stored already stays as it is.
     fn add(&self, keys: Vec<Key>) -> Answer<'_, ()>;
 
+    /// Adds those of these keys of whose kind there is none yet, also if several servers ask at the
+    /// same time. Returns which kinds it added.
+    fn add_first(&self, keys: Vec<Key>) -> Answer<'_, Vec<KeyKind>>;
+
     /// Updates the rules of a key, and whether it is disabled. Returns whether the key exists.
     fn change(&self, key: Key) -> Answer<'_, bool>;
 }

@@ -1,6 +1,7 @@
 //! Payloads: raw batches as received.
 
 use bytes::Bytes;
+use lamplight_wire::Producer;
 use uuid::Uuid;
 
 use super::{DiscardedSums, KeyKind, Lease, LeaseToken, SetAsideSums, WorkerSlot};
@@ -86,6 +87,9 @@ pub struct NewPayload {
     pub metadata: PayloadMetadata,
     /// The bytes, verbatim.
     pub body: Bytes,
+    /// The first producer that it names. Where there are several databases, it says which of them
+    /// keeps the payload. Only the speed of processing depends on it.
+    pub home: Option<Producer>,
 }
 
 /// A backend's own name for one payload in its queue. Only the backend that made it reads it.
@@ -160,7 +164,7 @@ pub struct Backlog {
     pub payloads: u64,
     /// Events in them.
     pub events: u64,
-    /// When the oldest of them was received.
+    /// When the oldest of them was received, or the oldest that is in a stream in front of them.
     pub oldest_ms: Option<i64>,
     /// Payloads of them that failed at least once and wait for another attempt.
     pub failing: u64,
@@ -170,4 +174,39 @@ pub struct Backlog {
     pub set_aside: SetAsideSums,
     /// Payloads that operators discarded.
     pub discarded: DiscardedSums,
+    /// What is in a stream in front of the queue. `None` without one.
+    pub stream: Option<StreamBacklog>,
+}
+
+/// What a stream in front of the queue holds: groups of payloads that were accepted and are not in
+/// the queue yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamBacklog {
+    /// Groups that wait for this queue.
+    pub groups: u64,
+    /// Bytes of the whole stream, whichever queue they wait for.
+    pub bytes: u64,
+    /// How many it may hold. It refuses further payloads.
+    pub bytes_max: u64,
+    /// When the oldest group of the whole stream was accepted.
+    pub oldest_ms: Option<i64>,
+    /// How often a group was found, since the start of this server, that it could not read.
+    pub unreadable: u64,
+    /// How often a group was delivered again, since the start of this server.
+    pub redelivered: u64,
+}
+
+impl StreamBacklog {
+    /// What two queues behind one stream have in it.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            groups: self.groups + other.groups,
+            bytes: self.bytes.max(other.bytes),
+            bytes_max: self.bytes_max.max(other.bytes_max),
+            oldest_ms: [self.oldest_ms, other.oldest_ms].into_iter().flatten().min(),
+            unreadable: self.unreadable + other.unreadable,
+            redelivered: self.redelivered + other.redelivered,
+        }
+    }
 }

@@ -5,10 +5,13 @@ use std::pin::Pin;
 
 use super::{
     Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadState, SetAsidePayload, Ticket, Unprocessed, WorkerSlot,
+    PayloadId, PayloadState, SetAsidePayload, StreamBacklog, Ticket, Unprocessed, WorkerSlot,
 };
 
 /// Takes raw payloads, durably, and leases them to workers until each is settled.
+///
+/// Where there are several databases, "having changed nothing" is about the one that refuses: what
+/// another one holds of the same lease ends there.
 ///
 /// The only storage that the intake stage writes to. It never shares a transaction with
 /// [`super::Events`], so the two may be on different machines.
@@ -21,6 +24,14 @@ pub trait PayloadQueue: Send + Sync + 'static {
     /// [`super::StoreError::Full`] and [`super::StoreError::Down`] pass by themselves: the client
     /// retries later.
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()>;
+
+    /// Stages payloads that may have been staged before. One that is known changes nothing, whether
+    /// it waits, was settled, set aside or discarded. **All of them are on disk when this returns
+    /// `Ok`.** After an error, some may be: stage all of them again.
+    ///
+    /// # Errors
+    /// As of [`Self::stage`].
+    fn stage_all(&self, payloads: Vec<NewPayload>) -> Answer<'_, ()>;
 
     /// Leases payloads that are due, the longest waiting first, within the limits of `ask`.
     fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>>;
@@ -89,6 +100,17 @@ pub trait PayloadQueue: Send + Sync + 'static {
 
     /// How much work is queued, and how much is set aside.
     fn backlog(&self) -> Answer<'_, Backlog>;
+
+    /// What a stream in front of the queue holds, also while the queue itself cannot be read.
+    /// `None` if there is no stream.
+    fn in_stream(&self) -> Answer<'_, Option<StreamBacklog>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The fewest workers that keep all parts of this queue moving when one of them waits.
+    fn workers_min(&self) -> u32 {
+        1
+    }
 
     /// The largest number of workers that this queue can be divided between.
     fn workers_max(&self) -> u32;

@@ -6,7 +6,7 @@ use lamplight_wire::event::Kind;
 use lamplight_wire::reason::InvalidReason;
 use uuid::Uuid;
 
-use super::{PayloadId, RefusedContent};
+use super::{PayloadId, RefusedContent, StoreError};
 
 /// The id of one arrival of an event, and of its row if it gets one: a `UUIDv7` computed from the
 /// payload's time and id and the event's index, so that processing a payload again makes the same
@@ -118,6 +118,15 @@ pub struct Plan {
     pub notes: Vec<(Producer, ProducerNote)>,
     /// Its events, in order.
     pub events: Vec<PlannedEvent>,
+}
+
+/// What applying a plan of several did, where they can succeed one without the other.
+#[derive(Debug, Clone)]
+pub struct PlanApplied {
+    /// What is applied now. Only a part of the plan, if there is a failure.
+    pub applied: Applied,
+    /// Why not all of the plan is applied. Applying it again does the rest.
+    pub failure: Option<StoreError>,
 }
 
 /// What applying a plan did. All counts are 0 if it had been applied before.

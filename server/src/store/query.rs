@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::outcome::Outcome;
 use super::{
-    Calendar, CanonicalJson, EventFilter, EventRow, PropertyPath, RefusedEvent, RowId, Week,
+    Calendar, CanonicalJson, EventFilter, EventRow, LivePlace, PropertyPath, RefusedEvent, RowId,
+    Week,
 };
 
 /// What events are counted by.
@@ -32,7 +33,12 @@ pub struct AggregateQuery {
     pub by: Grouping,
     /// Which days and hours they are in.
     pub calendar: Calendar,
+    /// The most counts that are returned, such as [`COUNTS_MAX`].
+    pub counts_max: usize,
 }
+
+/// The most counts that one answer has.
+pub const COUNTS_MAX: usize = 1_000;
 
 /// Counts of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,13 +91,13 @@ pub struct LivePosition {
     pub index: u32,
 }
 
-/// What was stored after a position.
+/// What was stored after a place.
 #[derive(Debug, Clone)]
 pub struct LiveTail {
-    /// The events that match, in the order in which they were stored.
-    pub events: Vec<(LivePosition, EventRow)>,
-    /// The position to continue from.
-    pub next: LivePosition,
+    /// The events that match, in the order in which they were stored, each with the place after it.
+    pub events: Vec<(LivePlace, EventRow)>,
+    /// The place to continue from.
+    pub next: LivePlace,
     /// Whether there is more already.
     pub has_more: bool,
     /// Whether events between `after` and the first one are missing, because they were stored too
@@ -133,6 +139,9 @@ pub enum SqlError {
     /// The statement failed. The text is the database's.
     #[error("run the statement: {0}")]
     Invalid(String),
+    /// Nothing runs statements until an operator has done what the text says.
+    #[error("run the statement: {0}")]
+    NotSetUp(String),
     /// It does not only read.
     #[error("run the statement: it does more than read what may be read")]
     NotReadOnly,

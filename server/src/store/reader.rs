@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    LivePosition, LiveTail, ProducerPage, ProducerQuery, RefusedPage, RefusedQuery, SourceTotals,
+    LivePlace, LiveTail, ProducerPage, ProducerQuery, RefusedPage, RefusedQuery, SourceTotals,
     SqlError, SqlQuery, SqlTable, Totals,
 };
 
@@ -36,11 +36,11 @@ pub trait Reader: Send + Sync + 'static {
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>>;
 
     /// The current end of the order in which events are stored.
-    fn live_end(&self) -> Answer<'_, LivePosition>;
+    fn live_end(&self) -> Answer<'_, LivePlace>;
 
     /// The events stored after `after` that match, at most `limit` of them, in the order in which
     /// they were stored.
-    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail>;
+    fn live(&self, filter: EventFilter, after: LivePlace, limit: u32) -> Answer<'_, LiveTail>;
 
     /// Changes whenever this process has stored something.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -5,6 +5,11 @@ use uuid::Uuid;
 
 use super::{Answer, PayloadId, PayloadMetadata};
 
+/// The most payloads of a span that are counted.
+pub(crate) const COUNTED_MAX: u64 = 1_000_000;
+/// The most replays that are listed.
+pub(crate) const LISTED_MAX: u32 = 100;
+
 /// Payloads received within a span of time. Their ids begin with the time of receipt, so this is
 /// also a span of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Reader, Replays,
+    Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Peers, Reader, Replays,
     SavedViews, Sessions, StoreError, Tallies, Trends,
 };
 
@@ -34,6 +34,8 @@ pub struct Storage {
     pub alerts: Arc<dyn Alerts>,
     /// Counts of events and errors by time.
     pub tallies: Arc<dyn Tallies>,
+    /// The other servers on the same database.
+    pub peers: Arc<dyn Peers>,
     /// The database that takes payloads. Intake is ready only while it takes writes.
     pub intake_database: Arc<dyn Database>,
     /// The database that takes the result of processing.

@@ -61,8 +61,28 @@ impl Supervisor {
         on: &Handle,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> JoinHandle<()> {
-        let supervised = Supervised { supervisor: self.clone(), name: name.into() };
-        let running = RunningTask::begin(&self.0);
+        self.spawn_counted(name.into(), on, task, Some(RunningTask::begin(&self.0)))
+    }
+
+    /// Starts a task that ends only when what it keeps is closed, which is after
+    /// [`Self::finished`].
+    pub fn spawn_keeper(
+        &self,
+        name: impl Into<String>,
+        on: &Handle,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> JoinHandle<()> {
+        self.spawn_counted(name.into(), on, task, None)
+    }
+
+    fn spawn_counted(
+        &self,
+        name: String,
+        on: &Handle,
+        task: impl Future<Output = ()> + Send + 'static,
+        running: Option<RunningTask>,
+    ) -> JoinHandle<()> {
+        let supervised = Supervised { supervisor: self.clone(), name };
         let hooked = supervised.clone();
         let task = on.spawn(async move {
             let mut task = pin!(task);
@@ -253,6 +273,15 @@ mod tests {
         let supervisor = Supervisor::default();
         supervisor.spawn("worker", &handle, async {});
         assert_eq!(supervisor.failed().await.to_string(), "the worker ended unexpectedly");
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_does_not_wait_for_a_keeper_whose_panic_is_reported() {
+        let (supervisor, handle) = (Supervisor::default(), Handle::current());
+        supervisor.spawn_keeper("writer", &handle, std::future::pending());
+        supervisor.finished().await;
+        supervisor.spawn_keeper("reader", &handle, async { panic!("page 7") });
+        assert_eq!(supervisor.failed().await, failure("reader", Some("page 7")));
     }
 
     #[tokio::test]

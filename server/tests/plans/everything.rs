@@ -8,14 +8,15 @@ use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
 use lamplight_server::store::LeaseToken;
 use lamplight_server::store::Outcome;
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, Calendar, CanonicalJson, Completeness, Encoding, EventClock, EventFilter,
-    EventQuery, EventRef, EventRow, ExhaustedPayload, FailedPayload, Grouping, Key, KeyKind,
-    LeaseAsk, LeasedPayload, LivePosition, NewPayload, PayloadId, PayloadMetadata, PayloadSpan,
-    Plan, ProducerQuery, PropertyCondition, PropertyPath, RefusedQuery, Replayed, RetentionLimits,
-    Storage, WorkerSlot,
+    AggregateQuery, COUNTS_MAX, Calendar, CanonicalJson, Completeness, Encoding, EventClock,
+    EventFilter, EventQuery, EventRef, EventRow, ExhaustedPayload, FailedPayload, Grouping, Key,
+    KeyKind, LeaseAsk, LeasedPayload, LivePlace, NewPayload, PayloadId, PayloadMetadata,
+    PayloadSpan, Plan, ProducerQuery, PropertyCondition, PropertyPath, RefusedQuery, Replayed,
+    RetentionLimits, Storage, WorkerSlot,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::event::Kind;
@@ -36,7 +37,7 @@ fn payload(number: u128, received_ms: i64, body: &str) -> NewPayload {
         origin: None,
         client: None,
     };
-    NewPayload { metadata, body: body.to_owned().into() }
+    NewPayload { metadata, body: body.to_owned().into(), home: None }
 }
 
 fn bodies() -> [String; 3] {
@@ -189,7 +190,11 @@ async fn count(storage: &Storage, event: &EventRow) {
         for clock in [EventClock::Received, EventClock::Happened] {
             let (filter, by) = (filter.clone(), by.clone());
             let calendar = Calendar { clock, ..Calendar::default() };
-            storage.reader.aggregate(AggregateQuery { filter, by, calendar }).await.unwrap();
+            storage
+                .reader
+                .aggregate(AggregateQuery { filter, by, calendar, counts_max: COUNTS_MAX })
+                .await
+                .unwrap();
         }
     }
     for outcome in [Outcome::Invalid, Outcome::Duplicate] {
@@ -207,6 +212,6 @@ async fn count(storage: &Storage, event: &EventRow) {
         storage.reader.refused(RefusedQuery { producer, after, ..query }).await.unwrap();
     }
     storage.reader.live_end().await.unwrap();
-    let after = LivePosition { payload: 0, index: u32::MAX };
+    let after = LivePlace::default();
     storage.reader.live(EventFilter::default(), after, 10).await.unwrap();
 }

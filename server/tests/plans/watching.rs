@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{
     AlertKey, AlertPhase, AlertRound, CatalogueQuery, ErrorQuery, ErrorSample, ErrorStage, Figure,
     Notice, NoticeAttempt, NoticeDelivery, NoticeState, Occurrence, Resolution, Sample, Storage,

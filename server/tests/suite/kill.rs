@@ -8,7 +8,7 @@ use std::time::Duration;
 use lamplight_wire::Producer;
 
 use crate::backup::violations;
-use crate::harness::{Server, WRITE_KEY, ending};
+use crate::harness::{Reply, Server, WRITE_KEY, ending};
 
 /// How often the server is killed, unless `LAMPLIGHT_KILL_ROUNDS` is set.
 const ROUNDS: u64 = 6;
@@ -34,6 +34,11 @@ impl Page {
 
     /// Sends its queue, with new events if `more`. Gives whether it was acknowledged.
     pub(crate) fn send(&mut self, server: &Server, more: bool) -> bool {
+        self.answer(server, more).is_ok_and(|reply| reply.status == 200)
+    }
+
+    /// The same, with the whole answer.
+    pub(crate) fn answer(&mut self, server: &Server, more: bool) -> Result<Reply, ureq::Error> {
         if more {
             self.queue.extend(self.next..self.next + BATCH);
             self.next += BATCH;
@@ -56,24 +61,23 @@ impl Page {
         );
         let path = format!("/v1/events?key={WRITE_KEY}");
         let answer = server.try_post(&path, &[("content-type", "text/plain")], body.as_bytes());
-        let is_ok = answer.is_ok_and(|reply| reply.status == 200);
-        if is_ok {
+        if answer.as_ref().is_ok_and(|reply| reply.status == 200) {
             self.queue.retain(|seq| !sent.contains(seq));
             self.acknowledged.extend(sent);
         }
-        is_ok
+        answer
     }
 }
 
 /// How often each number of each producer is in `events`.
 pub(crate) fn stored(server: &Server) -> BTreeMap<(String, u64), u32> {
     let mut stored = BTreeMap::new();
-    for event in server.all_events() {
+    server.each_event(|event| {
         let producer = event["producer"].as_str().unwrap().to_owned();
         let seq = event["seq"].as_u64().unwrap();
         assert_eq!(event["properties"]["n"], seq, "an event is what was sent");
         *stored.entry((producer, seq)).or_default() += 1;
-    }
+    });
     stored
 }
 

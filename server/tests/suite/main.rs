@@ -20,8 +20,13 @@ mod harness;
 mod http;
 mod kill;
 mod machine;
+mod migrate;
+#[cfg(target_os = "linux")]
+mod postgres_faults;
 mod process;
 mod retention;
 mod sinks;
 mod store;
+#[cfg(target_os = "linux")]
+mod stream;
 mod trends;

@@ -14,7 +14,10 @@ const REPLACEMENT: &str = "\\ufffd";
 /// is, and at the same offset. The text needs not be valid.
 pub fn valid_unicode(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    // Few texts have any escape of a surrogate.
+    // Few texts have an escape, and fewer one of a surrogate.
+    if memchr(b'\\', bytes).is_none() {
+        return Cow::Borrowed(text);
+    }
     if [b"\\ud", b"\\uD"].iter().all(|escape| memmem::find(bytes, *escape).is_none()) {
         return Cow::Borrowed(text);
     }

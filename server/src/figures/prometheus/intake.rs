@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::family::{Families, age_s, bytes, count, one, seconds};
+use super::family::{Families, age_s, bytes, count, one, seconds, some};
 use crate::figures::Figures;
 
 pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
@@ -48,6 +48,7 @@ pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
         ),
         one(age_s(figures.age_ms(intake.waiting.oldest_ms))),
     )?;
+    stream(figures, to)?;
     to.counter(
         &count(
             "lamplight_intake_refused_requests",
@@ -69,5 +70,49 @@ pub(super) fn write(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
         answers.iter().map(|(status, class, answers)| {
             ([("class", *class), ("status", status.as_str())], *answers)
         }),
+    )
+}
+
+/// What a stream in front of the database holds, if there is one.
+fn stream(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
+    let stream = figures.intake.stream.as_ref();
+    to.gauge(
+        &count(
+            "lamplight_intake_stream_groups",
+            "Groups of payloads in the intake stream that are not in the database yet.",
+        ),
+        some(stream.map(|it| it.groups)),
+    )?;
+    to.gauge(
+        &bytes("lamplight_intake_stream", "What the intake stream holds."),
+        some(stream.map(|it| it.bytes)),
+    )?;
+    to.gauge(
+        &bytes(
+            "lamplight_intake_stream_limit",
+            "What the intake stream may hold. It refuses further payloads.",
+        ),
+        some(stream.map(|it| it.bytes_max)),
+    )?;
+    to.gauge(
+        &seconds(
+            "lamplight_intake_stream_oldest",
+            "How long the oldest group has been in the intake stream, or 0.",
+        ),
+        some(stream.map(|it| age_s(figures.age_ms(it.oldest_ms)))),
+    )?;
+    to.counter(
+        &count(
+            "lamplight_intake_stream_redelivered_groups",
+            "Groups that the intake stream delivered to this server again.",
+        ),
+        some(stream.map(|it| it.redelivered)),
+    )?;
+    to.counter(
+        &count(
+            "lamplight_intake_stream_unreadable_messages",
+            "Times that this server found a message in the intake stream that it cannot read. It stays there.",
+        ),
+        some(stream.map(|it| it.unreadable)),
     )
 }

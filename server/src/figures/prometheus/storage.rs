@@ -67,6 +67,17 @@ fn writers(figures: &Figures, to: &mut Families<'_>) -> fmt::Result {
         &count("lamplight_database_up", "1 if the database takes writes."),
         databases.map(|(database, it)| (database, u32::from(it.is_up))),
     )?;
+    if !figures.shards.is_empty() {
+        let shards = figures.shards.iter().map(|(number, is_up)| (number.to_string(), *is_up));
+        let shards: Vec<_> = shards.collect();
+        to.gauge(
+            &count(
+                "lamplight_shard_up",
+                "1 if the database with this number takes writes, where there are several.",
+            ),
+            shards.iter().map(|(number, is_up)| ([("shard", number.as_str())], u32::from(*is_up))),
+        )?;
+    }
     to.gauge(
         &bytes("lamplight_writer_queued", "Memory of writes that wait for their commit."),
         databases.map(|(database, it)| (database, it.commits.queued_bytes)),

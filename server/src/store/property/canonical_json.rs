@@ -1,5 +1,6 @@
 //! When two JSON values are equal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use lamplight_wire::json;
@@ -22,6 +23,15 @@ impl CanonicalJson {
         Self(out)
     }
 
+    /// The canonical form of a valid JSON text, copied only if it is spelled in another way.
+    pub(super) fn text_of(json: &str) -> Cow<'_, str> {
+        // Most values are texts without escapes, which are spelled in one way only.
+        if json.starts_with('"') && !json.contains('\\') {
+            return Cow::Borrowed(json);
+        }
+        Cow::Owned(Self::of(json).0)
+    }
+
     /// A JSON string with this text.
     pub fn string(text: &str) -> Self {
         let mut out = String::with_capacity(text.len() + 2);
@@ -41,11 +51,7 @@ impl CanonicalJson {
 
     /// Whether a valid JSON text has this value.
     pub fn is(&self, json: &str) -> bool {
-        // Most texts have no escapes, and are then spelled in one way only.
-        if json.starts_with('"') && !json.contains('\\') {
-            return self.0 == json;
-        }
-        self.0.starts_with('"') == json.starts_with('"') && *self == Self::of(json)
+        self.0.starts_with('"') == json.starts_with('"') && self.0 == Self::text_of(json)
     }
 
     /// The JSON text.

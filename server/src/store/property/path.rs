@@ -1,5 +1,7 @@
 //! Where a property is.
 
+use std::borrow::Cow;
+
 use lamplight_wire::json;
 use lamplight_wire::limits::DEPTH_MAX;
 
@@ -60,6 +62,16 @@ impl PropertyPath {
     pub fn value(&self, properties_json: Option<&str>) -> Option<CanonicalJson> {
         let json = json::valid_unicode(properties_json?);
         self.find(&json).map(CanonicalJson::of)
+    }
+
+    /// The text of [`Self::value`], copied only if it is spelled in another way.
+    pub fn canonical<'a>(&self, properties_json: Option<&'a str>) -> Option<Cow<'a, str>> {
+        match json::valid_unicode(properties_json?) {
+            Cow::Borrowed(json) => self.find(json).map(CanonicalJson::text_of),
+            Cow::Owned(json) => {
+                self.find(&json).map(|found| Cow::Owned(CanonicalJson::text_of(found).into_owned()))
+            }
+        }
     }
 
     /// The JSON of the property in an object with valid Unicode; `None` if there is none, or it is

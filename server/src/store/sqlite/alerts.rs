@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::file::columns::column_error;
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
+use crate::store::read_class::ReadClass;
 use crate::store::{
     AlertBook, AlertKey, AlertPhase, AlertRound, Alerts, Answer, KeptNotice, NOTICES_MAX,
     NoticeAttempt, NoticeDelivery,

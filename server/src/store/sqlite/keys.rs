@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::file::columns::column_error;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
-use crate::store::sqlite::file::read_class::ReadClass;
+use crate::store::read_class::ReadClass;
 use crate::store::{Answer, Key, KeyKind, KeyRules, Keys};
 
 /// Every key, the oldest first.
@@ -92,6 +92,16 @@ impl Keys for SqliteStore {
     fn add(&self, keys: Vec<Key>) -> Answer<'_, ()> {
         Box::pin(self.writer.write("add keys", Guard::Alone, 0, move |files, _| {
             keys.iter().try_for_each(|key| add(files, key))
+        }))
+    }
+
+    fn add_first(&self, keys: Vec<Key>) -> Answer<'_, Vec<KeyKind>> {
+        Box::pin(self.writer.write("add the first keys", Guard::Alone, 0, move |files, _| {
+            let known = all(files)?;
+            let is_first = |key: &&Key| !known.iter().any(|known| known.kind == key.kind);
+            let first: Vec<&Key> = keys.iter().filter(is_first).collect();
+            first.iter().try_for_each(|key| add(files, key))?;
+            Ok(first.iter().map(|key| key.kind).collect())
         }))
     }
 

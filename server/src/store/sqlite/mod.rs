@@ -8,7 +8,7 @@ mod apply;
 mod deliveries;
 mod file;
 mod keys;
-mod opening;
+pub mod moving;
 mod payloads;
 mod read;
 mod saved_views;
@@ -24,15 +24,13 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Route, Storage};
+use super::{Alone, Opening, Route, Storage, WriterLimits};
 use crate::system::supervisor::Supervisor;
 
 pub use file::connection::OpenError;
-pub use opening::Opening;
 pub use payloads::SqliteIntake;
 pub use read::sql_worker;
 pub use store::SqliteStore;
-pub use writer::step::WriterLimits;
 
 /// Opens both databases, or creates them. Nobody learns of a thread that panics.
 ///
@@ -94,6 +92,7 @@ pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
         trends: Arc::<SqliteStore>::clone(&store),
         alerts: Arc::<SqliteStore>::clone(&store),
         tallies: Arc::<SqliteStore>::clone(&store),
+        peers: Arc::new(Alone),
         intake_database: intake,
         events_database: store,
     }

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, params};
 
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
+use crate::store::read_class::ReadClass;
 use crate::store::saved_views::SAVED_VIEWS_MAX;
 use crate::store::{Answer, SavedView, SavedViews};
 

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
 use crate::store::keys::KeyHash;
+use crate::store::read_class::ReadClass;
 use crate::store::sessions::SESSIONS_MAX;
 use crate::store::{Answer, Session, Sessions};
 

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::OpenError;
 use super::deliveries::queue;
 use super::deliveries::routed::Routes;
 use super::file::checkpoint::{Checkpointer, Logs};
@@ -17,10 +18,9 @@ use super::weeks::open::{OpenWeeks, WeekNotOpen};
 use super::weeks::readers::WeekReaders;
 use super::weeks::upgrade;
 use super::writer::handle::Writer;
-use super::writer::step::{Change, Guard, Host, WriterLimits};
-use super::{OpenError, Opening};
+use super::writer::step::{Change, Guard, Host};
 use crate::metrics::commits::CommitSums;
-use crate::store::{Answer, Route, StoreError, Week};
+use crate::store::{Answer, Opening, Route, StoreError, Week, WriterLimits};
 use crate::system::supervisor::Supervisor;
 
 pub(crate) const SCHEMA: [Step; 14] = [

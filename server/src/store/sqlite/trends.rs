@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::file::columns::column_error;
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
+use crate::store::read_class::ReadClass;
 use crate::store::{
     Answer, PRUNED_MAX, Resolution, Rollups, Sample, TrendMark, TrendQuery, TrendRow, Trends, Week,
     rollup_text, trend,

@@ -1,4 +1,5 @@
-//! Whole numbers in as few bytes as they need: seven bits in each, the lowest first.
+//! Whole numbers in as few bytes as they need: seven bits in each, the lowest first. Texts after
+//! their length.
 
 /// Appends a number. Small ones take one byte, whichever sign they have.
 pub(super) fn put(bytes: &mut Vec<u8>, value: i64) {
@@ -26,6 +27,20 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<i64> {
         }
         shift += 7;
     }
+}
+
+/// Appends a text.
+pub(super) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    put(bytes, i64::try_from(text.len()).unwrap_or(i64::MAX));
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Takes a text from the beginning of `bytes`. `None` if there is none.
+pub(super) fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    let len = usize::try_from(take(bytes)?).ok()?;
+    let (text, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]

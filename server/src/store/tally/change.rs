@@ -2,97 +2,56 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::counts::Counts;
 use super::errors::{ErrorSample, Occurrence, SampleKind};
 use super::key::{TallyKey, TallyKind};
+use super::seen::Seen;
 use crate::store::apply::{NewRow, Writes};
 use crate::store::{DeliveryEnding, ErrorStage, Outcome, Settlement};
-
-const MINUTE_MS: i64 = 60_000;
-
-/// What is added to one tally.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// When the first was received, in milliseconds since 1970.
-    pub first_ms: i64,
-    /// When the last was received.
-    pub last_ms: i64,
-    /// How many in each minute, which is a number from 1970.
-    pub minutes: Vec<(i64, i64)>,
-}
-
-impl Seen {
-    fn at(at_ms: i64) -> Self {
-        Self { first_ms: at_ms, last_ms: at_ms, minutes: Vec::new() }
-    }
-
-    /// Adds to the minute of `at_ms`.
-    pub fn add(&mut self, at_ms: i64, count: i64) {
-        self.first_ms = self.first_ms.min(at_ms);
-        self.last_ms = self.last_ms.max(at_ms);
-        self.add_minute(at_ms.div_euclid(MINUTE_MS), count);
-    }
-
-    fn add_minute(&mut self, minute: i64, count: i64) {
-        // Nearly always the same one.
-        match self.minutes.iter_mut().rev().find(|(at, _)| *at == minute) {
-            Some((_, known)) => *known += count,
-            None => self.minutes.push((minute, count)),
-        }
-    }
-
-    /// Adds what was seen later.
-    pub fn then(&mut self, later: &Self) {
-        self.first_ms = self.first_ms.min(later.first_ms);
-        self.last_ms = self.last_ms.max(later.last_ms);
-        for (minute, count) in &later.minutes {
-            self.add_minute(*minute, *count);
-        }
-    }
-
-    /// Adds it to the counts of a tally of this kind.
-    pub fn add_to(&self, counts: &mut Counts, kind: TallyKind) {
-        counts.extend(self.first_ms, self.last_ms);
-        for (minute, count) in &self.minutes {
-            counts.add(minute.saturating_mul(MINUTE_MS), *count, kind.kept());
-        }
-    }
-}
 
 /// What one transaction adds to tallies.
 #[derive(Debug, Default)]
 pub struct TallyChange<'a> {
-    /// To each tally.
-    pub seen: HashMap<TallyKey<'a>, Seen>,
+    /// To each tally, which is in it once.
+    pub seen: Vec<(TallyKey<'a>, Seen)>,
     /// The last error of each group.
     pub samples: HashMap<TallyKey<'a>, ErrorSample>,
+    /// Where in `seen` the name of each row is that [`counted_rows`] gives.
+    pub rows: Vec<usize>,
+    places: HashMap<TallyKey<'a>, usize>,
 }
 
 impl<'a> TallyChange<'a> {
     /// What applying or replaying payloads adds. An event that was refused and is stored now is no
     /// longer invalid. That it was refused stays counted as an error.
+    ///
+    /// This is done for every event. So it looks up each name once, and a source once for all
+    /// neighbours.
     pub fn of(writes: &Writes<'a>) -> Self {
         let mut change = Self::default();
-        let mut last: Option<(&str, &str, i64, i64)> = None;
+        change.rows.reserve(writes.rows.len());
+        let (mut last_source, mut last_name) = (None, None);
         for (row, is_accepted) in counted_rows(writes) {
             let (source, at_ms) = (row.plan.source.as_str(), row.plan.received_ms);
             if is_accepted {
                 change.add(TallyKind::Invalid, source, "", at_ms, -1);
             }
-            // Neighbours nearly always have the same source and time, and often the same name.
-            last = match last {
-                Some((of, name, ms, count))
-                    if of == source && name == row.columns.name && ms == at_ms =>
-                {
-                    Some((of, name, ms, count + 1))
-                }
-                other => {
-                    change.add_name(other);
-                    Some((source, row.columns.name.as_str(), at_ms, 1))
+            let stored = match last_source {
+                Some((known, stored)) if known == source => stored,
+                _ => {
+                    last_name = None;
+                    change.place(TallyKey::new(TallyKind::Stored, source, ""), at_ms)
                 }
             };
+            last_source = Some((source, stored));
+            let name = match last_name {
+                Some((known, place)) if known == row.columns.name.as_str() => place,
+                _ => change.place(TallyKey::new(TallyKind::Name, source, &row.columns.name), at_ms),
+            };
+            last_name = Some((row.columns.name.as_str(), name));
+            change.add_at(stored, at_ms, 1);
+            change.add_at(name, at_ms, 1);
+            change.rows.push(name);
         }
-        change.add_name(last);
         for refused in &writes.not_stored {
             let (source, at_ms) = (refused.plan.source.as_str(), refused.plan.received_ms);
             match refused.outcome {
@@ -101,26 +60,36 @@ impl<'a> TallyChange<'a> {
                 Outcome::Stored => {}
             }
             if let Some((reason, detail)) = &refused.reason {
-                let key = TallyKey::new(TallyKind::Error(ErrorStage::Event), source, reason.code());
+                let kind = TallyKind::Error(ErrorStage::Event);
                 let id = refused.event.id.0;
                 let sample = ErrorSample::new(Some((SampleKind::Event, id)), detail);
-                change.samples.insert(key.clone(), sample);
-                change.seen.entry(key).or_insert_with(|| Seen::at(at_ms)).add(at_ms, 1);
+                change.samples.insert(TallyKey::new(kind, source, reason.code()), sample);
+                change.add(kind, source, reason.code(), at_ms, 1);
             }
         }
         change
     }
 
-    fn add_name(&mut self, seen: Option<(&'a str, &'a str, i64, i64)>) {
-        if let Some((source, name, at_ms, count)) = seen {
-            self.add(TallyKind::Name, source, name, at_ms, count);
-            self.add(TallyKind::Stored, source, "", at_ms, count);
+    /// Where in `seen` a tally is. It is added if it is not there.
+    fn place(&mut self, key: TallyKey<'a>, at_ms: i64) -> usize {
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        let place = self.seen.len();
+        self.places.insert(key.clone(), place);
+        self.seen.push((key, Seen::at(at_ms)));
+        place
+    }
+
+    fn add_at(&mut self, place: usize, at_ms: i64, count: i64) {
+        if let Some((_, seen)) = self.seen.get_mut(place) {
+            seen.add(at_ms, count);
         }
     }
 
     fn add(&mut self, kind: TallyKind, owner: &'a str, label: &'a str, at_ms: i64, count: i64) {
-        let key = TallyKey::new(kind, owner, label);
-        self.seen.entry(key).or_insert_with(|| Seen::at(at_ms)).add(at_ms, count);
+        let place = self.place(TallyKey::new(kind, owner, label), at_ms);
+        self.add_at(place, at_ms, count);
     }
 }
 
@@ -143,10 +112,12 @@ pub fn occurrence_change(occurrences: &[Occurrence]) -> TallyChange<'_> {
     let mut change = TallyChange::default();
     for it in occurrences {
         let key = TallyKey::new(TallyKind::Error(it.stage), &it.owner, it.code);
-        let seen = change.seen.entry(key.clone()).or_insert_with(|| Seen::at(it.first_ms));
-        seen.add(it.first_ms, 0);
-        seen.add(it.last_ms, it.count);
-        seen.minutes.retain(|(_, count)| *count != 0);
+        let place = change.place(key.clone(), it.first_ms);
+        if let Some((_, seen)) = change.seen.get_mut(place) {
+            seen.add(it.first_ms, 0);
+            seen.add(it.last_ms, it.count);
+            seen.minutes.retain(|(_, count)| *count != 0);
+        }
         change.samples.insert(key, it.sample.clone());
     }
     change
@@ -166,7 +137,8 @@ pub fn settlement_change(settlement: &Settlement) -> TallyChange<'_> {
             let of = Some((SampleKind::Delivery, settled.ticket.event.0));
             change.samples.insert(key.clone(), ErrorSample::new(of, &reason.detail));
         }
-        change.seen.entry(key).or_insert_with(|| Seen::at(at_ms)).add(at_ms, 1);
+        let place = change.place(key, at_ms);
+        change.add_at(place, at_ms, 1);
     }
     change
 }

@@ -1,5 +1,8 @@
 //! What a tally holds: how much there was in each minute, hour, day and week.
 
+#[cfg(test)]
+mod tests;
+
 use super::bytes::{put, take};
 use crate::store::{Resolution, Week};
 
@@ -89,6 +92,17 @@ impl Periods {
         at >= self.low
     }
 
+    /// Adds the counts of other periods, or takes them away with a `sign` of -1.
+    fn merge(&mut self, other: &Self, sign: i64, max: usize) {
+        // Before that, one of the two knows nothing.
+        self.low = self.low.max(other.low);
+        let low = self.low;
+        self.entries.retain(|(at, _)| *at >= low);
+        for (at, count) in &other.entries {
+            self.add(*at, sign * count, max, i64::MAX);
+        }
+    }
+
     /// Each period with its count, oldest first.
     pub fn entries(&self) -> &[(i64, i64)] {
         &self.entries
@@ -163,8 +177,32 @@ impl Counts {
         self.last_ms = self.last_ms.max(last_ms);
     }
 
-    /// Adds `count` to the minute of `at_ms`, and to the periods that contain it.
+    /// Adds `count` to the minute of `at_ms`, and to the periods that contain it. What was counted
+    /// shortly before was received shortly before.
     pub fn add(&mut self, at_ms: i64, count: i64, kept: Kept) {
+        self.add_within(at_ms, count, kept, AHEAD_MS);
+    }
+
+    /// The same in any order of times.
+    pub fn add_unordered(&mut self, at_ms: i64, count: i64, kept: Kept) {
+        self.extend(at_ms, at_ms);
+        self.add_within(at_ms, count, kept, i64::MAX);
+    }
+
+    /// Adds counts of the same tally that were made elsewhere, or takes them away with a `sign` of
+    /// -1.
+    pub fn merge(&mut self, other: &Self, sign: i64, kept: Kept) {
+        self.extend(other.first_ms, other.last_ms);
+        self.before += sign * other.before;
+        for (week, count) in &other.weeks.entries {
+            self.before += self.weeks.add(*week, sign * count, WEEKS_MAX, i64::MAX);
+        }
+        self.minutes.merge(&other.minutes, sign, kept.minutes);
+        self.hours.merge(&other.hours, sign, kept.hours);
+        self.days.merge(&other.days, sign, kept.days);
+    }
+
+    fn add_within(&mut self, at_ms: i64, count: i64, kept: Kept, ahead_ms: i64) {
         let week = i64::from(Week::of_ms(at_ms).number());
         self.before += self.weeks.add(week, count, WEEKS_MAX, i64::MAX);
         let lists = [
@@ -174,7 +212,7 @@ impl Counts {
         ];
         for (resolution, periods, max) in lists {
             let period_ms = resolution.period_ms();
-            periods.add(at_ms.div_euclid(period_ms), count, max, AHEAD_MS / period_ms);
+            periods.add(at_ms.div_euclid(period_ms), count, max, ahead_ms / period_ms);
         }
     }
 
@@ -233,6 +271,11 @@ impl Counts {
         } else {
             self.clone()
         }
+    }
+
+    /// Whether anything else was counted. What was counted and taken back is nothing.
+    pub fn differs(&self, other: &Self) -> bool {
+        self.total() != other.total() || self.difference(other, true, |_| true).is_some()
     }
 
     /// What differs from `scanned`, which is what is stored, in the weeks that `is_kept` says yes
@@ -307,66 +350,5 @@ impl Counts {
             Periods::read(bytes)?,
         ];
         Some(Self { first_ms, last_ms, before, weeks, minutes, hours, days })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const KEPT: Kept = Kept { minutes: 5, hours: 4, days: 3 };
-    const BEGIN_MS: i64 = 1_700_000_000_000;
-
-    proptest! {
-        #[test]
-        fn a_period_that_is_kept_has_all_of_its_count(
-            steps in prop::collection::vec((0_i64..400, 1_i64..5), 0..200),
-        ) {
-            let (mut counts, mut model) = (Counts::at(BEGIN_MS), BTreeMap::<_, i64>::new());
-            for (minutes, count) in &steps {
-                let at_ms = BEGIN_MS + minutes * 60_000 * 7;
-                counts.add(at_ms, *count, KEPT);
-                for resolution in Resolution::ALL {
-                    *model.entry((resolution, at_ms.div_euclid(resolution.period_ms()))).or_default() += count;
-                }
-                prop_assert_eq!(Counts::read(&counts.write()), Some(counts.clone()));
-            }
-            prop_assert_eq!(counts.total(), steps.iter().map(|(_, count)| count).sum::<i64>());
-            for (resolution, max) in [(Resolution::Minute, 5), (Resolution::Hour, 4), (Resolution::Day, 3)] {
-                let periods = counts.periods(resolution);
-                prop_assert!(periods.entries().len() <= max);
-                for (at, count) in periods.entries() {
-                    prop_assert_eq!(model[&(resolution, *at)], *count);
-                }
-                let newest = model.keys().filter(|(it, _)| *it == resolution).map(|(_, at)| *at).max();
-                prop_assert_eq!(periods.entries().last().map(|(at, _)| *at), newest);
-            }
-        }
-
-        #[test]
-        fn any_bytes_are_counts_or_not_without_a_panic(bytes: Vec<u8>) {
-            let _ = Counts::read(&bytes);
-        }
-    }
-
-    #[test]
-    fn a_clock_that_was_wrong_for_a_while_displaces_little() {
-        let year_ms = 365 * 24 * 3_600_000_i64;
-        let mut counts = Counts::at(BEGIN_MS);
-        for minute in 0..5 {
-            counts.add(BEGIN_MS + minute * 60_000, 1, KEPT);
-        }
-        counts.add(BEGIN_MS + year_ms, 1, KEPT);
-        for minute in 6..20 {
-            counts.add(BEGIN_MS + minute * 60_000, 1, KEPT);
-        }
-        let minutes = counts.buckets(Resolution::Minute, 0, i64::MAX);
-        assert_eq!(minutes.len(), 5);
-        assert!(minutes.iter().all(|it| it.begin_ms < BEGIN_MS + 20 * 60_000), "{minutes:?}");
-        assert_eq!(counts.total(), 20);
     }
 }

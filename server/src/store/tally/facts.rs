@@ -148,6 +148,17 @@ impl PropertyFacts {
         look.is_new
     }
 
+    /// Adds what is known of events that were looked at later, elsewhere.
+    pub fn then(&mut self, later: &Self) {
+        self.sampled += later.sampled;
+        self.left_out += later.left_out;
+        let bytes = self.bytes();
+        let mut look = Look { facts: self, bytes, at_ms: 0, is_new: false };
+        for (path, fact) in &later.properties {
+            look.merge(path, fact);
+        }
+    }
+
     /// The first week that an example was received in.
     pub fn oldest_week(&self) -> Option<Week> {
         let examples = self.properties.values().flat_map(|fact| &fact.examples);
@@ -163,39 +174,78 @@ impl PropertyFacts {
 }
 
 impl Look<'_> {
-    fn property(&mut self, path: &str, value: &Value, depth: usize) {
+    /// The fact of a property, if it is known or has room.
+    fn fact(&mut self, path: &str, at_ms: i64) -> Option<&mut PropertyFact> {
         let is_known = self.facts.properties.contains_key(path);
         let needed = self.bytes + path.len() + PROPERTY_BYTES;
         let has_room = path.len() <= PATH_BYTES_MAX
             && self.facts.properties.len() < PATHS_MAX
             && needed <= FACTS_BYTES_MAX;
         if !is_known && !has_room {
-            self.facts.left_out += 1;
-            return;
+            return None;
         }
         if !is_known {
             self.bytes = needed;
         }
-        let fact = self.facts.properties.entry(path.to_owned()).or_insert_with(|| PropertyFact {
-            first_ms: self.at_ms,
-            last_ms: self.at_ms,
+        Some(self.facts.properties.entry(path.to_owned()).or_insert_with(|| PropertyFact {
+            first_ms: at_ms,
+            last_ms: at_ms,
             ..PropertyFact::default()
-        });
-        fact.first_ms = fact.first_ms.min(self.at_ms);
-        fact.last_ms = fact.last_ms.max(self.at_ms);
+        }))
+    }
+
+    /// The bytes that an example takes, if it is new and has room.
+    fn example_bytes(bytes: usize, fact: &PropertyFact, example: &str) -> Option<usize> {
+        let needed = example.len() + EXAMPLE_BYTES;
+        let is_wanted = fact.examples.len() < EXAMPLES_MAX
+            && !fact.examples.iter().any(|(known, _)| known == example)
+            && bytes + needed <= FACTS_BYTES_MAX;
+        is_wanted.then_some(needed)
+    }
+
+    fn merge(&mut self, path: &str, later: &PropertyFact) {
+        let Some(fact) = self.fact(path, later.first_ms) else {
+            self.facts.left_out += later.count();
+            return;
+        };
+        fact.first_ms = fact.first_ms.min(later.first_ms);
+        fact.last_ms = fact.last_ms.max(later.last_ms);
+        for (count, more) in fact.types.iter_mut().zip(later.types) {
+            *count += more;
+        }
+        let mut bytes = self.bytes;
+        let Some(fact) = self.facts.properties.get_mut(path) else { return };
+        for (example, at_ms) in &later.examples {
+            if let Some(needed) = Self::example_bytes(bytes, fact, example) {
+                bytes += needed;
+                fact.examples.push((example.clone(), *at_ms));
+            }
+        }
+        self.bytes = bytes;
+    }
+
+    fn property(&mut self, path: &str, value: &Value, depth: usize) {
+        let at_ms = self.at_ms;
+        let Some(fact) = self.fact(path, at_ms) else {
+            self.facts.left_out += 1;
+            return;
+        };
+        fact.first_ms = fact.first_ms.min(at_ms);
+        fact.last_ms = fact.last_ms.max(at_ms);
+        let mut is_new = false;
         if let Some(count) = fact.types.get_mut(PropertyType::of(value) as usize) {
-            self.is_new |= *count == 0;
+            is_new = *count == 0;
             *count += 1;
         }
-        if fact.examples.len() < EXAMPLES_MAX
-            && let Some(example) = example(value)
-            && !fact.examples.iter().any(|(known, _)| *known == example)
-            && self.bytes + example.len() + EXAMPLE_BYTES <= FACTS_BYTES_MAX
+        if let Some(example) = example(value)
+            && let Some(fact) = self.facts.properties.get_mut(path)
+            && let Some(needed) = Self::example_bytes(self.bytes, fact, &example)
         {
-            self.bytes += example.len() + EXAMPLE_BYTES;
-            fact.examples.push((example.into_owned(), self.at_ms));
-            self.is_new = true;
+            self.bytes += needed;
+            fact.examples.push((example.into_owned(), at_ms));
+            is_new = true;
         }
+        self.is_new |= is_new;
         if let Value::Object(members) = value
             && depth < DEPTH_MAX
         {
@@ -240,108 +290,4 @@ fn escaped(key: &str) -> Cow<'_, str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::store::PropertyPath;
-
-    fn facts(texts: &[&str]) -> PropertyFacts {
-        let mut facts = PropertyFacts::default();
-        for (at_ms, text) in (1_i64..).zip(texts) {
-            facts.look(Some(text), at_ms);
-        }
-        facts
-    }
-
-    #[test]
-    fn properties_have_types_examples_and_times() {
-        let facts = facts(&[
-            r#"{"plan":"pro","n":1,"at":{"x":{"y":{"z":1}}},"list":[{"a":1}]}"#,
-            r#"{"plan":"pro","n":"two","gone":null}"#,
-            r#"{"plan":"free"}"#,
-        ]);
-        assert_eq!(facts.sampled, 3);
-        let paths: Vec<&str> = facts.properties.keys().map(String::as_str).collect();
-        assert_eq!(paths, ["at", "at.x", "at.x.y", "gone", "list", "n", "plan"]);
-        let plan = &facts.properties["plan"];
-        assert_eq!((plan.types, plan.first_ms, plan.last_ms), ([3, 0, 0, 0, 0, 0], 1, 3));
-        assert_eq!(plan.examples, [("pro".to_owned(), 1), ("free".to_owned(), 3)]);
-        assert_eq!(facts.properties["n"].types, [1, 1, 0, 0, 0, 0]);
-        assert_eq!(facts.properties["gone"].types, [0, 0, 0, 1, 0, 0]);
-    }
-
-    #[test]
-    fn only_what_is_not_known_is_new() {
-        let mut facts = PropertyFacts::default();
-        assert!(facts.look(Some(r#"{"a":1}"#), 1));
-        assert!(!facts.look(Some(r#"{"a":1}"#), 2));
-        assert!(facts.look(Some(r#"{"a":2}"#), 3), "an example");
-        assert!(facts.look(Some(r#"{"a":null}"#), 4), "a type");
-        assert!(facts.look(Some(r#"{"b":1}"#), 5), "a property");
-        assert!(!facts.look(None, 6));
-    }
-
-    #[test]
-    fn a_path_is_written_as_filters_read_it() {
-        for key in ["a.b", "", "\"\"", "\\", "plain", "é\u{202e}x", "\u{0}"] {
-            let json = serde_json::json!({ key: { key: 7 } }).to_string();
-            let facts = facts(&[&json]);
-            let path = facts.properties.keys().max_by_key(|path| path.len()).unwrap();
-            let found = PropertyPath::parse(path).unwrap().value(Some(&json));
-            assert!(found.is_some(), "{key:?} is not found at {path}");
-        }
-    }
-
-    #[test]
-    fn examples_of_removed_weeks_are_forgotten() {
-        let week_ms = 7 * 24 * 3_600_000;
-        let mut facts = PropertyFacts::default();
-        facts.look(Some(r#"{"mail":"a@example.com"}"#), week_ms);
-        facts.look(Some(r#"{"mail":"b@example.com"}"#), 3 * week_ms);
-        assert_eq!(facts.oldest_week(), Some(Week::of_ms(week_ms)));
-        facts.forget_before(Week::of_ms(3 * week_ms));
-        assert_eq!(facts.properties["mail"].examples.len(), 1);
-        assert_eq!(facts.properties["mail"].count(), 2);
-    }
-
-    fn values() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            "\\PC{0,200}".prop_map(Value::from),
-            Just(Value::from("\u{202e}x\u{0}".repeat(6_000))),
-        ];
-        leaf.prop_recursive(6, 400, 60, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::hash_map("\\PC{0,300}", inner, 0..60)
-                    .prop_map(|members| Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-        #[test]
-        fn no_event_makes_the_facts_larger_than_their_limit(
-            values in prop::collection::vec(values(), 1..20),
-        ) {
-            let mut facts = PropertyFacts::default();
-            for value in &values {
-                facts.look(Some(&serde_json::json!({ "v": value }).to_string()), 5);
-                facts.look(Some(&value.to_string()), 5);
-            }
-            prop_assert!(facts.properties.len() <= PATHS_MAX);
-            prop_assert!(facts.bytes() <= FACTS_BYTES_MAX);
-            let text = serde_json::to_string(&facts).unwrap();
-            prop_assert_eq!(serde_json::from_str::<PropertyFacts>(&text).unwrap(), facts);
-        }
-    }
-
-    #[test]
-    fn lone_surrogates_and_repeated_members_are_looked_at() {
-        let facts = facts(&[r#"{"a":"\ud800","a":2}"#]);
-        assert_eq!(facts.properties["a"].types, [0, 1, 0, 0, 0, 0]);
-    }
-}
+mod tests;

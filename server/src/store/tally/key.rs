@@ -1,6 +1,7 @@
 //! What is tallied, and how many tallies there may be.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::counts::Kept;
 use super::errors::ErrorStage;
@@ -83,8 +84,37 @@ pub struct TallyKey<'a> {
 
 /// The tallies that share a limit: the names of a source, so that nobody who has the key of one
 /// source takes the room of another, or the errors of a stage.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TallyOwner(TallyKind, String);
+
+impl TallyOwner {
+    /// What its tallies count.
+    pub fn kind(&self) -> TallyKind {
+        self.0
+    }
+
+    /// The source, if its tallies are those of one.
+    pub fn source(&self) -> Option<&str> {
+        (!matches!(self.0, TallyKind::Error(_))).then_some(self.1.as_str())
+    }
+}
+
+impl fmt::Display for TallyKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (owner, label) = (&self.owner, &self.label);
+        match self.kind {
+            TallyKind::Name if label == OVERFLOW => write!(f, "other names of source {owner:?}"),
+            TallyKind::Name => write!(f, "name {label:?} of source {owner:?}"),
+            TallyKind::Stored => write!(f, "events of source {owner:?}"),
+            TallyKind::Duplicates => write!(f, "duplicates of source {owner:?}"),
+            TallyKind::Invalid => write!(f, "invalid events of source {owner:?}"),
+            TallyKind::Error(ErrorStage::Delivery) => {
+                write!(f, "errors {label:?} of sink {owner:?}")
+            }
+            TallyKind::Error(_) => write!(f, "errors {label:?} of source {owner:?}"),
+        }
+    }
+}
 
 impl<'a> TallyKey<'a> {
     /// A tally of this kind.
@@ -107,6 +137,11 @@ impl<'a> TallyKey<'a> {
             TallyKind::Error(_) => TallyOwner(self.kind, String::new()),
             kind => TallyOwner(kind, self.owner.clone().into_owned()),
         }
+    }
+
+    /// Whether its owner may have a number of tallies only.
+    pub fn is_limited(&self) -> bool {
+        matches!(self.kind, TallyKind::Name | TallyKind::Error(_))
     }
 
     /// The tally that counts instead of this one, which is new, while `known` others share its

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bytes::{put, take};
-use super::change::Seen;
+use super::seen::Seen;
 
 /// What is added to each tally, by its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,17 +33,9 @@ impl TallyLog {
     /// The bytes that a database keeps.
     pub fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(16 * self.0.len());
-        for (tally, Seen { first_ms, last_ms, minutes }) in &self.0 {
+        for (tally, seen) in &self.0 {
             put(&mut bytes, *tally);
-            put(&mut bytes, *first_ms);
-            put(&mut bytes, last_ms.wrapping_sub(*first_ms));
-            put(&mut bytes, i64::try_from(minutes.len()).unwrap_or(i64::MAX));
-            let mut before = first_ms.div_euclid(60_000);
-            for (minute, count) in minutes {
-                put(&mut bytes, minute.wrapping_sub(before));
-                put(&mut bytes, *count);
-                before = *minute;
-            }
+            seen.write(&mut bytes);
         }
         bytes
     }
@@ -52,16 +44,7 @@ impl TallyLog {
     pub fn read(mut bytes: &[u8]) -> Option<Self> {
         let (bytes, mut log) = (&mut bytes, BTreeMap::new());
         while !bytes.is_empty() {
-            let (tally, first_ms) = (take(bytes)?, take(bytes)?);
-            let last_ms = first_ms.wrapping_add(take(bytes)?);
-            let (len, mut minutes) = (take(bytes)?, Vec::new());
-            let mut before = first_ms.div_euclid(60_000);
-            for _ in 0..len {
-                let minute = before.wrapping_add(take(bytes)?);
-                minutes.push((minute, take(bytes)?));
-                before = minute;
-            }
-            log.insert(tally, Seen { first_ms, last_ms, minutes });
+            log.insert(take(bytes)?, Seen::read(bytes)?);
         }
         Some(Self(log))
     }

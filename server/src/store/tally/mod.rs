@@ -11,12 +11,17 @@ mod change;
 mod counts;
 mod errors;
 mod facts;
+mod folding;
 mod key;
+mod keyed_log;
 mod log;
 mod names;
+mod places;
+mod scan;
+mod seen;
 mod traffic;
 
-pub use change::{Seen, TallyChange, counted_rows, occurrence_change, settlement_change};
+pub use change::{TallyChange, counted_rows, occurrence_change, settlement_change};
 pub use counts::{Bucket, Counts, Kept, Periods};
 pub use errors::{
     ErrorCursor, ErrorGroup, ErrorPage, ErrorQuery, ErrorSample, ErrorStage, Occurrence, SampleKind,
@@ -24,7 +29,12 @@ pub use errors::{
 pub use facts::{
     EXAMPLES_MAX, FACTS_BYTES_MAX, PATHS_MAX, PropertyFact, PropertyFacts, PropertyType, is_sampled,
 };
+pub use folding::{Folded, NeededTallies, fold};
 pub use key::{GROUPS_MAX, NAMES_MAX, OVERFLOW, TallyKey, TallyKind, TallyOwner};
+pub use keyed_log::{KeyedLog, Logged, Wanted, write_keyed};
 pub use log::TallyLog;
 pub use names::{CatalogueCursor, CatalogueName, CataloguePage, CatalogueQuery, NameProperties};
-pub use traffic::{SourceTraffic, Traffic, TrafficCounts, TrafficQuery};
+pub use places::TallyPlaces;
+pub use scan::{TallyScan, TallyScanned, repaired};
+pub use seen::Seen;
+pub use traffic::{SOURCES_MAX, SourceTraffic, Traffic, TrafficCounts, TrafficQuery};

@@ -7,7 +7,7 @@ use super::key::TallyKind;
 use crate::store::Resolution;
 
 /// The most sources that are shown apart. Others are in the sum of all.
-const SOURCES_MAX: usize = 100;
+pub const SOURCES_MAX: usize = 100;
 
 /// Which periods to read.
 #[derive(Debug, Clone)]
@@ -61,6 +61,19 @@ impl TrafficCounts {
         Self { stored: zeros.clone(), duplicates: zeros.clone(), invalid: zeros }
     }
 
+    fn merge(&mut self, other: &Self) {
+        for (mine, others) in [
+            (&mut self.stored, &other.stored),
+            (&mut self.duplicates, &other.duplicates),
+            (&mut self.invalid, &other.invalid),
+        ] {
+            mine.resize(mine.len().max(others.len()), 0);
+            for (count, more) in mine.iter_mut().zip(others) {
+                *count += more;
+            }
+        }
+    }
+
     fn total(&self) -> u64 {
         [&self.stored, &self.duplicates, &self.invalid].into_iter().flatten().sum()
     }
@@ -102,13 +115,34 @@ impl TrafficQuery {
                 }
             }
         }
-        let mut sources: Vec<_> =
-            sources.into_iter().map(|(source, counts)| SourceTraffic { source, counts }).collect();
-        if sources.len() > SOURCES_MAX {
-            sources.sort_by_cached_key(|it| std::cmp::Reverse(it.counts.total()));
-            sources.truncate(SOURCES_MAX);
-            sources.sort_by(|a, b| a.source.cmp(&b.source));
+        Traffic { start_ms, step_ms, all, sources: shown(sources) }
+    }
+}
+
+/// The sources that are shown apart.
+fn shown(sources: BTreeMap<String, TrafficCounts>) -> Vec<SourceTraffic> {
+    let mut sources: Vec<_> =
+        sources.into_iter().map(|(source, counts)| SourceTraffic { source, counts }).collect();
+    if sources.len() > SOURCES_MAX {
+        sources.sort_by_cached_key(|it| std::cmp::Reverse(it.counts.total()));
+        sources.truncate(SOURCES_MAX);
+        sources.sort_by(|a, b| a.source.cmp(&b.source));
+    }
+    sources
+}
+
+impl Traffic {
+    /// Adds up what several databases have of the same periods.
+    pub fn merged(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut merged = Self::default();
+        let mut sources = BTreeMap::<String, TrafficCounts>::new();
+        for part in parts {
+            (merged.start_ms, merged.step_ms) = (part.start_ms, part.step_ms);
+            merged.all.merge(&part.all);
+            for SourceTraffic { source, counts } in part.sources {
+                sources.entry(source).or_default().merge(&counts);
+            }
         }
-        Traffic { start_ms, step_ms, all, sources }
+        Self { sources: shown(sources), ..merged }
     }
 }

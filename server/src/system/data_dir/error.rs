@@ -80,6 +80,47 @@ pub enum DataDirError {
         /// Its path.
         path: PathBuf,
     },
+    /// Everything in it was moved to a database, or is being moved.
+    #[error(
+        "use data directory {}: everything in it {} {place} on {date}. Start the server with that database \
+         (LAMPLIGHT_DATABASE_URL){}. To use the directory as it was then, without what the database has received \
+         since, run `lamplight migrate --undo --from {}`",
+        path.display(),
+        if *is_complete { "was moved to" } else { "began to move to" },
+        if *is_complete { "" } else { ", and run the same `lamplight migrate` again, which goes on where it stopped" },
+        path.display()
+    )]
+    Moved {
+        /// Its path.
+        path: PathBuf,
+        /// Where to.
+        place: String,
+        /// When that began.
+        date: String,
+        /// Whether all of it is there.
+        is_complete: bool,
+    },
+    /// A migration to it has not finished.
+    #[error(
+        "use data directory {}: a migration of {place} to it has not finished. Run the same `lamplight migrate` \
+         again, which goes on where it stopped",
+        path.display()
+    )]
+    Arriving {
+        /// Its path.
+        path: PathBuf,
+        /// Where from.
+        place: String,
+    },
+    /// What was moved cannot be read or recorded.
+    #[error("read or write {}", path.display())]
+    MovedFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A restore has not finished.
     #[error(
         "use data directory {}: a restore of a backup to it has not finished. Run `lamplight restore` \

@@ -4,7 +4,9 @@
 mod error;
 mod exposure;
 mod lock;
+mod moved;
 mod purpose;
+mod restores;
 mod restoring;
 #[cfg(test)]
 mod tests;
@@ -15,8 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use error::DataDirError;
 use lock::Lock;
+pub use moved::{MOVED, MoveState, Moved};
 use purpose::DEMO_MARK;
 pub use purpose::Purpose;
+pub use restores::{PastRestore, RESTORES, read_restores, write_restores};
 pub use restoring::{RESTORING, SMALL_FILES, check_restored, clear_restore, has_content};
 
 use super::private_file;
@@ -69,6 +73,17 @@ impl DataDir {
         Self::open(path, Purpose::Any)
     }
 
+    /// Locks a directory to move everything out of it, or into it. It may be one that no server
+    /// uses any more, or not yet. Creates it if it does not exist.
+    ///
+    /// # Errors
+    /// [`DataDirError`].
+    pub fn open_for_migration(path: &Path) -> Result<Self, DataDirError> {
+        let opened = Self::locked(path)?;
+        check_restored(path)?;
+        Ok(opened)
+    }
+
     /// Opens the directory for a start. If it is new, it is removed again with this value, unless
     /// [`Self::keep`] was called: a start that fails leaves no directory behind.
     ///
@@ -81,6 +96,7 @@ impl DataDir {
         let created: Vec<PathBuf> = missing.map(Path::to_owned).collect();
         let mut opened = Self::locked(path)?;
         check_restored(path)?;
+        moved::check(path)?;
         // Another process may have created and filled it in the meantime.
         let is_new = !opened.intake_db().exists() && !opened.store_db().exists();
         if is_new && !created.is_empty() {
@@ -105,6 +121,7 @@ impl DataDir {
     pub fn open(path: &Path, purpose: Purpose) -> Result<Self, DataDirError> {
         let opened = Self::locked(path)?;
         check_restored(path)?;
+        moved::check(path)?;
         purpose::check(path, purpose)?;
         Ok(opened)
     }

@@ -4,13 +4,14 @@ use std::io;
 use std::path::Path;
 
 use super::purpose::DEMO_MARK;
+use super::restores::RESTORES;
 use super::{DataDir, DataDirError};
 
 /// The directory in a data directory that a backup is first copied to. While it is there, the rest
 /// may be a part of the backup.
 pub const RESTORING: &str = "restoring";
 /// The files of a data directory that are no databases and that a backup has.
-pub const SMALL_FILES: [&str; 2] = ["clock", DEMO_MARK];
+pub const SMALL_FILES: [&str; 3] = ["clock", DEMO_MARK, RESTORES];
 
 /// Refuses a directory that a restore has not finished.
 ///
@@ -40,8 +41,9 @@ impl DataDir {
 pub fn has_content(path: &Path) -> io::Result<bool> {
     for entry in std::fs::read_dir(path)? {
         let name = entry?.file_name();
-        // Every new file system has the second one.
-        if !["lock", "lost+found"].iter().any(|own| *own == name) {
+        // Every new file system has the second one. The last one is left if a migration is killed
+        // before it has begun.
+        if !["lock", "lost+found", "moved.new"].iter().any(|own| *own == name) {
             return Ok(true);
         }
     }

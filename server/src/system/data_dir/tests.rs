@@ -74,3 +74,19 @@ fn a_file_in_place_of_the_directory_is_an_error() {
     std::fs::write(&path, "").unwrap();
     assert!(matches!(DataDir::open(&path, Purpose::Serve), Err(DataDirError::Create { .. })));
 }
+
+#[test]
+fn the_latest_restores_are_listed_and_a_damaged_list_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(read_restores(dir.path()).unwrap(), []);
+    let all: Vec<PastRestore> =
+        (0..12).map(|it| PastRestore { backup_ms: it, restored_ms: it + 1 }).collect();
+    for count in [1, 2, 12] {
+        write_restores(dir.path(), &all[..count]).unwrap();
+        assert_eq!(read_restores(dir.path()).unwrap(), all[count.saturating_sub(10)..count]);
+    }
+    for text in ["", "{", "[{}]", "{\"backup_ms\":1}"] {
+        std::fs::write(dir.path().join(RESTORES), text).unwrap();
+        assert!(read_restores(dir.path()).is_err(), "{text}");
+    }
+}

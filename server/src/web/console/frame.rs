@@ -2,6 +2,7 @@
 
 use http::Uri;
 
+use crate::api::partial;
 use crate::app::App;
 use crate::keys::keyring::HeldKey;
 use crate::store::KeyKind;
@@ -67,6 +68,18 @@ impl Frame {
     /// The same for a page that has no twin in JSON.
     pub(super) fn without_json(self) -> Self {
         Self { json: None, ..self }
+    }
+
+    /// What to say about databases that did not answer, if the page lacks what they have. Known
+    /// once the page is rendered.
+    pub(super) fn missing(&self) -> Option<String> {
+        let numbers = partial::missing_here()?;
+        let (which, they) =
+            if numbers.contains(',') { ("Shards", "they have") } else { ("Shard", "it has") };
+        let verb = if which == "Shards" { "do" } else { "does" };
+        Some(format!(
+            "{which} {numbers} {verb} not answer. What {they} is missing on this page. Nothing is lost."
+        ))
     }
 
     pub(super) fn menu(&self) -> &'static [&'static [Entry]] {

@@ -17,7 +17,7 @@ use super::shown::{self, Markup};
 use crate::api::Params;
 use crate::api::cost::{List, Stream};
 use crate::api::live::read_ask;
-use crate::api::live_stream::{EventStream, LiveAsk, write_position};
+use crate::api::live_stream::{EventStream, LiveAsk};
 use crate::api::sender::Sender;
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -85,8 +85,7 @@ async fn latest(
     sender: Sender,
 ) -> Result<(Vec<Markup>, String), Problem> {
     // The position comes first: what is stored meanwhile is in both, and the page shows it once.
-    let LiveAsk { filter, position, sender } =
-        read_ask(app, query.params()?, headers, sender).await?;
+    let LiveAsk { filter, place, sender } = read_ask(app, query.params()?, headers, sender).await?;
     let limit = if sender.is_some() { LOOKED_AT } else { ROWS };
     let mut events =
         app.storage.reader.events(EventQuery { filter, after: None, limit }).await?.events;
@@ -96,7 +95,7 @@ async fn latest(
     }
     let (links, now_ms) = (RowLinks::new(PATH, query), app.clock.now_ms());
     let rows = events.iter().map(|event| row::stored(event, &links, now_ms));
-    let stream = query.with("after", &write_position(position)).at("/live/stream");
+    let stream = query.with("after", &place.to_string()).at("/live/stream");
     Ok((rows.collect::<Result<_, _>>()?, stream))
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let query = Form::read(query.unwrap_or_default().as_bytes());
     let next = query.text("next").filter(|next| is_local(next)).unwrap_or("/overview");
-    if signing_in::find(&app, &headers).is_some() {
+    if signing_in::find(&app, &headers).await.is_some() {
         return Ok(Redirect::to(next).into_response());
     }
     let page = LoginPage { frame: None, code: query.text("code"), next, error: None };
@@ -111,8 +111,10 @@ pub(super) async fn sign_out(
     }
     if let Some(secret) = session_cookie::read(&headers) {
         let hash = hash(secret);
+        let removed = app.storage.sessions.remove(hash).await;
+        // Last, so that nothing that was read before brings it back.
         app.sessions.end(&hash);
-        app.storage.sessions.remove(hash).await?;
+        removed?;
     }
     Ok(([(SET_COOKIE, session_cookie::remove(&headers))], Redirect::to("/login")).into_response())
 }
@@ -121,8 +123,8 @@ pub(super) async fn sign_out(
 fn token_of(app: &App, form: &Form) -> Result<String, String> {
     if let Some(code) = form.text("code") {
         return app.sessions.use_link(code, app.clock.now_ms()).ok_or_else(|| {
-            "This link was used already, or is more than an hour old. Restart the server for a new \
-             one, or sign in with a token."
+            "This link was used already, is more than an hour old, or was made by another server. \
+             Restart the server for a new one, or sign in with a token."
                 .to_owned()
         });
     }

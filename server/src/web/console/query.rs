@@ -167,7 +167,7 @@ pub(super) async fn csv(
     form: Form,
 ) -> Result<Response, Problem> {
     let sql = form.required("sql", "statement")?.to_owned();
-    let SqlTable { columns, rows_json, .. } =
+    let SqlTable { columns, rows_json, truncated, .. } =
         run_statement(&app, sql, EventFilter::default()).await?;
     let rows: Vec<Vec<Value>> =
         serde_json::from_str(&rows_json).map_err(|error| Problem::internal(&error))?;
@@ -184,9 +184,14 @@ pub(super) async fn csv(
     let mut response = text.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    // A CSV has no place for a warning, so its name says that rows are missing.
     headers.insert(
         CONTENT_DISPOSITION,
-        HeaderValue::from_static("attachment; filename=\"query.csv\""),
+        HeaderValue::from_static(if truncated {
+            "attachment; filename=\"query-first-rows-only.csv\""
+        } else {
+            "attachment; filename=\"query.csv\""
+        }),
     );
     Ok(response)
 }
@@ -211,6 +216,13 @@ impl Shown {
             weeks: weeks.iter().map(ToString::to_string).collect(),
             took_ms: u64::try_from(took_ms).unwrap_or(0),
         })
+    }
+
+    /// The names of the columns, each with whether its values are numbers.
+    fn heads(&self) -> impl Iterator<Item = (&str, bool)> {
+        let is_number =
+            |at: usize| self.rows.iter().filter_map(|row| row.get(at)).any(Value::is_number);
+        self.columns.iter().enumerate().map(move |(at, name)| (name.as_str(), is_number(at)))
     }
 }
 

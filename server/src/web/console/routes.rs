@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
 use super::{assets, login, signing_in};
+use crate::api::partial;
 use crate::app::App;
 
 /// Pages and actions. All of them need a session, whichever way they are added.
@@ -65,7 +66,8 @@ impl ConsoleRoutes {
 
     /// The routes behind the sign-in, and those that need none: the sign-in itself and files.
     pub(super) fn into_router(self, app: &Arc<App>, home: &'static str) -> Router<Arc<App>> {
-        let behind = self.router.layer(from_fn_with_state(Arc::clone(app), signing_in::require));
+        let behind = self.router.layer(from_fn(partial::mark));
+        let behind = behind.layer(from_fn_with_state(Arc::clone(app), signing_in::require));
         let open = Router::new()
             .route(OPEN[0], get(async move || Redirect::to(home)))
             .route(OPEN[1], get(login::show).post(login::sign_in))

@@ -6,6 +6,8 @@ use std::fmt::{self, Display, Write};
 
 use askama::filters::HtmlSafe;
 
+use crate::counted::grouped;
+
 /// Markup that is safe, because everything in it was escaped when it was made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Markup(pub(super) String);
@@ -121,15 +123,7 @@ impl<T: Number> Number for &T {
 /// A count, with its digits in groups.
 pub(super) fn count(number: impl Number) -> String {
     let number = number.whole();
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::from(if number < 0 { "−" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{}{}", if number < 0 { "−" } else { "" }, grouped(number.unsigned_abs()))
 }
 
 /// A count and its noun, in the singular or plural.

@@ -33,9 +33,9 @@ pub(super) struct SignedIn {
 }
 
 /// The token that a request is signed in with, if it can still be used.
-pub(super) fn find(app: &App, headers: &HeaderMap) -> Option<SignedIn> {
+pub(super) async fn find(app: &App, headers: &HeaderMap) -> Option<SignedIn> {
     let secret = session_cookie::read(headers)?;
-    let session = app.sessions.find(secret, app.clock.now_ms())?;
+    let session = app.shared_sessions.find(secret, app.clock.now_ms()).await?;
     let held = app.keyring.find_id(&session.key_id)?;
     check_kind(&held).is_ok().then_some(SignedIn { held })
 }
@@ -47,7 +47,7 @@ pub(super) async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Some(signed_in) = find(&app, request.headers()) else {
+    let Some(signed_in) = find(&app, request.headers()).await else {
         return sign_in_first(&request);
     };
     if !same_origin::is_safe(request.method()) && !same_origin::is_from_here(request.headers()) {
@@ -94,7 +94,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 /// Shows problems as pages, and adds the headers of pages.
 pub(super) async fn as_page(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned();
-    let signed_in = find(&app, request.headers());
+    let signed_in = find(&app, request.headers()).await;
     let asked = request.headers().clone();
     let mut response = next.run(request).await;
     if wants_page(&asked)

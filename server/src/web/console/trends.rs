@@ -217,11 +217,16 @@ impl Trends {
     fn slope(&self, bytes: &Option<i64>) -> String {
         bytes.map_or_else(
             || "unknown".into(),
-            |bytes| {
-                let sign = if bytes < 0 { "−" } else { "" };
-                format!("{sign}{} a day", shown::bytes(bytes.unsigned_abs()))
-            },
+            |bytes| format!("{} a day", shown::bytes(bytes.unsigned_abs())),
         )
+    }
+
+    fn shrinks_or_grows(&self, filling: &Option<i64>) -> &'static str {
+        if filling.is_some_and(|bytes| bytes < 0) { "grows" } else { "shrinks" }
+    }
+
+    fn grow_or_shrink(&self, events: &Option<i64>) -> &'static str {
+        if events.is_some_and(|bytes| bytes < 0) { "shrink" } else { "grow" }
     }
 }
 

@@ -42,7 +42,7 @@ impl Demo {
     /// When the system provides no randomness for the token.
     pub fn new(app: &App, write_key: Option<&str>) -> Result<Self, EntropyError> {
         let token = new_text(KeyKind::Viewer, &*app.entropy)?;
-        app.keyring.put(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
+        app.keyring.lend(Key::new(KeyKind::Viewer, "demo", &token, app.clock.now_ms()));
         let config_json =
             serde_json::json!({ "url": "", "key": write_key, "token": token }).to_string();
         let bodies = Arc::clone(&app.bodies);

@@ -13,6 +13,10 @@ use super::engine::{check_turns, fine};
 use super::world::MINUTE_MS;
 use crate::store::machine::{Crash, Machine, on_disk};
 use crate::store::memory::in_memory;
+#[cfg(unix)]
+use crate::store::postgres_machine::on_postgres;
+#[cfg(unix)]
+use crate::store::postgres_machine::seeds::{for_each_seed, random};
 use crate::store::sample::NOW;
 
 const RULES: &str = "[alerts.set_aside]\nabove = 0\n[alerts.lost]\nkeep_s = 0";
@@ -49,8 +53,8 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(mut machine: Box<dyn Machine>) -> Self {
-        let storage = machine.open(Vec::new());
+    async fn new(mut machine: Box<dyn Machine>) -> Self {
+        let storage = machine.open(Vec::new()).await;
         let rules = parse_rules(RULES).unwrap();
         Self { machine, storage, rules, crash: Crash::Kill, run: 1, at_ms: NOW, lost: 0 }
     }
@@ -70,7 +74,7 @@ impl Simulation {
             }
         }
         if self.machine.has_failed() {
-            self.machine.crash(self.crash);
+            self.machine.crash(self.crash).await;
             self.open().await;
         }
     }
@@ -81,10 +85,10 @@ impl Simulation {
             let _ = storage.close().await;
         }
         self.run += 1;
-        self.storage = self.machine.open(Vec::new());
+        self.storage = self.machine.open(Vec::new()).await;
         if self.storage.is_none() {
-            self.machine.crash(self.crash);
-            self.storage = self.machine.open(Vec::new());
+            self.machine.crash(self.crash).await;
+            self.storage = self.machine.open(Vec::new()).await;
         }
     }
 
@@ -121,7 +125,7 @@ impl Simulation {
 fn run(machine: Box<dyn Machine>, steps: &[Step]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut simulation = Simulation::new(machine);
+        let mut simulation = Simulation::new(machine).await;
         for step in steps {
             simulation.take(step).await;
         }
@@ -159,4 +163,12 @@ proptest! {
             steps.into_iter().filter(|step| !matches!(step, Step::CrashAfter(..))).collect();
         run(in_memory(), &in_memory_steps);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_said_twice_or_missed_on_postgres_wherever_connections_are_cut() {
+    for_each_seed(10, |seed| {
+        run(on_postgres(), &random(seed, &proptest::collection::vec(step(), 5..40)));
+    });
 }

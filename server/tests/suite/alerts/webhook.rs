@@ -23,6 +23,7 @@ pub(super) fn courier(world: &World, receiver: &Receiver) -> Courier {
         Webhook::new(&Secret::from(receiver.url.as_str()), &Secret::from(SECRET), None).unwrap();
     Courier {
         alerts: Arc::clone(&world.storage().alerts),
+        peers: Arc::clone(&world.storage().peers),
         webhook,
         added: Arc::<Notify>::default(),
         clock: Arc::<SetClock>::clone(&world.clock),

@@ -60,7 +60,7 @@ async fn identify(server: &Server) {
         origin: None,
         client: None,
     };
-    let payload = NewPayload { metadata, body: body.into() };
+    let payload = NewPayload { metadata, body: body.into(), home: None };
     server.storage.payload_queue.stage(payload).await.unwrap();
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn violations(folder: &Path) -> Vec<String> {
 }
 
 /// A command of the real binary, without settings of the tests.
-fn lamplight(arguments: &[&str], paths: &[(&str, &Path)]) -> Command {
+pub(crate) fn lamplight(arguments: &[&str], paths: &[(&str, &Path)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lamplight"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LAMPLIGHT_") {
@@ -37,14 +37,14 @@ fn lamplight(arguments: &[&str], paths: &[(&str, &Path)]) -> Command {
     command
 }
 
-fn output(mut command: Command) -> (Option<i32>, String, String) {
+pub(crate) fn output(mut command: Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
 
 /// Makes a backup with the real binary, and returns where it is.
-fn backed_up(data: &Path, to: &Path) -> PathBuf {
+pub(crate) fn backed_up(data: &Path, to: &Path) -> PathBuf {
     let (code, out, err) = output(lamplight(&["backup"], &[("--data", data), ("--to", to)]));
     assert_eq!(code, Some(0), "{err}");
     PathBuf::from(out.trim())

@@ -95,6 +95,22 @@ impl Shell<'_> {
                 assert!(running.line().starts_with("lamplight is listening on"), "{line}");
                 assert_eq!(running.interrupt(), Some(0), "{line}");
             }
+            // It needs the database that it names, which the tests of migrations have.
+            "migrate" => {
+                let ran = run(self.of(line));
+                let is_about_it =
+                    ["db.internal", "lamplight-data"].map(|it| ran.stderr.contains(it));
+                assert!(is_about_it.contains(&true) || ran.code == Some(0), "{line}: {ran:?}");
+                assert_ne!(ran.code, Some(2), "{line}: {ran:?}");
+            }
+            // It needs several databases, which the tests of moves have.
+            "shards" => {
+                let ran = run(self.of(line));
+                assert_eq!(ran.code, Some(1), "{line}: {ran:?}");
+                let is_about_it = ["URLs of the databases: there is none", "pg1"]
+                    .map(|it| ran.stderr.contains(it));
+                assert!(is_about_it.contains(&true), "{line}: {ran:?}");
+            }
             "tail" => {
                 let running = Running::start(endless);
                 running.said("showing events");
@@ -105,6 +121,10 @@ impl Shell<'_> {
             _ => {
                 // Another example has put the token of another server there.
                 std::fs::write(self.folder.join("admin.token"), ADMIN_TOKEN).unwrap();
+                if let Some((_, proof)) = line.split_once("--proof ") {
+                    let exported = self.server.read("/api/producers/proof");
+                    std::fs::write(self.folder.join(proof), exported.text).unwrap();
+                }
                 if line.contains("--resume") {
                     // There is nothing to continue after an export that succeeded.
                     std::fs::write(self.folder.join("orders.csv.part"), "id,seq,").unwrap();

@@ -206,3 +206,43 @@ fn the_help_of_the_program_and_wrong_usage_are_clear() {
         assert_eq!(run(lamplight(args)).code, Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn an_exported_proof_is_checked_without_a_server_and_a_changed_one_fails() {
+    let (dir, server) = server();
+    let body = json!({
+        "v": 1,
+        "events": [{ "name": "a", "producer": P, "seq": 2 }, { "name": "a", "producer": P, "seq": 9 }],
+        "producers": { P: { "next": 12, "dropped": { "quota": [[4, 6]] } } },
+    });
+    assert_eq!(server.send(&body.to_string()).status, 200);
+    server.settled();
+    let proof = server.read("/api/producers/proof").text;
+    assert_eq!(server.stop(), Some(0));
+    let path = dir.path().join("proof.json");
+    let check = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        run(lamplight(&["gaps", "--proof", path.to_str().unwrap()]))
+    };
+    let ran = check(&proof).ok();
+    assert!(ran.stdout.is_empty(), "{ran:?}");
+    let equation = "made 11 = received 2 + declared 3 + in flight 6 + lost 0";
+    assert!(ran.stderr.contains("holds") && ran.stderr.contains(equation), "{ran:?}");
+    let ran = check(&proof.replace("[9,9]", "[9,10]"));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for want in [
+        "line 2: its SHA-256 is ",
+        "missing_ranges: 10 is in another list, too",
+        "received: the file states 2, and its ranges give 3",
+    ] {
+        assert!(ran.stdout.contains(want), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("proves nothing"), "{ran:?}");
+    let cut = check(&proof[..proof.len() / 2]);
+    assert!(cut.code == Some(1) && cut.stdout.contains("the file is cut"), "{cut:?}");
+    std::fs::remove_file(&path).unwrap();
+    let none = run(lamplight(&["gaps", "--proof", path.to_str().unwrap()]));
+    assert!(none.code == Some(1) && none.stderr.contains("proof.json"), "{none:?}");
+    let both = run(lamplight(&["gaps", "--proof", "x", "--verdict", "all"]));
+    assert_eq!(both.code, Some(2), "{both:?}");
+}

@@ -151,6 +151,25 @@ fn payloads_that_are_set_aside_are_discarded_restored_and_retried() {
 }
 
 #[test]
+fn retries_of_payloads_are_spread_over_the_minutes_that_the_form_names() {
+    let dir = tempfile::tempdir().unwrap();
+    leave_two_set_aside(dir.path());
+    let server = Server::serve(dir.path());
+    let visitor = Visitor::admin(&server);
+    assert_eq!(visitor.submit("/errors/payloads/retry", "spread_min=60").status, 303);
+    for _ in 0..500 {
+        if server.totals()["stored"] == 2 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let totals = server.totals();
+    assert_eq!(totals["stored"], 2, "the second of the two is due in 30 minutes");
+    assert_eq!((&totals["queue"]["depth"], &totals["queue"]["set_aside"]), (&1.into(), &0.into()));
+}
+
+#[test]
 fn the_page_of_errors_filters_and_a_viewer_gets_no_buttons() {
     let dir = tempfile::tempdir().unwrap();
     let [first, _] = leave_two_set_aside(dir.path());

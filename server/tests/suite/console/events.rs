@@ -9,7 +9,7 @@ use crate::harness::{ADMIN_TOKEN, Server};
 
 const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-fn server() -> (tempfile::TempDir, Server) {
+pub(super) fn server() -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::serve(dir.path());
     (dir, server)
@@ -52,7 +52,7 @@ fn link<'a>(page: &'a str, text: &str) -> Option<String> {
     Some(address.replace("&#38;", "&").replace("&amp;", "&"))
 }
 
-fn viewer(server: &Server) -> Visitor<'_> {
+pub(super) fn viewer(server: &Server) -> Visitor<'_> {
     let body = br#"{"kind":"viewer","source":"wall"}"#;
     let bearer = format!("Bearer {ADMIN_TOKEN}");
     let made = server.post("/api/keys", &[("authorization", &bearer)], body).json();
@@ -125,6 +125,21 @@ fn the_form_leads_to_a_link_and_each_chip_removes_one_filter() {
         assert!(page.contains(&format!("<a class=\"chip\" href=\"{chip}\"")), "{chip}: {page}");
         assert_eq!(rows(&visitor.page(chip)).len(), count, "{chip}");
     }
+    // A chip leads to the first page of what is left.
+    let older = link(&visitor.page("/events?name=page_viewed&limit=1"), "Older").unwrap();
+    let page = visitor.page(&older);
+    assert!(older.contains("cursor="), "{older}");
+    assert!(page.contains("<a class=\"chip\" href=\"/events?limit=1\""), "{page}");
+    // Other pages get what of the filter they know.
+    let page = visitor.page("/events?name=order_paid&prop.plan=pro&state=stored&from=2020-01-01");
+    for (text, to) in [
+        ("Counts", "/events/counts?name=order_paid&prop.plan=pro&from=2020-01-01"),
+        ("Watch live", "/live?name=order_paid&prop.plan=pro"),
+        ("Export CSV", "/api/export?name=order_paid&prop.plan=pro&from=2020-01-01&format=csv"),
+        ("Process again…", "/events/replay?from=2020-01-01"),
+    ] {
+        assert_eq!(link(&page, text).as_deref(), Some(to), "{text}");
+    }
     let twin = visitor.get(&format!("{address}&format=json"));
     assert_eq!(twin.header("location"), Some("/api/events?name=page_viewed&prop.plan=pro"));
     for (query, why) in [
@@ -168,6 +183,21 @@ fn pages_neither_repeat_nor_miss_events_while_others_arrive() {
     assert_eq!(unique.len(), seen.len(), "an event is on two pages");
     assert_eq!(unique, before);
     assert_eq!(link(&visitor.page(&address), "Newest").as_deref(), Some("/events"));
+
+    // A filter holds on every page, and so does its cursor's end.
+    let (mut seen, mut address) = (0, "/events?name=a&limit=25".to_owned());
+    loop {
+        let page = visitor.page(&address);
+        let rows = rows(&page);
+        assert!(rows.len() <= 25 && rows.iter().all(|row| !row.contains(">b<")), "{address}");
+        seen += rows.len();
+        match link(&page, "Older") {
+            Some(next) => address = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, 120);
+    assert_eq!(link(&visitor.page(&address), "Newest").as_deref(), Some("/events?name=a&limit=25"));
 }
 
 #[test]
@@ -271,62 +301,6 @@ fn an_export_has_what_the_filter_selects_in_both_forms() {
     assert_eq!(ids, known);
     let pro = server.read("/api/export?prop.plan=pro&type=critical").text;
     assert_eq!(pro.lines().count(), 1, "{pro}");
-}
-
-#[test]
-fn a_saved_view_opens_its_filter_until_it_is_deleted() {
-    let (_dir, server) = server();
-    let visitor = Visitor::admin(&server);
-    let saved =
-        visitor.submit("/events/views", "name=Paid+%3Cb%3E&query=name%3Dorder_paid%26cursor%3Dx");
-    assert_eq!((saved.status, saved.header("location")), (303, Some("/events?name=order_paid")));
-    let page = visitor.page("/events");
-    let chip = "<a class=\"chip\" href=\"/events?name=order_paid\"><bdi>Paid &lt;b&gt;</bdi></a>";
-    assert!(page.contains(chip), "{page}");
-    let views = server.read("/api/views?page=events").json();
-    assert_eq!(views["views"][0]["query"], "name=order_paid");
-    let looks = viewer(&server);
-    let page = looks.page("/events");
-    assert!(
-        page.contains(chip) && !page.contains("<form method=\"post\" action=\"/events"),
-        "{page}"
-    );
-    assert!(!page.contains("Process again"), "{page}");
-    for (path, fields) in [
-        ("/events/views", "name=a&query="),
-        ("/events/views/delete", "name=Paid+%3Cb%3E"),
-        ("/events/replay", "from_ms=1&to_ms=2"),
-    ] {
-        assert_eq!(looks.submit(path, fields).status, 403, "{path}");
-    }
-    assert_eq!(looks.get("/events/replay").status, 403);
-    let deleted = visitor.submit("/events/views/delete", "name=Paid+%3Cb%3E&query=type%3Dcritical");
-    assert_eq!(deleted.header("location"), Some("/events?type=critical"));
-    assert!(!visitor.page("/events").contains("Paid"));
-    assert_eq!(visitor.submit("/events/views", "name=&query=").status, 400);
-    assert_eq!(visitor.submit("/events/views", &format!("name={}", "x".repeat(81))).status, 400);
-}
-
-#[test]
-fn the_api_saves_at_most_100_views_and_replaces_by_name() {
-    let (_dir, server) = server();
-    let bearer = format!("Bearer {ADMIN_TOKEN}");
-    let save = |name: &str| {
-        let body = json!({"page": "events", "name": name, "query": "a=b"}).to_string();
-        server.post("/api/views", &[("authorization", &bearer)], body.as_bytes())
-    };
-    for number in 0..100 {
-        assert_eq!(save(&number.to_string()).status, 200);
-    }
-    let full = save("more");
-    assert_eq!((full.status, full.problem().as_str()), (409, "views_full"));
-    assert_eq!(save("7").status, 200, "it is replaced");
-    let delete = |name: &str| {
-        let body = json!({"page": "events", "name": name}).to_string();
-        server.post("/api/views/delete", &[("authorization", &bearer)], body.as_bytes()).json()
-    };
-    assert_eq!((delete("7")["deleted"] == true, delete("7")["deleted"] == true), (true, false));
-    assert_eq!(save("more").status, 200);
 }
 
 #[test]

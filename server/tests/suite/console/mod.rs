@@ -8,6 +8,7 @@ mod pages;
 mod producers;
 mod queues;
 mod receiver;
+mod saved_views;
 mod signing_in;
 mod sources;
-mod visitor;
+pub(crate) mod visitor;

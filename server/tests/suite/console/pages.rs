@@ -128,6 +128,42 @@ fn a_statement_runs_when_its_button_is_pressed_and_shows_values_harmlessly() {
 }
 
 #[test]
+fn a_long_result_is_shown_in_part_and_a_cut_one_says_so_also_as_a_file() {
+    let (_dir, server) = server();
+    let visitor = Visitor::admin(&server);
+    let statement = |rows: u32| {
+        format!(
+            "sql=WITH+RECURSIVE+n(x)+AS+(SELECT+1+UNION+ALL+SELECT+x%2B1+FROM+n+LIMIT+{rows})+SELECT+x+FROM+n"
+        )
+    };
+    for (rows, count, says, file) in [
+        (500, "500 rows", "", "query.csv"),
+        (501, "501 rows", "The first 500 rows are shown. All are in the CSV.", "query.csv"),
+        (10_000, "10,000 rows", "The first 500 rows are shown. All are in the CSV.", "query.csv"),
+        (
+            10_001,
+            "10,000 rows",
+            "There are more rows, which were cut off by the limits.",
+            "query-first-rows-only.csv",
+        ),
+    ] {
+        let shown = visitor.submit("/query", &statement(rows)).text;
+        assert!(shown.contains(&format!("<h2 id=\"result\">{count}</h2>")), "{rows}: {shown}");
+        assert_eq!(shown.matches("<td class=\"number\">").count(), 500, "{rows}");
+        let said: Vec<&str> = ["The first 500 rows", "There are more rows"]
+            .into_iter()
+            .filter(|it| shown.contains(it))
+            .collect();
+        assert_eq!(said.len(), usize::from(!says.is_empty()), "{rows}: {said:?}");
+        assert!(shown.contains(says), "{rows}");
+        let csv = visitor.submit("/query/csv", &statement(rows));
+        assert_eq!(csv.text.lines().count(), 1 + rows.min(10_000) as usize);
+        let want = format!("attachment; filename=\"{file}\"");
+        assert_eq!(csv.header("content-disposition"), Some(&*want), "{rows}");
+    }
+}
+
+#[test]
 fn the_columns_that_the_query_page_lists_are_there() {
     let (_dir, server) = server();
     let visitor = Visitor::admin(&server);

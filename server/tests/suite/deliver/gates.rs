@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
+use crate::store::machine::STORAGE_RUNTIME;
+
 /// Tells whether the task that was polled last has stopped at a gate.
 #[derive(Debug, Default)]
 pub(crate) struct Gates(AtomicBool);
@@ -58,9 +60,12 @@ pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(&waker);
     let mut answer = pin!(tokio::task::unconstrained(answer));
     loop {
+        // What it spawns, such as a connection, goes on while this thread waits.
+        let entered = STORAGE_RUNTIME.enter();
         if let Poll::Ready(value) = answer.as_mut().poll(&mut context) {
             return value;
         }
+        drop(entered);
         std::thread::park();
     }
 }

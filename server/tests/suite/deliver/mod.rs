@@ -13,6 +13,8 @@ mod faults;
 mod gates;
 mod laws;
 mod outage;
+#[cfg(unix)]
+mod postgres;
 mod random;
 mod receivers;
 mod recorder;
@@ -66,9 +68,23 @@ enum Schedule {
     /// A few payloads, rounds of all lanes, a replay. The process ends at the gate with this
     /// number.
     Short(Option<u64>),
+    /// The same, and the machine fails after this many operations.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Cut(u64),
 }
 
 fn run(machine: Box<dyn Machine>, seed: u64, mutant: Mutant, schedule: Schedule) -> RunSummary {
+    run_then(machine, seed, mutant, schedule, |_| {})
+}
+
+/// The same, and looks at the end of it.
+fn run_then(
+    machine: Box<dyn Machine>,
+    seed: u64,
+    mutant: Mutant,
+    schedule: Schedule,
+    look: impl FnOnce(&Simulation),
+) -> RunSummary {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -85,10 +101,16 @@ fn run(machine: Box<dyn Machine>, seed: u64, mutant: Mutant, schedule: Schedule)
                 }
             }
             Schedule::Short(_) => simulation.run_short().await,
+            Schedule::Cut(operations) => {
+                simulation.fail_after(operations);
+                simulation.run_short().await;
+            }
         }
         let gates = simulation.gates;
         simulation.recover_all().await;
         simulation.check();
+        look(&simulation);
+        simulation.stop();
         let recorder = simulation.shared.recorder();
         RunSummary {
             violations: recorder.violations.clone(),

@@ -173,7 +173,8 @@ impl Simulation {
     pub(crate) fn crash(&mut self) {
         self.lanes.clear();
         let is_kill = self.random.percent(50);
-        self.machine.crash(if is_kill { Crash::Kill } else { Crash::PowerCut(self.random.bits()) });
+        let crash = if is_kill { Crash::Kill } else { Crash::PowerCut(self.random.bits()) };
+        wait(self.machine.crash(crash));
         self.stop();
         assert!(self.start(), "a start after a crash fails");
         self.ends += 1;
@@ -189,7 +190,8 @@ impl Simulation {
         }
     }
 
-    fn stop(&mut self) {
+    /// Closes storage, as a process does that ends.
+    pub(crate) fn stop(&mut self) {
         if let Some(storage) = self.storage.take() {
             let _ = wait(storage.database.close());
         }
@@ -205,7 +207,7 @@ impl Simulation {
     }
 
     fn open(&mut self) -> Option<EventStorage> {
-        let storage = self.machine.open_events(routes())?;
+        let storage = wait(self.machine.open_events(routes()))?;
         // Payloads that were not confirmed are processed again.
         for payload in self.payloads.iter_mut().filter(|payload| !payload.is_sure) {
             wait(storage.events.apply(vec![Arc::clone(&payload.first)], BEGIN_MS)).ok()?;
@@ -213,6 +215,12 @@ impl Simulation {
         }
         self.check_pauses(wait(storage.delivery_queue.sinks()).ok()?);
         Some(storage)
+    }
+
+    /// What is wrong with the data at rest.
+    #[cfg(unix)]
+    pub(crate) fn faults(&self) -> Vec<String> {
+        wait(self.machine.faults())
     }
 
     fn start_lanes(&mut self, storage: EventStorage) {

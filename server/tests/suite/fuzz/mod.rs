@@ -71,6 +71,11 @@ fn names_and_ranges_have_one_spelling() {
 }
 
 #[test]
+fn groups_of_a_stream_are_read_or_refused() {
+    fuzz("groups", &seeds::groups(), targets::group);
+}
+
+#[test]
 fn an_input_that_breaks_a_target_is_kept_and_told() {
     let broken = catch_unwind(|| {
         fuzz("self-test", &[b"[1,2,3]".to_vec()], |input| assert!(!input.contains(&b'}')));

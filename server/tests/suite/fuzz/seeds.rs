@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use lamplight_server::store::stream::group::encode;
 use serde_json::Value;
 
 const P: &str = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
@@ -76,5 +77,16 @@ pub(crate) fn names() -> Vec<Vec<u8>> {
     let mut seeds = parts_of("producers.json");
     seeds.push(P.as_bytes().to_vec());
     seeds.push(b"[[1,3],[5,9],[4294967295,4294967295]]".to_vec());
+    seeds
+}
+
+/// Groups of the intake stream, and what begins like one.
+pub(crate) fn groups() -> Vec<Vec<u8>> {
+    let payload = |number, body: &str| crate::store::sample::payload(number, body);
+    let payloads = [payload(1, "[{},{}]"), payload(u128::MAX, ""), payload(3, &"x".repeat(300))];
+    let mut seeds: Vec<Vec<u8>> =
+        (0..=payloads.len()).map(|count| encode(&payloads[..count]).unwrap().to_vec()).collect();
+    seeds.push(b"LMPG\x02".to_vec());
+    seeds.push(b"LMPG\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec());
     seeds
 }

@@ -1,9 +1,11 @@
 //! The targets, and what must hold for any bytes.
 
+use bytes::Bytes;
 use lamplight_server::formats::decompress::{DecompressError, decompress};
 use lamplight_server::formats::lamplight;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
+use lamplight_server::store::stream::group::{decode, encode};
 use lamplight_server::store::{Encoding, PayloadId, PayloadMetadata};
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::Event;
@@ -88,6 +90,19 @@ pub(crate) fn event(bytes: &[u8]) {
             );
         }
         Err(invalid) => assert!(!invalid.detail.is_empty() && invalid.detail.len() < 1024),
+    }
+}
+
+/// A message of the intake stream is read, and written as it was read, or refused.
+pub(crate) fn group(bytes: &[u8]) {
+    let message = Bytes::copy_from_slice(bytes);
+    let Ok(payloads) = decode(&message) else { return };
+    let bodies: usize = payloads.iter().map(|it| it.body.len()).sum();
+    assert!(bodies <= bytes.len(), "bodies are parts of the message");
+    let again = decode(&encode(&payloads).unwrap()).unwrap();
+    assert_eq!(again.len(), payloads.len());
+    for (one, other) in again.iter().zip(&payloads) {
+        assert_eq!((&one.metadata, &one.body), (&other.metadata, &other.body));
     }
 }
 

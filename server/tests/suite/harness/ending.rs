@@ -31,6 +31,18 @@ pub(crate) fn interrupt(pid: u32) {
     lamplight_windows::press_break(pid).unwrap();
 }
 
+/// Freezes a process: it runs no further, and its connections stay open.
+#[cfg(unix)]
+pub(crate) fn freeze(pid: u32) {
+    signal(pid, "-STOP");
+}
+
+/// Lets a frozen process go on.
+#[cfg(unix)]
+pub(crate) fn thaw(pid: u32) {
+    signal(pid, "-CONT");
+}
+
 /// Ends a process at once.
 pub(crate) fn kill(pid: u32) {
     #[cfg(unix)]

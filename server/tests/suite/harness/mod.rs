@@ -14,6 +14,8 @@ use described::Seen;
 
 pub(crate) mod described;
 pub(crate) mod ending;
+mod inner_queue;
+pub(crate) mod postgres;
 pub(crate) mod tls;
 
 pub(crate) const WRITE_KEY: &str = "wk_test_write_key";
@@ -67,7 +69,12 @@ impl Reply {
 
 /// The command that runs the server on a free port with known keys.
 pub(crate) fn command(subcommand: &str, data: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lamplight"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_lamplight")), subcommand, data)
+}
+
+/// The same of another build of the server.
+pub(crate) fn command_of(program: &Path, subcommand: &str, data: &Path) -> Command {
+    let mut command = Command::new(program);
     // Variables of the tests are no settings, and a developer's own settings do not belong here.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("LAMPLIGHT_") {
@@ -215,13 +222,20 @@ impl Server {
 
     /// Every stored event, from all pages.
     pub(crate) fn all_events(&self) -> Vec<Value> {
-        let (mut events, mut cursor) = (Vec::new(), String::new());
+        let mut events = Vec::new();
+        self.each_event(|event| events.push(event.clone()));
+        events
+    }
+
+    /// Looks at every stored event, of which there may be more than fit into memory.
+    pub(crate) fn each_event(&self, mut look: impl FnMut(&Value)) {
+        let mut cursor = String::new();
         loop {
             let page = self.read(&format!("/api/events?limit=500{cursor}")).json();
-            events.extend(page["events"].as_array().unwrap().iter().cloned());
+            page["events"].as_array().unwrap().iter().for_each(&mut look);
             match page["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
-                None => return events,
+                None => return,
             }
         }
     }

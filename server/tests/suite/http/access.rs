@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lamplight_server::api::{Access, ApiRoute};
 use lamplight_server::router;
-use lamplight_server::store::sqlite::WriterLimits;
+use lamplight_server::store::WriterLimits;
 use lamplight_server::web::console;
 use serde_json::json;
 

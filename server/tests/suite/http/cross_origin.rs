@@ -64,7 +64,7 @@ fn a_page_can_read_a_404_a_405_and_a_503() {
     let (_dir, server) = server();
     let readable = |reply: &Reply| {
         let exposed = reply.header("access-control-expose-headers");
-        assert_eq!(exposed, Some("Retry-After, X-Request-Id"), "{reply:?}");
+        assert_eq!(exposed, Some("Retry-After, X-Request-Id, Lamplight-Partial"), "{reply:?}");
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
     };
     for path in ["/v1/evnts", "/v1/events/a/b", "/v1/"] {

@@ -22,7 +22,7 @@ use lamplight_wire::limits::{EVENTS_MAX, UNPACKED_BYTES_MAX};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::store::memory::in_memory;
+use crate::store::memory::Memory;
 
 const WRITE_KEY: &str = "wk_public_key_of_a_page";
 const SECRET_KEY: &str = "sk_key_of_a_backend_only";
@@ -36,7 +36,7 @@ impl Clock for Still {
 }
 
 fn intake_routes() -> Router {
-    let storage = in_memory().open(Vec::new()).unwrap();
+    let storage = Memory::default().open(Vec::new());
     let keys = [(KeyKind::Write, WRITE_KEY), (KeyKind::Secret, SECRET_KEY)];
     let keys = keys.map(|(kind, text)| Key::new(kind, "web", text, 0));
     let state = Arc::new(IntakeState::new(

@@ -13,7 +13,8 @@ use lamplight_server::intake::ClientInfoPolicy;
 use lamplight_server::keys::keyring::Keyring;
 use lamplight_server::process::{enrich::Enrichers, plan};
 use lamplight_server::router;
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{
     Answer, Database, Encoding, Key, KeyKind, PayloadId, PayloadMetadata, RetentionLimits, Storage,
 };

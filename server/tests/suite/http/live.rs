@@ -9,13 +9,13 @@ use serde_json::Value;
 use crate::harness::{ADMIN_TOKEN, Server};
 
 /// A client of the live view.
-struct Follower {
+pub(crate) struct Follower {
     lines: BufReader<TcpStream>,
-    last_id: String,
+    pub(crate) last_id: String,
 }
 
 impl Follower {
-    fn follow(server: &Server, query: &str, last_id: Option<&str>) -> Self {
+    pub(crate) fn follow(server: &Server, query: &str, last_id: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(server.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let last = last_id.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
@@ -38,7 +38,7 @@ impl Follower {
     }
 
     /// The kind and data of the next message, or `None` at the end of the stream.
-    fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) fn next(&mut self) -> Option<(String, Value)> {
         let (mut kind, begun) = (String::new(), crate::harness::now());
         loop {
             // Keep-alives alone must not keep a test waiting without end.

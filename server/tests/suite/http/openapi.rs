@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::access::paths;
 use super::faults::Inside;
 use crate::harness::{ADMIN_TOKEN, Reply, Server};
-use lamplight_server::store::sqlite::WriterLimits;
+use lamplight_server::store::WriterLimits;
 use lamplight_server::web::console;
 
 const COMMITTED: &str = include_str!("../../../../docs/openapi.json");

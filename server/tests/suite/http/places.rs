@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lamplight_server::store::sqlite::WriterLimits;
+use lamplight_server::store::WriterLimits;
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    Key, KeyKind, LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage,
+    Key, KeyKind, LivePlace, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage,
     RefusedQuery, SourceTotals, SqlError, SqlQuery, SqlTable, Storage, Totals,
 };
 use serde_json::json;
@@ -66,11 +66,11 @@ impl Reader for Latched {
         self.reader.sql(query)
     }
 
-    fn live_end(&self) -> Answer<'_, LivePosition> {
+    fn live_end(&self) -> Answer<'_, LivePlace> {
         self.reader.live_end()
     }
 
-    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
+    fn live(&self, filter: EventFilter, after: LivePlace, limit: u32) -> Answer<'_, LiveTail> {
         self.reader.live(filter, after, limit)
     }
 

@@ -1,6 +1,7 @@
 //! Payloads that are set aside, in the API of the real binary.
 
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{ExhaustedPayload, LeaseAsk, LeaseToken, NewPayload, WorkerSlot};
 use tokio::runtime::Runtime;
 

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use lamplight_server::store::{
     Answer, Applied, Backlog, Events, ExhaustedPayload, FailedPayload, Forgotten, Lease, LeaseAsk,
-    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, PayloadState, Plan, Pruned,
-    Replay, ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload, Storage, StoreError,
-    Ticket, Unprocessed, WorkerSlot,
+    LeasedPayload, NewPayload, PayloadId, PayloadQueue, PayloadSpan, PayloadState, Plan,
+    PlanApplied, Pruned, Replay, ReplayId, Replayed, Replays, RetentionLimits, SetAsidePayload,
+    Storage, StoreError, Ticket, Unprocessed, Week, WorkerSlot,
 };
 
 /// Where processing is interrupted.
@@ -62,6 +62,9 @@ impl InterruptedStorage {
 impl PayloadQueue for InterruptedStorage {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
         self.storage.payload_queue.stage(payload)
+    }
+    fn stage_all(&self, payloads: Vec<NewPayload>) -> Answer<'_, ()> {
+        self.storage.payload_queue.stage_all(payloads)
     }
     fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>> {
         self.storage.payload_queue.lease(ask)
@@ -164,6 +167,17 @@ impl Events for InterruptedStorage {
             if interrupts { interrupted().await } else { Ok(applied) }
         })
     }
+    fn apply_each(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Vec<PlanApplied>> {
+        if self.interrupts(Interruption::BeforeApply) {
+            return interrupted();
+        }
+        let interrupts = self.interrupts(Interruption::AfterApply);
+        let applied = self.storage.events.apply_each(plans, now_ms);
+        Box::pin(async move {
+            let applied = applied.await?;
+            if interrupts { interrupted().await } else { Ok(applied) }
+        })
+    }
     fn reapply(&self, plans: Vec<Arc<Plan>>, now_ms: i64) -> Answer<'_, Replayed> {
         if self.interrupts(Interruption::BeforeApply) {
             return interrupted();
@@ -180,5 +194,8 @@ impl Events for InterruptedStorage {
     }
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         self.storage.events.prune(keep)
+    }
+    fn week_sizes(&self) -> Answer<'_, Vec<(Week, u64)>> {
+        self.storage.events.week_sizes()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::store::machine::{Crash, Machine, on_disk};
 use crate::store::memory::in_memory;
+use crate::store::memory_shards::in_memory_shards;
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{Replayer, Worker};
 use lamplight_server::store::{
@@ -15,14 +16,20 @@ use lamplight_server::store::{
 };
 use lamplight_server::system::clock::Clock;
 use lamplight_server::system::entropy::SystemEntropy;
+use lamplight_wire::Producer;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+mod handling;
 mod interrupted;
 mod numbers;
 mod panics;
+#[cfg(unix)]
+mod postgres;
 mod steps;
+mod stream;
 
+use handling::{check_deliveries, routes};
 use interrupted::{InterruptedStorage, Interruption};
 use steps::{Sent, Step, step};
 
@@ -49,22 +56,29 @@ struct Simulation {
     acknowledged: BTreeMap<PayloadId, Vec<Sent>>,
     /// Payloads that were not acknowledged because of a crash: they may be on disk.
     unsure: BTreeMap<PayloadId, Vec<Sent>>,
+    /// Payloads that retention may have removed once they were settled.
+    may_be_pruned: BTreeSet<PayloadId>,
 }
 
 impl Simulation {
-    fn new(mut machine: Box<dyn Machine>) -> Self {
-        let parts = machine.open(Vec::new()).map(InterruptedStorage::over);
+    async fn new(mut machine: Box<dyn Machine>) -> Self {
+        let parts = machine.open(routes()).await.map(InterruptedStorage::over);
         let clock = Arc::new(SetClock(AtomicI64::new(1_700_000_000_000)));
         let (acknowledged, unsure) = (BTreeMap::new(), BTreeMap::new());
-        let crash = Crash::Kill;
-        Self { machine, parts, clock, crash, payloads: 0, acknowledged, unsure }
+        let (crash, may_be_pruned) = (Crash::Kill, BTreeSet::new());
+        Self { machine, parts, clock, crash, payloads: 0, acknowledged, unsure, may_be_pruned }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
     }
 
     fn parts(&self) -> &Arc<InterruptedStorage> {
         self.parts.as_ref().unwrap()
     }
 
-    async fn take(&mut self, step: Step) {
+    /// Returns whether the server crashed meanwhile.
+    async fn take(&mut self, step: Step) -> bool {
         match step {
             Step::Send(events) => self.send(vec![events]).await,
             Step::Burst => self.send(vec![Vec::new(); 64]).await,
@@ -73,6 +87,9 @@ impl Simulation {
                 // An interrupted round is an error; only what it leaves behind matters.
                 let _ = self.worker(share).round().await;
                 self.parts().interrupt(Interruption::Nowhere);
+            }
+            Step::Handle(handling) => {
+                let _ = self.handle(handling).await;
             }
             Step::Replay => {
                 // A crash may lose it, because it was not acknowledged.
@@ -91,15 +108,18 @@ impl Simulation {
                 self.crash = crash;
                 self.machine.fail_after(operations);
             }
+            Step::BreakAfter(operations) => self.machine.break_after(operations),
         }
-        if self.machine.has_failed() {
+        let has_failed = self.machine.has_failed();
+        if has_failed {
             self.recover().await;
         }
+        has_failed
     }
 
     async fn restart(&mut self) {
         self.stop().await;
-        self.parts = self.machine.open(Vec::new()).map(InterruptedStorage::over);
+        self.parts = self.machine.open(routes()).await.map(InterruptedStorage::over);
     }
 
     async fn stop(&mut self) {
@@ -110,11 +130,11 @@ impl Simulation {
 
     /// Starts again after a crash, without any help.
     async fn recover(&mut self) {
-        self.machine.crash(self.crash);
+        self.machine.crash(self.crash).await;
         self.stop().await;
-        self.parts = self.machine.open(Vec::new()).map(InterruptedStorage::over);
-        assert_eq!(self.machine.faults(), [""; 0], "as the crash left it");
-        for id in self.acknowledged.keys() {
+        self.parts = self.machine.open(routes()).await.map(InterruptedStorage::over);
+        assert_eq!(self.machine.faults().await, [""; 0], "as the crash left it");
+        for id in self.acknowledged.keys().filter(|id| !self.may_be_pruned.contains(id)) {
             let metadata = self.parts().storage.archive.metadata(*id).await.unwrap();
             assert!(metadata.is_some(), "{id} was acknowledged and is lost");
         }
@@ -156,10 +176,13 @@ impl Simulation {
             staging.push((id, events, parts.storage.payload_queue.stage(payload)));
         }
         for (id, events, staged) in staging {
-            match staged.await {
-                Ok(()) => self.acknowledged.insert(id, events),
-                Err(_) => self.unsure.insert(id, events),
+            let is_staged = tokio::select! {
+                biased;
+                staged = staged => staged.is_ok(),
+                () = self.machine.failed() => false,
             };
+            let kept = if is_staged { &mut self.acknowledged } else { &mut self.unsure };
+            kept.insert(id, events);
         }
     }
 
@@ -179,7 +202,11 @@ impl Simulation {
             origin: None,
             client: None,
         };
-        (NewPayload { metadata, body: body.into() }, events)
+        let home = events.iter().find_map(|sent| match sent {
+            Sent::Numbered(producer, _) => Some(Producer::from_bits(*producer)),
+            Sent::Named(_) | Sent::Anonymous(_) => None,
+        });
+        (NewPayload { metadata, body: body.into(), home }, events)
     }
 
     /// Replays everything, twice: nothing changes.
@@ -192,12 +219,24 @@ impl Simulation {
             assert_eq!((replay.done.restored, replay.done.accepted), (0, 0), "{replay:?}");
         }
         let last = self.parts().storage.replays.list().await.unwrap()[0].done;
-        assert_eq!((last.payloads, last.skipped), (self.acknowledged.len() as u64, 0));
+        let kept = self.parts().storage.archive.count(EVERYTHING).await.unwrap().payloads;
+        assert_eq!((last.payloads, last.skipped), (kept, 0));
+        let pruned = self.acknowledged.len() as u64 - kept;
+        assert!(pruned <= self.may_be_pruned.len() as u64, "{pruned} are gone");
+    }
+
+    /// Everything is processed and replayed, and all of it is as the model says.
+    async fn finish(&mut self) {
+        self.settle_all().await;
+        self.check().await;
+        self.replay_all().await;
+        self.check().await;
     }
 
     async fn settle_all(&mut self) {
         // A scheduled crash happens now.
         self.recover().await;
+        self.take_back_all().await;
         for _ in 0..200 {
             if self.parts().storage.payload_queue.backlog().await.unwrap().payloads == 0 {
                 return;
@@ -247,8 +286,9 @@ impl Simulation {
             *want.entry(sent.clone()).or_default() += 1;
         }
         assert_eq!(rows, want, "exactly one row for each valid event");
-        assert_eq!(self.machine.faults(), [""; 0]);
+        assert_eq!(self.machine.faults().await, [""; 0]);
         numbers::check(&*self.parts().storage.reader, &named).await;
+        check_deliveries(&*self.parts().storage.delivery_queue, good as u64).await;
     }
 }
 
@@ -264,21 +304,18 @@ fn holes_of(named: &BTreeSet<&Sent>) -> u64 {
 }
 
 /// The number in an environment variable, or the default.
-fn from_env(name: &str, usual: u32) -> u32 {
+pub(crate) fn from_env(name: &str, usual: u32) -> u32 {
     std::env::var(name).map_or(usual, |text| text.parse().unwrap())
 }
 
 fn run(machine: Box<dyn Machine>, steps: Vec<Step>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut simulation = Simulation::new(machine);
+        let mut simulation = Simulation::new(machine).await;
         for step in steps {
             simulation.take(step).await;
         }
-        simulation.settle_all().await;
-        simulation.check().await;
-        simulation.replay_all().await;
-        simulation.check().await;
+        simulation.finish().await;
     });
 }
 
@@ -301,6 +338,13 @@ proptest! {
         steps in prop::collection::vec(step(), 1..25),
     ) {
         run(in_memory(), steps);
+    }
+
+    #[test]
+    fn every_event_ends_exactly_once_in_databases_of_which_one_may_be_down(
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        run(in_memory_shards(), steps);
     }
 }
 

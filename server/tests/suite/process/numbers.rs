@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    AggregateQuery, Calendar, EventFilter, EventQuery, EventRef, EventTrace, Grouping, Reader,
+    AggregateQuery, COUNTS_MAX, Calendar, EventFilter, EventQuery, EventRef, EventTrace, Grouping,
+    Reader,
 };
 use lamplight_wire::Producer;
 
@@ -68,7 +69,10 @@ async fn lists(store: &dyn Reader, producer: Producer, want: &[u64]) {
     }
     let filter = EventFilter { from_ms: Some(0), to_ms: Some(i64::MAX), ..all };
     let (by, calendar) = (Grouping::Name, Calendar::default());
-    let counted = store.aggregate(AggregateQuery { filter, by, calendar }).await.unwrap();
+    let counted = store
+        .aggregate(AggregateQuery { filter, by, calendar, counts_max: COUNTS_MAX })
+        .await
+        .unwrap();
     let counts: Vec<u64> = counted.rows.iter().map(|(_, count)| *count).collect();
     let want: Vec<u64> = Some(want.len() as u64).filter(|count| *count > 0).into_iter().collect();
     assert_eq!(counts, want);

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use lamplight_server::metrics::process::{ProcessMetrics, ProcessedSums};
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::{ATTEMPTS_MAX, ParseError, Planner, Replayer, Worker};
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{
     Encoding, Events, NewPayload, PayloadId, PayloadMetadata, PayloadSpan, Plan, Storage,
     WorkerSlot,
@@ -69,7 +70,7 @@ impl Stage {
             origin: None,
             client: None,
         };
-        let payload = NewPayload { metadata, body: body.to_owned().into() };
+        let payload = NewPayload { metadata, body: body.to_owned().into(), home: None };
         self.storage.payload_queue.stage(payload).await.unwrap();
     }
 

@@ -5,6 +5,7 @@ use lamplight_server::store::week::WEEK_MS;
 use lamplight_wire::Producer;
 use proptest::prelude::*;
 
+use crate::process::handling::Handling;
 use crate::process::interrupted::Interruption;
 use crate::store::machine::Crash;
 
@@ -59,6 +60,7 @@ pub(crate) enum Step {
     /// As many empty payloads as go to the same share, so that the next one is another worker's.
     Burst,
     Round(WorkerSlot, Interruption),
+    Handle(Handling),
     /// Requests a replay of everything.
     Replay,
     /// Replays one page.
@@ -66,6 +68,8 @@ pub(crate) enum Step {
     Wait(i64),
     Restart,
     CrashAfter(u64, Crash),
+    /// All connections to the database end after this many operations, if there are any.
+    BreakAfter(u64),
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
@@ -117,10 +121,12 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         4 => stretches().prop_map(Step::Send),
         1 => Just(Step::Burst),
         6 => (share(), interrupted()).prop_map(|(share, at)| Step::Round(share, at)),
+        4 => prop::sample::select(Handling::ALL.to_vec()).prop_map(Step::Handle),
         1 => Just(Step::Replay),
         3 => interrupted().prop_map(Step::ReplayRound),
         3 => wait().prop_map(Step::Wait),
         1 => Just(Step::Restart),
-        2 => (0u64..40, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),
+        2 => (0u64..60, crash).prop_map(|(after, crash)| Step::CrashAfter(after, crash)),
+        1 => (0u64..60).prop_map(Step::BreakAfter),
     ]
 }

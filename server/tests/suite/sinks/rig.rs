@@ -8,7 +8,8 @@ use lamplight_server::deliver::Worker;
 use lamplight_server::process::row_id;
 use lamplight_server::sinks::{SinkConfig, open};
 use lamplight_server::store::LeaseToken;
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
     Database, DeliveryAsk, DeliveryOrder, DeliveryQueue, DeliveryStep, EventColumns, EventIdentity,
     EventRow, Events, PayloadId, Plan, PlannedEvent, PlannedOutcome, RetryAsk, RowId, SinkRow,

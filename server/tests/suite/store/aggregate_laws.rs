@@ -2,8 +2,8 @@
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, Calendar, CanonicalJson, EventClock, EventFilter, EventIdentity,
-    EventQuery, Grouping, PlannedOutcome, PropertyCondition, PropertyPath, Storage,
+    Aggregate, AggregateQuery, COUNTS_MAX, Calendar, CanonicalJson, EventClock, EventFilter,
+    EventIdentity, EventQuery, Grouping, PlannedOutcome, PropertyCondition, PropertyPath, Storage,
 };
 use lamplight_wire::event::Kind;
 
@@ -27,7 +27,12 @@ fn everything() -> EventFilter {
 async fn count(storage: &Storage, filter: EventFilter, by: Grouping) -> Aggregate {
     storage
         .reader
-        .aggregate(AggregateQuery { filter, by, calendar: Calendar::default() })
+        .aggregate(AggregateQuery {
+            filter,
+            by,
+            calendar: Calendar::default(),
+            counts_max: COUNTS_MAX,
+        })
         .await
         .unwrap()
 }
@@ -92,7 +97,8 @@ async fn events_are_counted_and_listed_by_when_they_happened_in_a_time_zone(
     let zone = jiff::tz::TimeZone::get("Europe/Zurich").unwrap();
     let calendar = Calendar { clock: EventClock::Happened, zone };
     let count = async |filter: EventFilter, by| {
-        let query = AggregateQuery { filter, by, calendar: calendar.clone() };
+        let query =
+            AggregateQuery { filter, by, calendar: calendar.clone(), counts_max: COUNTS_MAX };
         let rows = storage.reader.aggregate(query).await.unwrap().rows.into_iter();
         rows.collect::<Vec<_>>()
     };

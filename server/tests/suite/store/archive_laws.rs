@@ -19,8 +19,8 @@ crate::laws!(
 /// A payload whose id begins with its time of receipt, as real ones do.
 fn received(ms: i64, number: u128) -> NewPayload {
     let id = PayloadId(Uuid::from_u128(u128::try_from(ms).unwrap() << 80 | number));
-    let NewPayload { metadata, body } = payload(number, "[{},{}]");
-    NewPayload { metadata: PayloadMetadata { id, received_ms: ms, ..metadata }, body }
+    let NewPayload { metadata, body, .. } = payload(number, "[{},{}]");
+    NewPayload { metadata: PayloadMetadata { id, received_ms: ms, ..metadata }, body, home: None }
 }
 
 /// Ten payloads, one a millisecond, staged in no order.

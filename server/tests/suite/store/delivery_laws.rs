@@ -8,7 +8,7 @@ use lamplight_server::store::{
 use lamplight_wire::event::Kind;
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, client_id, good, good_with, plan, shared};
+use crate::store::sample::{NOW, client_id, good, good_with, number, plan, shared};
 
 crate::laws!(
     an_event_is_owed_to_each_sink_that_wants_it_and_to_no_other,
@@ -39,6 +39,13 @@ pub(super) async fn two_sinks(backend: Backend) -> Backend {
 pub(super) async fn store(backend: &Backend, number: u128, names: &[&str]) {
     let events = names.iter().map(|name| (client_id(name), good(name))).collect();
     backend.storage.events.apply(shared([plan(number, events)]), NOW).await.unwrap();
+}
+
+/// Stores events of one producer: all are in one database, which settles and spreads them as one.
+async fn store_of_one_page(backend: &Backend, payload: u128, names: &[&str]) {
+    let first = u64::try_from(payload).unwrap() * 100;
+    let events = (first..).zip(names).map(|(seq, name)| (number(1, seq), good(name))).collect();
+    backend.storage.events.apply(shared([plan(payload, events)]), NOW).await.unwrap();
 }
 
 pub(super) async fn lease(
@@ -138,7 +145,7 @@ async fn a_leased_delivery_is_not_leased_again_before_its_lease_ends(backend: Ba
 
 async fn settle_with_another_token_or_too_late_changes_nothing(backend: Backend) {
     let backend = two_sinks(backend).await;
-    store(&backend, 1, &["x", "y"]).await;
+    store_of_one_page(&backend, 1, &["x", "y"]).await;
     let (held, leased) = lease(&backend, "a", 1, NOW).await;
     let stolen = Lease { token: LeaseToken(9), ..held };
     let lost = settle(&backend, "a", (stolen, leased.clone()), &DeliveryEnding::Sent, NOW).await;
@@ -216,8 +223,8 @@ async fn a_paused_or_stopped_sink_gets_nothing_and_delays_no_other(backend: Back
 
 async fn dead_letters_are_retried_by_event_by_reason_and_by_time(backend: Backend) {
     let backend = two_sinks(backend).await;
-    store(&backend, 1, &["x", "y"]).await;
-    store(&backend, 50, &["z"]).await;
+    store_of_one_page(&backend, 1, &["x", "y"]).await;
+    store_of_one_page(&backend, 50, &["z"]).await;
     let all = lease(&backend, "a", 1, NOW).await;
     let first = all.1[0].ticket.event();
     settle(&backend, "a", all, &dead(), NOW).await.unwrap();

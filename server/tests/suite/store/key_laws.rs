@@ -11,6 +11,8 @@ crate::laws!(
     a_change_writes_the_rules_and_whether_the_key_is_disabled,
     an_unknown_key_is_not_changed,
     keys_survive_a_restart,
+    a_first_key_is_added_while_there_is_none_of_its_kind,
+    of_servers_that_start_together_one_adds_the_first_keys,
 );
 
 fn key(text: &str, made_ms: i64) -> Key {
@@ -67,4 +69,31 @@ async fn keys_survive_a_restart(backend: Backend) {
     backend.storage.keys.add(vec![write.clone(), viewer.clone()]).await.unwrap();
     let backend = backend.reopened().await;
     assert_eq!(list(&backend.storage).await, [write, viewer]);
+}
+
+async fn a_first_key_is_added_while_there_is_none_of_its_kind(Backend { storage, .. }: Backend) {
+    let of = |kind: KeyKind, text: &str| Key::new(kind, "first", text, NOW + 5);
+    let secret = key("sk_a", NOW);
+    storage.keys.add(vec![secret.clone()]).await.unwrap();
+    let (write, admin) = (of(KeyKind::Write, "wk_first"), of(KeyKind::Admin, "at_first"));
+    let first = vec![write.clone(), of(KeyKind::Secret, "sk_first"), admin.clone()];
+    let added = storage.keys.add_first(first).await.unwrap();
+    assert_eq!(added, [KeyKind::Write, KeyKind::Admin], "there was a secret key");
+    let later = vec![of(KeyKind::Write, "wk_later"), of(KeyKind::Admin, "at_later")];
+    assert_eq!(storage.keys.add_first(later).await.unwrap(), []);
+    let mut kept = list(&storage).await;
+    kept.sort_by_key(|key| key.id.clone());
+    assert_eq!(kept, [admin, secret, write]);
+}
+
+async fn of_servers_that_start_together_one_adds_the_first_keys(Backend { storage, .. }: Backend) {
+    let first = |server: usize| {
+        let of = |kind: KeyKind| Key::new(kind, "first", &format!("{kind:?}_{server}"), NOW);
+        storage.keys.add_first(vec![of(KeyKind::Write), of(KeyKind::Admin)])
+    };
+    let added: [_; 4] = tokio::join!(first(0), first(1), first(2), first(3)).into();
+    let mut added: Vec<_> = added.into_iter().map(Result::unwrap).collect();
+    added.retain(|kinds| !kinds.is_empty());
+    assert_eq!(added, [[KeyKind::Write, KeyKind::Admin]]);
+    assert_eq!(list(&storage).await.len(), 2);
 }

@@ -1,6 +1,6 @@
 //! The laws of the live view: it follows events in the order in which they were stored.
 
-use lamplight_server::store::{EventFilter, EventIdentity, LivePosition, LiveTail, Storage};
+use lamplight_server::store::{EventFilter, LivePlace, LivePosition, LiveTail, Storage};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, bad, client_id, good, number, plan, plan_at, producer, shared};
@@ -15,16 +15,16 @@ crate::laws!(
     storing_events_is_announced,
 );
 
-const START: LivePosition = LivePosition { payload: 0, index: u32::MAX };
-
-async fn store(storage: &Storage, number: u128, received_ms: i64, names: &[&str]) {
-    let events = names.iter().map(|name| (EventIdentity::Anonymous, good(name))).collect();
-    let plans = shared([plan_at(received_ms, number, events)]);
+/// Stores events of one producer: what is stored in several databases has no order.
+async fn store(storage: &Storage, payload: u128, received_ms: i64, names: &[&str]) {
+    let first = u64::try_from(payload).unwrap() * 100;
+    let events = (first..).zip(names).map(|(seq, name)| (number(1, seq), good(name))).collect();
+    let plans = shared([plan_at(received_ms, payload, events)]);
     storage.events.apply(plans, NOW).await.unwrap();
 }
 
-async fn tail(storage: &Storage, after: LivePosition, limit: u32) -> LiveTail {
-    storage.reader.live(EventFilter::default(), after, limit).await.unwrap()
+async fn tail(storage: &Storage, after: &LivePlace, limit: u32) -> LiveTail {
+    storage.reader.live(EventFilter::default(), after.clone(), limit).await.unwrap()
 }
 
 fn names(tail: &LiveTail) -> Vec<&str> {
@@ -35,9 +35,10 @@ async fn the_live_view_follows_the_order_of_storing(Backend { storage, .. }: Bac
     store(&storage, 3, NOW + 3, &["c", "d"]).await;
     store(&storage, 1, NOW + 1, &["a"]).await;
     store(&storage, 2, NOW + 2, &["b"]).await;
-    let tail = tail(&storage, START, 10).await;
+    let tail = tail(&storage, &LivePlace::default(), 10).await;
     assert_eq!(names(&tail), ["c", "d", "a", "b"]);
-    assert!(tail.events.is_sorted_by_key(|(position, _)| *position));
+    let in_each = |place: &LivePlace| (place.in_shard(1), place.in_shard(2));
+    assert!(tail.events.is_sorted_by_key(|(place, _)| in_each(place)));
     assert_eq!((tail.has_more, tail.has_gap), (false, false));
 }
 
@@ -50,9 +51,9 @@ async fn the_live_view_goes_on_from_where_it_stopped(Backend { storage, .. }: Ba
         want.extend(events);
     }
     for limit in [1, 2, 3, 100] {
-        let (mut seen, mut after) = (Vec::new(), START);
+        let (mut seen, mut after) = (Vec::new(), LivePlace::default());
         loop {
-            let tail = tail(&storage, after, limit).await;
+            let tail = tail(&storage, &after, limit).await;
             assert!(tail.events.len() <= limit as usize);
             seen.extend(names(&tail).into_iter().map(str::to_owned));
             after = tail.next;
@@ -61,7 +62,7 @@ async fn the_live_view_goes_on_from_where_it_stopped(Backend { storage, .. }: Ba
             }
         }
         assert_eq!(seen, want, "{limit} at once");
-        assert_eq!(names(&tail(&storage, after, limit).await), [""; 0]);
+        assert_eq!(names(&tail(&storage, &after, limit).await), [""; 0]);
     }
 }
 
@@ -79,8 +80,8 @@ async fn the_live_view_shows_only_what_matches(Backend { storage, .. }: Backend)
         (EventFilter::default(), vec![0, 1, 3]),
         (EventFilter { user: Some("ann".into()), ..EventFilter::default() }, vec![]),
     ] {
-        let tail = storage.reader.live(filter, START, 10).await.unwrap();
-        let indexes: Vec<u32> = tail.events.iter().map(|(position, _)| position.index).collect();
+        let tail = storage.reader.live(filter, LivePlace::default(), 10).await.unwrap();
+        let indexes: Vec<u32> = tail.events.iter().map(|(_, event)| event.index).collect();
         assert_eq!(indexes, want);
     }
 }
@@ -88,24 +89,24 @@ async fn the_live_view_shows_only_what_matches(Backend { storage, .. }: Backend)
 async fn the_live_view_begins_after_what_was_stored_before(Backend { storage, .. }: Backend) {
     store(&storage, 1, NOW + 1, &["before"]).await;
     let end = storage.reader.live_end().await.unwrap();
-    assert_eq!(names(&tail(&storage, end, 10).await), [""; 0]);
+    assert_eq!(names(&tail(&storage, &end, 10).await), [""; 0]);
     store(&storage, 2, NOW + 2, &["after"]).await;
-    assert_eq!(names(&tail(&storage, end, 10).await), ["after"]);
+    assert_eq!(names(&tail(&storage, &end, 10).await), ["after"]);
 }
 
 async fn a_live_position_survives_a_restart(backend: Backend) {
     store(&backend.storage, 1, NOW + 1, &["a", "b"]).await;
-    let first = tail(&backend.storage, START, 1).await;
+    let first = tail(&backend.storage, &LivePlace::default(), 1).await;
     let backend = backend.reopened().await;
     store(&backend.storage, 2, NOW + 2, &["c"]).await;
-    let rest = tail(&backend.storage, first.next, 10).await;
+    let rest = tail(&backend.storage, &first.next, 10).await;
     assert_eq!((names(&rest), rest.has_gap), (vec!["b", "c"], false));
 }
 
 async fn a_position_beyond_the_end_starts_over_with_a_gap(Backend { storage, .. }: Backend) {
     store(&storage, 1, NOW + 1, &["a"]).await;
     let beyond = LivePosition { payload: 1_000, index: 0 };
-    let tail = tail(&storage, beyond, 10).await;
+    let tail = tail(&storage, &beyond.into(), 10).await;
     assert_eq!((names(&tail), tail.has_gap), (vec!["a"], true));
 }
 

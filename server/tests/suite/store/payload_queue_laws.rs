@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use lamplight_server::store::{
-    FailedPayload, Lease, LeaseAsk, LeaseToken, Storage, StoreError, Ticket, WorkerSlot,
+    FailedPayload, Lease, LeaseAsk, LeaseToken, NewPayload, Storage, StoreError, Ticket, WorkerSlot,
 };
 
 use crate::store::backend::Backend;
-use crate::store::sample::{NOW, ask, payload};
+use crate::store::sample::{NOW, ask, payload, producer};
 
 crate::laws!(
     a_staged_payload_is_leased_as_it_came,
@@ -34,6 +34,18 @@ crate::laws!(
 pub(super) async fn stage(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
     for number in numbers {
         storage.payload_queue.stage(payload(number, "[{},{}]")).await.unwrap();
+    }
+}
+
+/// A payload with the others of the same page, in one database: there a lease has exact limits.
+fn of_one_page(payload: NewPayload) -> NewPayload {
+    NewPayload { home: Some(producer(1)), ..payload }
+}
+
+async fn stage_of_one_page(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
+    for number in numbers {
+        let payload = of_one_page(payload(number, "[{},{}]"));
+        storage.payload_queue.stage(payload).await.unwrap();
     }
 }
 
@@ -184,7 +196,8 @@ async fn a_lease_takes_no_more_than_asked_but_at_least_one_payload(
     Backend { storage, .. }: Backend,
 ) {
     for number in 1..=4 {
-        storage.payload_queue.stage(payload(number, &"x".repeat(100))).await.unwrap();
+        let payload = of_one_page(payload(number, &"x".repeat(100)));
+        storage.payload_queue.stage(payload).await.unwrap();
     }
     let small = storage.payload_queue.lease(LeaseAsk { unpacked_bytes_max: 10, ..ask(1, NOW, 10) });
     assert_eq!(small.await.unwrap().len(), 1);
@@ -199,7 +212,7 @@ async fn the_longest_waiting_payload_is_leased_first(Backend { storage, .. }: Ba
 }
 
 async fn failed_and_fresh_payloads_never_keep_each_other_waiting(Backend { storage, .. }: Backend) {
-    stage(&storage, 1..=8).await;
+    stage_of_one_page(&storage, 1..=8).await;
     let (held, tickets, _) = lease(&storage, 1, NOW).await;
     let fail =
         |ticket| FailedPayload { ticket, due_ms: NOW + 1, error: "why".into(), is_own: true };
@@ -208,7 +221,7 @@ async fn failed_and_fresh_payloads_never_keep_each_other_waiting(Backend { stora
         .release(held, tickets.into_iter().map(fail).collect(), NOW)
         .await
         .unwrap();
-    stage(&storage, 11..=18).await;
+    stage_of_one_page(&storage, 11..=18).await;
     let leased = storage.payload_queue.lease(ask(2, NOW + 1, 8)).await.unwrap();
     let fresh = leased.iter().filter(|payload| payload.attempts == 0).count();
     assert_eq!((leased.len(), fresh), (8, 6));

@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, Calendar, CanonicalJson, EventFilter, EventIdentity, EventQuery,
-    Grouping, PropertyCondition, PropertyPath, SqlQuery, Storage,
+    Aggregate, AggregateQuery, COUNTS_MAX, Calendar, CanonicalJson, EventFilter, EventIdentity,
+    EventQuery, Grouping, PropertyCondition, PropertyPath, SqlQuery, Storage,
 };
 use proptest::prelude::*;
 
+use crate::process::from_env;
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, plan, shared};
 
-crate::laws!(rows_of_earlier_versions_with_cut_emoji_are_read_as_valid_unicode,);
+crate::laws!(
+    rows_of_earlier_versions_with_cut_emoji_are_read_as_valid_unicode;
+    properties: what_is_found_and_counted_is_what_a_model_says
+);
 
 fn everything() -> EventFilter {
     EventFilter { from_ms: Some(NOW), to_ms: Some(NOW + WEEK_MS), ..EventFilter::default() }
@@ -46,7 +50,12 @@ async fn counted(storage: &Storage, path: &PropertyPath) -> Aggregate {
     let by = Grouping::Property(path.clone());
     storage
         .reader
-        .aggregate(AggregateQuery { filter: everything(), by, calendar: Calendar::default() })
+        .aggregate(AggregateQuery {
+            filter: everything(),
+            by,
+            calendar: Calendar::default(),
+            counts_max: COUNTS_MAX,
+        })
         .await
         .unwrap()
 }
@@ -223,29 +232,57 @@ async fn check(storage: &Storage, documents: &[Spelled], keys: &[String], wanted
     }
 }
 
+/// How many cases run on each backend, unless `PROPTEST_CASES` says so.
+const CASES: u32 = 24;
+
+fn config() -> ProptestConfig {
+    let cases = from_env("PROPTEST_CASES", CASES);
+    // Each case takes a database, so a failure is shown before it is as small as can be.
+    let max_shrink_time = 20_000;
+    let source_file = Some(file!());
+    ProptestConfig { source_file, max_shrink_time, ..ProptestConfig::with_cases(cases) }
+}
+
+/// What events have as properties.
+fn documents() -> impl Strategy<Value = Vec<Spelled>> {
+    prop::collection::vec(object(value()), 1..25)
+}
+
+fn paths() -> impl Strategy<Value = Vec<Vec<String>>> {
+    prop::collection::vec(prop::collection::vec(key(), 1..3), 1..5)
+}
+
+fn block_on(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(work);
+}
+
+fn what_is_found_and_counted_is_what_a_model_says(open: impl AsyncFn() -> Backend) {
+    let wanted = prop::collection::vec(value(), 0..6);
+    proptest!(config(), |(documents in documents(), paths in paths(), wanted in wanted)| {
+        block_on(async {
+            let Backend { storage, .. } = &open().await;
+            store(storage, documents.iter().map(|(json, _)| json.as_str())).await;
+            for keys in &paths {
+                check(storage, &documents, keys, &wanted).await;
+            }
+        });
+    });
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(config())]
 
     #[test]
-    fn every_backend_finds_and_counts_what_a_model_does(
-        documents in prop::collection::vec(object(value()), 1..25),
-        paths in prop::collection::vec(prop::collection::vec(key(), 1..3), 1..5),
-        wanted in prop::collection::vec(value(), 0..6),
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (sqlite, memory) = (Backend::sqlite(), Backend::memory());
-            for storage in [&sqlite.storage, &memory.storage] {
-                store(storage, documents.iter().map(|(json, _)| json.as_str())).await;
-                for keys in &paths {
-                    check(storage, &documents, keys, &wanted).await;
-                }
-            }
+    fn statements_count_what_the_console_does(documents in documents(), paths in paths()) {
+        block_on(async {
+            let Backend { storage, .. } = &Backend::sqlite().await;
+            store(storage, documents.iter().map(|(json, _)| json.as_str())).await;
             for keys in &paths {
                 let path: PropertyPath = keys.iter().cloned().collect();
-                let rows = counted(&sqlite.storage, &path).await.rows;
+                let rows = counted(storage, &path).await.rows;
                 let want = rows.into_iter().map(|(key, count)| (key.map(|it| it.to_string()), count));
-                let by_sql = counted_by_sql(&sqlite.storage, &written(keys)).await;
+                let by_sql = counted_by_sql(storage, &written(keys)).await;
                 assert_eq!(by_sql, want.collect(), "{keys:?}");
             }
         });

@@ -39,7 +39,7 @@ pub(crate) fn payload(number: u128, body: &str) -> NewPayload {
         origin: None,
         client: Some("203.0.113.0/24".into()),
     };
-    NewPayload { metadata, body: body.to_owned().into() }
+    NewPayload { metadata, body: body.to_owned().into(), home: None }
 }
 
 /// A request for a lease of up to `payloads_max` payloads, for a minute.

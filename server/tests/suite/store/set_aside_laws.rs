@@ -19,7 +19,7 @@ crate::laws!(
 );
 
 /// Stages these payloads, leases them and sets all of them aside.
-async fn set_aside(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
+pub(super) async fn set_aside(storage: &Storage, numbers: std::ops::RangeInclusive<u128>) {
     stage(storage, numbers).await;
     let (held, tickets, _) = lease(storage, 1, NOW).await;
     let exhausted = tickets

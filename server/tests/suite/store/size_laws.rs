@@ -1,6 +1,6 @@
 //! The laws of large answers: a backend may cut them into parts, and the parts have everything.
 
-use lamplight_server::store::{EventFilter, EventQuery, LivePosition, Storage};
+use lamplight_server::store::{EventFilter, EventQuery, LivePlace, Storage};
 
 use crate::store::backend::Backend;
 use crate::store::sample::{NOW, good_with, number, plan, producer, shared};
@@ -46,7 +46,7 @@ async fn pages_of_large_events_give_every_event_once(Backend { storage, .. }: Ba
 
 async fn the_live_view_gives_every_large_event_once(Backend { storage, .. }: Backend) {
     let want = store_large(&storage).await;
-    let mut after = LivePosition { payload: 0, index: u32::MAX };
+    let mut after = LivePlace::default();
     let mut seen = Vec::new();
     loop {
         let tail = storage.reader.live(EventFilter::default(), after, 500).await.unwrap();

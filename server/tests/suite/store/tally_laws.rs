@@ -111,8 +111,10 @@ async fn names_without_room_are_counted_together_and_only_in_their_source(
 ) {
     let room = i64::try_from(NAMES_MAX).unwrap();
     for payload in 0..3 {
+        // Of one producer, because each of several databases has room for as many.
         let named = |index: i64| {
-            (EventIdentity::Anonymous, good(&format!("random {}", payload * 1_000 + index)))
+            let at = payload * 1_000 + index;
+            (number(1, at.unsigned_abs() + 1), good(&format!("random {at}")))
         };
         apply(
             &storage,
@@ -138,7 +140,7 @@ async fn names_without_room_are_counted_together_and_only_in_their_source(
     assert_eq!(listed, NAMES_MAX + 2);
     assert_eq!(sums(&storage, Some("web")).await, [3_000, 0, 0]);
     // A name that has room is still counted apart.
-    apply(&storage, plan_at(NOW, 10, vec![(EventIdentity::Anonymous, good("random 7"))])).await;
+    apply(&storage, plan_at(NOW, 10, vec![(number(1, 5_000), good("random 7"))])).await;
     let known = CatalogueQuery { name: Some("random 7".into()), ..all() };
     assert_eq!(storage.tallies.names(known).await.unwrap().names[0].counts.total(), 2);
     let unknown = storage.tallies.properties("web".into(), "random 2999".into()).await.unwrap();
@@ -199,7 +201,9 @@ async fn properties_of_hostile_events_take_little_room(Backend { storage, .. }: 
         r#"{"\ud800":"\udc00","plan":null}"#.to_owned(),
         format!(r#"{{"plan":"{}"}}"#, "é".repeat(10_000)),
     ];
-    apply(&storage, plan_at(NOW, 1, texts.iter().map(|it| with(it)).collect())).await;
+    // Of one producer, because each of several databases has room for as much.
+    let events = (1..).zip(&texts).map(|(seq, it)| (number(1, seq), with(it).1));
+    apply(&storage, plan_at(NOW, 1, events.collect())).await;
     let found = storage.tallies.properties("web".into(), "a".into()).await.unwrap().unwrap();
     assert_eq!((found.facts.sampled, found.name.counts.total()), (5, 5));
     assert!(found.facts.properties.len() <= PATHS_MAX && found.facts.left_out > 1_000);

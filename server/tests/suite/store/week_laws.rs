@@ -22,7 +22,7 @@ crate::laws!(
 /// The limit on open files leaves room for all weeks and for temporary files.
 #[tokio::test]
 async fn a_statement_sees_ten_weeks_and_can_still_sort() {
-    let Backend { storage, .. } = &Backend::sqlite();
+    let Backend { storage, .. } = &Backend::sqlite().await;
     twelve_weeks(storage).await;
     let query = SqlQuery {
         sql: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 100000) \

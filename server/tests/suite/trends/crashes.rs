@@ -8,6 +8,10 @@ use proptest::prelude::*;
 
 use crate::store::machine::{Crash, Machine, on_disk};
 use crate::store::memory::in_memory;
+#[cfg(unix)]
+use crate::store::postgres_machine::on_postgres;
+#[cfg(unix)]
+use crate::store::postgres_machine::seeds::{for_each_seed, random};
 use crate::store::sample::NOW;
 
 const MINUTE_MS: i64 = 60 * 1000;
@@ -46,7 +50,7 @@ async fn sums(storage: &Storage, resolution: Resolution, figure: Figure) -> (i64
 }
 
 async fn run(mut machine: Box<dyn Machine>, steps: Vec<Step>) {
-    let mut storage = machine.open(Vec::new()).unwrap();
+    let mut storage = machine.open(Vec::new()).await.unwrap();
     let (mut run, mut number, mut at_ms, mut stored) = (1, 0, NOW, 100);
     let (mut first, mut last) = (None, None);
     let mut crash = Crash::Kill;
@@ -77,13 +81,13 @@ async fn run(mut machine: Box<dyn Machine>, steps: Vec<Step>) {
             last = Some(sample);
         }
         if machine.has_failed() {
-            machine.crash(crash);
+            machine.crash(crash).await;
             let _ = storage.close().await;
-            storage = if let Some(storage) = machine.open(Vec::new()) {
+            storage = if let Some(storage) = machine.open(Vec::new()).await {
                 storage
             } else {
-                machine.crash(crash);
-                machine.open(Vec::new()).unwrap()
+                machine.crash(crash).await;
+                machine.open(Vec::new()).await.unwrap()
             };
             (run, number, last) = (run + 1, 0, None);
         }
@@ -127,4 +131,12 @@ proptest! {
         let steps = steps.into_iter().filter(|it| !matches!(it, Step::CrashAfter(..))).collect();
         simulate(in_memory(), steps);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn periods_add_up_on_postgres_wherever_connections_are_cut() {
+    for_each_seed(6, |seed| {
+        simulate(on_postgres(), random(seed, &proptest::collection::vec(step(), 5..40)));
+    });
 }

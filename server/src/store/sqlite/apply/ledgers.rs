@@ -19,7 +19,7 @@ pub(crate) const COLUMNS: &str = "scope, source, next, forgotten, refused, first
      made, received, declared, missing, received_json, dropped_json";
 /// The longest texts that are kept in a ledger's row, in bytes. Those of pages that lose nothing
 /// take twenty.
-const INLINE_BYTES_MAX: usize = 1_000;
+pub(crate) const INLINE_BYTES_MAX: usize = 1_000;
 /// How many bytes of texts one transaction reads. One payload is always applied.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most ledgers that are read for one producer. Each source has at most one.

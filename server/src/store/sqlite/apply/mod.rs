@@ -21,8 +21,9 @@ use super::store::SqliteStore;
 use super::weeks::catalog::{self, Added};
 use super::weeks::files::StoreFiles;
 use super::weeks::open::WeekNotOpen;
-use super::weeks::profile_versions;
+use super::weeks::{profile_versions, prune};
 use crate::store::apply::{self, Wanted, Writes};
+use crate::store::read_class::ReadClass;
 use crate::store::{
     Answer, Applied, Events, Forgotten, Plan, Pruned, Replayed, RetentionLimits, Week,
 };
@@ -193,5 +194,12 @@ impl Events for SqliteStore {
 
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         Box::pin(self.prune_all(keep))
+    }
+
+    fn week_sizes(&self) -> Answer<'_, Vec<(Week, u64)>> {
+        let folder = self.folder.clone();
+        Box::pin(self.readers.read(ReadClass::Work, "read the sizes of weeks", move |reading| {
+            prune::sizes(reading, &folder)
+        }))
     }
 }

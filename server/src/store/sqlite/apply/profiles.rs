@@ -194,6 +194,37 @@ fn save_word(
     Ok(())
 }
 
+/// Profiles whose words an earlier version stored.
+const EARLIER: &str = "SELECT id, revision, empty, week, earlier_words, earlier_shown, earlier_ms FROM profile_states \
+     WHERE id > ?1 AND (earlier_words IS NOT NULL OR earlier_shown IS NOT NULL OR earlier_ms IS NOT NULL) \
+     ORDER BY id LIMIT ?2";
+
+/// Moves the words of profiles to where this version has them, of at most `limit` profiles that
+/// come after one. Returns the last of them.
+pub(crate) fn settle_earlier(
+    store: &mut Connection,
+    after: i64,
+    limit: u32,
+) -> rusqlite::Result<Option<i64>> {
+    let transaction = store.transaction()?;
+    let states = transaction
+        .prepare_cached(EARLIER)?
+        .query_map(params![after, limit], State::read)?
+        .collect::<rusqlite::Result<Vec<State>>>()?;
+    for state in &states {
+        for (name, word) in state.earlier.iter().flat_map(Profile::words) {
+            save_word(&transaction, state.id, name, Some(word))?;
+        }
+        transaction
+            .prepare_cached(
+                "UPDATE profile_states SET earlier_words = NULL, earlier_shown = NULL, earlier_ms = NULL WHERE id = ?1",
+            )?
+            .execute([state.id])?;
+    }
+    transaction.commit()?;
+    Ok(states.last().map(|state| state.id))
+}
+
 /// Deletes profiles of users whose newest event was in a week that ended before `from_ms`, at most
 /// `limit`. Returns how many there were.
 pub(crate) fn prune(store: &Connection, from_ms: i64, limit: u32) -> rusqlite::Result<usize> {

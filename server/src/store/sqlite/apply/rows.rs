@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::known::key_kind;
 use crate::store::apply::{AppliedPayload, ClientIdWrite, NewRow, NotStored};
+use crate::store::run::Runs;
 use crate::store::sqlite::file::columns::producer_bytes;
-use crate::store::sqlite::weeks::runs::{self, Runs};
+use crate::store::sqlite::weeks::runs;
 use crate::store::{EventColumns, EventIdentity, Plan, RowId};
 
 /// The columns `producer`, `seq` and `event_id`.
@@ -33,7 +34,7 @@ pub(super) fn insert(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Resu
         insert_one(events, row)?;
         runs.add(&row.event.identity, row.scope, row.event.id);
     }
-    runs.save(events)
+    runs::save(events, runs)
 }
 
 /// Writes rows of events that may have been stored before. The runs may still have their numbers.
@@ -45,7 +46,7 @@ pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Res
             runs.add(&row.event.identity, row.scope, row.event.id);
         }
     }
-    runs.save(events)
+    runs::save(events, runs)
 }
 
 fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {

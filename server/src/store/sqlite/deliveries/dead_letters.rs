@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use super::queue;
 use super::queue::Line;
-use super::sinks::{self, Moved};
+use super::sinks;
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::week::first_row_at;
 use crate::store::{
-    DISCARDED, DeadLetter, DeadLetterQuery, DeliveryState, DeliveryTicket, DiscardAsk, RESTORED,
-    RETRIED, RETRY_MAX, RetryAsk, RetryCount, RowId,
+    DeadLetter, DeadLetterQuery, DeliveryState, DeliveryTicket, DiscardAsk, RETRIED, RETRY_MAX,
+    RetryAsk, RetryCount, RowId, SinkMove,
 };
 
 struct Letter {
@@ -55,11 +55,7 @@ fn move_letter(connection: &Connection, letter: &Letter, ask: &DiscardAsk) -> ru
             letter.bytes,
             letter.steps.saturating_add(1)
         ])?;
-    let (state, reason, discarded) = if ask.restore {
-        (DeliveryState::Dead, (letter.reason.as_str(), RESTORED), -1)
-    } else {
-        (DeliveryState::Discarded, DISCARDED, 1)
-    };
+    let (state, reason) = ask.step(&letter.reason);
     let line = Line {
         event: letter.event,
         sink: letter.sink,
@@ -71,7 +67,7 @@ fn move_letter(connection: &Connection, letter: &Letter, ask: &DiscardAsk) -> ru
         reason: Some(reason),
     };
     queue::log(connection, &line)?;
-    sinks::count(connection, letter.sink, Moved { dead: -discarded, discarded, ..Moved::default() })
+    sinks::count(connection, letter.sink, ask.moved())
 }
 
 /// A page of a sink's dead letters, in the order of their events.
@@ -209,7 +205,7 @@ fn revive(
     let steps = letter.steps.saturating_add(1);
     let ticket = DeliveryTicket::new(letter.event, now_ms, 0, steps, letter.bytes);
     queue::push(connection, letter.sink, &ticket, due_ms.max(1))?;
-    sinks::count(connection, letter.sink, Moved { waiting: 1, dead: -1, ..Moved::default() })
+    sinks::count(connection, letter.sink, SinkMove { waiting: 1, dead: -1, ..SinkMove::default() })
 }
 
 /// Deletes dead letters of events before `from`, whose rows are gone, discarded or not: at most
@@ -240,7 +236,7 @@ pub(crate) fn prune(
             sinks::count(
                 connection,
                 sink,
-                Moved { dead: -count, dropped: count, ..Moved::default() },
+                SinkMove { dead: -count, dropped: count, ..SinkMove::default() },
             )?;
         }
         rows += gone;

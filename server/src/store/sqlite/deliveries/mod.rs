@@ -12,7 +12,7 @@ use super::store::SqliteStore;
 use super::weeks::files::StoreFiles;
 use super::writer::step::Guard;
 use crate::store::Lease;
-use crate::store::sqlite::file::read_class::ReadClass;
+use crate::store::read_class::ReadClass;
 use crate::store::tally::settlement_change;
 use crate::store::{
     Answer, BackfillAsk, BackfillCount, DeadLetter, DeadLetterQuery, DeliveryAsk, DeliveryQueue,
@@ -23,7 +23,7 @@ use crate::store::{
 impl DeliveryQueue for SqliteStore {
     fn lease(&self, ask: DeliveryAsk) -> Answer<'_, (Lease, Vec<LeasedDelivery>)> {
         Box::pin(async move {
-            let lease = queue::lease_of(&ask);
+            let lease = ask.lease();
             let taken = self.writer.write("lease deliveries", Guard::Alone, 0, move |files, _| {
                 queue::lease(files, &ask)
             });

@@ -9,12 +9,9 @@ use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::read::events;
 use crate::store::sqlite::weeks::readers::Reading;
 use crate::store::{
-    DeliveryAsk, DeliveryEnding, DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket,
-    LOG_STEPS_MAX, LeasedDelivery, Reason, RowId, SettledDelivery, Settlement, Week,
+    DeliveryAsk, DeliveryFailures, DeliveryState, DeliveryStep, DeliveryTicket, LOG_STEPS_MAX,
+    LeasedDelivery, Reason, RowId, STEPS_MAX, SettledDelivery, Settlement, SinkMove, Week,
 };
-
-/// The most delivery steps that are read for one event.
-const STEPS_MAX: u32 = 1_000;
 
 /// One line of the log.
 pub(crate) struct Line<'a> {
@@ -108,7 +105,7 @@ pub(crate) fn lease(
     let fresh = due(connection, Due::Fresh, sink, ask.now_ms, ask.fresh_max(retries.len()))?;
     let isolated = due(connection, Due::Isolated, sink, ask.now_ms, 1)?.pop();
     let taken = ask.choose(retries, fresh, isolated, |row| row.ticket.bytes);
-    let lease = lease_of(ask);
+    let lease = ask.lease();
     for row in &taken {
         let moved = connection
             .prepare_cached(
@@ -125,11 +122,6 @@ pub(crate) fn lease(
         debug_assert_eq!(moved, 1);
     }
     Ok(taken)
-}
-
-/// The lease that `ask` asks for.
-pub(crate) fn lease_of(ask: &DeliveryAsk) -> Lease {
-    Lease { token: ask.token, until_ms: ask.now_ms.saturating_add(ask.lease_ms) }
 }
 
 fn token(lease: Lease) -> [u8; 16] {
@@ -183,6 +175,7 @@ fn due(
                 steps: row.get(4)?,
                 attempts: row.get::<_, u32>(5)?.saturating_add(1),
                 failures,
+                shard: 0,
             };
             Ok(LeasedRow { due_ms: row.get(0)?, ticket })
         })?
@@ -218,7 +211,7 @@ pub(crate) fn read(
 /// then roll back.
 pub(crate) fn settle(connection: &Connection, settlement: &Settlement) -> rusqlite::Result<bool> {
     let Some(sink) = sinks::find(connection, &settlement.sink)? else { return Ok(false) };
-    let mut moved = sinks::Moved::default();
+    let mut moved = SinkMove::default();
     for settled in &settlement.deliveries {
         let held = connection
             .prepare_cached(
@@ -248,16 +241,11 @@ fn settle_one(
     sink: i64,
     settled: &SettledDelivery,
     now_ms: i64,
-    moved: &mut sinks::Moved,
+    moved: &mut SinkMove,
 ) -> rusqlite::Result<()> {
     let SettledDelivery { ticket, ending } = settled;
     let (state, due_ms, reason) = (ending.state(), ending.due_ms(), ending.reason());
-    match ending {
-        DeliveryEnding::Sent => moved.sent += 1,
-        DeliveryEnding::RetryAt(..) => {}
-        DeliveryEnding::Dead(_) => moved.dead += 1,
-        DeliveryEnding::Dropped(_) => moved.dropped += 1,
-    }
+    *moved += SinkMove::of(ending);
     let line = Line {
         event: ticket.event,
         sink,
@@ -281,9 +269,6 @@ fn settle_one(
         (DeliveryState::Retry, Some(due_ms), _) => push(connection, sink, &next, due_ms)?,
         (DeliveryState::Dead, _, Some(reason)) => bury(connection, sink, &next, reason)?,
         _ => {}
-    }
-    if state != DeliveryState::Retry {
-        moved.waiting -= 1;
     }
     Ok(())
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::queue::{self, Line};
-use super::sinks::{self, Moved};
+use super::sinks;
 use crate::store::apply::Delivery;
-use crate::store::{DeliveryState, DeliveryTicket, Route};
+use crate::store::{DeliveryState, DeliveryTicket, Route, SinkMove};
 
 /// The sinks there are, and their numbers in the database.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +45,7 @@ pub(crate) fn add(
     due_ms: i64,
 ) -> rusqlite::Result<Added> {
     let numbers = &routes.0.1;
-    let mut moved = vec![Moved::default(); numbers.len()];
+    let mut moved = vec![SinkMove::default(); numbers.len()];
     for Delivery { event, route, state, reason, bytes } in deliveries {
         let Some((sink, moved)) = numbers.get(*route).zip(moved.get_mut(*route)) else { continue };
         let is_queued = *state == DeliveryState::Queued;
@@ -72,7 +72,7 @@ pub(crate) fn add(
     }
     let mut added = Added::default();
     for (sink, moved) in numbers.iter().zip(moved) {
-        if moved.waiting != 0 || moved.dropped != 0 {
+        if !moved.is_nothing() {
             sinks::count(connection, *sink, moved)?;
             added.queued += moved.waiting;
             added.dropped += moved.dropped;

@@ -2,10 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::store::SinkRow;
-
-/// The most retries that are read to find the oldest.
-const TRIED_MAX: i64 = 10_000;
+use crate::store::{FAILING_MAX, SinkRow};
 
 /// Every sink, by name.
 pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<SinkRow>> {
@@ -41,8 +38,8 @@ fn sink_row(row: &Row<'_>) -> rusqlite::Result<SinkRow> {
     })
 }
 
-/// When the oldest delivery of a sink was queued, and how many have failed, of up to [`TRIED_MAX`]
-/// retries.
+/// When the oldest delivery of a sink was queued, and how many have failed, of up to
+/// [`FAILING_MAX`] retries.
 fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64)> {
     let fresh_ms: Option<i64> = connection
         .prepare_cached(
@@ -56,6 +53,6 @@ fn age(connection: &Connection, sink: i64) -> rusqlite::Result<(Option<i64>, u64
             "SELECT min(queued_ms), count(*) FILTER (WHERE steps > 1) FROM (SELECT queued_ms, steps \
              FROM delivery_queue WHERE sink = ?1 AND due_ms > 0 ORDER BY due_ms, event_id LIMIT ?2)",
         )?
-        .query_row([sink, TRIED_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([sink, i64::from(FAILING_MAX)], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(([fresh_ms, tried_ms].into_iter().flatten().min(), failing))
 }

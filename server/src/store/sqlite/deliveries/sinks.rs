@@ -2,17 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::{Route, SinkCondition};
-
-/// How a transaction moves the counts of one sink.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Moved {
-    pub(crate) waiting: i64,
-    pub(crate) sent: i64,
-    pub(crate) dead: i64,
-    pub(crate) dropped: i64,
-    pub(crate) discarded: i64,
-}
+use crate::store::{Route, SinkCondition, SinkMove};
 
 /// Records which sinks there are. Returns the number of each.
 pub(crate) fn set(connection: &Connection, routes: &[Route]) -> rusqlite::Result<Vec<i64>> {
@@ -57,7 +47,7 @@ pub(crate) fn running(connection: &Connection, name: &str) -> rusqlite::Result<O
 }
 
 /// Adds to the counts of a sink.
-pub(crate) fn count(connection: &Connection, sink: i64, moved: Moved) -> rusqlite::Result<()> {
+pub(crate) fn count(connection: &Connection, sink: i64, moved: SinkMove) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE sinks SET waiting = waiting + ?2, sent = sent + ?3, dead = dead + ?4, \

@@ -3,7 +3,6 @@
 pub(crate) mod checkpoint;
 pub(crate) mod columns;
 pub(crate) mod connection;
-pub(crate) mod read_class;
 pub(crate) mod read_end;
 pub(crate) mod readers;
 pub(crate) mod transaction;

@@ -9,12 +9,10 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
 use crate::store::StoreError;
+use crate::store::page_budget::TimeBudget;
 
 /// How many steps of SQLite's virtual machine run between two looks at the end.
 const STEPS: i32 = 1_000;
-/// How many rows are read between two looks at the clock. So a read makes at least this much
-/// progress, however late it is.
-const ROWS: u32 = 256;
 
 /// Sets a flag when it is dropped.
 #[derive(Debug, Default)]
@@ -66,7 +64,7 @@ impl ReadEnd {
 
     /// Half of the time: from then on, a read returns what it has.
     pub(crate) fn budget(&self) -> TimeBudget {
-        TimeBudget { end: self.limit.map(|(end, time_max)| end - time_max / 2), rows: 0 }
+        TimeBudget::until(self.limit.map(|(end, time_max)| end - time_max / 2))
     }
 
     /// Why a read failed.
@@ -79,31 +77,5 @@ impl ReadEnd {
             }
             _ => StoreError::database(doing, error),
         }
-    }
-}
-
-/// How long a read may go on before it returns what it has.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct TimeBudget {
-    end: Option<Instant>,
-    rows: u32,
-}
-
-impl TimeBudget {
-    /// A budget that is spent as soon as it is looked at.
-    #[cfg(test)]
-    pub(crate) fn spent() -> Self {
-        Self { end: Some(Instant::now()), rows: 0 }
-    }
-
-    /// Whether the time is up.
-    pub(crate) fn is_over(&self) -> bool {
-        self.end.is_some_and(|end| Instant::now() >= end)
-    }
-
-    /// Counts a row. Whether the time is up, which is looked at once in a while.
-    pub(crate) fn is_spent(&mut self) -> bool {
-        self.rows = self.rows.wrapping_add(1);
-        self.rows.is_multiple_of(ROWS) && self.is_over()
     }
 }

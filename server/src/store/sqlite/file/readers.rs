@@ -9,9 +9,9 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::connection::open_reader;
-use super::read_class::ReadClass;
 use super::read_end::{ReadEnd, SetWhenDropped};
 use crate::store::StoreError;
+use crate::store::read_class::ReadClass;
 
 /// The most idle connections.
 const IDLE_MAX: usize = 6;

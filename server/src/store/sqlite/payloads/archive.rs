@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{SqliteIntake, queue, replays};
-use crate::store::sqlite::file::read_class::ReadClass;
+use crate::store::read_class::ReadClass;
 use crate::store::sqlite::writer::step::Guard;
 use crate::store::{
     Answer, Archive, KeptPayload, PayloadId, PayloadMetadata, PayloadSpan, Replay, ReplayId,

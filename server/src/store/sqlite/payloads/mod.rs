@@ -6,7 +6,6 @@ mod payload_queue;
 pub(crate) mod queue;
 pub(crate) mod replays;
 pub(crate) mod set_aside;
-pub(crate) mod share;
 mod unprocessed;
 
 use std::path::{Path, PathBuf};
@@ -14,19 +13,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::Notify;
 
+use super::OpenError;
 use super::file::checkpoint::{Checkpointer, Logs};
 use super::file::connection::{Step, check_current, migrate, open_reader};
 use super::file::readers::Readers;
 use super::writer::handle::Writer;
-use super::writer::step::{Change, Host, WriterLimits};
-use super::{OpenError, Opening};
+use super::writer::step::{Change, Host};
 use crate::metrics::commits::CommitSums;
-use crate::store::{Answer, Database};
+use crate::store::share::{SHARES, Wakers};
+use crate::store::{Answer, Database, Opening, WriterLimits};
 use crate::system::supervisor::Supervisor;
-use open::open_to_write;
-use share::SHARES;
+pub(crate) use open::open_to_write;
 
 pub(crate) const SCHEMA: [Step; 4] = [
     ("V1__payloads", include_str!("../../../../migrations/sqlite/intake/V1__payloads.sql")),
@@ -34,9 +32,6 @@ pub(crate) const SCHEMA: [Step; 4] = [
     ("V3__set_aside", include_str!("../../../../migrations/sqlite/intake/V3__set_aside.sql")),
     ("V4__discarded", include_str!("../../../../migrations/sqlite/intake/V4__discarded.sql")),
 ];
-
-/// Wakes the worker that waits for a share.
-type Wakers = Arc<[Notify; SHARES as usize]>;
 
 /// The size of the queue, as of the last commit.
 #[derive(Debug, Default)]
@@ -53,7 +48,7 @@ pub struct SqliteIntake {
     writer: Writer<Connection>,
     readers: Readers,
     gauges: Arc<Gauges>,
-    staged: Wakers,
+    staged: Arc<Wakers>,
     checkpointer: Mutex<Option<Checkpointer>>,
 }
 
@@ -83,7 +78,7 @@ impl SqliteIntake {
     ) -> Result<Self, OpenError> {
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         let gauges = Arc::new(Gauges::default());
-        let staged = Wakers::default();
+        let staged = Arc::<Wakers>::default();
         let host = IntakeHost {
             path: path.to_owned(),
             gauges: Arc::clone(&gauges),
@@ -117,7 +112,7 @@ impl SqliteIntake {
 struct IntakeHost {
     path: PathBuf,
     gauges: Arc<Gauges>,
-    staged: Wakers,
+    staged: Arc<Wakers>,
 }
 
 impl IntakeHost {
@@ -152,10 +147,8 @@ impl Host for IntakeHost {
         self.gauges.events.fetch_add(change.events, Ordering::Relaxed);
         self.gauges.set_aside.fetch_add(change.set_aside, Ordering::Relaxed);
         self.gauges.set_aside_events.fetch_add(change.set_aside_events, Ordering::Relaxed);
-        for (share, staged) in (0..).zip(self.staged.iter()) {
-            if change.staged_shares & 1 << share != 0 {
-                staged.notify_one();
-            }
+        for share in (0..SHARES).filter(|share| change.staged_shares & 1 << share != 0) {
+            self.staged.wake(share);
         }
     }
 }

@@ -16,7 +16,7 @@ const LAYOUT: Layout = Layout { page_bytes: 16 * 1024, cache_kib: 8 * 1024 };
 ///
 /// SQLite would do so for each value of a `LIMIT ?`. That cost a sixth of all that the writer does.
 /// No index here is only for certain values, so no value could lead to a better plan.
-pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let connection = open_writer(path, LAYOUT)?;
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)

@@ -1,16 +1,15 @@
 //! The queue of payloads, as the stages of the server use it.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::task::Poll;
 
 use rusqlite::{Connection, params};
 
-use super::share::{self, SHARES};
 use super::{SqliteIntake, queue, set_aside, unprocessed};
-use crate::store::sqlite::file::read_class::ReadClass;
-use crate::store::sqlite::writer::step::Guard;
+use crate::store::read_class::ReadClass;
+use crate::store::share::{SHARES, share_of};
+use crate::store::sqlite::writer::step::{Change, Guard};
 use crate::store::{
     Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
     PayloadId, PayloadQueue, PayloadState, SetAsidePayload, SetAsideSums, StoreError, Ticket,
@@ -19,16 +18,27 @@ use crate::store::{
 
 impl PayloadQueue for SqliteIntake {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
-        // About what the row takes beside its body.
-        let bytes = payload.body.len() as u64 + 512;
+        let bytes = row_bytes(&payload);
         Box::pin(self.writer.write(
             "stage a payload",
             Guard::Shared,
             bytes,
+            move |connection, change| stage(connection, &payload, change),
+        ))
+    }
+
+    fn stage_all(&self, payloads: Vec<NewPayload>) -> Answer<'_, ()> {
+        let bytes = payloads.iter().map(row_bytes).sum();
+        Box::pin(self.writer.write(
+            "stage payloads",
+            Guard::Alone,
+            bytes,
             move |connection, change| {
-                change.staged_shares |= 1 << stage(connection, &payload)?;
-                change.payloads += 1;
-                change.events += i64::from(payload.metadata.events);
+                for payload in &payloads {
+                    if !is_known(connection, payload.metadata.id)? {
+                        stage(connection, payload, change)?;
+                    }
+                }
                 Ok(())
             },
         ))
@@ -192,19 +202,7 @@ impl PayloadQueue for SqliteIntake {
     }
 
     fn staged(&self, worker: WorkerSlot) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let wakers = (0..).zip(self.staged.iter());
-        let mut waits: Vec<_> = wakers
-            .filter(|(share, _)| worker.owns(*share))
-            .map(|(_, staged)| Box::pin(staged.notified()))
-            .collect();
-        Box::pin(poll_fn(move |context| {
-            // Poll every one: each must register the waker.
-            let woken = waits.iter_mut().filter_map(|wait| match wait.as_mut().poll(context) {
-                Poll::Ready(()) => Some(()),
-                Poll::Pending => None,
-            });
-            if woken.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
-        }))
+        Box::pin(self.staged.staged(worker))
     }
 }
 
@@ -237,8 +235,23 @@ fn held<'a>(
     if now_ms >= lease.until_ms { Ok(None) } else { queue::held(connection, lease, tickets) }
 }
 
-/// Appends a payload. Returns its share.
-fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32> {
+/// About what a row takes.
+fn row_bytes(payload: &NewPayload) -> u64 {
+    payload.body.len() as u64 + 512
+}
+
+fn is_known(connection: &Connection, id: PayloadId) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM payloads WHERE id = ?1")?
+        .exists([id.0.as_bytes().as_slice()])
+}
+
+/// Appends a payload.
+fn stage(
+    connection: &Connection,
+    payload: &NewPayload,
+    change: &mut Change,
+) -> rusqlite::Result<()> {
     let metadata = &payload.metadata;
     connection
         .prepare_cached(
@@ -260,7 +273,10 @@ fn stage(connection: &Connection, payload: &NewPayload) -> rusqlite::Result<u32>
         ])?;
     let position = connection.last_insert_rowid();
     queue::push(connection, position, metadata)?;
-    Ok(share::share_of(position))
+    change.staged_shares |= 1 << share_of(position);
+    change.payloads += 1;
+    change.events += i64::from(metadata.events);
+    Ok(())
 }
 
 fn read_leased(

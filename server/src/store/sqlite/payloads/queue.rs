@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::share::{SHARES, share_of, shares_of};
 use crate::store::Lease;
 use crate::store::fair_share::FairShare;
+use crate::store::share::{SHARES, share_of, shares_of};
 use crate::store::sqlite::file::columns::column_error;
 use crate::store::{
     Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, Ticket, WorkerSlot,

@@ -3,13 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queue;
+use crate::store::replays::{COUNTED_MAX, LISTED_MAX};
 use crate::store::sqlite::file::columns::payload_id;
 use crate::store::{KeptPayload, PayloadId, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
-
-/// The most payloads that are counted.
-const COUNTED_MAX: u64 = 1_000_000;
-/// The most replays that are listed.
-const LISTED_MAX: u32 = 100;
 
 const SELECT: &str = "SELECT id, first_id, last_id, after_id, payloads, rewritten, restored, accepted, skipped, begun_ms, \
      ended_ms FROM replays";

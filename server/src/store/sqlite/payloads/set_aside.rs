@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queue;
-use super::share::share_of;
+use crate::store::share::share_of;
 use crate::store::{DiscardedSums, Lease, PayloadId, SetAsidePayload};
 
 /// Copies the leased payload at `position` here, with its error.

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::queue;
-use super::share::{SHARES, share_of};
+use crate::store::share::{SHARES, share_of};
 use crate::store::{KeptPayload, PayloadId, PayloadState, Unprocessed, UnprocessedPayload};
 
 const WAITING: &str = "SELECT position, due_ms, attempts, lease_token IS NOT NULL, last_error FROM payload_queue \

@@ -1,11 +1,13 @@
 //! Pages of events over all weeks.
 
-use super::events::{PageBudget, PagePart, scan, scan_numbers};
+use super::events::{scan, scan_numbers};
+use crate::store::event_page::{NumberPage, PagePart};
 use crate::store::ledger::Ledger;
+use crate::store::page_budget::PageBudget;
 use crate::store::sqlite::apply::ledgers;
 use crate::store::sqlite::weeks::catalog;
 use crate::store::sqlite::weeks::readers::Reading;
-use crate::store::{EventFilter, EventPage, EventQuery, EventRow, Position, Week};
+use crate::store::{EventPage, EventQuery, Position, Week};
 
 /// The most files that one page opens.
 const WEEKS_MAX: usize = 64;
@@ -25,7 +27,7 @@ pub(crate) fn page(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Resul
 /// Row ids are in the order of weeks, so the files are read one after the other until the page is
 /// full.
 fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPage> {
-    let (oldest, mut newest) = span(&query.filter);
+    let (oldest, mut newest) = query.filter.weeks();
     if let Some(Position::Row(row)) = query.after {
         newest = newest.min(Week::of_row(row));
     }
@@ -49,17 +51,14 @@ fn by_row(reading: &Reading<'_>, query: &EventQuery) -> rusqlite::Result<EventPa
     Ok(page)
 }
 
-/// The numbers of one producer may have arrived in any order, and each source has numbers of its
-/// own, so its weeks and scopes are merged. A producer lives as long as a page, so there are one or
-/// two weeks, and nearly always one scope.
+/// A producer lives as long as a page, so there are one or two weeks, and nearly always one scope.
 fn by_number<'a>(
     reading: &Reading<'_>,
     query: &EventQuery,
     ledgers: impl Iterator<Item = &'a Ledger>,
 ) -> rusqlite::Result<EventPage> {
-    let (oldest, newest) = span(&query.filter);
-    let place = |event: &EventRow| (event.number.map_or(0, |(_, seq)| seq), event.id);
-    let (mut merged, mut looked_down_to) = (Vec::new(), None);
+    let (oldest, newest) = query.filter.weeks();
+    let mut page = NumberPage::new(query.limit);
     for ledger in ledgers {
         let heard = ledger.heard_weeks();
         let weeks = (oldest.max(heard.0), newest.min(heard.1));
@@ -68,27 +67,8 @@ fn by_number<'a>(
             let budget = &mut PageBudget::new(query.limit, reading.budget());
             let found =
                 reading.week(week, |events| scan_numbers(events, query, ledger.scope(), budget))?;
-            let PagePart { events, last, has_more } = found.unwrap_or_default();
-            if has_more && let Some(Position::Seq(seq, id)) = last {
-                looked_down_to = looked_down_to.max(Some((seq, id)));
-            }
-            merged.extend(events);
-            merged.sort_unstable_by_key(|event| std::cmp::Reverse(place(event)));
-            // Below this place, some week or scope was not read.
-            merged.retain(|event| Some(place(event)) >= looked_down_to);
-            if merged.len() > query.limit as usize {
-                merged.truncate(query.limit as usize);
-                looked_down_to = looked_down_to.max(merged.last().map(place));
-            }
+            page.add(found.unwrap_or_default());
         }
     }
-    let next = looked_down_to.map(|(seq, id)| Position::Seq(seq, id));
-    Ok(EventPage { events: merged, next })
-}
-
-/// The weeks that the filter's times of receipt are in.
-pub(crate) fn span(filter: &EventFilter) -> (Week, Week) {
-    let oldest = Week::of_ms(filter.from_ms.unwrap_or(0));
-    let newest = Week::of_ms(filter.to_ms.map_or(i64::MAX, |to_ms| to_ms.saturating_sub(1)));
-    (oldest, newest)
+    Ok(page.finish())
 }

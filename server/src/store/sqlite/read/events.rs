@@ -4,67 +4,22 @@
 
 use std::ops::ControlFlow;
 
-use lamplight_wire::event::Kind;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use uuid::Uuid;
 
+use crate::store::event_page::PagePart;
+use crate::store::page_budget::PageBudget;
 use crate::store::sqlite::file::columns::{number, payload_id, producer_bytes, row_id};
-use crate::store::sqlite::file::read_end::TimeBudget;
 use crate::store::sqlite::weeks::{profile_versions, runs};
 use crate::store::week::first_row_at;
-use crate::store::{EventFilter, EventQuery, EventRow, Position, ProfileKey, RowId};
-
-/// The most rows that one page reads.
-const SCAN_ROWS_MAX: u32 = 20_000;
-/// A page ends early once its JSON columns have this many bytes.
-const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+use crate::store::{EventFilter, EventIndex, EventQuery, EventRow, Position, ProfileKey, RowId};
 
 /// What [`event_row`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
      anonymous_id, session, producer, seq, event_id, payload_id, payload_index, properties, context, monitor, enrichment, profile, profile_revision";
 /// The number of columns in [`COLUMNS`]. Whatever is selected after them begins here.
 pub(crate) const COLUMN_COUNT: usize = 22;
-
-/// How much one page may still cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PageBudget {
-    /// Events that still fit.
-    events: usize,
-    /// Rows that may still be read.
-    rows: u32,
-    /// Bytes of JSON that still fit.
-    bytes: usize,
-    /// How long it may still take.
-    time: TimeBudget,
-}
-
-impl PageBudget {
-    /// What a page of `limit` events may cost.
-    pub(crate) fn new(limit: u32, time: TimeBudget) -> Self {
-        Self { events: limit as usize, rows: SCAN_ROWS_MAX, bytes: PAGE_BYTES_MAX, time }
-    }
-
-    /// Takes a row from what is left.
-    fn take_row(&mut self) {
-        self.rows = if self.time.is_spent() { 0 } else { self.rows.saturating_sub(1) };
-    }
-
-    fn is_spent(&self) -> bool {
-        self.events == 0 || self.rows == 0 || self.bytes == 0
-    }
-}
-
-/// The part of a page that one file has.
-#[derive(Debug, Default)]
-pub(crate) struct PagePart {
-    /// The events, newest first.
-    pub(crate) events: Vec<EventRow>,
-    /// The last row that was read.
-    pub(crate) last: Option<Position>,
-    /// Whether the budget ran out before the end.
-    pub(crate) has_more: bool,
-}
 
 /// The events of one file that `query` asks for, as far as `budget` allows.
 pub(crate) fn scan(
@@ -73,7 +28,7 @@ pub(crate) fn scan(
     budget: &mut PageBudget,
 ) -> rusqlite::Result<PagePart> {
     let mut found = PagePart::default();
-    found.read(connection, &query.filter, statement(query), budget, row_position)?;
+    read(&mut found, connection, &query.filter, statement(query), budget, row_position)?;
     Ok(found)
 }
 
@@ -96,9 +51,9 @@ pub(crate) fn scan_numbers(
         let Some(run) = run.before(place) else { return Ok(ControlFlow::Continue(())) };
         if budget.is_spent() {
             found.has_more = true;
-        } else if is_in_time(&query.filter, run.first_id) {
+        } else if query.filter.is_in_time(run.first_id) {
             let statement = in_span(&query.filter, run.span());
-            found.read(connection, &query.filter, statement, budget, seq_position)?;
+            read(&mut found, connection, &query.filter, statement, budget, seq_position)?;
         } else {
             budget.take_row();
             found.last = Some(Position::Seq(run.first, run.first_id));
@@ -108,34 +63,31 @@ pub(crate) fn scan_numbers(
     Ok(found)
 }
 
-impl PagePart {
-    /// Reads more, as far as `budget` allows.
-    fn read(
-        &mut self,
-        connection: &Connection,
-        filter: &EventFilter,
-        (sql, values): (String, Vec<Value>),
-        budget: &mut PageBudget,
-        position: fn(&Row<'_>) -> rusqlite::Result<Position>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        while let Some(row) = rows.next()? {
-            if budget.is_spent() {
-                self.has_more = true;
-                break;
-            }
-            budget.take_row();
-            self.last = Some(position(row)?);
-            if matches(row, filter)? {
-                let event = event_row(connection, row)?;
-                budget.bytes = budget.bytes.saturating_sub(event.json_bytes());
-                budget.events -= 1;
-                self.events.push(event);
-            }
+/// Reads more of a part, as far as `budget` allows.
+fn read(
+    part: &mut PagePart,
+    connection: &Connection,
+    filter: &EventFilter,
+    (sql, values): (String, Vec<Value>),
+    budget: &mut PageBudget,
+    position: fn(&Row<'_>) -> rusqlite::Result<Position>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        if budget.is_spent() {
+            part.has_more = true;
+            break;
         }
-        Ok(())
+        budget.take_row();
+        part.last = Some(position(row)?);
+        if matches(row, filter)? {
+            let event = event_row(connection, row)?;
+            budget.take_event(event.json_bytes());
+            part.events.push(event);
+        }
     }
+    Ok(())
 }
 
 fn row_position(row: &Row<'_>) -> rusqlite::Result<Position> {
@@ -150,12 +102,6 @@ fn seq_position(row: &Row<'_>) -> rusqlite::Result<Position> {
 pub(crate) fn matches(row: &Row<'_>, filter: &EventFilter) -> rusqlite::Result<bool> {
     let holds: Option<bool> = row.get(COLUMN_COUNT)?;
     Ok(holds == Some(true) && filter.has_properties(row.get_ref(16)?.as_str_or_null()?))
-}
-
-/// Whether a row was received in the time that `filter` asks for.
-pub(crate) fn is_in_time(filter: &EventFilter, id: RowId) -> bool {
-    filter.from_ms.is_none_or(|from| id >= first_row_at(from))
-        && filter.to_ms.is_none_or(|to| id < first_row_at(to))
 }
 
 /// A statement that returns rows along the best index, each with whether all conditions hold but
@@ -223,13 +169,13 @@ pub(crate) fn select(
 /// The index of all rows.
 pub(crate) const BY_ID: &str = "events_id";
 
-/// The index that leaves the fewest rows to read.
+/// The name of the index that a filter is read along.
 pub(crate) fn index(filter: &EventFilter) -> &'static str {
-    match filter {
-        EventFilter { user: Some(_), .. } => "events_user",
-        EventFilter { name: Some(_), .. } => "events_name",
-        EventFilter { kind: Some(Kind::Critical | Kind::Monitor), .. } => "events_type",
-        _ => BY_ID,
+    match filter.index() {
+        EventIndex::User => "events_user",
+        EventIndex::Name => "events_name",
+        EventIndex::Kind => "events_type",
+        EventIndex::Id => BY_ID,
     }
 }
 
@@ -308,23 +254,4 @@ pub(crate) fn event_row(connection: &Connection, row: &Row<'_>) -> rusqlite::Res
         event.profile_json = profile_versions::find(connection, &key, revision)?;
     }
     Ok(event.with_valid_unicode())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_whose_time_is_up_ends_after_some_rows() {
-        let mut budget = PageBudget::new(50, TimeBudget::spent());
-        let mut read = 0;
-        while !budget.is_spent() {
-            budget.take_row();
-            read += 1;
-        }
-        assert_eq!(read, 256, "the next page begins further on");
-        let mut budget = PageBudget::new(50, TimeBudget::default());
-        (0..1_000).for_each(|_| budget.take_row());
-        assert!(!budget.is_spent());
-    }
 }

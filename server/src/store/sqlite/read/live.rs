@@ -8,7 +8,7 @@ use rusqlite::{Connection, params, params_from_iter};
 use super::events::{event_row, in_span, matches};
 use crate::store::sqlite::file::columns::row_id;
 use crate::store::sqlite::weeks::readers::Reading;
-use crate::store::{EventFilter, EventRow, LivePosition, LiveTail, RowId, Week};
+use crate::store::{EventFilter, EventRow, LivePlace, LivePosition, LiveTail, RowId, Week};
 
 /// How many payloads are kept for the live view.
 const KEPT: i64 = 20_000;
@@ -50,9 +50,9 @@ pub(crate) fn tail(
     // The first position is 1. A position from another database may lie beyond the end.
     let is_known = oldest.is_none_or(|oldest| after.payload >= oldest - 1)
         && after.payload <= end(reading)?.payload;
-    let after = if is_known { after } else { LivePosition { payload: 0, index: u32::MAX } };
+    let after = if is_known { after } else { LivePlace::START };
     let mut tail =
-        LiveTail { events: Vec::new(), next: after, has_more: false, has_gap: !is_known };
+        LiveTail { events: Vec::new(), next: after.into(), has_more: false, has_gap: !is_known };
     let (mut looked_at, mut bytes, time) = (0, 0, reading.budget());
     let mut statement = reading.prepare_cached(PAYLOADS)?;
     let mut payloads = statement.query(params![after.payload, PAYLOADS_MAX])?;
@@ -72,10 +72,10 @@ pub(crate) fn tail(
                 return Ok(tail);
             }
             bytes += event.json_bytes();
-            tail.next = position;
-            tail.events.push((position, event));
+            tail.next = position.into();
+            tail.events.push((position.into(), event));
         }
-        tail.next = LivePosition { payload, index: u32::MAX };
+        tail.next = LivePosition { payload, index: u32::MAX }.into();
         if time.is_over() {
             tail.has_more = true;
             return Ok(tail);

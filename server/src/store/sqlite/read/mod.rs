@@ -19,11 +19,11 @@ pub(crate) mod user_sql;
 use tokio::sync::watch;
 
 use super::apply::{sources, totals};
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
+use crate::store::read_class::ReadClass;
 use crate::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
+    LivePlace, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
     SourceTotals, SqlError, SqlQuery, SqlTable, Totals,
 };
 
@@ -78,17 +78,15 @@ impl Reader for SqliteStore {
         Box::pin(self.sql_processes.run(query))
     }
 
-    fn live_end(&self) -> Answer<'_, LivePosition> {
-        Box::pin(
-            self.readers.read(ReadClass::Live, "find the end of the live view", |reading| {
-                live::end(reading)
-            }),
-        )
+    fn live_end(&self) -> Answer<'_, LivePlace> {
+        Box::pin(self.readers.read(ReadClass::Live, "find the end of the live view", |reading| {
+            Ok(live::end(reading)?.into())
+        }))
     }
 
-    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
+    fn live(&self, filter: EventFilter, after: LivePlace, limit: u32) -> Answer<'_, LiveTail> {
         Box::pin(self.readers.read(ReadClass::Live, "follow the live view", move |reading| {
-            live::tail(reading, &filter, after, limit)
+            live::tail(reading, &filter, after.alone(), limit)
         }))
     }
 

@@ -11,8 +11,8 @@ use super::{aggregate, events, live, refused};
 use crate::store::Outcome;
 use crate::store::sqlite::weeks::{profile_versions, runs};
 use crate::store::{
-    AggregateQuery, Calendar, CanonicalJson, EventClock, EventFilter, EventQuery, Grouping,
-    Position, PropertyCondition, PropertyPath, RefusedQuery, RowId,
+    AggregateQuery, COUNTS_MAX, Calendar, CanonicalJson, EventClock, EventFilter, EventQuery,
+    Grouping, Position, PropertyCondition, PropertyPath, RefusedQuery, RowId,
 };
 
 const WEEK: [&str; 4] = [
@@ -149,7 +149,8 @@ fn every_count_of_events_searches_an_index() {
                 None => EventClock::Received,
             };
             let calendar = Calendar { clock, ..Calendar::default() };
-            let query = AggregateQuery { filter: filter.clone(), by, calendar };
+            let query =
+                AggregateQuery { filter: filter.clone(), by, calendar, counts_max: COUNTS_MAX };
             check(
                 &connection,
                 match query.filter.producer {

@@ -19,7 +19,6 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, ErrorCode};
 
-use super::event_pages::span;
 use super::events;
 use super::sql_rows;
 use crate::store::sqlite::file::connection::open_reader;
@@ -128,7 +127,7 @@ pub(super) fn open(path: &Path, query: &SqlQuery) -> rusqlite::Result<Opened> {
     connection
         .execute_batch(&format!("PRAGMA temp_store = {TEMPORARIES}; PRAGMA query_only = OFF;"))?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    let weeks = catalog::between(&connection, span(&query.filter), WEEKS_MAX)?;
+    let weeks = catalog::between(&connection, query.filter.weeks(), WEEKS_MAX)?;
     let (mut parts, mut with_numbers) = (Vec::new(), Vec::new());
     for (at, week) in weeks.iter().enumerate() {
         let file = open::path(folder, *week);

@@ -6,9 +6,7 @@ use rusqlite::Connection;
 
 use super::{details, rows};
 use crate::store::apply::Writes;
-use crate::store::tally::{
-    OVERFLOW, TallyChange, TallyKey, TallyKind, TallyLog, TallyOwner, counted_rows, is_sampled,
-};
+use crate::store::tally::{TallyChange, TallyKey, TallyLog, TallyPlaces, counted_rows, is_sampled};
 use crate::store::{Counts, ErrorSample, PropertyFacts, Week};
 
 /// The most bytes of the log: a minute of about 500 tallies. It is written with each transaction,
@@ -24,9 +22,7 @@ pub(crate) struct TallyCache(Option<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    ids: HashMap<TallyKey<'static>, i64>,
-    /// How many tallies count in each limit.
-    counted: HashMap<TallyOwner, usize>,
+    places: TallyPlaces<i64>,
     /// As it is in `totals`.
     log: TallyLog,
     /// How many events of a name were looked at, and how many this process has stored.
@@ -38,6 +34,14 @@ struct Known {
     samples: HashMap<i64, (Week, ErrorSample)>,
     /// Groups that this process has written a sample of.
     sampled: HashSet<i64>,
+}
+
+/// The tally that counts something.
+#[derive(Debug, Clone, Copy)]
+struct Counting {
+    tally: i64,
+    /// Whether it counts nothing else.
+    is_own: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -66,13 +70,14 @@ impl TallyCache {
         store: &Connection,
         writes: &Writes<'_>,
     ) -> rusqlite::Result<()> {
-        let change = TallyChange::of(writes);
+        let mut change = TallyChange::of(writes);
         if change.seen.is_empty() {
             return Ok(());
         }
         let known = self.known(store)?;
-        known.add(store, change)?;
-        known.look(store, writes)
+        let places = std::mem::take(&mut change.rows);
+        let names = known.add(store, change)?;
+        known.look(store, writes, &places, &names)
     }
 
     /// Counts errors.
@@ -81,7 +86,7 @@ impl TallyCache {
         store: &Connection,
         change: TallyChange<'_>,
     ) -> rusqlite::Result<()> {
-        self.known(store)?.add(store, change)
+        self.known(store)?.add(store, change).map(drop)
     }
 
     /// Writes what is only in memory: more of what was known.
@@ -90,61 +95,69 @@ impl TallyCache {
     }
 }
 
+/// Adds the log to the rows, while nothing else writes.
+pub(crate) fn settle_log(store: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = store.transaction()?;
+    Known::read(&transaction)?.fold(&transaction)?;
+    transaction.commit()
+}
+
 impl Known {
     fn read(store: &Connection) -> rusqlite::Result<Self> {
         let mut known = Self { log: rows::log(store)?.unwrap_or_default(), ..Self::default() };
         for (key, tally) in rows::keys(store)? {
-            known.put(key, tally);
+            known.places.put(key, tally);
         }
         Ok(known)
     }
 
-    fn put(&mut self, key: TallyKey<'static>, tally: i64) {
-        if key.label != OVERFLOW {
-            *self.counted.entry(key.counted_for()).or_default() += 1;
-        }
-        self.ids.insert(key, tally);
-    }
-
-    /// The number of a tally, or of the one that counts instead of it. `None` if it is new.
-    fn id(&self, key: &TallyKey<'_>) -> Option<i64> {
-        self.ids.get(key).copied()
-    }
-
+    /// The number of a tally, or of the one that counts instead of it. It is added if it is new.
     fn id_or_new(
         &mut self,
         store: &Connection,
         key: &TallyKey<'_>,
         first_ms: i64,
-    ) -> rusqlite::Result<i64> {
-        if let Some(tally) = self.id(key) {
-            return Ok(tally);
+    ) -> rusqlite::Result<Counting> {
+        if let Some(tally) = self.places.get(key) {
+            return Ok(Counting { tally, is_own: true });
         }
-        let counted = self.counted.get(&key.counted_for()).copied().unwrap_or(0);
-        let admitted = key.clone().admitted(counted);
-        if let Some(tally) = self.id(&admitted) {
-            return Ok(tally);
+        let admitted = self.places.counting(key);
+        let is_own = admitted == *key;
+        if let Some(tally) = self.places.get(&admitted) {
+            return Ok(Counting { tally, is_own });
         }
         let tally = rows::insert(store, &admitted, &Counts::at(first_ms))?;
-        self.put(admitted.into_owned(), tally);
-        Ok(tally)
+        self.places.put(admitted.into_owned(), tally);
+        Ok(Counting { tally, is_own })
     }
 
-    fn add(&mut self, store: &Connection, change: TallyChange<'_>) -> rusqlite::Result<()> {
+    /// Returns what counts each tally of the change.
+    fn add(
+        &mut self,
+        store: &Connection,
+        change: TallyChange<'_>,
+    ) -> rusqlite::Result<Vec<Counting>> {
+        let mut counting = Vec::with_capacity(change.seen.len());
         for (key, seen) in change.seen {
-            let tally = self.id_or_new(store, &key, seen.first_ms)?;
+            let it = self.id_or_new(store, &key, seen.first_ms)?;
             if let Some(sample) = change.samples.get(&key) {
                 let week = Week::of_ms(seen.last_ms);
-                if self.sampled.insert(tally) {
-                    details::set_sample(store, tally, week, sample)?;
+                if self.sampled.insert(it.tally) {
+                    details::set_sample(store, it.tally, week, sample)?;
                 } else {
-                    self.samples.insert(tally, (week, sample.clone()));
+                    self.samples.insert(it.tally, (week, sample.clone()));
                 }
             }
-            self.log.add(tally, seen);
+            self.log.add(it.tally, seen);
+            counting.push(it);
         }
         let bytes = self.log.write();
-        if bytes.len() <= LOG_BYTES_MAX { rows::set_log(store, &bytes) } else { self.fold(store) }
+        if bytes.len() <= LOG_BYTES_MAX {
+            rows::set_log(store, &bytes)?;
+        } else {
+            self.fold(store)?;
+        }
+        Ok(counting)
     }
 
     /// Adds the log to the rows.
@@ -159,30 +172,43 @@ impl Known {
         self.flush_details(store)
     }
 
-    /// Looks at the properties of some of the events. What is new is written at once, and the rest
+    /// Looks at the properties of some of the events. `names` are what counts their names, and
+    /// `places` say which one of these each has. What is new is written at once, and the rest
     /// later.
-    fn look(&mut self, store: &Connection, writes: &Writes<'_>) -> rusqlite::Result<()> {
+    fn look(
+        &mut self,
+        store: &Connection,
+        writes: &Writes<'_>,
+        places: &[usize],
+        names: &[Counting],
+    ) -> rusqlite::Result<()> {
         let mut is_new = HashSet::new();
-        for (row, _) in counted_rows(writes) {
-            let key = TallyKey::new(TallyKind::Name, &row.plan.source, &row.columns.name);
-            // Names without a tally of their own have no properties either.
-            let Some(tally) = self.id(&key) else { continue };
-            let passed = if let Some(passed) = self.passed.get(&tally) {
-                *passed
-            } else {
-                let sampled = self.facts(store, tally)?.sampled;
-                Passed { sampled, passed: sampled }
+        let mut passed: Vec<Option<Passed>> = vec![None; names.len()];
+        for ((row, _), place) in counted_rows(writes).zip(places) {
+            let Some((name, next)) = names.get(*place).zip(passed.get_mut(*place)) else {
+                continue;
             };
-            let mut next = Passed { passed: passed.passed + 1, ..passed };
-            if is_sampled(passed.sampled, passed.passed) {
-                let facts = self.facts(store, tally)?;
-                if facts.look(row.columns.properties_json.as_deref(), row.plan.received_ms) {
-                    is_new.insert(tally);
-                }
-                next.sampled = facts.sampled;
-                self.dirty.insert(tally);
+            // Names without a tally of their own have no properties either.
+            if !name.is_own {
+                continue;
             }
-            self.passed.insert(tally, next);
+            let before = match *next {
+                Some(before) => before,
+                None => self.passed(store, name.tally)?,
+            };
+            let mut after = Passed { passed: before.passed + 1, ..before };
+            if is_sampled(before.sampled, before.passed) {
+                let facts = self.facts(store, name.tally)?;
+                if facts.look(row.columns.properties_json.as_deref(), row.plan.received_ms) {
+                    is_new.insert(name.tally);
+                }
+                after.sampled = facts.sampled;
+                self.dirty.insert(name.tally);
+            }
+            *next = Some(after);
+        }
+        for (name, passed) in names.iter().zip(passed) {
+            self.passed.extend(passed.map(|passed| (name.tally, passed)));
         }
         for tally in is_new {
             self.write_facts(store, tally)?;
@@ -192,6 +218,14 @@ impl Known {
             self.facts.clear();
         }
         Ok(())
+    }
+
+    fn passed(&mut self, store: &Connection, tally: i64) -> rusqlite::Result<Passed> {
+        if let Some(passed) = self.passed.get(&tally) {
+            return Ok(*passed);
+        }
+        let sampled = self.facts(store, tally)?.sampled;
+        Ok(Passed { sampled, passed: sampled })
     }
 
     fn facts(&mut self, store: &Connection, tally: i64) -> rusqlite::Result<&mut PropertyFacts> {

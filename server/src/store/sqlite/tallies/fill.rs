@@ -6,14 +6,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 
-use super::scan::{Scan, Scanned};
-use super::{details, rows};
+use super::{details, rows, scan};
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::connection::{check_current, open_reader, open_writer};
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::store::sqlite::store::{LAYOUT, SCHEMA};
 use crate::store::sqlite::weeks::open::{OpenWeeks, path};
-use crate::store::tally::{OVERFLOW, TallyKey, TallyKind, TallyLog};
+use crate::store::tally::{
+    OVERFLOW, TallyKey, TallyKind, TallyLog, TallyScan, TallyScanned, repaired,
+};
 use crate::store::{Counts, Week};
 
 /// What a repair did.
@@ -74,46 +75,40 @@ fn rebuild(
         stored.insert(key, (tally, counts.map(|(_, counts)| counts)));
     }
     let names = stored.keys().filter(|key| key.kind == TallyKind::Name && key.label != OVERFLOW);
-    let mut scan = Scan::of(names.cloned(), true);
-    let mut repaired = Repaired::default();
+    let mut scanning = TallyScan::of(names.cloned(), true);
+    let mut done = Repaired::default();
     for (week, events) in weeks(store)? {
         progress(week, events);
-        repaired.events += events;
-        scan.week(&open_reader(&path(folder, week))?, |_| true, true)?;
+        done.events += events;
+        scan::week(&mut scanning, &open_reader(&path(folder, week))?, |_| true, true)?;
     }
-    scan.outcomes(store)?;
+    scan::outcomes(&mut scanning, store)?;
     let kept_from = kept_from(store)?;
-    for (key, scanned) in std::mem::take(&mut scan.tallies) {
+    for (key, scanned) in scanning.tallies {
         let earlier = stored.remove(&key);
         let is_changed = put(store, &key, &scanned, earlier, kept_from)?;
-        repaired.changed += u64::from(is_changed);
+        done.changed += u64::from(is_changed);
     }
     for (key, earlier) in stored {
-        let is_changed = put(store, &key, &Scanned::default(), Some(earlier), kept_from)?;
-        repaired.changed += u64::from(is_changed);
+        let is_changed = put(store, &key, &TallyScanned::default(), Some(earlier), kept_from)?;
+        done.changed += u64::from(is_changed);
     }
     rows::set_log(store, &TallyLog::default().write())?;
-    repaired.tallies = store.query_row("SELECT count(*) FROM tallies", [], |row| row.get(0))?;
-    Ok(repaired)
+    done.tallies = store.query_row("SELECT count(*) FROM tallies", [], |row| row.get(0))?;
+    Ok(done)
 }
 
 /// Writes a tally. Returns whether it is another than before.
 fn put(
     store: &Connection,
     key: &TallyKey<'static>,
-    scanned: &Scanned,
+    scanned: &TallyScanned,
     earlier: Option<(i64, Option<Counts>)>,
     kept_from: Option<Week>,
 ) -> rusqlite::Result<bool> {
     let (tally, before) = earlier.map_or((None, None), |(tally, counts)| (Some(tally), counts));
     let is_kept = |week: i64| kept_from.is_none_or(|from| week >= i64::from(from.number()));
-    let kept = key.kind.kept();
-    let counts = match (key.kind, &before) {
-        (TallyKind::Error(_), Some(before)) => before.at_least(&scanned.counts, kept, is_kept),
-        (_, Some(before)) => scanned.counts.clone().with_removed(before, kept, is_kept),
-        (_, None) => scanned.counts.clone(),
-    };
-    let is_changed = before.as_ref() != Some(&counts);
+    let counts = repaired(key, before.as_ref(), &scanned.counts, is_kept);
     if counts.total() == 0 {
         if let Some(tally) = tally {
             for sql in
@@ -122,8 +117,10 @@ fn put(
                 store.prepare_cached(sql)?.execute(params![tally])?;
             }
         }
-        return Ok(tally.is_some());
+        // A tally of nothing says the same as none.
+        return Ok(before.map_or(tally.is_some(), |before| before.total() != 0));
     }
+    let is_changed = before.is_none_or(|before| before.differs(&counts));
     let tally = match tally {
         Some(tally) => {
             rows::update(store, tally, &counts)?;

@@ -11,13 +11,13 @@ mod read;
 pub(crate) mod rows;
 pub(crate) mod scan;
 
-pub(crate) use cache::TallyCache;
+pub(crate) use cache::{TallyCache, settle_log};
 pub(crate) use details::prune;
 pub use fill::{Repaired, repair};
 
-use super::file::read_class::ReadClass;
 use super::store::SqliteStore;
 use super::writer::step::Guard;
+use crate::store::read_class::ReadClass;
 use crate::store::tally::occurrence_change;
 use crate::store::{
     Answer, CataloguePage, CatalogueQuery, ErrorPage, ErrorQuery, NameProperties, Occurrence,

@@ -1,7 +1,7 @@
 //! Checks of payloads and their queue.
 
 use super::{Databases, Found, shown};
-use crate::store::sqlite::payloads::share::share_of;
+use crate::store::share::share_of;
 
 const PLACE: &str = "intake.db";
 /// Payloads that wait no more.

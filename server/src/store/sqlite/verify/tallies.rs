@@ -3,10 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Databases, Found};
-use crate::store::sqlite::tallies::rows;
-use crate::store::sqlite::tallies::scan::Scan;
-use crate::store::tally::{OVERFLOW, TallyKey, TallyKind};
-use crate::store::{Counts, ErrorStage, Week};
+use crate::store::sqlite::tallies::{rows, scan};
+use crate::store::tally::{TallyKind, TallyScan};
+use crate::store::{Counts, Week};
 
 pub(super) fn counts(databases: &Databases, found: &mut Found) -> rusqlite::Result<()> {
     let store = databases.store();
@@ -18,23 +17,23 @@ pub(super) fn counts(databases: &Databases, found: &mut Found) -> rusqlite::Resu
     for (key, tally) in rows::keys(store)? {
         stored.extend(rows::with_log(store, tally, &log)?.map(|(_, counts)| (key, counts)));
     }
-    let mut scan = Scan::of(stored.keys().cloned(), false);
+    let mut scanning = TallyScan::of(stored.keys().cloned(), false);
     for week in databases.weeks()? {
-        scan.week(week.connection(), |id| week.counts(id), false)?;
+        scan::week(&mut scanning, week.connection(), |id| week.counts(id), false)?;
     }
-    scan.outcomes(store)?;
+    scan::outcomes(&mut scanning, store)?;
     let missing = missing(databases)?;
     let is_kept = |week: i64| {
         let from_ms = u32::try_from(week).map_or(0, |week| Week::from_number(week).from_ms());
         databases.kept_from_ms.is_none_or(|ms| from_ms >= ms) && !missing.contains(&week)
     };
     let none = Counts::default();
-    for (key, scanned) in &scan.tallies {
+    for (key, scanned) in &scanning.tallies {
         let is_exact = !matches!(key.kind, TallyKind::Error(_));
         let told = stored.get(key).unwrap_or(&none);
         if let Some(difference) = told.difference(&scanned.counts, is_exact, is_kept) {
             let kind = "a count by time is not that of what is stored";
-            found.add("store.db", kind, || format!("{}: {difference}", shown(key)));
+            found.add("store.db", kind, || format!("{key}: {difference}"));
         }
     }
     Ok(())
@@ -54,17 +53,4 @@ fn missing(databases: &Databases) -> rusqlite::Result<HashSet<i64>> {
         }
     }
     Ok(missing)
-}
-
-fn shown(key: &TallyKey<'_>) -> String {
-    let (owner, label) = (&key.owner, &key.label);
-    match key.kind {
-        TallyKind::Name if label == OVERFLOW => format!("other names of source {owner:?}"),
-        TallyKind::Name => format!("name {label:?} of source {owner:?}"),
-        TallyKind::Stored => format!("events of source {owner:?}"),
-        TallyKind::Duplicates => format!("duplicates of source {owner:?}"),
-        TallyKind::Invalid => format!("invalid events of source {owner:?}"),
-        TallyKind::Error(ErrorStage::Delivery) => format!("errors {label:?} of sink {owner:?}"),
-        TallyKind::Error(_) => format!("errors {label:?} of source {owner:?}"),
-    }
 }

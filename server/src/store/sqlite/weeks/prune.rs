@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::catalog;
 use super::files::StoreFiles;
 use super::open::path;
+use crate::store::read_class::ReadClass;
 use crate::store::sqlite::apply::profiles;
 use crate::store::sqlite::deliveries::{dead_letters, queue};
-use crate::store::sqlite::file::read_class::ReadClass;
 use crate::store::sqlite::store::SqliteStore;
 use crate::store::sqlite::tallies;
 use crate::store::sqlite::writer::step::Guard;
@@ -33,9 +33,14 @@ pub(crate) fn due(
     folder: &Path,
     keep: &RetentionLimits,
 ) -> rusqlite::Result<Vec<Week>> {
+    Ok(keep.weeks_to_remove(sizes(store, folder)?))
+}
+
+/// The weeks with events, newest first, and how many bytes the file of each has.
+pub(crate) fn sizes(store: &Connection, folder: &Path) -> rusqlite::Result<Vec<(Week, u64)>> {
     let all = (Week::from_number(0), Week::from_number(u32::MAX));
     let weeks = catalog::between(store, all, WEEKS_MAX)?;
-    Ok(keep.weeks_to_remove(weeks.into_iter().map(|week| (week, file_bytes(folder, week)))))
+    Ok(weeks.into_iter().map(|week| (week, file_bytes(folder, week))).collect())
 }
 
 fn file_bytes(folder: &Path, week: Week) -> u64 {

@@ -9,9 +9,10 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::catalog;
 use super::open::path;
+use crate::store::page_budget::TimeBudget;
+use crate::store::read_class::ReadClass;
 use crate::store::sqlite::file::connection::open_reader;
-use crate::store::sqlite::file::read_class::ReadClass;
-use crate::store::sqlite::file::read_end::{ReadEnd, TimeBudget};
+use crate::store::sqlite::file::read_end::ReadEnd;
 use crate::store::sqlite::file::readers::Readers;
 use crate::store::{StoreError, Week};
 

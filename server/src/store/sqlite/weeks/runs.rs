@@ -1,15 +1,11 @@
-//! Runs: which rows hold the sequence numbers of a producer. The table `runs` of a file of events.
-//!
-//! A run is a sequence of consecutive numbers in consecutive rows of one payload, which is how a
-//! page sends them. So a payload costs one entry in a table whose keys are random, not one for each
-//! event.
+//! The table `runs` of a file of events.
 
 use std::ops::ControlFlow;
 
 use lamplight_wire::Producer;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use uuid::Uuid;
 
+use crate::store::run::{Run, Runs};
 use crate::store::sqlite::file::columns::{producer_bytes, row_id};
 use crate::store::{EventIdentity, RowId};
 
@@ -25,90 +21,23 @@ pub(crate) const IN_SPAN: &str = "SELECT runs.first, runs.last, runs.first_id, r
 pub(crate) const DELETE: &str = "DELETE FROM runs WHERE producer = ?1 AND scope = ?2 AND first = ?3 \
      AND NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN ?4 AND ?5)";
 
-/// Consecutive numbers in rows with consecutive ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
-    producer: Producer,
-    /// The first number.
-    pub(crate) first: u64,
-    /// The last number, at least the first.
-    last: u64,
-    /// The row of the first number.
-    pub(crate) first_id: RowId,
+fn read(producer: Producer, row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run { producer, first: row.get(0)?, last: row.get(1)?, first_id: row_id(row, 2)? })
 }
 
-impl Run {
-    fn read(producer: Producer, row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self { producer, first: row.get(0)?, last: row.get(1)?, first_id: row_id(row, 2)? })
+/// Writes runs. Fails if a number is in another run already, which the schema forbids.
+pub(crate) fn save(connection: &Connection, runs: Runs<'_>) -> rusqlite::Result<()> {
+    if runs.0.is_empty() {
+        return Ok(());
     }
-
-    /// The row that a number of it is in.
-    fn row(&self, seq: u64) -> RowId {
-        let offset = u128::from(seq.saturating_sub(self.first));
-        RowId(Uuid::from_u128(self.first_id.0.as_u128().saturating_add(offset)))
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO runs (producer, scope, first, last, first_id) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (run, scope) in runs.0 {
+        let (producer, first_id) = (producer_bytes(run.producer), run.first_id.0.as_bytes());
+        insert.execute(params![producer, scope, run.first, run.last, first_id])?;
     }
-
-    /// The rows of its first and its last number.
-    pub(crate) fn span(&self) -> (RowId, RowId) {
-        (self.first_id, self.row(self.last))
-    }
-
-    /// The part of the run that comes before a number and row in a list, the last first. `None` if
-    /// nothing is left.
-    pub(crate) fn before(mut self, place: Option<(u64, RowId)>) -> Option<Self> {
-        if let Some((seq, id)) = place
-            && self.last == seq
-            && self.row(seq) >= id
-        {
-            self.last = seq.checked_sub(1)?;
-        }
-        (self.first <= self.last).then_some(self)
-    }
-
-    /// Extends the run by a number, if the number and its row are the next.
-    fn takes(&mut self, producer: Producer, seq: u64, id: RowId) -> bool {
-        let is_next = producer == self.producer
-            && seq.checked_sub(1) == Some(self.last)
-            && id == self.row(seq);
-        if is_next {
-            self.last = seq;
-        }
-        is_next
-    }
-}
-
-/// The runs of the rows that one transaction writes, each with its scope.
-#[derive(Debug, Default)]
-pub(crate) struct Runs<'a>(Vec<(Run, &'a str)>);
-
-impl<'a> Runs<'a> {
-    /// Adds the row `id` of an event with this identity, whose number counts in `scope`. The rows
-    /// of a payload must come in order.
-    pub(crate) fn add(&mut self, identity: &EventIdentity, scope: &'a str, id: RowId) {
-        let EventIdentity::Numbered(producer, seq) = *identity else { return };
-        let is_next = self
-            .0
-            .last_mut()
-            .is_some_and(|(run, last)| *last == scope && run.takes(producer, seq, id));
-        if !is_next {
-            self.0.push((Run { producer, first: seq, last: seq, first_id: id }, scope));
-        }
-    }
-
-    /// Writes the runs. Fails if a number is in another run already, which the schema forbids.
-    pub(crate) fn save(self, connection: &Connection) -> rusqlite::Result<()> {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO runs (producer, scope, first, last, first_id) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
-        for (run, scope) in self.0 {
-            let (producer, first_id) = (producer_bytes(run.producer), run.first_id.0.as_bytes());
-            insert.execute(params![producer, scope, run.first, run.last, first_id])?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The row that holds a number, according to the runs of a scope.
@@ -120,7 +49,7 @@ pub(crate) fn find(
 ) -> rusqlite::Result<Option<RowId>> {
     let run = connection
         .prepare_cached(UP_TO)?
-        .query_row(params![producer_bytes(producer), scope, seq], |row| Run::read(producer, row))
+        .query_row(params![producer_bytes(producer), scope, seq], |row| read(producer, row))
         .optional()?;
     Ok(run.filter(|run| seq <= run.last).map(|run| run.row(seq)))
 }
@@ -150,7 +79,7 @@ pub(crate) fn walk(
     let mut statement = connection.prepare_cached(BEFORE)?;
     let mut rows = statement.query(params![producer_bytes(producer), scope, end])?;
     while let Some(row) = rows.next()? {
-        let mut run = Run::read(producer, row)?;
+        let mut run = read(producer, row)?;
         run.last = run.last.min(before.map_or(u64::MAX, |seq| seq.saturating_sub(1)));
         if take(run)?.is_break() {
             break;
@@ -172,7 +101,7 @@ pub(crate) fn delete_rows(
         let span = params![first.0.as_bytes(), last.0.as_bytes()];
         let mut begun = connection.prepare_cached(IN_SPAN)?;
         for run in begun.query_map(span, |row| {
-            let run = Run::read(crate::store::sqlite::file::columns::producer(row, 3)?, row)?;
+            let run = read(crate::store::sqlite::file::columns::producer(row, 3)?, row)?;
             Ok((run, row.get::<_, String>(4)?))
         })? {
             runs.push(run?);

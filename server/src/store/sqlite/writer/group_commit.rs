@@ -136,10 +136,10 @@ impl<H: Host> Thread<H> {
     /// 20 ms each.
     fn update_retry_after(&self, group: &[Box<dyn Step<H::Target>>]) {
         let taken: u64 = group.iter().map(|step| step.bytes()).sum();
-        let queued = self.shared.queued_bytes.load(Ordering::Relaxed);
+        let queued = self.shared.queued.now();
         let commits = queued / taken.max(64 * 1024);
         let seconds = u32::try_from(commits / 50).unwrap_or(u32::MAX).clamp(1, 30);
-        self.shared.retry_after_s.store(seconds, Ordering::Relaxed);
+        self.shared.queued.set_retry_after_s(seconds);
     }
 
     /// Reopens the database until it takes a write again. `None` when no caller is left.
@@ -148,7 +148,7 @@ impl<H: Host> Thread<H> {
         loop {
             // Tells callers when the next attempt is.
             let retry_after_s = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
-            self.shared.retry_after_s.store(retry_after_s, Ordering::Relaxed);
+            self.shared.queued.set_retry_after_s(retry_after_s);
             match self.steps.recv_timeout(Duration::from_millis(wait_ms)) {
                 Ok(Inbox::Step(mut step)) => {
                     step.fail(StoreError::Down { retry_after_s });
@@ -222,9 +222,10 @@ fn run_alone<D: WriteTarget>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::WriterLimits;
     use crate::store::sqlite::file::connection::{Layout, open_writer};
     use crate::store::sqlite::writer::handle::Writer;
-    use crate::store::sqlite::writer::step::{HANGS_AFTER, WriterLimits};
+    use crate::store::sqlite::writer::step::HANGS_AFTER;
     use crate::system::supervisor::Supervisor;
     use rusqlite::Connection;
     use std::path::PathBuf;

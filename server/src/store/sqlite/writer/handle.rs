@@ -1,7 +1,7 @@
 //! The handle of a writer thread: queues steps and waits for their commit.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::group_commit::Thread;
-use super::step::{Change, Guard, Host, Inbox, Step, WriterLimits, WriterState, is_disks_fault};
+use super::step::{Change, Guard, Host, Inbox, Step, WriterState, is_disks_fault};
 use crate::metrics::commits::{CommitMetrics, CommitSums};
-use crate::store::StoreError;
+use crate::store::queued_bytes::{HeldBytes, QueuedBytes};
 use crate::store::sqlite::file::transaction::WriteTarget;
+use crate::store::{StoreError, WriterLimits};
 use crate::system::supervisor::Supervisor;
 
 /// The handle of a writer thread.
@@ -34,9 +35,7 @@ impl<D: WriteTarget> Writer<D> {
         let (inbox, steps) = channel();
         let shared = Arc::new(WriterState {
             up: AtomicBool::new(true),
-            queued_bytes: AtomicU64::new(0),
-            retry_after_s: AtomicU32::new(1),
-            limits,
+            queued: Arc::new(QueuedBytes::new(limits)),
             commit_begun: Mutex::new(None),
             metrics: CommitMetrics::default(),
         });
@@ -57,8 +56,8 @@ impl<D: WriteTarget> Writer<D> {
     /// What it has committed, and what waits for that.
     pub(crate) fn commits(&self) -> CommitSums {
         CommitSums {
-            queued_bytes: self.shared.queued_bytes.load(Ordering::Relaxed),
-            queued_bytes_max: self.shared.limits.queued_bytes_max,
+            queued_bytes: self.shared.queued.now(),
+            queued_bytes_max: self.shared.queued.max(),
             ..self.shared.metrics.sums()
         }
     }
@@ -89,7 +88,7 @@ impl<D: WriteTarget> Writer<D> {
         if !self.shared.up.load(Ordering::Acquire) {
             return Err(self.down());
         }
-        let held = Held::take(&self.shared, bytes)?;
+        let held = self.shared.queued.hold(bytes)?;
         let (answer, answered) = oneshot::channel();
         let pending = Pending { doing, guard, held, step: Some(step), outcome: None, answer };
         self.inbox.send(Inbox::Step(Box::new(pending))).map_err(|_| self.down())?;
@@ -110,38 +109,14 @@ impl<D: WriteTarget> Writer<D> {
     }
 
     fn down(&self) -> StoreError {
-        StoreError::Down { retry_after_s: self.shared.retry_after_s.load(Ordering::Relaxed) }
-    }
-}
-
-/// Bytes that count against the limit until this is dropped.
-struct Held {
-    shared: Arc<WriterState>,
-    bytes: u64,
-}
-
-impl Held {
-    fn take(shared: &Arc<WriterState>, bytes: u64) -> Result<Self, StoreError> {
-        let before = shared.queued_bytes.fetch_add(bytes, Ordering::AcqRel);
-        let held = Self { shared: Arc::clone(shared), bytes };
-        if bytes > 0 && before + bytes > shared.limits.queued_bytes_max {
-            let retry_after_s = shared.retry_after_s.load(Ordering::Relaxed);
-            return Err(StoreError::Full { queued_bytes: before, retry_after_s });
-        }
-        Ok(held)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.shared.queued_bytes.fetch_sub(self.bytes, Ordering::AcqRel);
+        self.shared.queued.down()
     }
 }
 
 struct Pending<T, F> {
     doing: &'static str,
     guard: Guard,
-    held: Held,
+    held: HeldBytes,
     step: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
@@ -152,7 +127,7 @@ where
     F: FnOnce(&mut D, &mut Change) -> rusqlite::Result<T> + Send,
 {
     fn bytes(&self) -> u64 {
-        self.held.bytes
+        self.held.count()
     }
 
     fn guard(&self) -> Guard {

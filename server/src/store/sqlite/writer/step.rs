@@ -1,7 +1,7 @@
 //! Steps: what a writer thread is asked to do, and how much may be queued.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
@@ -10,24 +10,12 @@ use tokio::time::Instant;
 
 use crate::metrics::commits::CommitMetrics;
 use crate::store::StoreError;
+use crate::store::queued_bytes::QueuedBytes;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::file::transaction::WriteTarget;
 
 /// A commit that takes longer than this hangs, as on a network disk whose server is gone.
 pub(crate) const HANGS_AFTER: Duration = Duration::from_secs(10);
-
-/// Limits of a writer.
-#[derive(Debug, Clone, Copy)]
-pub struct WriterLimits {
-    /// The most bytes that may be queued. Further writes fail at once.
-    pub queued_bytes_max: u64,
-}
-
-impl Default for WriterLimits {
-    fn default() -> Self {
-        Self { queued_bytes_max: 64 * 1024 * 1024 }
-    }
-}
 
 /// How a transaction changed the queues. It counts only after the commit.
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,9 +74,7 @@ pub(crate) enum Inbox<D> {
 #[derive(Debug)]
 pub(crate) struct WriterState {
     pub(crate) up: AtomicBool,
-    pub(crate) queued_bytes: AtomicU64,
-    pub(crate) retry_after_s: AtomicU32,
-    pub(crate) limits: WriterLimits,
+    pub(crate) queued: Arc<QueuedBytes>,
     /// When the commit that is running began.
     pub(crate) commit_begun: Mutex<Option<Instant>>,
     /// What it has committed.

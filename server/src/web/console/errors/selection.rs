@@ -1,6 +1,7 @@
 //! Which deliveries or payloads a button is for.
 
 use crate::api::Params;
+pub(super) use crate::api::Verb;
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::store::{DiscardAsk, PayloadId, RetryAsk, RowId, StoreError};
@@ -13,37 +14,6 @@ pub(super) const PAYLOADS_MAX: usize = 10_000;
 const PAGE: u32 = 500;
 /// The longest time over which retries are spread, in minutes.
 const SPREAD_MIN_MAX: u32 = 24 * 60;
-
-/// What a button does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
-    Retry,
-    Discard,
-    Restore,
-}
-
-impl Verb {
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        [Self::Retry, Self::Discard, Self::Restore].into_iter().find(|it| it.name() == name)
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Discard => "discard",
-            Self::Restore => "restore",
-        }
-    }
-
-    /// What it did, for people.
-    pub(super) const fn done(self) -> &'static str {
-        match self {
-            Self::Retry => "in the queue again",
-            Self::Discard => "discarded",
-            Self::Restore => "restored",
-        }
-    }
-}
 
 /// Deliveries of one sink, or payloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,13 +166,9 @@ impl Selection {
                 let spread = RetryAsk { over_ms, now_ms, ..RetryAsk::default() };
                 let mut count = 0;
                 for (index, id) in (0..).zip(ids.into_iter().take(PAYLOADS_MAX)) {
-                    let queue = &app.storage.payload_queue;
-                    let is_changed = match verb {
-                        _ if dry_run => true,
-                        Verb::Retry => queue.retry(id, spread.due_ms(index, all)).await?,
-                        Verb::Discard => queue.discard(id, now_ms).await?,
-                        Verb::Restore => queue.restore(id).await?,
-                    };
+                    let is_retry = verb == Verb::Retry;
+                    let at_ms = if is_retry { spread.due_ms(index, all) } else { now_ms };
+                    let is_changed = dry_run || verb.apply_to_payload(app, id, at_ms).await?;
                     count += u64::from(is_changed);
                 }
                 Ok((count, is_more))

@@ -8,7 +8,7 @@ use axum::extract::State;
 use super::strip;
 use super::verdict::{SILENT_DAYS, VerdictWords, words};
 use crate::api::cost::List;
-use crate::api::{Params, ProducerList, write_producer_cursor};
+use crate::api::{Params, ProducerList, RestoredGap, restored_gaps, write_producer_cursor};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::store::{Completeness, ProducerRow, SourceTotals};
@@ -73,13 +73,13 @@ struct Line {
 }
 
 impl Line {
-    fn new(row: ProducerRow, now_ms: i64) -> Self {
+    fn new(row: ProducerRow, restored: &[RestoredGap], now_ms: i64) -> Self {
         Self {
             link: link::to(
                 &format!("/producers/{}", row.producer),
                 [("source", Some(&*row.source))],
             ),
-            verdict: VerdictWords::of(&row),
+            verdict: VerdictWords::of(&row, restored),
             strip: strip::draw(&row, CELLS, false),
             heard: shown::ago(row.last_heard_ms, now_ms),
             row,
@@ -118,6 +118,11 @@ pub(in crate::web::console) async fn list(
     });
     let known = app.clock_guard.known();
     let now_ms = app.clock.now_ms();
+    let mut lines = Vec::with_capacity(page.producers.len());
+    for row in page.producers {
+        let restored = restored_gaps(&app, &row).await?;
+        lines.push(Line::new(row, &restored, now_ms));
+    }
     let all = [
         Completeness::InFlight,
         Completeness::Declared,
@@ -152,7 +157,7 @@ pub(in crate::web::console) async fn list(
         source: source.unwrap_or_default().to_owned(),
         sources: sources.into_iter().map(source_line).collect(),
         legend: strip::legend(),
-        lines: page.producers.into_iter().map(|row| Line::new(row, now_ms)).collect(),
+        lines,
         producer: producer.clone().unwrap_or_default(),
         frame,
     })

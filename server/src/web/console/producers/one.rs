@@ -7,9 +7,9 @@ use axum::extract::State;
 use lamplight_wire::{Producer, Ranges};
 
 use super::strip;
-use super::verdict::{VerdictWords, cause, words};
+use super::verdict::{VerdictWords, cause, restore_words, words};
 use crate::api::cost::List;
-use crate::api::{Params, read_after};
+use crate::api::{Params, RestoredGap, read_after, restored_gaps};
 use crate::app::App;
 use crate::http::path_text::PathText;
 use crate::http::problem::{Problem, quoted};
@@ -104,6 +104,11 @@ pub(in crate::web::console) async fn one(
     }
     let now_ms = app.clock.now_ms();
     let id = producer.to_string();
+    let mut ledgers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let restored = restored_gaps(&app, &row).await?;
+        ledgers.push(LedgerPart::new(row, &restored, after_number, now_ms));
+    }
     Page::render(&ProducerPage {
         frame: viewer.frame("/producers"),
         proof: link::to(
@@ -111,17 +116,17 @@ pub(in crate::web::console) async fn one(
             [("producer", Some(&*id)), ("source", source.as_deref())],
         ),
         producer: id,
-        ledgers: rows.into_iter().map(|row| LedgerPart::new(row, after_number, now_ms)).collect(),
+        ledgers,
         legend: strip::legend(),
     })
 }
 
 impl LedgerPart {
-    fn new(row: ProducerRow, after: u64, now_ms: i64) -> Self {
+    fn new(row: ProducerRow, restored: &[RestoredGap], after: u64, now_ms: i64) -> Self {
         let page = row.ledger.unarrived(after, RANGES);
-        let mut ranges = lines(&row, &page.holes, None);
+        let mut ranges = lines(&row, &page.holes, None, restored);
         for (reason, declared) in &page.declared {
-            ranges.extend(lines(&row, declared, Some(reason)));
+            ranges.extend(lines(&row, declared, Some(reason), &[]));
         }
         ranges.sort_by_key(|range| range.first);
         let id = row.producer.to_string();
@@ -130,7 +135,7 @@ impl LedgerPart {
             link::to(&path, [("source", Some(&*row.source)), ("after", after.as_deref())])
         };
         Self {
-            verdict: VerdictWords::of(&row),
+            verdict: VerdictWords::of(&row, restored),
             strip: strip::draw(&row, CELLS, true),
             arrived: shown::percent(row.received, row.made),
             cell_numbers: row.ledger.strip(CELLS).first().map_or(1, StripCell::numbers),
@@ -150,7 +155,12 @@ impl LedgerPart {
 }
 
 /// Ranges of numbers that did not arrive, each with its neighbours that did.
-fn lines(row: &ProducerRow, ranges: &Ranges, reason: Option<&str>) -> Vec<RangeLine> {
+fn lines(
+    row: &ProducerRow,
+    ranges: &Ranges,
+    reason: Option<&str>,
+    restored: &[RestoredGap],
+) -> Vec<RangeLine> {
     let (class, state) = match reason {
         Some(_) => words(Completeness::Declared),
         None => words(row.verdict),
@@ -165,10 +175,11 @@ fn lines(row: &ProducerRow, ranges: &Ranges, reason: Option<&str>) -> Vec<RangeL
         last: *last,
         class,
         state,
-        cause: Markup(match reason {
-            Some(reason) => cause(reason),
-            None => "not known: the page declared none".into(),
-        }),
+        cause: match (reason, restored.iter().find(|gap| gap.numbers.1 == *last)) {
+            (Some(reason), _) => Markup(cause(reason)),
+            (None, Some(gap)) => restore_words(gap),
+            (None, None) => Markup("not known: the page declared none".into()),
+        },
         before: neighbour(first.checked_sub(1)),
         after: neighbour(last.checked_add(1)),
     };

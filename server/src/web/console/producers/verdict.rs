@@ -2,8 +2,9 @@
 
 use lamplight_wire::reason::DropReason;
 
+use crate::api::RestoredGap;
 use crate::store::{Completeness, IN_FLIGHT_MS, ProducerRow};
-use crate::web::console::shown::{Markup, count, counted, name};
+use crate::web::console::shown::{Markup, count, counted, name, time};
 
 /// How many days a page may be silent until what is missing of it counts as lost.
 pub(super) const SILENT_DAYS: i64 = IN_FLIGHT_MS / (24 * 60 * 60 * 1000);
@@ -17,10 +18,30 @@ pub(super) struct VerdictWords {
 }
 
 impl VerdictWords {
-    pub(super) fn of(row: &ProducerRow) -> Self {
+    pub(super) fn of(row: &ProducerRow, restored: &[RestoredGap]) -> Self {
         let (class, name) = words(row.verdict);
-        Self { class, name, reason: Markup(sentences(row).join(" ")) }
+        let mut sentences = sentences(row);
+        sentences.extend(restored.iter().map(|gap| {
+            let (first, last) = gap.numbers;
+            let numbers = if first == last {
+                format!("{} is", count(first))
+            } else {
+                format!("{}–{} are", count(first), count(last))
+            };
+            format!("{numbers} missing where a backup ends: {}", restore_words(gap))
+        }));
+        Self { class, name, reason: Markup(sentences.join(" ")) }
     }
+}
+
+/// How a restore explains a gap.
+pub(super) fn restore_words(gap: &RestoredGap) -> Markup {
+    Markup(format!(
+        "this server was restored on {} from a backup of {}. What it had stored in between is \
+         missing, and was not lost by the browser.",
+        time(gap.restore.restored_ms),
+        time(gap.restore.backup_ms)
+    ))
 }
 
 /// The style and the name of a verdict.

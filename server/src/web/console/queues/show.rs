@@ -7,7 +7,7 @@ use axum::extract::State;
 
 use super::sink::{SinkPart, batch, flow, oldest};
 use crate::api::cost::Summary;
-use crate::api::{self, Params, Queues, StageJson};
+use crate::api::{self, Params, Queues, StageJson, StreamJson};
 use crate::app::App;
 use crate::http::problem::Problem;
 use crate::web::console::caller::Viewer;
@@ -22,6 +22,7 @@ struct QueuesPage {
     /// What was just done.
     done: Option<Markup>,
     stages: Vec<StageLine>,
+    stream: Option<StreamFacts>,
     disk: DiskFacts,
     /// For how long the clock is ahead of what is believed, if it is in doubt.
     doubt: Option<String>,
@@ -39,6 +40,31 @@ struct StageLine {
     oldest: String,
     batch: String,
     last_error: Option<Markup>,
+}
+
+/// What the stream in front of the database holds, in words.
+struct StreamFacts {
+    class: &'static str,
+    text: String,
+}
+
+impl StreamFacts {
+    fn new(stream: &StreamJson) -> Self {
+        let (bytes, max) = (shown::bytes(stream.bytes), shown::bytes(stream.bytes_max));
+        let mut text = format!("{} groups wait for the database, {bytes} of {max}.", stream.groups);
+        if stream.groups > 0 {
+            text += " The oldest waits for ";
+            text += &shown::duration(stream.oldest_ms);
+            text += ".";
+        }
+        if stream.unreadable > 0 {
+            text += " Some messages cannot be read and stay there: the server's log names them.";
+        }
+        // Intake stops when it is full, so there must be time to act.
+        let is_filling = stream.bytes >= stream.bytes_max / 2;
+        let class = if is_filling || stream.unreadable > 0 { "warn" } else { "good" };
+        Self { class, text }
+    }
 }
 
 struct DiskFacts {
@@ -93,6 +119,7 @@ pub(in crate::web::console) async fn show(
     let frame = viewer.frame("/queues");
     Page::render(&QueuesPage {
         done: done.map(|done| Markup(format!("{done} {}.", shown::name(&sink)))),
+        stream: stages.iter().find_map(|it| it.stream.as_ref()).map(StreamFacts::new),
         stages: stages.into_iter().map(|stage| StageLine::new(stage, arriving_per_s)).collect(),
         disk: DiskFacts {
             free: shown::bytes(disk.free_bytes),

@@ -3,11 +3,13 @@
 use data_encoding::HEXLOWER;
 use std::path::Path;
 
+use lamplight_server::system::clock::{Clock, SystemClock};
 use rusqlite::Connection;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::tab::{Tab, figure, ranges, told};
+use crate::backup::{backed_up, lamplight, output};
 use crate::console::visitor::Visitor;
 use crate::harness::Server;
 
@@ -146,6 +148,105 @@ fn a_restored_backup_misses_what_came_after_it() {
     let visitor = Visitor::admin(&server);
     assert_eq!(told(&visitor, &tab), ("In flight".into(), ranges(&[("11–20", "In flight")])));
     assert_eq!(told(&visitor, &quiet), ("Complete".into(), vec![]));
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one story")]
+fn a_gap_that_a_restore_explains_is_told_from_all_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let server = Server::serve(&path("data"));
+    let (mut tab, mut gone, mut quiet) = (Tab::new(1), Tab::new(2), Tab::new(3));
+    for tab in [&mut tab, &mut gone, &mut quiet] {
+        tab.make(10);
+        tab.lose_keys([4]);
+    }
+    // Its last numbers are missing before the backup, and it is not heard from again.
+    quiet.lose_keys([9, 10]);
+    tab.send_all(&server);
+    gone.send_all(&server);
+    quiet.send_all(&server);
+    server.settled();
+    let backup = backed_up(&path("data"), &path("backups"));
+    let mut late = Tab::new(4);
+    late.make(3);
+    late.send_all(&server);
+    for tab in [&mut tab, &mut gone] {
+        tab.make(7);
+        tab.send_all(&server);
+    }
+    server.settled();
+    assert!(restored_of(&server, &tab).is_empty(), "nothing was restored yet");
+    server.kill_9();
+    let (code, _, err) =
+        output(lamplight(&["restore"], &[("--from", &backup), ("--data", &path("new"))]));
+    assert_eq!(code, Some(0), "{err}");
+
+    let server = Server::serve(&path("new"));
+    let mut fresh = Tab::new(5);
+    for tab in [&mut tab, &mut late, &mut fresh] {
+        tab.make(5);
+    }
+    tab.lose_keys([20]);
+    fresh.lose_keys([3]);
+    tab.send_all(&server);
+    late.send_all(&server);
+    fresh.send_all(&server);
+    server.settled();
+    let visitor = Visitor::admin(&server);
+    let holes = [("4", "In flight"), ("11–17", "In flight"), ("20", "In flight")];
+    assert_eq!(told(&visitor, &tab), ("In flight".into(), ranges(&holes)));
+    assert_eq!(restored_of(&server, &tab), [(11, 17)]);
+    assert_eq!(restored_of(&server, &late), [(1, 3)]);
+    for other in [&gone, &quiet, &fresh] {
+        assert!(restored_of(&server, other).is_empty(), "{other:?}");
+    }
+    let page = visitor.page(&tab.page());
+    let words = "What it had stored in between is missing, and was not lost by the browser.";
+    let rows: Vec<&str> = page.split("<tr data-row>").skip(1).collect();
+    assert_eq!(
+        rows.iter().map(|row| row.contains(words)).collect::<Vec<_>>(),
+        [false, true, false]
+    );
+    assert!(rows[1].contains("this server was restored on <time"), "{page}");
+    let list = visitor.page("/producers");
+    assert_eq!(list.matches(words).count(), 2, "{list}");
+    assert!(list.contains("11–17 are missing where a backup ends"), "{list}");
+
+    // A backup of what was restored remembers both restores.
+    let second = backed_up(&path("new"), &path("backups"));
+    tab.make(2);
+    tab.send_all(&server);
+    server.settled();
+    server.kill_9();
+    let (code, _, err) =
+        output(lamplight(&["restore"], &[("--from", &second), ("--data", &path("newer"))]));
+    assert_eq!(code, Some(0), "{err}");
+    let server = Server::serve(&path("newer"));
+    tab.make(1);
+    tab.send_all(&server);
+    server.settled();
+    assert_eq!(restored_of(&server, &tab), [(11, 17), (23, 24)]);
+    // Without the file, nobody knows.
+    assert_eq!(server.stop(), Some(0));
+    std::fs::write(path("newer").join("restored.json"), "{").unwrap();
+    let server = Server::serve(&path("newer"));
+    assert!(restored_of(&server, &tab).is_empty());
+    assert!(server.log().contains("failed to read which backups were restored"));
+}
+
+/// The gaps that restores explain, as the API tells.
+fn restored_of(server: &Server, tab: &Tab) -> Vec<(u64, u64)> {
+    let page = server.read(&format!("/api/producers?producer={}", tab.producer)).json();
+    let gaps = page["producers"][0]["restored"].as_array().cloned().unwrap_or_default();
+    let now_ms = SystemClock.now_ms();
+    for gap in &gaps {
+        let (backup, restored) =
+            (gap["backup"].as_i64().unwrap(), gap["restored"].as_i64().unwrap());
+        assert!(now_ms - 60_000 < backup && backup <= restored && restored <= now_ms, "{gap}");
+    }
+    let number = |gap: &Value, at: usize| gap["numbers"][at].as_u64().unwrap();
+    gaps.iter().map(|gap| (number(gap, 0), number(gap, 1))).collect()
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::console::visitor::Visitor;
 use crate::harness::Server;
 
 /// A tab: what it made, what it still keeps, and what it declared.
+#[derive(Debug)]
 pub(super) struct Tab {
     pub(super) producer: Producer,
     next: u64,

@@ -121,6 +121,12 @@ fn a_backfill_shows_its_count_before_it_delivers() {
     let page = visitor.page(&format!("/queues/backfill?{query}"));
     assert!(page.contains("<dt>To deliver</dt><dd>2</dd>"), "{page}");
     assert!(page.contains("Deliver 2 events"), "{page}");
+    let sink = &server.totals()["sinks"]["hook"];
+    assert_eq!(
+        (&sink["waiting"], &sink["sent"]),
+        (&0.into(), &0.into()),
+        "counting queues nothing"
+    );
     assert!(service.requests().is_empty(), "counting delivers nothing");
     let done = visitor.submit("/queues/backfill?sink=hook&from=2020-01-01&name=a", "");
     assert_eq!(done.header("location"), Some("/queues?done=queued&sink=hook"));

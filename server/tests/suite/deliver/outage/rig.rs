@@ -19,6 +19,7 @@ use lamplight_wire::event::Kind;
 use uuid::Uuid;
 
 use crate::deliver::clock::SimulatedClock;
+use crate::deliver::gates::wait;
 use crate::deliver::outage::receiver::Receiver;
 use crate::deliver::random::SeededRandom;
 use crate::deliver::simulation::SeededEntropy;
@@ -56,7 +57,7 @@ impl OutageRig {
         let (only, except) = (Vec::new(), Vec::new());
         let types = vec![Kind::Default];
         let route = Route { sink: SINK.into(), kind: "webhook", types, only, except };
-        let storage = self.machine.open_events(vec![route]).unwrap();
+        let storage = wait(self.machine.open_events(vec![route])).unwrap();
         let table = "kind = 'webhook'\nurl = 'http://hook.example'\nsecret = '0123456789abcdef'";
         let SinkConfig::Webhook(config) = parse_sink(SINK, table).unwrap() else {
             panic!("a webhook is not a webhook")
@@ -82,7 +83,7 @@ impl OutageRig {
         if let Some(storage) = self.storage.take() {
             storage.database.close().await.unwrap();
         }
-        self.machine.crash(Crash::Kill);
+        wait(self.machine.crash(Crash::Kill));
         self.start();
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lamplight_faulty_disk::Disk;
-use lamplight_server::store::sqlite::WriterLimits;
+use lamplight_server::store::WriterLimits;
 
 use super::rig::samples;
 use crate::harness::{ADMIN_TOKEN, agent, now, reply};

@@ -330,8 +330,7 @@ impl EventTables {
     }
 
     fn prune(&mut self, keep: RetentionLimits) -> Pruned {
-        let kept = self.weeks.iter().rev().filter(|(_, mark)| mark.removed_ms.is_none());
-        let due = keep.weeks_to_remove(kept.map(|(week, _)| (*week, self.week_bytes(*week))));
+        let due = keep.weeks_to_remove(self.week_sizes());
         for week in &due {
             let mark = self.weeks.entry(*week).or_default();
             mark.removed_events += std::mem::take(&mut mark.events);
@@ -356,6 +355,11 @@ impl EventTables {
         }
         rows += before - self.client_ids.len() - self.refused.len() - self.applied.len();
         Pruned { weeks: due.len() as u64, rows: rows as u64 }
+    }
+
+    fn week_sizes(&self) -> Vec<(Week, u64)> {
+        let kept = self.weeks.iter().rev().filter(|(_, mark)| mark.removed_ms.is_none());
+        kept.map(|(week, _)| (*week, self.week_bytes(*week))).collect()
     }
 
     /// About how much the events of a week take.
@@ -387,5 +391,9 @@ impl Events for MemoryEvents {
 
     fn prune(&self, keep: RetentionLimits) -> Answer<'_, Pruned> {
         answer(self.tables.write(|tables| Ok(tables.prune(keep))))
+    }
+
+    fn week_sizes(&self) -> Answer<'_, Vec<(Week, u64)>> {
+        answer(self.tables.read(EventTables::week_sizes))
     }
 }

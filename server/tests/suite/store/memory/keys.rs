@@ -1,6 +1,6 @@
 //! Keys.
 
-use lamplight_server::store::{Answer, Key, Keys};
+use lamplight_server::store::{Answer, Key, KeyKind, Keys};
 
 use super::events::MemoryEvents;
 use super::tables::answer;
@@ -22,6 +22,16 @@ impl Keys for MemoryEvents {
                 }
             }
             Ok(())
+        }))
+    }
+
+    fn add_first(&self, keys: Vec<Key>) -> Answer<'_, Vec<KeyKind>> {
+        answer(self.tables.write(|tables| {
+            let is_first = |key: &Key| !tables.keys.iter().any(|known| known.kind == key.kind);
+            let first: Vec<Key> = keys.into_iter().filter(is_first).collect();
+            let kinds = first.iter().map(|key| key.kind).collect();
+            tables.keys.extend(first);
+            Ok(kinds)
         }))
     }
 

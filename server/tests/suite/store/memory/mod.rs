@@ -66,9 +66,9 @@ mod trends;
 
 use std::sync::{Arc, Mutex};
 
-use lamplight_server::store::{Route, Storage};
+use lamplight_server::store::{Alone, Route, Storage};
 
-use crate::store::machine::{Crash, EventStorage, Machine};
+use crate::store::machine::{Crash, Doing, EventStorage, Machine};
 use events::{EventTables, MemoryEvents};
 use payload_queue::{IntakeTables, MemoryIntake};
 
@@ -97,6 +97,7 @@ impl Memory {
             trends: Arc::<MemoryEvents>::clone(&events),
             alerts: Arc::<MemoryEvents>::clone(&events),
             tallies: Arc::<MemoryEvents>::clone(&events),
+            peers: Arc::new(Alone),
             intake_database: intake,
             events_database: events,
         }
@@ -120,19 +121,21 @@ struct MemoryMachine {
 }
 
 impl Machine for MemoryMachine {
-    fn open(&mut self, routes: Vec<Route>) -> Option<Storage> {
+    fn open(&mut self, routes: Vec<Route>) -> Doing<'_, Option<Storage>> {
         self.has_failed = false;
-        Some(self.memory.open(routes))
+        let storage = self.memory.open(routes);
+        Box::pin(async { Some(storage) })
     }
 
-    fn open_events(&mut self, routes: Vec<Route>) -> Option<EventStorage> {
+    fn open_events(&mut self, routes: Vec<Route>) -> Doing<'_, Option<EventStorage>> {
         self.has_failed = false;
         let events = self.memory.open_events(routes);
-        Some(EventStorage {
+        let storage = EventStorage {
             events: Arc::<MemoryEvents>::clone(&events),
             delivery_queue: Arc::<MemoryEvents>::clone(&events),
             database: events,
-        })
+        };
+        Box::pin(async { Some(storage) })
     }
 
     /// Fails at once: there are no operations to count.
@@ -144,11 +147,12 @@ impl Machine for MemoryMachine {
         self.has_failed
     }
 
-    fn crash(&mut self, _: Crash) {
+    fn crash(&mut self, _: Crash) -> Doing<'_, ()> {
         self.has_failed = true;
+        Box::pin(async {})
     }
 
-    fn faults(&self) -> Vec<String> {
-        Vec::new()
+    fn faults(&self) -> Doing<'_, Vec<String>> {
+        Box::pin(async { Vec::new() })
     }
 }

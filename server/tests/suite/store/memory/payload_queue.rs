@@ -112,7 +112,7 @@ impl IntakeTables {
             let (attempts, own_failures) = (queued.attempts, queued.own_failures);
             (queued.due_ms, queued.lease) = (lease.until_ms, Some(lease));
             queued.attempts += 1;
-            let NewPayload { metadata, body } = self.payloads[&position].clone();
+            let NewPayload { metadata, body, .. } = self.payloads[&position].clone();
             let ticket = Ticket::new(&position.to_be_bytes());
             LeasedPayload { lease, ticket, attempts, own_failures, metadata, body }
         };
@@ -207,7 +207,7 @@ impl IntakeTables {
                 found.has_more = true;
                 break;
             }
-            let NewPayload { metadata, body } = self.payloads[&position].clone();
+            let NewPayload { metadata, body, .. } = self.payloads[&position].clone();
             bytes += u64::from(metadata.unpacked_bytes);
             let payload = KeptPayload { metadata, body };
             found.payloads.push(UnprocessedPayload { payload, state: self.state_at(position) });
@@ -239,6 +239,7 @@ impl IntakeTables {
         Backlog {
             set_aside,
             discarded: self.discarded,
+            stream: None,
             payloads: self.queue.len() as u64,
             events: metadata().map(|it| u64::from(it.events)).sum(),
             oldest_ms: metadata().map(|it| it.received_ms).min(),
@@ -252,6 +253,23 @@ impl PayloadQueue for MemoryIntake {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
         let staged = self.tables.write(|tables| tables.stage(payload));
         answer(staged.map(|position| self.staged[part_of(position) as usize].notify_one()))
+    }
+
+    fn stage_all(&self, payloads: Vec<NewPayload>) -> Answer<'_, ()> {
+        let staged = self.tables.write(|tables| {
+            let mut staged = Vec::new();
+            for payload in payloads {
+                if !tables.by_id.contains_key(&payload.metadata.id) {
+                    staged.push(tables.stage(payload)?);
+                }
+            }
+            Ok(staged)
+        });
+        answer(staged.map(|positions| {
+            for position in positions {
+                self.staged[part_of(position) as usize].notify_one();
+            }
+        }))
     }
 
     fn lease(&self, ask: LeaseAsk) -> Answer<'_, Vec<LeasedPayload>> {

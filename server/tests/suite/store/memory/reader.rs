@@ -2,7 +2,7 @@
 
 use lamplight_server::store::{
     Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    LivePosition, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
+    LivePlace, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
     SourceTotals, SqlError, SqlQuery, SqlTable, Totals,
 };
 use tokio::sync::watch;
@@ -43,12 +43,12 @@ impl Reader for MemoryEvents {
         answer(Ok(Err(SqlError::Invalid("this backend has no SQL".into()))))
     }
 
-    fn live_end(&self) -> Answer<'_, LivePosition> {
-        answer(self.tables.read(super::events::EventTables::live_end))
+    fn live_end(&self) -> Answer<'_, LivePlace> {
+        answer(self.tables.read(|tables| tables.live_end().into()))
     }
 
-    fn live(&self, filter: EventFilter, after: LivePosition, limit: u32) -> Answer<'_, LiveTail> {
-        answer(self.tables.read(|tables| tables.live_tail(&filter, after, limit)))
+    fn live(&self, filter: EventFilter, after: LivePlace, limit: u32) -> Answer<'_, LiveTail> {
+        answer(self.tables.read(|tables| tables.live_tail(&filter, after.alone(), limit)))
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

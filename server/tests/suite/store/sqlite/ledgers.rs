@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lamplight_server::store::WriterLimits;
 use lamplight_server::store::ledger::{DROPPED_RANGES_MAX, RANGES_MAX};
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{Applied, Database, Events, Plan, ProducerQuery, Reader};
 use lamplight_wire::Producer;
 use lamplight_wire::batch::ProducerNote;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::week::WEEK_MS;
 use lamplight_server::store::{
     Database, Encoding, EventFilter, EventQuery, Events, PayloadId, PayloadMetadata, Plan, Reader,

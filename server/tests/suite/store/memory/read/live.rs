@@ -22,7 +22,7 @@ impl EventTables {
         let has_gap = after.payload > self.live_end().payload;
         let after = if has_gap { LivePosition { payload: 0, index: u32::MAX } } else { after };
         let mut tail =
-            LiveTail { events: Vec::new(), next: self.live_end(), has_more: false, has_gap };
+            LiveTail { events: Vec::new(), next: self.live_end().into(), has_more: false, has_gap };
         for (payload, (first, last)) in (1..).zip(&self.recent) {
             for (_, event) in self.rows.range(*first..=*last) {
                 let position = LivePosition { payload, index: event.index };
@@ -30,11 +30,11 @@ impl EventTables {
                     continue;
                 }
                 if tail.events.len() >= limit as usize {
-                    tail.next = tail.events.last().map_or(after, |(position, _)| *position);
+                    tail.next = tail.events.last().map_or(after.into(), |(place, _)| place.clone());
                     tail.has_more = true;
                     return tail;
                 }
-                tail.events.push((position, (**event).clone()));
+                tail.events.push((position.into(), (**event).clone()));
             }
         }
         tail

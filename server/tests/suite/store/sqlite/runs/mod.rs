@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lamplight_server::process::enrich::Enrichers;
 use lamplight_server::process::plan;
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{
     Database, Encoding, EventRef, EventTrace, Events, PayloadId, PayloadMetadata, Plan, Reader,
     Replayed, StoreError, Week,

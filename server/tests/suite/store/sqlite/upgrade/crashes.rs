@@ -4,7 +4,8 @@ use std::path::Path;
 
 use lamplight_faulty_disk::Disk;
 use lamplight_server::store::Database;
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite::SqliteStore;
 
 use crate::store::sqlite::runs::checker;
 use crate::store::sqlite::upgrade::older::{by_hand, events_files, steps, weeks};

@@ -20,19 +20,23 @@ use server::{EVERYTHING, NOW, Server};
 /// Weeks after the first. These are more than are open for writing at a time.
 const WEEKS: i64 = 6;
 
-/// Fills databases of this version with everything that they can hold, in every state.
-async fn fill(folder: &Path) {
-    let server = Server::open(folder).unwrap();
+/// A key with rules, and one that is disabled.
+pub(crate) fn keys() -> Vec<Key> {
     let rules = KeyRules {
         origins: vec!["https://shop.example".into()],
         bytes_per_s: Some(10),
         events_per_s: None,
     };
-    let keys = vec![
+    vec![
         Key { rules, ..Key::new(KeyKind::Write, "web", "wk_first_write_key", NOW) },
         Key { disabled_ms: Some(NOW), ..Key::new(KeyKind::Secret, "api", "sk_secret_key", NOW) },
-    ];
-    server.storage.keys.add(keys).await.unwrap();
+    ]
+}
+
+/// Fills databases of this version with everything that they can hold, in every state.
+pub(crate) async fn fill(folder: &Path) {
+    let server = Server::open(folder).unwrap();
+    server.storage.keys.add(keys()).await.unwrap();
     server.stage(0..70, 0).await;
     server.process(NOW + 100_000).await;
     assert_eq!(server.deliver(NOW + 100_000, 40, false).await, 40);
@@ -62,7 +66,7 @@ async fn fill(folder: &Path) {
 }
 
 /// Adds events of later weeks. Opening the last weeks seals the first ones.
-async fn fill_weeks(folder: &Path) {
+pub(crate) async fn fill_weeks(folder: &Path) {
     let server = Server::open(folder).unwrap();
     for week in 1..=WEEKS {
         server.stage(300 + week * 4..304 + week * 4, week * WEEK_MS).await;
@@ -75,7 +79,7 @@ async fn fill_weeks(folder: &Path) {
 
 /// Copies `from` to `to`, with the databases as these versions of their schemas would have left
 /// them.
-fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
+pub(crate) fn leave_all(from: &Path, to: &Path, intake: usize, store: usize) {
     leave("intake", intake, &from.join("intake.db"), &to.join("intake.db"));
     leave("store", store, &from.join("store.db"), &to.join("store.db"));
     for path in events_files(from) {

@@ -8,7 +8,11 @@ use rusqlite::Connection;
 
 /// The steps of a schema, in order.
 pub(crate) fn steps(schema: &str) -> Vec<Migration> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite").join(schema);
+    steps_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite").join(schema))
+}
+
+/// The steps in a folder, in order.
+pub(crate) fn steps_in(folder: &Path) -> Vec<Migration> {
     let files: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let step = |file: &PathBuf| {
@@ -95,7 +99,8 @@ pub(crate) fn call_newer(database: &Path) {
     assert_eq!(changed, 1);
 }
 
-fn names(connection: &Connection, sql: &str) -> Vec<String> {
+/// The texts that a statement gives.
+pub(crate) fn names(connection: &Connection, sql: &str) -> Vec<String> {
     let mut statement = connection.prepare(sql).unwrap();
     statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }

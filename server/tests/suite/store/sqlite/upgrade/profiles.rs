@@ -1,6 +1,7 @@
 //! Profiles of earlier versions, which knew only when the newest word about a user was said.
 
-use lamplight_server::store::sqlite::{self, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite;
 use lamplight_server::store::{EventFilter, EventQuery, Plan, PlannedOutcome, Storage};
 
 use super::older::{by_hand, events_files, leave};

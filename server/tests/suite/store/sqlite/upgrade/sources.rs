@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use lamplight_server::store::sqlite::{SqliteStore, WriterLimits};
+use lamplight_server::store::WriterLimits;
+use lamplight_server::store::sqlite::SqliteStore;
 use lamplight_server::store::{Applied, Database, Events, Plan, ProducerQuery, Reader};
 use rusqlite::{Connection, params};
 

@@ -1,0 +1,113 @@
+//! PostgreSQL 15 to 18, for one server or several on one database.
+//!
+//! The files mirror those of [`super::sqlite`]. Everything is in the schema `lamplight` of one
+//! database. What several servers change at the same time is either locked row by row, in one order
+//! (`apply`), or kept in lanes that are added up (`lanes`), so that no row is written by
+//! everyone. Leases keep two servers from doing the same work.
+
+mod alerts;
+mod apply;
+mod columns;
+mod connection;
+mod copy;
+mod deliveries;
+mod keys;
+mod lanes;
+mod leader;
+mod locks;
+pub mod moving;
+mod notices;
+mod partitions;
+mod payloads;
+mod peers;
+mod read;
+mod saved_views;
+mod schema;
+mod sessions;
+pub mod shards;
+mod store;
+mod tallies;
+mod text;
+mod trends;
+pub mod verify;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::{Opening, Storage, WriterLimits};
+use crate::system::supervisor::Supervisor;
+use notices::Notices;
+use shards::ShardEpoch;
+
+pub use connection::open_error::OpenError;
+pub use connection::url::{DatabaseUrl, UrlError, Urls};
+pub use payloads::PostgresIntake;
+pub use store::PostgresStore;
+pub use tallies::{TalliesRepaired, repair};
+
+/// Opens the database for a purpose. Only [`Opening::Serve`] and [`Opening::Change`] create or
+/// migrate its tables. Its background tasks run on the current runtime, under `supervisor`.
+///
+/// # Errors
+/// [`OpenError`].
+pub async fn open_as(
+    urls: &Urls,
+    limits: WriterLimits,
+    opening: Opening,
+    supervisor: &Supervisor,
+) -> Result<Storage, OpenError> {
+    open_shard(urls, limits, opening, supervisor, ShardEpoch::default()).await
+}
+
+/// The same for one shard of several: what is written is checked against the epoch that the server
+/// knows, which it changes when it has read the map again.
+///
+/// # Errors
+/// [`OpenError`]. With an epoch of 0, also if the database is a shard.
+pub async fn open_shard(
+    urls: &Urls,
+    limits: WriterLimits,
+    opening: Opening,
+    supervisor: &Supervisor,
+    epoch: ShardEpoch,
+) -> Result<Storage, OpenError> {
+    let database = connection::database::Database::connect(&urls.main, supervisor).await?;
+    let database = Arc::new(database);
+    connection::fitness::check(&database, &opening).await?;
+    schema::prepare(&database, &opening).await?;
+    moving::record::check_open(&database, &opening).await?;
+    shards::check_open(&database, &opening, &epoch).await?;
+    let serves = matches!(opening, Opening::Serve(_));
+    let notices = Arc::<Notices>::default();
+    let (shared, told) = (Arc::clone(&database), Arc::clone(&notices));
+    let store = PostgresStore::open(shared, told, urls.sql.clone(), opening, epoch).await?;
+    let intake = PostgresIntake::open(Arc::clone(&database), limits, notices, supervisor);
+    if serves {
+        let watching = connection::watch::watch(database);
+        supervisor.spawn_keeper("watch of the database", &Handle::current(), watching);
+    }
+    Ok(storage(intake, store))
+}
+
+/// The storage that both are together.
+fn storage(intake: PostgresIntake, store: PostgresStore) -> Storage {
+    let (intake, store) = (Arc::new(intake), Arc::new(store));
+    Storage {
+        payload_queue: Arc::<PostgresIntake>::clone(&intake),
+        archive: Arc::<PostgresIntake>::clone(&intake),
+        replays: Arc::<PostgresIntake>::clone(&intake),
+        events: Arc::<PostgresStore>::clone(&store),
+        reader: Arc::<PostgresStore>::clone(&store),
+        keys: Arc::<PostgresStore>::clone(&store),
+        saved_views: Arc::<PostgresStore>::clone(&store),
+        sessions: Arc::<PostgresStore>::clone(&store),
+        delivery_queue: Arc::<PostgresStore>::clone(&store),
+        trends: Arc::<PostgresStore>::clone(&store),
+        alerts: Arc::<PostgresStore>::clone(&store),
+        tallies: Arc::<PostgresStore>::clone(&store),
+        peers: Arc::<PostgresStore>::clone(&store),
+        intake_database: intake,
+        events_database: store,
+    }
+}

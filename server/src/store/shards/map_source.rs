@@ -1,0 +1,29 @@
+//! Where the map of the databases comes from.
+
+use std::sync::Arc;
+
+use crate::store::shard_map::ShardMap;
+use crate::store::{Answer, StoreError};
+
+/// Says which database has which bucket, as far as this server knows. Buckets may move.
+pub trait MapSource: Send + Sync + 'static {
+    /// The map that is known.
+    fn current(&self) -> Arc<ShardMap>;
+
+    /// Reads the map again, because a database refused something: it knows a newer one.
+    fn refresh(&self) -> Answer<'_, ()>;
+}
+
+/// A map that never changes.
+#[derive(Debug, Clone)]
+pub struct FixedMap(pub Arc<ShardMap>);
+
+impl MapSource for FixedMap {
+    fn current(&self) -> Arc<ShardMap> {
+        Arc::clone(&self.0)
+    }
+
+    fn refresh(&self) -> Answer<'_, ()> {
+        Box::pin(async { Ok::<(), StoreError>(()) })
+    }
+}

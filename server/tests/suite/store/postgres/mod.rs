@@ -1,0 +1,22 @@
+//! What only PostgreSQL shows: several servers on one database, and how statements are run.
+
+mod deliveries;
+mod deliveries_add_up;
+mod fleet;
+mod leader;
+mod limits;
+mod notices;
+mod payloads;
+mod payloads_pruned;
+mod payloads_staged;
+mod plans_payloads;
+mod plans_reading;
+mod plans_tallies;
+mod reading;
+mod servers;
+mod several_servers;
+mod shards;
+mod tallies;
+pub(crate) mod upgrade;
+mod user_sql;
+mod verify;
