@@ -5,16 +5,18 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::programs::{install, on_path};
 use crate::workspace::Workspace;
-use crate::{browsers, build, postgres};
+use crate::{browsers, build, nats, node, postgres};
 
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Benchmark {
     /// What `track` and `init` cost a page, in a real Chromium
     Client,
-    /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
-    /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL
+    /// What an event costs the server, beside Node with PostgreSQL, `InfluxDB`, `JetStream` and a
+    /// bare hello. A few minutes, or hours with `--full`. With `--store postgres`, the server
+    /// stores in PostgreSQL
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
@@ -34,9 +36,15 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
                 .args(args),
         ),
         Benchmark::Server => {
+            node::ensure(workspace)?;
             let mut native = native(workspace);
-            if args.iter().any(|arg| arg.contains("postgres")) {
-                native.env(postgres::FOLDER, postgres::newest(workspace)?);
+            native.env(postgres::FOLDER, postgres::newest(workspace)?);
+            native.envs(nats::environment(workspace)?);
+            // The benchmark leaves it out if there is no package of it.
+            if on_path("influxd").is_none()
+                && let Err(error) = install(workspace, "InfluxDB", &["influxdb"])
+            {
+                println!("without InfluxDB: {error:#}");
             }
             workspace.run("server benchmark", native.args(args))
         }
