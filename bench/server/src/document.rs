@@ -99,9 +99,8 @@ fn intro(results: &Results) -> String {
         elsewhere. Every peer but the bare hello syncs to disk before it answers. CPU and bytes are those of all \
         processes of a peer, and an event is about 400 bytes of JSON."
         .to_owned();
-    for (peer, why) in &results.missing {
-        text += &format!(" Left out: {peer} ({why}).");
-    }
+    let missing = results.missing.iter().map(|(peer, why)| format!(" Left out: {peer} ({why})."));
+    text.extend(missing);
     text
 }
 

@@ -14,7 +14,8 @@ pub(crate) struct Goal {
     best_peer: String,
     lamplight: String,
     ratio: String,
-    goal: String,
+    #[serde(rename = "goal")]
+    limit: String,
     met: bool,
     why: String,
 }
@@ -23,11 +24,14 @@ impl Goal {
     /// The cells of a table.
     pub(crate) fn cells(&self) -> Vec<String> {
         let met = if self.met { "yes" } else { "no" };
-        [&self.measure, &self.best_peer, &self.lamplight, &self.ratio, &self.goal, met]
+        [&self.measure, &self.best_peer, &self.lamplight, &self.ratio, &self.limit, met]
             .map(String::from)
             .to_vec()
     }
 }
+
+/// What is compared of a turn.
+type Of = fn(&Turn) -> f64;
 
 /// Which side of the limit is good.
 #[derive(Clone, Copy)]
@@ -73,7 +77,7 @@ pub(crate) fn all(results: &Results) -> Vec<Goal> {
 }
 
 fn intake(results: &Results, connections: usize) -> Vec<Goal> {
-    let of = |peer: Contender, of: fn(&Turn) -> f64| {
+    let of = |peer: Contender, of: Of| {
         let turns = results.cell(Kind::Intake, peer.name(), connections, 10);
         Spread::of(turns.into_iter().map(of))
     };
@@ -105,11 +109,11 @@ fn intake(results: &Results, connections: usize) -> Vec<Goal> {
 }
 
 fn end_to_end(results: &Results) -> Vec<Goal> {
-    let of = |peer: Contender, of: fn(&Turn) -> f64| {
+    let of = |peer: Contender, of: Of| {
         let turns = results.cell(Kind::EndToEnd, peer.name(), 64, 10);
         Spread::of(turns.into_iter().map(of))
     };
-    let measures: [(&str, fn(&Turn) -> f64, Limit, &str); 3] = [
+    let measures: [(&str, Of, Limit, &str); 3] = [
         ("sustained, events/s", Turn::events_per_s, Limit::AtLeast(5.0), SAME_CORES),
         ("bytes written an event", |it| it.written_bytes, Limit::AtMost(1.0 / 3.0), WRITTEN),
         (
@@ -170,7 +174,7 @@ fn goal(
     limit: Limit,
     why: &str,
 ) -> Goal {
-    let (met, goal) = match limit {
+    let (met, text) = match limit {
         Limit::AtLeast(limit) => (ratio >= limit, format!("at least {limit:.1}")),
         Limit::AtMost(limit) => (ratio <= limit, format!("at most {limit:.2}")),
     };
@@ -179,7 +183,7 @@ fn goal(
         best_peer: format!("{}: {}", peer, readable(theirs.median)),
         lamplight: readable(ours.median),
         ratio: format!("{ratio:.2}"),
-        goal,
+        limit: text,
         met,
         why: if met { String::new() } else { why.to_owned() },
     }

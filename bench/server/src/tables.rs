@@ -121,7 +121,8 @@ fn processing(results: &Results) -> Option<Table> {
 }
 
 fn footprint(results: &Results) -> Option<Table> {
-    let of: [(&str, fn(&Footprint) -> f64); 6] = [
+    type Of = fn(&Footprint) -> f64;
+    let of: [(&str, Of); 6] = [
         ("ms from the start to the first durable answer", |it| it.first_answer_ms),
         ("idle memory, MiB", |it| it.idle_mib),
         ("most memory with 2,560 connections, MiB", |it| it.overload_mib),

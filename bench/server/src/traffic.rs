@@ -42,7 +42,7 @@ pub(crate) enum Format {
     Numbers,
     /// JSON, by an id that begins with the time, as teams do it with UUIDs of version 7.
     Ids,
-    /// The line protocol of InfluxDB.
+    /// The line protocol of `InfluxDB`.
     Lines,
 }
 

@@ -17,11 +17,11 @@ use super::jetstream::{STREAM, SUBJECT};
 pub(crate) enum Front {
     /// Reads the body and answers one word.
     Hello,
-    /// Answers once JetStream has acknowledged the body.
+    /// Answers once `JetStream` has acknowledged the body.
     Jetstream,
 }
 
-/// Serves until the process is ended. `nats` is the URL of the server with JetStream.
+/// Serves until the process is ended. `nats` is the URL of the server with `JetStream`.
 pub(crate) async fn serve(front: Front, nats: Option<&str>) -> Result<()> {
     let app = Router::new();
     let app = match front {

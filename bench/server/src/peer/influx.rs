@@ -1,4 +1,4 @@
-//! InfluxDB 1, which syncs its log before each answer.
+//! `InfluxDB` 1, which syncs its log before each answer.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! NATS JetStream, which syncs every message, behind a small HTTP server.
+//! NATS `JetStream`, which syncs every message, behind a small HTTP server.
 
 use std::path::{Path, PathBuf};
 
