@@ -29,6 +29,9 @@ impl Contender {
     /// Those that make rows of what they took.
     pub(crate) const END_TO_END: [Self; 2] = [Self::Lamplight, Self::Story];
 
+    /// What people would use instead.
+    pub(crate) const DURABLE: [Self; 4] = [Self::Node, Self::Influx, Self::JetStream, Self::Story];
+
     /// What people read.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -1,9 +1,9 @@
 //! What people read: tables, plots and goals, from which `docs/benchmarks.md` is generated.
 
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::goals::{self, Goal};
+use crate::machine::Machine;
 use crate::numbers::{Spread, readable};
 use crate::results::Results;
 use crate::tables;
@@ -11,7 +11,7 @@ use crate::tables;
 /// The document.
 #[derive(Debug, Serialize)]
 pub(crate) struct Document {
-    machine: Value,
+    machine: Machine,
     at: String,
     title: &'static str,
     intro: String,
@@ -34,6 +34,8 @@ pub(crate) struct Table {
 pub(crate) struct Plot {
     pub(crate) title: String,
     pub(crate) unit: String,
+    /// `more` or `less`.
+    pub(crate) better: &'static str,
     pub(crate) bars: Vec<Bar>,
 }
 
@@ -56,16 +58,8 @@ impl Bar {
 impl Document {
     /// The document of these results.
     pub(crate) fn of(results: &Results) -> Self {
-        let mut machine = json!(results.machine);
-        machine["disk sync time"] = match Spread::of(results.sync_ms.iter().copied()) {
-            Some(Spread { median, low, high }) => {
-                let [median, low, high] = [median, low, high].map(readable);
-                format!("{median} ms (4 KiB, median; {low} to {high} ms)").into()
-            }
-            None => Value::Null,
-        };
         Self {
-            machine,
+            machine: results.machine.clone(),
             at: results.at.clone(),
             title: "The server",
             intro: intro(results),
@@ -77,7 +71,7 @@ impl Document {
 
     /// Prints the tables and goals.
     pub(crate) fn print(&self) {
-        println!("\n{}\nmachine: {}", self.intro, self.machine);
+        println!("\n{}\nmachine: {:?}", self.intro, self.machine);
         for Table { title, note, columns, rows } in &self.tables {
             println!("\n{title}\n{note}");
             let lines: Vec<&Vec<String>> = std::iter::once(columns).chain(rows).collect();
@@ -94,14 +88,20 @@ impl Document {
 }
 
 fn intro(results: &Results) -> String {
-    let mut text = "Every figure is the median of alternating turns of all peers in one run, with the range of \
-        the turns. The load, the servers and their databases share the machine, so only the ratios mean something \
-        elsewhere. Every peer but the bare hello syncs to disk before it answers. CPU and bytes are those of all \
-        processes of a peer, and an event is about 400 bytes of JSON."
-        .to_owned();
-    let missing = results.missing.iter().map(|(peer, why)| format!(" Left out: {peer} ({why})."));
-    text.extend(missing);
-    text
+    let mut paragraphs = vec![
+        "Every figure is the median of alternating turns of all peers in one run, with the range of the turns. The \
+         load, the servers and their databases share the machine, so only the ratios mean something elsewhere. Every \
+         peer but the bare hello syncs to disk before it answers. CPU and bytes are those of all processes of a peer. \
+         An event is about 400 bytes of JSON."
+            .to_owned(),
+    ];
+    if let Some(Spread { median, low, high }) = Spread::of(results.sync_ms.iter().copied()) {
+        let [median, low, high] = [median, low, high].map(readable);
+        paragraphs.push(format!("The disk takes {median} ms to sync 4 KiB ({low} to {high} ms)."));
+    }
+    let missing = results.missing.iter();
+    paragraphs.extend(missing.map(|(peer, why)| format!("{peer} is left out: {why}.")));
+    paragraphs.join("\n\n")
 }
 
 fn print_aligned(lines: &[&Vec<String>]) {

@@ -17,6 +17,8 @@ pub(crate) struct Goal {
     #[serde(rename = "goal")]
     limit: String,
     met: bool,
+    /// Whether a peer that does the same job is better.
+    peer_wins: bool,
     why: String,
 }
 
@@ -94,6 +96,7 @@ fn intake(results: &Results, connections: usize) -> Vec<Goal> {
     };
     beside(Contender::Node, Limit::AtLeast(6.0));
     beside(Contender::Influx, Limit::AtLeast(6.0));
+    beside(Contender::JetStream, Limit::AtLeast(1.0));
     if connections >= 64 {
         beside(Contender::Hello, Limit::AtLeast(0.4));
     }
@@ -174,17 +177,19 @@ fn goal(
     limit: Limit,
     why: &str,
 ) -> Goal {
-    let (met, text) = match limit {
-        Limit::AtLeast(limit) => (ratio >= limit, format!("at least {limit:.1}")),
-        Limit::AtMost(limit) => (ratio <= limit, format!("at most {limit:.2}")),
+    let (met, text, is_behind) = match limit {
+        Limit::AtLeast(limit) => (ratio >= limit, format!("at least {limit:.1}"), ratio < 1.0),
+        Limit::AtMost(limit) => (ratio <= limit, format!("at most {limit:.2}"), ratio > 1.0),
     };
+    let peer_wins = is_behind && Contender::DURABLE.iter().any(|it| it.name() == peer);
     Goal {
         measure,
-        best_peer: format!("{}: {}", peer, readable(theirs.median)),
+        best_peer: format!("{peer}: {}", readable(theirs.median)),
         lamplight: readable(ours.median),
         ratio: format!("{ratio:.2}"),
         limit: text,
         met,
-        why: if met { String::new() } else { why.to_owned() },
+        peer_wins,
+        why: if met && !peer_wins { String::new() } else { why.to_owned() },
     }
 }

@@ -52,10 +52,8 @@ const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;
 /// Every turn of the last run, and of those before it that it adds to.
 const TURNS: &str = "bench/results/server.json";
-/// Tables, plots and goals.
+/// Tables, plots and goals, from which the documentation is generated.
 const DOCUMENT: &str = "bench/results/server-peers.json";
-/// Where the documentation is generated from.
-const PUBLISHED: &str = "bench/published/server.json";
 
 #[derive(Parser)]
 #[command(about = "What an event costs the server, beside what people would use instead")]
@@ -65,9 +63,6 @@ struct Args {
     /// Add to the turns of the runs before, instead of starting over
     #[arg(long)]
     keep: bool,
-    /// Also write what the documentation is generated from
-    #[arg(long)]
-    publish: bool,
     /// Keep filled stores in this folder, and use those that are there
     #[arg(long, value_name = "FOLDER")]
     filled: Option<PathBuf>,
@@ -116,11 +111,7 @@ async fn main() -> Result<()> {
     measured?;
     let document = Document::of(&results);
     document.print();
-    results::save(&document, Path::new(DOCUMENT))?;
-    if args.publish {
-        results::save(&document, Path::new(PUBLISHED))?;
-    }
-    Ok(())
+    results::save(&document, Path::new(DOCUMENT))
 }
 
 /// Measures the parts that were asked for.

@@ -171,7 +171,8 @@ pub(crate) fn plots(results: &Results) -> Vec<Plot> {
             Some(Bar::of(peer.name(), Spread::of(turns.into_iter().map(of))?))
         });
         let bars: Vec<Bar> = bars.collect();
-        let plot = Plot { title: title.into(), unit: unit.into(), bars };
+        let better = if unit.ends_with("/s") { "more" } else { "less" };
+        let plot = Plot { title: title.into(), unit: unit.into(), better, bars };
         (plot.bars.len() > 1).then_some(plot)
     };
     let (intake, both) = (Kind::Intake, Kind::EndToEnd);
