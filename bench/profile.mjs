@@ -50,7 +50,10 @@ function byFile(trace) {
   return files
 }
 
-/** Sends everything to a fresh server. Returns what `read` says before and after, and how long it took. */
+/**
+ * Sends everything to a fresh server. Returns what `read` says before and after, and how long it
+ * took.
+ */
 async function run(read, watch = async () => () => {}) {
   const server = await startServer(binary)
   try {

@@ -1,12 +1,14 @@
 //! `InfluxDB` 1, which syncs its log before each answer.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use super::{Peer, free_port, spawn, until_listening};
-use crate::api::call;
 use crate::programs::find;
 use crate::traffic::Format;
 
@@ -45,9 +47,20 @@ log-enabled = false
         let mut command = Command::new(program()?);
         command.stdout(std::process::Stdio::null());
         let mut child = spawn(command.arg("-config").arg(&config))?;
-        let address = ([127, 0, 0, 1], port).into();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
         until_listening(&mut child, address).await?;
-        call(address, "POST", "/query?q=CREATE%20DATABASE%20bench", "").await?;
+        create_database(address).await?;
         Ok(Self::started(child, address, Format::Lines))
     }
+}
+
+async fn create_database(address: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect(address).await?;
+    // In HTTP/1.0 the answer ends with the connection.
+    let request = "POST /query?q=CREATE%20DATABASE%20bench HTTP/1.0\r\nContent-Length: 0\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    ensure!(answer.starts_with("HTTP/1.0 200"), "InfluxDB made no database: {answer}");
+    Ok(())
 }
