@@ -17,7 +17,7 @@ const PROFILES = 'SELECT user_id, traits FROM story.profiles WHERE user_id = ANY
 const COLUMNS = `id UUID, type TEXT, name TEXT, ts TIMESTAMPTZ, received TIMESTAMPTZ, created_day DATE, user_id TEXT,
   session TEXT, payload_id BIGINT, payload_index INTEGER, properties JSON, context JSON, enrichment JSON`
 // One parameter with all rows: JSON is what Node writes and PostgreSQL reads fastest.
-const INSERT = `INSERT INTO story.events SELECT * FROM json_to_recordset($1) AS row(${COLUMNS}) ON CONFLICT (id) DO NOTHING`
+const INSERT = `INSERT INTO story.events SELECT * FROM json_to_recordset($1) AS event(${COLUMNS}) ON CONFLICT (id) DO NOTHING`
 const MARK = 'UPDATE story.payloads SET processed = true WHERE id = ANY($1)'
 
 const pool = connect(LANES)
