@@ -44,6 +44,12 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
+/// The text after the first `part`; `None` when there is none.
+pub(crate) fn after<'a>(text: &'a str, part: &str) -> Option<&'a str> {
+    let at = text.as_bytes().windows(part.len()).position(|window| window == part.as_bytes())?;
+    text.get(at + part.len()..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +86,12 @@ mod tests {
     fn contains_finds_a_part_anywhere() {
         assert!(contains("abc", "bc") && contains("abc", "abc"));
         assert!(!contains("abc", "cb") && !contains("", "a"));
+    }
+
+    #[test]
+    fn after_returns_what_follows_the_first_match() {
+        assert_eq!(after("abcbcd", "bc"), Some("bcd"));
+        assert_eq!(after("abc", "abc"), Some(""));
+        assert_eq!((after("abc", "x"), after("", "x")), (None, None));
     }
 }

@@ -14,7 +14,7 @@ use crate::send::response::{ResponseAction, classify};
 impl<P: Ports> FullClient<P> {
     pub(super) fn take_response(&mut self, request: Request<RequestContents>, response: &Response) {
         match classify(response, request.events) {
-            ResponseAction::Accept => self.accepted(request),
+            ResponseAction::Accept => self.accepted(request, &response.body),
             ResponseAction::Halve => {
                 self.core.events_max = (request.events / 2).max(1);
                 self.requeue(&request);
@@ -33,11 +33,12 @@ impl<P: Ports> FullClient<P> {
         }
     }
 
-    fn accepted(&mut self, request: Request<RequestContents>) {
+    fn accepted(&mut self, request: Request<RequestContents>, answer: &str) {
         self.core.backoff.succeeded();
         self.core.events_max = (self.core.events_max * 2).min(self.core.options.events_max);
         match request.contents {
             RequestContents::Adopted(adopted) => self.accepted_adopted(adopted),
+            RequestContents::Question(producers) => self.remove_arrived(&producers, answer),
             RequestContents::Own(declared) => {
                 let core = &mut self.core;
                 batch::remove_declared(&mut core.dropped, &declared);
@@ -60,6 +61,8 @@ impl<P: Ports> FullClient<P> {
                 }
             }
             RequestContents::Adopted(adopted) => self.drop_adopted(adopted, reason),
+            // It has no event to drop.
+            RequestContents::Question(_) => {}
         }
     }
 
@@ -70,9 +73,11 @@ impl<P: Ports> FullClient<P> {
     }
 
     fn requeue(&mut self, request: &Request<RequestContents>) {
-        // Adopted events never left the list of orphaned producers.
-        if matches!(request.contents, RequestContents::Own(_)) {
-            self.core.queue.requeue(request.id);
+        match &request.contents {
+            RequestContents::Own(_) => self.core.queue.requeue(request.id),
+            // Adopted events never left the list of orphaned producers.
+            RequestContents::Adopted(_) => {}
+            RequestContents::Question(producers) => self.end_question(producers),
         }
     }
 }

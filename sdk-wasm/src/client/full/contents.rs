@@ -12,6 +12,8 @@ pub enum RequestContents {
     Own(DroppedNumbers),
     /// Events of orphaned producers.
     Adopted(Vec<AdoptedEvents>),
+    /// The question which numbers of these producers have arrived.
+    Question(Vec<Producer>),
 }
 
 /// What one request carries of one orphaned producer.
