@@ -41,7 +41,7 @@ pub(crate) fn parse_number(text: &str) -> Option<u64> {
 
 /// Whether `text` contains `part`.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
-    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
+    after(text, part).is_some()
 }
 
 /// The text after the first `part`; `None` when there is none.

@@ -4,26 +4,25 @@ use lamplight_wire::{Producer, Ranges};
 
 use crate::text;
 
-/// The numbers of `producer` that an answer says have arrived:
-/// `"arrived":{"<producer>":[[from,to],…],…}`. Anything malformed ends the list, because a number
-/// that is not in it is sent again.
-pub fn arrived_numbers(body: &str, producer: Producer) -> Ranges {
-    let mut name = String::from("\"");
-    producer.push_to(&mut name);
-    name.push_str("\":[");
-    let answer = text::after(body, "\"arrived\":{").and_then(|rest| text::after(rest, &name));
+/// The numbers of `producer` that an answer says have arrived: the member
+/// `"<producer>":[[from,to],…]`. Anything malformed ends the list, because a number that is not in
+/// it is sent again.
+pub fn arrived_numbers(answer: &str, producer: Producer) -> Ranges {
+    let mut member = String::from("\"");
+    producer.push_to(&mut member);
+    member.push_str("\":[[");
     let mut seqs = Ranges::new();
-    let mut rest = answer.unwrap_or_default();
-    while let Some((from, to, after)) = next_pair(rest) {
+    let mut rest = text::after(answer, &member);
+    while let Some((from, to, after)) = rest.and_then(next_pair) {
         seqs.insert_range(from, to);
-        rest = after.strip_prefix(',').unwrap_or_default();
+        rest = after.strip_prefix(",[");
     }
     seqs
 }
 
-/// The pair `[from,to]` at the beginning of a text, and what follows it.
+/// The pair `from,to]` at the beginning of a text, and what follows it.
 fn next_pair(text: &str) -> Option<(u64, u64, &str)> {
-    let (from, rest) = text::split_once(text.strip_prefix('[')?, b',')?;
+    let (from, rest) = text::split_once(text, b',')?;
     let (to, after) = text::split_once(rest, b']')?;
     Some((text::parse_number(from)?, text::parse_number(to)?, after))
 }
@@ -55,8 +54,8 @@ mod tests {
             String::new(),
             String::from(r#"{"status":"OK","payload":"1","events":0}"#),
             String::from(r#"{"status":"OK","arrived":{}}"#),
-            format!(r#"{{"status":"OK","asked":{{"{ASKED}":[[1,3]]}}}}"#),
-            format!(r#"{{"{ASKED}":[[1,3]],"arrived":{{}}}}"#),
+            format!(r#"{{"status":"OK","arrived":{{"{ASKED}":null}}}}"#),
+            format!(r#"{{"status":"OK","arrived":["{ASKED}",[[1,3]]]}}"#),
         ] {
             assert_eq!(arrived_numbers(&body, ASKED), Ranges::new(), "{body}");
         }

@@ -38,7 +38,7 @@ impl<P: Ports> FullClient<P> {
         self.core.events_max = (self.core.events_max * 2).min(self.core.options.events_max);
         match request.contents {
             RequestContents::Adopted(adopted) => self.accepted_adopted(adopted),
-            RequestContents::Question(producers) => self.remove_arrived(&producers, answer),
+            RequestContents::Question => self.remove_arrived(answer),
             RequestContents::Own(declared) => {
                 let core = &mut self.core;
                 batch::remove_declared(&mut core.dropped, &declared);
@@ -62,7 +62,7 @@ impl<P: Ports> FullClient<P> {
             }
             RequestContents::Adopted(adopted) => self.drop_adopted(adopted, reason),
             // It has no event to drop.
-            RequestContents::Question(_) => {}
+            RequestContents::Question => {}
         }
     }
 
@@ -73,11 +73,9 @@ impl<P: Ports> FullClient<P> {
     }
 
     fn requeue(&mut self, request: &Request<RequestContents>) {
-        match &request.contents {
-            RequestContents::Own(_) => self.core.queue.requeue(request.id),
-            // Adopted events never left the list of orphaned producers.
-            RequestContents::Adopted(_) => {}
-            RequestContents::Question(producers) => self.end_question(producers),
+        // Adopted events never left the list of orphaned producers.
+        if matches!(request.contents, RequestContents::Own(_)) {
+            self.core.queue.requeue(request.id);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A page that is left sends its last events and never learns the answer, so they stay in storage.
 //! The next page asks about them once, and sends only the rest. Without an answer, it sends all.
 
-use lamplight_wire::Producer;
+use lamplight_wire::batch::ProducerNote;
 use lamplight_wire::limits::PRODUCERS_MAX;
 
 use super::FullClient;
@@ -18,27 +18,27 @@ impl<P: Ports> FullClient<P> {
     ///
     /// The question declares how far they have numbered, as their last batch would.
     pub(super) fn ask_arrived(&mut self) -> bool {
-        let (mut notes, mut producers) = (Vec::new(), Vec::new());
-        let orphans = self.orphans.iter().filter(|orphans| orphans.may_have_arrived);
-        for orphans in orphans.take(PRODUCERS_MAX) {
-            notes.push((
-                orphans.producer,
-                batch::producer_note(orphans.next, &DroppedNumbers::new()),
-            ));
-            producers.push(orphans.producer);
+        let mut notes = Vec::new();
+        for orphans in &mut self.orphans {
+            if orphans.may_have_arrived && notes.len() < PRODUCERS_MAX {
+                orphans.may_have_arrived = false;
+                self.foreign.set_asked(orphans.producer);
+                let note = ProducerNote { next: orphans.next, dropped: Vec::new() };
+                notes.push((orphans.producer, note));
+            }
         }
-        if producers.is_empty() {
+        if notes.is_empty() {
             return false;
         }
         let body = batch::question_body(self.core.ports.wall_ms(), &notes);
-        self.core.send_body(FlushReason::Adopted, 0, body, RequestContents::Question(producers));
+        self.core.send_body(FlushReason::Adopted, 0, body, RequestContents::Question);
         true
     }
 
     /// Removes the events that have arrived.
-    pub(super) fn remove_arrived(&mut self, producers: &[Producer], answer: &str) {
+    pub(super) fn remove_arrived(&mut self, answer: &str) {
         let mut arrived = Vec::new();
-        for orphans in self.orphans.iter().filter(|it| producers.contains(&it.producer)) {
+        for orphans in &self.orphans {
             let missing = orphans.seqs.minus(&arrived_numbers(answer, orphans.producer));
             let seqs = orphans.seqs.minus(&missing);
             if !seqs.is_empty() {
@@ -46,13 +46,6 @@ impl<P: Ports> FullClient<P> {
                 arrived.push(AdoptedEvents { producer: orphans.producer, seqs, declared });
             }
         }
-        self.foreign.end_question(producers);
         self.accepted_adopted(arrived);
-    }
-
-    /// Ends a question without an answer: the events are sent.
-    pub(super) fn end_question(&mut self, producers: &[Producer]) {
-        self.foreign.end_question(producers);
-        self.orphans = self.foreign.orphaned(self.core.ports.monotonic_ms());
     }
 }

@@ -231,10 +231,10 @@ impl ForeignProducers {
         }
     }
 
-    /// Records that the server was asked which numbers of these producers have arrived.
-    pub fn end_question(&mut self, producers: &[Producer]) {
+    /// Records that the server was asked which numbers of this producer have arrived.
+    pub fn set_asked(&mut self, producer: Producer) {
         for foreign in &mut self.producers {
-            foreign.was_asked |= producers.contains(&foreign.producer);
+            foreign.was_asked |= foreign.producer == producer;
         }
     }
 
