@@ -41,13 +41,19 @@ pub(crate) fn parse_number(text: &str) -> Option<u64> {
 
 /// Whether `text` contains `part`.
 pub(crate) fn contains(text: &str, part: &str) -> bool {
-    after(text, part).is_some()
+    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-/// The text after the first `part`; `None` when there is none.
+/// The text after the first `part`; `None` when there is none, or a character that is not ASCII
+/// comes before it.
 pub(crate) fn after<'a>(text: &'a str, part: &str) -> Option<&'a str> {
-    let at = text.as_bytes().windows(part.len()).position(|window| window == part.as_bytes())?;
-    text.get(at + part.len()..)
+    let mut rest = text;
+    loop {
+        if let Some(after) = rest.strip_prefix(part) {
+            return Some(after);
+        }
+        rest = rest.get(1..)?;
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +98,6 @@ mod tests {
     fn after_returns_what_follows_the_first_match() {
         assert_eq!(after("abcbcd", "bc"), Some("bcd"));
         assert_eq!(after("abc", "abc"), Some(""));
-        assert_eq!((after("abc", "x"), after("", "x")), (None, None));
+        assert_eq!((after("abc", "x"), after("", "x"), after("\u{e9}x", "x")), (None, None, None));
     }
 }
