@@ -44,18 +44,6 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-/// The text after the first `part`; `None` when there is none, or a character that is not ASCII
-/// comes before it.
-pub(crate) fn after<'a>(text: &'a str, part: &str) -> Option<&'a str> {
-    let mut rest = text;
-    loop {
-        if let Some(after) = rest.strip_prefix(part) {
-            return Some(after);
-        }
-        rest = rest.get(1..)?;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,12 +80,5 @@ mod tests {
     fn contains_finds_a_part_anywhere() {
         assert!(contains("abc", "bc") && contains("abc", "abc"));
         assert!(!contains("abc", "cb") && !contains("", "a"));
-    }
-
-    #[test]
-    fn after_returns_what_follows_the_first_match() {
-        assert_eq!(after("abcbcd", "bc"), Some("bcd"));
-        assert_eq!(after("abc", "abc"), Some(""));
-        assert_eq!((after("abc", "x"), after("", "x"), after("\u{e9}x", "x")), (None, None, None));
     }
 }

@@ -8,14 +8,17 @@ use crate::text;
 /// `"<producer>":[[from,to],…]`. Anything malformed ends the list, because a number that is not in
 /// it is sent again.
 pub fn arrived_numbers(answer: &str, producer: Producer) -> Ranges {
-    let mut member = String::from("\"");
-    producer.push_to(&mut member);
-    member.push_str("\":[[");
     let mut seqs = Ranges::new();
-    let mut rest = text::after(answer, &member);
-    while let Some((from, to, after)) = rest.and_then(next_pair) {
-        seqs.insert_range(from, to);
-        rest = after.strip_prefix(",[");
+    let mut rest = answer;
+    while let Some((name, after)) = text::split_once(rest, b'"') {
+        rest = after;
+        if Producer::parse(name) == Some(producer) {
+            let mut pairs = after.strip_prefix(":[[");
+            while let Some((from, to, after)) = pairs.and_then(next_pair) {
+                seqs.insert_range(from, to);
+                pairs = after.strip_prefix(",[");
+            }
+        }
     }
     seqs
 }

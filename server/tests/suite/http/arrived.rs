@@ -23,7 +23,10 @@ fn producer(number: u32) -> String {
 fn batch(producer: &str, seqs: impl IntoIterator<Item = u64>) -> String {
     let event = |seq| format!(r#"{{"name":"e","producer":"{producer}","seq":{seq}}}"#);
     let events: Vec<String> = seqs.into_iter().map(event).collect();
-    format!(r#"{{"v":1,"producers":{{"{producer}":{{"next":9}}}},"events":[{}]}}"#, events.join(","))
+    format!(
+        r#"{{"v":1,"producers":{{"{producer}":{{"next":9}}}},"events":[{}]}}"#,
+        events.join(",")
+    )
 }
 
 fn question(producers: &[&str]) -> String {
