@@ -158,7 +158,7 @@ impl Ledger {
                 seqs = seqs.within(random.between(0, last + 1), last);
             }
             Answers::Invented => {
-                seqs.insert_range(1, self.next.get(&producer).copied().unwrap_or(0))
+                seqs.insert_range(1, self.next.get(&producer).copied().unwrap_or(0));
             }
             _ => {}
         }
