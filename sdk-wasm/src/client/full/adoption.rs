@@ -44,6 +44,9 @@ impl<P: Ports> FullClient<P> {
         if self.core.is_withdrawn {
             return;
         }
+        if self.ask_arrived() {
+            return;
+        }
         self.load_block_from_storage();
         let mut texts = String::new();
         let mut adopted = Vec::new();
