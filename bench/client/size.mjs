@@ -13,14 +13,15 @@ const { values } = parseArgs({ options: { modules: { type: 'string', default: jo
 const goalBytes = 20_000
 
 // The limits leave a few percent for other compiler versions. They decrease, except for what
-// protects events and the page. Bounds and checks of what a page passes took 1,000 bytes.
+// protects events and the page. Bounds and checks of what a page passes took 1,000 bytes. Asking what arrived of an
+// earlier page took 700 bytes of the full client.
 const ENTRIES = [
   {
     what: 'page: init + track',
     code: "import { init } from 'lamplight'\ninit({ url: '/', key: 'wk_x' }).track('opened')",
     limitBytes: 21_500,
     later: [
-      { chunk: 'full', what: 'full client, fetched later', limitBytes: 38_000 },
+      { chunk: 'full', what: 'full client, fetched later', limitBytes: 38_500 },
       { chunk: 'translated', what: 'translated client, for pages without WebAssembly', limitBytes: 53_500 },
       { chunk: 'debug', what: 'warnings, on the own machine', limitBytes: 2_000 },
     ],
