@@ -1,10 +1,13 @@
 // Cuts of the network between any two parts of a cluster.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { again } from './kills.mjs'
 import { CUTS } from './wires.mjs'
 
 /** Longer than a node of NATS needs to notice that it is alone, which is 10 s. */
 const HOLE_MS = 14_000
 const RESET_MS = 5_000
+/** Long enough to store what was delivered, and too short to notice anything. */
+const STORES_MS = 1_000
 const WHAT = {
   reset: (one, other) => `connections between ${one} and ${other} are reset`,
   hole: (one, other) => `nothing arrives between ${one} and ${other}`,
@@ -38,7 +41,7 @@ export function cuts({ nats, shards, servers, network }) {
     ['a server', () => [server], `the primary of ${last.name}`, () => primary(last)],
     ['the primary', () => primary(last), `the standby of ${last.name}`, () => standby(last)],
   )
-  return pairs.flatMap(([one, ones, other, others]) =>
+  const cut = pairs.flatMap(([one, ones, other, others]) =>
     Object.keys(CUTS).map((kind) => [
       WHAT[kind](one, other),
       async () => {
@@ -48,4 +51,13 @@ export function cuts({ nats, shards, servers, network }) {
       },
     ]),
   )
+  return nats ? [...cut, ['a server that cannot acknowledge what it stores is killed', killUnheard]] : cut
+
+  async function killUnheard() {
+    network.cut('hole there', named([server]), named(nats.nodes))
+    await sleep(STORES_MS)
+    await server.kill()
+    network.heal()
+    await again([server])
+  }
 }

@@ -28,9 +28,7 @@ pub(super) async fn measure(first: &Postgres, folder: &Path) -> Result<Value> {
     let one = Peer::lamplight_on(&first.url(ALONE), &folder.join("one")).await?;
     let both = format!("{} {}", first.url(SHARD), second.url(SHARD));
     let two = Peer::lamplight_on(&both, &folder.join("two")).await?;
-    println!(
-        "\nevents of pages from the request to the row, a second; medians of {ROUNDS} turns"
-    );
+    println!("\nevents of pages from the request to the row, a second; medians of {ROUNDS} turns");
     let mut lines = Vec::new();
     for (what, is_slow) in
         [("databases that share all processors", false), ("databases slowed to a quarter", true)]
