@@ -36,6 +36,7 @@ export async function startCluster({
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const config = (name) => path.join(CONFIG, name)
+  /** @type {Wires} */
   const network = withWires ? new Wires() : PLAIN
   if (network instanceof Wires) running.push(network)
   const all = { folder, passwords: PASSWORDS, network, running }

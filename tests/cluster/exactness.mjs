@@ -68,7 +68,11 @@ export class Exactness {
   }
 }
 
-/** Whether what was found has no fault. */
+/**
+ * Whether what was found has no fault.
+ *
+ * @param {Record<string, unknown>} found
+ */
 export const isRight = ({ lost, doubled, wrong, total }) => lost + doubled + wrong === 0 && total === 0
 
 async function wait() {

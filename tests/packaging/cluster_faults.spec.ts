@@ -23,7 +23,7 @@ if (process.platform === 'linux') {
     // The user of PostgreSQL must be able to enter it.
     chmodSync(workFolder, 0o755)
     const running: { stop(): unknown }[] = []
-    const rows: Record<string, number>[] = []
+    const rows: Record<string, unknown>[] = []
     try {
       const cluster = await startCluster({
         folder: join(workFolder, 'cluster'),
