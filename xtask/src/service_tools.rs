@@ -54,7 +54,7 @@ pub(crate) fn faketime(workspace: &Workspace) -> Result<Option<PathBuf>> {
     let Some(library) = library() else {
         bail!(
             "the clocks of a cluster need libfaketime. Install it, or set TEST_FAKETIME to \
-             libfaketime.so.1:\n  Debian, Ubuntu: sudo apt-get install libfaketime"
+             libfaketimeMT.so.1:\n  Debian, Ubuntu: sudo apt-get install libfaketime"
         )
     };
     Ok(Some(library))
@@ -63,7 +63,7 @@ pub(crate) fn faketime(workspace: &Workspace) -> Result<Option<PathBuf>> {
 /// Where Debian's package puts it: in the folder of its processor's libraries.
 fn library() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
-    folders.map(|it| it.path().join("faketime/libfaketime.so.1")).find(|it| it.is_file())
+    folders.map(|it| it.path().join("faketime/libfaketimeMT.so.1")).find(|it| it.is_file())
 }
 
 /// A program that Debian's package of the same name has where only root's path leads.
