@@ -18,11 +18,11 @@ const PASSWORDS = {
 }
 
 /**
- * Starts a cluster in an empty folder, and adds to `running` what is to be stopped, the last first.
+ * Starts a cluster in an empty folder. Adds to `running` what the caller must stop, the last first.
  *
- * @param {{ folder: string, programs: { binary: string, balancer: string, nats: string, postgres: string,
- *   clock?: string }, shards?: number, servers?: number, withNats?: boolean, withWires?: boolean,
- *   running: { stop(): unknown }[] }} cluster
+ * @typedef {{ binary: string, balancer: string, nats: string, postgres: string, clock?: string }} Programs
+ * @param {{ folder: string, programs: Programs, shards?: number, servers?: number,
+ *   withNats?: boolean, withWires?: boolean, running: { stop(): unknown }[] }} cluster
  */
 export async function startCluster({
   folder,

@@ -5,7 +5,7 @@ import { freePorts, Program, plainEnvironment, until } from './processes.mjs'
 import { PLAIN } from './wires.mjs'
 
 const NODES = 3
-/** Nodes tell each other where they listen. What they are told leads nowhere, so that all use wires. */
+/** Nodes tell each other where they listen. Where this leads nowhere, all of them use wires. */
 const NOWHERE = '127.0.0.1:9'
 const host = (port) => `127.0.0.1:${port}`
 const quoted = (text) => JSON.stringify(text)

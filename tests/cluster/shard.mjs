@@ -17,7 +17,8 @@ export class Shard {
    * Starts both, and adds the shard to what runs.
    *
    * @param {{ name: string, folder: string, config: string, programs: string,
-   *   passwords: Record<string, string>, network?: Network, running?: { stop(): Promise<void> }[] }} shard
+   *   passwords: Record<string, string>, network?: Network,
+   *   running?: { stop(): Promise<void> }[] }} shard
    */
   static async start({ name, folder, config, programs, passwords, network = PLAIN, running = [] }) {
     const ports = await freePorts(2)

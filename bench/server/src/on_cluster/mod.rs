@@ -1,5 +1,5 @@
-//! A cluster: three nodes of NATS that take payloads, and several databases that keep events, beside
-//! what one uses before that.
+//! A cluster: three nodes of NATS that take payloads, and several databases that keep events,
+//! beside what one uses before that.
 
 mod gate;
 mod intake;

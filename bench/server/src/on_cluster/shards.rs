@@ -1,8 +1,8 @@
-//! Events from the request to the row, with one database and with two. Each database is a cluster of
-//! its own, with its own log.
+//! Events from the request to the row, with one database and with two. Each database is a cluster
+//! of its own, with its own log.
 //!
-//! On a machine of few processors, a second database adds none. So they are also measured while each
-//! database runs for a quarter of the time, as if it had a slower machine of its own.
+//! On a machine of few processors, a second database adds none. So they are also measured while
+//! each database runs for a quarter of the time, as if it had a slower machine of its own.
 
 use std::path::Path;
 

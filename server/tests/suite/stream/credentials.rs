@@ -39,7 +39,7 @@ fn account(has_jetstream: bool) -> Value {
     })
 }
 
-/// The file of a user whom an account lets in.
+/// The file of a user of an account.
 fn credentials(folder: &Path, name: &str, account: &KeyPair) -> PathBuf {
     let user = KeyPair::new_user();
     let claims =
