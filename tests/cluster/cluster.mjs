@@ -20,7 +20,8 @@ const PASSWORDS = {
 /**
  * Starts a cluster in an empty folder. Adds to `running` what the caller must stop, the last first.
  *
- * @typedef {{ binary: string, balancer: string, nats: string, postgres: string, clock?: string }} Programs
+ * @typedef {{ binary: string, balancer: string, nats: string, postgres: string,
+ *   clock?: string }} Programs
  * @param {{ folder: string, programs: Programs, shards?: number, servers?: number,
  *   withNats?: boolean, withWires?: boolean, running: { stop(): unknown }[] }} cluster
  */
