@@ -6,7 +6,7 @@ import { again, failOver } from './kills.mjs'
 import { Program, plainEnvironment, until } from './processes.mjs'
 
 /** So that a move has several chunks, and each takes a while. */
-const AT_ONCE = '192'
+const AT_ONCE = '64'
 /** When the mover is killed, in milliseconds after its start. */
 const KILLED_AFTER_MS = [150, 400, 250, 700, 500, 1_000]
 const MOVED_MS_MAX = 180_000

@@ -46,7 +46,7 @@ if (process.platform === 'linux') {
         await sleep(3_000)
         network.heal()
         await step(servers, server, HOUR_S)
-        const killed = mover.start('move', '--at-once', '192', '--drain', DRAINED)
+        const killed = mover.start('move', '--at-once', '64', '--drain', DRAINED)
         await mover.leaves()
         await killed.kill()
         network.cut('reset', [servers.balancer.name], [server.name])
