@@ -28,10 +28,8 @@ pub(super) async fn measure(cluster: &Postgres, folder: &Path, turn: Duration) -
         cluster.create(database).await?;
     }
     let nats = Nats::start(folder).await?;
-    let settings = [
-        ("LAMPLIGHT_INTAKE_URL", &*nats.url()),
-        ("LAMPLIGHT_DATABASE_URL", &cluster.url(BEHIND_NATS)),
-    ];
+    let (intake, database) = (nats.url(), cluster.url(BEHIND_NATS));
+    let settings = [("LAMPLIGHT_INTAKE_URL", &*intake), ("LAMPLIGHT_DATABASE_URL", &*database)];
     let in_front = Peer::lamplight_with(&settings, &folder.join("in-front")).await?;
     let alone = Peer::lamplight_on(&cluster.url(ALONE), &folder.join("on-postgres")).await?;
     let embedded = Peer::lamplight(&folder.join("embedded"), None).await?;
