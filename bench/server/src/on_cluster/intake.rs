@@ -45,46 +45,60 @@ pub(super) async fn measure(cluster: &Postgres, folder: &Path, turn: Duration) -
     );
     let mut lines = Vec::new();
     for connections in CONNECTIONS {
-        let mut rates = [const { Vec::new() }; COLUMNS.len()];
-        let mut p99s = [const { Vec::new() }; COLUMNS.len()];
-        let (mut refused, mut syncs) = (0, Vec::new());
-        for _ in 0..ROUNDS {
-            syncs.push(disk::sync_time(folder)?.as_secs_f64() * 1e3);
-            for (at, (peer, held)) in turns.into_iter().enumerate() {
-                let holder = match held {
-                    Some(database) => Some(hold_processing(cluster, database).await?),
-                    None => None,
-                };
-                let outcome = Load { connections, turn }.run(peer).await?;
-                if let Some(holder) = holder {
-                    holder.batch_execute("COMMIT").await?;
-                }
-                peer.finish().await?;
-                rates[at].push(outcome.rate);
-                p99s[at].push(outcome.p99.as_secs_f64() * 1e3);
-                refused += outcome.refused;
-            }
-        }
-        let (rates, p99s, sync) = (rates.map(median), p99s.map(median), median(syncs));
-        println!("{connections} connections, sync {sync:.2} ms, {refused} refused");
-        for ((column, rate), p99) in COLUMNS.into_iter().zip(rates).zip(p99s) {
-            println!("  {column:<28} {rate:>7.0}/s   p99 {p99:>6.1} ms");
-        }
-        let [nats, postgres, embedded, nats_held, postgres_held] = rates;
-        println!(
-            "  NATS:PostgreSQL {:.2}, NATS:embedded {:.2}; with processing held NATS:PostgreSQL {:.2}",
-            nats / postgres,
-            nats / embedded,
-            nats_held / postgres_held
-        );
-        lines.push(json!({
-            "connections": connections, "sync_ms": sync, "refused": refused,
-            "columns": COLUMNS, "per_s": rates, "p99_ms": p99s,
-            "nats_of_postgres": nats / postgres, "nats_of_embedded": nats / embedded,
-            "held_nats_of_postgres": nats_held / postgres_held,
-        }));
+        lines.push(compare(cluster, folder, &turns, Load { connections, turn }).await?);
     }
     Ok(lines.into())
+}
+
+/// A server, and the database whose processing is held in its turn.
+type Turn<'a> = (&'a Peer, Option<&'static str>);
+
+/// Lets the servers take turns with one load.
+async fn compare(
+    cluster: &Postgres,
+    folder: &Path,
+    turns: &[Turn<'_>; COLUMNS.len()],
+    load: Load,
+) -> Result<Value> {
+    let mut rates = [const { Vec::new() }; COLUMNS.len()];
+    let mut p99s = [const { Vec::new() }; COLUMNS.len()];
+    let (mut refused, mut syncs) = (0, Vec::new());
+    for _ in 0..ROUNDS {
+        syncs.push(disk::sync_time(folder)?.as_secs_f64() * 1e3);
+        for (at, (peer, held)) in turns.iter().enumerate() {
+            let holder = match held {
+                Some(database) => Some(hold_processing(cluster, database).await?),
+                None => None,
+            };
+            let outcome = load.run(peer).await?;
+            if let Some(holder) = holder {
+                holder.batch_execute("COMMIT").await?;
+            }
+            peer.finish().await?;
+            rates[at].push(outcome.rate);
+            p99s[at].push(outcome.p99.as_secs_f64() * 1e3);
+            refused += outcome.refused;
+        }
+    }
+    let (rates, p99s, sync) = (rates.map(median), p99s.map(median), median(syncs));
+    let connections = load.connections;
+    println!("{connections} connections, sync {sync:.2} ms, {refused} refused");
+    for ((column, rate), p99) in COLUMNS.into_iter().zip(rates).zip(p99s) {
+        println!("  {column:<28} {rate:>7.0}/s   p99 {p99:>6.1} ms");
+    }
+    let [nats, postgres, embedded, nats_held, postgres_held] = rates;
+    let (of_postgres, of_embedded) = (nats / postgres, nats / embedded);
+    let held = nats_held / postgres_held;
+    println!(
+        "  NATS:PostgreSQL {of_postgres:.2}, NATS:embedded {of_embedded:.2}; with processing held \
+         NATS:PostgreSQL {held:.2}"
+    );
+    Ok(json!({
+        "connections": connections, "sync_ms": sync, "refused": refused,
+        "columns": COLUMNS, "per_s": rates, "p99_ms": p99s,
+        "nats_of_postgres": of_postgres, "nats_of_embedded": of_embedded,
+        "held_nats_of_postgres": held,
+    }))
 }
 
 /// Keeps workers from applying anything until the transaction of this connection ends.
