@@ -32,7 +32,9 @@ pub(super) async fn measure(cluster: &Postgres, folder: &Path, turn: Duration) -
     let settings = [("LAMPLIGHT_INTAKE_URL", &*intake), ("LAMPLIGHT_DATABASE_URL", &*database)];
     let in_front = Peer::lamplight_with(&settings, &folder.join("in-front")).await?;
     let alone = Peer::lamplight_on(&cluster.url(ALONE), &folder.join("on-postgres")).await?;
-    let embedded = Peer::lamplight(&folder.join("embedded"), None).await?;
+    let own = folder.join("embedded");
+    std::fs::create_dir_all(&own)?;
+    let embedded = Peer::lamplight(&own, None).await?;
     let turns = [
         (&in_front, None),
         (&alone, None),
