@@ -73,20 +73,29 @@ export class Nats {
     return `nats://lamplight:${this.passwords.NATS_PASSWORD}@${clients}?monitor=${monitors}&max_gib=1`
   }
 
-  /** Waits until all nodes run, know each other and have caught up. */
+  /** Waits until all nodes run, reach each other, follow the same leader and have caught up. */
   ready() {
-    const isReady = async ({ monitor }) => {
-      const healthy = await fetch(`http://${monitor}/healthz`)
-      return healthy.ok && (await jetstream(monitor)).meta_cluster?.cluster_size === NODES
+    const leaderOf = async ({ monitor, name }) => {
+      const { status } = await said(monitor, 'healthz')
+      const { routes } = await said(monitor, 'routez')
+      const { leader, cluster_size, replicas = [] } = (await said(monitor, 'jsz')).meta_cluster ?? {}
+      const reached = new Set(routes.map(({ remote_name }) => remote_name))
+      // Others do not know how far each has come.
+      const isCurrent = name !== leader || replicas.every(({ current }) => current)
+      const isWhole = cluster_size === NODES && reached.size === NODES - 1 && isCurrent
+      return status === 'ok' && isWhole ? leader : undefined
     }
-    const all = async () => (await Promise.all(this.places.map(isReady))).every(Boolean) && this.leader()
+    const all = async () => {
+      const leaders = await Promise.all(this.places.map(leaderOf))
+      return leaders[0] && new Set(leaders).size === 1 && this.leader()
+    }
     return until('NATS has a leader', all, { programs: this.nodes })
   }
 
   /** The node that leads the stream, or the nodes if there is no stream. */
   async leader() {
     for (const { monitor } of this.places) {
-      const found = await jetstream(monitor, '?streams=true').catch(() => undefined)
+      const found = await said(monitor, 'jsz?streams=true').catch(() => undefined)
       const stream = found?.account_details?.flatMap((account) => account.stream_detail ?? [])[0]
       const name = stream?.cluster?.leader ?? found?.meta_cluster?.leader
       if (name) return this.nodes[this.places.findIndex((place) => place.name === name)]
@@ -99,6 +108,7 @@ export class Nats {
   }
 }
 
-async function jetstream(monitor, ask = '') {
-  return (await fetch(`http://${monitor}/jsz${ask}`, { signal: AbortSignal.timeout(3_000) })).json()
+/** What a node says about itself. */
+async function said(monitor, path) {
+  return (await fetch(`http://${monitor}/${path}`, { signal: AbortSignal.timeout(3_000) })).json()
 }
