@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
     cuts: { type: 'boolean', default: false },
     clocks: { type: 'boolean', default: false },
     moves: { type: 'boolean', default: false },
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
   },
 })
 const folder = path.resolve(required('folder', options.folder))
@@ -75,7 +75,7 @@ try {
 function faultsOf(cluster) {
   const kinds = { kills, cuts, clocks, moves }
   const faults = Object.entries(kinds).flatMap(([kind, of]) => (options[kind] ? of(cluster) : []))
-  return faults.filter(([what]) => what.includes(options.only))
+  return faults.filter(([what]) => options.only.some((text) => what.includes(text)))
 }
 
 function explain({ nats, shards, servers }) {
