@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::workspace::Workspace;
-use crate::{browsers, build, postgres};
+use crate::{browsers, build, nats, postgres};
 
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -14,7 +14,8 @@ pub(crate) enum Benchmark {
     /// What `track` and `init` cost a page, in a real Chromium
     Client,
     /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
-    /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL
+    /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL. With
+    /// `--only cluster`, it runs on nodes of NATS and several databases
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
@@ -35,8 +36,12 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
         ),
         Benchmark::Server => {
             let mut native = native(workspace);
-            if args.iter().any(|arg| arg.contains("postgres")) {
+            let asks = |part: &str| args.iter().any(|arg| arg.contains(part));
+            if asks("postgres") || asks("cluster") {
                 native.env(postgres::FOLDER, postgres::newest(workspace)?);
+            }
+            if asks("cluster") {
+                native.env(nats::FOLDER, nats::folder(workspace)?);
             }
             workspace.run("server benchmark", native.args(args))
         }

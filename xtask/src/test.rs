@@ -250,6 +250,7 @@ fn deployment(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
         return Ok(Vec::new());
     }
     let mut variables = cluster::environment(workspace)?.to_vec();
+    variables.extend(cluster::clock(workspace)?);
     variables.push(("TEST_MANIFESTS", python::MANIFESTS.programs(workspace)?));
     Ok(variables)
 }

@@ -69,13 +69,22 @@ async fn repeat(
     let mut buffer = Vec::with_capacity(4096);
     while Instant::now() < end {
         let started = Instant::now();
-        stream.write_all(request).await?;
-        if read_status(&mut stream, &mut buffer).await? != 200 {
+        if exchange(&mut stream, request, &mut buffer).await? != 200 {
             refused += 1;
         }
         times.push(started.elapsed());
     }
     Ok((times, refused))
+}
+
+/// Sends a request and returns the status of its answer.
+pub(crate) async fn exchange(
+    stream: &mut TcpStream,
+    request: &[u8],
+    buffer: &mut Vec<u8>,
+) -> Result<u16> {
+    stream.write_all(request).await?;
+    read_status(stream, buffer).await
 }
 
 /// Reads one whole answer and returns its status.

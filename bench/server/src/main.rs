@@ -16,12 +16,14 @@ mod dedup_cost;
 mod disk;
 mod footprint;
 mod load;
+mod on_cluster;
 mod on_postgres;
 mod peer;
 mod postgres;
 mod process;
 mod report;
 mod sinks;
+mod slowed;
 mod spent;
 
 use load::Load;
@@ -71,6 +73,27 @@ enum Part {
     Footprint,
     /// Delivery of a backlog to a sink. Runs only if asked for
     Sinks,
+    /// Three nodes of NATS, and two databases. Runs only if asked for, as do its parts
+    Cluster,
+    /// Durable intake on three nodes of NATS, on one `PostgreSQL`, and embedded
+    ClusterIntake,
+    /// Events from the request to the row, with one database and with two
+    ClusterShards,
+    /// What the lock costs that keeps writers from buckets that move
+    ClusterGate,
+}
+
+impl Part {
+    /// The parts that are about clusters, if this is one of them.
+    fn of_cluster(self) -> Option<&'static [Self]> {
+        match self {
+            Self::Cluster => Some(&[Self::ClusterIntake, Self::ClusterShards, Self::ClusterGate]),
+            Self::ClusterIntake => Some(&[Self::ClusterIntake]),
+            Self::ClusterShards => Some(&[Self::ClusterShards]),
+            Self::ClusterGate => Some(&[Self::ClusterGate]),
+            _ => None,
+        }
+    }
 }
 
 #[tokio::main]
@@ -85,6 +108,9 @@ async fn main() -> Result<()> {
     }
     if args.only == Some(Part::Dedup) {
         return dedup_cost::compare(data.path()).await;
+    }
+    if let Some(parts) = args.only.and_then(Part::of_cluster) {
+        return on_cluster::run(data.path(), Duration::from_secs(args.turn_s), parts).await;
     }
     if args.store == Store::Postgres {
         let turn = Duration::from_secs(args.turn_s);

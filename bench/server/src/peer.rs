@@ -19,7 +19,7 @@ pub(crate) const LAMPLIGHT: &str = "lamplight";
 /// How long it may take to process one turn's events.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-const KEY: &str = "wk_bench0000000000000000000000000";
+pub(crate) const KEY: &str = "wk_bench0000000000000000000000000";
 
 /// A server under load.
 pub(crate) struct Peer {
@@ -67,8 +67,13 @@ impl Peer {
 
     /// The real server on a database of PostgreSQL. Nothing is in `folder` afterwards.
     pub(crate) async fn lamplight_on(url: &str, folder: &Path) -> Result<Self> {
+        Self::lamplight_with(&[("LAMPLIGHT_DATABASE_URL", url)], folder).await
+    }
+
+    /// The real server with these settings.
+    pub(crate) async fn lamplight_with(settings: &[(&str, &str)], folder: &Path) -> Result<Self> {
         let mut command = serve(folder);
-        let (child, address) = start(command.env("LAMPLIGHT_DATABASE_URL", url)).await?;
+        let (child, address) = start(command.envs(settings.iter().copied())).await?;
         lift_limits(address).await?;
         Ok(Self { name: LAMPLIGHT, address, request: request(), child: Some(child) })
     }
@@ -89,13 +94,24 @@ impl Peer {
             return Ok(());
         }
         let started = Instant::now();
-        while call(self.address, "GET", "/api/totals", "").await?["queue"]["depth"] != 0 {
+        while !self.has_finished().await? {
             if started.elapsed() > PATIENCE {
                 bail!("the server did not process what it took within {PATIENCE:?}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())
+    }
+
+    /// Whether nothing waits, neither in the queue nor in a stream in front of it.
+    async fn has_finished(&self) -> Result<bool> {
+        let queues = call(self.address, "GET", "/api/queues", "").await?;
+        let stream = &queues["stages"][0]["stream"];
+        if !stream.is_null() && stream["groups"] != 0 {
+            return Ok(false);
+        }
+        // Read after the stream, which empties into it.
+        Ok(call(self.address, "GET", "/api/totals", "").await?["queue"]["depth"] == 0)
     }
 
     /// The id of its process, if it has one of its own.

@@ -11,10 +11,10 @@ use tokio_postgres::Client;
 
 use super::cost::Cost;
 use super::median;
-use super::slowed::Slowed;
 use crate::load::{Load, Outcome};
 use crate::peer::Peer;
 use crate::postgres::Postgres;
+use crate::slowed::Slowed;
 use crate::{CONNECTIONS, ROUNDS};
 
 /// The database that is filled.

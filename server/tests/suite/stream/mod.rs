@@ -4,6 +4,7 @@
 //! `TEST_STREAM_ROUNDS` repeats each fault that often.
 
 pub(crate) mod cluster;
+mod credentials;
 pub(crate) mod failing_queue;
 mod faults;
 mod guide;
