@@ -13,8 +13,8 @@ const { values } = parseArgs({ options: { modules: { type: 'string', default: jo
 const goalBytes = 20_000
 
 // The limits leave a few percent for other compiler versions. They decrease, except for what
-// protects events and the page. Bounds and checks of what a page passes took 1,000 bytes. Asking what arrived of an
-// earlier page took 700 bytes of the full client.
+// protects events and the page. Bounds and checks of what a page passes took 1,000 bytes. Asking
+// what arrived of an earlier page took 700 bytes of the full client.
 const ENTRIES = [
   {
     what: 'page: init + track',
