@@ -91,42 +91,35 @@ impl Absent {
         supervisor.spawn_keeper("shards that are down", &Handle::current(), waiting);
     }
 
+    /// Looks for them as long as somebody uses the map. A task that ended before would end the
+    /// server.
     async fn run(mut self, map: Weak<PostgresMap>) {
-        let mut said = HashMap::<String, (String, Instant)>::new();
-        while !self.urls.is_empty() {
+        let mut said = Said::new();
+        loop {
             sleep(LOOK_EVERY).await;
-            let mut rest = Vec::new();
-            for urls in std::mem::take(&mut self.urls) {
-                let Some(map) = map.upgrade() else { return };
-                let place = urls.main.to_string();
-                match self.open(&urls, &map).await {
-                    Ok(()) => continue,
-                    Err(error) if error.is_down() => {
-                        tracing::debug!(%error, "a shard is still down");
-                    }
-                    Err(error) => {
-                        let error = error.to_string();
-                        let is_new = said.get(&place).is_none_or(|(before, at)| {
-                            *before != error || at.elapsed() > SAY_EVERY
-                        });
-                        if is_new {
-                            tracing::error!(
-                                error,
-                                "a database that was down answers, and cannot be used: answers \
-                                 still lack what is there"
-                            );
-                            said.insert(place, (error, Instant::now()));
-                        }
-                    }
-                }
-                rest.push(urls);
-            }
-            self.urls = rest;
-            self.shards.retain(|_, shard| !shard.is_closed());
-            if self.shards.is_empty() {
-                return;
-            }
+            let Some(map) = map.upgrade() else { return };
+            self.look(&map, &mut said).await;
         }
+    }
+
+    /// Opens those that are there.
+    async fn look(&mut self, map: &PostgresMap, said: &mut Said) {
+        self.shards.retain(|_, shard| !shard.is_closed());
+        if self.shards.is_empty() {
+            self.urls.clear();
+        }
+        let mut rest = Vec::new();
+        for urls in std::mem::take(&mut self.urls) {
+            match self.open(&urls, map).await {
+                Ok(()) => continue,
+                Err(error) if error.is_down() => {
+                    tracing::debug!(%error, "a shard is still down");
+                }
+                Err(error) => say(said, urls.main.to_string(), error.to_string()),
+            }
+            rest.push(urls);
+        }
+        self.urls = rest;
     }
 
     /// Opens the shard that is there.
@@ -161,5 +154,21 @@ impl Absent {
         let opened = shard.open(urls).await;
         opened.map_err(|source| Refused::Open { place, source })?;
         Ok(state.number)
+    }
+}
+
+/// What was said about a database, and when.
+type Said = HashMap<String, (String, Instant)>;
+
+/// Says that a database cannot be used, unless that was said shortly before.
+fn say(said: &mut Said, place: String, error: String) {
+    let is_new =
+        said.get(&place).is_none_or(|(before, at)| *before != error || at.elapsed() > SAY_EVERY);
+    if is_new {
+        tracing::error!(
+            error,
+            "a database that was down answers, and cannot be used: answers still lack what is there"
+        );
+        said.insert(place, (error, Instant::now()));
     }
 }
