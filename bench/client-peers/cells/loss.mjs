@@ -1,12 +1,12 @@
 // Plays a scenario with a peer, and counts the events that did not arrive.
 import { setTimeout as pause } from 'node:timers/promises'
-import { startStandIn } from './stand_in/server.mjs'
-import { kill, track, trackAndLeave, until, Visitor } from './tab.mjs'
+import { startStandIn } from '../stand_in/server.mjs'
+import { kill, track, trackAndLeave, until, Visitor } from '../tab.mjs'
 
-/** How long a page has to load its configuration and whatever else it loads late. */
-const SETTLE_MS = 4_000
 /** How long the benchmark waits after it has tracked one more event. */
 const POKE_WAIT_MS = 20_000
+/** How long a page has to load its configuration and whatever else it loads late. */
+const SETTLE_MS = 4_000
 /** The number of that event. Those of the scenario are lower. */
 const POKE = 900_000
 
@@ -39,7 +39,7 @@ export async function playLoss(scenario, peer, { browser, origin, upstream }) {
     const lost = missing()
     if (lost) {
       await track(page, POKE, 1)
-      await until(() => missing() === 0, POKE_WAIT_MS)
+      await until(() => missing() === 0, scenario.pokeWaitMs ?? POKE_WAIT_MS)
     }
     const { arrived, copies } = standIn.counts()
     return { sent, lost, lostAfterPoke: missing(), twice: copies - arrived, problems: standIn.problems }

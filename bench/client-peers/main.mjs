@@ -1,0 +1,36 @@
+// Measures Lamplight and its peers side by side, in a real Chromium, and stores the results in
+// bench/results: what each run gave in client-peers-raw.json, and tables in client-peers.json.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { machineFacts } from '../report/machine.mjs'
+import { cellsNamed } from './cells.mjs'
+import { PEERS, peersNamed, versionOf } from './peers.mjs'
+import { measureAll } from './run.mjs'
+import { sectionOf } from './section/section.mjs'
+
+const results = fileURLToPath(new URL('../results', import.meta.url))
+const rawFile = join(results, 'client-peers-raw.json')
+
+/**
+ * Measures `only` these cells, or all, of these `peers`, or all. With `add`, the runs are added to
+ * those of the last time.
+ */
+export async function measurePeers({ only = [], peers = [], runs = 3, concurrent = 24, add = false }) {
+  const raw = add && existsSync(rawFile) ? JSON.parse(readFileSync(rawFile, 'utf8')) : { cells: {} }
+  const cells = cellsNamed(only)
+  const named = peersNamed(peers)
+  const firstRun = raw.cells[cells[0].name]?.[named[0].name]?.length ?? 0
+  const browser = await measureAll({ cells, peers: named, runs, concurrent, firstRun }, (cell, peer, result) => {
+    raw.cells[cell.name] ??= {}
+    const known = raw.cells[cell.name][peer.name]
+    raw.cells[cell.name][peer.name] = cell.isExact ? [result] : [...(known ?? []), result]
+    console.log(`${cell.name.padEnd(24)}${peer.title.padEnd(28)}${JSON.stringify(result)}`)
+  })
+  raw.at = new Date().toISOString().slice(0, 10)
+  const versions = PEERS.map((peer) => [peer.package, versionOf(peer)])
+  raw.machine = machineFacts({ Chromium: browser, Node: process.versions.node, ...Object.fromEntries(versions) })
+  mkdirSync(results, { recursive: true })
+  writeFileSync(rawFile, JSON.stringify(raw, null, 2))
+  writeFileSync(join(results, 'client-peers.json'), `${JSON.stringify(sectionOf(raw), null, 2)}\n`)
+}
