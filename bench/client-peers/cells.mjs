@@ -11,7 +11,10 @@ import { SCENARIOS } from './scenarios.mjs'
 /** How much slower the processor of `track_slowed` is. */
 export const SLOWDOWN = 4
 
-/** `hasFloor` cells also measure a bare setItem, and `isExact` cells give the same in each run. */
+/**
+ * `hasFloor` cells also measure a bare setItem. `isExact` cells give the same in each run. `isHeavy`
+ * cells take much of the processor with some peers.
+ */
 export const CELLS = [
   {
     name: 'bytes',
@@ -21,8 +24,8 @@ export const CELLS = [
   { name: 'init', isTimed: true, hasFloor: true, measure: measureInit },
   { name: 'track', isTimed: true, hasFloor: true, measure: (peer, env) => measureTrack(peer, 1, env) },
   { name: 'track_slowed', isTimed: true, hasFloor: true, measure: (peer, env) => measureTrack(peer, SLOWDOWN, env) },
-  { name: 'traffic', measure: measureTraffic },
-  { name: 'outage', measure: measureOutage },
+  { name: 'traffic', isHeavy: true, measure: measureTraffic },
+  { name: 'outage', isHeavy: true, measure: measureOutage },
   { name: 'visit_direct', measure: (peer, env) => measureVisit(peer, false, env) },
   { name: 'visit_waiting', measure: (peer, env) => measureVisit(peer, true, env) },
   ...SCENARIOS.map((scenario) => ({

@@ -21,16 +21,27 @@ export async function measurePeers({ only = [], peers = [], runs = 3, concurrent
   const cells = cellsNamed(only)
   const named = peersNamed(peers)
   const firstRun = raw.cells[cells[0].name]?.[named[0].name]?.length ?? 0
-  const browser = await measureAll({ cells, peers: named, runs, concurrent, firstRun }, (cell, peer, result) => {
+  const save = () => {
+    mkdirSync(results, { recursive: true })
+    writeFileSync(rawFile, JSON.stringify(raw, null, 2))
+  }
+  const options = { cells, peers: named, runs, concurrent, firstRun }
+  const { version, failures } = await measureAll(options, (cell, peer, result) => {
     raw.cells[cell.name] ??= {}
     const known = raw.cells[cell.name][peer.name]
     raw.cells[cell.name][peer.name] = cell.isExact ? [result] : [...(known ?? []), result]
+    save()
     console.log(`${cell.name.padEnd(24)}${peer.title.padEnd(28)}${JSON.stringify(result)}`)
   })
   raw.at = new Date().toISOString().slice(0, 10)
   const versions = PEERS.map((peer) => [peer.package, versionOf(peer)])
-  raw.machine = machineFacts({ Chromium: browser, Node: process.versions.node, ...Object.fromEntries(versions) })
-  mkdirSync(results, { recursive: true })
-  writeFileSync(rawFile, JSON.stringify(raw, null, 2))
+  raw.machine = machineFacts({
+    ...raw.machine?.programs,
+    ...(version && { Chromium: version }),
+    Node: process.versions.node,
+    ...Object.fromEntries(versions),
+  })
+  save()
   writeFileSync(join(results, 'client-peers.json'), `${JSON.stringify(sectionOf(raw), null, 2)}\n`)
+  if (failures.length) throw new Error(`some cells could not be measured:\n${failures.join('\n')}`)
 }

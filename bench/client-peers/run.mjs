@@ -1,55 +1,67 @@
-// Measures cells of peers, and returns what each run gave.
+// Measures cells of peers.
 import { startServer } from '../client/lamplight.mjs'
 import { FLOOR } from './peers.mjs'
 import { serveSite } from './site.mjs'
 import { launch } from './tab.mjs'
 
-/** One cell of one peer, once more if it fails: a busy machine may miss a timeout of the driver. */
-async function measureOnce({ cell, peer }, env) {
-  try {
-    return await cell.measure(peer, env)
-  } catch (error) {
-    console.error(`${cell.name} of ${peer.title} is measured again: ${error.message}`)
-    return cell.measure(peer, env)
-  }
-}
+/** How many heavy cells run at once. */
+const HEAVY = 3
 
 /**
- * Measures `cells` of `peers` in `runs` runs, `concurrent` of those that do not measure time at
- * once. Calls `record(cell, peer, result)` after each. The order of peers turns round from run to
- * run, beginning with `firstRun`.
+ * Measures `cells` of `peers` in `runs` runs, `concurrent` at once of those that mostly wait. Calls
+ * `record(cell, peer, result)` after each. The order of peers turns round from run to run, beginning
+ * with `firstRun`. Returns the version of the browser, and which cells failed.
  */
 export async function measureAll({ cells, peers, runs, concurrent, firstRun = 0 }, record) {
-  const [alone, together] = [[], []]
-  for (let run = firstRun; run < firstRun + runs; run += 1) {
-    const order = run % 2 ? peers.toReversed() : peers
-    for (const cell of cells) {
-      if (cell.isExact && run > firstRun) continue
-      for (const peer of cell.hasFloor ? [FLOOR, ...order] : order)
-        (cell.isTimed ? alone : together).push({ cell, peer })
-    }
-  }
+  const tasks = tasksOf({ cells, peers, runs, firstRun })
   const site = await serveSite([FLOOR, ...peers])
-  const hasLamplight = peers.some(({ name }) => name === 'lamplight')
-  const server = hasLamplight ? await startServer() : undefined
-  const browser = await launch()
-  // Its events go to the real server behind the stand-in. Those of others have no server of theirs.
-  const envOf = (peer) => ({
-    browser,
-    origin: site.origin,
-    upstream: peer.name === 'lamplight' ? server.url : undefined,
-  })
-  const work = async (tasks) => {
-    for (let task = tasks.shift(); task; task = tasks.shift())
-      record(task.cell, task.peer, await measureOnce(task, envOf(task.peer)))
+  const server = peers.some(({ name }) => name === 'lamplight') ? await startServer() : undefined
+  const failures = []
+  // Lamplight's events go to the real server behind the stand-in. Nobody else has a server here.
+  const upstreamOf = (peer) => (peer.name === 'lamplight' ? server.url : undefined)
+  let version
+
+  /** Does tasks of a list until there is none, in a browser of its own. */
+  const work = async (list) => {
+    let browser
+    for (let task = list.shift(); task; task = list.shift()) {
+      const { cell, peer, isRepeated } = task
+      try {
+        browser ??= await launch()
+        version = browser.version()
+        record(cell, peer, await cell.measure(peer, { browser, origin: site.origin, upstream: upstreamOf(peer) }))
+      } catch (error) {
+        console.error(`${cell.name} of ${peer.title} failed: ${error.message}`)
+        if (isRepeated) failures.push(`${cell.name} of ${peer.title}: ${error.message}`)
+        else list.push({ ...task, isRepeated: true })
+        await browser?.close()
+        browser = undefined
+      }
+    }
+    await browser?.close()
   }
+  const workers = (count, list) => Promise.all(Array.from({ length: Math.min(count, list.length) }, () => work(list)))
+
   try {
-    await work(alone)
-    await Promise.all(Array.from({ length: concurrent }, () => work(together)))
-    return browser.version()
+    await work(tasks.filter(({ cell }) => cell.isTimed))
+    const [heavy, light] = [true, false].map((isHeavy) =>
+      tasks.filter(({ cell }) => !cell.isTimed && Boolean(cell.isHeavy) === isHeavy),
+    )
+    await workers(HEAVY, heavy)
+    await workers(concurrent, light)
+    return { version, failures }
   } finally {
-    await browser.close()
     site.stop()
     await server?.stop()
   }
+}
+
+function tasksOf({ cells, peers, runs, firstRun }) {
+  const tasks = []
+  for (let run = firstRun; run < firstRun + runs; run += 1) {
+    const order = run % 2 ? peers.toReversed() : peers
+    for (const cell of cells.filter(({ isExact }) => !isExact || run === firstRun))
+      for (const peer of cell.hasFloor ? [FLOOR, ...order] : order) tasks.push({ cell, peer })
+  }
+  return tasks
 }

@@ -1,6 +1,7 @@
 // The ways in which events get lost. Each scenario starts with pages that have loaded and talked to
 // a server that is up. Then:
 //
+// - `answerMs` is how long the server takes to answer, if it does not answer at once.
 // - `fault` is what the server does from now on, and `outageMs` for how long, if the page lives on.
 // - Each of `tabs` tracks `events` events, in one task, or one every `everyMs`.
 // - `end` is what happens to the tabs: they are killed `endAfterMs` later, closed, leave for another
@@ -8,6 +9,8 @@
 // - The server is up again, and a page of the site is open. `waitMs` is how long the benchmark waits
 //   for the events.
 
+/** Longer than the next page takes, so that pages leave before they know what arrived. */
+const ANSWER_MS = 100
 const RETURN_WAIT_MS = 45_000
 const OUTAGE_WAIT_MS = 90_000
 
@@ -69,6 +72,7 @@ export const SCENARIOS = [
     title: 'navigation in the same task, server up, 100 events',
     tabs: 1,
     fault: 'up',
+    answerMs: ANSWER_MS,
     events: 100,
     end: 'navigate',
     waitMs: RETURN_WAIT_MS,
@@ -78,6 +82,7 @@ export const SCENARIOS = [
     title: 'tab closed at once, server up, 100 events',
     tabs: 1,
     fault: 'up',
+    answerMs: ANSWER_MS,
     events: 100,
     end: 'close',
     endAfterMs: 0,

@@ -1,6 +1,7 @@
 // A visitor: one profile of a browser, in which a peer's pages are open.
 import { chromium } from '@playwright/test'
 import { crash, FLAGS } from '../client/browser.mjs'
+import { startStandIn } from './stand_in/server.mjs'
 
 /** A visitor with an ordinary browser: some peers send nothing for an automated one. */
 const ORDINARY = ['--disable-blink-features=AutomationControlled']
@@ -8,7 +9,28 @@ const ORDINARY = ['--disable-blink-features=AutomationControlled']
 export const launch = () =>
   chromium.launch({ executablePath: process.env.LAMPLIGHT_CHROMIUM, args: [...FLAGS, ...ORDINARY] })
 
+/** For the driver of the browser, on a machine that has more to do than it can. */
+const TIMEOUT_MS = 120_000
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/**
+ * Calls `act` with a server that is up and answers after `answerMs`, and a visitor whose pages send
+ * to it. Afterwards the visitor leaves and the server stops.
+ */
+export async function withVisitor(peer, { browser, origin, upstream, answerMs }, act) {
+  const standIn = await startStandIn(upstream, answerMs)
+  try {
+    const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
+    try {
+      return await act({ standIn, visitor })
+    } finally {
+      await visitor.leave()
+    }
+  } finally {
+    await standIn.stop()
+  }
+}
 
 export class Visitor {
   #context
@@ -21,6 +43,7 @@ export class Visitor {
     const visitor = new Visitor()
     const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version()} Safari/537.36`
     visitor.#context = await browser.newContext({ userAgent })
+    visitor.#context.setDefaultTimeout(TIMEOUT_MS)
     await visitor.#context.addInitScript(countWrites)
     visitor.#origin = origin
     visitor.#peer = peer

@@ -2,8 +2,7 @@
 // process.
 import { setTimeout as pause } from 'node:timers/promises'
 import { quantile } from '../../client/quantiles.mjs'
-import { startStandIn } from '../stand_in/server.mjs'
-import { Visitor } from '../tab.mjs'
+import { withVisitor } from '../tab.mjs'
 
 const TABS = 3
 /** Until the browser has started its processes, which share the cores. */
@@ -16,28 +15,26 @@ const WATCH_MS = 2_000
  * and `busyMs` all tasks of the page from its load until two seconds after the start, because some
  * peers start in later tasks.
  */
-export async function measureInit(peer, { browser, origin, upstream }) {
-  const standIn = await startStandIn(upstream)
+export async function measureInit(peer, env) {
   const tabs = []
-  for (let tab = 0; tab < TABS; tab += 1) {
-    const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
-    const page = await visitor.openIdle('?isolated')
-    const session = await page.context().newCDPSession(page)
-    await session.send('Performance.enable')
-    await pause(REST_MS)
-    const times = await page.evaluate(start, standIn.url)
-    await pause(WATCH_MS)
-    const { metrics } = await session.send('Performance.getMetrics')
-    tabs.push({ ...times, busyMs: metrics.find(({ name }) => name === 'TaskDuration').value * 1_000 })
-    await visitor.leave()
-  }
-  await standIn.stop()
+  for (let tab = 0; tab < TABS; tab += 1) tabs.push(await withVisitor(peer, env, startOnce))
   const median = (name) =>
     quantile(
       tabs.map((tab) => tab[name]),
       0.5,
     )
   return { initMs: median('initMs'), firstTrackMs: median('firstTrackMs'), busyMs: median('busyMs') }
+}
+
+async function startOnce({ standIn, visitor }) {
+  const page = await visitor.openIdle('?isolated')
+  const session = await page.context().newCDPSession(page)
+  await session.send('Performance.enable')
+  await pause(REST_MS)
+  const times = await page.evaluate(start, standIn.url)
+  await pause(WATCH_MS)
+  const { metrics } = await session.send('Performance.getMetrics')
+  return { ...times, busyMs: metrics.find(({ name }) => name === 'TaskDuration').value * 1_000 }
 }
 
 /** Runs in the page. */

@@ -1,7 +1,6 @@
 // Plays a scenario with a peer, and counts the events that did not arrive.
 import { setTimeout as pause } from 'node:timers/promises'
-import { startStandIn } from '../stand_in/server.mjs'
-import { kill, track, trackAndLeave, until, Visitor } from '../tab.mjs'
+import { kill, track, trackAndLeave, until, withVisitor } from '../tab.mjs'
 
 /** How long the benchmark waits after it has tracked one more event. */
 const POKE_WAIT_MS = 20_000
@@ -15,10 +14,8 @@ const POKE = 900_000
  * the scenario's wait, `lostAfterPoke` how many after the page tracked one more event, because some
  * peers send what is left only with the next event. `twice` counts further copies of events.
  */
-export async function playLoss(scenario, peer, { browser, origin, upstream }) {
-  const standIn = await startStandIn(upstream)
-  const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
-  try {
+export function playLoss(scenario, peer, env) {
+  return withVisitor(peer, { ...env, answerMs: scenario.answerMs }, async ({ standIn, visitor }) => {
     const pages = []
     for (let tab = 0; tab < scenario.tabs; tab += 1) pages.push(await visitor.open())
     await pause(SETTLE_MS)
@@ -43,10 +40,7 @@ export async function playLoss(scenario, peer, { browser, origin, upstream }) {
     }
     const { arrived, copies } = standIn.counts()
     return { sent, lost, lostAfterPoke: missing(), twice: copies - arrived, problems: standIn.problems }
-  } finally {
-    await visitor.leave()
-    await standIn.stop()
-  }
+  })
 }
 
 /** Tracks a tab's events and ends the tab. Returns its page if it is still there. */

@@ -1,8 +1,7 @@
 // What `track()` costs the page's main thread, on this processor and on one four times slower.
 import { setTimeout as pause } from 'node:timers/promises'
 import { quantile } from '../../client/quantiles.mjs'
-import { startStandIn } from '../stand_in/server.mjs'
-import { Visitor } from '../tab.mjs'
+import { withVisitor } from '../tab.mjs'
 
 const SETTLE_MS = 3_000
 
@@ -11,19 +10,17 @@ const SETTLE_MS = 3_000
  * `p99Us` of single calls, a hundred in a task; `burstMs` 1,000 calls in one task, and `longestMs`
  * the longest task of that burst and of the three seconds after it.
  */
-export async function measureTrack(peer, slowdown, { browser, origin, upstream }) {
-  const standIn = await startStandIn(upstream)
-  const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
-  const page = await visitor.open('?isolated')
-  await pause(SETTLE_MS)
-  const session = await page.context().newCDPSession(page)
-  await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
-  const { tens, calls } = await page.evaluate(measureCalls)
-  await pause(SETTLE_MS / slowdown)
-  const burst = await page.evaluate(measureBurst)
-  await visitor.leave()
-  await standIn.stop()
-  return { p50Us: quantile(tens, 0.5), p99Us: quantile(calls, 0.99), ...burst }
+export function measureTrack(peer, slowdown, env) {
+  return withVisitor(peer, env, async ({ visitor }) => {
+    const page = await visitor.open('?isolated')
+    await pause(SETTLE_MS)
+    const session = await page.context().newCDPSession(page)
+    await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
+    const { tens, calls } = await page.evaluate(measureCalls)
+    await pause(SETTLE_MS / slowdown)
+    const burst = await page.evaluate(measureBurst)
+    return { p50Us: quantile(tens, 0.5), p99Us: quantile(calls, 0.99), ...burst }
+  })
 }
 
 /** Runs in the page. */

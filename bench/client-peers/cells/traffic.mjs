@@ -1,7 +1,6 @@
 // What 1,000 events cost in storage and on the wire, 200 per second.
 import { setTimeout as pause } from 'node:timers/promises'
-import { startStandIn } from '../stand_in/server.mjs'
-import { storageOf, track, until, Visitor } from '../tab.mjs'
+import { storageOf, track, until, withVisitor } from '../tab.mjs'
 
 const EVENTS = 1_000
 const TASKS = 100
@@ -13,39 +12,36 @@ const ARRIVAL_WAIT_MS = 45_000
 const QUIET_MS = 3_000
 
 /** Bytes written and kept, and requests, with a server that is up. */
-export async function measureTraffic(peer, { browser, origin, upstream }) {
-  const standIn = await startStandIn(upstream)
-  const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
-  const page = await visitor.open()
-  await pause(SETTLE_MS)
-  const [before, written] = [standIn.counts(), await storageOf(page)]
-  await trackSteadily(page)
-  await until(() => standIn.counts().arrived === EVENTS, ARRIVAL_WAIT_MS)
-  await pause(QUIET_MS)
-  const [after, storage] = [standIn.counts(), await storageOf(page)]
-  await visitor.leave()
-  await standIn.stop()
-  return {
-    ...difference(storage, written),
-    keptBytes: storage.keptBytes,
-    ...difference(after, before),
-    problems: standIn.problems,
-  }
+export function measureTraffic(peer, env) {
+  return withVisitor(peer, env, async ({ standIn, visitor }) => {
+    const page = await visitor.open()
+    await pause(SETTLE_MS)
+    const [before, written] = [standIn.counts(), await storageOf(page)]
+    await trackSteadily(page)
+    await until(() => standIn.counts().arrived === EVENTS, ARRIVAL_WAIT_MS)
+    await pause(QUIET_MS)
+    const [after, storage] = [standIn.counts(), await storageOf(page)]
+    return {
+      ...difference(storage, written),
+      keptBytes: storage.keptBytes,
+      ...difference(after, before),
+      problems: standIn.problems,
+    }
+  })
 }
 
 /** Bytes written and kept while the server is down. */
-export async function measureOutage(peer, { browser, origin, upstream }) {
-  const standIn = await startStandIn(upstream)
-  const visitor = await Visitor.arrive(browser, { origin, peer, url: standIn.url })
-  const page = await visitor.open()
-  await pause(SETTLE_MS)
-  const written = await storageOf(page)
-  await standIn.become('down')
-  await trackSteadily(page)
-  await pause(QUIET_MS)
-  const storage = await storageOf(page)
-  await visitor.leave()
-  return { ...difference(storage, written), keptBytes: storage.keptBytes }
+export function measureOutage(peer, env) {
+  return withVisitor(peer, env, async ({ standIn, visitor }) => {
+    const page = await visitor.open()
+    await pause(SETTLE_MS)
+    const written = await storageOf(page)
+    await standIn.become('down')
+    await trackSteadily(page)
+    await pause(QUIET_MS)
+    const storage = await storageOf(page)
+    return { ...difference(storage, written), keptBytes: storage.keptBytes }
+  })
 }
 
 async function trackSteadily(page) {

@@ -9,7 +9,8 @@ const INTRO = `Each SDK runs in a page of its own, with its default options, exc
 off. \`bench/client-peers/pages\` has the exact options. All send to one stand-in server, which answers what the
 service of each would answer, can answer 503, reset connections or be down, and counts bytes, requests and events.
 Lamplight's requests pass through the stand-in to a real Lamplight server, so that its answers are real, too. Every
-tab has its own renderer process, and a page takes 50 ms to load. An event has about 300 bytes of properties and
+tab has its own renderer process, a page takes 50 ms to load, and where pages leave or close, the server takes 100 ms
+to answer. An event has about 300 bytes of properties and
 carries its number.
 
 Figures are medians of the runs. Where runs differ, the range is in parentheses. Cells that measure time ran alone,

@@ -8,15 +8,16 @@ import { eventsOf } from './decode.mjs'
 /** What the server can do with a request. */
 export const MODES = ['up', 'unavailable', 'reset', 'down']
 
-/** Starts a server on loopback that is up. */
-export async function startStandIn(upstream) {
-  const standIn = new StandIn(upstream)
+/** Starts a server on loopback that is up, and answers what it receives `answerMs` later. */
+export async function startStandIn(upstream, answerMs = 0) {
+  const standIn = new StandIn(upstream, answerMs)
   await standIn.listen()
   return standIn
 }
 
 class StandIn {
   #upstream
+  #answerMs
   #mode = 'up'
   #port = 0
   #sockets = new Set()
@@ -30,8 +31,9 @@ class StandIn {
   /** Paths that no peer should ask for, and bodies that nobody can read. */
   problems = []
 
-  constructor(upstream) {
+  constructor(upstream, answerMs) {
     this.#upstream = upstream
+    this.#answerMs = answerMs
   }
 
   get url() {
@@ -96,7 +98,11 @@ class StandIn {
     request.on('data', (chunk) => chunks.push(chunk))
     // The page went away, and with it the request.
     request.on('error', () => undefined)
-    request.on('end', () => this.#answer(request, Buffer.concat(chunks), response))
+    request.on('end', () => {
+      const answer = () => this.#answer(request, Buffer.concat(chunks), response)
+      if (this.#answerMs) setTimeout(answer, this.#answerMs)
+      else answer()
+    })
   }
 
   #answer(request, body, response) {
