@@ -12,8 +12,8 @@ import { SCENARIOS } from './scenarios.mjs'
 export const SLOWDOWN = 4
 
 /**
- * `hasFloor` cells also measure a bare setItem. `isExact` cells give the same in each run. `isHeavy`
- * cells take much of the processor with some peers.
+ * `hasFloor` cells also measure a bare setItem. `isExact` cells give the same in each run.
+ * `isHeavy` cells take much of the processor with some peers.
  */
 export const CELLS = [
   {

@@ -30,7 +30,7 @@ export const PEERS = [
   { name: 'opentelemetry', title: 'OpenTelemetry logs', package: '@opentelemetry/exporter-logs-otlp-http' },
 ]
 
-/** What one `localStorage.setItem` per event costs. It sends nothing, so it has no other figures. */
+/** What one `localStorage.setItem` per event costs. It sends nothing. */
 export const FLOOR = { name: 'set_item', title: 'bare setItem' }
 
 /** The peers with these names, or all. Throws if a name is unknown. */

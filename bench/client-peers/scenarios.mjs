@@ -4,14 +4,14 @@
 // - `answerMs` is how long the server takes to answer, if it does not answer at once.
 // - `fault` is what the server does from now on, and `outageMs` for how long, if the page lives on.
 // - Each of `tabs` tracks `events` events, in one task, or one every `everyMs`.
-// - `end` is what happens to the tabs: they are killed `endAfterMs` later, closed, leave for another
-//   page in the task of the last event, or stay.
-// - The server is up again, and a page of the site is open. `waitMs` is how long the benchmark waits
-//   for the events.
+// - `end` is what happens to the tabs: they are killed `endAfterMs` later, closed, leave for
+//   another page in the task of the last event, or stay.
+// - The server is up again, and a page of the site is open. `waitMs` is how long the benchmark
+//   waits for the events.
 
 /** Longer than the next page takes, so that pages leave before they know what arrived. */
 const ANSWER_MS = 100
-const RETURN_WAIT_MS = 45_000
+const RETURN_WAIT_MS = 60_000
 const OUTAGE_WAIT_MS = 90_000
 
 export const SCENARIOS = [

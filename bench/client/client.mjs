@@ -1,5 +1,5 @@
-// `cargo xtask bench client`: measures what the SDK costs a page, alone and beside its peers, prints
-// the results, and stores them.
+// `cargo xtask bench client`: measures what the SDK costs a page, alone and beside its peers,
+// prints the results, and stores them.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -37,7 +37,7 @@ const ENTRIES = [
   },
 ]
 
-/** The files that a page fetches for `code` before it runs, and those whose name begins with a chunk's. */
+/** The files that a page fetches for `code` before it runs, and `later` by the chunk's name. */
 async function bundled(code) {
   const { files, first, bytesOf } = await bundle(code, root)
   const later = (chunk) => bytesOf([...files.keys()].filter((name) => !first.has(name) && name.startsWith(chunk)))

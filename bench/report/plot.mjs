@@ -27,7 +27,7 @@ export function label(value) {
 }
 
 /**
- * The SVG text of `{ title, unit, better?, bars: [{ name, median, low, high }] }`, where `better` is
+ * The SVG text of `{ title, unit, better?, bars: [{ name, median, low, high }] }`. `better` is
  * 'less' or 'more'.
  */
 export function drawn({ title, unit, better, bars }) {

@@ -11,7 +11,7 @@ use crate::{browsers, build, node, postgres};
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Benchmark {
-    /// What the SDK costs a page in a real Chromium, alone and beside the SDKs of vendors, and which
+    /// What the SDK costs a page in a real Chromium, alone and beside SDKs of vendors, and which
     /// events each of them loses
     Client,
     /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and

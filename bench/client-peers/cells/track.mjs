@@ -6,9 +6,9 @@ import { withVisitor } from '../tab.mjs'
 const SETTLE_MS = 3_000
 
 /**
- * `p50Us` is the median call in groups of ten, because the browser's clock has a resolution of 5 µs;
- * `p99Us` of single calls, a hundred in a task; `burstMs` 1,000 calls in one task, and `longestMs`
- * the longest task of that burst and of the three seconds after it.
+ * `p50Us` is the median call in groups of ten, because the browser's clock has a resolution of
+ * 5 µs. `p99Us` is of single calls, a hundred in a task. `burstMs` is 1,000 calls in one task, and
+ * `longestMs` the longest task of that burst and of the three seconds after it.
  */
 export function measureTrack(peer, slowdown, env) {
   return withVisitor(peer, env, async ({ visitor }) => {

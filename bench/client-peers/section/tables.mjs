@@ -4,7 +4,7 @@ import { FLOOR, versionOf } from '../peers.mjs'
 import { SCENARIOS } from '../scenarios.mjs'
 import { figure, median, runsOf } from './figures.mjs'
 
-/** A table with a row for each peer that has the cell, and a column for each `[title, cell, value, times]`. */
+/** A row for each peer that has the cells, with a column for each `[title, cell, value, times]`. */
 const byPeer = (raw, peers, columns) =>
   peers
     .filter((peer) => columns.some(([, cell, value]) => runsOf(raw, cell, peer, value).length))
@@ -19,7 +19,7 @@ export function lossTable(raw, peers) {
   const rows = SCENARIOS.map(({ name, title }) => [title, ...peers.map((peer) => lossOf(raw, `loss_${name}`, peer))])
   return {
     title: 'Events lost',
-    note: `Events that had not arrived 45 seconds after the end of a scenario, or 90 seconds after an outage. If one more event made the page send some of them, the figure after the arrow is what was missing then. The page that comes after a killed or closed tab has the same origin.`,
+    note: `Events that had not arrived 60 seconds after the end of a scenario, or 90 seconds after an outage. If one more event made the page send some of them, the figure after the arrow is what was missing then. The page that comes after a killed or closed tab has the same origin.`,
     columns: ['', ...peers.map(({ title }) => title)],
     rows,
   }
