@@ -8,9 +8,9 @@ import { launch } from './tab.mjs'
 const HEAVY = 3
 
 /**
- * Measures `cells` of `peers` in `runs` runs, `concurrent` at once of those that mostly wait.
- * Calls `record(cell, peer, result)` after each. Odd runs have the opposite order of peers, and
- * `firstRun` is the number of the first. Returns the version of the browser, and which cells failed.
+ * Measures `cells` of `peers` in `runs` runs, `concurrent` at once of those that mostly wait. Calls
+ * `record(cell, peer, result)` after each. `firstRun` is the number of the first run, because odd
+ * runs have the opposite order of peers. Returns the browser's version, and which cells failed.
  */
 export async function measureAll({ cells, peers, runs, concurrent, firstRun = 0 }, record) {
   const tasks = tasksOf({ cells, peers, runs, firstRun })

@@ -6,7 +6,7 @@ import { withVisitor } from '../tab.mjs'
 
 const TABS = 3
 /** Until the browser has started its processes, which share the cores. */
-const REST_MS = 500
+const REST_MS = 400
 /** How long the main thread is watched after the start. */
 const WATCH_MS = 2_000
 

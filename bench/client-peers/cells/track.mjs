@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { quantile } from '../../client/quantiles.mjs'
 import { withVisitor } from '../tab.mjs'
 
-const SETTLE_MS = 3_000
+const SETTLE_MS = 2_000
 
 /**
  * `p50Us` is the median call in groups of ten, because the browser's clock has a resolution of
@@ -17,7 +17,7 @@ export function measureTrack(peer, slowdown, env) {
     const session = await page.context().newCDPSession(page)
     await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown })
     const { tens, calls } = await page.evaluate(measureCalls)
-    await pause(SETTLE_MS / slowdown)
+    await pause(SETTLE_MS / 2)
     const burst = await page.evaluate(measureBurst)
     return { p50Us: quantile(tens, 0.5), p99Us: quantile(calls, 0.99), ...burst }
   })
@@ -42,7 +42,7 @@ async function measureCalls() {
         tens.push((performance.now() - startedMs) * 100)
       }
     }
-    await new Promise((resolve) => setTimeout(resolve, 250))
+    await new Promise((resolve) => setTimeout(resolve, 150))
   }
   return { tens, calls }
 }
