@@ -9,11 +9,11 @@ machines were shared with other work. [The benchmarks' page](../bench/README.md)
 \`cargo xtask bench report\` generates this page from the files in \`bench/published\`.`
 
 const MACHINE = [
-  ['cpu', 'processor'],
-  ['cores', 'cores'],
-  ['memory_gib', 'memory, GiB'],
-  ['kernel', 'kernel'],
-  ['file_system', 'file system'],
+  ['cpu', (model) => model],
+  ['cores', (count) => `${count} cores`],
+  ['memory_gib', (size) => `${size} GiB of memory`],
+  ['kernel', (version) => version],
+  ['file_system', (name) => `${name} as the file system`],
 ]
 
 export const slug = (text) =>
@@ -69,9 +69,9 @@ function partsOf(section) {
 }
 
 function machineOf({ machine, at }) {
-  const facts = MACHINE.filter(([key]) => machine[key]).map(([key, name]) => `${name} ${machine[key]}`)
+  const facts = MACHINE.filter(([key]) => machine[key]).map(([key, say]) => say(machine[key]))
   const programs = Object.entries(machine.programs ?? {}).map(([name, version]) => `${name} ${version}`)
-  return `Measured on ${at}: ${[...facts, ...programs].join(', ')}.`
+  return `Measured on ${at}, on ${facts.join(', ')}, with ${programs.join(', ')}.`
 }
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -3,7 +3,7 @@
 
 const WIDTH = 720
 const NAMES = 200
-const FIGURES = 150
+const FIGURES = 200
 const ROW = 26
 const TOP = 52
 const SCALE = WIDTH - NAMES - FIGURES

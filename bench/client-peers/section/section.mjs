@@ -1,7 +1,7 @@
 // What `client-peers.json` has for docs/benchmarks.md: tables, plots and goals.
 import { FLOOR, PEERS } from '../peers.mjs'
 import { SCENARIOS } from '../scenarios.mjs'
-import { bar, runsOf } from './figures.mjs'
+import { bar, number, runsOf } from './figures.mjs'
 import { goalsOf } from './goals.mjs'
 import * as tables from './tables.mjs'
 
@@ -70,7 +70,7 @@ function plotsOf(raw, peers) {
   }
   const lost = {
     title: 'Events lost in all scenarios',
-    unit: `events of ${SCENARIOS.reduce((sum, { tabs, events }) => sum + tabs * events, 0)}`,
+    unit: `events of ${number(SCENARIOS.reduce((sum, { tabs, events }) => sum + tabs * events, 0))}`,
     bars: peers
       .filter((peer) => SCENARIOS.every(({ name }) => raw.cells[`loss_${name}`]?.[peer.name]))
       .map((peer) => bar(peer, lostByRun(raw, peer))),
