@@ -34,12 +34,17 @@ export const CELLS = [
   })),
 ]
 
-/** The cells whose names begin with one of these, or all. Throws if one fits none. */
+/**
+ * The cells with these names, or all. A name that no cell has stands for all cells whose names begin
+ * with it. Throws if there is none.
+ */
 export function cellsNamed(names) {
+  const isCell = (name) => CELLS.some((cell) => cell.name === name)
   const unknown = names.filter((name) => !CELLS.some((cell) => cell.name.startsWith(name)))
   if (unknown.length)
     throw new Error(`unknown cell ${unknown.join(', ')}: the cells are ${CELLS.map(({ name }) => name).join(', ')}`)
-  return names.length ? CELLS.filter((cell) => names.some((name) => cell.name.startsWith(name))) : CELLS
+  const fits = (cell, name) => (isCell(name) ? cell.name === name : cell.name.startsWith(name))
+  return names.length ? CELLS.filter((cell) => names.some((name) => fits(cell, name))) : CELLS
 }
 
 async function allBytes(pages) {
