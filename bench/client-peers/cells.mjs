@@ -35,8 +35,8 @@ export const CELLS = [
 ]
 
 /**
- * The cells with these names, or all. A name that no cell has stands for all cells whose names begin
- * with it. Throws if there is none.
+ * The cells with these names, or all. A name that no cell has stands for all cells whose names
+ * begin with it. Throws if there is none.
  */
 export function cellsNamed(names) {
   const isCell = (name) => CELLS.some((cell) => cell.name === name)
