@@ -13,23 +13,23 @@ const results = fileURLToPath(new URL('../results', import.meta.url))
 const rawFile = join(results, 'client-peers-raw.json')
 
 /**
- * Measures `only` these cells, or all, of these `peers`, or all. With `add`, the runs are added to
- * those of the last time.
+ * Measures `only` these cells, or all, of these `peers`, or all. With `resume`, the results of the
+ * last time stay, and only the runs that are missing are measured.
  */
-export async function measurePeers({ only = [], peers = [], runs = 3, concurrent = 24, add = false }) {
-  const raw = add && existsSync(rawFile) ? JSON.parse(readFileSync(rawFile, 'utf8')) : { cells: {} }
+export async function measurePeers({ only = [], peers = [], runs = 3, concurrent = 24, resume = false }) {
+  const raw = resume && existsSync(rawFile) ? JSON.parse(readFileSync(rawFile, 'utf8')) : { cells: {} }
   const cells = cellsNamed(only)
   const named = peersNamed(peers)
-  const firstRun = raw.cells[cells[0].name]?.[named[0].name]?.length ?? 0
+  const runsOf = (cell, peer) => raw.cells[cell.name]?.[peer.name]?.length ?? 0
   const save = () => {
     mkdirSync(results, { recursive: true })
     writeFileSync(rawFile, JSON.stringify(raw, null, 2))
   }
-  const options = { cells, peers: named, runs, concurrent, firstRun }
+  const options = { cells, peers: named, runs, concurrent, runsOf }
   const { version, failures } = await measureAll(options, (cell, peer, result) => {
     raw.cells[cell.name] ??= {}
     const known = raw.cells[cell.name][peer.name]
-    raw.cells[cell.name][peer.name] = cell.isExact ? [result] : [...(known ?? []), result]
+    raw.cells[cell.name][peer.name] = [...(known ?? []), result]
     save()
     console.log(`${cell.name.padEnd(24)}${peer.title.padEnd(28)}${JSON.stringify(result)}`)
   })

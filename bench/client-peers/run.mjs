@@ -9,11 +9,12 @@ const HEAVY = 3
 
 /**
  * Measures `cells` of `peers` in `runs` runs, `concurrent` at once of those that mostly wait. Calls
- * `record(cell, peer, result)` after each. `firstRun` is the number of the first run, because odd
- * runs have the opposite order of peers. Returns the browser's version, and which cells failed.
+ * `record(cell, peer, result)` after each. `runsOf(cell, peer)` is how many runs are known already
+ * and left out. Odd runs have the opposite order of peers. Returns the browser's version, and which
+ * cells failed.
  */
-export async function measureAll({ cells, peers, runs, concurrent, firstRun = 0 }, record) {
-  const tasks = tasksOf({ cells, peers, runs, firstRun })
+export async function measureAll({ cells, peers, runs, concurrent, runsOf = () => 0 }, record) {
+  const tasks = tasksOf({ cells, peers, runs, runsOf })
   const site = await serveSite([FLOOR, ...peers])
   const server = peers.some(({ name }) => name === 'lamplight') ? await startServer() : undefined
   const failures = []
@@ -56,12 +57,13 @@ export async function measureAll({ cells, peers, runs, concurrent, firstRun = 0 
   }
 }
 
-function tasksOf({ cells, peers, runs, firstRun }) {
+function tasksOf({ cells, peers, runs, runsOf }) {
   const tasks = []
-  for (let run = firstRun; run < firstRun + runs; run += 1) {
+  for (let run = 0; run < runs; run += 1) {
     const order = run % 2 ? peers.toReversed() : peers
-    for (const cell of cells.filter(({ isExact }) => !isExact || run === firstRun))
-      for (const peer of cell.hasFloor ? [FLOOR, ...order] : order) tasks.push({ cell, peer })
+    for (const cell of cells.filter(({ isExact }) => !isExact || run === 0))
+      for (const peer of cell.hasFloor ? [FLOOR, ...order] : order)
+        if (runsOf(cell, peer) <= run) tasks.push({ cell, peer })
   }
   return tasks
 }

@@ -21,18 +21,18 @@ const { values } = parseArgs({
     peers: { type: 'string' },
     runs: { type: 'string', default: '3' },
     concurrent: { type: 'string', default: '24' },
-    add: { type: 'boolean' },
+    resume: { type: 'boolean' },
   },
 })
 if (values.base) await compare(resolve(root, values.base))
 else await bench(values)
 
-async function bench({ only = [], peers, runs, concurrent, add }) {
+async function bench({ only = [], peers, runs, concurrent, resume }) {
   if (!only.length || only.includes('alone')) await benchAlone()
   const cells = only.filter((name) => name !== 'alone')
   if (only.length && !cells.length) return
   const names = peers?.split(',') ?? []
-  await measurePeers({ only: cells, peers: names, runs: Number(runs), concurrent: Number(concurrent), add })
+  await measurePeers({ only: cells, peers: names, runs: Number(runs), concurrent: Number(concurrent), resume })
 }
 
 /** What only this package has: adoption, and events that several tabs send twice. */
