@@ -1,7 +1,9 @@
 // Figures of several runs, as text: the median, and the range where the runs differ.
-import { quantile } from '../../client/quantiles.mjs'
-
-export const median = (list) => quantile(list, 0.5)
+/** The middle value, or the mean of the two in the middle. */
+export function median(list) {
+  const sorted = [...list].sort((one, other) => one - other)
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2
+}
 
 /** What a value of a cell was in each run. Empty if a peer has no such cell. */
 export const runsOf = (raw, cell, peer, value) => (raw.cells[cell]?.[peer.name] ?? []).map((run) => run[value])
