@@ -14,9 +14,10 @@ const rawFile = join(results, 'client-peers-raw.json')
 
 /**
  * Measures `only` these cells, or all, of these `peers`, or all. With `resume`, the results of the
- * last time stay, and only the runs that are missing are measured.
+ * last time stay, and only the runs that are missing are measured. `note` tells readers of the page
+ * what was special.
  */
-export async function measurePeers({ only = [], peers = [], runs = 3, concurrent = 24, resume = false }) {
+export async function measurePeers({ only = [], peers = [], runs = 3, concurrent = 24, resume = false, note }) {
   const raw = resume && existsSync(rawFile) ? JSON.parse(readFileSync(rawFile, 'utf8')) : { cells: {} }
   const cells = cellsNamed(only)
   const named = peersNamed(peers)
@@ -33,6 +34,7 @@ export async function measurePeers({ only = [], peers = [], runs = 3, concurrent
     save()
     console.log(`${cell.name.padEnd(24)}${peer.title.padEnd(28)}${JSON.stringify(result)}`)
   })
+  if (note) raw.note = note
   raw.at = new Date().toISOString().slice(0, 10)
   const versions = PEERS.map((peer) => [peer.package, versionOf(peer)])
   raw.machine = machineFacts({

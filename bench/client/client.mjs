@@ -22,17 +22,18 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '3' },
     concurrent: { type: 'string', default: '24' },
     resume: { type: 'boolean' },
+    note: { type: 'string' },
   },
 })
 if (values.base) await compare(resolve(root, values.base))
 else await bench(values)
 
-async function bench({ only = [], peers, runs, concurrent, resume }) {
+async function bench({ only = [], peers, runs, concurrent, resume, note }) {
   if (!only.length || only.includes('alone')) await benchAlone()
   const cells = only.filter((name) => name !== 'alone')
   if (only.length && !cells.length) return
   const names = peers?.split(',') ?? []
-  await measurePeers({ only: cells, peers: names, runs: Number(runs), concurrent: Number(concurrent), resume })
+  await measurePeers({ only: cells, peers: names, runs: Number(runs), concurrent: Number(concurrent), resume, note })
 }
 
 /** What only this package has: adoption, and events that several tabs send twice. */

@@ -13,8 +13,11 @@ tab has its own renderer process, a page takes 50 ms to load, and where pages le
 to answer. An event has about 300 bytes of properties and
 carries its number.
 
-Figures are medians of the runs. Where runs differ, the range is in parentheses. Cells that measure time ran alone,
-in alternating turns. Those that count ran beside each other.`
+Figures are medians of the runs. Where runs differ, the range is in parentheses. Cells that count ran beside each
+other.`
+
+const TIMED = 'Those that measure time ran alone, in alternating turns.'
+const NOT_TIMED = 'Time has not been measured yet.'
 
 /** The section, from the results of all runs. Cells that were not measured are left out. */
 export function sectionOf(raw) {
@@ -36,7 +39,7 @@ export function sectionOf(raw) {
     machine: raw.machine,
     at: raw.at,
     title: 'In the browser',
-    intro: `${INTRO} ${runsText(raw)}`,
+    intro: [INTRO, measured('init') ? TIMED : NOT_TIMED, runsText(raw), raw.note].filter((text) => text).join(' '),
     tables: all.filter((table) => table),
     plots: plotsOf(raw, peers),
     goals: goalsOf(raw, lamplight, others),
