@@ -22,8 +22,9 @@ export const slug = (text) =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
 
-/** The name of a plot's file. */
-export const plotFile = (section, plot) => `benchmark-${slug(section.title)}-${slug(plot.title)}.svg`
+/** The name of a plot's file, short enough for a line of the page. */
+export const plotFile = (section, plot) =>
+  `benchmark-${slug(slug(section.title).slice(0, 20))}-${slug(slug(plot.title).slice(0, 30))}.svg`
 
 /** The page. `reasons` tells, by measure, why a peer wins or a goal is missed. */
 export function documentOf(sections, reasons) {
@@ -59,7 +60,7 @@ function reasonFor(goal, reasons) {
 }
 
 function partsOf(section) {
-  const plots = section.plots.map((plot) => `![${plot.title}, in ${plot.unit}](images/${plotFile(section, plot)})`)
+  const plots = section.plots.map((plot) => `![${plot.title}](images/${plotFile(section, plot)})`)
   const tables = section.tables.flatMap(({ title, note, columns, rows }) => [
     `### ${title}`,
     ...(note ? [wrapped(note)] : []),

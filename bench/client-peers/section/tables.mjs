@@ -15,7 +15,8 @@ const byPeer = (raw, peers, columns) =>
 
 const titlesOf = (columns) => ['', ...columns.map(([title]) => title)]
 
-export function lossTable(raw, peers) {
+export function lossTable(raw, all) {
+  const peers = all.filter((peer) => SCENARIOS.some(({ name }) => runsOf(raw, `loss_${name}`, peer, 'lost').length))
   const rows = SCENARIOS.map(({ name, title }) => [title, ...peers.map((peer) => lossOf(raw, `loss_${name}`, peer))])
   return {
     title: 'Events lost',
