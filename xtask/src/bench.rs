@@ -6,12 +6,13 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::workspace::Workspace;
-use crate::{browsers, build, nats, postgres};
+use crate::{browsers, build, nats, node, postgres};
 
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Benchmark {
-    /// What `track` and `init` cost a page, in a real Chromium
+    /// What the SDK costs a page in a real Chromium, alone and beside SDKs of vendors, and which
+    /// events each of them loses
     Client,
     /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
     /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL. With
@@ -19,11 +20,16 @@ pub(crate) enum Benchmark {
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
+    /// Measures nothing: generates docs/benchmarks.md from bench/published. `--publish` takes the
+    /// results of this machine's last runs before, `--check` fails if the page is out of date
+    Report,
 }
 
 /// Builds what is measured and runs the benchmark.
 pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) -> Result<()> {
-    build::run(workspace)?;
+    if !matches!(benchmark, Benchmark::Report) {
+        build::run(workspace)?;
+    }
     match benchmark {
         Benchmark::Client => workspace.run(
             "client benchmark",
@@ -48,6 +54,11 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
         Benchmark::Sinks => {
             let mut native = native(workspace);
             workspace.run("sinks benchmark", native.args(["--only", "sinks"]).args(args))
+        }
+        Benchmark::Report => {
+            node::version(workspace)?;
+            let mut node = workspace.node("bench/report");
+            workspace.run("benchmark report", node.arg("main.mjs").args(args))
         }
     }
 }

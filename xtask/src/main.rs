@@ -109,7 +109,7 @@ enum Command {
         /// The version to release, such as 0.2.0
         version: String,
     },
-    /// Run a benchmark and print its ratios
+    /// Run a benchmark and print its ratios, or generate the page of published results
     Bench {
         /// The benchmark to run
         #[arg(value_enum)]

@@ -77,6 +77,18 @@ fn a_producer_that_does_not_fit_any_more_comes_with_the_next_batch() {
 }
 
 #[test]
+fn events_that_leave_too_little_room_for_the_next_producer_do_not_delay_it() {
+    // A second event of 300 bytes does not fit, whichever producer it belongs to.
+    let options = Options { batch_bytes_max: 500, ..Options::default() };
+    let mut page = FullPage::open(&site(), options);
+    leave(&page, GONE[0], 1..=2, 300);
+    leave(&page, GONE[1], 1..=2, 300);
+    page.server = Some(ok());
+    page.advance(ADOPTED_WITHIN_MS);
+    assert_eq!(sizes(&page), [1, 1, 1, 1]);
+}
+
+#[test]
 fn the_first_of_several_batches_tells_the_last_known_number() {
     let mut page = opened();
     leave(&page, GONE[0], 1..=150, 100);
