@@ -21,8 +21,8 @@ function token(kind, number, length) {
   return createHash('sha256').update(`${kind} ${number}`).digest('hex').slice(0, length)
 }
 
-/** A page's name: 26 digits of base 32, as browsers draw them. */
-const producer = (number) => `0${token('producer', number, 25).toUpperCase()}`
+/** A page's name, as the SDK makes it: 26 digits of base 32, the first 10 of which are a time. */
+const producer = (number) => `01${String(number).padStart(8, '0')}${token('producer', number, 16).toUpperCase()}`
 
 /** An event of a shop with one of the first `names` names: about 650 bytes, half of it context. */
 function event(number, names) {

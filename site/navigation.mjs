@@ -62,6 +62,7 @@ export const groups = [
     pages: [
       ['docs/api/README.md', 'API of the package'],
       ['ARCHITECTURE.md', 'Architecture'],
+      ['docs/benchmarks.md', 'Benchmarks'],
       ['CONTRIBUTING.md', 'Contributing'],
       ['docs/releasing.md', 'Releasing'],
       ['CHANGELOG.md', 'Changelog'],

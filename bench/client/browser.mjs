@@ -1,7 +1,7 @@
 // A real headless Chromium without background network traffic.
 import { chromium } from '@playwright/test'
 
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-background-networking',
   '--disable-component-update',

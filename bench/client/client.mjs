@@ -1,9 +1,10 @@
-// `cargo xtask bench client`: measures what the SDK costs a page, prints the results, and stores
-// them.
+// `cargo xtask bench client`: measures what the SDK costs a page, alone and beside its peers,
+// prints the results, and stores them.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measurePeers } from '../client-peers/main.mjs'
 import { launch } from './browser.mjs'
 import { compare } from './compare.mjs'
 import { benchInit } from './init.mjs'
@@ -13,11 +14,30 @@ import { benchAdoption, benchDuplicates } from './tabs.mjs'
 import { benchTrack } from './track.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const { values } = parseArgs({ options: { base: { type: 'string' } } })
+const { values } = parseArgs({
+  options: {
+    base: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    peers: { type: 'string' },
+    runs: { type: 'string', default: '3' },
+    concurrent: { type: 'string', default: '24' },
+    resume: { type: 'boolean' },
+    note: { type: 'string' },
+  },
+})
 if (values.base) await compare(resolve(root, values.base))
-else await bench()
+else await bench(values)
 
-async function bench() {
+async function bench({ only = [], peers, runs, concurrent, resume, note }) {
+  if (!only.length || only.includes('alone')) await benchAlone()
+  const cells = only.filter((name) => name !== 'alone')
+  if (only.length && !cells.length) return
+  const names = peers?.split(',') ?? []
+  await measurePeers({ only: cells, peers: names, runs: Number(runs), concurrent: Number(concurrent), resume, note })
+}
+
+/** What only this package has: adoption, and events that several tabs send twice. */
+async function benchAlone() {
   const site = await serveSite()
   const server = await startServer()
   const browser = await launch()

@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { KEY } from './key.mjs'
 
-export const KEY = 'wk_bench0000000000000000000000000'
+export { KEY }
+
 const TOKEN = 'at_bench0000000000000000000000000'
 
 /**

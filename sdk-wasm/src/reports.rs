@@ -108,7 +108,7 @@ pub struct Stats {
     pub foreign: u64,
     /// This page's events delivered.
     pub sent: u64,
-    /// Orphaned events of closed tabs that this page delivered.
+    /// Orphaned events of closed tabs that this page delivered, or found to have arrived.
     pub adopted: u64,
     /// This page's events that were dropped, by reason.
     pub dropped: DroppedStats,

@@ -52,11 +52,12 @@ if (found.path === undefined) {
 const given = process.argv.slice(2)
 // Options alone are those of `serve`, apart from those that every program has.
 const isServe = given.length === 0 || (/^-/.test(given[0]) && !/^(-h|--help|-V|--version)$/.test(given[0]))
-const server = spawn(found.path, isServe ? ['serve', ...given] : given, { stdio: 'inherit' })
+// Before the server starts, which may be so quick that somebody ends it at once.
 for (const signal of PASSED_ON) {
   // Systems do not have all of these.
   if (signal in constants.signals) process.on(signal, () => IS_SHARED || server.kill(signal))
 }
+const server = spawn(found.path, isServe ? ['serve', ...given] : given, { stdio: 'inherit' })
 // When npx is asked to end, it ends the shell between itself and this process, and nothing else.
 const parent = process.ppid
 if (process.env['npm_command'] === 'exec')

@@ -115,6 +115,7 @@ impl App {
         );
         let intake = IntakeState::new(
             Arc::clone(&storage.payload_queue),
+            Arc::clone(&storage.reader),
             Arc::clone(&keyring),
             client_info,
             Arc::clone(&addresses),

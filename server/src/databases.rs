@@ -46,7 +46,18 @@ impl Databases<'_> {
 
     async fn open_one(self, urls: &Urls) -> Result<Storage, BuildError> {
         let (limits, opening) = (WriterLimits::default(), self.opening.clone());
-        let storage = postgres::open_as(urls, limits, opening, self.supervisor).await?;
+        let storage = match postgres::open_as(urls, limits, opening, self.supervisor).await {
+            Ok(storage) => storage,
+            // Others may have been there before, and were removed.
+            Err(alone @ postgres::OpenError::Shard) => {
+                let opened = self.open_several(std::slice::from_ref(urls)).await;
+                return match opened {
+                    Err(BuildError::Shards(error)) if error.is_missing_shard() => Err(alone.into()),
+                    opened => opened,
+                };
+            }
+            Err(error) => return Err(error.into()),
+        };
         let queue = Arc::clone(&storage.payload_queue);
         let database = Arc::clone(&storage.intake_database);
         let Some(OpenStream { mut queues, database }) =

@@ -1,23 +1,15 @@
 // The cluster of server/packaging/cluster on this machine, without containers, which
 // `cargo xtask cluster` runs.
-import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { killAll, table } from './kills.mjs'
-import { Nats } from './nats.mjs'
-import { Servers } from './servers.mjs'
-import { Shard } from './shard.mjs'
-
-const CONFIG = fileURLToPath(new URL('../../server/packaging/cluster', import.meta.url))
-const PASSWORDS = {
-  NATS_PASSWORD: '0000012345',
-  NATS_ROUTE_PASSWORD: 'routes012345',
-  NATS_OPERATOR_PASSWORD: 'operator012345',
-  POSTGRES_PASSWORD: 'superuser012345',
-  REPLICATION_PASSWORD: 'replication012345',
-  DATABASE_PASSWORD: 'database012345',
-}
+import { clocks } from './clocks.mjs'
+import { startCluster } from './cluster.mjs'
+import { cuts } from './cuts.mjs'
+import { isRight } from './exactness.mjs'
+import { survive } from './faults.mjs'
+import { kills } from './kills.mjs'
+import { Mover, moves } from './moves.mjs'
+import { table } from './table.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -26,29 +18,47 @@ const { values: options } = parseArgs({
     servers: { type: 'string', default: '2' },
     'without-nats': { type: 'boolean', default: false },
     kills: { type: 'boolean', default: false },
+    cuts: { type: 'boolean', default: false },
+    clocks: { type: 'boolean', default: false },
+    moves: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [''] },
   },
 })
 const folder = path.resolve(required('folder', options.folder))
-const [binary, balancer, natsPrograms, postgresPrograms] = [
-  'LAMPLIGHT_BIN',
-  'TEST_HAPROXY',
-  'TEST_NATS',
-  'TEST_POSTGRES',
-].map((name) => required(name, process.env[name]))
+const programOf = (name) => required(name, process.env[name])
+const programs = {
+  binary: programOf('LAMPLIGHT_BIN'),
+  balancer: programOf('TEST_HAPROXY'),
+  nats: programOf('TEST_NATS'),
+  postgres: programOf('TEST_POSTGRES'),
+  // A clock can be set only if its program is started for that.
+  clock: options.clocks ? programOf('TEST_FAKETIME') : undefined,
+}
 
 /** What runs, in the order in which it was started. */
 const running = []
-/** What each kill cost. */
+/** What each fault cost. */
 const rows = []
 const say = (text) => console.log(text)
 let ending
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0))
 
 try {
-  const cluster = await start()
-  if (options.kills) {
-    await killAll(cluster, rows, say)
-    await end(rows.some(({ lost, doubled }) => lost + doubled > 0) ? 1 : 0)
+  const cluster = await startCluster({
+    folder,
+    programs,
+    shards: Number(options.shards),
+    servers: Number(options.servers),
+    withNats: !options['without-nats'],
+    // Kills are measured without wires, as connections of a user have none.
+    withWires: options.cuts,
+    running,
+  })
+  const faults = faultsOf(cluster)
+  if (faults.length > 0) {
+    await survive(cluster, faults, rows, say)
+    await new Mover(cluster).verify()
+    await end(rows.every(isRight) ? 0 : 1)
   } else {
     explain(cluster)
     // Until Ctrl-C.
@@ -61,38 +71,11 @@ try {
   }
 }
 
-async function start() {
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  const config = (name) => path.join(CONFIG, name)
-  const nats = options['without-nats']
-    ? undefined
-    : await Nats.start({
-        folder,
-        config: config('nats/nats.conf'),
-        programs: natsPrograms,
-        passwords: PASSWORDS,
-        running,
-      })
-  const names = Array.from({ length: Number(options.shards) }, (_, index) => `shard${index + 1}`)
-  const shards = await Promise.all(
-    names.map((name) =>
-      Shard.start({
-        name,
-        folder,
-        config: config('postgres'),
-        programs: postgresPrograms,
-        passwords: PASSWORDS,
-        running,
-      }),
-    ),
-  )
-  const settings = { LAMPLIGHT_DATABASE_URL: shards.map(({ url }) => url).join(' ') }
-  if (nats) settings.LAMPLIGHT_INTAKE_URL = nats.url
-  const count = Number(options.servers)
-  const haproxy = config('lamplight/haproxy.cfg')
-  const servers = await Servers.start({ folder, config: haproxy, binary, balancer, count, settings, running })
-  return { nats, shards, servers }
+/** The faults that are asked for. */
+function faultsOf(cluster) {
+  const kinds = { kills, cuts, clocks, moves }
+  const faults = Object.entries(kinds).flatMap(([kind, of]) => (options[kind] ? of(cluster) : []))
+  return faults.filter(([what]) => options.only.some((text) => what.includes(text)))
 }
 
 function explain({ nats, shards, servers }) {

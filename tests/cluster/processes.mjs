@@ -29,6 +29,11 @@ export class Program {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** Whether it ended by itself and without an error. */
+  get succeeded() {
+    return this.#child?.exitCode === 0
+  }
+
   start() {
     const { command, args, env, cwd, log, as } = this.how
     const file = openSync(log, 'a')

@@ -1,6 +1,8 @@
 // The servers, and the load balancer in front of them.
 import path from 'node:path'
+import { clockEnvironment } from './clocks.mjs'
 import { freePorts, Program, plainEnvironment, until } from './processes.mjs'
+import { PLAIN } from './wires.mjs'
 
 const KEYS = {
   LAMPLIGHT_WRITE_KEY: 'wk_of_the_cluster',
@@ -9,18 +11,25 @@ const KEYS = {
 }
 
 export class Servers {
-  /** Starts them. */
-  static async start({ folder, config, binary, balancer, count, settings, running = [] }) {
+  /** Starts them. `clock` is libfaketime, if clocks can be set. */
+  static async start({ folder, config, binary, balancer, count, settingsOf, clock, network = PLAIN, running = [] }) {
     const [front, ...ports] = await freePorts(count + 1)
-    const servers = ports.map((port, index) => {
+    const server = async (port, index) => {
       const name = `lamplight${index + 1}`
+      const settings = await settingsOf(name)
+      const file = path.join(folder, `${name}.clock`)
+      if (clock) Object.assign(settings, clockEnvironment(clock, file))
       const args = ['serve', '--listen', `127.0.0.1:${port}`, '--data', path.join(folder, name)]
       const env = { ...plainEnvironment(), ...KEYS, ...settings, LAMPLIGHT_TRUSTED_PROXIES: '127.0.0.1' }
       const how = { command: binary, args, env, cwd: folder, log: path.join(folder, `${name}.log`), restarts: true }
-      return Object.assign(new Program(name, how), { url: `http://127.0.0.1:${port}` })
-    })
+      return Object.assign(new Program(name, how), { url: `http://127.0.0.1:${port}`, clock: file })
+    }
+    const servers = await Promise.all(ports.map(server))
     const env = { ...plainEnvironment(), BALANCER_LISTEN: `127.0.0.1:${front}` }
-    for (const [index, port] of ports.entries()) env[`LAMPLIGHT${index + 1}`] = `127.0.0.1:${port}`
+    for (const [index, port] of ports.entries()) {
+      const reached = await network.reach('balancer', servers[index].name, port)
+      env[`LAMPLIGHT${index + 1}`] = `127.0.0.1:${reached}`
+    }
     const args = ['-db', '-f', config]
     const how = { command: balancer, args, env, cwd: folder, log: path.join(folder, 'balancer.log') }
     const all = new Servers(servers, new Program('balancer', how), `http://127.0.0.1:${front}`)

@@ -4,6 +4,9 @@ import { chownSync, mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts, Program, plainEnvironment, until } from './processes.mjs'
+import { PLAIN } from './wires.mjs'
+
+/** @typedef {{ reach(from: string, to: string, port: number): Promise<number> }} Network */
 
 /** The user that runs PostgreSQL if root runs this, because it refuses root. */
 const NOBODY = { uid: 65_534, gid: 65_534 }
@@ -14,21 +17,23 @@ export class Shard {
    * Starts both, and adds the shard to what runs.
    *
    * @param {{ name: string, folder: string, config: string, programs: string,
-   *   passwords: Record<string, string>, running?: { stop(): Promise<void> }[] }} shard
+   *   passwords: Record<string, string>, network?: Network,
+   *   running?: { stop(): Promise<void> }[] }} shard
    */
-  static async start({ name, folder, config, programs, passwords, running = [] }) {
+  static async start({ name, folder, config, programs, passwords, network = PLAIN, running = [] }) {
     const ports = await freePorts(2)
     mkdirSync(path.join(folder, name), { recursive: true })
     if (as) chownSync(path.join(folder, name), as.uid, as.gid)
-    const hosts = ports.map((port) => `127.0.0.1:${port}`)
-    const nodes = ports.map((port, index) => {
+    const nameOf = (index) => `${name}-node${index}`
+    const node = async (port, index) => {
+      const reached = ports.map((other, at) => (at === index ? other : network.reach(nameOf(index), nameOf(at), other)))
       const data = path.join(folder, name, `node${index}`)
       const env = {
         ...plainEnvironment(),
         ...passwords,
         LC_ALL: 'C',
         PATH: `${programs}${path.delimiter}${process.env.PATH}`,
-        NODES: hosts.join(' '),
+        NODES: (await Promise.all(reached)).map((port) => `127.0.0.1:${port}`).join(' '),
         INDEX: String(index),
         CONFIG: config,
         PGDATA: data,
@@ -37,7 +42,7 @@ export class Shard {
       // As much as fits on a developer's machine, beside everything else.
       for (const setting of ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'shared_buffers=64MB'])
         args.push('-c', setting)
-      const log = path.join(folder, `${name}-node${index}.log`)
+      const log = path.join(folder, `${nameOf(index)}.log`)
       const how = {
         command: path.join(config, 'start.sh'),
         args,
@@ -47,25 +52,36 @@ export class Shard {
         as,
         stopSignal: 'SIGINT',
       }
-      return Object.assign(new Program(`${name}-node${index}`, how), { port, data })
-    })
-    const shard = new Shard(name, nodes, programs, passwords)
+      return Object.assign(new Program(nameOf(index), how), { port, data })
+    }
+    const nodes = await Promise.all(ports.map(node))
+    const shard = new Shard(name, nodes, { programs, passwords, network })
     running.push(shard)
     for (const node of nodes) node.start()
     await shard.ready()
     return shard
   }
 
-  constructor(name, nodes, programs, passwords) {
+  constructor(name, nodes, { programs, passwords, network }) {
     this.name = name
     this.nodes = nodes
     this.programs = programs
     this.passwords = passwords
+    this.network = network
   }
 
-  /** The database URL. */
+  /** The database URL of an operator. */
   get url() {
-    const hosts = this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')
+    return this.#url(this.nodes.map(({ port }) => port))
+  }
+
+  /** The database URL of a server. */
+  async urlOf(server) {
+    return this.#url(await Promise.all(this.nodes.map(({ name, port }) => this.network.reach(server, name, port))))
+  }
+
+  #url(ports) {
+    const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',')
     return `postgres://lamplight:${this.passwords.DATABASE_PASSWORD}@${hosts}/lamplight?target_session_attrs=read-write`
   }
 

@@ -25,6 +25,8 @@ export interface Post {
   /** The producers in its batch. */
   producers: string[]
   events: number
+  /** The length of its body, as sent. */
+  bytes: number
   /** Whether it was forwarded to the server. */
   forwarded: boolean
 }
@@ -77,7 +79,12 @@ export class FaultProxy {
     }
     const body = Buffer.concat(chunks)
     if (request.method === 'POST')
-      this.posts.push({ ...read(body), atMs: Date.now(), forwarded: behaviour === 'forward' })
+      this.posts.push({
+        ...read(body),
+        bytes: body.length,
+        atMs: Date.now(),
+        forwarded: behaviour === 'forward',
+      })
     if (behaviour === 'hang') this.#hanging.push(request)
     else if (behaviour === 'reset') request.socket.resetAndDestroy()
     else if (behaviour === 'forward') this.#forward(request, body, response)

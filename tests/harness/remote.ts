@@ -37,7 +37,8 @@ export class Remote {
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const what = (request.url ?? '').slice(this.path.length)
+    // A test may lead the page on to its own address with another query.
+    const what = (request.url ?? '').slice(this.path.length).replace(/^\?.*/, '')
     if (what === '')
       response
         .writeHead(200, { 'content-type': 'text/html' })

@@ -1,9 +1,15 @@
 // A Lamplight client in a page of the site, in any browser.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lamplight, Options, Stats } from 'lamplight'
 import type { Tab } from './engines/tab.ts'
 import type { HangingRequest } from './hanging_request.ts'
 import { WRITE_KEY } from './server.ts'
 import { Site } from './site.ts'
+
+/** How long a navigation usually takes, how long at most, and how long a call to its page. */
+const NAVIGATE_MS = 600
+const NAVIGATE_MS_MAX = 30_000
+const CALL_MS_MAX = 5_000
 
 /** The result of `track()` for one event. */
 export interface Made {
@@ -156,6 +162,39 @@ export class TabClient {
       clearInterval(window.load.timer)
       return window.load.made
     }, null)
+  }
+
+  /**
+   * Tracks and leaves the page in the same task, and waits for the next page, which has no client
+   * yet. {@link left} returns the ids.
+   */
+  async trackAndLeave(count: number, name: string, nextPage: string): Promise<void> {
+    await this.tab.evaluate(
+      (order) => {
+        // Later, so that the result of this call still reaches the test.
+        setTimeout(() => {
+          const ids = JSON.parse(sessionStorage.getItem('left') ?? '[]') as string[]
+          for (let index = 0; index < order.count; index += 1)
+            ids.push(window.lamplight.track(order.name, { index }).id)
+          sessionStorage.setItem('left', JSON.stringify(ids))
+          location.search = order.nextPage
+        }, 100)
+      },
+      { count, name, nextPage },
+    )
+    const end = Date.now() + NAVIGATE_MS_MAX
+    for (;;) {
+      await sleep(NAVIGATE_MS)
+      // A call to a page that ends meanwhile fails, or never returns.
+      const search = this.tab.evaluate(() => location.search, null).catch(() => '')
+      if ((await Promise.race([search, sleep(CALL_MS_MAX, '')])) === nextPage) return
+      if (Date.now() > end) throw new Error(`the page did not become ${nextPage} in ${NAVIGATE_MS_MAX} ms`)
+    }
+  }
+
+  /** The ids of all events of {@link trackAndLeave} in this tab. */
+  left(): Promise<string[]> {
+    return this.tab.evaluate(() => JSON.parse(sessionStorage.getItem('left') ?? '[]') as string[], null)
   }
 
   stats(): Promise<Stats> {

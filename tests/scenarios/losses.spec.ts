@@ -171,7 +171,7 @@ test('requests that a proxy accepts and does not forward are named', async ({
       await client.page.evaluate(() => window.lamplight.flush())
     }
     expect(dropped.length > before, 'the proxy has answered').toBe(isLost)
-    expect(await tab.waiting(), 'the page believes the answer').toBe(0)
+    await expect.poll(() => tab.waiting(), { message: 'the page believes the answer', timeout: 20_000 }).toBe(0)
   }
   await stored(server, 80)
   const [producer, other] = [await producerOf(tab), await producerOf(whole)]

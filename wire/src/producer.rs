@@ -1,4 +1,4 @@
-//! A producer: one page load, named by 128 random bits.
+//! A producer: one page load, named by 128 bits.
 
 /// The name of one page load, spelled as 26 characters of Crockford base32.
 ///
@@ -19,7 +19,21 @@ pub const WORD_CHARS: u32 = 12;
 
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// How many of a new producer's bits are random. The others are the time.
+const RANDOM_BITS: u32 = 80;
+
 impl Producer {
+    /// The producer of a page that starts at `wall_ms`, in milliseconds since 1970, with the lowest
+    /// 80 bits of `random`. So the bits are those of a [ULID](https://github.com/ulid/spec).
+    ///
+    /// Names that begin with the time lie next to each other in an index, as the pages that send
+    /// now do. Random ones cost a page of the index each. No reader may rely on the time: clocks
+    /// are wrong, and other producers may choose any 128 bits.
+    pub const fn begun_at(wall_ms: u64, random: u128) -> Self {
+        let random_max = (1 << RANDOM_BITS) - 1;
+        Self((wall_ms as u128) << RANDOM_BITS | random & random_max)
+    }
+
     /// The producer with these 128 bits.
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)

@@ -12,19 +12,25 @@ use crate::{browsers, build, nats, node, postgres};
 /// A benchmark.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Benchmark {
-    /// What `track` and `init` cost a page, in a real Chromium
+    /// What the SDK costs a page in a real Chromium, alone and beside SDKs of vendors, and which
+    /// events each of them loses
     Client,
     /// What an event costs the server, beside Node with PostgreSQL, `InfluxDB`, `JetStream` and a
     /// bare hello. A few minutes, or hours with `--full`. With `--store postgres`, the server
-    /// stores in PostgreSQL
+    /// stores in PostgreSQL. With `--only cluster`, it runs on nodes of NATS and several databases
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
+    /// Measures nothing: generates docs/benchmarks.md from bench/published. `--publish` takes the
+    /// results of this machine's last runs before, `--check` fails if the page is out of date
+    Report,
 }
 
 /// Builds what is measured and runs the benchmark.
 pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) -> Result<()> {
-    build::run(workspace)?;
+    if !matches!(benchmark, Benchmark::Report) {
+        build::run(workspace)?;
+    }
     match benchmark {
         Benchmark::Client => workspace.run(
             "client benchmark",
@@ -51,6 +57,11 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
         Benchmark::Sinks => {
             let mut native = native(workspace);
             workspace.run("sinks benchmark", native.args(["--only", "sinks"]).args(args))
+        }
+        Benchmark::Report => {
+            node::version(workspace)?;
+            let mut node = workspace.node("bench/report");
+            workspace.run("benchmark report", node.arg("main.mjs").args(args))
         }
     }
 }

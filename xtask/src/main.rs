@@ -63,10 +63,10 @@ enum Command {
     /// Build everything, and run a cluster on this machine, without containers: three NATS nodes,
     /// two PostgreSQL shards with a synchronous standby each, two servers and a load balancer
     Cluster {
-        /// Kill each part under load, and print what that cost
-        #[arg(long)]
-        kills: bool,
-        /// Arguments for the cluster: `--shards 3`, `--servers 3`, `--without-nats`
+        #[command(flatten)]
+        faults: cluster::Faults,
+        /// Arguments for the cluster: `--shards 3`, `--servers 3`, `--without-nats`, and
+        /// `--only <text>` for the faults whose names have it
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -109,7 +109,7 @@ enum Command {
         /// The version to release, such as 0.2.0
         version: String,
     },
-    /// Run a benchmark and print its ratios
+    /// Run a benchmark and print its ratios, or generate the page of published results
     Bench {
         /// The benchmark to run
         #[arg(value_enum)]
@@ -125,7 +125,7 @@ fn main() -> Result<()> {
     let workspace = &Workspace::find()?;
     match Cli::parse().command {
         Command::Demo { args } => demo::run(workspace, &args),
-        Command::Cluster { kills, args } => cluster::run(workspace, kills, &args),
+        Command::Cluster { faults, args } => cluster::run(workspace, &faults, &args),
         Command::Example { example } => example::run(workspace, example),
         Command::Build => build::run(workspace),
         Command::Test { fast: true, .. } => test::run_fast(workspace),

@@ -1,11 +1,11 @@
 //! What tests of the server as a service run with: systemd's analyzer, Python with libseccomp,
-//! pgbouncer and `HAProxy`.
+//! pgbouncer, `HAProxy` and libfaketime.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-use crate::programs::{install, on_path};
+use crate::programs::{from_env, install, on_path};
 use crate::workspace::{Workspace, output_of};
 
 /// Finds both on Linux, installing Debian's packages when run as root there.
@@ -37,6 +37,33 @@ pub(crate) fn pgbouncer(workspace: &Workspace) -> Result<PathBuf> {
 /// Finds `HAProxy`, installing Debian's package when run as root there.
 pub(crate) fn haproxy(workspace: &Workspace) -> Result<PathBuf> {
     of_debian(workspace, "haproxy", "the load balancer of the cluster")
+}
+
+/// Finds libfaketime on Linux, which lets a test set the clock of a program, installing Debian's
+/// package when run as root there.
+pub(crate) fn faketime(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    if !cfg!(target_os = "linux") {
+        return Ok(None);
+    }
+    if let Some(named) = from_env("TEST_FAKETIME") {
+        return Ok(Some(named));
+    }
+    if library().is_none() {
+        install(workspace, "libfaketime", &["libfaketime"])?;
+    }
+    let Some(library) = library() else {
+        bail!(
+            "the clocks of a cluster need libfaketime. Install it, or set TEST_FAKETIME to \
+             libfaketimeMT.so.1:\n  Debian, Ubuntu: sudo apt-get install libfaketime"
+        )
+    };
+    Ok(Some(library))
+}
+
+/// Where Debian's package puts it: in the folder of its processor's libraries.
+fn library() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.flatten();
+    folders.map(|it| it.path().join("faketime/libfaketimeMT.so.1")).find(|it| it.is_file())
 }
 
 /// A program that Debian's package of the same name has where only root's path leads.

@@ -25,7 +25,7 @@ pub(crate) enum Part {
     OldestPostgres,
     /// The browser module's own tests, in headless Chromium and Firefox
     Wasm,
-    /// The tests of the npm package and of the demo page, in Node
+    /// The tests of the npm package, of the demo page and of the client benchmark, in Node
     Npm,
     /// Real tabs of real browsers against the real server
     EndToEnd,
@@ -223,7 +223,11 @@ fn wasm_in_browsers(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
 
 fn npm(workspace: &Workspace) -> Result<()> {
     let toolchain = Toolchain::ensure(workspace)?;
-    for (name, folder) in [("tests of the npm package", "npm"), ("tests of the demo page", "www")] {
+    for (name, folder) in [
+        ("tests of the npm package", "npm"),
+        ("tests of the demo page", "www"),
+        ("tests of the client benchmark", "bench/client-peers"),
+    ] {
         workspace.run(name, workspace.npm().args(["test", "--workspace", folder]))?;
     }
     // The limits are those of what is published.
@@ -252,6 +256,7 @@ fn deployment(workspace: &Workspace) -> Result<Vec<(&'static str, PathBuf)>> {
         return Ok(Vec::new());
     }
     let mut variables = cluster::environment(workspace)?.to_vec();
+    variables.extend(cluster::clock(workspace)?);
     variables.push(("TEST_MANIFESTS", python::MANIFESTS.programs(workspace)?));
     Ok(variables)
 }
@@ -275,7 +280,20 @@ pub(crate) fn end_to_end(workspace: &Workspace, engines: &[Engine], form: Form) 
     let together = if form == Form::Short { "2" } else { "1" };
     let ran = [(chromium, "1"), (others, together)]
         .map(|(engines, workers)| scenarios(workspace, &engines, form, workers));
-    ran.into_iter().collect()
+    ran.into_iter().collect::<Result<()>>()?;
+    if form == Form::Short && engines.contains(&Engine::Chromium) {
+        losses_beside_peers(workspace)?;
+    }
+    Ok(())
+}
+
+/// Counts the events that Lamplight and a peer lose in some scenarios of the client benchmark.
+fn losses_beside_peers(workspace: &Workspace) -> Result<()> {
+    let mut npm = workspace.npm();
+    npm.env("LAMPLIGHT_BIN", workspace.server());
+    npm.envs(browsers(workspace, &[Engine::Chromium])?);
+    npm.args(["run", "--silent", "losses", "--workspace", "bench/client-peers"]);
+    workspace.run("losses beside a peer", &mut npm)
 }
 
 /// Runs scenarios in `engines`, this many at a time.

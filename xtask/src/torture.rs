@@ -10,7 +10,7 @@ use crate::browsers::Engine;
 use crate::programs::is_root;
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{build, nats, postgres, service_tools, test};
+use crate::{build, cluster, nats, postgres, service_tools, test};
 
 /// A part of the long forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +27,8 @@ pub(crate) enum Part {
     FullDisk,
     /// Kills, freezes, outages and networks of the intake stream
     StreamFaults,
+    /// A whole cluster: kills, cuts of the network, steps of clocks and moves of buckets
+    Cluster,
     /// Histories with crashes and power cuts
     Crashes,
     /// Histories on PostgreSQL whose connections are cut
@@ -48,6 +50,7 @@ impl Part {
             Self::Pgbouncer => "a real pgbouncer",
             Self::FullDisk => "a full disk",
             Self::StreamFaults => "faults of the intake stream",
+            Self::Cluster => "a cluster",
             Self::Crashes => "crashes",
             Self::PostgresCuts => "cuts of PostgreSQL",
             Self::LargeStore => "a large store",
@@ -64,6 +67,7 @@ impl Part {
             Self::Pgbouncer => pgbouncer(workspace, extent.postgres_faults),
             Self::FullDisk => full_disk(workspace, extent.postgres_faults),
             Self::StreamFaults => stream_faults(workspace, extent.stream_faults),
+            Self::Cluster => cluster::survive(workspace),
             Self::Crashes => crashes(workspace, extent.crashes),
             Self::PostgresCuts => postgres_cuts(workspace, extent.postgres_cuts),
             Self::LargeStore => large_store(workspace, extent.events),

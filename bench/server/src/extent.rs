@@ -25,9 +25,25 @@ pub(crate) enum Part {
     Dedup,
     /// Nothing: only writes the tables again. Use it with `--keep`
     Report,
+    /// Three nodes of NATS, and two databases. Runs only if asked for, as do its parts
+    Cluster,
+    /// Durable intake on three nodes of NATS, on one `PostgreSQL`, and embedded
+    ClusterIntake,
+    /// Events from the request to the row, with one database and with two
+    ClusterShards,
+    /// What the lock costs that keeps writers from buckets that move
+    ClusterGate,
 }
 
 impl Part {
+    /// Whether it is about clusters.
+    pub(crate) const fn is_of_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::Cluster | Self::ClusterIntake | Self::ClusterShards | Self::ClusterGate
+        )
+    }
+
     pub(crate) const fn heading(self) -> &'static str {
         match self {
             Self::Intake => "durable intake, beside peers in turn",
@@ -38,6 +54,10 @@ impl Part {
             Self::Sinks => "delivery of a backlog",
             Self::Dedup => "what deduplication costs",
             Self::Report => "tables",
+            Self::Cluster => "clusters",
+            Self::ClusterIntake => "durable intake of a cluster",
+            Self::ClusterShards => "one database and two",
+            Self::ClusterGate => "the gate",
         }
     }
 }
@@ -77,9 +97,10 @@ impl Extent {
     /// Whether a part is measured.
     pub(crate) fn does(&self, part: Part) -> bool {
         if self.only.is_empty() {
-            return !matches!(part, Part::Dedup | Part::Report);
+            return !matches!(part, Part::Dedup | Part::Report) && !part.is_of_cluster();
         }
-        self.only.contains(&part)
+        let is_in_all = part.is_of_cluster() && self.only.contains(&Part::Cluster);
+        is_in_all || self.only.contains(&part)
     }
 
     /// How long a turn of intake takes, if nothing else was asked for.

@@ -48,8 +48,8 @@ const INTAKE: &str = "Each request costs Lamplight reading its body as JSON once
 const SAME_CORES: &str = "Processing shares the two cores with answers and with the load.";
 const WRITTEN: &str = "A payload is written to the log of the intake, copied by its checkpoint, and deleted after its \
     events were written to the log and the file of their week, with their indexes.";
-const DEDUP: &str = "Each payload writes a page of its producer's ledger and a page of its run of numbers, because \
-    names of producers are random.";
+const DEDUP: &str =
+    "Each payload reads and writes its producer's ledger and its run of numbers, beside its rows.";
 const PROCESSING: &str = "Each payload is read as JSON again, enriched and counted by name, source and time, and its \
     mark, ledger and outcome are written beside its rows.";
 const GROWTH: &str =

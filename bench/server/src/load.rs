@@ -148,8 +148,7 @@ async fn repeat(
         }
         requests.write_next(&mut request)?;
         let started = Instant::now();
-        stream.write_all(&request).await?;
-        if !(200..300).contains(&read_status(&mut stream, &mut buffer).await?) {
+        if !(200..300).contains(&exchange(&mut stream, &request, &mut buffer).await?) {
             refused += 1;
         }
         times.push(started.elapsed());
@@ -161,8 +160,17 @@ pub(crate) async fn send_one(peer: &Peer) -> Result<u16> {
     let mut stream = TcpStream::connect(peer.address).await?;
     let mut request = Vec::new();
     peer.requests.write_next(&mut request)?;
-    stream.write_all(&request).await?;
-    read_status(&mut stream, &mut Vec::new()).await
+    exchange(&mut stream, &request, &mut Vec::new()).await
+}
+
+/// Sends a request and returns the status of its answer.
+pub(crate) async fn exchange(
+    stream: &mut TcpStream,
+    request: &[u8],
+    buffer: &mut Vec<u8>,
+) -> Result<u16> {
+    stream.write_all(request).await?;
+    read_status(stream, buffer).await
 }
 
 /// Reads one whole answer and returns its status.

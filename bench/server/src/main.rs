@@ -27,6 +27,7 @@ mod intake;
 mod load;
 mod machine;
 mod numbers;
+mod on_cluster;
 mod on_postgres;
 mod peer;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod processing;
 mod programs;
 mod results;
 mod sinks;
+mod slowed;
 mod spent;
 mod tables;
 mod traffic;
@@ -99,6 +101,13 @@ async fn main() -> Result<()> {
         let rows = extent.rows().first().copied().unwrap_or_default();
         return on_postgres::run(data.path(), extent.turn_or(4), rows, |it| extent.does(it)).await;
     }
+    if extent.only.iter().any(|part| part.is_of_cluster()) {
+        anyhow::ensure!(
+            extent.only.iter().all(|part| part.is_of_cluster()),
+            "the parts about clusters are measured alone: leave out the others of --only"
+        );
+        return on_cluster::run(data.path(), extent.turn_or(4), |it| extent.does(it)).await;
+    }
     if extent.only == [Part::Dedup] {
         return dedup_cost::compare(data.path()).await;
     }
@@ -139,7 +148,7 @@ async fn measure(
             }
             Part::Footprint => results.footprint.push(footprint::measure(folder).await?),
             Part::Sinks => results.sinks.push(sinks::run(folder).await?),
-            Part::Dedup | Part::Report => {}
+            _ => {}
         }
     }
     Ok(())

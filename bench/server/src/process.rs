@@ -40,6 +40,8 @@ pub(crate) const EVENTS: u64 = 10;
 pub(crate) const BATCH: usize = 256;
 /// Pages that send in turn.
 const PAGES: u64 = 1_000;
+/// Their numbers start here, where no other page of a store is.
+const PAGES_FROM: u64 = 1 << 47;
 /// Events of one payload when a store is filled.
 const FILL_EVENTS: u64 = 1_000;
 /// Over how long the events of a filled store were received: ten weeks.
@@ -261,15 +263,16 @@ fn insert(connection: &Connection, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-fn producer(payload: u64) -> Producer {
-    // Spread like random ids, which is what the index must cope with.
-    Producer::from_bits(u128::from(payload).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835))
+/// The page with this number, which started in its millisecond, as the SDK names it.
+fn producer(page: u64) -> Producer {
+    let random = u128::from(page).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    Producer::begun_at(page, random >> 48)
 }
 
 /// The payload with this number: one page's events.
 fn payload(number: u64, events: u64, received_ms: i64, identity: Numbering) -> NewPayload {
     let (name, sent_before) = match identity {
-        Numbering::Pages => (producer(u64::MAX - number % PAGES), number / PAGES * events),
+        Numbering::Pages => (producer(PAGES_FROM + number % PAGES), number / PAGES * events),
         _ => (producer(number), 0),
     };
     let events_json: Vec<String> = (1..=events)

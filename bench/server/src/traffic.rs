@@ -105,9 +105,9 @@ impl Traffic {
 
     /// An event of a shop: about 400 bytes.
     fn write_event(&self, number: u64, at: u64, body: &mut Vec<u8>) -> std::io::Result<()> {
-        let Event { page, seq, global } = self.event(number, at);
+        let Event { page, begun_ms, seq, global } = self.event(number, at);
         let (name, random) = (name(global), mixed(global));
-        let ts = *BEGIN_MS + number / REQUESTS_PER_MS;
+        let ts = time_ms(number);
         write!(body, r#"{{"name":"{name}","ts":{ts},"#)?;
         match self.format {
             Format::Ids => {
@@ -121,7 +121,7 @@ impl Traffic {
                     low & 0xffff_ffff_ffff
                 )?;
             }
-            _ => write!(body, r#""producer":"{}","seq":{seq},"#, producer(page))?,
+            _ => write!(body, r#""producer":"{}","seq":{seq},"#, producer(page, begun_ms))?,
         }
         let session = mixed(page);
         write!(
@@ -139,12 +139,12 @@ impl Traffic {
 
     /// The same event as a point of a series for each name.
     fn write_line(&self, number: u64, at: u64, body: &mut Vec<u8>) -> std::io::Result<()> {
-        let Event { page, seq, global } = self.event(number, at);
+        let Event { page, begun_ms, seq, global } = self.event(number, at);
         let (name, random) = (name(global), mixed(global));
         writeln!(
             body,
             r#"events,name={name} producer="{}",seq={seq}i,user="user-{}",session="{:016x}",product="{:012x}",price={}.{:02},currency="EUR",list="recommended",position={}i,note="{:016x}{random:016x}",url="https://shop.example/products/{:08x}",title="Products",locale="en-GB" {}"#,
-            producer(page),
+            producer(page, begun_ms),
             page % 50_000,
             mixed(page),
             random >> 16,
@@ -164,14 +164,17 @@ impl Traffic {
         let requests_of_page = (PAGE_EVENTS / events).max(1);
         let round = number / PAGES;
         let page = (round / requests_of_page) * PAGES + number % PAGES;
-        let seq = (round % requests_of_page) * events + at + 1;
-        Event { page, seq, global: number * events + at }
+        let sent = round % requests_of_page;
+        let begun_ms = time_ms(number - sent * PAGES);
+        Event { page, begun_ms, seq: sent * events + at + 1, global: number * events + at }
     }
 }
 
 /// Where an event is from.
 struct Event {
     page: u64,
+    /// When the page sent its first request.
+    begun_ms: u64,
     /// Its number in the page.
     seq: u64,
     /// Its number among all.
@@ -184,9 +187,15 @@ fn name(global: u64) -> &'static str {
     NAMES[at]
 }
 
-/// The name of a page, spread like the random names that browsers draw.
-fn producer(page: u64) -> Producer {
-    Producer::from_bits(u128::from(mixed(page)) << 64 | u128::from(mixed(page ^ u64::MAX)))
+/// When the events of a request happened.
+fn time_ms(number: u64) -> u64 {
+    *BEGIN_MS + number / REQUESTS_PER_MS
+}
+
+/// The name of a page, as the SDK draws it.
+fn producer(page: u64, begun_ms: u64) -> Producer {
+    let random = u128::from(mixed(page)) << 64 | u128::from(mixed(page ^ u64::MAX));
+    Producer::begun_at(begun_ms, random)
 }
 
 /// A number that looks random (`SplitMix64`), so that it compresses as badly as real values.

@@ -69,7 +69,7 @@ overflow: OverflowStats,
 foreign: number,
 /** This page's events delivered. */
 sent: number,
-/** Orphaned events of closed tabs that this page delivered. */
+/** Orphaned events of closed tabs that this page delivered, or found to have arrived. */
 adopted: number,
 /** This page's events that were dropped, by reason. */
 dropped: DroppedStats,

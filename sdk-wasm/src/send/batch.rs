@@ -1,6 +1,6 @@
 //! What to send: the envelope around the stored texts, and what it declares about producers.
 
-use lamplight_wire::batch::{ProducerNote, push_batch};
+use lamplight_wire::batch::{ProducerNote, push_batch, push_question};
 use lamplight_wire::limits::RANGES_MAX;
 use lamplight_wire::reason::DropReason;
 use lamplight_wire::{Producer, Ranges};
@@ -61,6 +61,13 @@ pub fn batch_body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)], texts: &s
     body
 }
 
+/// The text of a batch without events that asks which numbers of these producers have arrived.
+pub fn question_body(sent_at_ms: u64, notes: &[(Producer, ProducerNote)]) -> String {
+    let mut body = batch_body(sent_at_ms, notes, "");
+    push_question(&mut body);
+    body
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +96,15 @@ mod tests {
             "",
         );
         let read = Body::read(&text).unwrap();
+        assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
+    }
+
+    #[test]
+    fn a_question_names_its_producers_and_has_no_events() {
+        let note = producer_note(10, &DroppedNumbers::new());
+        let text = question_body(1, &[(Producer::from_bits(5), note)]);
+        let read = Body::read(&text).unwrap();
+        assert!(read.asks_arrived);
         assert_eq!((read.events.len(), read.producers[0].1.next), (0, 10));
     }
 

@@ -39,6 +39,19 @@ pub enum MigrateCommandError {
     /// A URL is wrong.
     #[error("read --{0}: {1}")]
     Url(&'static str, UrlError),
+    /// Several databases are named to move from.
+    #[error(
+        "read --from: it names several databases, and `lamplight migrate` moves one. Move everything to one of them \
+         with `lamplight shards move --drain`, remove the others with `lamplight shards remove`, and give the URL of \
+         the one that is left"
+    )]
+    SeveralFrom,
+    /// Several databases are named to move to.
+    #[error(
+        "read --to: it names several databases, and `lamplight migrate` moves to one. Move to an empty one, start \
+         the servers with the URLs of all, and divide the data with `lamplight shards move`"
+    )]
+    SeveralTo,
     /// The migration did not finish.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
@@ -56,6 +69,13 @@ pub async fn migrate(
     now_ms: i64,
     out: &mut impl Write,
 ) -> Result<(), MigrateCommandError> {
+    let is_several = |text: &str| text.contains("://") && text.split_whitespace().count() > 1;
+    if is_several(args.from.reveal()) {
+        return Err(MigrateCommandError::SeveralFrom);
+    }
+    if args.to.as_ref().is_some_and(|to| is_several(to.reveal())) {
+        return Err(MigrateCommandError::SeveralTo);
+    }
     let from: Place =
         args.from.reveal().parse().map_err(|it| MigrateCommandError::Url("from", it))?;
     let Some(to) = &args.to else {

@@ -27,7 +27,7 @@ pub enum FormatError {
 }
 
 /// The size of a body that is in this format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodySize {
     /// Events in the body, valid or not.
     pub events: u32,
@@ -38,6 +38,8 @@ pub struct BodySize {
     pub notes: u32,
     /// The first producer that it names.
     pub home: Option<Producer>,
+    /// The producers about whose arrived numbers it asks.
+    pub asked: Vec<Producer>,
 }
 
 /// How many ranges of dropped numbers cost as much as an event.
@@ -142,12 +144,15 @@ pub fn measure(text: &str) -> Result<BodySize, FormatError> {
     let (events, notes) = (body.events.len(), notes.sum::<usize>());
     let home = body.producers.first().map(|(producer, _)| *producer);
     let home = home.or_else(|| producer_of(body.events.first()?));
+    let asked = body.asks_arrived.then_some(body.producers);
+    let asked = asked.into_iter().flatten().map(|(producer, _)| producer).collect();
     // All numbers are within limits that fit into 32 bits.
     Ok(BodySize {
         events: u32::try_from(events).unwrap_or(u32::MAX),
         bytes: u32::try_from(text.len()).unwrap_or(u32::MAX),
         notes: u32::try_from(notes).unwrap_or(u32::MAX),
         home,
+        asked,
     })
 }
 
@@ -166,7 +171,7 @@ mod tests {
     #[test]
     fn a_body_is_measured_after_decompression() {
         let text = r#"[{"name":"a"}, {"name":""}]"#;
-        let size = BodySize { events: 2, bytes: 27, notes: 0, home: None };
+        let size = BodySize { events: 2, bytes: 27, notes: 0, home: None, asked: Vec::new() };
         let measured = |encoding, body: &[u8]| read(encoding, body, measure);
         assert_eq!(measured(Encoding::Identity, text.as_bytes()).1.unwrap(), size);
         let zstd = zstd::stream::encode_all(text.as_bytes(), 3).unwrap();
@@ -194,6 +199,21 @@ mod tests {
         assert_eq!(home(&noted), Some(second));
         for none in ["[]", r#"[{"name":"a"}]"#, r#"[{"name":"a","id":"b"}]"#] {
             assert_eq!(home(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_batch_asks_about_all_of_its_producers_or_none() {
+        let [first, second] = [1, 2].map(Producer::from_bits);
+        let asked = |ask: &str| {
+            let notes = format!(r#""{first}":{{"next":2}},"{second}":{{"next":3}}"#);
+            measure(&format!(r#"{{"producers":{{{notes}}},"events":[]{ask}}}"#)).unwrap().asked
+        };
+        assert_eq!(asked(r#","ask_arrived":true"#), [first, second]);
+        for none in
+            ["", r#","ask_arrived":false"#, r#","ask_arrived":null"#, r#","ask_arrived":"true""#]
+        {
+            assert_eq!(asked(none), [], "{none}");
         }
     }
 

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::json;
 
+use super::arrived::ArrivedNumbers;
 use crate::formats::validation::ValidationJson;
 use crate::openapi::{Form, Group, Guard, Operation, Param, Shape};
 
@@ -21,6 +22,10 @@ pub(super) struct AcceptedJson {
     pub(super) payload: String,
     /// How many events it has.
     pub(super) events: u32,
+    /// If the batch asks: which numbers of its producers have arrived, as ranges with both ends, as
+    /// far as the server knows now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) arrived: Option<ArrivedNumbers>,
 }
 
 const ABOUT: &str = "Send an array of events, a single event, or `{\"sent_at\": …, \"events\": […]}`. \
@@ -128,6 +133,12 @@ impl JsonSchema for SentBody {
                             What is no time corrects nothing",
                     },
                     "events": events,
+                    "ask_arrived": {
+                        "description": "With `true`, the answer says which numbers of the \
+                            batch's `producers` have arrived. Pages ask for what an earlier page \
+                            sent when it was left",
+                        "type": ["boolean", "null"],
+                    },
                 },
                 "required": ["events"],
             },

@@ -2,9 +2,10 @@
 //!
 //! The checks, in order: key, origin, content type and encoding, shutdown, space on the disk, the
 //! key's rate limit, size and speed of the body while it arrives, size while it is decompressed,
-//! depth, JSON, number of events. Intake looks nothing up and enriches nothing. An invalid event
+//! depth, JSON, number of events. Intake looks no event up and enriches nothing. An invalid event
 //! does not fail the request: the process stage gives it an outcome later. A dry run
-//! (`?validate=1`) makes the same checks, stores nothing, and answers what the outcomes would be.
+//! (`?validate=1`) makes the same checks, stores nothing, and answers what the outcomes would be. A
+//! batch may ask which numbers have arrived. Once it is on disk, [`arrived`] looks that up.
 //!
 //! The key is not checked by an extractor, because a refusal must first read the rest of the body.
 //! Otherwise the connection is reset and the client never sees the answer.
@@ -27,6 +28,7 @@ use crate::keys::keyring::HeldKey;
 use crate::metrics::intake::AcceptedBytes;
 use crate::store::{Encoding, KeyKind, NewPayload, PayloadId, PayloadMetadata};
 
+mod arrived;
 mod client_info;
 mod description;
 mod dry_run;
@@ -138,7 +140,12 @@ async fn stage(state: &IntakeState, head: &Parts, kind: KeyKind) -> Result<Vec<u
     let bytes = AcceptedBytes { body: body_bytes, decompressed: u64::from(size.bytes) };
     let events = u64::from(size.events);
     state.metrics.record(events, bytes, begun.elapsed(), state.clock.now_ms());
-    let accepted = AcceptedJson { status: "OK", payload: id.to_string(), events: size.events };
+    let mut accepted =
+        AcceptedJson { status: "OK", payload: id.to_string(), events: size.events, arrived: None };
+    if !size.asked.is_empty() {
+        let now_ms = state.clock.now_ms();
+        accepted.arrived = Some(state.arrived.read(&key.source, &size.asked, now_ms).await);
+    }
     Ok(serde_json::to_vec(&accepted).unwrap_or_default())
 }
 

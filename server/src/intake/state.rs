@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use tokio::sync::Semaphore;
 
+use super::arrived::ArrivedReader;
 use super::client_info::{ClientInfo, ClientInfoPolicy};
 use super::source_shares::SourceShares;
 use crate::http::body::Receiver;
@@ -14,7 +15,7 @@ use crate::http::shutdown::Shutdown;
 use crate::keys::keyring::Keyring;
 use crate::metrics::in_flight::InFlight;
 use crate::metrics::intake::IntakeMetrics;
-use crate::store::PayloadQueue;
+use crate::store::{PayloadQueue, Reader};
 use crate::system::clock::Clock;
 use crate::system::disk_space::DiskSpace;
 use crate::system::entropy::Entropy;
@@ -28,6 +29,8 @@ const DECOMPRESSING_MAX: usize = 4;
 /// State that all requests to intake share.
 pub struct IntakeState {
     pub(super) payload_queue: Arc<dyn PayloadQueue>,
+    /// Answers which numbers have arrived.
+    pub(super) arrived: ArrivedReader,
     pub(super) keyring: Arc<Keyring>,
     pub(super) client_info: ClientInfoPolicy,
     pub(super) clock: Arc<dyn Clock>,
@@ -51,6 +54,7 @@ impl IntakeState {
     #[allow(clippy::too_many_arguments, reason = "the parts of intake, each passed once")]
     pub fn new(
         payload_queue: Arc<dyn PayloadQueue>,
+        reader: Arc<dyn Reader>,
         keyring: Arc<Keyring>,
         client_info: ClientInfoPolicy,
         addresses: Arc<ClientAddresses>,
@@ -61,6 +65,7 @@ impl IntakeState {
     ) -> Self {
         Self {
             payload_queue,
+            arrived: ArrivedReader::new(reader),
             keyring,
             client_info,
             shares: SourceShares::default(),

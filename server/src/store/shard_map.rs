@@ -37,6 +37,8 @@ pub struct ShardMap {
     pub shards: BTreeSet<u16>,
     /// Those of them that are to have no buckets.
     pub drained: BTreeSet<u16>,
+    /// The numbers of shards that were removed. They are never given again.
+    pub removed: BTreeSet<u16>,
     /// The owner of each bucket.
     pub owners: [u16; BUCKETS as usize],
     /// The buckets that are being moved.
@@ -87,9 +89,15 @@ impl ShardMap {
     }
 
     fn of(shards: impl IntoIterator<Item = u16>, owner: u16) -> Self {
-        let (shards, drained) = (shards.into_iter().collect(), BTreeSet::new());
         let owners = [owner; BUCKETS as usize];
-        Self { epoch: 0, shards, drained, owners, moving: None }
+        Self {
+            epoch: 0,
+            shards: shards.into_iter().collect(),
+            drained: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            owners,
+            moving: None,
+        }
     }
 
     /// Whether one database has everything, and always had.
@@ -154,6 +162,20 @@ impl ShardMap {
         let mut map = self.next();
         map.drained = shards.into_iter().filter(|it| self.shards.contains(it)).collect();
         map
+    }
+
+    /// The next map, without a shard. `None` if there is no such shard, if it has buckets or may
+    /// have rows of some, or if it is the one that keeps what there is once.
+    #[must_use]
+    pub fn without(&self, shard: u16) -> Option<Self> {
+        let is_free = self.moving.is_none() && self.owned_by(shard).is_empty();
+        if !is_free || shard == self.control() {
+            return None;
+        }
+        let mut map = self.next();
+        map.drained.remove(&shard);
+        map.removed.insert(shard);
+        map.shards.remove(&shard).then_some(map)
     }
 
     /// The next map, in which a chunk begins to leave. `None` while another is on its way, or if

@@ -55,6 +55,12 @@ pub fn push_batch<'a>(
     out.push_str("]}");
 }
 
+/// Makes a batch ask which numbers of its producers have arrived.
+pub fn push_question(batch: &mut String) {
+    batch.pop();
+    batch.push_str(",\"ask_arrived\":true}");
+}
+
 fn push_note(out: &mut String, note: &ProducerNote) {
     out.push_str("{\"next\":");
     json::push_integer(out, note.next);

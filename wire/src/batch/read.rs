@@ -49,6 +49,8 @@ pub struct Body<'a> {
     pub producers: Vec<(Producer, ProducerNote)>,
     /// The JSON text of each event, in order. Each is an object.
     pub events: Vec<&'a str>,
+    /// Whether it asks which numbers of its producers have arrived.
+    pub asks_arrived: bool,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +62,8 @@ struct Envelope<'a> {
     #[serde(borrow)]
     events: Option<Events<'a>>,
     name: Option<IgnoredAny>,
+    #[serde(borrow)]
+    ask_arrived: Option<&'a RawValue>,
 }
 
 impl<'a> Body<'a> {
@@ -98,7 +102,9 @@ impl<'a> Body<'a> {
         };
         let ProducerNotes(producers) = envelope.producers;
         let sent_at = envelope.sent_at.map_or(SentAt::Absent, |json| SentAt::read(json.get()));
-        Ok(Self { sent_at, producers, events: events.checked()? })
+        // Any other value asks nothing: events must not be refused for a question.
+        let asks_arrived = envelope.ask_arrived.is_some_and(|json| json.get() == "true");
+        Ok(Self { sent_at, producers, events: events.checked()?, asks_arrived })
     }
 }
 

@@ -136,6 +136,8 @@ fn bodies_read_as_the_golden_file_says() {
                     want["producers"].as_u64().unwrap_or(0),
                     "{title}"
                 );
+                let asks = want["asks_arrived"].as_bool().unwrap_or(false);
+                assert_eq!(body.asks_arrived, asks, "{title}");
                 continue;
             }
             Err(BodyError::NotJson(_)) => "body_not_json",

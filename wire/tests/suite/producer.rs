@@ -22,6 +22,18 @@ proptest! {
     }
 
     #[test]
+    fn names_of_new_pages_are_in_the_order_of_time(
+        earlier in 0..(1_u64 << 48), later in 0..(1_u64 << 48), random: u128, other: u128,
+    ) {
+        let names = [Producer::begun_at(earlier, random), Producer::begun_at(later, other)];
+        if earlier != later {
+            prop_assert_eq!(names[0].to_string() < names[1].to_string(), earlier < later);
+        }
+        prop_assert_eq!(names[0].bits() >> 80, u128::from(earlier));
+        prop_assert_eq!(names[0].bits() << 48, random << 48);
+    }
+
+    #[test]
     fn the_name_is_the_number_in_base_32(bits: u128) {
         let letter = |place: usize| char::from(LETTERS.as_bytes()[(bits >> (5 * place)) as usize & 31]);
         let name: String = (0..PRODUCER_CHARS).rev().map(letter).collect();

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::cost::Cost;
-use super::slowed::Slowed;
 use crate::load::{Load, Outcome};
 use crate::numbers::median;
 use crate::peer::Peer;
 use crate::postgres::Postgres;
+use crate::slowed::Slowed;
 use crate::{CONNECTIONS, ROUNDS};
 
 /// The database that is filled.

@@ -6,7 +6,6 @@ mod intake;
 mod processing;
 mod reading;
 mod size;
-mod slowed;
 
 use std::path::Path;
 use std::time::Duration;

@@ -24,8 +24,13 @@ impl Peer {
 
     /// The real server on a database of PostgreSQL. Nothing is in `folder` afterwards.
     pub(crate) async fn lamplight_on(url: &str, folder: &Path) -> Result<Self> {
+        Self::lamplight_with(&[("LAMPLIGHT_DATABASE_URL", url)], folder).await
+    }
+
+    /// The real server with these settings, which name where it keeps what it takes.
+    pub(crate) async fn lamplight_with(settings: &[(&str, &str)], folder: &Path) -> Result<Self> {
         let mut command = serve(folder)?;
-        command.env("LAMPLIGHT_DATABASE_URL", url);
+        command.envs(settings.iter().copied());
         Self::of(command).await
     }
 
@@ -57,6 +62,21 @@ fn serve(folder: &Path) -> Result<Command> {
         .env("LAMPLIGHT_SECRET_KEY", SECRET_KEY)
         .env("LAMPLIGHT_ADMIN_TOKEN", ADMIN_TOKEN);
     Ok(command)
+}
+
+/// Payloads in the queue, and what is in a stream in front of it.
+pub(super) async fn waiting(address: SocketAddr) -> Result<u64> {
+    let queues = call(address, "GET", "/api/queues", "").await?;
+    let stream = &queues["stages"][0]["stream"];
+    let in_stream = if stream.is_null() {
+        0
+    } else {
+        stream["groups"].as_u64().context("the stream has no number of groups")?
+    };
+    // Read after the stream, which empties into the queue.
+    let totals = call(address, "GET", "/api/totals", "").await?;
+    let depth = totals["queue"]["depth"].as_u64();
+    Ok(in_stream + depth.context("the totals have no depth of the queue")?)
 }
 
 /// Lets the write key send as fast as the server can take it.

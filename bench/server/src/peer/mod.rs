@@ -103,10 +103,7 @@ impl Peer {
     pub(crate) async fn waiting(&self) -> Result<u64> {
         match &self.processing {
             Processing::Absent => Ok(0),
-            Processing::Api => {
-                let totals = call(self.address, "GET", "/api/totals", "").await?;
-                totals["queue"]["depth"].as_u64().context("the totals have no depth of the queue")
-            }
+            Processing::Api => lamplight::waiting(self.address).await,
             Processing::Tables(client) => node::waiting(client).await,
         }
     }

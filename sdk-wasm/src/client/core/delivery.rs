@@ -69,7 +69,7 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         true
     }
 
-    /// Starts a request.
+    /// Starts a request with a batch.
     pub(in crate::client) fn send_request(
         &mut self,
         reason: FlushReason,
@@ -78,9 +78,20 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         notes: &[(Producer, ProducerNote)],
         contents: C,
     ) {
+        let body = batch::batch_body(self.ports.wall_ms(), notes, texts);
+        self.send_body(reason, events, body, contents);
+    }
+
+    /// Starts a request with this body, which has `events` events.
+    pub(in crate::client) fn send_body(
+        &mut self,
+        reason: FlushReason,
+        events: usize,
+        body: String,
+        contents: C,
+    ) {
         let now_ms = self.ports.monotonic_ms();
         let id = self.last_request.wrapping_add(1);
-        let body = batch::batch_body(self.ports.wall_ms(), notes, texts);
         // Other code of the page shares the browser's budget, and a request over it fails at once.
         // So only small requests use it, and never right after a failure.
         let is_small = body.len() <= SMALL_KEEPALIVE_BYTES_MAX && !self.backoff.is_failing();

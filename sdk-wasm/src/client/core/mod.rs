@@ -76,8 +76,8 @@ pub struct Core<P, Q, C> {
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     /// Creates the page's producer and holds its Web Lock. Writes nothing to storage yet.
     pub(super) fn new(mut ports: P, options: Options) -> Self {
-        let bits = (0..4).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.random_bits()));
-        let producer = Producer::from_bits(bits);
+        let random = (0..3).fold(0u128, |bits, _| (bits << 32) | u128::from(ports.random_bits()));
+        let producer = Producer::begun_at(ports.wall_ms(), random);
         if options.liveness {
             ports.hold_lock(producer);
         }

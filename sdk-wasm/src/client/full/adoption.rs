@@ -44,6 +44,9 @@ impl<P: Ports> FullClient<P> {
         if self.core.is_withdrawn {
             return;
         }
+        if self.ask_arrived() {
+            return;
+        }
         self.load_block_from_storage();
         let mut texts = String::new();
         let mut adopted = Vec::new();
@@ -58,8 +61,11 @@ impl<P: Ports> FullClient<P> {
                 break;
             }
             let declared = self.dropped_of(orphans.producer);
-            let seqs = self.read_orphaned(&orphans, &declared, &mut events, &mut texts);
+            let (seqs, is_full) = self.read_orphaned(&orphans, &declared, &mut events, &mut texts);
             if seqs.is_empty() && declared.is_empty() && !orphans.seqs.is_empty() {
+                if is_full {
+                    break;
+                }
                 self.foreign.skip_until(orphans.producer, now_ms + SKIP_MS);
                 is_unreadable = true;
                 continue;
@@ -77,14 +83,15 @@ impl<P: Ports> FullClient<P> {
         }
     }
 
-    /// Appends the texts of as many of `orphans` as still fit. Returns their numbers.
+    /// Appends the texts of as many of `orphans` as still fit. Returns their numbers, and whether
+    /// one did not fit.
     fn read_orphaned(
         &mut self,
         orphans: &OrphanedProducer,
         declared: &DroppedNumbers,
         events: &mut usize,
         texts: &mut String,
-    ) -> Ranges {
+    ) -> (Ranges, bool) {
         let (mut read, mut missing) = (Vec::new(), Vec::new());
         let is_dropped = |seq: &u64| declared.iter().any(|(_, seqs)| seqs.contains(*seq));
         let mut add = |seq: u64, text: &str| {
@@ -119,7 +126,7 @@ impl<P: Ports> FullClient<P> {
             }
         }
         self.foreign.forget_events(orphans.producer, &ranges(&missing));
-        ranges(&read)
+        (ranges(&read), !has_room)
     }
 
     /// Removes accepted events, and a producer's heartbeat with its last event.

@@ -14,7 +14,7 @@ use crate::send::response::{ResponseAction, classify};
 impl<P: Ports> FullClient<P> {
     pub(super) fn take_response(&mut self, request: Request<RequestContents>, response: &Response) {
         match classify(response, request.events) {
-            ResponseAction::Accept => self.accepted(request),
+            ResponseAction::Accept => self.accepted(request, &response.body),
             ResponseAction::Halve => {
                 self.core.events_max = (request.events / 2).max(1);
                 self.requeue(&request);
@@ -33,11 +33,12 @@ impl<P: Ports> FullClient<P> {
         }
     }
 
-    fn accepted(&mut self, request: Request<RequestContents>) {
+    fn accepted(&mut self, request: Request<RequestContents>, answer: &str) {
         self.core.backoff.succeeded();
         self.core.events_max = (self.core.events_max * 2).min(self.core.options.events_max);
         match request.contents {
             RequestContents::Adopted(adopted) => self.accepted_adopted(adopted),
+            RequestContents::Question => self.remove_arrived(answer),
             RequestContents::Own(declared) => {
                 let core = &mut self.core;
                 batch::remove_declared(&mut core.dropped, &declared);
@@ -60,6 +61,8 @@ impl<P: Ports> FullClient<P> {
                 }
             }
             RequestContents::Adopted(adopted) => self.drop_adopted(adopted, reason),
+            // It has no event to drop.
+            RequestContents::Question => {}
         }
     }
 

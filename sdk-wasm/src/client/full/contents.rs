@@ -12,6 +12,8 @@ pub enum RequestContents {
     Own(DroppedNumbers),
     /// Events of orphaned producers.
     Adopted(Vec<AdoptedEvents>),
+    /// The question which numbers of orphaned producers have arrived.
+    Question,
 }
 
 /// What one request carries of one orphaned producer.

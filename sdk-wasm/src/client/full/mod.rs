@@ -6,6 +6,7 @@ mod answer;
 mod contents;
 mod foreign_block;
 mod overflow;
+mod question;
 mod shared_work;
 #[cfg(feature = "full")]
 mod stats;

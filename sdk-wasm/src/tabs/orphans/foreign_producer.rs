@@ -42,6 +42,8 @@ pub(super) struct ForeignProducer {
     pub(super) is_unlisted: bool,
     /// This tab does not adopt from it before this time.
     pub(super) skipped_until_ms: u64,
+    /// The server was asked which of its numbers have arrived.
+    pub(super) was_asked: bool,
     /// The bytes of each event, key included, ascending by number. A key is written only once, so
     /// its size is read only once.
     pub(super) sizes: Vec<(u64, usize)>,

@@ -23,6 +23,9 @@ pub struct OrphanedProducer {
     pub blocks: Vec<ForeignBlock>,
     /// One more than the largest number it is known to have used.
     pub next: u64,
+    /// Its page sent events when it was left, and the server was not asked yet whether they have
+    /// arrived.
+    pub may_have_arrived: bool,
 }
 
 /// How long the adoption rules wait, in milliseconds.
@@ -199,7 +202,13 @@ impl ForeignProducers {
             }
             let last = foreign.seqs().and_then(Ranges::last).unwrap_or(0);
             let next = heartbeat.next.max(last + 1);
-            orphans.push(OrphanedProducer { producer: foreign.producer, seqs, blocks, next });
+            orphans.push(OrphanedProducer {
+                producer: foreign.producer,
+                may_have_arrived: heartbeat.has_left && !foreign.was_asked && !seqs.is_empty(),
+                seqs,
+                blocks,
+                next,
+            });
         }
         orphans
     }
@@ -219,6 +228,13 @@ impl ForeignProducers {
     pub fn forget_block(&mut self, name: block::BlockName) {
         for foreign in &mut self.producers {
             foreign.blocks.retain(|block| block.name != name);
+        }
+    }
+
+    /// Records that the server was asked which numbers of this producer have arrived.
+    pub fn set_asked(&mut self, producer: Producer) {
+        for foreign in &mut self.producers {
+            foreign.was_asked |= foreign.producer == producer;
         }
     }
 
@@ -246,6 +262,7 @@ impl ForeignProducers {
                 heartbeat_changed_ms: now_ms,
                 is_unlisted: false,
                 skipped_until_ms: 0,
+                was_asked: false,
                 sizes: Vec::new(),
                 blocks: Vec::new(),
                 needs_overflow_list: false,

@@ -44,12 +44,22 @@ fn a_key_is_adopted_only_after_two_scans_five_seconds_apart() {
     foreign.scan(&storage, &keys, ME, 2_500);
     assert_eq!(foreign.orphaned(2_500), []);
     foreign.scan(&storage, &keys, ME, 5_000);
-    let one =
-        OrphanedProducer { producer: OTHER, seqs: seqs(&[(1, 1)]), blocks: Vec::new(), next: 4 };
+    let one = OrphanedProducer {
+        producer: OTHER,
+        seqs: seqs(&[(1, 1)]),
+        blocks: Vec::new(),
+        next: 4,
+        may_have_arrived: true,
+    };
     assert_eq!(foreign.orphaned(5_000), [one]);
     foreign.scan(&storage, &keys, ME, 7_500);
-    let both =
-        OrphanedProducer { producer: OTHER, seqs: seqs(&[(1, 2)]), blocks: Vec::new(), next: 4 };
+    let both = OrphanedProducer {
+        producer: OTHER,
+        seqs: seqs(&[(1, 2)]),
+        blocks: Vec::new(),
+        next: 4,
+        may_have_arrived: true,
+    };
     assert_eq!(foreign.orphaned(7_500), [both]);
 }
 

@@ -64,14 +64,28 @@ fn a_producer_that_does_not_fit_any_more_comes_with_the_next_batch() {
     page.server = Some(ok());
     page.advance(ADOPTED_WITHIN_MS);
     assert_eq!(sizes(&page), [100, 7]);
-    // The same where bytes are the limit.
+    // The same where bytes are the limit, also if some of them are left.
+    for bytes in [500, 400] {
+        let options = Options { batch_bytes_max: 500, ..Options::default() };
+        let mut page = FullPage::open(&site(), options);
+        leave(&page, GONE[0], 1..=1, bytes);
+        leave(&page, GONE[1], 1..=2, 200);
+        page.server = Some(ok());
+        page.advance(ADOPTED_WITHIN_MS);
+        assert_eq!(sizes(&page), [1, 2], "{bytes}");
+    }
+}
+
+#[test]
+fn events_that_leave_too_little_room_for_the_next_producer_do_not_delay_it() {
+    // A second event of 300 bytes does not fit, whichever producer it belongs to.
     let options = Options { batch_bytes_max: 500, ..Options::default() };
     let mut page = FullPage::open(&site(), options);
-    leave(&page, GONE[0], 1..=1, 500);
-    leave(&page, GONE[1], 1..=2, 200);
+    leave(&page, GONE[0], 1..=2, 300);
+    leave(&page, GONE[1], 1..=2, 300);
     page.server = Some(ok());
     page.advance(ADOPTED_WITHIN_MS);
-    assert_eq!(sizes(&page), [1, 2]);
+    assert_eq!(sizes(&page), [1, 1, 1, 1]);
 }
 
 #[test]

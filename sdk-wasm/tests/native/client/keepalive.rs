@@ -234,11 +234,13 @@ fn an_adopted_request_never_outlives_the_page() {
     let mut page = FullPage::open(&site, Options::default());
     page.advance(30_000);
     let sent = page.sent();
-    assert_eq!((sent.len(), sent[0].events(), sent[0].keepalive), (1, vec![(producer, 1)], false));
+    let [question, batch] = &sent[..] else { panic!("{sent:?}") };
+    assert!(question.asks_arrived() && !question.keepalive);
+    assert_eq!((batch.events(), batch.keepalive), (vec![(producer, 1)], false));
     assert_eq!(page.counters().last_flush, 5);
     page.event(PageEvent::Left);
-    assert_eq!(page.log.borrow().aborted, [sent[0].id]);
-    assert_eq!(page.sent().len(), 1);
+    assert_eq!(page.log.borrow().aborted, [batch.id]);
+    assert_eq!(page.sent().len(), 2);
 }
 
 #[test]

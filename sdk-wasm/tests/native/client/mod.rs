@@ -8,6 +8,7 @@ mod keepalive;
 mod memory_limit;
 mod overflow;
 mod promptness;
+mod question;
 mod signals;
 mod stats;
 mod storage_share;

@@ -36,6 +36,8 @@ pub(crate) struct Page<C> {
     pub(crate) notes: Vec<Note>,
     /// The response to every request, given at once. Without it, the test answers.
     pub(crate) server: Option<Response>,
+    /// Whether a server that knows of no arrived number answers every question about them.
+    pub(crate) answers_questions: bool,
     /// Whether the database works. If not, operations stay unanswered.
     pub(crate) database: bool,
     operated: usize,
@@ -113,6 +115,7 @@ impl<C: PageClient> Page<C> {
             options,
             notes: Vec::new(),
             server: None,
+            answers_questions: true,
             database: true,
             operated: 0,
         }
@@ -190,6 +193,11 @@ impl<C: PageClient> Page<C> {
             while let Some(id) = self.unanswered().first().map(|sent| sent.id) {
                 self.answer(id, &response);
             }
+        }
+        while self.answers_questions
+            && let Some(id) = self.unanswered().iter().find(|it| it.asks_arrived()).map(|it| it.id)
+        {
+            self.answer(id, &ok());
         }
         while self.database && self.operated < self.log.borrow().operations.len() {
             let (_, id, operation) = self.log.borrow().operations[self.operated].clone();
@@ -301,6 +309,7 @@ impl FirstPage {
             options: self.options,
             notes: self.notes,
             server: self.server,
+            answers_questions: self.answers_questions,
             database: self.database,
             operated: self.operated,
         }

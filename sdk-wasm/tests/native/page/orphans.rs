@@ -46,9 +46,9 @@ pub(crate) fn leave(
     }
 }
 
-/// Which events the requests carried.
+/// Which events the requests carried, without questions about events that may have arrived.
 pub(crate) fn adopted(page: &FullPage) -> Vec<Vec<(Producer, u64)>> {
-    page.sent().iter().map(Sent::events).collect()
+    page.sent().iter().filter(|sent| !sent.asks_arrived()).map(Sent::events).collect()
 }
 
 pub(crate) fn sizes(page: &FullPage) -> Vec<usize> {

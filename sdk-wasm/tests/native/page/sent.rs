@@ -33,6 +33,11 @@ impl Sent {
         each.collect()
     }
 
+    /// Whether the body asks which numbers have arrived.
+    pub(crate) fn asks_arrived(&self) -> bool {
+        Body::read(&self.body).unwrap().asks_arrived
+    }
+
     /// The bytes of the events' texts, joined by commas.
     pub(crate) fn event_bytes(&self) -> usize {
         let body = Body::read(&self.body).unwrap();

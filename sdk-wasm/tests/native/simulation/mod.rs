@@ -23,6 +23,7 @@ mod world;
 
 use ports::Mutant;
 use report::RunReport;
+use server::Answers;
 use world::{Setup, World};
 
 fn seeds(default: u64) -> std::ops::RangeInclusive<u64> {
@@ -73,6 +74,7 @@ fn every_stored_event_is_accepted_after_faults_end_while_one_tab_lives() {
     all.assert_enough(all.promised > 10_000, "too few events were stored to tell");
     all.assert_enough(all.adopted > 500, "too little was adopted to tell");
     all.assert_enough(all.full_clients > 200, "too few full clients took over to tell");
+    all.assert_enough(all.told_arrived > 100, "too little was asked to tell");
 }
 
 #[test]
@@ -145,6 +147,34 @@ fn nothing_is_sent_twice_without_crashes_and_lost_responses() {
         written * 2 <= events * 3,
         "more than 1.5 bytes were written for a byte of events: {all}"
     );
+}
+
+#[test]
+fn events_of_pages_that_are_left_at_once_are_not_sent_twice() {
+    let left = |answers| {
+        let visits = Setup { leaves_at_once: true, short_visits: true, ..Setup::default() };
+        run_all(30, &Setup { answers: Some(answers), ..visits })
+    };
+    let all = left(Answers::All);
+    all.assert_enough(all.told_arrived > 10_000, "too little was asked to tell");
+    // A page that is not yet seen as gone is asked about by nobody.
+    assert!(all.duplicates * 50 <= all.accepted, "{all}");
+    let old = left(Answers::None);
+    assert!(old.duplicates * 5 >= old.accepted * 4, "an older server gets them twice: {old}");
+}
+
+#[test]
+fn no_event_of_a_page_that_is_left_at_once_is_lost_while_the_server_fails() {
+    let all = run_all(60, &Setup { leaves_at_once: true, ..Setup::default() });
+    all.assert_enough(all.told_arrived > 2_000, "too little was asked to tell");
+    all.assert_enough(all.duplicates > 2_000, "too little was lost on the way to tell");
+}
+
+#[test]
+fn a_server_that_answers_with_numbers_that_have_not_arrived_is_detected() {
+    let answers = Some(Answers::Invented);
+    let setup = Setup { leaves_at_once: true, answers, ..Setup::default() };
+    assert!(seeds_that_detect(&setup, "removed without having been accepted") >= 15);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub(crate) struct RunReport {
     pub(crate) duplicates: u64,
     /// How many of these duplicates followed after a tab had read that the event was accepted.
     pub(crate) needless: u64,
+    /// How many numbers the server said have arrived.
+    pub(crate) told_arrived: u64,
     pub(crate) requests: u64,
     /// How long it took after the end of faults until nothing was left, and how many requests.
     pub(crate) recovery_ms: u64,
@@ -64,6 +66,7 @@ impl RunReport {
         self.rejected += other.rejected;
         self.duplicates += other.duplicates;
         self.needless += other.needless;
+        self.told_arrived += other.told_arrived;
         self.requests += other.requests;
         self.full_clients += other.full_clients;
         self.written.0 += other.written.0;
@@ -79,7 +82,7 @@ impl fmt::Display for RunReport {
         write!(
             f,
             "{} stored, {} unstored, {} reverted, {} withdrawn, {} overflowed, {} blocks in storage, \
-             {} accepted ({} from an adopter), {} rejected, {} duplicates on the wire ({} needless), \
+             {} accepted ({} from an adopter), {} rejected, {} duplicates on the wire ({} needless), {} told as arrived, \
              {} requests, {} of them in {} ms of recovery at most, {} full clients, {} bytes at most, {} bytes written for {} of events",
             self.promised,
             self.unstored,
@@ -92,6 +95,7 @@ impl fmt::Display for RunReport {
             self.rejected,
             self.duplicates,
             self.needless,
+            self.told_arrived,
             self.requests,
             self.recovery_requests,
             self.recovery_ms,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplight_sdk::ports::Response;
-use lamplight_wire::Producer;
 use lamplight_wire::batch::Body;
 use lamplight_wire::event::{Event, EventIdentity};
+use lamplight_wire::{Producer, Ranges};
 
 use crate::simulation::random::SeededRandom;
 
@@ -53,6 +53,24 @@ pub(crate) struct Ledger {
     pub(crate) declared: BTreeSet<EventId>,
     /// `next`, by producer.
     pub(crate) next: BTreeMap<Producer, u64>,
+    /// Which questions about arrived numbers it answers.
+    pub(crate) answers: Answers,
+    /// Numbers that it said have arrived.
+    pub(crate) told_arrived: u64,
+}
+
+/// Which questions about arrived numbers a server answers.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Those about what it has processed so far.
+    #[default]
+    Processed,
+    /// All.
+    All,
+    /// None: it is older than the question.
+    None,
+    /// All, and with numbers that have not arrived.
+    Invented,
 }
 
 /// The name of events that the server always rejects.
@@ -76,11 +94,11 @@ impl Ledger {
         body: &str,
     ) -> Option<Response> {
         match server_mode {
-            ServerMode::Healthy => self.accept(body),
+            ServerMode::Healthy => self.accept(random, body),
             ServerMode::Lossy if random.percent(30) => None,
             ServerMode::Lossy => {
                 let is_lost = random.percent(30);
-                let response = self.accept(body);
+                let response = self.accept(random, body);
                 response.filter(|_| !is_lost)
             }
             ServerMode::Overloaded => {
@@ -94,7 +112,7 @@ impl Ledger {
         }
     }
 
-    fn accept(&mut self, body: &str) -> Option<Response> {
+    fn accept(&mut self, random: &mut SeededRandom, body: &str) -> Option<Response> {
         let batch = Body::read(body).unwrap_or_else(|error| panic!("not a batch: {error}: {body}"));
         let events: Vec<Event<'_>> =
             batch.events.iter().map(|text| Event::read(text).expect("an event reads")).collect();
@@ -102,6 +120,7 @@ impl Ledger {
         if events.iter().any(|event| event.name == REJECTED_NAME) {
             return response(400, r#"{"code":"not_json"}"#, None);
         }
+        let producers: Vec<Producer> = batch.producers.iter().map(|(it, _)| *it).collect();
         for (producer, note) in batch.producers {
             let next = self.next.entry(producer).or_default();
             *next = note.next.max(*next);
@@ -118,6 +137,34 @@ impl Ledger {
             *self.accepted.entry((producer, seq)).or_default() += 1;
             self.needless += u64::from(self.acknowledged.contains(&(producer, seq)));
         }
+        if batch.asks_arrived && self.answers != Answers::None {
+            let arrived: Vec<String> =
+                producers.into_iter().map(|producer| self.arrived(random, producer)).collect();
+            let body = format!(r#"{{"status":"OK","arrived":{{{}}}}}"#, arrived.join(","));
+            return response(200, &body, None);
+        }
         response(200, r#"{"status":"OK"}"#, None)
+    }
+
+    /// The member of an answer that has a producer's numbers.
+    fn arrived(&mut self, random: &mut SeededRandom, producer: Producer) -> String {
+        let of_producer = (producer, 0)..=(producer, u64::MAX);
+        let mut seqs: Ranges =
+            self.accepted.range(of_producer).map(|((_, seq), _)| (*seq, *seq)).collect();
+        match self.answers {
+            Answers::Processed if random.percent(20) => seqs = Ranges::new(),
+            Answers::Processed if random.percent(20) => {
+                let last = seqs.last().unwrap_or(0);
+                seqs = seqs.within(random.between(0, last + 1), last);
+            }
+            Answers::Invented => {
+                seqs.insert_range(1, self.next.get(&producer).copied().unwrap_or(0));
+            }
+            _ => {}
+        }
+        self.told_arrived += seqs.count();
+        let mut member = format!("\"{producer}\":");
+        seqs.push_json(&mut member);
+        member
     }
 }

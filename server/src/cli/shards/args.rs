@@ -17,7 +17,9 @@ Examples:
     lamplight shards plan --database-url postgres://lamp@pg1/lamp --database-url postgres://lamp@pg2/lamp
     lamplight shards move --database-url postgres://lamp@pg1/lamp --database-url postgres://lamp@pg2/lamp
   Move everything away from shard 3:
-    lamplight shards move --drain 3";
+    lamplight shards move --drain 3
+  Remove shard 3, which is drained:
+    lamplight shards remove 3";
 
 /// What to do with shards.
 #[derive(Debug, Clone, Subcommand)]
@@ -35,6 +37,12 @@ pub enum ShardsCommand {
     /// wait until it is run again.
     #[command(after_help = "Examples:\n  lamplight shards move\n  lamplight shards move --drain 3")]
     Move(ShardMoveArgs),
+    /// Remove a shard that has no buckets any more, so that servers need its URL no longer
+    ///
+    /// Drain it first, with `move --drain`. What it has counted, such as deliveries that were sent,
+    /// is counted in the first shard from then on.
+    #[command(after_help = "Examples:\n  lamplight shards remove 3")]
+    Remove(ShardRemoveArgs),
     /// Show all shards: what each has, and whether something is moving
     ///
     /// Exits with 1 if something needs attention, and says what to do.
@@ -89,6 +97,20 @@ pub struct ShardMoveArgs {
     #[arg(long)]
     pub json: bool,
     /// Which databases.
+    #[command(flatten)]
+    pub urls: ShardUrlArgs,
+}
+
+/// What to remove.
+#[derive(Debug, Clone, Args)]
+pub struct ShardRemoveArgs {
+    /// Number of the shard
+    #[arg(value_name = "SHARD")]
+    pub shard: u16,
+    /// Leave the bodies of payloads behind that it has for replays
+    #[arg(long)]
+    pub without_payloads: bool,
+    /// Which databases, that of this shard included.
     #[command(flatten)]
     pub urls: ShardUrlArgs,
 }

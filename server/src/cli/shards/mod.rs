@@ -2,9 +2,12 @@
 
 mod args;
 mod moving;
+mod remove;
 mod status;
 
-pub use args::{ShardMoveArgs, ShardPlanArgs, ShardStatusArgs, ShardUrlArgs, ShardsCommand};
+pub use args::{
+    ShardMoveArgs, ShardPlanArgs, ShardRemoveArgs, ShardStatusArgs, ShardUrlArgs, ShardsCommand,
+};
 
 use std::io::Write;
 
@@ -53,6 +56,7 @@ pub async fn shards(
     match command {
         ShardsCommand::Plan(args) => plan(args, out).await,
         ShardsCommand::Move(args) => moving::run(args, now_ms, out).await,
+        ShardsCommand::Remove(args) => remove::run(args).await,
         ShardsCommand::Status(args) => status::show(args, out).await,
     }
 }

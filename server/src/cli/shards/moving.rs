@@ -4,6 +4,7 @@ use std::io::Write;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -15,6 +16,9 @@ use crate::store::postgres::shards::{MoveOptions, MoveWatch, Moved, Mover, Shard
 use crate::system::clock::SystemClock;
 use crate::system::entropy::{Entropy, SystemEntropy};
 use crate::terminal::{Output, Progress, Unit};
+
+/// Servers read the live view at least this often.
+const STAY: Duration = Duration::from_secs(2);
 
 /// How often somebody asked it to stop.
 type Asked = Arc<AtomicU8>;
@@ -32,6 +36,7 @@ pub(super) async fn run(
         drain: args.drain.clone(),
         fill: args.fill.clone(),
         buckets_max: args.at_once.map(usize::from),
+        stay: STAY,
     };
     let asked = Asked::default();
     let progress = Progress::of(Unit::Things("rows"));

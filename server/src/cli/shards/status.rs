@@ -86,10 +86,13 @@ fn advice(shards: &Shards, rows: &[Row]) -> (Vec<String>, Vec<String>) {
     }
     for row in rows.iter().filter(|row| row.is_drained && row.buckets == 0) {
         advice.push(format!(
-            "shard {} has no buckets any more. It still has the payloads that it received: keep its URL until \
-             retention has deleted them",
+            "shard {0} has no buckets any more. It still has the payloads that it received: keep its URL until \
+             retention has deleted them, and then remove it with `lamplight shards remove {0}`",
             row.number
         ));
+    }
+    for (number, place) in &shards.removed {
+        advice.push(format!("shard {number} was removed: {place} is not needed any more"));
     }
     (wrong, advice)
 }

@@ -1,9 +1,11 @@
 //! What a transaction changes in the counts of everything.
 
+use serde::{Deserialize, Serialize};
+
 use crate::store::{Applied, ledger};
 
 /// What is added to each count.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TotalsChange {
     /// Events stored.
     pub stored: i64,
@@ -44,7 +46,7 @@ impl TotalsChange {
 }
 
 /// What a transaction changes in the counts of one source's ledgers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceChange {
     /// Producers that have a ledger.
     pub producers: i64,

@@ -5,6 +5,7 @@
 //! (`apply`), or kept in lanes that are added up (`lanes`), so that no row is written by
 //! everyone. Leases keep two servers from doing the same work.
 
+mod absent;
 mod alerts;
 mod apply;
 mod columns;
@@ -37,9 +38,11 @@ use tokio::runtime::Handle;
 
 use super::{Opening, Storage, WriterLimits};
 use crate::system::supervisor::Supervisor;
+use connection::database::Database;
 use notices::Notices;
 use shards::ShardEpoch;
 
+pub use absent::AbsentShard;
 pub use connection::open_error::OpenError;
 pub use connection::url::{DatabaseUrl, UrlError, Urls};
 pub use payloads::PostgresIntake;
@@ -72,27 +75,40 @@ pub async fn open_shard(
     supervisor: &Supervisor,
     epoch: ShardEpoch,
 ) -> Result<Storage, OpenError> {
-    let database = connection::database::Database::connect(&urls.main, supervisor).await?;
-    let database = Arc::new(database);
-    connection::fitness::check(&database, &opening).await?;
-    schema::prepare(&database, &opening).await?;
-    moving::record::check_open(&database, &opening).await?;
-    shards::check_open(&database, &opening, &epoch).await?;
+    let database = Arc::new(checked(urls, &opening, &epoch, supervisor).await?);
     let serves = matches!(opening, Opening::Serve(_));
     let notices = Arc::<Notices>::default();
-    let (shared, told) = (Arc::clone(&database), Arc::clone(&notices));
-    let store = PostgresStore::open(shared, told, urls.sql.clone(), opening, epoch).await?;
+    let store = PostgresStore::new(Arc::clone(&database), Arc::clone(&notices), epoch);
+    store.prepare(&database, urls.sql.as_ref(), opening).await?;
     let intake = PostgresIntake::open(Arc::clone(&database), limits, notices, supervisor);
     if serves {
-        let watching = connection::watch::watch(database);
-        supervisor.spawn_keeper("watch of the database", &Handle::current(), watching);
+        watch(database, supervisor);
     }
-    Ok(storage(intake, store))
+    Ok(storage(Arc::new(intake), Arc::new(store)))
+}
+
+/// Connects to a database that can be used for a purpose, and brings its schema to this version.
+async fn checked(
+    urls: &Urls,
+    opening: &Opening,
+    epoch: &ShardEpoch,
+    supervisor: &Supervisor,
+) -> Result<Database, OpenError> {
+    let database = Database::connect(&urls.main, supervisor).await?;
+    connection::fitness::check(&database, opening).await?;
+    schema::prepare(&database, opening).await?;
+    moving::record::check_open(&database, opening).await?;
+    shards::check_open(&database, opening, epoch).await?;
+    Ok(database)
+}
+
+fn watch(database: Arc<Database>, supervisor: &Supervisor) {
+    let watching = connection::watch::watch(database);
+    supervisor.spawn_keeper("watch of the database", &Handle::current(), watching);
 }
 
 /// The storage that both are together.
-fn storage(intake: PostgresIntake, store: PostgresStore) -> Storage {
-    let (intake, store) = (Arc::new(intake), Arc::new(store));
+fn storage(intake: Arc<PostgresIntake>, store: Arc<PostgresStore>) -> Storage {
     Storage {
         payload_queue: Arc::<PostgresIntake>::clone(&intake),
         archive: Arc::<PostgresIntake>::clone(&intake),

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::connection::database::{Database, Half};
+use super::connection::failure::Failure;
 use super::connection::open_error::OpenError;
 use super::connection::url::DatabaseUrl;
 use super::deliveries::leases::Leases;
@@ -61,43 +62,41 @@ impl Open {
 }
 
 impl PostgresStore {
-    /// Prepares the store for a purpose.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub(crate) async fn open(
-        database: Arc<Database>,
-        notices: Arc<Notices>,
-        sql_url: Option<DatabaseUrl>,
-        opening: Opening,
-        epoch: ShardEpoch,
-    ) -> Result<Self, OpenError> {
-        if !opening.only_reads() {
-            let prepared = live::prepare(&database).await;
-            prepared.map_err(|error| OpenError::preparing(database.url(), error))?;
-        }
-        let user_sql = UserSql::new(sql_url);
-        if matches!(opening, Opening::Serve(_)) {
-            let prepared = user_sql.prepare(&database).await;
-            prepared.map_err(|error| OpenError::preparing(database.url(), error))?;
-        }
-        let routes = match opening {
-            Opening::Serve(routes) => Routes::set(&database, routes).await,
-            Opening::Change | Opening::Read => Ok(Routes::default()),
-        };
-        let routes = routes.map_err(|error| OpenError::preparing(database.url(), error))?;
-        Ok(Self {
+    /// The store in a database. It must be prepared before it is used.
+    pub(crate) fn new(database: Arc<Database>, notices: Arc<Notices>, epoch: ShardEpoch) -> Self {
+        Self {
             tallies: Arc::new(TallyMemory::new(&database)),
             database,
-            routes,
+            routes: Routes::default(),
             read_places: ReadPlaces::default(),
-            user_sql,
+            user_sql: UserSql::default(),
             leases: Leases::default(),
             notices,
             leadership: Arc::default(),
             epoch,
             open: Open::default(),
-        })
+        }
+    }
+
+    /// Prepares the store for a purpose, over connections to its database.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) async fn prepare(
+        &self,
+        database: &Database,
+        sql_url: Option<&DatabaseUrl>,
+        opening: Opening,
+    ) -> Result<(), OpenError> {
+        let preparing = |error: Failure| OpenError::preparing(database.url(), error);
+        if !opening.only_reads() {
+            live::prepare(database).await.map_err(preparing)?;
+        }
+        if let Opening::Serve(routes) = opening {
+            self.user_sql.prepare(database, sql_url).await.map_err(preparing)?;
+            self.routes.set(database, routes).await.map_err(preparing)?;
+        }
+        Ok(())
     }
 
     /// Says that events were stored.

@@ -37,7 +37,8 @@ fn some_map() -> impl Strategy<Value = ShardMap> {
             let owners = std::array::from_fn(|_| at(random.next_u32() & random.next_u32()));
             let drained = shards.iter().copied().filter(|_| random.next_u32() % 4 == 0).collect();
             let epoch = epoch >> 1;
-            ShardMap { epoch, shards, drained, owners, moving: None }
+            let removed = shards.iter().map(|it| it + 20).collect();
+            ShardMap { epoch, shards, drained, removed, owners, moving: None }
         },
     )
 }
@@ -181,4 +182,23 @@ fn what_is_no_map_is_refused() {
     ] {
         assert!(text.parse::<ShardMap>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn only_a_shard_without_buckets_leaves_and_its_number_is_not_given_again() {
+    let map = ShardMap::even(&[1, 2, 3]);
+    assert_eq!(map.without(2), None, "it has buckets");
+    let mut empty = map.draining([1, 2]);
+    for planned in empty.plan(&[3]) {
+        empty.give(&planned.buckets, planned.to);
+    }
+    assert_eq!(empty.without(1), None, "it has what there is once");
+    assert_eq!(empty.without(7), None, "there is none");
+    let removed = empty.without(2).unwrap();
+    assert_eq!((removed.epoch, removed.shards.len()), (empty.epoch + 1, 2));
+    assert!(removed.removed.contains(&2) && !removed.drained.contains(&2));
+    assert_eq!(removed.to_string().parse::<ShardMap>().unwrap(), removed);
+    assert_eq!(removed.without(2), None, "it is gone");
+    let both = removed.joined(2).to_string().parse::<ShardMap>().unwrap_err();
+    assert!(both.to_string().contains("it has shard 2, and says that it was removed"), "{both}");
 }

@@ -17,6 +17,8 @@ struct Text {
     shards: BTreeMap<u16, String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     drained: BTreeSet<u16>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    removed: BTreeSet<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     moving: Option<MovingText>,
 }
@@ -53,6 +55,9 @@ pub enum MapError {
     /// A shard is named that the map does not have.
     #[error("read the shard map: it names shard {0}, and has no such shard")]
     Shard(u16),
+    /// A shard is there and was removed.
+    #[error("read the shard map: it has shard {0}, and says that it was removed")]
+    Removed(u16),
 }
 
 impl fmt::Display for ShardMap {
@@ -65,6 +70,7 @@ impl fmt::Display for ShardMap {
             epoch: self.epoch,
             shards: self.shards.iter().map(|it| (*it, self.owned_by(*it).to_string())).collect(),
             drained: self.drained.clone(),
+            removed: self.removed.clone(),
             moving: self.moving.as_ref().map(|it| MovingText {
                 from: it.from,
                 to: it.to,
@@ -81,7 +87,7 @@ impl FromStr for ShardMap {
     type Err = MapError;
 
     fn from_str(text: &str) -> Result<Self, MapError> {
-        let Text { epoch, shards, drained, moving } = serde_json::from_str(text)?;
+        let Text { epoch, shards, drained, removed, moving } = serde_json::from_str(text)?;
         let mut found: [Option<u16>; BUCKETS as usize] = [None; BUCKETS as usize];
         for (shard, buckets) in &shards {
             for bucket in buckets.parse::<BucketSet>()?.iter() {
@@ -101,7 +107,10 @@ impl FromStr for ShardMap {
         if let Some(unknown) = named.into_iter().find(|shard| !shards.contains(shard)) {
             return Err(MapError::Shard(unknown));
         }
-        Ok(Self { epoch, shards, drained, owners, moving })
+        if let Some(both) = removed.intersection(&shards).next() {
+            return Err(MapError::Removed(*both));
+        }
+        Ok(Self { epoch, shards, drained, removed, owners, moving })
     }
 }
 

@@ -81,8 +81,8 @@ impl DeliveryQueue for Shards {
 
     fn dead_letters(&self, query: DeadLetterQuery) -> Answer<'_, Vec<DeadLetter>> {
         Box::pin(async move {
-            let lists =
-                self.values(|storage| storage.delivery_queue.dead_letters(query.clone())).await?;
+            let read = || self.values(|storage| storage.delivery_queue.dead_letters(query.clone()));
+            let lists = self.by_one_map(read).await?;
             let mut letters: Vec<_> = lists.into_iter().flatten().collect();
             letters.sort_by_key(|letter| letter.event);
             letters.dedup_by_key(|letter| letter.event);
@@ -98,7 +98,8 @@ impl DeliveryQueue for Shards {
     fn sinks(&self) -> Answer<'_, Vec<SinkRow>> {
         Box::pin(async move {
             let mut sinks = BTreeMap::<String, SinkRow>::new();
-            let lists = self.values(|storage| storage.delivery_queue.sinks()).await?;
+            let read = || self.values(|storage| storage.delivery_queue.sinks());
+            let lists = self.by_one_map(read).await?;
             for sink in lists.into_iter().flatten() {
                 let known = sinks.remove(&sink.name);
                 let sink = known.map_or_else(|| sink.clone(), |known| known.and(sink.clone()));
@@ -112,7 +113,8 @@ impl DeliveryQueue for Shards {
     /// all steps.
     fn steps(&self, event: RowId) -> Answer<'_, Vec<DeliveryStep>> {
         Box::pin(async move {
-            let lists = self.values(move |storage| storage.delivery_queue.steps(event)).await?;
+            let read = || self.values(move |storage| storage.delivery_queue.steps(event));
+            let lists = self.by_one_map(read).await?;
             Ok(lists.into_iter().max_by_key(Vec::len).unwrap_or_default())
         })
     }

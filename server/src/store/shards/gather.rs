@@ -19,7 +19,9 @@ impl Shards {
             let answer = ask(&shard.storage);
             async move { (shard, shard.read(answer).await) }
         };
-        join_all(self.all.iter().map(asked)).await
+        let map = self.map_of_read();
+        let shown = self.all.iter().filter(|shard| map.shards.contains(&shard.number));
+        join_all(shown.map(asked)).await
     }
 
     /// What the databases answer to a read. One that is down is left out, if whoever asks takes a

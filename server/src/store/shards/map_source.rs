@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::store::shard_map::ShardMap;
-use crate::store::{Answer, StoreError};
+use crate::store::{Answer, ChunkCounts, StoreError};
 
 /// Says which database has which bucket, as far as this server knows. Buckets may move.
 pub trait MapSource: Send + Sync + 'static {
@@ -12,6 +12,12 @@ pub trait MapSource: Send + Sync + 'static {
 
     /// Reads the map again, because a database refused something: it knows a newer one.
     fn refresh(&self) -> Answer<'_, ()>;
+
+    /// What the chunk counts as that this map moves, if that is known: everything of it must have
+    /// been copied.
+    fn moving_counts<'m>(&'m self, _: &'m ShardMap) -> Answer<'m, Option<Arc<ChunkCounts>>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// A map that never changes.

@@ -15,6 +15,7 @@
 //! **Invariant:** a database that is down holds up only what belongs to its buckets. What
 //! lacks its part says so ([`crate::store::partial`]), or is an error.
 
+mod absent;
 mod aggregate;
 mod archive;
 mod changes;
@@ -27,6 +28,7 @@ mod gather;
 mod homes;
 mod live;
 mod map_source;
+mod one_map;
 mod open;
 mod pages;
 mod payload_leases;
@@ -102,7 +104,7 @@ impl Shards {
 
     /// The number of the database that has a bucket.
     fn owner(&self, bucket: i16) -> u16 {
-        owner_in(&self.map.current(), bucket)
+        owner_in(&self.map_of_read(), bucket)
     }
 
     /// The databases, each time beginning with another one.

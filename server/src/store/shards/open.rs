@@ -1,9 +1,11 @@
 //! Opening several PostgreSQL databases as one storage.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::absent::{Absent, Parts};
 use super::database::Databases;
 use super::postgres_map::PostgresMap;
 use super::{MapSource, Shard, Shards};
@@ -31,6 +33,13 @@ pub enum OpenError {
     /// There is no randomness for the id of the installation.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+}
+
+impl OpenError {
+    /// Whether no URL leads to a shard of the map.
+    pub(crate) fn is_missing_shard(&self) -> bool {
+        matches!(self, Self::Shards(ShardError::Missing { .. }))
+    }
 }
 
 /// Databases that are open, before they are one storage. A queue may still be put in front of each.
@@ -81,6 +90,11 @@ pub async fn open(
     supervisor: &Supervisor,
 ) -> Result<OpenShards, OpenError> {
     let found = connected(urls, &opening).await?;
+    let places: Vec<String> = found.absent.iter().map(ToString::to_string).collect();
+    let absent = urls.iter().filter(|urls| places.contains(&urls.main.to_string())).cloned();
+    let absent: Vec<Urls> = absent.collect();
+    let missing = found.map.shards.iter().copied().filter(|it| !found.known.contains_key(it));
+    let missing: Vec<u16> = missing.collect();
     let epoch = ShardEpoch::default();
     let map = PostgresMap::new(found.known, found.map, epoch.clone());
     let mut shards = Vec::with_capacity(urls.len());
@@ -92,7 +106,13 @@ pub async fn open(
         shards.push(Shard { number, storage });
     }
     let map = Arc::new(map);
-    if matches!(opening, Opening::Serve(_)) {
+    if let Opening::Serve(routes) = opening {
+        if let Some(installation) = found.installation {
+            let mut waiting = Absent { installation, urls: absent, shards: BTreeMap::new() };
+            let parts = Parts { limits, routes, epoch, supervisor };
+            shards.extend(waiting.add(&missing, &parts));
+            waiting.wait(&map, supervisor);
+        }
         let following = PostgresMap::follow(Arc::downgrade(&map));
         supervisor.spawn_keeper("map of the shards", &Handle::current(), following);
     }
@@ -111,5 +131,9 @@ async fn connected(urls: &[Urls], opening: &Opening) -> Result<databases::Shards
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let installation = SystemEntropy.uuid_v7(clock.now_ms())?;
-    Ok(databases::found(&urls, &clock, installation).await?)
+    let mut shards = databases::found(&urls, &clock, installation).await?;
+    match shards.why_absent.take() {
+        Some(error) if !matches!(opening, Opening::Serve(_)) => Err(error.into()),
+        _ => Ok(shards),
+    }
 }

@@ -135,8 +135,14 @@ impl PayloadQueue for Shards {
 
     fn backlog(&self) -> Answer<'_, Backlog> {
         Box::pin(async move {
+            // What waits in the stream for a shard that is down is known without that shard. It is
+            // read first, so that a payload that moves on meanwhile is counted twice, not missed.
+            let stream = self.in_stream().await?;
             let backlogs = self.values(|storage| storage.payload_queue.backlog()).await?;
-            Ok(backlogs.into_iter().fold(Backlog::default(), Backlog::and))
+            let backlog = backlogs.into_iter().fold(Backlog::default(), Backlog::and);
+            let oldest_ms = stream.and_then(|stream| stream.oldest_ms);
+            let oldest_ms = [backlog.oldest_ms, oldest_ms].into_iter().flatten().min();
+            Ok(Backlog { oldest_ms, stream, ..backlog })
         })
     }
 

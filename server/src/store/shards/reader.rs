@@ -25,7 +25,7 @@ impl Shards {
             return Ok(page.unwrap_or_default());
         }
         let mut merged = MergedPage::new(query.limit);
-        let map = self.map.current();
+        let map = self.map_of_read();
         let pages = self.read_all(|it| it.reader.events(query.clone())).await?;
         for (shard, EventPage { mut events, next }) in pages {
             events.retain(|event| is_shown(&map, shard, bucket_of_row(event)));
@@ -46,7 +46,7 @@ impl Shards {
             return Ok(page.unwrap_or_default());
         }
         let mut merged = MergedPage::new(query.limit);
-        let map = self.map.current();
+        let map = self.map_of_read();
         let pages = self.read_all(|it| it.reader.refused(query.clone())).await?;
         for (shard, RefusedPage { mut events, next }) in pages {
             events.retain(|event| is_shown(&map, shard, bucket_of_refused(event)));
@@ -62,7 +62,7 @@ impl Shards {
             let page = self.read_one(owner, |it| it.reader.producers(query.clone())).await?;
             return Ok(page.unwrap_or_default());
         }
-        let map = self.map.current();
+        let map = self.map_of_read();
         let pages = self.read_all(|it| it.reader.producers(query.clone())).await?;
         let mut looked_to = None;
         let mut producers = Vec::new();
@@ -90,7 +90,8 @@ fn is_shown(map: &ShardMap, shard: &Shard, bucket: i16) -> bool {
 impl Reader for Shards {
     fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
         Box::pin(async move {
-            let totals = self.values(|storage| storage.reader.totals(now_ms)).await?;
+            let read = || self.values(|storage| storage.reader.totals(now_ms));
+            let totals = self.by_one_map(read).await?;
             Ok(totals.into_iter().fold(Totals::default(), Totals::and))
         })
     }
@@ -98,7 +99,8 @@ impl Reader for Shards {
     fn sources(&self) -> Answer<'_, Vec<SourceTotals>> {
         Box::pin(async move {
             let mut sources = BTreeMap::<String, SourceTotals>::new();
-            for it in self.values(|storage| storage.reader.sources()).await?.into_iter().flatten() {
+            let read = || self.values(|storage| storage.reader.sources());
+            for it in self.by_one_map(read).await?.into_iter().flatten() {
                 let sum = sources.entry(it.source.clone()).or_default();
                 sum.source = it.source;
                 sum.producers += it.producers;
@@ -112,7 +114,7 @@ impl Reader for Shards {
     }
 
     fn events(&self, query: EventQuery) -> Answer<'_, EventPage> {
-        Box::pin(self.event_page(query))
+        Box::pin(async move { self.by_one_map(|| self.event_page(query.clone())).await })
     }
 
     fn event(&self, event: EventRef) -> Answer<'_, Option<EventTrace>> {
@@ -123,24 +125,30 @@ impl Reader for Shards {
             EventRef::ClientIdOf(source, id) => Some(bucket_of_client_id(source, id)),
             EventRef::Row(_) | EventRef::ClientId(_) => None,
         };
-        Box::pin(async move {
-            match bucket {
-                Some(bucket) => self.read_in(self.owner(bucket), |it| it.reader.event(event)).await,
-                None => self.trace(event).await,
+        let find = move || {
+            let event = event.clone();
+            async move {
+                match bucket {
+                    Some(bucket) => {
+                        self.read_in(self.owner(bucket), |it| it.reader.event(event)).await
+                    }
+                    None => self.trace(event).await,
+                }
             }
-        })
+        };
+        Box::pin(async move { self.by_one_map(find).await })
     }
 
     fn refused(&self, query: RefusedQuery) -> Answer<'_, RefusedPage> {
-        Box::pin(self.refused_page(query))
+        Box::pin(async move { self.by_one_map(|| self.refused_page(query.clone())).await })
     }
 
     fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
-        Box::pin(self.producer_page(query))
+        Box::pin(async move { self.by_one_map(|| self.producer_page(query.clone())).await })
     }
 
     fn aggregate(&self, query: AggregateQuery) -> Answer<'_, Aggregate> {
-        Box::pin(self.count_events(query))
+        Box::pin(async move { self.by_one_map(|| self.count_events(query.clone())).await })
     }
 
     fn sql(&self, query: SqlQuery) -> Answer<'_, Result<SqlTable, SqlError>> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Shards;
 use crate::store::{Answer, Storage, StoreError};
 
 /// How often a database that has not answered yet is looked at.
@@ -46,7 +47,14 @@ impl Shard {
     }
 
     /// Its answer to a read. One that is down has little time for it.
-    pub(super) async fn read<T>(&self, mut answer: Answer<'_, T>) -> Result<T, StoreError> {
+    pub(super) async fn read<T>(&self, answer: Answer<'_, T>) -> Result<T, StoreError> {
+        match Shards::view_of_read(self.number) {
+            Some(view) => view.during(self.read_in_time(answer)).await,
+            None => self.read_in_time(answer).await,
+        }
+    }
+
+    async fn read_in_time<T>(&self, mut answer: Answer<'_, T>) -> Result<T, StoreError> {
         let mut down_since = None;
         loop {
             tokio::select! {

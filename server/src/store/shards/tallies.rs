@@ -39,7 +39,9 @@ impl Shards {
         let last = names.last().filter(|_| has_more);
         let next =
             last.map(|it| CatalogueCursor { source: it.source.clone(), name: it.name.clone() });
-        Ok(CataloguePage { names, next })
+        // All names of a page may be those of buckets that move.
+        let end = known_to.map(|(source, name)| CatalogueCursor { source, name });
+        Ok(CataloguePage { names, next: next.or(end) })
     }
 
     /// Traffic shows a number of sources apart. One that is not shown in one database may be in
@@ -84,15 +86,15 @@ impl Tallies for Shards {
     }
 
     fn names(&self, query: CatalogueQuery) -> Answer<'_, CataloguePage> {
-        Box::pin(self.name_page(query))
+        Box::pin(async move { self.by_one_map(|| self.name_page(query.clone())).await })
     }
 
     fn properties(&self, source: String, name: String) -> Answer<'_, Option<NameProperties>> {
         Box::pin(async move {
             let read =
-                self.values(|storage| storage.tallies.properties(source.clone(), name.clone()));
+                || self.values(|storage| storage.tallies.properties(source.clone(), name.clone()));
             let mut all = None::<NameProperties>;
-            for it in read.await?.into_iter().flatten() {
+            for it in self.by_one_map(read).await?.into_iter().flatten() {
                 match &mut all {
                     None => all = Some(it),
                     Some(all) => {
@@ -106,7 +108,7 @@ impl Tallies for Shards {
     }
 
     fn traffic(&self, query: TrafficQuery) -> Answer<'_, Traffic> {
-        Box::pin(self.traffic_of(query))
+        Box::pin(async move { self.by_one_map(|| self.traffic_of(query.clone())).await })
     }
 
     fn errors(&self, query: ErrorQuery) -> Answer<'_, ErrorPage> {
@@ -114,7 +116,8 @@ impl Tallies for Shards {
             // Their number is limited, so each database gives all of them.
             let all = ErrorQuery { after: None, limit: u32::MAX, ..query.clone() };
             let mut groups = BTreeMap::<_, ErrorGroup>::new();
-            for page in self.values(|storage| storage.tallies.errors(all.clone())).await? {
+            let read = || self.values(|storage| storage.tallies.errors(all.clone()));
+            for page in self.by_one_map(read).await? {
                 for group in page.groups {
                     let key = (group.stage, group.owner.clone(), group.code.clone());
                     match groups.entry(key) {

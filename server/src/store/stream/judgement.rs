@@ -30,6 +30,8 @@ pub(super) struct Judgement {
     /// What is wrong with the number of nodes. Nodes that join while the server runs get no
     /// payloads by themselves, so that they are no fault then.
     pub(super) at_start: Vec<String>,
+    /// The same, of nodes that start together with the server: it passes by itself.
+    pub(super) joining: Vec<String>,
     /// What prevents a judgement, and may pass by itself.
     pub(super) unknown: Vec<String>,
     /// What an operator should know, although payloads are safe.
@@ -59,7 +61,10 @@ pub(super) fn judge(
         judgement.faults.extend(faults);
     }
     judgement.faults.extend(twins(&nodes));
-    judgement.at_start.extend(wrong_size(url, &nodes));
+    match joining(url, &nodes) {
+        Some(why) => judgement.joining.push(why),
+        None => judgement.at_start.extend(wrong_size(url, &nodes)),
+    }
     judge_silence(readings, &nodes, known, &mut judgement);
     judgement
 }
@@ -122,6 +127,20 @@ fn twins(nodes: &[(&str, &Node)]) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Nodes that the cluster does not count yet: those that run, and those that have not started.
+fn joining(url: &IntakeUrl, nodes: &[(&str, &Node)]) -> Option<String> {
+    let (size, named) = (cluster_size(nodes)?, url.monitors.len());
+    let with_store = nodes.iter().filter(|(_, node)| node.jetstream.config.is_some());
+    let running: HashSet<&str> = with_store.map(|(_, node)| node.server_id.as_str()).collect();
+    let may_join = running.len() > size || nodes.len() < named;
+    (named > size && may_join).then(|| {
+        format!(
+            "the cluster has {size} nodes with JetStream, and the intake URL names the monitors of {named}: start \
+             them all, and look at the routes in the block `cluster` of their configurations"
+        )
+    })
 }
 
 fn wrong_size(url: &IntakeUrl, nodes: &[(&str, &Node)]) -> Vec<String> {

@@ -200,9 +200,11 @@ async fn prepare(
 async fn check_nodes(url: &IntakeUrl, checks: &Checks, until: Instant) -> Result<(), OpenError> {
     loop {
         // The stream is made only once the nodes are right.
-        let Judgement { mut faults, at_start, unknown, warnings } = checks.judge_nodes().await;
+        let Judgement { mut faults, at_start, joining, mut unknown, warnings } =
+            checks.judge_nodes().await;
         faults.extend(at_start);
         unless_faulty(url, faults)?;
+        unknown.extend(joining);
         if unknown.is_empty() {
             for why in warnings {
                 tracing::warn!(why, "the intake stream is checked in part");

@@ -65,9 +65,9 @@ impl Checks {
                 continue;
             }
             let connection = self.link.connection();
-            let Judgement { faults, at_start, unknown, mut warnings } = self.judge().await;
+            let Judgement { faults, at_start, joining, unknown, mut warnings } = self.judge().await;
             // A node that joined: it gets no payloads until an operator says so.
-            warnings.extend(at_start);
+            warnings.extend(at_start.into_iter().chain(joining));
             if warnings != last_warnings && !warnings.is_empty() {
                 tracing::warn!(why = warnings.join(". "), "the intake stream is checked in part");
             }

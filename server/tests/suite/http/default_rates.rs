@@ -41,6 +41,7 @@ fn intake_routes() -> Router {
     let keys = keys.map(|(kind, text)| Key::new(kind, "web", text, 0));
     let state = Arc::new(IntakeState::new(
         storage.payload_queue,
+        storage.reader,
         Arc::new(Keyring::new(keys)),
         ClientInfoPolicy::default(),
         Arc::new(ClientAddresses::new(TrustedProxies::default())),

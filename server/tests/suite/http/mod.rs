@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod api_origins;
+mod arrived;
 mod bodies;
 mod catalogue;
 mod clock;

@@ -8,6 +8,7 @@ mod refused;
 pub(crate) mod rich;
 mod round_trip;
 mod servers;
+mod shards;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

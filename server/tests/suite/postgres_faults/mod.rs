@@ -4,6 +4,7 @@
 //! Each test has a short form, but for those that need pgbouncer or root. `TEST_POSTGRES_ROUNDS`
 //! repeats its faults that often.
 
+pub(crate) mod absent_shard;
 mod bouncer;
 mod connections;
 mod dump;
@@ -17,8 +18,8 @@ mod network;
 mod outages;
 mod pooler;
 pub(crate) mod proxy;
-mod shards;
-mod shards_equal;
+pub(crate) mod shards;
+pub(crate) mod shards_equal;
 mod starting;
 mod tls_front;
 mod upgrades;

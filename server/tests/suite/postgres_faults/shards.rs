@@ -14,12 +14,12 @@ use crate::harness::{Server, now};
 use crate::kill::check;
 
 /// After this long, whoever asks has an answer.
-const ANSWER_MAX: Duration = Duration::from_secs(12);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(12);
 /// After this long, everything works again once the database does.
-const BACK_MAX: Duration = Duration::from_secs(12);
+pub(crate) const BACK_MAX: Duration = Duration::from_secs(12);
 
 /// What an answer says that it lacks.
-fn partial(server: &Server) -> Value {
+pub(crate) fn partial(server: &Server) -> Value {
     let reply = server.read("/api/totals");
     assert_eq!(reply.status, 200, "{reply:?}");
     let said = reply.json()["partial"].clone();
@@ -29,7 +29,7 @@ fn partial(server: &Server) -> Value {
 }
 
 /// The rules of one database, with nothing left to do.
-fn check_database(instance: &Instance) {
+pub(crate) fn check_database(instance: &Instance) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let url = instance.url("lamp").parse().unwrap();
     let TalliesRepaired { events, changed, .. } =

@@ -58,7 +58,7 @@ fn event(spread: &mut Spread) -> (EventIdentity, PlannedOutcome) {
     (identity, outcome)
 }
 
-fn plans() -> Vec<Arc<Plan>> {
+pub(crate) fn plans() -> Vec<Arc<Plan>> {
     let mut spread = Spread(7);
     let plans = (1..=PAYLOADS).map(|at| {
         let events = (0..=spread.below(11)).map(|_| event(&mut spread)).collect();
@@ -76,7 +76,7 @@ fn plans() -> Vec<Arc<Plan>> {
 }
 
 /// Everything that can be read, as text.
-async fn told(storage: &Storage, plans: &[Arc<Plan>]) -> Vec<String> {
+pub(crate) async fn told(storage: &Storage, plans: &[Arc<Plan>]) -> Vec<String> {
     let (reader, tallies) = (&storage.reader, &storage.tallies);
     let now_ms = NOW + 2 * WEEK_MS;
     let mut told = vec![

@@ -3,10 +3,17 @@
 use std::time::Duration;
 
 use super::cluster::Cluster;
+use super::opened::SOON;
 use super::rig::{Rig, back, go_on, report};
 use super::rounds;
+use super::start_checks::operator;
 use crate::harness::{Server, ending};
+use crate::postgres_faults::instance::Instance;
 use crate::postgres_faults::load::{is_ready, until};
+
+/// Nothing is staged for some seconds.
+const HOLD_STAGING: &str =
+    "BEGIN; LOCK TABLE lamplight.payloads IN EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT";
 
 /// Lets something happen to the cluster under load, again and again.
 fn survive(name: &str, fault: impl Fn(&mut Cluster, &Server)) {
@@ -109,6 +116,46 @@ fn servers_that_are_killed_at_any_moment_lose_nothing() {
             assert_eq!(other.stop(), Some(0));
         }
     }
+    let server = rig.server();
+    rig.finish(&server);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn a_server_killed_between_a_commit_and_its_acknowledgement_stores_once() {
+    let mut rig = Rig::on(Cluster::alone());
+    let server = rig.server();
+    let count = |instance: &Instance, sql: &str| instance.sql("lamp", sql).trim().to_owned();
+    std::thread::scope(|scope| {
+        let (cluster, instance, load) = (&mut rig.cluster, &rig.instance, &mut rig.load);
+        let holding = scope.spawn(|| instance.psql("lamp", HOLD_STAGING));
+        let of_lock = |granted: bool| {
+            let sql = format!(
+                "SELECT count(*) FROM pg_locks WHERE relation = 'lamplight.payloads'::regclass \
+                 AND mode <> 'AccessShareLock' AND granted = {granted}"
+            );
+            count(instance, &sql) != "0"
+        };
+        until("staging is held", SOON, || of_lock(true));
+        assert!(load.sends(&server), "{}", server.log());
+        until("a group is being staged", SOON, || of_lock(false));
+        // It is committed after that, and nobody is there who could be told.
+        cluster.nodes[0].kill_9();
+        assert!(holding.join().unwrap().0);
+    });
+    let payloads = "SELECT count(*) FROM lamplight.payloads";
+    until("it is committed", SOON, || count(&rig.instance, payloads) != "0");
+    ending::kill(server.pid());
+    server.kill_9();
+    rig.cluster.up();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let left = runtime.block_on(async {
+        let mut stream = operator(&rig.cluster).await.get_stream("lamplight").await.unwrap();
+        // Its successor delivers at once what this one would deliver after 30 s.
+        stream.delete_consumer("shard-1").await.unwrap();
+        stream.info().await.unwrap().state.messages
+    });
+    assert!(left > 0, "a group was acknowledged");
     let server = rig.server();
     rig.finish(&server);
     assert_eq!(server.stop(), Some(0));

@@ -3,7 +3,9 @@
 //!
 //! `TEST_STREAM_ROUNDS` repeats each fault that often.
 
+mod absent_shard;
 pub(crate) mod cluster;
+mod credentials;
 pub(crate) mod failing_queue;
 mod faults;
 mod guide;

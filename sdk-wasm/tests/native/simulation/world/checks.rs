@@ -133,6 +133,7 @@ impl World {
         report.accepted = ledger.accepted.len() as u64;
         report.adopted = shared.adopted.len() as u64;
         report.rejected = self.rejected_events.intersection(&ledger.declared).count() as u64;
+        report.told_arrived = ledger.told_arrived;
         report.needless = ledger.needless;
         report.duplicates = ledger.accepted.values().map(|times| times - 1).sum();
         self.report

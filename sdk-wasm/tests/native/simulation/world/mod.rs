@@ -104,7 +104,7 @@ impl World {
             now_ms: 1_000,
             random: SeededRandom::new(seed),
             storage: StorageModel::new(setup.quota, !setup.reliable && !setup.fast_storage),
-            ledger: Ledger::default(),
+            ledger: Ledger { answers: setup.answers(seed), ..Ledger::default() },
             withdrawn: BTreeSet::new(),
             violations: Vec::new(),
             sent: Vec::new(),
@@ -141,7 +141,7 @@ impl World {
 
     /// Runs to the end and checks the invariants.
     pub(crate) fn run(mut self) -> RunReport {
-        let (tabs, within_ms) = if self.setup.short_visits {
+        let (tabs, within_ms) = if self.setup.short_visits || self.setup.leaves_at_once {
             (30, FAULT_PHASE_MS)
         } else {
             (self.random(|random| random.between(1, 6)), 3_000)

@@ -61,6 +61,13 @@ impl World {
 
     /// Schedules what happens to a new tab.
     pub(super) fn plan(&mut self, tab: Tab) {
+        if self.setup.leaves_at_once {
+            // The request of the last events and its answer outlive the page.
+            self.after(10, Event::Track(tab));
+            self.after(10, Event::Page(tab, PageEvent::Left));
+            self.after(11, Event::Crash(tab));
+            return;
+        }
         if self.setup.short_visits {
             self.after(10, Event::Track(tab));
             let ms = self.random(|random| random.between(1_000, 6_000));

@@ -1,6 +1,7 @@
 //! The kinds of simulated worlds.
 
 use crate::simulation::ports::Mutant;
+use crate::simulation::server::Answers;
 
 /// The faults and limits of a world.
 #[derive(Debug, Clone)]
@@ -18,6 +19,11 @@ pub(crate) struct Setup {
     pub(crate) reliable: bool,
     /// The server is healthy; tabs open, track a little, wait for the response and close.
     pub(crate) short_visits: bool,
+    /// Tabs open, track a little, and are left in the same task.
+    pub(crate) leaves_at_once: bool,
+    /// Which questions about arrived numbers the server answers. By default, this depends on the
+    /// seed.
+    pub(crate) answers: Option<Answers>,
     /// Some tabs are workers, or have blocked storage.
     pub(crate) workers: bool,
     /// Every operation on the database fails.
@@ -44,6 +50,8 @@ impl Default for Setup {
             rejections: false,
             reliable: false,
             short_visits: false,
+            leaves_at_once: false,
+            answers: None,
             workers: false,
             no_database: false,
             host_fills_quota: false,
@@ -56,6 +64,12 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// Which questions about arrived numbers the server of this world answers.
+    pub(crate) fn answers(&self, seed: u64) -> Answers {
+        let by_seed = if seed.is_multiple_of(5) { Answers::None } else { Answers::Processed };
+        self.answers.unwrap_or(by_seed)
+    }
+
     /// How long it may take after the end of faults until everything has arrived.
     pub(crate) fn recovery_ms_max(&self) -> u64 {
         // A tab that backs off waits a minute, and another one while a tab that was killed seemed

@@ -13,7 +13,7 @@ use crate::store::ledger::SHARED;
 use crate::store::postgres::columns::{count, producer_uuid, text};
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::postgres::lanes::LANE;
-use crate::store::postgres::shards::gate;
+use crate::store::postgres::shards::{gate, hidden};
 use crate::store::postgres::store::PostgresStore;
 use crate::store::postgres::text::kept;
 use crate::store::{Forgotten, SourceTotals, StoreError};
@@ -74,7 +74,11 @@ pub(crate) async fn read(transaction: &Transaction<'_>) -> Result<Vec<SourceTota
             missing: count(row, 5)?,
         })
     };
-    rows.iter().map(read).collect()
+    let mut sources = rows.iter().map(read).collect::<Result<Vec<SourceTotals>, Failure>>()?;
+    if let Some(counts) = hidden::counts(transaction).await? {
+        sources.iter_mut().for_each(|source| counts.take_from_source(source));
+    }
+    Ok(sources)
 }
 
 /// The key of the ledger that was looked at last.

@@ -6,6 +6,8 @@ use crate::store::apply::TotalsChange;
 use crate::store::postgres::columns::get;
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::postgres::lanes::LANE;
+use crate::store::postgres::shards::hidden;
+use crate::store::shard_view::ShardView;
 use crate::store::{IN_FLIGHT_MS, Totals};
 
 const ADD: &str = "UPDATE totals SET stored = stored + $1, duplicates = duplicates + $2, invalid = invalid + $3, \
@@ -34,15 +36,25 @@ pub(crate) async fn add(
 
 /// Reads the counters.
 pub(crate) async fn read(transaction: &Transaction<'_>, now_ms: i64) -> Result<Totals, Failure> {
-    let statement = transaction.prepare_cached(READ).await?;
     let from_ms = now_ms.saturating_sub(IN_FLIGHT_MS);
-    let row = transaction.query_one(&statement, &[&from_ms]).await?;
+    let row = match ShardView::hidden_of_read() {
+        None => {
+            let statement = transaction.prepare_cached(READ).await?;
+            transaction.query_one(&statement, &[&from_ms]).await?
+        }
+        Some(hidden) => {
+            let sql =
+                READ.replace("last_heard_ms >= $1", "last_heard_ms >= $1 AND bucket <> ALL ($2)");
+            let statement = transaction.prepare_cached(&sql).await?;
+            transaction.query_one(&statement, &[&from_ms, &*hidden.buckets]).await?
+        }
+    };
     let sum = |at| -> Result<u64, Failure> {
         Ok(u64::try_from(get::<Option<i64>>(&row, at)?.unwrap_or(0)).unwrap_or(0))
     };
     let (stored, duplicates, invalid) = (sum(0)?, sum(1)?, sum(2)?);
     let (missing, in_flight) = (sum(6)?, sum(7)?);
-    Ok(Totals {
+    let mut totals = Totals {
         made: sum(4)? + sum(3)?,
         received: stored + duplicates + invalid,
         stored,
@@ -52,5 +64,9 @@ pub(crate) async fn read(transaction: &Transaction<'_>, now_ms: i64) -> Result<T
         in_flight,
         declared: sum(5)?,
         lost: missing.saturating_sub(in_flight),
-    })
+    };
+    if let Some(counts) = hidden::counts(transaction).await? {
+        counts.take_from_totals(&mut totals);
+    }
+    Ok(totals)
 }

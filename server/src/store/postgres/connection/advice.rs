@@ -17,7 +17,19 @@ pub(super) fn connecting_failed(url: &DatabaseUrl, failure: &Failure) -> OpenErr
     let why = described(failure).lines().collect::<Vec<_>>().join(". ");
     let advice = advice(url, failure);
     let reason = if advice.is_empty() { why } else { format!("{why}. {advice}") };
-    OpenError::Connect { url: url.to_string(), reason }
+    OpenError::Connect { url: url.to_string(), reason, is_down: is_down(failure) }
+}
+
+/// Whether nobody answers there now, or who answers cannot work now. A role, a password, a database
+/// or a certificate that is wrong stays so.
+fn is_down(failure: &Failure) -> bool {
+    let Some(error) = failure.error() else { return true };
+    if let Some(code) = error.code() {
+        return ["08", "53", "57P"].iter().any(|class| code.code().starts_with(class));
+    }
+    let is_of_network = causes(error).any(|cause| cause.is::<io::Error>());
+    let is_of_tls = causes(error).any(|cause| cause.is::<rustls::Error>());
+    !is_of_tls && (error.is_closed() || is_of_network)
 }
 
 fn advice(url: &DatabaseUrl, failure: &Failure) -> String {

@@ -3,14 +3,11 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{
-    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
-    Transaction,
-};
+use deadpool_postgres::{Object, Transaction};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -25,18 +22,14 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::advice::connecting_failed;
 use super::borrowed::{Borrowed, Trust};
 use super::failure::Failure;
+use super::link::{CONNECTIONS_MAX, Link, SETUP};
 use super::open_error::OpenError;
-use super::tls;
 use super::url::DatabaseUrl;
 use crate::store::StoreError;
 use crate::store::postgres::partitions::Partitions;
+use crate::store::postgres::shards::hidden;
 use crate::system::supervisor::Supervisor;
 
-/// The most connections of the pool. The writer of payloads and the watch have their own beside
-/// them.
-pub(crate) const CONNECTIONS_MAX: usize = 16;
-/// How long a connection is waited for.
-const WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long one of ours is waited for while others have all connections of the database.
 const CROWDED_MAX: Duration = Duration::from_secs(5);
 const CROWDED_AGAIN: Duration = Duration::from_millis(200);
@@ -48,20 +41,6 @@ const CONFLICTS_MAX: u32 = 20;
 /// How often work is done again whose connection broke before anything was committed.
 const BREAKS_MAX: u32 = 2;
 
-/// What every connection is told first. Statements are short and go along indexes, so compiling
-/// them costs more than it saves, and a random page costs about what the next one does, as on disks
-/// without moving parts. A statement that hangs ends, and so does a transaction that this process,
-/// frozen, does not go on with: both may hold what other servers need. Those wait for a lock longer
-/// than such a transaction lasts, so that they need not begin again. A transaction of a process
-/// that is gone ends too, which Linux can tell. A commit waits for the disk, whatever the
-/// database's configuration says.
-const SETUP: &str = "SET search_path = lamplight; SET lamplight.shards = 'known'; SET TimeZone = 'UTC'; \
-     SET statement_timeout = '30s'; \
-     SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '20s'; SET jit = off; SET random_page_cost = 1.1; \
-     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
-     SELECT set_config('client_connection_check_interval', '2s', false) \
-       WHERE current_setting('server_version_num')::integer >= 140000 AND version() ~ 'linux'";
-
 /// What TLS makes of a stream.
 type TlsStream<S> = <MakeRustlsConnect as MakeTlsConnect<S>>::Stream;
 type Stream = TlsStream<Socket>;
@@ -71,9 +50,9 @@ pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, Failure>> + 
 
 /// A database.
 pub(crate) struct Database {
-    pool: Pool,
-    url: DatabaseUrl,
-    tls: MakeRustlsConnect,
+    /// Nobody can work with one that has none yet.
+    link: OnceLock<Link>,
+    candidate: DatabaseUrl,
     trust: Trust,
     is_up: watch::Sender<bool>,
     is_closed: watch::Sender<bool>,
@@ -92,7 +71,7 @@ pub(crate) enum Half {
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Database").field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Database").field("url", self.url()).finish_non_exhaustive()
     }
 }
 
@@ -102,54 +81,56 @@ impl Database {
     /// # Errors
     /// [`OpenError::Connect`], when no connection can be made.
     pub(crate) async fn connect(url: &DatabaseUrl, _: &Supervisor) -> Result<Self, OpenError> {
-        let tls = tls::connector(url)?;
-        let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(
-            url.config().clone(),
-            tls.clone(),
-            ManagerConfig { recycling_method },
-        );
-        let timeouts =
-            Timeouts { wait: Some(WAIT_MAX), create: Some(WAIT_MAX), recycle: Some(WAIT_MAX) };
-        let setup = Hook::async_fn(|client, _| {
-            Box::pin(async move { client.batch_execute(SETUP).await.map_err(HookError::Backend) })
-        });
-        let trust = Trust::default();
-        let trusted = trust.clone();
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS_MAX)
-            .timeouts(timeouts)
-            .runtime(Runtime::Tokio1)
-            .post_create(setup)
-            .pre_recycle(Hook::sync_fn(move |_, metrics| trusted.check(metrics)))
-            .build()
-            .map_err(|error| OpenError::Prepare { source: std::sync::Arc::new(error) })?;
-        let database = Self {
-            pool,
-            url: url.clone(),
-            tls,
-            trust,
-            is_up: watch::Sender::new(true),
+        let database = Self::unlinked(url, true);
+        database.link(url)?;
+        match database.client().await {
+            Ok(_) => Ok(database),
+            Err(failure) => Err(connecting_failed(url, &failure)),
+        }
+    }
+
+    /// One that is down until it is linked. This URL may be the one that leads there.
+    pub(crate) fn absent(candidate: &DatabaseUrl) -> Self {
+        Self::unlinked(candidate, false)
+    }
+
+    fn unlinked(candidate: &DatabaseUrl, is_up: bool) -> Self {
+        Self {
+            link: OnceLock::new(),
+            candidate: candidate.clone(),
+            trust: Trust::default(),
+            is_up: watch::Sender::new(is_up),
             is_closed: watch::Sender::new(false),
             closed_halves: AtomicU8::new(0),
             partitions: Partitions::default(),
-        };
-        match database.client().await {
-            Ok(_) => Ok(database),
-            Err(failure) => Err(connecting_failed(&database.url, &failure)),
         }
+    }
+
+    /// Says where it is. Only the first time counts.
+    ///
+    /// # Errors
+    /// [`OpenError`], when TLS cannot be set up.
+    pub(crate) fn link(&self, url: &DatabaseUrl) -> Result<(), OpenError> {
+        let link = Link::new(url, &self.trust)?;
+        self.link.get_or_init(|| link);
+        Ok(())
+    }
+
+    fn linked(&self) -> Result<&Link, Failure> {
+        let absent = || Failure::NoConnection("it was down when this server started".to_owned());
+        self.link.get().ok_or_else(absent)
     }
 
     /// A connection of the pool. While the database has none left for another, one of those that
     /// are open is waited for.
     pub(crate) async fn client(&self) -> Result<Object, Failure> {
-        let begun = Instant::now();
+        let (begun, pool) = (Instant::now(), &self.linked()?.pool);
         loop {
-            let failure = match self.pool.get().await {
+            let failure = match pool.get().await {
                 Ok(client) => return Ok(client),
                 Err(error) => Failure::from(error),
             };
-            let may_come = failure.is_crowded() && self.pool.status().size > 0;
+            let may_come = failure.is_crowded() && pool.status().size > 0;
             if !may_come || begun.elapsed() > CROWDED_MAX {
                 return Err(failure);
             }
@@ -171,25 +152,27 @@ impl Database {
     /// A new connection beside the pool. While the database has none left, the pool makes room:
     /// what it does can wait, and others would not get one back.
     async fn connected(&self) -> Result<(Client, Connection<Socket, Stream>), Failure> {
-        let begun = Instant::now();
+        let (begun, Link { pool, url, tls }) = (Instant::now(), self.linked()?);
         loop {
-            let connecting = self.url.config().connect(self.tls.clone()).await;
+            let connecting = url.config().connect(tls.clone()).await;
             let failure = match connecting.map_err(Failure::Connect) {
                 Ok(connected) => return Ok(connected),
                 Err(failure) => failure,
             };
-            let open = self.pool.status().size;
+            let open = pool.status().size;
             if !failure.is_crowded() || open == 0 || begun.elapsed() > CROWDED_MAX {
                 return Err(failure);
             }
-            self.pool.resize(open - 1);
+            pool.resize(open - 1);
             tokio::time::sleep(CROWDED_AGAIN).await;
         }
     }
 
     /// Lets the pool grow again that has made room.
     pub(super) fn widen(&self) {
-        self.pool.resize(CONNECTIONS_MAX);
+        if let Some(link) = self.link.get() {
+            link.pool.resize(CONNECTIONS_MAX);
+        }
     }
 
     /// A connection of its own that hears notices. Each is given to `hear`, with the process of
@@ -216,9 +199,9 @@ impl Database {
         Ok(client)
     }
 
-    /// Its URL.
+    /// Its URL. Without a link, it may be that of another database that is down.
     pub(crate) fn url(&self) -> &DatabaseUrl {
-        &self.url
+        self.link.get().map_or(&self.candidate, |link| &link.url)
     }
 
     /// A connection with other settings, over a stream to the host that is named, or to a socket.
@@ -235,7 +218,7 @@ impl Database {
         if host.is_none() {
             config.ssl_mode(SslMode::Disable);
         }
-        let mut tls = self.tls.clone();
+        let mut tls = self.linked()?.tls.clone();
         let tls = MakeTlsConnect::<S>::make_tls_connect(&mut tls, host.unwrap_or("localhost"));
         let tls = tls.map_err(|error| Failure::NoConnection(error.to_string()))?;
         Ok(config.connect_raw(stream, tls).await?)
@@ -327,6 +310,7 @@ impl Database {
                     Err(failure) => Err(failure),
                     Ok(snapshot) => {
                         let reading = async {
+                            hidden::check_epoch(&snapshot).await?;
                             let read = work(&snapshot).await?;
                             snapshot.commit().await?;
                             Ok(read)
@@ -364,7 +348,7 @@ impl Database {
     }
 
     /// Whether it was closed.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         *self.is_closed.borrow()
     }
 
@@ -384,6 +368,8 @@ impl Database {
     /// Closes the connections.
     pub(crate) fn close(&self) {
         self.is_closed.send_replace(true);
-        self.pool.close();
+        if let Some(link) = self.link.get() {
+            link.pool.close();
+        }
     }
 }

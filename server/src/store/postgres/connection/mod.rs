@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod failure;
 pub(crate) mod fitness;
 mod frozen;
+mod link;
 pub(crate) mod open_error;
 mod tls;
 mod transaction_pool;

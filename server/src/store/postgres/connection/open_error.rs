@@ -16,6 +16,8 @@ pub enum OpenError {
         url: String,
         /// What it answered, and what to do.
         reason: String,
+        /// Whether the same may succeed later although nobody changes the URL or the database.
+        is_down: bool,
     },
     /// TLS cannot be set up.
     #[error("set up TLS to the database: {0}")]
@@ -23,6 +25,11 @@ pub enum OpenError {
     /// It is not one that Lamplight can use.
     #[error("{0}")]
     Unfit(String),
+    /// It is a shard, and opened as a database that is alone.
+    #[error(
+        "use the database: it is one of several shards. Give the server the URLs of all of them"
+    )]
+    Shard,
     /// Its schema is newer than this version knows, and does not say that this version may go on.
     #[error(
         "use the database: it has schema {found}, and this version of lamplight knows up to {known} and cannot work with it: \
@@ -70,6 +77,11 @@ pub enum OpenError {
 }
 
 impl OpenError {
+    /// Whether the database is down, rather than of no use.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self, Self::Connect { is_down: true, .. })
+    }
+
     /// Preparing a database failed.
     pub(crate) fn preparing(url: &DatabaseUrl, error: impl Error + Send + Sync + 'static) -> Self {
         match advice::of_rights(url, &error) {

@@ -1,6 +1,6 @@
 //! Creating deliveries: the configured sinks, and the first line in the log of each delivery.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deadpool_postgres::Transaction;
 
@@ -12,9 +12,10 @@ use crate::store::postgres::connection::database::Database;
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::{DeliveryState, Route, SinkMove};
 
-/// The routes of the configuration, each with the number of its sink.
+/// The routes of the configuration, each with the number of its sink. None are known before they
+/// are set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Routes(Arc<(Vec<Route>, Vec<i32>)>);
+pub(crate) struct Routes(Arc<OnceLock<(Vec<Route>, Vec<i32>)>>);
 
 /// How many deliveries were added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) struct Added {
 
 impl Routes {
     /// Makes these the sinks that events are owed to from now on. Sinks that were stopped continue.
-    pub(crate) async fn set(database: &Database, routes: Vec<Route>) -> Result<Self, Failure> {
+    pub(crate) async fn set(&self, database: &Database, routes: Vec<Route>) -> Result<(), Failure> {
         let routes = Arc::new(routes);
         let given = Arc::clone(&routes);
         let numbers = database.transaction(move |transaction| {
@@ -35,17 +36,18 @@ impl Routes {
             Box::pin(async move { sinks::set(transaction, &routes).await })
         });
         let numbers = numbers.await?;
-        Ok(Self(Arc::new((Arc::unwrap_or_clone(routes), numbers))))
+        self.0.get_or_init(|| (Arc::unwrap_or_clone(routes), numbers));
+        Ok(())
     }
 
     /// The routes, in the order of the numbers.
     pub(crate) fn all(&self) -> &[Route] {
-        &self.0.0
+        self.0.get().map_or(&[], |(routes, _)| routes)
     }
 
     /// The number of the sink that the route at this position has.
     pub(super) fn number_at(&self, at: usize) -> Option<i32> {
-        self.0.1.get(at).copied()
+        self.0.get()?.1.get(at).copied()
     }
 
     /// The number of a sink. It never changes.

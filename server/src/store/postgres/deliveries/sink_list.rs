@@ -5,6 +5,8 @@ use tokio_postgres::Row;
 
 use crate::store::postgres::columns::{count, get, text, text_or_null};
 use crate::store::postgres::connection::failure::Failure;
+use crate::store::postgres::shards::hidden;
+use crate::store::shard_view::ShardView;
 use crate::store::{FAILING_MAX, SinkRow};
 
 /// Every sink, with the sums of its counts. What waits longest and what fails have an index each.
@@ -17,11 +19,27 @@ pub(crate) const LIST: &str = "SELECT name, kind, is_configured, paused_ms, stop
      sum(dead)::bigint AS dead, sum(dropped)::bigint AS dropped, sum(discarded)::bigint AS discarded \
      FROM sink_counts GROUP BY sink) AS counts ON counts.sink = sinks.id";
 
+/// Those that fail, but for events that another shard shows.
+const SHOWN: &str = "steps > 1 AND NOT EXISTS (SELECT FROM events AS e WHERE e.id = delivery_queue.event_id \
+     AND e.bucket = ANY ($2))";
+
 /// Every sink, by name.
 pub(super) async fn all(snapshot: &Transaction<'_>) -> Result<Vec<SinkRow>, Failure> {
-    let list = snapshot.prepare_cached(LIST).await?;
-    let rows = snapshot.query(&list, &[&i64::from(FAILING_MAX)]).await?;
+    let failing_max = i64::from(FAILING_MAX);
+    let rows = match ShardView::hidden_of_read() {
+        None => {
+            let list = snapshot.prepare_cached(LIST).await?;
+            snapshot.query(&list, &[&failing_max]).await?
+        }
+        Some(hidden) => {
+            let list = snapshot.prepare_cached(&LIST.replace("steps > 1", SHOWN)).await?;
+            snapshot.query(&list, &[&failing_max, &*hidden.buckets]).await?
+        }
+    };
     let mut sinks = rows.iter().map(sink_row).collect::<Result<Vec<_>, _>>()?;
+    if let Some(counts) = hidden::counts(snapshot).await? {
+        sinks.iter_mut().for_each(|sink| counts.take_from_sink(sink));
+    }
     // Not by the database, whose order of texts is that of a language.
     sinks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     Ok(sinks)

@@ -71,7 +71,7 @@ pub(super) async fn set(
 }
 
 /// The number of the sink with this name.
-pub(super) async fn find(
+pub(crate) async fn find(
     transaction: &Transaction<'_>,
     name: &str,
 ) -> Result<Option<i32>, Failure> {

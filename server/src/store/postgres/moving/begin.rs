@@ -79,6 +79,32 @@ pub enum BeginError {
         /// The database.
         place: String,
     },
+    /// It is one of several shards.
+    #[error(
+        "move {place}: it is shard {number} of {count}, and `lamplight migrate` moves one database. To leave it, move \
+         everything to shard {control} with `lamplight shards move --drain`, remove the others with `lamplight shards \
+         remove`, and move that one. To come to several, move to an empty database, start the servers with the \
+         URLs of all, and divide the data with `lamplight shards move`"
+    )]
+    Shard {
+        /// The database.
+        place: String,
+        /// Its number.
+        number: u16,
+        /// How many shards there are.
+        count: usize,
+        /// The one that can be left last.
+        control: u16,
+    },
+    /// A payload was applied in part, which only a shard can tell.
+    #[error(
+        "move {place}: payloads wait to be processed, parts of which were stored in a shard. Start a server, let it \
+         process them, stop it, and run this again"
+    )]
+    Parts {
+        /// The database.
+        place: String,
+    },
     /// Somebody has used the database.
     #[error(
         "move events to the database: its table {0} has rows, so a server has stored events in it already. \

@@ -20,7 +20,7 @@ use crate::store::postgres::connection::url::DatabaseUrl;
 use crate::store::postgres::locks::Lock;
 use crate::store::postgres::partitions::{self, Kind};
 use crate::store::postgres::schema;
-use crate::store::postgres::shards::{self, ShardEpoch};
+use crate::store::postgres::shards::{self, LastOne};
 use crate::store::{Opening, RowId, StoreError, Week};
 use crate::system::supervisor::Supervisor;
 
@@ -61,8 +61,15 @@ impl Installation {
         if found > known {
             return Err(BeginError::Newer { place: url.to_string(), found, known });
         }
-        shards::check_open(&database, &Opening::Change, &ShardEpoch::default()).await?;
         let prepare = |failure: Failure| OpenError::Prepare { source: Arc::new(failure) };
+        let alone = database.transaction(|transaction| Box::pin(shards::last_one(transaction)));
+        match alone.await.map_err(prepare)? {
+            LastOne::Yes => {}
+            LastOne::Parts => return Err(BeginError::Parts { place: url.to_string() }),
+            LastOne::No { number, count, control } => {
+                return Err(BeginError::Shard { place: url.to_string(), number, count, control });
+            }
+        }
         let lock = database.dedicated().await.map_err(prepare)?;
         let mut tries = 0;
         while !Lock::Moving.try_hold(&lock).await.map_err(|error| prepare(error.into()))? {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::statement::Statement;
 use crate::store::postgres::columns::producer_uuid;
 use crate::store::postgres::text::kept;
+use crate::store::shard_view::ShardView;
 use crate::store::{EventFilter, EventIndex, RowId, Week};
 
 /// Ids from the first to before the second.
@@ -133,6 +134,10 @@ fn tests(statement: &mut Statement, filter: &EventFilter, index: EventIndex) -> 
     }
     if let Some(to_ms) = filter.happened_to_ms {
         test("time_ms", format!("< {}", statement.bind(to_ms)));
+    }
+    // Another shard shows them.
+    if let Some(hidden) = ShardView::hidden_of_read() {
+        test("bucket", format!("<> ALL ({})", statement.bind(hidden.buckets.to_vec())));
     }
     if tests.is_empty() {
         "true".to_owned()

@@ -17,10 +17,12 @@ use super::event_row;
 use super::event_scan::of_spans;
 use super::reading::Reading;
 use super::user_sql::setup::ROLE_PREFIX;
+use crate::store::bucket::bucket_of_row;
 use crate::store::postgres::columns::{get, row_id};
 use crate::store::postgres::connection::database::Database;
 use crate::store::postgres::connection::failure::Failure;
-use crate::store::{EventFilter, LivePlace, LivePosition, LiveTail, RowId};
+use crate::store::shard_map::BucketSet;
+use crate::store::{EventFilter, EventRow, LivePlace, LivePosition, LiveTail, RowId};
 
 /// How many places one transaction has. Each payload takes one.
 const PLACES: i64 = 1 << PLACE_BITS;
@@ -63,7 +65,8 @@ pub(crate) const ENDS: &str = "SELECT mark.pruned_to, mark.begun, \
           WHERE other.backend_xid::text::bigint = (running::text::bigint & 4294967295) \
           AND (other.datname <> current_database() OR starts_with(other.usename, $1)))), \
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint) + mark.shift) << 12, \
-     (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + mark.shift) << 12 FROM live_mark AS mark";
+     (pg_snapshot_xmax(pg_current_snapshot())::text::bigint + mark.shift) << 12, \
+     EXISTS (SELECT FROM shard_moves) FROM live_mark AS mark";
 /// The next payloads.
 pub(crate) const PAYLOADS: &str = "SELECT position, first_id, last_id FROM recent \
      WHERE position >= $1 AND position < $2 ORDER BY position LIMIT 200";
@@ -77,6 +80,65 @@ const GO_ON: &str = "UPDATE live_mark SET cluster = here.id, shift = CASE \
        (SELECT greatest(pruned_to, begun, (SELECT max(position) FROM recent)) >> 12 AS last FROM live_mark) AS there \
      WHERE cluster IS DISTINCT FROM here.id \
        OR there.last > pg_snapshot_xmax(pg_current_snapshot())::text::bigint + shift";
+
+/// The position of this transaction.
+pub(crate) const POSITION: &str =
+    "SELECT (pg_current_xact_id()::text::bigint + shift) << 12 FROM live_mark";
+/// The last position that a transaction may have.
+pub(crate) const LAST_TAKEN: &str = "SELECT ((pg_snapshot_xmax(pg_current_snapshot())::text::bigint + shift) << 12) - 1 \
+     FROM live_mark";
+/// Buckets that came here after a position, and those that left with events that were stored after
+/// it.
+pub(crate) const MOVES: &str = "SELECT buckets, (counts_json::json ->> 'at')::bigint, (counts_json::json ->> 'left')::bigint, \
+       coalesce((counts_json::json ->> 'events')::bigint, 0) > 0 \
+     FROM shard_moves WHERE greatest((counts_json::json ->> 'at')::bigint, (counts_json::json ->> 'left')::bigint) > $1";
+
+/// The position of this transaction.
+pub(crate) async fn position(transaction: &Transaction<'_>) -> Result<i64, Failure> {
+    get(&transaction.query_one(POSITION, &[]).await?, 0)
+}
+
+/// The last position that a transaction may have.
+pub(crate) async fn last_taken(transaction: &Transaction<'_>) -> Result<i64, Failure> {
+    get(&transaction.query_one(LAST_TAKEN, &[]).await?, 0)
+}
+
+/// What has moved since a position. Whoever follows the live view of all shards has seen copied
+/// events where they were.
+#[derive(Debug, Default)]
+struct Moves {
+    /// Buckets, and the position at which they were copied here.
+    copied: Vec<(BucketSet, i64)>,
+    /// The last positions that may have events which are not here any more.
+    left: Vec<i64>,
+}
+
+impl Moves {
+    async fn after(reading: &Reading<'_>, position: i64) -> Result<Self, Failure> {
+        let statement = reading.prepare_cached(MOVES).await?;
+        let mut moves = Self::default();
+        for row in reading.query(&statement, &[&position]).await? {
+            let buckets = get::<&str>(&row, 0)?.parse();
+            let buckets: BucketSet = buckets.map_err(|_| Failure::Column("buckets"))?;
+            moves.copied.extend(get::<Option<i64>>(&row, 1)?.map(|at| (buckets, at)));
+            moves
+                .left
+                .extend(get::<Option<i64>>(&row, 2)?.filter(|_| get(&row, 3).unwrap_or(true)));
+        }
+        Ok(moves)
+    }
+
+    /// Whether an event of a payload at this position was copied here, rather than stored here.
+    fn is_copied(&self, payload: i64, event: &EventRow) -> bool {
+        let bucket = u16::try_from(bucket_of_row(event)).unwrap_or_default();
+        self.copied.iter().any(|(buckets, at)| payload < *at && buckets.contains(bucket))
+    }
+
+    /// Whether events between two positions may not be here any more.
+    fn have_left(&self, after: i64, to: i64) -> bool {
+        self.left.iter().any(|left| after < *left && *left <= to)
+    }
+}
 
 /// Prepares the order of a database that may have been restored from a dump.
 pub(crate) async fn prepare(database: &Database) -> Result<(), Failure> {
@@ -121,6 +183,8 @@ struct Ends {
     open: i64,
     /// The first position that no transaction has.
     end: i64,
+    /// Whether buckets have ever moved.
+    has_moves: bool,
 }
 
 impl Ends {
@@ -128,7 +192,8 @@ impl Ends {
         let statement = reading.prepare_cached(ENDS).await?;
         let row = reading.query_one(&statement, &[&ROLE_PREFIX]).await?;
         let (pruned_to, begun) = (get(&row, 0)?, get(&row, 1)?);
-        Ok(Self { pruned_to, begun, open: get(&row, 2)?, end: get(&row, 3)? })
+        let (open, end, has_moves) = (get(&row, 2)?, get(&row, 3)?, get(&row, 4)?);
+        Ok(Self { pruned_to, begun, open, end, has_moves })
     }
 
     /// Whether nothing is missing between a position and what is there. 0 is before everything.
@@ -158,8 +223,22 @@ pub(crate) async fn tail(
     let is_held_up = ends.open < ends.end;
     let is_known = ends.has(after.payload);
     let after = if is_known { after } else { LivePlace::START };
+    let moves =
+        if ends.has_moves { Moves::after(reading, after.payload).await? } else { Moves::default() };
+    let mut tail = read_tail(reading, (filter, after, limit), &ends, &moves).await?;
+    let to = tail.next.alone().payload;
+    tail.has_gap = !is_known || moves.have_left(after.payload, to);
+    Ok((tail, is_held_up))
+}
+
+async fn read_tail(
+    reading: &Reading<'_>,
+    (filter, after, limit): (&EventFilter, LivePosition, u32),
+    ends: &Ends,
+    moves: &Moves,
+) -> Result<LiveTail, Failure> {
     let mut tail =
-        LiveTail { events: Vec::new(), next: after.into(), has_more: false, has_gap: !is_known };
+        LiveTail { events: Vec::new(), next: after.into(), has_more: false, has_gap: false };
     let statement = reading.prepare_cached(PAYLOADS).await?;
     let payloads = reading.query(&statement, &[&after.payload, &ends.open]).await?;
     let (mut bytes, time) = (0, reading.budget());
@@ -178,12 +257,12 @@ pub(crate) async fn tail(
                 let Some(event) = rows.remove(id) else { continue };
                 let payload = places.get(*place).copied().unwrap_or_default();
                 let position = LivePosition { payload, index: event.index };
-                if position <= after {
+                if position <= after || moves.is_copied(payload, &event) {
                     continue;
                 }
                 if tail.events.len() >= limit as usize || bytes >= BYTES_MAX {
                     tail.has_more = true;
-                    return Ok((tail, is_held_up));
+                    return Ok(tail);
                 }
                 bytes += event.json_bytes();
                 tail.next = position.into();
@@ -195,7 +274,7 @@ pub(crate) async fn tail(
         }
         if time.is_over() {
             tail.has_more = true;
-            return Ok((tail, is_held_up));
+            return Ok(tail);
         }
     }
     tail.has_more = payloads.len() >= PAYLOADS_MAX;
@@ -204,7 +283,7 @@ pub(crate) async fn tail(
         let end = LivePosition { payload: ends.open - 1, index: u32::MAX };
         tail.next = tail.next.alone().max(end).into();
     }
-    Ok((tail, is_held_up))
+    Ok(tail)
 }
 
 /// The rows of payloads that match, each with the index of its payload.

@@ -16,7 +16,7 @@ use super::error::ShardError;
 use super::gate::Gate;
 use super::profiles;
 use super::raw::Raw;
-use super::record::{is_done, record};
+use super::record::{Record, is_done, record};
 use super::tables::{
     CLIENT_IDS, DELIVERIES, EVENTS, LETTERS, Moving, OUTCOMES, PRODUCERS, QUEUE, RUNS, VERSIONS,
     list, weeks,
@@ -26,6 +26,7 @@ use crate::store::postgres::columns::{get, int};
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::postgres::copy::{CopyIn, RowWriter};
 use crate::store::postgres::partitions;
+use crate::store::postgres::read::live;
 use crate::store::postgres::text;
 use crate::store::shard_map;
 use crate::store::{Outcome, ProfileKey, Week};
@@ -94,9 +95,11 @@ pub(super) async fn chunk(
         copied?;
         // Before the counts that other transactions wait for: they hold the gate.
         Gate::take(&transaction, epoch).await?;
-        let counts = copy.counted.write(&transaction, &snapshot).await?;
-        record(&transaction, moving, now_ms, &counts).await?;
-        Ok(Some(counts))
+        let (moved, counts) = copy.counted.write(&transaction, &snapshot).await?;
+        let at = Some(live::position(&transaction).await?);
+        let done = Record { moved: &moved, counts: Some(&counts), at, left: None };
+        record(&transaction, moving, now_ms, &done).await?;
+        Ok(Some(moved))
     };
     match copying.await.map_err(work)? {
         Some(counts) => {

@@ -1,19 +1,22 @@
 //! What moved rows count as: it is added in the target, and taken from the source.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::copy::SINKS;
 use crate::store::apply::{SourceChange, TotalsChange};
 use crate::store::postgres::apply::{sources, totals};
-use crate::store::postgres::columns::{get, int};
+use crate::store::postgres::columns::{get, int, text};
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::postgres::deliveries::sinks;
 use crate::store::postgres::tallies::moved::{self, MovedTally};
 use crate::store::tally::{ErrorStage, SampleKind, TallyKey, TallyKind, is_sampled};
-use crate::store::{Counts, ErrorSample, SinkMove};
+use crate::store::{ChunkCounts, Counts, ErrorSample, SinkMove};
 use lamplight_wire::reason::InvalidReason;
 
 /// With this many tallies, what is added to them is written.
@@ -97,6 +100,8 @@ pub(super) struct Counted {
     sinks: BTreeMap<i32, SinkMove>,
     marks: HashMap<Uuid, Mark>,
     tallies: HashMap<TallyKey<'static>, MovedTally>,
+    /// What was added to tallies, as they were written.
+    written: HashMap<TallyKey<'static>, Counts>,
     /// How many events of each name were looked at, and how many there were.
     passed: HashMap<TallyKey<'static>, (u64, u64)>,
 }
@@ -111,6 +116,7 @@ impl Counted {
             sinks: BTreeMap::new(),
             marks: HashMap::new(),
             tallies: HashMap::new(),
+            written: HashMap::new(),
             passed: HashMap::new(),
         }
     }
@@ -222,7 +228,18 @@ impl Counted {
         &mut self,
         transaction: &Transaction<'_>,
     ) -> Result<(), Failure> {
-        moved::merge(transaction, self.sign, std::mem::take(&mut self.tallies)).await
+        let merged =
+            moved::merge(transaction, self.sign, std::mem::take(&mut self.tallies)).await?;
+        for (key, counts) in merged {
+            match self.written.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(counts)),
+                Entry::Occupied(mut entry) => {
+                    let kept = entry.key().kind.kept();
+                    entry.get_mut().merge(&counts, 1, kept);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Writes everything that is left. Counts that other transactions add to come last.
@@ -230,13 +247,18 @@ impl Counted {
         mut self,
         transaction: &Transaction<'_>,
         source: &Transaction<'_>,
-    ) -> Result<MovedCounts, Failure> {
+    ) -> Result<(MovedCounts, ChunkCounts), Failure> {
         self.write_marks(transaction, source).await?;
         self.write_tallies(transaction).await?;
         sources::add(transaction, &self.sources).await?;
         totals::add(transaction, &self.totals).await?;
+        let names = sink_names(transaction).await?;
+        let named = |(sink, moved): (&i32, &SinkMove)| Some((names.get(sink)?.clone(), *moved));
+        let sinks = self.sinks.iter().filter_map(named).collect();
+        let sources = self.sources.into_iter().collect();
+        let counts = ChunkCounts::new(self.totals, sources, sinks, self.written);
         sinks::count(transaction, &self.sinks.into_iter().collect::<Vec<_>>()).await?;
-        Ok(self.moved)
+        Ok((self.moved, counts))
     }
 
     async fn write_marks(
@@ -278,4 +300,10 @@ impl Counted {
         }
         Ok(())
     }
+}
+
+/// The names of sinks, by their numbers.
+async fn sink_names(transaction: &Transaction<'_>) -> Result<HashMap<i32, String>, Failure> {
+    let named = |row: &Row| Ok((get(row, 0)?, text(row, 1)?));
+    transaction.query(SINKS, &[]).await?.iter().map(named).collect()
 }

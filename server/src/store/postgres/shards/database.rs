@@ -7,7 +7,9 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::error::ShardError;
-use crate::store::Opening;
+use super::hidden;
+use super::record::forget_counts;
+use super::remains::Remains;
 use crate::store::postgres::columns::{big, count, get};
 use crate::store::postgres::connection::database::{Database, Work};
 use crate::store::postgres::connection::failure::Failure;
@@ -16,8 +18,10 @@ use crate::store::postgres::connection::open_error::OpenError;
 use crate::store::postgres::connection::url::DatabaseUrl;
 use crate::store::postgres::locks::Lock;
 use crate::store::postgres::moving::record;
+use crate::store::postgres::read::live;
 use crate::store::postgres::schema;
-use crate::store::shard_map::ShardMap;
+use crate::store::shard_map::{Moving, ShardMap};
+use crate::store::{ChunkCounts, Opening};
 use crate::system::supervisor::Supervisor;
 
 const STATE: &str = "SELECT number, installation, epoch, map FROM shard WHERE id = 1";
@@ -116,6 +120,24 @@ impl ShardDatabase {
         if self.set(REPLACE, map).await? { Ok(()) } else { Err(ShardError::Changed) }
     }
 
+    /// The same, while it begins to count what another shard has counted.
+    pub(super) async fn replace_and_add(
+        &self,
+        map: &ShardMap,
+        remains: &Remains,
+    ) -> Result<(), ShardError> {
+        let setting = self.work("change the shard map", |transaction| {
+            let (map, remains) = (map.clone(), remains.clone());
+            Box::pin(async move {
+                // First, as for everybody who writes.
+                Lock::ShardGate.take(transaction).await?;
+                remains.add(transaction).await?;
+                replace(transaction, REPLACE, &map).await
+            })
+        });
+        if setting.await? { Ok(()) } else { Err(ShardError::Changed) }
+    }
+
     async fn set(&self, sql: &'static str, map: &ShardMap) -> Result<bool, ShardError> {
         let setting = self.work("change the shard map", |transaction| {
             let map = map.clone();
@@ -125,14 +147,7 @@ impl ShardDatabase {
                 if known.map.epoch >= map.epoch {
                     return Ok(false);
                 }
-                Lock::ShardGate.take(transaction).await?;
-                let number = known.number;
-                let (writable, is_moving) = for_shard(&map, number);
-                let values = (big(map.epoch), map.to_string());
-                let set = transaction
-                    .execute(sql, &[&values.0, &values.1, &writable, &is_moving])
-                    .await?;
-                Ok(set > 0)
+                replace(transaction, sql, &map).await
             })
         });
         setting.await
@@ -195,6 +210,34 @@ impl ShardDatabase {
         reading.await
     }
 
+    /// What a chunk counts as that was copied here. `None` if it was not.
+    ///
+    /// # Errors
+    /// [`ShardError::Work`].
+    pub async fn chunk_counts(&self, begun: u64) -> Result<Option<ChunkCounts>, ShardError> {
+        let reading = self.work("read what buckets count as", |transaction| {
+            Box::pin(async move { hidden::recorded(transaction, begun).await })
+        });
+        reading.await
+    }
+
+    /// The last position in the live view that may have been taken.
+    pub(super) async fn live_end(&self) -> Result<i64, ShardError> {
+        let reading = self.work("find the end of the live view", |transaction| {
+            Box::pin(live::last_taken(transaction))
+        });
+        reading.await
+    }
+
+    /// Forgets what a chunk counts as that was copied here, and is nowhere else any more.
+    pub(super) async fn forget_counts(&self, moving: &Moving) -> Result<(), ShardError> {
+        let forgetting = self.work("end a move", |transaction| {
+            let moving = moving.clone();
+            Box::pin(async move { forget_counts(transaction, &moving).await })
+        });
+        forgetting.await
+    }
+
     /// The lock of whoever moves buckets. It is held until the connection ends.
     pub(super) async fn lock(&self) -> Result<Client, ShardError> {
         let locking = async {
@@ -227,6 +270,20 @@ impl ShardDatabase {
     pub fn close(&self) {
         self.database.close();
     }
+}
+
+/// Replaces the map, once nobody writes by the one that is there.
+async fn replace(
+    transaction: &Transaction<'_>,
+    sql: &str,
+    map: &ShardMap,
+) -> Result<bool, Failure> {
+    Lock::ShardGate.take(transaction).await?;
+    let number = state(transaction).await?.number;
+    let (writable, is_moving) = for_shard(map, number);
+    let (epoch, text) = (big(map.epoch), map.to_string());
+    let set = transaction.execute(sql, &[&epoch, &text, &writable, &is_moving]).await?;
+    Ok(set > 0)
 }
 
 pub(super) async fn state(transaction: &Transaction<'_>) -> Result<ShardState, Failure> {

@@ -12,7 +12,7 @@ use super::counts::{Counted, MovedCounts, MovedEvent, MovedOutcome, SinkCount};
 use super::database::ShardDatabase;
 use super::error::ShardError;
 use super::gate::Gate;
-use super::record::{is_done, record};
+use super::record::{Record, is_done, record};
 use super::tables::weeks;
 use crate::store::postgres::columns::{get, text, text_or_null};
 use crate::store::postgres::connection::failure::Failure;
@@ -35,10 +35,11 @@ const PRODUCERS: &str = "DELETE FROM producers WHERE bucket = ANY ($1) \
      RETURNING source, made, received, declared, missing";
 const CLIENT_IDS: &str = "DELETE FROM event_ids WHERE bucket = ANY ($1)";
 
-/// Deletes a chunk, unless that was done. Returns what it was.
+/// Deletes a chunk, unless that was done. Returns what it was. Until `left`, the live view may have
+/// events of it.
 pub(super) async fn chunk(
     from: &ShardDatabase,
-    (epoch, moving): (u64, &shard_map::Moving),
+    (epoch, moving, left): (u64, &shard_map::Moving, i64),
     now_ms: i64,
     tick: Tick<'_>,
 ) -> Result<MovedCounts, ShardError> {
@@ -56,9 +57,10 @@ pub(super) async fn chunk(
         }
         // Before the counts that other transactions wait for: they hold the gate.
         Gate::take(&transaction, epoch).await?;
-        let counts = counted.write(&transaction, &transaction).await?;
-        record(&transaction, moving, now_ms, &counts).await?;
-        Ok(Some(counts))
+        let (moved, _) = counted.write(&transaction, &transaction).await?;
+        let done = Record { moved: &moved, counts: None, at: None, left: Some(left) };
+        record(&transaction, moving, now_ms, &done).await?;
+        Ok(Some(moved))
     };
     match deleting.await.map_err(work)? {
         Some(counts) => {

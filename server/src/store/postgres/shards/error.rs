@@ -81,6 +81,14 @@ pub enum ShardError {
         /// Which.
         number: u16,
     },
+    /// A shard cannot be removed.
+    #[error("remove shard {number}: {reason}")]
+    Remove {
+        /// Which.
+        number: u16,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// Somebody else moves buckets.
     #[error(
         "move buckets: another `lamplight shards move` is running. Wait until it has finished, or stop it"
@@ -89,6 +97,14 @@ pub enum ShardError {
     /// The map has changed meanwhile.
     #[error("move buckets: the map has been changed by somebody else. Run the command again")]
     Changed,
+    /// The server cannot start without the shard that has what there is once.
+    #[error("start without shard {number}, which has the keys: {reason}")]
+    NoControl {
+        /// Which.
+        number: u16,
+        /// Why it, or another one, does not answer.
+        reason: String,
+    },
     /// There is no URL.
     #[error("find shards: no database URL is given")]
     NoUrl,
@@ -98,6 +114,11 @@ pub enum ShardError {
 }
 
 impl ShardError {
+    /// Whether a database is down, rather than of no use.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self, Self::Open { source, .. } if source.is_down())
+    }
+
     pub(super) fn work(doing: &'static str, place: &impl ToString, failure: &Failure) -> Self {
         Self::Work { doing, place: place.to_string(), reason: described(failure) }
     }

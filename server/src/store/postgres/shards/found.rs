@@ -22,6 +22,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(300);
 
 /// Connects to the databases of these URLs, and makes shards of those that are not in the map yet.
+/// Shards that are down are left out, if the others know their numbers.
 ///
 /// Databases that are all empty get a new map, in which each has its part. Otherwise, empty ones
 /// join without buckets.
@@ -53,7 +54,18 @@ async fn attempt(
     clock: &Arc<dyn Clock>,
     installation: Uuid,
 ) -> Result<Option<Shards>, ShardError> {
-    let shards = Shards::connect(urls, &Opening::Change).await?;
+    let mut shards = Shards::connect_to_present(urls, &Opening::Change).await?;
+    for (number, place) in &shards.removed {
+        tracing::warn!(
+            "shard {number} was removed, and nothing is read from {place}: take its URL out of the \
+             configuration"
+        );
+    }
+    if let Some(why) = shards.why_absent.take() {
+        shards.why_absent = Some(shards.check_absent(why)?);
+        shards.spread().await;
+        return Ok(Some(shards));
+    }
     if shards.is_complete() {
         shards.spread().await;
         return Ok(Some(shards));
@@ -92,6 +104,21 @@ impl Shards {
         let is_there = |number: &u16| self.known.contains_key(number);
         let is_new = self.map.is_alone() || !self.new.is_empty() || !self.unmapped().is_empty();
         !is_new && self.map.shards.iter().all(is_there)
+    }
+
+    /// Refuses to go on without the databases that are down, unless they are all that is missing,
+    /// and none of them is the first shard.
+    fn check_absent(&self, why: ShardError) -> Result<ShardError, ShardError> {
+        let missing = self.map.shards.iter().filter(|number| !self.known.contains_key(number));
+        let is_map_known = !self.map.is_alone() && self.new.is_empty();
+        if !is_map_known || !self.unmapped().is_empty() || missing.count() != self.absent.len() {
+            return Err(why);
+        }
+        let number = self.map.control();
+        if !self.known.contains_key(&number) {
+            return Err(ShardError::NoControl { number, reason: why.to_string() });
+        }
+        Ok(why)
     }
 
     /// Whether nothing was ever stored in any of them. A server may have died while it made the

@@ -17,6 +17,11 @@ pub struct Shards {
     pub known: BTreeMap<u16, ShardDatabase>,
     /// Databases that are in no map yet, in the order of the URLs.
     pub new: Vec<ShardDatabase>,
+    /// The places of shards that were removed, by their numbers. Nobody needs them.
+    pub removed: BTreeMap<u16, String>,
+    /// URLs of databases that are down, and what is wrong with the first of them.
+    pub absent: Vec<DatabaseUrl>,
+    pub(crate) why_absent: Option<ShardError>,
     /// The newest map.
     pub map: ShardMap,
     /// The epoch of the map that each shard has. All but those that a process that was killed has
@@ -43,18 +48,38 @@ impl Shards {
         urls: &[DatabaseUrl],
         opening: &Opening,
     ) -> Result<Self, ShardError> {
+        let mut shards = Self::connect_to_present(urls, opening).await?;
+        shards.why_absent.take().map_or(Ok(shards), Err)
+    }
+
+    /// The same, also if databases are down.
+    pub(super) async fn connect_to_present(
+        urls: &[DatabaseUrl],
+        opening: &Opening,
+    ) -> Result<Self, ShardError> {
         let mut shards = Self {
             known: BTreeMap::new(),
             new: Vec::new(),
+            removed: BTreeMap::new(),
+            absent: Vec::new(),
+            why_absent: None,
             map: ShardMap::alone(),
             epochs: BTreeMap::new(),
             installation: None,
         };
         for url in urls {
-            let database = ShardDatabase::connect(url, opening).await?;
-            shards.add(database).await?;
+            match ShardDatabase::connect(url, opening).await {
+                Ok(database) => shards.add(database).await?,
+                Err(error) if error.is_down() => {
+                    shards.absent.push(url.clone());
+                    shards.why_absent.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
-        if shards.known.is_empty() {
+        shards.leave_out_removed();
+        // Which database is the first one is not known while one of them is down.
+        if shards.known.is_empty() && shards.absent.is_empty() {
             shards.begin().await?;
         }
         Ok(shards)
@@ -65,6 +90,16 @@ impl Shards {
         match self.map.shards.iter().find(|it| !self.known.contains_key(it)) {
             Some(number) => Err(ShardError::Missing { number: *number }),
             None => Ok(()),
+        }
+    }
+
+    fn leave_out_removed(&mut self) {
+        for number in &self.map.removed {
+            if let Some(database) = self.known.remove(number) {
+                self.removed.insert(*number, database.place());
+                self.epochs.remove(number);
+                database.close();
+            }
         }
     }
 
@@ -118,7 +153,7 @@ impl Shards {
 
     /// The next free number.
     pub(super) fn next_number(&self) -> u16 {
-        let last = self.known.keys().chain(&self.map.shards).max();
+        let last = self.known.keys().chain(&self.map.shards).chain(&self.map.removed).max();
         last.map_or(ALONE, |last| last.saturating_add(1))
     }
 

@@ -21,6 +21,7 @@ mod delete;
 mod error;
 mod found;
 pub(crate) mod gate;
+pub(crate) mod hidden;
 mod hold;
 mod map;
 mod mover;
@@ -28,6 +29,8 @@ mod prepare;
 mod profiles;
 mod raw;
 mod record;
+mod remains;
+mod remove;
 mod tables;
 
 pub use counts::MovedCounts;
@@ -41,7 +44,10 @@ pub use mover::{MoveOptions, MoveWatch, Moved, Mover, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deadpool_postgres::Transaction;
+
 use super::apply::parts;
+use super::columns::get;
 use super::connection::database::Database;
 use super::connection::failure::Failure;
 use super::connection::open_error::OpenError;
@@ -51,7 +57,7 @@ use crate::store::{Opening, Plan, StoreError};
 /// Refuses a database that is a shard to a server that knows no shards.
 ///
 /// # Errors
-/// [`OpenError::Unfit`].
+/// [`OpenError::Shard`].
 pub(crate) async fn check_open(
     database: &Database,
     opening: &Opening,
@@ -64,11 +70,34 @@ pub(crate) async fn check_open(
         .transaction(|transaction| Box::pin(async move { gate::Gate::take(transaction, 0).await }));
     match taking.await {
         Ok(_) => Ok(()),
-        Err(Failure::Refused(StoreError::OtherEpoch { .. })) => Err(OpenError::Unfit(
-            "use the database: it is one of several shards. Give the server the URLs of all of them".to_owned(),
-        )),
+        Err(Failure::Refused(StoreError::OtherEpoch { .. })) => Err(OpenError::Shard),
         Err(failure) => Err(OpenError::Prepare { source: Arc::new(failure) }),
     }
+}
+
+/// Whether a database has everything of its installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastOne {
+    /// It was always alone, or all others were removed.
+    Yes,
+    /// The same, and it has payloads that were applied in part when there were others.
+    Parts,
+    /// There are others.
+    No { number: u16, count: usize, control: u16 },
+}
+
+const PARTS: &str = "SELECT EXISTS (SELECT FROM payload_queue AS q JOIN applied AS a ON a.payload_id = q.id \
+     WHERE a.buckets IS NOT NULL)";
+
+/// Whether this database has everything.
+pub(crate) async fn last_one(transaction: &Transaction<'_>) -> Result<LastOne, Failure> {
+    let state = database::state(transaction).await?;
+    let (number, count, control) = (state.number, state.map.shards.len(), state.map.control());
+    if !state.map.is_alone() && (count > 1 || number != control) {
+        return Ok(LastOne::No { number, count, control });
+    }
+    let has_parts = get(&transaction.query_one(PARTS, &[]).await?, 0)?;
+    Ok(if has_parts { LastOne::Parts } else { LastOne::Yes })
 }
 
 /// The parts of a plan that each shard applies, by the owners of their buckets. A plan without any

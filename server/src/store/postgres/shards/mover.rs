@@ -1,6 +1,7 @@
 //! Changes of the map, and moving buckets, step by step.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -68,6 +69,9 @@ pub struct MoveOptions {
     pub fill: Vec<u16>,
     /// The most buckets of a chunk. By the number of events without it.
     pub buckets_max: Option<usize>,
+    /// How long a chunk that has arrived stays where it was, so that whoever follows the live view
+    /// has seen all of it there.
+    pub stay: Duration,
 }
 
 /// What was moved.
@@ -85,7 +89,7 @@ pub struct Moved {
 
 /// Moves buckets. There is one at a time.
 pub struct Mover {
-    shards: Shards,
+    pub(super) shards: Shards,
     clock: Arc<dyn Clock>,
     /// Ends with the connection.
     lock: Client,
@@ -141,7 +145,7 @@ impl Mover {
         self.catch_up(watch).await?;
         if self.shards.map.moving.is_some() {
             watch.note("going on with the buckets that were on their way");
-            self.finish(&mut moved, watch).await?;
+            self.finish(options, &mut moved, watch).await?;
         }
         self.join(installation, &mut moved, watch).await?;
         self.drain(options, watch).await?;
@@ -155,7 +159,7 @@ impl Mover {
             let leaving = map.leaving(&chunk).ok_or(ShardError::Changed)?;
             self.publish(leaving, watch).await?;
             reached(watch, Step::Leaving)?;
-            self.finish(&mut moved, watch).await?;
+            self.finish(options, &mut moved, watch).await?;
         }
         Ok(moved)
     }
@@ -190,6 +194,7 @@ impl Mover {
     /// Goes on with the chunk that is under way.
     async fn finish(
         &mut self,
+        options: &MoveOptions,
         moved: &mut Moved,
         watch: &mut dyn MoveWatch,
     ) -> Result<(), ShardError> {
@@ -201,10 +206,11 @@ impl Mover {
             self.publish(arrived, watch).await?;
             reached(watch, Step::Arrived)?;
         }
-        let deleted = self.delete(&moving, watch).await?;
+        let deleted = self.delete(&moving, options.stay, watch).await?;
         reached(watch, Step::Deleted)?;
         let finished = self.shards.map.finished().ok_or(ShardError::Changed)?;
         self.publish(finished, watch).await?;
+        self.shards.shard(moving.to)?.forget_counts(&moving).await?;
         moved.chunks += 1;
         moved.buckets += moving.buckets.len() as u64;
         moved.events += deleted.events;
@@ -228,10 +234,13 @@ impl Mover {
     async fn delete(
         &self,
         moving: &Moving,
+        stay: Duration,
         watch: &mut dyn MoveWatch,
     ) -> Result<MovedCounts, ShardError> {
         let from = self.shards.shard(moving.from)?;
-        let at = (self.shards.map.epoch, moving);
+        let left = from.live_end().await?;
+        tokio::time::sleep(stay).await;
+        let at = (self.shards.map.epoch, moving, left);
         delete::chunk(from, at, self.clock.now_ms(), &mut |rows| watch.reach(rows)).await
     }
 
@@ -314,7 +323,7 @@ impl Mover {
     }
 
     /// Gives every shard the newest map, which a process that died may not have done.
-    async fn catch_up(&mut self, watch: &mut dyn MoveWatch) -> Result<(), ShardError> {
+    pub(super) async fn catch_up(&mut self, watch: &mut dyn MoveWatch) -> Result<(), ShardError> {
         let control = self.shards.map.control();
         self.shards.shard(control)?.adopt(&self.shards.map).await?;
         self.spread(watch).await
@@ -333,7 +342,7 @@ impl Mover {
 
     /// Gives the map to all other shards. One that is not a part of the move and does not answer
     /// gets it from the servers later.
-    async fn spread(&mut self, watch: &mut dyn MoveWatch) -> Result<(), ShardError> {
+    pub(super) async fn spread(&mut self, watch: &mut dyn MoveWatch) -> Result<(), ShardError> {
         let map = &self.shards.map;
         let needed = map.moving.as_ref().map(|it| [it.from, it.to]).unwrap_or_default();
         for (number, shard) in &self.shards.known {

@@ -1,15 +1,19 @@
 //! The records of what was done with a chunk, in the transactions that did it.
 
 use deadpool_postgres::Transaction;
+use serde::Serialize;
 
 use super::counts::MovedCounts;
 use crate::store::postgres::columns::{big, get};
 use crate::store::postgres::connection::failure::Failure;
-use crate::store::shard_map;
+use crate::store::{ChunkCounts, shard_map};
 
 const IS_DONE: &str = "SELECT counts_json FROM shard_moves WHERE begun = $1";
 const RECORD: &str = "INSERT INTO shard_moves (begun, from_shard, to_shard, buckets, done_ms, counts_json) \
      VALUES ($1, $2, $3, $4, $5, $6)";
+
+const FORGET: &str = "UPDATE shard_moves SET \
+     counts_json = (counts_json::jsonb - ARRAY['totals', 'sources', 'sinks', 'tallies'])::text WHERE begun = $1";
 
 /// Says whether this step of a chunk is recorded here.
 pub(super) async fn is_done(
@@ -22,16 +26,41 @@ pub(super) async fn is_done(
     Ok(Some(counts))
 }
 
+/// What is recorded.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    #[serde(flatten)]
+    pub(super) moved: &'a MovedCounts,
+    /// What it counts as, for readers while two shards have it.
+    #[serde(flatten)]
+    pub(super) counts: Option<&'a ChunkCounts>,
+    /// The position in the live view at which it was copied here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<i64>,
+    /// The last position in the live view that may have events of it which are not here any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) left: Option<i64>,
+}
+
 /// Records that this step of a chunk is done here.
 pub(super) async fn record(
     transaction: &Transaction<'_>,
     moving: &shard_map::Moving,
     now_ms: i64,
-    counts: &MovedCounts,
+    record: &Record<'_>,
 ) -> Result<(), Failure> {
-    let counts = serde_json::to_string(counts).map_err(|_| Failure::Column("counts_json"))?;
+    let counts = serde_json::to_string(record).map_err(|_| Failure::Column("counts_json"))?;
     let (from, to) = (i32::from(moving.from), i32::from(moving.to));
     let (begun, buckets) = (big(moving.begun), moving.buckets.to_string());
     transaction.execute(RECORD, &[&begun, &from, &to, &buckets, &now_ms, &counts]).await?;
+    Ok(())
+}
+
+/// Forgets what a chunk counts as that no two shards have any more.
+pub(super) async fn forget_counts(
+    transaction: &Transaction<'_>,
+    moving: &shard_map::Moving,
+) -> Result<(), Failure> {
+    transaction.execute(FORGET, &[&big(moving.begun)]).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::fold::{Batch, batch};
 use super::{log, rows};
 use crate::store::postgres::connection::failure::Failure;
 use crate::store::postgres::locks::Lock;
-use crate::store::tally::{KeyedLog, Logged, Seen, TallyKey};
+use crate::store::tally::{KeyedLog, Logged, Seen, TallyKey, TallyKind};
 use crate::store::{Counts, ErrorSample, PropertyFacts, Week};
 
 /// The most parts of the log that are added first.
@@ -25,15 +25,29 @@ pub(crate) struct MovedTally {
     pub(crate) facts: Option<PropertyFacts>,
 }
 
+/// All tallies, with what the log says. Nobody else changes them until the transaction ends.
+pub(crate) async fn all(
+    transaction: &Transaction<'_>,
+) -> Result<Vec<(TallyKey<'static>, Counts)>, Failure> {
+    Lock::Tallies.take(transaction).await?;
+    for _ in 0..BATCHES_MAX {
+        if batch(transaction).await? == Batch::Last {
+            break;
+        }
+    }
+    let all = rows::of_kinds(transaction, &TallyKind::ALL).await?;
+    Ok(all.into_iter().map(|(key, _, counts)| (key, counts)).collect())
+}
+
 /// Adds what comes, with a `sign` of 1, or takes away what leaves, with one of -1. Nobody else
-/// changes tallies until the transaction ends.
+/// changes tallies until the transaction ends. Returns what was added to which tally.
 pub(crate) async fn merge(
     transaction: &Transaction<'_>,
     sign: i64,
     moved: HashMap<TallyKey<'static>, MovedTally>,
-) -> Result<(), Failure> {
+) -> Result<Vec<(TallyKey<'static>, Counts)>, Failure> {
     if moved.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     Lock::Tallies.take(transaction).await?;
     for _ in 0..BATCHES_MAX {
@@ -53,12 +67,15 @@ pub(crate) async fn merge(
     let mut folded = log::folded(transaction, keys).await?;
     let places: HashMap<_, _> =
         folded.iter().enumerate().map(|(at, it)| (it.key.clone(), at)).collect();
+    let mut merged = Vec::with_capacity(moved.len());
     for (key, tally) in moved {
         // One without room is counted with all others that have none.
         let at = places.get(&key).or_else(|| places.get(&key.admitted(usize::MAX)));
         if let Some(folded) = at.and_then(|at| folded.get_mut(*at)) {
             folded.counts.merge(&tally.counts, sign, folded.key.kind.kept());
+            merged.push((folded.key.clone(), tally.counts));
         }
     }
-    rows::write_folded(transaction, &folded).await
+    rows::write_folded(transaction, &folded).await?;
+    Ok(merged)
 }

@@ -10,6 +10,7 @@ use super::{fold_if_possible, log, rows};
 use crate::store::postgres::columns::get;
 use crate::store::postgres::connection::database::{Database, Work};
 use crate::store::postgres::connection::failure::Failure;
+use crate::store::postgres::shards::hidden;
 use crate::store::tally::{Folded, TallyKey, TallyKind, Wanted};
 use crate::store::{
     CatalogueName, CataloguePage, CatalogueQuery, Counts, ErrorGroup, ErrorPage, ErrorQuery,
@@ -63,6 +64,26 @@ async fn added(
     log::folded(snapshot, log).await
 }
 
+/// What is counted here of tallies of some kinds, and in another shard too.
+async fn hidden_counts(
+    snapshot: &Transaction<'_>,
+    kinds: &[TallyKind],
+) -> Result<HashMap<TallyKey<'static>, Counts>, Failure> {
+    let hidden = hidden::counts(snapshot).await?;
+    Ok(hidden.map(|counts| counts.tallies(|kind| kinds.contains(&kind))).unwrap_or_default())
+}
+
+/// Takes away what another shard shows of a tally. Says whether anything is left.
+fn take_away(
+    hidden: &HashMap<TallyKey<'static>, Counts>,
+    key: &TallyKey<'static>,
+    counts: &mut Counts,
+) -> bool {
+    let Some(other) = hidden.get(key) else { return true };
+    counts.merge(other, -1, key.kind.kept());
+    counts.total() > 0
+}
+
 fn catalogue_name(key: TallyKey<'static>, counts: Counts) -> CatalogueName {
     CatalogueName { source: key.owner.into_owned(), name: key.label.into_owned(), counts }
 }
@@ -95,7 +116,15 @@ pub(super) async fn names(
     }
     names.sort_by(|a, b| (&a.source, &a.name).cmp(&(&b.source, &b.name)));
     names.truncate(query.limit as usize + 1);
-    Ok(CataloguePage::new(names, query.limit))
+    let mut page = CataloguePage::new(names, query.limit);
+    let hidden = hidden_counts(snapshot, &[TallyKind::Name]).await?;
+    if !hidden.is_empty() {
+        page.names.retain_mut(|it| {
+            let key = TallyKey::new(TallyKind::Name, &it.source, &it.name).into_owned();
+            take_away(&hidden, &key, &mut it.counts)
+        });
+    }
+    Ok(page)
 }
 
 /// The names of a page that are stored, and one more if there are more. Reads the index from the
@@ -156,13 +185,17 @@ pub(super) async fn properties(
     });
     let mut added = added.await?.into_iter().find(|it| it.key == own);
     let more = added.as_mut().and_then(|it| it.facts.take());
-    let (number, counts) = match added {
+    let (number, mut counts) = match added {
         Some(it) => (it.number, it.counts),
         None => match rows::find(snapshot, [own.clone().into_owned()].iter()).await?.pop() {
             Some((_, number, counts)) => (Some(number), counts),
             None => return Ok(None),
         },
     };
+    let hidden = hidden_counts(snapshot, &[TallyKind::Name]).await?;
+    if !take_away(&hidden, &own.clone().into_owned(), &mut counts) {
+        return Ok(None);
+    }
     let mut facts = match number {
         Some(number) => rows::facts(snapshot, &[number]).await?.remove(&number).unwrap_or_default(),
         None => crate::store::PropertyFacts::default(),
@@ -200,6 +233,8 @@ async fn all(snapshot: &Transaction<'_>, kinds: &[TallyKind]) -> Result<Vec<Told
         let stored = Told { key, number: Some(number), counts, sample: None };
         told.push(known.remove(&number).unwrap_or(stored));
     }
+    let hidden = hidden_counts(snapshot, kinds).await?;
+    told.retain_mut(|it| take_away(&hidden, &it.key, &mut it.counts));
     Ok(told)
 }
 

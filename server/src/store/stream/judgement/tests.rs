@@ -99,6 +99,26 @@ fn every_node_of_the_cluster_needs_a_monitor_and_there_must_be_enough_nodes() {
 }
 
 #[test]
+fn nodes_that_start_with_the_server_may_join_their_cluster_later() {
+    let two = |reading: &mut Reading| {
+        let Ok(node) = &mut reading.node else { return };
+        node.jetstream.meta.as_mut().unwrap().cluster_size = 2;
+    };
+    let mut running = all();
+    running.iter_mut().for_each(two);
+    let mut silent = all();
+    silent[2].node = Err("connection refused".into());
+    silent.iter_mut().for_each(two);
+    for readings in [running, silent] {
+        let Judgement { faults, at_start, joining, .. } = judged(&readings);
+        assert_eq!((faults.len(), at_start.len(), joining.len()), (0, 0, 1), "{at_start:?}");
+        assert!(joining[0].contains(
+            "has 2 nodes with JetStream, and the intake URL names the monitors of 3: start"
+        ));
+    }
+}
+
+#[test]
 fn a_node_that_is_down_is_no_reason_to_refuse_payloads() {
     let mut readings = all();
     readings[2].node = Err("connection refused".into());

@@ -15,7 +15,7 @@ mod plans_tallies;
 mod reading;
 mod servers;
 mod several_servers;
-mod shards;
+pub(crate) mod shards;
 mod tallies;
 pub(crate) mod upgrade;
 mod user_sql;

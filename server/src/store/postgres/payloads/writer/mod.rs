@@ -104,11 +104,11 @@ impl Writer {
         supervisor: &Supervisor,
     ) -> Self {
         let shared = Arc::new(Shared {
+            is_up: AtomicBool::new(database.is_up()),
             database,
             queue: Queue::new(GROUP),
             bytes: Arc::new(QueuedBytes::new(limits)),
             metrics: CommitMetrics::default(),
-            is_up: AtomicBool::new(true),
             outages: watch::Sender::new(0),
             staged: AtomicI64::new(0),
             notices,

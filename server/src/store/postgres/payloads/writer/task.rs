@@ -57,6 +57,8 @@ impl Task {
     pub(super) async fn run(mut self) {
         let _ended = Ended(Arc::clone(&self.shared));
         let shared = Arc::clone(&self.shared);
+        // It may have been down from the beginning.
+        self.recover().await;
         loop {
             let group = tokio::select! {
                 group = shared.queue.next_group() => group,

@@ -63,19 +63,16 @@ const HARMFUL: &str = "SELECT function.proname FROM pg_catalog.pg_rewrite AS rul
 #[derive(Debug, Default)]
 pub(crate) struct UserSql {
     access: RwLock<Option<Access>>,
-    /// The role that an operator made.
-    url: Option<DatabaseUrl>,
 }
 
 impl UserSql {
-    /// Runs them with the role of this URL, if there is one.
-    pub(crate) fn new(url: Option<DatabaseUrl>) -> Self {
-        Self { access: RwLock::new(None), url }
-    }
-
-    /// Prepares the role and its views.
-    pub(crate) async fn prepare(&self, database: &Database) -> Result<(), Failure> {
-        *self.access.write().await = Some(setup::prepare(database, self.url.as_ref()).await?);
+    /// Prepares the role and its views. The role is the one of this URL, if there is one.
+    pub(crate) async fn prepare(
+        &self,
+        database: &Database,
+        url: Option<&DatabaseUrl>,
+    ) -> Result<(), Failure> {
+        *self.access.write().await = Some(setup::prepare(database, url).await?);
         Ok(())
     }
 

@@ -1,11 +1,14 @@
 //! Several databases, and moving buckets between them while servers write.
 
+mod counted_once;
 mod gate;
 mod interrupted;
 mod killed;
+mod live;
 mod load;
 mod parts;
 mod refused;
+pub(crate) mod removed;
 mod rich;
 mod router;
 
@@ -85,14 +88,15 @@ pub(super) async fn moved_with(
 }
 
 /// The same, at once and in chunks of this many buckets.
-pub(super) async fn moved(databases: &[&TestDatabase], at_once: usize) -> Moved {
+pub(crate) async fn moved(databases: &[&TestDatabase], at_once: usize) -> Moved {
     let options = MoveOptions { buckets_max: Some(at_once), ..MoveOptions::default() };
     moved_with(databases, &options, &mut Watched::default()).await.unwrap()
 }
 
 /// Moves everything away from these shards.
-pub(super) async fn drained(databases: &[&TestDatabase], drain: &[u16]) -> Moved {
-    let options = MoveOptions { drain: drain.to_vec(), buckets_max: Some(300), fill: Vec::new() };
+pub(crate) async fn drained(databases: &[&TestDatabase], drain: &[u16]) -> Moved {
+    let (drain, buckets_max) = (drain.to_vec(), Some(300));
+    let options = MoveOptions { drain, buckets_max, ..MoveOptions::default() };
     moved_with(databases, &options, &mut Watched::default()).await.unwrap()
 }
 
