@@ -61,7 +61,7 @@ fn request(producer: Producer, sent: u64) -> Vec<u8> {
             "properties": { "sku": "A-1029-blue", "price": 49.9, "list": "spring", "position": seq, "note": "n".repeat(120) },
         })
     };
-    let body = serde_json::Value::from_iter((1..=EVENTS).map(event)).to_string();
+    let body = (1..=EVENTS).map(event).collect::<serde_json::Value>().to_string();
     format!(
         "POST /v1/events?key={KEY} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()

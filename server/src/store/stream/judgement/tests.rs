@@ -112,11 +112,9 @@ fn nodes_that_start_with_the_server_may_join_their_cluster_later() {
     for readings in [running, silent] {
         let Judgement { faults, at_start, joining, .. } = judged(&readings);
         assert_eq!((faults.len(), at_start.len(), joining.len()), (0, 0, 1), "{at_start:?}");
-        assert!(
-            joining[0].contains(
-                "has 2 nodes with JetStream, and the intake URL names the monitors of 3: start"
-            )
-        );
+        assert!(joining[0].contains(
+            "has 2 nodes with JetStream, and the intake URL names the monitors of 3: start"
+        ));
     }
 }
 
