@@ -21,9 +21,9 @@ fn token(signer: &KeyPair, subject: &KeyPair, name: &str, claims: &Value) -> Str
     });
     let encoded = |json: &Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
     let head = encoded(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
-    let signed = format!("{head}.{}", encoded(&body));
-    let signature = BASE64URL_NOPAD.encode(&signer.sign(signed.as_bytes()).unwrap());
-    format!("{signed}.{signature}")
+    let text = format!("{head}.{}", encoded(&body));
+    let signature = BASE64URL_NOPAD.encode(&signer.sign(text.as_bytes()).unwrap());
+    format!("{text}.{signature}")
 }
 
 /// What an account may use without limits, as JSON.
