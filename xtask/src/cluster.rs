@@ -12,6 +12,7 @@ use crate::{build, nats, node, postgres, service_tools};
 
 /// What happens to the cluster under load. Nothing, unless something is named.
 #[derive(Debug, Default, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 pub(crate) struct Faults {
     /// Kill each part under load, and print what that cost
     #[arg(long)]

@@ -15,15 +15,15 @@ use crate::store::sample::payload;
 fn token(signer: &KeyPair, subject: &KeyPair, name: &str, claims: &Value) -> String {
     let mut nats = claims.clone();
     nats["version"] = 2.into();
-    let claim = json!({
+    let body = json!({
         "jti": name, "iat": 1_790_000_000, "iss": signer.public_key(), "name": name,
         "sub": subject.public_key(), "nats": nats,
     });
     let encoded = |json: &Value| BASE64URL_NOPAD.encode(json.to_string().as_bytes());
     let head = encoded(&json!({ "typ": "JWT", "alg": "ed25519-nkey" }));
-    let signed = format!("{head}.{}", encoded(&claim));
-    let signature = BASE64URL_NOPAD.encode(&signer.sign(signed.as_bytes()).unwrap());
-    format!("{signed}.{signature}")
+    let text = format!("{head}.{}", encoded(&body));
+    let signature = BASE64URL_NOPAD.encode(&signer.sign(text.as_bytes()).unwrap());
+    format!("{text}.{signature}")
 }
 
 /// What an account may use without limits, as JSON.

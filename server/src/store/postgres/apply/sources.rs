@@ -76,7 +76,9 @@ pub(crate) async fn read(transaction: &Transaction<'_>) -> Result<Vec<SourceTota
     };
     let mut sources = rows.iter().map(read).collect::<Result<Vec<SourceTotals>, Failure>>()?;
     if let Some(counts) = hidden::counts(transaction).await? {
-        sources.iter_mut().for_each(|source| counts.take_from_source(source));
+        for source in &mut sources {
+            counts.take_from_source(source);
+        }
     }
     Ok(sources)
 }

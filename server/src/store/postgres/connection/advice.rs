@@ -27,8 +27,8 @@ fn is_down(failure: &Failure) -> bool {
     if let Some(code) = error.code() {
         return ["08", "53", "57P"].iter().any(|class| code.code().starts_with(class));
     }
-    let is_of_network = causes(error).any(|cause| cause.is::<io::Error>());
-    let is_of_tls = causes(error).any(|cause| cause.is::<rustls::Error>());
+    let is_of_network = causes(error).any(<dyn Error>::is::<io::Error>);
+    let is_of_tls = causes(error).any(<dyn Error>::is::<rustls::Error>);
     !is_of_tls && (error.is_closed() || is_of_network)
 }
 

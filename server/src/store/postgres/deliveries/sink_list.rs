@@ -38,7 +38,9 @@ pub(super) async fn all(snapshot: &Transaction<'_>) -> Result<Vec<SinkRow>, Fail
     };
     let mut sinks = rows.iter().map(sink_row).collect::<Result<Vec<_>, _>>()?;
     if let Some(counts) = hidden::counts(snapshot).await? {
-        sinks.iter_mut().for_each(|sink| counts.take_from_sink(sink));
+        for sink in &mut sinks {
+            counts.take_from_sink(sink);
+        }
     }
     // Not by the database, whose order of texts is that of a language.
     sinks.sort_unstable_by(|a, b| a.name.cmp(&b.name));

@@ -253,10 +253,10 @@ impl Counted {
         sources::add(transaction, &self.sources).await?;
         totals::add(transaction, &self.totals).await?;
         let names = sink_names(transaction).await?;
-        let named = |(sink, moved): (&i32, &SinkMove)| Some((names.get(sink)?.clone(), *moved));
-        let sinks = self.sinks.iter().filter_map(named).collect();
+        let with_name = |(sink, moved): (&i32, &SinkMove)| Some((names.get(sink)?.clone(), *moved));
+        let by_name = self.sinks.iter().filter_map(with_name).collect();
         let sources = self.sources.into_iter().collect();
-        let counts = ChunkCounts::new(self.totals, sources, sinks, self.written);
+        let counts = ChunkCounts::new(self.totals, sources, by_name, self.written);
         sinks::count(transaction, &self.sinks.into_iter().collect::<Vec<_>>()).await?;
         Ok((self.moved, counts))
     }
