@@ -168,7 +168,7 @@ export class TabClient {
    * Tracks and leaves the page in the same task, and waits for the next page, which has no client
    * yet. {@link left} returns the ids.
    */
-  async trackAndLeave(count: number, name: string, nextPage: string): Promise<void> {
+  async trackAndVisit(count: number, name: string, nextPage: string): Promise<void> {
     await this.tab.evaluate(
       (order) => {
         // Later, so that the result of this call still reaches the test.
@@ -192,7 +192,7 @@ export class TabClient {
     }
   }
 
-  /** The ids of all events of {@link trackAndLeave} in this tab. */
+  /** The ids of all events of {@link trackAndVisit} in this tab. */
   left(): Promise<string[]> {
     return this.tab.evaluate(() => JSON.parse(sessionStorage.getItem('left') ?? '[]') as string[], null)
   }

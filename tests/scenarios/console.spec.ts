@@ -38,7 +38,7 @@ async function everyPage(page: Page, url: string): Promise<string[]> {
   ]
 }
 
-/** By how many pixels a page is too wide, once its charts have been drawn again for the new width. */
+/** By how many pixels a page is too wide, once its charts are drawn for the new width. */
 async function overflow(page: Page) {
   const excess = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
   for (const end = Date.now() + 5_000; Date.now() < end && (await excess()) > 0; ) await page.waitForTimeout(100)

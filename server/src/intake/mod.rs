@@ -5,7 +5,7 @@
 //! depth, JSON, number of events. Intake looks no event up and enriches nothing. An invalid event
 //! does not fail the request: the process stage gives it an outcome later. A dry run
 //! (`?validate=1`) makes the same checks, stores nothing, and answers what the outcomes would be. A
-//! batch may ask which numbers have arrived. Once it is on disk, [`arrived`] looks that up.
+//! batch may ask which numbers have arrived. Once it is on disk, `arrived` looks that up.
 //!
 //! The key is not checked by an extractor, because a refusal must first read the rest of the body.
 //! Otherwise the connection is reset and the client never sees the answer.

@@ -24,7 +24,7 @@ test(`${PAGES} pages that are left in the task of their events send each event o
   const client = new TabClient(await engine.openTab())
   for (let page = 1; page <= PAGES; page += 1) {
     await client.init(faultProxy.url)
-    await client.trackAndLeave(EVENTS, 'left', `?page=${page}`)
+    await client.trackAndVisit(EVENTS, 'left', `?page=${page}`)
   }
   // A slow navigation lets a page read its answer before it ends.
   const left = await client.waiting()
@@ -50,7 +50,7 @@ test('pages that are left after their last answer cause no further request', asy
     await client.init(faultProxy.url)
     ids.push(...(await client.trackMany(EVENTS, 'answered')).map((one) => one.id))
     await expect.poll(async () => (await client.stats()).queued).toBe(0)
-    await client.trackAndLeave(0, 'none', page)
+    await client.trackAndVisit(0, 'none', page)
   }
   const requests = faultProxy.posts.length
   await client.init(faultProxy.url)

@@ -101,7 +101,8 @@ fn connections_to_a_primary_that_was_demoted_are_thrown_away() {
     });
     answers.check(ANSWER_MAX);
     println!("demoted: ready {back:?} after the promotion, {answers:?}");
-    // A commit that waited for the standby when that was promoted waits for ever, without its server.
+    // A commit that waited for the standby when that was promoted waits without end. The server
+    // has given it up.
     let of_lamplight = "SELECT concat_ws(' ', state, wait_event, query) FROM pg_stat_activity \
          WHERE application_name = 'lamplight' AND wait_event IS DISTINCT FROM 'SyncRep'";
     load.finish(&server, &standby);

@@ -73,7 +73,11 @@ fn a_stream_that_is_full_refuses_payloads_until_the_database_stores_them() {
             assert_eq!((reply.status, reply.problem().as_str()), (503, "overloaded"));
             assert!(reply.header("retry-after").is_some(), "{reply:?}");
             instance.up();
-            until("there is room", Duration::from_mins(1), || stream_of(&server)["groups"] == 0);
+            // The load goes on, so on a busy machine the stream may not become empty.
+            until("there is room", Duration::from_mins(1), || {
+                let stream = stream_of(&server);
+                stream["bytes"].as_u64().unwrap() * 2 < stream["bytes_max"].as_u64().unwrap()
+            });
         });
         assert!(answers.refused > 0 && answers.broken == 0, "{answers:?}");
         report("the stream is full", &answers);
