@@ -2,12 +2,12 @@
 // `node bench/cost.mjs <path of the base> [path of the server]` prints ratios to the base.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { KEY, startServer } from './client/lamplight.mjs'
+import { startServer } from './client/lamplight.mjs'
 import { quantile } from './client/quantiles.mjs'
-import { AGENT, body } from './events.mjs'
+import { body } from './events.mjs'
+import { head, liftLimits, post, send } from './send.mjs'
 import { processorMs } from './threads.mjs'
 
 const [base, now = 'target/release/lamplight'] = process.argv.slice(2)
@@ -62,49 +62,7 @@ const KINDS = {
   },
 }
 
-function post(content) {
-  const headers = `content-type: text/plain\r\ncontent-length: ${content.length}\r\norigin: https://shop.example.com\r\n`
-  return Buffer.concat([Buffer.from(head('POST', `/v1/events?key=${KEY}`, headers)), content])
-}
-
-const head = (method, target, headers) =>
-  `${method} ${target} HTTP/1.1\r\nhost: 127.0.0.1:8787\r\nuser-agent: ${AGENT}\r\n${headers}\r\n`
-
-/** Sends requests that were made before, over connections that stay open. */
-async function send(url, requests) {
-  const { hostname, port } = new URL(url)
-  let next = 0
-  const lane = () =>
-    new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port, noDelay: true })
-      let answer = ''
-      const sendNext = () => {
-        if (next < requests.length) socket.write(requests[next++])
-        else socket.end(resolve)
-      }
-      socket.on('connect', sendNext).on('error', reject)
-      socket.on('data', (bytes) => {
-        answer += bytes.toString('latin1')
-        const end = answer.indexOf('\r\n\r\n')
-        const length = /content-length: (\d+)/i.exec(answer)?.[1]
-        if (end < 0 || answer.length < end + 4 + Number(length)) return
-        if (!answer.startsWith('HTTP/1.1 200 ')) reject(new Error(`the server answered ${answer}`))
-        answer = ''
-        sendNext()
-      })
-    })
-  await Promise.all(Array.from({ length: PARALLEL }, lane))
-}
-
 const requestsOf = (kind, first, count) => Array.from({ length: count }, (_, at) => KINDS[kind].bytes(first + at))
-
-/** Lets the write key send as fast as the server can take it. */
-async function liftLimits(server) {
-  const { keys } = await server.api('/api/keys')
-  const limits = JSON.stringify({ events_per_s: 100_000_000, bytes_per_s: 4_000_000_000 })
-  for (const { id } of keys.filter((key) => key.kind === 'write'))
-    await server.api(`/api/keys/${id}`, { method: 'PATCH', body: limits })
-}
 
 /** Starts a server and sends requests in parts. Returns what `read` says once each is processed. */
 async function after(binary, under, kind, parts, read) {
@@ -114,7 +72,7 @@ async function after(binary, under, kind, parts, read) {
     const figures = []
     let sent = 0
     for (const count of parts) {
-      await send(server.url, requestsOf(kind, sent, count))
+      await send(server.url, requestsOf(kind, sent, count), PARALLEL)
       sent += count
       const isProcessed = ({ stored }) => stored === KINDS[kind].before(sent)
       await server.until(isProcessed, UNTIL_PROCESSED_MS, LOOK_EVERY_MS)

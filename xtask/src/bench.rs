@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::programs::{install, on_path};
 use crate::workspace::Workspace;
 use crate::{browsers, build, nats, node, postgres};
 
@@ -14,9 +15,9 @@ pub(crate) enum Benchmark {
     /// What the SDK costs a page in a real Chromium, alone and beside SDKs of vendors, and which
     /// events each of them loses
     Client,
-    /// What a durable answer costs the server, beside Node with PostgreSQL, a minimal server and
-    /// the disk's own sync time. With `--store postgres`, the server stores in PostgreSQL. With
-    /// `--only cluster`, it runs on nodes of NATS and several databases
+    /// What an event costs the server, beside Node with PostgreSQL, `InfluxDB`, `JetStream` and a
+    /// bare hello. A few minutes, or hours with `--full`. With `--store postgres`, the server
+    /// stores in PostgreSQL. With `--only cluster`, it runs on nodes of NATS and several databases
     Server,
     /// How fast a backlog is delivered to a sink, beside the same requests prepared in advance
     Sinks,
@@ -41,13 +42,15 @@ pub(crate) fn run(workspace: &Workspace, benchmark: Benchmark, args: &[String]) 
                 .args(args),
         ),
         Benchmark::Server => {
+            node::ensure(workspace)?;
             let mut native = native(workspace);
-            let asks = |part: &str| args.iter().any(|arg| arg.contains(part));
-            if asks("postgres") || asks("cluster") {
-                native.env(postgres::FOLDER, postgres::newest(workspace)?);
-            }
-            if asks("cluster") {
-                native.env(nats::FOLDER, nats::folder(workspace)?);
+            native.env(postgres::FOLDER, postgres::newest(workspace)?);
+            native.envs(nats::environment(workspace)?);
+            // The benchmark leaves it out if there is no package of it.
+            if on_path("influxd").is_none()
+                && let Err(error) = install(workspace, "InfluxDB", &["influxdb"])
+            {
+                println!("without InfluxDB: {error:#}");
             }
             workspace.run("server benchmark", native.args(args))
         }

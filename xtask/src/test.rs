@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{
-    build, cluster, nats, postgres, python, rust_target, service_tools, size, snippets, wasm,
+    build, cluster, nats, node, postgres, python, rust_target, service_tools, size, snippets, wasm,
 };
 
 /// A part of the proof.
@@ -121,6 +121,8 @@ pub(crate) fn run(workspace: &Workspace, only: &[Part], engines: &[Engine]) -> R
         python::API.ensure(workspace)?;
     }
     if parts.contains(&Part::Rust) {
+        // The server's peers in the benchmark are tested, too.
+        node::ensure(workspace)?;
         postgres::newest(workspace)?;
         nats::environment(workspace)?;
     }

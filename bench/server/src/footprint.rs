@@ -5,19 +5,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use serde::{Deserialize, Serialize};
 
-use crate::load::Load;
+use crate::load::{Load, send_one};
+use crate::numbers::ms;
 use crate::peer::{Peer, binary};
 
 /// Connections that each have a request in flight at ten times the highest level that is measured.
 const OVERLOAD_CONNECTIONS: usize = 2_560;
 
 /// The result.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Footprint {
     /// From the start of the process, with a fresh data directory, to the first durable response.
-    pub(crate) first_answer: Duration,
+    pub(crate) first_answer_ms: f64,
     /// Resident memory after that, while idle.
     pub(crate) idle_mib: f64,
     /// The peak of resident memory in 10 seconds of overload.
@@ -25,7 +26,7 @@ pub(crate) struct Footprint {
     /// Responses other than 200 under overload: requests that were told to retry.
     pub(crate) overload_refused: usize,
     /// Responses per second under overload.
-    pub(crate) overload_rate: f64,
+    pub(crate) overload_per_s: f64,
     /// The size of the program.
     pub(crate) binary_mib: f64,
 }
@@ -44,27 +45,24 @@ pub(crate) async fn measure(folder: &Path) -> Result<Footprint> {
     answer(&peer).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let idle_mib = resident_mib(&peer, "VmRSS:")?;
-    let load = Load { connections: OVERLOAD_CONNECTIONS, turn: Duration::from_secs(10) };
+    let load =
+        Load { connections: OVERLOAD_CONNECTIONS, turn: Duration::from_secs(10), rate: None };
     let overload = load.run(&peer).await?;
     #[allow(clippy::cast_precision_loss)]
-    let binary_mib = std::fs::metadata(binary())?.len() as f64 / f64::from(1 << 20);
+    let binary_mib = std::fs::metadata(binary()?)?.len() as f64 / f64::from(1 << 20);
     Ok(Footprint {
-        first_answer: firsts[firsts.len() / 2],
+        first_answer_ms: ms(firsts[firsts.len() / 2]),
         idle_mib,
         overload_mib: resident_mib(&peer, "VmHWM:")?,
         overload_refused: overload.refused,
-        overload_rate: overload.rate,
+        overload_per_s: overload.rate,
         binary_mib,
     })
 }
 
 /// Sends one request and waits for its answer.
 async fn answer(peer: &Peer) -> Result<()> {
-    let mut stream = TcpStream::connect(peer.address).await?;
-    stream.write_all(&peer.request).await?;
-    let mut answer = [0; 64];
-    let read = stream.read(&mut answer).await?;
-    anyhow::ensure!(answer[..read].starts_with(b"HTTP/1.1 200"), "the first answer is not 200");
+    anyhow::ensure!(send_one(peer).await? == 200, "the first answer is not 200");
     Ok(())
 }
 

@@ -1,58 +1,82 @@
-//! Measures durable intake beside Node with PostgreSQL, a bare axum hello and the disk's sync time,
-//! processing beside a bare loop of inserts, the server's footprint, and delivery of a backlog to a
-//! sink. The peers take turns in one run.
+//! Measures the server beside what people would use instead, in alternating turns of one run:
+//! durable intake, raw requests into deduplicated rows, processing, growth, the footprint, and
+//! delivery of a backlog to a sink.
 #![forbid(unsafe_code)]
 // A benchmark measures time and prints what it found.
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
 
 mod api;
+mod contender;
 mod dedup_cost;
 mod disk;
+mod document;
+mod end_to_end;
+mod extent;
+mod flat;
 mod footprint;
+mod goals;
+mod growth;
+mod growth_table;
+mod intake;
 mod load;
+mod machine;
+mod numbers;
 mod on_cluster;
 mod on_postgres;
 mod peer;
+#[cfg(test)]
+mod peers_agree;
 mod postgres;
 mod process;
-mod report;
+mod processing;
+mod programs;
+mod results;
 mod sinks;
 mod slowed;
 mod spent;
+mod tables;
+mod traffic;
+mod usage;
 
-use load::Load;
-use peer::Peer;
-use postgres::Postgres;
-use process::{Bench, Numbering, WORKERS, bare_inserts};
-use report::{Process, Report, Row};
+use document::Document;
+use extent::{Extent, Part};
+use peer::front::{self, Front};
+use results::Results;
 
+/// The numbers of connections and the turns of `--store postgres`.
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;
-/// Numbers of workers that are measured beside each other.
-const BY_WORKERS: [u32; 2] = [1, 4];
+/// Every turn of the last run, and of those before it that it adds to.
+const TURNS: &str = "bench/results/server.json";
+/// Tables, plots and goals, from which the documentation is generated.
+const DOCUMENT: &str = "bench/results/server-peers.json";
 
 #[derive(Parser)]
-#[command(about = "What a durable answer costs the server, beside its peers")]
+#[command(about = "What an event costs the server, beside what people would use instead")]
 struct Args {
-    /// Fill a store with this many events first, and measure processing and lookups there beside an
-    /// empty one
-    #[arg(long, default_value_t = 1_000_000)]
-    rows: u64,
-    /// How long one turn of one peer takes, in seconds
-    #[arg(long, default_value_t = 4)]
-    turn_s: u64,
-    /// Measure only this
-    #[arg(long, value_enum)]
-    only: Option<Part>,
+    #[command(flatten)]
+    extent: Extent,
+    /// Add to the turns of the runs before, instead of starting over
+    #[arg(long)]
+    keep: bool,
+    /// Keep filled stores in this folder, and use those that are there
+    #[arg(long, value_name = "FOLDER")]
+    filled: Option<PathBuf>,
     /// Where the server stores events
     #[arg(long, value_enum, default_value = "sqlite")]
     store: Store,
+    /// Serve as a peer
+    #[arg(long, hide = true)]
+    front: Option<Front>,
+    /// The NATS server behind that peer
+    #[arg(long, hide = true)]
+    nats: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -63,144 +87,75 @@ enum Store {
     Postgres,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    Intake,
-    Process,
-    /// The cost of deduplication in the writer thread's CPU time and in bytes written. Runs only if
-    /// asked for
-    Dedup,
-    Footprint,
-    /// Delivery of a backlog to a sink. Runs only if asked for
-    Sinks,
-    /// Three nodes of NATS, and two databases. Runs only if asked for, as do its parts
-    Cluster,
-    /// Durable intake on three nodes of NATS, on one `PostgreSQL`, and embedded
-    ClusterIntake,
-    /// Events from the request to the row, with one database and with two
-    ClusterShards,
-    /// What the lock costs that keeps writers from buckets that move
-    ClusterGate,
-}
-
-impl Part {
-    /// The parts that are about clusters, if this is one of them.
-    fn of_cluster(self) -> Option<&'static [Self]> {
-        match self {
-            Self::Cluster => Some(&[Self::ClusterIntake, Self::ClusterShards, Self::ClusterGate]),
-            Self::ClusterIntake => Some(&[Self::ClusterIntake]),
-            Self::ClusterShards => Some(&[Self::ClusterShards]),
-            Self::ClusterGate => Some(&[Self::ClusterGate]),
-            _ => None,
-        }
-    }
-}
-
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let does = |part| args.only.is_none_or(|only| only == part);
+    if let Some(front) = args.front {
+        return front::serve(front, args.nats.as_deref()).await;
+    }
     let data = tempfile::Builder::new().prefix("lamplight-bench-").tempdir_in(".")?;
     // PostgreSQL's user must be able to enter the folder.
     std::process::Command::new("chmod").arg("711").arg(data.path()).status()?;
-    if args.only == Some(Part::Sinks) {
-        return sinks::run(data.path()).await;
+    let extent = &args.extent;
+    if args.store == Store::Postgres {
+        let rows = extent.rows().first().copied().unwrap_or_default();
+        return on_postgres::run(data.path(), extent.turn_or(4), rows, |it| extent.does(it)).await;
     }
-    if args.only == Some(Part::Dedup) {
+    if extent.only.iter().any(|part| part.is_of_cluster()) {
+        anyhow::ensure!(
+            extent.only.iter().all(|part| part.is_of_cluster()),
+            "the parts about clusters are measured alone: leave out the others of --only"
+        );
+        return on_cluster::run(data.path(), extent.turn_or(4), |it| extent.does(it)).await;
+    }
+    if extent.only == [Part::Dedup] {
         return dedup_cost::compare(data.path()).await;
     }
-    if let Some(parts) = args.only.and_then(Part::of_cluster) {
-        return on_cluster::run(data.path(), Duration::from_secs(args.turn_s), parts).await;
-    }
-    if args.store == Store::Postgres {
-        let turn = Duration::from_secs(args.turn_s);
-        return on_postgres::run(data.path(), turn, args.rows, does).await;
-    }
-    let mut report = Report::default();
-    if does(Part::Intake) {
-        intake(&mut report, data.path(), Duration::from_secs(args.turn_s)).await?;
-    }
-    if does(Part::Process) {
-        report.process = Some(process(&mut report, data.path(), args.rows).await?);
-    }
-    if does(Part::Footprint) {
-        report.footprint = Some(footprint::measure(data.path()).await?);
-    }
-    report.print();
-    report.save(Path::new("bench/results/server.json"))
+    let mut results = if args.keep { Results::load(Path::new(TURNS))? } else { Results::default() };
+    results.machine = machine::Machine::this();
+    results.at = machine::today();
+    let measured = measure(extent, data.path(), args.filled.as_deref(), &mut results).await;
+    // What was measured before a failure is kept, too.
+    results.save(Path::new(TURNS))?;
+    measured?;
+    let document = Document::of(&results);
+    document.print();
+    results::save(&document, Path::new(DOCUMENT))
 }
 
-async fn intake(report: &mut Report, folder: &Path, turn: Duration) -> Result<()> {
-    // Declared before its peer, so that it ends after it.
-    let cluster = Postgres::start(&folder.join("postgres"));
-    let mut peers = vec![Peer::hello().await?, Peer::lamplight(folder, None).await?];
-    let node = match &cluster {
-        Ok(cluster) => Peer::node_pg(cluster).await,
-        Err(error) => Err(anyhow::anyhow!("{error:#}")),
-    };
-    match node {
-        Ok(peer) => peers.push(peer),
-        Err(error) => println!("not beside Node with PostgreSQL: {error:#}"),
-    }
-    for connections in CONNECTIONS {
-        for _ in 0..ROUNDS {
-            report.add_sync(disk::sync_time(folder)?);
-            for peer in &peers {
-                let outcome = Load { connections, turn }.run(peer).await?;
-                report.add(Row { peer: peer.name, connections, outcome });
-                peer.finish().await?;
+/// Measures the parts that were asked for.
+async fn measure(
+    extent: &Extent,
+    folder: &Path,
+    filled: Option<&Path>,
+    results: &mut Results,
+) -> Result<()> {
+    let parts =
+        [Part::Intake, Part::EndToEnd, Part::Process, Part::Growth, Part::Footprint, Part::Sinks];
+    for part in parts.into_iter().filter(|part| extent.does(*part)) {
+        println!("{}", part.heading());
+        let folder = tempfile::Builder::new().tempdir_in(folder)?;
+        std::process::Command::new("chmod").arg("711").arg(folder.path()).status()?;
+        let folder = folder.path();
+        match part {
+            Part::Intake => intake::measure(&extent.intake(), folder, results).await?,
+            Part::EndToEnd => end_to_end::measure(&extent.end_to_end(), folder, results).await?,
+            Part::Process => processing::measure(extent.rounds(), folder, results).await?,
+            Part::Growth => {
+                for rows in extent.rows() {
+                    growth::measure(rows, extent.rounds(), folder, filled, results).await?;
+                }
             }
+            Part::Footprint => results.footprint.push(footprint::measure(folder).await?),
+            Part::Sinks => results.sinks.push(sinks::run(folder).await?),
+            _ => {}
         }
     }
     Ok(())
 }
 
-async fn process(report: &mut Report, folder: &Path, rows: u64) -> Result<Process> {
-    let mut empty = Bench::open(&folder.join("empty"))?;
-    let mut rates = Rates::default();
-    println!("filling a store with {rows} events");
-    let mut full = Bench::open(&folder.join("full"))?;
-    let filled_per_s = full.fill(rows).await?;
-    for round in 0..ROUNDS {
-        report.add_sync(disk::sync_time(folder)?);
-        rates.bare.push(bare_inserts(&folder.join(format!("bare-{round}")))?);
-        rates.numbered.push(empty.process(Numbering::Numbered, WORKERS).await?);
-        rates.anonymous.push(empty.process(Numbering::Anonymous, WORKERS).await?);
-        rates.pages.push(empty.process(Numbering::Pages, WORKERS).await?);
-        rates.among.push(full.process(Numbering::Numbered, WORKERS).await?);
-        for (rates, workers) in rates.by_workers.iter_mut().zip(BY_WORKERS) {
-            rates.push(empty.process(Numbering::Pages, workers).await?);
-        }
-    }
-    let (lookup_p50, lookup_p99) = full.look_up(rows).await?;
-    empty.close().await?;
-    full.close().await?;
-    Ok(Process {
-        rows,
-        fill: filled_per_s,
-        bare: median(rates.bare),
-        numbered: median(rates.numbered),
-        anonymous: median(rates.anonymous),
-        pages: median(rates.pages),
-        among: median(rates.among),
-        by_workers: rates.by_workers.map(median).into_iter().zip(BY_WORKERS).collect(),
-        lookup_p50,
-        lookup_p99,
-    })
-}
-
-/// The rates of all rounds.
-#[derive(Default)]
-struct Rates {
-    bare: Vec<f64>,
-    numbered: Vec<f64>,
-    anonymous: Vec<f64>,
-    pages: Vec<f64>,
-    among: Vec<f64>,
-    by_workers: [Vec<f64>; BY_WORKERS.len()],
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+/// How a duration is given on the command line: in seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -29,7 +29,7 @@ impl Postgres {
     /// Starts a cluster in a new folder.
     pub(crate) fn start(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let binaries = binaries().context("failed to find PostgreSQL: no initdb")?;
+        let binaries = binaries()?;
         let socket = folder.canonicalize()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let postgres = Self { binaries, data: socket.join("cluster"), socket, port };
@@ -130,18 +130,28 @@ fn check(command: &mut Command) -> Result<()> {
     bail!("{command:?} failed")
 }
 
+/// One of PostgreSQL's programs.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
+    Ok(binaries()?.join(name))
+}
+
 /// The folder with PostgreSQL's programs: the one of the environment, the newest that Debian's
-/// packages brought, or that of the path.
-fn binaries() -> Option<PathBuf> {
+/// packages brought, that of the path, or the one that `cargo xtask test` installed.
+fn binaries() -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("TEST_POSTGRES") {
-        return Some(folder.into());
+        return Ok(folder.into());
     }
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = debian.map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     folders.splice(0..0, std::env::split_paths(&on_path).collect::<Vec<_>>());
-    folders.into_iter().rev().find(|folder| folder.join("initdb").is_file())
+    folders.insert(0, concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/postgres/18/bin").into());
+    let found = folders.into_iter().rev().find(|folder| folder.join("initdb").is_file());
+    found.context(
+        "failed to find PostgreSQL: no initdb on the PATH. Install it, or set TEST_POSTGRES to the \
+         folder of its programs",
+    )
 }
 
 /// Whether root made a folder that this process has just made.

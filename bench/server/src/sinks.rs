@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -16,6 +16,7 @@ use axum::routing::post;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -61,8 +62,17 @@ async fn count(State(events): State<Arc<AtomicU64>>, body: Bytes) -> String {
     format!(r#"{{"code":200,"num_records_imported":{found},"status":"OK"}}"#)
 }
 
-/// Measures and prints.
-pub(crate) async fn run(folder: &Path) -> Result<()> {
+/// How fast a backlog is delivered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SinkRates {
+    /// Events per second, from the database.
+    pub(crate) events_per_s: f64,
+    /// Events per second in the same requests, prepared in advance.
+    pub(crate) prepared_per_s: f64,
+}
+
+/// Measures.
+pub(crate) async fn run(folder: &Path) -> Result<SinkRates> {
     let stand_in = StandIn::start().await?;
     let config = folder.join("sinks.toml");
     let url = format!("http://{}", stand_in.address);
@@ -93,18 +103,12 @@ pub(crate) async fn run(folder: &Path) -> Result<()> {
         bail!("not each event was sent once: {sink}");
     }
 
-    let bare = Peer::bare("prepared", stand_in.address, prepared()?);
-    let bare = Load { connections: REQUEST.1, turn: Duration::from_secs(4) }.run(&bare).await?;
+    let bare = Peer::bare(stand_in.address, prepared()?);
+    let turn = Duration::from_secs(4);
+    let bare = Load { connections: REQUEST.1, turn, rate: None }.run(&bare).await?;
     #[allow(clippy::cast_precision_loss)]
-    let bare_rate = bare.rate * REQUEST.0 as f64;
-    println!("Mixpanel sink, a backlog of {EVENTS} events into a stand-in on this machine");
-    println!("  events/s: {rate:.0} from the database; {bare_rate:.0} prepared in advance");
-    println!("  ratio:    {:.0}%", rate / bare_rate * 100.0);
-    let report =
-        json!({ "events_per_s": rate, "prepared_per_s": bare_rate, "ratio": rate / bare_rate });
-    std::fs::create_dir_all("bench/results")?;
-    std::fs::write("bench/results/sinks.json", serde_json::to_string_pretty(&report)?)
-        .context("failed to write bench/results/sinks.json")
+    let prepared_per_s = bare.rate * REQUEST.0 as f64;
+    Ok(SinkRates { events_per_s: rate, prepared_per_s })
 }
 
 fn payload(number: u64) -> String {

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::usage::written_bytes;
+
 /// The name of the thread that writes events.
 const WRITER: &str = "store-writer";
 
@@ -32,9 +34,7 @@ impl Spent {
                 writer += Duration::from_nanos(ran.parse()?);
             }
         }
-        let io = std::fs::read_to_string("/proc/self/io")?;
-        let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
-        let written_bytes = written.context("no write_bytes in /proc/self/io")?.parse()?;
+        let written_bytes = written_bytes(&std::fs::read_to_string("/proc/self/io")?)?;
         Ok(Self { writer, written_bytes })
     }
 }

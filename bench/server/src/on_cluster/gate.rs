@@ -4,9 +4,10 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::ROUNDS;
+use crate::numbers::median;
 use crate::postgres::Postgres;
 use crate::process::{Bench, Numbering, WORKERS};
-use crate::{ROUNDS, median};
 
 const WITH: &str = "with_gate";
 const WITHOUT: &str = "without_gate";

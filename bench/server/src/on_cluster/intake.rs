@@ -11,9 +11,10 @@ use tokio_postgres::Client;
 
 use super::nats::Nats;
 use crate::load::Load;
+use crate::numbers::{median, ms};
 use crate::peer::Peer;
 use crate::postgres::Postgres;
-use crate::{CONNECTIONS, ROUNDS, disk, median};
+use crate::{CONNECTIONS, ROUNDS, disk};
 
 const ALONE: &str = "alone";
 const BEHIND_NATS: &str = "behind_nats";
@@ -47,7 +48,7 @@ pub(super) async fn measure(cluster: &Postgres, folder: &Path, turn: Duration) -
     );
     let mut lines = Vec::new();
     for connections in CONNECTIONS {
-        lines.push(compare(cluster, folder, &turns, Load { connections, turn }).await?);
+        lines.push(compare(cluster, folder, &turns, Load { connections, turn, rate: None }).await?);
     }
     Ok(lines.into())
 }
@@ -66,7 +67,7 @@ async fn compare(
     let mut p99s = [const { Vec::new() }; COLUMNS.len()];
     let (mut refused, mut syncs) = (0, Vec::new());
     for _ in 0..ROUNDS {
-        syncs.push(disk::sync_time(folder)?.as_secs_f64() * 1e3);
+        syncs.push(ms(disk::sync_time(folder)?));
         for (at, (peer, held)) in turns.iter().enumerate() {
             let holder = match held {
                 Some(database) => Some(hold_processing(cluster, database).await?),
@@ -78,7 +79,7 @@ async fn compare(
             }
             peer.finish().await?;
             rates[at].push(outcome.rate);
-            p99s[at].push(outcome.p99.as_secs_f64() * 1e3);
+            p99s[at].push(ms(outcome.p99));
             refused += outcome.refused;
         }
     }

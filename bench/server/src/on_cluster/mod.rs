@@ -17,11 +17,13 @@ use crate::postgres::Postgres;
 use crate::{Part, disk};
 
 /// Measures and prints.
-pub(crate) async fn run(folder: &Path, turn: Duration, parts: &[Part]) -> Result<()> {
+pub(crate) async fn run(folder: &Path, turn: Duration, does: impl Fn(Part) -> bool) -> Result<()> {
     let sync = disk::sync_time(folder)?;
     println!("the disk's own sync of 4 KiB: {:.2} ms", sync.as_secs_f64() * 1e3);
     let mut report = json!({ "sync_ms": sync.as_secs_f64() * 1e3 });
-    for part in parts {
+    let parts = [Part::ClusterIntake, Part::ClusterShards, Part::ClusterGate];
+    for part in parts.into_iter().filter(|part| does(*part)) {
+        println!("\n{}", part.heading());
         let cluster = Postgres::start(&folder.join("cluster"))?;
         match part {
             Part::ClusterIntake => {

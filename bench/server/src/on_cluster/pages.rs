@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::load::exchange;
-use crate::peer::{KEY, Peer};
+use crate::peer::Peer;
 use crate::process::per_second;
+use crate::traffic::KEY;
 
 /// How many pages send at the same time, each over one connection.
 const PAGES: u64 = 64;

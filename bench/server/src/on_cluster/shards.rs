@@ -10,10 +10,11 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::pages;
+use crate::ROUNDS;
+use crate::numbers::median;
 use crate::peer::Peer;
 use crate::postgres::Postgres;
 use crate::slowed::Slowed;
-use crate::{ROUNDS, median};
 
 /// The only database, and the first of two.
 const ALONE: &str = "alone";

@@ -1,14 +1,12 @@
-//! The processor time that a cluster has used, by process. Read from `/proc`, so Linux only.
+//! The processor time that a cluster has used, by process.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::postgres::Postgres;
-
-/// How long one of Linux's units of processor time is, which programs see.
-const TICK: Duration = Duration::from_millis(10);
+use crate::usage::Process;
 
 /// The processor time of each process of a cluster until some moment.
 #[derive(Debug, Clone, Default)]
@@ -18,25 +16,8 @@ impl Cost {
     /// Until now.
     pub(super) fn of(cluster: &Postgres) -> Result<Self> {
         let first = cluster.pid()?;
-        let mut cost = Self::default();
-        for process in std::fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-            else {
-                continue;
-            };
-            // The process may have ended.
-            let Ok(text) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-            // The name of the program may have spaces.
-            let (_, fields) = text.rsplit_once(')').context("a stat without a name")?;
-            let fields: Vec<&str> = fields.split_whitespace().collect();
-            let ticks = |at: usize| -> Result<u32> {
-                Ok(fields.get(at).context("a stat without times")?.parse()?)
-            };
-            if ticks(1)? == first {
-                cost.0.insert(pid, TICK * (ticks(11)? + ticks(12)?));
-            }
-        }
-        Ok(cost)
+        let all = Process::all()?.into_iter().filter(|process| process.parent == first);
+        Ok(Self(all.map(|process| (process.pid, process.processor)).collect()))
     }
 
     /// That of some processes since an earlier moment.

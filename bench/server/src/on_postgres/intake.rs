@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::cost::Cost;
-use super::median;
 use crate::load::{Load, Outcome};
+use crate::numbers::median;
 use crate::peer::Peer;
 use crate::postgres::Postgres;
 use crate::slowed::Slowed;
@@ -59,7 +59,7 @@ pub(super) async fn measure(cluster: &Postgres, folder: &Path, turn: Duration) -
     for (connections, goal) in CONNECTIONS.into_iter().zip(GOALS) {
         let (mut ones, mut twos, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
         let mut busy = Vec::new();
-        let load = Load { connections, turn };
+        let load = Load { connections, turn, rate: None };
         for _ in 0..ROUNDS {
             ones.push(take_turn(cluster, DATABASE, &[&one], load, Processing::Held).await?);
             twos.push(take_turn(cluster, DATABASE, &[&one, &two], load, Processing::Held).await?);
@@ -104,7 +104,7 @@ async fn with_room(cluster: &Postgres, [one, two]: [&Peer; 2], turn: Duration) -
     let (mut ones, mut twos) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for (peers, rates) in [(&[one][..], &mut ones), (&[one, two][..], &mut twos)] {
-            let load = Load { connections: ROOM_CONNECTIONS * peers.len(), turn };
+            let load = Load { connections: ROOM_CONNECTIONS * peers.len(), turn, rate: None };
             let holder = hold_processing(cluster).await?;
             let slow = peers.iter().map(|peer| slowed(peer)).collect::<Result<Vec<_>>>()?;
             let outcomes = run(peers, load).await?;

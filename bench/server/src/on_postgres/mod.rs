@@ -42,9 +42,3 @@ pub(crate) async fn run(
     std::fs::write("bench/results/postgres.json", serde_json::to_string_pretty(&report)?)
         .context("failed to write bench/results/postgres.json")
 }
-
-/// The median.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
 
-use super::median;
 use crate::ROUNDS;
+use crate::numbers::median;
 use crate::postgres::Postgres;
 use crate::process::{BATCH, Bench, EVENTS, Numbering, WORKERS, per_second};
 
