@@ -7,7 +7,7 @@ CREATE TABLE story.payloads (
   received    TIMESTAMPTZ NOT NULL DEFAULT now(),
   user_agent  TEXT,
   processed   BOOLEAN NOT NULL DEFAULT false,
-  body        JSON COMPRESSION lz4 NOT NULL
+  body        JSON NOT NULL
 );
 CREATE INDEX payloads_open ON story.payloads (id) WHERE NOT processed;
 CREATE TABLE story.profiles (
@@ -27,9 +27,17 @@ CREATE TABLE story.events (
   session        TEXT,
   payload_id     BIGINT NOT NULL,
   payload_index  INTEGER NOT NULL,
-  properties     JSON COMPRESSION lz4,
-  context        JSON COMPRESSION lz4,
-  enrichment     JSON COMPRESSION lz4
+  properties     JSON,
+  context        JSON,
+  enrichment     JSON
 );
 CREATE INDEX events_name ON story.events (name, received);
 CREATE INDEX events_user ON story.events (user_id, received);
+-- It takes half the time of the default, for the same size. Some builds of PostgreSQL have none.
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)) THEN
+    ALTER TABLE story.payloads ALTER COLUMN body SET COMPRESSION lz4;
+    ALTER TABLE story.events ALTER COLUMN properties SET COMPRESSION lz4,
+      ALTER COLUMN context SET COMPRESSION lz4, ALTER COLUMN enrichment SET COMPRESSION lz4;
+  END IF;
+END $$;
