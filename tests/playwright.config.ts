@@ -8,7 +8,10 @@ const EVERY_ENGINE = 'every_engine/**'
 /** Scenarios that leave the test site. The harness of WebKitGTK reaches pages of that site only. */
 const ELSEWHERE = ['**/every_engine/console.spec.ts', '**/every_engine/first_minute.spec.ts']
 
-/** One worker, because scenarios count renderer processes and measure processor time. */
+/**
+ * One worker, as where nothing else runs. `cargo xtask test` has two: each has its own browser, whose
+ * processes its scenarios count.
+ */
 export default defineConfig<Choice>({
   testDir: 'scenarios',
   outputDir: 'results/failures',

@@ -274,13 +274,9 @@ pub(crate) fn api(workspace: &Workspace, form: Form) -> Result<()> {
 
 /// Runs the scenarios in `engines`: all of them, or those that have a full form in that.
 pub(crate) fn end_to_end(workspace: &Workspace, engines: &[Engine], form: Form) -> Result<()> {
-    // Those that count processes and measure processor time run in Chromium. Others mostly wait.
-    let (chromium, others): (Vec<_>, Vec<_>) =
-        engines.iter().copied().partition(|engine| *engine == Engine::Chromium);
-    let together = if form == Form::Short { "2" } else { "1" };
-    let ran = [(chromium, "1"), (others, together)]
-        .map(|(engines, workers)| scenarios(workspace, &engines, form, workers));
-    ran.into_iter().collect::<Result<()>>()?;
+    // Scenarios mostly wait. Each worker has its own browser, whose processes they count.
+    let workers = if form == Form::Short { "2" } else { "1" };
+    scenarios(workspace, engines, form, workers)?;
     if form == Form::Short && engines.contains(&Engine::Chromium) {
         losses_beside_peers(workspace)?;
     }
@@ -298,9 +294,6 @@ fn losses_beside_peers(workspace: &Workspace) -> Result<()> {
 
 /// Runs scenarios in `engines`, this many at a time.
 fn scenarios(workspace: &Workspace, engines: &[Engine], form: Form, workers: &str) -> Result<()> {
-    if engines.is_empty() {
-        return Ok(());
-    }
     let mut scenarios = workspace.npm();
     let script = match form {
         Form::Short => {
