@@ -9,8 +9,8 @@ const EVERY_ENGINE = 'every_engine/**'
 const ELSEWHERE = ['**/every_engine/console.spec.ts', '**/every_engine/first_minute.spec.ts']
 
 /**
- * One worker, as where nothing else runs. `cargo xtask test` has two: each has its own browser, whose
- * processes its scenarios count.
+ * One worker. `cargo xtask test` has two: each has its own browser, whose processes its scenarios
+ * count.
  */
 export default defineConfig<Choice>({
   testDir: 'scenarios',
