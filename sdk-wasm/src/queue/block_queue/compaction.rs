@@ -42,11 +42,15 @@ impl BlockQueue {
             entry.is_waiting() && entry.location == Location::Storage && entry.read_back_ms == 0
         };
         let (text, seqs) = self.take_for_block(is_settled, 0);
+        if seqs.count() < EVENTS_MIN {
+            // They are large, or most of the backlog is too new to have been read back.
+            self.compact_after_ms = now_ms + self.queue.limits.settle_ms;
+            return;
+        }
         let name = self.name_block(&text, &seqs);
         let key = keys.block(name);
         let bytes = key.len() + text.len();
-        let is_worth_it = seqs.count() >= EVENTS_MIN && self.queue.share.fits(bytes);
-        if !is_worth_it || storage.set(&key, &text).is_err() {
+        if !self.queue.share.fits(bytes) || storage.set(&key, &text).is_err() {
             self.compact_after_ms = now_ms + PAUSE_MS;
             return;
         }

@@ -122,6 +122,23 @@ fn a_block_of_fewer_than_ten_events_is_not_worth_writing() {
 }
 
 #[test]
+fn a_backlog_that_is_too_new_is_compacted_soon_and_not_a_minute_later() {
+    let mut page = FullPage::open(&site(), Options::default());
+    page.server = Some(status(500));
+    page.track(0);
+    page.advance(5_000);
+    // The first of these have been read back when the last of them have not.
+    for _ in 0..100 {
+        for _ in 0..7 {
+            page.track(0);
+        }
+        page.advance(2);
+    }
+    page.advance(5_000);
+    assert!(blocks(&page) > 0);
+}
+
+#[test]
 fn while_the_server_answers_nothing_is_compacted() {
     let mut page = FullPage::open(&site(), Options { events_max: 1_000, ..Options::default() });
     for _ in 0..700 {
