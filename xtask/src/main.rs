@@ -17,6 +17,7 @@ mod demo;
 mod dependencies;
 mod docs;
 mod example;
+mod last_lines;
 mod nats;
 mod node;
 mod package;

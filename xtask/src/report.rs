@@ -55,7 +55,8 @@ impl Report {
         let outcome = Outcome::of(result.is_ok());
         self.rows.push(Row { name: name.to_owned(), outcome, duration });
         if let Err(error) = result {
-            println!("\n{error:#}");
+            // The cause, which may be many lines, has just been printed by the part itself.
+            println!("\n{error}");
             self.errors.push(format!("{name}: {error:#}"));
         }
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
+use crate::last_lines;
 use crate::report::{Outcome, Row, timed};
 
 /// The checkout, its output folder, and the steps run so far.
@@ -77,16 +78,22 @@ impl Workspace {
         self.program(self.path("node_modules/.bin").join(name).with_extension(extension))
     }
 
-    /// Runs `command` under a heading, and fails with the heading if the command does.
+    /// Runs `command` under a heading. If the command fails, the error is the heading, and its
+    /// cause the last lines of the command.
     pub(crate) fn run(&self, heading: &str, command: &mut Command) -> Result<()> {
         println!("\n=== {heading}");
-        let (result, duration) = timed(|| command.status());
+        let (result, duration) = timed(|| last_lines::run(command));
         let program = command.get_program().to_string_lossy();
-        let status = result.with_context(|| format!("failed to start {program}: {heading}"))?;
+        let (status, last_lines) =
+            result.with_context(|| format!("failed to start {program}: {heading}"))?;
         println!("=== {heading}: {:.1} s", duration.as_secs_f64());
         self.record(heading, Outcome::of(status.success()), duration);
         if !status.success() {
-            bail!("failed: {heading} ({program} ended with {status})");
+            let failure = format!("failed: {heading} ({program} ended with {status})");
+            if last_lines.is_empty() {
+                bail!(failure);
+            }
+            return Err(anyhow!("its last lines:\n{last_lines}").context(failure));
         }
         Ok(())
     }
