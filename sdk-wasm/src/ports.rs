@@ -53,10 +53,28 @@ pub trait Rng {
     fn random_bits(&mut self) -> u32;
 }
 
+/// Whether a request should outlive its page, with `fetch`'s `keepalive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepalive {
+    /// It ends with the page.
+    No,
+    /// It does if its body, compressed, has at most [`SMALL_BYTES_MAX`] bytes.
+    IfSmall,
+    /// It does. Its body is not compressed: there may be no later task to send it in.
+    Yes,
+}
+
+/// Most bytes of a request that may outlive the page although the page is not known to close. It
+/// avoids sending the last events before a navigation twice.
+pub const SMALL_BYTES_MAX: usize = 16 * 1024;
+
 /// Sends requests. `Client::answered` takes the response.
 pub trait Transport {
-    /// Starts a POST of `body`. A request with `keepalive` should outlive the page.
-    fn send(&mut self, request: u32, body: String, keepalive: bool);
+    /// Starts a POST of `body`.
+    fn send(&mut self, request: u32, body: String, keepalive: Keepalive);
+    /// How many bytes of a request have been sent so that it outlives the page. 0 if it does not,
+    /// or has not been sent yet.
+    fn outliving_bytes(&self, request: u32) -> usize;
     /// Cancels a request. Its response is not reported any more.
     fn abort(&mut self, request: u32);
 }

@@ -5,12 +5,12 @@ use lamplight_wire::Producer;
 use wasm_bindgen::prelude::*;
 use web_sys::Performance;
 
-use super::Browser;
 use super::requests::QueuedRequest;
 use super::web_lock::WebLockChange;
+use super::{Browser, clients};
 use crate::ports::{
-    Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Rng, Storage, StorageError,
-    Transport,
+    Clock, FullClientLoader, Keepalive, Liveness, Overflow, OverflowOperation, Rng, Storage,
+    StorageError, Transport,
 };
 use crate::text;
 
@@ -83,8 +83,12 @@ impl Rng for Browser {
 }
 
 impl Transport for Browser {
-    fn send(&mut self, request: u32, body: String, keepalive: bool) {
+    fn send(&mut self, request: u32, body: String, keepalive: Keepalive) {
         self.effects.requests.push(QueuedRequest { number: request, body, keepalive });
+    }
+
+    fn outliving_bytes(&self, request: u32) -> usize {
+        clients::find(self.client).map_or(0, |shell| shell.outliving_bytes(request))
     }
 
     fn abort(&mut self, request: u32) {

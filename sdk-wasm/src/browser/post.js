@@ -7,10 +7,23 @@
  */
 const COMPRESS_MIN_CHARS = 8192
 
-/** Returns what cancels the request. `done` is called once, unless the request is cancelled. */
-export function post(url, body, keepalive, done) {
+/** What `smallMax` is for a request that outlives the page whatever its size. */
+const ANY_SIZE = 2 ** 32 - 1
+
+/**
+ * Returns what cancels the request, and says how many of its bytes outlive the page. `done` is
+ * called once, unless the request is cancelled.
+ */
+export function post(url, body, smallMax, done) {
   let controller
   let isCancelled = false
+  const request = {
+    outliving: 0,
+    abort() {
+      isCancelled = true
+      controller?.abort()
+    },
+  }
   try {
     controller = new AbortController()
     // `fetch` refuses the signal of a polyfill, and would never send anything.
@@ -18,25 +31,24 @@ export function post(url, body, keepalive, done) {
   } catch {
     controller = undefined
   }
-  send(url, body, keepalive, controller?.signal)
+  send(url, body, smallMax, controller?.signal, request)
     // A head without a readable body is no response.
     .catch(() => [0, -1, ''])
     .then((answer) => isCancelled || done(...answer))
-  return {
-    abort() {
-      isCancelled = true
-      controller?.abort()
-    },
-  }
+  return request
 }
 
-async function send(url, body, keepalive, signal) {
-  // Requests that should outlive the page are not compressed: there may be no later task to send
-  // them in.
-  const compressed = !keepalive && body.length >= COMPRESS_MIN_CHARS && (await compress(body))
+async function send(url, text, smallMax, signal, request) {
+  // A request of a page that is about to close is not compressed: there may be no later task to
+  // send it in.
+  const body = (smallMax !== ANY_SIZE && text.length >= COMPRESS_MIN_CHARS && (await compress(text))) || text
+  // The text is ASCII.
+  const bytes = body.byteLength ?? body.length
+  const keepalive = bytes <= smallMax
+  if (keepalive) request.outliving = bytes
   const response = await fetch(url, {
     method: 'POST',
-    body: compressed || body,
+    body,
     // No `content-encoding`, which the server detects from the first bytes, so that no CORS
     // preflight is needed.
     headers: { 'content-type': 'text/plain' },
@@ -44,11 +56,11 @@ async function send(url, body, keepalive, signal) {
     keepalive,
     signal,
   })
-  const text = await response.text()
+  const answer = await response.text()
   const retryAfter = response.headers.get('retry-after')
   // Seconds, or a date (RFC 9110, section 10.2.3).
   const waitMs = retryAfter >= 0 ? retryAfter * 1000 : Math.max(0, Date.parse(retryAfter) - Date.now())
-  return [response.status, retryAfter ? waitMs : -1, text]
+  return [response.status, retryAfter ? waitMs : -1, answer]
 }
 
 /** The gzip form of a text, compressed off the main thread; undefined where the browser cannot. */

@@ -156,6 +156,12 @@ impl Shell {
         }
     }
 
+    /// How many bytes of a request were sent so that they outlive the page.
+    pub(super) fn outliving_bytes(&self, number: u32) -> usize {
+        let requests = self.requests.borrow();
+        requests.iter().find(|request| request.number == number).map_or(0, Request::outliving_bytes)
+    }
+
     fn report(&self, notes: &[Note]) {
         for note in notes {
             listener::report(&self.listener, note);

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use lamplight_sdk::client::{Client, FullClient, NewEvent};
 use lamplight_sdk::options::Options;
 use lamplight_sdk::ports::{
-    Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Response, Rng, Storage,
-    StorageError, Transport,
+    Clock, FullClientLoader, Keepalive, Liveness, Overflow, OverflowOperation, Response, Rng,
+    Storage, StorageError, Transport,
 };
 use lamplight_wire::Producer;
 
@@ -97,8 +97,11 @@ impl Rng for TestTabPorts {
 }
 
 impl Transport for TestTabPorts {
-    fn send(&mut self, request: u32, body: String, _keepalive: bool) {
+    fn send(&mut self, request: u32, body: String, _keepalive: Keepalive) {
         self.sent.push((request, body));
+    }
+    fn outliving_bytes(&self, _request: u32) -> usize {
+        0
     }
     fn abort(&mut self, request: u32) {
         self.sent.retain(|(id, _)| *id != request);

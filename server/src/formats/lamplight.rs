@@ -39,7 +39,16 @@ pub struct BodySize {
     /// The first producer that it names.
     pub home: Option<Producer>,
     /// The producers about whose arrived numbers it asks.
-    pub asked: Vec<Producer>,
+    pub asked: Vec<Asked>,
+}
+
+/// A producer that a question names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name.
+    pub producer: Producer,
+    /// The number of its next event: it has numbered all before. 0 if unknown.
+    pub next: u64,
 }
 
 /// How many ranges of dropped numbers cost as much as an event.
@@ -145,7 +154,8 @@ pub fn measure(text: &str) -> Result<BodySize, FormatError> {
     let home = body.producers.first().map(|(producer, _)| *producer);
     let home = home.or_else(|| producer_of(body.events.first()?));
     let asked = body.asks_arrived.then_some(body.producers);
-    let asked = asked.into_iter().flatten().map(|(producer, _)| producer).collect();
+    let asked = asked.into_iter().flatten();
+    let asked = asked.map(|(producer, note)| Asked { producer, next: note.next }).collect();
     // All numbers are within limits that fit into 32 bits.
     Ok(BodySize {
         events: u32::try_from(events).unwrap_or(u32::MAX),
@@ -209,6 +219,8 @@ mod tests {
             let notes = format!(r#""{first}":{{"next":2}},"{second}":{{"next":3}}"#);
             measure(&format!(r#"{{"producers":{{{notes}}},"events":[]{ask}}}"#)).unwrap().asked
         };
+        let [first, second] =
+            [(first, 2), (second, 3)].map(|(producer, next)| Asked { producer, next });
         assert_eq!(asked(r#","ask_arrived":true"#), [first, second]);
         for none in
             ["", r#","ask_arrived":false"#, r#","ask_arrived":null"#, r#","ask_arrived":"true""#]

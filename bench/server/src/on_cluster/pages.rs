@@ -2,7 +2,7 @@
 //! all are stored.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use lamplight_server::system::entropy::{Entropy, SystemEntropy};
@@ -26,8 +26,8 @@ pub(super) async fn send(peer: &Peer) -> Result<f64> {
     let (begun, address) = (Instant::now(), peer.address);
     let mut pages = JoinSet::new();
     for _ in 0..PAGES {
-        let name = SystemEntropy.bits()?;
-        pages.spawn(async move { page(address, name).await });
+        let producer = producer()?;
+        pages.spawn(async move { page(address, producer).await });
     }
     while let Some(page) = pages.join_next().await {
         page??;
@@ -36,8 +36,13 @@ pub(super) async fn send(peer: &Peer) -> Result<f64> {
     Ok(per_second(PAGES * PAYLOADS * EVENTS, begun.elapsed()))
 }
 
-async fn page(address: SocketAddr, name: u128) -> Result<()> {
-    let producer = Producer::from_bits(name);
+/// The name of a page that starts now.
+fn producer() -> Result<Producer> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    Ok(Producer::begun_at(u64::try_from(now_ms)?, SystemEntropy.bits()?))
+}
+
+async fn page(address: SocketAddr, producer: Producer) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(4096);

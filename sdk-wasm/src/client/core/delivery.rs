@@ -7,15 +7,11 @@ use lamplight_wire::limits::KEEPALIVE_BYTES_MAX;
 use super::Core;
 use super::request::Request;
 use crate::notes::Note;
-use crate::ports::Ports;
+use crate::ports::{Keepalive, Ports};
 use crate::queue::PageQueue;
 use crate::send::backoff::RetryDelay;
 use crate::send::batch;
 use crate::send::flush::FlushReason;
-
-/// Most bytes of a request that may outlive the page although the page is not known to close. It
-/// avoids sending the last events before a navigation twice.
-const SMALL_KEEPALIVE_BYTES_MAX: usize = 16 * 1024;
 
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     /// Ends the request `id`, if it was not cancelled.
@@ -35,10 +31,15 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
     /// How many bytes of events the next request that should outlive the page may carry; `None`
     /// when the browser's budget is used up.
     pub(in crate::client) fn keepalive_bytes_max(&self) -> Option<usize> {
-        let taken: usize = self.requests.iter().map(|request| request.keepalive_bytes).sum();
+        let taken: usize = self.requests.iter().map(|it| self.outliving_bytes(it)).sum();
         // The envelope around the events needs space too.
         let room_bytes = KEEPALIVE_BYTES_MAX.checked_sub(taken + 1024)?;
         Some(room_bytes.min(self.options.batch_bytes_max))
+    }
+
+    /// How many bytes of a request outlive the page.
+    pub(in crate::client) fn outliving_bytes(&self, request: &Request<C>) -> usize {
+        request.last_bytes.max(self.ports.outliving_bytes(request.id))
     }
 
     /// Sends a batch with at most `bytes_max` bytes of this page's events, and with `note` about
@@ -94,9 +95,12 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         let id = self.last_request.wrapping_add(1);
         // Other code of the page shares the browser's budget, and a request over it fails at once.
         // So only small requests use it, and never right after a failure.
-        let is_small = body.len() <= SMALL_KEEPALIVE_BYTES_MAX && !self.backoff.is_failing();
-        let keepalive =
-            reason == FlushReason::Hidden || (reason != FlushReason::Adopted && is_small);
+        let keepalive = match reason {
+            FlushReason::Hidden => Keepalive::Yes,
+            FlushReason::Adopted => Keepalive::No,
+            _ if self.backoff.is_failing() => Keepalive::No,
+            _ => Keepalive::IfSmall,
+        };
         self.last_request = id;
         self.last_sent_ms = Some(now_ms);
         self.counts.requests += 1;
@@ -104,7 +108,7 @@ impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
         self.requests.push(Request {
             id,
             events,
-            keepalive_bytes: if keepalive { body.len() } else { 0 },
+            last_bytes: if keepalive == Keepalive::Yes { body.len() } else { 0 },
             deadline_ms: now_ms + self.options.response_ms_max,
             contents,
         });

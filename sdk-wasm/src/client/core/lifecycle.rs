@@ -5,10 +5,10 @@ use crate::ports::Ports;
 use crate::queue::PageQueue;
 
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
-    /// A request without `keepalive` ends with the page: its events are sent once more, so that
+    /// A request that does not outlive the page ends with it: its events are sent once more, so that
     /// they need no adopter.
     pub(in crate::client) fn requeue_unsendable(&mut self) {
-        while let Some(at) = self.requests.iter().position(|request| request.keepalive_bytes == 0) {
+        while let Some(at) = self.requests.iter().position(|it| self.outliving_bytes(it) == 0) {
             let request = self.requests.swap_remove(at);
             self.ports.abort(request.id);
             self.queue.requeue(request.id);

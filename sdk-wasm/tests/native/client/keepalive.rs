@@ -86,6 +86,28 @@ fn only_small_requests_outlive_a_page_that_stays() {
 }
 
 #[test]
+fn a_page_that_leaves_does_not_repeat_what_was_small_once_it_was_compressed() {
+    fn check<C: PageClient>() {
+        for (compressed, repeated) in [(0, 1), (5_000, 0)] {
+            let mut page = opened::<C>();
+            page.track_bytes(30_000);
+            page.run();
+            let first = only(page.sent());
+            assert!(!first.keepalive);
+            page.log.borrow_mut().outliving.insert(first.id, compressed);
+            page.track_bytes(20_000);
+            page.event(PageEvent::Left);
+            let last = page.sent().split_off(1);
+            let events: Vec<usize> = last.iter().map(|sent| sent.events().len()).collect();
+            assert_eq!(events, [repeated + 1]);
+            assert_eq!(page.log.borrow().aborted.len(), repeated);
+        }
+    }
+    check::<FirstClient<PagePorts>>();
+    check::<FullClient<PagePorts>>();
+}
+
+#[test]
 fn no_request_outlives_the_page_while_the_server_fails_unless_it_is_hidden() {
     fn check<C: PageClient>() {
         let mut page = opened::<C>();

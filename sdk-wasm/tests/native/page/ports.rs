@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use lamplight_sdk::ports::{
-    Clock, FullClientLoader, Liveness, Overflow, OverflowOperation, Rng, Storage, StorageError,
-    Transport,
+    Clock, FullClientLoader, Keepalive, Liveness, Overflow, OverflowOperation, Rng,
+    SMALL_BYTES_MAX, Storage, StorageError, Transport,
 };
 use lamplight_wire::Producer;
 
@@ -76,6 +76,8 @@ impl Site {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     pub(crate) sent: Vec<Sent>,
+    /// How many bytes of its requests outlive the page.
+    pub(crate) outliving: BTreeMap<u32, usize>,
     pub(crate) answered: BTreeSet<u32>,
     /// How many requests the first client made before it handed over.
     pub(crate) handed_over: usize,
@@ -155,9 +157,20 @@ impl Rng for PagePorts {
 }
 
 impl Transport for PagePorts {
-    fn send(&mut self, request: u32, body: String, keepalive: bool) {
+    fn send(&mut self, request: u32, body: String, keepalive: Keepalive) {
         let at_ms = self.site.borrow().now_ms;
-        self.log.borrow_mut().sent.push(Sent { id: request, body, keepalive, at_ms });
+        let is_small = keepalive == Keepalive::IfSmall && body.len() <= SMALL_BYTES_MAX;
+        let keepalive = keepalive == Keepalive::Yes || is_small;
+        let log = &mut *self.log.borrow_mut();
+        if keepalive {
+            log.outliving.insert(request, body.len());
+        }
+        log.sent.push(Sent { id: request, body, keepalive, at_ms });
+    }
+
+    fn outliving_bytes(&self, request: u32) -> usize {
+        let log = self.log.borrow();
+        log.outliving.get(&request).copied().unwrap_or(0)
     }
 
     fn abort(&mut self, request: u32) {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use lamplight_sdk::ports::{
-    Clock, FullClientLoader, Liveness, Response, Rng, Storage, StorageError, Transport,
+    Clock, FullClientLoader, Keepalive, Liveness, Response, Rng, SMALL_BYTES_MAX, Storage,
+    StorageError, Transport,
 };
 use lamplight_wire::Producer;
 use lamplight_wire::batch::Body;
@@ -83,6 +84,8 @@ pub(crate) struct TabPorts {
     pub(crate) is_blocked: bool,
     /// The error of this tab's wall clock. No two tabs agree.
     pub(crate) skew_ms: u64,
+    /// How many bytes of its requests outlive the tab.
+    pub(crate) outliving: BTreeMap<u32, usize>,
     pub(crate) shared: Rc<RefCell<Shared>>,
 }
 
@@ -223,7 +226,7 @@ impl Rng for TabPorts {
 }
 
 impl Transport for TabPorts {
-    fn send(&mut self, request: u32, body: String, keepalive: bool) {
+    fn send(&mut self, request: u32, body: String, keepalive: Keepalive) {
         let shared = &mut *self.shared.borrow_mut();
         if shared.dead.contains(&self.tab) {
             return;
@@ -241,7 +244,20 @@ impl Transport for TabPorts {
             let response = Response { status: 200, body, retry_after_ms: None };
             shared.early_responses.push((self.tab, request, response));
         }
+        let keepalive = match keepalive {
+            Keepalive::No => false,
+            // Most are small once they are compressed.
+            Keepalive::IfSmall => body.len() <= SMALL_BYTES_MAX || body.len() % 5 != 0,
+            Keepalive::Yes => true,
+        };
+        if keepalive {
+            self.outliving.insert(request, body.len() / 8);
+        }
         shared.sent.push(SentRequest { tab: self.tab, request, body, keepalive });
+    }
+
+    fn outliving_bytes(&self, request: u32) -> usize {
+        self.outliving.get(&request).copied().unwrap_or(0)
     }
 
     fn abort(&mut self, request: u32) {

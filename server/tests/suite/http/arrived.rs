@@ -2,12 +2,15 @@
 //! source, and costs a bounded amount.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use lamplight_server::store::ledger::Ledger;
 use lamplight_server::store::{
-    Aggregate, AggregateQuery, Answer, EventFilter, EventPage, EventQuery, EventRef, EventTrace,
-    LivePlace, LiveTail, ProducerPage, ProducerQuery, Reader, RefusedPage, RefusedQuery,
-    SourceTotals, SqlError, SqlQuery, SqlTable, Storage, StoreError, Totals, WriterLimits,
+    Aggregate, AggregateQuery, Answer, Completeness, EventFilter, EventPage, EventQuery, EventRef,
+    EventTrace, LivePlace, LiveTail, ProducerPage, ProducerQuery, ProducerRow, Reader, RefusedPage,
+    RefusedQuery, SourceTotals, SqlError, SqlQuery, SqlTable, Storage, StoreError, Totals,
+    Unarrived, WriterLimits,
 };
 use lamplight_wire::Producer;
 use serde_json::{Value, json};
@@ -171,6 +174,52 @@ fn a_failed_read_is_answered_as_if_nothing_had_arrived() {
     assert_eq!(arrived(&server.send(&question(&[&producer(1)]))), json!({}));
 }
 
+#[test]
+fn a_question_waits_a_moment_for_what_was_stored_a_moment_ago() {
+    for (reads, want) in [(2, json!({ producer(1): [[1, 8]] })), (9, json!({}))] {
+        let dir = tempfile::tempdir().unwrap();
+        // Nothing is processed in it. The reader says so from the read `reads` on.
+        let server = Inside::start_with(dir.path(), WriterLimits::default(), |storage| Storage {
+            reader: Arc::new(Later(storage.reader, AtomicU32::new(reads))),
+            ..storage
+        });
+        assert_eq!(arrived(&server.send(&question(&[&producer(1)]))), want, "{reads}");
+    }
+}
+
+/// What a reader says when the producer that is asked about has sent all of its numbers.
+fn all_arrived(query: &ProducerQuery) -> ProducerPage {
+    let mut ledger = Ledger::new("default", 1);
+    ledger.received.insert_range(1, 8);
+    let row = ProducerRow {
+        producer: query.producer.unwrap(),
+        source: ledger.source.clone(),
+        made: 8,
+        received: 8,
+        missing: 0,
+        unarrived: Unarrived::default(),
+        claimed: None,
+        refused: 0,
+        verdict: Completeness::Complete,
+        first_heard_ms: 1,
+        last_heard_ms: 1,
+        ledger,
+    };
+    ProducerPage { producers: vec![row], ..ProducerPage::default() }
+}
+
+/// Knows no producers, until it has been asked this often.
+struct Later(Arc<dyn Reader>, AtomicU32);
+
+impl Later {
+    fn page(&self, query: &ProducerQuery) -> ProducerPage {
+        match self.1.fetch_sub(1, Ordering::Relaxed) {
+            0..=1 => all_arrived(query),
+            _ => ProducerPage::default(),
+        }
+    }
+}
+
 /// Reads no producers, ever.
 struct Stuck(Arc<dyn Reader>);
 
@@ -181,8 +230,8 @@ struct Failing(Arc<dyn Reader>);
 macro_rules! reads_but_producers {
     ($name:ident, $producers:expr) => {
         impl Reader for $name {
-            fn producers(&self, _: ProducerQuery) -> Answer<'_, ProducerPage> {
-                Box::pin($producers)
+            fn producers(&self, query: ProducerQuery) -> Answer<'_, ProducerPage> {
+                Box::pin($producers(self, query))
             }
             fn totals(&self, now_ms: i64) -> Answer<'_, Totals> {
                 self.0.totals(now_ms)
@@ -222,5 +271,6 @@ macro_rules! reads_but_producers {
         }
     };
 }
-reads_but_producers!(Stuck, std::future::pending());
-reads_but_producers!(Failing, async { Err(StoreError::Down { retry_after_s: 1 }) });
+reads_but_producers!(Stuck, |_, _| std::future::pending());
+reads_but_producers!(Failing, |_, _| async { Err(StoreError::Down { retry_after_s: 1 }) });
+reads_but_producers!(Later, |it: &Later, query| std::future::ready(Ok(it.page(&query))));

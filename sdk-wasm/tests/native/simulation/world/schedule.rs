@@ -1,5 +1,6 @@
 //! What happens to a tab, from opening to closing.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use lamplight_sdk::client::{NewEvent, TrackOutcome};
@@ -26,6 +27,7 @@ impl World {
             mutant: self.setup.mutant,
             liveness: self.setup.liveness,
             skew_ms: Self::skew_ms(tab),
+            outliving: BTreeMap::new(),
             shared: Rc::clone(&self.shared),
         };
         let options = Options {
