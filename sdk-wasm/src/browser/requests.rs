@@ -12,8 +12,9 @@ const ANY_SIZE: u32 = u32::MAX;
 #[wasm_bindgen(module = "/src/browser/post.js")]
 extern "C" {
     /// Posts `body`. The request outlives the page if its body, compressed, has at most `small_max`
-    /// bytes. A body that may have [`ANY_SIZE`] is not compressed. `done` is called once, with the status, the wait that the server asked for in
-    /// milliseconds, and the body; the status is 0 when there was no response.
+    /// bytes. A body that may have [`ANY_SIZE`] is not compressed. `done` is called once, with the
+    /// status, the wait that the server asked for in milliseconds, and the body; the status is 0
+    /// when there was no response.
     fn post(
         url: &str,
         body: &str,

@@ -5,8 +5,8 @@ use crate::ports::Ports;
 use crate::queue::PageQueue;
 
 impl<P: Ports, Q: PageQueue, C> Core<P, Q, C> {
-    /// A request that does not outlive the page ends with it: its events are sent once more, so that
-    /// they need no adopter.
+    /// A request that does not outlive the page ends with it: its events are sent once more, so
+    /// that they need no adopter.
     pub(in crate::client) fn requeue_unsendable(&mut self) {
         while let Some(at) = self.requests.iter().position(|it| self.outliving_bytes(it) == 0) {
             let request = self.requests.swap_remove(at);
