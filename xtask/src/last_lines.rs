@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -53,16 +53,11 @@ fn forward(from: impl Read, mut to: impl Write, mut keep: impl FnMut(String)) {
 /// The last of `lines`, until the sender is dropped or sends nothing for a while.
 fn last(lines: &Receiver<String>) -> String {
     let mut kept = VecDeque::with_capacity(KEPT);
-    loop {
-        match lines.recv_timeout(AWAITED) {
-            Ok(line) => {
-                if kept.len() == KEPT {
-                    kept.pop_front();
-                }
-                kept.push_back(line);
-            }
-            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
+    while let Ok(line) = lines.recv_timeout(AWAITED) {
+        if kept.len() == KEPT {
+            kept.pop_front();
         }
+        kept.push_back(line);
     }
     Vec::from(kept).join("\n")
 }

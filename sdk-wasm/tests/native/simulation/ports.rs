@@ -247,7 +247,7 @@ impl Transport for TabPorts {
         let keepalive = match keepalive {
             Keepalive::No => false,
             // Most are small once they are compressed.
-            Keepalive::IfSmall => body.len() <= SMALL_BYTES_MAX || body.len() % 5 != 0,
+            Keepalive::IfSmall => body.len() <= SMALL_BYTES_MAX || !body.len().is_multiple_of(5),
             Keepalive::Yes => true,
         };
         if keepalive {
