@@ -172,7 +172,7 @@ impl Server {
                 delivery_queue: Arc::clone(&self.storage.delivery_queue),
                 retry: named.config.retry(),
                 metrics: Arc::default(),
-                clock: Arc::clone(&self.clock),
+                clock: self.lease_clock(),
                 entropy: Arc::clone(&self.entropy),
             })
         });
@@ -271,6 +271,10 @@ impl Server {
         Ok(())
     }
 
+    fn lease_clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(self.storage.lease_clock.as_ref().unwrap_or(&self.clock))
+    }
+
     /// Starts everything that runs beside requests: processing, delivery, replays and retention.
     /// Each task ends once `stop` holds true.
     pub fn start_workers(
@@ -286,7 +290,7 @@ impl Server {
                 slot,
                 payload_queue: Arc::clone(&self.storage.payload_queue),
                 events: Arc::clone(&self.storage.events),
-                clock: Arc::clone(&self.clock),
+                clock: self.lease_clock(),
                 entropy: Arc::clone(&self.entropy),
                 planner: Arc::clone(&self.enrichers) as _,
                 metrics: Arc::clone(&app.process_metrics),

@@ -51,6 +51,8 @@ export class Shard {
         log,
         as,
         stopSignal: 'SIGINT',
+        // A node does not start while a process that survived a kill still has its memory.
+        restarts: true,
       }
       return Object.assign(new Program(nameOf(index), how), { port, data })
     }

@@ -6,10 +6,14 @@ use super::{
     Alerts, Archive, Database, DeliveryQueue, Events, Keys, PayloadQueue, Peers, Reader, Replays,
     SavedViews, Sessions, StoreError, Tallies, Trends,
 };
+use crate::system::clock::Clock;
 
 /// The traits of storage, each with the backend that was opened for it.
 #[derive(Clone)]
 pub struct Storage {
+    /// The clock by which leases last, which all servers share. None if there is one server: its
+    /// own.
+    pub lease_clock: Option<Arc<dyn Clock>>,
     /// Payloads that are still to be processed.
     pub payload_queue: Arc<dyn PayloadQueue>,
     /// Payloads as received.

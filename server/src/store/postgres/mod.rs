@@ -8,6 +8,7 @@
 mod absent;
 mod alerts;
 mod apply;
+mod clock;
 mod columns;
 mod connection;
 mod copy;
@@ -38,7 +39,9 @@ use tokio::runtime::Handle;
 
 use super::{Opening, Storage, WriterLimits};
 use crate::system::supervisor::Supervisor;
+use clock::DatabaseClock;
 use connection::database::Database;
+use connection::failure::Failure;
 use notices::Notices;
 use shards::ShardEpoch;
 
@@ -82,6 +85,7 @@ pub async fn open_shard(
     store.prepare(&database, urls.sql.as_ref(), opening).await?;
     let intake = PostgresIntake::open(Arc::clone(&database), limits, notices, supervisor);
     if serves {
+        set_clock(&database).await.map_err(|error| OpenError::preparing(database.url(), error))?;
         watch(database, supervisor);
     }
     Ok(storage(Arc::new(intake), Arc::new(store)))
@@ -102,6 +106,11 @@ async fn checked(
     Ok(database)
 }
 
+async fn set_clock(database: &Database) -> Result<(), Failure> {
+    let client = database.client().await?;
+    database.clock.set(&client).await
+}
+
 fn watch(database: Arc<Database>, supervisor: &Supervisor) {
     let watching = connection::watch::watch(database);
     supervisor.spawn_keeper("watch of the database", &Handle::current(), watching);
@@ -110,6 +119,7 @@ fn watch(database: Arc<Database>, supervisor: &Supervisor) {
 /// The storage that both are together.
 fn storage(intake: Arc<PostgresIntake>, store: Arc<PostgresStore>) -> Storage {
     Storage {
+        lease_clock: Some(Arc::<DatabaseClock>::clone(&store.database.clock)),
         payload_queue: Arc::<PostgresIntake>::clone(&intake),
         archive: Arc::<PostgresIntake>::clone(&intake),
         replays: Arc::<PostgresIntake>::clone(&intake),

@@ -80,6 +80,7 @@ pub fn open_as(
 pub fn storage(intake: SqliteIntake, store: SqliteStore) -> Storage {
     let (intake, store) = (Arc::new(intake), Arc::new(store));
     Storage {
+        lease_clock: None,
         payload_queue: Arc::<SqliteIntake>::clone(&intake),
         archive: Arc::<SqliteIntake>::clone(&intake),
         replays: Arc::<SqliteIntake>::clone(&intake),

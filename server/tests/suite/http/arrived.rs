@@ -59,7 +59,9 @@ fn a_question_is_answered_with_the_numbers_that_have_arrived() {
     assert_eq!(arrived(&reply), json!({ &asked: [[1, 2], [5, 5]] }));
     // A batch with events may ask as well.
     let with_events = batch(&asked, [3]).replace("}]}", r#"}],"ask_arrived":true}"#);
-    assert_eq!(arrived(&server.send(&with_events)), json!({ &asked: [[1, 2], [5, 5]] }));
+    let told = arrived(&server.send(&with_events));
+    // Its own event may be processed while the answer waits for those that are missing.
+    assert!([json!([[1, 2], [5, 5]]), json!([[1, 3], [5, 5]])].contains(&told[&asked]), "{told}");
     server.settled();
     assert_eq!(arrived(&server.send(&question(&[&asked]))), json!({ &asked: [[1, 3], [5, 5]] }));
     assert_eq!(arrived(&server.send(&question(&[]))), Value::Null, "it asks about nobody");

@@ -26,6 +26,7 @@ use super::link::{CONNECTIONS_MAX, Link, SETUP};
 use super::open_error::OpenError;
 use super::url::DatabaseUrl;
 use crate::store::StoreError;
+use crate::store::postgres::clock::DatabaseClock;
 use crate::store::postgres::partitions::Partitions;
 use crate::store::postgres::shards::hidden;
 use crate::system::supervisor::Supervisor;
@@ -53,6 +54,8 @@ pub(crate) struct Database {
     /// Nobody can work with one that has none yet.
     link: OnceLock<Link>,
     candidate: DatabaseUrl,
+    /// Its clock.
+    pub(crate) clock: Arc<DatabaseClock>,
     trust: Trust,
     is_up: watch::Sender<bool>,
     is_closed: watch::Sender<bool>,
@@ -98,6 +101,7 @@ impl Database {
         Self {
             link: OnceLock::new(),
             candidate: candidate.clone(),
+            clock: Arc::default(),
             trust: Trust::default(),
             is_up: watch::Sender::new(is_up),
             is_closed: watch::Sender::new(false),

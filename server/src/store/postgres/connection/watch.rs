@@ -68,6 +68,7 @@ async fn ask(database: &Database, kept: Option<Client>) -> Result<Client, Failur
         None => database.dedicated().await?,
     };
     client.batch_execute(PROBE).await?;
+    database.clock.set(&client).await?;
     frozen::end_sessions(&client).await?;
     Ok(client)
 }

@@ -85,6 +85,7 @@ impl Memory {
         let intake = Arc::new(MemoryIntake::open(Arc::clone(&self.intake)));
         let events = self.open_events(routes);
         Storage {
+            lease_clock: None,
             payload_queue: Arc::<MemoryIntake>::clone(&intake),
             archive: Arc::<MemoryIntake>::clone(&intake),
             replays: Arc::<MemoryIntake>::clone(&intake),
