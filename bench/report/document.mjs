@@ -44,8 +44,15 @@ function goalsOf(sections, reasons) {
     goal.goal,
     goal.met ? 'yes' : '**no**',
   ])
-  const explained = goals.filter((goal) => !goal.met || goal.peer_wins)
-  const lines = explained.map((goal) => wrapped(`- **${capital(goal.measure)}**: ${reasonFor(goal, reasons)}`, '  '))
+  /** The measures of each reason. */
+  const explained = new Map()
+  for (const goal of goals.filter((goal) => !goal.met || goal.peer_wins)) {
+    const reason = reasonFor(goal, reasons)
+    explained.set(reason, new Set([...(explained.get(reason) ?? []), goal.measure]))
+  }
+  const lines = [...explained].map(([reason, measures]) =>
+    wrapped(`- **${capital([...measures].join('; '))}**: ${reason}`, '  '),
+  )
   const parts = [table(columns, rows)]
   if (lines.length) parts.push('Where a peer is better, or a goal is missed:', lines.join('\n'))
   return parts
@@ -53,7 +60,7 @@ function goalsOf(sections, reasons) {
 
 /** Throws if nobody has written why. */
 function reasonFor(goal, reasons) {
-  const reason = goal.why || reasons[goal.measure]
+  const reason = reasons[goal.measure]
   if (reason) return reason
   const what = goal.met ? 'a peer is better' : 'the goal is missed'
   throw new Error(`'${goal.measure}': ${what}, and bench/report/reasons.json does not say why`)

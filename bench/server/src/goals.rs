@@ -19,7 +19,6 @@ pub(crate) struct Goal {
     met: bool,
     /// Whether a peer that does the same job is better.
     peer_wins: bool,
-    why: String,
 }
 
 impl Goal {
@@ -42,19 +41,6 @@ enum Limit {
     AtMost(f64),
 }
 
-/// Why a goal is missed where it is.
-const INTAKE: &str = "Each request costs Lamplight reading its body as JSON once, and its share of a commit to SQLite \
-    and of the checkpoint that copies the log into the database. The load takes the other half of the two cores.";
-const SAME_CORES: &str = "Processing shares the two cores with answers and with the load.";
-const WRITTEN: &str = "A payload is written to the log of the intake, copied by its checkpoint, and deleted after its \
-    events were written to the log and the file of their week, with their indexes.";
-const DEDUP: &str =
-    "Each payload reads and writes its producer's ledger and its run of numbers, beside its rows.";
-const PROCESSING: &str = "Each payload is read as JSON again, enriched and counted by name, source and time, and its \
-    mark, ledger and outcome are written beside its rows.";
-const GROWTH: &str =
-    "Ledgers of producers are in one table, whose pages no longer fit into the cache.";
-
 /// All goals for which something was measured.
 pub(crate) fn all(results: &Results) -> Vec<Goal> {
     let mut goals = Vec::new();
@@ -72,7 +58,7 @@ pub(crate) fn all(results: &Results) -> Vec<Goal> {
             let measure = format!("processing among {rows} events, events/s");
             let share = filled.median / empty.median;
             let limit = Limit::AtLeast(0.9);
-            goals.push(goal(measure, "an empty store", empty, filled, share, limit, GROWTH));
+            goals.push(goal(measure, "an empty store", empty, filled, share, limit));
         }
     }
     goals
@@ -91,7 +77,7 @@ fn intake(results: &Results, connections: usize) -> Vec<Goal> {
     let mut beside = |peer: Contender, limit| {
         if let Some(theirs) = rate(peer) {
             let ratio = ours.median / theirs.median;
-            goals.push(goal(measure.clone(), peer.name(), theirs, ours, ratio, limit, INTAKE));
+            goals.push(goal(measure.clone(), peer.name(), theirs, ours, ratio, limit));
         }
     };
     beside(Contender::Node, Limit::AtLeast(6.0));
@@ -106,7 +92,7 @@ fn intake(results: &Results, connections: usize) -> Vec<Goal> {
         let ratio = ours.median / theirs.median;
         let measure = "durable intake at 64 connections, p99 in ms".to_owned();
         let limit = Limit::AtMost(1.0 / 3.0);
-        goals.push(goal(measure, Contender::Node.name(), theirs, ours, ratio, limit, INTAKE));
+        goals.push(goal(measure, Contender::Node.name(), theirs, ours, ratio, limit));
     }
     goals
 }
@@ -116,20 +102,15 @@ fn end_to_end(results: &Results) -> Vec<Goal> {
         let turns = results.cell(Kind::EndToEnd, peer.name(), 64, 10);
         Spread::of(turns.into_iter().map(of))
     };
-    let measures: [(&str, Of, Limit, &str); 3] = [
-        ("sustained, events/s", Turn::events_per_s, Limit::AtLeast(5.0), SAME_CORES),
-        ("bytes written an event", |it| it.written_bytes, Limit::AtMost(1.0 / 3.0), WRITTEN),
-        (
-            "bytes kept an event",
-            |it| it.kept_bytes.unwrap_or(f64::NAN),
-            Limit::AtMost(1.0 / 3.0),
-            WRITTEN,
-        ),
+    let measures: [(&str, Of, Limit); 3] = [
+        ("sustained, events/s", Turn::events_per_s, Limit::AtLeast(5.0)),
+        ("bytes written an event", |it| it.written_bytes, Limit::AtMost(1.0 / 3.0)),
+        ("bytes kept an event", |it| it.kept_bytes.unwrap_or(f64::NAN), Limit::AtMost(1.0 / 3.0)),
     ];
-    let goals = measures.into_iter().filter_map(|(name, value, limit, why)| {
+    let goals = measures.into_iter().filter_map(|(name, value, limit)| {
         let (ours, theirs) = (of(Contender::Lamplight, value)?, of(Contender::Story, value)?);
         let (measure, ratio) = (format!("end to end, {name}"), ours.median / theirs.median);
-        Some(goal(measure, Contender::Story.name(), theirs, ours, ratio, limit, why))
+        Some(goal(measure, Contender::Story.name(), theirs, ours, ratio, limit))
     });
     goals.collect()
 }
@@ -144,21 +125,13 @@ fn processing(results: &Results) -> Vec<Goal> {
             let (measure, cost) =
                 (format!("cost of deduplication, {what}"), 1.0 - ours.median / plain.median);
             let limit = Limit::AtMost(0.15);
-            goals.push(goal(measure, "events without numbers", plain, ours, cost, limit, DEDUP));
+            goals.push(goal(measure, "events without numbers", plain, ours, cost, limit));
         }
         if let Some(bare) = rates(BARE) {
             let (measure, share) =
                 (format!("processing, events/s, {what}"), ours.median / bare.median);
             let limit = Limit::AtLeast(0.6);
-            goals.push(goal(
-                measure,
-                "bare prepared inserts",
-                bare,
-                ours,
-                share,
-                limit,
-                PROCESSING,
-            ));
+            goals.push(goal(measure, "bare prepared inserts", bare, ours, share, limit));
         }
     }
     goals
@@ -175,7 +148,6 @@ fn goal(
     ours: Spread,
     ratio: f64,
     limit: Limit,
-    why: &str,
 ) -> Goal {
     let (met, text, is_behind) = match limit {
         Limit::AtLeast(limit) => (ratio >= limit, format!("at least {limit:.1}"), ratio < 1.0),
@@ -190,6 +162,5 @@ fn goal(
         limit: text,
         met,
         peer_wins,
-        why: if met && !peer_wins { String::new() } else { why.to_owned() },
     }
 }
