@@ -15,18 +15,24 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+// The monotonic clock, not the clock port: it measures how long checkpoints take.
+use tokio::time::Instant;
 
 use super::connection::open_checkpointer;
 use crate::store::sqlite::weeks::open::is_week;
 use crate::system::background::lower_thread_priority;
 use crate::system::supervisor::{Supervised, Supervisor};
 
-/// How often the logs are checked.
-const EVERY: Duration = Duration::from_millis(250);
+/// How often the logs are checked, at most and at least. What is not copied by then is left to the
+/// writer when its log is full, and responses wait for that.
+const EVERY_MIN: Duration = Duration::from_millis(50);
+const EVERY_MAX: Duration = Duration::from_millis(250);
+/// How many times longer the thread rests than its last checkpoints took.
+const RESTS: u32 = 10;
 /// A smaller log is not checkpointed while it is written to.
 const LOG_BYTES_MIN: u64 = 4 * 1024 * 1024;
-/// A log is idle after this many checks without a write: 10 seconds.
-const QUIET_LOOKS: u32 = 40;
+/// A log is idle after this time without a write.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Which logs are checkpointed, and when.
 pub(crate) enum Logs {
@@ -45,32 +51,35 @@ pub(crate) struct Checkpointer {
 impl Checkpointer {
     /// Starts the thread.
     pub(crate) fn start(name: &str, logs: Logs, supervisor: &Supervisor) -> std::io::Result<Self> {
-        Self::start_with(name, logs, QUIET_LOOKS, supervisor)
+        Self::start_with(name, logs, QUIET, supervisor)
     }
 
     fn start_with(
         name: &str,
         logs: Logs,
-        quiet_looks: u32,
+        quiet: Duration,
         supervisor: &Supervisor,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let run = move |supervised: &Supervised| {
             lower_thread_priority();
             let mut watched: BTreeMap<PathBuf, WalFile> = BTreeMap::new();
-            while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+            let mut rest = EVERY_MAX;
+            while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
                 supervised.reach();
+                let begun = Instant::now();
                 let paths = logs.databases();
                 watched.retain(|path, _| paths.contains(path));
                 for path in paths {
                     let log = watched.entry(path.clone()).or_default();
-                    if let Err(error) =
-                        log.look(&path, logs.are_copied_while_written(), quiet_looks)
-                    {
+                    if let Err(error) = log.look(&path, logs.are_copied_while_written(), quiet) {
                         // The writer meets the same fault and reports it to its callers.
                         tracing::debug!(%error, "failed to copy a log into its database");
                         log.connection = None;
                     }
+                }
+                if logs.are_copied_while_written() {
+                    rest = (RESTS * begun.elapsed()).clamp(EVERY_MIN, EVERY_MAX);
                 }
             }
         };
@@ -103,23 +112,25 @@ struct WalFile {
     connection: Option<Connection>,
     /// When it was last written to.
     written: Option<SystemTime>,
-    /// Checks since then.
-    quiet_looks: u32,
+    /// Since when it has not been.
+    quiet_since: Option<Instant>,
     /// The time of the last write that has been copied.
     copied: Option<SystemTime>,
 }
 
 impl WalFile {
-    fn look(&mut self, database: &Path, copies: bool, quiet_looks: u32) -> rusqlite::Result<()> {
+    fn look(&mut self, database: &Path, copies: bool, quiet: Duration) -> rusqlite::Result<()> {
         let mut log = database.to_owned().into_os_string();
         log.push("-wal");
         let Ok(log) = std::fs::metadata(log) else { return Ok(()) };
         let written = log.modified().ok();
-        self.quiet_looks = if written == self.written { self.quiet_looks + 1 } else { 0 };
-        self.written = written;
-        if log.len() > 0 && self.quiet_looks >= quiet_looks {
-            // Another connection is at work there. The next check tries again.
-            self.quiet_looks = 0;
+        if written != self.written {
+            (self.written, self.quiet_since) = (written, None);
+        }
+        let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
+        if log.len() > 0 && quiet_since.elapsed() >= quiet {
+            // If another connection is at work there, it is tried again after as long.
+            self.quiet_since = None;
             self.checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
             self.connection = None;
         } else if copies && log.len() >= LOG_BYTES_MIN && written != self.copied {
@@ -160,7 +171,7 @@ mod tests {
                 .unwrap();
         let keep = || writer.execute("INSERT INTO kept VALUES (zeroblob(1000000))", []).unwrap();
         keep();
-        std::thread::sleep(2 * EVERY);
+        std::thread::sleep(2 * EVERY_MAX);
         assert!(pages_in_database(&path) < 100, "a small log is left alone");
         for _ in 0..8 {
             keep();
@@ -169,7 +180,7 @@ mod tests {
             if pages_in_database(&path) > 2_000 {
                 return;
             }
-            std::thread::sleep(EVERY);
+            std::thread::sleep(EVERY_MAX);
         }
         unreachable!("nothing copied the log");
     }
@@ -187,10 +198,11 @@ mod tests {
         }
         let logs = Logs::OfStore(dir.path().join("store.db"));
         let _checkpointer =
-            Checkpointer::start_with("checkpointer", logs, 2, &Supervisor::default()).unwrap();
+            Checkpointer::start_with("checkpointer", logs, EVERY_MAX, &Supervisor::default())
+                .unwrap();
         let log_bytes = |name| std::fs::metadata(dir.path().join(name)).unwrap().len();
         for _ in 0..100 {
-            std::thread::sleep(EVERY);
+            std::thread::sleep(EVERY_MAX);
             if log_bytes("events-1.db-wal") == 0 {
                 break;
             }
@@ -215,10 +227,11 @@ mod tests {
         reader.execute_batch("BEGIN; SELECT * FROM kept").unwrap();
         let logs = Logs::Of(path.clone());
         let _checkpointer =
-            Checkpointer::start_with("checkpointer", logs, 2, &Supervisor::default()).unwrap();
+            Checkpointer::start_with("checkpointer", logs, EVERY_MAX, &Supervisor::default())
+                .unwrap();
         for _ in 0..3 {
             writer.execute("INSERT INTO kept VALUES (2)", []).unwrap();
-            std::thread::sleep(5 * EVERY);
+            std::thread::sleep(5 * EVERY_MAX);
         }
     }
 }
