@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const LOG_LINES = 15
 const RESTART_MS = 1_000
+const PORTS = { from: 15_000, to: 32_000 }
 
 export class Program {
   #child
@@ -101,19 +102,24 @@ export async function until(what, isTrue, { msMax = 60_000, programs = [] } = {}
 
 /** Ports of loopback on which nothing listens. */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise((resolve, reject) => {
-        server.once('error', reject)
-        server.listen(0, '127.0.0.1', resolve)
-      })
-      return server
-    }),
-  )
+  const servers = await Promise.all(Array.from({ length: count }, listening))
   const ports = servers.map((server) => server.address().port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return ports
+}
+
+/** A server on a port below those from which systems choose for connections that begin here. */
+async function listening() {
+  for (;;) {
+    const server = createServer()
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from))
+    const error = await new Promise((resolve) => {
+      server.once('error', resolve)
+      server.listen(port, '127.0.0.1', () => resolve(undefined))
+    })
+    if (!error) return server
+    if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
+  }
 }
 
 /** The environment of this process without what configures a server. */
