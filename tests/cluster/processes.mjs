@@ -47,7 +47,8 @@ export class Program {
       // As a service manager does. Nobody starts what was killed.
       if (this.how.restarts && code !== null)
         setTimeout(() => {
-          if (this.#isWanted) this.start()
+          // It may have been started again meanwhile.
+          if (this.#isWanted && this.#child === child) this.start()
         }, RESTART_MS)
     })
     this.#ended = new Promise((resolve) => {
