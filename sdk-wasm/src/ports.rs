@@ -66,7 +66,7 @@ pub enum Keepalive {
 
 /// Most bytes of a request that may outlive the page although the page is not known to close. It
 /// avoids sending the last events before a navigation twice.
-pub const SMALL_BYTES_MAX: usize = 16 * 1024;
+pub const SMALL_BYTES_MAX: u32 = 16 * 1024;
 
 /// Sends requests. `Client::answered` takes the response.
 pub trait Transport {

@@ -60,7 +60,7 @@ impl Request {
         });
         let small_max = match queued.keepalive {
             Keepalive::No => 0,
-            Keepalive::IfSmall => SMALL_BYTES_MAX as u32,
+            Keepalive::IfSmall => SMALL_BYTES_MAX,
             Keepalive::Yes => ANY_SIZE,
         };
         let cancel = post(url, &queued.body, small_max, &done);

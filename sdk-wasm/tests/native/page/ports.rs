@@ -159,7 +159,7 @@ impl Rng for PagePorts {
 impl Transport for PagePorts {
     fn send(&mut self, request: u32, body: String, keepalive: Keepalive) {
         let at_ms = self.site.borrow().now_ms;
-        let is_small = keepalive == Keepalive::IfSmall && body.len() <= SMALL_BYTES_MAX;
+        let is_small = keepalive == Keepalive::IfSmall && body.len() <= SMALL_BYTES_MAX as usize;
         let keepalive = keepalive == Keepalive::Yes || is_small;
         let log = &mut *self.log.borrow_mut();
         if keepalive {

@@ -247,7 +247,9 @@ impl Transport for TabPorts {
         let keepalive = match keepalive {
             Keepalive::No => false,
             // Most are small once they are compressed.
-            Keepalive::IfSmall => body.len() <= SMALL_BYTES_MAX || !body.len().is_multiple_of(5),
+            Keepalive::IfSmall => {
+                body.len() <= SMALL_BYTES_MAX as usize || !body.len().is_multiple_of(5)
+            }
             Keepalive::Yes => true,
         };
         if keepalive {
