@@ -7,16 +7,30 @@ use std::collections::{HashMap, HashSet};
 
 use lamplight_wire::Producer;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 
 use crate::store::apply::{LedgerKey, LedgerWrite, StoredLedger};
 use crate::store::ledger::{Ledger, SHARED, Sums};
 use crate::store::ledger_text::{read_dropped, read_received};
 use crate::store::sqlite::file::columns::producer_bytes;
 
+/// [`COLUMNS`], to build constants from.
+macro_rules! columns {
+    () => {
+        "scope, source, next, forgotten, refused, first_heard_ms, last_heard_ms, made, received, \
+         declared, missing, received_json, dropped_json"
+    };
+}
 /// What [`header`] reads, in its order.
-pub(crate) const COLUMNS: &str = "scope, source, next, forgotten, refused, first_heard_ms, last_heard_ms, \
-     made, received, declared, missing, received_json, dropped_json";
+pub(crate) const COLUMNS: &str = columns!();
+/// The ledgers of a producer that count for a source: first its own, then one that is shared.
+const FIND: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM producers WHERE producer = ?1 AND scope = ?2 UNION ALL SELECT ",
+    columns!(),
+    " FROM producers WHERE producer = ?1 AND scope = ''"
+);
 /// The longest texts that are kept in a ledger's row, in bytes. Those of pages that lose nothing
 /// take twenty.
 pub(crate) const INLINE_BYTES_MAX: usize = 1_000;
@@ -25,13 +39,23 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most ledgers that are read for one producer. Each source has at most one.
 const SCOPES_MAX: u32 = 64;
 
+const SAVE: &str = "INSERT INTO producers (producer, scope, source, next, made, received, declared, missing, forgotten, \
+     refused, first_heard_ms, last_heard_ms, received_json, dropped_json) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+     ON CONFLICT (producer, scope) DO UPDATE SET next = excluded.next, made = excluded.made, \
+     received = excluded.received, declared = excluded.declared, missing = excluded.missing, \
+     forgotten = excluded.forgotten, refused = excluded.refused, \
+     first_heard_ms = excluded.first_heard_ms, last_heard_ms = excluded.last_heard_ms, \
+     received_json = excluded.received_json, dropped_json = excluded.dropped_json";
+
 /// Writes ledgers.
 pub(crate) fn save(connection: &Connection, ledgers: &[LedgerWrite]) -> rusqlite::Result<()> {
+    let mut save = connection.prepare_cached(SAVE)?;
     for write in ledgers {
         let (producer, scope) = (producer_bytes(write.producer), write.ledger.scope());
         let was_long = write.text_bytes_before > INLINE_BYTES_MAX;
         if was_long && !write.has_new_ranges {
-            save_header(connection, write, None)?;
+            save_header(&mut save, write, None)?;
             continue;
         }
         let texts = (write.ledger.received_json(), write.ledger.dropped_json());
@@ -47,45 +71,34 @@ pub(crate) fn save(connection: &Connection, ledgers: &[LedgerWrite]) -> rusqlite
         } else if was_long {
             delete_texts(connection, write.producer, scope)?;
         }
-        save_header(connection, write, Some(texts).filter(|_| !is_long))?;
+        save_header(&mut save, write, Some(texts).filter(|_| !is_long))?;
     }
     Ok(())
 }
 
 fn save_header(
-    connection: &Connection,
+    save: &mut Statement<'_>,
     write: &LedgerWrite,
     texts: Option<(String, String)>,
 ) -> rusqlite::Result<()> {
     let LedgerWrite { producer, ledger, sums, .. } = write;
     let (received, dropped) = texts.unzip();
-    connection
-        .prepare_cached(
-            "INSERT INTO producers (producer, scope, source, next, made, received, declared, missing, forgotten, \
-             refused, first_heard_ms, last_heard_ms, received_json, dropped_json) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
-             ON CONFLICT (producer, scope) DO UPDATE SET next = excluded.next, made = excluded.made, \
-             received = excluded.received, declared = excluded.declared, missing = excluded.missing, \
-             forgotten = excluded.forgotten, refused = excluded.refused, \
-             first_heard_ms = excluded.first_heard_ms, last_heard_ms = excluded.last_heard_ms, \
-             received_json = excluded.received_json, dropped_json = excluded.dropped_json",
-        )?
-        .execute(params![
-            producer_bytes(*producer),
-            write.ledger.scope(),
-            ledger.source,
-            ledger.next,
-            sums.made,
-            sums.received,
-            sums.declared,
-            sums.missing,
-            ledger.forgotten,
-            ledger.refused,
-            ledger.first_heard_ms,
-            ledger.last_heard_ms,
-            received,
-            dropped,
-        ])?;
+    save.execute(params![
+        producer_bytes(*producer),
+        ledger.scope(),
+        ledger.source,
+        ledger.next,
+        sums.made,
+        sums.received,
+        sums.declared,
+        sums.missing,
+        ledger.forgotten,
+        ledger.refused,
+        ledger.first_heard_ms,
+        ledger.last_heard_ms,
+        received,
+        dropped,
+    ])?;
     Ok(())
 }
 
@@ -109,40 +122,28 @@ pub(crate) fn delete(
     Ok(())
 }
 
-/// The ledger of `producer` in a scope.
-fn find(
-    connection: &Connection,
-    producer: Producer,
-    scope: &str,
-) -> rusqlite::Result<Option<StoredLedger>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM producers WHERE producer = ?1 AND scope = ?2"
-        ))?
-        .query_row(params![producer_bytes(producer), scope], |row| {
-            header(row, 0)?.read(connection, producer)
-        })
-        .optional()
-}
-
 /// All ledgers of `producer`, or only those that count for `source`, in the order of their scopes.
 pub(crate) fn of_producer(
     connection: &Connection,
     producer: Producer,
     source: Option<&str>,
 ) -> rusqlite::Result<Vec<StoredLedger>> {
-    let Some(source) = source else {
-        return connection
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM producers WHERE producer = ?1 ORDER BY scope LIMIT ?2"
-            ))?
-            .query_map(params![producer_bytes(producer), SCOPES_MAX], |row| {
-                header(row, 0)?.read(connection, producer)
-            })?
-            .collect();
-    };
-    let scopes = [SHARED, source].map(|scope| find(connection, producer, scope));
-    scopes.into_iter().filter_map(Result::transpose).collect()
+    if let Some(source) = source {
+        let mut find = connection.prepare_cached(FIND)?;
+        let read = |row: &Row<'_>| header(row, 0)?.read(connection, producer);
+        let found = find.query_map(params![producer_bytes(producer), source], read)?;
+        let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
+        found.reverse();
+        return Ok(found);
+    }
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM producers WHERE producer = ?1 ORDER BY scope LIMIT ?2"
+        ))?
+        .query_map(params![producer_bytes(producer), SCOPES_MAX], |row| {
+            header(row, 0)?.read(connection, producer)
+        })?
+        .collect()
 }
 
 /// Ledgers with the keys that they are stored under.
@@ -155,6 +156,7 @@ pub(crate) fn read<'a>(
     connection: &Connection,
     keys: impl Iterator<Item = Vec<LedgerKey<'a>>>,
 ) -> rusqlite::Result<(ReadLedgers<'a>, usize)> {
+    let mut find = connection.prepare_cached(FIND)?;
     let (mut ledgers, mut asked) = (HashMap::new(), HashSet::new());
     let (mut bytes, mut plans) = (0, 0);
     for keys in keys {
@@ -162,28 +164,22 @@ pub(crate) fn read<'a>(
             break;
         }
         for key in keys {
-            if asked.insert(key)
-                && let Some((key, ledger)) = find_for(connection, key)?
-            {
-                bytes += ledger.text_bytes;
-                ledgers.insert(key, ledger);
+            if !asked.insert(key) {
+                continue;
+            }
+            let LedgerKey { producer, scope } = key;
+            let read = |row: &Row<'_>| header(row, 0)?.read(connection, producer);
+            let found =
+                find.query_row(params![producer_bytes(producer), scope], read).optional()?;
+            if let Some(stored) = found {
+                bytes += stored.text_bytes;
+                let is_shared = stored.ledger.is_shared;
+                ledgers.insert(if is_shared { LedgerKey::shared(producer) } else { key }, stored);
             }
         }
         plans += 1;
     }
     Ok((ledgers, plans))
-}
-
-/// The ledger that counts a producer's numbers, with the key that it is stored under.
-fn find_for<'a>(
-    connection: &Connection,
-    key: LedgerKey<'a>,
-) -> rusqlite::Result<Option<(LedgerKey<'a>, StoredLedger)>> {
-    if let Some(own) = find(connection, key.producer, key.scope)? {
-        return Ok(Some((key, own)));
-    }
-    let shared = find(connection, key.producer, SHARED)?;
-    Ok(shared.map(|ledger| (LedgerKey::shared(key.producer), ledger)))
 }
 
 /// A ledger's row, whose texts may be elsewhere.

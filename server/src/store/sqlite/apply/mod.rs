@@ -52,14 +52,16 @@ fn apply(
             return Ok(Err(WeekNotOpen));
         }
         let open = weeks.writable(week)?;
+        let mut spans = Vec::with_capacity(writes.payloads.len());
         for payload in &writes.payloads {
             let events = payload.applied.stored;
-            if let Some((first, last)) = span(payload.plan).filter(|_| events > 0) {
-                open.writes(first, last)?;
-                live::add(store, first, last)?;
+            if let Some(span) = span(payload.plan).filter(|_| events > 0) {
+                spans.push(span);
                 added.add(week, open.batch(), events);
             }
         }
+        open.writes(spans.iter().copied())?;
+        live::add(store, &spans)?;
         profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
         rows::insert(open.connection(), &writes.rows)?;
     }
@@ -95,9 +97,7 @@ fn reapply(
     let known = known::read(store, weeks.readable(week), wanted(plans), ledgers)?;
     let (writes, done) = apply::replay(plans, &histories, known, routes.all());
     let open = weeks.writable(week)?;
-    for row in &writes.rows {
-        open.writes(row.event.id, row.event.id)?;
-    }
+    open.writes(writes.rows.iter().map(|row| (row.event.id, row.event.id)))?;
     profile_versions::save(open.connection(), open.batch(), &writes.versions)?;
     rows::restore(open.connection(), &writes.rows)?;
     rows::rewrite(open.connection(), &writes.rewrites)?;

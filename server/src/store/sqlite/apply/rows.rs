@@ -1,6 +1,6 @@
 //! Writing what the rules of applying decided, row by row.
 
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, Statement, ToSql, params};
 use uuid::Uuid;
 
 use super::known::key_kind;
@@ -27,11 +27,17 @@ fn bytes(id: &Uuid) -> &dyn ToSql {
     id.as_bytes()
 }
 
+const INSERT: &str = "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
+     anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, \
+     profile_revision, properties) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)";
+
 /// Writes rows of events that were never stored before.
 pub(super) fn insert(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Result<()> {
     let mut runs = Runs::default();
+    let mut insert = events.prepare_cached(INSERT)?;
     for row in rows {
-        insert_one(events, row)?;
+        insert_one(&mut insert, row)?;
         runs.add(&row.event.identity, row.scope, row.event.id);
     }
     runs::save(events, runs)
@@ -40,8 +46,9 @@ pub(super) fn insert(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Resu
 /// Writes rows of events that may have been stored before. The runs may still have their numbers.
 pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Result<()> {
     let mut runs = Runs::default();
+    let mut insert = events.prepare_cached(INSERT)?;
     for row in rows {
-        insert_one(events, row)?;
+        insert_one(&mut insert, row)?;
         if !runs::has(events, &row.event.identity, row.scope, row.event.id)? {
             runs.add(&row.event.identity, row.scope, row.event.id);
         }
@@ -49,38 +56,32 @@ pub(super) fn restore(events: &Connection, rows: &[NewRow<'_>]) -> rusqlite::Res
     runs::save(events, runs)
 }
 
-fn insert_one(events: &Connection, row: &NewRow<'_>) -> rusqlite::Result<()> {
+fn insert_one(insert: &mut Statement<'_>, row: &NewRow<'_>) -> rusqlite::Result<()> {
     let NewRow { plan, event, columns, profile, .. } = row;
     let (producer, seq, event_id) = identity(&event.identity);
-    events
-        .prepare_cached(
-            "INSERT INTO events (id, type, name, source, ts_ms, time_ms, received_ms, created_day, user_id, \
-             anonymous_id, session, producer, seq, event_id, payload_id, payload_index, monitor, context, enrichment, profile_revision, properties) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
-        )?
-        .execute(params![
-            bytes(&event.id.0),
-            columns.kind.name(),
-            columns.name,
-            plan.source,
-            columns.ts_ms,
-            columns.time_ms,
-            plan.received_ms,
-            plan.created_day,
-            columns.user_id,
-            columns.anonymous_id,
-            columns.session,
-            producer,
-            seq,
-            event_id,
-            bytes(&plan.payload.0),
-            event.index,
-            columns.monitor_json,
-            columns.context_json,
-            columns.enrichment_json,
-            profile.map(|profile| profile.revision),
-            columns.properties_json,
-        ])?;
+    insert.execute(params![
+        bytes(&event.id.0),
+        columns.kind.name(),
+        columns.name,
+        plan.source,
+        columns.ts_ms,
+        columns.time_ms,
+        plan.received_ms,
+        plan.created_day,
+        columns.user_id,
+        columns.anonymous_id,
+        columns.session,
+        producer,
+        seq,
+        event_id,
+        bytes(&plan.payload.0),
+        event.index,
+        columns.monitor_json,
+        columns.context_json,
+        columns.enrichment_json,
+        profile.map(|profile| profile.revision),
+        columns.properties_json,
+    ])?;
     Ok(())
 }
 

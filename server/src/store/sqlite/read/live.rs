@@ -20,11 +20,16 @@ const BYTES_MAX: usize = 256 * 1024;
 pub(crate) const PAYLOADS: &str = "SELECT position, first_id, last_id FROM recent WHERE position >= ?1 ORDER BY position LIMIT ?2";
 pub(crate) const FORGET: &str = "DELETE FROM recent WHERE position <= ?1";
 
-/// Records a payload that has at least one row. Runs in the transaction that writes the rows.
-pub(crate) fn add(connection: &Connection, first: RowId, last: RowId) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT INTO recent (first_id, last_id) VALUES (?1, ?2)")?
-        .execute(params![first.0.as_bytes(), last.0.as_bytes()])?;
+/// Records payloads that have rows, by their spans. Runs in the transaction that writes the rows.
+pub(crate) fn add(connection: &Connection, payloads: &[(RowId, RowId)]) -> rusqlite::Result<()> {
+    if payloads.is_empty() {
+        return Ok(());
+    }
+    let mut insert =
+        connection.prepare_cached("INSERT INTO recent (first_id, last_id) VALUES (?1, ?2)")?;
+    for (first, last) in payloads {
+        insert.execute(params![first.0.as_bytes(), last.0.as_bytes()])?;
+    }
     connection.prepare_cached(FORGET)?.execute([connection.last_insert_rowid() - KEPT])?;
     Ok(())
 }

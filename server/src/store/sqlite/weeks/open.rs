@@ -258,12 +258,18 @@ impl OpenWeek {
         Ok(undone)
     }
 
-    /// Records that this transaction writes rows with ids in a span. No rows may be in the span
+    /// Records that this transaction writes rows with ids in these spans. No rows may be there
     /// before.
-    pub(crate) fn writes(&self, first: RowId, last: RowId) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("INSERT INTO batch (number, first_id, last_id) VALUES (?1, ?2, ?3)")?
-            .execute(params![self.batch(), first.0.as_bytes(), last.0.as_bytes()])?;
+    pub(crate) fn writes(
+        &self,
+        spans: impl IntoIterator<Item = (RowId, RowId)>,
+    ) -> rusqlite::Result<()> {
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO batch (number, first_id, last_id) VALUES (?1, ?2, ?3)")?;
+        for (first, last) in spans {
+            insert.execute(params![self.batch(), first.0.as_bytes(), last.0.as_bytes()])?;
+        }
         Ok(())
     }
 
