@@ -42,7 +42,7 @@ pub fn plan(
 ) -> Result<Plan, ParseError> {
     let text = lamplight::text(metadata.encoding, body)?;
     let body = Body::read(&text)?;
-    let shared = enrichers.shared(metadata);
+    let mut shared = enrichers.shared(metadata);
     let events = (0..)
         .zip(&body.events)
         .map(|(index, text)| {
@@ -50,7 +50,8 @@ pub fn plan(
                 Ok(event) => {
                     let (identity, mut columns, doubts) =
                         columns(event, body.sent_at, metadata.received_ms);
-                    columns.enrichment_json = enrichers.enrich(&shared, &columns, doubts.members());
+                    columns.enrichment_json =
+                        enrichers.enrich(&mut shared, &columns, doubts.members());
                     (identity, PlannedOutcome::Store(Box::new(columns)))
                 }
                 Err(invalid) => refuse(text, invalid),

@@ -3,8 +3,10 @@
 //! Both are searched in `context` and in `properties`, where the SDK's `page` puts them.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use lamplight_wire::json;
+use memchr::memmem::Finder;
 use serde_json::{Map, Value};
 
 use crate::store::EventColumns;
@@ -28,12 +30,19 @@ fn sent(object_json: &str) -> [Option<Cow<'_, str>>; 2] {
     [url.or(page_url), referrer.or(page_referrer)]
 }
 
+/// Whether an object may have one of them: a search for the words is far cheaper than parsing, and
+/// most have neither.
+pub(super) fn may_be_in(object_json: &str) -> bool {
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| [Finder::new("referrer"), Finder::new("utm_")]);
+    WORDS.iter().any(|word| word.find(object_json.as_bytes()).is_some())
+}
+
 /// The members `referrer` and `utm`, if the event has them.
 pub(super) fn read(columns: &EventColumns) -> Map<String, Value> {
     let mut found = Map::new();
     for json in [&columns.context_json, &columns.properties_json].into_iter().flatten() {
-        // Most events have neither, and a search for the words is far cheaper than parsing.
-        if !(json.contains("referrer") || json.contains("utm_")) {
+        if !may_be_in(json) {
             continue;
         }
         let [url, referrer] = sent(json);

@@ -28,7 +28,9 @@ pub struct Enrichers {
 #[derive(Debug)]
 pub struct Shared {
     members: Map<String, Value>,
-    json: Option<String>,
+    /// The last context of an event, and what is added to an event that has nothing else. Events of
+    /// one page mostly have the same.
+    last: Option<(Option<String>, Option<String>)>,
 }
 
 impl Enrichers {
@@ -48,25 +50,32 @@ impl Enrichers {
         if !errors.is_empty() {
             members.insert("errors".into(), Value::Object(errors));
         }
-        let json = text(&members);
-        Shared { members, json }
+        Shared { members, last: None }
     }
 
     /// All that is added to one event, as JSON. `doubts` are members about how it was read.
     pub fn enrich(
         &self,
-        shared: &Shared,
+        shared: &mut Shared,
         columns: &EventColumns,
         doubts: Map<String, Value>,
     ) -> Option<String> {
-        let found = campaign::read(columns);
-        if found.is_empty() && doubts.is_empty() {
-            return shared.json.clone();
+        let properties = columns.properties_json.as_deref();
+        let is_of_context = doubts.is_empty() && !properties.is_some_and(campaign::may_be_in);
+        if is_of_context
+            && let Some((context, json)) = &shared.last
+            && *context == columns.context_json
+        {
+            return json.clone();
         }
         let mut members = shared.members.clone();
-        members.extend(found);
+        members.extend(campaign::read(columns));
         members.extend(doubts);
-        text(&members)
+        let json = text(&members);
+        if is_of_context {
+            shared.last = Some((columns.context_json.clone(), json.clone()));
+        }
+        json
     }
 }
 
@@ -126,7 +135,7 @@ mod tests {
     }
 
     fn added(enrichers: &Enrichers, metadata: &PayloadMetadata, event: &EventColumns) -> Value {
-        let text = enrichers.enrich(&enrichers.shared(metadata), event, Map::new());
+        let text = enrichers.enrich(&mut enrichers.shared(metadata), event, Map::new());
         text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
     }
 
@@ -155,6 +164,33 @@ mod tests {
         let added = added(&enrichers, &metadata(None, Some("not a network")), &context);
         assert!(added["errors"]["geo"].as_str().unwrap().contains("network"), "{added}");
         assert_eq!(added["referrer"]["host"], "a.example");
+    }
+
+    #[test]
+    fn what_an_event_gets_does_not_depend_on_the_events_before_it() {
+        let (enrichers, metadata) = (Enrichers::default(), metadata(Some("curl/8.0"), None));
+        let contexts = [
+            None,
+            Some(r#"{"referrer":"https://a.example/"}"#),
+            Some(r#"{"referrer":"https://b.example/"}"#),
+        ];
+        let properties = [None, Some(r#"{"url":"https://c.example/?utm_term=t"}"#), Some("{}")];
+        let doubts = [Map::new(), Map::from_iter([("time".to_owned(), Value::Bool(true))])];
+        let mut events = Vec::new();
+        for (context, properties) in
+            contexts.into_iter().flat_map(|it| properties.map(|that| (it, that)))
+        {
+            let properties_json = properties.map(str::to_owned);
+            let columns = EventColumns { properties_json, ..event(context) };
+            events.extend(doubts.iter().map(|doubts| (columns.clone(), doubts.clone())));
+        }
+        let mut shared = enrichers.shared(&metadata);
+        let orders = events.iter().chain(events.iter().rev()).chain(events.iter().step_by(2));
+        for (columns, doubts) in orders {
+            let alone = enrichers.enrich(&mut enrichers.shared(&metadata), columns, doubts.clone());
+            let after = enrichers.enrich(&mut shared, columns, doubts.clone());
+            assert_eq!(after, alone, "{columns:?}");
+        }
     }
 
     proptest! {
