@@ -2,9 +2,9 @@
 //! idle.
 //!
 //! Copying and syncing megabytes takes longer than a response may wait. A passive checkpoint on its
-//! own connection blocks nobody, and leaves next to nothing for the writer's checkpoint when the
-//! log reaches its limit. An idle log is copied completely and truncated, so that an idle server
-//! uses no disk space for it and has little to read at its next start.
+//! own connection blocks nobody, and leaves little for the writer's checkpoint when the log reaches
+//! its limit. An idle log is copied completely and truncated, so that an idle server uses no disk
+//! space for it and has little to read at its next start.
 //!
 //! **Invariant:** no checkpoint waits for a reader. One that truncates a log holds the lock for
 //! writing meanwhile, so writers would wait, too: a backup reads for minutes.
@@ -19,16 +19,13 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use super::connection::open_checkpointer;
+use super::copy_interval::{CopyInterval, OF_INTAKE, OF_STORE};
 use crate::store::sqlite::weeks::open::is_week;
 use crate::system::background::lower_thread_priority;
 use crate::system::supervisor::{Supervised, Supervisor};
 
-/// How often the logs are checked, at most and at least. What is not copied by then is left to the
-/// writer when its log is full, and responses wait for that.
-const EVERY_MIN: Duration = Duration::from_millis(50);
+/// How often the logs are looked at, at least.
 const EVERY_MAX: Duration = Duration::from_millis(250);
-/// How many times longer the thread rests than its last checkpoints took.
-const RESTS: u32 = 10;
 /// A smaller log is not checkpointed while it is written to.
 const LOG_BYTES_MIN: u64 = 4 * 1024 * 1024;
 /// A log is idle after this time without a write.
@@ -36,9 +33,9 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// Which logs are checkpointed, and when.
 pub(crate) enum Logs {
-    /// The log of this database, also while it is written to: responses wait for its writer.
+    /// The log of this database, for whose writer responses wait.
     Of(PathBuf),
-    /// The logs of this database and of the files of events beside it, once they are idle.
+    /// The logs of this database and of the files of events beside it.
     OfStore(PathBuf),
 }
 
@@ -67,20 +64,19 @@ impl Checkpointer {
             let mut rest = EVERY_MAX;
             while stopped.recv_timeout(rest) == Err(RecvTimeoutError::Timeout) {
                 supervised.reach();
-                let begun = Instant::now();
                 let paths = logs.databases();
                 watched.retain(|path, _| paths.contains(path));
                 for path in paths {
                     let log = watched.entry(path.clone()).or_default();
-                    if let Err(error) = log.look(&path, logs.are_copied_while_written(), quiet) {
+                    if let Err(error) = log.look(&path, &logs, quiet) {
                         // The writer meets the same fault and reports it to its callers.
                         tracing::debug!(%error, "failed to copy a log into its database");
-                        log.connection = None;
+                        *log = WalFile::default();
                     }
                 }
-                if logs.are_copied_while_written() {
-                    rest = (RESTS * begun.elapsed()).clamp(EVERY_MIN, EVERY_MAX);
-                }
+                let due = watched.values().filter_map(|log| log.due).min();
+                rest = due.map_or(EVERY_MAX, |due| due.duration_since(Instant::now()));
+                rest = rest.min(EVERY_MAX);
             }
         };
         supervisor.spawn_thread(name, run)?;
@@ -100,26 +96,41 @@ impl Logs {
         weeks.chain([store.clone()]).collect()
     }
 
-    fn are_copied_while_written(&self) -> bool {
-        matches!(self, Self::Of(_))
+    /// How often a log is copied while it is written to.
+    fn copy_interval(&self) -> CopyInterval {
+        match self {
+            Self::Of(_) => OF_INTAKE,
+            Self::OfStore(_) => OF_STORE,
+        }
     }
 }
 
-/// One log, as of the last check.
+/// One log, as of the last look.
 #[derive(Default)]
 struct WalFile {
-    /// Kept while the log is written to.
-    connection: Option<Connection>,
+    /// Kept while the log of intake is written to.
+    connection: Option<Checkpoints>,
     /// When it was last written to.
     written: Option<SystemTime>,
     /// Since when it has not been.
     quiet_since: Option<Instant>,
-    /// The time of the last write that has been copied.
-    copied: Option<SystemTime>,
+    /// The last copy that was made while it was written to.
+    copy: Option<Copied>,
+    /// From when on it is copied again, if it has been written to since.
+    due: Option<Instant>,
+}
+
+/// A copy of a log.
+struct Copied {
+    /// When it began.
+    begun: Instant,
+    /// The last write before that.
+    written: Option<SystemTime>,
+    log_bytes: u64,
 }
 
 impl WalFile {
-    fn look(&mut self, database: &Path, copies: bool, quiet: Duration) -> rusqlite::Result<()> {
+    fn look(&mut self, database: &Path, logs: &Logs, quiet: Duration) -> rusqlite::Result<()> {
         let mut log = database.to_owned().into_os_string();
         log.push("-wal");
         let Ok(log) = std::fs::metadata(log) else { return Ok(()) };
@@ -127,27 +138,59 @@ impl WalFile {
         if written != self.written {
             (self.written, self.quiet_since) = (written, None);
         }
-        let quiet_since = *self.quiet_since.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        let quiet_since = *self.quiet_since.get_or_insert(now);
+        let is_new = self.copy.as_ref().is_none_or(|copy| copy.written != written);
         if log.len() > 0 && quiet_since.elapsed() >= quiet {
             // If another connection is at work there, it is tried again after as long.
             self.quiet_since = None;
             self.checkpoint(database, "PRAGMA wal_checkpoint(TRUNCATE)")?;
-            self.connection = None;
-        } else if copies && log.len() >= LOG_BYTES_MIN && written != self.copied {
-            self.checkpoint(database, "PRAGMA wal_checkpoint(PASSIVE)")?;
-            self.copied = written;
+            (self.connection, self.copy) = (None, None);
+        } else if log.len() >= LOG_BYTES_MIN && is_new && self.due.is_none_or(|due| due <= now) {
+            let log_bytes = self.checkpoint(database, "PRAGMA wal_checkpoint(PASSIVE)")?;
+            let last = self.copy.replace(Copied { begun: now, written, log_bytes });
+            let since = last.map(|last| {
+                // The writer begins the log again after a complete copy.
+                let bytes = log_bytes.checked_sub(last.log_bytes).unwrap_or(log_bytes);
+                (bytes, now.duration_since(last.begun))
+            });
+            self.due = Some(Instant::now() + logs.copy_interval().rest(since, now.elapsed()));
+            if matches!(logs, Logs::OfStore(_)) {
+                // Retention may delete the file, which Windows forbids while it is open.
+                self.connection = None;
+            }
+            return Ok(());
         }
+        // Without a write, there is nothing to be woken for.
+        self.due = self.due.filter(|due| *due > now);
         Ok(())
     }
 
-    fn checkpoint(&mut self, database: &Path, sql: &str) -> rusqlite::Result<()> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => open_checkpointer(database)?,
+    /// Returns how many bytes the log has.
+    fn checkpoint(&mut self, database: &Path, sql: &str) -> rusqlite::Result<u64> {
+        let checkpoints = match self.connection.take() {
+            Some(checkpoints) => checkpoints,
+            None => Checkpoints::open(database)?,
         };
-        connection.query_row(sql, [], |_| Ok(()))?;
-        self.connection = Some(connection);
-        Ok(())
+        // It is -1 if there is none.
+        let pages: i64 = checkpoints.connection.query_row(sql, [], |row| row.get(1))?;
+        let log_bytes = u64::try_from(pages).unwrap_or(0) * checkpoints.page_bytes;
+        self.connection = Some(checkpoints);
+        Ok(log_bytes)
+    }
+}
+
+/// A connection that makes checkpoints.
+struct Checkpoints {
+    connection: Connection,
+    page_bytes: u64,
+}
+
+impl Checkpoints {
+    fn open(database: &Path) -> rusqlite::Result<Self> {
+        let connection = open_checkpointer(database)?;
+        let page_bytes = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        Ok(Self { connection, page_bytes })
     }
 }
 
@@ -160,15 +203,14 @@ mod tests {
         std::fs::metadata(path).unwrap().len() / 4096
     }
 
-    #[test]
-    fn a_log_that_grew_is_copied_while_its_writer_goes_on() {
+    /// Writes to the database `name` while `logs` are watched, until its log is copied.
+    fn grows(name: &str, logs: impl FnOnce(&Path) -> Logs) {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("db");
+        let path = dir.path().join(name);
         let writer = open_writer(&path, Layout { page_bytes: 4096, cache_kib: 1024 }).unwrap();
         writer.execute_batch("CREATE TABLE kept (bytes BLOB)").unwrap();
         let _checkpointer =
-            Checkpointer::start("checkpointer", Logs::Of(path.clone()), &Supervisor::default())
-                .unwrap();
+            Checkpointer::start("checkpointer", logs(dir.path()), &Supervisor::default()).unwrap();
         let keep = || writer.execute("INSERT INTO kept VALUES (zeroblob(1000000))", []).unwrap();
         keep();
         std::thread::sleep(2 * EVERY_MAX);
@@ -183,6 +225,12 @@ mod tests {
             std::thread::sleep(EVERY_MAX);
         }
         unreachable!("nothing copied the log");
+    }
+
+    #[test]
+    fn a_log_that_grew_is_copied_while_its_writer_goes_on() {
+        grows("db", |folder| Logs::Of(folder.join("db")));
+        grows("events-1.db", |folder| Logs::OfStore(folder.join("store.db")));
     }
 
     #[test]
