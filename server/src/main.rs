@@ -32,8 +32,8 @@ use lamplight_server::system::clock::{Clock as _, SystemClock};
 use lamplight_server::system::{logging, private_file};
 use lamplight_server::terminal::{Output, console, is_closed_pipe};
 
-/// The allocator of musl serializes threads.
-#[cfg(target_env = "musl")]
+/// The system's allocators are slower, above all that of musl, which serializes threads.
+#[cfg(target_os = "linux")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

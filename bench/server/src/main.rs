@@ -49,6 +49,11 @@ use extent::{Extent, Part};
 use peer::front::{self, Front};
 use results::Results;
 
+/// As in the server.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The numbers of connections and the turns of `--store postgres`.
 const CONNECTIONS: [usize; 3] = [16, 64, 256];
 const ROUNDS: usize = 3;

@@ -104,9 +104,9 @@ impl SqlProcesses {
                 command.env(kept, value);
             }
         }
-        if cfg!(target_env = "musl") {
-            // The allocator of static binaries takes a GiB at once, which is over the limit of the
-            // process, unless it is told to take memory when it is needed.
+        if cfg!(target_os = "linux") {
+            // The allocator takes a GiB at once, which is over the limit of the process, unless it
+            // is told to take memory when it is needed.
             command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         }
         let folder = self.store.parent().filter(|folder| !folder.as_os_str().is_empty());
