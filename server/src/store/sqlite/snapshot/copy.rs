@@ -92,7 +92,7 @@ impl HeldFile {
     /// log. The file stays what it is while this value lives, because no log is copied into a file
     /// that is read from.
     pub fn glance(&self, batch: i64) -> Option<FileGlance> {
-        if log_bytes(self.path()) > 0 {
+        if !self.log.is_empty() {
             return None;
         }
         let bytes = std::fs::metadata(self.path()).ok()?.len();
@@ -160,7 +160,7 @@ impl HeldFile {
                 StepResult::More => {}
                 _ => std::thread::sleep(std::time::Duration::from_millis(5)),
             }
-            if let Some(grown_mib) = self.log_grown_mib() {
+            if let Some(grown_mib) = self.log.grown_mib() {
                 return Err(CopyError::LogGrew { path: self.path().to_owned(), grown_mib });
             }
         }
@@ -170,11 +170,4 @@ impl HeldFile {
         let path = self.path().to_owned();
         CopyError::Sqlite { from: path.clone(), to: path.into(), source }
     }
-}
-
-/// The size of the write-ahead log of the database at `path`.
-pub(super) fn log_bytes(path: &Path) -> u64 {
-    let mut log = path.to_owned().into_os_string();
-    log.push("-wal");
-    std::fs::metadata(log).map_or(0, |log| log.len())
 }

@@ -18,6 +18,7 @@
 //! logs from being emptied, so each ends as soon as its file was copied.
 
 mod copy;
+mod log_mark;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,14 +27,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use copy::{CopyError, CopyStep, FileGlance, FileState};
+pub(crate) use log_mark::LogMark;
 
 use super::file::connection::{open_reader, schema_version, version};
 use super::weeks::open::path;
 use super::{payloads, store, weeks};
 use crate::store::Week;
 
-/// How much a log may grow while its database is read, in bytes.
-const LOG_GROWTH_MAX: u64 = 1024 * 1024 * 1024;
 /// How often a view is tried to be taken.
 const TRIES_MAX: u32 = 2_000;
 
@@ -111,13 +111,13 @@ pub struct HeldFile {
     /// The version of its schema.
     pub schema: i64,
     pub(crate) connection: Connection,
-    /// The size of its log when the transaction began.
-    log_bytes_at_begin: u64,
+    /// Its log when the transaction began.
+    pub(crate) log: LogMark,
 }
 
 impl HeldFile {
     /// Begins to read the database at `path`, or gives nothing if there is none.
-    fn begin(path: &Path, known: i64) -> Result<Option<Self>, SnapshotError> {
+    pub(super) fn begin(path: &Path, known: i64) -> Result<Option<Self>, SnapshotError> {
         if !path.is_file() {
             return Ok(None);
         }
@@ -134,8 +134,7 @@ impl HeldFile {
         if schema > known {
             return Err(SnapshotError::Newer { path: path.to_owned(), found: schema, known });
         }
-        let log_bytes_at_begin = copy::log_bytes(path);
-        Ok(Some(Self { path: path.to_owned(), schema, connection, log_bytes_at_begin }))
+        Ok(Some(Self { path: path.to_owned(), schema, connection, log: LogMark::of(path) }))
     }
 
     /// Ends the transaction and begins another, which sees what was committed until now.
@@ -147,13 +146,6 @@ impl HeldFile {
         self.schema =
             begun.map_err(|source| SnapshotError::Sqlite { path: self.path.clone(), source })?;
         Ok(())
-    }
-
-    /// By how many MiB its log grew since the transaction began, if that is more than the disk of
-    /// the server can be expected to take.
-    pub(crate) fn log_grown_mib(&self) -> Option<u64> {
-        let grown = copy::log_bytes(&self.path).saturating_sub(self.log_bytes_at_begin);
-        (grown > LOG_GROWTH_MAX).then_some(grown / (1024 * 1024))
     }
 
     /// Where it is.

@@ -9,6 +9,7 @@ mod deliveries;
 mod files;
 mod intake;
 mod ledgers;
+mod log_watch;
 mod marks;
 mod profiles;
 mod rows;
@@ -24,7 +25,7 @@ use rusqlite::Connection;
 
 pub use checks::{CHECKS, Check};
 
-use super::snapshot::{IntakeSnapshot, SnapshotError, StoreSnapshot, WeekSnapshot};
+use super::snapshot::{HeldFile, IntakeSnapshot, SnapshotError, StoreSnapshot, WeekSnapshot};
 use crate::store::week::first_row_at;
 use crate::store::{RowId, Violation, Week};
 
@@ -70,18 +71,20 @@ impl Databases {
         let store = StoreSnapshot::take(folder)?;
         let failed = |source| SnapshotError::Sqlite { path: store.store.path().to_owned(), source };
         let kept_from_ms = kept_from_ms(&store.store.connection).map_err(failed)?;
-        Ok(Self { intake, store, kept_from_ms })
+        let mut databases = Self { intake, store, kept_from_ms };
+        let marks = databases.held().map(|held| held.log.clone()).collect();
+        log_watch::interrupt(databases.held_mut(), &marks)?;
+        Ok(databases)
     }
 
-    /// Logs cannot be emptied while they are read from.
-    fn check_logs(&self) -> Result<(), CheckError> {
-        let files = [&self.intake.0, &self.store.store];
-        for held in files.into_iter().chain(self.store.weeks.iter().map(|week| &week.held)) {
-            if let Some(grown_mib) = held.log_grown_mib() {
-                return Err(CheckError::LogGrew { name: held.name(), grown_mib });
-            }
-        }
-        Ok(())
+    fn held(&self) -> impl Iterator<Item = &HeldFile> {
+        let weeks = self.store.weeks.iter().map(|week| &week.held);
+        [&self.intake.0, &self.store.store].into_iter().chain(weeks)
+    }
+
+    fn held_mut(&mut self) -> impl Iterator<Item = &mut HeldFile> {
+        let weeks = self.store.weeks.iter_mut().map(|week| &mut week.held);
+        [&mut self.intake.0, &mut self.store.store].into_iter().chain(weeks)
     }
 
     fn intake(&self) -> &Connection {
@@ -204,11 +207,12 @@ pub fn run(
         if !is_about_files && !violations.is_empty() && files::are_unreadable(&violations) {
             break;
         }
-        databases.check_logs()?;
         begin(check.name);
         let mut found = Found::default();
-        (check.run)(databases, &mut found)
-            .map_err(|source| CheckError::Sqlite { check: check.name, source })?;
+        let done = (check.run)(databases, &mut found);
+        // Whatever it says then, it was interrupted for that.
+        log_watch::check(databases.held())?;
+        done.map_err(|source| CheckError::Sqlite { check: check.name, source })?;
         violations.extend(found.0.into_iter().map(|((place, kind), (count, example))| {
             let example = example.replace('\n', "; ");
             let what =
