@@ -29,6 +29,9 @@ const TRIED_FOR: Duration = Duration::from_secs(5);
 const STATEMENT_MAX: Duration = Duration::from_secs(8);
 /// How often a group is written again that was in the way of other work.
 const CONFLICTS_MAX: u32 = 20;
+/// How often a group is written again before callers are told that the database is down. Single
+/// connections break on their own, and so may the one that is made instead.
+const BREAKS_MAX: u32 = 2;
 /// How long to wait before the next try, at first and at most.
 const AGAIN_MS: (u64, u64) = (50, 1_000);
 /// How long to wait before a database that is down is asked again, at first and at most.
@@ -128,12 +131,12 @@ impl Task {
                 if failure.is_outage() {
                     self.shared.count_outage();
                 }
-                // One connection may break on its own. Two in a row are the database, but for
-                // locks: a frozen server may hold the lanes of more than one connection.
-                if outages > 1 && !failure.is_locked_out() {
+                let is_down = outages > BREAKS_MAX;
+                // A frozen server may hold the lanes of more than one connection.
+                if is_down && !failure.is_locked_out() {
                     self.shared.set_up(false);
                 }
-                let ends = self.shared.queue.is_closed() && outages > 1;
+                let ends = self.shared.queue.is_closed() && is_down;
                 if ends || first.elapsed() > TRIED_FOR {
                     self.shared.set_up(false);
                     let (error, payloads) = (described(&failure), group.len());
