@@ -85,6 +85,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "runs",
+        // The row of a run's first number is in the same payload: one producer may have any number
+        // of runs, so the database must find this run among them by an equality.
         rule: "runs say exactly which rows have which numbers",
         advice: REPLAY,
         rows: Rows::Count(&[
@@ -92,9 +94,9 @@ pub const CHECKS: &[Check] = &[
                 "runs",
                 "an event whose number is in no run",
                 "SELECT count(*), min(it.id::text) FROM events AS it WHERE seq IS NOT NULL AND NOT EXISTS \
-                 (SELECT FROM runs WHERE runs.producer = it.producer AND scope IN (it.source, '') \
-                 AND it.seq BETWEEN first AND last \
-                 AND first_id BETWEEN (left(it.id::text, 32) || '0000')::uuid AND it.id \
+                 (SELECT FROM runs WHERE runs.producer = it.producer \
+                 AND left(first_id::text, 32) = left(it.id::text, 32) AND first_id <= it.id \
+                 AND scope IN (it.source, '') AND it.seq BETWEEN first AND last \
                  AND ('x' || right(first_id::text, 4))::bit(16)::integer + it.seq - first = it.payload_index)",
             ),
             count(

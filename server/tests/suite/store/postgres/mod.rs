@@ -12,6 +12,7 @@ mod payloads_staged;
 mod plans_payloads;
 mod plans_reading;
 mod plans_tallies;
+mod plans_verify;
 mod reading;
 mod servers;
 mod several_servers;

@@ -17,7 +17,7 @@ use crate::harness::postgres::Cluster;
 use crate::store::sample::{NOW, bad, client_id, good_with, number, plan_at, producer, shared};
 
 /// Every statement is written to the log with its plan, and with what it read.
-const RECORDING: &str = "-c fsync=off -c full_page_writes=off -c max_connections=60 -c log_line_prefix= \
+pub(super) const RECORDING: &str = "-c fsync=off -c full_page_writes=off -c max_connections=60 -c log_line_prefix= \
      -c autovacuum=off -c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 \
      -c auto_explain.log_analyze=on -c auto_explain.log_buffers=on -c auto_explain.log_timing=off \
      -c auto_explain.log_format=json";
@@ -27,10 +27,12 @@ const WEEKS: i64 = 4;
 
 /// What the plans of some calls did.
 #[derive(Debug, Default)]
-struct Done {
+pub(super) struct Done {
     scanned: BTreeSet<String>,
     partitions: BTreeSet<String>,
     pages: u64,
+    /// Rows and pairs of rows that were compared in vain.
+    pub(super) removed: f64,
 }
 
 impl Done {
@@ -44,6 +46,11 @@ impl Done {
                 self.partitions.insert(relation.to_owned());
             }
         }
+        let loops = node["Actual Loops"].as_f64().unwrap();
+        for by in ["Join Filter", "Filter", "Index Recheck"] {
+            let each = node[format!("Rows Removed by {by}")].as_f64().unwrap_or_default();
+            self.removed += each * loops;
+        }
         for node in node["Plans"].as_array().into_iter().flatten() {
             self.add(node);
         }
@@ -51,7 +58,7 @@ impl Done {
 }
 
 /// What the statements since a place in the log did, and the end of the log.
-fn done_since(cluster: &Cluster, read: &mut usize) -> Done {
+pub(super) fn done_since(cluster: &Cluster, read: &mut usize) -> Done {
     let log = std::fs::read(cluster.folder().join("postgres.log")).unwrap();
     let text = String::from_utf8_lossy(&log[*read..]).into_owned();
     *read = log.len();
@@ -94,7 +101,7 @@ fn payloads(week: i64) -> Vec<Plan> {
         .collect()
 }
 
-async fn open(cluster: &Cluster, database: &str) -> Storage {
+pub(super) async fn open(cluster: &Cluster, database: &str) -> Storage {
     let (limits, opening) = (WriterLimits::default(), Opening::Serve(Vec::new()));
     let url = crate::harness::postgres::urls(&cluster.url(database));
     postgres::open_as(&url, limits, opening, &Supervisor::default()).await.unwrap()
