@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use super::OpenError;
@@ -110,19 +110,35 @@ impl Monitors {
     }
 
     async fn ask(&self, monitor: &Url) -> Result<Node, String> {
-        let url = monitor.join("varz").map_err(|error| error.to_string())?;
-        let asked = self.client.get(url).send().await.map_err(described)?;
-        let mut answer = asked.error_for_status().map_err(described)?;
-        let mut text = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(described)? {
-            if text.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err("it answers with more than a node says about itself".into());
+        let answer = self.get(monitor, "varz").await?;
+        let text = read(answer.error_for_status().map_err(described)?).await?;
+        let node: Node = serde_json::from_slice(&text)
+            .map_err(|error| format!("its answer is not that of a NATS node: {error}"))?;
+        // A node answers before it has read what it stores, which may take minutes.
+        if node.jetstream.config.is_none() {
+            let health = self.get(monitor, "healthz?js-enabled-only=true").await?;
+            if health.status() == StatusCode::SERVICE_UNAVAILABLE {
+                return Err("it starts, and has not enabled JetStream yet".into());
             }
-            text.extend_from_slice(&chunk);
         }
-        serde_json::from_slice(&text)
-            .map_err(|error| format!("its answer is not that of a NATS node: {error}"))
+        Ok(node)
     }
+
+    async fn get(&self, monitor: &Url, path: &str) -> Result<Response, String> {
+        let url = monitor.join(path).map_err(|error| error.to_string())?;
+        self.client.get(url).send().await.map_err(described)
+    }
+}
+
+async fn read(mut answer: Response) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(described)? {
+        if text.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return Err("it answers with more than a node says about itself".into());
+        }
+        text.extend_from_slice(&chunk);
+    }
+    Ok(text)
 }
 
 /// The causes, the outermost first, without the address.
@@ -130,4 +146,59 @@ fn described(error: reqwest::Error) -> String {
     let error = error.without_url();
     let causes = std::iter::successors(std::error::Error::source(&error), |it| it.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each request by its path, and returns where.
+    fn node(answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it has an address").port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+                let first = lines.next().unwrap_or_default();
+                let _ = lines.find(String::is_empty);
+                let (status, body) = answer(first.split(' ').nth(1).unwrap_or_default());
+                let length = body.len();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} It\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+            }
+        });
+        format!("http://127.0.0.1:{port}")
+    }
+
+    async fn reading(answer: impl Fn(&str) -> (u16, &'static str) + Send + 'static) -> Reading {
+        let url = format!("nats://127.0.0.1:4222?replicas=1&monitor={}", node(answer));
+        let monitors = Monitors::new(&url.parse().expect("a URL")).expect("a client");
+        monitors.read().await.remove(0)
+    }
+
+    const VARZ: &str = r#"{"server_id":"N","server_name":"n1","version":"2.12.0","max_payload":8388608,"jetstream":{}}"#;
+
+    #[tokio::test]
+    async fn a_node_that_has_not_enabled_jetstream_yet_says_nothing_about_it() {
+        let starting = reading(|path| match path {
+            "/varz" => (200, VARZ),
+            "/healthz?js-enabled-only=true" => (503, "{}"),
+            _ => (404, ""),
+        });
+        let why = starting.await.node.expect_err("it starts");
+        assert_eq!(why, "it starts, and has not enabled JetStream yet");
+    }
+
+    #[tokio::test]
+    async fn a_node_without_jetstream_says_so() {
+        let without =
+            reading(|path| if path == "/varz" { (200, VARZ) } else { (200, r#"{"status":"ok"}"#) });
+        let node = without.await.node.expect("it says what it has");
+        assert!(node.jetstream.config.is_none());
+    }
 }
