@@ -14,12 +14,30 @@ use super::Pending;
 const GATHER_PAYLOADS: usize = 32;
 /// How long they gather at most, so that a group that hangs holds up nothing else.
 const GATHER_MAX: Duration = Duration::from_millis(5);
+/// For how long after a group as many payloads gather as it had: its clients were answered at once,
+/// and send again at nearly the same time. Otherwise the first of them would get a group alone.
+const AGAIN_MAX: Duration = Duration::from_millis(1);
 
-/// Payloads that wait, and how many groups are being written.
+/// Payloads that wait, and the groups that are being written.
 #[derive(Debug, Default)]
 struct Waiting {
     payloads: VecDeque<Pending>,
     writing: usize,
+    /// The size of the group that was taken last.
+    last_len: usize,
+    /// When the last group was written, if none is being written.
+    idle_since: Option<Instant>,
+}
+
+impl Waiting {
+    /// How many payloads are enough for a group, and from when on any number is, if that is known.
+    fn enough(&self) -> (usize, Option<Instant>) {
+        match self.idle_since {
+            None if self.writing > 0 => (GATHER_PAYLOADS, None),
+            None => (1, None),
+            Some(since) => (self.last_len.min(GATHER_PAYLOADS), Some(since + AGAIN_MAX)),
+        }
+    }
 }
 
 /// The size of a group. One payload is always in it, whatever its size.
@@ -75,7 +93,7 @@ impl Queue {
         loop {
             let is_closed = *closed.borrow_and_update();
             let has_gathered = gathers_since.is_some_and(|since| since.elapsed() >= GATHER_MAX);
-            let group = self.take(has_gathered || is_closed);
+            let (group, any_from) = self.take(has_gathered || is_closed);
             if !group.is_empty() {
                 return Some(group);
             }
@@ -85,6 +103,7 @@ impl Queue {
             }
             gathers_since = gathers.then(|| gathers_since.unwrap_or_else(Instant::now));
             let gathered = gathers_since.unwrap_or_else(Instant::now) + GATHER_MAX;
+            let gathered = any_from.map_or(gathered, |any_from| any_from.min(gathered));
             tokio::select! {
                 () = self.more.notified() => {}
                 _ = closed.changed() => {}
@@ -93,12 +112,15 @@ impl Queue {
         }
     }
 
-    fn take(&self, has_gathered: bool) -> Vec<Pending> {
+    /// Takes a group, if enough payloads wait or `has_gathered`. Otherwise also returns from when
+    /// on any number is enough, if that is known.
+    fn take(&self, has_gathered: bool) -> (Vec<Pending>, Option<Instant>) {
         let (mut group, mut bytes) = (Vec::new(), 0);
         let mut waiting = self.waiting();
-        let gathers = waiting.writing > 0 && waiting.payloads.len() < GATHER_PAYLOADS;
-        if gathers && !has_gathered {
-            return group;
+        let (enough, any_from) = waiting.enough();
+        let is_time = has_gathered || any_from.is_some_and(|any_from| any_from <= Instant::now());
+        if waiting.payloads.len() < enough && !is_time {
+            return (group, any_from);
         }
         while group.len() < self.limits.payloads_max && bytes < self.limits.bytes_max {
             let Some(next) = waiting.payloads.pop_front() else { break };
@@ -107,17 +129,21 @@ impl Queue {
         }
         if !group.is_empty() {
             waiting.writing += 1;
+            (waiting.last_len, waiting.idle_since) = (group.len(), None);
         }
         if !waiting.payloads.is_empty() {
             self.more.notify_one();
         }
-        group
+        (group, None)
     }
 
     /// Says that a group is written, or refused.
     pub(crate) fn written(&self) {
         let mut waiting = self.waiting();
         waiting.writing = waiting.writing.saturating_sub(1);
+        if waiting.writing == 0 {
+            waiting.idle_since = Some(Instant::now());
+        }
         if !waiting.payloads.is_empty() {
             self.more.notify_one();
         }
@@ -216,6 +242,38 @@ mod tests {
         queue.close();
         assert_eq!(at_once(&queue), Some(2));
         assert_eq!(at_once(&queue), Some(0), "it is closed and empty");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_group_as_many_payloads_gather_for_a_moment() {
+        let (queue, bytes) = empty();
+        push(&queue, &bytes, 3);
+        assert_eq!(at_once(&queue), Some(3));
+        queue.written();
+        push(&queue, &bytes, 2);
+        assert_eq!(at_once(&queue), None, "one of three has not sent again");
+        push(&queue, &bytes, 1);
+        assert_eq!(at_once(&queue), Some(3));
+        queue.written();
+        push(&queue, &bytes, 1);
+        let begun = Instant::now();
+        assert_eq!(queue.next_group().await.map(|group| group.len()), Some(1));
+        assert!(begun.elapsed() <= AGAIN_MAX * 2);
+        queue.written();
+        push(&queue, &bytes, 1);
+        assert_eq!(at_once(&queue), Some(1), "as many as before");
+        queue.written();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_payload_that_comes_later_waits_for_no_other() {
+        let (queue, bytes) = empty();
+        push(&queue, &bytes, 3);
+        assert_eq!(at_once(&queue), Some(3));
+        queue.written();
+        tokio::time::sleep(AGAIN_MAX).await;
+        push(&queue, &bytes, 1);
+        assert_eq!(at_once(&queue), Some(1));
     }
 
     #[tokio::test(start_paused = true)]
