@@ -106,7 +106,7 @@ impl Story {
     /// Three events are stored, one is a duplicate, one is invalid, and two numbers are missing.
     /// Two requests are refused.
     /// A batch is counted just after it is settled, so this waits for the counts. It also waits
-    /// until the rules were evaluated.
+    /// until the rules were evaluated, and the sink that is gone rests between two attempts.
     pub(super) fn tell(server: &Server) -> String {
         let event = |seq: u32| format!(r#"{{"name":"{NAME}","producer":"{P}","seq":{seq}}}"#);
         let first = format!("[{},{}]", event(1), event(4));
@@ -128,7 +128,8 @@ impl Story {
             [
                 ("lamplight_sink_attempts_total{sink=\"archive\",outcome=\"sent\"}", 3.0),
                 ("lamplight_sink_attempts_total{sink=\"strict\",outcome=\"dead\"}", 3.0),
-                ("lamplight_sink_attempts_total{sink=\"gone\",outcome=\"retried\"}", 3.0),
+                ("lamplight_sink_failing_deliveries{sink=\"gone\"}", 3.0),
+                ("lamplight_sink_state{sink=\"gone\",state=\"resting\"}", 1.0),
                 ("lamplight_process_events_total{outcome=\"stored\"}", 3.0),
                 ("lamplight_process_batch_seconds_count", 1.0),
                 ("lamplight_alert_evaluation_time_seconds", 1.0),

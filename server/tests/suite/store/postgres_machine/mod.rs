@@ -81,7 +81,7 @@ impl PostgresMachine {
     }
 
     async fn recount(&self) -> Vec<String> {
-        let mut faults = recount::faults(&self.database().client().await).await;
+        let mut faults = recount::faults(&mut self.database().client().await).await;
         let url = self.database().url.parse().unwrap();
         let repaired = repair(&url, &mut |_, _| {}).await.unwrap();
         if repaired.changed > 0 {
