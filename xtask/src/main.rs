@@ -18,6 +18,7 @@ mod dependencies;
 mod docs;
 mod example;
 mod last_lines;
+mod memory;
 mod nats;
 mod node;
 mod package;

@@ -21,6 +21,8 @@ pub(crate) enum Part {
     Kills,
     /// Kills, outages, failovers, locks and networks of PostgreSQL
     PostgresFaults,
+    /// Everything that uses PostgreSQL, with its oldest version
+    OldestPostgres,
     /// A pgbouncer between servers and their database
     Pgbouncer,
     /// A disk of PostgreSQL that is full
@@ -47,6 +49,7 @@ impl Part {
             Self::Simulation => "simulation",
             Self::Kills => "kills",
             Self::PostgresFaults => "faults of PostgreSQL",
+            Self::OldestPostgres => "the oldest PostgreSQL",
             Self::Pgbouncer => "a real pgbouncer",
             Self::FullDisk => "a full disk",
             Self::StreamFaults => "faults of the intake stream",
@@ -64,6 +67,7 @@ impl Part {
             Self::Simulation => simulation(workspace, extent.seeds),
             Self::Kills => kills(workspace, extent.kills),
             Self::PostgresFaults => postgres_faults(workspace, extent.postgres_faults),
+            Self::OldestPostgres => test::oldest_postgres(workspace, test::Form::Full),
             Self::Pgbouncer => pgbouncer(workspace, extent.postgres_faults),
             Self::FullDisk => full_disk(workspace, extent.postgres_faults),
             Self::StreamFaults => stream_faults(workspace, extent.stream_faults),
@@ -76,6 +80,9 @@ impl Part {
         }
     }
 }
+
+/// How many tests of faults run at a time: they mostly wait until something notices a fault.
+const FAULT_THREADS: &str = "--test-threads=6";
 
 /// How long each part goes on.
 #[derive(Debug, Args)]
@@ -144,21 +151,41 @@ fn simulation(workspace: &Workspace, seeds: u32) -> Result<()> {
     )
 }
 
-/// The release build of the server's suite, with the newest PostgreSQL. Arguments that follow are
-/// the suite's own.
-fn server_suite(workspace: &Workspace) -> Result<Command> {
+/// How the server's suite is built.
+#[derive(Clone, Copy)]
+enum Build {
+    /// As `cargo xtask test` does, with debug assertions: for tests that mostly wait.
+    Dev,
+    /// Optimised: for tests that compute.
+    Release,
+}
+
+/// The server's suite, with the newest PostgreSQL. Arguments that follow are the suite's own.
+fn server_suite(workspace: &Workspace, build: Build) -> Result<Command> {
     let programs = postgres::newest(workspace)?;
-    let mut cargo = workspace.cargo();
-    cargo.env(postgres::CLIENTS, postgres::clients(workspace, &programs)?);
-    cargo.env(postgres::FOLDER, programs);
-    cargo.args(["test", "--release", "--package", "lamplight-server", "--test", "suite", "--"]);
+    let clients = postgres::clients(workspace, &programs)?;
+    let mut cargo = match build {
+        Build::Dev => {
+            let mut cargo = test::cargo_test(workspace, &programs);
+            // As in `cargo xtask test`: for some alone, Cargo compiles dependencies again.
+            cargo.arg("--tests");
+            cargo
+        }
+        Build::Release => {
+            let mut cargo = workspace.cargo();
+            cargo.args(["test", "--release", "--package", "lamplight-server", "--test", "suite"]);
+            cargo.env(postgres::FOLDER, programs);
+            cargo
+        }
+    };
+    cargo.env(postgres::CLIENTS, clients).arg("--");
     Ok(cargo)
 }
 
 fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
     workspace.run(
         &format!("server killed {kills} times under load"),
-        server_suite(workspace)?
+        server_suite(workspace, Build::Release)?
             .env("LAMPLIGHT_KILL_ROUNDS", kills.to_string())
             .args(["kill::", "--nocapture"]),
     )
@@ -168,11 +195,9 @@ fn kills(workspace: &Workspace, kills: u32) -> Result<()> {
 fn postgres_faults(workspace: &Workspace, rounds: u32) -> Result<()> {
     workspace.run(
         &format!("each fault of PostgreSQL {rounds} times under load"),
-        server_suite(workspace)?.env("TEST_POSTGRES_ROUNDS", rounds.to_string()).args([
-            "postgres_faults::",
-            "--nocapture",
-            "--test-threads=2",
-        ]),
+        server_suite(workspace, Build::Dev)?
+            .env("TEST_POSTGRES_ROUNDS", rounds.to_string())
+            .args(["postgres_faults::", "--nocapture", FAULT_THREADS]),
     )
 }
 
@@ -185,10 +210,10 @@ fn stream_faults(workspace: &Workspace, rounds: u32) -> Result<()> {
     };
     workspace.run(
         &format!("each fault of the intake stream {rounds} times under load"),
-        server_suite(workspace)?
+        server_suite(workspace, Build::Dev)?
             .env("TEST_STREAM_ROUNDS", rounds.to_string())
             .envs([folder])
-            .args(["stream::", "--nocapture", "--test-threads=2"]),
+            .args(["stream::", "--nocapture", FAULT_THREADS]),
     )
 }
 
@@ -218,11 +243,11 @@ fn ignored_faults(
 ) -> Result<()> {
     workspace.run(
         &format!("faults of PostgreSQL: {module}, {rounds} times"),
-        server_suite(workspace)?
+        server_suite(workspace, Build::Dev)?
             .env("TEST_POSTGRES_ROUNDS", rounds.to_string())
             .envs(variables.iter().copied())
             .args(["--ignored", &format!("postgres_faults::{module}::")])
-            .args(["--nocapture", "--test-threads=1"]),
+            .args(["--nocapture", FAULT_THREADS]),
     )
 }
 
@@ -230,11 +255,9 @@ fn ignored_faults(
 fn large_store(workspace: &Workspace, events: u64) -> Result<()> {
     workspace.run(
         &format!("a store with {events} events"),
-        server_suite(workspace)?.env("LAMPLIGHT_LARGE_EVENTS", events.to_string()).args([
-            "large::",
-            "--nocapture",
-            "--test-threads=1",
-        ]),
+        server_suite(workspace, Build::Release)?
+            .env("LAMPLIGHT_LARGE_EVENTS", events.to_string())
+            .args(["large::", "--nocapture", "--test-threads=1"]),
     )
 }
 
@@ -243,7 +266,7 @@ fn large_store(workspace: &Workspace, events: u64) -> Result<()> {
 fn postgres_cuts(workspace: &Workspace, seeds: u32) -> Result<()> {
     workspace.run(
         &format!("{seeds} histories on PostgreSQL for each simulation, and a cut at each message"),
-        server_suite(workspace)?
+        server_suite(workspace, Build::Dev)?
             .env("TEST_POSTGRES_SEEDS", seeds.to_string())
             .env("PROPTEST_CASES", seeds.max(256).to_string())
             .args(["process::postgres::", "deliver::postgres::", "on_postgres"])
@@ -256,7 +279,7 @@ fn crashes(workspace: &Workspace, histories: u32) -> Result<()> {
         &format!(
             "{histories} histories with crashes and power cuts, for processing and delivery each"
         ),
-        server_suite(workspace)?
+        server_suite(workspace, Build::Release)?
             .env("LAMPLIGHT_POWER_CUTS", histories.to_string())
             .env("LAMPLIGHT_DELIVER_SEEDS", histories.to_string())
             .args(["process::", "deliver::", "--nocapture"])
