@@ -9,7 +9,7 @@ const EVERY_ENGINE = 'every_engine/**'
 const ELSEWHERE = ['**/every_engine/console.spec.ts', '**/every_engine/first_minute.spec.ts']
 
 /**
- * One worker. `cargo xtask test` has two: each has its own browser, whose processes its scenarios
+ * One worker. `cargo xtask test` has more: each has its own browser, whose processes its scenarios
  * count.
  */
 export default defineConfig<Choice>({

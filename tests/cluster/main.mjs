@@ -91,7 +91,11 @@ function explain({ nats, shards, servers }) {
   say(`\nAddress:      ${servers.url}    (write key ${servers.keys.write}, admin token ${servers.keys.admin})`)
   for (const { name, url } of servers.servers) say(`${`${name}:`.padEnd(14)}${url}`)
   for (const { name, monitor } of nats?.places ?? []) say(`${`${name}:`.padEnd(14)}http://${monitor}/jsz`)
-  for (const { name, nodes } of shards) say(`${`${name}:`.padEnd(14)}ports ${nodes.map(({ port }) => port).join(', ')}`)
+  for (const { name, nodes, passwords } of shards) {
+    const [first, second] = nodes.map(({ port }) => port)
+    const psql = `PGPASSWORD=${passwords.POSTGRES_PASSWORD} psql -h 127.0.0.1 -U postgres -d postgres`
+    say(`${`${name}:`.padEnd(14)}${psql} -p ${first}    (its standby: -p ${second})`)
+  }
   say(`Logs:         ${folder}/*.log`)
   say('\nTry this in another terminal:')
   const event = `-H 'authorization: Bearer ${servers.keys.write}' -H 'content-type: application/json'`

@@ -215,7 +215,10 @@ async function open(page: Page, site: Site, server: Server, host: string, path =
       method: request.method(),
       body: request.postDataBuffer() as BodyInit | null,
       headers: { 'content-type': 'text/plain' },
-    })
+    }).catch(() => undefined)
+    // As without this route: no answer is an error in the page, which may send again. The server is
+    // gone, too, when a test has ended and its page has not.
+    if (!response) return route.abort('connectionfailed')
     const headers = { 'content-type': response.headers.get('content-type') ?? '' }
     await route.fulfill({ status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) })
   })
