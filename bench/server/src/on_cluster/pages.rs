@@ -15,8 +15,9 @@ use crate::peer::Peer;
 use crate::process::per_second;
 use crate::traffic::KEY;
 
-/// How many pages send at the same time, each over one connection.
-const PAGES: u64 = 64;
+/// How many pages send at the same time, each over one connection. Each waits for its answer before
+/// it sends again, so fewer would measure how long a commit takes.
+const PAGES: u64 = 256;
 /// How many payloads each sends, one after the other.
 const PAYLOADS: u64 = 80;
 const EVENTS: u64 = 10;
