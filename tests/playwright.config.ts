@@ -23,7 +23,7 @@ export default defineConfig<Choice>({
   retries: process.env['LAMPLIGHT_FORM'] === 'full' ? 0 : 1,
   timeout: 90_000,
   expect: { timeout: 30_000 },
-  reporter: [['list'], ['./harness/tally_reporter.ts']],
+  reporter: [['list'], ['./harness/tally_reporter.ts'], ['./harness/failures_reporter.ts']],
   use: { trace: 'off', launchOptions: launchOptions() },
   projects: [
     { name: 'chromium' },

@@ -1,33 +1,20 @@
-// Prints the counts of the scenarios after a run, and then the failures, because the end of a log
-// is read first.
-import { stripVTControlCharacters } from 'node:util'
-import type { FullConfig, Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter'
+// Prints the counts of the scenarios after a run.
+import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter'
 import { TALLY, type Tally } from './tally.ts'
 
 const COLUMNS: (keyof Tally)[] = ['made', 'stored', 'sentTwice', 'storedTwice', 'lost']
 const HEADINGS = ['made', 'stored', 'sent twice', 'stored twice', 'lost']
 const WIDTH = 13
-const MESSAGE_LINES = 6
 
 export default class TallyReporter implements Reporter {
   #rows: { name: string; tally: Tally; failed: boolean }[] = []
-  /** Each failed attempt with its message. */
-  #failures: string[] = []
 
-  onBegin(_config: FullConfig, _suite: Suite): void {
+  onBegin(): void {
     this.#rows = []
-    this.#failures = []
   }
 
   onTestEnd(test: TestCase, result: TestResult): void {
     const engine = test.parent.project()?.name ?? ''
-    if (result.status !== test.expectedStatus) {
-      const message = stripVTControlCharacters(result.error?.message ?? '')
-        .split('\n')
-        .slice(0, MESSAGE_LINES)
-        .join('\n    ')
-      this.#failures.push(`${engine}: ${test.title}, attempt ${result.retry + 1}: ${result.status}\n    ${message}`)
-    }
     const last = result.annotations.filter(({ type }) => type === TALLY).at(-1)?.description
     if (!last) return
     this.#rows.push({
@@ -39,7 +26,6 @@ export default class TallyReporter implements Reporter {
 
   onEnd(): void {
     if (this.#rows.length > 0) this.#table()
-    for (const failure of this.#failures) console.log(`\nfailed: ${failure}`)
   }
 
   #table(): void {

@@ -12,6 +12,6 @@ export default defineConfig({
   // For a bundler's build on a busy machine.
   timeout: 240_000,
   expect: { timeout: 30_000 },
-  reporter: [['list'], ['./times_reporter.ts']],
+  reporter: [['list'], ['./times_reporter.ts'], ['../harness/failures_reporter.ts']],
   use: { trace: 'off', launchOptions: launchOptions() },
 })
