@@ -124,6 +124,43 @@ async fn while_the_database_takes_nobody_staging_fails_at_once_and_works_again_a
     assert_eq!(stored, [1, 4].map(Uuid::from_u128), "what was refused is not there");
 }
 
+/// The connection that writes a payload ends `breaks` times in a row. Gives whether the database
+/// counted as up all the time.
+async fn is_up_although_writes_break(breaks: u32) -> bool {
+    let database = TestDatabase::create().await;
+    let storage = server(&database).await;
+    let client = database.client().await;
+    // A sequence counts what is rolled back, too.
+    let end = format!(
+        "CREATE SEQUENCE breaks; CREATE FUNCTION end_connection() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN IF nextval('lamplight.breaks') <= {breaks} THEN \
+         PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER end_connection BEFORE INSERT ON payloads FOR EACH ROW \
+         EXECUTE FUNCTION end_connection()"
+    );
+    client.batch_execute(&end).await.unwrap();
+    let mut staged = std::pin::pin!(storage.payload_queue.stage(payload(1, "[]")));
+    let mut is_up = true;
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut staged => break outcome,
+            () = tokio::time::sleep(Duration::from_millis(1)) => {
+                is_up &= storage.intake_database.is_up();
+            }
+        }
+    };
+    outcome.unwrap();
+    assert_eq!(count(&client, "SELECT count(*) FROM payloads").await, 1);
+    assert_eq!(count(&client, "SELECT last_value FROM breaks").await, i64::from(breaks) + 1);
+    is_up
+}
+
+#[tokio::test]
+async fn two_breaks_in_a_row_are_no_outage_and_three_are_one() {
+    assert!(is_up_although_writes_break(2).await);
+    assert!(!is_up_although_writes_break(3).await);
+}
+
 /// 64 clients stage through one server while another works, and all connections of both are
 /// terminated again and again. Each client stages until enough of its payloads were answered: on a
 /// slow machine, connections last for less of the time.
