@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::tables::{Layout, layout};
 use crate::store::moving::{Batch, Key, Row, Table, Value};
 use crate::store::sqlite::file::columns::column_error;
+use crate::store::sqlite::payloads::packed;
 use crate::store::{RowId, Week};
 
 /// Some rows of a table, from a place on.
@@ -34,7 +35,10 @@ pub(super) fn batch(
     while let Some(row) = rows.next()? {
         let values = (0..width).map(|at| value(row.get_ref(at)?, at));
         let mut values = values.collect::<rusqlite::Result<Row>>()?;
-        let of_table = values.split_off(key_count);
+        let mut of_table = values.split_off(key_count);
+        if table == Table::Payloads {
+            packed::unpack(&mut of_table)?;
+        }
         count += 1;
         bytes += of_table.iter().map(Value::size).sum::<usize>();
         if !is_outdated(table, &of_table, removed) {

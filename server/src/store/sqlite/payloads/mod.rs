@@ -2,6 +2,7 @@
 
 mod archive;
 mod open;
+pub(crate) mod packed;
 mod payload_queue;
 pub(crate) mod queue;
 pub(crate) mod replays;
@@ -26,11 +27,12 @@ use crate::store::{Answer, Database, Opening, WriterLimits};
 use crate::system::supervisor::Supervisor;
 pub(crate) use open::open_to_write;
 
-pub(crate) const SCHEMA: [Step; 4] = [
+pub(crate) const SCHEMA: [Step; 5] = [
     ("V1__payloads", include_str!("../../../../migrations/sqlite/intake/V1__payloads.sql")),
     ("V2__shares", include_str!("../../../../migrations/sqlite/intake/V2__shares.sql")),
     ("V3__set_aside", include_str!("../../../../migrations/sqlite/intake/V3__set_aside.sql")),
     ("V4__discarded", include_str!("../../../../migrations/sqlite/intake/V4__discarded.sql")),
+    ("V5__packed", include_str!("../../../../migrations/sqlite/intake/V5__packed.sql")),
 ];
 
 /// The size of the queue, as of the last commit.

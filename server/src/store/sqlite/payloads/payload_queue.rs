@@ -6,37 +6,39 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, params};
 
+use super::packed::{self, PackedBody};
 use super::{SqliteIntake, queue, set_aside, unprocessed};
 use crate::store::read_class::ReadClass;
 use crate::store::share::{SHARES, share_of};
 use crate::store::sqlite::writer::step::{Change, Guard};
 use crate::store::{
     Answer, Backlog, ExhaustedPayload, FailedPayload, Lease, LeaseAsk, LeasedPayload, NewPayload,
-    PayloadId, PayloadQueue, PayloadState, SetAsidePayload, SetAsideSums, StoreError, Ticket,
-    Unprocessed, WorkerSlot,
+    PayloadId, PayloadMetadata, PayloadQueue, PayloadState, SetAsidePayload, SetAsideSums,
+    StoreError, Ticket, Unprocessed, WorkerSlot,
 };
 
 impl PayloadQueue for SqliteIntake {
     fn stage(&self, payload: NewPayload) -> Answer<'_, ()> {
-        let bytes = row_bytes(&payload);
+        let row = PayloadRow::of(payload);
         Box::pin(self.writer.write(
             "stage a payload",
             Guard::Shared,
-            bytes,
-            move |connection, change| stage(connection, &payload, change),
+            row.bytes(),
+            move |connection, change| stage(connection, &row, change),
         ))
     }
 
     fn stage_all(&self, payloads: Vec<NewPayload>) -> Answer<'_, ()> {
-        let bytes = payloads.iter().map(row_bytes).sum();
+        let rows: Vec<_> = payloads.into_iter().map(PayloadRow::of).collect();
+        let bytes = rows.iter().map(PayloadRow::bytes).sum();
         Box::pin(self.writer.write(
             "stage payloads",
             Guard::Alone,
             bytes,
             move |connection, change| {
-                for payload in &payloads {
-                    if !is_known(connection, payload.metadata.id)? {
-                        stage(connection, payload, change)?;
+                for row in &rows {
+                    if !is_known(connection, row.metadata.id)? {
+                        stage(connection, row, change)?;
                     }
                 }
                 Ok(())
@@ -235,9 +237,24 @@ fn held<'a>(
     if now_ms >= lease.until_ms { Ok(None) } else { queue::held(connection, lease, tickets) }
 }
 
-/// About what a row takes.
-fn row_bytes(payload: &NewPayload) -> u64 {
-    payload.body.len() as u64 + 512
+/// A payload as `payloads` keeps it.
+struct PayloadRow {
+    metadata: PayloadMetadata,
+    body: PackedBody,
+}
+
+impl PayloadRow {
+    /// Compresses the body, if that makes it smaller: here, and not in the thread of the writer,
+    /// which all payloads pass.
+    fn of(payload: NewPayload) -> Self {
+        let NewPayload { metadata, body, .. } = payload;
+        Self { body: PackedBody::of(metadata.encoding, body), metadata }
+    }
+
+    /// About what it takes.
+    fn bytes(&self) -> u64 {
+        self.body.bytes.len() as u64 + 512
+    }
 }
 
 fn is_known(connection: &Connection, id: PayloadId) -> rusqlite::Result<bool> {
@@ -247,12 +264,8 @@ fn is_known(connection: &Connection, id: PayloadId) -> rusqlite::Result<bool> {
 }
 
 /// Appends a payload.
-fn stage(
-    connection: &Connection,
-    payload: &NewPayload,
-    change: &mut Change,
-) -> rusqlite::Result<()> {
-    let metadata = &payload.metadata;
+fn stage(connection: &Connection, row: &PayloadRow, change: &mut Change) -> rusqlite::Result<()> {
+    let PayloadRow { metadata, body } = row;
     connection
         .prepare_cached(
             "INSERT INTO payloads (id, received_ms, key_id, source, encoding, events, unpacked_bytes, user_agent, \
@@ -263,13 +276,13 @@ fn stage(
             metadata.received_ms,
             metadata.key_id,
             metadata.source,
-            metadata.encoding.name(),
+            body.encoding,
             metadata.events,
             metadata.unpacked_bytes,
             metadata.user_agent,
             metadata.origin,
             metadata.client,
-            payload.body.as_ref(),
+            body.bytes.as_ref(),
         ])?;
     let position = connection.last_insert_rowid();
     queue::push(connection, position, metadata)?;
@@ -296,7 +309,7 @@ fn read_leased(
                 attempts: taken.attempts,
                 own_failures: taken.own_failures,
                 metadata: queue::metadata(row)?,
-                body: row.get::<_, Vec<u8>>(10)?.into(),
+                body: packed::body(row)?,
             })
         })
 }

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::packed;
 use crate::store::Lease;
 use crate::store::fair_share::FairShare;
 use crate::store::share::{SHARES, share_of, shares_of};
 use crate::store::sqlite::file::columns::column_error;
 use crate::store::{
-    Backlog, Encoding, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, Ticket, WorkerSlot,
+    Backlog, FailedPayload, LeaseAsk, PayloadId, PayloadMetadata, Ticket, WorkerSlot,
 };
 
 /// The most payloads that one transaction deletes: responses wait for it.
@@ -303,7 +304,7 @@ pub(crate) fn metadata(row: &Row<'_>) -> rusqlite::Result<PayloadMetadata> {
         received_ms: row.get(1)?,
         key_id: row.get(2)?,
         source: row.get(3)?,
-        encoding: Encoding::from_name(&encoding).ok_or_else(|| column_error(4, "encoding"))?,
+        encoding: packed::encoding(&encoding).ok_or_else(|| column_error(4, "encoding"))?,
         events: row.get(5)?,
         unpacked_bytes: row.get(6)?,
         user_agent: row.get(7)?,

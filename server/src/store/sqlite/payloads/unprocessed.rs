@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::queue;
+use super::{packed, queue};
 use crate::store::share::{SHARES, share_of};
 use crate::store::{KeptPayload, PayloadId, PayloadState, Unprocessed, UnprocessedPayload};
 
@@ -100,8 +100,7 @@ pub(crate) fn page(
             break;
         }
         let read = |row: &Row<'_>| {
-            let body: Vec<u8> = row.get(10)?;
-            Ok(KeptPayload { metadata: queue::metadata(row)?, body: body.into() })
+            Ok(KeptPayload { metadata: queue::metadata(row)?, body: packed::body(row)? })
         };
         if let Some(payload) = body.query_row([position], read).optional()? {
             bytes += u64::from(payload.metadata.unpacked_bytes);
