@@ -46,6 +46,7 @@ impl ForgetWrites {
                 sums,
                 has_new_ranges,
                 text_bytes_before,
+                received_before: before.received,
             });
         }
     }

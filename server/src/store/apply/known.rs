@@ -99,12 +99,18 @@ impl<'a> Wanted<'a> {
     pub fn of(plans: &'a [Arc<Plan>], applied: &Payloads) -> Self {
         let mut wanted = Self::default();
         for plan in plans.iter().filter(|plan| !applied.contains(&plan.payload)) {
-            let keys =
-                plan.notes.iter().map(|(producer, _)| LedgerKey::own(&plan.source, *producer));
-            wanted.ledgers.extend(keys);
+            wanted.ledgers.extend(ledger_keys(plan, applied));
+            let mut last = None;
             for event in &plan.events {
-                wanted.identity(plan, event);
-                wanted.profile(event);
+                if let EventIdentity::ClientId(id) = &event.identity {
+                    wanted.client_ids.insert(ClientIdKey::new(plan, id));
+                }
+                // Mostly, all events of a payload are of one user.
+                let profile = WantedProfile::of(event);
+                if profile != last {
+                    wanted.add_profile(profile);
+                    last = profile;
+                }
             }
         }
         wanted
@@ -125,12 +131,32 @@ impl<'a> Wanted<'a> {
 
     /// The profile of the event's user, if the event can be stored.
     pub(super) fn profile(&mut self, event: &'a PlannedEvent) {
-        let Some(columns) = event.columns() else { return };
-        let Some(key) = ProfileKey::of(columns) else { return };
+        self.add_profile(WantedProfile::of(event));
+    }
+
+    fn add_profile(&mut self, profile: Option<WantedProfile<'a>>) {
+        let Some(WantedProfile { key, with_words }) = profile else { return };
         self.profiles.insert(key);
-        if ProfileNote::may_be_in(&columns.name) {
+        if with_words {
             self.words.insert(key);
         }
+    }
+}
+
+/// The profile of an event's user.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct WantedProfile<'a> {
+    key: ProfileKey<'a>,
+    /// Whether the event may add to it.
+    with_words: bool,
+}
+
+impl<'a> WantedProfile<'a> {
+    /// That of an event that can be stored.
+    fn of(event: &'a PlannedEvent) -> Option<Self> {
+        let columns = event.columns()?;
+        let key = ProfileKey::of(columns)?;
+        Some(Self { key, with_words: ProfileNote::may_be_in(&columns.name) })
     }
 }
 

@@ -37,12 +37,17 @@ struct Touched {
 #[derive(Debug)]
 pub(super) struct Ledgers<'a> {
     known: KnownLedgers<'a>,
-    touched: HashMap<LedgerKey<'a>, Touched>,
+    touched: Vec<(LedgerKey<'a>, Touched)>,
+    /// Where each is in `touched`.
+    places: HashMap<LedgerKey<'a>, usize>,
+    /// The own key of the producer that was touched last, and where its ledger is in `touched`. The
+    /// events of a page follow each other.
+    last: Option<(LedgerKey<'a>, usize)>,
 }
 
 impl<'a> Ledgers<'a> {
     pub(super) fn new(known: KnownLedgers<'a>) -> Self {
-        Self { known, touched: HashMap::new() }
+        Self { known, touched: Vec::new(), places: HashMap::new(), last: None }
     }
 
     /// Records that a number of `producer` arrived with `plan`. Returns which ledger decided it.
@@ -66,23 +71,33 @@ impl<'a> Ledgers<'a> {
 
     /// The ledger of `producer`, which `plan` is about. A new one if the producer is new.
     fn touch(&mut self, producer: Producer, plan: &'a Plan) -> (&mut Touched, LedgerKey<'a>) {
-        let (known, touched) = (&self.known, &self.touched);
-        let has = |key: &LedgerKey<'a>| touched.contains_key(key) || known.contains_key(key);
-        let key = key_of(&plan.source, producer, has);
-        let touched = match self.touched.entry(key) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let (ledger, before) = match self.known.remove(&key) {
-                    Some(StoredLedger { ledger, sums, text_bytes }) => {
-                        (ledger, Some((sums, text_bytes)))
-                    }
-                    None => (Ledger::new(&plan.source, plan.received_ms), None),
-                };
-                entry.insert(Touched { ledger, before, has_new_ranges: false })
-            }
+        let own = LedgerKey::own(&plan.source, producer);
+        let at = match self.last {
+            Some((last, at)) if last == own => at,
+            _ => self.place(producer, plan),
         };
+        self.last = Some((own, at));
+        let (key, touched) = &mut self.touched[at];
         touched.ledger.record_contact(plan.received_ms);
-        (touched, key)
+        (touched, *key)
+    }
+
+    /// Where the ledger is in `touched`, which it is added to.
+    fn place(&mut self, producer: Producer, plan: &'a Plan) -> usize {
+        let has =
+            |key: &LedgerKey<'a>| self.places.contains_key(key) || self.known.contains_key(key);
+        let key = key_of(&plan.source, producer, has);
+        let at = self.touched.len();
+        match self.places.entry(key) {
+            Entry::Occupied(entry) => return *entry.get(),
+            Entry::Vacant(entry) => entry.insert(at),
+        };
+        let (ledger, before) = match self.known.remove(&key) {
+            Some(StoredLedger { ledger, sums, text_bytes }) => (ledger, Some((sums, text_bytes))),
+            None => (Ledger::new(&plan.source, plan.received_ms), None),
+        };
+        self.touched.push((key, Touched { ledger, before, has_new_ranges: false }));
+        at
     }
 
     /// Everything that was touched, and what that changes in the totals.
@@ -99,7 +114,15 @@ impl<'a> Ledgers<'a> {
             let source = sources.entry(ledger.source.clone()).or_default();
             source.add(sums_before, sums, i64::from(before.is_none()));
             let producer = key.producer;
-            LedgerWrite { producer, ledger, sums, has_new_ranges, text_bytes_before }
+            let received_before = sums_before.received;
+            LedgerWrite {
+                producer,
+                ledger,
+                sums,
+                has_new_ranges,
+                text_bytes_before,
+                received_before,
+            }
         };
         self.touched.into_iter().map(write).collect()
     }

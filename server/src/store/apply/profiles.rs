@@ -105,11 +105,13 @@ pub(super) struct Profiles<'a> {
     known: HashMap<ProfileKey<'a>, StoredProfile>,
     touched: HashMap<ProfileKey<'a>, Touched>,
     versions: Vec<VersionWrite<'a>>,
+    /// The user of the last event, if there was no profile: mostly, the next event is of the same.
+    absent: Option<ProfileKey<'a>>,
 }
 
 impl<'a> Profiles<'a> {
     pub(super) fn new(known: HashMap<ProfileKey<'a>, StoredProfile>) -> Self {
-        Self { known, touched: HashMap::new(), versions: Vec::new() }
+        Self { known, touched: HashMap::new(), versions: Vec::new(), absent: None }
     }
 
     /// Applies what an event that gets a row says about its user. Returns what is known then.
@@ -120,8 +122,11 @@ impl<'a> Profiles<'a> {
         columns: &'a EventColumns,
     ) -> Option<RowProfile<'a>> {
         let key = ProfileKey::of(columns)?;
-        let week = Week::of_ms(plan.received_ms);
         let note = ProfileNote::read(&columns.name, columns.properties_json.as_deref());
+        if note.is_none() && self.absent == Some(key) {
+            return None;
+        }
+        let week = Week::of_ms(plan.received_ms);
         let known = &mut self.known;
         let touched = if let Some(touched) = self.touched.get_mut(&key) {
             touched
@@ -129,11 +134,15 @@ impl<'a> Profiles<'a> {
             let stored = match known.remove(&key) {
                 Some(stored) => stored,
                 // Most users have no profile.
-                None if note.is_none() => return None,
+                None if note.is_none() => {
+                    self.absent = Some(key);
+                    return None;
+                }
                 None => {
                     StoredProfile { revision: 0, is_empty: true, week, latest: None, words: None }
                 }
             };
+            self.absent = None;
             self.touched.entry(key).or_insert(Touched::new(stored))
         };
         if touched.stored.week < week {

@@ -113,8 +113,17 @@ pub struct LedgerWrite {
     pub sums: Sums,
     /// Whether its ranges differ from those that are stored.
     pub has_new_ranges: bool,
-    /// The bytes of its texts that are stored, 0 for a new one.
+    /// The bytes of its texts that are stored, 0 for a new one. An empty text has two.
     pub text_bytes_before: usize,
+    /// How many numbers had arrived, as it is stored.
+    pub received_before: u64,
+}
+
+impl LedgerWrite {
+    /// Whether no row of it is stored.
+    pub const fn is_new(&self) -> bool {
+        self.text_bytes_before == 0
+    }
 }
 
 /// A profile as it stands now.

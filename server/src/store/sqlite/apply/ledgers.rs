@@ -7,8 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use lamplight_wire::Producer;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use rusqlite::{CachedStatement, Connection, Row, Statement, params};
 
+use super::ledger_cache::LedgerCache;
 use crate::store::apply::{LedgerKey, LedgerWrite, StoredLedger};
 use crate::store::ledger::{Ledger, SHARED, Sums};
 use crate::store::ledger_text::{read_dropped, read_received};
@@ -23,43 +24,52 @@ macro_rules! columns {
 }
 /// What [`header`] reads, in its order.
 pub(crate) const COLUMNS: &str = columns!();
-/// The ledgers of a producer that count for a source: first its own, then one that is shared.
-const FIND: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM producers WHERE producer = ?1 AND scope = ?2 UNION ALL SELECT ",
-    columns!(),
-    " FROM producers WHERE producer = ?1 AND scope = ''"
-);
+/// The ledgers of a producer, in the order of their scopes. Nearly all have one, so this searches
+/// once where asking for two scopes would search twice.
+const FIND: &str =
+    concat!("SELECT ", columns!(), " FROM producers WHERE producer = ?1 ORDER BY scope");
 /// The longest texts that are kept in a ledger's row, in bytes. Those of pages that lose nothing
 /// take twenty.
 pub(crate) const INLINE_BYTES_MAX: usize = 1_000;
 /// How many bytes of texts one transaction reads. One payload is always applied.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most ledgers that are read for one producer. Each source has at most one.
-const SCOPES_MAX: u32 = 64;
+const SCOPES_MAX: usize = 64;
 
-const SAVE: &str = "INSERT INTO producers (producer, scope, source, next, made, received, declared, missing, forgotten, \
+const INSERT: &str = "INSERT INTO producers (producer, scope, source, next, made, received, declared, missing, forgotten, \
      refused, first_heard_ms, last_heard_ms, received_json, dropped_json) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
-     ON CONFLICT (producer, scope) DO UPDATE SET next = excluded.next, made = excluded.made, \
-     received = excluded.received, declared = excluded.declared, missing = excluded.missing, \
-     forgotten = excluded.forgotten, refused = excluded.refused, \
-     first_heard_ms = excluded.first_heard_ms, last_heard_ms = excluded.last_heard_ms, \
-     received_json = excluded.received_json, dropped_json = excluded.dropped_json";
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+/// How many of the values that `UPDATE` has are in `INSERT`, too.
+const INSERTED: usize = 14;
+const UPDATE: &str = "UPDATE producers SET next = ?4, made = ?5, received = ?6, declared = ?7, missing = ?8, \
+     forgotten = ?9, refused = ?10, first_heard_ms = ?11, last_heard_ms = ?12, received_json = ?13, dropped_json = ?14 \
+     WHERE producer = ?1 AND scope = ?2 AND received = ?15";
 
-/// Writes ledgers.
-pub(crate) fn save(connection: &Connection, ledgers: &[LedgerWrite]) -> rusqlite::Result<()> {
-    let mut save = connection.prepare_cached(SAVE)?;
+/// The statements that write the row of a ledger.
+struct Rows<'c> {
+    insert: CachedStatement<'c>,
+    update: CachedStatement<'c>,
+}
+
+/// Writes ledgers, and passes each to `written` with the bytes of its texts.
+pub(crate) fn save(
+    connection: &Connection,
+    ledgers: &[LedgerWrite],
+    mut written: impl FnMut(&LedgerWrite, usize),
+) -> rusqlite::Result<()> {
+    let (insert, update) = (connection.prepare_cached(INSERT)?, connection.prepare_cached(UPDATE)?);
+    let mut rows = Rows { insert, update };
     for write in ledgers {
         let (producer, scope) = (producer_bytes(write.producer), write.ledger.scope());
         let was_long = write.text_bytes_before > INLINE_BYTES_MAX;
         if was_long && !write.has_new_ranges {
-            save_header(&mut save, write, None)?;
+            rows.save(write, None)?;
+            written(write, write.text_bytes_before);
             continue;
         }
         let texts = (write.ledger.received_json(), write.ledger.dropped_json());
-        let is_long = texts.0.len() + texts.1.len() > INLINE_BYTES_MAX;
+        let text_bytes = texts.0.len() + texts.1.len();
+        let is_long = text_bytes > INLINE_BYTES_MAX;
         if is_long {
             connection
                 .prepare_cached(
@@ -71,35 +81,45 @@ pub(crate) fn save(connection: &Connection, ledgers: &[LedgerWrite]) -> rusqlite
         } else if was_long {
             delete_texts(connection, write.producer, scope)?;
         }
-        save_header(&mut save, write, Some(texts).filter(|_| !is_long))?;
+        rows.save(write, Some(texts).filter(|_| !is_long))?;
+        written(write, text_bytes);
     }
     Ok(())
 }
 
-fn save_header(
-    save: &mut Statement<'_>,
-    write: &LedgerWrite,
-    texts: Option<(String, String)>,
-) -> rusqlite::Result<()> {
-    let LedgerWrite { producer, ledger, sums, .. } = write;
-    let (received, dropped) = texts.unzip();
-    save.execute(params![
-        producer_bytes(*producer),
-        ledger.scope(),
-        ledger.source,
-        ledger.next,
-        sums.made,
-        sums.received,
-        sums.declared,
-        sums.missing,
-        ledger.forgotten,
-        ledger.refused,
-        ledger.first_heard_ms,
-        ledger.last_heard_ms,
-        received,
-        dropped,
-    ])?;
-    Ok(())
+impl Rows<'_> {
+    /// Fails if what was read before is not what is stored.
+    fn save(
+        &mut self,
+        write: &LedgerWrite,
+        texts: Option<(String, String)>,
+    ) -> rusqlite::Result<()> {
+        let LedgerWrite { producer, ledger, sums, .. } = write;
+        let (received, dropped) = texts.unzip();
+        let values = params![
+            producer_bytes(*producer),
+            ledger.scope(),
+            ledger.source,
+            ledger.next,
+            sums.made,
+            sums.received,
+            sums.declared,
+            sums.missing,
+            ledger.forgotten,
+            ledger.refused,
+            ledger.first_heard_ms,
+            ledger.last_heard_ms,
+            received,
+            dropped,
+            write.received_before,
+        ];
+        let written = if write.is_new() {
+            self.insert.execute(&values[..INSERTED])?
+        } else {
+            self.update.execute(values)?
+        };
+        if written == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(written)) }
+    }
 }
 
 fn delete_texts(connection: &Connection, producer: Producer, scope: &str) -> rusqlite::Result<()> {
@@ -128,22 +148,40 @@ pub(crate) fn of_producer(
     producer: Producer,
     source: Option<&str>,
 ) -> rusqlite::Result<Vec<StoredLedger>> {
+    let mut find = connection.prepare_cached(FIND)?;
     if let Some(source) = source {
-        let mut find = connection.prepare_cached(FIND)?;
-        let read = |row: &Row<'_>| header(row, 0)?.read(connection, producer);
-        let found = find.query_map(params![producer_bytes(producer), source], read)?;
-        let mut found = found.collect::<rusqlite::Result<Vec<_>>>()?;
-        found.reverse();
-        return Ok(found);
+        let Found { shared, own } = Found::of(&mut find, producer, source)?;
+        let found = [shared, own].into_iter().flatten();
+        return found.map(|header| header.read(connection, producer)).collect();
     }
-    connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM producers WHERE producer = ?1 ORDER BY scope LIMIT ?2"
-        ))?
-        .query_map(params![producer_bytes(producer), SCOPES_MAX], |row| {
-            header(row, 0)?.read(connection, producer)
-        })?
-        .collect()
+    let all = find
+        .query_map([producer_bytes(producer)], |row| header(row, 0)?.read(connection, producer))?;
+    all.take(SCOPES_MAX).collect()
+}
+
+/// The ledgers of a producer that count for a source.
+struct Found {
+    shared: Option<Header>,
+    own: Option<Header>,
+}
+
+impl Found {
+    /// Finds them with [`FIND`].
+    fn of(find: &mut Statement<'_>, producer: Producer, source: &str) -> rusqlite::Result<Self> {
+        let mut rows = find.query([producer_bytes(producer)])?;
+        let mut found = Self { shared: None, own: None };
+        while let Some(row) = rows.next()? {
+            match row.get_ref(0)?.as_str()? {
+                SHARED => found.shared = Some(header(row, 0)?),
+                scope if scope == source => {
+                    found.own = Some(header(row, 0)?);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// Ledgers with the keys that they are stored under.
@@ -154,6 +192,7 @@ pub(crate) type ReadLedgers<'a> = HashMap<LedgerKey<'a>, StoredLedger>;
 /// one.
 pub(crate) fn read<'a>(
     connection: &Connection,
+    cache: &mut LedgerCache,
     keys: impl Iterator<Item = Vec<LedgerKey<'a>>>,
 ) -> rusqlite::Result<(ReadLedgers<'a>, usize)> {
     let mut find = connection.prepare_cached(FIND)?;
@@ -168,10 +207,14 @@ pub(crate) fn read<'a>(
                 continue;
             }
             let LedgerKey { producer, scope } = key;
-            let read = |row: &Row<'_>| header(row, 0)?.read(connection, producer);
-            let found =
-                find.query_row(params![producer_bytes(producer), scope], read).optional()?;
-            if let Some(stored) = found {
+            if let Some(stored) = cache.take(producer, scope) {
+                bytes += stored.text_bytes;
+                ledgers.insert(key, stored);
+                continue;
+            }
+            let Found { shared, own } = Found::of(&mut find, producer, scope)?;
+            if let Some(header) = own.or(shared) {
+                let stored = header.read(connection, producer)?;
                 bytes += stored.text_bytes;
                 let is_shared = stored.ledger.is_shared;
                 ledgers.insert(if is_shared { LedgerKey::shared(producer) } else { key }, stored);

@@ -5,6 +5,7 @@
 //! [`crate::store::apply`].
 
 mod known;
+pub(crate) mod ledger_cache;
 pub(crate) mod ledgers;
 pub(crate) mod profiles;
 mod rows;
@@ -13,6 +14,7 @@ pub(crate) mod totals;
 
 use std::sync::Arc;
 
+use ledger_cache::LedgerCache;
 use rusqlite::Connection;
 
 use super::deliveries::routed::{self, Routes};
@@ -37,10 +39,10 @@ fn apply(
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Vec<Applied>, i64), WeekNotOpen>> {
-    let StoreFiles { store, weeks, tallies } = files;
+    let StoreFiles { store, weeks, tallies, ledgers: cache } = files;
     let applied = known::applied(store, plans)?;
     let keys = plans.iter().map(|plan| apply::ledger_keys(plan, &applied));
-    let (ledgers, count) = ledgers::read(store, keys)?;
+    let (ledgers, count) = ledgers::read(store, cache, keys)?;
     let plans = plans.get(..count).unwrap_or(plans);
     let events = weeks.readable(week);
     let known = known::read(store, events, Wanted::of(plans, &applied), ledgers)?;
@@ -66,7 +68,7 @@ fn apply(
         rows::insert(open.connection(), &writes.rows)?;
     }
     added.count(store)?;
-    let queued = write(store, &writes, routes, now_ms)?;
+    let queued = write(store, cache, &writes, routes, now_ms)?;
     tallies.add_writes(store, &writes)?;
     Ok(Ok((results, queued)))
 }
@@ -80,7 +82,7 @@ fn reapply(
     now_ms: i64,
     routes: &Routes,
 ) -> rusqlite::Result<Result<(Replayed, i64), WeekNotOpen>> {
-    let StoreFiles { store, weeks, tallies } = files;
+    let StoreFiles { store, weeks, tallies, ledgers: cache } = files;
     if catalog::removed_between(store, (week, week))?.is_some() {
         let payloads = plans.len() as u64;
         return Ok(Ok((Replayed { payloads, skipped: payloads, ..Replayed::default() }, 0)));
@@ -92,7 +94,7 @@ fn reapply(
     let histories = known::histories(store, weeks.writable(week)?.connection(), plans)?;
     let wanted = |plans| apply::wanted_for_replay(plans, &histories);
     let keys = plans.iter().map(|plan| wanted(std::slice::from_ref(plan)).ledgers.into_iter());
-    let (ledgers, count) = ledgers::read(store, keys.map(Iterator::collect))?;
+    let (ledgers, count) = ledgers::read(store, cache, keys.map(Iterator::collect))?;
     let plans = plans.get(..count).unwrap_or(plans);
     let known = known::read(store, weeks.readable(week), wanted(plans), ledgers)?;
     let (writes, done) = apply::replay(plans, &histories, known, routes.all());
@@ -105,7 +107,7 @@ fn reapply(
     let mut added = Added::default();
     added.add(week, open.batch(), done.accepted);
     added.count(store)?;
-    let queued = write(store, &writes, routes, now_ms)?;
+    let queued = write(store, cache, &writes, routes, now_ms)?;
     tallies.add_writes(store, &writes)?;
     Ok(Ok((done, queued)))
 }
@@ -113,6 +115,7 @@ fn reapply(
 /// Writes everything but the rows of events. Returns how many deliveries were queued.
 fn write(
     store: &Connection,
+    cache: &mut LedgerCache,
     writes: &Writes<'_>,
     routes: &Routes,
     now_ms: i64,
@@ -122,7 +125,7 @@ fn write(
     rows::accept(store, &writes.accepted)?;
     rows::add_client_ids(store, &writes.client_ids)?;
     profiles::save(store, &writes.profiles)?;
-    ledgers::save(store, &writes.ledgers)?;
+    ledgers::save(store, &writes.ledgers, |write, text_bytes| cache.add(write, text_bytes))?;
     sources::add(store, &writes.sources)?;
     totals::add(store, &writes.totals)?;
     Ok(routed::add(store, &writes.deliveries, routes, now_ms, 0)?.queued)

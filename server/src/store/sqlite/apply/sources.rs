@@ -78,7 +78,7 @@ fn forget(
             writes.forget(producer, header.read(connection, producer)?);
         }
     }
-    ledgers::save(connection, &writes.ledgers)?;
+    ledgers::save(connection, &writes.ledgers, |_, _| {})?;
     for (producer, is_shared) in &writes.deleted {
         ledgers::delete(connection, *producer, if *is_shared { SHARED } else { source })?;
     }
@@ -94,6 +94,7 @@ impl SqliteStore {
         loop {
             let source = source.clone();
             let step = self.writer.write("forget a source", Guard::Alone, 0, move |files, _| {
+                files.ledgers.clear();
                 forget(&files.store, &source, &after)
             });
             let (more, next) = step.await?;

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use rusqlite::Connection;
 
 use super::open::OpenWeeks;
+use crate::store::sqlite::apply::ledger_cache::LedgerCache;
 use crate::store::sqlite::file::transaction::WriteTarget;
 use crate::store::sqlite::tallies::TallyCache;
 
@@ -17,12 +18,14 @@ pub(crate) struct StoreFiles {
     pub(crate) weeks: OpenWeeks,
     /// What the open transaction has counted so far.
     pub(crate) tallies: TallyCache,
+    /// The ledgers as of the step that runs.
+    pub(crate) ledgers: LedgerCache,
 }
 
 impl StoreFiles {
     /// Files that are open, and that no transaction has changed.
     pub(crate) fn new(store: Connection, weeks: OpenWeeks) -> Self {
-        Self { store, weeks, tallies: TallyCache::default() }
+        Self { store, weeks, tallies: TallyCache::default(), ledgers: LedgerCache::default() }
     }
 }
 
@@ -53,6 +56,7 @@ impl WriteTarget for StoreFiles {
 
     fn undo_step(&mut self) -> rusqlite::Result<()> {
         self.tallies.forget();
+        self.ledgers.clear();
         self.weeks.undo_step()?;
         self.store.undo_step()
     }

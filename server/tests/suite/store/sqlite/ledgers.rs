@@ -148,3 +148,42 @@ async fn a_ledger_moves_between_its_row_and_the_table_of_long_ones() {
         store.close().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_ledger_of_a_step_that_was_rolled_back_is_read_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, path) = (open(dir.path()), dir.path().join("store.db"));
+    let apply = async |at, seq| {
+        let plans = shared([plan(at, vec![(number(1, seq), good("a"))])]);
+        store.apply(plans, NOW).await.map(|applied| (applied[0].stored, applied[0].duplicates))
+    };
+    assert_eq!(apply(1, 1).await.unwrap(), (1, 0));
+    // After the ledger was written.
+    by_hand(
+        &path,
+        "CREATE TRIGGER refuse BEFORE UPDATE ON sources BEGIN SELECT RAISE(ABORT, 'refused'); END",
+    );
+    apply(2, 2).await.expect_err("it is refused");
+    by_hand(&path, "DROP TRIGGER refuse");
+    assert_eq!(apply(3, 2).await.unwrap(), (1, 0), "nothing of it had arrived");
+    assert_eq!(apply(4, 1).await.unwrap(), (0, 1));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_ledger_that_somebody_else_changed_is_not_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let apply = async |at, seq| {
+        store.apply(shared([plan(at, vec![(number(1, seq), good("a"))])]), NOW).await
+    };
+    apply(1, 1).await.unwrap();
+    by_hand(
+        &dir.path().join("store.db"),
+        "UPDATE producers SET received = 2, received_json = '[[1,2]]'",
+    );
+    apply(2, 2).await.expect_err("it is not as the writer left it");
+    let applied = apply(3, 2).await.unwrap();
+    assert_eq!((applied[0].stored, applied[0].duplicates), (0, 1), "it was read again");
+    store.close().await.unwrap();
+}
