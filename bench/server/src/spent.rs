@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::usage::written_bytes;
 
-/// The name of the thread that writes events.
-const WRITER: &str = "store-writer";
+/// The name of the thread that writes events, as far as Linux keeps it.
+const WRITER: &str = "writer of store";
 
 /// What this process has used.
 #[derive(Debug, Clone, Copy, Default)]
