@@ -141,8 +141,20 @@ pub(crate) fn as_another_user(command: &mut Command, folder: &Path) {
 #[cfg(not(unix))]
 pub(crate) fn as_another_user(_: &mut Command, _: &Path) {}
 
+/// A port that nothing listens on, and that this process gets once. It is below those from which
+/// systems choose for connections that begin here, which could take it before its server does.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    const PORTS: std::ops::Range<u32> = 10_000..32_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Processes that run at the same time begin at different places.
+        let at = std::process::id().wrapping_mul(997);
+        let at = at.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(PORTS.start + at % (PORTS.end - PORTS.start)).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A URL, as storage takes it.
