@@ -1,5 +1,5 @@
-// Prints each failed attempt with its message after a run, because the end of a log is read first. It
-// is the last reporter, so that nothing follows.
+// Prints each failed attempt with its message after a run, because the end of a log is read first.
+// It is the last reporter, so that nothing follows.
 import { stripVTControlCharacters } from 'node:util'
 import type { Reporter, TestCase, TestResult } from '@playwright/test/reporter'
 

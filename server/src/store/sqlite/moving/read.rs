@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::tables::{Layout, layout};
 use crate::store::moving::{Batch, Key, Row, Table, Value};
 use crate::store::sqlite::file::columns::column_error;
-use crate::store::sqlite::payloads::packed;
+use crate::store::sqlite::payloads::kept_body;
 use crate::store::{RowId, Week};
 
 /// Some rows of a table, from a place on.
@@ -37,7 +37,7 @@ pub(super) fn batch(
         let mut values = values.collect::<rusqlite::Result<Row>>()?;
         let mut of_table = values.split_off(key_count);
         if table == Table::Payloads {
-            packed::unpack(&mut of_table)?;
+            kept_body::decompress_row(&mut of_table)?;
         }
         count += 1;
         bytes += of_table.iter().map(Value::size).sum::<usize>();

@@ -10,7 +10,7 @@ use crate::store::Week;
 use crate::store::moving::{Batch, Key, Part, Row, Table, Value};
 use crate::store::sqlite::apply::ledgers::INLINE_BYTES_MAX;
 use crate::store::sqlite::file::connection::version;
-use crate::store::sqlite::payloads::packed;
+use crate::store::sqlite::payloads::kept_body;
 use crate::store::sqlite::weeks::open::{SCHEMA, path};
 
 const PROGRESS: &str = "CREATE TABLE IF NOT EXISTS migration_progress (part TEXT NOT NULL PRIMARY KEY, next BLOB) STRICT";
@@ -103,7 +103,7 @@ fn rows(file: &Connection, part: Part, batch: &Batch, counted: &[u64]) -> rusqli
     for (at, row) in batch.rows.iter().enumerate() {
         let mut values: Vec<_> = row.iter().map(stored).collect();
         match part.table {
-            Table::Payloads => packed::pack(row, &mut values),
+            Table::Payloads => kept_body::compress_row(row, &mut values),
             Table::Producers => put_long_ledger(file, row, &mut values)?,
             Table::Weeks => {
                 let events = counted.get(at).copied().unwrap_or_default();

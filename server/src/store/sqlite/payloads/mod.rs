@@ -1,8 +1,8 @@
 //! `intake.db`: raw payloads, and the queue of those that wait to be processed.
 
 mod archive;
+pub(crate) mod kept_body;
 mod open;
-pub(crate) mod packed;
 mod payload_queue;
 pub(crate) mod queue;
 pub(crate) mod replays;
@@ -32,7 +32,7 @@ pub(crate) const SCHEMA: [Step; 5] = [
     ("V2__shares", include_str!("../../../../migrations/sqlite/intake/V2__shares.sql")),
     ("V3__set_aside", include_str!("../../../../migrations/sqlite/intake/V3__set_aside.sql")),
     ("V4__discarded", include_str!("../../../../migrations/sqlite/intake/V4__discarded.sql")),
-    ("V5__packed", include_str!("../../../../migrations/sqlite/intake/V5__packed.sql")),
+    ("V5__compressed", include_str!("../../../../migrations/sqlite/intake/V5__compressed.sql")),
 ];
 
 /// The size of the queue, as of the last commit.

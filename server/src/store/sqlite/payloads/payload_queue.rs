@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, params};
 
-use super::packed::{self, PackedBody};
+use super::kept_body::{self, KeptBody};
 use super::{SqliteIntake, queue, set_aside, unprocessed};
 use crate::store::read_class::ReadClass;
 use crate::store::share::{SHARES, share_of};
@@ -240,7 +240,7 @@ fn held<'a>(
 /// A payload as `payloads` keeps it.
 struct PayloadRow {
     metadata: PayloadMetadata,
-    body: PackedBody,
+    body: KeptBody,
 }
 
 impl PayloadRow {
@@ -248,7 +248,7 @@ impl PayloadRow {
     /// which all payloads pass.
     fn of(payload: NewPayload) -> Self {
         let NewPayload { metadata, body, .. } = payload;
-        Self { body: PackedBody::of(metadata.encoding, body), metadata }
+        Self { body: KeptBody::of(metadata.encoding, body), metadata }
     }
 
     /// About what it takes.
@@ -309,7 +309,7 @@ fn read_leased(
                 attempts: taken.attempts,
                 own_failures: taken.own_failures,
                 metadata: queue::metadata(row)?,
-                body: packed::body(row)?,
+                body: kept_body::read(row)?,
             })
         })
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::packed;
+use super::kept_body;
 use crate::store::Lease;
 use crate::store::fair_share::FairShare;
 use crate::store::share::{SHARES, share_of, shares_of};
@@ -304,7 +304,7 @@ pub(crate) fn metadata(row: &Row<'_>) -> rusqlite::Result<PayloadMetadata> {
         received_ms: row.get(1)?,
         key_id: row.get(2)?,
         source: row.get(3)?,
-        encoding: packed::encoding(&encoding).ok_or_else(|| column_error(4, "encoding"))?,
+        encoding: kept_body::encoding(&encoding).ok_or_else(|| column_error(4, "encoding"))?,
         events: row.get(5)?,
         unpacked_bytes: row.get(6)?,
         user_agent: row.get(7)?,

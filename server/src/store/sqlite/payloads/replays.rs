@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{packed, queue};
+use super::{kept_body, queue};
 use crate::store::replays::{COUNTED_MAX, LISTED_MAX};
 use crate::store::sqlite::file::columns::payload_id;
 use crate::store::{KeptPayload, PayloadId, PayloadSpan, Replay, ReplayId, Replayed, SpanCount};
@@ -49,7 +49,7 @@ pub(crate) fn page(
         if !page.is_empty() && bytes > unpacked_bytes_max {
             break;
         }
-        page.push(KeptPayload { metadata, body: packed::body(row)? });
+        page.push(KeptPayload { metadata, body: kept_body::read(row)? });
     }
     Ok(page)
 }

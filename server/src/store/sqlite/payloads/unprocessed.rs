@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{packed, queue};
+use super::{kept_body, queue};
 use crate::store::share::{SHARES, share_of};
 use crate::store::{KeptPayload, PayloadId, PayloadState, Unprocessed, UnprocessedPayload};
 
@@ -100,7 +100,7 @@ pub(crate) fn page(
             break;
         }
         let read = |row: &Row<'_>| {
-            Ok(KeptPayload { metadata: queue::metadata(row)?, body: packed::body(row)? })
+            Ok(KeptPayload { metadata: queue::metadata(row)?, body: kept_body::read(row)? })
         };
         if let Some(payload) = body.query_row([position], read).optional()? {
             bytes += u64::from(payload.metadata.unpacked_bytes);

@@ -197,7 +197,7 @@ fn a_step_that_was_released_never_changes() {
             "V2__shares 77a531bac465eac6",
             "V3__set_aside 39b2ca43819cca0c",
             "V4__discarded e8821b663bab2537",
-            "V5__packed eff7d8172fa71bce",
+            "V5__compressed 494345e4a9f8bcca",
         ],
         &[
             "V1__events 5eb6dcacb8f7ae9a",
