@@ -95,6 +95,11 @@ impl Failure {
         }
     }
 
+    /// Whether a row was to be written that is there already.
+    pub(crate) fn is_already_there(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+
     /// Whether a partition is missing that was there: retention has removed its week meanwhile.
     pub(crate) fn is_missing_table(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE))

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::Client;
 
-use super::{Shared, stage};
+use super::Shared;
+use super::stage::{self, Statements, Try};
 use crate::store::StoreError;
 use crate::store::postgres::connection::failure::{Failure, described};
 use crate::store::postgres::connection::watch::PROBE;
@@ -46,7 +47,7 @@ pub(super) struct Task {
     shared: Arc<Shared>,
     number: usize,
     /// It is not used after an outage that it did not see.
-    connection: Option<(Client, Statement)>,
+    connection: Option<(Client, Statements)>,
     outages: watch::Receiver<u64>,
 }
 
@@ -110,9 +111,11 @@ impl Task {
         // The monotonic clock, not the clock port: it measures how long the database takes.
         let first = Instant::now();
         let (mut conflicts, mut outages, mut wait_ms) = (0, 0, AGAIN_MS.0);
+        let mut next = Try::First;
         loop {
             let begun = Instant::now();
-            let tried = tokio::time::timeout(STATEMENT_MAX, self.attempt(group, share)).await;
+            let attempt = self.attempt(group, share, next);
+            let tried = tokio::time::timeout(STATEMENT_MAX, attempt).await;
             let tried = tried.unwrap_or_else(|_| {
                 Err(Failure::NoConnection(format!("no answer within {STATEMENT_MAX:?}")))
             });
@@ -120,6 +123,10 @@ impl Task {
                 self.committed(group, share, begun);
                 return Ok(());
             };
+            if std::mem::replace(&mut next, Try::Again) == Try::First && failure.is_already_there()
+            {
+                continue;
+            }
             if failure.is_conflict() && conflicts < CONFLICTS_MAX {
                 conflicts += 1;
                 // Its week's partition may be gone: retention of any server removes them.
@@ -152,7 +159,7 @@ impl Task {
         }
     }
 
-    async fn attempt(&mut self, group: &[Pending], share: u32) -> Result<(), Failure> {
+    async fn attempt(&mut self, group: &[Pending], share: u32, tried: Try) -> Result<(), Failure> {
         for week in stage::weeks(group) {
             partitions::ensure(&self.shared.database, Kind::Payloads, week).await?;
         }
@@ -162,22 +169,22 @@ impl Task {
             self.connection = None;
         }
         // Taken while it is in use: if this future is dropped, so is the connection.
-        let (client, statement) = match self.connection.take() {
+        let (client, statements) = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let written = stage::write(&client, &statement, group, number(share)).await;
-        self.connection = Some((client, statement));
+        let written = stage::write(&client, &statements, tried, group, number(share)).await;
+        self.connection = Some((client, statements));
         written
     }
 
-    async fn connect(&self) -> Result<(Client, Statement), Failure> {
+    async fn connect(&self) -> Result<(Client, Statements), Failure> {
         // Whatever it refuses here, such as a password, is not the fault of a payload.
         let refused = |error: Failure| Failure::NoConnection(described(&error));
         let client = self.shared.database.dedicated().await.map_err(refused)?;
         client.batch_execute(LOCK_MAX).await.map_err(|error| refused(error.into()))?;
-        let prepared = client.prepare(&stage::stage_sql()).await;
-        Ok((client, prepared.map_err(|error| refused(error.into()))?))
+        let statements = Statements::prepare(&client).await.map_err(refused)?;
+        Ok((client, statements))
     }
 
     fn committed(&self, group: &[Pending], share: u32, begun: Instant) {
@@ -228,10 +235,10 @@ impl Task {
     /// A new connection that has proven a write.
     async fn probe(&mut self) -> Result<(), Failure> {
         self.connection = None;
-        let (client, statement) = self.connect().await?;
+        let (client, statements) = self.connect().await?;
         // Fails in a standby. Writes a row, so it also fails where the disk is full.
         client.execute(PROBE, &[]).await?;
-        self.connection = Some((client, statement));
+        self.connection = Some((client, statements));
         Ok(())
     }
 }
