@@ -60,8 +60,10 @@ fn compress(body: &[u8]) -> Option<Vec<u8>> {
     let compressed = COMPRESSOR.with_borrow_mut(|kept| {
         let mut compressor = kept.take().or_else(|| Compressor::new(LEVEL).ok())?;
         // A compressor that failed is not used again.
-        let compressed = compressor.compress(body).ok()?;
+        let mut compressed = compressor.compress(body).ok()?;
         *kept = Some(compressor);
+        // It has room for the whole body, and only its length counts while it waits.
+        compressed.shrink_to_fit();
         Some(compressed)
     });
     compressed.filter(|compressed| compressed.len() < body.len() / 4 * 3)
@@ -146,6 +148,8 @@ mod tests {
         assert_eq!(kept.encoding, COMPRESSED);
         assert!(kept.bytes.len() < body.len() / 4, "{} bytes", kept.bytes.len());
         assert_eq!(encoding(kept.encoding), Some(Encoding::Identity));
+        let compressed = compress(body.as_bytes()).unwrap();
+        assert!(compressed.capacity() <= 2 * compressed.len(), "{} bytes", compressed.capacity());
         assert_eq!(read_back(kept.encoding, &kept.bytes).unwrap(), body);
     }
 
